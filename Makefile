@@ -1,0 +1,53 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+PORT ?= 8000
+DATA ?= .gatepost/bookshop
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCK := requirements/dev.txt
+
+.PHONY: help run test test-all check format bench docs lock clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+$(READY): pyproject.toml $(LOCK)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Gatepost needs Python 3.11 or newer; set PYTHON=/path/to/python3.11." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r $(LOCK)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $(READY)
+
+run: $(READY) ## Serve examples/bookshop on an embedded PostgreSQL (PORT=8000 DATA=folder)
+	@exec $(BIN)/python -m examples.bookshop.run --port $(PORT) --data $(DATA)
+
+test: $(READY) ## Run the tests that need nothing but Python
+	@$(BIN)/python -m pytest tests
+
+test-all: $(READY) ## Install the programs of Debian and npm that further tests need, and run everything
+	@tests/install-programs
+	@$(BIN)/python -m pytest tests tests_all
+
+check: $(READY) ## Format, lint, types and import directions
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+format: $(READY) ## Format the code and apply the linter's safe fixes
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(READY) ## Measure Gatepost beside its peers and write benchmarks/results.json
+	@$(BIN)/python -m benchmarks.run
+
+lock: $(READY) ## Renew requirements/*.txt from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-header --group dev --extra embedded pyproject.toml -o $(LOCK)
+
+clean: ## Remove the virtual environment and the data of make run
+	@rm -rf $(VENV) .gatepost

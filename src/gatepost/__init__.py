@@ -1,0 +1,1 @@
+"""Gatepost: turns SQLAlchemy models into a production API."""

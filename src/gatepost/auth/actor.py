@@ -1,0 +1,46 @@
+"""The actor: who a request, a command or a test acts as. Made by authentication, asked by policies and services."""
+
+from typing import Any
+from uuid import UUID
+
+ActorId = UUID | int | str
+
+
+class Actor:
+    """Who is acting.
+
+    `id` is the user's primary key (None for the anonymous and the system actor), `roles` the user's roles as they
+    are in the database, `user` a read-only snapshot of the user's row. The system actor passes every policy.
+    """
+
+    __slots__ = ("id", "is_system", "roles", "user")
+
+    def __init__(
+        self,
+        id: ActorId | None = None,
+        roles: frozenset[str] = frozenset(),
+        *,
+        user: Any = None,
+        is_system: bool = False,
+    ) -> None:
+        self.id = id
+        self.roles = roles
+        self.user = user
+        self.is_system = is_system
+
+    @property
+    def is_anonymous(self) -> bool:
+        """True where nobody is signed in."""
+        return self.id is None and not self.is_system
+
+    def __repr__(self) -> str:
+        if self.is_system:
+            return "Actor(system)"
+        return f"Actor({self.id!s}, roles={sorted(self.roles)})" if self.id is not None else "Actor(anonymous)"
+
+
+anonymous = Actor()
+"""Nobody: a request without a token."""
+
+system = Actor(is_system=True)
+"""Gatepost itself: seeds, commands, scheduled work. Never made from a request."""

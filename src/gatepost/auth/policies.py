@@ -1,0 +1,261 @@
+"""Policies: who may do what, as values that can be combined with `&`, `|` and `~`.
+
+`decide` weighs a policy for one actor in Python and answers True, False, or the rule that is left for the database.
+`models/conditions.py` turns that rule into a SQL condition, so that no row is fetched and then thrown away. A rule is
+hashable: together with the rest of a query's shape it is the key under which a compiled statement is kept.
+"""
+
+from collections.abc import Callable
+from typing import Any, final
+
+import msgspec
+from sqlalchemy import ColumnElement
+
+from gatepost.auth.actor import Actor
+from gatepost.errors import ConfigurationError
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """What is left of a policy when the actor's part is known: a condition on the row."""
+
+
+class Owned(Rule, frozen=True):
+    """The column at the end of `path` (names of to-one relations, then a column) holds the actor's id."""
+
+    path: tuple[str, ...]
+
+
+class Where(Rule, frozen=True):
+    """A condition of the user's own: `function(model, actor)` returns it."""
+
+    function: Callable[[Any, Actor], ColumnElement[bool] | bool]
+
+
+class Every(Rule, frozen=True):
+    """Every one of the rules holds."""
+
+    rules: tuple[Rule, ...]
+
+
+class Some(Rule, frozen=True):
+    """At least one of the rules holds."""
+
+    rules: tuple[Rule, ...]
+
+
+class Not(Rule, frozen=True):
+    """The rule does not hold (unknown counts as not)."""
+
+    rule: Rule
+
+
+Decision = bool | Rule
+
+
+class Policy:
+    """A statement of who may act. Combine with `&`, `|`, `~`; make own ones with `policy`."""
+
+    __slots__ = ()
+
+    def decide(self, actor: Actor) -> Decision:
+        """True, False, or the rule that the row has to satisfy. Called once per request and action."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it decides")
+
+    @property
+    def is_constant(self) -> bool:
+        """True where the decision depends on neither actor nor row."""
+        return False
+
+    def __and__(self, other: "Policy") -> "Policy":
+        return _Both(self, other)
+
+    def __or__(self, other: "Policy") -> "Policy":
+        return _Either(self, other)
+
+    def __invert__(self) -> "Policy":
+        return _Inverse(self)
+
+
+@final
+class _Constant(Policy):
+    __slots__ = ("_name", "_value")
+
+    def __init__(self, name: str, value: bool) -> None:
+        self._name = name
+        self._value = value
+
+    def decide(self, actor: Actor) -> Decision:
+        return self._value
+
+    @property
+    def is_constant(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+@final
+class _Authenticated(Policy):
+    __slots__ = ()
+
+    def decide(self, actor: Actor) -> Decision:
+        return actor.id is not None
+
+    def __repr__(self) -> str:
+        return "authenticated"
+
+
+@final
+class _HasRole(Policy):
+    __slots__ = ("names",)
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self.names = names
+
+    def decide(self, actor: Actor) -> Decision:
+        return not self.names.isdisjoint(actor.roles)
+
+    def __repr__(self) -> str:
+        return f"role({', '.join(repr(name) for name in sorted(self.names))})"
+
+
+@final
+class Owner(Policy):
+    """The row belongs to the actor: see `owner`."""
+
+    __slots__ = ("path", "rule")
+
+    def __init__(self, path: str) -> None:
+        self.path = tuple(path.split("."))
+        self.rule = Owned(self.path)
+
+    def decide(self, actor: Actor) -> Decision:
+        return self.rule if actor.id is not None else False
+
+    def __repr__(self) -> str:
+        return f"owner({'.'.join(self.path)!r})"
+
+
+@final
+class _Where(Policy):
+    __slots__ = ("rule",)
+
+    def __init__(self, function: Callable[[Any, Actor], ColumnElement[bool] | bool]) -> None:
+        self.rule = Where(function)
+
+    def decide(self, actor: Actor) -> Decision:
+        return self.rule
+
+    def __repr__(self) -> str:
+        return getattr(self.rule.function, "__name__", "policy")
+
+
+class _Pair(Policy):
+    __slots__ = ("left", "right")
+
+    def __init__(self, left: Policy, right: Policy) -> None:
+        self.left = left
+        self.right = right
+
+    def parts(self) -> tuple[Policy, Policy]:
+        return self.left, self.right
+
+
+@final
+class _Both(_Pair):
+    __slots__ = ()
+
+    def decide(self, actor: Actor) -> Decision:
+        left = self.left.decide(actor)
+        if left is False:
+            return False
+        right = self.right.decide(actor)
+        if left is True or right is False:
+            return right
+        return left if right is True else Every((left, right))  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        return f"{self.left!r} & {self.right!r}"
+
+
+@final
+class _Either(_Pair):
+    __slots__ = ()
+
+    def decide(self, actor: Actor) -> Decision:
+        left = self.left.decide(actor)
+        if left is True:
+            return True
+        right = self.right.decide(actor)
+        if left is False or right is True:
+            return right
+        return left if right is False else Some((left, right))  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        return f"({self.left!r} | {self.right!r})"
+
+
+@final
+class _Inverse(Policy):
+    __slots__ = ("inner",)
+
+    def __init__(self, inner: Policy) -> None:
+        self.inner = inner
+
+    def decide(self, actor: Actor) -> Decision:
+        decision = self.inner.decide(actor)
+        return (not decision) if isinstance(decision, bool) else Not(decision)
+
+    def __repr__(self) -> str:
+        return f"~{self.inner!r}"
+
+
+anyone: Policy = _Constant("anyone", True)
+"""Everybody, signed in or not."""
+
+nobody: Policy = _Constant("nobody", False)
+"""No one but the system actor: what a resource does not open."""
+
+authenticated: Policy = _Authenticated()
+"""Every signed-in user."""
+
+
+def role(*names: str) -> Policy:
+    """Users who hold at least one of these roles."""
+    if not names or not all(isinstance(name, str) and name for name in names):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError("role() needs the names of roles.", cure='Write role("editor").')
+    return _HasRole(frozenset(names))
+
+
+def owner(path: str) -> Policy:
+    """Rows whose column at `path` holds the actor's id: `owner("buyer_id")`, `owner("order.buyer_id")`.
+
+    On create the column is filled when absent, and 403 answers somebody else's id.
+    """
+    if not path:
+        raise ConfigurationError("owner() needs the name of a column.", cure='Write owner("buyer_id").')
+    return Owner(path)
+
+
+def policy(function: Callable[[Any, Actor], ColumnElement[bool] | bool]) -> Policy:
+    """Rows for which `function(model, actor)` holds: it returns a SQL condition on the model, or a plain bool.
+
+    Called per request with the model (or an alias of it) and the actor; it must build the same shape of condition
+    for every actor of the same kind, because the compiled statement is kept.
+    """
+    return _Where(function)
+
+
+def decide(wanted: Policy, actor: Actor) -> Decision:
+    """Weigh a policy for an actor; the system actor passes always."""
+    return True if actor.is_system else wanted.decide(actor)
+
+
+def owners(wanted: Policy) -> tuple[str, ...]:
+    """The own columns that a creation under this policy fills with the actor's id when they are absent."""
+    if isinstance(wanted, Owner):
+        return wanted.path if len(wanted.path) == 1 else ()
+    if isinstance(wanted, _Pair):
+        return tuple(dict.fromkeys(name for part in wanted.parts() for name in owners(part)))
+    return ()

@@ -1,0 +1,267 @@
+"""The error hierarchy: every way in which a request or a start is refused.
+
+Layers raise these; `gateway/problems.py` alone renders them as RFC 9457 problem details. A code is stable, is never
+derived from a class name and never reused; `docs/reference/errors.md` lists all codes of Gatepost (a test holds the
+two together). A service raises the same classes with codes of its own: `Conflict("out_of_stock", "...")`.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import msgspec
+
+Header = tuple[bytes, bytes]
+
+
+class FieldError(msgspec.Struct, frozen=True, order=True):
+    """One violation of a request body.
+
+    `pointer` is an RFC 6901 JSON pointer into the body (`""` is the whole), `code` is stable, `detail` is a sentence.
+    """
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class ConfigurationError(Exception):
+    """A mistake in a declaration, a setting or a command: shown as a sentence, never as a traceback.
+
+    `place` names the file, class or setting; `cure` says what to do about it.
+    """
+
+    def __init__(self, message: str, *, place: str | None = None, cure: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+        self.cure = cure
+
+    def __str__(self) -> str:
+        place = f"{self.place}: " if self.place else ""
+        cure = f" {self.cure}" if self.cure else ""
+        return f"{place}{self.message}{cure}"
+
+
+class Problem(Exception):
+    """A refusal with an answer of its own.
+
+    `code` is the stable machine-readable name, `detail` a sentence for people. `errors` lists the violations of a
+    body, `headers` are added to the answer.
+    """
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal server error"
+
+    def __init__(
+        self, code: str, detail: str, *, errors: Sequence[FieldError] = (), headers: Sequence[Header] = ()
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = tuple(headers)
+
+
+class ValidationProblem(Problem):
+    """The request itself is wrong: sending it again unchanged cannot succeed."""
+
+
+class BadRequest(ValidationProblem):
+    """400: the request cannot be understood: broken JSON, an unknown parameter, a broken cursor."""
+
+    status = 400
+    title = "Bad request"
+
+
+class ContentTooLarge(ValidationProblem):
+    """413: the body is larger than the route admits."""
+
+    status = 413
+    title = "Content too large"
+
+
+class UnsupportedMediaType(ValidationProblem):
+    """415: the body's type is not one that the route admits."""
+
+    status = 415
+    title = "Unsupported media type"
+
+
+class Unprocessable(ValidationProblem):
+    """422: well-formed, but values violate the declaration; `errors` names every violation."""
+
+    status = 422
+    title = "Unprocessable content"
+
+
+class AuthenticationProblem(Problem):
+    """Who is asking is not known, and has to be."""
+
+
+class Unauthorized(AuthenticationProblem):
+    """401: signing in would help. Carries `WWW-Authenticate` (RFC 6750)."""
+
+    status = 401
+    title = "Unauthorized"
+
+    def __init__(self, code: str, detail: str, *, errors: Sequence[FieldError] = ()) -> None:
+        challenge = b"Bearer" if code == "not_signed_in" else b'Bearer error="invalid_token"'
+        super().__init__(code, detail, errors=errors, headers=[(b"www-authenticate", challenge)])
+
+
+class ApplicationProblem(Problem):
+    """The request is understood and refused by a rule of the application."""
+
+
+class Forbidden(ApplicationProblem):
+    """403: a rule refuses this actor, and signing in again would not help."""
+
+    status = 403
+    title = "Forbidden"
+
+
+class NotFound(ApplicationProblem):
+    """404: absent, or hidden from this actor: both look the same."""
+
+    status = 404
+    title = "Not found"
+
+
+class MethodNotAllowed(ApplicationProblem):
+    """405: the path exists, without this method. Carries `Allow`."""
+
+    status = 405
+    title = "Method not allowed"
+
+
+class Conflict(ApplicationProblem):
+    """409: the request contradicts the present state: a duplicate, a row in use, stock that is gone."""
+
+    status = 409
+    title = "Conflict"
+
+
+class PreconditionFailed(ApplicationProblem):
+    """412: the row has changed since the version named by `If-Match`."""
+
+    status = 412
+    title = "Precondition failed"
+
+
+class PreconditionRequired(ApplicationProblem):
+    """428: this resource demands `If-Match`."""
+
+    status = 428
+    title = "Precondition required"
+
+
+class TooManyRequests(ApplicationProblem):
+    """429: a token bucket is empty. Carries `Retry-After`."""
+
+    status = 429
+    title = "Too many requests"
+
+
+class InternalProblem(Problem):
+    """500: a mistake of ours or of a service. The answer says nothing but the request id."""
+
+
+class NotImplementedMethod(ApplicationProblem):
+    """501: a method that this server knows nothing of."""
+
+    status = 501
+    title = "Not implemented"
+
+
+class DatabaseProblem(Problem):
+    """PostgreSQL could not do its part; nothing was written."""
+
+
+class ServiceUnavailable(DatabaseProblem):
+    """503: the database is away or every connection is busy. Carries `Retry-After` in seconds."""
+
+    status = 503
+    title = "Service unavailable"
+
+    def __init__(self, code: str, detail: str, *, retry_after_seconds: int = 1) -> None:
+        super().__init__(code, detail, headers=[(b"retry-after", str(retry_after_seconds).encode())])
+
+
+class GatewayTimeout(DatabaseProblem):
+    """504: the statement or the request took longer than its limit and was cancelled."""
+
+    status = 504
+    title = "Gateway timeout"
+
+
+class ErrorCode(msgspec.Struct, frozen=True):
+    """A code that Gatepost itself raises: the class it is raised with and what it means."""
+
+    problem: type[Problem]
+    meaning: str
+
+
+CODES: dict[str, ErrorCode] = {
+    # Requests
+    "malformed_request": ErrorCode(BadRequest, "The request line, a header or the path cannot be understood."),
+    "malformed_json": ErrorCode(BadRequest, "The body is not strict UTF-8 JSON (RFC 8259), or a key is doubled."),
+    "unknown_parameter": ErrorCode(BadRequest, "The query has a parameter that this path does not know."),
+    "invalid_parameter": ErrorCode(BadRequest, "A parameter's value or operator does not fit."),
+    "not_filterable": ErrorCode(BadRequest, "The field cannot be filtered by: it has no index and is not declared."),
+    "not_sortable": ErrorCode(BadRequest, "The field cannot be sorted by: it has no index and is not declared."),
+    "invalid_cursor": ErrorCode(BadRequest, "The cursor is broken, forged, or of another query."),
+    "content_too_large": ErrorCode(ContentTooLarge, "The body has more bytes than the route admits."),
+    "unsupported_media_type": ErrorCode(UnsupportedMediaType, "The body's type is not one of those admitted."),
+    "invalid_body": ErrorCode(Unprocessable, "The body violates the declaration; `errors` names every violation."),
+    "reference_not_found": ErrorCode(Unprocessable, "A reference names no row that you may read."),
+    # Authentication
+    "not_signed_in": ErrorCode(Unauthorized, "Signing in would help: there is no token."),
+    "invalid_token": ErrorCode(Unauthorized, "The token is expired, revoked, forged or malformed."),
+    "invalid_credentials": ErrorCode(Unauthorized, "E-mail and password do not belong together."),
+    # Application
+    "forbidden": ErrorCode(Forbidden, "Your roles do not allow this."),
+    "not_found": ErrorCode(NotFound, "There is nothing here that you may see."),
+    "method_not_allowed": ErrorCode(MethodNotAllowed, "The path exists, without this method; see `Allow`."),
+    "method_not_implemented": ErrorCode(NotImplementedMethod, "No path of this server knows the method."),
+    "already_exists": ErrorCode(Conflict, "Another row has these values already."),
+    "still_referenced": ErrorCode(Conflict, "Other rows refer to this one."),
+    "violates_constraint": ErrorCode(Conflict, "The rows would violate a rule of the database."),
+    "version_conflict": ErrorCode(Conflict, "The row was changed by somebody else at the same time."),
+    "version_mismatch": ErrorCode(PreconditionFailed, "The row has changed since the version in `If-Match`."),
+    "version_required": ErrorCode(PreconditionRequired, "This resource demands `If-Match`."),
+    "too_many_requests": ErrorCode(TooManyRequests, "A rate limit is used up; see `Retry-After`."),
+    # Server
+    "internal_error": ErrorCode(InternalProblem, "Something went wrong here; quote the request id."),
+    "database_unavailable": ErrorCode(ServiceUnavailable, "The database is away; try again shortly."),
+    "database_busy": ErrorCode(ServiceUnavailable, "No database connection became free in time."),
+    "transaction_conflict": ErrorCode(ServiceUnavailable, "Concurrent changes collided; nothing was written."),
+    "shutting_down": ErrorCode(ServiceUnavailable, "This instance is about to stop; try again."),
+    "database_timeout": ErrorCode(GatewayTimeout, "A statement took longer than its limit and was cancelled."),
+    "request_timeout": ErrorCode(GatewayTimeout, "The request took longer than its limit and was cancelled."),
+}
+"""All codes of Gatepost. Sources: RFC 9110 for the statuses, RFC 9457 for the form, RFC 6585 for 428 and 429."""
+
+
+FIELD_CODES: dict[str, str] = {
+    "required": "The field is missing.",
+    "not_nullable": "The field cannot be null.",
+    "wrong_type": "The value has another type than the field.",
+    "unknown_field": "There is no such field.",
+    "read_only": "The field cannot be written.",
+    "write_once": "The field cannot be changed after creation.",
+    "too_small": "The number or date is below its bound.",
+    "too_large": "The number or date is above its bound.",
+    "too_short": "The text or list is shorter than its bound.",
+    "too_long": "The text or list is longer than its bound.",
+    "too_precise": "The number has more digits than the column keeps.",
+    "not_finite": "NaN and infinity are not numbers here.",
+    "not_a_multiple": "The number is not a multiple of its step.",
+    "pattern_mismatch": "The text does not have the demanded form.",
+    "invalid_format": "The text is not a valid UUID, date, time, interval or base64.",
+    "invalid_text": "The text holds a character that PostgreSQL cannot store (NUL, lone surrogate).",
+    "not_a_choice": "The value is not one of the choices.",
+    "too_deep": "The value nests deeper than is admitted.",
+    "not_found": "No row that you may read has this key.",
+    "violates_check": "The values violate a check constraint of the table.",
+}
+"""Codes of single violations, in `errors[].code`."""

@@ -1,0 +1,55 @@
+"""`Model`: an optional declarative base with a key, timestamps and a version that every row should have."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import DateTime, FetchedValue, Integer, MetaData, Uuid, func, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+MANAGED = "gatepost.managed"
+"""Key in `Column.info`: the column is kept by Gatepost or the database, and is read-only on the wire."""
+
+VERSION = "gatepost.version"
+"""Key in `Column.info`: the column is the row's version, bumped by a trigger whoever writes."""
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Names of constraints and indexes, so that migrations and error messages can count on them."""
+
+
+class Model(DeclarativeBase):
+    """A row with `id` (UUIDv7, made by the database), `created_at`, `updated_at` and `version`.
+
+    The three last are kept by a trigger; none of the four can be set by a request. A base of one's own works too:
+    without a version column PostgreSQL's `xmin` is the version.
+    """
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: DateTime(timezone=True)}
+
+    id: Mapped[UUID] = mapped_column(
+        Uuid, primary_key=True, server_default=text("uuidv7()"), sort_order=-10, info={MANAGED: True}
+    )
+    created_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), server_default=func.now(), sort_order=10, info={MANAGED: True}
+    )
+    updated_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True),
+        server_default=func.now(),
+        server_onupdate=FetchedValue(),
+        sort_order=11,
+        info={MANAGED: True},
+    )
+    version: Mapped[int] = mapped_column(
+        Integer,
+        server_default=text("1"),
+        server_onupdate=FetchedValue(),
+        sort_order=12,
+        info={MANAGED: True, VERSION: True},
+    )

@@ -1,0 +1,193 @@
+"""What Gatepost knows of one mapped class: its attributes, relations, key and version. Built once, when the app is.
+
+DTOs, filters, statements, the schema and the documentation all read the declaration from here and from nowhere else,
+so that a constraint written once means the same everywhere.
+"""
+
+import enum
+import sys
+import types
+from collections.abc import Mapping
+from typing import Annotated, Any, Union, cast, get_args, get_origin
+
+import msgspec
+from sqlalchemy import ARRAY, Column, DateTime, Enum, Table, inspect
+from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
+from sqlalchemy.orm import ColumnProperty, Mapped, Mapper, RelationshipDirection, RelationshipProperty
+
+from gatepost.errors import ConfigurationError
+from gatepost.models.base import MANAGED, VERSION
+
+
+class Attribute(msgspec.Struct, frozen=True, eq=False):
+    """One column as the wire sees it.
+
+    `name` is the wire name (and the attribute's name), `constraints` what `Annotated` declares (annotated-types),
+    `managed` columns are kept by Gatepost or the database and never written by a request, `has_default` ones may be
+    absent at creation.
+    """
+
+    name: str
+    column: Column[Any]
+    python_type: Any
+    nullable: bool
+    constraints: tuple[Any, ...]
+    primary_key: bool
+    managed: bool
+    has_default: bool
+    references: tuple[str, str] | None
+
+
+class Relation(msgspec.Struct, frozen=True, eq=False):
+    """A relationship: `local` and `remote` are the columns that join; `many` tells a list from a single object."""
+
+    name: str
+    target: type[Any]
+    many: bool
+    local: Column[Any]
+    remote: Column[Any]
+
+
+class Entity(msgspec.Struct, frozen=True, eq=False):
+    """A mapped class with one key column.
+
+    `version` is the column that answers as the entity tag, or None where PostgreSQL's `xmin` does.
+    """
+
+    model: type[Any]
+    table: "Table[Any]"
+    name: str
+    attributes: Mapping[str, Attribute]
+    relations: Mapping[str, Relation]
+    key: Attribute
+    version: Column[Any] | None
+
+    def attribute_of(self, column: Column[Any]) -> Attribute | None:
+        """The attribute that maps this column."""
+        return next((item for item in self.attributes.values() if item.column is column), None)
+
+
+def entity_of(model: type[Any]) -> Entity:
+    """Read a mapped class; raises `ConfigurationError` where it cannot be served."""
+    mapper = _mapper(model)
+    if not isinstance(mapper.local_table, Table):
+        raise ConfigurationError("is not mapped to a table.", place=model.__name__)
+    table = cast("Table[Any]", mapper.local_table)
+    if len(table.primary_key.columns) != 1:
+        keys = ", ".join(column.name for column in table.primary_key.columns)
+        raise ConfigurationError(
+            f"has a composite primary key ({keys}).",
+            place=model.__name__,
+            cure="Give it one key column; composite keys are only for pure association tables.",
+        )
+    annotations = _annotations(model)
+    attributes = {
+        prop.key: _attribute(model, prop, annotations.get(prop.key))
+        for prop in mapper.column_attrs
+        if isinstance(prop.columns[0], Column)
+    }
+    key = next(item for item in attributes.values() if item.primary_key)
+    version = next((item.column for item in attributes.values() if item.column.info.get(VERSION)), None)
+    relations = {item.name: item for prop in mapper.relationships if (item := _relation(prop)) is not None}
+    return Entity(model, table, model.__name__, attributes, relations, key, version)
+
+
+def _mapper(model: type[Any]) -> Mapper[Any]:
+    try:
+        mapper: Mapper[Any] = inspect(model)
+        mapper.registry.configure()
+    except InvalidRequestError as error:
+        raise ConfigurationError(f"cannot be mapped: {error}", place=model.__name__) from None
+    except SQLAlchemyError as error:
+        raise ConfigurationError(f"is not a mapped SQLAlchemy class: {error}", place=model.__name__) from None
+    return mapper
+
+
+def _attribute(model: type[Any], prop: ColumnProperty[Any], annotation: Any) -> Attribute:
+    column = cast("Column[Any]", prop.columns[0])
+    kind = column.type
+    if isinstance(kind, DateTime) and not kind.timezone:
+        raise ConfigurationError(
+            "is a timestamp without a time zone.",
+            place=f"{model.__name__}.{prop.key}",
+            cure="Use mapped_column(DateTime(timezone=True)).",
+        )
+    references = next(iter(column.foreign_keys), None)
+    generated = column.primary_key and (
+        column is column.table.autoincrement_column or column.server_default is not None or column.default is not None
+    )
+    return Attribute(
+        name=prop.key,
+        column=column,
+        python_type=_python_type(column),
+        nullable=bool(column.nullable),
+        constraints=_constraints(annotation),
+        primary_key=column.primary_key,
+        managed=bool(column.info.get(MANAGED)) or generated or column.computed is not None,
+        has_default=column.default is not None or column.server_default is not None or column.identity is not None,
+        references=_reference(references.target_fullname) if references is not None else None,
+    )
+
+
+def _reference(fullname: str) -> tuple[str, str]:
+    table, _, column = fullname.rpartition(".")
+    return table, column
+
+
+def _python_type(column: Column[Any]) -> Any:
+    kind = column.type
+    if isinstance(kind, Enum):
+        return kind.enum_class or str
+    if isinstance(kind, ARRAY):
+        return list
+    try:
+        return kind.python_type
+    except NotImplementedError:
+        return object
+
+
+def _relation(prop: RelationshipProperty[Any]) -> Relation | None:
+    if prop.secondary is not None or len(prop.local_remote_pairs or ()) != 1:
+        return None
+    local, remote = cast("tuple[Column[Any], Column[Any]]", prop.local_remote_pairs[0])
+    many = prop.direction is not RelationshipDirection.MANYTOONE and bool(prop.uselist)
+    return Relation(prop.key, prop.mapper.class_, many, local, remote)
+
+
+def _annotations(model: type[Any]) -> dict[str, Any]:
+    """What `Mapped[...]` declares for each attribute, evaluated one by one: a name that only a type checker can see
+    must not hide the constraints of the others."""
+    found: dict[str, Any] = {}
+    for base in reversed(model.__mro__):
+        namespace = {**vars(sys.modules.get(base.__module__, types)), base.__name__: base}
+        for name, annotation in vars(base).get("__annotations__", {}).items():
+            found[name] = _evaluate(annotation, namespace)
+    return found
+
+
+def _evaluate(annotation: Any, namespace: dict[str, Any]) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, namespace)  # noqa: S307 - the user's own source, as typing does it
+    except (NameError, AttributeError, TypeError):
+        return None
+
+
+def _constraints(annotation: Any) -> tuple[Any, ...]:
+    """The metadata of every `Annotated` in `Mapped[Annotated[str, Len(1, 200)] | None]`, outermost first."""
+    if get_origin(annotation) is Mapped or get_origin(annotation) in (Union, types.UnionType):
+        return tuple(item for part in get_args(annotation) for item in _constraints(part))
+    if get_origin(annotation) is Annotated:
+        inner, *metadata = get_args(annotation)
+        return (*_constraints(inner), *metadata)
+    return ()
+
+
+def wire_values(kind: Enum) -> dict[str, str]:
+    """How an enum column's stored text reads on the wire: a Python enum shows its values, a plain one itself."""
+    if kind.enum_class is None:
+        return {text: text for text in kind.enums}
+    members = cast("Mapping[str, enum.Enum]", kind.enum_class.__members__)
+    stored = dict(zip(members.values(), kind.enums, strict=False))
+    return {stored[member]: str(member.value) for member in members.values()}

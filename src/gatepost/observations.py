@@ -1,0 +1,118 @@
+"""Facts that layers emit; logging and metrics subscribe.
+
+The list is closed: every event is a class of this module. A layer asks once, when the chain is composed, for the
+emitter of an event; where nobody subscribed it gets None and pays nothing per request.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+E = TypeVar("E", bound=msgspec.Struct)
+
+
+class RequestFinished(msgspec.Struct, gc=False):
+    """An answer has been sent, or the client has gone. `seconds` is wall time, `route` the pattern, not the path."""
+
+    request_id: str
+    method: str
+    path: str
+    route: str
+    status: int
+    seconds: float
+    client: str
+    actor_id: str | None
+    code: str | None
+
+
+class RequestFailed(msgspec.Struct):
+    """An exception that no layer expected; the client got a bland 500 with the same request id."""
+
+    request_id: str
+    error: BaseException
+
+
+class LimitExceeded(msgspec.Struct):
+    """A token bucket refused. `limit` names the bucket's rule, `key` whose bucket it was."""
+
+    limit: str
+    key: str
+
+
+class DatabaseLost(msgspec.Struct):
+    """The database cannot be reached; said once per outage."""
+
+    reason: str
+
+
+class DatabaseRestored(msgspec.Struct):
+    """The database answers again after `seconds` away."""
+
+    seconds: float
+
+
+class ConnectionOpened(msgspec.Struct):
+    """The pool opened a connection; `size` is how many it has now."""
+
+    size: int
+
+
+class TransactionRetried(msgspec.Struct):
+    """A deadlock, serialization failure or changed schema made a transaction run again."""
+
+    reason: str
+    attempt: int
+
+
+class SignInFailed(msgspec.Struct):
+    """Wrong e-mail or password, or an inactive account. The e-mail is not recorded in full."""
+
+    reason: str
+    client: str
+
+
+class SignInSucceeded(msgspec.Struct):
+    """A user signed in."""
+
+    user_id: str
+    client: str
+
+
+class AfterCommitFailed(msgspec.Struct):
+    """A callback given to `after_commit` raised; the transaction stays committed."""
+
+    callback: str
+    error: BaseException
+
+
+class IdentitiesInvalidated(msgspec.Struct):
+    """Cached users were dropped: one (`user_id`), or all because the listener lost its connection (None)."""
+
+    user_id: str | None
+
+
+class Observations:
+    """The subscriptions of one application. Subscribe before the application is started."""
+
+    def __init__(self) -> None:
+        self._subscribers: dict[type[Any], list[Callable[[Any], None]]] = {}
+
+    def subscribe(self, event: type[E], subscriber: Callable[[E], None]) -> None:
+        """Call `subscriber` with every event of this class. It must return quickly and must not raise."""
+        self._subscribers.setdefault(event, []).append(subscriber)
+
+    def emitter(self, event: type[E]) -> Callable[[E], None] | None:
+        """What a layer calls with an event, or None where nobody subscribed. Ask once, at start."""
+        subscribers = self._subscribers.get(event)
+        if not subscribers:
+            return None
+        if len(subscribers) == 1:
+            return subscribers[0]
+        calls = tuple(subscribers)
+
+        def emit(fact: E) -> None:
+            for call in calls:
+                call(fact)
+
+        return emit

@@ -1,0 +1,121 @@
+"""What travels through the layers: the request with its action and actor, and the answer that comes back.
+
+The gate makes one `Request` per HTTP request and leaves it in `scope["gatepost"]`; every layer below reads it there.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from gatepost.auth.actor import Actor, anonymous
+from gatepost.auth.policies import Policy
+from gatepost.errors import BadRequest, Header
+from gatepost.limits import RateLimit
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+JSON_HEADERS: tuple[Header, ...] = ((b"content-type", b"application/json"),)
+
+
+class Response:
+    """An answer: status, headers beyond those the gate adds, and the whole body."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, body: bytes = b"", headers: tuple[Header, ...] = JSON_HEADERS) -> None:
+        self.status = status
+        self.body = body
+        self.headers = headers
+
+
+Handler = Callable[["Request"], Awaitable[Response]]
+
+
+class Action:
+    """One method on one path: what the front matches a request to, before anything else runs.
+
+    `kind` chooses the default rate limit ("api", "auth") or exempts ("system": probes). `limits` are those declared
+    for the action itself, in place of the default. `source` is the file and line of the code that answers.
+    """
+
+    __slots__ = (
+        "allow",
+        "body_bytes_max",
+        "handler",
+        "kind",
+        "limits",
+        "method",
+        "name",
+        "pattern",
+        "source",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        method: str,
+        pattern: str,
+        handler: Handler,
+        *,
+        allow: Policy,
+        source: str,
+        kind: str = "api",
+        limits: tuple[RateLimit, ...] = (),
+        body_bytes_max: int | None = None,
+    ) -> None:
+        self.name = name
+        self.method = method
+        self.pattern = pattern
+        self.handler = handler
+        self.allow = allow
+        self.source = source
+        self.kind = kind
+        self.limits = limits
+        self.body_bytes_max = body_bytes_max
+
+    def __repr__(self) -> str:
+        return f"Action({self.method} {self.pattern} -> {self.name})"
+
+
+class Request:
+    """One HTTP request on its way down.
+
+    `headers` maps lower-case names to the last value given; `key` is the decoded `{id}` segment of the path or None;
+    `client` is the address that limits and logs use; `code` is the error code of a refusal, for the access line.
+    """
+
+    __slots__ = ("action", "actor", "client", "code", "headers", "id", "key", "receive", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive, id: str, client: str) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.id = id
+        self.client = client
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.action: Action | None = None
+        self.key: str | None = None
+        self.actor: Actor = anonymous
+        self.code: str | None = None
+
+    @property
+    def query_string(self) -> bytes:
+        """The bytes behind the question mark, still encoded."""
+        query: bytes = self.scope["query_string"]
+        return query
+
+    async def body(self) -> bytes:
+        """The whole body. The gate's `receive` holds it to the size and time limits of the action."""
+        message = await self.receive()
+        body: bytes = message.get("body", b"")
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            return body
+        chunks = [body]
+        while message.get("more_body", False):
+            message = await self.receive()
+            chunks.append(message.get("body", b""))
+        if message["type"] == "http.disconnect":
+            raise BadRequest("malformed_request", "The body ended before it was complete.")
+        return b"".join(chunks)

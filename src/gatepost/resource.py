@@ -1,0 +1,99 @@
+"""What a user declares about one model: who may do what, and how it is shown. Read by every layer, changed by none.
+
+`App` turns a list of these into routes, controllers, services and statements; the nearest declaration wins
+(action, resource, app).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from gatepost.auth.policies import Policy, anyone, nobody
+from gatepost.errors import ConfigurationError
+from gatepost.limits import RateLimit
+
+M = TypeVar("M")
+
+ACTIONS = ("list", "get", "create", "update", "delete")
+"""The actions that are derived for a resource, in the order of `gatepost routes`."""
+
+
+class Field(msgspec.Struct, frozen=True):
+    """Rules of one field, on top of those of its resource.
+
+    `read` and `write` narrow who sees and sets it; `write_once` fields are set at creation only; `hidden` fields
+    exist for nobody on the wire.
+    """
+
+    read: Policy = anyone
+    write: Policy = anyone
+    write_once: bool = False
+    hidden: bool = False
+
+
+write_once = Field(write_once=True)
+"""Set at creation, never changed after."""
+
+hidden = Field(read=nobody, write=nobody, hidden=True)
+"""On the wire for nobody: neither shown, nor set, nor filtered or sorted by."""
+
+read_only = Field(write=nobody)
+"""Shown, never set by a request."""
+
+
+class Resource(Generic[M]):
+    """One model on the wire.
+
+    `read` and `write` open `list`, `get` and `create`, `update`, `delete` together; each of the five narrows or
+    opens one action. Nothing is open unless it says so. `sort` and `filter` name further fields to sort and filter by
+    (each gets an index), `search` text fields for `contains` and `starts_with` (each gets a trigram index).
+    """
+
+    def __init__(
+        self,
+        model: type[M],
+        *,
+        read: Policy = nobody,
+        write: Policy = nobody,
+        list: Policy | None = None,
+        get: Policy | None = None,
+        create: Policy | None = None,
+        update: Policy | None = None,
+        delete: Policy | None = None,
+        path: str | None = None,
+        service: type[Any] | None = None,
+        fields: Mapping[str, Field] | None = None,
+        sort: Sequence[str] = (),
+        filter: Sequence[str] = (),
+        search: Sequence[str] = (),
+        page_size: int = 20,
+        page_size_max: int = 100,
+        rate_limit: RateLimit | None = None,
+        require_if_match: bool = False,
+    ) -> None:
+        self.model = model
+        self.policies: dict[str, Policy] = {
+            "list": list or read,
+            "get": get or read,
+            "create": create or write,
+            "update": update or write,
+            "delete": delete or write,
+        }
+        self.read = read
+        self.path = path
+        self.service = service
+        self.fields = dict(fields or {})
+        self.sort = tuple(sort)
+        self.filter = tuple(filter)
+        self.search = tuple(search)
+        self.page_size = page_size
+        self.page_size_max = page_size_max
+        self.rate_limit = rate_limit
+        self.require_if_match = require_if_match
+        if not 1 <= page_size <= page_size_max:
+            raise ConfigurationError(
+                f"page_size is {page_size}, page_size_max is {page_size_max}.",
+                place=f"Resource({model.__name__})",
+                cure="Choose 1 <= page_size <= page_size_max.",
+            )

@@ -1,0 +1,251 @@
+"""Settings: one frozen dataclass per concern, read from the environment once and passed down.
+
+Every field carries its variable, unit, description and check; `gatepost config show` and the reference page are made
+from them. A secret has no working default, accepts a `*_FILE` twin and is masked wherever it is shown.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from gatepost.errors import ConfigurationError
+from gatepost.limits import RateLimit, minutes
+
+C = TypeVar("C")
+
+Check = Callable[[Any], str | None]
+
+
+def at_least(bound: float) -> Check:
+    """A check that a number is not below `bound`."""
+    return lambda value: None if value >= bound else f"must be at least {bound:g}"
+
+
+def one_of(*choices: str) -> Check:
+    """A check that a text is one of the choices."""
+    return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
+
+
+def setting(
+    variable: str,
+    default: Any,
+    description: str,
+    *,
+    unit: str = "",
+    check: Check | None = None,
+    secret: bool = False,
+) -> Any:
+    """A dataclass field that is read from an environment variable."""
+    metadata = {
+        "variable": variable,
+        "description": description,
+        "unit": unit,
+        "check": check,
+        "secret": secret,
+    }
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where and how the process serves."""
+
+    environment: str = setting(
+        "GATEPOST_ENV",
+        "development",
+        "development or production; production refuses to start with unsafe settings",
+        check=one_of("development", "production"),
+    )
+    host: str = setting("GATEPOST_HOST", "127.0.0.1", "address to listen on")
+    port: int = setting("GATEPOST_PORT", 8000, "port to listen on", check=at_least(0))
+    workers: int = setting("GATEPOST_WORKERS", 1, "processes that serve", check=at_least(1))
+    drain_seconds: float = setting(
+        "GATEPOST_DRAIN_SECONDS",
+        20.0,
+        "how long requests in flight may take at shutdown",
+        unit="s",
+        check=at_least(0),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """How PostgreSQL is reached."""
+
+    url: str | None = setting(
+        "DATABASE_URL",
+        None,
+        "postgresql://user:password@host:port/database; dev starts an embedded PostgreSQL where it is absent",
+        secret=True,
+    )
+    pool_size: int = setting("GATEPOST_DATABASE_POOL_SIZE", 10, "connections per process at most", check=at_least(1))
+    pool_wait_seconds: float = setting(
+        "GATEPOST_DATABASE_POOL_WAIT_SECONDS",
+        2.0,
+        "wait for a free connection, then 503",
+        unit="s",
+        check=at_least(0),
+    )
+    connect_seconds: float = setting(
+        "GATEPOST_DATABASE_CONNECT_SECONDS", 3.0, "time to open a connection", unit="s", check=at_least(0.1)
+    )
+    statement_seconds: float = setting(
+        "GATEPOST_DATABASE_STATEMENT_SECONDS",
+        5.0,
+        "time of one statement, then 504",
+        unit="s",
+        check=at_least(0.01),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AuthSettings:
+    """How tokens are signed and how long they live."""
+
+    signing_key: str | None = setting(
+        "GATEPOST_SIGNING_KEY",
+        None,
+        "Ed25519 private key, PEM; dev makes and keeps one, production refuses to start without",
+        secret=True,
+    )
+    token_minutes: float = setting(
+        "GATEPOST_TOKEN_MINUTES", 15.0, "life of an access token", unit="min", check=at_least(0.1)
+    )
+    issuer: str = setting("GATEPOST_TOKEN_ISSUER", "gatepost", "`iss` of tokens")
+    audience: str = setting("GATEPOST_TOKEN_AUDIENCE", "gatepost", "`aud` of tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class GateSettings:
+    """Limits of the gate."""
+
+    api_count: int = setting("GATEPOST_LIMIT_API", 100, "requests per client and 15 minutes", check=at_least(1))
+    auth_count: int = setting("GATEPOST_LIMIT_AUTH", 5, "sign-in requests per client and 15 minutes", check=at_least(1))
+    limit_factor: int | None = setting(
+        "GATEPOST_LIMIT_FACTOR", None, "multiplies all limits; 100 in development, else 1", check=at_least(1)
+    )
+    body_bytes_max: int = setting("GATEPOST_BODY_BYTES_MAX", 1_048_576, "largest request body", unit="bytes")
+    body_seconds: float = setting(
+        "GATEPOST_BODY_SECONDS", 10.0, "time between two parts of a body", unit="s", check=at_least(0.1)
+    )
+    request_seconds: float = setting(
+        "GATEPOST_REQUEST_SECONDS", 15.0, "time of a whole request, then 504", unit="s", check=at_least(0.1)
+    )
+    cors_origins: tuple[str, ...] = setting(
+        "GATEPOST_CORS_ORIGINS", (), "origins that browsers may call from, comma separated; none by default"
+    )
+
+    @property
+    def api_limit(self) -> RateLimit:
+        """The default limit of API routes per client."""
+        return RateLimit(self.api_count, per=minutes(15)).times(self.limit_factor or 1)
+
+    @property
+    def auth_limit(self) -> RateLimit:
+        """The default limit of sign-in routes per client."""
+        return RateLimit(self.auth_count, per=minutes(15)).times(self.limit_factor or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What is logged and how."""
+
+    form: str = setting(
+        "GATEPOST_LOG",
+        "auto",
+        "console, json, or auto: console in development, else json",
+        check=one_of("auto", "console", "json"),
+    )
+    level: str = setting(
+        "GATEPOST_LOG_LEVEL",
+        "info",
+        "lowest level written",
+        check=one_of("debug", "info", "warning", "error"),
+    )
+    access: bool = setting("GATEPOST_LOG_ACCESS", True, "one line per request")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one process."""
+
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    auth: AuthSettings = AuthSettings()
+    gate: GateSettings = GateSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def is_production(self) -> bool:
+        """True where unsafe settings refuse to start."""
+        return self.server.environment == "production"
+
+    @property
+    def log_form(self) -> str:
+        """`console` or `json`."""
+        if self.log.form != "auto":
+            return self.log.form
+        return "json" if self.is_production else "console"
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read and check all settings; raises `ConfigurationError` naming the variable and the cure."""
+    settings = Settings(
+        server=_read(ServerSettings, environ),
+        database=_read(DatabaseSettings, environ),
+        auth=_read(AuthSettings, environ),
+        gate=_read(GateSettings, environ),
+        log=_read(LogSettings, environ),
+    )
+    if settings.gate.limit_factor is None and not settings.is_production:
+        gate = dataclasses.replace(settings.gate, limit_factor=100)
+        settings = dataclasses.replace(settings, gate=gate)
+    return settings
+
+
+def _read(concern: type[C], environ: Mapping[str, str]) -> C:
+    hints = get_type_hints(concern)
+    values: dict[str, Any] = {}
+    for item in dataclasses.fields(concern):  # type: ignore[arg-type]
+        variable: str = item.metadata["variable"]
+        text = _text(variable, environ, secret=item.metadata["secret"])
+        if text is None:
+            continue
+        value = _convert(variable, text, hints[item.name])
+        check: Check | None = item.metadata["check"]
+        if check is not None and (complaint := check(value)) is not None:
+            raise ConfigurationError(f"{complaint}, is {text!r}.", place=variable)
+        values[item.name] = value
+    return concern(**values)
+
+
+def _text(variable: str, environ: Mapping[str, str], *, secret: bool) -> str | None:
+    if secret and (path := environ.get(f"{variable}_FILE")):
+        if variable in environ:
+            raise ConfigurationError(f"both {variable} and {variable}_FILE are set.", place=variable, cure="Keep one.")
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"cannot be read: {error}.", place=f"{variable}_FILE={path}") from None
+    return environ.get(variable) or None
+
+
+def _convert(variable: str, text: str, wanted: Any) -> Any:
+    if wanted == tuple[str, ...]:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if wanted is bool:
+        if text.lower() in ("1", "true", "yes", "on"):
+            return True
+        if text.lower() in ("0", "false", "no", "off"):
+            return False
+        raise ConfigurationError(f"is {text!r}, neither true nor false.", place=variable, cure="Write true or false.")
+    for number in (int, float):
+        if wanted in (number, number | None):
+            try:
+                return number(text)
+            except ValueError:
+                kind = "a whole number" if number is int else "a number"
+                raise ConfigurationError(f"is {text!r}, not {kind}.", place=variable) from None
+    return text
