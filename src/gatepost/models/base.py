@@ -31,6 +31,7 @@ class Model(DeclarativeBase):
     """
 
     metadata = MetaData(naming_convention=NAMING)
+    __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": True}
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: DateTime(timezone=True)}
 
     id: Mapped[UUID] = mapped_column(

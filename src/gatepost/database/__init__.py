@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, transactions, compiled statements, the embedded server. Knows nothing of HTTP."""

@@ -1,0 +1,178 @@
+"""The database of one process: the one place that chooses a connection, and the one that knows of a commit."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import asyncpg
+import msgspec
+from sqlalchemy.exc import DBAPIError
+
+from gatepost.database.failures import SCHEMA_CHANGED, TRANSIENT, Describe, is_lost, problem_of
+from gatepost.database.pool import Pool, PooledConnection, RawConnection, Record
+from gatepost.database.sessions import Sessions
+from gatepost.database.statements import Statement
+from gatepost.database.transactions import Transaction
+from gatepost.errors import Problem
+from gatepost.observations import Observations, TransactionRetried
+from gatepost.settings import DatabaseSettings
+
+T = TypeVar("T")
+
+IDLE_IN_TRANSACTION_SECONDS = 30
+"""PostgreSQL ends a transaction that a stalled process left open this long."""
+
+
+def _undescribed(name: str) -> Problem | None:
+    return None
+
+
+class Database:
+    """Connections, reads, single-statement writes and transactions.
+
+    Every failure of PostgreSQL leaves here as a `Problem` where it is one (503, 504, 409, 422) and as itself where
+    it is a mistake in the code.
+    """
+
+    def __init__(
+        self, dsn: str, settings: DatabaseSettings, observations: Observations, describe: Describe = _undescribed
+    ) -> None:
+        self.dsn = dsn
+        self._settings = settings
+        self._observations = observations
+        self._describe = describe
+        self._retried = observations.emitter(TransactionRetried)
+        self._sessions = Sessions()
+        self.pool = Pool(
+            self.connect, size=settings.pool_size, wait_seconds=settings.pool_wait_seconds, observations=observations
+        )
+
+    async def connect(self) -> RawConnection:
+        """A bare connection with our codecs and limits. The caller closes it."""
+        connection: RawConnection = await asyncpg.connect(
+            self.dsn,
+            timeout=self._settings.connect_seconds,
+            statement_cache_size=0,
+            server_settings={
+                "application_name": "gatepost",
+                "timezone": "UTC",
+                "jit": "off",
+                "statement_timeout": _milliseconds(self._settings.statement_seconds),
+                "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_SECONDS),
+            },
+        )
+        for name in ("json", "jsonb"):
+            await connection.set_type_codec(
+                name, schema="pg_catalog", encoder=str, decoder=msgspec.json.decode, format="text"
+            )
+        return connection
+
+    async def close(self) -> None:
+        """Close the connections that are idle, and the others when they come back."""
+        await self.pool.close()
+
+    async def read(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
+        """Run one reading statement. The one place that chooses the connection for a read."""
+        return await self._run(statement, arguments)
+
+    async def write(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
+        """Run one writing statement as a transaction of its own; it is committed when this returns."""
+        return await self._run(statement, arguments)
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[Record]:
+        """Run SQL text as a transaction of its own, outside the hot path."""
+        connection = self.pool.take() or await self.pool.acquire()
+        try:
+            records = await connection.raw.fetch(sql, *arguments)
+        except BaseException as error:
+            raise self._failed(connection, error) from error
+        self.pool.release(connection)
+        return list(records)
+
+    async def transact(
+        self,
+        work: Callable[[Transaction], Awaitable[T]],
+        *,
+        orm: bool = False,
+        isolation: str = "read committed",
+        attempts: int = 1,
+    ) -> T:
+        """Run `work` in a transaction: committed when this returns, rolled back when it raises.
+
+        A deadlock or serialization failure runs the work again, `attempts` times in all; a schema changed by a
+        migration in between runs it again once more, whatever `attempts` says.
+        """
+        attempt = 0
+        schema_changes = 0
+        while True:
+            attempt += 1
+            try:
+                return await self._attempt(work, isolation, orm=orm)
+            except BaseException as raised:
+                error = driver_error(raised)
+                if isinstance(error, SCHEMA_CHANGED) and schema_changes == 0:
+                    schema_changes += 1
+                elif not isinstance(error, TRANSIENT) or attempt >= attempts + schema_changes:
+                    problem = problem_of(error, self._describe)
+                    if problem is None:
+                        raise
+                    raise problem from raised
+                if self._retried is not None:
+                    self._retried(TransactionRetried(reason=type(error).__name__, attempt=attempt))
+
+    async def _attempt(self, work: Callable[[Transaction], Awaitable[T]], isolation: str, *, orm: bool) -> T:
+        connection = self.pool.take() or await self.pool.acquire()
+        transaction = Transaction(connection, self._sessions)
+        try:
+            await transaction.begin(isolation, orm=orm)
+            result = await work(transaction)
+            await transaction.commit()
+        except BaseException as error:
+            await self._roll_back(transaction, driver_error(error))
+            raise
+        await transaction.close_session()
+        self.pool.release(connection)
+        await transaction.run_after_commit(self._observations)
+        return result
+
+    async def _roll_back(self, transaction: Transaction, error: BaseException) -> None:
+        connection = transaction.connection
+        if isinstance(error, SCHEMA_CHANGED):
+            connection.prepared.clear()
+        if is_lost(error) or isinstance(error, asyncio.CancelledError):
+            self.pool.recover(connection)
+            return
+        try:
+            await transaction.close_session()
+            await connection.raw.execute("ROLLBACK")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection.raw.terminate()
+        self.pool.release(connection)
+
+    async def _run(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
+        connection = self.pool.take() or await self.pool.acquire()
+        try:
+            records = await connection.fetch(statement, arguments)
+        except BaseException as error:
+            raise self._failed(connection, error) from error
+        self.pool.release(connection)
+        return records
+
+    def _failed(self, connection: PooledConnection, error: BaseException) -> BaseException:
+        """Give the connection back in the state the failure left it in, and say what to raise."""
+        if isinstance(error, asyncpg.PostgresError) and not is_lost(error):
+            self.pool.release(connection)
+        else:
+            self.pool.recover(connection)
+        return problem_of(error, self._describe) or error
+
+
+def driver_error(error: BaseException) -> BaseException:
+    """The error of asyncpg inside one of SQLAlchemy's."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return error.orig.__cause__ or error.orig
+    return error
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))

@@ -1,0 +1,83 @@
+"""What PostgreSQL and the driver raise, told apart: away, busy, too slow, worth another try, or a broken rule.
+
+A broken constraint becomes an answer through `describe`, which knows the declaration (`models/schema.py`); this
+module knows only the codes of PostgreSQL (appendix A of its manual) and asyncpg's classes.
+"""
+
+from collections.abc import Callable
+
+import asyncpg
+from asyncpg import exceptions as pg
+
+from gatepost.errors import Conflict, FieldError, GatewayTimeout, Problem, ServiceUnavailable, Unprocessable
+
+Describe = Callable[[str], Problem | None]
+"""From a constraint's name to the refusal that its violation means."""
+
+LOST: tuple[type[BaseException], ...] = (
+    OSError,
+    asyncpg.InternalClientError,
+    pg.CannotConnectNowError,
+    pg.ConnectionDoesNotExistError,
+    pg.ConnectionFailureError,
+    pg.AdminShutdownError,
+    pg.CrashShutdownError,
+    pg.TooManyConnectionsError,
+    pg.IdleInTransactionSessionTimeoutError,
+)
+"""The connection or the server is gone. (`asyncpg.InterfaceError` is too, but only when it says so.)"""
+
+TRANSIENT: tuple[type[BaseException], ...] = (pg.SerializationError, pg.DeadlockDetectedError)
+"""The transaction lost against another one; run again, it can succeed."""
+
+SCHEMA_CHANGED = pg.InvalidCachedStatementError
+"""A prepared statement's result changed its type under it: a migration ran. Run again, it succeeds."""
+
+
+def is_lost(error: BaseException) -> bool:
+    """True where the connection cannot be used any more."""
+    if isinstance(error, asyncpg.InterfaceError):
+        return "connection is closed" in str(error) or "connection has been released" in str(error)
+    return isinstance(error, LOST)
+
+
+def unavailable() -> ServiceUnavailable:
+    """The refusal while the database is away."""
+    return ServiceUnavailable("database_unavailable", "The database is away; try again shortly.")
+
+
+def problem_of(error: BaseException, describe: Describe) -> Problem | None:
+    """The refusal that an error of PostgreSQL or its driver means; None where it is a mistake in the code."""
+    if is_lost(error):
+        return unavailable()
+    if isinstance(error, pg.QueryCanceledError | pg.LockNotAvailableError):
+        return GatewayTimeout("database_timeout", "A statement took longer than its limit and was cancelled.")
+    if isinstance(error, TRANSIENT):
+        return ServiceUnavailable("transaction_conflict", "Concurrent changes collided; nothing was written.")
+    if isinstance(error, pg.IntegrityConstraintViolationError):
+        return _violation(error, describe)
+    if isinstance(error, pg.DataError):
+        return Unprocessable(
+            "invalid_body", "A value does not fit its column.", errors=[FieldError("", "wrong_type", _first(error))]
+        )
+    return None
+
+
+def _violation(error: pg.IntegrityConstraintViolationError, describe: Describe) -> Problem:
+    name = error.constraint_name
+    described = describe(name) if name else None
+    if described is not None:
+        return described
+    if isinstance(error, pg.NotNullViolationError):
+        pointer = f"/{error.column_name}" if error.column_name else ""
+        detail = "The field cannot be null."
+        return Unprocessable("invalid_body", detail, errors=[FieldError(pointer, "not_nullable", detail)])
+    if isinstance(error, pg.UniqueViolationError):
+        return Conflict("already_exists", "Another row has these values already.")
+    if isinstance(error, pg.ForeignKeyViolationError):
+        return Conflict("still_referenced", "A reference would be left without its row.")
+    return Conflict("violates_constraint", "The rows would violate a rule of the database.")
+
+
+def _first(error: BaseException) -> str:
+    return (str(error).splitlines() or ["The value does not fit."])[0]

@@ -1,0 +1,239 @@
+"""The pool: a small stack of bare asyncpg connections, last in first out, bounded, with a wait timeout.
+
+Ours instead of asyncpg's, because that one resets every connection at release with a round trip and invalidates
+prepared statements that we and SQLAlchemy keep (`docs/decisions/0001-an-own-pool.md`). What is set on a connection
+here therefore has to be `SET LOCAL`.
+"""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias
+
+import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
+
+from gatepost.database.failures import SCHEMA_CHANGED, is_lost, unavailable
+from gatepost.database.statements import Statement
+from gatepost.errors import ServiceUnavailable
+from gatepost.observations import ConnectionOpened, DatabaseLost, DatabaseRestored, Observations
+
+RawConnection: TypeAlias = "asyncpg.Connection[Any]"
+Record = asyncpg.Record
+
+PREPARED_MAX = 256
+"""Statements kept prepared per connection; PostgreSQL holds a plan of some 10 KiB for each."""
+
+BACKOFF_SECONDS = (0.05, 1.0)
+"""First and longest pause between two tries to reach a database that is away."""
+
+
+class PooledConnection:
+    """A bare connection with what is kept on it: prepared statements, and the ORM's side of it once it was needed."""
+
+    __slots__ = ("orm", "prepared", "raw")
+
+    def __init__(self, raw: RawConnection) -> None:
+        self.raw = raw
+        self.prepared: dict[Statement, PreparedStatement[Any]] = {}
+        self.orm: Any = None
+
+    async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
+        """Run a statement and return its rows. Prepares it at its first use on this connection."""
+        prepared = self.prepared.get(statement)
+        if prepared is None:
+            prepared = await self._prepare(statement)
+        try:
+            return await prepared.fetch(*arguments)
+        except SCHEMA_CHANGED:
+            self.prepared.clear()
+            if self.raw.is_in_transaction():
+                raise
+        prepared = await self._prepare(statement)
+        return await prepared.fetch(*arguments)
+
+    async def _prepare(self, statement: Statement) -> "PreparedStatement[Any]":
+        if len(self.prepared) >= PREPARED_MAX:
+            del self.prepared[next(iter(self.prepared))]
+        prepared = await self.raw.prepare(statement.sql)
+        self.prepared[statement] = prepared
+        return prepared
+
+
+class Pool:
+    """Connections of one process. `take` and `release` cost nothing worth counting while one is idle."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[RawConnection]],
+        *,
+        size: int,
+        wait_seconds: float,
+        observations: Observations,
+    ) -> None:
+        self._connect = connect
+        self._size_max = size
+        self._wait_seconds = wait_seconds
+        self._idle: list[PooledConnection] = []
+        self._waiting: deque[asyncio.Future[PooledConnection | None]] = deque()
+        self._recovering: set[asyncio.Task[None]] = set()
+        self._size = 0
+        self._closed = False
+        self._lost_at: float | None = None
+        self._retry_at = 0.0
+        self._pause = BACKOFF_SECONDS[0]
+        self._probing = False
+        self._opened = observations.emitter(ConnectionOpened)
+        self._lost = observations.emitter(DatabaseLost)
+        self._restored = observations.emitter(DatabaseRestored)
+
+    @property
+    def size(self) -> int:
+        """How many connections are open or being opened."""
+        return self._size
+
+    @property
+    def is_available(self) -> bool:
+        """False while the database is known to be away."""
+        return self._lost_at is None
+
+    def take(self) -> PooledConnection | None:
+        """An idle connection, or None: then `acquire` has to open one or wait."""
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if not connection.raw.is_closed():
+                return connection
+            self._size -= 1
+        return None
+
+    async def acquire(self) -> PooledConnection:
+        """A connection of one's own until `release`. Raises `ServiceUnavailable` when none is to be had in time."""
+        deadline = time.monotonic() + self._wait_seconds
+        while True:
+            connection = self.take()
+            if connection is None and self._size < self._size_max:
+                connection = await self._open()
+            if connection is None:
+                connection = await self._wait(deadline)
+            if connection is not None:
+                return connection
+
+    def release(self, connection: PooledConnection) -> None:
+        """Give a connection back. One that is closed, or in a transaction that nobody ended, is looked after."""
+        raw = connection.raw
+        if raw.is_closed() or self._closed:
+            self._discard(connection)
+        elif raw.is_in_transaction():
+            self.recover(connection)
+        else:
+            self._hand_over(connection)
+
+    def recover(self, connection: PooledConnection) -> None:
+        """Give back a connection whose use was broken off: it is rolled back in the background, or closed."""
+        task = asyncio.get_running_loop().create_task(self._recover(connection))
+        self._recovering.add(task)
+        task.add_done_callback(self._recovering.discard)
+
+    async def close(self) -> None:
+        """Close all idle connections, and the others as they come back."""
+        self._closed = True
+        while self._recovering:
+            await asyncio.wait(self._recovering)
+        while (connection := self.take()) is not None:
+            self._size -= 1
+            await connection.raw.close(timeout=2)
+
+    def _hand_over(self, connection: PooledConnection) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return
+        self._idle.append(connection)
+
+    def _discard(self, connection: PooledConnection) -> None:
+        self._size -= 1
+        if not connection.raw.is_closed():
+            connection.raw.terminate()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let one waiter try again to open a connection: there is room now."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    async def _recover(self, connection: PooledConnection) -> None:
+        try:
+            async with asyncio.timeout(2):
+                await connection.raw.execute("ROLLBACK" if connection.raw.is_in_transaction() else "SELECT")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            connection.raw.terminate()
+        connection.orm = None
+        if connection.raw.is_closed() or self._closed:
+            self._discard(connection)
+        else:
+            self._hand_over(connection)
+
+    async def _wait(self, deadline: float) -> PooledConnection | None:
+        waiter: asyncio.Future[PooledConnection | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                return await waiter
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if waiter.done() and not waiter.cancelled():
+                self._pass_on(waiter.result())
+            if isinstance(error, TimeoutError):
+                raise ServiceUnavailable("database_busy", "No database connection became free in time.") from None
+            raise
+
+    def _pass_on(self, connection: PooledConnection | None) -> None:
+        """What was given to a waiter that had just stopped waiting goes to the next one."""
+        if connection is None:
+            self._wake()
+        else:
+            self.release(connection)
+
+    async def _open(self) -> PooledConnection:
+        """Open one more connection. While the database is away one caller at a time tries, after a pause."""
+        if self._lost_at is not None:
+            if self._probing or time.monotonic() < self._retry_at:
+                raise unavailable()
+            self._probing = True
+        self._size += 1
+        try:
+            raw = await self._connect()
+        except BaseException as error:
+            self._size -= 1
+            self._wake()
+            if isinstance(error, TimeoutError) or is_lost(error):
+                self._note_loss(error)
+                raise unavailable() from error
+            raise
+        finally:
+            self._probing = False
+        self._note_success()
+        return PooledConnection(raw)
+
+    def _note_loss(self, error: BaseException) -> None:
+        now = time.monotonic()
+        if self._lost_at is None:
+            self._lost_at = now
+            self._pause = BACKOFF_SECONDS[0]
+            if self._lost is not None:
+                self._lost(DatabaseLost(reason=f"{type(error).__name__}: {error}"))
+        self._retry_at = now + self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+        self._pause = min(self._pause * 2, BACKOFF_SECONDS[1])
+
+    def _note_success(self) -> None:
+        if self._lost_at is not None and self._restored is not None:
+            self._restored(DatabaseRestored(seconds=time.monotonic() - self._lost_at))
+        self._lost_at = None
+        if self._opened is not None:
+            self._opened(ConnectionOpened(size=self._size))
