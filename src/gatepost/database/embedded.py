@@ -7,6 +7,7 @@ what lies in its folder in `embedded_folder.py`, where its programs come from in
 """
 
 import atexit
+import contextlib
 import os
 import signal
 import subprocess
@@ -18,8 +19,8 @@ from typing import Self
 
 from gatepost.database.embedded_account import Account, choose_account
 from gatepost.database.embedded_folder import DataFolder
-from gatepost.database.embedded_processes import clean_environment, spawn
-from gatepost.database.embedded_programs import check_version, find_programs
+from gatepost.database.embedded_processes import spawn
+from gatepost.database.embedded_programs import check_version, find_programs, run_script
 from gatepost.errors import ConfigurationError
 
 DATABASE_USER = "gatepost"
@@ -78,6 +79,13 @@ class EmbeddedPostgreSQL:
     def dsn(self, database: str) -> str:
         """The DSN of a database of this server, for asyncpg and libpq; valid for the whole life of the folder."""
         return f"postgresql://{DATABASE_USER}@/{database}?host={self._folder.socket_folder}"
+
+    def execute(self, script: str, *, database: str = "postgres") -> str:
+        """Run SQL in a database of this server and return its rows, unaligned: for set-up and tests, not for requests.
+
+        Raises ConfigurationError with PostgreSQL's own words when it refuses.
+        """
+        return run_script(self.dsn(database), script)
 
     def start(self, *, timeout_seconds: float = 30.0) -> str:
         """Start the server, initialising its folder the first time, and return the DSN of its database.
@@ -141,7 +149,7 @@ class EmbeddedPostgreSQL:
         folder.write_access_rules()
         atexit.register(self.stop)
         self._launch(programs, account, deadline)
-        self._create_database(programs, deadline)
+        run_script(self.dsn("postgres"), _CREATE_DATABASE, {"name": self._database})
 
     def _let_go(self) -> None:
         atexit.unregister(self.stop)
@@ -149,24 +157,25 @@ class EmbeddedPostgreSQL:
 
     def _take_over_orphan(self, deadline: float) -> None:
         """Whoever started a server that still runs is dead, for we hold the lock: let it end, and wait."""
-        while pid := self._folder.server_pid():
-            if not self._folder.is_ours(pid) or time.monotonic() > deadline:
-                raise self._folder.already_running(str(pid))
-            os.kill(pid, signal.SIGINT)
+        while server := self._folder.find_server():
+            if not server.is_ours or time.monotonic() > deadline:
+                raise self._folder.already_running(str(server.pid))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(server.pid, signal.SIGINT)
             time.sleep(0.02)
 
     def _initialise(self, programs: Path, account: Account, deadline: float) -> None:
         """Into a folder of another name, renamed when whole: an initdb that was killed is never taken for a cluster."""
         folder = self._folder
-        folder.remove_unfinished_cluster()
+        folder.remove_unfinished_clusters()
         if folder.cluster.exists():
             check_version(folder.cluster, programs)
             return
-        folder.make_private(folder.unfinished_cluster, account)
+        unfinished = folder.make_unfinished_cluster(account)
         options = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         options += [f"--username={DATABASE_USER}", "--auth-local=peer", "--auth-host=reject"]
         with folder.open_log() as log:
-            command = [str(programs / "initdb"), "-D", str(folder.unfinished_cluster), *options]
+            command = [str(programs / "initdb"), "-D", str(unfinished), *options]
             process = spawn(command, account, death_signal=signal.SIGTERM, output=log.fileno())
             try:
                 status = process.wait(max(0.0, deadline - time.monotonic()))
@@ -177,7 +186,7 @@ class EmbeddedPostgreSQL:
                 process.wait()
         if status != 0:
             raise self._did_not_start("initdb failed")
-        folder.unfinished_cluster.rename(folder.cluster)
+        unfinished.rename(folder.cluster)
 
     def _launch(self, programs: Path, account: Account, deadline: float) -> None:
         """Start the server until it stays: after a crash it waits for the last processes of the one before."""
@@ -208,20 +217,6 @@ class EmbeddedPostgreSQL:
                 raise self._did_not_start("it did not accept connections in time")
             time.sleep(0.005)
         return True
-
-    def _create_database(self, programs: Path, deadline: float) -> None:
-        command = [str(programs / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", f"name={self._database}"]
-        result = subprocess.run(  # noqa: S603 - our own program, no shell
-            [*command, "-d", self.dsn("postgres")],
-            input=_CREATE_DATABASE,
-            env=clean_environment(os.environ),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=max(1.0, deadline - time.monotonic()),
-        )
-        if result.returncode != 0:
-            raise self._did_not_start(f"the database {self._database} could not be made: {result.stderr.strip()}")
 
     def _did_not_start(self, reason: str) -> ConfigurationError:
         return ConfigurationError(

@@ -3,7 +3,7 @@
 Outside the request path: only `embedded.py` uses it. In the folder lie
 
     cluster/           PostgreSQL's own data folder
-    cluster.new/       one that initdb has not finished; removed at the next start
+    cluster.new-*/     one that initdb has not finished; removed at the next start
     socket/            the Unix socket, where its path is short and plain enough
     postgresql.log     the server's log, emptied at a start when it has grown
     supervisor.lock    locked, and holding the process id, while a supervisor is at work
@@ -20,16 +20,24 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from gatepost.database.embedded_account import Account, name_of_user
-from gatepost.database.embedded_processes import command_line, is_alive
+from gatepost.database.embedded_processes import command_line
 from gatepost.errors import ConfigurationError
 
 LOG_BYTES_MAX = 10 * 1024 * 1024
+DYING_SECONDS_MAX = 0.5
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_BYTES_MAX = 107 if sys.platform == "linux" else 103
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/-]+")
+
+
+class RunningServer(NamedTuple):
+    """A server found in a folder; `is_ours` tells one that this module started from somebody's `pg_ctl start`."""
+
+    pid: int
+    is_ours: bool
 
 
 class DataFolder:
@@ -41,7 +49,6 @@ class DataFolder:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute().resolve()
         self.cluster = self.path / "cluster"
-        self.unfinished_cluster = self.path / "cluster.new"
         self.log = self.path / "postgresql.log"
         self.hba_file = self.path / "pg_hba.conf"
         self.ident_file = self.path / "pg_ident.conf"
@@ -65,11 +72,13 @@ class DataFolder:
         Raises ConfigurationError, naming the folder and the process, when another one is at work in it.
         """
         lock = self._open(self.path / "supervisor.lock", "r+")
+        patience = time.monotonic() + DYING_SECONDS_MAX
         while not _try_lock(lock):
             lock.seek(0)
             holder = lock.read().strip()
             # Forked children (workers) share the lock and outlive a killed parent by moments: that is worth waiting.
-            if is_alive(holder) or time.monotonic() > deadline:
+            is_at_work = holder.isdigit() and command_line(int(holder)) != ""
+            if time.monotonic() > (min(patience, deadline) if is_at_work else deadline):
                 lock.close()
                 raise self.already_running(holder or "unknown")
             time.sleep(0.01)
@@ -87,31 +96,32 @@ class DataFolder:
 
     def already_running(self, holder: str) -> ConfigurationError:
         """The refusal of a second start; `holder` is the process to stop."""
-        server = self.server_pid()
-        which = f"PostgreSQL is process {server}, " if server and str(server) != holder else ""
+        server = self.find_server()
+        which = f"PostgreSQL is process {server.pid}, " if server and str(server.pid) != holder else ""
         return ConfigurationError(
             f"An embedded PostgreSQL is already running in this folder ({which}started by process {holder}).",
             place=str(self.path),
             cure=f"Stop it (Ctrl-C where it runs, or `kill {holder}`), or choose another data folder.",
         )
 
-    def server_pid(self) -> int | None:
-        """The process of a server that lives in the cluster, None when there is none.
+    def find_server(self) -> RunningServer | None:
+        """The server that lives in the cluster, None when there is none.
 
         The file that PostgreSQL leaves at a crash may name a process that is by now some other program: only one
         that is a `postgres` for this cluster counts.
         """
-        pid = _first_line(self.cluster / "postmaster.pid")
-        return int(pid) if pid.isdigit() and self._is_server(int(pid)) else None
-
-    def is_ours(self, pid: int) -> bool:
-        """Whether a server in the cluster was started by this module, rather than by somebody's `pg_ctl`."""
-        return str(self.hba_file) in command_line(pid)
+        pid = (_lines(self.cluster / "postmaster.pid") or [""])[0].strip()
+        line = command_line(int(pid)) if pid.isdigit() else ""
+        if not re.search(r"(^|/)postgres[\0\s:]", line):
+            return None
+        if not re.search(re.escape(str(self.cluster)) + r"[\0\s]", line) and not self._is_worked_in_by(int(pid)):
+            return None
+        return RunningServer(int(pid), is_ours=str(self.hba_file) in line)
 
     def remove_stale_pid_files(self) -> None:
         """PostgreSQL refuses to start while the process named in them lives, whatever that process is.
 
-        Only while the lock is held and `server_pid` is None.
+        Only while the lock is held and `find_server` finds none.
         """
         for stale in (self.cluster / "postmaster.pid", self.socket_folder / f"{SOCKET_NAME}.lock"):
             stale.unlink(missing_ok=True)
@@ -121,10 +131,17 @@ class DataFolder:
         lines = _lines(self.cluster / "postmaster.pid")
         return len(lines) >= 8 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
 
-    def remove_unfinished_cluster(self) -> None:
-        """Remove what an interrupted initdb left. Only while the lock is held."""
-        if self.unfinished_cluster.exists():
-            shutil.rmtree(self.unfinished_cluster)
+    def make_unfinished_cluster(self, account: Account) -> Path:
+        """A new empty folder for initdb, which becomes the cluster by a rename. Only while the lock is held."""
+        folder = Path(tempfile.mkdtemp(dir=self.path, prefix="cluster.new-"))
+        if account.changes:
+            os.chown(folder, account.uid, account.gid)
+        return folder
+
+    def remove_unfinished_clusters(self) -> None:
+        """Remove what interrupted initdbs left; one that is dying may still write, the next start gets the rest."""
+        for folder in self.path.glob("cluster.new-*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def remove_socket(self) -> None:
         """Remove the socket's folder, of which a killed server leaves the files. Only while the lock is held."""
@@ -171,13 +188,7 @@ class DataFolder:
         loud = [line for line in lines if "FATAL:" in line or "PANIC:" in line] or lines
         return re.sub(r"^.*?(FATAL|PANIC):\s+", "", loud[-1]) if loud else "it logged nothing"
 
-    def _is_server(self, pid: int) -> bool:
-        line = command_line(pid)
-        if not re.search(r"(^|/)postgres[\0\s:]", line):
-            return False
-        return bool(re.search(re.escape(str(self.cluster)) + r"[\0\s]", line)) or self._works_in_cluster(pid)
-
-    def _works_in_cluster(self, pid: int) -> bool:
+    def _is_worked_in_by(self, pid: int) -> bool:
         """For a server that was started by hand, with a relative path."""
         try:
             return Path(f"/proc/{pid}/cwd").resolve(strict=True) == self.cluster
@@ -226,7 +237,3 @@ def _lines(path: Path) -> list[str]:
         return path.read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return []
-
-
-def _first_line(path: Path) -> str:
-    return (_lines(path) or [""])[0].strip()

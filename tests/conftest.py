@@ -1,0 +1,29 @@
+"""Fixtures that every test may use: one embedded PostgreSQL for the session, a fresh database for a test."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gatepost.database.embedded import EmbeddedPostgreSQL
+
+# A test's data need not survive the machine; kill -9 of the server it survives all the same.
+FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgreSQL]:
+    """A running PostgreSQL shared by the session: a test that stops or kills a server starts one of its own."""
+    folder: Path = tmp_path_factory.mktemp("postgresql")
+    with EmbeddedPostgreSQL(folder, settings=FAST_AND_FORGETFUL) as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
+    """The DSN of an empty database, dropped afterwards whoever is still connected to it."""
+    name = f"test_{uuid.uuid4().hex}"
+    postgresql.execute(f"CREATE DATABASE {name}")
+    yield postgresql.dsn(name)
+    postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,0 +1,166 @@
+"""Who the embedded PostgreSQL runs as, and who can reach it: as root and as an ordinary user."""
+
+import json
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.database.embedded_account import UNPRIVILEGED_USER, Account, choose_account
+from gatepost.database.embedded_processes import spawn
+from gatepost.database.embedded_programs import find_programs
+from gatepost.errors import ConfigurationError
+from tests.integration.database.embedded_scenes import SMALL, processes_of, wait_until
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+
+LIFE = """
+import json, os, sys
+from pathlib import Path
+from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.errors import ConfigurationError
+
+try:
+    with EmbeddedPostgreSQL(Path(sys.argv[1]), settings={"fsync": "off", "shared_buffers": "16MB"}) as server:
+        owner = os.stat(f"/proc/{server.pid}").st_uid
+        print(json.dumps({"user": os.geteuid(), "server": owner, "one": server.execute("SELECT 1")}))
+except ConfigurationError as error:
+    print(json.dumps({"refusal": str(error)}))
+"""
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody can pass, as few of pytest's are."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def life_of(account: Account, data: Path) -> dict[str, object]:
+    """Start, ask and stop a server in a process of another user."""
+    with tempfile.TemporaryFile() as output:
+        command = [sys.executable, "-c", LIFE, str(data)]
+        process = spawn(command, account, death_signal=signal.SIGKILL, output=output.fileno())
+        process.wait(60)
+        output.seek(0)
+        answer: dict[str, object] = json.loads(output.read())
+        return answer
+
+
+def ordinary_user() -> Account:
+    """`nobody`, able to read this interpreter even where it is installed in /root."""
+    return choose_account(Path("/nonexistent/cluster"), Path(sys.executable).resolve())
+
+
+def status_of(server: EmbeddedPostgreSQL, name: str) -> str:
+    lines = Path(f"/proc/{server.pid}/status").read_text().splitlines()
+    return next(line.split(":")[1].strip() for line in lines if line.startswith(f"{name}:"))
+
+
+@as_root
+def test_root_runs_it_as_nobody_without_any_power(open_folder: Path) -> None:
+    with EmbeddedPostgreSQL(open_folder / "data", settings=SMALL) as server:
+        assert psutil.Process(server.pid).username() == UNPRIVILEGED_USER
+        assert status_of(server, "Groups") == ""
+        if find_programs().is_relative_to("/root"):
+            return
+        assert int(status_of(server, "CapPrm"), 16) == 0
+
+
+@as_root
+def test_in_a_closed_folder_of_root_it_keeps_the_power_to_pass_and_no_other(data: Path) -> None:
+    modes = [parent.stat().st_mode for parent in data.parents]
+    with EmbeddedPostgreSQL(data, settings=SMALL) as server:
+        assert psutil.Process(server.pid).username() == UNPRIVILEGED_USER
+        assert int(status_of(server, "CapPrm"), 16).bit_count() == 1
+        assert status_of(server, "CapPrm") == status_of(server, "CapEff")
+        assert server.execute("SELECT answer FROM kept", database="gatepost") == "42"
+    assert [parent.stat().st_mode for parent in data.parents] == modes
+
+
+@as_root
+def test_an_ordinary_user_runs_it_as_himself(open_folder: Path) -> None:
+    user = ordinary_user()
+    os.chown(open_folder, user.uid, user.gid)
+    assert life_of(user, open_folder / "data") == {"user": user.uid, "server": user.uid, "one": "1"}
+    assert processes_of(open_folder) == []
+
+
+@as_root
+def test_root_runs_the_folder_of_an_ordinary_user_as_that_user_and_the_user_goes_on(open_folder: Path) -> None:
+    somebody = pwd.getpwnam("daemon")
+    user = Account(somebody.pw_uid, somebody.pw_gid, changes=True, capability=ordinary_user().capability)
+    os.chown(open_folder, user.uid, user.gid)
+    data = open_folder / "data"
+    assert life_of(user, data)["one"] == "1"
+    with EmbeddedPostgreSQL(data, settings=SMALL) as server:
+        assert psutil.Process(server.pid).username() == "daemon"
+    (data / "postgresql.log").unlink()
+    with EmbeddedPostgreSQL(data, settings=SMALL):
+        pass
+    assert life_of(user, data) == {"user": user.uid, "server": user.uid, "one": "1"}
+
+
+@as_root
+def test_an_ordinary_user_is_told_that_the_folder_belongs_to_somebody_else(open_folder: Path) -> None:
+    data = open_folder / "data"
+    with EmbeddedPostgreSQL(data, settings=SMALL):
+        pass
+    assert "cannot be used" in str(life_of(ordinary_user(), data)["refusal"])
+    os.chown(data, ordinary_user().uid, -1)
+    for name in ("postgresql.log", "supervisor.lock"):
+        (data / name).unlink()
+    os.chown(data / "cluster", 1, -1)
+    assert "belongs to user id 1" in str(life_of(ordinary_user(), data)["refusal"])
+
+
+@as_root
+def test_a_cluster_of_root_is_refused(data: Path) -> None:
+    os.chown(data / "cluster", 0, 0)
+    with pytest.raises(ConfigurationError, match="refuses to run as root"):
+        EmbeddedPostgreSQL(data, settings=SMALL).start()
+
+
+@as_root
+def test_the_user_it_runs_as_cannot_connect(open_folder: Path) -> None:
+    """Other programs of `nobody` can enter the socket's folder; the kernel's word on who they are stops them."""
+    user = pwd.getpwnam(UNPRIVILEGED_USER)
+    with EmbeddedPostgreSQL(open_folder / "data", settings=SMALL) as server:
+        command = ["psql", "-X", "-d", server.dsn("postgres"), "-c", "SELECT 1"]
+        program = str(server.programs / command[0])
+        environment = {"PATH": os.environ["PATH"]}
+        result = subprocess.run(
+            [program, *command[1:]],
+            user=user.pw_uid,
+            group=user.pw_gid,
+            extra_groups=[],
+            cwd="/",
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert "Peer authentication failed" in result.stderr
+
+
+def test_the_log_is_for_the_owner_only(data: Path) -> None:
+    with EmbeddedPostgreSQL(data, settings=SMALL) as server:
+        assert server.log.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_in_place_of_the_log_is_not_followed(data: Path, tmp_path: Path) -> None:
+    (data / "postgresql.log").unlink()
+    (data / "postgresql.log").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        EmbeddedPostgreSQL(data, settings=SMALL).start()
+    assert not (tmp_path / "elsewhere").exists()
+    wait_until(lambda: not processes_of(data))
