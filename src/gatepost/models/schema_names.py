@@ -1,0 +1,31 @@
+"""Names of derived constraints and indexes: deterministic, and never longer than PostgreSQL keeps.
+
+Outside the request path. Errors are described by constraint name (`schema.describe_constraint`) and migrations compare
+by name, so a name that PostgreSQL cut short would be lost to both.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import cast
+
+from sqlalchemy.dialects.postgresql import dialect
+from sqlalchemy.engine import Dialect
+
+DIALECT = cast("Callable[[], Dialect]", dialect)()
+"""PostgreSQL's, for turning expressions into text without a connection."""
+
+NAME_BYTES_MAX = 63
+
+
+def schema_name(*parts: str) -> str:
+    """The parts joined by `_`; a long name keeps its beginning and ends in a hash of the whole."""
+    name = "_".join(parts)
+    if len(name.encode()) <= NAME_BYTES_MAX:
+        return name
+    ending = "_" + hashlib.sha256(name.encode()).hexdigest()[:8]
+    return name.encode()[: NAME_BYTES_MAX - len(ending)].decode(errors="ignore") + ending
+
+
+def quote(name: str) -> str:
+    """An identifier, in quotes where it needs them."""
+    return DIALECT.identifier_preparer.quote(name)

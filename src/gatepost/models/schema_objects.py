@@ -1,0 +1,146 @@
+"""What a table needs beside columns, constraints and indexes: extensions, functions and triggers.
+
+Outside the request path. A feature declares objects in `table.info[OBJECTS]`; the migrations create, compare and drop
+them. The hash of a definition is kept as the COMMENT of its object, so that a changed declaration and a changed
+database are both seen.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Literal, cast
+
+import msgspec
+from sqlalchemy import MetaData, Table
+
+from gatepost.models.entity import Entity
+from gatepost.models.schema_names import quote
+
+OBJECTS = "gatepost.objects"
+"""Key in `Table.info`: the list of SchemaObject that the table needs."""
+
+COMMENT_PREFIX = "gatepost:"
+BODY_QUOTE = "$gatepost$"
+"""Write a function's body between these, so that a body replaced by hand is seen."""
+
+_KINDS = ("extension", "function", "trigger")
+
+
+class SchemaObject(msgspec.Struct, frozen=True):
+    """One extension, function (without arguments) or trigger.
+
+    `name` is unquoted; `table` is the trigger's, None for the others. `create` must succeed where the object exists
+    already (OR REPLACE, IF NOT EXISTS); `drop` undoes it. Functions are shared: equal names must be equal objects.
+    """
+
+    kind: Literal["extension", "function", "trigger"]
+    name: str
+    create: str
+    drop: str
+    table: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Kind, table and name: what makes two objects the same."""
+        return self.kind, self.table or "", self.name
+
+    @property
+    def definition_hash(self) -> str:
+        """A short hash of the definition."""
+        return hashlib.sha256(self.create.encode()).hexdigest()[:16]
+
+    @property
+    def body(self) -> str | None:
+        """A function's body, verbatim, where it is written between BODY_QUOTE."""
+        parts = self.create.split(BODY_QUOTE)
+        return parts[1] if len(parts) == 3 else None
+
+    @property
+    def comment(self) -> str | None:
+        """The statement that keeps the hash; an extension belongs to its author and has none."""
+        target = {
+            "function": f"FUNCTION {quote(self.name)}()",
+            "trigger": f"TRIGGER {quote(self.name)} ON {quote(self.table or '')}",
+        }.get(self.kind)
+        return target and f"COMMENT ON {target} IS '{COMMENT_PREFIX}{self.definition_hash}'"
+
+    @property
+    def statements(self) -> list[str]:
+        """What creates the object."""
+        return [self.create, *([self.comment] if self.comment else [])]
+
+
+def extension(name: str) -> SchemaObject:
+    """An extension of PostgreSQL. It is never dropped: others may use it."""
+    return SchemaObject("extension", name, f"CREATE EXTENSION IF NOT EXISTS {quote(name)}", "")
+
+
+def trigger_function(name: str, body: str) -> SchemaObject:
+    """A PL/pgSQL function for triggers; `body` is everything from BEGIN to END."""
+    head = f"CREATE OR REPLACE FUNCTION {quote(name)}() RETURNS trigger LANGUAGE plpgsql AS"
+    create = f"{head} {BODY_QUOTE}{body}{BODY_QUOTE}"
+    return SchemaObject("function", name, create, f"DROP FUNCTION IF EXISTS {quote(name)}()")
+
+
+def trigger(name: str, table: str, when: str, function: str) -> SchemaObject:
+    """A row trigger; `when` is its event: `BEFORE UPDATE`, `AFTER INSERT OR UPDATE`."""
+    create = (
+        f"CREATE OR REPLACE TRIGGER {quote(name)} {when} ON {quote(table)} "
+        f"FOR EACH ROW EXECUTE FUNCTION {quote(function)}()"
+    )
+    return SchemaObject("trigger", name, create, f"DROP TRIGGER IF EXISTS {quote(name)} ON {quote(table)}", table)
+
+
+def add_object(table: "Table[Any]", item: SchemaObject) -> None:
+    """Declare an object of a table; one with the same key is replaced."""
+    declared = cast("list[SchemaObject]", table.info.setdefault(OBJECTS, []))
+    declared[:] = [*(known for known in declared if known.key != item.key), item]
+
+
+def objects_of(metadata: MetaData) -> list[SchemaObject]:
+    """Every declared object once, in the order in which they can be created."""
+    declared: Iterable[SchemaObject] = (
+        item for table in metadata.sorted_tables for item in cast("list[SchemaObject]", table.info.get(OBJECTS, []))
+    )
+    found = {item.key: item for item in declared}
+    return sorted(found.values(), key=lambda item: (_KINDS.index(item.kind), item.key))
+
+
+def add_version_trigger(entity: Entity) -> None:
+    """Keep `version`, `updated_at` and `created_at` right whoever writes, where the entity has them as managed columns.
+
+    An UPDATE that changes nothing leaves the row, and so its entity tag, as it was; what it sets in the kept columns
+    is ignored. The trigger's name comes late in the alphabet, in whose order PostgreSQL fires: it sees the row as the
+    other triggers leave it.
+    """
+    kept = _kept_columns(entity)
+    if "version" not in kept and "updated_at" not in kept:
+        return
+    computed = tuple(column.name for column in entity.table.columns if column.computed is not None)
+    shape = hashlib.sha256(repr((sorted(kept.items()), computed)).encode()).hexdigest()[:8]
+    function = trigger_function(f"gatepost_keep_row_{shape}", _keeping_body(kept, computed))
+    add_object(entity.table, function)
+    add_object(entity.table, trigger("zz_gatepost_keep_row", entity.table.name, "BEFORE UPDATE", function.name))
+
+
+def _kept_columns(entity: Entity) -> dict[str, str]:
+    kept = {
+        name: entity.attributes[name].column.name
+        for name in ("created_at", "updated_at")
+        if name in entity.attributes and entity.attributes[name].managed
+    }
+    if entity.version is not None:
+        kept["version"] = entity.version.name
+    return kept
+
+
+def _keeping_body(kept: dict[str, str], computed: tuple[str, ...]) -> str:
+    """`*<>` compares the rows as they are stored, so it works for types without equality (json) as well. Computed
+    columns are not filled in yet when the trigger runs: they are taken over for the comparison."""
+    columns = [*kept.values(), *computed]
+    lines = ["", "BEGIN", *(f"  NEW.{quote(name)} := OLD.{quote(name)};" for name in columns)]
+    lines.append("  IF NEW *<> OLD THEN")
+    if version := kept.get("version"):
+        lines.append(f"    NEW.{quote(version)} := OLD.{quote(version)} + 1;")
+    if updated_at := kept.get("updated_at"):
+        lines.append(f"    NEW.{quote(updated_at)} := now();")
+    return "\n".join([*lines, "  END IF;", "  RETURN NEW;", "END;", ""])
