@@ -1,0 +1,105 @@
+"""Interleaved rounds: each server does each work in each round, so that a slow minute of the machine hits all alike."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.database import Bookshop
+from benchmarks.load import Load, run_load
+from benchmarks.process import Process, cpu_seconds, resident_mib
+from benchmarks.works import Work
+
+# Node compiles what runs hot, and everybody prepares statements: the first seconds are nobody's usual speed.
+WARM_UP_SECONDS = 1.5
+LEAD_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A server that runs and conforms, with its own requests (its token may differ)."""
+
+    name: str
+    process: Process
+    port: int
+    works: dict[str, Work]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What results.json holds for one server and one work: medians over the rounds."""
+
+    server: str
+    work: str
+    requests_per_second: float
+    cpu_microseconds: float
+    database_cpu_microseconds: float
+    p50_ms: float
+    p99_ms: float
+    rss_mib: float
+
+
+def measure(
+    entrants: Sequence[Entrant],
+    names: Sequence[str],
+    shop: Bookshop,
+    *,
+    rounds: int,
+    seconds: float,
+    progress: Callable[[str], None],
+) -> list[Run]:
+    """Warm everybody up, then measure `rounds` times; a wrong answer raises BadAnswer."""
+    for entrant in entrants:
+        for name in names:
+            progress(f"warming up {entrant.name}, {name}")
+            _once(entrant, entrant.works[name], shop, WARM_UP_SECONDS)
+    samples: dict[tuple[str, str], list[Run]] = {}
+    for number in range(rounds):
+        for name in names:
+            # Each round begins with another server, so that none always follows the same one.
+            for place in range(len(entrants)):
+                entrant = entrants[(number + place) % len(entrants)]
+                progress(f"round {number + 1} of {rounds}: {entrant.name}, {name}")
+                sample = _once(entrant, entrant.works[name], shop, seconds)
+                samples.setdefault((entrant.name, name), []).append(sample)
+    return [_median(samples[entrant.name, name]) for entrant in entrants for name in names]
+
+
+def _once(entrant: Entrant, work: Work, shop: Bookshop, seconds: float) -> Run:
+    run_load(entrant.port, work.requests, work.status, seconds=LEAD_SECONDS)
+    cpu, database_cpu = cpu_seconds(entrant.process.pid), cpu_seconds(shop.pid)
+    load = run_load(entrant.port, work.requests, work.status, seconds=seconds)
+    cpu, database_cpu = cpu_seconds(entrant.process.pid) - cpu, cpu_seconds(shop.pid) - database_cpu
+    run = _run(entrant, work, load, cpu, database_cpu)
+    if work.writes:
+        shop.tidy()
+    return run
+
+
+def _run(entrant: Entrant, work: Work, load: Load, cpu: float, database_cpu: float) -> Run:
+    answers = len(load.latencies)
+    return Run(
+        server=entrant.name,
+        work=work.name,
+        requests_per_second=load.requests_per_second,
+        cpu_microseconds=cpu / answers * 1e6,
+        database_cpu_microseconds=database_cpu / answers * 1e6,
+        p50_ms=load.percentile_ms(50),
+        p99_ms=load.percentile_ms(99),
+        rss_mib=resident_mib(entrant.process.pid),
+    )
+
+
+def _median(samples: Sequence[Run]) -> Run:
+    def middle(name: str, digits: int) -> float:
+        return round(statistics.median(getattr(sample, name) for sample in samples), digits)
+
+    return Run(
+        server=samples[0].server,
+        work=samples[0].work,
+        requests_per_second=middle("requests_per_second", 0),
+        cpu_microseconds=middle("cpu_microseconds", 1),
+        database_cpu_microseconds=middle("database_cpu_microseconds", 1),
+        p50_ms=middle("p50_ms", 3),
+        p99_ms=middle("p99_ms", 3),
+        rss_mib=middle("rss_mib", 1),
+    )

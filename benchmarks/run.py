@@ -1,0 +1,148 @@
+"""`make bench`: Gatepost, its bare ceiling and its peers, measured in interleaved rounds."""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import UUID
+
+from rich.console import Console
+
+from benchmarks.conformance import Conformance, NotConforming
+from benchmarks.database import Bookshop, bookshop
+from benchmarks.load import BadAnswer
+from benchmarks.measure import Entrant, measure
+from benchmarks.process import Process, StartFailed, free_port
+from benchmarks.report import print_runs, print_verdicts, write_results
+from benchmarks.servers import ROOT, SERVERS, Missing, Stage
+from benchmarks.tokens import Keys
+from benchmarks.works import WORK_NAMES, works
+
+RESULTS = Path(__file__).parent / "results.json"
+EXAMPLES = """examples:
+  python -m benchmarks.run                                     everything, about five minutes
+  python -m benchmarks.run --servers gatepost,ceiling          only these two
+  python -m benchmarks.run --work one_row --rounds 9           one work, more rounds
+  python -m benchmarks.run --seconds 0.5 --rounds 3            a quick look
+  python -m benchmarks.run --json -                            write no results
+
+more to measure:
+  python -m benchmarks.memory     resident memory over a million requests
+  python -m benchmarks.paging     a page at depth 100,000 against the first
+  python -m benchmarks.start      from the command to ready
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and report; 1 where a server fails, 0 otherwise (a missed target is a result, not a failure)."""
+    options = _parse(arguments)
+    console = Console()
+    serving, loading = cores()
+    os.sched_setaffinity(0, {loading})  # the load, and the database that is started below, which inherits it
+    try:
+        with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as folder, ExitStack() as stack:
+            run(options, console, Path(folder), stack, serving)
+    except (BadAnswer, NotConforming, StartFailed) as error:
+        console.print(f"[red]The run failed.[/] {error}", highlight=False)
+        return 1
+    return 0
+
+
+def cores() -> tuple[int, int]:
+    """The core of the servers, and the one of the load and the database."""
+    usable = sorted(os.sched_getaffinity(0))
+    if len(usable) < 2:
+        sys.exit("Two cores are needed: one for the server, one for the load and the database.")
+    return usable[0], usable[1]
+
+
+def run(options: argparse.Namespace, console: Console, folder: Path, stack: ExitStack, core: int) -> None:
+    """Start the database and the servers, check them, measure them, report."""
+    keys = Keys.make(folder)
+    with console.status("starting PostgreSQL, 100,000 books"):
+        shop = stack.enter_context(bookshop(folder / "database"))
+    entrants: list[Entrant] = []
+    versions: dict[str, dict[str, str]] = {}
+    for name in options.servers:
+        with console.status(f"starting {name}"):
+            try:
+                entrant, made_of = enter(name, shop, keys, folder, stack=stack, core=core)
+            except Missing as reason:
+                console.print(f"[yellow]{name} is skipped:[/] {reason}.", highlight=False)
+                continue
+        entrants.append(entrant)
+        versions[name] = made_of
+    shop.tidy()
+    with console.status("") as status:
+        runs = measure(
+            entrants,
+            options.work,
+            shop,
+            rounds=options.rounds,
+            seconds=options.seconds,
+            progress=status.update,
+        )
+    print_runs(console, runs)
+    print_verdicts(console, runs)
+    if options.json != "-":
+        versions["database"] = {"postgresql": str(shop.read("SHOW server_version")[0])}
+        write_results(Path(options.json), runs, versions, options.rounds)
+        console.print(f"Written to {options.json}.")
+
+
+def enter(
+    name: str, shop: Bookshop, keys: Keys, folder: Path, *, stack: ExitStack, core: int
+) -> tuple[Entrant, dict[str, str]]:
+    """Start one server, wait until it is ready, and check that it does the work."""
+    stage = Stage(shop.dsn, folder, free_port())
+    server = SERVERS[name](stage)
+
+    def token(user_id: UUID) -> str:
+        return keys.token(user_id, server.algorithm)
+
+    log = folder / f"{name}.log"
+    process = stack.enter_context(Process(server.command, server.environment, core=core, log=log, cwd=ROOT))
+    process.wait_until_ready(f"http://127.0.0.1:{stage.port}{server.ready_path}", lambda status: status < 500)
+    try:
+        Conformance(stage.port, shop, token(shop.user_id), token(shop.stranger_id)).check()
+    except NotConforming as failure:
+        raise NotConforming(f"{name} does not do the work: {failure}\n{log.read_text()[-1500:]}") from failure
+    return Entrant(name, process, stage.port, works(shop, token(shop.user_id))), dict(server.versions)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.run",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    names, works_ = list(SERVERS), list(WORK_NAMES)
+    parser.add_argument("--servers", type=_choice(names), default=names, help=f"of {','.join(names)} (default: all)")
+    parser.add_argument("--work", type=_choice(works_), default=works_, help=f"of {','.join(works_)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of each server and work (default: 5)")
+    parser.add_argument("--seconds", type=float, default=1.5, help="length of one measurement (default: 1.5)")
+    parser.add_argument(
+        "--json", default=str(RESULTS), help="where the results go, - for nowhere (default: results.json)"
+    )
+    return parser.parse_args(arguments)
+
+
+class _choice:  # noqa: N801
+    """An argparse type: some of the names, comma separated."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def __call__(self, text: str) -> list[str]:
+        wanted = text.split(",")
+        if unknown := [name for name in wanted if name not in self._names]:
+            raise argparse.ArgumentTypeError(f"unknown {', '.join(unknown)}; known are {', '.join(self._names)}")
+        return wanted
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""The servers of a run: how each is started, and what has to be installed first.
+
+How Gatepost itself is served is said in `gatepost()` and nowhere else.
+"""
+
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PEERS = HERE / "peers"
+BIN = Path(sys.executable).parent
+PYTHON_PEERS = HERE / ".venv"
+NODE_MAJOR_MIN = 20
+# How every ASGI function but Gatepost's own is served: Granian, one worker, what is fastest for it.
+GRANIAN = (
+    *("--http", "1", "--loop", "uvloop", "--workers", "1"),
+    *("--backpressure", "8192", "--no-ws", "--log-level", "error"),
+)
+
+
+class Missing(Exception):
+    """A peer's runtime is not here; the message says what to install."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a server is told: the database, the folder of the keys, and the port to serve on."""
+
+    dsn: str
+    keys: Path
+    port: int
+
+
+@dataclass(frozen=True)
+class Server:
+    """How one server is started for a stage, and what it is made of."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    algorithm: str = "EdDSA"
+    ready_path: str = "/livez"
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def gatepost(stage: Stage) -> Server:
+    """The bookshop as written, by its own command, everything on; limits raised by setting, buckets still taken."""
+    return Server(
+        command=[str(BIN / "gatepost"), "serve", "examples.bookshop.app:app", "--port", str(stage.port)],
+        environment={
+            "DATABASE_URL": stage.dsn,
+            "GATEPOST_ENV": "production",
+            "GATEPOST_SIGNING_KEY_FILE": str(stage.keys / "ed25519.pem"),
+            "GATEPOST_LIMIT_API": "1000000000",
+            "GATEPOST_LOG": "json",
+        },
+        ready_path="/readyz",
+        versions={"gatepost": importlib.metadata.version("gatepost")},
+    )
+
+
+def ceiling(stage: Stage) -> Server:
+    """One ASGI function on Granian; no lifespan."""
+    names = ("granian", "asyncpg", "msgspec", "uvloop")
+    return Server(
+        command=[
+            *(str(BIN / "granian"), "--interface", "asginl", *GRANIAN),
+            *("--host", "127.0.0.1", "--port", str(stage.port), "benchmarks.ceiling:app"),
+        ],
+        environment=_told(stage),
+        ready_path="/",
+        versions={name: importlib.metadata.version(name) for name in names},
+    )
+
+
+def fastapi(stage: Stage) -> Server:
+    """FastAPI on Granian, from a virtual environment of its own."""
+    python = _prepare_python()
+    listing = f"import importlib.metadata as m, json; print(json.dumps({{n: m.version(n) for n in {PYTHON_NAMES!r}}}))"
+    return Server(
+        command=[
+            *(str(python.parent / "granian"), "--interface", "asgi", *GRANIAN),
+            *("--host", "127.0.0.1", "--port", str(stage.port), "benchmarks.peers.fastapi.main:app"),
+        ],
+        environment=_told(stage),
+        versions=json.loads(subprocess.check_output([python, "-c", listing])),
+    )
+
+
+def express(stage: Stage) -> Server:
+    """Express 5 on Node; jsonwebtoken knows no Ed25519, RS256 is the cheapest asymmetric signature it verifies."""
+    return _node("express", stage, algorithm="RS256")
+
+
+def fastify(stage: Stage) -> Server:
+    """Fastify 5 on Node."""
+    return _node("fastify", stage, algorithm="EdDSA")
+
+
+SERVERS = {server.__name__: server for server in (gatepost, ceiling, fastapi, express, fastify)}
+PYTHON_NAMES = ("fastapi", "pydantic", "sqlalchemy", "asyncpg", "granian", "uvloop", "slowapi", "pyjwt")
+
+
+def _told(stage: Stage) -> dict[str, str]:
+    return {
+        "DATABASE_URL": stage.dsn,
+        "PORT": str(stage.port),
+        "PUBLIC_KEY_FILE": str(stage.keys / "ed25519.public.pem"),
+        "PUBLIC_KEY_RSA_FILE": str(stage.keys / "rsa.public.pem"),
+        "NODE_ENV": "production",
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def _prepare_python() -> Path:
+    """The Python peer's environment, made by uv where it is not there or its list has changed."""
+    python, wanted = PYTHON_PEERS / "bin" / "python", (PEERS / "requirements.txt")
+    stamp = PYTHON_PEERS / ".ready"
+    if not stamp.exists() or stamp.read_text() != wanted.read_text():
+        uv = str(BIN / "uv")
+        _install([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(PYTHON_PEERS)])
+        _install([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), "-r", str(wanted)])
+        stamp.write_text(wanted.read_text())
+    return python
+
+
+def _node(name: str, stage: Stage, *, algorithm: str) -> Server:
+    folder = PEERS / name
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        raise Missing(f"Node.js {NODE_MAJOR_MIN} and npm are not installed")
+    version = subprocess.check_output([node, "--version"], text=True).strip().removeprefix("v")
+    if int(version.split(".", 1)[0]) < NODE_MAJOR_MIN:
+        raise Missing(f"Node.js {version} is older than {NODE_MAJOR_MIN}")
+    if not (folder / "node_modules").exists():
+        _install([npm, "ci", "--no-audit", "--no-fund", "--prefix", str(folder)])
+    packages = json.loads((folder / "package-lock.json").read_text())["packages"]
+    direct = packages[""]["dependencies"]
+    return Server(
+        command=[node, str(folder / "server.js")],
+        environment=_told(stage),
+        algorithm=algorithm,
+        versions={"node": version} | {package: packages[f"node_modules/{package}"]["version"] for package in direct},
+    )
+
+
+def _install(command: Sequence[str]) -> None:
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ})
+    except FileNotFoundError as error:
+        raise Missing(f"{command[0]} is not installed") from error
+    except subprocess.CalledProcessError as error:
+        raise Missing(f"{' '.join(command)} failed: {error.stderr.strip()[-400:]}") from error
