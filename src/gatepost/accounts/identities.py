@@ -1,0 +1,132 @@
+"""Who is behind a token: verified tokens and their users, cached per process and dropped within 100 ms of a change.
+
+Stands behind the gate: `find` is the hot path, `load` what happens where it finds nothing. A cached actor is served
+only while the listener is known to have heard of every change older than 90 ms (`database/listener.py`); otherwise
+every request verifies its token and loads its user. `docs/decisions/0006-tokens-and-the-identity-cache.md` says why.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from gatepost.accounts.notifications import CHANNEL, are_notified
+from gatepost.accounts.users import Users
+from gatepost.auth.actor import Actor
+from gatepost.auth.tokens import TOKEN_BYTES_MAX, Tokens, invalid
+from gatepost.database.database import Database
+from gatepost.database.listener import Listener, clock
+from gatepost.observations import IdentitiesInvalidated, Observations
+
+SIZE_MAX = 10_000
+"""Tokens kept, about 1.5 KiB each; the one not used for longest goes first."""
+
+
+class _Known:
+    __slots__ = ("actor", "expires_at", "user")
+
+    def __init__(self, actor: Actor, expires_at: int, user: str) -> None:
+        self.actor = actor
+        self.expires_at = expires_at
+        self.user = user
+
+
+class Identities:
+    """From the bytes of an `Authorization` header to an actor."""
+
+    __slots__ = ("_by_user", "_dropped", "_generation", "_known", "_size_max", "_tokens", "_users", "listener")
+
+    def __init__(
+        self, database: Database, model: type[Any], users: Users, tokens: Tokens, *, size_max: int = SIZE_MAX
+    ) -> None:
+        self._users = users
+        self._tokens = tokens
+        self._size_max = size_max
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._by_user: dict[str, set[bytes]] = {}
+        self._generation = 0
+        self._dropped: Callable[[IdentitiesInvalidated], None] | None = None
+        self.listener = Listener(
+            database.connect,
+            CHANNEL,
+            on_notification=self.drop,
+            on_reset=self.drop_all,
+            check=lambda connection: are_notified(connection, model),
+        )
+
+    async def start(self, observations: Observations) -> None:
+        """Begin to listen for changes. Until the listener is trusted nothing is served from the cache."""
+        self._dropped = observations.emitter(IdentitiesInvalidated)
+        await self.listener.start()
+
+    async def stop(self) -> None:
+        """Stop listening, and forget everybody."""
+        await self.listener.stop()
+        self.drop_all()
+
+    def find(self, authorization: bytes) -> Actor | None:
+        """The actor of a header that is known, unexpired and trusted; None asks for `load`."""
+        known = self._known.get(authorization)
+        if known is None or clock() >= self.listener.trusted_until or time.time() >= known.expires_at:
+            return None
+        self._known.move_to_end(authorization)
+        return known.actor
+
+    async def load(self, authorization: bytes) -> Actor:
+        """Verify the token and load its user from the database; raises 401 `invalid_token`."""
+        claims = self._tokens.verify(bearer_token(authorization))
+        generation = self._generation
+        found = await self._users.find(claims.subject)
+        if found is None:
+            raise invalid("The token's user is gone or inactive.")
+        user, actor = found
+        # A change heard of while the row was on its way may be newer than the row: then it is good for this request
+        # (which began before), but not to be kept.
+        if generation == self._generation:
+            self._keep(authorization, _Known(actor, claims.expires_at, user))
+        return actor
+
+    def drop(self, user: str) -> None:
+        """Forget one user (the key as text), or everybody where it is empty."""
+        if not user:
+            self.drop_all()
+            return
+        self._generation += 1
+        for authorization in self._by_user.pop(user, ()):
+            del self._known[authorization]
+        if self._dropped is not None:
+            self._dropped(IdentitiesInvalidated(user_id=user))
+
+    def drop_all(self) -> None:
+        """Forget everybody."""
+        self._generation += 1
+        self._known.clear()
+        self._by_user.clear()
+        if self._dropped is not None:
+            self._dropped(IdentitiesInvalidated(user_id=None))
+
+    def _keep(self, authorization: bytes, known: _Known) -> None:
+        self._forget(authorization)
+        if len(self._known) >= self._size_max:
+            self._forget(next(iter(self._known)))
+        self._known[authorization] = known
+        self._by_user.setdefault(known.user, set()).add(authorization)
+
+    def _forget(self, authorization: bytes) -> None:
+        known = self._known.pop(authorization, None)
+        if known is not None:
+            tokens = self._by_user[known.user]
+            tokens.discard(authorization)
+            if not tokens:
+                del self._by_user[known.user]
+
+
+def bearer_token(authorization: bytes) -> str:
+    """The token of a header `Bearer <token>` (RFC 6750 section 2.1); raises 401 `invalid_token` for anything else."""
+    scheme, _, token = authorization.partition(b" ")
+    if scheme.lower() != b"bearer" or len(token) > TOKEN_BYTES_MAX:
+        raise invalid("The Authorization header is not a bearer token.")
+    try:
+        return token.lstrip(b" ").decode("ascii")
+    except UnicodeDecodeError:
+        raise invalid("The token is malformed.") from None

@@ -1,0 +1,73 @@
+"""The users' table: a mixin for a model of one's own, and the default model for applications that bring none."""
+
+from typing import Annotated, Any
+
+from annotated_types import Len
+from sqlalchemy import ARRAY, Boolean, CheckConstraint, String, Text, Uuid, text, true
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
+
+from gatepost.accounts.notifications import notify_of_changes
+from gatepost.errors import ConfigurationError
+from gatepost.models.base import MANAGED, Model
+
+EMAIL_LENGTH_MAX = 320
+DEFAULT_TABLE = "users"
+
+
+def normalise_email(email: str) -> str:
+    """How an e-mail address is stored and looked up: lower case, so that one person has one account."""
+    return email.lower()
+
+
+class UserColumns:
+    """What sign-in needs of a users' model: `class User(Model, UserColumns)` with `__tablename__` and more columns.
+
+    Any key type works (UUID, int, str). `password_hash` None means that nobody can sign in with a password; a user
+    with `is_active` False is refused everywhere, within 100 ms of the change.
+    """
+
+    email: Mapped[Annotated[str, Len(3, EMAIL_LENGTH_MAX)]] = mapped_column(
+        String(EMAIL_LENGTH_MAX), CheckConstraint("email = lower(email)", name="email_is_lower"), unique=True
+    )
+    password_hash: Mapped[str | None] = mapped_column(Text)
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, server_default=text("'{}'"))
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+
+    @validates("email")
+    def _lower_email(self, _name: str, email: str) -> str:
+        return normalise_email(email)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__table__" in vars(cls):
+            notify_of_changes(cls)
+
+
+def user_model(base: type[DeclarativeBase] = Model) -> type[Any]:
+    """The default users' model in the metadata of `base`: made at the first call, the same one afterwards.
+
+    Raises `ConfigurationError` where the metadata has a table `users` that is none.
+    """
+    if DEFAULT_TABLE in base.metadata.tables:
+        return _existing(base)
+    columns: dict[str, Any] = {
+        "__tablename__": DEFAULT_TABLE,
+        "__doc__": "A user who signs in.",
+        "__module__": __name__,
+    }
+    if not hasattr(base, "id"):
+        columns["__annotations__"] = {"id": Mapped[Any]}
+        columns["id"] = mapped_column(Uuid, primary_key=True, server_default=text("uuidv7()"), info={MANAGED: True})
+    return type("User", (UserColumns, base), columns)
+
+
+def _existing(base: type[DeclarativeBase]) -> type[Any]:
+    table = base.metadata.tables[DEFAULT_TABLE]
+    for mapper in base.registry.mappers:
+        if mapper.local_table is table and issubclass(mapper.class_, UserColumns):
+            return mapper.class_
+    raise ConfigurationError(
+        f"There is a table {DEFAULT_TABLE!r} that is no users' model.",
+        place=f"{base.__name__}.metadata",
+        cure="Let its class inherit from UserColumns and say App(users=...), or rename the table.",
+    )

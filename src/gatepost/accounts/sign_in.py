@@ -1,0 +1,166 @@
+"""Sign-in: `POST auth/login`, `GET auth/me`, and who a request acts as.
+
+Below the gate, which has taken the limits for the address, and above everything that asks `request.actor`. An unknown
+e-mail, a wrong password and an inactive account get the same answer after the same work.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from gatepost.accounts.credentials import Credentials, read_credentials
+from gatepost.accounts.identities import Identities
+from gatepost.accounts.models import normalise_email
+from gatepost.accounts.passwords import Passwords, check_new_password
+from gatepost.accounts.users import SignIn, UserLine, Users
+from gatepost.auth.actor import Actor, ActorId, anonymous
+from gatepost.auth.policies import anyone, authenticated
+from gatepost.auth.tokens import Tokens
+from gatepost.database.database import Database
+from gatepost.errors import ConfigurationError, Unauthorized
+from gatepost.observations import Observations, SignInFailed, SignInSucceeded
+from gatepost.request import JSON_HEADERS, Action, Handler, Request, Response
+
+BODY_BYTES_MAX = 8192
+HEADERS = (*JSON_HEADERS, (b"cache-control", b"no-store"))
+
+
+class Accounts:
+    """The users of one application: its actions, and the actor of each request.
+
+    `start` before the first request, `stop` after the last.
+    """
+
+    def __init__(
+        self,
+        user_model: type[Any],
+        database: Database,
+        tokens: Tokens,
+        observations: Observations,
+        *,
+        passwords: Passwords | None = None,
+    ) -> None:
+        self._tokens = tokens
+        self._observations = observations
+        self._users = Users(database, user_model)
+        self._passwords = passwords or Passwords()
+        self._failed: Callable[[SignInFailed], None] | None = None
+        self._succeeded: Callable[[SignInSucceeded], None] | None = None
+        self.identities = Identities(database, user_model, self._users, tokens)
+
+    def actions(self, prefix: str) -> list[Action]:
+        """What accounts answer below `prefix` (without a slash at its end)."""
+        return [
+            Action(
+                "auth.login",
+                "POST",
+                f"{prefix}/auth/login",
+                self.sign_in,
+                allow=anyone,
+                source=_source(self.sign_in),
+                kind="auth",
+                body_bytes_max=BODY_BYTES_MAX,
+            ),
+            Action("auth.me", "GET", f"{prefix}/auth/me", self.show, allow=authenticated, source=_source(self.show)),
+        ]
+
+    async def start(self) -> None:
+        """Begin to listen for changes of users."""
+        self._failed = self._observations.emitter(SignInFailed)
+        self._succeeded = self._observations.emitter(SignInSucceeded)
+        await self.identities.start(self._observations)
+
+    async def stop(self) -> None:
+        """Stop listening; sign-ins that wait for a thread are given up."""
+        await self.identities.stop()
+        self._passwords.close()
+
+    async def identify(self, request: Request) -> Actor:
+        """Who the request acts as: anonymous without an `Authorization` header; raises 401 `invalid_token`."""
+        authorization = request.headers.get(b"authorization")
+        if authorization is None:
+            return anonymous
+        actor = self.identities.find(authorization)
+        return actor if actor is not None else await self.identities.load(authorization)
+
+    async def sign_in(self, request: Request) -> Response:
+        """A token for an e-mail and a password; raises 401 `invalid_credentials`, 422 `invalid_body`."""
+        credentials = read_credentials(await request.body())
+        user = await self._users.find_sign_in(credentials.email)
+        refusal = await self._refusal(user, credentials)
+        if user is None or refusal is not None:
+            if self._failed is not None:
+                self._failed(SignInFailed(reason=refusal or "unknown", client=request.client))
+            raise Unauthorized("invalid_credentials", "E-mail and password do not belong together.")
+        await self._renew_hash(user, credentials)
+        if self._succeeded is not None:
+            self._succeeded(SignInSucceeded(user_id=user.subject, client=request.client))
+        answer = {
+            "access_token": self._tokens.issue(user.subject),
+            "token_type": "Bearer",
+            "expires_in": self._tokens.lifetime_seconds,
+        }
+        return Response(200, msgspec.json.encode({"data": answer}), HEADERS)
+
+    async def show(self, request: Request) -> Response:
+        """The signed-in user."""
+        actor = request.actor
+        answer = {"id": actor.id, "email": actor.user.email, "roles": sorted(actor.roles)}
+        return Response(200, msgspec.json.encode({"data": answer}), HEADERS)
+
+    async def _refusal(self, user: SignIn | None, credentials: Credentials) -> str | None:
+        """Why not, for the log only. The password is verified in every case, so that the time tells nothing."""
+        stored = user.password_hash if user is not None else None
+        matches = await self._passwords.verify(stored, credentials.password)
+        if user is None:
+            return "unknown"
+        if stored is None:
+            return "no_password"
+        if not matches:
+            return "wrong_password"
+        return None if user.is_active else "inactive"
+
+    async def _renew_hash(self, user: SignIn, credentials: Credentials) -> None:
+        stored = user.password_hash
+        if stored is not None and self._passwords.needs_rehash(stored):
+            renewed = await self._passwords.hash(credentials.password)
+            await self._users.replace_hash(credentials.email, stored, renewed)
+
+
+async def create_user(
+    database: Database, model: type[Any], email: str, password: str | None, roles: Sequence[str] = ()
+) -> ActorId:
+    """Make a user, for commands and seeds, and return the key. Without a password nobody can sign in by one.
+
+    Raises `ConfigurationError` for a malformed or taken e-mail and a password that is too short or too long.
+    """
+    hashed: str | None = None
+    if password is not None:
+        check_new_password(password)
+        passwords = Passwords(threads=1)
+        try:
+            hashed = await passwords.hash(password)
+        finally:
+            passwords.close()
+    return await Users(database, model).create(email, hashed, roles)
+
+
+async def issue_token(database: Database, model: type[Any], tokens: Tokens, email: str) -> str:
+    """A token for the user with this e-mail, for commands. Raises `ConfigurationError` where there is none."""
+    user = await Users(database, model).find_sign_in(normalise_email(email))
+    if user is None or not user.is_active:
+        state = "is inactive" if user is not None else "does not exist"
+        raise ConfigurationError(f"The user {email} {state}.", cure="`gatepost users list` shows them all.")
+    return tokens.issue(user.subject)
+
+
+async def list_users(database: Database, model: type[Any], count: int = 1000) -> list[UserLine]:
+    """The first users by e-mail, for commands."""
+    return await Users(database, model).list(count)
+
+
+def _source(handler: Handler) -> str:
+    function = inspect.unwrap(getattr(handler, "__func__", handler))
+    return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"

@@ -1,0 +1,67 @@
+"""What of a user's row is kept in memory: the key as the model has it, and a read-only snapshot for policies."""
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any, cast
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Column
+
+from gatepost.auth.actor import ActorId
+from gatepost.database.statements import DIALECT
+from gatepost.errors import ConfigurationError
+from gatepost.models.entity import Entity
+
+SECRET = "password_hash"  # noqa: S105 - the name of the one column that no snapshot has
+
+_FREEZE: dict[type, Callable[[Any], Any]] = {list: tuple, dict: MappingProxyType}
+"""What is shared between requests is not changed by any of them."""
+
+
+def key_parser(entity: Entity) -> Callable[[str], ActorId]:
+    """From the key as text to its value; that raises `ValueError` for a text that is no key.
+
+    Raises `ConfigurationError` for a key that no token can carry.
+    """
+    kind = entity.key.python_type
+    if kind not in (UUID, int, str):
+        raise ConfigurationError(
+            f"has a key of type {getattr(kind, '__name__', kind)}.",
+            place=f"{entity.name}.{entity.key.name}",
+            cure="Give users a key of type UUID, int or str.",
+        )
+    return _parse_int if kind is int else cast("Callable[[str], ActorId]", kind)
+
+
+def value_reader(column: Column[Any]) -> Callable[[Any], Any]:
+    """From what asyncpg gives to what the ORM would show."""
+    processor = cast("Any", column.type).dialect_impl(DIALECT).result_processor(DIALECT, None)
+    return processor if processor is not None else _same
+
+
+def snapshot_reader(entity: Entity) -> Callable[[Any], Any]:
+    """From a row to a frozen struct with the model's attributes, but for the password's hash."""
+    names = [name for name in entity.attributes if name != SECRET]
+    snapshot = msgspec.defstruct(f"{entity.name}Snapshot", names, frozen=True)
+    readers = [(name, value_reader(entity.attributes[name].column)) for name in names]
+
+    def read(row: Any) -> Any:
+        return snapshot(*(_frozen(reader(row[name])) for name, reader in readers))
+
+    return read
+
+
+def _frozen(value: Any) -> Any:
+    return _FREEZE.get(value.__class__, _same)(value)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _parse_int(text: str) -> int:
+    value = int(text) if len(text) <= 20 else 1 << 64
+    if not -(1 << 63) <= value < 1 << 63:
+        raise ValueError("beyond a bigint")
+    return value

@@ -1,0 +1,132 @@
+"""The statements that accounts run on the users' table, compiled once for the model at hand."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+from sqlalchemy import BigInteger, Text, bindparam, select, update
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects.postgresql import insert
+
+from gatepost.accounts.models import UserColumns, normalise_email
+from gatepost.accounts.snapshots import SECRET, key_parser, snapshot_reader, value_reader
+from gatepost.auth.actor import Actor, ActorId
+from gatepost.database.database import Database
+from gatepost.database.statements import Statement
+from gatepost.errors import ConfigurationError
+from gatepost.models.entity import entity_of
+
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
+_KEY_AS_TEXT = "gatepost_key"
+
+
+class SignIn(msgspec.Struct, frozen=True):
+    """What sign-in knows of a user. `subject` is the key as PostgreSQL writes it as text."""
+
+    subject: str
+    password_hash: str | None
+    is_active: bool
+
+
+class UserLine(msgspec.Struct, frozen=True):
+    """One user, for a listing."""
+
+    id: ActorId
+    email: str
+    roles: tuple[str, ...]
+    is_active: bool
+
+
+class Users:
+    """Finds, makes and lists users of one model. Raises `ConfigurationError` where the model cannot be one.
+
+    Everything here reads where it writes: a replica that lags would bring back a role that was taken away.
+    """
+
+    def __init__(self, database: Database, model: type[Any]) -> None:
+        if not issubclass(model, UserColumns):
+            cure = f"Write `class {model.__name__}(Model, UserColumns)`."
+            raise ConfigurationError("is no users' model.", place=model.__name__, cure=cure)
+        self._database = database
+        self._entity = entity = entity_of(model)
+        self._parse_key = key_parser(entity)
+        self._read_snapshot = snapshot_reader(entity)
+        column = {name: item.column for name, item in entity.attributes.items()}
+        key, as_text = entity.key.column, sql_cast(entity.key.column, Text).label(_KEY_AS_TEXT)
+        kind = BigInteger() if entity.key.python_type is int else key.type
+        shown = [item.column.label(name) for name, item in entity.attributes.items() if name != SECRET]
+        self._load = Statement(select(as_text, *shown).where(key == bindparam("key", type_=kind), column["is_active"]))
+        self._sign_in = Statement(
+            select(
+                as_text, column["password_hash"].label("password_hash"), column["is_active"].label("is_active")
+            ).where(column["email"] == bindparam("email"))
+        )
+        self._rehash = Statement(
+            update(entity.table)
+            .values({column["password_hash"]: bindparam("new")})
+            .where(column["email"] == bindparam("address"), column["password_hash"] == bindparam("old"))
+        )
+        self._list = Statement(
+            select(*[column[name].label(name) for name in ("email", "roles", "is_active")], key.label("gatepost_id"))
+            .order_by(column["email"])
+            .limit(bindparam("count"))
+        )
+
+    async def find(self, subject: str) -> tuple[str, Actor] | None:
+        """The key as text and the actor, or None where the user is gone, inactive, or the subject is no key."""
+        try:
+            key = self._parse_key(subject)
+        except ValueError:
+            return None
+        rows = await self._database.write(self._load, self._load.arguments({"key": key}))
+        if not rows:
+            return None
+        snapshot = self._read_snapshot(rows[0])
+        return rows[0][_KEY_AS_TEXT], Actor(
+            getattr(snapshot, self._entity.key.name), frozenset(snapshot.roles), user=snapshot
+        )
+
+    async def find_sign_in(self, email: str) -> SignIn | None:
+        """What sign-in needs of the user with this (normalised) e-mail."""
+        rows = await self._database.write(self._sign_in, self._sign_in.arguments({"email": email}))
+        return SignIn(rows[0][_KEY_AS_TEXT], rows[0]["password_hash"], rows[0]["is_active"]) if rows else None
+
+    async def replace_hash(self, email: str, old: str, new: str) -> None:
+        """Store a hash with today's parameters, unless the password has been changed in between."""
+        arguments = self._rehash.arguments({"address": email, "old": old, "new": new})
+        await self._database.write(self._rehash, arguments)
+
+    async def create(self, email: str, password_hash: str | None, roles: Sequence[str]) -> ActorId:
+        """Make a user and return the key. Raises `ConfigurationError` where the e-mail is malformed or taken."""
+        address = normalise_email(email)
+        if not 3 <= len(address) <= 320 or _EMAIL.fullmatch(address) is None:
+            raise ConfigurationError(f"{email!r} is not an e-mail address.", cure="Write it as name@example.com.")
+        values = {"email": address, "password_hash": password_hash, "roles": list(roles), "is_active": True}
+        statement, arguments = self._insertion(values)
+        rows = await self._database.write(statement, arguments)
+        if not rows:
+            raise ConfigurationError(f"There is a user {address} already.", cure="Choose another e-mail address.")
+        return cast("ActorId", value_reader(self._entity.key.column)(rows[0][0]))
+
+    def _insertion(self, values: Mapping[str, Any]) -> tuple[Statement, list[Any]]:
+        """Defaults that the model declares in Python are ours to apply: compiled statements do not."""
+        given = dict(values)
+        for name, item in self._entity.attributes.items():
+            if name not in given and (default := cast("Any", item.column.default)) is not None:
+                if default.is_scalar:
+                    given[name] = default.arg
+                elif default.is_callable:
+                    given[name] = default.arg(None)
+        columns: dict[Any, Any] = {self._entity.attributes[name].column: bindparam(f"value_{name}") for name in given}
+        expression = insert(self._entity.table).values(columns).on_conflict_do_nothing()
+        statement = Statement(expression.returning(self._entity.key.column))
+        return statement, statement.arguments({f"value_{name}": value for name, value in given.items()})
+
+    async def list(self, count: int = 1000) -> list[UserLine]:
+        """The first users by e-mail."""
+        rows = await self._database.write(self._list, self._list.arguments({"count": count}))
+        read_key = value_reader(self._entity.key.column)
+        return [
+            UserLine(read_key(row["gatepost_id"]), row["email"], tuple(row["roles"]), row["is_active"]) for row in rows
+        ]

@@ -1,0 +1,154 @@
+"""One dedicated connection that LISTENs, and the time until which what it has heard may be trusted.
+
+Whoever caches rows and drops them when PostgreSQL notifies a change asks `trusted_until` before serving from the
+cache. A heartbeat (`SELECT`) makes a round trip every 40 ms. PostgreSQL delivers every notification signalled
+before a query ends ahead of that query's answer, so when an answer arrives, every change that was committed before
+the heartbeat was SENT has been handed to `on_notification`. That holds for the next TRUST_SECONDS, counted from the
+sending: a change committed after it cannot be older than that. Lost packets, a stalled event loop, a killed backend or
+a silent peer all show as a heartbeat that does not return, and trust lapses by itself without anybody noticing.
+
+Not in the request path: one task per process. What is cached, and how it is loaded meanwhile, is left to the cache.
+"""
+
+import asyncio
+import contextlib
+import functools
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+
+from gatepost.database.pool import RawConnection
+
+HEARTBEAT_SECONDS = 0.04
+TRUST_SECONDS = 0.09
+"""How long one heartbeat is trusted, from its sending. Below 100 ms, so that the answer has time to leave."""
+
+SILENCE_SECONDS = 2.0
+"""A heartbeat that takes longer means that the peer is gone: the connection is given up and opened anew."""
+
+BACKOFF_SECONDS = (0.02, 2.0)
+
+clock: Callable[[], float] = (
+    # Unlike CLOCK_MONOTONIC it goes on while a laptop or a virtual machine is suspended.
+    functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+)
+"""The clock of `trusted_until`, in seconds."""
+
+FAILURES: tuple[type[Exception], ...] = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What a connection that is lost, refused or silent raises (a timeout is an `OSError`)."""
+
+Connect = Callable[[], Awaitable[RawConnection]]
+Check = Callable[[RawConnection], Awaitable[bool]]
+
+
+class Listener:
+    """Listens on one channel, for the life of the process.
+
+    `on_notification` gets each payload. `on_reset` is called on every new connection, when it listens and before it
+    is trusted: notifications in the gap were lost, so everything kept from before has to go. `check` says whether
+    the database notifies at all (its triggers are there); while it answers False nothing is trusted.
+    """
+
+    __slots__ = (
+        "_channel",
+        "_check",
+        "_connect",
+        "_connection",
+        "_on_notification",
+        "_on_reset",
+        "_task",
+        "trusted_until",
+    )
+
+    def __init__(
+        self,
+        connect: Connect,
+        channel: str,
+        *,
+        on_notification: Callable[[str], None],
+        on_reset: Callable[[], None],
+        check: Check | None = None,
+    ) -> None:
+        self._connect = connect
+        self._channel = channel
+        self._on_notification = on_notification
+        self._on_reset = on_reset
+        self._check = check
+        self._connection: RawConnection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.trusted_until = 0.0
+
+    @property
+    def is_trusted(self) -> bool:
+        """True while every change older than TRUST_SECONDS has been heard of."""
+        return clock() < self.trusted_until
+
+    async def start(self) -> None:
+        """Begin to listen; returns at once, whether the database is there or not."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=f"listener {self._channel}")
+
+    async def stop(self) -> None:
+        """Stop listening and close the connection."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        connection, self._connection, self.trusted_until = self._connection, None, 0.0
+        if connection is not None:
+            try:
+                await connection.close(timeout=1)
+            except FAILURES:
+                connection.terminate()
+
+    async def _run(self) -> None:
+        pause = BACKOFF_SECONDS[0]
+        while True:
+            began = clock()
+            with contextlib.suppress(*FAILURES):  # the pool reports that the database is away
+                await self._listen()
+            self._drop()
+            # A connection that lived for a while was a good one: the next try does not continue an old series.
+            pause = BACKOFF_SECONDS[0] if clock() - began > BACKOFF_SECONDS[1] else min(pause * 2, BACKOFF_SECONDS[1])
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+
+    async def _listen(self) -> None:
+        """One connection's life. Returns or raises when it is of no use any more."""
+        self._connection = connection = await self._connect()
+        connection.add_termination_listener(self._lapse)
+        await connection.add_listener(self._channel, self._hear)
+        if not await self._is_trustworthy(connection):
+            return
+        self._on_reset()
+        while not connection.is_closed():
+            sent = clock()
+            async with asyncio.timeout(SILENCE_SECONDS):
+                await connection.execute("SELECT")
+            self.trusted_until = sent + TRUST_SECONDS
+            await asyncio.sleep(max(0.0, sent + HEARTBEAT_SECONDS - clock()))
+
+    async def _is_trustworthy(self, connection: RawConnection) -> bool:
+        """False behind a pooler (its backend is not ours, and may change under us), and where `check` says so."""
+        backend = await connection.fetchval("SELECT pg_backend_pid()")
+        if backend != connection.get_server_pid():
+            return False
+        return self._check is None or await self._check(connection)
+
+    def _hear(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+        self._on_notification(str(payload))
+
+    def _lapse(self, _connection: Any) -> None:
+        self.trusted_until = 0.0
+
+    def _drop(self) -> None:
+        connection, self._connection, self.trusted_until = self._connection, None, 0.0
+        if connection is not None and not connection.is_closed():
+            connection.terminate()
