@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def answer(server: EmbeddedPostgreSQL) -> str:
 
 
 @contextmanager
-def supervisor(data: Path, program: str = SUPERVISOR) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def supervisor(data: Path, program: str = SUPERVISOR) -> Generator[tuple[subprocess.Popen[str], int]]:
     """Another process that supervises the folder, and the process of its server."""
     with subprocess.Popen([sys.executable, "-c", program, data], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -39,7 +39,7 @@ def supervisor(data: Path, program: str = SUPERVISOR) -> Iterator[tuple[subproce
 
 
 @contextmanager
-def started_by_hand(data: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+def started_by_hand(data: Path, *options: str) -> Generator[subprocess.Popen[bytes]]:
     """A server in the folder that no supervisor watches."""
     cluster, program = data / "cluster", find_programs() / "postgres"
     settings = ["-c", f"unix_socket_directories={cluster}", "-c", "listen_addresses=", *options]
