@@ -36,7 +36,7 @@ def processes_of(data: Path) -> list[psutil.Process]:
 def is_running(pid: int) -> bool:
     """Whether the process is at work: one that ended counts as gone before its new parent has noticed."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

@@ -198,7 +198,7 @@ def test_a_half_written_pid_file_does_not_hinder_a_start(data: Path) -> None:
 
 def test_an_interrupted_initialisation_is_done_again(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    command = [sys.executable, "-c", SUPERVISOR, data]
+    command = [sys.executable, "-c", SUPERVISOR, str(data)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as interrupted:
         wait_until(lambda: list(data.glob("cluster.new-*/PG_VERSION")) != [])
         interrupted.kill()
