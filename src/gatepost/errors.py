@@ -73,6 +73,13 @@ class BadRequest(ValidationProblem):
     title = "Bad request"
 
 
+class RequestTimeout(ValidationProblem):
+    """408: the next part of the body did not arrive in time."""
+
+    status = 408
+    title = "Request timeout"
+
+
 class ContentTooLarge(ValidationProblem):
     """413: the body is larger than the route admits."""
 
@@ -210,6 +217,7 @@ CODES: dict[str, ErrorCode] = {
     "not_filterable": ErrorCode(BadRequest, "The field cannot be filtered by: it has no index and is not declared."),
     "not_sortable": ErrorCode(BadRequest, "The field cannot be sorted by: it has no index and is not declared."),
     "invalid_cursor": ErrorCode(BadRequest, "The cursor is broken, forged, or of another query."),
+    "body_timeout": ErrorCode(RequestTimeout, "The next part of the body did not arrive in time."),
     "content_too_large": ErrorCode(ContentTooLarge, "The body has more bytes than the route admits."),
     "unsupported_media_type": ErrorCode(UnsupportedMediaType, "The body's type is not one of those admitted."),
     "invalid_body": ErrorCode(Unprocessable, "The body violates the declaration; `errors` names every violation."),
@@ -235,6 +243,7 @@ CODES: dict[str, ErrorCode] = {
     "database_unavailable": ErrorCode(ServiceUnavailable, "The database is away; try again shortly."),
     "database_busy": ErrorCode(ServiceUnavailable, "No database connection became free in time."),
     "transaction_conflict": ErrorCode(ServiceUnavailable, "Concurrent changes collided; nothing was written."),
+    "sign_in_busy": ErrorCode(ServiceUnavailable, "Too many sign-ins at once; try again shortly."),
     "shutting_down": ErrorCode(ServiceUnavailable, "This instance is about to stop; try again."),
     "database_timeout": ErrorCode(GatewayTimeout, "A statement took longer than its limit and was cancelled."),
     "request_timeout": ErrorCode(GatewayTimeout, "The request took longer than its limit and was cancelled."),

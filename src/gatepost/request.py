@@ -84,10 +84,11 @@ class Request:
     """One HTTP request on its way down.
 
     `headers` maps lower-case names to the last value given; `key` is the decoded `{id}` segment of the path or None;
-    `client` is the address that limits and logs use; `code` is the error code of a refusal, for the access line.
+    `client` is the address that limits and logs use; `code` is the error code of a refusal, for the access line;
+    `admission` is what the gate's limiter took, None where no limit holds: nobody else reads it.
     """
 
-    __slots__ = ("action", "actor", "client", "code", "headers", "id", "key", "receive", "scope")
+    __slots__ = ("action", "actor", "admission", "client", "code", "headers", "id", "key", "receive", "scope")
 
     def __init__(self, scope: Scope, receive: Receive, id: str, client: str) -> None:
         self.scope = scope
@@ -99,6 +100,7 @@ class Request:
         self.key: str | None = None
         self.actor: Actor = anonymous
         self.code: str | None = None
+        self.admission: Any = None
 
     @property
     def query_string(self) -> bytes:

@@ -1,0 +1,9 @@
+"""The gate in front: limits, security headers, CORS, bodies, deadlines and the rendering of every refusal.
+
+`Gate` wraps any ASGI application; it knows nothing of routes, models or PostgreSQL.
+"""
+
+from gatepost.gateway.gate import Gate
+from gatepost.gateway.limiter import Limiter
+
+__all__ = ["Gate", "Limiter"]

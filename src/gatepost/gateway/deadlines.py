@@ -1,0 +1,99 @@
+"""Requests in flight, and the one sweeper that ends those over their time.
+
+A timer per request would cost more than the rest of the gate. Here requests stand in order of arrival in one dict, and
+a sweep every 100 ms looks at its head. The same dict says whether the process is idle, for draining.
+"""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from gatepost.errors import GatewayTimeout, Problem, RequestTimeout
+
+if TYPE_CHECKING:
+    from gatepost.gateway.exchange import Exchange
+
+SWEEP_SECONDS = 0.1
+NANOSECONDS = 1_000_000_000
+
+
+class Deadlines:
+    """`request_seconds` bounds a whole request, `body_seconds` the wait for one part of a body; both to 0.1 s.
+
+    An expired request's task is cancelled, once; what the exchange has in `expired` then is the answer to give.
+    """
+
+    __slots__ = ("_body_ns", "_idle", "_loop", "_request_ns", "_timer", "in_flight", "reading")
+
+    def __init__(self, request_seconds: float, body_seconds: float) -> None:
+        self._request_ns = int(request_seconds * NANOSECONDS)
+        self._body_ns = int(body_seconds * NANOSECONDS)
+        self.in_flight: dict[Exchange, None] = {}
+        self.reading: dict[Exchange, int] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle: asyncio.Future[None] | None = None
+
+    def enter(self, exchange: "Exchange") -> None:
+        """A request has come in; its task is the one to cancel."""
+        loop = asyncio.get_running_loop()
+        exchange.task = asyncio.current_task(loop)
+        self.in_flight[exchange] = None
+        # Another loop than the timer's: the old loop is gone, and its timer with it.
+        if self._timer is None or self._loop is not loop:
+            self._loop = loop
+            self._timer = loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def leave(self, exchange: "Exchange") -> None:
+        """The request is over."""
+        del self.in_flight[exchange]
+        if self._idle is not None and not self.in_flight and not self._idle.done():
+            self._idle.set_result(None)
+
+    async def wait_idle(self, timeout_seconds: float) -> bool:
+        """Wait until nothing is in flight; False where that took too long."""
+        if not self.in_flight:
+            return True
+        self._idle = asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.wait_for(self._idle, timeout_seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def _sweep(self) -> None:
+        now = time.monotonic_ns()
+        for exchange in _older(self.in_flight, now - self._request_ns):
+            _expire(exchange, GatewayTimeout("request_timeout", "The request took too long and was cancelled."))
+        for exchange, since in list(self.reading.items()):
+            if since > now - self._body_ns:
+                break
+            _expire(exchange, _late_body())
+        loop = self._loop
+        self._timer = loop.call_later(SWEEP_SECONDS, self._sweep) if self.in_flight and loop is not None else None
+
+
+def _older(in_flight: "dict[Exchange, None]", bound: int) -> "list[Exchange]":
+    """Those that came before `bound`, up to the first that did not."""
+    found: list[Exchange] = []
+    for exchange in in_flight:
+        if exchange.started > bound:
+            break
+        found.append(exchange)
+    return found
+
+
+def _expire(exchange: "Exchange", problem: Problem) -> None:
+    # A mounted application may stream for as long as it likes once it has begun to answer.
+    if exchange.expired is not None or (exchange.status and exchange.is_mounted):
+        return
+    if exchange.task is not None and exchange.task.cancel():
+        exchange.expired = problem
+
+
+def _late_body() -> Problem:
+    return RequestTimeout(
+        "body_timeout",
+        "The next part of the body did not arrive in time.",
+        headers=[(b"connection", b"close")],
+    )

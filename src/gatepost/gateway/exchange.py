@@ -1,0 +1,92 @@
+"""One request with its answer, as the gate sees it: what comes in, what goes out, and how long it takes.
+
+Lower layers know it as the `Request` in `scope["gatepost"]`. The answer passes through `send_dressed`, which adds the
+headers of the gate to whatever the application sends.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Iterable
+
+from gatepost.errors import Header, Problem
+from gatepost.gateway import cors, security_headers
+from gatepost.gateway.cors import CORS
+from gatepost.gateway.limiter import Admission
+from gatepost.gateway.security_headers import Profiles
+from gatepost.request import Message, Receive, Request, Scope, Send
+
+
+class Wardrobe:
+    """What answers are dressed with: the security headers, and CORS where it is configured."""
+
+    __slots__ = ("cors", "profiles")
+
+    def __init__(self, cors: CORS | None) -> None:
+        self.cors = cors
+        self.profiles = Profiles()
+
+
+class Exchange(Request):
+    """A request in flight.
+
+    `started` is in monotonic nanoseconds; `status` is that of the answer, 0 until it has begun. `expired` is the
+    refusal to answer with after its task was cancelled for time; `overruling` is one that stands whatever the
+    application sends instead.
+    """
+
+    __slots__ = ("_send", "_wardrobe", "expired", "is_mounted", "overruling", "started", "status", "task")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, wardrobe: Wardrobe, *, id: str, client: str) -> None:
+        Request.__init__(self, scope, receive, id, client)
+        self._send = send
+        self._wardrobe = wardrobe
+        self.started = time.monotonic_ns()
+        self.status = 0
+        self.is_mounted = False
+        self.expired: Problem | None = None
+        self.overruling: Problem | None = None
+        self.task: asyncio.Task[object] | None = None
+
+    def send_dressed(self, message: Message) -> Awaitable[None]:
+        """The `send` that the application gets. A plain function: it costs no coroutine of its own."""
+        if message["type"] == "http.response.start":
+            if self.overruling is not None:
+                raise self.overruling
+            self.status = message["status"]
+            # A copy: the application may send the same message object again and again.
+            message = {**message, "headers": self._dress(message.get("headers", ()))}
+        elif self.scope["method"] == "HEAD" and message.get("body"):
+            message = {**message, "body": b""}
+        return self._send(message)
+
+    def _dress(self, given: Iterable[Header]) -> list[Header]:
+        given = list(given)
+        wardrobe = self._wardrobe
+        is_private = self.actor.id is not None
+        clashes = False
+        for name, _ in given:
+            if name in _REPEATABLE:
+                if name == b"cache-control":
+                    is_private = False
+                else:
+                    clashes = True
+        ours: list[Header] = [
+            (b"x-request-id", self.id.encode()),
+            *wardrobe.profiles.select(self.is_mounted, self.scope["scheme"] == "https", is_private),
+        ]
+        admission: Admission | None = self.admission
+        if admission is not None:
+            ours += admission.headers()
+        if wardrobe.cors is not None:
+            ours += wardrobe.cors.headers(self)
+        return _settle(given, ours) if clashes else given + ours
+
+
+_REPEATABLE = security_headers.NAMES | security_headers.OURS | cors.NAMES
+
+
+def _settle(given: list[Header], ours: list[Header]) -> list[Header]:
+    """The answer's own headers win, except for those that are ours to say."""
+    given = [header for header in given if header[0] not in security_headers.OURS]
+    names = {name for name, _ in given} & _REPEATABLE
+    return given + [header for header in ours if header[0] not in names]

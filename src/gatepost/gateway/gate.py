@@ -1,0 +1,175 @@
+"""The gate: an ASGI application around any ASGI application.
+
+First in the request path. `Gate.__call__` is the whole of it, in order; each part stands in a module of its own
+beside this one. It leaves to others who is asking (auth), what a path means (the injected matcher) and what a body
+says (DTOs).
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from itertools import count
+
+from gatepost.errors import Problem
+from gatepost.gateway.bodies import Bodies
+from gatepost.gateway.buckets import Buckets
+from gatepost.gateway.cors import CORS
+from gatepost.gateway.deadlines import Deadlines
+from gatepost.gateway.exchange import Exchange, Wardrobe
+from gatepost.gateway.limiter import Limiter
+from gatepost.gateway.paths import check_path
+from gatepost.gateway.problems import INTERNAL, render
+from gatepost.gateway.security_headers import Profiles
+from gatepost.observations import Observations, RequestFailed, RequestFinished
+from gatepost.request import Action, ASGIApp, Receive, Response, Scope, Send
+from gatepost.settings import GateSettings
+
+Match = Callable[[str, str], tuple[Action, str | None]]
+"""Method and decoded path in; the action and the `{id}` segment out. Raises a `Problem` where nothing matches."""
+
+CANCELLED = 499
+"""The status in `RequestFinished` where the server cancelled a request before it was answered."""
+
+
+class Gate:
+    """Limits, headers, CORS, bodies, deadlines and refusals in front of `app`.
+
+    `match` says which action a request is; an action of kind "mount" gets the byte limit and softer headers, one of
+    kind "system" no rate limit. `limiter` is there for the second stage, which authentication calls.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        settings: GateSettings,
+        observations: Observations,
+        match: Match,
+        limiter: Limiter | None = None,
+    ) -> None:
+        self._app = app
+        self._match = match
+        self.limiter = limiter or make_limiter(settings, observations)
+        self._cors = CORS(settings.cors_origins) if settings.cors_origins else None
+        self._wardrobe = Wardrobe(self._cors)
+        self._deadlines = Deadlines(settings.request_seconds, settings.body_seconds)
+        self._bodies = Bodies(settings.body_bytes_max, self._deadlines)
+        self._emit_finished = observations.emitter(RequestFinished)
+        self._emit_failed = observations.emitter(RequestFailed)
+        self._ids = (f"{prefix}{number:x}" for prefix in (f"{secrets.token_urlsafe(9)}.",) for number in count(1))
+        self.is_draining = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request: match, limit, check the body, call the application, render what it refuses."""
+        if scope["type"] != "http":
+            return await self._serve_other(scope, receive, send)
+        address = scope["client"]
+        client: str = address[0] if address else ""
+        exchange = Exchange(scope, receive, send, self._wardrobe, id=next(self._ids), client=client)
+        scope["gatepost"] = exchange
+        self._deadlines.enter(exchange)
+        try:
+            answer = self._cors.preflight(exchange) if self._cors is not None else None
+            if answer is None:
+                self._find(exchange)
+                self.limiter.admit_address(exchange)
+                self._bodies.admit(exchange)
+                await self._app(scope, exchange.receive, exchange.send_dressed)
+            else:
+                await _send(exchange, answer)
+            if not exchange.status:
+                await self._refuse(exchange, RuntimeError("The application returned without an answer."))
+        except BaseException as error:
+            await self._refuse(exchange, error)
+        finally:
+            if exchange.expired is not None and exchange.task is not None:
+                exchange.task.uncancel()
+            self._deadlines.leave(exchange)
+            # Both lead back to the exchange; without them it is freed at once, and the garbage collector has no work.
+            exchange.receive = receive
+            scope.pop("gatepost", None)
+            if self._emit_finished is not None:
+                self._emit_finished(_facts(exchange))
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that have come in and are not over."""
+        return len(self._deadlines.in_flight)
+
+    def drain(self) -> None:
+        """From now on every answer closes its connection; whoever asks for readiness should look at `is_draining`."""
+        self.is_draining = True
+        self._wardrobe.profiles = Profiles(is_closing=True)
+
+    async def wait_idle(self, timeout_seconds: float) -> bool:
+        """Wait until no request is in flight; False where that took longer than `timeout_seconds`."""
+        return await self._deadlines.wait_idle(timeout_seconds)
+
+    def _find(self, exchange: Exchange) -> None:
+        scope = exchange.scope
+        try:
+            check_path(scope)
+            action, exchange.key = self._match(scope["method"], scope["path"])
+        except Problem:
+            # Guessing paths costs tokens too.
+            self.limiter.admit_address(exchange)
+            raise
+        exchange.action = action
+        exchange.is_mounted = action.kind == "mount"
+
+    async def _refuse(self, exchange: Exchange, error: BaseException) -> None:
+        problem = self._problem(exchange, error)
+        exchange.code = problem.code
+        if exchange.status:
+            # The answer has begun: all that is left is to let the server cut the connection.
+            if problem is not INTERNAL and self._emit_failed is not None:
+                self._emit_failed(RequestFailed(request_id=exchange.id, error=error))
+            raise error
+        exchange.overruling = None
+        await _send(exchange, render(problem, exchange.id))
+
+    def _problem(self, exchange: Exchange, error: BaseException) -> Problem:
+        """What to answer; raises the error itself where it is not ours to answer."""
+        if exchange.overruling is not None:
+            return exchange.overruling
+        if exchange.expired is not None and (exchange.task is None or exchange.task.cancelling() <= 1):
+            return exchange.expired
+        if isinstance(error, Problem):
+            return error
+        if not isinstance(error, Exception):
+            raise error
+        if self._emit_failed is not None:
+            self._emit_failed(RequestFailed(request_id=exchange.id, error=error))
+        return INTERNAL
+
+    async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": "WebSockets are not served here."})
+        else:
+            await self._app(scope, receive, send)
+
+
+def make_limiter(settings: GateSettings, observations: Observations) -> Limiter:
+    """The limiter of these settings, with buckets in this process."""
+    return Limiter({"api": settings.api_limit, "auth": settings.auth_limit}, Buckets(), observations)
+
+
+async def _send(exchange: Exchange, answer: Response) -> None:
+    await exchange.send_dressed({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await exchange.send_dressed({"type": "http.response.body", "body": answer.body})
+
+
+def _facts(exchange: Exchange) -> RequestFinished:
+    actor_id = exchange.actor.id
+    return RequestFinished(
+        request_id=exchange.id,
+        method=exchange.scope["method"],
+        path=exchange.scope["path"],
+        route=exchange.action.pattern if exchange.action is not None else "unmatched",
+        status=exchange.status or CANCELLED,
+        seconds=(time.monotonic_ns() - exchange.started) / 1_000_000_000,
+        client=exchange.client,
+        actor_id=None if actor_id is None else str(actor_id),
+        code=exchange.code,
+    )

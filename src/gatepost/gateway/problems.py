@@ -1,0 +1,48 @@
+"""The one place that renders a refusal: RFC 9457 problem details.
+
+Layers raise `Problem`; the gate catches it and answers with what is made here. The form is part of the contract:
+`type`, `title`, `status`, `detail`, `code`, `request_id` and `errors` are always there.
+"""
+
+import msgspec
+
+from gatepost.errors import FieldError, InternalProblem, Problem
+from gatepost.request import Response
+
+
+class ProblemDetails(msgspec.Struct):
+    """The body of every refusal. `type` is a URN: it identifies the problem and is not meant to be fetched."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: tuple[FieldError, ...]
+
+
+INTERNAL = InternalProblem("internal_error", "Something went wrong here. Quote the request id when you report it.")
+
+_encode = msgspec.json.Encoder().encode
+
+
+def render(problem: Problem, request_id: str) -> Response:
+    """The answer to a refusal: its status, its own headers, and the problem as JSON."""
+    body = _encode(
+        ProblemDetails(
+            type=f"urn:gatepost:error:{problem.code}",
+            title=problem.title,
+            status=problem.status,
+            detail=problem.detail,
+            code=problem.code,
+            request_id=request_id,
+            errors=problem.errors,
+        )
+    )
+    headers = (
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", b"%d" % len(body)),
+        *problem.headers,
+    )
+    return Response(problem.status, body, headers)

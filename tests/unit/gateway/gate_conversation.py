@@ -1,0 +1,165 @@
+"""What the gate's tests share: a scope as Granian makes it, small applications, and one whole exchange."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from gatepost.auth.policies import anyone
+from gatepost.errors import Header, MethodNotAllowed, NotFound
+from gatepost.gateway.gate import Gate
+from gatepost.limits import RateLimit
+from gatepost.observations import Observations
+from gatepost.request import Action, ASGIApp, Message, Receive, Request, Response, Scope, Send
+from gatepost.settings import GateSettings
+
+
+class Answer(msgspec.Struct):
+    """What a client would have got."""
+
+    status: int
+    headers: list[Header]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """The one value of a header, None where absent; a doubled header is a mistake."""
+        values = [value.decode() for key, value in self.headers if key == name.encode()]
+        assert len(values) <= 1, (name, values)
+        return values[0] if values else None
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        """The problem details."""
+        assert self.header("content-type") == "application/problem+json"
+        details: dict[str, Any] = msgspec.json.decode(self.body)
+        return details
+
+
+async def _unused(request: Request) -> Response:
+    return Response(200)
+
+
+def action(
+    name: str = "Book.get",
+    *,
+    kind: str = "api",
+    limits: tuple[RateLimit, ...] = (),
+    body_bytes_max: int | None = None,
+) -> Action:
+    """An action whose handler nobody calls: the application under test answers."""
+    return Action(
+        name, "GET", f"/{name}", _unused, allow=anyone, source="x", kind=kind, limits=limits,
+        body_bytes_max=body_bytes_max,
+    )  # fmt: skip
+
+
+ACTIONS = {
+    "/api/books": action(),
+    "/api/small": action("Small.create", body_bytes_max=4),
+    "/api/rare": action("Rare.get", limits=(RateLimit(1, per=60), RateLimit(2, per=3600))),
+    "/api/auth/login": action("login", kind="auth"),
+    "/livez": action("livez", kind="system"),
+    "/legacy": action("legacy", kind="mount"),
+}
+
+
+def match(method: str, path: str) -> tuple[Action, str | None]:
+    """A matcher with one path of each kind."""
+    if path not in ACTIONS:
+        raise NotFound("not_found", "There is nothing here.")
+    if method == "DELETE":
+        raise MethodNotAllowed("method_not_allowed", "Not this.", headers=[(b"allow", b"GET, POST")])
+    return ACTIONS[path], None
+
+
+def gate(app: ASGIApp, observations: Observations | None = None, **settings: Any) -> Gate:
+    """A gate around `app`, with the defaults of production unless told otherwise."""
+    return Gate(app, settings=GateSettings(**settings), observations=observations or Observations(), match=match)
+
+
+def scope(
+    method: str = "GET",
+    path: str = "/api/books",
+    headers: Sequence[Header] = (),
+    *,
+    client: str = "192.0.2.1",
+    raw_path: bytes | None = None,
+    scheme: str = "http",
+    http_version: str = "1.1",
+) -> Scope:
+    """A scope as Granian makes it: ports are texts, `raw_path` keeps the bytes."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": http_version,
+        "server": ("127.0.0.1", "8000"),
+        "client": (client, "43434"),
+        "scheme": scheme,
+        "method": method,
+        "root_path": "",
+        "path": path,
+        "raw_path": path.encode() if raw_path is None else raw_path,
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1:8000"), *headers],
+    }
+
+
+async def forbidden_receive() -> Message:
+    """A `receive` that nobody may call."""
+    raise AssertionError("receive() was called for a request without a body")
+
+
+def parts(*chunks: bytes) -> Receive:
+    """A body in parts."""
+    left = list(chunks)
+
+    async def receive() -> Message:
+        if not left:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    return receive
+
+
+async def ask(app: ASGIApp, asked: Scope | None = None, receive: Receive = forbidden_receive) -> Answer:
+    """Send one request through and collect the answer."""
+    messages: list[Message] = []
+
+    async def send(message: Message) -> None:
+        messages.append(message)
+
+    await app(scope() if asked is None else asked, receive, send)
+    return collect(messages)
+
+
+def collect(messages: list[Message]) -> Answer:
+    """The answer that these messages make."""
+    assert [message["type"] for message in messages[:1]] == ["http.response.start"]
+    body = b"".join(message.get("body", b"") for message in messages[1:])
+    return Answer(messages[0]["status"], list(messages[0]["headers"]), body)
+
+
+def answering(status: int = 200, body: bytes = b"{}", headers: Sequence[Header] = ()) -> ASGIApp:
+    """An application that always answers the same, with the very same message objects each time."""
+    start = {"type": "http.response.start", "status": status, "headers": list(headers)}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+def raising(error: BaseException) -> ASGIApp:
+    """An application that raises."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise error
+
+    return app
+
+
+async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application that answers with the body it has read."""
+    body = await scope["gatepost"].body()
+    await answering(body=body)(scope, receive, send)

@@ -1,0 +1,141 @@
+import asyncio
+
+import pytest
+from gate_conversation import answering, ask, gate, parts, reading, scope
+
+from gatepost.errors import Header
+from gatepost.request import Message, Receive, Scope, Send
+
+JSON: Header = (b"content-type", b"application/json")
+CHUNKED: Header = (b"transfer-encoding", b"chunked")
+
+
+def length(count: int) -> Header:
+    return (b"content-length", str(count).encode())
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([JSON], 200),
+        ([(b"content-type", b"application/merge-patch+json")], 200),
+        ([(b"content-type", b"Application/JSON; charset=UTF-8")], 200),
+        ([(b"content-type", b'application/json;charset="utf-8"')], 200),
+        ([(b"content-type", b"application/json; charset=latin-1")], 415),
+        ([(b"content-type", b"application/json-patch+json")], 415),
+        ([(b"content-type", b"text/plain")], 415),
+        ([(b"content-type", b"application/x-www-form-urlencoded")], 415),
+        ([], 415),
+        ([JSON, (b"content-encoding", b"identity")], 200),
+        ([JSON, (b"content-encoding", b"gzip")], 415),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+async def test_only_json_is_a_body(method: str, headers: list[Header], status: int) -> None:
+    answer = await ask(gate(reading), scope(method, headers=[*headers, length(2)]), parts(b"{}"))
+    assert answer.status == status
+    if status == 415:
+        assert answer.problem["code"] == "unsupported_media_type"
+    else:
+        assert answer.body == b"{}"
+
+
+async def test_a_mounted_application_takes_any_type() -> None:
+    headers = [(b"content-type", b"text/plain"), (b"content-encoding", b"gzip"), length(2)]
+    assert (await ask(gate(reading), scope("POST", "/legacy", headers), parts(b"{}"))).status == 200
+
+
+@pytest.mark.parametrize("headers", [[], [length(0)]])
+async def test_receive_is_left_alone_where_there_is_no_body(headers: list[Header]) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert receive is original
+        await answering()(scope, receive, send)
+
+    original = parts()
+    assert (await ask(gate(app), scope("POST", headers=headers), original)).status == 200
+
+
+async def test_a_body_announced_as_too_large_is_refused_unread() -> None:
+    answer = await ask(gate(reading, body_bytes_max=10), scope("POST", headers=[JSON, length(11)]))
+    assert answer.status == 413
+    assert answer.problem["code"] == "content_too_large"
+    assert answer.header("connection") == "close"
+
+
+async def test_a_body_of_exactly_the_limit_passes() -> None:
+    app = gate(reading, body_bytes_max=10)
+    assert (await ask(app, scope("POST", headers=[JSON, length(10)]), parts(b"x" * 10))).status == 200
+    assert (await ask(app, scope("POST", headers=[JSON, CHUNKED]), parts(b"x" * 5, b"x" * 5))).status == 200
+
+
+@pytest.mark.parametrize("path", ["/api/books", "/legacy"])
+@pytest.mark.parametrize("http_version", ["1.1", "2"])
+async def test_a_body_that_grows_too_large_is_refused(path: str, http_version: str) -> None:
+    headers = [JSON, CHUNKED] if http_version == "1.1" else [JSON]
+    asked = scope("POST", path, headers, http_version=http_version)
+    answer = await ask(gate(reading, body_bytes_max=10), asked, parts(b"x" * 6, b"x" * 6, b"x"))
+    assert answer.status == 413
+
+
+async def test_the_refusal_of_a_large_body_overrules_the_answer_of_a_framework_in_between() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await receive()
+        except Exception:
+            await answering(500)(scope, receive, send)
+
+    answer = await ask(gate(app, body_bytes_max=1), scope("POST", "/legacy", [CHUNKED]), parts(b"xx"))
+    assert answer.status == 413
+
+
+async def test_an_action_has_its_own_limit() -> None:
+    assert (await ask(gate(reading), scope("POST", "/api/small", [JSON, length(5)]))).status == 413
+
+
+@pytest.mark.parametrize("headers", [[(b"transfer-encoding", b"gzip, chunked")], [(b"content-length", b"+5")]])
+async def test_framing_that_others_may_read_differently_is_refused(headers: list[Header]) -> None:
+    answer = await ask(gate(reading), scope("POST", headers=[JSON, *headers]))
+    assert answer.status == 400
+    assert answer.problem["code"] == "malformed_request"
+    assert answer.header("connection") == "close"
+
+
+async def test_a_body_that_stops_halfway_is_a_408() -> None:
+    async def receive() -> Message:
+        if sent:
+            await asyncio.Event().wait()
+        sent.append(True)
+        return {"type": "http.request", "body": b"{", "more_body": True}
+
+    sent: list[bool] = []
+    app = gate(reading, body_seconds=0.1)
+    answer = await asyncio.wait_for(ask(app, scope("POST", headers=[JSON, CHUNKED]), receive), 5)
+    assert answer.status == 408
+    assert answer.problem["code"] == "body_timeout"
+    assert answer.header("connection") == "close"
+    assert app.in_flight == 0
+
+
+async def test_waiting_for_the_disconnect_after_the_body_has_no_limit() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(receive(), 0.4)
+        await answering()(scope, receive, send)
+
+    async def receive() -> Message:
+        if sent:
+            await asyncio.Event().wait()
+        sent.append(True)
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    sent: list[bool] = []
+    answer = await ask(gate(app, body_seconds=0.1), scope("POST", headers=[JSON, length(2)]), receive)
+    assert answer.status == 200
+
+
+async def test_a_client_that_goes_away_halfway_is_a_broken_request() -> None:
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    assert (await ask(gate(reading), scope("POST", headers=[JSON, length(2)]), receive)).status == 400

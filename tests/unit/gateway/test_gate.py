@@ -1,0 +1,307 @@
+import asyncio
+import gc
+from typing import Any
+
+import pytest
+from gate_conversation import answering, ask, collect, forbidden_receive, gate, raising, scope
+
+from gatepost.auth.actor import Actor
+from gatepost.errors import Conflict, FieldError, Header, Problem, Unauthorized, Unprocessable
+from gatepost.observations import Observations, RequestFailed, RequestFinished
+from gatepost.request import Message, Receive, Scope, Send
+
+SECURITY = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "cross-origin-embedder-policy": "require-corp",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "origin-agent-cluster": "?1",
+    "referrer-policy": "no-referrer",
+    "strict-transport-security": None,
+    "x-content-type-options": "nosniff",
+    "x-dns-prefetch-control": "off",
+    "x-download-options": "noopen",
+    "x-frame-options": "DENY",
+    "x-permitted-cross-domain-policies": "none",
+    "x-xss-protection": "0",
+    "server": "gatepost",
+    "x-powered-by": None,
+    "cache-control": None,
+}
+
+
+def signed_in(inner: Any) -> Any:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["gatepost"].actor = Actor(7)
+        await inner(scope, receive, send)
+
+    return app
+
+
+def observed() -> tuple[Observations, list[RequestFinished], list[RequestFailed]]:
+    finished: list[RequestFinished] = []
+    failed: list[RequestFailed] = []
+    observations = Observations()
+    observations.subscribe(RequestFinished, finished.append)
+    observations.subscribe(RequestFailed, failed.append)
+    return observations, finished, failed
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [(scope(), 200), (scope(path="/nowhere"), 404), (scope("DELETE"), 405), (scope(raw_path=b"/%00"), 400)],
+)
+async def test_every_answer_carries_the_security_headers(asked: Scope, status: int) -> None:
+    answer = await ask(gate(answering()), asked)
+    assert answer.status == status
+    assert {name: answer.header(name) for name in SECURITY} == SECURITY
+
+
+async def test_hsts_is_sent_over_tls_only() -> None:
+    answer = await ask(gate(answering()), scope(scheme="https"))
+    assert answer.header("strict-transport-security") == "max-age=31536000; includeSubDomains"
+
+
+async def test_what_somebody_signed_in_gets_is_not_stored_unless_the_answer_says_so() -> None:
+    assert (await ask(gate(signed_in(answering())))).header("cache-control") == "no-store"
+    own = answering(headers=[(b"cache-control", b"private, no-cache")])
+    assert (await ask(gate(signed_in(own)))).header("cache-control") == "private, no-cache"
+
+
+async def test_the_answers_own_headers_win_except_for_who_serves_and_the_request_id() -> None:
+    own: list[Header] = [(b"x-frame-options", b"SAMEORIGIN"), (b"server", b"leaky/1.2"), (b"x-request-id", b"forged")]
+    answer = await ask(gate(answering(headers=own)))
+    assert answer.header("x-frame-options") == "SAMEORIGIN"
+    assert answer.header("server") == "gatepost"
+    assert answer.header("x-request-id") != "forged"
+    assert answer.header("x-content-type-options") == "nosniff"
+
+
+async def test_a_mounted_page_may_load_its_own_scripts() -> None:
+    answer = await ask(gate(answering()), scope(path="/legacy"))
+    assert "script-src 'self'" in (answer.header("content-security-policy") or "")
+    assert answer.header("x-frame-options") == "SAMEORIGIN"
+
+
+async def test_messages_of_the_application_are_not_changed() -> None:
+    app = gate(answering(headers=[(b"etag", b'"1"')]))
+    first, second = await ask(app), await ask(app)
+    assert len(first.headers) == len(second.headers)
+
+
+async def test_every_request_has_an_id_of_its_own_and_none_is_taken_from_outside() -> None:
+    app = gate(answering())
+    ids = {(await ask(app, scope(headers=[(b"x-request-id", b"mine")]))).header("x-request-id") for _ in range(50)}
+    assert len(ids) == 50
+    assert "mine" not in ids
+
+
+async def test_limits_refuse_by_address_and_probes_are_exempt() -> None:
+    app = gate(answering(), api_count=2)
+    headers = [(await ask(app)).header("ratelimit") for _ in range(2)]
+    assert headers == ['"api";r=1;t=450', '"api";r=0;t=900']
+    refused = await ask(app)
+    assert refused.status == 429
+    assert refused.problem["code"] == "too_many_requests"
+    assert refused.header("retry-after") == "450"
+    assert refused.header("ratelimit-policy") == '"api";q=2;w=900'
+    assert (await ask(app, scope(client="192.0.2.2"))).status == 200
+    assert (await ask(app, scope(path="/livez"))).status == 200
+
+
+@pytest.mark.parametrize("guess", [scope(path="/nowhere"), scope(raw_path=b"/%2f"), scope("DELETE")])
+async def test_guessing_paths_is_limited_too(guess: Scope) -> None:
+    app = gate(answering(), api_count=2)
+    statuses = [(await ask(app, dict(guess))).status for _ in range(3)]
+    assert statuses[:2] != [429, 429]
+    assert statuses[2] == 429
+
+
+@pytest.mark.parametrize(
+    ("problem", "header", "value"),
+    [
+        (Conflict("out_of_stock", "Only 2 copies are left."), "allow", None),
+        (Unauthorized("not_signed_in", "Sign in."), "www-authenticate", "Bearer"),
+        (Unprocessable("invalid_body", "No.", errors=[FieldError("/a", "required", "Missing.")]), "allow", None),
+    ],
+)
+async def test_a_refusal_is_rendered_as_problem_details(problem: Problem, header: str, value: str | None) -> None:
+    answer = await ask(gate(raising(problem)))
+    assert answer.status == problem.status
+    assert answer.header(header) == value
+    assert answer.header("content-length") == str(len(answer.body))
+    assert answer.problem == {
+        "type": f"urn:gatepost:error:{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "code": problem.code,
+        "request_id": answer.header("x-request-id"),
+        "errors": [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in problem.errors],
+    }
+
+
+async def test_405_names_the_methods_that_are_there() -> None:
+    answer = await ask(gate(answering()), scope("DELETE"))
+    assert answer.header("allow") == "GET, POST"
+    assert answer.problem["code"] == "method_not_allowed"
+
+
+async def test_an_unknown_error_says_nothing_but_the_request_id_and_is_observed() -> None:
+    observations, finished, failed = observed()
+    error = RuntimeError("secret of /srv/shop")
+    answer = await ask(gate(raising(error), observations))
+    assert answer.status == 500
+    assert answer.problem["code"] == "internal_error"
+    assert b"secret" not in answer.body
+    assert [(fact.request_id, fact.error) for fact in failed] == [(answer.header("x-request-id"), error)]
+    assert [(fact.status, fact.code) for fact in finished] == [(500, "internal_error")]
+
+
+async def test_an_application_that_does_not_answer_is_an_internal_error() -> None:
+    async def silent(scope: Scope, receive: Receive, send: Send) -> None:
+        return
+
+    assert (await ask(gate(silent))).status == 500
+
+
+async def test_an_error_behind_the_start_of_the_answer_is_raised_so_that_the_connection_is_cut() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise Conflict("too_late", "Too late.")
+
+    observations, finished, failed = observed()
+    with pytest.raises(Conflict):
+        await ask(gate(app, observations))
+    assert [type(fact.error) for fact in failed] == [Conflict]
+    assert [fact.status for fact in finished] == [200]
+
+
+@pytest.mark.parametrize("app", [answering(body=b"content"), raising(Conflict("x", "y"))])
+async def test_head_has_no_body(app: Any) -> None:
+    assert (await ask(gate(app), scope("HEAD"))).body == b""
+
+
+async def test_what_finished_is_observed() -> None:
+    observations, finished, _ = observed()
+    answer = await ask(gate(signed_in(answering(201)), observations), scope("POST", client="2001:db8::1"))
+    assert len(finished) == 1
+    fact = finished[0]
+    assert fact.request_id == answer.header("x-request-id")
+    assert (fact.method, fact.path, fact.route, fact.status) == ("POST", "/api/books", "/Book.get", 201)
+    assert (fact.client, fact.actor_id, fact.code) == ("2001:db8::1", "7", None)
+    assert 0 <= fact.seconds < 5
+
+
+async def test_a_request_over_its_time_is_cancelled_and_answered_504() -> None:
+    cleaned: list[bool] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaned.append(True)
+
+    observed_here = observed()
+    app_gate = gate(app, observed_here[0], request_seconds=0.1)
+    answer = await asyncio.wait_for(ask(app_gate), 5)
+    assert answer.status == 504
+    assert answer.problem["code"] == "request_timeout"
+    assert cleaned == [True]
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    assert observed_here[2] == []
+    assert app_gate.in_flight == 0
+
+
+async def test_a_cancellation_from_outside_is_not_ours_to_answer() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    started = asyncio.Event()
+    observations, finished, _ = observed()
+    task = asyncio.create_task(ask(gate(app, observations)))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [fact.status for fact in finished] == [499]
+
+
+async def test_a_mounted_application_may_stream_beyond_the_deadline() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(0.4)
+        await send({"type": "http.response.body", "body": b"late"})
+
+    assert (await ask(gate(app, request_seconds=0.1), scope(path="/legacy"))).body == b"late"
+
+
+async def test_one_slow_request_does_not_end_its_neighbours() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(60 if scope["client"][0] == "192.0.2.1" else 0.01)
+        await answering()(scope, receive, send)
+
+    app_gate = gate(app, request_seconds=0.15)
+    slow = asyncio.create_task(ask(app_gate))
+    for _ in range(10):
+        assert (await ask(app_gate, scope(client="192.0.2.2"))).status == 200
+    assert (await slow).status == 504
+
+
+async def test_draining_closes_connections_and_waits_for_those_in_flight() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        started.set()
+        await proceed.wait()
+        await answering()(scope, receive, send)
+
+    started, proceed = asyncio.Event(), asyncio.Event()
+    app_gate = gate(app)
+    task = asyncio.create_task(ask(app_gate))
+    await started.wait()
+    app_gate.drain()
+    assert app_gate.is_draining
+    assert app_gate.in_flight == 1
+    assert not await app_gate.wait_idle(0.01)
+    proceed.set()
+    assert await app_gate.wait_idle(5)
+    assert (await task).header("connection") == "close"
+    assert await app_gate.wait_idle(0)
+
+
+async def test_a_websocket_is_refused_politely() -> None:
+    messages: list[Message] = []
+
+    async def send(message: Message) -> None:
+        messages.append(message)
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    await gate(answering())({"type": "websocket", "path": "/api/books"}, receive, send)
+    assert [(message["type"], message["code"]) for message in messages] == [("websocket.close", 1008)]
+
+
+async def test_lifespan_passes_through() -> None:
+    messages: list[Message] = []
+
+    async def send(message: Message) -> None:
+        messages.append(message)
+
+    await gate(answering())({"type": "lifespan"}, forbidden_receive, send)
+    assert collect(messages).headers == []
+
+
+async def test_a_request_leaves_no_work_for_the_garbage_collector() -> None:
+    app = gate(answering())
+    await ask(app)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            await ask(app)
+        assert gc.collect() < 20
+    finally:
+        gc.enable()
