@@ -101,16 +101,18 @@ def _check_framing(request: Request, length: bytes | None) -> None:
     if length is not None and not length.isdigit():
         raise BadRequest("malformed_request", "Content-Length is not a number.", headers=[(b"connection", b"close")])
     # A server in front that reads another framing than ours would see another request (RFC 9112, 11.2).
-    if request.headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+    headers = request.headers
+    if b"transfer-encoding" in headers and headers[b"transfer-encoding"].lower() != b"chunked":
         raise BadRequest(
             "malformed_request", "The only transfer encoding is chunked.", headers=[(b"connection", b"close")]
         )
 
 
 def _check_type(request: Request, *, is_certain: bool) -> None:
-    if request.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+    headers = request.headers
+    if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
         raise UnsupportedMediaType("unsupported_media_type", "Compressed bodies are not accepted.")
-    given = request.headers.get(b"content-type")
+    given = headers.get(b"content-type")
     if given in CONTENT_TYPES or request.scope["method"] not in METHODS or (given is None and not is_certain):
         return
     media_type, *parameters = (given or b"").lower().split(b";")

@@ -58,7 +58,7 @@ class Deadlines:
         try:
             await asyncio.wait_for(self._idle, timeout_seconds)
         except TimeoutError:
-            return False
+            return not self.in_flight
         return True
 
     def _sweep(self) -> None:

@@ -60,26 +60,25 @@ class Exchange(Request):
         return self._send(message)
 
     def _dress(self, given: Iterable[Header]) -> list[Header]:
-        given = list(given)
         wardrobe = self._wardrobe
         is_private = self.actor.id is not None
         clashes = False
-        for name, _ in given:
+        headers = list(given)
+        for name, _ in headers:
             if name in _REPEATABLE:
                 if name == b"cache-control":
                     is_private = False
                 else:
                     clashes = True
-        ours: list[Header] = [
-            (b"x-request-id", self.id.encode()),
-            *wardrobe.profiles.select(self.is_mounted, self.scope["scheme"] == "https", is_private),
-        ]
+        given_count = len(headers)
+        headers += wardrobe.profiles.select(self.is_mounted, self.scope["scheme"] == "https", is_private)
+        headers.append((b"x-request-id", self.id.encode()))
         admission: Admission | None = self.admission
         if admission is not None:
-            ours += admission.headers()
+            headers += admission.headers()
         if wardrobe.cors is not None:
-            ours += wardrobe.cors.headers(self)
-        return _settle(given, ours) if clashes else given + ours
+            headers += wardrobe.cors.headers(self)
+        return _settle(headers[:given_count], headers[given_count:]) if clashes else headers
 
 
 _REPEATABLE = security_headers.NAMES | security_headers.OURS | cors.NAMES
