@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import uvloop
@@ -47,14 +48,11 @@ async def _run(port: int, requests: Sequence[bytes], status: int, seconds: float
     loop = asyncio.get_running_loop()
     load = Load()
     clients: list[_Client] = []
+    each = None if count is None else count // CONNECTIONS
     for number in range(CONNECTIONS):
         # Each connection begins elsewhere in the circle, so that no two ask for the same row at once.
-        share = requests[number::CONNECTIONS]
-        _, client = await loop.create_connection(
-            lambda share=share: _Client(share, status, load.latencies, None if count is None else count // CONNECTIONS),
-            "127.0.0.1",
-            port,
-        )
+        client = _Client(requests[number::CONNECTIONS], status, load.latencies, each)
+        await loop.create_connection(partial(_itself, client), "127.0.0.1", port)
         clients.append(client)
     started = time.perf_counter()
     for client in clients:
@@ -64,6 +62,10 @@ async def _run(port: int, requests: Sequence[bytes], status: int, seconds: float
     for client in clients:
         client.close()
     return load
+
+
+def _itself(client: "_Client") -> "_Client":
+    return client
 
 
 class _Client(asyncio.Protocol):

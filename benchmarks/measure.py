@@ -21,6 +21,7 @@ class Entrant:
     name: str
     process: Process
     port: int
+    token: str
     works: dict[str, Work]
 
 
@@ -91,7 +92,8 @@ def _run(entrant: Entrant, work: Work, load: Load, cpu: float, database_cpu: flo
 
 def _median(samples: Sequence[Run]) -> Run:
     def middle(name: str, digits: int) -> float:
-        return round(statistics.median(getattr(sample, name) for sample in samples), digits)
+        values: list[float] = [getattr(sample, name) for sample in samples]
+        return round(statistics.median(values), digits)
 
     return Run(
         server=samples[0].server,

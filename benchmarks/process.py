@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 START_SECONDS_MAX = 30.0
@@ -39,7 +39,8 @@ def cpu_seconds(pid: int) -> float:
 def resident_mib(pid: int) -> float:
     """Resident memory of the largest process of the family: the one that serves."""
     process = psutil.Process(pid)
-    return max(member.memory_info().rss for member in (process, *process.children(recursive=True))) / 2**20
+    family = [process, *process.children(recursive=True)]
+    return float(max(member.memory_info().rss for member in family)) / 2**20
 
 
 def _own_and_reaped_seconds(pid: int) -> float:

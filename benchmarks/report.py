@@ -58,7 +58,13 @@ def print_verdicts(console: Console, runs: Sequence[Run]) -> None:
     if not found:
         console.print(f"No target can be judged: {SUBJECT} or the others were not measured.")
         return
-    table = Table(title="targets: CPU of Gatepost / CPU of the other", title_justify="left", box=SIMPLE)
+    table = Table(
+        title="targets: CPU of Gatepost / CPU of the other",
+        title_justify="left",
+        box=SIMPLE,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for name in ("against", "work", "measured", "at most", ""):
         table.add_column(name)
     for verdict in found:

@@ -4,20 +4,20 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import UUID
 
 from rich.console import Console
 
 from benchmarks.conformance import Conformance, NotConforming
-from benchmarks.database import Bookshop, bookshop
+from benchmarks.database import Bookshop, bookshop, create_tables
 from benchmarks.load import BadAnswer
 from benchmarks.measure import Entrant, measure
 from benchmarks.process import Process, StartFailed, free_port
 from benchmarks.report import print_runs, print_verdicts, write_results
-from benchmarks.servers import ROOT, SERVERS, Missing, Stage
+from benchmarks.servers import ROOT, SERVERS, Missing, Stage, migrate
 from benchmarks.tokens import Keys
 from benchmarks.works import WORK_NAMES, works
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as folder, ExitStack() as stack:
             run(options, console, Path(folder), stack, serving)
-    except (BadAnswer, NotConforming, StartFailed) as error:
+    except (BadAnswer, Missing, NotConforming, StartFailed) as error:
         console.print(f"[red]The run failed.[/] {error}", highlight=False)
         return 1
     return 0
@@ -59,11 +59,28 @@ def cores() -> tuple[int, int]:
     return usable[0], usable[1]
 
 
+@contextmanager
+def single(name: str, console: Console) -> Generator[tuple[Entrant, Bookshop], None, None]:
+    """One server on its own, for the other measurements: started, checked, and stopped at the end."""
+    serving, loading = cores()
+    os.sched_setaffinity(0, {loading})
+    with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as place, ExitStack() as stack:
+        folder = Path(place)
+        keys = Keys.make(folder)
+        with console.status(f"starting PostgreSQL and {name}"):
+            create = migrate if name == "gatepost" else create_tables
+            shop = stack.enter_context(bookshop(folder / "database", create))
+            entrant, _ = enter(name, shop, keys, folder, stack=stack, core=serving)
+            shop.tidy()
+        yield entrant, shop
+
+
 def run(options: argparse.Namespace, console: Console, folder: Path, stack: ExitStack, core: int) -> None:
     """Start the database and the servers, check them, measure them, report."""
     keys = Keys.make(folder)
     with console.status("starting PostgreSQL, 100,000 books"):
-        shop = stack.enter_context(bookshop(folder / "database"))
+        create = migrate if "gatepost" in options.servers else create_tables
+        shop = stack.enter_context(bookshop(folder / "database", create))
     entrants: list[Entrant] = []
     versions: dict[str, dict[str, str]] = {}
     for name in options.servers:
@@ -110,7 +127,8 @@ def enter(
         Conformance(stage.port, shop, token(shop.user_id), token(shop.stranger_id)).check()
     except NotConforming as failure:
         raise NotConforming(f"{name} does not do the work: {failure}\n{log.read_text()[-1500:]}") from failure
-    return Entrant(name, process, stage.port, works(shop, token(shop.user_id))), dict(server.versions)
+    editor = token(shop.user_id)
+    return Entrant(name, process, stage.port, editor, works(shop, editor)), dict(server.versions)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

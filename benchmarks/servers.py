@@ -1,6 +1,6 @@
 """The servers of a run: how each is started, and what has to be installed first.
 
-How Gatepost itself is served is said in `gatepost()` and nowhere else.
+How Gatepost itself is migrated and served is said in `migrate()` and `gatepost()` and nowhere else.
 """
 
 import importlib.metadata
@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 PEERS = HERE / "peers"
 BIN = Path(sys.executable).parent
+BOOKSHOP = "examples.bookshop.app:app"
 PYTHON_PEERS = HERE / ".venv"
 NODE_MAJOR_MIN = 20
 # How every ASGI function but Gatepost's own is served: Granian, one worker, what is fastest for it.
@@ -50,10 +51,15 @@ class Server:
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+def migrate(dsn: str) -> None:
+    """Make the bookshop's tables with Gatepost's own command; raises Missing where that fails."""
+    _install([str(BIN / "gatepost"), "migrate", "up"], {"DATABASE_URL": dsn, "GATEPOST_APP": BOOKSHOP})
+
+
 def gatepost(stage: Stage) -> Server:
     """The bookshop as written, by its own command, everything on; limits raised by setting, buckets still taken."""
     return Server(
-        command=[str(BIN / "gatepost"), "serve", "examples.bookshop.app:app", "--port", str(stage.port)],
+        command=[str(BIN / "gatepost"), "serve", BOOKSHOP, "--port", str(stage.port)],
         environment={
             "DATABASE_URL": stage.dsn,
             "GATEPOST_ENV": "production",
@@ -104,7 +110,13 @@ def fastify(stage: Stage) -> Server:
     return _node("fastify", stage, algorithm="EdDSA")
 
 
-SERVERS = {server.__name__: server for server in (gatepost, ceiling, fastapi, express, fastify)}
+SERVERS: dict[str, Callable[[Stage], Server]] = {
+    "gatepost": gatepost,
+    "ceiling": ceiling,
+    "fastapi": fastapi,
+    "express": express,
+    "fastify": fastify,
+}
 PYTHON_NAMES = ("fastapi", "pydantic", "sqlalchemy", "asyncpg", "granian", "uvloop", "slowapi", "pyjwt")
 
 
@@ -151,9 +163,11 @@ def _node(name: str, stage: Stage, *, algorithm: str) -> Server:
     )
 
 
-def _install(command: Sequence[str]) -> None:
+def _install(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ})
+        subprocess.run(
+            command, check=True, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **(environment or {})}
+        )
     except FileNotFoundError as error:
         raise Missing(f"{command[0]} is not installed") from error
     except subprocess.CalledProcessError as error:

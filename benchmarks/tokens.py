@@ -10,7 +10,6 @@ from joserfc import jwt
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import OKPKey, RSAKey
 
-KEY_ID = "benchmark"
 LIFE_SECONDS = 24 * 3600
 
 
@@ -24,8 +23,7 @@ class Keys:
     @classmethod
     def make(cls, folder: Path) -> "Keys":
         """New keys; both halves of each are written to `folder` as PEM."""
-        parameters = {"kid": KEY_ID}
-        keys = cls(OKPKey.generate_key("Ed25519", parameters), RSAKey.generate_key(2048, parameters))
+        keys = cls(OKPKey.generate_key("Ed25519"), RSAKey.generate_key(2048))
         for name, key in (("ed25519", keys.ed25519), ("rsa", keys.rsa)):
             (folder / f"{name}.pem").write_bytes(key.as_pem(private=True))
             (folder / f"{name}.public.pem").write_bytes(key.as_pem(private=False))
@@ -35,8 +33,8 @@ class Keys:
         """A token of the user as `gatepost users token` would issue it."""
         now = int(time.time())
         claims = {"sub": str(user_id), "iat": now, "exp": now + LIFE_SECONDS, "iss": "gatepost", "aud": "gatepost"}
-        header = {"alg": algorithm, "kid": KEY_ID, "typ": "JWT"}
         key = self.ed25519 if algorithm == "EdDSA" else self.rsa
+        header = {"alg": algorithm, "kid": key.thumbprint(), "typ": "JWT"}
         with warnings.catch_warnings():
             # RFC 9864 renames EdDSA; the peers' libraries know only the old name.
             warnings.simplefilter("ignore", SecurityWarning)

@@ -95,13 +95,19 @@ app.register(async (api) => {
       response: { 200: page },
     },
   }, async (request) => {
-    const { limit, after } = request.query;
-    const key = after ? JSON.parse(Buffer.from(after, "base64url").toString()) : [null, null];
+    const { limit, after, "price[lt]": below } = request.query;
+    const conditions = [];
+    const values = [limit + 1];
+    if (below) conditions.push(`price < $${values.push(below)}`);
+    if (after) {
+      const [price, id] = JSON.parse(Buffer.from(after, "base64url").toString());
+      conditions.push(`(price, id) < ($${values.push(price)}, $${values.push(id)})`);
+    }
+    const where = conditions.length ? `WHERE ${conditions.join(" AND ")}` : "";
     const { rows } = await query(
-      after ? "page_after" : "page",
-      `SELECT * FROM books WHERE price < $1 ${after ? "AND (price, id) < ($3, $4)" : ""}
-       ORDER BY price DESC, id DESC LIMIT $2`,
-      [request.query["price[lt]"] ?? "Infinity", limit + 1, ...(after ? key : [])],
+      `page${below ? "_below" : ""}${after ? "_after" : ""}`,
+      `SELECT * FROM books ${where} ORDER BY price DESC, id DESC LIMIT $1`,
+      values,
     );
     const data = rows.slice(0, limit);
     const last = data.at(-1);
