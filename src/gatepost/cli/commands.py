@@ -1,0 +1,92 @@
+"""All commands with their options and examples. Each hands over to a module of its own at once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatepost.cli.migrate_commands import migrate
+from gatepost.cli.users_commands import users
+
+AppArgument = Annotated[
+    str | None,
+    typer.Argument(help="The App, as MODULE:ATTRIBUTE (default: GATEPOST_APP, [tool.gatepost] app, or app:app)."),
+]
+JSONOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+gatepost = typer.Typer(
+    help="Gatepost turns SQLAlchemy models into a production API.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config = typer.Typer(help="Look at the settings.", no_args_is_help=True)
+gatepost.add_typer(migrate, name="migrate")
+gatepost.add_typer(users, name="users")
+gatepost.add_typer(config, name="config")
+
+
+@gatepost.command(epilog="Example: gatepost new shop && cd shop && gatepost dev")
+def new(name: Annotated[str, typer.Argument(help="Name of the project and of its folder.")]) -> None:
+    """Make the smallest project that runs, with a test that passes."""
+    from gatepost.cli.new import make_project
+
+    make_project(name, Path.cwd())
+
+
+@gatepost.command(epilog="Example: gatepost dev shop.app:app --port 8080")
+def dev(
+    app: AppArgument = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 for any free one.")] = None,
+    data: Annotated[Path, typer.Option(help="Folder of the embedded PostgreSQL and the signing key.")] = Path(
+        ".gatepost"
+    ),
+) -> None:
+    """Serve while you write: own PostgreSQL, migrations applied, reload on change, limits times 100."""
+    from gatepost.cli.dev import develop
+
+    develop(app, host=host, port=port, data=data)
+
+
+@gatepost.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def serve(context: typer.Context) -> None:
+    """Serve in production: several processes, no reload, unsafe settings refused."""
+    from gatepost.server.__main__ import main
+
+    main(context.args)
+
+
+@gatepost.command(epilog="Example: gatepost shell   then: await tx[Book].list()")
+def shell(
+    app: AppArgument = None,
+    command: Annotated[str | None, typer.Option("--command", "-c", help="Run this and exit.")] = None,
+) -> None:
+    """Open an interactive Python with the app started, its models, and `await`."""
+    from gatepost.cli.shell import open_shell
+
+    open_shell(app, command)
+
+
+@gatepost.command(epilog="Example: gatepost routes --json | jq '.[].path'")
+def routes(app: AppArgument = None, json: JSONOption = False) -> None:
+    """Print every route: method, path, action, who is allowed, rate limit, and where it is handled."""
+    from gatepost.cli.routes import print_routes
+
+    print_routes(app, as_json=json)
+
+
+@config.command(epilog="Example: gatepost config show --json")
+def show(json: JSONOption = False) -> None:
+    """Print every setting, its value (secrets masked) and where it came from."""
+    from gatepost.cli.config import print_settings
+
+    print_settings(as_json=json)
+
+
+@gatepost.command(epilog="Example: gatepost doctor && gatepost serve")
+def doctor(app: AppArgument = None, json: JSONOption = False) -> None:
+    """Check what a server needs, and say how to mend what is missing. Exit status 1 when something is."""
+    from gatepost.cli.doctor import examine
+
+    raise typer.Exit(0 if examine(app, as_json=json) else 1)

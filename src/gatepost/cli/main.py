@@ -1,0 +1,40 @@
+"""`gatepost`: the list of commands, and the one place where a mistake becomes a sentence and an exit status.
+
+Status 0 is done, 1 is a problem that the command was asked to look for, 2 is something for the user to mend, 130 is
+Ctrl-C.
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from gatepost.errors import ConfigurationError
+from gatepost.logging import complain
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that the arguments name, and exit."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        _run(words)
+    except ConfigurationError as error:
+        complain(error)
+        sys.exit(2)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has seen enough (`gatepost routes | head`); Python must not flush into it again.
+        sys.stderr.close()
+        sys.exit(141)
+
+
+def _run(words: list[str]) -> None:
+    if words[:1] == ["serve"]:
+        # Workers are forked from this process: it must not load the library that parses the other commands.
+        from gatepost.server.__main__ import main as serve
+
+        serve(words[1:])
+        return
+    from gatepost.cli.commands import gatepost
+
+    gatepost(words, prog_name="gatepost")

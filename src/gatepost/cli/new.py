@@ -1,0 +1,58 @@
+"""`gatepost new`: the smallest project that runs, from the files in `template/`."""
+
+import keyword
+import re
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from gatepost.errors import ConfigurationError
+from gatepost.logging import confirm
+
+TEMPLATE = {
+    "app.py": "app.py.txt",
+    "tests/test_app.py": "test_app.py.txt",
+    "pyproject.toml": "pyproject.toml.txt",
+    "README.md": "README.md.txt",
+    ".gitignore": "gitignore.txt",
+}
+"""File of the project, and where its text is in the package: `.txt`, so that no tool takes it for code of ours."""
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
+
+
+def make_project(name: str, parent: Path) -> Path:
+    """Make the project's folder and files. Raises ConfigurationError for a bad name or a folder that is not empty."""
+    check_name(name)
+    folder = parent / name
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigurationError("exists already, and is not empty.", place=str(folder), cure="Choose another name.")
+    for path, template in TEMPLATE.items():
+        _write(folder / path, _text(template).replace("{{name}}", name))
+    confirm(f"Made {name}: {', '.join(TEMPLATE)}.")
+    sys.stdout.write(f"\nNext:\n  cd {name}\n  gatepost dev        # serves it, with a PostgreSQL of its own\n")
+    sys.stdout.write("  python -m pytest    # runs its test\n")
+    return folder
+
+
+def check_name(name: str) -> None:
+    """Raises ConfigurationError unless the name can name a folder, a distribution and a table of settings."""
+    if _NAME.fullmatch(name) is None or len(name) > 60 or keyword.iskeyword(name):
+        raise ConfigurationError(
+            f"{name!r} cannot name a project.",
+            cure="Use small letters, digits and single hyphens, beginning with a letter: gatepost new my-shop.",
+        )
+    if name in sys.stdlib_module_names or name in ("gatepost", "app", "tests"):
+        raise ConfigurationError(f"{name!r} is the name of a Python module.", cure="Choose another name.")
+
+
+def _text(template: str) -> str:
+    return (files("gatepost.cli") / "template" / template).read_text(encoding="utf-8")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"cannot be written: {error.strerror}.", place=str(path)) from None

@@ -1,0 +1,37 @@
+"""Tables for people and JSON for scripts."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from gatepost.logging.text import escaped
+
+
+def print_json(value: Any) -> None:
+    """The value as indented JSON on stdout."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
+    """A table on stdout. Where stdout is no terminal the lines are as long as they need to be."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 240, markup=False, highlight=False)
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*[escaped(str(cell)) if cell is not None else "" for cell in row])
+    console.print(table)
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Sequence[str]) -> None:
+    """Rows as a table of these columns, or all of them as JSON."""
+    if as_json:
+        print_json(rows)
+    else:
+        print_table([column.replace("_", " ") for column in columns], [[row[name] for name in columns] for row in rows])

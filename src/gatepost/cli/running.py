@@ -1,0 +1,39 @@
+"""What commands that talk to the database have in common: the settings, the app, and the database they mean.
+
+In development `gatepost dev` may be running its embedded PostgreSQL, or may not: the commands then use that one, or
+start it for as long as they run.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gatepost.logging import Logs
+from gatepost.settings import Settings, load
+
+DATA_FOLDER = Path(".gatepost")
+
+
+def quiet_settings() -> Settings:
+    """The settings, with the process's log on stderr: stdout belongs to the command's answer."""
+    settings = load(os.environ)
+    Logs(settings, descriptor=2)
+    return settings
+
+
+@contextmanager
+def database_settings(data: Path = DATA_FOLDER) -> Iterator[Settings]:
+    """The settings with a database: DATABASE_URL, or the embedded PostgreSQL of `gatepost dev` in `data`.
+
+    Raises ConfigurationError where there is neither.
+    """
+    settings = quiet_settings()
+    if settings.database.url is not None:
+        yield settings
+        return
+    from gatepost.cli.embedded import embedded_database
+
+    with embedded_database(data) as dsn:
+        os.environ["DATABASE_URL"] = dsn
+        yield load(os.environ)

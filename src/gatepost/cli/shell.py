@@ -1,0 +1,112 @@
+"""`gatepost shell`: Python with the application started, its models at hand, and `await` at the prompt.
+
+The application's event loop runs in a thread of its own, and every statement runs on it; the prompt stays on the main
+thread, where Ctrl-C arrives, and cancels the statement instead of ending the shell.
+"""
+
+import ast
+import asyncio
+import code
+import inspect
+import sys
+import threading
+import types
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, TypeVar, cast
+
+import typer
+
+from gatepost.auth.actor import anonymous, system
+from gatepost.cli.running import database_settings
+from gatepost.logging import Logs
+from gatepost.server.loading import find_app, reference_of
+
+T = TypeVar("T")
+
+
+def open_shell(reference: str | None, command: str | None) -> None:
+    """Run `command`, or what is typed, with the application started; exit status 1 when the command raises."""
+    with database_settings() as settings:
+        app = find_app(reference_of(reference))
+        Logs(settings, descriptor=2).subscribe(app.observations)
+        loop = LoopThread()
+        try:
+            loop.run(app.start(settings))
+            names = {model.__name__: model for model in [item.model for item in app.resources] + [app.user_model]}
+            transaction = partial(app.transaction, actor=system)
+            base = {"app": app, "system": system, "anonymous": anonymous, "tx": transaction, "asyncio": asyncio}
+            console = AsyncConsole({**names, **base, "__name__": "__console__"}, loop)
+            failed = _converse(console, command, sorted(names))
+            loop.run(app.stop())
+        finally:
+            loop.close()
+    if failed:
+        raise typer.Exit(1)
+
+
+def _converse(console: "AsyncConsole", command: str | None, models: list[str]) -> bool:
+    if command is not None:
+        console.runsource(command, "<command>", "exec")
+        return console.failed
+    if sys.stdin.isatty():
+        import readline  # noqa: F401 - gives `input` its history and its keys
+
+    console.interact(
+        banner=f"Python {sys.version.split()[0]} with app, system, anonymous, tx, and {', '.join(models)}.\n"
+        "`await` works:  async with tx() as t: await t.session.get(...)",
+        exitmsg="",
+    )
+    return False
+
+
+class LoopThread:
+    """An event loop in a thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="gatepost-shell", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop and wait for its result; Ctrl-C cancels it."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
+
+    def close(self) -> None:
+        """Stop the loop and its thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class AsyncConsole(code.InteractiveConsole):
+    """An interactive console whose statements run on a loop and may `await`."""
+
+    def __init__(self, names: dict[str, Any], loop: LoopThread) -> None:
+        super().__init__(names)
+        self._names = names
+        self._loop = loop
+        self.failed = False
+        self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+    def runcode(self, code: types.CodeType) -> None:
+        """Called by the console with each complete statement."""
+        statement: Callable[[], Any] = types.FunctionType(code, self._names)
+        try:
+            self._loop.run(_awaited(statement))
+        except SystemExit:
+            raise
+        except BaseException:
+            self.failed = True
+            self.showtraceback()
+
+
+async def _awaited(statement: Callable[[], Any]) -> None:
+    result = statement()
+    if inspect.isawaitable(result):
+        await cast("Awaitable[Any]", result)

@@ -1,0 +1,11 @@
+"""Logs: what the layers observe and what libraries say, as one stream of lines that cannot be forged.
+
+Cross-cutting, off the request path: subscribes to `observations.py`, adopts the standard library's loggers, and knows
+no layer. Lines go to one descriptor, written in batches by a thread (`writer.py`); access lines have an encoder of
+their own (`access.py`), everything else goes through structlog (`records.py`), which is loaded at the first line.
+"""
+
+from gatepost.logging.complaints import complain, confirm, warn
+from gatepost.logging.logs import Logs
+
+__all__ = ["Logs", "complain", "confirm", "warn"]

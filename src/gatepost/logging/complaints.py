@@ -1,0 +1,40 @@
+"""Sentences for the person at the terminal: a refusal in red, a warning in yellow, a success in green.
+
+Used by the commands and by a server that refuses to start; needs nothing but the standard library, so that a refusal
+does not wait for a console library to load.
+"""
+
+import os
+import sys
+from typing import IO
+
+RED, YELLOW, GREEN = "31", "33", "32"
+
+
+def is_coloured(stream: IO[str]) -> bool:
+    """Whether escapes for colours belong on this stream (https://no-color.org, https://force-color.org)."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+
+
+def complain(error: object) -> None:
+    """One red sentence on stderr."""
+    _say(sys.stderr, RED, f"Error: {error}")
+
+
+def warn(sentence: object) -> None:
+    """One yellow sentence on stderr."""
+    _say(sys.stderr, YELLOW, f"Warning: {sentence}")
+
+
+def confirm(sentence: object) -> None:
+    """One green sentence on stdout."""
+    _say(sys.stdout, GREEN, str(sentence))
+
+
+def _say(stream: IO[str], colour: str, sentence: str) -> None:
+    text = f"\x1b[{colour}m{sentence}\x1b[0m" if is_coloured(stream) else sentence
+    # One write, so that sentences of two workers do not mix.
+    stream.write(text + "\n")
+    stream.flush()

@@ -1,0 +1,79 @@
+"""`Logs`: the log of one process, from its settings: the writer, the access lines, the records, the subscriptions.
+
+The server makes one per worker and starts it after the fork; commands make one that writes at once, to stderr.
+"""
+
+import atexit
+import logging
+import os
+import sys
+
+from gatepost.logging import events
+from gatepost.logging.access import console_lines, json_lines
+from gatepost.logging.complaints import is_coloured
+from gatepost.logging.records import RecordHandler
+from gatepost.logging.writer import Writer
+from gatepost.observations import Observations, RequestFinished
+from gatepost.settings import Settings
+
+_QUIET = ("asyncpg.pool", "asyncio", "watchfiles", "_granian", "sqlalchemy", "alembic")
+"""Libraries whose remarks below `warning` are about themselves."""
+
+
+class Logs:
+    """Where everything that happens in this process is written.
+
+    Creating it adopts the standard library's root logger. `start` writes in batches from a thread; without it every
+    line is written at once. `close` writes what is left, and is called at exit.
+    """
+
+    def __init__(self, settings: Settings, *, descriptor: int = 1) -> None:
+        self._settings = settings
+        self._level = logging.getLevelNamesMapping()[settings.log.level.upper()]
+        stream = sys.stdout if descriptor == 1 else sys.stderr
+        self._coloured = settings.log_form == "console" and is_coloured(stream)
+        self.writer = Writer(descriptor)
+        self._adopt()
+
+    def subscribe(self, facts: Observations) -> None:
+        """Write what the application observes. Before the application is started."""
+        if self._settings.log.access and self._level <= logging.INFO:
+            write = self.writer.write
+            json = self._settings.log_form == "json"
+            lines = json_lines(write) if json else console_lines(write, coloured=self._coloured)
+            facts.subscribe(RequestFinished, lines)
+        events.subscribe(facts, self._level)
+
+    def start(self) -> None:
+        """Write in batches from now on. After the fork, in the process that serves."""
+        self.writer.start()
+        atexit.register(self.close)
+        os.register_at_fork(after_in_child=self._forget)
+
+    def close(self) -> None:
+        """Write what is left; later lines are written at once. Idempotent."""
+        self.writer.close()
+
+    def _forget(self) -> None:
+        """A child has no thread that would write: its lines go out at once."""
+        self.writer = Writer(1)
+
+    def _write(self, line: bytes) -> None:
+        self.writer.write(line)
+
+    def _adopt(self) -> None:
+        handler = RecordHandler(self._write, form=self._form, coloured=self._coloured)
+        root = logging.getLogger()
+        for old in [item for item in root.handlers if isinstance(item, RecordHandler)]:
+            root.removeHandler(old)
+        root.addHandler(handler)
+        root.setLevel(self._level)
+        logging.captureWarnings(True)
+        for name in _QUIET:
+            logger = logging.getLogger(name)
+            logger.setLevel(max(self._level, logging.WARNING))
+            logger.propagate = True
+
+    @property
+    def _form(self) -> str:
+        return self._settings.log_form

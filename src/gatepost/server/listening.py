@@ -1,0 +1,71 @@
+"""The listening socket: one, exclusive, opened before any process is started and shared by all of them.
+
+Before the request path. Granian by itself opens one per worker with SO_REUSEPORT, by which a second server, or the
+orphans of one that was killed, share the port without anybody noticing.
+"""
+
+import errno
+import socket
+import time
+
+from gatepost.errors import ConfigurationError
+
+BACKLOG = 2048
+WAIT_SECONDS = 1.0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens at `host`, `port` (0: any free one) and at which nobody else does.
+
+    Waits a moment for the workers of a server that was killed, which are about to let go. Raises ConfigurationError
+    when the port is taken, not permitted, or the host is not an address of this machine.
+    """
+    family, address = _resolve(host, port)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return _open(family, address)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise _refusal(host, port, error) from None
+        time.sleep(0.02)
+
+
+def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise _refusal(host, port, error) from None
+    family, _, _, _, address = min(found, key=lambda item: item[0] != socket.AF_INET)
+    return family, (str(address[0]), port)
+
+
+def _open(family: socket.AddressFamily, address: tuple[str, int]) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # REUSEADDR admits connections in TIME_WAIT, not a second listener.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+        listener.set_inheritable(True)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _refusal(host: str, port: int, error: Exception) -> ConfigurationError:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EADDRINUSE:
+        message = f"Another program is already listening on {host}:{port}."
+        cure = "Stop it, or choose another port with --port or GATEPOST_PORT."
+    elif number == errno.EACCES:
+        message = f"This user may not listen on port {port}."
+        cure = "Choose a port above 1023 with --port or GATEPOST_PORT."
+    elif isinstance(error, OverflowError):
+        message, cure = f"{port} is not a port.", "Choose one from 0 to 65535."
+    else:
+        message = f"Cannot listen on {host}:{port}: {error}."
+        cure = "Choose an address of this machine with --host or GATEPOST_HOST."
+    return ConfigurationError(message, cure=cure)

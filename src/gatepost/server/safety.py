@@ -1,0 +1,38 @@
+"""What a production server refuses to start with, and why. Asked once, before the port is opened.
+
+Whether the values themselves are good (the key readable, the database there) is seen by those who use them.
+"""
+
+from gatepost.errors import ConfigurationError
+from gatepost.settings import Settings
+
+
+def refuse_unsafe(settings: Settings) -> None:
+    """Raise ConfigurationError that names every setting that is missing or unsafe; development may do anything."""
+    if not settings.is_production:
+        return
+    complaints = _complaints(settings)
+    if complaints:
+        raise ConfigurationError(
+            " ".join(complaints),
+            place="A production server does not start like this",
+            cure="For development run `gatepost dev`, which needs none of this.",
+        )
+
+
+def _complaints(settings: Settings) -> list[str]:
+    found: list[str] = []
+    if not settings.database.url:
+        found.append("DATABASE_URL is not set: name the database, postgresql://user:password@host:port/database.")
+    elif not settings.database.url.startswith(("postgresql://", "postgres://")):
+        found.append("DATABASE_URL does not begin with postgresql://.")
+    if not settings.auth.signing_key:
+        found.append(
+            "GATEPOST_SIGNING_KEY is not set: make one with `openssl genpkey -algorithm ed25519 -out signing-key.pem` "
+            "and set GATEPOST_SIGNING_KEY_FILE=signing-key.pem."
+        )
+    if "*" in settings.gate.cors_origins:
+        found.append("GATEPOST_CORS_ORIGINS is `*`: name the origins.")
+    if (settings.gate.limit_factor or 1) > 1:
+        found.append("GATEPOST_LIMIT_FACTOR raises every limit: set the limits themselves instead.")
+    return found

@@ -1,0 +1,44 @@
+"""From settings to a running server: check, listen, say where, serve. What `gatepost serve` does."""
+
+import dataclasses
+import os
+import socket
+import sys
+from collections.abc import Mapping
+
+from gatepost.logging import Logs
+from gatepost.server.listening import listen
+from gatepost.server.loading import reference_of
+from gatepost.server.safety import refuse_unsafe
+from gatepost.server.worker import Worker
+from gatepost.settings import Settings, load
+
+
+def serve_app(reference: str | None, environ: Mapping[str, str]) -> None:
+    """Serve the application until a signal; raises ConfigurationError where it cannot even begin."""
+    settings = load(environ)
+    refuse_unsafe(settings)
+    name = reference_of(reference)
+    with listen(settings.server.host, settings.server.port) as listener:
+        address = address_of(listener)
+        sys.stderr.write(f"Serving {name} on {address} with {settings.server.workers} worker(s).\n")
+        run(listener, name, settings)
+
+
+def run(listener: socket.socket, reference: str, settings: Settings) -> None:
+    """Serve on a socket that listens already."""
+    from gatepost.server.granian_server import serve
+
+    Logs(settings)
+    serve(listener, Worker(settings, reference, os.getpid()), settings.server)
+
+
+def address_of(listener: socket.socket) -> str:
+    """The URL of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def with_server(settings: Settings, **changes: object) -> Settings:
+    """The settings with other server settings."""
+    return dataclasses.replace(settings, server=dataclasses.replace(settings.server, **changes))  # type: ignore[arg-type]
