@@ -1,0 +1,180 @@
+"""`compile_body`: from the attributes that an actor may see and write to a decoder of request bodies.
+
+Controllers compile one decoder per action and set of fields when the app is built, and call `decode` per request.
+The good case is one msgspec pass plus the checks that msgspec cannot express; everything else goes to the collector.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Required, TypedDict, cast
+
+import msgspec
+
+from gatepost.dtos.collector import BodyField, collect
+from gatepost.dtos.json_values import members
+from gatepost.dtos.rules import longer
+from gatepost.dtos.strict_json import may_hide_keys, may_hold_nul, read_json
+from gatepost.dtos.violations import Violation
+from gatepost.dtos.wire_types import FieldType, field_type_of, wire_type_of
+from gatepost.models.entity import Attribute
+
+Finish = tuple[str, Callable[[Any], Any]]
+
+
+class Body(msgspec.Struct):
+    """A decoded body: Python values as SQLAlchemy's bind processors take them, only of fields that were present.
+
+    `echoes` are read-only fields that a PATCH or PUT sent back: the service accepts those equal to the present row
+    and refuses others with `read_only`.
+    """
+
+    values: dict[str, Any]
+    echoes: dict[str, Any]
+
+
+class BodyDecoder:
+    """Decodes the bodies of one action for one set of fields."""
+
+    __slots__ = ("_decode", "_echoes", "_fields", "_finishes", "_json", "_required", "_unasked")
+
+    def __init__(self, fields: Mapping[str, BodyField], required: frozenset[str]) -> None:
+        known = {name: (field, field.type) for name, field in fields.items() if field.type is not None}
+        wire = {name: _wire(field, kind, name in required) for name, (field, kind) in known.items()}
+        # A TypedDict, because only present fields are touched then: a patch of one field costs one field.
+        self._decode = cast(
+            "Callable[[bytes], dict[str, Any]]",
+            msgspec.json.Decoder(TypedDict("Wire", wire, total=False)).decode,  # type: ignore[operator]
+        )
+        finishes = ((name, _finish(field, kind)) for name, (field, kind) in known.items())
+        self._finishes: tuple[Finish, ...] = tuple((name, finish) for name, finish in finishes if finish is not None)
+        self._json = tuple(name for name, (_, kind) in known.items() if kind.wire in (Any, list[Any]))
+        self._echoes = frozenset(name for name, (field, _) in known.items() if not field.writable)
+        self._unasked = tuple(
+            name for name, (_, kind) in known.items() if name in required and kind.wire is msgspec.Raw
+        )
+        self._required = required
+        self._fields = fields
+
+    def decode(self, body: bytes) -> Body:
+        """The body's fields.
+
+        Raises `BadRequest("malformed_json")`, or `Unprocessable("invalid_body")` whose errors name every violation.
+        """
+        return self.decode_quickly(body) or self.decode_carefully(body)
+
+    def decode_quickly(self, body: bytes) -> Body | None:
+        """The good case; None where the body is refused, or odd enough to need a careful reader."""
+        try:
+            values = self._decode(body)
+            nested = 0
+            for name in self._json:
+                if name in values:
+                    nested += members(values[name])
+            if may_hide_keys(body, values, nested) or may_hold_nul(body):
+                return None
+            for name in self._unasked:
+                if name not in values:
+                    return None
+            for name, finish in self._finishes:
+                if name in values:
+                    values[name] = finish(values[name])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Violation):
+            return None
+        if not self._echoes or self._echoes.isdisjoint(values):
+            return Body(values, {})
+        echoes = {name: values.pop(name) for name in self._echoes & values.keys()}
+        return Body(values, echoes)
+
+    def decode_carefully(self, body: bytes) -> Body:
+        """What `decode` does when in doubt: the same values, or the refusal."""
+        values, echoes = collect(self._fields, self._required, read_json(body))
+        return Body(values, echoes)
+
+
+def compile_body(
+    attributes: Sequence[Attribute],
+    *,
+    partial: bool,
+    writable: frozenset[str],
+    readable: frozenset[str],
+    required: frozenset[str] | None = None,
+    place: str,
+) -> BodyDecoder:
+    """The decoder of a creation (`partial=False`) or of an RFC 7396 merge patch (`partial=True`).
+
+    Attributes neither writable nor readable do not exist. `required` defaults to the writable ones that are not
+    nullable and have no default; in a patch nothing is. `place` (the model's name) opens the sentence of a
+    `ConfigurationError` for a type or constraint that cannot be served.
+    """
+    shown = [item for item in attributes if item.name in writable or item.name in readable]
+    fields = {item.name: _field(item, item.name in writable, partial, place) for item in shown}
+    if partial:
+        return BodyDecoder(fields, frozenset())
+    if required is None:
+        required = frozenset(item.name for item in shown if not item.nullable and not item.has_default)
+    return BodyDecoder(fields, required & writable)
+
+
+def _field(attribute: Attribute, writable: bool, partial: bool, place: str) -> BodyField:
+    return BodyField(
+        attribute.name,
+        _field_type(attribute, writable, f"{place}.{attribute.name}") if writable or partial else None,
+        attribute.nullable,
+        writable,
+    )
+
+
+def _field_type(attribute: Attribute, writable: bool, place: str) -> FieldType:
+    wire_type = wire_type_of(attribute.column.type, place)
+    if not writable:
+        return field_type_of(wire_type, (), place)  # an echo is compared with the row, whatever the rules say today
+    if attribute.primary_key and wire_type.python_type is str:
+        # A row with an empty key has no address.
+        wire_type = msgspec.structs.replace(wire_type, rules=(longer(1, "character"), *wire_type.rules))
+    return field_type_of(wire_type, attribute.constraints, place)
+
+
+def _wire(field: BodyField, kind: FieldType, required: bool) -> Any:
+    if kind.wire is msgspec.Raw:
+        return kind.wire  # takes null by itself; and msgspec 0.22 does not take it where a key is required
+    wire = kind.wire | None if field.nullable and kind.wire is not Any else kind.wire
+    return Required[wire] if required else wire
+
+
+def _finish(field: BodyField, kind: FieldType) -> Callable[[Any], Any] | None:
+    """What is left to do after msgspec, with null in mind: `Any` and `Raw` let it pass unasked."""
+    convert = kind.convert
+    if kind.wire is msgspec.Raw:
+        return _raw_or_null(convert) if field.nullable and convert is not None else convert
+    if kind.wire is Any and not field.nullable:
+        return _not_null(convert)
+    if convert is None or not field.nullable:
+        return convert
+    return _unless_null(convert)
+
+
+def _raw_or_null(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def finish(raw: Any) -> Any:
+        try:
+            return convert(raw)
+        except Violation:
+            if bytes(raw) == b"null":
+                return None
+            raise
+
+    return finish
+
+
+def _not_null(convert: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+    def finish(value: Any) -> Any:
+        if value is None:
+            raise Violation("not_nullable", "The field cannot be null.")
+        return value if convert is None else convert(value)
+
+    return finish
+
+
+def _unless_null(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def finish(value: Any) -> Any:
+        return None if value is None else convert(value)
+
+    return finish

@@ -1,0 +1,88 @@
+"""The collector: reads one body carefully and finds every violation. Runs only on refused or suspicious bodies.
+
+It shares no code with msgspec: it walks what `strict_json` read, and has the last word. A property test holds that
+the fast decoder never accepts what is refused here, and that both make the same values.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NoReturn, cast
+
+import msgspec
+
+from gatepost.dtos.hints import nearest, shown
+from gatepost.dtos.strict_json import Number
+from gatepost.dtos.violations import Violation, escape
+from gatepost.dtos.wire_types import FieldType
+from gatepost.errors import FieldError, Unprocessable
+
+UNKNOWN_MAX = 100
+"""Unknown names beyond these are counted, not listed: the answer to an attack should be smaller than the attack."""
+
+
+class BodyField(msgspec.Struct, frozen=True):
+    """One name that a body may hold. `writable` ones become values, others echoes, or are refused where
+    `type` is None (creation)."""
+
+    name: str
+    type: FieldType | None
+    nullable: bool
+    writable: bool
+
+
+def collect(
+    fields: Mapping[str, BodyField], required: frozenset[str], node: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Values and echoes of a body; raises `Unprocessable("invalid_body")` with all violations in pointer order."""
+    if not isinstance(node, dict):
+        _refuse([FieldError("", "wrong_type", f"Send a JSON object, not {_noun(node)}.")])
+    members = cast("dict[str, Any]", node)
+    errors = [FieldError(f"/{escape(name)}", "required", "The field is missing.") for name in required - members.keys()]
+    values: dict[str, Any] = {}
+    echoes: dict[str, Any] = {}
+    unknown: list[str] = []
+    for name, value in members.items():
+        field = fields.get(name)
+        if field is None:
+            unknown.append(name)
+            continue
+        try:
+            (values if field.writable else echoes)[name] = _read(field, value)
+        except Violation as violation:
+            errors.append(FieldError(f"/{escape(name)}{violation.pointer}", violation.code, violation.detail))
+    errors += _unknown(unknown, fields)
+    if errors:
+        _refuse(errors)
+    return values, echoes
+
+
+def _read(field: BodyField, value: Any) -> Any:
+    if field.type is None:
+        raise Violation("read_only", "The field is kept by the server; leave it out.")
+    if value is not None:
+        return field.type.read(value)
+    if not field.nullable:
+        raise Violation("not_nullable", "The field cannot be null.")
+    return None
+
+
+def _unknown(names: list[str], fields: Mapping[str, BodyField]) -> list[FieldError]:
+    errors = [FieldError(f"/{escape(name)}", "unknown_field", _hint(name, fields)) for name in names[:UNKNOWN_MAX]]
+    if len(names) > UNKNOWN_MAX:
+        detail = f"There are {len(names) - UNKNOWN_MAX} more unknown fields."
+        errors.append(FieldError("", "unknown_field", detail))
+    return errors
+
+
+def _hint(name: str, fields: Mapping[str, BodyField]) -> str:
+    near = nearest(name, fields)
+    return f"There is no field {shown(name)}." + (f' Did you mean "{near}"?' if near else "")
+
+
+def _refuse(errors: list[FieldError]) -> NoReturn:
+    count = "one violation" if len(errors) == 1 else f"{len(errors)} violations"
+    raise Unprocessable("invalid_body", f"The body has {count}; see errors.", errors=sorted(errors))
+
+
+def _noun(node: Any) -> str:
+    nouns = {list: "a list", str: "a text", Number: "a number", bool: "true or false"}
+    return next((noun for kind, noun in nouns.items() if type(node) is kind), "null")

@@ -1,0 +1,219 @@
+"""Rules of one value, from `annotated-types`: what msgspec can check itself, and what has to be checked after it.
+
+A `Rule` knows both readings of one constraint, so that the fast decoder and the collector cannot drift apart.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from datetime import date, datetime, time, timedelta
+from decimal import Context, Decimal
+from typing import Any, cast
+
+import annotated_types
+import msgspec
+
+from gatepost.dtos.violations import Violation
+from gatepost.errors import ConfigurationError
+
+WIDE = Context(prec=12_000)
+"""Exact for every number that the decoder lets through; the default context would round at 28 digits."""
+
+NUMBERS: tuple[type, ...] = (int, float, Decimal)
+ORDERED: tuple[type, ...] = (*NUMBERS, date, datetime, time, timedelta)
+SIZED: tuple[type, ...] = (str, bytes, list, dict)
+
+NOTHING: Mapping[str, Any] = {}
+
+_INT64 = range(-(2**63), 2**63)
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One condition on a decoded value; `native` says the same to msgspec, where it can be said."""
+
+    holds: Callable[[Any], bool]
+    code: str
+    detail: str
+    native: Mapping[str, Any] = NOTHING
+
+
+def check(value: Any, rules: Sequence[Rule]) -> None:
+    """Raise the `Violation` of the first rule that does not hold."""
+    for rule in rules:
+        if not rule.holds(value):
+            raise Violation(rule.code, rule.detail)
+
+
+def native_meta(rules: Iterable[Rule]) -> msgspec.Meta | None:
+    """All native rules as one msgspec constraint: the tightest bound of each sort."""
+    merged: dict[str, Any] = {}
+    for rule in rules:
+        for name, bound in rule.native.items():
+            tightest = max if name in ("ge", "min_length") else min
+            merged[name] = tightest(merged[name], bound) if name in merged else bound
+    return msgspec.Meta(**merged) if merged else None
+
+
+def at_least(bound: Any, *, python_type: type, code: str = "too_small") -> Rule:
+    """`value >= bound`."""
+    return Rule(
+        lambda value: value >= bound,
+        code,
+        f"The value must be {_said(bound)} or more.",
+        _native("ge", bound, python_type),
+    )
+
+
+def at_most(bound: Any, *, python_type: type, code: str = "too_large") -> Rule:
+    """`value <= bound`."""
+    return Rule(
+        lambda value: value <= bound,
+        code,
+        f"The value must be {_said(bound)} or less.",
+        _native("le", bound, python_type),
+    )
+
+
+def longer(count: int, noun: str, code: str = "too_short") -> Rule:
+    """At least `count` characters, bytes or elements."""
+    return Rule(
+        lambda value: _size(value) >= count, code, f"Send at least {_counted(count, noun)}.", {"min_length": count}
+    )
+
+
+def shorter(count: int, noun: str) -> Rule:
+    """At most `count` characters, bytes or elements."""
+    return Rule(
+        lambda value: 0 <= _size(value) <= count,
+        "too_long",
+        f"Send at most {_counted(count, noun)}.",
+        {"max_length": count},
+    )
+
+
+def rules_of(constraints: Iterable[Any], python_type: type, place: str) -> tuple[Rule, ...]:
+    """The rules that `Annotated[...]` declares; unknown metadata is somebody else's and ignored.
+
+    Raises `ConfigurationError` where a constraint makes no sense for the column's type.
+    """
+    return tuple(rule for item in _flat(constraints) for rule in _rules(item, python_type, place))
+
+
+def _flat(constraints: Iterable[Any]) -> Iterator[Any]:
+    for item in constraints:
+        if isinstance(item, annotated_types.GroupedMetadata):
+            yield from _flat(cast("Iterable[Any]", item))
+        else:
+            yield item
+
+
+def _rules(item: Any, python_type: type, place: str) -> Iterator[Rule]:
+    match item:
+        case annotated_types.Ge(bound):
+            yield at_least(_bound(item, bound, python_type, place), python_type=python_type)
+        case annotated_types.Le(bound):
+            yield at_most(_bound(item, bound, python_type, place), python_type=python_type)
+        case annotated_types.Gt(bound):
+            yield _above(_bound(item, bound, python_type, place), python_type)
+        case annotated_types.Lt(bound):
+            yield _below(_bound(item, bound, python_type, place), python_type)
+        case annotated_types.MultipleOf(step):
+            yield _multiple(item, step, python_type, place)
+        case annotated_types.MinLen(count):
+            yield longer(_count(item, count, python_type, place), _UNITS[python_type])
+        case annotated_types.MaxLen(count):
+            yield shorter(_count(item, count, python_type, place), _UNITS[python_type])
+        case annotated_types.Predicate(function):
+            yield _predicate(function)
+        case annotated_types.Not():
+            yield _predicate(item)
+        case _:
+            return
+
+
+def _above(bound: Any, python_type: type) -> Rule:
+    native = _native("ge", bound + 1, int) if python_type is int and type(bound) is int else NOTHING
+    return Rule(lambda value: value > bound, "too_small", f"The value must be more than {_said(bound)}.", native)
+
+
+def _below(bound: Any, python_type: type) -> Rule:
+    native = _native("le", bound - 1, int) if python_type is int and type(bound) is int else NOTHING
+    return Rule(lambda value: value < bound, "too_large", f"The value must be less than {_said(bound)}.", native)
+
+
+def _multiple(item: Any, step: Any, python_type: type, place: str) -> Rule:
+    """Exact for fractions too: 1.10 is a multiple of 0.01, as it is written."""
+    if python_type not in NUMBERS or not isinstance(step, NUMBERS) or isinstance(step, bool) or _decimal(step) <= 0:
+        raise _misfit(item, python_type, place)
+    exact = _decimal(step)
+
+    def holds(value: Any) -> bool:
+        return not WIDE.remainder(_decimal(value), exact)
+
+    return Rule(holds, "not_a_multiple", f"The value must be a multiple of {step}.")
+
+
+def _predicate(function: Callable[[Any], object]) -> Rule:
+    """A predicate may also refuse by raising ValueError, as validators everywhere do."""
+
+    def holds(value: Any) -> bool:
+        try:
+            return bool(function(value))
+        except ValueError:
+            return False
+
+    return Rule(holds, "pattern_mismatch", f"The value does not satisfy {_name(function)}.")
+
+
+def _name(function: Callable[[Any], object]) -> str:
+    if isinstance(function, annotated_types.Not):
+        return f"not {_name(function.func)}"
+    name = getattr(function, "__name__", "")
+    return name.strip("_") if name and name != "<lambda>" else "the condition of this field"
+
+
+def _bound(item: Any, bound: Any, python_type: type, place: str) -> Any:
+    if python_type in NUMBERS and isinstance(bound, NUMBERS) and not isinstance(bound, bool):
+        return _decimal(bound) if python_type is Decimal else bound
+    if python_type in ORDERED and type(bound) is python_type:
+        aware = getattr(bound, "tzinfo", None) is not None
+        if python_type is not datetime or aware:
+            return bound
+    raise _misfit(item, python_type, place)
+
+
+def _count(item: Any, count: Any, python_type: type, place: str) -> int:
+    if python_type not in SIZED or not isinstance(count, int) or count < 0:
+        raise _misfit(item, python_type, place)
+    return count
+
+
+def _misfit(item: Any, python_type: type, place: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{item!r} does not fit a column whose values are of type {python_type.__name__}.",
+        place=place,
+        cure="Take it out of Annotated[...], or correct its bound (timestamps need a time zone).",
+    )
+
+
+def _native(name: str, bound: Any, python_type: type) -> Mapping[str, Any]:
+    if python_type is int and type(bound) is int and bound in _INT64:
+        return {name: bound}
+    return {name: float(bound)} if python_type is float and isinstance(bound, float) else NOTHING
+
+
+def _decimal(value: Any) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(repr(value))
+
+
+def _size(value: Any) -> int:
+    return len(cast("Sized", value)) if isinstance(value, SIZED) else -1
+
+
+def _said(bound: Any) -> str:
+    return bound.isoformat() if isinstance(bound, date | time) else str(bound)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+_UNITS: dict[type, str] = {str: "character", bytes: "byte", list: "element", dict: "element"}

@@ -1,0 +1,35 @@
+"""One value from text: query parameters, cursors and path keys, in the same forms as in bodies.
+
+Leaves to the callers which fields may be named at all, and what a refusal becomes (400 for a filter, 404 for a key).
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from gatepost.dtos.rules import check
+from gatepost.dtos.wire_types import wire_type_of
+from gatepost.models.entity import Attribute
+
+
+def compile_scalar(attribute: Attribute, *, stored: bool = False) -> Callable[[str], Any]:
+    """A parser of this attribute's values; it raises `ValueError` (a `Violation`) with a sentence.
+
+    By default a value only has to be comparable with the column: `price[gte]=1.2449` means something to a column of
+    two digits, `stock[lt]=3000000000` to an int4 column (bind integers as bigint, numerics without precision). With
+    `stored=True` it must be a value that the column can hold, as a key has to. Constraints of the declaration do not
+    apply. JSON and array columns read JSON text.
+    """
+    wire_type = wire_type_of(attribute.column.type, attribute.name)
+    if not stored:
+        return wire_type.text
+    if wire_type.python_type is Decimal:
+        return wire_type.read
+    rules, text = wire_type.rules, wire_type.text
+
+    def parse(value: str) -> Any:
+        found = text(value)
+        check(found, rules)
+        return found
+
+    return parse

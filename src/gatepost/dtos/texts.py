@@ -1,0 +1,245 @@
+"""Values that travel as text: numbers, timestamps, intervals, UUIDs and base64, each with one strict form.
+
+The same functions read bodies, query parameters and path keys. They raise `Violation` and nothing else; none of them
+rounds, guesses or accepts what PostgreSQL could not give back unchanged.
+"""
+
+import math
+import re
+from base64 import b64encode
+from binascii import a2b_base64
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, cast
+from uuid import UUID
+
+import msgspec
+
+from gatepost.dtos.rules import WIDE
+from gatepost.dtos.strict_json import SURROGATE
+from gatepost.dtos.violations import Violation
+
+DIGITS_MAX = 500
+"""Digits before and after the point that a number without a declared precision may have."""
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,499})(?:\.[0-9]{1,500})?(?:[eE][-+]?[0-9]{1,4})?")
+_RAW_NUMBER = re.compile(rb'"?(-?(?:0|[1-9][0-9]{0,499})(?:\.[0-9]{1,500})?(?:[eE][-+]?[0-9]{1,4})?)"?')
+_ANY_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[+-]?(?:s?nan[0-9]*|inf|infinity)", re.IGNORECASE)
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_TIMESTAMP = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.([0-9]+))?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_PLAIN_TIMESTAMP = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}(?:[0-9]{3})?)?Z"
+).fullmatch
+"""What nearly every client sends: read at once, and in UTC already."""
+
+_TIME = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.([0-9]+))?")
+_INTERVAL = re.compile(
+    r"(-?)P(?=[0-9T])(?:([0-9]{1,9})W|(?:([0-9]{1,10})D)?"
+    r"(?:T(?=[0-9])(?:([0-9]{1,12})H)?(?:([0-9]{1,12})M)?(?:([0-9]{1,15})(?:\.([0-9]+))?S)?)?)"
+)
+
+
+def text_of(value: str) -> str:
+    """Text that PostgreSQL can store: without NUL and without lone surrogates."""
+    if "\0" in value:
+        raise Violation("invalid_text", "The text holds a NUL character (\\u0000), which cannot be stored.")
+    if not value.isascii() and SURROGATE.search(value):
+        raise Violation("invalid_text", "The text holds a lone surrogate, which is not a character.")
+    return value
+
+
+def integer_of(text: str) -> int:
+    """An integer in plain notation. Numbers far beyond every column are refused before they are converted."""
+    if not _INTEGER.fullmatch(text):
+        raise Violation("wrong_type", "Send an integer, in plain notation without fraction or exponent.")
+    if len(text) > 20:
+        raise _beyond(text, "The integer has more digits than any column holds.")
+    return int(text)
+
+
+def boolean_of(text: str) -> bool:
+    """`true` or `false`, as in JSON."""
+    if text not in ("true", "false"):
+        raise Violation("wrong_type", "Send true or false.")
+    return text == "true"
+
+
+def float_of(text: str) -> float:
+    """A finite double in decimal notation."""
+    if not _ANY_NUMBER.fullmatch(text):
+        raise _not_a_number(text, "Send a number in decimal notation, such as 12.5.")
+    value = float(text)
+    if not math.isfinite(value):
+        raise _beyond(text, "The number is beyond the range of a double-precision number.")
+    return value
+
+
+def decimal_of(text: str) -> Decimal:
+    """An exact number of at most `DIGITS_MAX` digits on either side of the point."""
+    if not _NUMBER.fullmatch(text):
+        if _ANY_NUMBER.fullmatch(text) and not re.match("-?0[0-9]", text):
+            raise _beyond(text, f"The number has more than {DIGITS_MAX} digits.")
+        raise _not_a_number(text, 'Send a number in plain decimal notation, such as "12.50".')
+    return _bounded(Decimal(text), DIGITS_MAX, DIGITS_MAX)
+
+
+def decimal_reader(whole: int, scale: int) -> Callable[[str], Decimal]:
+    """Numbers of a column with `whole` digits before and `scale` digits after the point."""
+
+    def read(text: str) -> Decimal:
+        return _bounded(decimal_of(text), whole, scale)
+
+    return read
+
+
+def raw_decimal_reader(whole: int, scale: int) -> Callable[[Any], Decimal]:
+    """The same from the bytes of a JSON number or string: plain digits that fit are the quick case."""
+    plain = _plain_decimal(whole, scale).fullmatch
+
+    def read(raw: Any) -> Decimal:
+        found = plain(raw)
+        if found is not None:
+            return Decimal(found[1].decode())
+        found = _RAW_NUMBER.fullmatch(raw)
+        if found is None:
+            raise Violation("wrong_type", "Send a number.")
+        return _bounded(_bounded(Decimal(found[1].decode()), DIGITS_MAX, DIGITS_MAX), whole, scale)
+
+    return read
+
+
+def _plain_decimal(whole: int, scale: int) -> re.Pattern[bytes]:
+    """Digits that fit by their number alone. The quotes need no counting: the bytes are one valid JSON value."""
+    if whole < 1 or scale < 0:
+        return re.compile(rb'"?(0)"?')
+    fraction = rf"(?:\.[0-9]{{1,{scale}}})?" if scale else ""
+    return re.compile(rf'"?(-?(?:0|[1-9][0-9]{{0,{whole - 1}}}){fraction})"?'.encode())
+
+
+def _bounded(value: Decimal, whole: int, scale: int) -> Decimal:
+    if not value:
+        return Decimal(0) if value.adjusted() else value
+    if value.adjusted() >= whole:
+        sign = "-" if value < 0 else ""
+        raise _beyond(sign, f"The number has more than {max(whole, 0)} digits before the point.")
+    exponent = cast("int", WIDE.normalize(value).as_tuple().exponent)
+    if exponent < -scale:
+        digits = f"more than {scale} digits after the point" if scale >= 0 else f"a digit below 10^{-scale}"
+        raise Violation("too_precise", f"The number has {digits}; it would have to be rounded.")
+    return value
+
+
+def _beyond(text: str, detail: str) -> Violation:
+    return Violation("too_small" if text.startswith("-") else "too_large", detail)
+
+
+def _not_a_number(text: str, detail: str) -> Violation:
+    if _NOT_FINITE.fullmatch(text):
+        return Violation("not_finite", "NaN and infinity are not accepted; send a finite number.")
+    return Violation("wrong_type", detail)
+
+
+def uuid_of(text: str) -> UUID:
+    """The canonical form of RFC 9562: 32 hexadecimal digits in groups of 8-4-4-4-12."""
+    if len(text) == 36:
+        try:
+            return msgspec.convert(text, UUID)
+        except msgspec.ValidationError:
+            pass
+    raise Violation(
+        "invalid_format", 'Send a UUID in its canonical form, such as "018f0e5a-7c4b-7c1e-8a52-6d0b5b1f3c2d".'
+    )
+
+
+def timestamp_of(text: str) -> datetime:
+    """RFC 3339 with an offset, as an aware datetime in UTC."""
+    if _PLAIN_TIMESTAMP(text):
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            raise Violation("invalid_format", "There is no such date or time.") from None
+    found = _TIMESTAMP.fullmatch(text)
+    if found is None:
+        detail = 'Send a timestamp with its offset (RFC 3339), such as "2030-01-31T12:00:00Z".'
+        raise Violation("invalid_format", detail)
+    _whole_microseconds(found[1])
+    try:
+        return datetime.fromisoformat(_six_digits(text.upper(), found[1])).astimezone(UTC)
+    except ValueError:
+        raise Violation("invalid_format", "There is no such date, time or offset.") from None
+    except OverflowError:
+        code = "too_small" if text.startswith("0001") else "too_large"
+        raise Violation(code, "The timestamp lies outside the years 1 to 9999 in UTC.") from None
+
+
+def date_of(text: str) -> date:
+    """A date as `YYYY-MM-DD`."""
+    try:
+        return msgspec.convert(text, date)
+    except msgspec.ValidationError:
+        raise Violation("invalid_format", 'Send a date that exists, as "2030-01-31".') from None
+
+
+def time_of(text: str) -> time:
+    """A time of day without an offset."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise Violation("invalid_format", 'Send a time of day without an offset, such as "12:30:00".')
+    _whole_microseconds(found[1])
+    try:
+        return time.fromisoformat(_six_digits(text, found[1]))
+    except ValueError:
+        raise Violation("invalid_format", "There is no such time of day.") from None
+
+
+def interval_of(text: str) -> timedelta:
+    """An ISO 8601 duration of weeks, or of days, hours, minutes and seconds; months and years have no fixed length."""
+    found = _INTERVAL.fullmatch(text)
+    if found is None:
+        raise Violation("invalid_format", _interval_cure(text))
+    sign, weeks, days, hours, minutes, seconds, fraction = found.groups()
+    _whole_microseconds(fraction)
+    try:
+        length = timedelta(
+            weeks=int(weeks or 0),
+            days=int(days or 0),
+            hours=int(hours or 0),
+            minutes=int(minutes or 0),
+            seconds=int(seconds or 0),
+            microseconds=int((fraction or "0").ljust(6, "0")[:6]),
+        )
+        return -length if sign else length
+    except OverflowError:
+        raise _beyond(text, "The interval is longer than 999999999 days.") from None
+
+
+def _interval_cure(text: str) -> str:
+    if re.match("-?P[0-9]+[YM]", text):
+        return "Years and months have no fixed length: send days, hours, minutes and seconds."
+    return 'Send an ISO 8601 duration, such as "P1DT12H" or "PT90S".'
+
+
+def bytes_of(text: str) -> bytes:
+    """Base64 (RFC 4648 section 4) with its padding."""
+    try:
+        value = a2b_base64(text, strict_mode=True)
+    except ValueError:
+        value = None
+    # Spare bits in the last sign would be lost: the same bytes must have one text.
+    if value is None or b64encode(value).decode() != text:
+        raise Violation("invalid_format", 'Send base64 with its padding, such as "aGVsbG8=".')
+    return value
+
+
+def _whole_microseconds(fraction: str | None) -> None:
+    if fraction is not None and len(fraction) > 6 and fraction[6:].strip("0"):
+        raise Violation("too_precise", "Send at most six digits of a second: microseconds are what is stored.")
+
+
+def _six_digits(text: str, fraction: str | None) -> str:
+    """Python reads exactly three or six digits of a second in every version; zeros beyond them change nothing."""
+    return text if fraction is None else text.replace(f".{fraction}", f".{fraction[:6].ljust(6, '0')}")

@@ -1,0 +1,27 @@
+"""`Violation`: one value refused, raised by every check of this layer and caught by the collector or the caller."""
+
+from typing import NoReturn
+
+
+class Violation(ValueError):
+    """A value that the declaration refuses.
+
+    `code` is one of `errors.FIELD_CODES`, `detail` (also `str()` of the exception) a sentence for the client's
+    developer, `pointer` an RFC 6901 pointer below the field: `"/3"` is the fourth element of a list.
+    """
+
+    def __init__(self, code: str, detail: str, pointer: str = "") -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.pointer = pointer
+
+
+def refuse(code: str, detail: str) -> NoReturn:
+    """Raise a `Violation`; for places where only an expression fits."""
+    raise Violation(code, detail)
+
+
+def escape(name: str) -> str:
+    """One reference token of a JSON pointer (RFC 6901 section 3)."""
+    return name.replace("~", "~0").replace("/", "~1")

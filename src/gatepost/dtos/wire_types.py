@@ -1,0 +1,308 @@
+"""Column types on the wire: for each, what msgspec decodes, what it becomes, and which bounds the column itself has.
+
+Asked once per column when the app is built. `WireType` is the column's own part; `FieldType` adds what the
+declaration demands. Both hold two readings of the same thing, `decode` for the fast path and `read` for the collector.
+"""
+
+import enum
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from types import GenericAlias
+from typing import Annotated, Any, cast
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import PickleType, TypeDecorator
+
+from gatepost.dtos import json_values, texts
+from gatepost.dtos.rules import Rule, at_least, at_most, check, rules_of, shorter
+from gatepost.dtos.rules import native_meta as meta_of
+from gatepost.dtos.strict_json import Number
+from gatepost.dtos.violations import Violation
+from gatepost.errors import ConfigurationError
+from gatepost.models.entity import wire_values
+
+REAL_MAX = 3.4028234663852886e38
+"""The largest number of PostgreSQL's `real`."""
+
+
+class WireType(msgspec.Struct, frozen=True):
+    """One column type.
+
+    `wire` is what msgspec decodes and `convert` makes the Python value of it (None: it is one already); `read` makes
+    the same of a value of `strict_json.read_json`, `text` of a query parameter or path segment. `rules` are the
+    column's own bounds. All of them raise `Violation` only.
+    """
+
+    python_type: type
+    wire: Any
+    convert: Callable[[Any], Any] | None
+    read: Callable[[Any], Any]
+    text: Callable[[str], Any]
+    rules: tuple[Rule, ...] = ()
+
+
+class FieldType(msgspec.Struct, frozen=True):
+    """A column type with the declaration's constraints: `wire` and `convert` are the fast path, `read` is the other."""
+
+    wire: Any
+    convert: Callable[[Any], Any] | None
+    read: Callable[[Any], Any]
+
+
+def field_type_of(wire_type: WireType, constraints: Sequence[Any], place: str) -> FieldType:
+    """Compile; raises `ConfigurationError` where a constraint does not fit the type."""
+    rules = (*rules_of(constraints, wire_type.python_type, place), *wire_type.rules)
+    wire, left = wire_type.wire, rules
+    if wire_type.convert is None and wire in (int, float, str) and (meta := meta_of(rules)) is not None:
+        wire = Annotated[wire, meta]
+        left = tuple(rule for rule in rules if not rule.native)
+    convert = wire_type.convert
+    return FieldType(wire, _guarded(convert, left) if left else convert, _guarded(wire_type.read, rules))
+
+
+def _guarded(convert: Callable[[Any], Any] | None, rules: tuple[Rule, ...]) -> Callable[[Any], Any]:
+    # Written out instead of calling `check`: this runs for every such field of every body.
+    conditions = [(rule.holds, rule.code, rule.detail) for rule in rules]
+
+    def guarded(value: Any) -> Any:
+        result = value if convert is None else convert(value)
+        for holds, code, detail in conditions:
+            if not holds(result):
+                raise Violation(code, detail)
+        return result
+
+    return guarded
+
+
+def wire_type_of(kind: Any, place: str) -> WireType:
+    """The wire type of a SQLAlchemy type; raises `ConfigurationError` where there is none."""
+    # Interval is itself a decorator, and what a pickle would execute is not for clients to choose.
+    if isinstance(kind, TypeDecorator) and not isinstance(kind, PickleType | sa.Interval):
+        kind = cast("Any", kind).impl_instance
+    for classes, build in _BUILDERS:
+        if isinstance(kind, classes):
+            return build(kind, place)
+    raise ConfigurationError(
+        f"is of type {type(cast('object', kind)).__name__}, which has no form in JSON here.",
+        place=place,
+        cure='Hide it with fields={"...": hidden}, or use one of the types in docs/reference/wire.md.',
+    )
+
+
+def _expected(noun: str, found: Any) -> Violation:
+    return Violation("wrong_type", f"Send {noun}, not {_kind_of(found)}.")
+
+
+def _kind_of(node: Any) -> str:
+    nouns = {Number: "a number", str: "a text", bool: "true or false", list: "a list", dict: "an object"}
+    return next((noun for kind, noun in nouns.items() if type(node) is kind), "null")
+
+
+def _textual(python_type: type, parse: Callable[[str], Any], noun: str, rules: tuple[Rule, ...] = ()) -> WireType:
+    def read(node: Any) -> Any:
+        if type(node) is not str:
+            raise _expected(noun, node)
+        return parse(node)
+
+    return WireType(python_type, str, parse, read, parse, rules)
+
+
+def _text(kind: sa.String, place: str) -> WireType:
+    def read(node: Any) -> str:
+        if type(node) is not str:
+            raise _expected("a text", node)
+        return texts.text_of(node)
+
+    rules = (shorter(kind.length, "character"),) if kind.length is not None else ()
+    # No `convert`: a body in which a NUL could hide takes the collector's way, and msgspec refuses lone surrogates.
+    return WireType(str, str, None, read, texts.text_of, rules)
+
+
+def _boolean(kind: Any, place: str) -> WireType:
+    def read(node: Any) -> bool:
+        if not isinstance(node, bool):
+            raise _expected("true or false", node)
+        return node
+
+    return WireType(bool, bool, None, read, texts.boolean_of)
+
+
+def _integer(bits: int) -> Callable[[Any, str], WireType]:
+    limit = 2 ** (bits - 1)
+    bounds = (at_least(-limit, python_type=int), at_most(limit - 1, python_type=int))
+    comparable = (at_least(-(2**63), python_type=int), at_most(2**63 - 1, python_type=int))
+
+    def read(node: Any) -> int:
+        if not isinstance(node, Number):
+            raise _expected("an integer", node)
+        return texts.integer_of(node)
+
+    def text(value: str) -> int:
+        number = texts.integer_of(value)
+        check(number, comparable)
+        return number
+
+    return lambda kind, place: WireType(int, int, None, read, text, bounds)
+
+
+def _float(kind: sa.Float[Any], place: str) -> WireType:
+    def read(node: Any) -> float:
+        if not isinstance(node, Number):
+            raise _expected("a number", node)
+        return texts.float_of(node)
+
+    single = isinstance(kind, sa.REAL) or (kind.precision is not None and kind.precision <= 24)
+    rules = (at_least(-REAL_MAX, python_type=float), at_most(REAL_MAX, python_type=float)) if single else ()
+    return WireType(float, float, None, read, texts.float_of, rules)
+
+
+def _numeric(kind: Any, place: str) -> WireType:
+    whole, scale = texts.DIGITS_MAX, texts.DIGITS_MAX
+    if kind.precision is not None:
+        scale = kind.scale or 0
+        whole = kind.precision - scale
+    parse = texts.decimal_reader(whole, scale)
+
+    def read(node: Any) -> Decimal:
+        if not isinstance(node, str):
+            raise _expected("a number", node)
+        return parse(node)
+
+    return WireType(Decimal, msgspec.Raw, texts.raw_decimal_reader(whole, scale), read, texts.decimal_of)
+
+
+def _uuid(kind: Any, place: str) -> WireType:
+    if kind.as_uuid:
+        return _textual(UUID, texts.uuid_of, "a UUID")
+    return _textual(UUID, lambda text: str(texts.uuid_of(text)), "a UUID")
+
+
+def _timestamp(kind: sa.DateTime, place: str) -> WireType:
+    if not kind.timezone:
+        raise ConfigurationError(
+            "is a timestamp without a time zone.", place=place, cure="Use DateTime(timezone=True)."
+        )
+    return _textual(datetime, texts.timestamp_of, "a timestamp", _seconds_kept(kind))
+
+
+def _time(kind: sa.Time, place: str) -> WireType:
+    if kind.timezone:
+        raise ConfigurationError(
+            "is a time of day with an offset, whose date (and so daylight saving) is unknown.",
+            place=place,
+            cure="Use Time(), or DateTime(timezone=True).",
+        )
+    return _textual(time, texts.time_of, "a time of day", _seconds_kept(kind))
+
+
+def _interval(kind: Any, place: str) -> WireType:
+    return _textual(timedelta, texts.interval_of, "an interval", _seconds_kept(kind))
+
+
+def _seconds_kept(kind: Any) -> tuple[Rule, ...]:
+    """PostgreSQL would round what `timestamptz(0)` or `interval(3)` cannot keep."""
+    precision = getattr(kind, "precision", None)
+    if precision is None:
+        precision = getattr(kind, "second_precision", None)
+    if precision is None or precision >= 6:
+        return ()
+    step = 10 ** (6 - precision)
+
+    def holds(value: Any) -> bool:
+        count: int = value.microseconds if isinstance(value, timedelta) else value.microsecond
+        return not count % step
+
+    return (Rule(holds, "too_precise", f"Send at most {precision} digits of a second."),)
+
+
+def _date(kind: Any, place: str) -> WireType:
+    return _textual(date, texts.date_of, "a date")
+
+
+def _bytes(kind: Any, place: str) -> WireType:
+    rules = (shorter(kind.length, "byte"),) if kind.length is not None else ()
+    return _textual(bytes, texts.bytes_of, "base64", rules)
+
+
+def _enum(kind: sa.Enum, place: str) -> WireType:
+    choices = _choices(kind)
+    names = ", ".join(list(choices)[:20]) + (", ..." if len(choices) > 20 else "")
+
+    def parse(text: str) -> Any:
+        try:
+            return choices[text]
+        except KeyError:
+            raise Violation("not_a_choice", f"Choose one of: {names}.") from None
+
+    return _textual(kind.enum_class or enum.Enum, parse, "one of the choices")
+
+
+def _choices(kind: sa.Enum) -> dict[str, Any]:
+    if kind.enum_class is None:
+        return {text: text for text in wire_values(kind).values()}
+    members = cast("Sequence[enum.Enum]", list(kind.enum_class))
+    shown = set(wire_values(kind).values())
+    return {text: member for member in members if (text := str(member.value)) in shown}
+
+
+def _json(kind: Any, place: str) -> WireType:
+    return WireType(dict, Any, None, json_values.read, json_values.text)
+
+
+def _array(kind: Any, place: str) -> WireType:
+    if (kind.dimensions or 1) != 1:
+        raise ConfigurationError(
+            f"is an array of {kind.dimensions} dimensions.", place=place, cure="Use JSONB for nested lists."
+        )
+    item = field_type_of(wire_type_of(kind.item_type, place), (), place)
+
+    def read(node: Any) -> list[Any]:
+        if not _is_list(node):
+            raise _expected("a list", node)
+        return _each(item.read, node)
+
+    def text(value: str) -> list[Any]:
+        return read(json_values.parse(value))
+
+    convert = item.convert
+    each: Callable[[Any], Any] | None = None if convert is None else lambda values: _each(convert, values)
+    return WireType(list, GenericAlias(list, item.wire), each, read, text)
+
+
+def _is_list(node: Any) -> bool:
+    return isinstance(node, list)
+
+
+def _each(read: Callable[[Any], Any], values: list[Any]) -> list[Any]:
+    found: list[Any] = []
+    for value in values:
+        try:
+            found.append(read(value))
+        except Violation as violation:
+            raise Violation(violation.code, violation.detail, f"/{len(found)}{violation.pointer}") from None
+    return found
+
+
+_BUILDERS: tuple[tuple[Any, Callable[[Any, str], WireType]], ...] = (
+    (sa.Enum, _enum),
+    (sa.String, _text),
+    (sa.Boolean, _boolean),
+    (sa.SmallInteger, _integer(16)),
+    (sa.BigInteger, _integer(64)),
+    (sa.Integer, _integer(32)),
+    (sa.Float, _float),
+    (sa.Numeric, _numeric),
+    (sa.Uuid, _uuid),
+    (sa.DateTime, _timestamp),
+    (sa.Date, _date),
+    (sa.Time, _time),
+    ((sa.Interval, postgresql.INTERVAL), _interval),
+    ((sa.LargeBinary, sa.BINARY, sa.VARBINARY), _bytes),
+    (sa.ARRAY, _array),
+    (sa.JSON, _json),
+)
+"""The first that fits: an Enum is a String, and BigInteger an Integer, to SQLAlchemy."""
