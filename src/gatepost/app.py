@@ -1,0 +1,154 @@
+"""`App`: what a user's module makes of its resources, and what an ASGI server runs.
+
+The declaration is read when the app is built, so that mistakes show at import; the chain is composed by `start`,
+which an ASGI server calls through the lifespan protocol.
+"""
+
+import os
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from joserfc.jwk import OKPKey
+from sqlalchemy import MetaData
+
+from gatepost.auth.actor import Actor, system
+from gatepost.auth.keys import signing_key
+from gatepost.composition import Composition
+from gatepost.declaration import Declaration
+from gatepost.errors import ConfigurationError, Problem
+from gatepost.models.entity import Entity
+from gatepost.observations import Observations
+from gatepost.request import Action, ASGIApp, Receive, Scope, Send
+from gatepost.resource import Resource
+from gatepost.services.unit import Unit
+from gatepost.services.work import Work
+from gatepost.settings import Settings, load
+
+KEY_FOLDER = Path(".gatepost")
+"""Where development keeps its signing key."""
+
+
+class App:
+    """An API derived from its resources: an ASGI application.
+
+    `users` is the model of those who sign in (mixin `UserColumns`); without it there is a table `users`. `mount` maps
+    path prefixes to other ASGI applications, which stand behind the same gate. `bigint="string"` shows 64-bit
+    integers as strings, for JavaScript.
+    """
+
+    def __init__(
+        self,
+        *resources: Resource[Any],
+        users: type[Any] | None = None,
+        prefix: str = "/api",
+        mount: Mapping[str, ASGIApp] | None = None,
+        bigint: Literal["number", "string"] = "number",
+    ) -> None:
+        self.declaration = Declaration(
+            resources, users=users, prefix=prefix, mounts=mount or {}, bigint_as_string=bigint == "string"
+        )
+        self.observations = Observations()
+        self._composition: Composition | None = None
+
+    @property
+    def prefix(self) -> str:
+        """The path below which the resources stand."""
+        return self.declaration.prefix
+
+    @property
+    def metadata(self) -> MetaData:
+        """The MetaData of the app's tables, completed with constraints, indexes and triggers."""
+        return self.declaration.metadata
+
+    @property
+    def entities(self) -> list[Entity]:
+        """Every model that belongs to the app, the users' included."""
+        return self.declaration.entities
+
+    @property
+    def resources(self) -> list[Resource[Any]]:
+        """The resources, in the order of the declaration."""
+        return [served.resource for served in self.declaration.catalog.served]
+
+    @property
+    def user_model(self) -> type[Any]:
+        """The model of those who sign in."""
+        return self.declaration.user_model
+
+    @property
+    def actions(self) -> list[Action]:
+        """Every action: what `gatepost routes` shows. Needs neither a database nor a start."""
+        if self._composition is not None:
+            return self._composition.actions
+        key = OKPKey.generate_key("Ed25519")
+        return Composition(self.declaration, Settings(), key, "", Observations()).actions
+
+    @property
+    def running(self) -> Composition:
+        """The composed layers. Raises `ConfigurationError` before `start`."""
+        if self._composition is None:
+            raise ConfigurationError("the app is not started.", place="App", cure="Call `await app.start(settings)`.")
+        return self._composition
+
+    async def start(self, settings: Settings) -> None:
+        """Compose the chain and open connections. Raises `ConfigurationError` for settings it cannot start with."""
+        if settings.database.url is None:
+            raise ConfigurationError(
+                "is not set.",
+                place="DATABASE_URL",
+                cure="Set it to postgresql://user:password@host/database, or run `gatepost dev`, which brings its own.",
+            )
+        key = signing_key(settings, KEY_FOLDER)
+        composition = Composition(self.declaration, settings, key, settings.database.url, self.observations)
+        await composition.start()
+        self._composition = composition
+
+    async def stop(self) -> None:
+        """Let requests in flight finish and close the connections."""
+        composition, self._composition = self._composition, None
+        if composition is not None:
+            await composition.stop()
+
+    def drain(self) -> None:
+        """Tell load balancers to go elsewhere: readiness turns false, answers close their connections."""
+        if self._composition is not None:
+            self._composition.gate.drain()
+
+    @asynccontextmanager
+    async def transaction(self, actor: Actor = system) -> AsyncGenerator[Work]:
+        """Services outside a request, in one transaction: `async with app.transaction() as tx`.
+
+        Committed at the end of the block, rolled back when it raises. Tried once: what runs here can run again.
+        """
+        running = self.running
+        try:
+            async with running.database.transaction(orm=True) as transaction:
+                yield Work(Unit(transaction, running.registry), actor)
+        except Problem:
+            raise
+        except Exception as error:
+            problem = running.database.problem_of(error)
+            if problem is None:
+                raise
+            raise problem from error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await self.running.gate(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.start(load(os.environ))
+        except ConfigurationError as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,152 @@
+"""One running app: the chain from the gate to the database, composed once from the declaration and the settings.
+
+    gate -> dispatch -> controllers -> verbs (derived, or through a service) -> database
+
+Nothing here runs per request.
+"""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from joserfc.jwk import OKPKey
+
+from gatepost.accounts.sign_in import Accounts
+from gatepost.auth.policies import nobody
+from gatepost.auth.tokens import Tokens
+from gatepost.controllers.cursors import Cursors
+from gatepost.controllers.queries import QueryReader, Readable
+from gatepost.controllers.resource import ResourceController
+from gatepost.database.database import Database
+from gatepost.declaration import Declaration
+from gatepost.gateway.gate import Gate, make_limiter
+from gatepost.health import Probes
+from gatepost.limits import RateLimit
+from gatepost.models.catalog import Served
+from gatepost.models.violations import Violations
+from gatepost.observations import Observations
+from gatepost.request import Action, Handler
+from gatepost.resource import ACTIONS
+from gatepost.routes.dispatch import Dispatch
+from gatepost.routes.table import RouteTable
+from gatepost.services.custom import Custom
+from gatepost.services.derived import Derived
+from gatepost.services.plans import Plans
+from gatepost.services.service import SEAMS, Service, overridden
+from gatepost.services.unit import Registry
+from gatepost.services.verbs import Verbs
+from gatepost.settings import Settings
+
+METHODS = {"list": "GET", "get": "GET", "create": "POST", "update": "PATCH", "delete": "DELETE"}
+
+
+class Composition:
+    """The layers of one app in one process. Made without touching the network; `start` opens connections."""
+
+    def __init__(
+        self, declaration: Declaration, settings: Settings, key: OKPKey, dsn: str, observations: Observations
+    ) -> None:
+        self.declaration = declaration
+        self.settings = settings
+        violations = Violations(dict.fromkeys(item.table.metadata for item in declaration.entities))
+        self.database = Database(dsn, settings.database, observations, violations)
+        self.tokens = Tokens(settings.auth, key)
+        self.accounts = Accounts(declaration.user_model, self.database, self.tokens, observations)
+        self._plans = Plans(bigint_as_string=declaration.bigint_as_string)
+        self._derived = {
+            served.entity.model: Derived(served, declaration.catalog, self.database, self._plans)
+            for served in declaration.catalog.served
+        }
+        self.registry = Registry(self._derived, declaration.services)
+        cursors = Cursors(key.as_pem(private=True))
+        probes = Probes(lambda: self.database.fetch("SELECT 1"), lambda: self.gate.is_draining)
+        self.actions = [*self._resource_actions(cursors), *self.accounts.actions(declaration.prefix), *probes.actions()]
+        self.table = RouteTable(self.actions, declaration.mounts)
+        limiter = make_limiter(settings.gate, observations)
+        dispatch = Dispatch(
+            find=self.accounts.identities.find,
+            identify=self.accounts.identify,
+            admit=limiter.admit_actor,
+            mounts=declaration.mounts,
+        )
+        self.gate = Gate(
+            dispatch, settings=settings.gate, observations=observations, match=self.table.match, limiter=limiter
+        )
+
+    async def start(self) -> None:
+        """Begin to listen for changes of users, and open a connection so that the first request finds one. A database
+        that is away is no reason not to start: requests get 503 until it is there."""
+        await self.accounts.start()
+        await self.database.warm()
+
+    async def stop(self) -> None:
+        """Stop listening and close the connections."""
+        self.gate.drain()
+        await self.gate.wait_idle(self.settings.server.drain_seconds)
+        await self.accounts.stop()
+        await self.database.close()
+
+    def _resource_actions(self, cursors: Cursors) -> list[Action]:
+        catalog = self.declaration.catalog
+        readables = {served: Readable(served) for served in catalog.served}
+        actions: list[Action] = []
+        for served in catalog.served:
+            verbs = self._verbs(served)
+            queries = QueryReader(served, readables, cursors)
+            controller = ResourceController(served, verbs, queries, self.declaration.prefix)
+            actions += self._actions(served, controller)
+        return actions
+
+    def _verbs(self, served: Served) -> dict[str, Verbs]:
+        derived = self._derived[served.entity.model]
+        service = self.declaration.services.get(served.entity.model)
+        if service is None:
+            return dict.fromkeys(ACTIONS, derived)
+        custom = Custom(served, service, derived, self.registry, self.database)
+        through = overridden(service)
+        return {action: custom if action in through else derived for action in ACTIONS}
+
+    def _actions(self, served: Served, controller: ResourceController) -> list[Action]:
+        """The actions that the resource opens; what nobody may do has no route."""
+        path = f"{self.declaration.prefix}/{served.path}"
+        service = self.declaration.services.get(served.entity.model)
+        limit = served.resource.rate_limit
+        return [
+            Action(
+                f"{served.path}.{name}",
+                METHODS[name],
+                path if name in ("list", "create") else f"{path}/{{id}}",
+                _handler(controller, name),
+                allow=served.resource.policies[name],
+                source=_source(served, service, name),
+                limits=() if limit is None else (self._scaled(limit),),
+            )
+            for name in ACTIONS
+            if served.resource.policies[name] is not nobody
+        ]
+
+    def _scaled(self, limit: RateLimit) -> RateLimit:
+        return limit.times(self.settings.gate.limit_factor or 1)
+
+
+def _handler(controller: ResourceController, name: str) -> Handler:
+    handler: Handler = getattr(controller, name)
+    return handler
+
+
+def _source(served: Served, service: type[Service[Any]] | None, action: str) -> str:
+    """Where the code that answers stands: the overriding method of a service, or the model it is derived from."""
+    if service is not None and action in overridden(service):
+        seams = [seam for seam in SEAMS[action] if getattr(service, seam) is not getattr(Service, seam)]
+        return f"{service.__name__}.{seams[0]} {place_of(getattr(service, seams[0]))}"
+    return f"derived from {served.entity.name} {place_of(served.entity.model)}"
+
+
+def place_of(code: Any) -> str:
+    """`file:line` of a class or function, relative to the current folder where it is below."""
+    try:
+        file, (_, line) = inspect.getsourcefile(code) or "", inspect.getsourcelines(code)
+    except (OSError, TypeError):
+        return ""
+    path = Path(file)
+    return f"{path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}:{line}"

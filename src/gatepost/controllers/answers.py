@@ -1,0 +1,79 @@
+"""Answers: envelopes, entity tags, links. One encoder for all of them."""
+
+from typing import Any
+
+import msgspec
+
+from gatepost.errors import BadRequest, Header
+from gatepost.request import JSON_HEADERS, Response
+
+ENTITY_TAG_HEADERS_MAX = 20
+
+_encoder = msgspec.json.Encoder()
+encode = _encoder.encode
+
+
+class PageFacts(msgspec.Struct, gc=False):
+    """What a list's answer says of its page. `next` and `prev` are cursors."""
+
+    limit: int
+    next: str | None
+    prev: str | None
+
+
+class ListAnswer(msgspec.Struct, gc=False):
+    """The envelope of a list."""
+
+    data: Any
+    page: PageFacts
+
+
+def one(status: int, data: Any, version: str | None, *extra: Header) -> Response:
+    """The answer that shows one row; `version` becomes its strong entity tag (RFC 9110, section 8.8.3)."""
+    headers = JSON_HEADERS if version is None else (*JSON_HEADERS, (b"etag", entity_tag(version)))
+    return Response(status, b'{"data":' + encode(data) + b"}", headers + extra if extra else headers)
+
+
+def empty(status: int, *headers: Header) -> Response:
+    """An answer without a body."""
+    return Response(status, b"", headers)
+
+
+def listing(rows: Any, facts: PageFacts, links: bytes) -> Response:
+    """The answer that shows a page; `links` is the value of `Link` (RFC 8288), empty for none."""
+    headers = (*JSON_HEADERS, (b"link", links)) if links else JSON_HEADERS
+    return Response(200, encode(ListAnswer(rows, facts)), headers)
+
+
+def entity_tag(version: str) -> bytes:
+    """The entity tag of a version."""
+    return b'"' + version.encode() + b'"'
+
+
+def wanted_versions(header: bytes | None) -> tuple[str, ...] | None:
+    """The versions that `If-Match` admits; None for `*` and where there is no such header. Raises `BadRequest`.
+
+    Weak tags never match strongly (RFC 9110, section 13.1.1).
+    """
+    if header is None or header.strip() == b"*":
+        return None
+    return tuple(tag[1:-1].decode() for tag in _tags(header) if not tag.startswith(b"W/"))
+
+
+def is_unchanged(header: bytes | None, version: str) -> bool:
+    """Whether `If-None-Match` names this version; weak comparison (RFC 9110, section 13.1.2)."""
+    if header is None:
+        return False
+    if header.strip() == b"*":
+        return True
+    return entity_tag(version) in (tag.removeprefix(b"W/") for tag in _tags(header))
+
+
+def _tags(header: bytes) -> list[bytes]:
+    tags = [tag.strip() for tag in header.split(b",")]
+    well_formed = all(
+        len(bare := tag.removeprefix(b"W/")) >= 2 and bare[:1] == bare[-1:] == b'"' and bare.isascii() for tag in tags
+    )
+    if not well_formed or len(tags) > ENTITY_TAG_HEADERS_MAX:
+        raise BadRequest("malformed_request", 'An entity tag is written in double quotes: "3".')
+    return tags

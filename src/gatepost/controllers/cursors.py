@@ -1,0 +1,54 @@
+"""Cursors: the position where a page ends, opaque and sealed, so that a broken or forged one is told apart.
+
+A cursor is base64url of a seal (keyed BLAKE2b over resource, order and position) and the position as JSON. The key
+is derived from the signing key, so every instance reads the cursors of every other.
+"""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+import msgspec
+
+from gatepost.errors import BadRequest
+
+SEAL_BYTES = 9
+CURSOR_CHARACTERS_MAX = 4096
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Cursors:
+    """Seals and opens the cursors of one app."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = hashlib.blake2b(secret, digest_size=32, person=b"gatepost cursor").digest()
+
+    def seal(self, context: bytes, values: tuple[Any, ...]) -> str:
+        """A cursor for a position. `context` names what it belongs to: resource and order."""
+        payload = _encode(values)
+        return urlsafe_b64encode(self._seal(context, payload) + payload).decode().rstrip("=")
+
+    def open(self, context: bytes, cursor: str) -> list[Any]:
+        """The values of a cursor. Raises `BadRequest("invalid_cursor")` for one that this app did not seal so."""
+        try:
+            if len(cursor) > CURSOR_CHARACTERS_MAX:
+                raise _broken()
+            sealed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
+        except ValueError:
+            raise _broken() from None
+        seal, payload = sealed[:SEAL_BYTES], sealed[SEAL_BYTES:]
+        if not hmac.compare_digest(seal, self._seal(context, payload)):
+            raise _broken()
+        values: list[Any] = msgspec.json.decode(payload)
+        return values
+
+    def _seal(self, context: bytes, payload: bytes) -> bytes:
+        return hashlib.blake2b(context + b"\0" + payload, digest_size=SEAL_BYTES, key=self._key).digest()
+
+
+def _broken() -> BadRequest:
+    return BadRequest("invalid_cursor", "The cursor is broken, or of another path or order; start without one.")

@@ -1,0 +1,57 @@
+"""The query string as pairs: strict UTF-8, `name[operator]` taken apart, nothing guessed."""
+
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from gatepost.errors import BadRequest
+
+PARAMETERS_MAX = 50
+
+
+class Parameter(NamedTuple):
+    """One parameter: `price[lt]=20` is `("price", "lt", "20")`, `limit=5` is `("limit", None, "5")`."""
+
+    name: str
+    operator: str | None
+    value: str
+
+    @property
+    def label(self) -> str:
+        """As it was written."""
+        return self.name if self.operator is None else f"{self.name}[{self.operator}]"
+
+
+def read_parameters(query_string: bytes) -> list[Parameter]:
+    """Take a query string apart. Raises `BadRequest`."""
+    if not query_string:
+        return []
+    parts = query_string.split(b"&")
+    if len(parts) > PARAMETERS_MAX:
+        raise BadRequest("invalid_parameter", f"There are more than {PARAMETERS_MAX} parameters.")
+    found: list[Parameter] = []
+    for part in parts:
+        if part:
+            name, _, value = part.partition(b"=")
+            found.append(_parameter(_decoded(name), _decoded(value)))
+    return found
+
+
+def _parameter(name: str, value: str) -> Parameter:
+    if not name.endswith("]"):
+        return Parameter(name, None, value)
+    path, bracket, operator = name[:-1].partition("[")
+    if not bracket or not operator:
+        raise BadRequest("invalid_parameter", f"The parameter {name!r} is not of the form field[operator].")
+    return Parameter(path, operator, value)
+
+
+def _decoded(text: bytes) -> str:
+    if b"%" in text or b"+" in text:
+        text = unquote_to_bytes(text.replace(b"+", b" "))
+    try:
+        decoded = text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadRequest("invalid_parameter", "The query string is not UTF-8.") from None
+    if "\0" in decoded:
+        raise BadRequest("invalid_parameter", "The query string holds a NUL character.")
+    return decoded

@@ -1,0 +1,263 @@
+"""Query strings of reads: filters, order, fields, expansions, paging, checked against what the actor may see.
+
+Everything unknown is refused with the nearest known name; what is hidden is as unknown as what does not exist.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from gatepost.auth.actor import Actor
+from gatepost.controllers.cursors import Cursors
+from gatepost.controllers.parameters import Parameter, read_parameters
+from gatepost.dtos.scalars import compile_scalar
+from gatepost.errors import BadRequest
+from gatepost.models.catalog import RESERVED, Served, View, nearest
+from gatepost.models.conditions import bind_policy
+from gatepost.models.filters import OPERATORS, Filter, Filterable, Hop, filterable
+from gatepost.models.reads import Expansion, Order, Position, Query
+
+DEPTH_MAX = 3
+MEMBERS_MAX = 100
+
+Scalars = Mapping[str, Callable[[str], Any]]
+
+
+class Readable:
+    """What queries need to know of one served model: how its values are read, filtered and sorted. Made at start."""
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self.filterable: Filterable = filterable(served)
+        self.scalars: dict[str, Callable[[str], Any]] = {
+            name: compile_scalar(attribute)
+            for name, attribute in served.entity.attributes.items()
+            if name in self.filterable.operators or name in self.filterable.sortable or attribute.primary_key
+        }
+        key = served.entity.key.name
+        self.default_order: tuple[Order, ...] = (Order(key, False),)
+
+
+class QueryReader:
+    """Reads the query strings of one resource."""
+
+    def __init__(self, served: Served, readables: Mapping[Served, Readable], cursors: Cursors) -> None:
+        self._served = served
+        self._readables = readables
+        self._cursors = cursors
+        self._resource = served.resource
+        self._key = served.entity.key.name
+
+    def read_one(
+        self, query_string: bytes, view: View, actor: Actor
+    ) -> tuple[tuple[str, ...] | None, tuple[Expansion, ...]]:
+        """`fields` and `expand` of a single row. Raises `BadRequest`."""
+        if not query_string:
+            return None, ()
+        fields: tuple[str, ...] | None = None
+        expand: tuple[Expansion, ...] = ()
+        for parameter in _once(read_parameters(query_string)):
+            if parameter.label == "fields":
+                fields = self._fields(parameter, view)
+            elif parameter.label == "expand":
+                expand = self._expand(parameter, actor)
+            else:
+                raise _unknown(parameter.label, ("fields", "expand"))
+        return fields, expand
+
+    def read_list(self, query_string: bytes, view: View, actor: Actor) -> Query:
+        """Everything that a list's query says. Raises `BadRequest`."""
+        readable = self._readables[self._served]
+        order, limit = readable.default_order, self._resource.page_size
+        if not query_string:
+            return Query(order, limit)
+        fields: tuple[str, ...] | None = None
+        expand: tuple[Expansion, ...] = ()
+        cursor: Parameter | None = None
+        filters: list[Filter] = []
+        plain: list[Parameter] = []
+        for parameter in read_parameters(query_string):
+            if parameter.operator is None and parameter.name in RESERVED:
+                plain.append(parameter)
+            else:
+                filters.append(self._filter(parameter, view, actor, len(filters)))
+        for parameter in _once(plain):
+            match parameter.name:
+                case "sort":
+                    order = self._order(parameter, view)
+                case "limit":
+                    limit = self._limit(parameter)
+                case "fields":
+                    fields = self._fields(parameter, view)
+                case "expand":
+                    expand = self._expand(parameter, actor)
+                case "after" | "before" if cursor is None:
+                    cursor = parameter
+                case "after" | "before":
+                    raise _invalid("after", "`after` and `before` exclude each other")
+                case name:
+                    raise _unknown(name, self._known(view))
+        position = self._position(cursor, order) if cursor is not None else None
+        return Query(order, limit, tuple(filters), fields, expand, position)
+
+    def seal(self, order: tuple[Order, ...], values: tuple[Any, ...]) -> str:
+        """A cursor at the position of a row."""
+        return self._cursors.seal(self._context(order), values)
+
+    def _context(self, order: tuple[Order, ...]) -> bytes:
+        """What a cursor belongs to."""
+        return f"{self._served.path}?{','.join(_written(term) for term in order)}".encode()
+
+    def _known(self, view: View) -> list[str]:
+        names = [name for name in self._readables[self._served].filterable.operators if name in view.names]
+        return ["sort", "fields", "expand", "limit", "after", "before", *names]
+
+    def _limit(self, parameter: Parameter) -> int:
+        text, most = parameter.value, self._resource.page_size_max
+        if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
+            raise _invalid("limit", f"a whole number from 1 to {most} is wanted")
+        return int(text)
+
+    def _fields(self, parameter: Parameter, view: View) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(parameter.value.split(",")))
+        for name in names:
+            if name not in view.names and name not in view.ruled:
+                raise _invalid("fields", f"there is no field {name!r}{_hint(name, view.readable)}")
+        return names
+
+    def _order(self, parameter: Parameter, view: View) -> tuple[Order, ...]:
+        sortable = [name for name in self._readables[self._served].filterable.sortable if name in view.names]
+        terms: dict[str, Order] = {}
+        for part in parameter.value.split(","):
+            name = part.removeprefix("-")
+            if name not in view.names:
+                raise _invalid("sort", f"there is no field {name!r}{_hint(name, sortable)}")
+            if name not in sortable:
+                detail = f"The field {name!r} cannot be sorted by; possible are: {', '.join(sortable)}."
+                raise BadRequest("not_sortable", detail)
+            if name in terms:
+                raise _invalid("sort", f"{name!r} is named twice")
+            terms[name] = Order(name, part.startswith("-"))
+            if name == self._key:
+                return tuple(terms.values())
+        last = next(reversed(terms.values()))
+        return (*terms.values(), Order(self._key, last.falling))
+
+    def _position(self, parameter: Parameter, order: tuple[Order, ...]) -> Position:
+        values = self._cursors.open(self._context(order), parameter.value)
+        scalars = self._readables[self._served].scalars
+        parsed = tuple(_reread(scalars[term.name], value) for term, value in zip(order, values, strict=True))
+        return Position(parsed, parameter.name == "before")
+
+    def _expand(self, parameter: Parameter, actor: Actor) -> tuple[Expansion, ...]:
+        tree: dict[str, Any] = {}
+        for path in parameter.value.split(","):
+            steps = path.split(".")
+            if len(steps) > DEPTH_MAX:
+                raise _invalid("expand", f"{path!r} goes deeper than {DEPTH_MAX} relations")
+            branch = tree
+            for step in steps:
+                branch = branch.setdefault(step, {})
+        return self._expansions(tree, self._served, actor, "x")
+
+    def _expansions(self, tree: Mapping[str, Any], served: Served, actor: Actor, prefix: str) -> tuple[Expansion, ...]:
+        found: list[Expansion] = []
+        for index, (name, branch) in enumerate(tree.items()):
+            hop = self._hop(served, name, actor, f"{prefix}{index}_")
+            if hop is None or hop.relation.many:
+                possible = [known for known, (relation, _) in served.relations.items() if not relation.many]
+                raise _invalid("expand", f"there is no relation {name!r} to expand{_hint(name, possible)}")
+            inner = self._expansions(branch, hop.target, actor, f"{prefix}{index}_")
+            found.append(Expansion(hop.relation, hop.target, hop.target.view(actor), hop.rule, inner))
+        return tuple(found)
+
+    def _hop(self, served: Served, name: str, actor: Actor, prefix: str) -> Hop | None:
+        """A step over a relation that this actor knows of."""
+        relation, target = served.relations.get(name, (None, None))
+        if relation is None or target is None:
+            return None
+        own_column = served.entity.attribute_of(relation.local)
+        if own_column is not None and own_column.name not in served.view(actor).names:
+            return None
+        rule = bind_policy(target.resource.policies["get"], actor, target.entity, prefix)
+        return None if rule.decision is False else Hop(relation, target, rule)
+
+    def _filter(self, parameter: Parameter, view: View, actor: Actor, index: int) -> Filter:
+        *path, name = parameter.name.split(".")
+        if len(path) > DEPTH_MAX:
+            raise _invalid(parameter.label, f"the path goes deeper than {DEPTH_MAX} relations")
+        hops: list[Hop] = []
+        served = self._served
+        for depth, step in enumerate(path):
+            hop = self._hop(served, step, actor, f"f{index}_{depth}_")
+            if hop is None:
+                raise _unknown(parameter.label, self._known(view))
+            hops.append(hop)
+            served = hop.target
+        readable = self._readables[served]
+        if name not in (served.view(actor) if path else view).names:
+            raise _unknown(parameter.label, self._known(view))
+        operator = _operator(parameter, name, readable.filterable, served.view(actor).names)
+        return Filter(tuple(hops), name, operator, _value(parameter, operator, readable.scalars[name]))
+
+
+def _operator(parameter: Parameter, name: str, possible: Filterable, visible: tuple[str, ...]) -> str:
+    operator = parameter.operator or "eq"
+    if operator not in OPERATORS:
+        raise _invalid(parameter.label, f"there is no operator {operator!r}{_hint(operator, OPERATORS)}")
+    operators = possible.operators.get(name, ())
+    if operator in operators:
+        return operator
+    if operators:
+        raise BadRequest("not_filterable", f"{name!r} can be filtered by {', '.join(operators)}, not by {operator!r}.")
+    names = ", ".join(known for known in possible.operators if known in visible)
+    raise BadRequest("not_filterable", f"The field {name!r} cannot be filtered by; possible are: {names}.")
+
+
+def _value(parameter: Parameter, operator: str, parse: Callable[[str], Any]) -> Any:
+    if operator == "null":
+        if parameter.value not in ("true", "false"):
+            raise _invalid(parameter.label, "true or false is wanted")
+        return parameter.value == "true"
+    try:
+        if operator != "in":
+            return parse(parameter.value)
+        members = parameter.value.split(",")
+        if len(members) > MEMBERS_MAX:
+            raise _invalid(parameter.label, f"there are more than {MEMBERS_MAX} values")
+        return [parse(member) for member in members]
+    except ValueError as error:
+        raise _invalid(parameter.label, str(error)) from None
+
+
+def _reread(parse: Callable[[str], Any], value: Any) -> Any:
+    """A value of a cursor, as its column compares it."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return parse("true" if value else "false")
+    return parse(value if isinstance(value, str) else repr(value))
+
+
+def _once(parameters: list[Parameter]) -> list[Parameter]:
+    """Parameters that may be given once only."""
+    labels = [parameter.label for parameter in parameters]
+    if len(set(labels)) != len(labels):
+        doubled = next(label for label in labels if labels.count(label) > 1)
+        raise _invalid(doubled, "it is given more than once")
+    return parameters
+
+
+def _written(term: Order) -> str:
+    return f"-{term.name}" if term.falling else term.name
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    return nearest(name, known).removesuffix("?").replace(" Did you mean", "; did you mean")
+
+
+def _invalid(label: str, reason: str) -> BadRequest:
+    return BadRequest("invalid_parameter", f"The parameter {label!r}: {reason.rstrip('.')}.")
+
+
+def _unknown(label: str, known: Iterable[str]) -> BadRequest:
+    return BadRequest("unknown_parameter", f"There is no parameter {label!r}.{nearest(label, known)}")

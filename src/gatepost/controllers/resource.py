@@ -1,0 +1,168 @@
+"""The derived controller of one resource: five handlers from the request to the answer."""
+
+from typing import Any
+from urllib.parse import quote
+
+from gatepost.auth.policies import owners
+from gatepost.controllers.answers import (
+    PageFacts,
+    empty,
+    entity_tag,
+    is_unchanged,
+    listing,
+    one,
+    wanted_versions,
+)
+from gatepost.controllers.parameters import read_parameters
+from gatepost.controllers.queries import QueryReader
+from gatepost.dtos.body import BodyDecoder, compile_body
+from gatepost.dtos.scalars import compile_scalar
+from gatepost.errors import BadRequest, PreconditionRequired
+from gatepost.models.catalog import Served, View
+from gatepost.models.reads import Order, Query
+from gatepost.request import Request, Response
+from gatepost.services.rules import not_found
+from gatepost.services.verbs import Page, Row, Verbs, Versions, Written
+
+
+class ResourceController:
+    """Handlers for the five actions of a resource. `verbs` names who answers each."""
+
+    def __init__(self, served: Served, verbs: dict[str, Verbs], queries: QueryReader, prefix: str) -> None:
+        self._served = served
+        self._queries = queries
+        self._verbs = verbs
+        self._get = verbs["get"].get
+        self._list = verbs["list"].list
+        self._view = served.view
+        self._parse_key = compile_scalar(served.entity.key)
+        self._location = f"{prefix}/{served.path}/"
+        self._decoders: dict[tuple[View, bool], BodyDecoder] = {}
+
+    async def get(self, request: Request) -> Response:
+        """GET one row. 200 with `ETag`, 304 where `If-None-Match` names its version."""
+        key = self._key(request)
+        actor = request.actor
+        view = self._view(actor)
+        fields, expand = self._queries.read_one(request.query_string, view, actor)
+        row = await self._get(key, actor, view, fields, expand)
+        if expand:
+            return one(200, row.data, None)
+        unless = request.headers.get(b"if-none-match")
+        if unless is not None and is_unchanged(unless, row.version):
+            return empty(304, (b"etag", entity_tag(row.version)))
+        return one(200, row.data, row.version)
+
+    async def list(self, request: Request) -> Response:
+        """GET a page."""
+        actor = request.actor
+        view = self._view(actor)
+        query = self._queries.read_list(request.query_string, view, actor)
+        page = await self._list(query, actor, view)
+        facts = self._facts(query, page)
+        return listing(page.rows, facts, self._links(request, facts))
+
+    async def create(self, request: Request) -> Response:
+        """POST one row. 201 with `Location` and `ETag`; without a body where the actor may not read it."""
+        _refuse_parameters(request)
+        view = self._view(request.actor)
+        body = self._decoder(view, partial=False).decode(await request.body())
+        row = await self._verbs["create"].create(body.values, request.actor, view)
+        location = (b"location", f"{self._location}{quote(_path_text(row.key), safe='')}".encode())
+        return empty(201, location) if row.data is None else one(201, row.data, row.version, location)
+
+    async def update(self, request: Request) -> Response:
+        """PATCH one row by a merge patch (RFC 7396). 200 with the row, 204 where the actor may not read it."""
+        _refuse_parameters(request)
+        key = self._key(request)
+        versions = self._versions(request)
+        view = self._view(request.actor)
+        body = self._decoder(view, partial=True).decode(await request.body())
+        written = Written(body.values, body.echoes)
+        row: Row = await self._verbs["update"].update(key, written, request.actor, view, versions)
+        return empty(204) if row.data is None else one(200, row.data, row.version)
+
+    async def delete(self, request: Request) -> Response:
+        """DELETE one row. 204."""
+        _refuse_parameters(request)
+        key = self._key(request)
+        await self._verbs["delete"].delete(key, request.actor, self._versions(request))
+        return empty(204)
+
+    def _key(self, request: Request) -> Any:
+        """The key of the path; one that cannot be a key names nothing."""
+        try:
+            return self._parse_key(request.key or "")
+        except ValueError:
+            raise not_found() from None
+
+    def _versions(self, request: Request) -> Versions:
+        header = request.headers.get(b"if-match")
+        if header is None and self._served.resource.require_if_match:
+            raise PreconditionRequired("version_required", "Send If-Match with the ETag of the row you have read.")
+        return wanted_versions(header)
+
+    def _decoder(self, view: View, *, partial: bool) -> BodyDecoder:
+        decoder = self._decoders.get((view, partial))
+        if decoder is None:
+            decoder = self._decoders[view, partial] = self._compile(view, partial=partial)
+        return decoder
+
+    def _compile(self, view: View, *, partial: bool) -> BodyDecoder:
+        attributes = self._served.entity.attributes
+        filled = owners(self._served.resource.policies["create"])
+        return compile_body(
+            [attribute for name, attribute in attributes.items() if not self._served.fields[name].hidden],
+            partial=partial,
+            writable=view.updatable if partial else view.creatable,
+            readable=view.readable,
+            required=frozenset(
+                name
+                for name in view.creatable
+                if not (partial or name in filled or attributes[name].nullable or attributes[name].has_default)
+            ),
+            place=self._served.entity.name,
+        )
+
+    def _facts(self, query: Query, page: Page) -> PageFacts:
+        """The cursors of a page. Beyond where one came from there is a page, even if its rows have gone since."""
+        backward = query.position is not None and query.position.backward
+        has_next = backward or page.more
+        has_previous = page.more if backward else query.position is not None
+        return PageFacts(
+            query.limit,
+            self._cursor(query.order, page.last) if has_next else None,
+            self._cursor(query.order, page.first) if has_previous else None,
+        )
+
+    def _cursor(self, order: tuple[Order, ...], values: tuple[Any, ...] | None) -> str | None:
+        if values is None:
+            return None
+        return self._queries.seal(order, values)
+
+    @staticmethod
+    def _links(request: Request, facts: PageFacts) -> bytes:
+        """`Link` with rel next and prev: this path, the same parameters, another position."""
+        if facts.next is None and facts.prev is None:
+            return b""
+        kept = [
+            part for part in request.query_string.split(b"&") if part and not part.startswith((b"after=", b"before="))
+        ]
+        path = quote(request.scope["path"]).encode()
+        links = [
+            b"<" + path + b"?" + b"&".join([*kept, name + b"=" + cursor.encode()]) + b'>; rel="' + relation + b'"'
+            for name, cursor, relation in ((b"after", facts.next, b"next"), (b"before", facts.prev, b"prev"))
+            if cursor is not None
+        ]
+        return b", ".join(links)
+
+
+def _path_text(key: Any) -> str:
+    value = getattr(key, "value", key)
+    return str(value)
+
+
+def _refuse_parameters(request: Request) -> None:
+    """Writes know no parameters."""
+    for parameter in read_parameters(request.query_string):
+        raise BadRequest("unknown_parameter", f"There is no parameter {parameter.label!r} here.")

@@ -1,0 +1,104 @@
+"""The declaration of an app, read and checked: the catalog, the users, the services, the completed schema.
+
+Made when the app is built, at import of the user's module; a mistake raises `ConfigurationError` there.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import MetaData
+from sqlalchemy.orm import DeclarativeBase
+
+from gatepost.accounts.models import UserColumns, user_model
+from gatepost.auth.policies import Policy
+from gatepost.errors import ConfigurationError
+from gatepost.models.base import Model
+from gatepost.models.catalog import Catalog
+from gatepost.models.conditions import check_policy
+from gatepost.models.entity import Entity, entity_of
+from gatepost.models.schema import complete_schema
+from gatepost.request import ASGIApp
+from gatepost.resource import Resource
+from gatepost.services.service import Service, served_model
+
+
+class Declaration:
+    """What an app serves. `entities` are all mapped models that belong to it, the users' included."""
+
+    def __init__(
+        self,
+        resources: Sequence[Resource[Any]],
+        *,
+        users: type[Any] | None,
+        prefix: str,
+        mounts: Mapping[str, ASGIApp],
+        bigint_as_string: bool,
+    ) -> None:
+        if not resources and not mounts:
+            raise ConfigurationError("App() serves nothing.", place="App", cure="Give it a Resource(Model, read=...).")
+        self.prefix = _path("prefix", prefix)
+        self.mounts = {_path("mount", path): app for path, app in mounts.items()}
+        self.bigint_as_string = bigint_as_string
+        base = _base_of(resources[0].model) if resources else Model
+        self.user_model: type[Any] = user_model(base) if users is None else _checked_users(users)
+        self.catalog = Catalog(resources)
+        self.entities: list[Entity] = [served.entity for served in self.catalog.served]
+        if self.user_model not in self.catalog.by_model:
+            self.entities.append(entity_of(self.user_model))
+        complete_schema(self.entities, {served.entity.model: served.resource for served in self.catalog.served})
+        self.services = self._services()
+        self._check_policies()
+
+    @property
+    def metadata(self) -> MetaData:
+        """The MetaData of the app's tables."""
+        return self.entities[0].table.metadata
+
+    def _services(self) -> dict[type[Any], type[Service[Any]]]:
+        services: dict[type[Any], type[Service[Any]]] = {}
+        for served in self.catalog.served:
+            service: type[Any] | None = served.resource.service
+            if service is None:
+                continue
+            place = f"Resource({served.entity.name})"
+            name = getattr(service, "__name__", repr(service))
+            if not (isinstance(service, type) and issubclass(service, Service)):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise ConfigurationError(f"service={name} is no subclass of Service.", place=place)
+            model = served_model(service)
+            if model is not None and model is not served.entity.model:
+                cure = f"Write class {name}(Service[{served.entity.name}])."
+                raise ConfigurationError(f"{name} is a service of {model.__name__}.", place=place, cure=cure)
+            if service in services.values():
+                raise ConfigurationError(f"{name} serves two resources.", place=place, cure="Make a subclass for one.")
+            services[served.entity.model] = service
+        return services
+
+    def _check_policies(self) -> None:
+        """Every path of `owner()` has to lead somewhere: a typing mistake must not wait for a request."""
+        for served in self.catalog.served:
+            policies: list[Policy] = list(served.resource.policies.values())
+            policies += [policy for field in served.resource.fields.values() for policy in (field.read, field.write)]
+            for policy in policies:
+                check_policy(policy, served.entity)
+
+
+def _base_of(model: type[Any]) -> type[DeclarativeBase]:
+    """The declarative base of a model: the users' table stands in its MetaData."""
+    bases = [base for base in model.__mro__ if issubclass(base, DeclarativeBase) and base is not DeclarativeBase]
+    return bases[-1] if bases else Model
+
+
+def _checked_users(users: type[Any]) -> type[Any]:
+    if not issubclass(users, UserColumns):
+        raise ConfigurationError(
+            f"users={users.__name__} has no UserColumns.",
+            place="App",
+            cure=f"Write class {users.__name__}(Model, UserColumns).",
+        )
+    return users
+
+
+def _path(what: str, path: str) -> str:
+    if not path.startswith("/") or path.endswith("/"):
+        raise ConfigurationError(f"{what}={path!r} is no path.", place="App", cure="Begin with a slash, end without.")
+    return path

@@ -1,0 +1,161 @@
+"""Filters: which fields can be filtered and sorted by, and the condition that a filter becomes.
+
+A stranger must not be able to order a full scan, so a field needs an index: its own, or the one that `sort=`,
+`filter=` or `search=` of its resource makes.
+"""
+
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    Boolean,
+    ColumnElement,
+    Enum,
+    Index,
+    LargeBinary,
+    Numeric,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    UniqueConstraint,
+    any_,
+    bindparam,
+    select,
+)
+from sqlalchemy.types import TypeEngine
+
+from gatepost.models.catalog import Served
+from gatepost.models.conditions import BoundRule, Source
+from gatepost.models.entity import Relation
+
+COMPARISONS: dict[str, Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]]] = {
+    "eq": lambda column, value: column == value,
+    "ne": lambda column, value: column.is_distinct_from(value),
+    "lt": lambda column, value: column < value,
+    "lte": lambda column, value: column <= value,
+    "gt": lambda column, value: column > value,
+    "gte": lambda column, value: column >= value,
+    "contains": lambda column, value: column.like(value),
+    "starts_with": lambda column, value: column.like(value),
+}
+
+ORDERED = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "null")
+UNORDERED = ("eq", "ne", "in", "null")
+SEARCHED = ("contains", "starts_with")
+OPERATORS = (*ORDERED, *SEARCHED)
+
+
+class Hop(NamedTuple):
+    """One step of a filter's path: over a relation to rows that satisfy the target's read rule."""
+
+    relation: Relation
+    target: Served
+    rule: BoundRule
+
+
+class Filter(msgspec.Struct, frozen=True, eq=False):
+    """`path` leads over relations to `name`, a field there; `value` is bound, but for `null`, which is SQL."""
+
+    hops: tuple[Hop, ...]
+    name: str
+    operator: str
+    value: Any
+
+    @property
+    def shape(self) -> Hashable:
+        """What of this filter changes the SQL."""
+        value = self.value if self.operator == "null" else None
+        return (*((hop.relation.name, hop.rule.shape) for hop in self.hops), self.name, self.operator, value)
+
+    @property
+    def bound(self) -> Any:
+        """The value as it is bound."""
+        if self.operator in SEARCHED:
+            escaped = str(self.value).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            return f"%{escaped}%" if self.operator == "contains" else f"{escaped}%"
+        return self.value
+
+
+class Filterable(msgspec.Struct, frozen=True):
+    """What can be done with the fields of a resource: operators by field name, and the fields to sort by."""
+
+    operators: dict[str, tuple[str, ...]]
+    sortable: tuple[str, ...]
+
+
+def filterable(served: Served) -> Filterable:
+    """Read the indexes of the table, as they are once the schema is completed."""
+    led = _led_by_index(served.entity.table)
+    operators: dict[str, tuple[str, ...]] = {}
+    sortable: list[str] = []
+    for name, attribute in served.entity.attributes.items():
+        declared = name in served.resource.sort or name in served.resource.filter
+        kind = attribute.column.type
+        possible: tuple[str, ...] = ()
+        if (declared or attribute.column.name in led) and not isinstance(kind, JSON | ARRAY | LargeBinary):
+            possible = UNORDERED if isinstance(kind, Boolean | Enum) else ORDERED
+            if name in served.resource.sort or not attribute.nullable:
+                sortable.append(name)
+        if name in served.resource.search and isinstance(kind, String):
+            possible = (*possible, *SEARCHED)
+        if possible:
+            operators[name] = possible
+    return Filterable(operators, tuple(sortable))
+
+
+def _led_by_index(table: Table) -> set[str]:
+    """Names of the columns that lead a whole B-tree index."""
+    led: set[str] = set()
+    for constraint in table.constraints:
+        if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint) and len(constraint.columns):
+            led.add(next(iter(constraint.columns)).name)
+    for index in table.indexes:
+        options = index.dialect_options["postgresql"]
+        if options["using"] in (False, None, "", "btree") and options["where"] is None:
+            led.update(_leader(index))
+    return led
+
+
+def _leader(index: Index) -> list[str]:
+    first = next(iter(index.expressions), None)
+    name = getattr(first, "name", None)
+    return [name] if isinstance(name, str) else []
+
+
+def bind_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type a compared value is bound as: without precision or length, which would round or cut it."""
+    if isinstance(kind, Numeric):
+        return Numeric() if kind.asdecimal else kind
+    if isinstance(kind, String) and not isinstance(kind, Enum):
+        return String()
+    return kind
+
+
+def filter_condition(item: Filter, source: Source, bind_name: str) -> ColumnElement[bool]:
+    """The condition of a filter. A path over relations means: some row there satisfies the rest."""
+    return _over(item.hops, item, source, bind_name)
+
+
+def _over(hops: tuple[Hop, ...], item: Filter, source: Source, bind_name: str) -> ColumnElement[bool]:
+    if not hops:
+        return _compare(item, source, bind_name)
+    hop = hops[0]
+    inner = Source(hop.target.entity, hop.target.entity.table.alias())
+    found = select(1).select_from(inner.table).where(inner.same(hop.relation.remote) == source.same(hop.relation.local))
+    rule = hop.rule.condition(inner)
+    if rule is not None:
+        found = found.where(rule)
+    return found.where(_over(hops[1:], item, inner, bind_name)).correlate(source.table).exists()
+
+
+def _compare(item: Filter, source: Source, bind_name: str) -> ColumnElement[bool]:
+    column = source.column(item.name)
+    if item.operator == "null":
+        return column.is_(None) if item.value else column.is_not(None)
+    kind = bind_type(column.type)
+    if item.operator == "in":
+        return column == any_(bindparam(bind_name, type_=ARRAY(kind)))
+    return COMPARISONS[item.operator](column, bindparam(bind_name, type_=kind))

@@ -1,0 +1,306 @@
+"""Reading statements: selected fields, filters, order, position and to-one expansions, compiled once per shape.
+
+A shape is everything that changes the SQL text; values are bound per request. Policies are conditions of the
+statement, also those of the rows that are expanded or filtered through.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    and_,
+    any_,
+    bindparam,
+    false,
+    literal_column,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+
+from gatepost.database.pool import Record
+from gatepost.database.statements import Statement
+from gatepost.models.catalog import Served, View
+from gatepost.models.conditions import BoundRule, Source, bind_decision
+from gatepost.models.entity import Relation
+from gatepost.models.filters import Filter, bind_type, filter_condition
+from gatepost.models.rows import Build, Columns, Rules, add_row, version_column
+
+KEY = "key"
+"""Bind name of the primary key."""
+
+KEYS = "keys"
+"""Bind name of a list of primary keys."""
+
+
+class Expansion(msgspec.Struct, frozen=True, eq=False):
+    """A to-one relation to show beside its column: the target's view, the rule of its rows, and what it expands."""
+
+    relation: Relation
+    served: Served
+    view: View
+    rule: BoundRule
+    inner: "tuple[Expansion, ...]" = ()
+
+    @property
+    def shape(self) -> Hashable:
+        """What of this expansion changes the SQL."""
+        return (self.relation.name, self.view, self.rule.shape, tuple(item.shape for item in self.inner))
+
+
+class Order(msgspec.Struct, frozen=True):
+    """One term of the order: an attribute's name, falling or rising. NULLs come last either way."""
+
+    name: str
+    falling: bool
+
+
+class Position(msgspec.Struct, frozen=True, eq=False):
+    """Where a page begins: the values of the order's terms; a `backward` page ends there instead."""
+
+    values: tuple[Any, ...]
+    backward: bool
+
+
+class Query(msgspec.Struct, frozen=True, eq=False):
+    """What a list shows. `fields` None means all that the view has; `order` ends with the key.
+
+    With `keys` the rows are those whose keys are bound as `KEYS`, as a service chose them.
+    """
+
+    order: tuple[Order, ...]
+    limit: int
+    filters: tuple[Filter, ...] = ()
+    fields: tuple[str, ...] | None = None
+    expand: tuple[Expansion, ...] = ()
+    position: Position | None = None
+    keys: bool = False
+
+
+class ReadPlan(msgspec.Struct, frozen=True, eq=False):
+    """A compiled read: `build` makes an encodable row of a record, the indexes say where version and order stand."""
+
+    statement: Statement
+    build: Build
+    version_index: int
+    order_indexes: tuple[int, ...]
+
+
+def shown(view: View, fields: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The names to show."""
+    return fields if fields is not None else (*view.names, *view.ruled)
+
+
+def field_rules(view: View, rule: BoundRule, source: Source) -> Rules:
+    """The conditions of the view's ruled fields, for the actor of `rule`."""
+
+    def condition(name: str) -> ColumnElement[bool]:
+        bound = bind_decision(view.ruled[name], rule.actor, source.entity, f"{rule.prefix}_{name}")
+        found = bound.condition(source)
+        return found.is_(True) if found is not None else true()
+
+    return condition
+
+
+def one_plan(
+    served: Served,
+    view: View,
+    rule: BoundRule,
+    fields: tuple[str, ...] | None,
+    expand: tuple[Expansion, ...],
+    *,
+    bigint_as_string: bool,
+) -> ReadPlan:
+    """The statement that reads one row by its key."""
+    source = Source(served.entity, served.entity.table)
+    columns = Columns(bigint_as_string=bigint_as_string)
+    joined, build, _ = _select_row(served, view, rule, source, columns, fields, expand, source.table)
+    version = columns.add_raw(version_column(source))
+    key = served.entity.key
+    statement = select(*columns.selected).select_from(joined)
+    statement = statement.where(source.column(key.name) == bindparam(KEY, type_=key.column.type))
+    return ReadPlan(Statement(_under(statement, rule, source)), build, version, ())
+
+
+def page_plan(served: Served, view: View, rule: BoundRule, query: Query, *, bigint_as_string: bool) -> ReadPlan:
+    """The statement that reads a page and one row more, which tells whether there is another page."""
+    source = Source(served.entity, served.entity.table)
+    columns = Columns(bigint_as_string=bigint_as_string)
+    names = shown(view, query.fields)
+    joined, build, first = _select_row(served, view, rule, source, columns, query.fields, query.expand, source.table)
+    indexes: list[int] = []
+    for term in query.order:
+        if term.name in names and term.name not in view.ruled:
+            indexes.append(first + names.index(term.name))
+        else:
+            columns.add(source.column(term.name))
+            indexes.append(len(columns.selected) - 1)
+    statement = _under(select(*columns.selected).select_from(joined), rule, source)
+    if query.keys:
+        key = served.entity.key
+        statement = statement.where(source.column(key.name) == any_(bindparam(KEYS, type_=ARRAY(key.column.type))))
+        return ReadPlan(Statement(statement), build, -1, tuple(indexes))
+    return ReadPlan(Statement(_ordered(statement, query, source)), build, -1, tuple(indexes))
+
+
+def keys_statement(served: Served, rule: BoundRule, query: Query) -> Statement:
+    """The statement that reads only the keys of a page and of one row more."""
+    source = Source(served.entity, served.entity.table)
+    statement = _under(select(source.column(served.entity.key.name)), rule, source)
+    return Statement(_ordered(statement, query, source))
+
+
+def query_shape(query: Query) -> Hashable:
+    """What of a query changes the SQL. The limit does: planned as a parameter, PostgreSQL would guess it."""
+    position = query.position
+    return (
+        query.order,
+        query.limit,
+        query.fields,
+        query.keys,
+        tuple(item.shape for item in query.filters),
+        tuple(item.shape for item in query.expand),
+        None if position is None else (position.backward, tuple(value is None for value in position.values)),
+    )
+
+
+def query_values(query: Query) -> dict[str, Any]:
+    """What a query binds."""
+    values: dict[str, Any] = {f"f{index}": item.bound for index, item in enumerate(query.filters)}
+    for item in query.filters:
+        for hop in item.hops:
+            values.update(hop.rule.values)
+    values.update(expansion_values(query.expand))
+    if query.position is not None:
+        values.update({f"p{index}": value for index, value in enumerate(query.position.values)})
+    return values
+
+
+def expansion_values(expand: Sequence[Expansion]) -> dict[str, Any]:
+    """What expansions bind: the values of their rules."""
+    values: dict[str, Any] = {}
+    for item in expand:
+        values.update(item.rule.values)
+        values.update(ruled_values(item.view, item.rule, item.served))
+        values.update(expansion_values(item.inner))
+    return values
+
+
+def ruled_values(view: View, rule: BoundRule, served: Served) -> dict[str, Any]:
+    """What the rules of a view's fields bind."""
+    values: dict[str, Any] = {}
+    for name, decision in view.ruled.items():
+        values.update(bind_decision(decision, rule.actor, served.entity, f"{rule.prefix}_{name}").values)
+    return values
+
+
+def _under(statement: Select[Any], rule: BoundRule, source: Source) -> Select[Any]:
+    condition = rule.condition(source)
+    return statement if condition is None else statement.where(condition)
+
+
+def _ordered(statement: Select[Any], query: Query, source: Source) -> Select[Any]:
+    """Filter, position, order and limit."""
+    for index, item in enumerate(query.filters):
+        statement = statement.where(filter_condition(item, source, f"f{index}"))
+    if query.position is not None:
+        statement = statement.where(_beyond(query.order, query.position, source))
+    backward = query.position is not None and query.position.backward
+    statement = statement.order_by(*(_ordering(term, source, backward=backward) for term in query.order))
+    return statement.limit(_literal(query.limit + 1))
+
+
+def _select_row(
+    served: Served,
+    view: View,
+    rule: BoundRule,
+    source: Source,
+    columns: Columns,
+    fields: tuple[str, ...] | None,
+    expand: Sequence[Expansion],
+    joined: FromClause,
+) -> tuple[FromClause, Build, int]:
+    """Select a row behind those it expands; what it is selected from, its builder, and where it begins."""
+    nested: list[tuple[str, Build]] = []
+    for item in expand:
+        joined, build = _join(item, source, columns, joined)
+        nested.append((item.relation.name, build))
+    first = len(columns.selected)
+    build = add_row(
+        served.entity.name,
+        source,
+        columns,
+        shown(view, fields),
+        ruled=frozenset(view.ruled),
+        rules=field_rules(view, rule, source) if view.ruled else None,
+        nested=nested,
+    )
+    return joined, build, first
+
+
+def _join(item: Expansion, outer: Source, columns: Columns, joined: FromClause) -> tuple[FromClause, Build]:
+    """Join one expansion: a row that is absent or hidden from the actor shows as null."""
+    relation, served = item.relation, item.served
+    source = Source(served.entity, served.entity.table.alias())
+    condition = source.same(relation.remote) == outer.same(relation.local)
+    rule = item.rule.condition(source)
+    if rule is not None:
+        condition = and_(condition, rule)
+    joined = joined.outerjoin(source.table, condition)
+    joined, build, _ = _select_row(served, item.view, item.rule, source, columns, None, item.inner, joined)
+    present = columns.add_raw(source.same(relation.remote).is_not(None))
+
+    def build_or_null(record: Record) -> Any:
+        return build(record) if record[present] else None
+
+    return joined, build_or_null
+
+
+def _literal(limit: int) -> ColumnElement[int]:
+    return literal_column(str(int(limit)), Integer)
+
+
+def _beyond(order: Sequence[Order], position: Position, source: Source) -> ColumnElement[bool]:
+    """Rows on the far side of a position. One row comparison where PostgreSQL can answer that from an index."""
+    columns = [source.column(term.name) for term in order]
+    binds: list[ColumnElement[Any]] = [
+        bindparam(f"p{index}", type_=bind_type(column.type), required=True) for index, column in enumerate(columns)
+    ]
+    nullable = any(source.entity.attributes[term.name].nullable for term in order)
+    falling = {term.falling for term in order}
+    if not nullable and len(falling) == 1:
+        downward = falling.pop() is not position.backward
+        return tuple_(*columns) < tuple_(*binds) if downward else tuple_(*columns) > tuple_(*binds)
+    alternatives: list[ColumnElement[bool]] = []
+    equal: list[ColumnElement[bool]] = []
+    for term, column, bind, value in zip(order, columns, binds, position.values, strict=True):
+        alternatives.append(and_(*equal, _past(term, column, bind, value, source, backward=position.backward)))
+        equal.append(column.is_(None) if value is None else column == bind)
+    return or_(*alternatives)
+
+
+def _past(
+    term: Order, column: ColumnElement[Any], bind: ColumnElement[Any], value: Any, source: Source, *, backward: bool
+) -> ColumnElement[bool]:
+    """One term strictly past its value, NULLs being last in either direction of the order."""
+    if value is None:
+        return column.is_not(None) if backward else false()
+    compared = column < bind if term.falling is not backward else column > bind
+    if backward or not source.entity.attributes[term.name].nullable:
+        return compared
+    return or_(compared, column.is_(None))
+
+
+def _ordering(term: Order, source: Source, *, backward: bool) -> ColumnElement[Any]:
+    column = source.column(term.name)
+    ordered = column.desc() if term.falling is not backward else column.asc()
+    if term.falling and source.entity.attributes[term.name].nullable:
+        return ordered.nulls_first() if backward else ordered.nulls_last()
+    return ordered

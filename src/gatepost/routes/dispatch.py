@@ -1,0 +1,57 @@
+"""Behind the gate: who is asking, the second rate limit, the allow rule, then the action's handler."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from gatepost.auth.actor import Actor
+from gatepost.auth.policies import anyone, decide
+from gatepost.errors import Forbidden, Unauthorized
+from gatepost.request import Action, ASGIApp, Receive, Request, Scope, Send
+
+Find = Callable[[bytes], Actor | None]
+"""The actor of an `Authorization` header, where it is known already."""
+
+Identify = Callable[[Request], Awaitable[Actor]]
+"""The actor of a request; raises 401."""
+
+
+class Dispatch:
+    """The innermost ASGI layer. `find` is asked first, because it costs nothing; `admit` takes the actor's tokens."""
+
+    def __init__(
+        self, *, find: Find, identify: Identify, admit: Callable[[Request], None], mounts: Mapping[str, ASGIApp]
+    ) -> None:
+        self._find = find
+        self._identify = identify
+        self._admit = admit
+        self._mounts = {f"{prefix}/*": (prefix, app) for prefix, app in mounts.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request that the gate has let in."""
+        request: Request = scope["gatepost"]
+        action = request.action
+        assert action is not None  # noqa: S101 - the gate refuses what matches nothing
+        if action.kind == "mount":
+            await self._mounted(action, scope, receive, send)
+            return
+        authorization = request.headers.get(b"authorization")
+        if authorization is not None:
+            request.actor = self._find(authorization) or await self._identify(request)
+        self._admit(request)
+        if action.allow is not anyone and decide(action.allow, request.actor) is False:
+            raise refusal(request.actor)
+        response = await action.handler(request)
+        headers = [*response.headers, (b"content-length", b"%d" % len(response.body))]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _mounted(self, action: Action, scope: Scope, receive: Receive, send: Send) -> None:
+        prefix, app = self._mounts[action.pattern]
+        child = {**scope, "root_path": scope.get("root_path", "") + prefix}
+        await app(child, receive, send)
+
+
+def refusal(actor: Actor) -> Forbidden | Unauthorized:
+    """The refusal of an allow rule: 401 where signing in could help, else 403."""
+    if actor.is_anonymous:
+        return Unauthorized("not_signed_in", "Sign in to do this.")
+    return Forbidden("forbidden", "Your roles do not allow this.")

@@ -1,0 +1,84 @@
+"""The route table: method and path to one action, by dictionary, whatever the number of routes.
+
+Pure and built at start; the gate asks it before anything else, so that limits and sizes can depend on the action.
+"""
+
+from collections.abc import Iterable
+
+from gatepost.auth.policies import anyone
+from gatepost.errors import ConfigurationError, MethodNotAllowed, NotFound, NotImplementedMethod
+from gatepost.request import Action, Request, Response
+
+METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
+
+KEY_SEGMENT = "/{id}"
+
+
+class RouteTable:
+    """All actions of an app. Paths are fixed, or end in `/{id}`; mounts take everything below theirs."""
+
+    def __init__(self, actions: Iterable[Action], mounts: Iterable[str] = ()) -> None:
+        self._fixed: dict[str, dict[str, Action]] = {}
+        self._keyed: dict[str, dict[str, Action]] = {}
+        for action in actions:
+            self._add(action)
+        for routes in (*self._fixed.values(), *self._keyed.values()):
+            if "GET" in routes:
+                routes.setdefault("HEAD", routes["GET"])
+            routes["OPTIONS"] = _options_action(next(iter(routes.values())).pattern, _allow(routes))
+        self._mounts = tuple((prefix, _mount_action(prefix)) for prefix in sorted(mounts, key=len, reverse=True))
+
+    def match(self, method: str, path: str) -> tuple[Action, str | None]:
+        """The action and the `{id}` segment. Raises `NotFound`, `MethodNotAllowed`, `NotImplementedMethod`."""
+        routes = self._fixed.get(path)
+        key: str | None = None
+        if routes is None:
+            stem, _, key = path.rpartition("/")
+            routes = self._keyed.get(stem) if key else None
+        if routes is None:
+            for prefix, action in self._mounts:
+                if path == prefix or path.startswith(f"{prefix}/"):
+                    return action, None
+            raise NotFound("not_found", "There is nothing here that you may see.")
+        found = routes.get(method)
+        if found is None:
+            raise _wrong_method(method, routes)
+        return found, key
+
+    def _add(self, action: Action) -> None:
+        keyed = action.pattern.endswith(KEY_SEGMENT)
+        path = action.pattern.removesuffix(KEY_SEGMENT)
+        methods = (self._keyed if keyed else self._fixed).setdefault(path, {})
+        if action.method in methods:
+            taken = methods[action.method]
+            raise ConfigurationError(
+                f"{action.method} {action.pattern} is both {taken.name} and {action.name}.",
+                cure="Choose another path=.",
+            )
+        methods[action.method] = action
+
+
+def _allow(routes: dict[str, Action]) -> bytes:
+    return ", ".join(method for method in METHODS if method in routes or method == "OPTIONS").encode()
+
+
+def _wrong_method(method: str, routes: dict[str, Action]) -> MethodNotAllowed | NotImplementedMethod:
+    if method not in METHODS:
+        return NotImplementedMethod("method_not_implemented", f"No path of this server knows {method[:20]!r}.")
+    allow = _allow(routes)
+    detail = f"This path knows {allow.decode()}."
+    return MethodNotAllowed("method_not_allowed", detail, headers=[(b"allow", allow)])
+
+
+def _options_action(pattern: str, allow: bytes) -> Action:
+    async def options(request: Request) -> Response:
+        return Response(204, b"", ((b"allow", allow),))
+
+    return Action("options", "OPTIONS", pattern, options, allow=anyone, source=__name__)
+
+
+def _mount_action(prefix: str) -> Action:
+    async def unused(request: Request) -> Response:
+        raise AssertionError("a mount answers by itself")
+
+    return Action(f"mount {prefix}", "*", f"{prefix}/*", unused, allow=anyone, source="mount=", kind="mount")

@@ -1,0 +1,37 @@
+"""What a change needs to know of the present row: read-only fields that were sent back, documents to merge into."""
+
+from collections.abc import Collection
+from typing import Any
+
+from gatepost.database.pool import Record
+from gatepost.database.statements import DIALECT
+from gatepost.dtos.merge_patch import merge_patch
+from gatepost.errors import FieldError, Unprocessable
+from gatepost.models.entity import Entity
+from gatepost.models.writes import LocatePlan
+from gatepost.services.verbs import Written
+
+
+def check_echoes(entity: Entity, plan: LocatePlan, record: Record, written: Written) -> None:
+    """A read-only field that repeats its present value is accepted; raises `Unprocessable` for another value."""
+    errors: list[FieldError] = []
+    for index, name in enumerate(plan.names):
+        if name not in written.echoes:
+            continue
+        process: Any = entity.attributes[name].column.type.dialect_impl(DIALECT).result_processor(DIALECT, None)
+        present = record[index] if process is None else process(record[index])
+        if present != written.echoes[name]:
+            errors.append(FieldError(f"/{name}", "read_only", f"The field {name} cannot be written."))
+    if errors:
+        raise Unprocessable("invalid_body", "The body has errors.", errors=sorted(errors))
+
+
+def merge_documents(
+    plan: LocatePlan, record: Record, values: dict[str, Any], documents: Collection[str]
+) -> dict[str, Any]:
+    """Merge objects into the JSON documents of the present row (RFC 7396); everything else replaces."""
+    present = dict(zip(plan.names, record, strict=False))
+    return {
+        name: merge_patch(present[name], value) if name in documents and isinstance(value, dict) else value
+        for name, value in values.items()
+    }

@@ -1,0 +1,28 @@
+"""Compiled statements of an app, kept by the shape of what was asked. Bounded: shapes come from outside."""
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar, cast
+
+P = TypeVar("P")
+
+PLANS_MAX = 2048
+"""Shapes kept. Beyond, the one made first goes: it is compiled again should it come back (some 300 us)."""
+
+
+class Plans:
+    """A bounded cache of compiled statements."""
+
+    __slots__ = ("_kept", "bigint_as_string")
+
+    def __init__(self, *, bigint_as_string: bool) -> None:
+        self._kept: dict[Hashable, Any] = {}
+        self.bigint_as_string = bigint_as_string
+
+    def get(self, shape: Hashable, make: Callable[[], P]) -> P:
+        """The plan of this shape, made at its first use."""
+        found = self._kept.get(shape)
+        if found is None:
+            if len(self._kept) >= PLANS_MAX:
+                del self._kept[next(iter(self._kept))]
+            found = self._kept[shape] = make()
+        return cast("P", found)

@@ -1,0 +1,114 @@
+"""The rules of writing, shared by derived verbs and services: ownership, references, and why a row was not changed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gatepost.auth.actor import Actor
+from gatepost.auth.policies import Decision, Every, Not, Owned, Some, owners
+from gatepost.database.pool import Record
+from gatepost.database.transactions import Transaction
+from gatepost.errors import FieldError, Forbidden, NotFound, PreconditionFailed, Unauthorized, Unprocessable
+from gatepost.models.catalog import Catalog, Served
+from gatepost.models.conditions import bind_policy
+from gatepost.models.entity import Attribute
+from gatepost.models.reads import KEY
+from gatepost.models.writes import LocatePlan, reference_statement
+from gatepost.services.plans import Plans
+from gatepost.services.verbs import Versions
+
+
+class Draft:
+    """Values of a row that does not exist yet, as attributes, for policies that look at an object."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.__dict__.update(values)
+
+    def __getattr__(self, name: str) -> None:
+        return None
+
+
+def fill_owner(served: Served, values: dict[str, Any], actor: Actor) -> None:
+    """Set the owner's columns that a creation leaves out to the actor."""
+    if actor.id is not None:
+        for name in owners(served.resource.policies["create"]):
+            values.setdefault(name, actor.id)
+
+
+def forbidden(actor: Actor) -> Forbidden | Unauthorized:
+    """The refusal of a rule: 401 where signing in could help, else 403."""
+    if actor.is_anonymous:
+        return Unauthorized("not_signed_in", "Sign in to do this.")
+    return Forbidden("forbidden", "You may not do this.")
+
+
+def not_found() -> NotFound:
+    """The refusal of a row that is absent or hidden: both look the same."""
+    return NotFound("not_found", "There is nothing here that you may see.")
+
+
+def explain(record: Record | None, plan: LocatePlan, versions: Versions, actor: Actor) -> None:
+    """Raise what refuses the change of a row that was looked at; return where nothing does."""
+    if record is None or not record[plan.readable_index]:
+        raise not_found()
+    if not record[plan.permitted_index]:
+        raise forbidden(actor)
+    if versions is not None and record[plan.version_index] not in versions:
+        raise PreconditionFailed("version_mismatch", "The row has changed since you read it; read it again.")
+
+
+def depends_on(decision: Decision, names: Iterable[str], served: Served) -> bool:
+    """Whether writing these attributes can change what the decision says of a row."""
+    if isinstance(decision, bool):
+        return False
+    if isinstance(decision, Owned):
+        first = decision.path[0]
+        relation = served.entity.relations.get(first)
+        column = served.entity.attribute_of(relation.local) if relation is not None else None
+        return (column.name if column is not None else first) in names
+    if isinstance(decision, Not):
+        return depends_on(decision.rule, names, served)
+    if isinstance(decision, Every | Some):
+        return any(depends_on(rule, names, served) for rule in decision.rules)
+    return True
+
+
+class References:
+    """Checks that the foreign keys of a body name rows that the actor may read."""
+
+    def __init__(self, served: Served, catalog: Catalog, plans: Plans) -> None:
+        self._plans = plans
+        self._targets: dict[str, tuple[Attribute, Served]] = {
+            attribute.name: (attribute, catalog.by_table[attribute.references[0]])
+            for attribute in served.entity.attributes.values()
+            if attribute.references is not None and attribute.references[0] in catalog.by_table
+        }
+
+    def names(self, values: Mapping[str, Any], actor: Actor, *, all: bool) -> list[str]:
+        """The references in `values` to look up. Where the actor may read every row of the target, the foreign
+        key constraint says the same without a look, unless `all` are asked for."""
+        return [
+            name
+            for name, (_, target) in self._targets.items()
+            if values.get(name) is not None
+            and (all or bind_policy(target.resource.policies["get"], actor, target.entity).decision is not True)
+        ]
+
+    async def check(
+        self, transaction: Transaction, values: Mapping[str, Any], names: Sequence[str], actor: Actor
+    ) -> None:
+        """Look up the references; raises `Unprocessable` naming every one that leads nowhere the actor may see."""
+        errors: list[FieldError] = []
+        for name in names:
+            attribute, target = self._targets[name]
+            column_name = (attribute.references or ("", ""))[1]
+            rule = bind_policy(target.resource.policies["get"], actor, target.entity)
+            statement = self._plans.get(
+                ("reference", target, column_name, rule.shape),
+                lambda target=target, column_name=column_name, rule=rule: reference_statement(  # type: ignore[misc]
+                    target, column_name, rule
+                ),
+            )
+            if not await transaction.fetch(statement, {KEY: values[name], **rule.values}):
+                errors.append(FieldError(f"/{name}", "not_found", "No row that you may read has this key."))
+        if errors:
+            raise Unprocessable("reference_not_found", "A reference leads nowhere.", errors=errors)

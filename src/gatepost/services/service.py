@@ -1,0 +1,155 @@
+"""`Service`: where business logic lives. Override small methods first, whole verbs where that is not enough.
+
+Every way in (an HTTP request, a seed, a test, another service) calls these same verbs. Each verb weighs its policy
+for the actor it is given; a service that is not overridden is not instantiated at all: its verbs are single
+statements (`derived.py`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gatepost.auth.actor import Actor
+from gatepost.database.transactions import AfterCommit
+
+if TYPE_CHECKING:
+    from gatepost.models.reads import Query
+    from gatepost.services.unit import Unit
+
+M = TypeVar("M")
+N = TypeVar("N")
+
+
+class Changes(Mapping[str, Any], Generic[M]):
+    """What a request changes of a row: attribute names and new values. Read-only; `apply` sets them."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Changes({self._values!r})"
+
+    def apply(self, row: M) -> None:
+        """Set every changed attribute on the row."""
+        for name, value in self._values.items():
+            setattr(row, name, value)
+
+
+class Service(Generic[M]):
+    """The verbs of one resource, inside one transaction. One object per transaction, used by one task.
+
+    `isolation` is the transaction's level where a request calls this service; `attempts` says how often it may run
+    in all when PostgreSQL reports a deadlock or a serialization failure: raise it only where running the verb again
+    is harmless, which it is as long as effects outside the database wait for `after_commit`.
+    """
+
+    isolation: ClassVar[str] = "read committed"
+    attempts: ClassVar[int] = 1
+
+    def __init__(self, unit: "Unit", model: type[M]) -> None:
+        self._unit = unit
+        self._model = model
+
+    @property
+    def session(self) -> AsyncSession:
+        """The ORM session of the transaction. Ending the transaction through it is refused."""
+        return self._unit.transaction.session
+
+    def after_commit(self, callback: AfterCommit) -> None:
+        """Call `callback` after the transaction is committed, and never if it is not. It may be a coroutine
+        function; it runs before the answer leaves, and its failure is logged, not answered."""
+        self._unit.transaction.after_commit(callback)
+
+    def service(self, model: type[N]) -> "Service[N]":
+        """The service of another resource, in this same transaction."""
+        return self._unit.service(model)
+
+    # Verbs
+
+    async def get(self, id: Any, actor: Actor) -> M:
+        """Override to decide which row answers. Raises `NotFound` where the actor may not read it."""
+        return await self._unit.find_row(self._model, id, actor)
+
+    async def list(self, query: "Query", actor: Actor) -> Sequence[M]:
+        """Override to decide which rows answer a list. Returns at most `query.limit + 1` rows in the query's order;
+        the last one only tells that there are more."""
+        return await self._unit.find_rows(self._model, query, actor)
+
+    async def create(self, draft: M, actor: Actor) -> M:
+        """Override to decide what creating means. Raises `Forbidden` where the actor may not create this row."""
+        await self.before_create(draft, actor)
+        await self._unit.insert(draft, actor)
+        await self.after_create(draft, actor)
+        return draft
+
+    async def update(self, row: M, changes: Changes[M], actor: Actor) -> M:
+        """Override to decide what changing means. Raises `Forbidden` where the actor may not change this row, as it
+        was or as it becomes."""
+        await self.before_update(row, changes, actor)
+        await self._unit.update(row, changes, actor)
+        await self.after_update(row, changes, actor)
+        return row
+
+    async def delete(self, row: M, actor: Actor) -> None:
+        """Override to decide what deleting means. Raises `Forbidden` where the actor may not delete this row."""
+        await self.before_delete(row, actor)
+        await self._unit.delete(row, actor)
+        await self.after_delete(row, actor)
+
+    # Small methods
+
+    async def before_create(self, draft: M, actor: Actor) -> None:
+        """Override to check or complete a row before it is inserted. Raise a `Problem` to refuse."""
+
+    async def after_create(self, row: M, actor: Actor) -> None:
+        """Override to act on a row that was inserted, inside the transaction."""
+
+    async def before_update(self, row: M, changes: Changes[M], actor: Actor) -> None:
+        """Override to check changes before they are applied. Raise a `Problem` to refuse."""
+
+    async def after_update(self, row: M, changes: Changes[M], actor: Actor) -> None:
+        """Override to act on a row that was changed, inside the transaction."""
+
+    async def before_delete(self, row: M, actor: Actor) -> None:
+        """Override to check a row before it is deleted. Raise a `Problem` to refuse."""
+
+    async def after_delete(self, row: M, actor: Actor) -> None:
+        """Override to act after a row was deleted, inside the transaction."""
+
+
+SEAMS: dict[str, tuple[str, ...]] = {
+    "get": ("get",),
+    "list": ("list",),
+    "create": ("create", "before_create", "after_create"),
+    "update": ("update", "before_update", "after_update"),
+    "delete": ("delete", "before_delete", "after_delete"),
+}
+"""For each action, the methods whose override sends it through the service."""
+
+
+def overridden(service: type[Service[Any]]) -> frozenset[str]:
+    """The actions that this service class answers itself."""
+    return frozenset(
+        action
+        for action, seams in SEAMS.items()
+        if any(getattr(service, seam) is not getattr(Service, seam) for seam in seams)
+    )
+
+
+def served_model(service: type[Any]) -> Any:
+    """The model that a class `Orders(Service[Order])` names, or None."""
+    for base in getattr(service, "__orig_bases__", ()):
+        arguments = get_args(base)
+        if arguments and isinstance(arguments[0], type):
+            return arguments[0]
+    return None

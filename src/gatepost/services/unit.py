@@ -1,0 +1,146 @@
+"""A unit of services: every service that takes part in one transaction, and what their default verbs do."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import inspect, select
+
+from gatepost.auth.actor import Actor
+from gatepost.database.transactions import Transaction
+from gatepost.errors import ConfigurationError
+from gatepost.models.conditions import bind_policy, holds
+from gatepost.models.reads import KEY, Query
+from gatepost.services.derived import Derived
+from gatepost.services.rules import depends_on, explain, fill_owner, forbidden
+from gatepost.services.service import Changes, Service
+
+S = TypeVar("S", bound=Service[Any])
+N = TypeVar("N")
+
+
+class Unit:
+    """The services of one transaction, made when they are first asked for: `unit[Orders]`, `unit.service(Order)`."""
+
+    def __init__(self, transaction: Transaction, registry: "Registry") -> None:
+        self.transaction = transaction
+        self._registry = registry
+        self._made: dict[type[Any], Service[Any]] = {}
+
+    def of(self, service: type[S]) -> S:
+        """The service of this class. Raises `ConfigurationError` for one that no resource names."""
+        return cast("S", self.service(self._registry.model_of(service)))
+
+    def service(self, model: type[N]) -> Service[N]:
+        """The service of a served model."""
+        made = self._made.get(model)
+        if made is None:
+            made = self._made[model] = self._registry.service_of(model)(self, model)
+        return made
+
+    def derived(self, model: type[Any]) -> Derived:
+        """The compiled verbs of a served model."""
+        return self._registry.derived_of(model)
+
+    # What the default verbs of a service do
+
+    async def find_row(self, model: type[N], id: Any, actor: Actor) -> N:
+        """Load the row with this key, under the read rule."""
+        derived = self.derived(model)
+        served = derived.served
+        read = bind_policy(served.resource.policies["get"], actor, served.entity)
+        plan = derived.locate((), read, read, lock=False)
+        records = await self.transaction.fetch(plan.statement, {KEY: id, **read.values})
+        explain(records[0] if records else None, plan, None, actor)
+        return cast("N", await self.transaction.session.get_one(model, id))
+
+    async def find_rows(self, model: type[N], query: Query, actor: Actor) -> Sequence[N]:
+        """Load the rows of a query, one more than its limit, in its order."""
+        derived = self.derived(model)
+        keys = await derived.keys(self.transaction, query, actor)
+        attribute = getattr(model, derived.served.entity.key.name)
+        found = await self.transaction.session.scalars(select(model).where(attribute.in_(keys)))
+        by_key = {getattr(row, derived.served.entity.key.name): row for row in found}
+        return [by_key[key] for key in keys if key in by_key]
+
+    async def insert(self, draft: Any, actor: Actor) -> None:
+        """Add the draft to the session, write it, and hold it to the create rule."""
+        derived = self.derived(_model_of(draft))
+        values: dict[str, Any] = {}
+        fill_owner(derived.served, values, actor)
+        for name, value in values.items():
+            if getattr(draft, name) is None:
+                setattr(draft, name, value)
+        await self._permit("create", draft, actor, written=False)
+        self.transaction.session.add(draft)
+        await self.transaction.session.flush()
+        await self._permit("create", draft, actor, written=True)
+
+    async def update(self, row: Any, changes: Changes[Any], actor: Actor) -> None:
+        """Apply the changes, write them, and hold the row to the update rule, as it was and as it becomes."""
+        await self._permit("update", row, actor, written=True)
+        changes.apply(row)
+        await self.transaction.session.flush()
+        decision = self.rule("update", _model_of(row), actor).decision
+        if depends_on(decision, changes, self.derived(_model_of(row)).served):
+            await self._permit("update", row, actor, written=True)
+
+    async def delete(self, row: Any, actor: Actor) -> None:
+        """Delete the row, under the delete rule."""
+        await self._permit("delete", row, actor, written=True)
+        await self.transaction.session.delete(row)
+        await self.transaction.session.flush()
+
+    def rule(self, action: str, model: type[Any], actor: Actor) -> Any:
+        """The rule of an action for an actor."""
+        served = self.derived(model).served
+        return bind_policy(served.resource.policies[action], actor, served.entity, "c")
+
+    async def _permit(self, action: str, row: Any, actor: Actor, *, written: bool) -> None:
+        """Raise `Forbidden` unless the rule holds; where only the database can tell, ask it once the row is there."""
+        rule = self.rule(action, _model_of(row), actor)
+        outcome = holds(rule.decision, row, actor)
+        if outcome is False:
+            raise forbidden(actor)
+        if outcome is True or not written:
+            return
+        derived = self.derived(_model_of(row))
+        plan = derived.locate((), rule, rule, lock=False)
+        key = inspect(row).identity[0]
+        records = await self.transaction.fetch(plan.statement, {KEY: key, **rule.values})
+        if not records or not records[0][plan.permitted_index]:
+            raise forbidden(actor)
+
+
+def _model_of(row: object) -> type[Any]:
+    return row.__class__
+
+
+class Registry:
+    """Which service answers for which model. Made once, when the app starts."""
+
+    def __init__(self, derived: Mapping[type[Any], Derived], services: Mapping[type[Any], type[Service[Any]]]) -> None:
+        self._derived = derived
+        self._services = services
+        self._models = {service: model for model, service in services.items()}
+
+    def model_of(self, service: type[Any]) -> type[Any]:
+        """The model that a service class answers for."""
+        model = self._models.get(service)
+        if model is None:
+            raise ConfigurationError(
+                f"no resource has service={service.__name__}.", place=service.__name__, cure="Name it in a Resource."
+            )
+        return model
+
+    def service_of(self, model: type[Any]) -> type[Service[Any]]:
+        """The service class of a model; the plain one where none is named."""
+        if model not in self._derived:
+            raise ConfigurationError(f"{model.__name__} has no resource.", place="service()")
+        return self._services.get(model, Service)
+
+    def derived_of(self, model: type[Any]) -> Derived:
+        """The compiled verbs of a model."""
+        found = self._derived.get(model)
+        if found is None:
+            raise ConfigurationError(f"{model.__name__} has no resource.", place="service()")
+        return found

@@ -1,0 +1,67 @@
+"""What a controller calls: the five verbs of one resource, whoever answers them, and what they return."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from gatepost.auth.actor import Actor
+from gatepost.models.catalog import View
+from gatepost.models.reads import Expansion, Query
+
+Versions = tuple[str, ...] | None
+"""The versions of which a row must have one (`If-Match`); None where any will do."""
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """A row as it is shown: `data` is ready to be encoded, `version` is its entity tag's text.
+
+    `data` is None where the actor may create or change the row, but not read it.
+    """
+
+    data: Any
+    version: str
+    key: Any
+
+
+class Page(msgspec.Struct, frozen=True, gc=False):
+    """A page of rows, ready to be encoded. `first` and `last` are the positions of its ends, where it has rows;
+    `more` tells whether rows follow in the direction of reading."""
+
+    rows: Sequence[Any]
+    first: tuple[Any, ...] | None
+    last: tuple[Any, ...] | None
+    more: bool
+
+
+class Written(msgspec.Struct, frozen=True, gc=False):
+    """What a body asks to be written: `values` by attribute, and the read-only fields it repeats."""
+
+    values: dict[str, Any]
+    echoes: dict[str, Any]
+
+
+class Verbs(Protocol):
+    """The five verbs. Keys are parsed, bodies validated; every policy is weighed below this line."""
+
+    async def get(
+        self, key: Any, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
+    ) -> Row:
+        """One row. Raises `NotFound`, also where the actor may not read it."""
+        ...
+
+    async def list(self, query: Query, actor: Actor, view: View) -> Page:
+        """A page of the rows that the actor may read."""
+        ...
+
+    async def create(self, values: dict[str, Any], actor: Actor, view: View) -> Row:
+        """Insert. Raises `Forbidden`, `Conflict`, `Unprocessable` (references, constraints)."""
+        ...
+
+    async def update(self, key: Any, written: Written, actor: Actor, view: View, versions: Versions) -> Row:
+        """Change. Raises `NotFound`, `Forbidden`, `PreconditionFailed`, `Conflict`, `Unprocessable`."""
+        ...
+
+    async def delete(self, key: Any, actor: Actor, versions: Versions) -> None:
+        """Delete. Raises `NotFound`, `Forbidden`, `PreconditionFailed`, `Conflict`."""
+        ...

@@ -1,0 +1,67 @@
+"""Services outside a request: seeds, tests, scheduled work. `async with app.transaction() as tx`."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gatepost.auth.actor import Actor
+from gatepost.database.transactions import AfterCommit
+from gatepost.services.service import Changes, Service
+from gatepost.services.unit import Unit
+
+M = TypeVar("M")
+S = TypeVar("S", bound=Service[Any])
+
+
+class Acting(Generic[M]):
+    """The verbs of one service, for the actor of the transaction."""
+
+    def __init__(self, service: Service[M], actor: Actor) -> None:
+        self._service = service
+        self._actor = actor
+
+    async def get(self, id: Any) -> M:
+        """The row with this key. Raises `NotFound`."""
+        return await self._service.get(id, self._actor)
+
+    async def create(self, draft: M) -> M:
+        """Create a row through the service."""
+        return await self._service.create(draft, self._actor)
+
+    async def update(self, row: M, changes: Mapping[str, Any]) -> M:
+        """Change a row through the service."""
+        return await self._service.update(row, Changes(changes), self._actor)
+
+    async def delete(self, row: M) -> None:
+        """Delete a row through the service."""
+        await self._service.delete(row, self._actor)
+
+
+class Work:
+    """A transaction of an actor's: `tx[Orders].create(Order(...))`, `tx.session`, `tx.service(Orders)`."""
+
+    def __init__(self, unit: Unit, actor: Actor) -> None:
+        self._unit = unit
+        self.actor = actor
+
+    def __getitem__(self, service: type[Service[M]]) -> Acting[M]:
+        """The verbs of a service class that a resource names."""
+        return Acting(self._unit.of(service), self.actor)
+
+    def model(self, model: type[M]) -> Acting[M]:
+        """The verbs of a served model, whether it has a service class or not."""
+        return Acting(self._unit.service(model), self.actor)
+
+    def service(self, service: type[S]) -> S:
+        """The service itself, for methods of its own."""
+        return self._unit.of(service)
+
+    @property
+    def session(self) -> AsyncSession:
+        """The ORM session of the transaction."""
+        return self._unit.transaction.session
+
+    def after_commit(self, callback: AfterCommit) -> None:
+        """Call `callback` after the transaction is committed, and never if it is not."""
+        self._unit.transaction.after_commit(callback)
