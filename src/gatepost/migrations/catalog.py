@@ -1,0 +1,57 @@
+"""What a database has, as PostgreSQL describes it: two databases with equal catalogues have equal schemas.
+
+Used to find what somebody changed by hand: the migration files are run in an empty database, and the two compared.
+"""
+
+from sqlalchemy import Connection, text
+
+_CATALOG = text("""
+    WITH tables AS (
+      SELECT oid, relname FROM pg_class AS class
+      WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+        AND relname NOT IN ('alembic_version', 'gatepost_schema')
+        AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = class.oid AND deptype = 'e')
+    )
+    SELECT 'table ' || relname, '' FROM tables
+    UNION ALL
+    SELECT 'column ' || relname || '.' || attname,
+           format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END
+           || coalesce(' DEFAULT ' || pg_get_expr(adbin, adrelid), '')
+    FROM tables JOIN pg_attribute ON attrelid = tables.oid AND attnum > 0 AND NOT attisdropped
+    LEFT JOIN pg_attrdef ON adrelid = tables.oid AND adnum = attnum
+    UNION ALL
+    SELECT 'constraint ' || conname || ' on ' || relname, pg_get_constraintdef(pg_constraint.oid)
+    FROM tables JOIN pg_constraint ON conrelid = tables.oid AND contype <> 'n'
+    UNION ALL
+    SELECT 'index ' || class.relname || ' on ' || tables.relname, pg_get_indexdef(indexrelid)
+    FROM tables JOIN pg_index ON indrelid = tables.oid JOIN pg_class AS class ON class.oid = indexrelid
+    UNION ALL
+    SELECT 'trigger ' || tgname || ' on ' || relname,
+           pg_get_triggerdef(pg_trigger.oid) || CASE WHEN tgenabled = 'D' THEN ' DISABLED' ELSE '' END
+    FROM tables JOIN pg_trigger ON tgrelid = tables.oid AND NOT tgisinternal
+    UNION ALL
+    SELECT 'function ' || proname, prosrc
+    FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND prorettype = 'trigger'::regtype
+      AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
+    UNION ALL
+    SELECT 'enum ' || typname, string_agg(enumlabel, ', ' ORDER BY enumsortorder)
+    FROM pg_type JOIN pg_enum ON enumtypid = pg_type.oid
+    WHERE typnamespace = current_schema()::regnamespace GROUP BY typname
+    ORDER BY 1
+""")
+
+
+def read_catalog(connection: Connection) -> dict[str, str]:
+    """Everything in the current schema, by kind and name, with its definition."""
+    return {row[0]: row[1] for row in connection.execute(_CATALOG)}
+
+
+def catalog_differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
+    """One sentence for each thing in which the found catalogue differs."""
+    differences = [f"the {name} is missing" for name in expected if name not in found]
+    differences += [f"the {name} is not from any migration file" for name in found if name not in expected]
+    for name, definition in expected.items():
+        if name in found and found[name] != definition:
+            before, after = " ".join(definition.split()), " ".join(found[name].split())
+            differences.append(f"the {name} is {after!r} instead of {before!r}")
+    return sorted(differences)

@@ -1,0 +1,170 @@
+"""`gatepost migrate make | up | down | status | check`, for the command line to call. Imports Alembic.
+
+`make` and `check` run the files in an empty database beside the given one, so that what they find does not depend on
+what `gatepost dev` has done to the given one already. Mistakes of a user are ConfigurationError, one sentence each.
+"""
+
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import Connection, MetaData
+
+from gatepost.errors import ConfigurationError
+from gatepost.migrations.catalog import catalog_differences, read_catalog
+from gatepost.migrations.comparison import Difference, compare
+from gatepost.migrations.connections import connect, scratch_database, told_as_sentence
+from gatepost.migrations.losses import always
+from gatepost.migrations.revisions import open_folder, write_revision
+from gatepost.migrations.running import current_revision, downgrade, upgrade
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Where a database stands.
+
+    `current` and `head` are revisions, None before the first; `pending` names the revisions that are still to run;
+    `drift` is what the database has otherwise than the files up to `current` make it.
+    """
+
+    current: str | None
+    head: str | None
+    pending: tuple[str, ...]
+    drift: tuple[str, ...]
+
+
+async def make(dsn: str, metadata: MetaData, folder: Path, message: str, *, allow_loss: bool = False) -> Path | None:
+    """Write the revision file that brings the newest revision to the models; None where nothing differs.
+
+    What loses data is refused, and with `allow_loss` written with a comment that says so. `dsn` names the server; its
+    database is neither read nor changed.
+    """
+    (folder / "versions").mkdir(parents=True, exist_ok=True)
+    head = open_folder(folder).get_current_head()
+    async with scratch_database(dsn) as name:
+        await _run_files(dsn, name, folder)
+        async with connect(dsn, database=name) as connection:
+            with told_as_sentence(str(folder)):
+                return await connection.run_sync(_make, metadata, folder, message, head, allow_loss)
+
+
+def _make(
+    connection: Connection, metadata: MetaData, folder: Path, message: str, head: str | None, allow_loss: bool
+) -> Path | None:
+    differences = compare(connection, metadata, always)
+    losses = [f"{item.summary}: {item.loss}" for item in differences if item.loss is not None]
+    if losses and not allow_loss:
+        raise ConfigurationError(
+            f"This would lose data: {'; '.join(losses)}.",
+            place=str(folder),
+            cure="If that is meant, run it again with --allow-loss, and read the file before you run it.",
+        )
+    return write_revision(connection, folder, message, head, differences) if differences else None
+
+
+async def up(dsn: str, folder: Path, target: str = "head") -> list[str]:
+    """Run the revisions up to `target`; returns what ran, oldest first."""
+    script = open_folder(folder)
+    async with connect(dsn) as connection:
+        with told_as_sentence(str(folder)):
+            await connection.run_sync(_refuse_unversioned, folder)
+            return await connection.run_sync(upgrade, script, folder, target)
+
+
+async def down(dsn: str, folder: Path, target: str = "-1") -> list[str]:
+    """Undo revisions down to `target` (`-1`: the newest; `base`: all); returns what was undone."""
+    script = open_folder(folder)
+    async with connect(dsn) as connection:
+        with told_as_sentence(str(folder)):
+            return await connection.run_sync(downgrade, script, folder, target)
+
+
+def _refuse_unversioned(connection: Connection, folder: Path) -> None:
+    """Tables that no file made would stop the first revision half-way."""
+    tables = [name for name in read_catalog(connection) if name.startswith("table ")]
+    revision = current_revision(connection, folder)
+    connection.rollback()
+    if tables and revision is None:
+        raise ConfigurationError(
+            f"The database has {len(tables)} tables, and no revision has run on it.",
+            place="DATABASE_URL",
+            cure="`gatepost dev` and `make run` keep theirs without files: use an empty database, or run "
+            "`gatepost migrate adopt` where it is equal to the files.",
+        )
+
+
+async def adopt(dsn: str, folder: Path) -> str | None:
+    """Note that a database which has been made without files is at the newest revision.
+
+    Refused, with the differences, where it is not equal to what the files make.
+    """
+    head = open_folder(folder).get_current_head()
+    differences = await _drift(dsn, folder, "head")
+    if differences:
+        raise ConfigurationError(
+            f"The database is not what the files make: {'; '.join(differences)}.", place="DATABASE_URL"
+        )
+    async with connect(dsn) as connection:
+        with told_as_sentence("DATABASE_URL"):
+            await connection.run_sync(_stamp, folder, head)
+    return head
+
+
+def _stamp(connection: Connection, folder: Path, head: str | None) -> None:
+    from gatepost.migrations.comparison import migration_context
+
+    if head is not None:
+        migration_context(connection).stamp(open_folder(folder), head)
+        connection.commit()
+
+
+async def status(dsn: str, folder: Path) -> Status:
+    """Where the database stands, and what in it no file has made."""
+    script = open_folder(folder)
+    async with connect(dsn) as connection:
+        current = await connection.run_sync(current_revision, folder)
+    known = list(script.walk_revisions())
+    names = [item.revision for item in known]
+    if current is not None and current not in names:
+        raise ConfigurationError(
+            f"The database is at the revision {current}, which is not among the files.",
+            place=str(folder),
+            cure="Fetch the files that made it, or use another database.",
+        )
+    pending = known[: names.index(current)] if current is not None else known
+    drift = await _drift(dsn, folder, current)
+    return Status(
+        current, script.get_current_head(), tuple(f"{item.revision} {item.doc}" for item in reversed(pending)), drift
+    )
+
+
+async def check(dsn: str, metadata: MetaData, folder: Path) -> list[str]:
+    """Every difference between the models, the files and the database; empty where all is well."""
+    async with scratch_database(dsn) as name:
+        await _run_files(dsn, name, folder)
+        async with connect(dsn, database=name) as connection:
+            missing: list[Difference] = await connection.run_sync(compare, metadata, always)
+    now = await status(dsn, folder)
+    return [
+        *(f"models: no migration file does this yet: {item.summary}" for item in missing),
+        *(f"database: the revision has not run: {item}" for item in now.pending),
+        *(f"database: {item}" for item in now.drift),
+    ]
+
+
+async def _drift(dsn: str, folder: Path, revision: str | None) -> tuple[str, ...]:
+    async with scratch_database(dsn) as name:
+        if revision is not None:
+            await _run_files(dsn, name, folder, revision)
+        async with connect(dsn, database=name) as connection:
+            expected = await connection.run_sync(read_catalog)
+    async with connect(dsn) as connection:
+        found = await connection.run_sync(read_catalog)
+    return tuple(catalog_differences(expected, found))
+
+
+async def _run_files(dsn: str, database: str, folder: Path, target: str = "head") -> None:
+    script = open_folder(folder)
+    if script.get_current_head() is None:
+        return
+    async with connect(dsn, database=database) as connection:
+        with told_as_sentence(str(folder)):
+            await connection.run_sync(upgrade, script, folder, target)

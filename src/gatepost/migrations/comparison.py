@@ -1,0 +1,291 @@
+"""The differences between a database and the models, each as an operation that removes it.
+
+Alembic compares tables, columns, types, unique constraints and foreign keys; what it does not compare, or compares as
+text (checks, indexes, defaults, enums, triggers), is compared here in PostgreSQL's own words.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from alembic.autogenerate import produce_migrations
+from alembic.migration import MigrationContext
+from alembic.operations import MigrateOperation
+from alembic.operations.ops import (
+    AddColumnOp,
+    AlterColumnOp,
+    CreateCheckConstraintOp,
+    CreateIndexOp,
+    CreateTableOp,
+    DropTableOp,
+    OpContainer,
+)
+from sqlalchemy import Column, Computed, Connection, Identity, MetaData, Table, text
+from sqlalchemy.schema import DefaultClause
+
+from gatepost.migrations.enums import compare_enums, plain_metadata
+from gatepost.migrations.losses import HasRows, is_widening, loss_of, type_text
+from gatepost.migrations.normal_forms import (
+    Forms,
+    declared_forms,
+    default_text,
+    index_meaning,
+    named_checks,
+    read_forms,
+)
+from gatepost.migrations.objects import compare_objects
+from gatepost.migrations.operations import RunSQL
+from gatepost.migrations.words import summary_of
+from gatepost.models.schema_names import DIALECT, quote
+from gatepost.models.schema_objects import objects_of
+
+OWN_TABLES = ("alembic_version", "gatepost_schema")
+
+_FOREIGN_TABLES = text("""
+    SELECT class.relname FROM pg_class AS class
+    JOIN pg_depend ON classid = 'pg_class'::regclass AND objid = class.oid AND deptype = 'e'
+    WHERE class.relkind IN ('r', 'p')
+""")
+
+_COLUMNS = text("""
+    SELECT class.relname, attname FROM pg_attribute JOIN pg_class AS class ON class.oid = attrelid
+    WHERE class.relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND attnum > 0
+      AND NOT attisdropped
+""")
+
+
+class Difference(msgspec.Struct, frozen=True, eq=False):
+    """One difference: the operation that removes it, what it does in words, and what is lost by it, if anything is."""
+
+    operation: MigrateOperation
+    summary: str
+    loss: str | None
+
+
+def compare(connection: Connection, metadata: MetaData, rows: HasRows) -> list[Difference]:
+    """Everything in which the database differs from the models, in the order in which it can be put right."""
+    plain = plain_metadata(metadata)
+    comparison = _Comparison(connection, plain)
+    enums, old_enums = compare_enums(connection, plain)
+    extensions, old_objects, objects = compare_objects(connection, objects_of(metadata))
+    tables = list(comparison.tables())
+    defaults = list(comparison.defaults())
+    removed, added = comparison.checks_and_indexes(tables)
+    operations = [*extensions, *enums, *old_objects, *removed, *tables, *defaults, *added, *objects, *old_enums]
+    return [Difference(item, summary_of(item), loss_of(item, rows)) for item in operations]
+
+
+def migration_context(connection: Connection, **options: Any) -> MigrationContext:
+    """Alembic's context for this connection."""
+    return MigrationContext.configure(connection, opts=options)
+
+
+class _Comparison:
+    """One comparison: keeps what was read of each table, for it is asked for twice."""
+
+    def __init__(self, connection: Connection, plain: MetaData) -> None:
+        self._connection = connection
+        self._plain = plain
+        self._converted: set[tuple[str, str]] = set()
+        self._forms: dict[str, tuple[Forms, Forms]] = {}
+        self._ignored = {*OWN_TABLES, *connection.execute(_FOREIGN_TABLES).scalars()}
+
+    def tables(self) -> Iterator[MigrateOperation]:
+        """What Alembic finds, one operation at a time."""
+        context = migration_context(
+            self._connection,
+            compare_type=True,
+            compare_server_default=False,  # Alembic asks the server `old = new`, which is false for uuidv7()
+            include_name=self._is_ours,
+            include_object=_is_for_alembic,
+            autogenerate_plugins=["alembic.autogenerate.*", "~alembic.autogenerate.comments"],
+        )
+        found = produce_migrations(context, self._plain).upgrade_ops
+        for operation in _flat(found.ops if found is not None else ()):
+            if isinstance(operation, AlterColumnOp):
+                yield from self._altered(operation)
+            elif isinstance(operation, AddColumnOp):
+                yield from _added(operation)
+            else:
+                yield operation
+
+    def _is_ours(self, name: str | None, kind: str, _parents: object) -> bool:
+        return kind != "table" or name not in self._ignored
+
+    def checks_and_indexes(
+        self, tables: Sequence[MigrateOperation]
+    ) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
+        """What to remove before the tables change, and what to add after."""
+        removed: list[MigrateOperation] = []
+        added: list[MigrateOperation] = []
+        created = {item.table_name for item in tables if isinstance(item, CreateTableOp)}
+        for item in tables:
+            if isinstance(item, DropTableOp):
+                present = read_forms(self._connection, quote(item.table_name))
+                removed.extend(_drop_index(name, definition) for name, definition in present.indexes.items())
+        for table in self._plain.sorted_tables:
+            if table.name in created:
+                indexes = sorted(table.indexes, key=lambda index: str(index.name))
+                added.extend(CreateIndexOp.from_index(index) for index in indexes)
+            else:
+                self._compare_indexes(table, removed, added)
+                self._compare_checks(table, removed, added)
+        return removed, added
+
+    def _compare_indexes(
+        self, table: "Table[Any]", removed: list[MigrateOperation], added: list[MigrateOperation]
+    ) -> None:
+        present, declared = self._forms_of(table)
+        names = {str(index.name) for index in table.indexes}
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            before, after = present.indexes.get(str(index.name)), declared.indexes.get(str(index.name))
+            if before is not None and after is not None and index_meaning(before) == index_meaning(after):
+                continue
+            if before is not None:
+                removed.append(_drop_index(str(index.name), before))
+            added.append(CreateIndexOp.from_index(index))
+        removed.extend(_drop_index(name, text) for name, text in present.indexes.items() if name not in names)
+
+    def _compare_checks(
+        self, table: "Table[Any]", removed: list[MigrateOperation], added: list[MigrateOperation]
+    ) -> None:
+        present, declared = self._forms_of(table)
+        left = dict(present.checks)
+        for name, check in named_checks(table).items():
+            after = declared.checks.get(name)
+            twin = next((key for key, before in left.items() if before == after), None) if name[0] == "#" else name
+            before = left.pop(twin, None) if twin is not None else None
+            if before is not None and before == after:
+                continue
+            if before is not None:
+                removed.append(_drop_check(table.name, name, before))
+            added.append(CreateCheckConstraintOp.from_constraint(check))
+        removed.extend(_drop_check(table.name, name, before) for name, before in left.items())
+
+    def _forms_of(self, table: "Table[Any]") -> tuple[Forms, Forms]:
+        if table.name not in self._forms:
+            present = read_forms(self._connection, quote(table.name))
+            self._forms[table.name] = present, declared_forms(self._connection, table)
+        return self._forms[table.name]
+
+    def defaults(self) -> Iterator[AlterColumnOp]:
+        """Server defaults that differ, of columns that are there already; a converted one has got its own."""
+        columns = set(self._connection.execute(_COLUMNS).tuples()) - self._converted
+        for table in self._plain.sorted_tables:
+            for column in table.columns:
+                if (table.name, column.name) in columns and column.computed is None:
+                    yield from self._default(table, column)
+
+    def _default(self, table: "Table[Any]", column: Column[Any]) -> Iterator[AlterColumnOp]:
+        present, declared = self._forms_of(table)
+        before, after = present.defaults.get(column.name), declared.defaults.get(column.name)
+        is_serial = after is None and column is table.autoincrement_column and str(before).startswith("nextval(")
+        if before == after or is_serial:
+            return
+        yield AlterColumnOp(
+            table.name,
+            column.name,
+            existing_type=column.type,
+            existing_nullable=column.nullable,
+            existing_server_default=text(before) if before is not None else None,
+            modify_server_default=column.server_default if after is not None else None,
+        )
+
+    def _altered(self, operation: AlterColumnOp) -> Iterator[MigrateOperation]:
+        """A type that PostgreSQL would not convert by itself is converted by a statement of ours."""
+        before, after = operation.existing_type, operation.modify_type
+        if before is None or after is None or is_widening(before, after):
+            yield operation
+            return
+        table, place = self._plain.tables[operation.table_name], f"{operation.table_name}.{operation.column_name}"
+        self._converted.add((operation.table_name, operation.column_name))
+        present = self._forms_of(table)[0].defaults.get(operation.column_name)
+        yield RunSQL(
+            f"convert {place} from {type_text(before)} to {type_text(after)}",
+            [_conversion(operation, after, default_text(table.columns[operation.column_name]))],
+            [_conversion(operation, before, present)],
+            undo_summary=f"convert {place} back to {type_text(before)}",
+            loss="not every value may survive it, and some stop it",
+        )
+        operation.modify_type = None
+        operation.existing_type = after
+        if operation.has_changes():
+            yield operation
+
+
+def _added(operation: AddColumnOp) -> Iterator[MigrateOperation]:
+    """The bare column, whose constraints and indexes are differences of their own. One that is NOT NULL gets its Python
+    default in the rows that exist: a default of the database, in passing, puts it there."""
+    column, literal = _bare(operation.column), _python_default(operation.column)
+    if column.nullable or column.server_default is not None or literal is None:
+        yield AddColumnOp(operation.table_name, column, schema=operation.schema)
+        return
+    column.server_default = DefaultClause(text(literal))
+    yield AddColumnOp(operation.table_name, column, schema=operation.schema)
+    yield AlterColumnOp(
+        operation.table_name,
+        column.name,
+        existing_type=column.type,
+        existing_nullable=False,
+        existing_server_default=text(literal),
+        modify_server_default=None,
+    )
+
+
+def _bare(column: Column[Any]) -> Column[Any]:
+    default: Any = column.server_default
+    if column.computed is not None:
+        default = Computed(column.computed.sqltext, persisted=column.computed.persisted)
+    elif column.identity is not None:
+        default = Identity(always=column.identity.always, start=column.identity.start)
+    if isinstance(default, Computed | Identity):
+        return Column(column.name, column.type, default, nullable=column.nullable)
+    return Column(column.name, column.type, nullable=column.nullable, server_default=default)
+
+
+def _is_for_alembic(_item: object, _name: object, kind: str, _is_reflected: object, _other: object) -> bool:
+    return kind != "index"
+
+
+def _flat(operations: Sequence[MigrateOperation]) -> Iterator[MigrateOperation]:
+    for operation in operations:
+        if isinstance(operation, OpContainer):
+            yield from _flat(operation.ops)
+        else:
+            yield operation
+
+
+def _conversion(operation: AlterColumnOp, kind: Any, default: str | None) -> str:
+    """Through the text, and without the default meanwhile: it may not be convertible."""
+    table, column, wanted = quote(operation.table_name), quote(operation.column_name), type_text(kind)
+    steps = [
+        f"ALTER COLUMN {column} DROP DEFAULT",
+        f"ALTER COLUMN {column} TYPE {wanted} USING {column}::text::{wanted}",
+    ]
+    if default is not None:
+        steps.append(f"ALTER COLUMN {column} SET DEFAULT {default}")
+    return f"ALTER TABLE {table} {', '.join(steps)}"
+
+
+def _python_default(column: Column[Any]) -> str | None:
+    default = column.default
+    if default is None or not default.is_scalar or isinstance(column.server_default, Computed | Identity):
+        return None
+    processor = column.type.literal_processor(DIALECT)
+    value = getattr(default, "arg", None)
+    return processor(value) if processor is not None and isinstance(value, str | int | float) else None
+
+
+def _drop_index(name: str, definition: str) -> RunSQL:
+    undo_summary = f"create the index {name}"
+    return RunSQL(f"drop the index {name}", [f"DROP INDEX {quote(name)}"], [definition], undo_summary=undo_summary)
+
+
+def _drop_check(table: str, name: str, definition: str) -> RunSQL:
+    alter, undo_summary = f"ALTER TABLE {quote(table)}", f"add the check {name} to {table}"
+    return RunSQL(
+        f"drop the check {name} of {table}",
+        [f"{alter} DROP CONSTRAINT {quote(name)}"],
+        [f"{alter} ADD CONSTRAINT {quote(name)} {definition}"],
+        undo_summary=undo_summary,
+    )

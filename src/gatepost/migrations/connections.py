@@ -1,0 +1,108 @@
+"""Connections for migrations: asyncpg beneath, SQLAlchemy above, and what goes wrong said in a sentence."""
+
+import secrets
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncpg
+from asyncpg import exceptions as pg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from gatepost.errors import ConfigurationError
+
+CONNECT_SECONDS = 10.0
+LOCK_TIMEOUT = "10s"
+"""How long a change waits for a table that others use: while it waits, everybody behind it waits too."""
+
+ADVISORY_LOCK = 4_720_011_870_337
+"""Held by whoever changes the schema, so that two starts do not race. The number is Gatepost's own."""
+
+
+async def open_connection(dsn: str, *, database: str | None = None) -> "asyncpg.Connection[Any]":
+    """A bare connection; `database` replaces the DSN's. Raises ConfigurationError where there is none to be had."""
+    try:
+        settings = {"application_name": "gatepost migrate"}
+        connection: asyncpg.Connection[Any] = await asyncpg.connect(
+            dsn, timeout=CONNECT_SECONDS, server_settings=settings, **_other(database)
+        )
+    except (OSError, TimeoutError, ValueError, asyncpg.InterfaceError, pg.PostgresError) as error:
+        reason = str(error).strip().rstrip(".") or "no answer in time"
+        raise ConfigurationError(
+            f"The database cannot be reached: {reason}.",
+            place="DATABASE_URL",
+            cure="Start PostgreSQL, or mend the address, the user or the password.",
+        ) from error
+    return connection
+
+
+def _other(database: str | None) -> dict[str, Any]:
+    return {} if database is None else {"database": database}
+
+
+@asynccontextmanager
+async def connect(dsn: str, *, database: str | None = None) -> AsyncGenerator[AsyncConnection]:
+    """A SQLAlchemy connection of its own, closed at the end; what is not committed is rolled back."""
+    raw = await open_connection(dsn, database=database)
+
+    async def hand_over() -> "asyncpg.Connection[Any]":
+        return raw
+
+    # Without a cache of prepared statements: a change of a table would turn those that read it invalid.
+    def create() -> Any:
+        dbapi: Any = engine.dialect.dbapi
+        return dbapi.connect(async_creator_fn=hand_over, prepared_statement_cache_size=0)
+
+    engine = create_async_engine("postgresql+asyncpg://", creator=create, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            yield connection
+    finally:
+        await engine.dispose()
+        await raw.close()
+
+
+@asynccontextmanager
+async def scratch_database(dsn: str) -> AsyncGenerator[str]:
+    """The name of an empty database on the same server, dropped at the end: there migration files show what they do."""
+    name = f"gatepost_scratch_{secrets.token_hex(8)}"
+    raw = await open_connection(dsn)
+    try:
+        try:
+            await raw.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        except pg.InsufficientPrivilegeError as error:
+            raise ConfigurationError(
+                "Its user may not create databases; migration files are tried out in an empty one beside it.",
+                place="DATABASE_URL",
+                cure="Run this against a development database, or grant the user CREATEDB.",
+            ) from error
+        try:
+            yield name
+        finally:
+            await raw.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await raw.close()
+
+
+def reason_of(error: DBAPIError) -> str:
+    """PostgreSQL's own words, one sentence, without the driver's class names."""
+    cause = error.orig.__cause__ if error.orig is not None else None
+    text = str(cause or error.orig or error).strip()
+    detail = getattr(cause, "detail", None)
+    return f"{text} ({detail})" if detail else text
+
+
+@contextmanager
+def told_as_sentence(place: str) -> Generator[None]:
+    """Database errors inside become ConfigurationError at `place`."""
+    try:
+        yield
+    except DBAPIError as error:
+        cure = None
+        if error.orig is not None and isinstance(
+            error.orig.__cause__, pg.LockNotAvailableError | pg.QueryCanceledError
+        ):
+            cure = f"Others use the table: no lock came free within {LOCK_TIMEOUT}. Try again when it is quieter."
+        raise ConfigurationError(f"PostgreSQL refuses: {reason_of(error)}.", place=place, cure=cure) from error

@@ -1,0 +1,109 @@
+"""Checks, indexes and defaults as PostgreSQL itself writes them, so that two texts of one meaning are equal.
+
+PostgreSQL turns `price >= 0` into `(price >= (0)::numeric)`. Instead of imitating that, what the models declare is put
+on an empty temporary copy of the table and read back, inside a savepoint that is always rolled back.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import CheckConstraint, Column, Computed, Connection, Identity, MetaData, Table, TextClause, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import AddConstraint, CreateIndex, DefaultClause, conv
+
+from gatepost.models.schema_names import DIALECT, quote
+
+SCRATCH = "gatepost_scratch"
+
+_CHECKS = text("""
+    SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE conrelid = to_regclass(:name) AND contype = 'c'
+""")
+_INDEXES = text("""
+    SELECT class.relname, pg_get_indexdef(class.oid)
+    FROM pg_index AS index JOIN pg_class AS class ON class.oid = index.indexrelid
+    WHERE index.indrelid = to_regclass(:name)
+      AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = class.oid AND contype IN ('p', 'u', 'x'))
+""")
+_DEFAULTS = text("""
+    SELECT attname, pg_get_expr(adbin, adrelid)
+    FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+    WHERE adrelid = to_regclass(:name) AND attgenerated = ''
+""")
+
+
+class Forms(msgspec.Struct, frozen=True):
+    """The definitions of one table, by name (defaults by column)."""
+
+    checks: Mapping[str, str]
+    indexes: Mapping[str, str]
+    defaults: Mapping[str, str]
+
+
+def read_forms(connection: Connection, table: str) -> Forms:
+    """What the database has on this table."""
+
+    def read(query: TextClause) -> dict[str, str]:
+        return {row[0]: row[1] for row in connection.execute(query, {"name": table})}
+
+    return Forms(read(_CHECKS), read(_INDEXES), read(_DEFAULTS))
+
+
+def declared_forms(connection: Connection, table: "Table[Any]") -> Forms:
+    """What the models declare on a table that exists, in PostgreSQL's words. What cannot be said there (a column is
+    missing still) is left out, and so differs. A check without a name is called by its position: `#0`."""
+    savepoint = connection.begin_nested()
+    try:
+        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {SCRATCH} (LIKE {quote(table.name)})")
+        copy = table.to_metadata(MetaData(), schema="pg_temp", name=SCRATCH)
+        for index in table.indexes:  # not the copy's, which names anew what `index=True` made
+            create = str(CreateIndex(index).compile(dialect=DIALECT))
+            create = create.replace(f" ON {quote(table.name)} ", f" ON pg_temp.{SCRATCH} ", 1)
+            _attempt(connection, create)
+        for check in named_checks(copy).values():
+            _attempt(connection, str(AddConstraint(check, isolate_from_table=False).compile(dialect=DIALECT)))
+        for column in copy.columns:
+            if default := default_text(column):
+                alter = f"ALTER TABLE {SCRATCH} ALTER COLUMN {quote(column.name)} SET DEFAULT {default}"
+                _attempt(connection, alter)
+        return read_forms(connection, f"pg_temp.{SCRATCH}")
+    finally:
+        savepoint.rollback()
+
+
+def named_checks(table: "Table[Any]") -> dict[str, CheckConstraint]:
+    """The CHECK constraints of a table by name, those without one by their position among them (and named so)."""
+    checks = [item for item in table.constraints if isinstance(item, CheckConstraint)]
+    unnamed = sorted((item for item in checks if not isinstance(item.name, str)), key=lambda item: str(item.sqltext))
+    for position, check in enumerate(unnamed):
+        if table.name == SCRATCH:
+            check.name = conv(f"#{position}")
+    named = {str(item.name): item for item in checks if item not in unnamed}
+    return named | {f"#{position}": check for position, check in enumerate(unnamed)}
+
+
+def index_meaning(definition: str) -> tuple[bool, str]:
+    """An index without its own name and its table's: is it unique, and everything from USING on."""
+    head, _, rest = definition.partition(" USING ")
+    return head.startswith("CREATE UNIQUE"), rest
+
+
+def default_text(column: Column[Any]) -> str | None:
+    """A column's server default as SQL."""
+    default = column.server_default
+    if not isinstance(default, DefaultClause) or isinstance(default, Computed | Identity):
+        return None
+    if isinstance(default.arg, str):
+        return "'" + default.arg.replace("'", "''") + "'"
+    return str(default.arg.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))
+
+
+def _attempt(connection: Connection, statement: str) -> None:
+    savepoint = connection.begin_nested()
+    try:
+        connection.exec_driver_sql(statement)
+    except DBAPIError:
+        savepoint.rollback()
+    else:
+        savepoint.commit()

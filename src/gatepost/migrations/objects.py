@@ -1,0 +1,141 @@
+"""Extensions, functions and triggers of `models/schema_objects`: what the database has, and what is to be done.
+
+The hash of a definition is the object's comment; a function's body and a trigger's state are looked at besides, for a
+comment outlives CREATE OR REPLACE by hand.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+import msgspec
+from sqlalchemy import Connection, text
+
+from gatepost.migrations.operations import RunSQL
+from gatepost.models.schema_names import quote
+from gatepost.models.schema_objects import COMMENT_PREFIX, SchemaObject
+
+_EXTENSIONS = text("SELECT extname, '', '', '', '', true FROM pg_extension")
+_FUNCTIONS = text("""
+    SELECT proname, '', coalesce(obj_description(oid, 'pg_proc'), ''), md5(prosrc), pg_get_functiondef(oid), true
+    FROM pg_proc
+    WHERE pronamespace = current_schema()::regnamespace AND pronargs = 0 AND prorettype = 'trigger'::regtype
+""")
+_TRIGGERS = text("""
+    SELECT tgname, class.relname, coalesce(obj_description(trigger.oid, 'pg_trigger'), ''), '',
+           pg_get_triggerdef(trigger.oid), tgenabled <> 'D'
+    FROM pg_trigger AS trigger JOIN pg_class AS class ON class.oid = tgrelid
+    WHERE class.relnamespace = current_schema()::regnamespace AND NOT tgisinternal
+""")
+
+UUIDV7 = """
+CREATE FUNCTION uuidv7() RETURNS uuid LANGUAGE plpgsql VOLATILE PARALLEL SAFE AS $gatepost$
+DECLARE
+  microseconds bigint := extract(epoch FROM clock_timestamp()) * 1000000;
+  bytes bytea := uuid_send(gen_random_uuid());
+BEGIN
+  -- RFC 9562, method 3: 48 bits of milliseconds, the version, 12 bits of the fraction; the rest is random.
+  bytes := overlay(bytes PLACING substring(int8send(microseconds / 1000) FROM 3) FROM 1 FOR 6);
+  bytes := overlay(bytes PLACING substring(
+    int8send((7 << 12) | ((microseconds % 1000) * 4096 / 1000)) FROM 7) FROM 7 FOR 2);
+  RETURN encode(bytes, 'hex')::uuid;
+END;
+$gatepost$
+""".strip()
+"""What PostgreSQL 18 has built in, for those before it: the default of `Model.id`."""
+
+
+class Present(msgspec.Struct, frozen=True):
+    """An object as the database has it; `enabled` is False for a trigger that somebody switched off."""
+
+    kind: str
+    name: str
+    table: str
+    comment: str
+    body_hash: str
+    definition: str
+    enabled: bool
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """As `SchemaObject.key`."""
+        return self.kind, self.table, self.name
+
+    @property
+    def statements(self) -> list[str]:
+        """What brings it back as it is."""
+        target = f"FUNCTION {quote(self.name)}()"
+        if self.kind == "trigger":
+            target = f"TRIGGER {quote(self.name)} ON {quote(self.table)}"
+        return [self.definition.strip(), f"COMMENT ON {target} IS '{self.comment}'"]
+
+    @property
+    def drop(self) -> str:
+        """What removes it."""
+        if self.kind == "trigger":
+            return f"DROP TRIGGER {quote(self.name)} ON {quote(self.table)}"
+        return f"DROP FUNCTION {quote(self.name)}()"
+
+
+def ensure_uuidv7(connection: Connection) -> list[str]:
+    """Make `uuidv7()` where the server has none; returns the statements that ran."""
+    if connection.exec_driver_sql("SELECT to_regprocedure('uuidv7()')").scalar() is not None:
+        return []
+    connection.exec_driver_sql(UUIDV7)
+    return [UUIDV7]
+
+
+def read_objects(connection: Connection) -> dict[tuple[str, str, str], Present]:
+    """Every extension, trigger function and trigger of the database."""
+    found: dict[tuple[str, str, str], Present] = {}
+    for kind, query in (("extension", _EXTENSIONS), ("function", _FUNCTIONS), ("trigger", _TRIGGERS)):
+        for name, table, *rest in connection.execute(query).tuples():
+            item = Present(kind, name, table, *rest)
+            found[item.key] = item
+    return found
+
+
+def compare_objects(
+    connection: Connection, declared: list[SchemaObject]
+) -> tuple[list[RunSQL], list[RunSQL], list[RunSQL]]:
+    """What to create before the tables change (extensions), what to drop before, and what to create after."""
+    present = read_objects(connection)
+    wanted = {item.key for item in declared}
+    changes = [_made(item, present) for item in declared if not _is_current(item, present.get(item.key))]
+    extensions = [change for item, change in changes if item.kind == "extension"]
+    rest = [change for item, change in changes if item.kind != "extension"]
+    gone = [item for key, item in present.items() if key not in wanted and item.comment.startswith(COMMENT_PREFIX)]
+    gone.sort(key=lambda item: item.kind, reverse=True)
+    return extensions, [_dropped(item) for item in gone], rest
+
+
+def _is_current(item: SchemaObject, present: Present | None) -> bool:
+    if present is None or item.kind == "extension":
+        return present is not None
+    body_hash = hashlib.md5(item.body.encode(), usedforsecurity=False).hexdigest() if item.body is not None else None
+    return (
+        present.enabled
+        and present.comment == COMMENT_PREFIX + item.definition_hash
+        and body_hash in (None, present.body_hash)
+    )
+
+
+def _made(item: SchemaObject, present: Mapping[tuple[str, str, str], Present]) -> tuple[SchemaObject, RunSQL]:
+    before = present.get(item.key)
+    label = f"{item.kind} {item.name}" + (f" on {item.table}" if item.table else "")
+    if before is None:
+        undo, verb = ([item.drop], "drop") if item.drop else ([], "keep")
+        return item, RunSQL(f"create the {label}", item.statements, undo, undo_summary=f"{verb} the {label}")
+    statements = item.statements
+    if not before.enabled:
+        statements = [*statements, f"ALTER TABLE {quote(before.table)} ENABLE TRIGGER {quote(before.name)}"]
+    undo = [_replacing(before.definition), *before.statements[1:]]
+    return item, RunSQL(f"replace the {label}", statements, undo, undo_summary=f"put the {label} back")
+
+
+def _replacing(definition: str) -> str:
+    return definition.strip().replace("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1)
+
+
+def _dropped(item: Present) -> RunSQL:
+    label = f"{item.kind} {item.name}" + (f" on {item.table}" if item.table else "")
+    return RunSQL(f"drop the {label}", [item.drop], item.statements, undo_summary=f"create the {label}")

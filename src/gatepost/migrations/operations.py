@@ -1,0 +1,60 @@
+"""Operations that Alembic does not know: statements of our own, reversible and readable in a revision file."""
+
+import re
+from typing import Any
+
+from alembic.autogenerate import renderers
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import MigrateOperation, Operations
+
+
+class RunSQL(MigrateOperation):
+    """Statements that do something, and those that undo it.
+
+    `summary` says what it does; `loss` what is lost by it, if anything is.
+    """
+
+    def __init__(
+        self, summary: str, statements: list[str], undo: list[str], *, undo_summary: str, loss: str | None = None
+    ) -> None:
+        self.summary = summary
+        self.statements = statements
+        self.undo = undo
+        self.undo_summary = undo_summary
+        self.loss = loss
+
+    def reverse(self) -> "RunSQL":
+        """The operation that undoes this one."""
+        return RunSQL(self.undo_summary, self.undo, self.statements, undo_summary=self.summary)
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """Alembic's short form of a difference."""
+        return ("run_sql", self.summary)
+
+
+@Operations.implementation_for(RunSQL)
+def run_sql(operations: Operations, operation: RunSQL) -> None:
+    """Run the statements."""
+    for statement in operation.statements:
+        operations.execute(_without_parameters(statement))
+
+
+@renderers.dispatch_for(RunSQL)
+def render_sql(context: AutogenContext, operation: RunSQL) -> list[str]:
+    """The operation as lines of a revision file."""
+    lines = [f"# {operation.summary}"]
+    for statement in operation.statements:
+        text = _without_parameters(statement)
+        lines.append(f"op.execute({_literal(text)})")
+    return lines
+
+
+def _literal(text: str) -> str:
+    if "\n" not in text or '"""' in text or text.endswith('"'):
+        return repr(text)
+    return 'r"""' + text + '"""' if "\\" in text else '"""' + text + '"""'
+
+
+def _without_parameters(statement: str) -> str:
+    """SQLAlchemy reads `:name` as a parameter; here it never is one."""
+    return re.sub(r"(?<![:\w\\]):(?=\w)", r"\\:", statement)

@@ -1,0 +1,150 @@
+"""Revision files: a folder `migrations/versions` in the user's project, written here, read and run by Alembic."""
+
+import re
+import secrets
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import render_op
+from alembic.operations import MigrateOperation
+from alembic.operations.ops import CreateTableOp
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql import ENUM
+
+from gatepost.errors import ConfigurationError
+from gatepost.migrations.comparison import Difference, migration_context
+from gatepost.migrations.words import summary_of
+
+_FILE = '''"""{message}
+
+Made by `gatepost migrate make` at {made}. Read it, correct what you know better, and commit it.
+"""
+
+{imports}
+
+revision = {revision!r}
+down_revision = {down_revision!r}
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+{upgrade}
+
+
+def downgrade() -> None:
+{downgrade}
+'''
+
+
+def open_folder(folder: Path) -> ScriptDirectory:
+    """The revisions of a folder. Raises ConfigurationError where it is missing, broken or has two ends."""
+    if not (folder / "versions").is_dir():
+        raise ConfigurationError(
+            "There are no migration files here.",
+            place=str(folder / "versions"),
+            cure="Run `gatepost migrate make` first, or name the folder.",
+        )
+    script = ScriptDirectory(str(folder))
+    with told_as_sentence(folder):
+        heads = script.get_heads()
+    if len(heads) > 1:
+        files = ", ".join(Path(script.get_revision(head).path).name for head in heads)
+        raise ConfigurationError(
+            f"There are {len(heads)} newest revisions: {files}.",
+            place=str(folder),
+            cure="Two branches were merged: set down_revision of one to the revision of the other.",
+        )
+    return script
+
+
+@contextmanager
+def told_as_sentence(folder: Path) -> Generator[None]:
+    """What is wrong with the files of a folder becomes ConfigurationError."""
+    try:
+        yield
+    except CommandError as error:
+        raise ConfigurationError(f"{error}".rstrip(".") + ".", place=str(folder)) from error
+    except SyntaxError as error:
+        place = f"{error.filename}:{error.lineno}"
+        raise ConfigurationError(f"The file cannot be read: {error.msg}.", place=place) from error
+    except (ImportError, AttributeError, NameError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"A revision cannot be loaded: {error}.", place=str(folder)) from error
+
+
+def write_revision(
+    connection: Connection, folder: Path, message: str, down_revision: str | None, differences: Sequence[Difference]
+) -> Path:
+    """Write the file that removes these differences, and, downwards, brings them back."""
+    context = AutogenContext(
+        migration_context(
+            connection,
+            sqlalchemy_module_prefix="sa.",
+            alembic_module_prefix="op.",
+            user_module_prefix=None,
+            render_item=_render_item,
+        )
+    )
+    context.imports = {"import sqlalchemy as sa", "from alembic import op"}
+    upgrade = [(item.operation, item.loss) for item in differences]
+    downgrade = [(item.operation.reverse(), None) for item in reversed(differences)]
+    body = {"upgrade": _body(context, upgrade), "downgrade": _body(context, downgrade)}
+    now, revision = datetime.now(UTC), secrets.token_hex(6)
+    text = _FILE.format(
+        message=message.strip().replace('"""', "'''").replace("\\", "/") or "changes",
+        made=f"{now:%Y-%m-%d %H:%M} UTC",
+        imports=_imports(context.imports, "".join(body.values())),
+        revision=revision,
+        down_revision=down_revision,
+        **body,
+    )
+    slug = re.sub(r"[^a-z0-9]+", "_", message.lower()).strip("_")[:40] or "changes"
+    path = folder / "versions" / f"{now:%Y%m%d_%H%M%S}_{slug}.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _imports(found: set[str], body: str) -> str:
+    used = sorted(line for line in found if line != "import sqlalchemy as sa" or re.search(r"\bsa\.", body))
+    plain = [line for line in used if line.startswith("import")]
+    return "\n".join([*plain, *(line for line in used if line not in plain)])
+
+
+def _body(context: AutogenContext, operations: Sequence[tuple[MigrateOperation, str | None]]) -> str:
+    lines: list[str] = []
+    for operation, loss in operations:
+        if loss is not None:
+            lines.append(f"# LOSES DATA: {summary_of(operation)}: {loss}.")
+        rendered = [line for text in render_op(context, operation) for line in text.splitlines()]
+        if isinstance(operation, CreateTableOp):
+            rendered = [rendered[0], *(f"    {line}" for line in rendered[1:-1]), rendered[-1], ""]
+        lines.extend(rendered)
+    while lines and not lines[-1]:
+        lines.pop()
+    return _indented(lines) if any(not line.startswith("#") for line in lines) else _indented([*lines, "pass"])
+
+
+def _indented(lines: Sequence[str]) -> str:
+    """Four spaces, but not within a text of several lines, which has to stay as it is."""
+    indented: list[str] = []
+    in_text = False
+    for line in lines:
+        indented.append(line if in_text or not line else f"    {line}")
+        in_text ^= line.count('"""') % 2 == 1
+    return "\n".join(indented)
+
+
+def _render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
+    """Enum types have operations of their own; no table may create them a second time."""
+    if kind == "type" and isinstance(item, ENUM):
+        context.imports.add("from sqlalchemy.dialects import postgresql")
+        values = ", ".join(repr(str(value)) for value in item.enums)
+        return f"postgresql.ENUM({values}, name={str(item.name)!r}, create_type=False)"
+    return False

@@ -1,0 +1,66 @@
+"""Running revision files, each in a transaction of its own: what fails leaves those before it in place."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from gatepost.errors import ConfigurationError
+from gatepost.migrations.application import forget_note, take_turn
+from gatepost.migrations.comparison import migration_context
+from gatepost.migrations.connections import reason_of
+from gatepost.migrations.objects import ensure_uuidv7
+from gatepost.migrations.revisions import told_as_sentence
+
+Steps = Callable[[Any, MigrationContext], Iterable[Any]]
+
+
+def upgrade(connection: Connection, script: ScriptDirectory, folder: Path, target: str) -> list[str]:
+    """Run the revisions up to the target; returns what ran."""
+    return _run(connection, folder, lambda revision, _context: script._upgrade_revs(target, revision))  # pyright: ignore[reportPrivateUsage]
+
+
+def downgrade(connection: Connection, script: ScriptDirectory, folder: Path, target: str) -> list[str]:
+    """Undo the revisions down to the target; returns what was undone."""
+    return _run(connection, folder, lambda revision, _context: script._downgrade_revs(target, revision))  # pyright: ignore[reportPrivateUsage]
+
+
+def current_revision(connection: Connection, folder: Path) -> str | None:
+    """The revision that the database is at."""
+    with told_as_sentence(folder):
+        heads = migration_context(connection).get_current_heads()
+    if len(heads) > 1:
+        raise ConfigurationError(
+            f"The database is at several revisions at once: {', '.join(heads)}.", place="alembic_version"
+        )
+    return heads[0] if heads else None
+
+
+def _run(connection: Connection, folder: Path, steps: Steps) -> list[str]:
+    take_turn(connection)
+    ensure_uuidv7(connection)
+    forget_note(connection)
+    connection.commit()
+    ran: list[str] = []
+
+    def watched(revision: Any, context: MigrationContext) -> Iterator[Any]:
+        for step in steps(revision, context):
+            ran.append(f"{step.revision.revision} {step.revision.doc}")
+            yield step
+
+    context = migration_context(connection, fn=watched, transaction_per_migration=True)
+    try:
+        with told_as_sentence(folder), Operations.context(context), context.begin_transaction():
+            context.run_migrations()
+    except DBAPIError as error:
+        raise ConfigurationError(
+            f"The revision {ran[-1] if ran else '(none)'} stopped: PostgreSQL refuses: {reason_of(error)}.",
+            place=str(folder),
+            cure="It was undone; those before it are in place. Mend the file or the rows, and run it again.",
+        ) from error
+    return ran
