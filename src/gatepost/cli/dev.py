@@ -4,6 +4,7 @@ The master holds the port and PostgreSQL, and never imports the application: eac
 in it ends nothing. While there is one, the process answers 503 with the reason, which the terminal shows, too.
 """
 
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatepost.logging import Logs, warn
+from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
 from gatepost.server.loading import reference_of
 from gatepost.server.serving import address_of, with_server
@@ -43,20 +45,6 @@ def develop(reference: str | None, *, host: str | None, port: int | None, data: 
         serve_and_reload(listener, worker, Path.cwd(), _announce)
 
 
-def prepare_environment(*, host: str | None, port: int | None, data: Path) -> None:
-    """Put options and the development key where every process of this server reads its settings: the environment."""
-    os.environ["GATEPOST_ENV"] = "development"
-    if host is not None:
-        os.environ["GATEPOST_HOST"] = host
-    if port is not None:
-        os.environ["GATEPOST_PORT"] = str(port)
-    if not os.environ.get("GATEPOST_SIGNING_KEY") and not os.environ.get("GATEPOST_SIGNING_KEY_FILE"):
-        from gatepost.auth.keys import KEY_FILE, development_key
-
-        development_key(data)
-        os.environ["GATEPOST_SIGNING_KEY_FILE"] = str((data / KEY_FILE).resolve())
-
-
 async def migrate(app: "App", settings: Settings) -> None:
     """Apply what loses nothing, before the application starts; say what was done and what was left."""
     from gatepost.migrations.lossless import apply_lossless
@@ -82,8 +70,8 @@ def _with_embedded_database(stack: ExitStack, data: Path) -> Settings:
 
 def _preload() -> None:
     """What every process needs is loaded once, here, and inherited: a reload takes a fifth of a second."""
-    import gatepost.app
-    import gatepost.migrations.lossless  # noqa: F401
+    for module in ("gatepost.app", "gatepost.migrations.lossless"):
+        importlib.import_module(module)
 
 
 def _greet(name: str, address: str, settings: Settings, data: Path) -> None:

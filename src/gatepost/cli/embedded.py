@@ -1,6 +1,6 @@
 """The embedded PostgreSQL of a project: started by `gatepost dev`, and by any command while `dev` is not running."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ DATABASE = "gatepost"
 
 
 @contextmanager
-def embedded_database(data: Path) -> Iterator[str]:
+def embedded_database(data: Path) -> Generator[str]:
     """The DSN of the project's database: of the server that runs in `data`, else of one that runs meanwhile.
 
     Raises ConfigurationError where `data` does not exist, because then there is no database to look at.
@@ -24,7 +24,7 @@ def embedded_database(data: Path) -> Iterator[str]:
             cure="Set DATABASE_URL, or run `gatepost dev` once.",
         )
     server = EmbeddedPostgreSQL(folder, database=DATABASE)
-    if DataFolder(folder).server_pid() is not None:
+    if DataFolder(folder).find_server() is not None:
         yield server.dsn(DATABASE)
         return
     with server:

@@ -6,7 +6,7 @@ Ctrl-C.
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gatepost.errors import ConfigurationError
 from gatepost.logging import complain
@@ -15,8 +15,13 @@ from gatepost.logging import complain
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the arguments name, and exit."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    guarded(lambda: _run(words))
+
+
+def guarded(command: Callable[[], None]) -> None:
+    """Run a command; what a user can mend becomes one red sentence and status 2, without a traceback."""
     try:
-        _run(words)
+        command()
     except ConfigurationError as error:
         complain(error)
         sys.exit(2)

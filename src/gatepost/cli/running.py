@@ -5,7 +5,7 @@ start it for as long as they run.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def quiet_settings() -> Settings:
 
 
 @contextmanager
-def database_settings(data: Path = DATA_FOLDER) -> Iterator[Settings]:
+def database_settings(data: Path = DATA_FOLDER) -> Generator[Settings]:
     """The settings with a database: DATABASE_URL, or the embedded PostgreSQL of `gatepost dev` in `data`.
 
     Raises ConfigurationError where there is neither.

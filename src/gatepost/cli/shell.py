@@ -7,13 +7,14 @@ thread, where Ctrl-C arrives, and cancels the statement instead of ending the sh
 import ast
 import asyncio
 import code
+import importlib
 import inspect
 import sys
 import threading
 import types
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import typer
 
@@ -50,7 +51,7 @@ def _converse(console: "AsyncConsole", command: str | None, models: list[str]) -
         console.runsource(command, "<command>", "exec")
         return console.failed
     if sys.stdin.isatty():
-        import readline  # noqa: F401 - gives `input` its history and its keys
+        importlib.import_module("readline")  # gives `input` its history and its keys
 
     console.interact(
         banner=f"Python {sys.version.split()[0]} with app, system, anonymous, tx, and {', '.join(models)}.\n"
@@ -109,4 +110,4 @@ class AsyncConsole(code.InteractiveConsole):
 async def _awaited(statement: Callable[[], Any]) -> None:
     result = statement()
     if inspect.isawaitable(result):
-        await cast("Awaitable[Any]", result)
+        await result

@@ -45,7 +45,7 @@ class Server(_Granian):  # type: ignore[misc]
 
     def __init__(self, listener: socket.socket, drain_seconds: float, **options: Any) -> None:
         host, port = listener.getsockname()[:2]
-        super().__init__(
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]
             "gatepost",
             address=host,
             port=port,
@@ -71,7 +71,7 @@ class Server(_Granian):  # type: ignore[misc]
                 worker.kill()
             os._exit(130)
         self._announce_drain()
-        super().signal_handler_interrupt(*arguments, **options)
+        super().signal_handler_interrupt(*arguments, **options)  # pyright: ignore[reportUnknownMemberType]
 
     def _is_news(self, record: logging.LogRecord) -> bool:
         """A worker that refused has said why; that it ended is not unexpected."""
@@ -95,7 +95,7 @@ class Server(_Granian):  # type: ignore[misc]
             self.interrupt_signal = True
             self.main_loop_interrupt.set()
             return
-        super()._respawn_workers(workers, *arguments, **options)
+        super()._respawn_workers(workers, *arguments, **options)  # pyright: ignore[reportUnknownMemberType]
 
 
 def serve(listener: socket.socket, load: Callable[[], ASGIApp], settings: ServerSettings) -> None:

@@ -9,7 +9,7 @@ import sys
 import tomllib
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from gatepost.errors import ConfigurationError
 
@@ -50,7 +50,7 @@ def find_app(reference: str) -> "App":
             place=f"{module_name}:{attribute}",
             cure="Name the attribute that holds the App: MODULE:ATTRIBUTE.",
         )
-    return cast("App", found)
+    return found
 
 
 def _from_project_file(path: Path) -> str | None:

@@ -11,7 +11,8 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING
 
 from gatepost.errors import ConfigurationError
 from gatepost.logging import Logs, complain
@@ -55,7 +56,7 @@ class Worker:
         except ConfigurationError as error:
             return Lifespan(self._without(error, logs), logs)
         logs.subscribe(app.observations)
-        signal.signal(DRAIN_SIGNAL, lambda *_: app.drain())
+        signal.signal(DRAIN_SIGNAL, _on_signal(app.drain))
         return Lifespan(app, logs, prepare=self._prepare(app), refuse=lambda error: self._without(error, logs))
 
     def _prepare(self, app: "App") -> Callable[[], Awaitable[None]] | None:
@@ -68,6 +69,10 @@ class Worker:
             return Refusal(str(error))
         logs.close()
         os._exit(REFUSED)
+
+
+def _on_signal(act: Callable[[], None]) -> Callable[[int, FrameType | None], None]:
+    return lambda _number, _frame: act()
 
 
 class Lifespan:
@@ -144,13 +149,13 @@ def die_with(master: int, drain_seconds: float) -> None:
     is taken.
     """
 
-    def orphaned(*_: Any) -> None:
+    def orphaned() -> None:
         signal.alarm(max(1, math.ceil(drain_seconds)))  # ends even a worker that a request keeps
         os.kill(os.getpid(), signal.SIGTERM)
 
     if sys.platform != "linux":
         return
-    signal.signal(signal.SIGUSR2, orphaned)
+    signal.signal(signal.SIGUSR2, _on_signal(orphaned))
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGUSR2))
     if os.getppid() != master:
         os._exit(1)

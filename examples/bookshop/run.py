@@ -1,0 +1,85 @@
+"""`make run`: the bookshop on an embedded PostgreSQL, filled once, served until Ctrl-C.
+
+python -m examples.bookshop.run --port 8000 --data .gatepost/bookshop
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from examples.bookshop.app import app
+from gatepost.cli.main import guarded
+from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.migrations.lossless import apply_lossless
+from gatepost.server.development import prepare_environment
+from gatepost.server.listening import listen
+from gatepost.server.serving import address_of, run, with_server
+from gatepost.settings import Settings, load
+
+APP = "examples.bookshop.app:app"
+DRAIN_SECONDS = 2.0
+
+
+def main() -> None:
+    """Serve the bookshop. Everything that it keeps lies in the data folder."""
+    options = _parser().parse_args()
+    prepare_environment(host=None, port=options.port, data=options.data)
+    settings = with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
+    with listen(settings.server.host, settings.server.port) as listener, EmbeddedPostgreSQL(options.data) as server:
+        os.environ["DATABASE_URL"] = dsn = server.dsn("gatepost")
+        asyncio.run(_prepare(dsn))
+        settings = with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
+        _greet(address_of(listener), settings)
+        run(listener, APP, settings)
+
+
+async def _prepare(dsn: str) -> None:
+    applied = await apply_lossless(dsn, app.metadata)
+    for refused in applied.refused:
+        sys.stderr.write(f"Not migrated, because it could lose data: {refused}\n")
+    if not applied.statements and await _is_filled(dsn):
+        return
+    from examples.bookshop.seed import seed
+
+    await seed(dsn)
+
+
+async def _is_filled(dsn: str) -> bool:
+    import asyncpg
+
+    connection = await asyncpg.connect(dsn)
+    try:
+        return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM books)"))
+    finally:
+        await connection.close()
+
+
+def _greet(address: str, settings: Settings) -> None:
+    from examples.bookshop.accounts import EDITOR, PASSWORD
+
+    lines = (
+        f"The bookshop is at {address}",
+        f"  books      {address}/api/books?sort=-price&expand=author",
+        f"  authors    {address}/api/authors?sort=name",
+        f"  readiness  {address}/readyz",
+        f"  limits     times {settings.gate.limit_factor} in development",
+        "Sign in as the editor, or as ada@bookshop.example, with:",
+        f"  curl -s {address}/api/auth/login -H 'content-type: application/json' "
+        f"""-d '{{"email": "{EDITOR}", "password": "{PASSWORD}"}}'""",
+        "Ctrl-C stops everything.",
+    )
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make run", description="Serve the bookshop.")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 for any free one")
+    parser.add_argument("--data", type=Path, default=Path(".gatepost/bookshop"), help="folder that keeps everything")
+    return parser
+
+
+if __name__ == "__main__":
+    guarded(main)

@@ -1,0 +1,113 @@
+"""`gatepost migrate`: says what `gatepost.migrations` did to the database that the settings name."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatepost.cli.output import print_json, print_table
+from gatepost.cli.running import database_settings
+from gatepost.logging import complain, confirm
+from gatepost.server.loading import find_app, reference_of
+
+if TYPE_CHECKING:
+    from gatepost.app import App
+
+FOLDER = Path("migrations")
+
+
+def make_migration(reference: str | None, message: str, folder: Path, *, allow_loss: bool) -> None:
+    """Write the next revision file."""
+    from gatepost.migrations import commands
+
+    with database_settings() as settings:
+        metadata = find_app(reference_of(reference)).metadata
+        path = asyncio.run(commands.make(str(settings.database.url), metadata, folder, message, allow_loss=allow_loss))
+    confirm(f"Wrote {path}. Read it, then run `gatepost migrate up`." if path else "The models have not changed.")
+
+
+def migrate_up(folder: Path, target: str) -> None:
+    """Run revisions up to `target`."""
+    from gatepost.migrations import commands
+
+    with database_settings() as settings:
+        done = asyncio.run(commands.up(str(settings.database.url), folder, target))
+    _tell("Ran", done, "The database has every migration already.")
+
+
+def migrate_down(folder: Path, target: str) -> None:
+    """Undo revisions down to `target`."""
+    from gatepost.migrations import commands
+
+    with database_settings() as settings:
+        done = asyncio.run(commands.down(str(settings.database.url), folder, target))
+    _tell("Undid", done, "There is no migration to undo.")
+
+
+def adopt_database(folder: Path) -> None:
+    """Note that the database is what the files make."""
+    from gatepost.migrations import commands
+
+    with database_settings() as settings:
+        head = asyncio.run(commands.adopt(str(settings.database.url), folder))
+    confirm(f"The database is at {head}." if head else "There are no migration files.")
+
+
+def print_status(folder: Path, *, as_json: bool) -> None:
+    """Print where the database stands."""
+    from gatepost.migrations import commands
+
+    with database_settings() as settings:
+        found = asyncio.run(commands.status(str(settings.database.url), folder))
+    if as_json:
+        print_json(found)
+        return
+    rows = [("at", found.current or "before the first"), ("newest", found.head or "none")]
+    rows += [("to run", item) for item in found.pending] + [("differs", item) for item in found.drift]
+    print_table(("what", "revision or difference"), rows)
+
+
+def check_migrations(reference: str | None, folder: Path) -> bool:
+    """Print every difference between models, files and database; True where there is none."""
+    with database_settings() as settings:
+        app = find_app(reference_of(reference))
+        found = asyncio.run(differences(str(settings.database.url), app, folder))
+    for item in found:
+        complain(item)
+    if not found:
+        confirm("Models, migration files and database agree.")
+    return not found
+
+
+async def differences(dsn: str, app: "App", folder: Path = FOLDER) -> list[str]:
+    """What the database lacks: by the files where there are some, else by what `gatepost dev` has noted."""
+    if (folder / "versions").exists():
+        from gatepost.migrations import commands
+
+        return await commands.check(dsn, app.metadata, folder)
+    if await _is_noted(dsn, app):
+        return []
+    return [f"there are no files in {folder}, and the database is not what the models declare"]
+
+
+async def _is_noted(dsn: str, app: "App") -> bool:
+    from asyncpg.exceptions import UndefinedTableError
+
+    from gatepost.migrations.connections import open_connection
+    from gatepost.migrations.lossless import fingerprint_of
+
+    connection = await open_connection(dsn)
+    try:
+        noted = await connection.fetchval("SELECT fingerprint FROM gatepost_schema")
+    except UndefinedTableError:
+        return False
+    finally:
+        await connection.close()
+    return bool(noted == fingerprint_of(app.metadata))
+
+
+def _tell(verb: str, done: list[str], nothing: str) -> None:
+    for item in done:
+        sys.stdout.write(f"{verb} {item}\n")
+    if not done:
+        confirm(nothing)

@@ -1,0 +1,99 @@
+"""`gatepost users`: makes and lists users, and issues tokens, on the database that the settings name."""
+
+import asyncio
+import getpass
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gatepost.cli.output import print_rows
+from gatepost.cli.running import DATA_FOLDER, database_settings
+from gatepost.errors import ConfigurationError, Problem
+from gatepost.logging import confirm
+from gatepost.observations import Observations
+from gatepost.server.loading import find_app, reference_of
+from gatepost.settings import Settings
+
+if TYPE_CHECKING:
+    from gatepost.database.database import Database
+
+T = TypeVar("T")
+
+Work = Callable[["Database", type[Any], Settings], Awaitable[T]]
+
+
+def create_user(reference: str | None, email: str, roles: Sequence[str], password: str) -> None:
+    """Make a user and say so."""
+    from gatepost.accounts.sign_in import create_user as create
+
+    async def work(database: "Database", model: type[Any], settings: Settings) -> object:
+        return await create(database, model, email, password, roles)
+
+    _on_database(reference, work)
+    confirm(f"Made {email}" + (f" with the roles {', '.join(roles)}." if roles else " without roles."))
+
+
+def list_users(reference: str | None, *, as_json: bool) -> None:
+    """Print users by e-mail."""
+    from gatepost.accounts.sign_in import list_users as find
+
+    async def work(database: "Database", model: type[Any], settings: Settings) -> list[dict[str, Any]]:
+        found = await find(database, model)
+        return [
+            {
+                "email": line.email,
+                "roles": list(line.roles) if as_json else ", ".join(line.roles),
+                "is_active": line.is_active,
+                "id": str(line.id),
+            }
+            for line in found
+        ]
+
+    print_rows(_on_database(reference, work), as_json=as_json, columns=("email", "roles", "is_active", "id"))
+
+
+def print_token(reference: str | None, email: str) -> None:
+    """Print an access token, and nothing else, on stdout."""
+    from gatepost.accounts.sign_in import issue_token
+    from gatepost.auth.keys import signing_key
+    from gatepost.auth.tokens import Tokens
+
+    async def work(database: "Database", model: type[Any], settings: Settings) -> str:
+        tokens = Tokens(settings.auth, signing_key(settings, DATA_FOLDER))
+        return await issue_token(database, model, tokens, email)
+
+    sys.stdout.write(_on_database(reference, work) + "\n")
+
+
+def read_password(*, from_stdin: bool) -> str:
+    """The password of a new user: the first line of stdin, or what is typed, twice, without being shown."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\n")
+    if not sys.stdin.isatty():
+        raise ConfigurationError(
+            "There is no terminal to ask for the password at.", cure="Give it on stdin, with --password-stdin."
+        )
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Again: ") != password:
+        raise ConfigurationError("The two passwords are not the same.", cure="Try again.")
+    return password
+
+
+def _on_database(reference: str | None, work: Work[T]) -> T:
+    with database_settings() as settings:
+        model = find_app(reference_of(reference)).user_model
+        return asyncio.run(_run(work, model, settings))
+
+
+async def _run(work: Work[T], model: type[Any], settings: Settings) -> T:
+    from gatepost.database.database import Database
+
+    database = Database(str(settings.database.url), settings.database, Observations())
+    try:
+        return await work(database, model, settings)
+    except Problem as problem:
+        raise ConfigurationError(
+            problem.detail, place="DATABASE_URL", cure="`gatepost doctor` says what is missing."
+        ) from None
+    finally:
+        await database.close()
