@@ -14,6 +14,12 @@ from benchmarks.measure import Run
 from benchmarks.targets import SUBJECT, verdicts
 
 CEILING = "ceiling"
+COLUMNS = 100
+
+
+def wide_console() -> Console:
+    """A console that never cuts the tables, whatever a pipe or a narrow terminal says of its width."""
+    return Console(width=max(COLUMNS, Console().width))
 
 
 def write_results(path: Path, runs: Sequence[Run], versions: Mapping[str, Mapping[str, str]], rounds: int) -> None:

@@ -16,7 +16,7 @@ from benchmarks.database import Bookshop, bookshop, create_tables
 from benchmarks.load import BadAnswer
 from benchmarks.measure import Entrant, measure
 from benchmarks.process import Process, StartFailed, free_port
-from benchmarks.report import print_runs, print_verdicts, write_results
+from benchmarks.report import print_runs, print_verdicts, wide_console, write_results
 from benchmarks.servers import ROOT, SERVERS, Missing, Stage, migrate
 from benchmarks.tokens import Keys
 from benchmarks.works import WORK_NAMES, works
@@ -39,7 +39,7 @@ more to measure:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and report; 1 where a server fails, 0 otherwise (a missed target is a result, not a failure)."""
     options = _parse(arguments)
-    console = Console()
+    console = wide_console()
     serving, loading = cores()
     os.sched_setaffinity(0, {loading})  # the load, and the database that is started below, which inherits it
     try:
