@@ -62,7 +62,7 @@ class Declaration:
                 continue
             place = f"Resource({served.entity.name})"
             name = getattr(service, "__name__", repr(service))
-            if not (isinstance(service, type) and issubclass(service, Service)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            if not _is_service(service):
                 raise ConfigurationError(f"service={name} is no subclass of Service.", place=place)
             model = served_model(service)
             if model is not None and model is not served.entity.model:
@@ -80,6 +80,10 @@ class Declaration:
             policies += [policy for field in served.resource.fields.values() for policy in (field.read, field.write)]
             for policy in policies:
                 check_policy(policy, served.entity)
+
+
+def _is_service(given: object) -> bool:
+    return isinstance(given, type) and issubclass(given, Service)
 
 
 def _base_of(model: type[Any]) -> type[DeclarativeBase]:

@@ -1,7 +1,9 @@
 """The database of one process: the one place that chooses a connection, and the one that knows of a commit."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import asyncpg
@@ -67,6 +69,11 @@ class Database:
             )
         return connection
 
+    async def warm(self) -> None:
+        """Open a connection ahead of the first request. That the database is away is not this method's to say."""
+        with contextlib.suppress(Problem):
+            self.pool.release(await self.pool.acquire())
+
     async def close(self) -> None:
         """Close the connections that are idle, and the others when they come back."""
         await self.pool.close()
@@ -121,11 +128,20 @@ class Database:
                     self._retried(TransactionRetried(reason=type(error).__name__, attempt=attempt))
 
     async def _attempt(self, work: Callable[[Transaction], Awaitable[T]], isolation: str, *, orm: bool) -> T:
+        async with self.transaction(isolation, orm=orm) as transaction:
+            return await work(transaction)
+
+    @asynccontextmanager
+    async def transaction(self, isolation: str = "read committed", *, orm: bool) -> AsyncGenerator[Transaction]:
+        """One transaction, tried once: committed at the end of the block, rolled back when the block raises.
+
+        Raises what the driver raises; `transact` translates and tries again.
+        """
         connection = self.pool.take() or await self.pool.acquire()
         transaction = Transaction(connection, self._sessions)
         try:
             await transaction.begin(isolation, orm=orm)
-            result = await work(transaction)
+            yield transaction
             await transaction.commit()
         except BaseException as error:
             await self._roll_back(transaction, driver_error(error))
@@ -133,7 +149,6 @@ class Database:
         await transaction.close_session()
         self.pool.release(connection)
         await transaction.run_after_commit(self._observations)
-        return result
 
     async def _roll_back(self, transaction: Transaction, error: BaseException) -> None:
         connection = transaction.connection
@@ -148,6 +163,10 @@ class Database:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             connection.raw.terminate()
         self.pool.release(connection)
+
+    def problem_of(self, error: BaseException) -> Problem | None:
+        """The refusal that an error of the driver or of SQLAlchemy means; None where it is a mistake in the code."""
+        return problem_of(driver_error(error), self._describe)
 
     async def _run(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         connection = self.pool.take() or await self.pool.acquire()

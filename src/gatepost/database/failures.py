@@ -63,7 +63,17 @@ def problem_of(error: BaseException, describe: Describe) -> Problem | None:
     return None
 
 
+def _is_referred_to(error: pg.IntegrityConstraintViolationError) -> bool:
+    """Whether the row that was to go is the one others refer to. PostgreSQL has one code for both sides of a foreign
+    key and tells them apart only in its message; where that is translated, the other side is assumed."""
+    return isinstance(error, pg.RestrictViolationError) or (
+        isinstance(error, pg.ForeignKeyViolationError) and str(error).startswith("update or delete")
+    )
+
+
 def _violation(error: pg.IntegrityConstraintViolationError, describe: Describe) -> Problem:
+    if _is_referred_to(error):
+        return Conflict("still_referenced", "Other rows refer to this one.")
     name = error.constraint_name
     described = describe(name) if name else None
     if described is not None:
@@ -74,8 +84,6 @@ def _violation(error: pg.IntegrityConstraintViolationError, describe: Describe) 
         return Unprocessable("invalid_body", detail, errors=[FieldError(pointer, "not_nullable", detail)])
     if isinstance(error, pg.UniqueViolationError):
         return Conflict("already_exists", "Another row has these values already.")
-    if isinstance(error, pg.ForeignKeyViolationError):
-        return Conflict("still_referenced", "A reference would be left without its row.")
     return Conflict("violates_constraint", "The rows would violate a rule of the database.")
 
 

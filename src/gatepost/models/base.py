@@ -31,7 +31,7 @@ class Model(DeclarativeBase):
     """
 
     metadata = MetaData(naming_convention=NAMING)
-    __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": True}
+    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy declares it as an instance's
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: DateTime(timezone=True)}
 
     id: Mapped[UUID] = mapped_column(

@@ -70,9 +70,17 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
 def entity_of(model: type[Any]) -> Entity:
     """Read a mapped class; raises `ConfigurationError` where it cannot be served."""
     mapper = _mapper(model)
-    if not isinstance(mapper.local_table, Table):
+    table: Any = mapper.local_table
+    if not _is_table(table):
         raise ConfigurationError("is not mapped to a table.", place=model.__name__)
-    table = cast("Table[Any]", mapper.local_table)
+    return _entity(model, mapper, table)
+
+
+def _is_table(selectable: object) -> bool:
+    return isinstance(selectable, Table)
+
+
+def _entity(model: type[Any], mapper: Mapper[Any], table: "Table[Any]") -> Entity:
     if len(table.primary_key.columns) != 1:
         keys = ", ".join(column.name for column in table.primary_key.columns)
         raise ConfigurationError(

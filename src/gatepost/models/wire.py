@@ -22,9 +22,8 @@ def wire_column(
 ) -> tuple[ColumnElement[Any], Decode | None]:
     """What to select for a column, and what to do with each value before it is encoded (None: nothing)."""
     kind: Any = column.type
-    if isinstance(kind, TypeDecorator):
-        process: Any = kind.result_processor(DIALECT, None)
-        return column, process
+    if _is_decorated(kind):
+        return column, kind.result_processor(DIALECT, None)
     if _leaves_as_text(kind, bigint_as_string=bigint_as_string):
         return cast(column, Text), None
     if isinstance(kind, Enum):
@@ -34,6 +33,10 @@ def wire_column(
     if isinstance(kind, ARRAY):
         return _array(column, kind, bigint_as_string=bigint_as_string)
     return column, None
+
+
+def _is_decorated(kind: object) -> bool:
+    return isinstance(kind, TypeDecorator)
 
 
 def _leaves_as_text(kind: TypeEngine[Any], *, bigint_as_string: bool) -> bool:

@@ -1,0 +1,13 @@
+"""Testing an app: a client that acts as a given user, on a real database, undone after each test.
+
+    async with TestApp(app, database_url) as running:
+        editor = await running.user("editor")
+        response = await editor.post("/api/authors", json={"name": "Ursula K. Le Guin"})
+
+Requests go through the whole chain, the gate included; only the socket is left out.
+"""
+
+from gatepost.testing.client import Answer, Client
+from gatepost.testing.running import TestApp
+
+__all__ = ["Answer", "Client", "TestApp"]

@@ -1,0 +1,105 @@
+"""A client that speaks to an ASGI application in the same process, with the identity it was made for."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes, urlencode
+
+import msgspec
+
+from gatepost.request import ASGIApp, Message
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came back. `headers` are by lower-case name."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body, decoded."""
+        return msgspec.json.decode(self.body)
+
+    @property
+    def data(self) -> Any:
+        """`data` of the envelope."""
+        return self.json()["data"]
+
+
+class Client:
+    """Requests as one identity: `token` None is nobody."""
+
+    def __init__(self, app: ASGIApp, *, token: str | None = None, address: str = "127.0.0.1") -> None:
+        self._app = app
+        self._address = address
+        self._headers = {"authorization": f"Bearer {token}"} if token is not None else {}
+
+    async def get(self, path: str, **options: Any) -> Answer:
+        """GET."""
+        return await self.request("GET", path, **options)
+
+    async def post(self, path: str, **options: Any) -> Answer:
+        """POST."""
+        return await self.request("POST", path, **options)
+
+    async def patch(self, path: str, **options: Any) -> Answer:
+        """PATCH."""
+        return await self.request("PATCH", path, **options)
+
+    async def delete(self, path: str, **options: Any) -> Answer:
+        """DELETE."""
+        return await self.request("DELETE", path, **options)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = msgspec.UNSET,
+        content: bytes | None = None,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request and wait for the whole answer. `json` is encoded, `content` is sent as it is."""
+        body = msgspec.json.encode(json) if json is not msgspec.UNSET else content
+        sent = {"host": "test", **self._headers, **{name.lower(): value for name, value in (headers or {}).items()}}
+        if body is not None:
+            sent = {"content-type": "application/json", "content-length": str(len(body)), **sent}
+        path, _, query = path.partition("?")
+        if params:
+            query = "&".join(filter(None, [query, urlencode({name: str(value) for name, value in params.items()})]))
+        raw_path = quote(path, safe="/%").encode()
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": _decoded(raw_path),
+            "raw_path": raw_path,
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
+            "client": (self._address, "0"),
+            "server": ("test", "80"),
+        }
+        return await self._call(scope, body or b"")
+
+    async def _call(self, scope: dict[str, Any], body: bytes) -> Answer:
+        messages: list[Message] = []
+        parts = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> Message:
+            return parts.pop() if parts else {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            messages.append(message)
+
+        await self._app(scope, receive, send)
+        start = messages[0]
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
+        return Answer(start["status"], headers, b"".join(message.get("body", b"") for message in messages[1:]))
+
+
+def _decoded(raw_path: bytes) -> str:
+    return unquote_to_bytes(raw_path).decode("utf-8", "replace")

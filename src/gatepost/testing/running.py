@@ -1,0 +1,52 @@
+"""A started app for tests, and clients that act as users made for the test."""
+
+import secrets
+from types import TracebackType
+from typing import Any
+
+from gatepost.accounts.sign_in import create_user, issue_token
+from gatepost.app import App
+from gatepost.settings import load
+from gatepost.testing.client import Client
+
+
+class TestApp:
+    """Starts an app on a database, brought to its models, for the length of a block.
+
+    `settings` are environment variables by name. Limits are a hundred thousand times as generous unless they say
+    otherwise.
+    """
+
+    __test__ = False
+
+    def __init__(self, app: App, database_url: str, **settings: str) -> None:
+        self.app = app
+        self._environ = {"DATABASE_URL": database_url, "GATEPOST_LIMIT_FACTOR": "100000", **settings}
+        self.anonymous = Client(app)
+
+    async def __aenter__(self) -> "TestApp":
+        from gatepost.migrations.lossless import apply_lossless
+
+        await apply_lossless(self._environ["DATABASE_URL"], self.app.metadata)
+        await self.app.start(load(self._environ))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.app.stop()
+
+    async def user(self, *roles: str, email: str | None = None, password: str | None = None) -> Client:
+        """A new user with these roles, signed in."""
+        client, _ = await self.user_and_id(*roles, email=email, password=password)
+        return client
+
+    async def user_and_id(
+        self, *roles: str, email: str | None = None, password: str | None = None
+    ) -> tuple[Client, Any]:
+        """A new user with these roles, signed in, and the user's key."""
+        running = self.app.running
+        address = email or f"{secrets.token_hex(8)}@example.com"
+        key = await create_user(running.database, self.app.user_model, address, password, roles)
+        token = await issue_token(running.database, self.app.user_model, running.tokens, address)
+        return Client(self.app, token=token), key
