@@ -17,7 +17,7 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
 def _whole(value: Any) -> bool:
-    return int(str(value)) == value
+    return bool(int(str(value)) == value)
 
 
 CASES: list[tuple[Any, Any, str, str | None]] = [
