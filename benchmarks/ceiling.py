@@ -24,16 +24,14 @@ idle: list[Any] = []  # connections with their prepared statements, last in firs
 waiting: deque[asyncio.Future[Any]] = deque()
 users: dict[bytes, tuple[Any, float]] = {}
 buckets: dict[str, tuple[float, float]] = {}
-lines: list[Access] = []
-opened, numbers = count(), count()
+lines, opened, numbers = list[Access](), count(), count()
 
 
 async def fetch(sql: str, *arguments: Any) -> Any:
     if idle:
         held = idle.pop()
     elif next(opened) < 10:
-        prepared: dict[str, Any] = {}
-        held = await asyncpg.connect(os.environ["DATABASE_URL"]), prepared
+        held = await asyncpg.connect(os.environ["DATABASE_URL"]), dict[str, Any]()
     else:
         waiting.append(waiter := asyncio.get_running_loop().create_future())
         held = await waiter
@@ -48,7 +46,7 @@ async def identify(authorization: bytes) -> Any:
     if (known := users.get(authorization)) is None or known[1] < time():
         token = jwt.decode(authorization.removeprefix(b"Bearer ").decode(), KEY, algorithms=["EdDSA"])
         CLAIMS.validate(token.claims)
-        known = users[authorization] = await fetch(USER, token.claims["sub"]), token.claims["exp"]
+        known = users[authorization] = dict(await fetch(USER, token.claims["sub"])), token.claims["exp"]
     return known[0]
 
 
@@ -69,8 +67,8 @@ async def work(method: str, path: str, query: bytes, user: Any, receive: Any) ->
         asked = dict(parse_qsl(query))
         text, rows = await fetch(PAGE, asked[b"price[lt]"].decode(), (limit := int(asked[b"limit"])) + 1)
         kept = text[: text.rfind(",\n")] if rows > limit else text or ""
-        last = last_rows.decode(kept[kept.rfind("\n") + 1 :]) if rows > limit else None
-        cursor = urlsafe_b64encode(encoder.encode(last)) if last else None
+        last = kept[kept.rfind("\n") + 1 :]
+        cursor = urlsafe_b64encode(encoder.encode(last_rows.decode(last))) if rows > limit else None
         page = b'"%b"' % cursor if cursor else b"null"
         body = b'{"data":[%b],"page":{"limit":%d,"next":%b,"prev":null}}' % (kept.encode(), limit, page)
         return 200, body, [(b"link", b'<?%b&after=%b>; rel="next"' % (query, cursor))] if cursor else []
@@ -94,20 +92,18 @@ async def work(method: str, path: str, query: bytes, user: Any, receive: Any) ->
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     now, headers, user = time(), dict(scope["headers"]), None
-    extra: list[Any] = []
     number, client, method, path = b"%x" % next(numbers), scope["client"][0], scope["method"], scope["path"]
-    status, body = 429, b'{"status":429}'
+    status, body, extra = 429, b'{"status":429}', list[Any]()
     try:
-        allowed = take(client, now) and (user := await identify(headers.get(b"authorization", b"")))
-        if allowed and take(f"{allowed['id']} {method}", now):
+        user = await identify(headers.get(b"authorization", b"")) if take(client, now) else None
+        if user and take(f"{user['id']} {method}", now):
             status, body, extra = await work(method, path, scope["query_string"], user, receive)
     except (DecodeError, asyncpg.DataError, asyncpg.IntegrityConstraintViolationError):
         status, body = 422, b'{"status":422}'
-    except (JoseError, ValueError):
+    except (JoseError, TypeError, ValueError):
         status, body = 401, b'{"status":401}'
-    await send(
-        {"type": "http.response.start", "status": status, "headers": [*HEADERS, (b"x-request-id", number), *extra]}
-    )
+    head = [*HEADERS, (b"x-request-id", number), *extra]
+    await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": body})
     if not lines:
         asyncio.get_running_loop().call_later(0.05, write_lines)

@@ -21,7 +21,7 @@ _BOOK = (
     + ""","version":', version, '}')"""
 )
 
-USER = "SELECT id::text, roles, is_active FROM users WHERE id = $1"
+USER = "SELECT id::text, roles FROM users WHERE id = $1 AND is_active"
 ONE = f"SELECT {_BOOK}, version FROM books WHERE id = $1"
 PAGE = f"""SELECT string_agg(book, E',\\n'), count(*) FROM (
     SELECT {_BOOK} AS book FROM books WHERE price < $1 ORDER BY price DESC, id DESC LIMIT $2) AS page"""
