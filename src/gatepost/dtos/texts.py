@@ -36,6 +36,9 @@ _PLAIN_TIMESTAMP = re.compile(
 ).fullmatch
 """What nearly every client sends: read at once, and in UTC already."""
 
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
+
 _TIME = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.([0-9]+))?")
 _INTERVAL = re.compile(
     r"(-?)P(?=[0-9T])(?:([0-9]{1,9})W|(?:([0-9]{1,10})D)?"
@@ -72,7 +75,7 @@ def float_of(text: str) -> float:
     """A finite double in decimal notation."""
     if not _ANY_NUMBER.fullmatch(text):
         raise _not_a_number(text, "Send a number in decimal notation, such as 12.5.")
-    value = float(text)
+    value = 0.0 if text == "-0" else float(text)  # an integer has no negative zero, to msgspec neither
     if not math.isfinite(value):
         raise _beyond(text, "The number is beyond the range of a double-precision number.")
     return value
@@ -122,7 +125,7 @@ def _plain_decimal(whole: int, scale: int) -> re.Pattern[bytes]:
 
 def _bounded(value: Decimal, whole: int, scale: int) -> Decimal:
     if not value:
-        return Decimal(0) if value.adjusted() else value
+        return value if -max(scale, 0) <= value.adjusted() <= 0 else Decimal(0)
     if value.adjusted() >= whole:
         sign = "-" if value < 0 else ""
         raise _beyond(sign, f"The number has more than {max(whole, 0)} digits before the point.")
@@ -157,23 +160,31 @@ def uuid_of(text: str) -> UUID:
 
 def timestamp_of(text: str) -> datetime:
     """RFC 3339 with an offset, as an aware datetime in UTC."""
-    if _PLAIN_TIMESTAMP(text):
-        try:
-            return datetime.fromisoformat(text)
-        except ValueError:
-            raise Violation("invalid_format", "There is no such date or time.") from None
+    normal = text if _PLAIN_TIMESTAMP(text) else _normal_timestamp(text)
+    try:
+        value = datetime.fromisoformat(normal)
+        return _storable(value if value.tzinfo is UTC else value.astimezone(UTC))
+    except ValueError:
+        raise Violation("invalid_format", "There is no such date, time or offset.") from None
+    except OverflowError:
+        code = "too_small" if text.startswith("0001") else "too_large"
+        raise Violation(code, "The timestamp lies outside what can be stored: the years 1 to 9999 in UTC.") from None
+
+
+def _normal_timestamp(text: str) -> str:
     found = _TIMESTAMP.fullmatch(text)
     if found is None:
         detail = 'Send a timestamp with its offset (RFC 3339), such as "2030-01-31T12:00:00Z".'
         raise Violation("invalid_format", detail)
     _whole_microseconds(found[1])
-    try:
-        return datetime.fromisoformat(_six_digits(text.upper(), found[1])).astimezone(UTC)
-    except ValueError:
-        raise Violation("invalid_format", "There is no such date, time or offset.") from None
-    except OverflowError:
-        code = "too_small" if text.startswith("0001") else "too_large"
-        raise Violation(code, "The timestamp lies outside the years 1 to 9999 in UTC.") from None
+    return _six_digits(text.upper(), found[1])
+
+
+def _storable(value: datetime) -> datetime:
+    """asyncpg writes Python's first and last instants as `-infinity` and `infinity`: another value would come back."""
+    if 1 < value.year < 9999 or _FIRST < value < _LAST:
+        return value
+    raise OverflowError
 
 
 def date_of(text: str) -> date:

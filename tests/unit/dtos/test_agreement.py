@@ -185,7 +185,7 @@ GOOD: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (sa.Uuid(), st.uuids()),
     (sa.Date(), st.dates()),
     (sa.Time(), st.times()),
-    (sa.DateTime(timezone=True), st.datetimes(timezones=st.just(UTC))),
+    (sa.DateTime(timezone=True), st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.just(UTC))),
     (sa.Interval(), st.timedeltas()),
     (sa.LargeBinary(), st.binary()),
     (sa.ARRAY(sa.Integer()), st.lists(st.integers(-(2**31), 2**31 - 1))),
