@@ -89,7 +89,7 @@ def wire_type_of(kind: Any, place: str) -> WireType:
     raise ConfigurationError(
         f"is of type {type(cast('object', kind)).__name__}, which has no form in JSON here.",
         place=place,
-        cure='Hide it with fields={"...": hidden}, or use one of the types in docs/reference/wire.md.',
+        cure='Hide it with fields={"...": hidden}, or use a type that JSON can carry, such as JSONB or Text.',
     )
 
 
