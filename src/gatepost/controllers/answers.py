@@ -1,7 +1,5 @@
 """Answers: envelopes, entity tags, links. One encoder for all of them."""
 
-from typing import Any
-
 import msgspec
 
 from gatepost.errors import BadRequest, Header
@@ -21,17 +19,10 @@ class PageFacts(msgspec.Struct, gc=False):
     prev: str | None
 
 
-class ListAnswer(msgspec.Struct, gc=False):
-    """The envelope of a list."""
-
-    data: Any
-    page: PageFacts
-
-
-def one(status: int, data: Any, version: str | None, *extra: Header) -> Response:
-    """The answer that shows one row; `version` becomes its strong entity tag (RFC 9110, section 8.8.3)."""
+def one(status: int, data: str, version: str | None, *extra: Header) -> Response:
+    """The answer that shows one row's JSON; `version` becomes its strong entity tag (RFC 9110, section 8.8.3)."""
     headers = JSON_HEADERS if version is None else (*JSON_HEADERS, (b"etag", entity_tag(version)))
-    return Response(status, b'{"data":' + encode(data) + b"}", headers + extra if extra else headers)
+    return Response(status, b'{"data":%b}' % data.encode(), headers + extra if extra else headers)
 
 
 def empty(status: int, *headers: Header) -> Response:
@@ -39,10 +30,10 @@ def empty(status: int, *headers: Header) -> Response:
     return Response(status, b"", headers)
 
 
-def listing(rows: Any, facts: PageFacts, links: bytes) -> Response:
-    """The answer that shows a page; `links` is the value of `Link` (RFC 8288), empty for none."""
+def listing(rows: str, facts: PageFacts, links: bytes) -> Response:
+    """The answer that shows a page of rows' JSON; `links` is the value of `Link` (RFC 8288), empty for none."""
     headers = (*JSON_HEADERS, (b"link", links)) if links else JSON_HEADERS
-    return Response(200, encode(ListAnswer(rows, facts)), headers)
+    return Response(200, b'{"data":[%b],"page":%b}' % (rows.encode(), encode(facts)), headers)
 
 
 def entity_tag(version: str) -> bytes:

@@ -69,7 +69,7 @@ class ResourceController:
         body = self._decoder(view, partial=False).decode(await request.body())
         row = await self._verbs["create"].create(body.values, request.actor, view)
         location = (b"location", f"{self._location}{quote(_path_text(row.key), safe='')}".encode())
-        return empty(201, location) if row.data is None else one(201, row.data, row.version, location)
+        return one(201, row.data, row.version, location) if row.data else empty(201, location)
 
     async def update(self, request: Request) -> Response:
         """PATCH one row by a merge patch (RFC 7396). 200 with the row, 204 where the actor may not read it."""
@@ -80,7 +80,7 @@ class ResourceController:
         body = self._decoder(view, partial=True).decode(await request.body())
         written = Written(body.values, body.echoes)
         row: Row = await self._verbs["update"].update(key, written, request.actor, view, versions)
-        return empty(204) if row.data is None else one(200, row.data, row.version)
+        return one(200, row.data, row.version) if row.data else empty(204)
 
     async def delete(self, request: Request) -> Response:
         """DELETE one row. 204."""

@@ -18,23 +18,37 @@ from sqlalchemy import (
     any_,
     bindparam,
     false,
+    func,
     literal_column,
     or_,
     select,
     true,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from gatepost.database.pool import Record
 from gatepost.database.statements import Statement
 from gatepost.models.catalog import Served, View
 from gatepost.models.conditions import BoundRule, Source, bind_decision
 from gatepost.models.entity import Relation
 from gatepost.models.filters import Filter, bind_type, filter_condition
-from gatepost.models.rows import Build, Columns, Rules, add_row, version_column
+from gatepost.models.rows import (
+    Build,
+    Columns,
+    Pieces,
+    Rules,
+    is_spliced,
+    or_null,
+    row_expression,
+    row_pieces,
+    version_column,
+)
 
 KEY = "key"
 """Bind name of the primary key."""
+
+SEPARATOR = ",\n"
+"""Stands between the rows of a page, and nowhere inside one."""
 
 KEYS = "keys"
 """Bind name of a list of primary keys."""
@@ -85,12 +99,27 @@ class Query(msgspec.Struct, frozen=True, eq=False):
 
 
 class ReadPlan(msgspec.Struct, frozen=True, eq=False):
-    """A compiled read: `build` makes an encodable row of a record, the indexes say where version and order stand."""
+    """A compiled read of one row: `build` makes its JSON of a record; the version stands at `version_index`."""
 
     statement: Statement
     build: Build
     version_index: int
+
+
+class RowsPlan(msgspec.Struct, frozen=True, eq=False):
+    """A compiled page, a record per row: `order_indexes` say where the order's values stand."""
+
+    statement: Statement
+    build: Build
     order_indexes: tuple[int, ...]
+
+
+class PagePlan(msgspec.Struct, frozen=True, eq=False):
+    """A compiled page in one record: the rows' JSON joined by `SEPARATOR`, their number, and for each of the `terms`
+    of the order its value on the first row and on the last one shown."""
+
+    statement: Statement
+    terms: int
 
 
 def shown(view: View, fields: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -120,41 +149,57 @@ def one_plan(
 ) -> ReadPlan:
     """The statement that reads one row by its key."""
     source = Source(served.entity, served.entity.table)
-    columns = Columns(bigint_as_string=bigint_as_string)
-    joined, build, _ = _select_row(served, view, rule, source, columns, fields, expand, source.table)
-    version = columns.add_raw(version_column(source))
+    joined, pieces = _row(view, rule, source, fields, expand, source.table, bigint_as_string=bigint_as_string)
+    columns = Columns()
+    build = columns.add_row(pieces)
+    version = columns.add(version_column(source))
     key = served.entity.key
     statement = select(*columns.selected).select_from(joined)
     statement = statement.where(source.column(key.name) == bindparam(KEY, type_=key.column.type))
-    return ReadPlan(Statement(_under(statement, rule, source)), build, version, ())
+    return ReadPlan(Statement(_under(statement, rule, source)), build, version)
 
 
-def page_plan(served: Served, view: View, rule: BoundRule, query: Query, *, bigint_as_string: bool) -> ReadPlan:
+def page_plan(
+    served: Served, view: View, rule: BoundRule, query: Query, *, bigint_as_string: bool
+) -> PagePlan | RowsPlan:
     """The statement that reads a page and one row more, which tells whether there is another page."""
     source = Source(served.entity, served.entity.table)
-    columns = Columns(bigint_as_string=bigint_as_string)
-    names = shown(view, query.fields)
-    joined, build, first = _select_row(served, view, rule, source, columns, query.fields, query.expand, source.table)
-    indexes: list[int] = []
-    for term in query.order:
-        if term.name in names and term.name not in view.ruled:
-            indexes.append(first + names.index(term.name))
-        else:
-            columns.add(source.column(term.name))
-            indexes.append(len(columns.selected) - 1)
-    statement = _under(select(*columns.selected).select_from(joined), rule, source)
+    joined, pieces = _row(
+        view, rule, source, query.fields, query.expand, source.table, bigint_as_string=bigint_as_string
+    )
+    if query.keys or is_spliced(pieces):
+        return _rows_plan(source, rule, query, joined, pieces)
+    terms = [source.column(term.name).label(f"o{index}") for index, term in enumerate(query.order)]
+    inner = select(row_expression(pieces).label("row"), *terms).select_from(joined)
+    page: Any = _ordered(inner, rule, query, source).subquery("page")
+    text: ColumnElement[Any] = page.c.row
+    if query.position is not None and query.position.backward:
+        page = select(page, func.row_number().over().label("number")).subquery("numbered")
+        text = aggregate_order_by(page.c.row, page.c.number.desc())
+    selected: list[ColumnElement[Any]] = [func.string_agg(text, literal_column(r"E',\n'")), func.count()]
+    for index, term in enumerate(terms):
+        values = func.array_agg(page.c[f"o{index}"], type_=ARRAY(term.type))
+        selected += [values[_literal(1)], values[func.least(func.count(), _literal(query.limit))]]
+    return PagePlan(Statement(select(*selected)), len(terms))
+
+
+def _rows_plan(source: Source, rule: BoundRule, query: Query, joined: FromClause, pieces: Pieces) -> RowsPlan:
+    """The same page with a record per row: for values that Python decodes, and for keys that a service chose."""
+    columns = Columns()
+    build = columns.add_row(pieces)
+    indexes = tuple(columns.add(source.column(term.name)) for term in query.order)
+    statement = select(*columns.selected).select_from(joined)
     if query.keys:
-        key = served.entity.key
-        statement = statement.where(source.column(key.name) == any_(bindparam(KEYS, type_=ARRAY(key.column.type))))
-        return ReadPlan(Statement(statement), build, -1, tuple(indexes))
-    return ReadPlan(Statement(_ordered(statement, query, source)), build, -1, tuple(indexes))
+        key = source.entity.key
+        chosen = source.column(key.name) == any_(bindparam(KEYS, type_=ARRAY(key.column.type)))
+        return RowsPlan(Statement(_under(statement.where(chosen), rule, source)), build, indexes)
+    return RowsPlan(Statement(_ordered(statement, rule, query, source)), build, indexes)
 
 
 def keys_statement(served: Served, rule: BoundRule, query: Query) -> Statement:
     """The statement that reads only the keys of a page and of one row more."""
     source = Source(served.entity, served.entity.table)
-    statement = _under(select(source.column(served.entity.key.name)), rule, source)
-    return Statement(_ordered(statement, query, source))
+    return Statement(_ordered(select(source.column(served.entity.key.name)), rule, query, source))
 
 
 def query_shape(query: Query) -> Hashable:
@@ -206,61 +251,56 @@ def _under(statement: Select[Any], rule: BoundRule, source: Source) -> Select[An
     return statement if condition is None else statement.where(condition)
 
 
-def _ordered(statement: Select[Any], query: Query, source: Source) -> Select[Any]:
-    """Filter, position, order and limit."""
-    for index, item in enumerate(query.filters):
-        statement = statement.where(filter_condition(item, source, f"f{index}"))
+def _ordered(statement: Select[Any], rule: BoundRule, query: Query, source: Source) -> Select[Any]:
+    """Position, rule, filters, order and limit. The position stands first: PostgreSQL begins its index scan at the
+    first of several conditions on the index, and a deep page must not read all the rows before it."""
     if query.position is not None:
         statement = statement.where(_beyond(query.order, query.position, source))
+    statement = _under(statement, rule, source)
+    for index, item in enumerate(query.filters):
+        statement = statement.where(filter_condition(item, source, f"f{index}"))
     backward = query.position is not None and query.position.backward
     statement = statement.order_by(*(_ordering(term, source, backward=backward) for term in query.order))
     return statement.limit(_literal(query.limit + 1))
 
 
-def _select_row(
-    served: Served,
+def _row(
     view: View,
     rule: BoundRule,
     source: Source,
-    columns: Columns,
     fields: tuple[str, ...] | None,
     expand: Sequence[Expansion],
     joined: FromClause,
-) -> tuple[FromClause, Build, int]:
-    """Select a row behind those it expands; what it is selected from, its builder, and where it begins."""
-    nested: list[tuple[str, Build]] = []
+    *,
+    bigint_as_string: bool,
+) -> tuple[FromClause, Pieces]:
+    """The pieces of a row and of what it expands, and what they are selected from."""
+    nested: list[tuple[str, Pieces]] = []
     for item in expand:
-        joined, build = _join(item, source, columns, joined)
-        nested.append((item.relation.name, build))
-    first = len(columns.selected)
-    build = add_row(
-        served.entity.name,
+        joined, pieces = _join(item, source, joined, bigint_as_string=bigint_as_string)
+        nested.append((item.relation.name, pieces))
+    pieces = row_pieces(
         source,
-        columns,
         shown(view, fields),
-        ruled=frozenset(view.ruled),
         rules=field_rules(view, rule, source) if view.ruled else None,
+        ruled=frozenset(view.ruled),
         nested=nested,
+        bigint_as_string=bigint_as_string,
     )
-    return joined, build, first
+    return joined, pieces
 
 
-def _join(item: Expansion, outer: Source, columns: Columns, joined: FromClause) -> tuple[FromClause, Build]:
+def _join(item: Expansion, outer: Source, joined: FromClause, *, bigint_as_string: bool) -> tuple[FromClause, Pieces]:
     """Join one expansion: a row that is absent or hidden from the actor shows as null."""
-    relation, served = item.relation, item.served
-    source = Source(served.entity, served.entity.table.alias())
+    relation = item.relation
+    source = Source(item.served.entity, item.served.entity.table.alias())
     condition = source.same(relation.remote) == outer.same(relation.local)
     rule = item.rule.condition(source)
     if rule is not None:
         condition = and_(condition, rule)
     joined = joined.outerjoin(source.table, condition)
-    joined, build, _ = _select_row(served, item.view, item.rule, source, columns, None, item.inner, joined)
-    present = columns.add_raw(source.same(relation.remote).is_not(None))
-
-    def build_or_null(record: Record) -> Any:
-        return build(record) if record[present] else None
-
-    return joined, build_or_null
+    joined, pieces = _row(item.view, item.rule, source, None, item.inner, joined, bigint_as_string=bigint_as_string)
+    return joined, or_null(pieces, source.same(relation.remote).is_not(None))
 
 
 def _literal(limit: int) -> ColumnElement[int]:

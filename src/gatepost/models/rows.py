@@ -1,5 +1,10 @@
-"""From records to what is encoded: the selected columns of a statement, and the function that makes a row of them."""
+"""Rows as JSON: the selected columns of a statement, and the function that makes a row's text of a record.
 
+A row is one text that PostgreSQL wrote. Only a column of a `TypeDecorator` is spliced in by Python, between the texts
+before and behind it.
+"""
+
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,32 +14,80 @@ from sqlalchemy import ColumnElement, Text, case, cast, literal_column
 from gatepost.database.pool import Record
 from gatepost.database.statements import DIALECT
 from gatepost.models.conditions import Source
-from gatepost.models.wire import Decode, wire_column
+from gatepost.models.wire import Decode, Part, concatenated, decoder_of, json_parts, literal_text
 
-Build = Callable[[Record], Any]
-"""Makes one encodable object of a record."""
+Build = Callable[[Record], str]
+"""Makes the JSON text of one row of a record."""
 
 Rules = Callable[[str], ColumnElement[bool]]
 """The condition under which a field is shown on a row."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Splice(msgspec.Struct, frozen=True, eq=False):
+    """A value that Python has to decode before it is JSON; left out where its row is not `present`."""
+
+    column: ColumnElement[Any]
+    decode: Decode
+    present: ColumnElement[bool] | None = None
+
+
+Pieces = list[Part | Splice]
 
 
 class Columns:
     """The selected columns of one statement, laid out as they are added."""
 
-    def __init__(self, *, bigint_as_string: bool) -> None:
+    def __init__(self) -> None:
         self.selected: list[ColumnElement[Any]] = []
-        self._bigint_as_string = bigint_as_string
 
-    def add(self, column: ColumnElement[Any]) -> Decode | None:
-        """Select a column in its wire form; how its values are decoded."""
-        expression, decode = wire_column(column, bigint_as_string=self._bigint_as_string)
-        self.add_raw(expression)
-        return decode
-
-    def add_raw(self, expression: ColumnElement[Any]) -> int:
-        """Select an expression as it is; where it stands in the record."""
+    def add(self, expression: ColumnElement[Any]) -> int:
+        """Select an expression; where it stands in the record."""
         self.selected.append(expression.label(f"c{len(self.selected)}"))
         return len(self.selected) - 1
+
+    def add_row(self, pieces: Pieces) -> Build:
+        """Select a row and return what makes its JSON of a record."""
+        if not any(isinstance(piece, Splice) for piece in pieces):
+            index = self.add(row_expression(pieces))
+            return lambda record: record[index]
+        makers: list[Build] = []
+        texts: list[Part] = []
+        for piece in [*pieces, None]:
+            if piece is None or isinstance(piece, Splice):
+                makers.append(_text_maker(self.add(concatenated(texts))))
+                texts = []
+            if isinstance(piece, Splice):
+                present = None if piece.present is None else self.add(piece.present)
+                makers.append(_splice_maker(self.add(piece.column), piece.decode, present))
+            elif piece is not None:
+                texts.append(piece)
+        return lambda record: "".join([make(record) for make in makers])
+
+
+def _text_maker(index: int) -> Build:
+    return lambda record: record[index]
+
+
+def _splice_maker(index: int, decode: Decode, present: int | None) -> Build:
+    def make(record: Record) -> str:
+        if present is not None and not record[present]:
+            return ""
+        value = record[index]
+        return "null" if value is None else _encode(decode(value)).decode()
+
+    return make
+
+
+def row_expression(pieces: Pieces) -> ColumnElement[str]:
+    """The expression of a row that needs nothing of Python."""
+    return concatenated([piece for piece in pieces if not isinstance(piece, Splice)])
+
+
+def is_spliced(pieces: Pieces) -> bool:
+    """Whether Python has a part in the row."""
+    return any(isinstance(piece, Splice) for piece in pieces)
 
 
 def version_column(source: Source) -> ColumnElement[Any]:
@@ -45,62 +98,53 @@ def version_column(source: Source) -> ColumnElement[Any]:
     return cast(literal_column(f"{table}.xmin"), Text)
 
 
-def add_row(
-    name: str,
+def row_pieces(
     source: Source,
-    columns: Columns,
     names: Sequence[str],
     *,
-    ruled: frozenset[str] = frozenset(),
-    rules: Rules | None = None,
-    nested: Sequence[tuple[str, Build]] = (),
-) -> Build:
-    """Select `names` of the source and return what makes a row of a record.
+    rules: Rules | None,
+    ruled: frozenset[str],
+    nested: Sequence[tuple[str, Pieces]],
+    bigint_as_string: bool,
+) -> Pieces:
+    """The JSON object of a row: the fields in their order, then what is expanded.
 
-    A field under a rule is selected twice, as its value where the rule holds and as the rule's outcome, so that a row
-    leaves it out where it is not shown.
+    A field under a rule stands with its name inside a CASE, so that a row on which it is not shown leaves it out.
     """
-    first = len(columns.selected)
-    decoders: list[tuple[int, Decode]] = []
-    for offset, field in enumerate(names):
-        column = source.column(field)
-        if field in ruled and rules is not None:
-            column = cast(case((rules(field), column), else_=None), column.type)
-        decode = columns.add(column)
-        if decode is not None:
-            decoders.append((offset, decode))
-    last = len(columns.selected)
-    flags = [
-        (offset, columns.add_raw(rules(field)))
-        for offset, field in enumerate(names)
-        if field in ruled and rules is not None
-    ]
-    members = [*names, *(label for label, _ in nested)]
-    make = msgspec.defstruct(name, [(member, Any) for member in members], gc=False)
-    return _assemble(make, first, last, decoders, flags, [build for _, build in nested])
+    pieces: Pieces = ["{"]
+    comma = ""
+    for name in sorted(names, key=ruled.__contains__):
+        attribute = source.entity.attributes[name]
+        column = source.column(name)
+        label = f"{comma}{json.dumps(name)}:"
+        decode = decoder_of(attribute.column.type)
+        if name in ruled and rules is not None:
+            value = json_parts(column, nullable=attribute.nullable, bigint_as_string=bigint_as_string)
+            pieces.append(case((rules(name), concatenated([label, *value])), else_=literal_text("")))
+        elif decode is not None:
+            pieces += [label, Splice(column, decode)]
+        else:
+            pieces += [label, *json_parts(column, nullable=attribute.nullable, bigint_as_string=bigint_as_string)]
+        comma = ","
+    for name, inner in nested:
+        pieces += [f"{comma}{json.dumps(name)}:", *inner]
+        comma = ","
+    pieces.append("}")
+    return pieces
 
 
-def _assemble(
-    make: Callable[..., Any],
-    first: int,
-    last: int,
-    decoders: Sequence[tuple[int, Decode]],
-    flags: Sequence[tuple[int, int]],
-    nested: Sequence[Build],
-) -> Build:
-    """The cheapest function that does what this layout needs: most need nothing but the values in a row."""
-    if not decoders and not flags:
-        if not nested:
-            return lambda record: make(*record[first:last])
-        return lambda record: make(*record[first:last], *[build(record) for build in nested])
-
-    def build_carefully(record: Record) -> Any:
-        values: list[Any] = list(record[first:last])
-        for offset, decode in decoders:
-            values[offset] = decode(values[offset])
-        for offset, flag in flags:
-            if not record[flag]:
-                values[offset] = msgspec.UNSET
-        return make(*values, *[build(record) for build in nested])
-
-    return build_carefully
+def or_null(pieces: Pieces, present: ColumnElement[bool]) -> Pieces:
+    """The pieces where `present` holds, else null. Between spliced values every text is made conditional."""
+    if not is_spliced(pieces):
+        return [case((present, row_expression(pieces)), else_=literal_text("null"))]
+    texts: list[Part] = []
+    result: Pieces = []
+    for piece in [*pieces, None]:
+        if piece is None or isinstance(piece, Splice):
+            result.append(case((present, concatenated(texts)), else_=literal_text("" if result else "null")))
+            texts = []
+        if isinstance(piece, Splice):
+            result.append(Splice(piece.column, piece.decode, present))
+        elif piece is not None:
+            texts.append(piece)
+    return result

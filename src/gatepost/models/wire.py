@@ -1,63 +1,153 @@
-"""How a column's value leaves PostgreSQL so that it is on the wire what the contract says.
+"""How a column's value becomes JSON, in PostgreSQL: the SQL whose text is on the wire what the contract says.
 
-UUIDs and decimals leave as text, because making Python objects of them only to print them again is most of the cost
-of a page; what msgspec prints right by itself (timestamps as RFC 3339 with `Z`, dates, ISO 8601 intervals, base64)
-stays as it is.
+PostgreSQL writes the JSON, because making Python objects only to print them again is most of what a page costs: a page
+of 50 takes a third of the client's CPU this way, and less in all (`benchmarks/README.md`, "Rows to JSON"). No text
+that leaves here holds a line feed, so that rows can be told apart by one.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Enum, Numeric, Text, Uuid, cast
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Date,
+    DateTime,
+    Enum,
+    Float,
+    Integer,
+    Interval,
+    LargeBinary,
+    Numeric,
+    Text,
+    Time,
+    Uuid,
+    case,
+    cast,
+    func,
+    literal_column,
+    null,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
 
 from gatepost.database.statements import DIALECT
 from gatepost.models.entity import wire_values
 
+Part = str | ColumnElement[Any]
+"""A piece of JSON: literal text, or an expression whose text it is."""
+
 Decode = Callable[[Any], Any]
 
+_QUOTED = (Uuid, Date, Time, Interval)
+_BARE = (Integer, BigInteger)
 
-def wire_column(
-    column: ColumnElement[Any], *, bigint_as_string: bool = False
-) -> tuple[ColumnElement[Any], Decode | None]:
-    """What to select for a column, and what to do with each value before it is encoded (None: nothing)."""
-    kind: Any = column.type
-    if _is_decorated(kind):
-        return column, kind.result_processor(DIALECT, None)
-    if _leaves_as_text(kind, bigint_as_string=bigint_as_string):
-        return cast(column, Text), None
-    if isinstance(kind, Enum):
-        stored = wire_values(kind)
-        changes = any(text != value for text, value in stored.items())
-        return cast(column, Text), (_none_safe(stored.__getitem__) if changes else None)
-    if isinstance(kind, ARRAY):
-        return _array(column, kind, bigint_as_string=bigint_as_string)
-    return column, None
+
+def literal_text(text: str) -> ColumnElement[str]:
+    """A text as a SQL literal."""
+    return literal_column("'" + text.replace("'", "''") + "'", Text)
+
+
+def decoder_of(kind: Any) -> Decode | None:
+    """What Python has to do with each value of the type before it is encoded; None where SQL can tell it all."""
+    if not _is_decorated(kind):
+        return None
+    return kind.result_processor(DIALECT, None) or (lambda value: value)
 
 
 def _is_decorated(kind: object) -> bool:
     return isinstance(kind, TypeDecorator)
 
 
-def _leaves_as_text(kind: TypeEngine[Any], *, bigint_as_string: bool) -> bool:
-    if isinstance(kind, Uuid):
-        return True
-    if isinstance(kind, Numeric):
+def json_parts(column: ColumnElement[Any], *, nullable: bool, bigint_as_string: bool) -> list[Part]:
+    """The JSON of a column's value, as pieces that are concatenated."""
+    kind: Any = column.type
+    quoted = _is_quoted(kind, bigint_as_string=bigint_as_string)
+    if isinstance(kind, DateTime):
+        return _pieces(func.replace(cast(func.timezone("UTC", column), Text), " ", "T"), '"', 'Z"', nullable=nullable)
+    if quoted:
+        return _pieces(column, '"', '"', nullable=nullable)
+    if isinstance(kind, Boolean):
+        return _pieces(cast(column, Text), "", "", nullable=nullable)
+    if isinstance(kind, _BARE):
+        return _pieces(column, "", "", nullable=nullable)
+    return _pieces(_json_expression(column, kind, bigint_as_string=bigint_as_string), "", "", nullable=nullable)
+
+
+def _is_quoted(kind: Any, *, bigint_as_string: bool) -> bool:
+    if isinstance(kind, Numeric) and not isinstance(kind, Float):
         return bool(kind.asdecimal)
-    return bigint_as_string and isinstance(kind, BigInteger)
+    return isinstance(kind, _QUOTED) or (bigint_as_string and isinstance(kind, BigInteger))
 
 
-def _array(
-    column: ColumnElement[Any], kind: Any, *, bigint_as_string: bool
-) -> tuple[ColumnElement[Any], Decode | None]:
-    item = kind.item_type
+def _json_expression(column: ColumnElement[Any], kind: Any, *, bigint_as_string: bool) -> ColumnElement[Any]:
+    if isinstance(kind, JSON):
+        return cast(column if isinstance(kind, JSONB) else cast(column, JSONB), Text)
+    if isinstance(kind, LargeBinary):
+        encoded = func.replace(func.encode(column, "base64"), literal_column(r"E'\n'"), "")
+        return func.to_json(encoded)
+    if isinstance(kind, Enum):
+        return _enum(column, kind)
+    item = getattr(kind, "item_type", None)
+    if item is not None:
+        return _array(column, item, bigint_as_string=bigint_as_string)
+    return func.to_json(column)
+
+
+def _enum(column: ColumnElement[Any], kind: Enum) -> ColumnElement[Any]:
+    stored = wire_values(kind)
+    text = cast(column, Text)
+    if all(name == value for name, value in stored.items()):
+        return func.to_json(text)
+    return case(
+        *((text == literal_text(name), literal_text(json.dumps(value))) for name, value in stored.items()), else_=null()
+    )
+
+
+def _array(column: ColumnElement[Any], item: Any, *, bigint_as_string: bool) -> ColumnElement[Any]:
+    if isinstance(item, DateTime):
+        return func.replace(cast(func.to_json(column), Text), '+00:00"', 'Z"')
     if isinstance(item, Enum):
-        stored = wire_values(item)
-        return cast(column, ARRAY(Text)), _none_safe(lambda values: [stored.get(value, value) for value in values])
-    if _leaves_as_text(item, bigint_as_string=bigint_as_string):
-        return cast(column, ARRAY(Text)), None
-    return column, None
+        names = {name: value for name, value in wire_values(item).items() if name != value}
+        members: Any = cast(column, ARRAY(Text))
+        for name, value in names.items():
+            members = func.array_replace(members, literal_text(name), literal_text(value))
+        return func.to_json(members)
+    if _is_quoted(item, bigint_as_string=bigint_as_string):
+        return func.to_json(cast(column, ARRAY(Text)))
+    return func.to_json(column)
 
 
-def _none_safe(decode: Decode) -> Decode:
-    return lambda value: None if value is None else decode(value)
+def _pieces(value: ColumnElement[Any], before: str, after: str, *, nullable: bool) -> list[Part]:
+    if not nullable:
+        return [before, value, after]
+    text: Any = cast(value, Text)
+    if before:
+        text = literal_text(before).concat(text)
+    if after:
+        text = text.concat(literal_text(after))
+    return [func.coalesce(text, literal_text("null"))]
+
+
+ARGUMENTS_MAX = 90
+"""PostgreSQL admits 100 arguments of a function."""
+
+
+def concatenated(parts: list[Part]) -> ColumnElement[str]:
+    """One expression for the pieces, adjacent literals joined."""
+    joined: list[Part] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        elif not isinstance(part, str) or part:
+            joined.append(part)
+    arguments = [literal_text(part) if isinstance(part, str) else part for part in joined]
+    while len(arguments) > ARGUMENTS_MAX:
+        arguments = [
+            func.concat(*arguments[start : start + ARGUMENTS_MAX]) for start in range(0, len(arguments), ARGUMENTS_MAX)
+        ]
+    return func.concat(*arguments)

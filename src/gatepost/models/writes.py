@@ -14,7 +14,7 @@ from gatepost.database.statements import Statement
 from gatepost.models.catalog import Served, View
 from gatepost.models.conditions import BoundRule, Source
 from gatepost.models.reads import KEY, field_rules, shown
-from gatepost.models.rows import Build, Columns, add_row, version_column
+from gatepost.models.rows import Build, Columns, row_pieces, version_column
 
 VERSIONS = "versions"
 """Bind name of the versions that `If-Match` admits."""
@@ -137,17 +137,18 @@ def _returning(
     *,
     bigint_as_string: bool,
 ) -> WritePlan:
-    columns = Columns(bigint_as_string=bigint_as_string)
-    build = add_row(
-        served.entity.name,
+    pieces = row_pieces(
         source,
-        columns,
         shown(view, None),
-        ruled=frozenset(view.ruled),
         rules=field_rules(view, read, source) if view.ruled else None,
+        ruled=frozenset(view.ruled),
+        nested=(),
+        bigint_as_string=bigint_as_string,
     )
-    key = columns.add_raw(source.column(served.entity.key.name))
-    version = columns.add_raw(version_column(source))
-    readable = columns.add_raw(_outcome(read, source))
-    allowed = columns.add_raw(_outcome(permitted, source))
+    columns = Columns()
+    build = columns.add_row(pieces)
+    key = columns.add(source.column(served.entity.key.name))
+    version = columns.add(version_column(source))
+    readable = columns.add(_outcome(read, source))
+    allowed = columns.add(_outcome(permitted, source))
     return WritePlan(Statement(statement.returning(*columns.selected)), build, key, version, readable, allowed)

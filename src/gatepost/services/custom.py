@@ -153,7 +153,7 @@ class Custom:
         try:
             return await self._show(unit, key, actor, view, None, ())
         except NotFound:
-            return Row(None, "", key)
+            return Row("", "", key)
 
     def _key(self, row: Any, verb: str) -> Any:
         """The key of a row that a service returned."""

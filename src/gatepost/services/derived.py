@@ -19,9 +19,12 @@ from gatepost.models.conditions import BoundRule, bind_policy, holds
 from gatepost.models.reads import (
     KEY,
     KEYS,
+    SEPARATOR,
     Expansion,
+    PagePlan,
     Query,
     ReadPlan,
+    RowsPlan,
     expansion_values,
     keys_statement,
     one_plan,
@@ -91,7 +94,8 @@ class Derived:
     async def list(self, query: Query, actor: Actor, view: View) -> Page:
         """A page of rows."""
         plan, values = self._page(query, actor, view)
-        return paged(plan, query, await self._database.read(plan.statement, plan.statement.arguments(values)))
+        records = await self._database.read(plan.statement, plan.statement.arguments(values))
+        return gathered(plan, query, records[0]) if isinstance(plan, PagePlan) else paged(plan, query, records)
 
     async def keys(self, transaction: Transaction, query: Query, actor: Actor) -> Sequence[Any]:
         """The keys of a query's rows, one more than its limit, in the order they are read in."""
@@ -109,9 +113,10 @@ class Derived:
         chosen = msgspec.structs.replace(query, filters=(), position=None, limit=0, keys=True)
         plan, values = self._page(chosen, actor, view)
         records = await transaction.fetch(plan.statement, {**values, KEYS: list(keys)})
+        assert isinstance(plan, RowsPlan)  # noqa: S101 - a plan for keys is made so
         return paged(plan, query, in_order(plan, records, keys))
 
-    def _page(self, query: Query, actor: Actor, view: View) -> tuple[ReadPlan, dict[str, Any]]:
+    def _page(self, query: Query, actor: Actor, view: View) -> tuple[PagePlan | RowsPlan, dict[str, Any]]:
         rule = bind_policy(self._policies["list"], actor, self._entity)
         plan = self._plans.get(
             ("page", self.served, view, rule.shape, query_shape(query)),
@@ -294,25 +299,37 @@ class Derived:
 
     @staticmethod
     def _written(plan: WritePlan, record: Record) -> Row:
-        data = plan.build(record) if record[plan.readable_index] else None
+        data = plan.build(record) if record[plan.readable_index] else ""
         return Row(data, str(record[plan.version_index]), record[plan.key_index])
 
 
-def in_order(plan: ReadPlan, records: Sequence[Record], keys: Sequence[Any]) -> list[Record]:
-    """Records in the order of the keys that chose them; the key is the last term of every order."""
-    index = plan.order_indexes[-1]
-    by_key = {str(record[index]): record for record in records}
-    return [by_key[str(key)] for key in keys if str(key) in by_key]
+def gathered(plan: PagePlan, query: Query, record: Record) -> Page:
+    """A page that PostgreSQL joined: the row beyond the limit only tells that there are more, and is cut off."""
+    text: str = record[0] or ""
+    count: int = record[1]
+    if not count:
+        return Page("", None, None, False)
+    more = count > query.limit
+    first = tuple(record[2 + 2 * index] for index in range(plan.terms))
+    last = tuple(record[3 + 2 * index] for index in range(plan.terms))
+    if query.position is None or not query.position.backward:
+        return Page(text[: text.rindex(SEPARATOR)] if more else text, first, last, more)
+    return Page(text[text.index(SEPARATOR) + len(SEPARATOR) :] if more else text, last, first, more)
 
 
-def paged(plan: ReadPlan, query: Query, records: Sequence[Record]) -> Page:
-    """A page of records: the one beyond the limit only tells that there are more."""
+def paged(plan: RowsPlan, query: Query, records: Sequence[Record]) -> Page:
+    """A page of records, in the direction they were read in."""
     more = len(records) > query.limit
     kept = records[: query.limit] if more else records
     if query.position is not None and query.position.backward:
         kept = kept[::-1]
     if not kept:
-        return Page((), None, None, more)
-    build = plan.build
+        return Page("", None, None, more)
     first, last = (tuple(record[index] for index in plan.order_indexes) for record in (kept[0], kept[-1]))
-    return Page([build(record) for record in kept], first, last, more)
+    return Page(SEPARATOR.join([plan.build(record) for record in kept]), first, last, more)
+
+
+def in_order(plan: RowsPlan, records: Sequence[Record], keys: Sequence[Any]) -> list[Record]:
+    """Records in the order of the keys that chose them; the key is the last term of every order."""
+    by_key = {record[plan.order_indexes[-1]]: record for record in records}
+    return [by_key[key] for key in keys if key in by_key]

@@ -1,6 +1,5 @@
 """What a controller calls: the five verbs of one resource, whoever answers them, and what they return."""
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -14,21 +13,21 @@ Versions = tuple[str, ...] | None
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """A row as it is shown: `data` is ready to be encoded, `version` is its entity tag's text.
+    """A row as it is shown: `data` is its JSON, `version` is its entity tag's text.
 
-    `data` is None where the actor may create or change the row, but not read it.
+    `data` is empty where the actor may create or change the row, but not read it.
     """
 
-    data: Any
+    data: str
     version: str
     key: Any
 
 
 class Page(msgspec.Struct, frozen=True, gc=False):
-    """A page of rows, ready to be encoded. `first` and `last` are the positions of its ends, where it has rows;
-    `more` tells whether rows follow in the direction of reading."""
+    """A page of rows: `rows` is their JSON, joined. `first` and `last` are the positions of its ends, where it has
+    rows; `more` tells whether rows follow in the direction of reading."""
 
-    rows: Sequence[Any]
+    rows: str
     first: tuple[Any, ...] | None
     last: tuple[Any, ...] | None
     more: bool
