@@ -86,6 +86,8 @@ def _on_database(reference: str | None, work: Work[T]) -> T:
 
 
 async def _run(work: Work[T], model: type[Any], settings: Settings) -> T:
+    import asyncpg
+
     from gatepost.database.database import Database
 
     database = Database(str(settings.database.url), settings.database, Observations())
@@ -94,6 +96,10 @@ async def _run(work: Work[T], model: type[Any], settings: Settings) -> T:
     except Problem as problem:
         raise ConfigurationError(
             problem.detail, place="DATABASE_URL", cure="`gatepost doctor` says what is missing."
+        ) from None
+    except asyncpg.PostgresError as error:
+        raise ConfigurationError(
+            f"{error}.", place="DATABASE_URL", cure="Bring the database to the models first: `gatepost migrate up`."
         ) from None
     finally:
         await database.close()

@@ -120,7 +120,7 @@ def serve_and_reload(
     changed: list[Path] = []
 
     class Filter(PythonFilter):
-        ignore_dirs = (*PythonFilter.ignore_dirs, ".gatepost", ".ruff_cache", "build", "dist")
+        ignore_dirs = (*PythonFilter.ignore_dirs, ".gatepost", ".ruff_cache", "build", "dist", "migrations", "tests")
 
         def __call__(self, change: Change, path: str) -> bool:
             wanted = super().__call__(change, path)

@@ -1,0 +1,195 @@
+"""Real commands in real processes, in a folder with a tiny app: what they print, what they answer, what they leave."""
+
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from gatepost.database.embedded import EmbeddedPostgreSQL
+
+SECONDS_MAX = 20.0
+GATEPOST = Path(sys.executable).parent / "gatepost"
+APP = '''
+"""One model, and an old application beside it whose answer waits for a file."""
+import asyncio
+from pathlib import Path
+
+from sqlalchemy.orm import Mapped
+
+from gatepost import App, Model, Resource, anyone
+
+
+class Note(Model):
+    __tablename__ = "notes"
+    title: Mapped[str]
+
+
+async def waiting(scope, receive, send):
+    Path("asked").touch()
+    while not Path("released").exists():
+        await asyncio.sleep(0.01)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"released"})
+
+
+app = App(Resource(Note, read=anyone), mount={"/waiting": waiting})
+'''
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> Any:
+    """The first true result of `condition`; fails after SECONDS_MAX."""
+    deadline = time.monotonic() + SECONDS_MAX
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"waited {SECONDS_MAX:g} s for {what}")
+
+
+class Running:
+    """A command that serves: its process, its output in files, and HTTP to it."""
+
+    def __init__(self, arguments: list[str], folder: Path, environ: Mapping[str, str], name: str) -> None:
+        self.folder = folder
+        self._waiting: list[http.client.HTTPConnection] = []
+        self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
+        with self._out.open("w") as out, self._err.open("w") as err:
+            self.process = subprocess.Popen(
+                [GATEPOST, *arguments], cwd=folder, env=environ, stdout=out, stderr=err, start_new_session=True
+            )
+
+    @property
+    def output(self) -> str:
+        """All that it has printed."""
+        return self._out.read_text() + self._err.read_text()
+
+    @property
+    def port(self) -> int:
+        """The port that it says it serves on."""
+        found = wait_for(lambda: re.search(r"http://127\.0\.0\.1:(\d+)", self.output) or self._ended(), "an address")
+        assert isinstance(found, re.Match), f"it ended: {self.output}"
+        return int(found[1])
+
+    def get(self, path: str, *, timeout: float = SECONDS_MAX) -> tuple[int, str]:
+        """Status and body of a GET on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def answers(self, path: str, status: int) -> bool:
+        """Whether a GET is answered with this status."""
+        try:
+            return self.get(path)[0] == status
+        except OSError:
+            return False
+
+    def ready(self) -> "Running":
+        """Itself, as soon as it is ready."""
+        wait_for(lambda: self._ended() or self.answers("/readyz", 200), f"readiness; it says: {self.output}")
+        assert self.process.poll() is None, f"it ended: {self.output}"
+        return self
+
+    def ask_and_leave_waiting(self) -> http.client.HTTPConnection:
+        """A request that is in flight until the file `released` is there."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS_MAX)
+        self._waiting.append(connection)
+        connection.request("GET", "/waiting")
+        wait_for((self.folder / "asked").exists, "the request to arrive")
+        return connection
+
+    def children(self) -> list[psutil.Process]:
+        """Every process below it."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal to the master alone."""
+        self.process.send_signal(number)
+
+    def wait(self) -> int:
+        """The exit status."""
+        return self.process.wait(SECONDS_MAX)
+
+    def close(self) -> None:
+        """End it and everything below it, whatever it is doing."""
+        for connection in self._waiting:
+            connection.close()
+        if not self._ended():
+            below = self.children()
+            self.process.kill()
+            self.process.wait()
+            for process in below:
+                if process.is_running():
+                    process.kill()
+
+    def _ended(self) -> bool:
+        return self.process.poll() is not None
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with the tiny app."""
+    (tmp_path / "app.py").write_text(APP)
+    return tmp_path
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    """The environment without settings, and without colours."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GATEPOST", "DATABASE_URL"))}
+    return {**kept, "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@pytest.fixture
+def production(
+    environ: dict[str, str], postgresql: EmbeddedPostgreSQL, database_url: str, tmp_path: Path
+) -> dict[str, str]:
+    """The environment that a production server needs."""
+    from gatepost.auth.keys import KEY_FILE, development_key
+
+    development_key(tmp_path)
+    return {**environ, "DATABASE_URL": database_url, "GATEPOST_SIGNING_KEY_FILE": str(tmp_path / KEY_FILE)}
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start(project: Path) -> Iterator[Start]:
+    """Starts commands; none of them outlives the test."""
+    started: list[Running] = []
+
+    def begin(*arguments: str, environ: Mapping[str, str]) -> Running:
+        running = Running(list(arguments), project, environ, f"command{len(started)}")
+        started.append(running)
+        return running
+
+    yield begin
+    for running in started:
+        running.close()
+
+
+def run(*arguments: str, cwd: Path, environ: Mapping[str, str], stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    """A command from start to end."""
+    return subprocess.run(
+        [GATEPOST, *arguments],
+        cwd=cwd,
+        env=environ,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
+    )

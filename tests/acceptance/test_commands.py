@@ -1,0 +1,151 @@
+"""The other commands, called as the `gatepost` script calls them, on a migrated database."""
+
+import asyncio
+import importlib
+import io
+import json
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gatepost.auth.keys import KEY_FILE, development_key
+from gatepost.cli.main import main
+from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.migrations.lossless import apply_lossless
+
+APP = """
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from gatepost import App, Resource, anyone, role
+
+class Base(DeclarativeBase):
+    pass
+
+class {model}(Base):
+    __tablename__ = "{table}"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+
+app = App(Resource({model}, read=anyone, write=role("editor")))
+"""
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def gatepost(
+    tmp_path: Path,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Iterator[Command]:
+    """Runs a command in a project of its own, whose database is migrated."""
+    name = f"app_{uuid.uuid4().hex}"
+    (tmp_path / f"{name}.py").write_text(APP.format(model=f"M{name}", table=name))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("GATEPOST_APP", f"{name}:app")
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("NO_COLOR", "1")
+    development_key(tmp_path / ".gatepost")
+    monkeypatch.setenv("GATEPOST_SIGNING_KEY_FILE", str(tmp_path / ".gatepost" / KEY_FILE))
+    app = importlib.import_module(name).app
+    asyncio.run(apply_lossless(database_url, app.metadata))
+
+    def run(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        out, err = capfd.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    yield run
+    sys.modules.pop(name)
+
+
+def test_a_user_is_made_listed_and_given_a_token(gatepost: Command) -> None:
+    made = gatepost("users", "create", "Ada@Example.com", "-r", "editor", "--password-stdin", stdin="correct horse\n")
+    assert made == (0, "Made Ada@Example.com with the roles editor.\n", "")
+    [user] = json.loads(gatepost("users", "list", "--json")[1])
+    assert (user["email"], user["roles"], user["is_active"]) == ("ada@example.com", ["editor"], True)
+    status, token, _ = gatepost("users", "token", "ada@example.com")
+    assert (status, token.count(".")) == (0, 2)
+
+
+def test_a_second_user_of_an_address_is_refused(gatepost: Command) -> None:
+    arguments = ("users", "create", "ada@example.com", "--password-stdin")
+    gatepost(*arguments, stdin="correct horse\n")
+    status, _, complaint = gatepost(*arguments, stdin="correct horse\n")
+    assert status == 2
+    assert complaint == "Error: There is a user ada@example.com already. Choose another e-mail address.\n"
+
+
+def test_users_of_a_database_that_is_not_migrated_are_a_sentence(
+    gatepost: Command, monkeypatch: pytest.MonkeyPatch, postgresql: EmbeddedPostgreSQL
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", postgresql.dsn("postgres"))
+    status, _, complaint = gatepost("users", "list")
+    assert status == 2
+    assert complaint.startswith('Error: DATABASE_URL: relation "users" does not exist.')
+    assert "gatepost migrate up" in complaint
+
+
+def test_a_password_is_never_taken_from_the_command_line_or_a_pipe_unasked(gatepost: Command) -> None:
+    status, _, complaint = gatepost("users", "create", "ada@example.com", stdin="correct horse\n")
+    assert (status, "--password-stdin" in complaint) == (2, True)
+    assert gatepost("users", "create", "ada@example.com", "--password", "correct horse")[0] == 2
+
+
+def test_doctor_finds_nothing_wrong_where_nothing_is(gatepost: Command) -> None:
+    status, out, _ = gatepost("doctor", "--json")
+    findings = json.loads(out)
+    assert [finding for finding in findings if not finding["ok"]] == []
+    assert status == 0
+    assert {finding["check"] for finding in findings} >= {"python", "packages", "database", "migrations", "clock"}
+
+
+def test_doctor_names_a_database_that_is_away_and_the_cure(
+    gatepost: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://nobody@/nothing?host={tmp_path}")
+    status, out, _ = gatepost("doctor")
+    assert status == 1
+    assert "FAIL database: cannot be reached" in out
+    assert "Start PostgreSQL, or correct DATABASE_URL" in out
+
+
+def test_routes_are_listed_for_scripts(gatepost: Command) -> None:
+    status, out, _ = gatepost("routes", "--json")
+    routes = json.loads(out)
+    created = next(route for route in routes if route["action"].endswith(".create"))
+    assert (status, created["method"], created["allow"]) == (0, "POST", "role('editor')")
+    assert created["rate_limit"] == "10000 / 15 min"
+
+
+def test_the_shell_awaits_and_an_error_is_status_1(gatepost: Command) -> None:
+    status, out, _ = gatepost("shell", "-c", "async with tx() as t: print(type(t.session).__name__ != '')")
+    assert (status, out) == (0, "True\n")
+    assert gatepost("shell", "-c", "1 / 0")[0] == 1
+
+
+def test_a_migration_is_made_and_checked(gatepost: Command) -> None:
+    assert gatepost("migrate", "check")[0] == 0
+    status, out, _ = gatepost("migrate", "make", "first")
+    assert (status, "Wrote migrations/versions/" in out) == (0, True)
+    assert gatepost("migrate", "check")[0] == 1
+    assert gatepost("migrate", "adopt")[0] == 0
+    assert gatepost("migrate", "check")[0] == 0
+
+
+def test_settings_are_shown_with_their_source_and_without_secrets(gatepost: Command, database_url: str) -> None:
+    status, out, _ = gatepost("config", "show", "--json")
+    rows = {row["variable"]: row for row in json.loads(out)}
+    assert status == 0
+    assert (rows["DATABASE_URL"]["value"], rows["DATABASE_URL"]["source"]) == ("***", "environment")
+    assert rows["GATEPOST_SIGNING_KEY"]["source"] == "GATEPOST_SIGNING_KEY_FILE"
+    assert rows["GATEPOST_LIMIT_FACTOR"]["source"] == "derived"
+    assert database_url not in out

@@ -1,0 +1,71 @@
+"""`gatepost new` and `gatepost dev`: the first minutes with Gatepost, with nothing but Python."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+from tests.acceptance.conftest import Start, run, wait_for
+
+Environ = dict[str, str]
+
+
+def test_dev_reloads_survives_a_syntax_error_and_leaves_nothing(start: Start, environ: Environ, project: Path) -> None:
+    server = start("dev", "--port", "0", environ=environ).ready()
+    assert "times 100 in development" in server.output
+    assert server.get("/api/notes")[0] == 200
+    app = project / "app.py"
+    source = app.read_text()
+
+    app.write_text(source + "x = (\n")
+    wait_for(lambda: server.answers("/api/notes", 503), "the mistake to be noticed")
+    place = f"{app}, line {len(source.splitlines()) + 1}"
+    assert place in server.get("/api/notes")[1]
+    assert place in server.output
+
+    app.write_text(source.replace("Resource(Note, read=anyone)", 'Resource(Note, read=anyone, path="remarks")'))
+    wait_for(lambda: server.answers("/api/remarks", 200), "the new path")
+    assert server.get("/api/notes")[0] == 404
+
+    processes = server.children()
+    assert any(process.name() == "postgres" for process in processes)
+    server.send(signal.SIGINT)
+    assert server.wait() == 0
+    _, alive = psutil.wait_procs(processes, timeout=5)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    assert "Traceback" not in server.output
+
+
+def test_dev_works_again_after_it_was_killed(start: Start, environ: Environ) -> None:
+    first = start("dev", "--port", "0", environ=environ).ready()
+    first.send(signal.SIGKILL)
+    first.wait()
+    second = start("dev", "--port", str(first.port), environ=environ).ready()
+    assert second.get("/api/notes")[0] == 200
+
+
+def test_a_new_project_passes_its_own_test(environ: Environ, tmp_path: Path) -> None:
+    made = run("new", "shop", cwd=tmp_path, environ=environ)
+    assert made.returncode == 0
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider"],
+        cwd=tmp_path / "shop",
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert tested.returncode == 0, tested.stdout
+    assert "1 passed" in tested.stdout
+
+
+def test_commands_use_the_embedded_database_while_dev_is_not_running(
+    start: Start, environ: Environ, project: Path
+) -> None:
+    server = start("dev", "--port", "0", environ=environ).ready()
+    server.send(signal.SIGTERM)
+    server.wait()
+    listed = run("users", "list", "--json", cwd=project, environ=environ)
+    assert (listed.returncode, listed.stdout) == (0, "[]\n")

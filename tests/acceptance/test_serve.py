@@ -1,0 +1,117 @@
+"""`gatepost serve`: starting, refusing to start, stopping, and being killed."""
+
+import json
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.acceptance.conftest import Start, run, wait_for
+
+Environ = dict[str, str]
+
+
+def test_a_server_drains_at_sigterm_and_ends_with_status_0(start: Start, production: Environ, project: Path) -> None:
+    server = start("serve", "--port", "0", environ=production).ready()
+    waiting = server.ask_and_leave_waiting()
+    server.send(signal.SIGTERM)
+    wait_for(lambda: not server.answers("/livez", 200), "new connections to be refused")
+    (project / "released").touch()
+    answer = waiting.getresponse()
+    assert (answer.status, answer.read()) == (200, b"released")
+    assert answer.getheader("connection") == "close"
+    assert server.wait() == 0
+
+
+def test_the_last_access_line_is_written_before_the_end(start: Start, production: Environ) -> None:
+    server = start("serve", "--port", "0", environ=production).ready()
+    server.get("/api/nothing-like-it?password=secret")
+    server.send(signal.SIGTERM)
+    assert server.wait() == 0
+    lines = [json.loads(line) for line in server.output.splitlines() if line.startswith("{")]
+    found = [line for line in lines if line["event"] == "request" and line["path"] == "/api/nothing-like-it"]
+    assert [line["status"] for line in found] == [404]
+    assert found[0]["request_id"]
+    assert "secret" not in server.output
+
+
+def test_a_second_signal_ends_at_once(start: Start, production: Environ) -> None:
+    server = start("serve", "--port", "0", environ=production).ready()
+    server.ask_and_leave_waiting()
+    workers = server.children()
+    server.send(signal.SIGINT)
+    wait_for(lambda: not server.answers("/livez", 200), "the drain to begin")
+    server.send(signal.SIGINT)
+    assert server.wait() == 130
+    psutil.wait_procs(workers, timeout=5)
+    assert not [worker for worker in workers if _lives(worker)]
+
+
+def test_a_request_that_never_ends_is_cut_off_after_the_drain(start: Start, production: Environ) -> None:
+    server = start("serve", "--port", "0", environ={**production, "GATEPOST_DRAIN_SECONDS": "1"}).ready()
+    server.ask_and_leave_waiting()
+    server.send(signal.SIGTERM)
+    assert server.wait() == 0
+
+
+def test_a_second_server_on_the_port_is_refused(start: Start, production: Environ, project: Path) -> None:
+    server = start("serve", "--port", "0", environ=production).ready()
+    refused = run("serve", "--port", str(server.port), cwd=project, environ=production)
+    assert refused.returncode == 2
+    assert f"Another program is already listening on 127.0.0.1:{server.port}." in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_killed_master_takes_its_workers_along_and_the_next_start_works(start: Start, production: Environ) -> None:
+    environ = {**production, "GATEPOST_DRAIN_SECONDS": "1"}
+    server = start("serve", "--port", "0", "--workers", "2", environ=environ).ready()
+    server.ask_and_leave_waiting()
+    workers = server.children()
+    server.send(signal.SIGKILL)
+    server.wait()
+    assert len(workers) == 2
+    start("serve", "--port", str(server.port), environ=environ).ready()
+    wait_for(lambda: not [worker for worker in workers if _lives(worker)], "the workers to end")
+
+
+def test_a_killed_worker_is_replaced_and_no_connection_is_refused_meanwhile(start: Start, production: Environ) -> None:
+    server = start("serve", "--port", "0", environ=production).ready()
+    [worker] = server.children()
+    worker.kill()
+    assert server.get("/livez")[0] == 200
+    assert [child.pid for child in server.children()] != [worker.pid]
+
+
+def test_production_refuses_to_start_without_a_database_and_a_key(environ: Environ, project: Path) -> None:
+    refused = run("serve", "--port", "0", cwd=project, environ=environ)
+    assert refused.returncode == 2
+    assert "DATABASE_URL is not set" in refused.stderr
+    assert "GATEPOST_SIGNING_KEY is not set" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("x = (\n", "app.py, line 1: '(' was never closed"),
+        ("import nothing_like_it\n", "app.py, line 1: ModuleNotFoundError: No module named 'nothing_like_it'"),
+        ("def f():\n    return 1 / 0\nf()\n", "app.py, line 2: ZeroDivisionError: division by zero"),
+        ("app = 1\n", "app:app: is a int, not a gatepost.App"),
+        ("", "has no attribute 'app'"),
+    ],
+)
+def test_an_app_that_cannot_be_loaded_is_a_sentence(
+    production: Environ, project: Path, source: str, sentence: str
+) -> None:
+    (project / "app.py").write_text(source)
+    refused = run("serve", "--port", "0", cwd=project, environ=production)
+    assert refused.returncode == 2
+    assert sentence in refused.stderr
+    assert "Traceback" not in refused.stderr + refused.stdout
+    assert len(refused.stderr.splitlines()) == 2
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

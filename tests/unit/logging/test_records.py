@@ -1,0 +1,133 @@
+"""Records of libraries and of services: the same stream, the same forms, and no secret in any of them."""
+
+import json
+import logging
+import os
+import sys
+import uuid
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from gatepost.logging.events import subscribe
+from gatepost.logging.records import RecordHandler
+from gatepost.observations import DatabaseLost, LimitExceeded, Observations, RequestFailed
+
+
+class Captured:
+    """A logger whose records end up in `lines`."""
+
+    def __init__(self, form: str) -> None:
+        self.lines: list[str] = []
+        self.handler = RecordHandler(lambda line: self.lines.append(line.decode()), form=form, coloured=False)
+        self.logger = logging.getLogger(f"test.{uuid.uuid4().hex}")
+        self.logger.propagate = False
+        self.logger.addHandler(self.handler)
+        self.logger.setLevel(logging.DEBUG)
+
+
+@pytest.fixture
+def records() -> Iterator[Captured]:
+    """Records in JSON; whatever was configured before is restored."""
+    configured = structlog.get_config()
+    yield Captured("json")
+    structlog.configure(**configured)
+
+
+def test_a_record_is_one_line_of_json(records: Captured) -> None:
+    records.logger.warning("%s has %d\nlines", "this", 2)
+    [line] = records.lines
+    assert line.count("\n") == 1
+    found = json.loads(line)
+    assert (found["level"], found["event"], found["logger"]) == ("warning", "this has 2\nlines", records.logger.name)
+    assert list(found)[:3] == ["time", "level", "event"]
+
+
+def test_an_exception_is_told_with_its_traceback(records: Captured) -> None:
+    try:
+        int("no number")
+    except ValueError:
+        records.logger.exception("it failed")
+    found = json.loads(records.lines[0])
+    assert "ValueError: invalid literal" in found["exception"]
+    assert "test_records.py" in found["exception"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cannot connect to postgresql://shop:hunter2@db/shop",
+        "Authorization: Bearer hunter2hunter2",
+        "token eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJodW50ZXIyIn0.hunter2",
+        "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----",
+        "$argon2id$v=19$m=19456$hunter2",
+    ],
+)
+def test_secrets_in_messages_and_exceptions_are_masked(records: Captured, text: str) -> None:
+    records.logger.error(text, exc_info=ValueError(text))
+    assert "hunter2" not in records.lines[0]
+    assert "***" in records.lines[0]
+
+
+def test_fields_whose_name_says_secret_are_masked(records: Captured) -> None:
+    records.logger.info("sent", extra={"password": "hunter2", "access_token": "hunter2", "count": 3})
+    found = json.loads(records.lines[0])
+    assert (found["password"], found["access_token"], found["count"]) == ("***", "***", 3)
+
+
+def test_a_service_that_uses_structlog_comes_out_in_the_same_form(records: Captured) -> None:
+    records.handler.prepare()
+    structlog.get_logger(records.logger.name).info("ordered", copies=2)
+    found = json.loads(records.lines[0])
+    assert (found["event"], found["copies"], found["level"]) == ("ordered", 2, "info")
+
+
+def test_a_console_line_cannot_be_forged_by_a_message() -> None:
+    configured = structlog.get_config()
+    captured = Captured("console")
+    captured.logger.info("a\nb\x1b[2J", extra={"reason": "c\nd"})
+    structlog.configure(**configured)
+    [line] = captured.lines
+    assert line[:-1].isprintable()
+    assert "a\\nb\\x1b[2J" in line
+    assert "reason=c\\nd" in line
+
+
+def test_an_unexpected_failure_is_told_with_its_request_id(records: Captured, caplog: pytest.LogCaptureFixture) -> None:
+    facts = Observations()
+    subscribe(facts, logging.INFO)
+    failed = facts.emitter(RequestFailed)
+    assert failed is not None
+    logger = logging.getLogger("gatepost")
+    logger.addHandler(records.handler)
+    try:
+        failed(RequestFailed("r1", KeyError("gone")))
+    finally:
+        logger.removeHandler(records.handler)
+    found = json.loads(records.lines[0])
+    assert (found["event"], found["level"], found["request_id"]) == ("request_failed", "error", "r1")
+    assert found["exception"] == "KeyError: 'gone'"
+
+
+def test_observations_below_the_level_cost_nothing() -> None:
+    facts = Observations()
+    subscribe(facts, logging.INFO)
+    assert facts.emitter(LimitExceeded) is None
+    assert facts.emitter(DatabaseLost) is not None
+
+
+def test_a_process_with_nothing_to_say_does_not_load_structlog() -> None:
+    import subprocess
+
+    script = (
+        "import sys\n"
+        "from gatepost.logging import Logs\n"
+        "from gatepost.settings import Settings\n"
+        "from gatepost.observations import Observations\n"
+        "Logs(Settings()).subscribe(Observations())\n"
+        "print([name for name in ('structlog', 'rich', 'typer') if name in sys.modules])\n"
+    )
+    environ = {**os.environ, "GATEPOST_ENV": "production"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environ, check=True)
+    assert done.stdout == "[]\n"
