@@ -1,27 +1,64 @@
 """The ORM on our connections: one engine, one SQLAlchemy connection kept per bare connection, guarded sessions.
 
-The transaction belongs to the unit of work (`transactions.py`), never to the session: what SQLAlchemy would send to
-begin, commit, roll back or reset is left out by a dialect of our own, and a session's `commit`, `rollback` and
-`close` say why they are refused.
+The transaction belongs to the unit of work (`transactions.py`), never to the session: whatever SQLAlchemy would do to
+begin, commit, roll back or reset stops at `Borrowed`, and everything by which a service could end the transaction
+says why it is refused (`guards.py`). Nothing here waits: a session costs its request nothing before it is used.
 """
 
-from collections.abc import Callable
-from contextvars import ContextVar
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from sqlalchemy import create_engine
 from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection, PGDialect_asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
+from gatepost.database.guards import GuardedConnection, GuardedSession, TransactionIsOurs, check_command
 from gatepost.database.pool import PooledConnection, RawConnection
 
-_borrowed: ContextVar[RawConnection] = ContextVar("gatepost_borrowed_connection")
+PREPARED_MAX = 256
+"""Statements that SQLAlchemy keeps prepared per connection, besides ours."""
+
+
+class Borrowed(AsyncAdapt_asyncpg_connection):
+    """SQLAlchemy's side of a bare connection whose state and transaction are somebody else's.
+
+    `was_rolled_back` notes that SQLAlchemy believes the transaction to be gone (a flush failed and nobody raised):
+    what was written before must not be committed then. `is_over` is set when the transaction has ended, so that
+    closing the session sends nothing.
+    """
+
+    __slots__ = ("is_over", "was_rolled_back")
+
+    def __init__(self, dbapi: Any, raw: RawConnection) -> None:
+        super().__init__(dbapi, raw, prepared_statement_cache_size=PREPARED_MAX)
+        self.isolation_level = "autocommit"
+        self.is_over = False
+        self.was_rolled_back = False
+
+    def commit(self) -> None:
+        """Refused at any depth of SQLAlchemy: the request commits."""
+        raise TransactionIsOurs("commit()")
+
+    def rollback(self) -> None:
+        """Only noted: the request rolls back."""
+        self.was_rolled_back = True
+
+    def set_isolation_level(self, level: str) -> None:
+        """Refused: the transaction has begun."""
+        if level != "autocommit":
+            raise TransactionIsOurs("an isolation_level", "Set `isolation` on the service class instead.")
+
+    def close(self) -> None:
+        """The pool closes."""
+
+    def terminate(self) -> None:
+        """The pool closes."""
 
 
 class BorrowedDialect(PGDialect_asyncpg):
-    """PostgreSQL through asyncpg, on a connection whose state and transaction are somebody else's."""
+    """PostgreSQL through asyncpg, on borrowed connections."""
 
     supports_statement_cache = True
 
@@ -35,95 +72,101 @@ class BorrowedDialect(PGDialect_asyncpg):
         self.default_schema_name = "public"
         self._backslash_escapes = False
 
-    def do_begin(self, dbapi_connection: Any) -> None:
-        """The unit of work has begun the transaction."""
+    def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+        """Run a statement, unless it would end the transaction or outlive it."""
+        check_command(statement)
+        super().do_execute(cursor, statement, parameters, context)
 
-    def do_commit(self, dbapi_connection: Any) -> None:
-        """The unit of work commits."""
+    def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+        """As `do_execute`."""
+        check_command(statement)
+        super().do_executemany(cursor, statement, parameters, context)
 
-    def do_rollback(self, dbapi_connection: Any) -> None:
-        """The unit of work rolls back."""
+    def do_execute_no_params(self, cursor: Any, statement: str, context: Any = None) -> None:
+        """As `do_execute`."""
+        check_command(statement)
+        super().do_execute_no_params(cursor, statement, context)
 
-    def do_close(self, dbapi_connection: Any) -> None:
-        """The pool closes."""
+    def do_rollback_to_savepoint(self, connection: Any, name: str) -> None:
+        """Undo back to a savepoint, as long as there is one."""
+        if not connection.connection.dbapi_connection.is_over:
+            super().do_rollback_to_savepoint(connection, name)
 
 
 registry.register("postgresql.gatepost", __name__, "BorrowedDialect")
 
 
-class TransactionIsOurs(RuntimeError):
-    """A service tried to end the transaction that belongs to its request."""
+class RequestSession(AsyncSession):
+    """The session a service gets: everything of `AsyncSession`, but ending the transaction (`GuardedSession`)."""
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, bind: AsyncConnection) -> None:
         super().__init__(
-            f"session.{method}() is refused: the transaction belongs to the request, which commits it before it "
-            "answers and rolls it back when the service raises. Raise an error to roll back; use "
-            "session.begin_nested() for a savepoint; use self.after_commit(callback) for what must follow the commit."
+            bind=bind,
+            sync_session_class=GuardedSession,
+            expire_on_commit=False,
+            autoflush=True,
+            close_resets_only=False,
         )
 
-
-class RequestSession(AsyncSession):
-    """The session a service gets: everything of `AsyncSession`, but ending the transaction.
-
-    `with_for_update=True` always reads the row's present values, also for an object that is loaded already:
-    SQLAlchemy alone would lock the row and keep the stale attributes.
-    """
-
-    async def get(self, entity: Any, ident: Any, **options: Any) -> Any:
-        """As `AsyncSession.get`."""
-        return await super().get(entity, ident, **_fresh(options))
-
-    async def get_one(self, entity: Any, ident: Any, **options: Any) -> Any:
-        """As `AsyncSession.get_one`."""
-        return await super().get_one(entity, ident, **_fresh(options))
-
-    async def commit(self) -> NoReturn:
-        """Refused: the request commits."""
-        raise TransactionIsOurs("commit")
-
-    async def rollback(self) -> NoReturn:
-        """Refused: the request rolls back when the service raises."""
-        raise TransactionIsOurs("rollback")
-
-    async def close(self) -> NoReturn:
-        """Refused: the request closes its session."""
-        raise TransactionIsOurs("close")
-
-    async def finish(self) -> None:
-        """Let go of the connection, by the unit of work, when the transaction has ended."""
-        await super().close()
+    async def flush(self, objects: Any = None) -> None:
+        """As `AsyncSession.flush`; costs nothing where nothing is pending."""
+        session = self.sync_session
+        if session.new or session.deleted or session._dirty_states:
+            await super().flush(objects)
 
 
-def _fresh(options: dict[str, Any]) -> dict[str, Any]:
-    if options.get("with_for_update"):
-        options.setdefault("populate_existing", True)
-    return options
+class ORMSide:
+    """What is kept for the ORM on a pooled connection."""
+
+    __slots__ = ("borrowed", "connection", "generation")
+
+    def __init__(self, connection: AsyncConnection, borrowed: Borrowed, generation: int) -> None:
+        self.connection = connection
+        self.borrowed = borrowed
+        self.generation = generation
 
 
 class Sessions:
     """Makes sessions on pooled connections. One per process."""
 
     def __init__(self) -> None:
-        engine = create_engine(
-            "postgresql+gatepost://", poolclass=NullPool, isolation_level="AUTOCOMMIT", creator=self._borrow
-        )
-        engine.dialect.skip_autocommit_rollback = True
+        engine = create_engine("postgresql+gatepost://", poolclass=NullPool, creator=self._lend)
         self._engine = AsyncEngine(engine)
-
-    def _borrow(self) -> Any:
-        async def lend() -> RawConnection:
-            return _borrowed.get()
-
-        connect = cast("Callable[..., Any]", cast("Any", self._engine.dialect).dbapi.connect)
-        return connect(async_creator_fn=lend, prepared_statement_cache_size=256)
-
-    async def attach(self, connection: PooledConnection) -> None:
-        """Make the ORM's side of a pooled connection, once; it is kept as long as the connection."""
-        if connection.orm is None:
-            _borrowed.set(connection.raw)
-            connection.orm = await self._engine.connect()
+        self._dbapi: Any = engine.dialect.dbapi
+        self._lent: list[Borrowed] = []
+        self._generation = 0
 
     def open(self, connection: PooledConnection) -> RequestSession:
-        """A session on an attached connection, inside the transaction that is open there."""
-        orm = cast("AsyncConnection", connection.orm)
-        return RequestSession(bind=orm, expire_on_commit=False, autoflush=True)
+        """A session on the connection, inside the transaction that is open there."""
+        side = cast("ORMSide | None", connection.orm)
+        if side is None or side.generation != self._generation or side.connection.sync_connection.closed:  # type: ignore[union-attr]
+            side = connection.orm = self._attach(connection)
+        side.borrowed.is_over = side.borrowed.was_rolled_back = False
+        return RequestSession(side.connection)
+
+    def close(self, connection: PooledConnection, session: RequestSession) -> None:
+        """Let go of the connection, when the transaction has ended. Nothing is sent."""
+        side = cast("ORMSide", connection.orm)
+        side.borrowed.is_over = True
+        Session.close(session.sync_session)
+
+    @staticmethod
+    def was_rolled_back(connection: PooledConnection) -> bool:
+        """Whether SQLAlchemy has given up the transaction that is open on the connection."""
+        return cast("ORMSide", connection.orm).borrowed.was_rolled_back
+
+    def forget_schema(self) -> None:
+        """A migration has changed types: statements prepared before are of no use any more."""
+        self._generation += 1
+
+    def _attach(self, connection: PooledConnection) -> ORMSide:
+        """Make the ORM's side of a pooled connection; it is kept as long as the connection."""
+        borrowed = Borrowed(self._dbapi, connection.raw)
+        self._lent.append(borrowed)
+        orm = self._engine.sync_engine.connect()
+        # SQLAlchemy's pool must not look after it: it would complain at every bare connection that is closed.
+        orm.detach()
+        return ORMSide(GuardedConnection(self._engine, orm), borrowed, self._generation)
+
+    def _lend(self) -> Borrowed:
+        return self._lent.pop()
