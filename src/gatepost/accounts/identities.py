@@ -64,6 +64,9 @@ class Identities:
         await self.listener.stop()
         self.drop_all()
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def find(self, authorization: bytes) -> Actor | None:
         """The actor of a header that is known, unexpired and trusted; None asks for `load`."""
         known = self._known.get(authorization)

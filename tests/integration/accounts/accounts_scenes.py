@@ -1,0 +1,148 @@
+"""What the tests of accounts share: two users' models, their schema, requests, and watched processes."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from joserfc.jwk import OKPKey
+from sqlalchemy import MetaData, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.schema import CreateTable
+
+from gatepost.accounts.models import UserColumns
+from gatepost.accounts.sign_in import Accounts
+from gatepost.auth.tokens import Tokens
+from gatepost.database.database import Database
+from gatepost.database.statements import DIALECT
+from gatepost.models.base import NAMING
+from gatepost.models.schema_objects import objects_of
+from gatepost.observations import Observations
+from gatepost.request import Request
+from gatepost.settings import AuthSettings, DatabaseSettings
+
+PASSWORD = "correct horse battery"
+WORKER = Path(__file__).parent / "accounts_worker.py"
+
+_LISTENING = """
+SELECT pid FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'gatepost' AND query = 'SELECT' AND pid <> pg_backend_pid()
+"""
+"""A listener is known by its heartbeat."""
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class User(Base, UserColumns):
+    """Keys are UUIDs, as with the default model."""
+
+    __tablename__ = "users"
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=text("uuidv7()"))
+
+
+class Member(Base, UserColumns):
+    """A model of somebody's own: other table, integer keys, more columns, a default made in Python."""
+
+    __tablename__ = "the members"
+    number: Mapped[int] = mapped_column("no", primary_key=True)
+    nickname: Mapped[str] = mapped_column(default="none yet")
+    tags: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+
+
+def make_tokens(pem: str | None = None) -> Tokens:
+    return Tokens(AuthSettings(), OKPKey.import_key(pem) if pem else OKPKey.generate_key("Ed25519"))
+
+
+async def create_schema(connection: "asyncpg.Connection[Any]") -> None:
+    for table in Base.metadata.sorted_tables:
+        await connection.execute(str(CreateTable(table).compile(dialect=DIALECT)))
+    for item in objects_of(Base.metadata):
+        for statement in item.statements:
+            await connection.execute(statement)
+
+
+@asynccontextmanager
+async def running_accounts(
+    url: str, model: type[Any] = User, *, tokens: Tokens | None = None, observations: Observations | None = None
+) -> AsyncIterator[Accounts]:
+    """Accounts whose listener is trusted, as a process that serves has them."""
+    facts = observations or Observations()
+    database = Database(url, DatabaseSettings(), facts)
+    accounts = Accounts(model, database, tokens or make_tokens(), facts)
+    await accounts.start()
+    try:
+        await until(lambda: accounts.identities.listener.is_trusted)
+        yield accounts
+    finally:
+        await accounts.stop()
+        await database.close()
+
+
+async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - what is waited for happens in another process
+            await asyncio.sleep(0.001)
+
+
+async def listening_backends(connection: "asyncpg.Connection[Any]", count: int) -> list[int]:
+    """The process ids of the listeners' backends in this database, as soon as there are so many."""
+    async with asyncio.timeout(10):
+        while True:
+            rows = await connection.fetch(_LISTENING)
+            if len(rows) == count:
+                return [row["pid"] for row in rows]
+
+
+def request(body: object = None, token: str | None = None, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Request:
+    sent = json.dumps(body).encode()
+    given = [*headers, *([(b"authorization", f"Bearer {token}".encode())] if token else [])]
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": sent, "more_body": False}
+
+    return Request({"headers": given, "query_string": b""}, receive, "request-1", "192.0.2.1")
+
+
+class Watch:
+    """Another process that asks, without a pause, who a token's user is, and reports each change of the answer."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def next(self, **wanted: object) -> dict[str, Any]:
+        """The next report that has these values."""
+        assert self._process.stdout is not None
+        async with asyncio.timeout(10):
+            while True:
+                line = await self._process.stdout.readline()
+                assert line, "the watching process has died"
+                report: dict[str, Any] = json.loads(line)
+                if all(report[name] == value for name, value in wanted.items()):
+                    return report
+
+
+@asynccontextmanager
+async def watching(url: str, pem: str, token: str) -> AsyncIterator[Watch]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(WORKER),
+        env={**os.environ, "URL": url, "KEY": pem, "TOKEN": token},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield Watch(process)
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        async with asyncio.timeout(10):
+            await process.wait()

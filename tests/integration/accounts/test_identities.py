@@ -1,0 +1,275 @@
+"""The cache of identities in one process: what is kept, and what makes it go."""
+
+import asyncio
+import time
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import asyncpg
+import pytest
+from accounts_scenes import Member, User, listening_backends, make_tokens, request, running_accounts, until
+
+from gatepost.accounts.identities import Identities
+from gatepost.accounts.sign_in import Accounts, create_user
+from gatepost.accounts.users import Users
+from gatepost.auth.actor import Actor
+from gatepost.database.database import Database
+from gatepost.errors import Unauthorized
+from gatepost.observations import IdentitiesInvalidated, Observations
+from gatepost.settings import DatabaseSettings
+
+Connection: TypeAlias = "asyncpg.Connection[Any]"
+
+TOKENS = make_tokens()
+
+
+async def make_user(connection: Connection, email: str = "ada@example.com") -> UUID:
+    key: UUID = await connection.fetchval(
+        "INSERT INTO users (email, roles) VALUES ($1, '{editor}') RETURNING id", email
+    )
+    return key
+
+
+def header(key: object, now: float | None = None) -> bytes:
+    return b"Bearer " + TOKENS.issue(str(key), now).encode()
+
+
+def identify(accounts: Accounts, authorization: bytes) -> Any:
+    return accounts.identify(request(headers=((b"authorization", authorization),)))
+
+
+async def known(accounts: Accounts, authorization: bytes) -> Actor:
+    """The actor, once it is in the cache."""
+    actor: Actor = await identify(accounts, authorization)
+    await until(lambda: accounts.identities.find(authorization) is not None)
+    return actor
+
+
+CHANGES = {
+    "a role is taken away": "UPDATE users SET roles = '{}' WHERE id = $1",
+    "the e-mail changes": "UPDATE users SET email = 'eve@example.com' WHERE id = $1",
+    "the account is closed": "UPDATE users SET is_active = false WHERE id = $1",
+    "the user is deleted": "DELETE FROM users WHERE id = $1",
+    "the key itself changes": "UPDATE users SET id = uuidv7() WHERE id = $1",
+    "an upsert meets the user": (
+        "INSERT INTO users (id, email) VALUES ($1, 'x@y') ON CONFLICT (id) DO UPDATE SET roles = '{}'"
+    ),
+    "a merge meets the user": (
+        "MERGE INTO users USING (VALUES ($1::uuid)) AS given (id) ON users.id = given.id WHEN MATCHED THEN DELETE"
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_a_user_is_forgotten_when(connection: Connection, database_url: str, change: str) -> None:
+    key = await make_user(connection)
+    bystander = await make_user(connection, "bob@example.com")
+    async with running_accounts(database_url, tokens=TOKENS) as accounts:
+        authorization, other = header(key), header(bystander)
+        await known(accounts, authorization)
+        await known(accounts, other)
+        await connection.execute(CHANGES[change], key)
+        changed_at = time.monotonic()
+        await until(lambda: accounts.identities.find(authorization) is None)
+        assert time.monotonic() - changed_at < 0.1
+        await until(lambda: accounts.identities.find(other) is not None)
+
+
+@pytest.mark.parametrize("change", ["TRUNCATE users", "UPDATE users SET roles = '{}'", "DELETE FROM users"])
+async def test_everybody_is_forgotten_by_one_notification_when_many_change(
+    connection: Connection, database_url: str, change: str
+) -> None:
+    key = await make_user(connection)
+    await connection.execute("INSERT INTO users (email) SELECT n || '@example.com' FROM generate_series(1, 500) AS n")
+    facts = Observations()
+    told: list[str | None] = []
+    facts.subscribe(IdentitiesInvalidated, lambda fact: told.append(fact.user_id))
+    async with running_accounts(database_url, tokens=TOKENS, observations=facts) as accounts:
+        authorization = header(key)
+        await known(accounts, authorization)
+        told.clear()
+        await connection.execute(change)
+        await until(lambda: accounts.identities.find(authorization) is None)
+        assert told == [None]
+
+
+async def test_a_change_that_is_rolled_back_forgets_nobody(connection: Connection, database_url: str) -> None:
+    key = await make_user(connection)
+    async with running_accounts(database_url, tokens=TOKENS) as accounts:
+        actor = await known(accounts, header(key))
+        authorization = header(key)
+        actor = await known(accounts, authorization)
+        await connection.execute("BEGIN; UPDATE users SET roles = '{}'; ROLLBACK")
+        await connection.execute("NOTIFY gatepost_identity, 'somebody else'")
+        await until(lambda: accounts.identities.find(authorization) is actor)
+
+
+async def test_integer_keys_are_forgotten_too(connection: Connection, database_url: str) -> None:
+    database = Database(database_url, DatabaseSettings(), Observations())
+    key = await create_user(database, Member, "ada@example.com", None, ["editor"])
+    await database.close()
+    async with running_accounts(database_url, Member, tokens=TOKENS) as accounts:
+        authorization = header(key)
+        await known(accounts, authorization)
+        await connection.execute('UPDATE "the members" SET nickname = $1 WHERE no = $2', "Countess", key)
+        await until(lambda: accounts.identities.find(authorization) is None)
+        assert (await identify(accounts, authorization)).user.nickname == "Countess"
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM users", "UPDATE users SET is_active = false"])
+async def test_the_token_of_somebody_deleted_or_inactive_is_refused(
+    connection: Connection, database_url: str, change: str
+) -> None:
+    key = await make_user(connection)
+    async with running_accounts(database_url, tokens=TOKENS) as accounts:
+        authorization = header(key)
+        await known(accounts, authorization)
+        await connection.execute(change)
+        await until(lambda: accounts.identities.find(authorization) is None)
+        with pytest.raises(Unauthorized) as caught:
+            await identify(accounts, authorization)
+        assert caught.value.code == "invalid_token"
+
+
+async def test_a_known_token_is_refused_from_the_second_in_which_it_expires(
+    connection: Connection, database_url: str
+) -> None:
+    key = await make_user(connection)
+    async with running_accounts(database_url, tokens=TOKENS) as accounts:
+        authorization = header(key, time.time() - 899)
+        expires_at = int(time.time() - 899) + 900
+        await identify(accounts, authorization)
+        await until(lambda: time.time() >= expires_at)
+        assert accounts.identities.find(authorization) is None
+        with pytest.raises(Unauthorized, match="expired"):
+            await identify(accounts, authorization)
+
+
+class SlowUsers(Users):
+    """Users whose row has been read, and is held back on its way until `arrive` is set."""
+
+    def __init__(self, database: Database, model: type[Any]) -> None:
+        super().__init__(database, model)
+        self.is_read = asyncio.Event()
+        self.arrive = asyncio.Event()
+
+    async def find(self, subject: str) -> tuple[str, Actor] | None:
+        found = await super().find(subject)
+        self.is_read.set()
+        await self.arrive.wait()
+        return found
+
+
+async def test_a_row_that_was_overtaken_by_its_change_is_not_kept(connection: Connection, database_url: str) -> None:
+    key = await make_user(connection)
+    facts = Observations()
+    told: list[str | None] = []
+    facts.subscribe(IdentitiesInvalidated, lambda fact: told.append(fact.user_id))
+    database = Database(database_url, DatabaseSettings(), facts)
+    users = SlowUsers(database, User)
+    identities = Identities(database, User, users, TOKENS)
+    await identities.start(facts)
+    try:
+        await until(lambda: identities.listener.is_trusted)
+        loading = asyncio.create_task(identities.load(header(key)))
+        await users.is_read.wait()
+        await connection.execute("UPDATE users SET roles = '{}'")
+        await until(lambda: str(key) in told)
+        users.arrive.set()
+        await loading
+        assert len(identities) == 0
+    finally:
+        await identities.stop()
+        await database.close()
+
+
+async def test_the_token_not_used_for_longest_goes_when_there_is_no_room(
+    connection: Connection, database_url: str
+) -> None:
+    key = await make_user(connection)
+    database = Database(database_url, DatabaseSettings(), Observations())
+    identities = Identities(database, User, Users(database, User), TOKENS, size_max=2)
+    await identities.start(Observations())
+    try:
+        await until(lambda: identities.listener.is_trusted)
+        first, second, third = (header(key) for _ in range(3))
+        await identities.load(first)
+        await identities.load(second)
+        await until(lambda: identities.find(first) is not None)
+        await identities.load(third)
+        await until(lambda: identities.listener.is_trusted)
+        assert [identities.find(item) is not None for item in (first, second, third)] == [True, False, True]
+        identities.drop(str(key))
+        assert len(identities) == 0
+    finally:
+        await identities.stop()
+        await database.close()
+
+
+async def test_without_its_triggers_in_the_database_nothing_is_served_from_the_cache(
+    connection: Connection, database_url: str
+) -> None:
+    key = await make_user(connection)
+    await connection.execute("ALTER TABLE users DISABLE TRIGGER gatepost_identity_update")
+    database = Database(database_url, DatabaseSettings(), Observations())
+    accounts = Accounts(User, database, TOKENS, Observations())
+    await accounts.start()
+    try:
+        authorization = header(key)
+        assert (await identify(accounts, authorization)).roles == {"editor"}
+        await connection.execute("UPDATE users SET roles = '{}'")
+        assert (await identify(accounts, authorization)).roles == frozenset()
+        assert not accounts.identities.listener.is_trusted
+        await connection.execute("ALTER TABLE users ENABLE TRIGGER gatepost_identity_update")
+        await until(lambda: accounts.identities.listener.is_trusted)
+    finally:
+        await accounts.stop()
+        await database.close()
+
+
+async def test_a_token_of_another_key_is_refused_before_the_database_is_asked(database_url: str) -> None:
+    """The database has no tables here: asking it would be another error."""
+    database = Database(database_url, DatabaseSettings(), Observations())
+    identities = Identities(database, User, Users(database, User), make_tokens())
+    with pytest.raises(Unauthorized):
+        await identities.load(header("0198c0de-0000-7000-8000-000000000000"))
+    await database.close()
+
+
+class GatedDatabase(Database):
+    """A database to which no new connection is opened before `is_open` is set."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, DatabaseSettings(), Observations())
+        self.is_open = asyncio.Event()
+        self.is_open.set()
+
+    async def connect(self) -> Connection:
+        await self.is_open.wait()
+        return await super().connect()
+
+
+async def test_nobody_outlives_the_gap_in_which_notifications_are_lost(
+    connection: Connection, database_url: str
+) -> None:
+    """The change commits while nobody listens, and nobody asks in between."""
+    key = await make_user(connection)
+    database = GatedDatabase(database_url)
+    accounts = Accounts(User, database, TOKENS, Observations())
+    await accounts.start()
+    try:
+        await until(lambda: accounts.identities.listener.is_trusted)
+        authorization = header(key)
+        await known(accounts, authorization)
+        database.is_open.clear()
+        (backend,) = await listening_backends(connection, 1)
+        await connection.execute("SELECT pg_terminate_backend($1)", backend)
+        await until(lambda: not accounts.identities.listener.is_trusted)
+        await connection.execute("UPDATE users SET roles = '{}'")
+        database.is_open.set()
+        await until(lambda: accounts.identities.listener.is_trusted)
+        assert accounts.identities.find(authorization) is None
+        assert (await identify(accounts, authorization)).roles == frozenset()
+    finally:
+        await accounts.stop()
+        await database.close()

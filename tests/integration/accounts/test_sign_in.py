@@ -1,0 +1,188 @@
+"""Signing in, being somebody, and the commands that make users."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any, TypeAlias
+
+import asyncpg
+import pytest
+from accounts_scenes import PASSWORD, Member, User, make_tokens, request, running_accounts
+from argon2 import PasswordHasher
+
+from gatepost.accounts.sign_in import Accounts, create_user, issue_token, list_users
+from gatepost.auth.actor import anonymous
+from gatepost.database.database import Database
+from gatepost.errors import ConfigurationError, Unauthorized, Unprocessable
+from gatepost.observations import Observations, SignInFailed, SignInSucceeded
+from gatepost.settings import DatabaseSettings
+
+Connection: TypeAlias = "asyncpg.Connection[Any]"
+
+
+@pytest.fixture
+async def database(connection: Connection, database_url: str) -> AsyncIterator[Database]:
+    opened = Database(database_url, DatabaseSettings(), Observations())
+    yield opened
+    await opened.close()
+
+
+async def sign_in(accounts: Accounts, email: str, password: str = PASSWORD) -> dict[str, Any]:
+    response = await accounts.sign_in(request({"email": email, "password": password}))
+    assert (response.status, dict(response.headers)[b"cache-control"]) == (200, b"no-store")
+    answer: dict[str, Any] = json.loads(response.body)["data"]
+    return answer
+
+
+async def test_a_user_signs_in_and_is_shown_without_the_hash(accounts: Accounts, database: Database) -> None:
+    key = await create_user(database, User, "Ada@Example.com", PASSWORD, ["editor", "admin"])
+    answer = await sign_in(accounts, "aDA@example.com")
+    assert (answer["token_type"], answer["expires_in"], set(answer)) == (
+        "Bearer",
+        900,
+        {"access_token", "token_type", "expires_in"},
+    )
+    asked = request(token=answer["access_token"])
+    asked.actor = await accounts.identify(asked)
+    shown = await accounts.show(asked)
+    assert json.loads(shown.body) == {
+        "data": {"id": str(key), "email": "ada@example.com", "roles": ["admin", "editor"]}
+    }
+    assert (asked.actor.id, asked.actor.roles) == (key, {"editor", "admin"})
+    assert not hasattr(asked.actor.user, "password_hash")
+
+
+async def test_a_model_with_integer_keys_and_more_columns_signs_in(database_url: str, database: Database) -> None:
+    key = await create_user(database, Member, "ada@example.com", PASSWORD)
+    async with running_accounts(database_url, Member) as accounts:
+        actor = await accounts.identify(request(token=(await sign_in(accounts, "ada@example.com"))["access_token"]))
+    assert (actor.id, actor.user.number, actor.user.nickname) == (key, key, "none yet")
+    with pytest.raises(AttributeError):
+        actor.user.nickname = "changed"
+
+
+async def test_unknown_wrong_inactive_and_without_password_look_the_same(
+    connection: Connection, database: Database, database_url: str
+) -> None:
+    for name in ("known", "inactive", "tokenonly"):
+        await create_user(database, User, f"{name}@example.com", None if name == "tokenonly" else PASSWORD)
+    await connection.execute("UPDATE users SET is_active = false WHERE email = 'inactive@example.com'")
+    facts = Observations()
+    failures: list[str] = []
+    facts.subscribe(SignInFailed, lambda fact: failures.append(fact.reason))
+    answers: set[tuple[object, ...]] = set()
+    async with running_accounts(database_url, observations=facts) as accounts:
+        for name, password in (("unknown", PASSWORD), ("known", "wrong"), ("inactive", PASSWORD), ("tokenonly", "x")):
+            with pytest.raises(Unauthorized) as caught:
+                await sign_in(accounts, f"{name}@example.com", password)
+            answers.add((caught.value.code, caught.value.detail, caught.value.headers))
+    assert len(answers) == 1
+    assert answers.pop()[0] == "invalid_credentials"
+    assert failures == ["unknown", "wrong_password", "inactive", "no_password"]
+
+
+async def test_a_success_is_told_with_the_user_and_the_address(database: Database, database_url: str) -> None:
+    key = await create_user(database, User, "ada@example.com", PASSWORD)
+    facts = Observations()
+    told: list[SignInSucceeded] = []
+    facts.subscribe(SignInSucceeded, told.append)
+    async with running_accounts(database_url, observations=facts) as accounts:
+        await sign_in(accounts, "ada@example.com")
+    assert told == [SignInSucceeded(user_id=str(key), client="192.0.2.1")]
+
+
+async def test_a_hash_with_old_parameters_is_renewed_at_sign_in(
+    accounts: Accounts, connection: Connection, database: Database
+) -> None:
+    await create_user(database, User, "ada@example.com", PASSWORD)
+    old = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
+    await connection.execute("UPDATE users SET password_hash = $1", old)
+    await sign_in(accounts, "ada@example.com")
+    renewed: str = await connection.fetchval("SELECT password_hash FROM users")
+    assert renewed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    await sign_in(accounts, "ada@example.com")
+    assert await connection.fetchval("SELECT password_hash FROM users") == renewed
+
+
+async def test_a_body_that_violates_the_declaration_is_422(accounts: Accounts) -> None:
+    with pytest.raises(Unprocessable) as caught:
+        await accounts.sign_in(request({"email": "", "pasword": "x"}))
+    assert [error.code for error in caught.value.errors] == ["too_short", "required", "unknown_field"]
+
+
+async def test_without_an_authorization_header_the_actor_is_anonymous(accounts: Accounts) -> None:
+    assert await accounts.identify(request()) is anonymous
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"", b"Bearer", b"Bearer ", b"Basic YTpi", b"Bearer a.b.c", b"Bearer \xff", b"Bearer " + b"a" * 5000, b"token"],
+)
+async def test_a_malformed_or_unknown_authorization_is_refused(accounts: Accounts, header: bytes) -> None:
+    with pytest.raises(Unauthorized) as caught:
+        await accounts.identify(request(headers=((b"authorization", header),)))
+    assert caught.value.code == "invalid_token"
+
+
+@pytest.mark.parametrize("subject", ["no key", "0198c0de-0000-7000-8000-000000000000", "7"])
+async def test_a_token_for_nobody_is_refused(connection: Connection, database_url: str, subject: str) -> None:
+    tokens = make_tokens()
+    async with running_accounts(database_url, tokens=tokens) as accounts:
+        with pytest.raises(Unauthorized):
+            await accounts.identify(request(token=tokens.issue(subject)))
+
+
+@pytest.mark.parametrize("subject", ["x", "7", "99999999999999", "9" * 19, "-" + "9" * 19, "9" * 5000])
+async def test_an_integer_that_is_no_key_is_refused(database_url: str, connection: Connection, subject: str) -> None:
+    tokens = make_tokens()
+    async with running_accounts(database_url, Member, tokens=tokens) as accounts:
+        with pytest.raises(Unauthorized):
+            await accounts.identify(request(token=tokens.issue(subject)))
+
+
+async def test_the_scheme_is_read_in_any_case(accounts: Accounts, database: Database, database_url: str) -> None:
+    key = await create_user(database, User, "ada@example.com", PASSWORD)
+    token = (await sign_in(accounts, "ada@example.com"))["access_token"].encode()
+    actor = await accounts.identify(request(headers=((b"authorization", b"bEARER " + token),)))
+    assert actor.id == key
+
+
+async def test_the_actions_are_a_limited_login_and_me_for_the_signed_in(accounts: Accounts) -> None:
+    login, me = accounts.actions("/api")
+    assert (login.method, login.pattern, login.kind, repr(login.allow)) == ("POST", "/api/auth/login", "auth", "anyone")
+    assert (me.method, me.pattern, me.kind, repr(me.allow)) == ("GET", "/api/auth/me", "api", "authenticated")
+    assert "sign_in.py:" in login.source
+
+
+async def test_a_command_makes_lists_and_gives_tokens_to_users(database: Database) -> None:
+    tokens = make_tokens()
+    key = await create_user(database, User, "Ada@example.com", None, ["editor"])
+    assert tokens.verify(await issue_token(database, User, tokens, "ADA@example.com")).subject == str(key)
+    (line,) = await list_users(database, User)
+    assert (line.id, line.email, line.roles, line.is_active) == (key, "ada@example.com", ("editor",), True)
+
+
+@pytest.mark.parametrize("email", ["", "ada", "@", "a@", "a b@c", "a@b@c", "a@b\0", "a" * 320 + "@b"])
+async def test_a_user_without_a_plausible_email_is_not_made(database: Database, email: str) -> None:
+    with pytest.raises(ConfigurationError, match="e-mail"):
+        await create_user(database, User, email, None)
+
+
+async def test_an_email_is_taken_in_whatever_case(database: Database) -> None:
+    await create_user(database, User, "ada@example.com", None)
+    with pytest.raises(ConfigurationError, match="already"):
+        await create_user(database, User, "ADA@EXAMPLE.COM", None)
+
+
+async def test_the_database_itself_keeps_emails_in_lower_case(connection: Connection) -> None:
+    with pytest.raises(asyncpg.CheckViolationError):
+        await connection.execute("INSERT INTO users (email) VALUES ('Ada@example.com')")
+
+
+async def test_no_token_is_given_to_the_unknown_or_inactive(connection: Connection, database: Database) -> None:
+    tokens = make_tokens()
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        await issue_token(database, User, tokens, "ada@example.com")
+    await create_user(database, User, "ada@example.com", None)
+    await connection.execute("UPDATE users SET is_active = false")
+    with pytest.raises(ConfigurationError, match="is inactive"):
+        await issue_token(database, User, tokens, "ada@example.com")
