@@ -48,15 +48,11 @@ class Logs:
         """Write in batches from now on. After the fork, in the process that serves."""
         self.writer.start()
         atexit.register(self.close)
-        os.register_at_fork(after_in_child=self._forget)
+        os.register_at_fork(after_in_child=self.writer.forget)
 
     def close(self) -> None:
         """Write what is left; later lines are written at once. Idempotent."""
         self.writer.close()
-
-    def _forget(self) -> None:
-        """A child has no thread that would write: its lines go out at once."""
-        self.writer = Writer(1)
 
     def _write(self, line: bytes) -> None:
         self.writer.write(line)

@@ -59,6 +59,12 @@ class Writer:
             self._thread = None
             self._flush()
 
+    def forget(self) -> None:
+        """In a forked child: there is no thread here, and what is waiting is the parent's to write."""
+        self._room = 0
+        self._thread = None
+        self._lines.clear()
+
     def _run(self) -> None:
         while not self._stop.wait(self._flush_seconds):
             self._flush()

@@ -67,3 +67,12 @@ def test_a_reader_that_has_gone_ends_nothing() -> None:
     writer.write(b"one\n")
     writer.close()
     os.close(writing)
+
+
+def test_a_forked_child_writes_its_own_lines_and_none_of_its_parent(pipe: Ends) -> None:
+    writer = Writer(pipe[1], flush_seconds=60)
+    writer.start()
+    writer.write(b"parent\n")
+    writer.forget()
+    writer.write(b"child\n")
+    assert os.read(pipe[0], 100) == b"child\n"
