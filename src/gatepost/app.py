@@ -124,7 +124,7 @@ class App:
         """
         running = self.running
         try:
-            async with running.database.transaction(orm=True) as transaction:
+            async with running.database.transaction() as transaction:
                 yield Work(Unit(transaction, running.registry), actor)
         except Problem:
             raise

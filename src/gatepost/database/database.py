@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 from sqlalchemy.exc import DBAPIError
 
-from gatepost.database.failures import SCHEMA_CHANGED, TRANSIENT, Describe, is_lost, problem_of
+from gatepost.database.failures import TRANSIENT, Describe, is_lost, is_schema_change, problem_of, unavailable
 from gatepost.database.pool import Pool, PooledConnection, RawConnection, Record
 from gatepost.database.sessions import Sessions
 from gatepost.database.statements import Statement
@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 IDLE_IN_TRANSACTION_SECONDS = 30
 """PostgreSQL ends a transaction that a stalled process left open this long."""
+
+STATEMENT_TEXTS_MAX = 32
+"""SQL texts that asyncpg itself keeps prepared per connection: those outside the hot path, which we do not keep."""
 
 
 def _undescribed(name: str) -> Problem | None:
@@ -54,19 +57,25 @@ class Database:
         connection: RawConnection = await asyncpg.connect(
             self.dsn,
             timeout=self._settings.connect_seconds,
-            statement_cache_size=0,
             server_settings={
                 "application_name": "gatepost",
                 "timezone": "UTC",
+                "intervalstyle": "iso_8601",
+                "datestyle": "ISO",
+                "bytea_output": "hex",
                 "jit": "off",
                 "statement_timeout": _milliseconds(self._settings.statement_seconds),
                 "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_SECONDS),
             },
         )
-        for name in ("json", "jsonb"):
-            await connection.set_type_codec(
-                name, schema="pg_catalog", encoder=str, decoder=msgspec.json.decode, format="text"
-            )
+        try:
+            for name in ("json", "jsonb"):
+                await connection.set_type_codec(
+                    name, schema="pg_catalog", encoder=str, decoder=msgspec.json.decode, format="text"
+                )
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
     async def warm(self) -> None:
@@ -92,7 +101,10 @@ class Database:
         try:
             records = await connection.raw.fetch(sql, *arguments)
         except BaseException as error:
-            raise self._failed(connection, error) from error
+            problem = self._failed(connection, error)
+            if problem is None:
+                raise
+            raise problem from error
         self.pool.release(connection)
         return list(records)
 
@@ -100,7 +112,6 @@ class Database:
         self,
         work: Callable[[Transaction], Awaitable[T]],
         *,
-        orm: bool = False,
         isolation: str = "read committed",
         attempts: int = 1,
     ) -> T:
@@ -114,10 +125,10 @@ class Database:
         while True:
             attempt += 1
             try:
-                return await self._attempt(work, isolation, orm=orm)
+                return await self._attempt(work, isolation)
             except BaseException as raised:
                 error = driver_error(raised)
-                if isinstance(error, SCHEMA_CHANGED) and schema_changes == 0:
+                if is_schema_change(error) and schema_changes == 0:
                     schema_changes += 1
                 elif not isinstance(error, TRANSIENT) or attempt >= attempts + schema_changes:
                     problem = problem_of(error, self._describe)
@@ -127,12 +138,12 @@ class Database:
                 if self._retried is not None:
                     self._retried(TransactionRetried(reason=type(error).__name__, attempt=attempt))
 
-    async def _attempt(self, work: Callable[[Transaction], Awaitable[T]], isolation: str, *, orm: bool) -> T:
-        async with self.transaction(isolation, orm=orm) as transaction:
+    async def _attempt(self, work: Callable[[Transaction], Awaitable[T]], isolation: str) -> T:
+        async with self.transaction(isolation) as transaction:
             return await work(transaction)
 
     @asynccontextmanager
-    async def transaction(self, isolation: str = "read committed", *, orm: bool) -> AsyncGenerator[Transaction]:
+    async def transaction(self, isolation: str = "read committed") -> AsyncGenerator[Transaction]:
         """One transaction, tried once: committed at the end of the block, rolled back when the block raises.
 
         Raises what the driver raises; `transact` translates and tries again.
@@ -140,29 +151,40 @@ class Database:
         connection = self.pool.take() or await self.pool.acquire()
         transaction = Transaction(connection, self._sessions)
         try:
-            await transaction.begin(isolation, orm=orm)
+            await transaction.begin(isolation)
             yield transaction
             await transaction.commit()
         except BaseException as error:
-            await self._roll_back(transaction, driver_error(error))
+            transaction.close_session()
+            if not transaction.is_committed:
+                await self._roll_back(connection, driver_error(error))
+                raise
+            # Cancelled while it committed: what follows the commit follows all the same.
+            self.pool.release(connection)
+            await transaction.run_after_commit(self._observations)
             raise
-        await transaction.close_session()
+        transaction.close_session()
         self.pool.release(connection)
         await transaction.run_after_commit(self._observations)
 
-    async def _roll_back(self, transaction: Transaction, error: BaseException) -> None:
-        connection = transaction.connection
-        if isinstance(error, SCHEMA_CHANGED):
-            connection.prepared.clear()
+    async def _roll_back(self, connection: PooledConnection, error: BaseException) -> None:
+        if is_schema_change(error):
+            self._forget_schema()
         if is_lost(error) or isinstance(error, asyncio.CancelledError):
             self.pool.recover(connection)
             return
         try:
-            await transaction.close_session()
             await connection.raw.execute("ROLLBACK")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             connection.raw.terminate()
+        except BaseException:
+            self.pool.recover(connection)
+            raise
         self.pool.release(connection)
+
+    def _forget_schema(self) -> None:
+        self.pool.forget_schema()
+        self._sessions.forget_schema()
 
     def problem_of(self, error: BaseException) -> Problem | None:
         """The refusal that an error of the driver or of SQLAlchemy means; None where it is a mistake in the code."""
@@ -173,17 +195,20 @@ class Database:
         try:
             records = await connection.fetch(statement, arguments)
         except BaseException as error:
-            raise self._failed(connection, error) from error
+            problem = self._failed(connection, error)
+            if problem is None:
+                raise
+            raise problem from error
         self.pool.release(connection)
         return records
 
-    def _failed(self, connection: PooledConnection, error: BaseException) -> BaseException:
-        """Give the connection back in the state the failure left it in, and say what to raise."""
+    def _failed(self, connection: PooledConnection, error: BaseException) -> Problem | None:
+        """Give the connection back in the state the failure left it in, and say what to answer."""
         if isinstance(error, asyncpg.PostgresError) and not is_lost(error):
             self.pool.release(connection)
         else:
             self.pool.recover(connection)
-        return problem_of(error, self._describe) or error
+        return unavailable() if isinstance(error, OSError) else problem_of(error, self._describe)
 
 
 def driver_error(error: BaseException) -> BaseException:

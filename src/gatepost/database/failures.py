@@ -15,7 +15,6 @@ Describe = Callable[[str], Problem | None]
 """From a constraint's name to the refusal that its violation means."""
 
 LOST: tuple[type[BaseException], ...] = (
-    OSError,
     asyncpg.InternalClientError,
     pg.CannotConnectNowError,
     pg.ConnectionDoesNotExistError,
@@ -25,13 +24,22 @@ LOST: tuple[type[BaseException], ...] = (
     pg.TooManyConnectionsError,
     pg.IdleInTransactionSessionTimeoutError,
 )
-"""The connection or the server is gone. (`asyncpg.InterfaceError` is too, but only when it says so.)"""
+"""The connection or the server is gone. (`asyncpg.InterfaceError` is too, but only when it says so. An `OSError` means
+that where a connection is opened; anywhere else it is a service's own: a file, another host.)"""
 
 TRANSIENT: tuple[type[BaseException], ...] = (pg.SerializationError, pg.DeadlockDetectedError)
 """The transaction lost against another one; run again, it can succeed."""
 
-SCHEMA_CHANGED = pg.InvalidCachedStatementError
-"""A prepared statement's result changed its type under it: a migration ran. Run again, it succeeds."""
+SCHEMA_CHANGED: tuple[type[Exception], ...] = (pg.InvalidCachedStatementError, pg.InternalServerError)
+"""What `is_schema_change` looks at."""
+
+
+def is_schema_change(error: BaseException) -> bool:
+    """True where a migration ran since the statement was prepared; prepared again, it succeeds. The types of the
+    result are others (0A000), or a type was dropped, and perhaps made anew, that the plan refers to by number."""
+    if isinstance(error, pg.InvalidCachedStatementError):
+        return True
+    return isinstance(error, pg.InternalServerError) and "cache lookup failed for type" in str(error)
 
 
 def is_lost(error: BaseException) -> bool:

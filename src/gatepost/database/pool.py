@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
-from gatepost.database.failures import SCHEMA_CHANGED, is_lost, unavailable
+from gatepost.database.failures import SCHEMA_CHANGED, is_lost, is_schema_change, unavailable
 from gatepost.database.statements import Statement
 from gatepost.errors import ServiceUnavailable
 from gatepost.observations import ConnectionOpened, DatabaseLost, DatabaseRestored, Observations
@@ -47,12 +47,18 @@ class PooledConnection:
             prepared = await self._prepare(statement)
         try:
             return await prepared.fetch(*arguments)
-        except SCHEMA_CHANGED:
-            self.prepared.clear()
-            if self.raw.is_in_transaction():
+        except SCHEMA_CHANGED as error:
+            # Planning failed, so nothing was done: outside a transaction the statement can simply be prepared again.
+            if not is_schema_change(error) or self.raw.is_in_transaction():
                 raise
+            await self.forget_schema()
         prepared = await self._prepare(statement)
         return await prepared.fetch(*arguments)
+
+    async def forget_schema(self) -> None:
+        """Forget what was prepared, and what asyncpg knows of types, before a migration changed them."""
+        self.prepared.clear()
+        await self.raw.reload_schema_state()
 
     async def _prepare(self, statement: Statement) -> "PreparedStatement[Any]":
         if len(self.prepared) >= PREPARED_MAX:
@@ -77,6 +83,7 @@ class Pool:
         self._size_max = size
         self._wait_seconds = wait_seconds
         self._idle: list[PooledConnection] = []
+        self._open_ones: set[PooledConnection] = set()
         self._waiting: deque[asyncio.Future[PooledConnection | None]] = deque()
         self._recovering: set[asyncio.Task[None]] = set()
         self._size = 0
@@ -106,13 +113,15 @@ class Pool:
             connection = idle.pop()
             if not connection.raw.is_closed():
                 return connection
-            self._size -= 1
+            self._drop(connection)
         return None
 
     async def acquire(self) -> PooledConnection:
         """A connection of one's own until `release`. Raises `ServiceUnavailable` when none is to be had in time."""
         deadline = time.monotonic() + self._wait_seconds
         while True:
+            if self._closed:
+                raise ServiceUnavailable("shutting_down", "This instance is about to stop; try again.")
             connection = self.take()
             if connection is None and self._size < self._size_max:
                 connection = await self._open()
@@ -137,14 +146,23 @@ class Pool:
         self._recovering.add(task)
         task.add_done_callback(self._recovering.discard)
 
+    def forget_schema(self) -> None:
+        """A migration has changed types: no connection may go on with what it prepared before."""
+        for connection in self._open_ones:
+            connection.prepared.clear()
+
     async def close(self) -> None:
-        """Close all idle connections, and the others as they come back."""
+        """Close all idle connections, and the others as they come back. Whoever waits for one is refused."""
         self._closed = True
+        self._wake_all()
         while self._recovering:
             await asyncio.wait(self._recovering)
         while (connection := self.take()) is not None:
-            self._size -= 1
-            await connection.raw.close(timeout=2)
+            self._drop(connection)
+            try:
+                await connection.raw.close(timeout=2)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                connection.raw.terminate()
 
     def _hand_over(self, connection: PooledConnection) -> None:
         while self._waiting:
@@ -155,10 +173,14 @@ class Pool:
         self._idle.append(connection)
 
     def _discard(self, connection: PooledConnection) -> None:
-        self._size -= 1
+        self._drop(connection)
         if not connection.raw.is_closed():
             connection.raw.terminate()
         self._wake()
+
+    def _drop(self, connection: PooledConnection) -> None:
+        self._size -= 1
+        self._open_ones.discard(connection)
 
     def _wake(self) -> None:
         """Let one waiter try again to open a connection: there is room now."""
@@ -167,6 +189,11 @@ class Pool:
             if not waiter.done():
                 waiter.set_result(None)
                 return
+
+    def _wake_all(self) -> None:
+        """Let every waiter see that things have changed: the database is away, or the pool closed."""
+        while self._waiting:
+            self._wake()
 
     async def _recover(self, connection: PooledConnection) -> None:
         try:
@@ -202,7 +229,8 @@ class Pool:
 
     async def _open(self) -> PooledConnection:
         """Open one more connection. While the database is away one caller at a time tries, after a pause."""
-        if self._lost_at is not None:
+        is_probe = self._lost_at is not None
+        if is_probe:
             if self._probing or time.monotonic() < self._retry_at:
                 raise unavailable()
             self._probing = True
@@ -211,25 +239,31 @@ class Pool:
             raw = await self._connect()
         except BaseException as error:
             self._size -= 1
-            self._wake()
-            if isinstance(error, TimeoutError) or is_lost(error):
-                self._note_loss(error)
+            if isinstance(error, OSError) or is_lost(error):  # a timeout is an OSError, too
+                self._note_loss(error, is_probe=is_probe)
+                self._wake_all()
                 raise unavailable() from error
+            self._wake()
             raise
         finally:
-            self._probing = False
+            if is_probe:
+                self._probing = False
         self._note_success()
-        return PooledConnection(raw)
+        connection = PooledConnection(raw)
+        self._open_ones.add(connection)
+        return connection
 
-    def _note_loss(self, error: BaseException) -> None:
+    def _note_loss(self, error: BaseException, *, is_probe: bool) -> None:
+        """Say it once, and pause before the next try: longer each time, but not for each of those who tried at once."""
         now = time.monotonic()
         if self._lost_at is None:
             self._lost_at = now
             self._pause = BACKOFF_SECONDS[0]
             if self._lost is not None:
                 self._lost(DatabaseLost(reason=f"{type(error).__name__}: {error}"))
+        elif is_probe:
+            self._pause = min(self._pause * 2, BACKOFF_SECONDS[1])
         self._retry_at = now + self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
-        self._pause = min(self._pause * 2, BACKOFF_SECONDS[1])
 
     def _note_success(self) -> None:
         if self._lost_at is not None and self._restored is not None:

@@ -32,7 +32,7 @@ class Borrowed(AsyncAdapt_asyncpg_connection):
     __slots__ = ("is_over", "was_rolled_back")
 
     def __init__(self, dbapi: Any, raw: RawConnection) -> None:
-        super().__init__(dbapi, raw, prepared_statement_cache_size=PREPARED_MAX)
+        cast("Any", super()).__init__(dbapi, raw, prepared_statement_cache_size=PREPARED_MAX)
         self.isolation_level = "autocommit"
         self.is_over = False
         self.was_rolled_back = False
@@ -75,22 +75,22 @@ class BorrowedDialect(PGDialect_asyncpg):
     def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """Run a statement, unless it would end the transaction or outlive it."""
         check_command(statement)
-        super().do_execute(cursor, statement, parameters, context)
+        cast("Any", super()).do_execute(cursor, statement, parameters, context)
 
     def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """As `do_execute`."""
         check_command(statement)
-        super().do_executemany(cursor, statement, parameters, context)
+        cast("Any", super()).do_executemany(cursor, statement, parameters, context)
 
     def do_execute_no_params(self, cursor: Any, statement: str, context: Any = None) -> None:
         """As `do_execute`."""
         check_command(statement)
-        super().do_execute_no_params(cursor, statement, context)
+        cast("Any", super()).do_execute_no_params(cursor, statement, context)
 
     def do_rollback_to_savepoint(self, connection: Any, name: str) -> None:
         """Undo back to a savepoint, as long as there is one."""
         if not connection.connection.dbapi_connection.is_over:
-            super().do_rollback_to_savepoint(connection, name)
+            cast("Any", super()).do_rollback_to_savepoint(connection, name)
 
 
 registry.register("postgresql.gatepost", __name__, "BorrowedDialect")
@@ -110,8 +110,7 @@ class RequestSession(AsyncSession):
 
     async def flush(self, objects: Any = None) -> None:
         """As `AsyncSession.flush`; costs nothing where nothing is pending."""
-        session = self.sync_session
-        if session.new or session.deleted or session._dirty_states:
+        if not self.sync_session._is_clean():  # pyright: ignore[reportPrivateUsage]
             await super().flush(objects)
 
 
@@ -130,7 +129,9 @@ class Sessions:
     """Makes sessions on pooled connections. One per process."""
 
     def __init__(self) -> None:
-        engine = create_engine("postgresql+gatepost://", poolclass=NullPool, creator=self._lend)
+        # SQLAlchemy would take a lock around its first connection, which is waiting; there is nothing to find out.
+        engine = create_engine("postgresql+gatepost://", poolclass=NullPool, creator=self._lend, _initialize=False)
+        engine.dialect.initialize(cast("Any", None))
         self._engine = AsyncEngine(engine)
         self._dbapi: Any = engine.dialect.dbapi
         self._lent: list[Borrowed] = []

@@ -7,7 +7,7 @@ the key of its shape; a request only supplies values.
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from sqlalchemy import Executable
+from sqlalchemy import Executable, UpdateBase
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -24,15 +24,17 @@ DIALECT = make_dialect()
 class Statement:
     """SQL text with positional parameters, and how to fill them from named values.
 
-    Prepared once per connection; identity is its key there, so keep the object.
+    Prepared once per connection; identity is its key there, so keep the object. `written` is the table that it
+    changes, None where it only reads.
     """
 
-    __slots__ = ("_base", "_binders", "_names", "sql")
+    __slots__ = ("_base", "_binders", "_names", "sql", "written")
 
     def __init__(self, expression: Executable) -> None:
         compiled = cast("SQLCompiler", cast("Any", expression).compile(dialect=DIALECT))
         processors: Mapping[str, Callable[[Any], Any]] = cast("Any", compiled)._bind_processors
         self.sql: str = compiled.string
+        self.written: Any = expression.table if isinstance(expression, UpdateBase) else None
         self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
         self._binders = tuple((name, processors.get(name)) for name in self._names)
         self._base: dict[str, Any] = {

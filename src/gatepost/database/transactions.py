@@ -1,9 +1,13 @@
 """The unit of work: one transaction on one connection, its session if one is asked for, and what follows the commit."""
 
 import asyncio
+import contextlib
 import inspect
+import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
+
+from sqlalchemy.exc import InvalidRequestError
 
 from gatepost.database.pool import PooledConnection, Record
 from gatepost.database.sessions import RequestSession, Sessions
@@ -15,31 +19,39 @@ AfterCommit = Callable[[], Awaitable[None] | None]
 ISOLATION_LEVELS = ("read committed", "repeatable read", "serializable")
 
 
+COMMIT_SECONDS = 5.0
+"""How long a request whose time is up still waits for a commit that was sent; then its connection is given up."""
+
+
 class SwallowedError(RuntimeError):
-    """A statement failed, the service went on as if nothing had happened, and PostgreSQL refused to commit."""
+    """A statement failed, the service went on as if nothing had happened, and nothing can be committed."""
 
     def __init__(self) -> None:
         super().__init__(
-            "a statement of this transaction failed and its error was caught without a savepoint, so PostgreSQL "
-            "rolled everything back. Wrap what may fail in `async with self.session.begin_nested():`."
+            "a statement of this transaction failed and its error was caught without a savepoint, so nothing of it "
+            "was committed. Wrap what may fail in `async with self.session.begin_nested():`."
         )
+
+
+class TransactionBroken(RuntimeError):
+    """The service left the transaction in a state in which it cannot be committed as a whole."""
 
 
 class Transaction:
     """What services work in. Begun and ended by `Database.transact`, never by the work itself."""
 
-    __slots__ = ("_after_commit", "_session", "_sessions", "connection")
+    __slots__ = ("_after_commit", "_is_committed", "_is_over", "_session", "_sessions", "connection")
 
     def __init__(self, connection: PooledConnection, sessions: Sessions) -> None:
         self.connection = connection
         self._sessions = sessions
         self._session: RequestSession | None = None
         self._after_commit: list[AfterCommit] = []
+        self._is_over = False
+        self._is_committed = False
 
-    async def begin(self, isolation: str, *, orm: bool) -> None:
-        """Open the transaction; `orm` makes a session possible."""
-        if orm:
-            await self._sessions.attach(self.connection)
+    async def begin(self, isolation: str) -> None:
+        """Open the transaction."""
         command = "BEGIN" if isolation == "read committed" else f"BEGIN ISOLATION LEVEL {isolation.upper()}"
         await self.connection.raw.execute(command)
 
@@ -51,48 +63,112 @@ class Transaction:
     @property
     def session(self) -> RequestSession:
         """The ORM session of this transaction, opened when it is first asked for."""
+        self._check_open()
         if self._session is None:
             self._session = self._sessions.open(self.connection)
         return self._session
 
     async def fetch(self, statement: Statement, values: dict[str, Any]) -> list[Record]:
-        """Run a compiled statement; what the session has pending is written first, so that it is seen."""
-        if self._session is not None:
-            await self._session.flush()
-        return await self.connection.fetch(statement, statement.arguments(values))
+        """Run a compiled statement; what the session has pending is written first, so that it is seen, and what the
+        statement changes is read again, so that the session shows no stale values."""
+        self._check_open()
+        if self._session is None:
+            return await self.connection.fetch(statement, statement.arguments(values))
+        await self._session.flush()
+        records = await self.connection.fetch(statement, statement.arguments(values))
+        if statement.written is not None:
+            await self._reread(self._session, statement.written)
+        return records
 
     def after_commit(self, callback: AfterCommit) -> None:
         """Call `callback` once the transaction is committed, and never if it is not."""
         self._after_commit.append(callback)
 
     async def commit(self) -> None:
-        """Write what is pending and commit. A cancellation that arrives meanwhile waits for the outcome:
-        a commit that was sent may have happened, whatever the one who waits for it feels."""
-        if self._session is not None:
-            await self._session.flush()
+        """Write what is pending and commit. Raises where a part of the transaction would be missing.
+
+        A cancellation that arrives meanwhile is raised after the outcome: a commit that was sent may have happened,
+        whatever the one who waits for it feels.
+        """
+        await self._finish_session()
+        if not self.connection.raw.is_in_transaction():
+            raise TransactionBroken("a service ended the transaction behind SQLAlchemy's back, with SQL of its own.")
         sent = asyncio.ensure_future(self.connection.raw.execute("COMMIT"))
         try:
             outcome = await asyncio.shield(sent)
         except asyncio.CancelledError:
-            await sent
+            self._is_committed = await self._outcome(sent) == "COMMIT"
             raise
         if outcome != "COMMIT":
             raise SwallowedError
+        self._is_committed = True
 
-    async def close_session(self) -> None:
+    @property
+    def is_committed(self) -> bool:
+        """True once PostgreSQL has confirmed the commit."""
+        return self._is_committed
+
+    def close_session(self) -> None:
         """Let the session go, whatever became of the transaction."""
+        self._is_over = True
         if self._session is not None:
             session, self._session = self._session, None
-            await session.finish()
+            self._sessions.close(self.connection, session)
 
     async def run_after_commit(self, observations: Observations) -> None:
-        """Run the callbacks in order. One that raises is reported and stops none of the others."""
+        """Run the callbacks in order. One that raises is reported and stops none of the others, nor does a
+        cancellation, which is raised at the end."""
+        cancelled: asyncio.CancelledError | None = None
         for callback in self._after_commit:
             try:
                 waited = callback()
                 if inspect.isawaitable(waited):
                     await waited
+            except asyncio.CancelledError as error:
+                cancelled = error
             except Exception as error:
                 failed = observations.emitter(AfterCommitFailed)
                 if failed is not None:
                     failed(AfterCommitFailed(callback=getattr(callback, "__qualname__", repr(callback)), error=error))
+        if cancelled is not None:
+            raise cancelled
+
+    async def _outcome(self, sent: "asyncio.Future[str]") -> str:
+        """What became of a commit, however often the one who waits is cancelled; not for ever, though."""
+        deadline = time.monotonic() + COMMIT_SECONDS
+        while not sent.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({sent}, timeout=max(0.0, deadline - time.monotonic()))
+            if not sent.done() and time.monotonic() >= deadline:
+                self.connection.raw.terminate()
+                deadline += COMMIT_SECONDS
+        return sent.result()
+
+    def _check_open(self) -> None:
+        if self._is_over:
+            raise TransactionBroken(
+                "the transaction is over: what runs after the commit, or in a task of its own, has no session. "
+                "Open another one with `async with app.transaction()`."
+            )
+
+    async def _finish_session(self) -> None:
+        """Write what the session has pending, and see that it has given up nothing."""
+        if self._session is None:
+            return
+        if self._sessions.was_rolled_back(self.connection):
+            raise SwallowedError
+        if self._session.in_nested_transaction():
+            raise TransactionBroken("a service left a savepoint open: write `async with self.session.begin_nested():`.")
+        await self._session.flush()
+        if self._sessions.was_rolled_back(self.connection):
+            raise SwallowedError
+
+    async def _reread(self, session: RequestSession, table: Any) -> None:
+        """Read again the loaded rows of a table that a compiled statement has written to; those that are gone are
+        let go."""
+        for row in list(session.identity_map.values()):
+            if table in cast("Any", row).__mapper__.tables:
+                try:
+                    await session.refresh(row)
+                except InvalidRequestError:
+                    session.expunge(row)

@@ -110,7 +110,7 @@ class Custom:
             return await work(Unit(transaction, self._registry))
 
         return await self._database.transact(
-            in_unit, orm=True, isolation=self._service.isolation, attempts=self._service.attempts
+            in_unit, isolation=self._service.isolation, attempts=self._service.attempts
         )
 
     async def _look(

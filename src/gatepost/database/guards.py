@@ -1,0 +1,129 @@
+"""What a service must not do to the transaction of its request, refused with the reason and the way to do it.
+
+A transaction that a service could end would let half a request be committed, or let the other half run without one.
+Refused are SQLAlchemy's methods, at the session and at its connection, and SQL text that does the same.
+"""
+
+import re
+from typing import Any, NoReturn
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.sql import Select
+
+ADVICE = (
+    "The transaction belongs to the request, which commits it before it answers and rolls it back when the service "
+    "raises. Raise an error to roll back; use session.begin_nested() for a savepoint; use "
+    "self.after_commit(callback) for what must follow the commit."
+)
+
+_COMMENTS = r"\s*(?:(?:--[^\n]*(?:\n|$)|/\*.*?\*/)\s*)*"
+_ENDING = re.compile(
+    _COMMENTS + r"(COMMIT|END|ABORT|BEGIN|START\s+TRANSACTION|PREPARE\s+TRANSACTION|DISCARD"
+    r"|ROLLBACK(?!\s+(?:(?:WORK|TRANSACTION)\s+)?TO\b))\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_LASTING = re.compile(_COMMENTS + r"(SET\s+(?!LOCAL\b|CONSTRAINTS\b|TRANSACTION\b))", re.IGNORECASE | re.DOTALL)
+
+
+class TransactionIsOurs(RuntimeError):
+    """A service tried to end the transaction that belongs to its request."""
+
+    def __init__(self, what: str, advice: str = ADVICE) -> None:
+        super().__init__(f"{what} is refused. {advice}")
+
+
+def check_command(sql: str) -> None:
+    """Refuse SQL text that ends the transaction, or sets what would outlive it on a connection that others use."""
+    if (found := _ENDING.match(sql)) is not None:
+        raise TransactionIsOurs(f"the command {found[1].upper()}")
+    if _LASTING.match(sql) is not None:
+        raise TransactionIsOurs("SET", "The connection is shared: use SET LOCAL, which ends with the transaction.")
+
+
+class GuardedSession(Session):
+    """The synchronous session inside a service's `AsyncSession`, which `run_sync` hands out.
+
+    Locking a row (`with_for_update`) writes what is pending and reads the row's present values, also for an object
+    that is loaded already: SQLAlchemy alone would lock the row and keep the stale attributes.
+    """
+
+    def get(self, entity: Any, ident: Any, **options: Any) -> Any:
+        """As `Session.get`."""
+        return super().get(entity, ident, **self._fresh(options))
+
+    def get_one(self, entity: Any, ident: Any, **options: Any) -> Any:
+        """As `Session.get_one`."""
+        return super().get_one(entity, ident, **self._fresh(options))
+
+    def refresh(self, instance: object, *arguments: Any, **options: Any) -> None:
+        """As `Session.refresh`."""
+        self._fresh(options)
+        super().refresh(instance, *arguments, **options)
+
+    def begin(self, nested: bool = False) -> Any:
+        """Refused but for savepoints: the request has begun the transaction."""
+        if not nested:
+            raise TransactionIsOurs("session.begin()")
+        return super().begin(nested=True)
+
+    def commit(self) -> NoReturn:
+        """Refused: the request commits."""
+        raise TransactionIsOurs("session.commit()")
+
+    def rollback(self) -> NoReturn:
+        """Refused: the request rolls back when the service raises."""
+        raise TransactionIsOurs("session.rollback()")
+
+    def prepare(self) -> NoReturn:
+        """Refused: there is no second phase."""
+        raise TransactionIsOurs("session.prepare()")
+
+    def close(self) -> NoReturn:
+        """Refused: the request closes its session."""
+        raise TransactionIsOurs("session.close()")
+
+    def reset(self) -> NoReturn:
+        """Refused: the request closes its session."""
+        raise TransactionIsOurs("session.reset()")
+
+    def invalidate(self) -> NoReturn:
+        """Refused: the pool looks after connections."""
+        raise TransactionIsOurs("session.invalidate()")
+
+    def _fresh(self, options: dict[str, Any]) -> dict[str, Any]:
+        if options.get("with_for_update"):
+            self.flush()
+            options.setdefault("populate_existing", True)
+        return options
+
+
+class GuardedConnection(AsyncConnection):
+    """What `await session.connection()` gives a service."""
+
+    async def commit(self) -> NoReturn:
+        """Refused: the request commits."""
+        raise TransactionIsOurs("connection.commit()")
+
+    async def rollback(self) -> NoReturn:
+        """Refused: the request rolls back when the service raises."""
+        raise TransactionIsOurs("connection.rollback()")
+
+    async def close(self) -> NoReturn:
+        """Refused: the pool closes."""
+        raise TransactionIsOurs("connection.close()")
+
+    async def invalidate(self, exception: BaseException | None = None) -> NoReturn:
+        """Refused: the pool looks after connections."""
+        raise TransactionIsOurs("connection.invalidate()")
+
+
+def _refresh_what_is_locked(state: ORMExecuteState) -> None:
+    statement = state.statement
+    locks = isinstance(statement, Select) and statement._for_update_arg is not None  # pyright: ignore[reportPrivateUsage]
+    if locks and not state.is_column_load:
+        state.update_execution_options(populate_existing=True)
+
+
+event.listen(GuardedSession, "do_orm_execute", _refresh_what_is_locked)
