@@ -73,7 +73,7 @@ def _bring_forward(connection: Connection, metadata: MetaData, fingerprint: str)
 def _extend_enums(connection: Connection, metadata: MetaData, applied: Applied) -> None:
     before, _ = compare_enums(connection, plain_metadata(metadata))
     for operation in before:
-        if operation.loss is None and all("ADD VALUE" in statement for statement in operation.statements):
+        if operation.committed_at_once:
             _attempt(connection, Difference(operation, operation.summary, None), applied)
 
 

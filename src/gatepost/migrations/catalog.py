@@ -47,11 +47,19 @@ def read_catalog(connection: Connection) -> dict[str, str]:
 
 
 def catalog_differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
-    """One sentence for each thing in which the found catalogue differs."""
-    differences = [f"the {name} is missing" for name in expected if name not in found]
-    differences += [f"the {name} is not from any migration file" for name in found if name not in expected]
+    """One sentence for each thing in which the found catalogue differs; a table speaks for what is in it."""
+    missing = _without_parts([name for name in expected if name not in found])
+    added = _without_parts([name for name in found if name not in expected])
+    differences = [f"the {name} is missing" for name in missing]
+    differences += [f"the {name} is not from any migration file" for name in added]
     for name, definition in expected.items():
         if name in found and found[name] != definition:
             before, after = " ".join(definition.split()), " ".join(found[name].split())
             differences.append(f"the {name} is {after!r} instead of {before!r}")
     return sorted(differences)
+
+
+def _without_parts(names: list[str]) -> list[str]:
+    tables = [name.removeprefix("table ") for name in names if name.startswith("table ")]
+    parts = tuple(f"column {table}." for table in tables), tuple(f" on {table}" for table in tables)
+    return [name for name in names if not name.startswith(parts[0]) and not name.endswith(parts[1])]

@@ -170,7 +170,7 @@ class _Comparison:
 
     def defaults(self) -> Iterator[AlterColumnOp]:
         """Server defaults that differ, of columns that are there already; a converted one has got its own."""
-        columns = set(self._connection.execute(_COLUMNS).tuples()) - self._converted
+        columns = {(row[0], row[1]) for row in self._connection.execute(_COLUMNS)} - self._converted
         for table in self._plain.sorted_tables:
             for column in table.columns:
                 if (table.name, column.name) in columns and column.computed is None:
@@ -180,15 +180,16 @@ class _Comparison:
         present, declared = self._forms_of(table)
         before, after = present.defaults.get(column.name), declared.defaults.get(column.name)
         is_serial = after is None and column is table.autoincrement_column and str(before).startswith("nextval(")
-        if before == after or is_serial:
+        wanted = column.server_default if default_text(column) is not None else None
+        if is_serial or (before == after and (after is not None) == (wanted is not None)):
             return
         yield AlterColumnOp(
             table.name,
             column.name,
             existing_type=column.type,
             existing_nullable=column.nullable,
-            existing_server_default=text(before) if before is not None else None,
-            modify_server_default=column.server_default if after is not None else None,
+            existing_server_default=DefaultClause(text(before)) if before is not None else None,
+            modify_server_default=wanted,
         )
 
     def _altered(self, operation: AlterColumnOp) -> Iterator[MigrateOperation]:
@@ -227,7 +228,7 @@ def _added(operation: AddColumnOp) -> Iterator[MigrateOperation]:
         column.name,
         existing_type=column.type,
         existing_nullable=False,
-        existing_server_default=text(literal),
+        existing_server_default=DefaultClause(text(literal)),
         modify_server_default=None,
     )
 

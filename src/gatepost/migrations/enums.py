@@ -6,7 +6,7 @@ Alembic leaves them to the tables' own DDL, which fails when two tables share a 
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import ARRAY, Column, Connection, MetaData, text
+from sqlalchemy import ARRAY, CheckConstraint, Column, Connection, Interval, MetaData, text
 from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.types import Enum, TypeDecorator, TypeEngine
 
@@ -36,18 +36,22 @@ _USERS = text("""
 
 
 def plain_metadata(metadata: MetaData) -> MetaData:
-    """A copy of the tables in which every type is PostgreSQL's or SQLAlchemy's own, and no table creates enum types."""
+    """A copy of the tables in which every type is PostgreSQL's or SQLAlchemy's own, no table creates enum types, and
+    the checks written at a column are the table's."""
     plain = MetaData(naming_convention=metadata.naming_convention)
     for table in metadata.sorted_tables:
         copy = table.to_metadata(plain)
         copy.info.clear()
         for column in copy.columns:
             column.type = _plain_type(column.type)
+            for check in [item for item in column.constraints if isinstance(item, CheckConstraint)]:
+                column.constraints.remove(check)
+                copy.append_constraint(CheckConstraint(check.sqltext, name=check.name))
     return plain
 
 
 def _plain_type(kind: Any) -> TypeEngine[Any]:
-    if isinstance(kind, TypeDecorator):
+    if isinstance(kind, TypeDecorator) and not isinstance(kind, Interval):  # PostgreSQL has intervals of its own
         return _plain_type(kind.impl_instance)
     if is_array(kind):
         return ARRAY(_plain_type(kind.item_type), dimensions=kind.dimensions)
@@ -75,7 +79,7 @@ def _enum_of(column: Column[Any]) -> ENUM | None:
 
 def compare_enums(connection: Connection, metadata: MetaData) -> tuple[list[RunSQL], list[RunSQL]]:
     """What to do to enum types before the tables change, and what after."""
-    existing = {name: list(values) for name, values in connection.execute(_EXISTING).tuples()}
+    existing = {name: list(values) for name, values in connection.execute(_EXISTING)}
     declared = declared_enums(metadata)
     before: list[RunSQL] = []
     for name, values in declared.items():
@@ -107,12 +111,13 @@ def _added(name: str, values: Sequence[str], value: str) -> RunSQL:
     place = f"AFTER {_literals([values[position - 1]])}" if position else f"BEFORE {_literals([values[1]])}"
     statement = f"ALTER TYPE {quote(name)} ADD VALUE IF NOT EXISTS {_literals([value])} {place}"
     undo_summary = f"the value {value!r} of the enum {name} stays: PostgreSQL cannot drop it"
-    return RunSQL(f"add the value {value!r} to the enum {name}", [statement], [], undo_summary=undo_summary)
+    summary = f"add the value {value!r} to the enum {name}"
+    return RunSQL(summary, [statement], [], undo_summary=undo_summary, committed_at_once=True)
 
 
 def _rebuilt(connection: Connection, name: str, existing: Sequence[str], values: Sequence[str]) -> RunSQL:
     gone = [value for value in existing if value not in values]
-    users = list(connection.execute(_USERS, {"name": name}).tuples())
+    users = list(connection.execute(_USERS, {"name": name}))
     loss = f"removes {', '.join(map(repr, gone))} from the enum {name}; rows that hold it stop it" if gone else None
     return RunSQL(
         f"rebuild the enum {name}",
@@ -129,8 +134,8 @@ def _rebuild(name: str, values: Sequence[str], users: Sequence[Any]) -> list[str
         f"ALTER TYPE {quote(name)} RENAME TO {old}",
         f"CREATE TYPE {quote(name)} AS ENUM ({_literals(values)})",
     ]
-    for table, column, is_array, default in users:
-        kind, through = (f"{quote(name)}[]", "text[]") if is_array else (quote(name), "text")
+    for table, column, in_array, default in users:
+        kind, through = (f"{quote(name)}[]", "text[]") if in_array else (quote(name), "text")
         alter = f"ALTER TABLE {table} ALTER COLUMN {quote(column)}"
         statements += [f"{alter} DROP DEFAULT"] if default else []
         statements.append(f"{alter} TYPE {kind} USING {quote(column)}::{through}::{kind}")

@@ -88,7 +88,7 @@ def read_objects(connection: Connection) -> dict[tuple[str, str, str], Present]:
     """Every extension, trigger function and trigger of the database."""
     found: dict[tuple[str, str, str], Present] = {}
     for kind, query in (("extension", _EXTENSIONS), ("function", _FUNCTIONS), ("trigger", _TRIGGERS)):
-        for name, table, *rest in connection.execute(query).tuples():
+        for name, table, *rest in connection.execute(query):
             item = Present(kind, name, table, *rest)
             found[item.key] = item
     return found

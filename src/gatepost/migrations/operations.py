@@ -11,17 +11,26 @@ from alembic.operations import MigrateOperation, Operations
 class RunSQL(MigrateOperation):
     """Statements that do something, and those that undo it.
 
-    `summary` says what it does; `loss` what is lost by it, if anything is.
+    `summary` says what it does; `loss` what is lost by it, if anything is. What is `committed_at_once` can be used by
+    later operations only when it is: a revision file commits it by itself.
     """
 
     def __init__(
-        self, summary: str, statements: list[str], undo: list[str], *, undo_summary: str, loss: str | None = None
+        self,
+        summary: str,
+        statements: list[str],
+        undo: list[str],
+        *,
+        undo_summary: str,
+        loss: str | None = None,
+        committed_at_once: bool = False,
     ) -> None:
         self.summary = summary
         self.statements = statements
         self.undo = undo
         self.undo_summary = undo_summary
         self.loss = loss
+        self.committed_at_once = committed_at_once
 
     def reverse(self) -> "RunSQL":
         """The operation that undoes this one."""
@@ -42,11 +51,10 @@ def run_sql(operations: Operations, operation: RunSQL) -> None:
 @renderers.dispatch_for(RunSQL)
 def render_sql(context: AutogenContext, operation: RunSQL) -> list[str]:
     """The operation as lines of a revision file."""
-    lines = [f"# {operation.summary}"]
-    for statement in operation.statements:
-        text = _without_parameters(statement)
-        lines.append(f"op.execute({_literal(text)})")
-    return lines
+    calls = [f"op.execute({_literal(_without_parameters(statement))})" for statement in operation.statements]
+    if operation.committed_at_once and calls:
+        calls = ["with op.get_context().autocommit_block():", *(f"    {call}" for call in calls)]
+    return [f"# {operation.summary}", *calls]
 
 
 def _literal(text: str) -> str:

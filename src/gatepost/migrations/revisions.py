@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -68,8 +69,10 @@ def open_folder(folder: Path) -> ScriptDirectory:
 def told_as_sentence(folder: Path) -> Generator[None]:
     """What is wrong with the files of a folder becomes ConfigurationError."""
     try:
-        yield
-    except CommandError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # so Alembic tells of a revision that is not there
+            yield
+    except (CommandError, UserWarning) as error:
         raise ConfigurationError(f"{error}".rstrip(".") + ".", place=str(folder)) from error
     except SyntaxError as error:
         place = f"{error.filename}:{error.lineno}"
@@ -105,7 +108,7 @@ def write_revision(
         **body,
     )
     slug = re.sub(r"[^a-z0-9]+", "_", message.lower()).strip("_")[:40] or "changes"
-    path = folder / "versions" / f"{now:%Y%m%d_%H%M%S}_{slug}.py"
+    path = folder / "versions" / f"{now:%Y%m%d_%H%M}_{slug}_{revision}.py"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path

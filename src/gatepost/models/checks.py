@@ -111,7 +111,9 @@ def _finite(column: Column[Any]) -> Iterator[Rule]:
 
 
 def _kind(column: Column[Any]) -> Any:
-    return column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+    """The type beneath a decorated one; SQLAlchemy's Interval is decorated only for databases that have none."""
+    kind = column.type
+    return kind.impl_instance if isinstance(kind, TypeDecorator) and not isinstance(kind, Interval) else kind
 
 
 def _measure(column: Column[Any]) -> str | None:

@@ -113,7 +113,7 @@ def _check_is_text(entity: Entity, field: str) -> None:
 def describe_constraint(metadata: MetaData, name: str) -> Violation | None:
     """What the violation of the constraint or unique index `name` means, or None where the declaration has none."""
     for table in metadata.tables.values():
-        for constraint in table.constraints:
+        for constraint in [*table.constraints, *(item for column in table.columns for item in column.constraints)]:
             if name in _names(constraint, table):
                 return _describe(constraint, table)
         for index in table.indexes:

@@ -11,8 +11,8 @@ from typing import cast
 from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.engine import Dialect
 
-DIALECT = cast("Callable[[], Dialect]", dialect)()
-"""PostgreSQL's, for turning expressions into text without a connection."""
+DIALECT = cast("Callable[..., Dialect]", dialect)(paramstyle="named")
+"""PostgreSQL's, for turning expressions into text without a connection (and without doubling every `%`)."""
 
 NAME_BYTES_MAX = 63
 
