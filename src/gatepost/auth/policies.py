@@ -173,7 +173,7 @@ class _Both(_Pair):
         right = self.right.decide(actor)
         if left is True or right is False:
             return right
-        return left if right is True else Every((left, right))  # type: ignore[arg-type]
+        return left if right is True else Every((left, right))
 
     def __repr__(self) -> str:
         return f"{self.left!r} & {self.right!r}"
@@ -190,7 +190,7 @@ class _Either(_Pair):
         right = self.right.decide(actor)
         if left is False or right is True:
             return right
-        return left if right is False else Some((left, right))  # type: ignore[arg-type]
+        return left if right is False else Some((left, right))
 
     def __repr__(self) -> str:
         return f"({self.left!r} | {self.right!r})"
@@ -259,3 +259,12 @@ def owners(wanted: Policy) -> tuple[str, ...]:
     if isinstance(wanted, _Pair):
         return tuple(dict.fromkeys(name for part in wanted.parts() for name in owners(part)))
     return ()
+
+
+def paths(wanted: Policy) -> tuple[tuple[str, ...], ...]:
+    """The paths of every `owner()` in a policy."""
+    if isinstance(wanted, Owner):
+        return (wanted.path,)
+    if isinstance(wanted, _Inverse):
+        return paths(wanted.inner)
+    return tuple(path for part in wanted.parts() for path in paths(part)) if isinstance(wanted, _Pair) else ()

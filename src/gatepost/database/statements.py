@@ -12,10 +12,33 @@ from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 from sqlalchemy.sql.compiler import SQLCompiler
 
 
+class _Compiler(postgresql.PGCompiler_asyncpg):
+    """Correlates subqueries in RETURNING with the row that was written.
+
+    SQLAlchemy does so for UPDATE and DELETE; in an INSERT it would list the table in the subquery's own FROM, where
+    any other row could satisfy a policy for the new one.
+    """
+
+    def returning_clause(self, stmt: Any, returning_cols: Any, **options: Any) -> str:
+        entry = self.stack[-1]
+        around = {stmt.table}
+        self.stack[-1] = {
+            **entry,
+            "correlate_froms": entry["correlate_froms"] | around,
+            "asfrom_froms": entry["asfrom_froms"] | around,
+        }
+        try:
+            return super().returning_clause(stmt, returning_cols, **options)
+        finally:
+            self.stack[-1] = entry
+
+
 def make_dialect() -> Any:
     """A dialect that compiles for asyncpg; ranges need the driver adapter's module."""
     factory = cast("Any", postgresql.dialect)
-    return factory(dbapi=factory.import_dbapi())
+    dialect = factory(dbapi=factory.import_dbapi())
+    dialect.statement_compiler = _Compiler
+    return dialect
 
 
 DIALECT = make_dialect()

@@ -13,6 +13,8 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     FromClause,
+    Numeric,
+    Select,
     all_,
     any_,
     bindparam,
@@ -23,6 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.operators import in_op, not_in_op
+from sqlalchemy.sql.util import _deep_deannotate  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
+from sqlalchemy.types import TypeEngine
 
 from gatepost.auth.actor import Actor
 from gatepost.auth.policies import Decision, Every, Not, Owned, Policy, Rule, Some, Where, decide, paths
@@ -70,20 +74,16 @@ class BoundRule(msgspec.Struct, frozen=True, eq=False):
         return _condition(self.decision, source, self, [0])
 
 
-_OPEN = BoundRule(True, True, {}, Actor(), "")
-
-
 def bind_policy(policy: Policy, actor: Actor, entity: Entity, prefix: str = "w") -> BoundRule:
     """Weigh a policy for an actor, ready to become part of a statement."""
-    if policy.is_constant and policy.decide(actor) is True:
-        return _OPEN
     return bind_decision(decide(policy, actor), actor, entity, prefix)
 
 
 def bind_decision(decision: Decision, actor: Actor, entity: Entity, prefix: str = "w") -> BoundRule:
     """As `bind_policy`, for a decision already made."""
     if isinstance(decision, bool):
-        return _OPEN if decision else BoundRule(False, False, {}, actor, prefix)
+        # The actor stays with it: rules of single fields are weighed for the same one.
+        return BoundRule(decision, decision, {}, actor, prefix)
     values: dict[str, Any] = {ACTOR_ID: actor.id}
     wheres = list(_wheres(decision))
     if not wheres:
@@ -182,18 +182,48 @@ def _named(where: Where, source: Source, bound: BoundRule, index: int) -> Column
     cache_key = cast("Any", condition)._generate_cache_key()
     if cache_key is None:
         return condition.self_group()
-    names = {id(bind): f"{bound.prefix}{index}_{position}" for position, bind in enumerate(cache_key.bindparams)}
+    # `relationship.has()` is closed to replacements, and its binds with it, unless that note is taken away.
+    condition = _correlated(_deep_deannotate(condition, ["no_replacement_traverse"]), source)
+    binds = cast("Any", condition)._generate_cache_key().bindparams
+    names = {id(bind): f"{bound.prefix}{index}_{position}" for position, bind in enumerate(binds)}
+    renamed = _rename(condition, names)
+    left = cast("Any", renamed)._generate_cache_key()
+    is_same = [id(bind.value) for bind in binds] == [id(bind.value) for bind in cache_key.bindparams]
+    if not is_same or left is None or any(bind.key not in names.values() for bind in left.bindparams):
+        # Kept in the statement, the value would be served to every actor after this one.
+        name = getattr(where.function, "__name__", "policy")
+        raise ConfigurationError(f"the policy {name} holds a value that cannot be bound.", cure="Write it otherwise.")
+    return renamed.self_group()
+
+
+def _correlated(condition: ColumnElement[bool], source: Source) -> ColumnElement[bool]:
+    """Subqueries look at the row the policy is about, and not by accident at another table of the whole statement."""
+
+    def correlate(element: Any, **_: Any) -> Any:
+        is_free = isinstance(element, Select) and element._auto_correlate  # pyright: ignore[reportPrivateUsage]
+        return cast("Any", element).correlate(source.table) if is_free else None
+
+    return visitors.replacement_traverse(condition, {}, correlate)
+
+
+def _rename(condition: ColumnElement[bool], names: dict[int, str]) -> ColumnElement[bool]:
+    """The condition with its values taken out: every bind is named, and gets its value per request."""
 
     def rename(element: Any, **_: Any) -> Any:
         operator = getattr(element, "operator", None)
         if operator in _MEMBERSHIP and id(element.right) in names:
-            members = bindparam(names[id(element.right)], type_=ARRAY(element.left.type))
-            return element.left == any_(members) if operator is in_op else element.left != all_(members)
+            compared = _rename(element.left, names)
+            members = bindparam(names[id(element.right)], type_=ARRAY(_unrounded(element.left.type)))
+            return compared == any_(members) if operator is in_op else compared != all_(members)
         name = names.get(id(element))
-        kind: Any = element.type if name is not None else None
-        return None if name is None else bindparam(name, type_=kind)
+        return None if name is None else bindparam(name, type_=_unrounded(element.type))
 
-    return visitors.replacement_traverse(condition, {}, rename).self_group()
+    return visitors.replacement_traverse(condition, {}, rename)
+
+
+def _unrounded(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type of a bound value: a number with the column's scale would be rounded before it is compared."""
+    return Numeric() if isinstance(kind, Numeric) and kind.asdecimal else kind
 
 
 def check_policy(policy: Policy, entity: Entity) -> None:

@@ -66,7 +66,8 @@ class Expansion(msgspec.Struct, frozen=True, eq=False):
     @property
     def shape(self) -> Hashable:
         """What of this expansion changes the SQL."""
-        return (self.relation.name, self.view, self.rule.shape, tuple(item.shape for item in self.inner))
+        ruled = ruled_shape(self.view, self.rule, self.served)
+        return (self.relation.name, self.view, self.rule.shape, ruled, tuple(item.shape for item in self.inner))
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -172,13 +173,18 @@ def page_plan(
     terms = [source.column(term.name).label(f"o{index}") for index, term in enumerate(query.order)]
     inner = select(row_expression(pieces).label("row"), *terms).select_from(joined)
     page: Any = _ordered(inner, rule, query, source).subquery("page")
-    text: ColumnElement[Any] = page.c.row
-    if query.position is not None and query.position.backward:
+    backward = query.position is not None and query.position.backward
+    if backward:
         page = select(page, func.row_number().over().label("number")).subquery("numbered")
-        text = aggregate_order_by(page.c.row, page.c.number.desc())
-    selected: list[ColumnElement[Any]] = [func.string_agg(text, literal_column(r"E',\n'")), func.count()]
+    separator: Any = literal_column(r"E',\n'")
+    text = func.string_agg(page.c.row, aggregate_order_by(separator, page.c.number.desc()) if backward else separator)
+    selected: list[ColumnElement[Any]] = [text, func.count()]
     for index, term in enumerate(terms):
-        values = func.array_agg(page.c[f"o{index}"], type_=ARRAY(term.type))
+        column = page.c[f"o{index}"]
+        # PostgreSQL sorts for one ordered aggregate and gives the others that order too, unless they ask for their own.
+        values = func.array_agg(
+            aggregate_order_by(column, page.c.number) if backward else column, type_=ARRAY(term.type)
+        )
         selected += [values[_literal(1)], values[func.least(func.count(), _literal(query.limit))]]
     return PagePlan(Statement(select(*selected)), len(terms))
 
@@ -236,6 +242,13 @@ def expansion_values(expand: Sequence[Expansion]) -> dict[str, Any]:
         values.update(ruled_values(item.view, item.rule, item.served))
         values.update(expansion_values(item.inner))
     return values
+
+
+def ruled_shape(view: View, rule: BoundRule, served: Served) -> Hashable:
+    """What the rules of a view's fields change of the SQL: a policy of the user's own may have many shapes."""
+    if not view.ruled:
+        return ()
+    return tuple(bind_decision(item, rule.actor, served.entity).shape for item in view.ruled.values())
 
 
 def ruled_values(view: View, rule: BoundRule, served: Served) -> dict[str, Any]:

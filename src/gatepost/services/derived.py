@@ -31,6 +31,7 @@ from gatepost.models.reads import (
     page_plan,
     query_shape,
     query_values,
+    ruled_shape,
     ruled_values,
 )
 from gatepost.models.writes import (
@@ -119,7 +120,7 @@ class Derived:
     def _page(self, query: Query, actor: Actor, view: View) -> tuple[PagePlan | RowsPlan, dict[str, Any]]:
         rule = bind_policy(self._policies["list"], actor, self._entity)
         plan = self._plans.get(
-            ("page", self.served, view, rule.shape, query_shape(query)),
+            ("page", self.served, view, ruled_shape(view, rule, self.served), rule.shape, query_shape(query)),
             lambda: page_plan(self.served, view, rule, query, bigint_as_string=self._plans.bigint_as_string),
         )
         values = query_values(query)
@@ -134,7 +135,15 @@ class Derived:
         """The plan and the values that read one row."""
         rule = bind_policy(self._policies["get"], actor, self._entity)
         plan = self._plans.get(
-            ("get", self.served, view, rule.shape, fields, *(item.shape for item in expand)),
+            (
+                "get",
+                self.served,
+                view,
+                ruled_shape(view, rule, self.served),
+                rule.shape,
+                fields,
+                *(item.shape for item in expand),
+            ),
             lambda: one_plan(self.served, view, rule, fields, expand, bigint_as_string=self._plans.bigint_as_string),
         )
         values = {KEY: key, **rule.values}
@@ -262,7 +271,7 @@ class Derived:
         read = bind_policy(self._policies["get"], actor, self._entity)
         names = tuple(values)
         plan = self._plans.get(
-            ("insert", self.served, view, names, read.shape, permitted.shape),
+            ("insert", self.served, view, ruled_shape(view, read, self.served), names, read.shape, permitted.shape),
             lambda: insert_plan(
                 self.served, view, names, read, permitted, bigint_as_string=self._plans.bigint_as_string
             ),
@@ -276,7 +285,16 @@ class Derived:
         names = tuple(values)
         versioned = versions is not None
         plan = self._plans.get(
-            ("update", self.served, view, names, read.shape, permitted.shape, versioned),
+            (
+                "update",
+                self.served,
+                view,
+                ruled_shape(view, read, self.served),
+                names,
+                read.shape,
+                permitted.shape,
+                versioned,
+            ),
             lambda: update_plan(
                 self.served,
                 view,
