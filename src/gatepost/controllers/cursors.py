@@ -36,13 +36,13 @@ class Cursors:
         """The values of a cursor. Raises `BadRequest("invalid_cursor")` for one that this app did not seal so."""
         try:
             if len(cursor) > CURSOR_CHARACTERS_MAX:
-                raise _broken()
+                raise broken_cursor()
             sealed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
         except ValueError:
-            raise _broken() from None
+            raise broken_cursor() from None
         seal, payload = sealed[:SEAL_BYTES], sealed[SEAL_BYTES:]
         if not hmac.compare_digest(seal, self._seal(context, payload)):
-            raise _broken()
+            raise broken_cursor()
         values: list[Any] = msgspec.json.decode(payload)
         return values
 
@@ -50,5 +50,6 @@ class Cursors:
         return hashlib.blake2b(context + b"\0" + payload, digest_size=SEAL_BYTES, key=self._key).digest()
 
 
-def _broken() -> BadRequest:
+def broken_cursor() -> BadRequest:
+    """The refusal of a cursor that is not one of this query's."""
     return BadRequest("invalid_cursor", "The cursor is broken, or of another path or order; start without one.")

@@ -6,15 +6,19 @@ Everything unknown is refused with the nearest known name; what is hidden is as 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from sqlalchemy import Column, Enum
+
 from gatepost.auth.actor import Actor
-from gatepost.controllers.cursors import Cursors
+from gatepost.controllers.cursors import Cursors, broken_cursor
 from gatepost.controllers.parameters import Parameter, read_parameters
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import BadRequest
 from gatepost.models.catalog import RESERVED, Served, View, nearest
 from gatepost.models.conditions import bind_policy
+from gatepost.models.entity import wire_values
 from gatepost.models.filters import OPERATORS, Filter, Filterable, Hop, filterable
 from gatepost.models.reads import Expansion, Order, Position, Query
+from gatepost.models.wire import decoder_of
 
 DEPTH_MAX = 3
 MEMBERS_MAX = 100
@@ -32,6 +36,11 @@ class Readable:
             name: compile_scalar(attribute)
             for name, attribute in served.entity.attributes.items()
             if name in self.filterable.operators or name in self.filterable.sortable or attribute.primary_key
+        }
+        self.written: dict[str, Callable[[Any], Any]] = {
+            name: write
+            for name in self.filterable.sortable
+            if (write := _writer(served.entity.attributes[name].column.type)) is not None
         }
         key = served.entity.key.name
         self.default_order: tuple[Order, ...] = (Order(key, False),)
@@ -101,6 +110,12 @@ class QueryReader:
 
     def seal(self, order: tuple[Order, ...], values: tuple[Any, ...]) -> str:
         """A cursor at the position of a row."""
+        written = self._readables[self._served].written
+        if written:
+            values = tuple(
+                written[term.name](value) if term.name in written and value is not None else value
+                for term, value in zip(order, values, strict=True)
+            )
         return self._cursors.seal(self._context(order), values)
 
     def _context(self, order: tuple[Order, ...]) -> bytes:
@@ -145,7 +160,10 @@ class QueryReader:
     def _position(self, parameter: Parameter, order: tuple[Order, ...]) -> Position:
         values = self._cursors.open(self._context(order), parameter.value)
         scalars = self._readables[self._served].scalars
-        parsed = tuple(_reread(scalars[term.name], value) for term, value in zip(order, values, strict=True))
+        try:
+            parsed = tuple(_reread(scalars[term.name], value) for term, value in zip(order, values, strict=True))
+        except ValueError:  # sealed before a column changed its type
+            raise broken_cursor() from None
         return Position(parsed, parameter.name == "before")
 
     def _expand(self, parameter: Parameter, actor: Actor) -> tuple[Expansion, ...]:
@@ -164,7 +182,8 @@ class QueryReader:
         for index, (name, branch) in enumerate(tree.items()):
             hop = self._hop(served, name, actor, f"{prefix}{index}_")
             if hop is None or hop.relation.many:
-                possible = [known for known, (relation, _) in served.relations.items() if not relation.many]
+                known = (item for item, (relation, _) in served.relations.items() if not relation.many)
+                possible = [item for item in known if self._hop(served, item, actor, prefix) is not None]
                 raise _invalid("expand", f"there is no relation {name!r} to expand{_hint(name, possible)}")
             inner = self._expansions(branch, hop.target, actor, f"{prefix}{index}_")
             found.append(Expansion(hop.relation, hop.target, hop.target.view(actor), hop.rule, inner))
@@ -175,8 +194,7 @@ class QueryReader:
         relation, target = served.relations.get(name, (None, None))
         if relation is None or target is None:
             return None
-        own_column = served.entity.attribute_of(relation.local)
-        if own_column is not None and own_column.name not in served.view(actor).names:
+        if not (_is_seen(served, relation.local, actor) and _is_seen(target, relation.remote, actor)):
             return None
         rule = bind_policy(target.resource.policies["get"], actor, target.entity, prefix)
         return None if rule.decision is False else Hop(relation, target, rule)
@@ -198,6 +216,12 @@ class QueryReader:
             raise _unknown(parameter.label, self._known(view))
         operator = _operator(parameter, name, readable.filterable, served.view(actor).names)
         return Filter(tuple(hops), name, operator, _value(parameter, operator, readable.scalars[name]))
+
+
+def _is_seen(served: Served, column: Column[Any], actor: Actor) -> bool:
+    """Whether the actor sees a column that joins: who may not cannot be let in by the side door of a relation."""
+    attribute = served.entity.attribute_of(column)
+    return attribute is None or attribute.name in served.view(actor).names
 
 
 def _operator(parameter: Parameter, name: str, possible: Filterable, visible: tuple[str, ...]) -> str:
@@ -227,6 +251,14 @@ def _value(parameter: Parameter, operator: str, parse: Callable[[str], Any]) -> 
         return [parse(member) for member in members]
     except ValueError as error:
         raise _invalid(parameter.label, str(error)) from None
+
+
+def _writer(kind: Any) -> Callable[[Any], Any] | None:
+    """What makes the wire form of a value as it is stored, where the two differ: cursors hold what `_reread` reads."""
+    if isinstance(kind, Enum):
+        stored = wire_values(kind)
+        return lambda value: stored.get(value, value)
+    return decoder_of(kind)
 
 
 def _reread(parse: Callable[[str], Any], value: Any) -> Any:

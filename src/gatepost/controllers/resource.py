@@ -25,6 +25,10 @@ from gatepost.services.rules import not_found
 from gatepost.services.verbs import Page, Row, Verbs, Versions, Written
 
 
+_QUERY_SIGNS = "!$%&'()*+,-./:;=?@[]_~"
+"""What stays as it was sent in a `Link`: neither `<`, `>` nor quotes, which end its parts."""
+
+
 class ResourceController:
     """Handlers for the five actions of a resource. `verbs` names who answers each."""
 
@@ -35,7 +39,7 @@ class ResourceController:
         self._get = verbs["get"].get
         self._list = verbs["list"].list
         self._view = served.view
-        self._parse_key = compile_scalar(served.entity.key)
+        self._parse_key = compile_scalar(served.entity.key, stored=True)
         self._location = f"{prefix}/{served.path}/"
         self._decoders: dict[tuple[View, bool], BodyDecoder] = {}
 
@@ -145,9 +149,8 @@ class ResourceController:
         """`Link` with rel next and prev: this path, the same parameters, another position."""
         if facts.next is None and facts.prev is None:
             return b""
-        kept = [
-            part for part in request.query_string.split(b"&") if part and not part.startswith((b"after=", b"before="))
-        ]
+        parts = quote(request.query_string, safe=_QUERY_SIGNS).encode().split(b"&")
+        kept = [part for part in parts if part and not part.startswith((b"after=", b"before="))]
         path = quote(request.scope["path"]).encode()
         links = [
             b"<" + path + b"?" + b"&".join([*kept, name + b"=" + cursor.encode()]) + b'>; rel="' + relation + b'"'

@@ -111,9 +111,9 @@ def _finite(column: Column[Any]) -> Iterator[Rule]:
 
 
 def _kind(column: Column[Any]) -> Any:
-    """The type beneath a decorated one; SQLAlchemy's Interval is decorated only for databases that have none."""
-    kind = column.type
-    return kind.impl_instance if isinstance(kind, TypeDecorator) and not isinstance(kind, Interval) else kind
+    if isinstance(column.type, TypeDecorator) and not isinstance(column.type, Interval):
+        return column.type.impl_instance
+    return column.type
 
 
 def _measure(column: Column[Any]) -> str | None:

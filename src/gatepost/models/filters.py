@@ -11,10 +11,12 @@ import msgspec
 from sqlalchemy import (
     ARRAY,
     JSON,
+    BigInteger,
     Boolean,
     ColumnElement,
     Enum,
     Index,
+    Integer,
     LargeBinary,
     Numeric,
     PrimaryKeyConstraint,
@@ -126,7 +128,9 @@ def _leader(index: Index) -> list[str]:
 
 
 def bind_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
-    """The type a compared value is bound as: without precision or length, which would round or cut it."""
+    """The type a compared value is bound as: without precision, length or range, which would round, cut or refuse."""
+    if isinstance(kind, Integer):
+        return BigInteger()
     if isinstance(kind, Numeric):
         return Numeric() if kind.asdecimal else kind
     if isinstance(kind, String) and not isinstance(kind, Enum):

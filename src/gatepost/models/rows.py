@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Text, case, cast, literal_column
+from sqlalchemy import ColumnElement, Text, and_, case, cast, literal_column, or_
 
 from gatepost.database.pool import Record
 from gatepost.database.statements import DIALECT
@@ -55,7 +55,7 @@ class Columns:
         makers: list[Build] = []
         texts: list[Part] = []
         for piece in [*pieces, None]:
-            if piece is None or isinstance(piece, Splice):
+            if (piece is None or isinstance(piece, Splice)) and texts:
                 makers.append(_text_maker(self.add(concatenated(texts))))
                 texts = []
             if isinstance(piece, Splice):
@@ -109,42 +109,56 @@ def row_pieces(
 ) -> Pieces:
     """The JSON object of a row: the fields in their order, then what is expanded.
 
-    A field under a rule stands with its name inside a CASE, so that a row on which it is not shown leaves it out.
+    A field under a rule stands with its name inside a CASE, so that a row on which it is not shown leaves it out. Such
+    fields come last: the comma before one depends on what is shown before it.
     """
+    plain = [name for name in names if rules is None or name not in ruled]
+    members = [(name, _value(source, name, bigint_as_string=bigint_as_string)) for name in plain]
     pieces: Pieces = ["{"]
-    comma = ""
-    for name in sorted(names, key=ruled.__contains__):
-        attribute = source.entity.attributes[name]
-        column = source.column(name)
-        label = f"{comma}{json.dumps(name)}:"
-        decode = decoder_of(attribute.column.type)
-        if name in ruled and rules is not None:
-            value = json_parts(column, nullable=attribute.nullable, bigint_as_string=bigint_as_string)
-            pieces.append(case((rules(name), concatenated([label, *value])), else_=literal_text("")))
-        elif decode is not None:
-            pieces += [label, Splice(column, decode)]
-        else:
-            pieces += [label, *json_parts(column, nullable=attribute.nullable, bigint_as_string=bigint_as_string)]
-        comma = ","
-    for name, inner in nested:
-        pieces += [f"{comma}{json.dumps(name)}:", *inner]
-        comma = ","
+    for index, (name, value) in enumerate([*members, *nested]):
+        pieces += [f"{',' if index else ''}{json.dumps(name)}:", *value]
+    before: list[ColumnElement[bool]] = []
+    for name in names:
+        if rules is not None and name in ruled:
+            comma: Part = "," if len(members) + len(nested) else _comma_after(before)
+            rule = rules(name)
+            value = _value(source, name, bigint_as_string=bigint_as_string)
+            pieces += _where(rule, [comma, f"{json.dumps(name)}:", *value], otherwise="")
+            before.append(rule)
     pieces.append("}")
     return pieces
 
 
+def _value(source: Source, name: str, *, bigint_as_string: bool) -> Pieces:
+    attribute, column = source.entity.attributes[name], source.column(name)
+    decode = decoder_of(attribute.column.type)
+    if decode is not None:
+        return [Splice(column, decode)]
+    return [*json_parts(column, nullable=attribute.nullable, bigint_as_string=bigint_as_string)]
+
+
+def _comma_after(before: Sequence[ColumnElement[bool]]) -> Part:
+    return case((or_(*before), literal_text(",")), else_=literal_text("")) if before else ""
+
+
 def or_null(pieces: Pieces, present: ColumnElement[bool]) -> Pieces:
-    """The pieces where `present` holds, else null. Between spliced values every text is made conditional."""
+    """The pieces where `present` holds, else null."""
+    return _where(present, pieces, otherwise="null")
+
+
+def _where(present: ColumnElement[bool], pieces: Pieces, *, otherwise: str) -> Pieces:
+    """The pieces where `present` holds. Between spliced values every text is made conditional."""
     if not is_spliced(pieces):
-        return [case((present, row_expression(pieces)), else_=literal_text("null"))]
+        return [case((present, row_expression(pieces)), else_=literal_text(otherwise))]
     texts: list[Part] = []
     result: Pieces = []
     for piece in [*pieces, None]:
-        if piece is None or isinstance(piece, Splice):
-            result.append(case((present, concatenated(texts)), else_=literal_text("" if result else "null")))
+        if (piece is None or isinstance(piece, Splice)) and texts:
+            result.append(case((present, concatenated(texts)), else_=literal_text("" if result else otherwise)))
             texts = []
         if isinstance(piece, Splice):
-            result.append(Splice(piece.column, piece.decode, present))
+            inner = present if piece.present is None else and_(present, piece.present)
+            result.append(Splice(piece.column, piece.decode, inner))
         elif piece is not None:
             texts.append(piece)
     return result

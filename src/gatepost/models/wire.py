@@ -20,7 +20,6 @@ from sqlalchemy import (
     Enum,
     Float,
     Integer,
-    Interval,
     LargeBinary,
     Numeric,
     Text,
@@ -30,9 +29,8 @@ from sqlalchemy import (
     cast,
     func,
     literal_column,
-    null,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import INTERVAL, JSONB
 from sqlalchemy.types import TypeDecorator
 
 from gatepost.database.statements import DIALECT
@@ -43,7 +41,10 @@ Part = str | ColumnElement[Any]
 
 Decode = Callable[[Any], Any]
 
-_QUOTED = (Uuid, Date, Time, Interval)
+_PYTHONIC = (TypeDecorator, INTERVAL)
+"""A type of the user's, and intervals: PostgreSQL's ISO 8601 has signs inside (`P-1DT2H`), which the standard has not."""
+
+_QUOTED = (Uuid, Date, Time)
 _BARE = (Integer, BigInteger)
 
 
@@ -54,13 +55,10 @@ def literal_text(text: str) -> ColumnElement[str]:
 
 def decoder_of(kind: Any) -> Decode | None:
     """What Python has to do with each value of the type before it is encoded; None where SQL can tell it all."""
-    if not _is_decorated(kind):
+    item = getattr(kind, "item_type", None)
+    if not (isinstance(kind, _PYTHONIC) or isinstance(item, (*_PYTHONIC, LargeBinary))):
         return None
-    return kind.result_processor(DIALECT, None) or (lambda value: value)
-
-
-def _is_decorated(kind: object) -> bool:
-    return isinstance(kind, TypeDecorator)
+    return kind.dialect_impl(DIALECT).result_processor(DIALECT, None) or (lambda value: value)
 
 
 def json_parts(column: ColumnElement[Any], *, nullable: bool, bigint_as_string: bool) -> list[Part]:
@@ -104,7 +102,8 @@ def _enum(column: ColumnElement[Any], kind: Enum) -> ColumnElement[Any]:
     if all(name == value for name, value in stored.items()):
         return func.to_json(text)
     return case(
-        *((text == literal_text(name), literal_text(json.dumps(value))) for name, value in stored.items()), else_=null()
+        *((text == literal_text(name), literal_text(json.dumps(value))) for name, value in stored.items()),
+        else_=cast(func.to_json(text), Text),
     )
 
 

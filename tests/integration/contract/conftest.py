@@ -1,0 +1,47 @@
+"""One database and one running library for each module, which its tests share; no test needs another's rows."""
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from library import app
+from readers import Readers, readers_of
+
+from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.observations import RequestFailed
+from gatepost.testing import TestApp
+
+failures: list[RequestFailed] = []
+app.observations.subscribe(RequestFailed, failures.append)
+
+
+@pytest.fixture(scope="module")
+def module_database_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
+    """The DSN of an empty database for the tests of one module."""
+    name = f"contract_{uuid.uuid4().hex}"
+    postgresql.execute(f"CREATE DATABASE {name}")
+    yield postgresql.dsn(name)
+    postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(module_database_url: str) -> AsyncIterator[TestApp]:
+    """The library, started on an empty database."""
+    async with TestApp(app, module_database_url) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def readers(running: TestApp) -> Readers:
+    """Clients of every identity that the rules of the library tell apart."""
+    return await readers_of(running)
+
+
+@pytest.fixture(autouse=True)
+def no_internal_error() -> Iterator[None]:
+    """Whatever a test sends: a 500 of the library fails it, with the error that was behind it."""
+    failures.clear()
+    yield
+    if failures:
+        raise failures[0].error

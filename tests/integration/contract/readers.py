@@ -1,0 +1,60 @@
+"""Who asks in the tests of the contract, and what every refusal is held to."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from gatepost.testing import Answer, Client, TestApp
+
+
+class Readers(msgspec.Struct):
+    """A client for each identity; `member_id` and `stranger_id` are the keys of those two users."""
+
+    anonymous: Client
+    stranger: Client
+    member: Client
+    editor: Client
+    guard: Client
+    stranger_id: UUID
+    member_id: UUID
+
+    def by(self, name: str) -> Client:
+        """The client of an identity's name."""
+        client: Client = getattr(self, name)
+        return client
+
+
+async def readers_of(running: TestApp) -> Readers:
+    """New users of every kind."""
+    stranger, stranger_id = await running.user_and_id()
+    member, member_id = await running.user_and_id()
+    return Readers(
+        anonymous=running.anonymous,
+        stranger=stranger,
+        member=member,
+        editor=await running.user("editor"),
+        guard=await running.user("guard", "editor"),
+        stranger_id=stranger_id,
+        member_id=member_id,
+    )
+
+
+def problem(answer: Answer, status: int, code: str) -> dict[str, Any]:
+    """The problem details of a refusal, which must have this status and code and the whole form."""
+    assert answer.status == status, (answer.status, answer.body)
+    assert answer.headers["content-type"] == "application/problem+json"
+    found: dict[str, Any] = answer.json()
+    assert set(found) == {"type", "title", "status", "detail", "code", "request_id", "errors"}
+    assert (found["status"], found["code"]) == (status, code), found
+    return found
+
+
+def pointers(answer: Answer) -> dict[str, str]:
+    """The violations of a refusal: code by pointer."""
+    return {error["pointer"]: error["code"] for error in answer.json()["errors"]}
+
+
+def without_id(answer: Answer) -> dict[str, Any]:
+    """A refusal without what differs from request to request."""
+    return {name: value for name, value in answer.json().items() if name != "request_id"}

@@ -1,0 +1,70 @@
+"""Random queries answer exactly what a naive reference finds that filters and sorts the same rows in Python."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from catalogue import VALUES, write_samples
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from library import SORTED
+from naive import Row, Term, operators_of, selected
+from walking import there_and_back
+
+from gatepost.testing import TestApp
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PIECES = ("", "a", "%", "_", "\\", "ö", "Ö", "land", "sea", "100%", "x")
+
+
+class Rows(list[Row]):
+    """Rows that do not fill the screen when an example fails."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} rows>"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def rows(running: TestApp) -> Sequence[Row]:
+    """The rows of the database, as Python sees them."""
+    return Rows(await write_samples())
+
+
+@st.composite
+def terms(draw: st.DrawFn) -> Term:
+    """A filter of any column by any operator, with a value that may occur."""
+    name = draw(st.sampled_from(SORTED))
+    operator = draw(st.sampled_from(operators_of(name)))
+    if operator == "null":
+        return Term(name, operator, draw(st.booleans()))
+    if operator in ("contains", "starts_with"):
+        return Term(name, operator, draw(st.sampled_from(PIECES)))
+    value: st.SearchStrategy[Any] = st.sampled_from([item for item in VALUES[name] if item is not None])
+    return Term(name, operator, draw(st.lists(value, min_size=1, max_size=3) if operator == "in" else value))
+
+
+@st.composite
+def sorts(draw: st.DrawFn) -> list[str]:
+    """An order of up to three columns, rising and falling mixed."""
+    names = draw(st.lists(st.sampled_from([*SORTED, "id"]), max_size=3, unique=True))
+    names = names[: names.index("id") + 1] if "id" in names else names
+    return [draw(st.sampled_from(("", "-"))) + name for name in names]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    filters=st.lists(terms(), max_size=3),
+    sort=sorts(),
+    limit=st.integers(1, 12),
+    fields=st.sampled_from(("", "fields=id", "fields=id,span,genre")),
+)
+async def test_random_queries_and_the_naive_reference_agree(
+    running: TestApp, rows: Sequence[Row], filters: list[Term], sort: list[str], limit: int, fields: str
+) -> None:
+    parameters = [term.parameter for term in filters] + [f"limit={limit}"]
+    parameters += [f"sort={','.join(sort)}"] if sort else []
+    parameters += [fields] if fields else []
+    found = await there_and_back(running.anonymous, f"/api/samples?{'&'.join(parameters)}")
+    assert found == selected(rows, filters, sort), parameters
