@@ -1,0 +1,81 @@
+"""Every action, as everybody: the answers are those of the table, and no row is fetched to be thrown away."""
+
+from typing import Any
+
+import pytest
+from cast import IDENTITIES, Cast
+from table import EXPECTED
+from village import app
+
+from gatepost.database.pool import Record
+from gatepost.request import Action
+from gatepost.testing import Answer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ACTIONS = {action.name: action for action in app.actions}
+MODELS = {resource.path or resource.model.__tablename__: resource.model for resource in app.resources}
+
+
+async def test_the_table_has_a_row_for_every_action_and_for_nothing_else() -> None:
+    assert set(EXPECTED) == set(ACTIONS)
+
+
+@pytest.mark.parametrize("identity", IDENTITIES)
+@pytest.mark.parametrize("name", ACTIONS)
+async def test_what_everybody_gets(
+    name: str, identity: str, village: Cast, fetched: list[tuple[str, list[Record]]]
+) -> None:
+    action, expected = ACTIONS[name], EXPECTED[name][IDENTITIES.index(identity)]
+    model = MODELS.get(name.partition(".")[0])
+    row = await village.row(model) if model is not None else None
+    body = {"title": "new", **{key: str(value) for key, value in (await _references(village, row)).items()}}
+    fetched.clear()
+
+    answer = await _ask(village, identity, action, row, body)
+
+    outcome = _outcome(action, answer, row)
+    assert outcome == expected, answer.body
+    if row is not None and outcome in ("-", "401", "403", "404") and action.method == "GET":
+        assert not any(row.title in repr(list(record.values())) for _, records in fetched for record in records)
+    if answer.status == 401:
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+    if row is not None:
+        await _check_row(village, action, answer, row)
+
+
+async def _references(village: Cast, row: Any) -> dict[str, Any]:
+    return await village.references(type(row)) if row is not None else {}
+
+
+async def _ask(village: Cast, identity: str, action: Action, row: Any, body: dict[str, Any]) -> Answer:
+    client = village.clients[identity]
+    path = action.pattern.replace("{id}", str(getattr(row, "id", "")))
+    if action.name == "auth.login":
+        return await client.post(path, json={})
+    if action.name.endswith(".list"):
+        return await client.get(path, params={"limit": 1, "sort": "-id"})
+    if action.method == "PATCH":
+        return await client.patch(path, json={"title": "new"})
+    return await client.request(action.method, path, **({"json": body} if action.method == "POST" else {}))
+
+
+def _outcome(action: Action, answer: Answer, row: Any) -> str:
+    if action.name.endswith(".list") and answer.status == 200:
+        return "+" if str(row.id) in [shown["id"] for shown in answer.data] else "-"
+    if answer.status == 201:
+        assert answer.headers["location"].startswith(action.pattern)
+        return "201" if answer.body else "201-"
+    return str(answer.status)
+
+
+async def _check_row(village: Cast, action: Action, answer: Answer, row: Any) -> None:
+    """A refused change changed nothing, an accepted one is there."""
+    async with app.transaction() as tx:
+        present = await tx.session.get(type(row), row.id)
+        if action.method == "DELETE" and answer.status == 204:
+            assert present is None
+        else:
+            assert present is not None
+            changed = action.method == "PATCH" and answer.status == 200
+            assert present.title == ("new" if changed else row.title)
