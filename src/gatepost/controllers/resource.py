@@ -17,13 +17,12 @@ from gatepost.controllers.parameters import read_parameters
 from gatepost.controllers.queries import QueryReader
 from gatepost.dtos.body import BodyDecoder, compile_body
 from gatepost.dtos.scalars import compile_scalar
-from gatepost.errors import BadRequest, PreconditionRequired
+from gatepost.errors import BadRequest, PreconditionRequired, Problem
 from gatepost.models.catalog import Served, View
 from gatepost.models.reads import Order, Query
 from gatepost.request import Request, Response
 from gatepost.services.rules import not_found
 from gatepost.services.verbs import Page, Row, Verbs, Versions, Written
-
 
 _QUERY_SIGNS = "!$%&'()*+,-./:;=?@[]_~"
 """What stays as it was sent in a `Link`: neither `<`, `>` nor quotes, which end its parts."""
@@ -71,7 +70,10 @@ class ResourceController:
         _refuse_parameters(request)
         view = self._view(request.actor)
         body = self._decoder(view, partial=False).decode(await request.body())
-        row = await self._verbs["create"].create(body.values, request.actor, view)
+        try:
+            row = await self._verbs["create"].create(body.values, request.actor, view)
+        except Problem as problem:
+            raise self._discreet(problem, view) from problem.__cause__
         location = (b"location", f"{self._location}{quote(_path_text(row.key), safe='')}".encode())
         return one(201, row.data, row.version, location) if row.data else empty(201, location)
 
@@ -83,7 +85,10 @@ class ResourceController:
         view = self._view(request.actor)
         body = self._decoder(view, partial=True).decode(await request.body())
         written = Written(body.values, body.echoes)
-        row: Row = await self._verbs["update"].update(key, written, request.actor, view, versions)
+        try:
+            row: Row = await self._verbs["update"].update(key, written, request.actor, view, versions)
+        except Problem as problem:
+            raise self._discreet(problem, view) from problem.__cause__
         return one(200, row.data, row.version) if row.data else empty(204)
 
     async def delete(self, request: Request) -> Response:
@@ -92,6 +97,21 @@ class ResourceController:
         key = self._key(request)
         await self._verbs["delete"].delete(key, request.actor, self._versions(request))
         return empty(204)
+
+    def _discreet(self, problem: Problem, view: View) -> Problem:
+        """The refusal, without the names of fields that the actor does not know of: constraints know no actor."""
+        if not problem.errors:
+            return problem
+        known = view.readable | view.creatable | view.updatable
+        secret = {
+            f"/{name}"
+            for attribute in self._served.entity.attributes.values()
+            if attribute.name not in known
+            for name in (attribute.name, attribute.column.name)
+        }
+        if secret.isdisjoint(error.pointer for error in problem.errors):
+            return problem
+        return type(problem)(problem.code, "The row contradicts a rule of the database.")
 
     def _key(self, request: Request) -> Any:
         """The key of the path; one that cannot be a key names nothing."""

@@ -4,6 +4,7 @@ Controllers compile one decoder per action and set of fields when the app is bui
 The good case is one msgspec pass plus the checks that msgspec cannot express; everything else goes to the collector.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Required, TypedDict, cast
 
@@ -11,7 +12,7 @@ import msgspec
 
 from gatepost.dtos.collector import BodyField, collect
 from gatepost.dtos.json_values import members
-from gatepost.dtos.rules import longer
+from gatepost.dtos.rules import Rule, longer
 from gatepost.dtos.strict_json import may_hide_keys, may_hold_nul, read_json
 from gatepost.dtos.violations import Violation
 from gatepost.dtos.wire_types import FieldType, field_type_of, wire_type_of
@@ -128,9 +129,17 @@ def _field_type(attribute: Attribute, writable: bool, place: str) -> FieldType:
     if not writable:
         return field_type_of(wire_type, (), place)  # an echo is compared with the row, whatever the rules say today
     if attribute.primary_key and wire_type.python_type is str:
-        # A row with an empty key has no address.
-        wire_type = msgspec.structs.replace(wire_type, rules=(longer(1, "character"), *wire_type.rules))
+        wire_type = msgspec.structs.replace(wire_type, rules=(longer(1, "character"), _IN_A_PATH, *wire_type.rules))
     return field_type_of(wire_type, attribute.constraints, place)
+
+
+_NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f/\\]")
+
+_IN_A_PATH = Rule(
+    lambda text: not _NOT_IN_A_PATH.search(text) and text not in (".", ".."),
+    "pattern_mismatch",
+    "A key stands in the path of its row: it cannot be dots alone, nor hold slashes or control characters.",
+)
 
 
 def _wire(field: BodyField, kind: FieldType, required: bool) -> Any:

@@ -42,7 +42,7 @@ Part = str | ColumnElement[Any]
 Decode = Callable[[Any], Any]
 
 _PYTHONIC = (TypeDecorator, INTERVAL)
-"""A type of the user's, and intervals: PostgreSQL's ISO 8601 has signs inside (`P-1DT2H`), which the standard has not."""
+"""Types of the user's, and intervals: PostgreSQL writes `P-1DT2H`, with signs inside, which ISO 8601 has not."""
 
 _QUOTED = (Uuid, Date, Time)
 _BARE = (Integer, BigInteger)
