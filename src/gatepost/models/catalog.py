@@ -25,13 +25,15 @@ class View(msgspec.Struct, frozen=True, eq=False):
     """The fields one kind of actor sees and sets. The same decisions give the same object, so it can be a key.
 
     `names` are seen on every row, `ruled` where their rule holds; both together, in order, are what the wire shows.
-    Only `names` can be filtered and sorted by: anything else would leak what it hides.
+    Only `names` can be filtered and sorted by: anything else would leak what it hides. `guarded` are those of the
+    writable ones that can be set only on rows for which their rule holds.
     """
 
     names: tuple[str, ...]
     ruled: Mapping[str, Rule]
     creatable: frozenset[str]
     updatable: frozenset[str]
+    guarded: Mapping[str, Rule]
 
     @property
     def readable(self) -> frozenset[str]:
@@ -78,6 +80,7 @@ class Served:
         ruled: dict[str, Rule] = {}
         creatable: set[str] = set()
         updatable: set[str] = set()
+        guarded: dict[str, Rule] = {}
         for name, attribute in self.entity.attributes.items():
             field = self.fields[name]
             read, write = decided.get(name) or (field.read.decide(_NOBODY), field.write.decide(_NOBODY))
@@ -85,11 +88,13 @@ class Served:
                 ruled[name] = read
             elif read:
                 names.append(name)
-            if write is True and not attribute.managed:
+            if write is not False and not attribute.managed:
+                if isinstance(write, Rule):
+                    guarded[name] = write
                 creatable.add(name)
                 if not (field.write_once or attribute.primary_key):
                     updatable.add(name)
-        return View(tuple(names), ruled, frozenset(creatable), frozenset(updatable))
+        return View(tuple(names), ruled, frozenset(creatable), frozenset(updatable), guarded)
 
 
 _NOBODY = Actor()

@@ -4,15 +4,18 @@ A verb that no service overrides is one statement. Policies of the row stand in 
 row can tell (may it be read, does it still satisfy the rule) comes back with it.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 from sqlalchemy import ARRAY, ColumnElement, Text, any_, bindparam, delete, false, insert, select, true, update
+from sqlalchemy import case as sql_case
 from sqlalchemy import cast as sql_cast
 
 from gatepost.database.statements import Statement
 from gatepost.models.catalog import Served, View
 from gatepost.models.conditions import BoundRule, Source
+from gatepost.models.filters import bind_type
 from gatepost.models.reads import KEY, field_rules, shown
 from gatepost.models.rows import Build, Columns, row_pieces, version_column
 
@@ -83,11 +86,26 @@ def delete_statement(served: Served, read: BoundRule, permitted: BoundRule, *, v
 
 
 def locate_plan(
-    served: Served, names: tuple[str, ...], read: BoundRule, permitted: BoundRule, *, lock: bool
+    served: Served,
+    names: tuple[str, ...],
+    read: BoundRule,
+    permitted: BoundRule,
+    *,
+    lock: bool,
+    view: View | None = None,
 ) -> LocatePlan:
-    """SELECT of one row by key: may it be read and changed, which version has it, and the raw values of `names`."""
+    """SELECT of one row by key: may it be read and changed, which version has it, and the raw values of `names`.
+
+    With a `view`, a value that it does not show on this row is NULL: whoever may not see it cannot guess it either.
+    """
     source = Source(served.entity, served.entity.table)
-    selected: list[ColumnElement[Any]] = [source.column(name).label(f"c{i}") for i, name in enumerate(names)]
+    rules = field_rules(view, read, source) if view is not None else None
+    hidden: Collection[str] = view.ruled if view is not None else ()
+    columns = [
+        sql_case((rules(name), source.column(name))) if rules is not None and name in hidden else source.column(name)
+        for name in names
+    ]
+    selected: list[ColumnElement[Any]] = [column.label(f"c{i}") for i, column in enumerate(columns)]
     selected += [_outcome(read, source), _outcome(permitted, source), sql_cast(version_column(source), Text)]
     key = served.entity.key
     statement = select(*selected).where(source.column(key.name) == bindparam(KEY, type_=key.column.type))
@@ -101,7 +119,7 @@ def reference_statement(served: Served, column_name: str, rule: BoundRule) -> St
     """SELECT of whether a row that the actor may read has this value in the referred column."""
     source = Source(served.entity, served.entity.table)
     column = source.same(served.entity.table.c[column_name])
-    statement = select(column).where(column == bindparam(KEY, type_=column.type))
+    statement = select(column).where(column == bindparam(KEY, type_=bind_type(column.type)))
     condition = rule.condition(source)
     return Statement(statement if condition is None else statement.where(condition))
 

@@ -10,16 +10,16 @@ from typing import Any, TypeVar
 from sqlalchemy import inspect
 
 from gatepost.auth.actor import Actor
-from gatepost.auth.policies import decide
+from gatepost.auth.policies import Decision, decide
 from gatepost.database.database import Database
 from gatepost.database.transactions import Transaction
 from gatepost.errors import NotFound
 from gatepost.models.catalog import Served, View
-from gatepost.models.conditions import bind_policy, holds
+from gatepost.models.conditions import bind_decision, bind_policy, holds
 from gatepost.models.reads import KEY, Expansion, Query
 from gatepost.services.derived import Derived
-from gatepost.services.echoes import check_echoes, merge_documents
-from gatepost.services.rules import Draft, explain, fill_owner, forbidden
+from gatepost.services.echoes import merge_documents, unchanged
+from gatepost.services.rules import Draft, fill_owner, forbidden, with_field_rules
 from gatepost.services.service import Changes, Service
 from gatepost.services.unit import Registry, Unit
 from gatepost.services.verbs import Page, Row, Versions, Written
@@ -66,8 +66,8 @@ class Custom:
 
         async def work(unit: Unit) -> Row:
             filled = dict(values)
+            permitted = with_field_rules(decide(self._served.resource.policies["create"], actor), view, values)
             fill_owner(self._served, filled, actor)
-            permitted = decide(self._served.resource.policies["create"], actor)
             if holds(permitted, Draft(filled), actor) is False:
                 raise forbidden(actor)
             references = self._derived.references
@@ -75,7 +75,7 @@ class Custom:
             row = await unit.service(self._model).create(self._model(**filled), actor)
             await unit.transaction.session.flush()
             key = self._key(row, "create")
-            await self._hold(unit, "create", key, actor)
+            await self._hold(unit, permitted, key, actor)
             return await self._show_or_nothing(unit, key, actor, view)
 
         return await self._run(work)
@@ -84,13 +84,13 @@ class Custom:
         """What the service's `update` makes of the changes."""
 
         async def work(unit: Unit) -> Row:
-            values = await self._look(unit, key, "update", written, actor, versions)
+            values, permitted = await self._look(unit, key, "update", written, actor, view, versions)
             references = self._derived.references
             await references.check(unit.transaction, values, references.names(values, actor, all=True), actor)
             row = await unit.transaction.session.get_one(self._model, key, populate_existing=True)
             row = await unit.service(self._model).update(row, Changes(values), actor)
             await unit.transaction.session.flush()
-            await self._hold(unit, "update", key, actor)
+            await self._hold(unit, permitted, key, actor)
             return await self._show_or_nothing(unit, self._key(row, "update"), actor, view)
 
         return await self._run(work)
@@ -99,7 +99,8 @@ class Custom:
         """What the service's `delete` makes of it."""
 
         async def work(unit: Unit) -> None:
-            await self._look(unit, key, "delete", Written({}, {}), actor, versions)
+            view = self._served.view(actor)
+            await self._look(unit, key, "delete", Written({}, {}), actor, view, versions)
             row = await unit.transaction.session.get_one(self._model, key, populate_existing=True)
             await unit.service(self._model).delete(row, actor)
 
@@ -114,24 +115,29 @@ class Custom:
         )
 
     async def _look(
-        self, unit: Unit, key: Any, action: str, written: Written, actor: Actor, versions: Versions
-    ) -> dict[str, Any]:
-        """Lock the row, refuse what has to be refused, and say which values the change comes to."""
+        self, unit: Unit, key: Any, action: str, written: Written, actor: Actor, view: View, versions: Versions
+    ) -> tuple[dict[str, Any], Decision]:
+        """Lock the row and refuse what has to be refused; the values that the change comes to, and what the row has
+        to satisfy after it."""
         policies = self._served.resource.policies
         read = bind_policy(policies["get"], actor, self._served.entity)
         permitted = bind_policy(policies[action], actor, self._served.entity, "c")
-        documents = self._derived.documents & set(written.values)
-        plan = self._derived.locate((*written.echoes, *sorted(documents)), read, permitted, lock=True)
-        records = await unit.transaction.fetch(plan.statement, {KEY: key, **read.values, **permitted.values})
-        explain(records[0] if records else None, plan, versions, actor)
-        check_echoes(self._served.entity, plan, records[0], written)
-        return merge_documents(plan, records[0], written.values, documents)
+        plan, record = await self._derived.look(unit.transaction, key, written, read, permitted, actor, view, versions)
+        values = merge_documents(plan, record, written.values, self._derived.documents)
+        guarded = view.guarded.keys() & values.keys()
+        if not guarded:
+            return values, permitted.decision
+        same = unchanged(self._served.entity, plan, record, values, guarded)
+        values = {name: value for name, value in values.items() if name not in same}
+        decision = with_field_rules(permitted.decision, view, values)
+        await self._hold(unit, decision, key, actor)
+        return values, decision
 
-    async def _hold(self, unit: Unit, action: str, key: Any, actor: Actor) -> None:
+    async def _hold(self, unit: Unit, decision: Decision, key: Any, actor: Actor) -> None:
         """A service may write without `super()`: the row it leaves is held to the rule all the same."""
-        rule = bind_policy(self._served.resource.policies[action], actor, self._served.entity, "c")
-        if rule.decision is True:
+        if decision is True:
             return
+        rule = bind_decision(decision, actor, self._served.entity, "c")
         plan = self._derived.locate((), rule, rule, lock=False)
         records = await unit.transaction.fetch(plan.statement, {KEY: key, **rule.values})
         if not records or not records[0][plan.permitted_index]:

@@ -13,9 +13,11 @@ from sqlalchemy import JSON, Column
 from gatepost.auth.actor import Actor
 from gatepost.database.database import Database
 from gatepost.database.pool import Record
+from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
+from gatepost.errors import Unprocessable
 from gatepost.models.catalog import Catalog, Served, View
-from gatepost.models.conditions import BoundRule, bind_policy, holds
+from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
 from gatepost.models.reads import (
     KEY,
     KEYS,
@@ -44,9 +46,18 @@ from gatepost.models.writes import (
     locate_plan,
     update_plan,
 )
-from gatepost.services.echoes import check_echoes, merge_documents
+from gatepost.services.echoes import check_echoes, merge_documents, unchanged
 from gatepost.services.plans import Plans
-from gatepost.services.rules import Draft, References, depends_on, explain, fill_owner, forbidden, not_found
+from gatepost.services.rules import (
+    Draft,
+    References,
+    depends_on,
+    explain,
+    fill_owner,
+    forbidden,
+    not_found,
+    with_field_rules,
+)
 from gatepost.services.verbs import Page, Row, Versions, Written
 
 
@@ -165,8 +176,10 @@ class Derived:
 
     async def create(self, values: dict[str, Any], actor: Actor, view: View) -> Row:
         """Insert one row."""
-        fill_owner(self.served, values, actor)
         permitted = bind_policy(self._policies["create"], actor, self._entity, "c")
+        if view.guarded:
+            permitted = bind_decision(with_field_rules(permitted.decision, view, values), actor, self._entity, "c")
+        fill_owner(self.served, values, actor)
         outcome = holds(permitted.decision, Draft(values), actor)
         if outcome is False:
             raise forbidden(actor)
@@ -176,7 +189,7 @@ class Derived:
                 values[name] = make()
         plan, binds = self._insert(values, permitted, actor, view)
         if outcome is True and not looked_up:
-            records = await self._database.write(plan.statement, plan.statement.arguments(binds))
+            records = await self._write(plan.statement, binds, values, actor)
             return self._written(plan, records[0])
 
         async def work(transaction: Transaction) -> Row:
@@ -199,9 +212,13 @@ class Derived:
             if name not in values and values:
                 values[name] = make()
         is_plain = values and not written.echoes and self.documents.isdisjoint(values) and not looked_up
-        if is_plain and not depends_on(permitted.decision, values, self.served):
+        if (
+            is_plain
+            and view.guarded.keys().isdisjoint(values)
+            and not depends_on(permitted.decision, values, self.served)
+        ):
             plan, binds = self._update(key, values, permitted, actor, view, versions)
-            records = await self._database.write(plan.statement, plan.statement.arguments(binds))
+            records = await self._write(plan.statement, binds, values, actor)
             if records:
                 return self._written(plan, records[0])
 
@@ -240,12 +257,12 @@ class Derived:
         versions: Versions,
     ) -> Row:
         read = bind_policy(self._policies["get"], actor, self._entity)
-        names = (*written.echoes, *sorted(self.documents & set(written.values)))
-        plan = self.locate(names, read, permitted, lock=True)
-        records = await transaction.fetch(plan.statement, {KEY: key, **read.values, **permitted.values})
-        explain(records[0] if records else None, plan, versions, actor)
-        check_echoes(self._entity, plan, records[0], written)
-        values = merge_documents(plan, records[0], written.values, self.documents)
+        plan, record = await self.look(transaction, key, written, read, permitted, actor, view, versions)
+        values = merge_documents(plan, record, written.values, self.documents)
+        if not view.guarded.keys().isdisjoint(values):
+            same = unchanged(self._entity, plan, record, values, view.guarded.keys() & values.keys())
+            values = {name: value for name, value in values.items() if name not in same}
+            permitted = bind_decision(with_field_rules(permitted.decision, view, values), actor, self._entity, "c")
         await self.references.check(transaction, values, looked_up, actor)
         if not values:
             one, binds = self.one(key, actor, view, None, ())
@@ -256,13 +273,49 @@ class Derived:
             raise forbidden(actor)
         return self._written(update, changed[0])
 
+    async def look(
+        self,
+        transaction: Transaction,
+        key: Any,
+        written: Written,
+        read: BoundRule,
+        permitted: BoundRule,
+        actor: Actor,
+        view: View,
+        versions: Versions,
+    ) -> tuple[LocatePlan, Record]:
+        """Lock the row that is to be changed and read what the change has to be compared with; raises what refuses."""
+        values = written.values.keys()
+        names = (*written.echoes, *sorted((self.documents | view.guarded.keys()) & values))
+        plan = self.locate(names, read, permitted, lock=True, view=view)
+        binds = {KEY: key, **read.values, **permitted.values, **ruled_values(view, read, self.served)}
+        records = await transaction.fetch(plan.statement, binds)
+        explain(records[0] if records else None, plan, versions, actor)
+        check_echoes(self._entity, plan, records[0], written)
+        return plan, records[0]
+
+    async def _write(
+        self, statement: Statement, binds: dict[str, Any], values: dict[str, Any], actor: Actor
+    ) -> Sequence[Record]:
+        """Run a writing statement by itself. PostgreSQL names one broken reference; the answer names all."""
+        try:
+            return await self._database.write(statement, statement.arguments(binds))
+        except Unprocessable as problem:
+            if problem.code == "reference_not_found":
+                names = self.references.names(values, actor, all=True)
+                await self._database.transact(lambda work: self.references.check(work, values, names, actor))
+            raise
+
     # Plans
 
-    def locate(self, names: tuple[str, ...], read: BoundRule, permitted: BoundRule, *, lock: bool) -> LocatePlan:
+    def locate(
+        self, names: tuple[str, ...], read: BoundRule, permitted: BoundRule, *, lock: bool, view: View | None = None
+    ) -> LocatePlan:
         """The plan that looks at a row before it is changed, or after it was not."""
+        ruled = () if view is None else (view, ruled_shape(view, read, self.served))
         return self._plans.get(
-            ("locate", self.served, names, read.shape, permitted.shape, lock),
-            lambda: locate_plan(self.served, names, read, permitted, lock=lock),
+            ("locate", self.served, names, read.shape, permitted.shape, lock, ruled),
+            lambda: locate_plan(self.served, names, read, permitted, lock=lock, view=view),
         )
 
     def _insert(

@@ -1,6 +1,6 @@
 """What a change needs to know of the present row: read-only fields that were sent back, documents to merge into."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from gatepost.database.pool import Record
@@ -18,12 +18,26 @@ def check_echoes(entity: Entity, plan: LocatePlan, record: Record, written: Writ
     for index, name in enumerate(plan.names):
         if name not in written.echoes:
             continue
-        process: Any = entity.attributes[name].column.type.dialect_impl(DIALECT).result_processor(DIALECT, None)
-        present = record[index] if process is None else process(record[index])
-        if present != written.echoes[name]:
+        if _present(entity, name, record[index]) != written.echoes[name]:
             errors.append(FieldError(f"/{name}", "read_only", f"The field {name} cannot be written."))
     if errors:
         raise Unprocessable("invalid_body", "The body has errors.", errors=sorted(errors))
+
+
+def unchanged(
+    entity: Entity, plan: LocatePlan, record: Record, values: Mapping[str, Any], names: Collection[str]
+) -> set[str]:
+    """Those of `names` that are set to the value they have."""
+    return {
+        name
+        for index, name in enumerate(plan.names)
+        if name in names and _present(entity, name, record[index]) == values[name]
+    }
+
+
+def _present(entity: Entity, name: str, raw: Any) -> Any:
+    process: Any = entity.attributes[name].column.type.dialect_impl(DIALECT).result_processor(DIALECT, None)
+    return raw if process is None else process(raw)
 
 
 def merge_documents(

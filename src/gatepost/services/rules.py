@@ -1,6 +1,7 @@
 """The rules of writing, shared by derived verbs and services: ownership, references, and why a row was not changed."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from gatepost.auth.actor import Actor
@@ -8,7 +9,7 @@ from gatepost.auth.policies import Decision, Every, Not, Owned, Some, owners
 from gatepost.database.pool import Record
 from gatepost.database.transactions import Transaction
 from gatepost.errors import FieldError, Forbidden, NotFound, PreconditionFailed, Unauthorized, Unprocessable
-from gatepost.models.catalog import Catalog, Served
+from gatepost.models.catalog import Catalog, Served, View
 from gatepost.models.conditions import bind_policy
 from gatepost.models.entity import Attribute
 from gatepost.models.reads import KEY
@@ -56,6 +57,14 @@ def explain(record: Record | None, plan: LocatePlan, versions: Versions, actor: 
         raise PreconditionFailed("version_mismatch", "The row has changed since you read it; read it again.")
 
 
+def with_field_rules(decision: Decision, view: View, names: Iterable[str]) -> Decision:
+    """What a row has to satisfy where these fields are set: the action's rule, and theirs."""
+    rules = [view.guarded[name] for name in names if name in view.guarded]
+    if not rules or decision is False:
+        return decision
+    return Every((*([] if decision is True else [decision]), *rules))
+
+
 def depends_on(decision: Decision, names: Iterable[str], served: Served) -> bool:
     """Whether writing these attributes can change what the decision says of a row."""
     if isinstance(decision, bool):
@@ -77,6 +86,7 @@ class References:
 
     def __init__(self, served: Served, catalog: Catalog, plans: Plans) -> None:
         self._plans = plans
+        self._owned = owners(served.resource.policies["create"])
         self._targets: dict[str, tuple[Attribute, Served]] = {
             attribute.name: (attribute, catalog.by_table[attribute.references[0]])
             for attribute in served.entity.attributes.values()
@@ -85,20 +95,24 @@ class References:
 
     def names(self, values: Mapping[str, Any], actor: Actor, *, all: bool) -> list[str]:
         """The references in `values` to look up. Where the actor may read every row of the target, the foreign
-        key constraint says the same without a look, unless `all` are asked for."""
+        key constraint says the same without a look, unless `all` are asked for. An owner's column that names the
+        actor needs none: one knows of oneself, whoever may read the users."""
         return [
             name
             for name, (_, target) in self._targets.items()
             if values.get(name) is not None
+            and not (name in self._owned and values[name] == actor.id)
             and (all or bind_policy(target.resource.policies["get"], actor, target.entity).decision is not True)
         ]
 
     async def check(
         self, transaction: Transaction, values: Mapping[str, Any], names: Sequence[str], actor: Actor
     ) -> None:
-        """Look up the references; raises `Unprocessable` naming every one that leads nowhere the actor may see."""
+        """Look up the references; raises `Unprocessable` naming every one that leads nowhere the actor may see, also
+        of those that need no look as long as all is well."""
         errors: list[FieldError] = []
-        for name in names:
+        others = (name for name in self.names(values, actor, all=True) if errors and name not in names)
+        for name in chain(names, others):
             attribute, target = self._targets[name]
             column_name = (attribute.references or ("", ""))[1]
             rule = bind_policy(target.resource.policies["get"], actor, target.entity)
@@ -111,4 +125,4 @@ class References:
             if not await transaction.fetch(statement, {KEY: values[name], **rule.values}):
                 errors.append(FieldError(f"/{name}", "not_found", "No row that you may read has this key."))
         if errors:
-            raise Unprocessable("reference_not_found", "A reference leads nowhere.", errors=errors)
+            raise Unprocessable("reference_not_found", "A reference leads nowhere.", errors=sorted(errors))

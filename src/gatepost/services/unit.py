@@ -51,7 +51,7 @@ class Unit:
         plan = derived.locate((), read, read, lock=False)
         records = await self.transaction.fetch(plan.statement, {KEY: id, **read.values})
         explain(records[0] if records else None, plan, None, actor)
-        return cast("N", await self.transaction.session.get_one(model, id))
+        return await self.transaction.session.get_one(model, id)
 
     async def find_rows(self, model: type[N], query: Query, actor: Actor) -> Sequence[N]:
         """Load the rows of a query, one more than its limit, in its order."""

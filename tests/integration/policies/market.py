@@ -1,0 +1,120 @@
+"""An app made for the rest of policies: ownership on create, relations, rules of fields, many shapes of one rule."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Numeric, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from gatepost import Actor, App, Field, Model, Resource, anyone, authenticated, owner, policy, role
+
+shapes: dict[str, Any] = {}
+"""What `shaped` returns for an actor, by the actor's id; a test sets it."""
+
+
+class Stall(Model):
+    """Hidden from all but its keeper."""
+
+    __tablename__ = "stalls"
+
+    name: Mapped[str] = mapped_column(index=True)
+    keeper_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+
+
+class Good(Model):
+    """Open to all, on a stall that is not."""
+
+    __tablename__ = "goods"
+
+    name: Mapped[str] = mapped_column(index=True)
+    stall_id: Mapped[UUID] = mapped_column(ForeignKey("stalls.id"), index=True)
+    stall: Mapped[Stall] = relationship()
+    price: Mapped[Decimal] = mapped_column(Numeric(10, 2), default=Decimal("1.24"))
+    seller_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    cost: Mapped[int] = mapped_column(default=7)
+    note: Mapped[str] = mapped_column(default="secret")
+    grade: Mapped[str] = mapped_column(default="plain")
+
+
+class Sale(Model):
+    """Belongs to its buyer; an admin may enter it for somebody else."""
+
+    __tablename__ = "sales"
+
+    buyer_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    text: Mapped[str] = mapped_column(default="")
+
+
+class Gift(Model):
+    """May be given away: whoever is signed in may change it."""
+
+    __tablename__ = "gifts"
+
+    holder_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+
+
+class Cheap(Model):
+    __tablename__ = "cheap"
+
+    price: Mapped[Decimal] = mapped_column(Numeric(10, 2))
+
+
+class Entry(Model):
+    __tablename__ = "entries"
+
+    number: Mapped[int] = mapped_column(index=True)
+    writer_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
+
+
+class Crowd(Model):
+    """Its policy looks at the goods, while goods may stand in the same statement."""
+
+    __tablename__ = "crowds"
+
+    good_id: Mapped[UUID] = mapped_column(ForeignKey("goods.id"), index=True)
+    good: Mapped[Good] = relationship()
+
+
+@policy
+def shaped(model: Any, actor: Actor) -> Any:
+    """Another condition for every actor, as the test wants it."""
+    return shapes[str(actor.id)](model, actor)
+
+
+@policy
+def below(model: Any, actor: Actor) -> Any:
+    """A number finer than the column keeps."""
+    return model.price < Decimal("1.245")
+
+
+@policy
+def is_seller(model: Any, actor: Actor) -> Any:
+    """A condition for users, a plain answer for admins."""
+    return True if "admin" in actor.roles else model.seller_id == actor.id
+
+
+@policy
+def keeps_a_named_good(model: Any, actor: Actor) -> Any:
+    """A stall on which there is a good of this name."""
+    return select(Good.id).where(Good.stall_id == model.id, Good.name == "apple").exists()
+
+
+app = App(
+    Resource(Stall, read=owner("keeper_id") | keeps_a_named_good & role("inspector"), write=owner("keeper_id")),
+    Resource(
+        Good,
+        read=anyone,
+        write=authenticated,
+        fields={
+            "cost": Field(read=owner("seller_id"), write=role("admin")),
+            "note": Field(read=is_seller, write=authenticated),
+            "grade": Field(write=owner("seller_id")),
+        },
+    ),
+    Resource(Sale, read=role("admin") | owner("buyer_id"), write=role("admin") | owner("buyer_id")),
+    Resource(Gift, read=anyone, update=owner("holder_id") | authenticated, create=owner("holder_id")),
+    Resource(Cheap, read=below),
+    Resource(Entry, read=shaped, write=shaped, sort=["number"]),
+    Resource(Crowd, read=anyone),
+)

@@ -1,0 +1,234 @@
+"""Ownership on create and change, relations under the target's rule, rules of fields, and one rule in many shapes."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from market import Cheap, Crowd, Entry, Good, Stall, app, shapes
+from sqlalchemy import false, or_
+
+from gatepost.testing import Client, TestApp
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@dataclass
+class Market:
+    """A running market with two ordinary users, an admin and an inspector."""
+
+    running: TestApp
+    anna: Client
+    anna_id: str
+    ben: Client
+    ben_id: str
+    admin: Client
+    inspector: Client
+
+    async def add(self, *rows: Any) -> None:
+        """Insert rows, whatever the policies say."""
+        async with app.transaction() as tx:
+            tx.session.add_all(rows)
+
+    async def good(self, **values: Any) -> tuple[Stall, Good]:
+        """A good of anna's on anna's stall."""
+        stall = Stall(name=secrets.token_hex(4), keeper_id=self.anna_id)
+        await self.add(stall)
+        good = Good(**{"name": "pear", "stall_id": stall.id, "seller_id": self.anna_id, **values})
+        await self.add(good)
+        return stall, good
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def market(module_database_url: str) -> AsyncIterator[Market]:
+    """The market, started on an empty database."""
+    async with TestApp(app, module_database_url) as running:
+        anna, anna_id = await running.user_and_id()
+        ben, ben_id = await running.user_and_id()
+        admin, inspector = await running.user("admin"), await running.user("inspector")
+        yield Market(running, anna, str(anna_id), ben, str(ben_id), admin, inspector)
+
+
+# Ownership
+
+
+async def test_the_owner_of_a_new_row_is_filled_when_absent(market: Market) -> None:
+    answer = await market.anna.post("/api/sales", json={})
+    assert (answer.status, answer.data["buyer_id"]) == (201, market.anna_id)
+
+
+async def test_a_new_row_cannot_be_somebody_elses(market: Market) -> None:
+    answer = await market.anna.post("/api/sales", json={"buyer_id": market.ben_id})
+    assert (answer.status, answer.json()["code"]) == (403, "forbidden")
+
+
+async def test_an_admin_may_set_the_owner_where_the_rule_says_so(market: Market) -> None:
+    answer = await market.admin.post("/api/sales", json={"buyer_id": market.ben_id})
+    assert (answer.status, answer.data["buyer_id"]) == (201, market.ben_id)
+
+
+async def test_a_row_cannot_be_given_away(market: Market) -> None:
+    made = (await market.anna.post("/api/sales", json={"text": "mine"})).data
+    path = f"/api/sales/{made['id']}"
+    assert (await market.anna.patch(path, json={"buyer_id": market.ben_id})).status == 403
+    assert (await market.anna.patch(path, json={"buyer_id": market.ben_id, "text": "yours"})).status == 403
+    assert (await market.anna.get(path)).data == made
+    assert (await market.anna.patch(path, json={"buyer_id": market.anna_id, "text": "still mine"})).status == 200
+
+
+async def test_a_row_can_be_given_away_where_the_rule_still_holds(market: Market) -> None:
+    made = (await market.anna.post("/api/gifts", json={})).data
+    answer = await market.anna.patch(f"/api/gifts/{made['id']}", json={"holder_id": market.ben_id})
+    assert (answer.status, answer.data["holder_id"]) == (200, market.ben_id)
+
+
+# Relations
+
+
+async def test_an_expansion_shows_a_row_that_may_not_be_read_as_null(market: Market) -> None:
+    stall, good = await market.good()
+    path = f"/api/goods/{good.id}?expand=stall"
+    assert (await market.anna.get(path)).data["stall"]["name"] == stall.name
+    assert (await market.ben.get(path)).data["stall"] is None
+    assert stall.name not in (await market.ben.get(path)).body.decode()
+
+
+async def test_a_filter_over_a_relation_finds_only_through_rows_that_may_be_read(market: Market) -> None:
+    stall, good = await market.good()
+    path = f"/api/goods?stall.name={stall.name}"
+    assert [row["id"] for row in (await market.anna.get(path)).data] == [str(good.id)]
+    assert (await market.ben.get(path)).data == []
+
+
+async def test_a_reference_to_a_row_that_may_not_be_read_is_as_one_to_none(market: Market) -> None:
+    stall, _ = await market.good()
+    bodies = [{"name": "plum", "stall_id": str(id)} for id in (stall.id, "00000000-0000-7000-8000-000000000000")]
+    hidden, absent = [await market.ben.post("/api/goods", json=body) for body in bodies]
+    assert hidden.status == absent.status == 422
+    assert hidden.json()["errors"] == absent.json()["errors"]
+    assert hidden.json()["errors"][0]["pointer"] == "/stall_id"
+    assert (await market.anna.post("/api/goods", json=bodies[0])).status == 201
+
+
+async def test_a_policys_subquery_is_not_tied_to_another_table_of_the_statement(market: Market) -> None:
+    stall, good = await market.good(name="apple")
+    other = Good(name="pear", stall_id=stall.id)
+    await market.add(other)
+    crowd = Crowd(good_id=other.id)
+    await market.add(crowd)
+    for path in (f"/api/goods/{other.id}?expand=stall", f"/api/goods/{good.id}?expand=stall"):
+        assert (await market.inspector.get(path)).data["stall"]["id"] == str(stall.id)
+    found = (await market.inspector.get(f"/api/crowds/{crowd.id}?expand=good.stall")).data
+    assert found["good"]["stall"]["id"] == str(stall.id)
+    assert len((await market.inspector.get(f"/api/goods?stall.name={stall.name}")).data) == 2
+
+
+# Fields
+
+
+async def test_a_field_is_shown_on_the_rows_on_which_its_rule_holds(market: Market) -> None:
+    _, good = await market.good()
+    path = f"/api/goods/{good.id}"
+    assert (await market.anna.get(path)).data["cost"] == 7
+    for client in (market.ben, market.admin, market.running.anonymous):
+        assert "cost" not in (await client.get(path)).data
+
+
+async def test_a_rule_of_a_field_may_have_another_shape_for_every_actor(market: Market) -> None:
+    _, good = await market.good()
+    path = f"/api/goods/{good.id}"
+    for _ in range(2):
+        assert (await market.admin.get(path)).data["note"] == "secret"
+        assert "note" not in (await market.ben.get(path)).data
+        assert (await market.anna.get(path)).data["note"] == "secret"
+    listed = {client: (await client.get("/api/goods?limit=100")).data for client in (market.admin, market.ben)}
+    assert all("note" in row for row in listed[market.admin])
+    assert not any("note" in row for row in listed[market.ben] if row["seller_id"] == market.anna_id)
+
+
+async def test_a_field_that_a_role_may_set_is_read_only_for_others(market: Market) -> None:
+    _, good = await market.good()
+    path = f"/api/goods/{good.id}"
+    assert (await market.admin.patch(path, json={"cost": 8})).status == 200
+    refused = await market.anna.patch(path, json={"cost": 9})
+    assert (refused.status, refused.json()["errors"][0]["code"]) == (422, "read_only")
+    assert (await market.anna.patch(path, json={"cost": 8})).status == 200, "its present value is accepted"
+
+
+async def test_the_value_of_a_hidden_field_cannot_be_guessed_by_sending_it_back(market: Market) -> None:
+    _, good = await market.good()
+    answers = [await market.ben.patch(f"/api/goods/{good.id}", json={"cost": cost}) for cost in (7, 8)]
+    assert [answer.status for answer in answers] == [422, 422]
+
+
+async def test_a_field_that_the_owner_may_set_is_refused_to_others(market: Market) -> None:
+    stall, good = await market.good()
+    path = f"/api/goods/{good.id}"
+    assert (await market.anna.patch(path, json={"grade": "fine"})).data["grade"] == "fine"
+    assert (await market.ben.patch(path, json={"grade": "poor", "name": "x"})).status == 403
+    assert (await market.ben.patch(path, json={"grade": "fine", "name": "y"})).data["name"] == "y", "not a change"
+    assert (await market.anna.patch(path, json={"grade": "best", "seller_id": market.ben_id})).status == 403
+    body = {"name": "plum", "stall_id": str(stall.id), "grade": "fine"}
+    assert (await market.anna.post("/api/goods", json=body)).status == 403
+    assert (await market.anna.post("/api/goods", json={**body, "seller_id": market.anna_id})).status == 201
+
+
+# Shapes and values
+
+
+async def test_a_number_in_a_policy_is_not_rounded_to_its_column(market: Market) -> None:
+    await market.add(Cheap(price="1.24"), Cheap(price="1.25"))
+    assert [row["price"] for row in (await market.ben.get("/api/cheap")).data] == ["1.24"]
+
+
+async def test_one_policy_never_serves_one_actors_values_or_shape_to_another(market: Market) -> None:
+    users = [await market.running.user_and_id() for _ in range(6)]
+    numbers = list(range(1000, 1020))
+    await market.add(*(Entry(number=number, writer_id=users[number % 6][1]) for number in numbers))
+    wanted: dict[str, set[int]] = {}
+    for index, (_, key) in enumerate(users):
+        low, several = 1000 + index, numbers[index : index * 3 + 1]
+        shapes[str(key)], wanted[str(key)] = [
+            (lambda model, actor, low=low: model.number < low, set(numbers[:index])),
+            (lambda model, actor, low=low: model.number < low, set(numbers[:index])),
+            (lambda model, actor, several=several: model.number.in_(several), set(several)),
+            (lambda model, actor, several=several: model.number.in_(several), set(several)),
+            (lambda model, actor: model.writer_id == actor.id, {n for n in numbers if n % 6 == index}),
+            (
+                lambda model, actor, low=low: or_(model.number == low, model.writer_id == actor.id, false()),
+                {low, *(n for n in numbers if n % 6 == index)},
+            ),
+        ][index]
+
+    async def look(client: Client, key: Any) -> None:
+        for _ in range(10):
+            shown = await client.get("/api/entries?sort=number&limit=100")
+            assert {row["number"] for row in shown.data} == wanted[str(key)]
+
+    await asyncio.gather(*(look(client, key) for client, key in users))
+
+
+async def test_a_policy_may_refuse_a_change_that_it_would_not_refuse_after_it(market: Market) -> None:
+    client, key = await market.running.user_and_id()
+    shapes[str(key)] = lambda model, actor: model.number > 5000
+    inside, outside = Entry(number=6000), Entry(number=4000)
+    await market.add(inside, outside)
+    assert (await client.patch(f"/api/entries/{inside.id}", json={"number": 4999})).status == 403
+    assert (await client.patch(f"/api/entries/{outside.id}", json={"number": 6001})).status == 404
+    assert (await client.post("/api/entries", json={"number": 1})).status == 403
+    assert (await client.post("/api/entries", json={"number": 6002})).status == 201
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 50])
+async def test_a_list_of_literals_may_have_any_length(market: Market, length: int) -> None:
+    client, key = await market.running.user_and_id()
+    await market.add(*(Entry(number=10_000 + length * 100 + n) for n in range(length + 1)))
+    allowed = [10_000 + length * 100 + n for n in range(length)]
+    shapes[str(key)] = lambda model, actor: model.number.in_(allowed)
+    assert len((await client.get("/api/entries?limit=100")).data) == length
+    shapes[str(key)] = lambda model, actor: model.number.not_in(allowed)
+    shown = (await client.get(f"/api/entries?limit=100&number[gte]={10_000 + length * 100}")).data
+    assert {row["number"] for row in shown}.isdisjoint(allowed)
