@@ -1,0 +1,102 @@
+"""The database goes away under load, and comes back: 503s, then answers, and no order is lost or made twice."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from examples.bookshop.app import app
+from shop import Shop, open_shop
+
+from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.observations import DatabaseLost, DatabaseRestored
+from gatepost.testing import Answer, TestApp
+
+STOCK = 1_000_000
+facts: list[str] = []
+app.observations.subscribe(DatabaseLost, lambda fact: facts.append("lost"))
+app.observations.subscribe(DatabaseRestored, lambda fact: facts.append("restored"))
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[EmbeddedPostgreSQL]:
+    """A server of the test's own, durable as in production: it is stopped and killed."""
+    with EmbeddedPostgreSQL(tmp_path / "data", settings={"shared_buffers": "16MB"}) as running:
+        yield running
+
+
+class Load:
+    """Customers who read and order all the time, and every answer they got."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.answers: list[tuple[str, Answer]] = []
+        self._going = True
+
+    async def buy(self) -> None:
+        """Order copy after copy."""
+        while self._going:
+            self.answers.append(("order", await self.shop.order()))
+            await asyncio.sleep(0.002)
+
+    async def read(self) -> None:
+        """Look at the book again and again."""
+        while self._going:
+            answer = await self.shop.customer.get(f"/api/books/{self.shop.book}")
+            self.answers.append(("read", answer))
+            await asyncio.sleep(0.002)
+
+    async def until(self, happened: Callable[[list[tuple[str, Answer]]], bool]) -> None:
+        """Wait until the answers from now on show it."""
+        first = len(self.answers)
+        async with asyncio.timeout(20):
+            while not happened(self.answers[first:]):
+                await asyncio.sleep(0.01)
+
+    def stop(self) -> None:
+        """Let everybody finish what they are at."""
+        self._going = False
+
+
+def both_succeed(answers: list[tuple[str, Answer]]) -> bool:
+    """Whether reads and orders are answered."""
+    return {(kind, answer.status) for kind, answer in answers} >= {("order", 201), ("read", 200)}
+
+
+def refused(answers: list[tuple[str, Answer]]) -> bool:
+    """Whether a good many were refused."""
+    return sum(answer.status == 503 for _, answer in answers) >= 20
+
+
+@pytest.mark.parametrize("end", [EmbeddedPostgreSQL.stop, EmbeddedPostgreSQL.kill], ids=["stopped", "killed"])
+async def test_an_outage_under_load_loses_and_doubles_no_order(
+    server: EmbeddedPostgreSQL, end: Callable[[EmbeddedPostgreSQL], None]
+) -> None:
+    facts.clear()
+    async with TestApp(app, server.dsn("gatepost")) as running:
+        shop = await open_shop(running, STOCK)
+        load = Load(shop)
+        async with asyncio.TaskGroup() as crowd:
+            for _ in range(8):
+                crowd.create_task(load.buy())
+                crowd.create_task(load.read())
+            await load.until(both_succeed)
+            await asyncio.to_thread(end, server)
+            await load.until(refused)
+            await asyncio.to_thread(server.start)
+            await load.until(both_succeed)
+            load.stop()
+
+        statuses = Counter(answer.status for _, answer in load.answers)
+        assert set(statuses) == {200, 201, 503}
+        for _, answer in load.answers:
+            if answer.status == 503:
+                assert answer.json()["code"] in ("database_unavailable", "database_busy")
+                assert int(answer.headers["retry-after"]) >= 1
+        kept = await shop.orders()
+        confirmed = [answer.data["id"] for kind, answer in load.answers if kind == "order" and answer.status == 201]
+        assert len(confirmed) == len(set(confirmed))
+        assert set(confirmed) <= set(kept)
+        assert STOCK - await shop.stock() == sum(kept.values())
+        assert facts == ["lost", "restored"]
