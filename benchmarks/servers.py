@@ -3,6 +3,7 @@
 How Gatepost itself is migrated and served is said in `migrate()` and `gatepost()` and nowhere else.
 """
 
+import asyncio
 import importlib.metadata
 import json
 import os
@@ -52,8 +53,11 @@ class Server:
 
 
 def migrate(dsn: str) -> None:
-    """Make the bookshop's tables with Gatepost's own command; raises Missing where that fails."""
-    _install([str(BIN / "gatepost"), "migrate", "up"], {"DATABASE_URL": dsn, "GATEPOST_APP": BOOKSHOP})
+    """Make the bookshop's tables as `gatepost dev` does."""
+    from examples.bookshop.app import app
+    from gatepost.migrations.lossless import apply_lossless
+
+    asyncio.run(apply_lossless(dsn, app.metadata))
 
 
 def gatepost(stage: Stage) -> Server:
@@ -67,6 +71,7 @@ def gatepost(stage: Stage) -> Server:
             "GATEPOST_LIMIT_API": "1000000000",
             "GATEPOST_LOG": "json",
         },
+        algorithm="gatepost",
         ready_path="/readyz",
         versions={"gatepost": importlib.metadata.version("gatepost")},
     )

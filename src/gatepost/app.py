@@ -136,10 +136,13 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
-        if scope["type"] == "lifespan":
+        composition = self._composition
+        if composition is not None and scope["type"] != "lifespan":
+            await composition.gate(scope, receive, send)
+        elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
-            await self.running.gate(scope, receive, send)
+            raise ConfigurationError("a request came before the lifespan's startup.", place="App")
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

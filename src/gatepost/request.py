@@ -108,6 +108,10 @@ class Request:
         query: bytes = self.scope["query_string"]
         return query
 
+    async def respond(self, response: Response) -> None:
+        """Send a whole answer. The gate's exchange does; it adds the gate's headers."""
+        raise NotImplementedError("only the gate answers")
+
     async def body(self) -> bytes:
         """The whole body. The gate's `receive` holds it to the size and time limits of the action."""
         message = await self.receive()

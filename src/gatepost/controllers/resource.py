@@ -47,7 +47,8 @@ class ResourceController:
         key = self._key(request)
         actor = request.actor
         view = self._view(actor)
-        fields, expand = self._queries.read_one(request.query_string, view, actor)
+        query_string = request.query_string
+        fields, expand = self._queries.read_one(query_string, view, actor) if query_string else (None, ())
         row = await self._get(key, actor, view, fields, expand)
         if expand:
             return one(200, row.data, None)

@@ -89,11 +89,20 @@ class Database:
 
     async def read(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """Run one reading statement. The one place that chooses the connection for a read."""
-        return await self._run(statement, arguments)
+        connection = self.pool.take() or await self.pool.acquire()
+        try:
+            records = await connection.fetch(statement, arguments)
+        except BaseException as error:
+            problem = self._failed(connection, error)
+            if problem is None:
+                raise
+            raise problem from error
+        self.pool.put(connection)
+        return records
 
     async def write(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """Run one writing statement as a transaction of its own; it is committed when this returns."""
-        return await self._run(statement, arguments)
+        return await self.read(statement, arguments)
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Record]:
         """Run SQL text as a transaction of its own, outside the hot path."""
@@ -189,18 +198,6 @@ class Database:
     def problem_of(self, error: BaseException) -> Problem | None:
         """The refusal that an error of the driver or of SQLAlchemy means; None where it is a mistake in the code."""
         return problem_of(driver_error(error), self._describe)
-
-    async def _run(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
-        connection = self.pool.take() or await self.pool.acquire()
-        try:
-            records = await connection.fetch(statement, arguments)
-        except BaseException as error:
-            problem = self._failed(connection, error)
-            if problem is None:
-                raise
-            raise problem from error
-        self.pool.release(connection)
-        return records
 
     def _failed(self, connection: PooledConnection, error: BaseException) -> Problem | None:
         """Give the connection back in the state the failure left it in, and say what to answer."""

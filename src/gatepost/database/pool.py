@@ -140,6 +140,13 @@ class Pool:
         else:
             self._hand_over(connection)
 
+    def put(self, connection: PooledConnection) -> None:
+        """Give back a connection after a statement that was a transaction of its own and succeeded."""
+        if self._waiting or self._closed:
+            self.release(connection)
+        else:
+            self._idle.append(connection)
+
     def recover(self, connection: PooledConnection) -> None:
         """Give back a connection whose use was broken off: it is rolled back in the background, or closed."""
         task = asyncio.get_running_loop().create_task(self._recover(connection))

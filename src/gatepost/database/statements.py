@@ -66,6 +66,10 @@ class Statement:
         if not any(processors.get(name) for name in self._names):
             self._binders = ()
 
+    def takes_only(self, name: str) -> bool:
+        """Whether the value of this name, as it is, is the statement's only argument."""
+        return self._names == (name,) and not self._binders
+
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """The positional arguments for asyncpg. `values` are by bind name; a missing one is a `KeyError`."""
         if self._base:

@@ -13,7 +13,7 @@ from gatepost.gateway import cors, security_headers
 from gatepost.gateway.cors import CORS
 from gatepost.gateway.limiter import Admission
 from gatepost.gateway.security_headers import Profiles
-from gatepost.request import Message, Receive, Request, Scope, Send
+from gatepost.request import JSON_HEADERS, Message, Receive, Request, Response, Scope, Send
 
 
 class Wardrobe:
@@ -46,6 +46,28 @@ class Exchange(Request):
         self.expired: Problem | None = None
         self.overruling: Problem | None = None
         self.task: asyncio.Task[object] | None = None
+
+    async def respond(self, response: Response) -> None:
+        """Send an answer of this application's own: it repeats none of the gate's headers but `cache-control`."""
+        self.status = response.status
+        body = response.body
+        given = response.headers
+        is_private = self.actor.id is not None and (given is JSON_HEADERS or not _says_cache_control(given))
+        wardrobe = self._wardrobe
+        headers = [
+            *given,
+            (b"x-request-id", self.id.encode()),
+            *wardrobe.profiles.select(False, self.scope["scheme"] == "https", is_private),
+        ]
+        if response.status not in _BODILESS:
+            headers.append((b"content-length", b"%d" % len(body)))
+        if self.admission is not None:
+            headers += self.admission.headers()
+        if wardrobe.cors is not None:
+            headers += wardrobe.cors.headers(self)
+        send = self._send
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if self.scope["method"] == "HEAD" else body})
 
     def send_dressed(self, message: Message) -> Awaitable[None]:
         """The `send` that the application gets. A plain function: it costs no coroutine of its own."""
@@ -80,6 +102,13 @@ class Exchange(Request):
             headers += wardrobe.cors.headers(self)
         return _settle(headers[:given_count], headers[given_count:]) if clashes else headers
 
+
+def _says_cache_control(headers: Iterable[Header]) -> bool:
+    return any(name == b"cache-control" for name, _ in headers)
+
+
+_BODILESS = frozenset({204, 304})
+"""These have no body and must not state its length (RFC 9110, section 8.6)."""
 
 _REPEATABLE = security_headers.NAMES | security_headers.OURS | cors.NAMES
 

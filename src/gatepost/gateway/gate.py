@@ -21,7 +21,7 @@ from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import INTERNAL, render
 from gatepost.gateway.security_headers import Profiles
 from gatepost.observations import Observations, RequestFailed, RequestFinished
-from gatepost.request import Action, ASGIApp, Receive, Response, Scope, Send
+from gatepost.request import Action, ASGIApp, Receive, Scope, Send
 from gatepost.settings import GateSettings
 
 Match = Callable[[str, str], tuple[Action, str | None]]
@@ -76,7 +76,7 @@ class Gate:
                 self._bodies.admit(exchange)
                 await self._app(scope, exchange.receive, exchange.send_dressed)
             else:
-                await _send(exchange, answer)
+                await exchange.respond(answer)
             if not exchange.status:
                 await self._refuse(exchange, RuntimeError("The application returned without an answer."))
         except BaseException as error:
@@ -126,7 +126,7 @@ class Gate:
                 self._emit_failed(RequestFailed(request_id=exchange.id, error=error))
             raise error
         exchange.overruling = None
-        await _send(exchange, render(problem, exchange.id))
+        await exchange.respond(render(problem, exchange.id))
 
     def _problem(self, exchange: Exchange, error: BaseException) -> Problem:
         """What to answer; raises the error itself where it is not ours to answer."""
@@ -153,11 +153,6 @@ class Gate:
 def make_limiter(settings: GateSettings, observations: Observations) -> Limiter:
     """The limiter of these settings, with buckets in this process."""
     return Limiter({"api": settings.api_limit, "auth": settings.auth_limit}, Buckets(), observations)
-
-
-async def _send(exchange: Exchange, answer: Response) -> None:
-    await exchange.send_dressed({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-    await exchange.send_dressed({"type": "http.response.body", "body": answer.body})
 
 
 def _facts(exchange: Exchange) -> RequestFinished:

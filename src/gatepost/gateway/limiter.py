@@ -69,7 +69,8 @@ class Limiter:
         rule_set = self._address.rule_set(request.action)
         if rule_set is None:
             return
-        key = network_of(request.client)
+        client = request.client
+        key = network_of(client) if ":" in client else client
         outcome = self._buckets.take(rule_set.rules, key)
         if isinstance(outcome, Rule):
             self._refuse(request, rule_set, key, outcome)

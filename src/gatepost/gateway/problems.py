@@ -40,9 +40,4 @@ def render(problem: Problem, request_id: str) -> Response:
             errors=problem.errors,
         )
     )
-    headers = (
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", b"%d" % len(body)),
-        *problem.headers,
-    )
-    return Response(problem.status, body, headers)
+    return Response(problem.status, body, ((b"content-type", b"application/problem+json"), *problem.headers))

@@ -38,10 +38,9 @@ class Logs:
     def subscribe(self, facts: Observations) -> None:
         """Write what the application observes. Before the application is started."""
         if self._settings.log.access and self._level <= logging.INFO:
-            write = self.writer.write
             json = self._settings.log_form == "json"
-            lines = json_lines(write) if json else console_lines(write, coloured=self._coloured)
-            facts.subscribe(RequestFinished, lines)
+            render = json_lines() if json else console_lines(coloured=self._coloured)
+            facts.subscribe(RequestFinished, self.writer.subscriber(render))
         events.subscribe(facts, self._level)
 
     def start(self) -> None:

@@ -1,12 +1,16 @@
-"""The writer: takes whole lines from any thread, and writes them in batches from a thread of its own.
+"""The writer: takes lines from any thread, and writes them in batches from a thread of its own.
 
-`write` costs the event loop an append. A reader of the log that stops reading (a full pipe) blocks the thread, not the
-server: what no longer fits is dropped, counted, and the count is written when the reader is back.
+A line is bytes, or an event that is rendered when its batch is written. `write` costs the event loop an append. A
+reader of the log that stops reading (a full pipe) blocks the thread, not the server: what no longer fits is dropped,
+counted, and the count is written when the reader is back.
 """
 
 import os
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 LINES_MAX = 50_000
 FLUSH_SECONDS = 0.05
@@ -26,7 +30,7 @@ class Writer:
         self._flush_seconds = flush_seconds
         self._lines_max = lines_max
         self._room = 0  # lines that may wait; none while no thread is there to take them
-        self._lines: deque[bytes] = deque()
+        self._lines: deque[bytes | tuple[Callable[[float, Any], bytes], float, Any]] = deque()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.dropped = 0
@@ -39,6 +43,20 @@ class Writer:
             self._put(line)
         else:
             self.dropped += 1
+
+    def subscriber(
+        self, render: Callable[[float, Any], bytes], clock: Callable[[], float] = time.time
+    ) -> Callable[[Any], None]:
+        """What takes events, of each of which `render(moment, event)` will make a line."""
+        lines = self._lines
+
+        def keep(event: Any) -> None:
+            if len(lines) < self._room:
+                lines.append((render, clock(), event))
+            else:
+                self.write(render(clock(), event))
+
+        return keep
 
     def start(self) -> None:
         """Begin to write in batches."""
@@ -72,7 +90,7 @@ class Writer:
     def _flush(self) -> None:
         while self._lines:
             count = min(len(self._lines), BATCH_LINES)
-            self._put(b"".join([self._lines.popleft() for _ in range(count)]))
+            self._put(b"".join([_rendered(self._lines.popleft()) for _ in range(count)]))
         if self.dropped:
             dropped, self.dropped = self.dropped, 0
             self._put(b'{"level":"warning","event":"log_lines_dropped","count":%d}\n' % dropped)
@@ -88,3 +106,10 @@ class Writer:
                 # The reader has gone (EPIPE) or the disk is full: there is nowhere left to say so, and a server
                 # does not die of its log.
                 return
+
+
+def _rendered(line: bytes | tuple[Callable[[float, Any], bytes], float, Any]) -> bytes:
+    if isinstance(line, bytes):
+        return line
+    render, moment, event = line
+    return render(moment, event)

@@ -39,10 +39,7 @@ class Dispatch:
         self._admit(request)
         if action.allow is not anyone and decide(action.allow, request.actor) is False:
             raise refusal(request.actor)
-        response = await action.handler(request)
-        headers = [*response.headers, (b"content-length", b"%d" % len(response.body))]
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
+        await request.respond(await action.handler(request))
 
     async def _mounted(self, action: Action, scope: Scope, receive: Receive, send: Send) -> None:
         prefix, app = self._mounts[action.pattern]

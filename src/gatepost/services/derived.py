@@ -89,6 +89,10 @@ class Derived:
         self.references = References(served, catalog, plans)
         self._defaults = _fillers(served, lambda column: column.default)
         self._on_update = _fillers(served, lambda column: column.onupdate)
+        # Where the policy is the same for everybody, the statement depends on the view alone. (A policy that is
+        # merely decided for this actor, an administrator say, must not lend its statement to the next one.)
+        self._is_plain = self._policies["get"].is_constant
+        self._plain: dict[View, ReadPlan] = {}
         self.documents = frozenset(
             name for name, attribute in served.entity.attributes.items() if isinstance(attribute.column.type, JSON)
         )
@@ -99,7 +103,11 @@ class Derived:
         self, key: Any, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
     ) -> Row:
         """One row by its key."""
+        if fields is None and not expand and (plain := self._plain.get(view)) is not None:
+            return self.shown(plain, await self._database.read(plain.statement, [key]), key)
         plan, values = self.one(key, actor, view, fields, expand)
+        if self._is_plain and fields is None and not expand and plan.statement.takes_only(KEY):
+            self._plain[view] = plan
         records = await self._database.read(plan.statement, plan.statement.arguments(values))
         return self.shown(plan, records, key)
 

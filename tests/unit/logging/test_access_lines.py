@@ -14,18 +14,8 @@ MOMENT = 1_700_000_000.25
 
 def lines_of(*events: RequestFinished, form: str) -> list[bytes]:
     """What is written for the events."""
-    written: list[bytes] = []
-
-    def clock() -> float:
-        return MOMENT
-
-    if form == "json":
-        subscriber = json_lines(written.append, clock)
-    else:
-        subscriber = console_lines(written.append, coloured=False, clock=clock)
-    for event in events:
-        subscriber(event)
-    return written
+    render = json_lines() if form == "json" else console_lines(coloured=False)
+    return [render(MOMENT, event) for event in events]
 
 
 def test_a_json_line_has_the_time_the_level_and_every_field() -> None:
@@ -86,11 +76,8 @@ def test_other_languages_can_be_read() -> None:
 
 
 def test_every_line_has_the_time_of_its_own_second() -> None:
-    written: list[bytes] = []
-    moments = iter([1.0, 1.999, 2.0, 1.5, 3600.001])
-    subscriber = json_lines(written.append, lambda: next(moments))
-    for _ in range(5):
-        subscriber(EVENT)
+    render = json_lines()
+    written = [render(moment, EVENT) for moment in (1.0, 1.999, 2.0, 1.5, 3600.001)]
     assert [json.loads(line)["time"][14:] for line in written] == [
         "00:01.000Z",
         "00:01.999Z",
