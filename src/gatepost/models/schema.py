@@ -6,6 +6,7 @@ database there is left to the `migrations` package, which a serving process neve
 """
 
 import difflib
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -138,9 +139,15 @@ def _check(constraint: CheckConstraint, table: "Table[Any]") -> Violation:
     if VIOLATION in constraint.info:
         attribute, code, detail = constraint.info[VIOLATION]
         return Violation("check", table.name, (attribute,), code, detail)
-    columns = _wire_names(table, [column.key for column in constraint.columns])
+    columns = _wire_names(table, [column.key for column in constraint.columns] or _mentioned(constraint, table))
     detail = f"The values violate the rule {constraint.name}."
     return Violation("check", table.name, columns, "violates_check", detail)
+
+
+def _mentioned(constraint: CheckConstraint, table: "Table[Any]") -> list[str]:
+    """The columns whose names stand in a check that was written as text."""
+    words = set(re.findall(r"\w+", re.sub(r"'(?:[^']|'')*'", "", str(constraint.sqltext))))
+    return [column.key for column in table.columns if column.name in words]
 
 
 def _unique(table: "Table[Any]", columns: Sequence[str]) -> Violation:

@@ -1,0 +1,168 @@
+"""Bad paths and query strings: a 4xx problem that names the place, never an internal error."""
+
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from catalogue import write_catalogue, write_samples
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from library import SORTED
+from naive import operators_of
+from readers import Readers, problem
+
+from gatepost.testing import Answer, Client
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def client(readers: Readers) -> Client:
+    """Nobody, before a filled library."""
+    await write_catalogue(readers.member_id, readers.stranger_id)
+    await write_samples()
+    return readers.anonymous
+
+
+BAD: dict[str, str] = {
+    "nothing but signs": "=",
+    "no name": "=1",
+    "no operator": "small[]=1",
+    "no field": "[lt]=1",
+    "brackets twice": "small[lt][gt]=1",
+    "a bracket too many": "small]=1",
+    "a bracket too few": "small[lt=1",
+    "brackets within": "sm[al]l=1",
+    "a path to nowhere": "..=1",
+    "dots": "small.=1",
+    "a NUL": "word=%00",
+    "a NUL in a name": "wo%00rd=1",
+    "not UTF-8": "word=%FF",
+    "a surrogate": "word=%ED%A0%80",
+    "a cut escape of UTF-8": "word=%C3",
+    "a number beyond": "large=9223372036854775808",
+    "far beyond": "small=" + "9" * 5000,
+    "an exponent": "small=1e3",
+    "a fraction": "small=1.5",
+    "an infinite float": "ratio=1e999",
+    "NaN": "ratio=nan",
+    "NaN for a decimal": "amount=NaN",
+    "an endless decimal": "amount=1e999999999",
+    "digits of another script": "small=%D9%A1",
+    "white space": "small=%201",
+    "a plus sign": "small=+1",
+    "an empty number": "small=",
+    "an empty list": "small[in]=",
+    "an empty member": "small[in]=1,,2",
+    "a list too long": "small[in]=" + ",".join(["1"] * 101),
+    "a huge list": "small[in]=" + ",".join(["1"] * 20_000),
+    "a day that is none": "day=2023-02-29",
+    "a day without zeros": "day=2024-1-1",
+    "a moment without an offset": "moment=2024-01-01T00:00:00",
+    "a moment beyond": "moment=9999-12-31T23:59:59-01:00",
+    "an interval of months": "span=P1M",
+    "a token without dashes": "token=018f0e5a7c4b7c1e8a526d0b5b1f3c2d",
+    "a stored name of an enum": "genre=NOVEL",
+    "null as a value": "flag=null",
+    "a null that is none": "flag[null]=",
+    "too many parameters": "&".join(["small=1"] * 60),
+    "thousands of parameters": "&".join(f"p{index}=1" for index in range(10_000)),
+    "a name of 50,000 signs": "x" * 50_000 + "=1",
+    "a deep path": "x" + ".x" * 5000 + "=1",
+    "thousands of fields": "fields=" + ",".join(f"f{index}" for index in range(10_000)),
+    "thousands of orders": "sort=" + ",".join(f"f{index}" for index in range(10_000)),
+    "thousands of expansions": "expand=" + ",".join(f"f{index}" for index in range(10_000)),
+    "a bottomless expansion": "expand=" + ".".join(["parent"] * 10_000),
+    "a limit of many digits": "limit=" + "9" * 5000,
+    "limit as a filter": "limit[lt]=5",
+    "an unknown parameter": "offset=5",
+    "upper case": "Small=1",
+    "an attribute of Python's": "__class__=1",
+    "the metadata": "metadata=1",
+}
+
+
+def held(answer: Answer) -> dict[str, Any]:
+    """A refusal of the kind that a bad query gets."""
+    assert 400 <= answer.status < 500, answer.body
+    assert len(answer.body) < 130_000
+    return problem(answer, answer.status, answer.json()["code"])
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_a_bad_query_is_refused(client: Client, name: str) -> None:
+    answer = await client.get(f"/api/samples?{BAD[name]}")
+    assert held(answer)["status"] == 400
+    assert answer.json()["code"] in ("invalid_parameter", "unknown_parameter", "not_filterable")
+    assert held(await client.get(f"/api/samples/1?{BAD[name]}"))["status"] == 400
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "&", "&&&", "small=1&", "&small=1", "%73mall=1", "small%5Blt%5D=1", "word=a%26b%3Dc", "word==", "word=%",
+     "word=%zz", "word=a=b", "word=", "word=" + "x" * 50_000, "word[contains]=", "word[contains]=%25_%5C",
+     "word[starts_with]=%5C", "word=%F0%9F%9C%81", "amount=1e-400", "amount=0e999", "ratio=-0.0", "ratio=1e-999",
+     "large=-9223372036854775808", "moment=0001-01-01T00:00:01Z", "span=-P999999999D", "small[in]=1,1,1"],
+)  # fmt: skip
+async def test_an_odd_query_is_answered_or_refused_as_such(client: Client, query: str) -> None:
+    assert (await client.get(f"/api/samples?{query}")).status in (200, 400)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("%00", 400), ("a%2Fb", 400), ("a%5Cb", 400), ("%0A", 400), ("%FF", 400), ("%", 400), ("%ED%A0%80", 400),
+     ("%C3%BC", 404), ("x" * 60_000, 404), ("..", 404), (".", 404), ("%2e%2e", 404), ("a/b", 404), ("a;b=c", 404),
+     ("🜁", 404), ("'or'1'='1", 404), ("9" * 5000, 404), ("-0", 404), ("1e1", 404)],
+)  # fmt: skip
+async def test_a_weird_key_is_no_key(client: Client, path: str, status: int) -> None:
+    for resource in ("samples", "lands", "works"):
+        answer = await client.get(f"/api/{resource}/{path}")
+        assert held(answer)["status"] == status, (resource, path)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", "/api", "/api/", "/api/nothing", "/api/samples/", "/api//samples", "/API/samples"]
+)
+async def test_a_path_that_leads_nowhere_is_not_found(client: Client, path: str) -> None:
+    assert held(await client.get(path or "/"))["status"] == 404
+
+
+NAMES = st.sampled_from([*SORTED, "data", "texts", "document", "id", "sort", "fields", "expand", "limit", "after",
+                         "before", "author.name", "x"])  # fmt: skip
+OPERATORS = st.sampled_from(["", *(f"[{name}]" for name in operators_of("word")), "[", "]", "[x]"])
+VALUES = (
+    st.text(max_size=12)
+    | st.integers().map(str)
+    | st.floats().map(str)
+    | st.dates().map(str)
+    | st.datetimes(timezones=st.timezones()).map(lambda value: value.isoformat())
+    | st.times().map(str)
+    | st.timedeltas().map(str)
+    | st.sampled_from(["true", "a novel", "small,-large", "id,word", "P1D", "%", "%zz", "1,2", "-id", "1e400"])
+)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(parameters=st.lists(st.tuples(NAMES, OPERATORS, VALUES), max_size=3), escaped=st.booleans())
+async def test_no_query_is_an_internal_error(
+    client: Client, parameters: list[tuple[str, str, str]], escaped: bool
+) -> None:
+    parts = [
+        f"{name}{operator}={''.join(f'%{byte:02X}' for byte in value.encode('utf-8', 'surrogatepass'))}"
+        if escaped
+        else f"{name}{operator}={value.encode('ascii', 'ignore').decode()}"
+        for name, operator, value in parameters
+    ]
+    answer = await client.get(f"/api/samples?{'&'.join(parts)}")
+    if answer.status != 200:
+        assert held(answer)["status"] == 400
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=st.text(alphabet="smalword[]=&%.,+-019abcdefiptx \\", max_size=40), key=st.text(max_size=8))
+async def test_no_path_is_an_internal_error(client: Client, query: str, key: str) -> None:
+    key = key.replace("?", "").encode("utf-8", "ignore").decode()
+    for path in (f"/api/samples?{query}", f"/api/lands/{key}?{query}", f"/api/samples/{key}"):
+        answer = await client.get(path)
+        if answer.status != 200:
+            held(answer)
