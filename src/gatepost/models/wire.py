@@ -53,6 +53,10 @@ def literal_text(text: str) -> ColumnElement[str]:
     return literal_column("'" + text.replace("'", "''") + "'", Text)
 
 
+# Literals, not parameters: those would be sent and decoded again with every row that is read.
+_UTC, _SPACE, _T = literal_text("UTC"), literal_text(" "), literal_text("T")
+
+
 def decoder_of(kind: Any) -> Decode | None:
     """What Python has to do with each value of the type before it is encoded; None where SQL can tell it all."""
     item = getattr(kind, "item_type", None)
@@ -66,7 +70,7 @@ def json_parts(column: ColumnElement[Any], *, nullable: bool, bigint_as_string: 
     kind: Any = column.type
     quoted = _is_quoted(kind, bigint_as_string=bigint_as_string)
     if isinstance(kind, DateTime):
-        return _pieces(func.replace(cast(func.timezone("UTC", column), Text), " ", "T"), '"', 'Z"', nullable=nullable)
+        return _pieces(func.replace(cast(func.timezone(_UTC, column), Text), _SPACE, _T), '"', 'Z"', nullable=nullable)
     if quoted:
         return _pieces(column, '"', '"', nullable=nullable)
     if isinstance(kind, Boolean):
@@ -86,7 +90,7 @@ def _json_expression(column: ColumnElement[Any], kind: Any, *, bigint_as_string:
     if isinstance(kind, JSON):
         return cast(column if isinstance(kind, JSONB) else cast(column, JSONB), Text)
     if isinstance(kind, LargeBinary):
-        encoded = func.replace(func.encode(column, "base64"), literal_column(r"E'\n'"), "")
+        encoded = func.replace(func.encode(column, literal_text("base64")), literal_column(r"E'\n'"), literal_text(""))
         return func.to_json(encoded)
     if isinstance(kind, Enum):
         return _enum(column, kind)
@@ -109,7 +113,7 @@ def _enum(column: ColumnElement[Any], kind: Enum) -> ColumnElement[Any]:
 
 def _array(column: ColumnElement[Any], item: Any, *, bigint_as_string: bool) -> ColumnElement[Any]:
     if isinstance(item, DateTime):
-        return func.replace(cast(func.to_json(column), Text), '+00:00"', 'Z"')
+        return func.replace(cast(func.to_json(column), Text), literal_text('+00:00"'), literal_text('Z"'))
     if isinstance(item, Enum):
         names = {name: value for name, value in wire_values(item).items() if name != value}
         members: Any = cast(column, ARRAY(Text))
