@@ -270,6 +270,7 @@ FIELD_CODES: dict[str, str] = {
     "invalid_text": "The text holds a character that PostgreSQL cannot store (NUL, lone surrogate).",
     "not_a_choice": "The value is not one of the choices.",
     "too_deep": "The value nests deeper than is admitted.",
+    "already_exists": "Another row has this value already.",
     "not_found": "No row that you may read has this key.",
     "violates_check": "The values violate a check constraint of the table.",
 }
