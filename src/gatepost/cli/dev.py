@@ -55,7 +55,7 @@ async def migrate(app: "App", settings: Settings) -> None:
     if applied.statements:
         sys.stdout.write(f"Migrated the database: {len(applied.statements)} statement(s).\n")
     for refused in applied.refused:
-        warn(f"Not migrated, because it could lose data: {refused}. See `gatepost migrate make`.")
+        warn(f"Not migrated, because it could lose data: {refused.rstrip('.')}. See `gatepost migrate make`.")
     sys.stdout.flush()
 
 
