@@ -1,4 +1,4 @@
-"""The tutorial, done as its reader does it: every command is run, every answer compared, every file written.
+"""The tutorial, done as its reader does it, with bash and curl: every command is run, every answer compared.
 
 Keys, tokens, times and revisions differ at every run: what the page shows and what came back are paired in their
 order, and a key that the page repeats in a later command is replaced by the one that came back.
@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Empty, Queue
 from urllib.error import URLError
@@ -19,20 +20,22 @@ from urllib.request import urlopen
 
 import pytest
 
-from acceptance.conftest import SECONDS_MAX, wait_for
-
-TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "shop.md"
-PART = re.compile(r"^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$|^<!-- (?P<note>stop) -->$", re.M | re.S)
+TUTORIAL = Path(__file__).parents[1] / "docs" / "tutorial" / "shop.md"
+PART = re.compile(
+    r"^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$|^<!-- (?P<note>stop) -->$", re.M | re.S
+)
 UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 CHANGING = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "<time>"),
     (re.compile(r"eyJ[\w.-]+"), "<token>"),
     (re.compile(r'"request_id":"[^"]+"'), "<request>"),
-    (re.compile(r"versions/\d{8}_\d{6}_"), "versions/<time>_"),
-    (re.compile(r"\b[0-9a-f]{12}\b"), "<revision>"),
+    (re.compile(r"versions/\d{8}_\d+_"), "versions/<time>_"),
+    (re.compile(r"(?<![0-9a-f])[0-9a-f]{12}(?![0-9a-f])"), "<revision>"),
     (re.compile(r"in \d+\.\d+s"), "in <seconds>"),
+    (re.compile(r"\d+ statement"), "<count> statement"),
 )
 END = "--- end of the command ---"
+SECONDS_MAX = 30.0
 
 
 class Reader:
@@ -44,13 +47,19 @@ class Reader:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("GATEPOST_", "DATABASE_"))}
         path = f"{Path(sys.executable).parent}:{kept.get('PATH', '')}"
         # A page shows no colours, and pytest's plug-ins of this environment are none of the reader's.
-        self.environ = {**kept, "PATH": path, "GATEPOST_PORT": str(self.port), "NO_COLOR": "1", "COLUMNS": "200"}
+        self.environ = {**kept, "PATH": path, "GATEPOST_PORT": str(self.port), "NO_COLOR": "1", "COLUMNS": "80"}
         self._shell = subprocess.Popen(
-            ["bash", "--norc"], cwd=folder, env=self.environ, text=True, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            ["bash", "--norc"],
+            cwd=folder,
+            env=self.environ,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         self._lines: Queue[str] = Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
         self._server: subprocess.Popen[bytes] | None = None
         self._keys: dict[str, str] = {}
 
@@ -93,7 +102,11 @@ class Reader:
 
     def see(self, expected: str) -> None:
         """These lines appear in the first terminal."""
-        wait_for(lambda: self._plain(expected) in self._plain(self._log.read_text()), f"{expected} in the log")
+        try:
+            wait_for(lambda: self._plain(expected) in self._plain(self._log.read_text()), "the lines")
+        except AssertionError:
+            assert self._plain(self._log.read_text()) == self._plain(expected)
+            raise
 
     def write(self, title: str, text: str) -> None:
         """Save a file; a server that runs takes it up."""
@@ -128,7 +141,8 @@ class Reader:
         """Close both terminals."""
         self.stop()
         self._shell.kill()
-        self._shell.wait()
+        self._reading.join(SECONDS_MAX)
+        self._shell.__exit__(None, None, None)
 
     @property
     def _log(self) -> Path:
@@ -157,6 +171,14 @@ class Reader:
         for pattern, name in CHANGING:
             text = pattern.sub(name, text)
         return "\n".join(line.rstrip() for line in text.strip("\n ").splitlines())
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    """Returns as soon as the condition holds; fails after SECONDS_MAX."""
+    deadline = time.monotonic() + SECONDS_MAX
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {SECONDS_MAX:g} s for {what}"
+        time.sleep(0.02)
 
 
 def free_port() -> int:

@@ -1,0 +1,202 @@
+"""The documentation and the code say the same: errors, settings, commands, names, folders, figures and links."""
+
+import ast
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from benchmarks.readme_table import BLOCK, RESULTS, table_of
+
+import gatepost
+from gatepost import errors
+from gatepost.cli.commands import gatepost as commands
+from gatepost.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "gatepost"
+README = (ROOT / "README.md").read_text()
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+ERRORS = (ROOT / "docs" / "reference" / "errors.md").read_text()
+UNRAISED = "Nothing raises it at present"
+
+IDS = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+def rows_of(text: str) -> dict[str, list[str]]:
+    """The rows of Markdown tables whose first cell is a code, by that code."""
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if cells and re.fullmatch(r"`\w+`", cells[0]):
+            assert cells[0] not in found, f"{cells[0]} is listed twice"
+            found[cells[0].strip("`")] = cells[1:]
+    return found
+
+
+def calls() -> Iterator[tuple[str, ast.Call]]:
+    """Every call in the source, with the name of what is called."""
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                yield node.func.id, node
+
+
+def problems() -> set[tuple[str, str]]:
+    """Class and code of every problem that the source makes with a written-out code."""
+    names = {name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, errors.Problem)}
+    return {
+        (name, str(call.args[0].value))
+        for name, call in calls()
+        if name in names and call.args and isinstance(call.args[0], ast.Constant)
+    }
+
+
+def texts() -> set[str]:
+    """Every text in the source, errors.py left out: a field's code may reach its FieldError over a variable."""
+    paths = (path for path in SOURCE.rglob("*.py") if path != SOURCE / "errors.py" and path.name != "__init__.py")
+    nodes = (node for path in paths for node in ast.walk(ast.parse(path.read_text())))
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_the_page_of_errors_lists_every_code_with_its_status_class_and_meaning() -> None:
+    rows = rows_of(ERRORS.split("## Codes of single fields")[0])
+
+    shown = {code: (cells[0], cells[1].strip("`"), cells[2]) for code, cells in rows.items()}
+
+    assert shown == {
+        code: (str(item.problem.status), item.problem.__name__, item.meaning) for code, item in errors.CODES.items()
+    }
+    assert all(all(cells) for cells in rows.values()), "when, and what to do, are never empty"
+
+
+def test_the_page_of_errors_lists_every_code_of_fields() -> None:
+    rows = rows_of(ERRORS.split("## Codes of single fields")[1])
+
+    assert {code: cells[0] for code, cells in rows.items()} == errors.FIELD_CODES
+
+
+def test_every_code_that_the_source_raises_is_listed_and_has_its_class() -> None:
+    assert problems() <= {(item.problem.__name__, code) for code, item in errors.CODES.items()}
+
+
+def test_every_code_of_a_field_that_the_source_names_is_listed() -> None:
+    named = {
+        str(call.args[1].value)
+        for name, call in calls()
+        if name == "FieldError" and len(call.args) > 1 and isinstance(call.args[1], ast.Constant)
+    }
+    named |= {
+        str(call.args[0].value)
+        for name, call in calls()
+        if name == "Violation" and call.args and isinstance(call.args[0], ast.Constant)
+    } - {"check", "unique", "foreign_key"}
+
+    assert named <= errors.FIELD_CODES.keys()
+
+
+def test_the_page_of_errors_says_which_codes_nothing_raises() -> None:
+    parts = ERRORS.split("## Codes of single fields")
+    said = {code for part in parts for code, cells in rows_of(part).items() if UNRAISED in " ".join(cells)}
+
+    raised = {code for _, code in problems()} | (texts() & errors.FIELD_CODES.keys() - {"write_once"})
+
+    assert said == (errors.CODES.keys() | errors.FIELD_CODES.keys()) - raised
+
+
+def test_the_program_in_the_readme_is_the_bookshop() -> None:
+    programs = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
+
+    assert (ROOT / "examples" / "bookshop" / "app.py").read_text() in programs
+
+
+def test_the_figures_in_the_readme_are_those_of_the_last_measurement() -> None:
+    shown = BLOCK.search(README)
+
+    assert shown is not None
+    assert shown["table"] == table_of(RESULTS)
+
+
+def test_the_map_names_every_package() -> None:
+    described = set(re.findall(r"^\*\*`(\w+)/?`", (ROOT / "ARCHITECTURE.md").read_text(), re.M))
+    packages = {path.parent.name for path in SOURCE.glob("*/__init__.py")}
+
+    assert packages <= described
+    assert all((SOURCE / name).is_dir() or (SOURCE / f"{name}.py").exists() for name in described)
+
+
+def test_the_reference_names_everything_that_is_exported() -> None:
+    page = (ROOT / "docs" / "reference" / "declaring.md").read_text()
+    named = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`\n]+`", page))))
+
+    assert set(gatepost.__all__) - named == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", text):
+        path = (page.parent / target).resolve() if target else page
+        assert path.exists(), target
+        if anchor:
+            assert anchor in anchors(path.read_text()), f"{target}#{anchor}"
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_settings_exist(page: Path) -> None:
+    variables = {item.metadata["variable"] for concern in dataclasses.fields(Settings()) for item in fields_of(concern)}
+    known = variables | {f"{name}_FILE" for name in variables} | {"GATEPOST_APP"}
+
+    assert set(re.findall(r"\b(?:GATEPOST_[A-Z_]+[A-Z]|DATABASE_URL\w*)\b", page.read_text())) <= known
+
+
+def fields_of(concern: "dataclasses.Field[object]") -> tuple["dataclasses.Field[object]", ...]:
+    """The settings of one concern."""
+    return dataclasses.fields(getattr(Settings(), concern.name))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_commands_and_their_options_exist(page: Path) -> None:
+    for line in re.findall(r"(?:^|`|\$ |\| )gatepost ((?:[a-z]\w*)(?: [^`|\n;]*)?)", page.read_text(), re.M):
+        words = line.split()
+        command = find(words)
+        assert command is not None, line
+        options = {option for parameter in command.params for option in parameter.opts} | {
+            "--host",
+            "--port",
+            "--workers",
+        }
+        assert {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)} <= options, line
+
+
+def find(words: list[str]) -> Any:
+    """The command that these words begin with; None for one that does not exist."""
+    found: Any = typer.main.get_command(commands)
+    for word in words:
+        if not hasattr(found, "commands"):
+            break
+        found = found.commands.get(word)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_pages_do_not_say_where_they_were_written(page: Path) -> None:
+    text = page.read_text()
+
+    assert not re.search(r"(?:^|[\s`(\"'])/(?:work|tmp)/\w", text)
+    assert not re.search(r"(?:^|\s)#\d+\b|\bissue \d+", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_python_on_the_pages_is_python(page: Path) -> None:
+    for program in re.findall(r"^```python[^\n]*\n(.*?)^```$", page.read_text(), re.M | re.S):
+        compile(program, str(page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
