@@ -57,11 +57,6 @@ class GuardedSession(Session):
         """As `Session.get_one`."""
         return super().get_one(entity, ident, **self._fresh(options))
 
-    def refresh(self, instance: object, *arguments: Any, **options: Any) -> None:
-        """As `Session.refresh`."""
-        self._fresh(options)
-        super().refresh(instance, *arguments, **options)
-
     def begin(self, nested: bool = False) -> Any:
         """Refused but for savepoints: the request has begun the transaction."""
         if not nested:
@@ -101,6 +96,10 @@ class GuardedSession(Session):
 
 class GuardedConnection(AsyncConnection):
     """What `await session.connection()` gives a service."""
+
+    async def get_raw_connection(self) -> Any:
+        """The driver's side: `driver_connection` is the asyncpg connection, for what only asyncpg can do (COPY)."""
+        return (await super().get_raw_connection()).dbapi_connection
 
     async def commit(self) -> NoReturn:
         """Refused: the request commits."""

@@ -26,28 +26,33 @@ class Borrowed(AsyncAdapt_asyncpg_connection):
 
     `was_rolled_back` notes that SQLAlchemy believes the transaction to be gone (a flush failed and nobody raised):
     what was written before must not be committed then. `is_over` is set when the transaction has ended, so that
-    closing the session sends nothing.
+    closing the session sends nothing. `is_spoiled` is set where SQLAlchemy's idea of the transaction and ours went
+    apart: the bare connection goes on, with a new one of these.
     """
 
-    __slots__ = ("is_over", "was_rolled_back")
+    __slots__ = ("is_over", "is_spoiled", "was_rolled_back")
 
     def __init__(self, dbapi: Any, raw: RawConnection) -> None:
         cast("Any", super()).__init__(dbapi, raw, prepared_statement_cache_size=PREPARED_MAX)
         self.isolation_level = "autocommit"
         self.is_over = False
+        self.is_spoiled = False
         self.was_rolled_back = False
 
     def commit(self) -> None:
         """Refused at any depth of SQLAlchemy: the request commits."""
+        self.is_spoiled = True
         raise TransactionIsOurs("commit()")
 
     def rollback(self) -> None:
         """Only noted: the request rolls back."""
         self.was_rolled_back = True
+        self.is_spoiled = self.is_spoiled or not self.is_over
 
     def set_isolation_level(self, level: str) -> None:
         """Refused: the transaction has begun."""
         if level != "autocommit":
+            self.is_spoiled = True
             raise TransactionIsOurs("an isolation_level", "Set `isolation` on the service class instead.")
 
     def close(self) -> None:
@@ -150,6 +155,8 @@ class Sessions:
         side = cast("ORMSide", connection.orm)
         side.borrowed.is_over = True
         Session.close(session.sync_session)
+        if side.borrowed.is_spoiled or side.connection.sync_connection.in_transaction():  # type: ignore[union-attr]
+            connection.orm = None
 
     @staticmethod
     def was_rolled_back(connection: PooledConnection) -> bool:

@@ -1,0 +1,96 @@
+"""An app whose services do what a test wants, to see what becomes of the transaction."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gatepost import Actor, App, Model, Resource, Service, anyone
+from gatepost.observations import AfterCommitFailed, RequestFailed, TransactionRetried
+from gatepost.testing import Answer, TestApp
+
+Deed = Callable[[Service[Any]], Awaitable[None]]
+
+
+class Note(Model):
+    __tablename__ = "notes"
+
+    text: Mapped[str] = mapped_column(default="")
+    number: Mapped[int] = mapped_column(default=0)
+
+
+class Plain(Model):
+    """Written by derived verbs alone."""
+
+    __tablename__ = "plain"
+
+    text: Mapped[str] = mapped_column(default="", unique=True)
+    number: Mapped[int] = mapped_column(default=0, index=True)
+
+
+class Stubborn(Model):
+    """Written by a service that asks for other isolation, and tries again."""
+
+    __tablename__ = "stubborn"
+
+    number: Mapped[int] = mapped_column(default=0)
+
+
+class Notes(Service[Note]):
+    """Does the test's deed, then creates."""
+
+    deed: Deed
+
+    async def create(self, draft: Note, actor: Actor) -> Note:
+        await type(self).deed(self)
+        return await super().create(draft, actor)
+
+
+class Retried(Service[Stubborn]):
+    """The same, three times where PostgreSQL says that it collided."""
+
+    isolation = "serializable"
+    attempts = 3
+    deed: Deed
+
+    async def create(self, draft: Stubborn, actor: Actor) -> Stubborn:
+        await type(self).deed(self)
+        return await super().create(draft, actor)
+
+
+app = App(
+    Resource(Note, read=anyone, write=anyone, service=Notes),
+    Resource(Plain, read=anyone, write=anyone),
+    Resource(Stubborn, read=anyone, write=anyone, service=Retried),
+)
+
+failures: list[BaseException] = []
+callbacks_failed: list[str] = []
+retries: list[str] = []
+app.observations.subscribe(RequestFailed, lambda fact: failures.append(fact.error))
+app.observations.subscribe(AfterCommitFailed, lambda fact: callbacks_failed.append(fact.callback))
+app.observations.subscribe(TransactionRetried, lambda fact: retries.append(fact.reason))
+
+
+class Desk:
+    """The running app, and short ways to ask it."""
+
+    def __init__(self, running: TestApp) -> None:
+        self.running = running
+        self.client = running.anonymous
+        self.database = app.running.database
+
+    async def do(self, deed: Deed, service: type[Any] = Notes) -> Answer:
+        """POST a note through a service that does the deed first."""
+        failures.clear()
+        callbacks_failed.clear()
+        retries.clear()
+        service.deed = staticmethod(deed)
+        path = "/api/notes" if service is Notes else "/api/stubborn"
+        return await self.client.post(path, json={"number": 1})
+
+    async def count(self, table: str = "notes") -> int:
+        """How many rows are committed."""
+        records = await self.database.fetch(f"SELECT count(*) FROM {table}")
+        count: int = records[0][0]
+        return count
