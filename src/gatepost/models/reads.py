@@ -14,6 +14,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Select,
+    Text,
     and_,
     any_,
     bindparam,
@@ -87,7 +88,8 @@ class Position(msgspec.Struct, frozen=True, eq=False):
 class Query(msgspec.Struct, frozen=True, eq=False):
     """What a list shows. `fields` None means all that the view has; `order` ends with the key.
 
-    With `keys` the rows are those whose keys are bound as `KEYS`, as a service chose them.
+    With `keys` the rows are those whose keys are bound as `KEYS`, as a service chose them. A query that `recurs` is the
+    same object whenever the same is asked, and binds nothing of the actor: what is computed of it can be kept.
     """
 
     order: tuple[Order, ...]
@@ -97,6 +99,7 @@ class Query(msgspec.Struct, frozen=True, eq=False):
     expand: tuple[Expansion, ...] = ()
     position: Position | None = None
     keys: bool = False
+    recurs: bool = False
 
 
 class ReadPlan(msgspec.Struct, frozen=True, eq=False):
@@ -176,7 +179,7 @@ def page_plan(
     backward = query.position is not None and query.position.backward
     if backward:
         page = select(page, func.row_number().over().label("number")).subquery("numbered")
-    separator: Any = literal_column(r"E',\n'")
+    separator = literal_column(r"E',\n'", Text())
     text = func.string_agg(page.c.row, aggregate_order_by(separator, page.c.number.desc()) if backward else separator)
     selected: list[ColumnElement[Any]] = [text, func.count()]
     for index, term in enumerate(terms):
