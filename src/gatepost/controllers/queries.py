@@ -6,6 +6,7 @@ Everything unknown is refused with the nearest known name; what is hidden is as 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
 from sqlalchemy import Column, Enum
 
 from gatepost.auth.actor import Actor
@@ -22,6 +23,11 @@ from gatepost.models.wire import decoder_of
 
 DEPTH_MAX = 3
 MEMBERS_MAX = 100
+
+KEPT_MAX = 1024
+"""Queries kept per resource, as they were read; the first one read goes first."""
+
+KEPT_BYTES_MAX = 512
 
 Scalars = Mapping[str, Callable[[str], Any]]
 
@@ -55,6 +61,8 @@ class QueryReader:
         self._cursors = cursors
         self._resource = served.resource
         self._key = served.entity.key.name
+        self._known_queries: dict[tuple[bytes, View], Query] = {}
+        self._contexts: dict[tuple[Order, ...], bytes] = {}
 
     def read_one(
         self, query_string: bytes, view: View, actor: Actor
@@ -74,7 +82,24 @@ class QueryReader:
         return fields, expand
 
     def read_list(self, query_string: bytes, view: View, actor: Actor) -> Query:
-        """Everything that a list's query says. Raises `BadRequest`."""
+        """Everything that a list's query says. Raises `BadRequest`.
+
+        First pages are asked for again and again in the same words, so those are kept; what follows a cursor or a
+        relation (whose rule is weighed for the actor) is read anew.
+        """
+        known = self._known_queries.get((query_string, view))
+        if known is not None:
+            return known
+        query = self._read_list(query_string, view, actor)
+        has_hops = any(item.hops for item in query.filters)
+        if not (query.expand or query.position or has_hops) and len(query_string) <= KEPT_BYTES_MAX:
+            query = msgspec.structs.replace(query, recurs=True)
+            if len(self._known_queries) >= KEPT_MAX:
+                del self._known_queries[next(iter(self._known_queries))]
+            self._known_queries[query_string, view] = query
+        return query
+
+    def _read_list(self, query_string: bytes, view: View, actor: Actor) -> Query:
         readable = self._readables[self._served]
         order, limit = readable.default_order, self._resource.page_size
         if not query_string:
@@ -119,8 +144,13 @@ class QueryReader:
         return self._cursors.seal(self._context(order), values)
 
     def _context(self, order: tuple[Order, ...]) -> bytes:
-        """What a cursor belongs to."""
-        return f"{self._served.path}?{','.join(_written(term) for term in order)}".encode()
+        """What a cursor belongs to. The orders of a resource are few, for only indexed fields can be sorted by."""
+        context = self._contexts.get(order)
+        if context is None:
+            context = f"{self._served.path}?{','.join(_written(term) for term in order)}".encode()
+            if len(self._contexts) < KEPT_MAX:
+                self._contexts[order] = context
+        return context
 
     def _known(self, view: View) -> list[str]:
         names = [name for name in self._readables[self._served].filterable.operators if name in view.names]

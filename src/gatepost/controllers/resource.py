@@ -1,5 +1,6 @@
 """The derived controller of one resource: five handlers from the request to the answer."""
 
+import string
 from typing import Any
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ from gatepost.services.rules import not_found
 from gatepost.services.verbs import Page, Row, Verbs, Versions, Written
 
 _QUERY_SIGNS = "!$%&'()*+,-./:;=?@[]_~"
+_QUERY_BYTES = (_QUERY_SIGNS + string.ascii_letters + string.digits).encode()
 """What stays as it was sent in a `Link`: neither `<`, `>` nor quotes, which end its parts."""
 
 
@@ -40,6 +42,7 @@ class ResourceController:
         self._view = served.view
         self._parse_key = compile_scalar(served.entity.key, stored=True)
         self._location = f"{prefix}/{served.path}/"
+        self._list_path = quote(f"{prefix}/{served.path}").encode()
         self._decoders: dict[tuple[View, bool], BodyDecoder] = {}
 
     async def get(self, request: Request) -> Response:
@@ -165,16 +168,23 @@ class ResourceController:
             return None
         return self._queries.seal(order, values)
 
-    @staticmethod
-    def _links(request: Request, facts: PageFacts) -> bytes:
+    def _links(self, request: Request, facts: PageFacts) -> bytes:
         """`Link` with rel next and prev: this path, the same parameters, another position."""
         if facts.next is None and facts.prev is None:
             return b""
-        parts = quote(request.query_string, safe=_QUERY_SIGNS).encode().split(b"&")
+        query_string = request.query_string
+        if query_string.translate(None, _QUERY_BYTES):
+            query_string = quote(query_string, safe=_QUERY_SIGNS).encode()
+        parts = query_string.split(b"&")
         kept = [part for part in parts if part and not part.startswith((b"after=", b"before="))]
-        path = quote(request.scope["path"]).encode()
         links = [
-            b"<" + path + b"?" + b"&".join([*kept, name + b"=" + cursor.encode()]) + b'>; rel="' + relation + b'"'
+            b"<"
+            + self._list_path
+            + b"?"
+            + b"&".join([*kept, name + b"=" + cursor.encode()])
+            + b'>; rel="'
+            + relation
+            + b'"'
             for name, cursor, relation in ((b"after", facts.next, b"next"), (b"before", facts.prev, b"prev"))
             if cursor is not None
         ]

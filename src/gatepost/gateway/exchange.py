@@ -13,7 +13,7 @@ from gatepost.gateway import cors, security_headers
 from gatepost.gateway.cors import CORS
 from gatepost.gateway.limiter import Admission
 from gatepost.gateway.security_headers import Profiles
-from gatepost.request import JSON_HEADERS, Message, Receive, Request, Response, Scope, Send
+from gatepost.request import Message, Receive, Request, Response, Scope, Send
 
 
 class Wardrobe:
@@ -52,7 +52,10 @@ class Exchange(Request):
         self.status = response.status
         body = response.body
         given = response.headers
-        is_private = self.actor.id is not None and (given is JSON_HEADERS or not _says_cache_control(given))
+        is_private = self.actor.id is not None
+        for header in given:
+            if header[0] == b"cache-control":
+                is_private = False
         wardrobe = self._wardrobe
         headers = [
             *given,
@@ -101,10 +104,6 @@ class Exchange(Request):
         if wardrobe.cors is not None:
             headers += wardrobe.cors.headers(self)
         return _settle(headers[:given_count], headers[given_count:]) if clashes else headers
-
-
-def _says_cache_control(headers: Iterable[Header]) -> bool:
-    return any(name == b"cache-control" for name, _ in headers)
 
 
 _BODILESS = frozenset({204, 304})

@@ -77,6 +77,10 @@ def _fillers(served: Served, default_of: Callable[[Column[Any]], Any]) -> tuple[
     return tuple(found)
 
 
+PAGES_MAX = 1024
+"""Recurring pages kept per resource: the statement and its arguments."""
+
+
 class Derived:
     """The verbs of one resource as compiled statements. Implements `Verbs`."""
 
@@ -93,6 +97,8 @@ class Derived:
         # merely decided for this actor, an administrator say, must not lend its statement to the next one.)
         self._is_plain = self._policies["get"].is_constant
         self._plain: dict[View, ReadPlan] = {}
+        self._lists_plainly = self._policies["list"].is_constant
+        self._pages: dict[tuple[Query, View], tuple[PagePlan | RowsPlan, list[Any]]] = {}
         self.documents = frozenset(
             name for name, attribute in served.entity.attributes.items() if isinstance(attribute.column.type, JSON)
         )
@@ -113,8 +119,16 @@ class Derived:
 
     async def list(self, query: Query, actor: Actor, view: View) -> Page:
         """A page of rows."""
-        plan, values = self._page(query, actor, view)
-        records = await self._database.read(plan.statement, plan.statement.arguments(values))
+        kept = self._pages.get((query, view))
+        if kept is None:
+            plan, values = self._page(query, actor, view)
+            kept = plan, plan.statement.arguments(values)
+            if query.recurs and self._lists_plainly and not view.ruled:
+                if len(self._pages) >= PAGES_MAX:
+                    self._pages.clear()
+                self._pages[query, view] = kept
+        plan, arguments = kept
+        records = await self._database.read(plan.statement, arguments)
         return gathered(plan, query, records[0]) if isinstance(plan, PagePlan) else paged(plan, query, records)
 
     async def keys(self, transaction: Transaction, query: Query, actor: Actor) -> Sequence[Any]:
