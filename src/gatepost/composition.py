@@ -93,7 +93,13 @@ class Composition:
         for served in catalog.served:
             verbs = self._verbs(served)
             queries = QueryReader(served, readables, cursors)
-            controller = ResourceController(served, verbs, queries, self.declaration.prefix)
+            controller = ResourceController(
+                served,
+                verbs,
+                queries,
+                self.declaration.prefix,
+                bigint_as_string=self.declaration.bigint_as_string,
+            )
             actions += self._actions(served, controller)
         return actions
 

@@ -33,7 +33,16 @@ _QUERY_BYTES = (_QUERY_SIGNS + string.ascii_letters + string.digits).encode()
 class ResourceController:
     """Handlers for the five actions of a resource. `verbs` names who answers each."""
 
-    def __init__(self, served: Served, verbs: dict[str, Verbs], queries: QueryReader, prefix: str) -> None:
+    def __init__(
+        self,
+        served: Served,
+        verbs: dict[str, Verbs],
+        queries: QueryReader,
+        prefix: str,
+        *,
+        bigint_as_string: bool = False,
+    ) -> None:
+        self._bigint_as_string = bigint_as_string
         self._served = served
         self._queries = queries
         self._verbs = verbs
@@ -149,6 +158,7 @@ class ResourceController:
                 for name in view.creatable
                 if not (partial or name in filled or attributes[name].nullable or attributes[name].has_default)
             ),
+            bigint_as_string=self._bigint_as_string,
             place=self._served.entity.name,
         )
 

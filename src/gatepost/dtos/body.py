@@ -98,6 +98,7 @@ def compile_body(
     writable: frozenset[str],
     readable: frozenset[str],
     required: frozenset[str] | None = None,
+    bigint_as_string: bool = False,
     place: str,
 ) -> BodyDecoder:
     """The decoder of a creation (`partial=False`) or of an RFC 7396 merge patch (`partial=True`).
@@ -107,7 +108,10 @@ def compile_body(
     `ConfigurationError` for a type or constraint that cannot be served.
     """
     shown = [item for item in attributes if item.name in writable or item.name in readable]
-    fields = {item.name: _field(item, item.name in writable, partial, place) for item in shown}
+    fields = {
+        item.name: _field(item, item.name in writable, partial, place, bigint_as_string=bigint_as_string)
+        for item in shown
+    }
     if partial:
         return BodyDecoder(fields, frozenset())
     if required is None:
@@ -115,17 +119,18 @@ def compile_body(
     return BodyDecoder(fields, required & writable)
 
 
-def _field(attribute: Attribute, writable: bool, partial: bool, place: str) -> BodyField:
+def _field(attribute: Attribute, writable: bool, partial: bool, place: str, *, bigint_as_string: bool) -> BodyField:
+    place = f"{place}.{attribute.name}"
     return BodyField(
         attribute.name,
-        _field_type(attribute, writable, f"{place}.{attribute.name}") if writable or partial else None,
+        _field_type(attribute, writable, place, bigint_as_string=bigint_as_string) if writable or partial else None,
         attribute.nullable,
         writable,
     )
 
 
-def _field_type(attribute: Attribute, writable: bool, place: str) -> FieldType:
-    wire_type = wire_type_of(attribute.column.type, place)
+def _field_type(attribute: Attribute, writable: bool, place: str, *, bigint_as_string: bool) -> FieldType:
+    wire_type = wire_type_of(attribute.column.type, place, bigint_as_string=bigint_as_string)
     if not writable:
         return field_type_of(wire_type, (), place)  # an echo is compared with the row, whatever the rules say today
     if attribute.primary_key and wire_type.python_type is str:

@@ -78,11 +78,18 @@ def _guarded(convert: Callable[[Any], Any] | None, rules: tuple[Rule, ...]) -> C
     return guarded
 
 
-def wire_type_of(kind: Any, place: str) -> WireType:
-    """The wire type of a SQLAlchemy type; raises `ConfigurationError` where there is none."""
+def wire_type_of(kind: Any, place: str, *, bigint_as_string: bool = False) -> WireType:
+    """The wire type of a SQLAlchemy type; raises `ConfigurationError` where there is none.
+
+    With `bigint_as_string` 64-bit integers may come as texts too, which is how they are shown then.
+    """
     # Interval is itself a decorator, and what a pickle would execute is not for clients to choose.
     if isinstance(kind, TypeDecorator) and not isinstance(kind, PickleType | sa.Interval):
         kind = cast("Any", kind).impl_instance
+    if bigint_as_string and isinstance(kind, sa.BigInteger):
+        return _bigint_or_text(kind, place)
+    if isinstance(kind, sa.ARRAY):
+        return _array(kind, place, bigint_as_string=bigint_as_string)
     for classes, build in _BUILDERS:
         if isinstance(kind, classes):
             return build(kind, place)
@@ -147,6 +154,18 @@ def _integer(bits: int) -> Callable[[Any, str], WireType]:
         return number
 
     return lambda kind, place: WireType(int, int, None, read, text, bounds)
+
+
+def _bigint_or_text(kind: Any, place: str) -> WireType:
+    number = _integer(64)(kind, place)
+
+    def convert(value: int | str) -> int:
+        return texts.integer_of(value) if isinstance(value, str) else value
+
+    def read(node: Any) -> int:
+        return texts.integer_of(node) if type(node) is str else number.read(node)
+
+    return WireType(int, int | str, convert, read, number.text, number.rules)
 
 
 def _float(kind: sa.Float[Any], place: str) -> WireType:
@@ -253,12 +272,12 @@ def _json(kind: Any, place: str) -> WireType:
     return WireType(dict, Any, None, json_values.read, json_values.text)
 
 
-def _array(kind: Any, place: str) -> WireType:
+def _array(kind: Any, place: str, *, bigint_as_string: bool) -> WireType:
     if (kind.dimensions or 1) != 1:
         raise ConfigurationError(
             f"is an array of {kind.dimensions} dimensions.", place=place, cure="Use JSONB for nested lists."
         )
-    item = field_type_of(wire_type_of(kind.item_type, place), (), place)
+    item = field_type_of(wire_type_of(kind.item_type, place, bigint_as_string=bigint_as_string), (), place)
 
     def read(node: Any) -> list[Any]:
         if not _is_list(node):
@@ -302,7 +321,6 @@ _BUILDERS: tuple[tuple[Any, Callable[[Any, str], WireType]], ...] = (
     (sa.Time, _time),
     ((sa.Interval, postgresql.INTERVAL), _interval),
     ((sa.LargeBinary, sa.BINARY, sa.VARBINARY), _bytes),
-    (sa.ARRAY, _array),
     (sa.JSON, _json),
 )
 """The first that fits: an Enum is a String, and BigInteger an Integer, to SQLAlchemy."""

@@ -7,7 +7,7 @@ so that a constraint written once means the same everywhere.
 import enum
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 import msgspec
@@ -196,6 +196,8 @@ def wire_values(kind: Enum) -> dict[str, str]:
     """How an enum column's stored text reads on the wire: a Python enum shows its values, a plain one itself."""
     if kind.enum_class is None:
         return {text: text for text in kind.enums}
-    members = cast("Mapping[str, enum.Enum]", kind.enum_class.__members__)
-    stored = dict(zip(members.values(), kind.enums, strict=False))
-    return {stored[member]: str(member.value) for member in members.values()}
+    named = cast("Mapping[str, enum.Enum]", kind.enum_class.__members__)
+    members = list(cast("Iterable[enum.Enum]", kind.enum_class))  # without aliases, as SQLAlchemy stores none
+    if len(kind.enums) == len(named):
+        members = list(named.values())
+    return {text: str(member.value) for text, member in zip(kind.enums, members, strict=True)}

@@ -6,14 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 from library import app
-from readers import Readers, readers_of
+from readers import Readers, failures, readers_of
 
 from gatepost.database.embedded import EmbeddedPostgreSQL
-from gatepost.observations import RequestFailed
 from gatepost.testing import TestApp
-
-failures: list[RequestFailed] = []
-app.observations.subscribe(RequestFailed, failures.append)
 
 
 @pytest.fixture(scope="module")

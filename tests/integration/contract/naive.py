@@ -1,7 +1,7 @@
 """The naive reference: filters, order and pages in plain Python over rows that lie in memory."""
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus
@@ -57,7 +57,7 @@ def holds(row: Row, term: Term) -> bool:
         return bool(value is None or value != operand)
     if value is None:
         return False
-    comparisons = {
+    comparisons: dict[str, Callable[[], bool]] = {
         "eq": lambda: value == operand,
         "lt": lambda: value < operand,
         "lte": lambda: value <= operand,

@@ -1,0 +1,105 @@
+"""Oddities: types of the user's own, names that differ from the columns', two rules on one row, served users."""
+
+import enum
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Enum,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from gatepost import App, Field, Resource, UserColumns, anyone, authenticated, hidden, owner, role
+
+
+class Base(DeclarativeBase):
+    """Somebody's own base."""
+
+
+class Reversed(TypeDecorator[str]):
+    """Stores a text backwards: what is stored differs from what is meant."""
+
+    impl = String(40)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        return None if value is None else value[::-1]
+
+    def process_result_value(self, value: Any, dialect: Any) -> str | None:
+        return None if value is None else value[::-1]
+
+
+class Doubled(TypeDecorator[int]):
+    """Stores twice the number."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Any) -> int | None:
+        return None if value is None else value * 2
+
+    def process_result_value(self, value: Any, dialect: Any) -> int | None:
+        return None if value is None else value // 2
+
+
+class Colour(enum.Enum):
+    """An alias among the members, and values that need quoting."""
+
+    RED = 'it\'s "red" 100% :x'
+    CRIMSON = 'it\'s "red" 100% :x'
+    BLUE = "blue\\é"
+
+
+class Member(UserColumns, Base):
+    __tablename__ = "members"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    shelf_name: Mapped[str | None]
+
+
+class Chest(Base):
+    __tablename__ = "chests"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id"), index=True)
+    motto: Mapped[str] = mapped_column(Reversed)
+    secret: Mapped[str | None] = mapped_column(Reversed)
+    note: Mapped[str | None]
+    member: Mapped[Member] = relationship()
+
+
+class Trinket(Base):
+    __tablename__ = "trinkets"
+    __table_args__ = (UniqueConstraint("trinket_label", "serial_number"),)
+
+    key: Mapped[int] = mapped_column("trinket_key", BigInteger, primary_key=True)
+    label: Mapped[str] = mapped_column("trinket_label")
+    rank: Mapped[int] = mapped_column(Doubled)
+    motto: Mapped[str | None] = mapped_column(Reversed)
+    colour: Mapped[Colour] = mapped_column(Enum(Colour, native_enum=False, create_constraint=False), default=Colour.RED)
+    wait: Mapped[timedelta | None] = mapped_column(INTERVAL)
+    waits: Mapped[list[timedelta] | None] = mapped_column(ARRAY(INTERVAL))
+    scans: Mapped[list[bytes] | None] = mapped_column(ARRAY(LargeBinary))
+    serial: Mapped[int] = mapped_column("serial_number", default=7)
+    chest_id: Mapped[int | None] = mapped_column(ForeignKey("chests.id"), index=True)
+    chest: Mapped[Chest | None] = relationship()
+
+
+app = App(
+    Resource(Member, read=role("admin"), fields={"password_hash": hidden}),
+    Resource(Chest, read=anyone, create=owner("member_id"), update=authenticated,
+             fields={"secret": Field(read=owner("member_id")), "note": Field(read=owner("member_id"))}),
+    Resource(Trinket, read=anyone, write=authenticated, sort=["rank", "motto", "colour", "wait"], filter=["label"],
+             fields={"serial": hidden}),
+    users=Member,
+    bigint="string",
+)  # fmt: skip

@@ -1,0 +1,133 @@
+"""Types of the user's own, names that differ from the columns', rules side by side, users that are served."""
+
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+import pytest
+import pytest_asyncio
+from attic import app
+from readers import failures, pointers, problem
+from sqlalchemy import text
+from walking import page
+
+from gatepost.observations import RequestFailed
+from gatepost.testing import Client, TestApp
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+app.observations.subscribe(RequestFailed, failures.append)
+
+
+class Finders(NamedTuple):
+    """Two members, and nobody."""
+
+    own: Client
+    own_id: int
+    other: Client
+    nobody: Client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def finders(module_database_url: str) -> AsyncIterator[Finders]:
+    """The attic, started, with its people."""
+    async with TestApp(app, module_database_url) as running:
+        yield Finders(*await running.user_and_id(), await running.user(), running.anonymous)
+
+
+async def new_chest(finders: Finders, **values: Any) -> tuple[str, dict[str, Any]]:
+    created = await finders.own.post("/api/chests", json={"motto": "abc", **values})
+    assert created.status == 201, created.body
+    return created.headers["location"], created.data
+
+
+async def test_an_owner_needs_no_leave_to_read_the_users(finders: Finders) -> None:
+    _, chest = await new_chest(finders)
+    assert chest["member_id"] == finders.own_id
+    _, chest = await new_chest(finders, member_id=finders.own_id)
+    assert chest["member_id"] == finders.own_id
+    refused = await finders.own.patch(f"/api/chests/{chest['id']}", json={"member_id": finders.own_id + 1})
+    assert pointers(refused) == {"/member_id": "not_found"}, "other users are not to be found by guessing"
+
+
+@pytest.mark.parametrize("fields", ["", "secret,note", "note,secret", "secret", "secret,note,id", "motto,secret"])
+async def test_fields_under_rules_are_json_whichever_of_them_is_shown(finders: Finders, fields: str) -> None:
+    path, chest = await new_chest(finders, secret="hush", note="own")
+    query = f"?fields={fields}" if fields else ""
+    names = fields.split(",") if fields else list(chest)
+    assert (await finders.own.get(path + query)).data == {name: chest[name] for name in names}
+    shown = [name for name in names if name not in ("secret", "note")]
+    assert (await finders.other.get(path + query)).data == {name: chest[name] for name in shown}
+    for client in (finders.own, finders.other):
+        rows = (await client.get(f"/api/chests{query}")).data
+        assert all(set(row) <= set(names) for row in rows)
+    assert (await finders.nobody.get(path)).data.keys() == {"id", "member_id", "motto"}
+    trinket = await finders.own.post("/api/trinkets", json={"label": path, "rank": 1, "chest_id": chest["id"]})
+    for client, seen in ((finders.own, chest), (finders.other, {"id": chest["id"], "motto": "abc"})):
+        expanded = (await client.get(f"{trinket.headers['location']}?expand=chest&fields=key")).data["chest"]
+        assert {name: expanded[name] for name in seen} == seen
+        assert ("secret" in expanded) is (client is finders.own)
+
+
+async def test_what_a_type_of_ones_own_stores_is_never_seen(finders: Finders) -> None:
+    label = {"label": "stored"}
+    for rank, motto in ((3, "abc"), (1, "cba"), (2, None), (2, "bca")):
+        body = {**label, "rank": rank, "motto": motto, "wait": f"PT{rank}S", "waits": ["-PT1S"], "scans": ["AP8="]}
+        created = await finders.own.post("/api/trinkets", json={**body, "label": f"stored{motto}"})
+        assert created.status == 201, created.body
+        assert {name: created.data[name] for name in ("rank", "motto", "waits", "scans")} == {
+            "rank": rank, "motto": motto, "waits": ["-PT1S"], "scans": ["AP8="],
+        }  # fmt: skip
+        same = await finders.own.patch(created.headers["location"], json=created.data)
+        assert same.status == 200, same.body
+        assert same.data == created.data
+    query = "/api/trinkets?label[gte]=stored&label[lte]=storee&limit=1&fields=rank,key"
+    for sort, ranks in (("rank", [1, 2, 2, 3]), ("-rank", [3, 2, 2, 1]), ("-wait", [3, 2, 2, 1])):
+        seen: list[int] = []
+        cursor = ""
+        while cursor is not None:
+            envelope = await page(finders.nobody, f"{query}&sort={sort}{cursor and '&after=' + cursor}")
+            seen += [row["rank"] for row in envelope["data"]]
+            cursor = envelope["page"]["next"]
+        assert seen == ranks
+    assert [row["rank"] for row in (await page(finders.nobody, f"{query}&rank=3"))["data"]] == [3]
+    assert [row["rank"] for row in (await page(finders.nobody, f"{query}&motto=cba"))["data"]] == [1]
+
+
+async def test_a_bigint_is_a_text_where_the_app_says_so(finders: Finders) -> None:
+    created = await finders.own.post("/api/trinkets", json={"label": "big", "rank": 1})
+    assert created.data["key"] == created.headers["location"].rpartition("/")[2]
+    assert (await finders.own.patch(created.headers["location"], json={"rank": 2})).data["key"] == created.data["key"]
+
+
+async def test_an_enum_with_aliases_and_odd_values_goes_both_ways(finders: Finders) -> None:
+    for colour in ('it\'s "red" 100% :x', "blue\\é"):
+        created = await finders.own.post("/api/trinkets", json={"label": f"c{colour}", "rank": 1, "colour": colour})
+        assert created.data["colour"] == colour
+    envelope = await page(finders.nobody, "/api/trinkets?sort=-colour&limit=1")
+    assert (await page(finders.nobody, f"/api/trinkets?sort=-colour&limit=1&after={envelope['page']['next']}"))["data"]
+
+
+async def test_a_stored_value_that_the_enum_does_not_know_breaks_no_page(finders: Finders) -> None:
+    created = await finders.own.post("/api/trinkets", json={"label": "legacy", "rank": 1})
+    async with app.transaction() as work:
+        await work.session.execute(text("UPDATE trinkets SET colour = 'OLD' WHERE trinket_label = 'legacy'"))
+    assert (await finders.nobody.get(created.headers["location"])).data["colour"] == "OLD"
+    await page(finders.nobody, "/api/trinkets?sort=colour")
+    async with app.transaction() as work:
+        await work.session.execute(text("DELETE FROM trinkets WHERE trinket_label = 'legacy'"))
+
+
+async def test_a_constraint_over_a_hidden_column_does_not_name_it(finders: Finders) -> None:
+    body = {"label": "once", "rank": 1}
+    assert (await finders.own.post("/api/trinkets", json=body)).status == 201
+    answer = await finders.own.post("/api/trinkets", json=body)
+    problem(answer, 409, "already_exists")
+    assert b"serial" not in answer.body
+
+
+async def test_errors_speak_of_attributes_and_not_of_columns(finders: Finders) -> None:
+    answer = await finders.own.post("/api/trinkets", json={"label": None, "rank": 1})
+    assert pointers(answer) == {"/label": "not_nullable"}
+    assert b"trinket_label" not in answer.body
+    problem(await finders.own.get("/api/trinkets?trinket_label=x"), 400, "unknown_parameter")
+    assert (await page(finders.own, "/api/trinkets?label=nothing"))["data"] == []
