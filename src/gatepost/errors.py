@@ -112,7 +112,7 @@ class Unauthorized(AuthenticationProblem):
     title = "Unauthorized"
 
     def __init__(self, code: str, detail: str, *, errors: Sequence[FieldError] = ()) -> None:
-        challenge = b"Bearer" if code == "not_signed_in" else b'Bearer error="invalid_token"'
+        challenge = b'Bearer error="invalid_token"' if code == "invalid_token" else b"Bearer"
         super().__init__(code, detail, errors=errors, headers=[(b"www-authenticate", challenge)])
 
 

@@ -322,4 +322,4 @@ def _invalid(label: str, reason: str) -> BadRequest:
 
 
 def _unknown(label: str, known: Iterable[str]) -> BadRequest:
-    return BadRequest("unknown_parameter", f"There is no parameter {label!r}.{nearest(label, known)}")
+    return BadRequest("unknown_parameter", f"There is no parameter {label!r}.{nearest(label.partition('[')[0], known)}")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import asyncpg
 from asyncpg import exceptions as pg
+from sqlalchemy.orm.exc import StaleDataError
 
 from gatepost.errors import Conflict, FieldError, GatewayTimeout, Problem, ServiceUnavailable, Unprocessable
 
@@ -64,6 +65,12 @@ def problem_of(error: BaseException, describe: Describe) -> Problem | None:
         return ServiceUnavailable("transaction_conflict", "Concurrent changes collided; nothing was written.")
     if isinstance(error, pg.IntegrityConstraintViolationError):
         return _violation(error, describe)
+    return _refused_value(error)
+
+
+def _refused_value(error: BaseException) -> Problem | None:
+    if isinstance(error, StaleDataError):
+        return Conflict("version_conflict", "The row was changed by somebody else at the same time; read it again.")
     if isinstance(error, pg.DataError):
         return Unprocessable(
             "invalid_body", "A value does not fit its column.", errors=[FieldError("", "wrong_type", _first(error))]

@@ -22,7 +22,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import QueryableAttribute, aliased
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.operators import in_op, not_in_op
 from sqlalchemy.sql.util import _deep_deannotate  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
@@ -166,13 +166,22 @@ def _bind(where: Where, model: Any, actor: Actor) -> tuple[Hashable, list[BindPa
 
 
 def _call(where: Where, model: Any, actor: Actor) -> ColumnElement[bool]:
-    result: Any = where.function(model, actor)
+    result: Any = _expression(where.function(model, actor))
     if result is True or result is False:
         return true() if result else false()
     if not isinstance(result, ColumnElement):
         name = getattr(where.function, "__name__", "policy")
         raise ConfigurationError(f"the policy {name} returned {type(result).__name__}, not a SQL condition or a bool.")
     return cast("ColumnElement[bool]", result)
+
+
+def _expression(given: Any) -> Any:
+    """The column of a mapped attribute (`return model.is_open`); everything else as it is."""
+    return given.expression if _is_attribute(given) else given
+
+
+def _is_attribute(given: object) -> bool:
+    return isinstance(given, QueryableAttribute)
 
 
 def _named(where: Where, source: Source, bound: BoundRule, index: int) -> ColumnElement[bool]:

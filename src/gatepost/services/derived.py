@@ -313,7 +313,7 @@ class Derived:
         binds = {KEY: key, **read.values, **permitted.values, **ruled_values(view, read, self.served)}
         records = await transaction.fetch(plan.statement, binds)
         explain(records[0] if records else None, plan, versions, actor)
-        check_echoes(self._entity, plan, records[0], written)
+        check_echoes(self.served, plan, records[0], written)
         return plan, records[0]
 
     async def _write(

@@ -7,21 +7,28 @@ from gatepost.database.pool import Record
 from gatepost.database.statements import DIALECT
 from gatepost.dtos.merge_patch import merge_patch
 from gatepost.errors import FieldError, Unprocessable
+from gatepost.models.catalog import Served
 from gatepost.models.entity import Entity
 from gatepost.models.writes import LocatePlan
 from gatepost.services.verbs import Written
 
 
-def check_echoes(entity: Entity, plan: LocatePlan, record: Record, written: Written) -> None:
+def check_echoes(served: Served, plan: LocatePlan, record: Record, written: Written) -> None:
     """A read-only field that repeats its present value is accepted; raises `Unprocessable` for another value."""
     errors: list[FieldError] = []
     for index, name in enumerate(plan.names):
         if name not in written.echoes:
             continue
-        if _present(entity, name, record[index]) != written.echoes[name]:
-            errors.append(FieldError(f"/{name}", "read_only", f"The field {name} cannot be written."))
+        if _present(served.entity, name, record[index]) != written.echoes[name]:
+            errors.append(_refused(name, once=served.fields[name].write_once))
     if errors:
         raise Unprocessable("invalid_body", "The body has errors.", errors=sorted(errors))
+
+
+def _refused(name: str, *, once: bool) -> FieldError:
+    if once:
+        return FieldError(f"/{name}", "write_once", f"The field {name} cannot be changed after creation.")
+    return FieldError(f"/{name}", "read_only", f"The field {name} cannot be written.")
 
 
 def unchanged(

@@ -1,13 +1,24 @@
 """A started app for tests, and clients that act as users made for the test."""
 
 import secrets
+import sys
+import traceback
+import weakref
 from types import TracebackType
 from typing import Any
 
 from gatepost.accounts.sign_in import create_user, issue_token
 from gatepost.app import App
+from gatepost.observations import RequestFailed
 from gatepost.settings import load
 from gatepost.testing.client import Client
+
+_shown: weakref.WeakSet[App] = weakref.WeakSet()
+
+
+def _show(failure: RequestFailed) -> None:
+    """A test that gets a 500 wants to see why."""
+    traceback.print_exception(failure.error, file=sys.stderr)
 
 
 class TestApp:
@@ -28,6 +39,9 @@ class TestApp:
         from gatepost.migrations.lossless import apply_lossless
 
         await apply_lossless(self._environ["DATABASE_URL"], self.app.metadata)
+        if self.app not in _shown:
+            _shown.add(self.app)
+            self.app.observations.subscribe(RequestFailed, _show)
         await self.app.start(load(self._environ))
         return self
 
