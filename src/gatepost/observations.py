@@ -6,6 +6,7 @@ emitter of an event; where nobody subscribed it gets None and pays nothing per r
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -22,7 +23,7 @@ class RequestFinished(msgspec.Struct, gc=False):
     status: int
     seconds: float
     client: str
-    actor_id: str | None
+    actor_id: UUID | int | str | None
     code: str | None
 
 

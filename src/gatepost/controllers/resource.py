@@ -3,6 +3,7 @@
 import string
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from gatepost.auth.policies import owners
 from gatepost.controllers.answers import (
@@ -87,7 +88,7 @@ class ResourceController:
             row = await self._verbs["create"].create(body.values, request.actor, view)
         except Problem as problem:
             raise self._discreet(problem, view) from problem.__cause__
-        location = (b"location", f"{self._location}{quote(_path_text(row.key), safe='')}".encode())
+        location = (b"location", f"{self._location}{_path_text(row.key)}".encode())
         return one(201, row.data, row.version, location) if row.data else empty(201, location)
 
     async def update(self, request: Request) -> Response:
@@ -202,8 +203,9 @@ class ResourceController:
 
 
 def _path_text(key: Any) -> str:
-    value = getattr(key, "value", key)
-    return str(value)
+    """A key as a segment of a path. Most are UUIDs and integers, whose texts need no escapes."""
+    text = str(getattr(key, "value", key))
+    return text if (text.isascii() and text.isalnum()) or isinstance(key, UUID) else quote(text, safe="")
 
 
 def _refuse_parameters(request: Request) -> None:

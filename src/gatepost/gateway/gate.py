@@ -156,7 +156,6 @@ def make_limiter(settings: GateSettings, observations: Observations) -> Limiter:
 
 
 def _facts(exchange: Exchange) -> RequestFinished:
-    actor_id = exchange.actor.id
     return RequestFinished(
         request_id=exchange.id,
         method=exchange.scope["method"],
@@ -165,6 +164,6 @@ def _facts(exchange: Exchange) -> RequestFinished:
         status=exchange.status or CANCELLED,
         seconds=(time.monotonic_ns() - exchange.started) / 1_000_000_000,
         client=exchange.client,
-        actor_id=None if actor_id is None else str(actor_id),
+        actor_id=exchange.actor.id,
         code=exchange.code,
     )
