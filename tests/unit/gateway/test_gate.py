@@ -189,7 +189,7 @@ async def test_what_finished_is_observed() -> None:
     fact = finished[0]
     assert fact.request_id == answer.header("x-request-id")
     assert (fact.method, fact.path, fact.route, fact.status) == ("POST", "/api/books", "/Book.get", 201)
-    assert (fact.client, fact.actor_id, fact.code) == ("2001:db8::1", "7", None)
+    assert (fact.client, fact.actor_id, fact.code) == ("2001:db8::1", 7, None)
     assert 0 <= fact.seconds < 5
 
 
