@@ -130,7 +130,18 @@ SAMPLE = ["small", "large", "word", "amount", "ratio", "flag", "genre", "mood", 
           "span", "token", "data", "texts", "numbers", "genres", "amounts", "moments", "document"]  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def merged_with_itself(row: dict[str, Any]) -> dict[str, Any]:
+    """RFC 7396: a member that is null is taken out of a document, also where it was null before."""
+
+    def merged(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: merged(member) for name, member in value.items() if member is not None}
+
+    return {**row, "document": merged(row["document"])}
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.dictionaries(st.sampled_from(SAMPLE), BODIES, max_size=4), key=st.text(max_size=3))
 async def test_no_body_is_an_internal_error(readers: Readers, body: dict[str, Any], key: str) -> None:
     content = json.dumps(body, ensure_ascii=len(key) % 2 == 0).encode("utf-8", "surrogatepass")
@@ -138,12 +149,12 @@ async def test_no_body_is_an_internal_error(readers: Readers, body: dict[str, An
     assert created.status in (201, 400, 422), created.body
     if created.status == 201:
         again = await readers.editor.patch(created.headers["location"], json=created.data)
-        assert (again.status, again.data) == (200, created.data)
+        assert (again.status, again.data) == (200, merged_with_itself(created.data))
     else:
         problem(created, created.status, created.json()["code"])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=40) | st.text(alphabet='{}[]":,\\u0d8e1-. tn', max_size=60).map(str.encode))
 async def test_no_bytes_are_an_internal_error(readers: Readers, content: bytes) -> None:
     assert (await readers.editor.post("/api/samples", content=content)).status in (201, 400, 422)

@@ -142,7 +142,7 @@ VALUES = (
 )
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(parameters=st.lists(st.tuples(NAMES, OPERATORS, VALUES), max_size=3), escaped=st.booleans())
 async def test_no_query_is_an_internal_error(
     client: Client, parameters: list[tuple[str, str, str]], escaped: bool
@@ -158,7 +158,7 @@ async def test_no_query_is_an_internal_error(
         assert held(answer)["status"] == 400
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=st.text(alphabet="smalword[]=&%.,+-019abcdefiptx \\", max_size=40), key=st.text(max_size=8))
 async def test_no_path_is_an_internal_error(client: Client, query: str, key: str) -> None:
     key = key.replace("?", "").encode("utf-8", "ignore").decode()

@@ -53,7 +53,7 @@ def sorts(draw: st.DrawFn) -> list[str]:
     return [draw(st.sampled_from(("", "-"))) + name for name in names]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     filters=st.lists(terms(), max_size=3),
     sort=sorts(),
