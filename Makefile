@@ -28,11 +28,12 @@ run: $(READY) ## Serve examples/bookshop on an embedded PostgreSQL (PORT=8000 DA
 test: $(READY) ## Run the tests that need nothing but Python
 	@$(BIN)/python -m pytest tests
 
-test-all: $(READY) ## Install the programs of Debian and npm that further tests need, and run everything
+test-all: $(READY) ## Install the programs of Debian and npm that further tests need, and run all tests
 	@tests/install-programs
 	@$(BIN)/python -m pytest tests tests_all
 
 check: $(READY) ## Format, lint, types and import directions
+	@command -v node >/dev/null || tests/install-programs node  # pyright is written for it
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
