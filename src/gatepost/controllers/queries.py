@@ -23,6 +23,7 @@ from gatepost.models.wire import decoder_of
 
 DEPTH_MAX = 3
 MEMBERS_MAX = 100
+EXPANSIONS_MAX = 10
 
 KEPT_MAX = 1024
 """Queries kept per resource, as they were read; the first one read goes first."""
@@ -198,7 +199,10 @@ class QueryReader:
 
     def _expand(self, parameter: Parameter, actor: Actor) -> tuple[Expansion, ...]:
         tree: dict[str, Any] = {}
-        for path in parameter.value.split(","):
+        paths = parameter.value.split(",")
+        if len(paths) > EXPANSIONS_MAX:
+            raise _invalid("expand", f"there are more than {EXPANSIONS_MAX} relations")
+        for path in paths:
             steps = path.split(".")
             if len(steps) > DEPTH_MAX:
                 raise _invalid("expand", f"{path!r} goes deeper than {DEPTH_MAX} relations")
