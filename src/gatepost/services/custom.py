@@ -57,7 +57,7 @@ class Custom:
         async def work(unit: Unit) -> Page:
             rows = await unit.service(self._model).list(query, actor)
             keys = [self._key(row, "list") for row in rows]
-            return await self._derived.page_of_keys(unit.transaction, keys, query, actor, view)
+            return await self._derived.reading.page_of_keys(unit.transaction, keys, query, actor, view)
 
         return await self._run(work)
 
@@ -152,8 +152,8 @@ class Custom:
         fields: tuple[str, ...] | None,
         expand: tuple[Expansion, ...],
     ) -> Row:
-        plan, values = self._derived.one(key, actor, view, fields, expand)
-        return self._derived.shown(plan, await unit.transaction.fetch(plan.statement, values), key)
+        plan, values = self._derived.reading.one(key, actor, view, fields, expand)
+        return self._derived.reading.shown(plan, await unit.transaction.fetch(plan.statement, values), key)
 
     async def _show_or_nothing(self, unit: Unit, key: Any, actor: Actor, view: View) -> Row:
         try:

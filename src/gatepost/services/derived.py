@@ -1,13 +1,12 @@
 """Derived verbs: what no service overrides is one compiled statement, from the policy to the row that is shown.
 
-A transaction is opened only where one statement cannot tell: references under a rule, a merge into JSON, a read-only
-field that was sent back, a rule that the change itself may break.
+Reads stand in `reading.py`, writes here. A transaction is opened only where one statement cannot tell: references
+under a rule, a merge into JSON, a read-only field that was sent back, a rule that the change itself may break.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-import msgspec
 from sqlalchemy import JSON, Column
 
 from gatepost.auth.actor import Actor
@@ -18,24 +17,7 @@ from gatepost.database.transactions import Transaction
 from gatepost.errors import Unprocessable
 from gatepost.models.catalog import Catalog, Served, View
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
-from gatepost.models.reads import (
-    KEY,
-    KEYS,
-    SEPARATOR,
-    Expansion,
-    PagePlan,
-    Query,
-    ReadPlan,
-    RowsPlan,
-    expansion_values,
-    keys_statement,
-    one_plan,
-    page_plan,
-    query_shape,
-    query_values,
-    ruled_shape,
-    ruled_values,
-)
+from gatepost.models.reads import KEY, ruled_shape, ruled_values
 from gatepost.models.writes import (
     VERSIONS,
     LocatePlan,
@@ -48,6 +30,7 @@ from gatepost.models.writes import (
 )
 from gatepost.services.echoes import check_echoes, merge_documents, unchanged
 from gatepost.services.plans import Plans
+from gatepost.services.reading import Reading
 from gatepost.services.rules import (
     Draft,
     References,
@@ -58,7 +41,7 @@ from gatepost.services.rules import (
     not_found,
     with_field_rules,
 )
-from gatepost.services.verbs import Page, Row, Versions, Written
+from gatepost.services.verbs import Row, Versions, Written
 
 
 def _constant(value: Any) -> Callable[[], Any]:
@@ -77,10 +60,6 @@ def _fillers(served: Served, default_of: Callable[[Column[Any]], Any]) -> tuple[
     return tuple(found)
 
 
-PAGES_MAX = 1024
-"""Recurring pages kept per resource: the statement and its arguments."""
-
-
 class Derived:
     """The verbs of one resource as compiled statements. Implements `Verbs`."""
 
@@ -90,111 +69,15 @@ class Derived:
         self._policies = served.resource.policies
         self._database = database
         self._plans = plans
+        self.reading = Reading(served, database, plans)
+        self.get = self.reading.get
+        self.list = self.reading.list
         self.references = References(served, catalog, plans)
         self._defaults = _fillers(served, lambda column: column.default)
         self._on_update = _fillers(served, lambda column: column.onupdate)
-        # Where the policy is the same for everybody, the statement depends on the view alone. (A policy that is
-        # merely decided for this actor, an administrator say, must not lend its statement to the next one.)
-        self._is_plain = self._policies["get"].is_constant
-        self._plain: dict[View, ReadPlan] = {}
-        self._lists_plainly = self._policies["list"].is_constant
-        self._pages: dict[tuple[Query, View], tuple[PagePlan | RowsPlan, list[Any]]] = {}
         self.documents = frozenset(
             name for name, attribute in served.entity.attributes.items() if isinstance(attribute.column.type, JSON)
         )
-
-    # Reading
-
-    async def get(
-        self, key: Any, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
-    ) -> Row:
-        """One row by its key."""
-        if fields is None and not expand and (plain := self._plain.get(view)) is not None:
-            return self.shown(plain, await self._database.read(plain.statement, [key]), key)
-        plan, values = self.one(key, actor, view, fields, expand)
-        if self._is_plain and fields is None and not expand and plan.statement.takes_only(KEY):
-            self._plain[view] = plan
-        records = await self._database.read(plan.statement, plan.statement.arguments(values))
-        return self.shown(plan, records, key)
-
-    async def list(self, query: Query, actor: Actor, view: View) -> Page:
-        """A page of rows."""
-        kept = self._pages.get((query, view))
-        if kept is None:
-            plan, values = self._page(query, actor, view)
-            kept = plan, plan.statement.arguments(values)
-            if query.recurs and self._lists_plainly and not view.ruled:
-                if len(self._pages) >= PAGES_MAX:
-                    self._pages.clear()
-                self._pages[query, view] = kept
-        plan, arguments = kept
-        records = await self._database.read(plan.statement, arguments)
-        return gathered(plan, query, records[0]) if isinstance(plan, PagePlan) else paged(plan, query, records)
-
-    async def keys(self, transaction: Transaction, query: Query, actor: Actor) -> Sequence[Any]:
-        """The keys of a query's rows, one more than its limit, in the order they are read in."""
-        rule = bind_policy(self._policies["list"], actor, self._entity)
-        statement = self._plans.get(
-            ("keys", self.served, rule.shape, query_shape(query)), lambda: keys_statement(self.served, rule, query)
-        )
-        records = await transaction.fetch(statement, {**query_values(query), **rule.values})
-        return [record[0] for record in records]
-
-    async def page_of_keys(
-        self, transaction: Transaction, keys: Sequence[Any], query: Query, actor: Actor, view: View
-    ) -> Page:
-        """The page that shows exactly these rows, as far as the actor may list them, in this order."""
-        chosen = msgspec.structs.replace(query, filters=(), position=None, limit=0, keys=True)
-        plan, values = self._page(chosen, actor, view)
-        records = await transaction.fetch(plan.statement, {**values, KEYS: list(keys)})
-        assert isinstance(plan, RowsPlan)  # noqa: S101 - a plan for keys is made so
-        return paged(plan, query, in_order(plan, records, keys))
-
-    def _page(self, query: Query, actor: Actor, view: View) -> tuple[PagePlan | RowsPlan, dict[str, Any]]:
-        rule = bind_policy(self._policies["list"], actor, self._entity)
-        plan = self._plans.get(
-            ("page", self.served, view, ruled_shape(view, rule, self.served), rule.shape, query_shape(query)),
-            lambda: page_plan(self.served, view, rule, query, bigint_as_string=self._plans.bigint_as_string),
-        )
-        values = query_values(query)
-        if rule.values or view.ruled:
-            values.update(rule.values)
-            values.update(ruled_values(view, rule, self.served))
-        return plan, values
-
-    def one(
-        self, key: Any, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
-    ) -> tuple[ReadPlan, dict[str, Any]]:
-        """The plan and the values that read one row."""
-        rule = bind_policy(self._policies["get"], actor, self._entity)
-        plan = self._plans.get(
-            (
-                "get",
-                self.served,
-                view,
-                ruled_shape(view, rule, self.served),
-                rule.shape,
-                fields,
-                *(item.shape for item in expand),
-            ),
-            lambda: one_plan(self.served, view, rule, fields, expand, bigint_as_string=self._plans.bigint_as_string),
-        )
-        values = {KEY: key, **rule.values}
-        if expand:
-            values.update(expansion_values(expand))
-        if view.ruled:
-            values.update(ruled_values(view, rule, self.served))
-        return plan, values
-
-    @staticmethod
-    def shown(plan: ReadPlan, records: Sequence[Record], key: Any) -> Row:
-        """The row of a record; raises `NotFound` where there is none."""
-        if not records:
-            raise not_found()
-        record = records[0]
-        return Row(plan.build(record), str(record[plan.version_index]), key)
-
-    # Writing
 
     async def create(self, values: dict[str, Any], actor: Actor, view: View) -> Row:
         """Insert one row."""
@@ -287,8 +170,8 @@ class Derived:
             permitted = bind_decision(with_field_rules(permitted.decision, view, values), actor, self._entity, "c")
         await self.references.check(transaction, values, looked_up, actor)
         if not values:
-            one, binds = self.one(key, actor, view, None, ())
-            return self.shown(one, await transaction.fetch(one.statement, binds), key)
+            one, binds = self.reading.one(key, actor, view, None, ())
+            return self.reading.shown(one, await transaction.fetch(one.statement, binds), key)
         update, binds = self._update(key, values, permitted, actor, view, None)
         changed = await transaction.fetch(update.statement, binds)
         if not changed or not changed[0][update.permitted_index]:
@@ -394,35 +277,3 @@ class Derived:
     def _written(plan: WritePlan, record: Record) -> Row:
         data = plan.build(record) if record[plan.readable_index] else ""
         return Row(data, str(record[plan.version_index]), record[plan.key_index])
-
-
-def gathered(plan: PagePlan, query: Query, record: Record) -> Page:
-    """A page that PostgreSQL joined: the row beyond the limit only tells that there are more, and is cut off."""
-    text: str = record[0] or ""
-    count: int = record[1]
-    if not count:
-        return Page("", None, None, False)
-    more = count > query.limit
-    first = tuple(record[2 + 2 * index] for index in range(plan.terms))
-    last = tuple(record[3 + 2 * index] for index in range(plan.terms))
-    if query.position is None or not query.position.backward:
-        return Page(text[: text.rindex(SEPARATOR)] if more else text, first, last, more)
-    return Page(text[text.index(SEPARATOR) + len(SEPARATOR) :] if more else text, last, first, more)
-
-
-def paged(plan: RowsPlan, query: Query, records: Sequence[Record]) -> Page:
-    """A page of records, in the direction they were read in."""
-    more = len(records) > query.limit
-    kept = records[: query.limit] if more else records
-    if query.position is not None and query.position.backward:
-        kept = kept[::-1]
-    if not kept:
-        return Page("", None, None, more)
-    first, last = (tuple(record[index] for index in plan.order_indexes) for record in (kept[0], kept[-1]))
-    return Page(SEPARATOR.join([plan.build(record) for record in kept]), first, last, more)
-
-
-def in_order(plan: RowsPlan, records: Sequence[Record], keys: Sequence[Any]) -> list[Record]:
-    """Records in the order of the keys that chose them; the key is the last term of every order."""
-    by_key = {record[plan.order_indexes[-1]]: record for record in records}
-    return [by_key[key] for key in keys if key in by_key]

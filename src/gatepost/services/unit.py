@@ -56,7 +56,7 @@ class Unit:
     async def find_rows(self, model: type[N], query: Query, actor: Actor) -> Sequence[N]:
         """Load the rows of a query, one more than its limit, in its order."""
         derived = self.derived(model)
-        keys = await derived.keys(self.transaction, query, actor)
+        keys = await derived.reading.keys(self.transaction, query, actor)
         attribute = getattr(model, derived.served.entity.key.name)
         found = await self.transaction.session.scalars(select(model).where(attribute.in_(keys)))
         by_key = {getattr(row, derived.served.entity.key.name): row for row in found}
