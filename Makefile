@@ -9,6 +9,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements/dev.txt
 
+# Behind a company's proxy the machine's own certificates count; uv and Node would use those that they bring.
+CERTIFICATES := /etc/ssl/certs/ca-certificates.crt
+ifneq ($(wildcard $(CERTIFICATES)),)
+export UV_SYSTEM_CERTS ?= true
+export NODE_EXTRA_CA_CERTS ?= $(CERTIFICATES)
+endif
+
 .PHONY: help run test test-all check format bench docs lock clean
 
 help: ## Show this help
