@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from sqlalchemy import Enum
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost import Actor, App, Model, Resource, Service, anyone
@@ -26,6 +27,7 @@ class Plain(Model):
 
     text: Mapped[str] = mapped_column(default="", unique=True)
     number: Mapped[int] = mapped_column(default=0, index=True)
+    kind: Mapped[str] = mapped_column(Enum("a", "b", name="kind"), default="a", index=True)
 
 
 class Stubborn(Model):

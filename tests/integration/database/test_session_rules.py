@@ -1,17 +1,21 @@
 """What a service may do with its session and what it may not, seen from the rows that are there afterwards."""
 
 import contextlib
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from desk import Desk, Plain, app, callbacks_failed, failures
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from gatepost import Service
+from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.database.guards import TransactionIsOurs
-from gatepost.database.sessions import Sessions
+from gatepost.database.pool import PooledConnection
+from gatepost.database.sessions import RequestSession, Sessions
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import SwallowedError, TransactionBroken
 from gatepost.models.entity import entity_of
@@ -20,11 +24,30 @@ from gatepost.testing import TestApp
 Table = Any
 
 
-@pytest.fixture
-async def desk(database_url: str) -> AsyncIterator[Desk]:
-    """A desk on an empty database, with one connection: whoever spoils it spoils it for the next."""
-    async with TestApp(app, database_url, GATEPOST_DATABASE_POOL_SIZE="1") as running:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def module_database_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
+    """The DSN of an empty database for the tests of this module."""
+    name = f"rules_{uuid.uuid4().hex}"
+    postgresql.execute(f"CREATE DATABASE {name}")
+    yield postgresql.dsn(name)
+    postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_desk(module_database_url: str) -> AsyncIterator[Desk]:
+    """A desk with one connection: whoever spoils it spoils it for the next."""
+    async with TestApp(app, module_database_url, GATEPOST_DATABASE_POOL_SIZE="1") as running:
         yield Desk(running)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(shared_desk: Desk) -> Desk:
+    """The desk, with empty tables."""
+    await shared_desk.database.fetch("TRUNCATE notes, plain, stubborn")
+    return shared_desk
 
 
 async def _begin(service: Service[Any]) -> None:
@@ -50,7 +73,7 @@ async def _commit_transaction(service: Service[Any]) -> None:
     await service.session.get_transaction().commit()  # type: ignore[union-attr]
 
 
-REFUSED = {
+REFUSED: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "commit": lambda service: service.session.commit(),
     "rollback": lambda service: service.session.rollback(),
     "close": lambda service: service.session.close(),
@@ -366,7 +389,12 @@ async def test_a_callback_has_no_session_and_is_told_so(desk: Desk) -> None:
 async def test_a_session_that_nobody_opens_is_not_made(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Any] = []
     open_session = Sessions.open
-    monkeypatch.setattr(Sessions, "open", lambda self, connection: opened.append(1) or open_session(self, connection))
+
+    def counting(self: Sessions, connection: PooledConnection) -> RequestSession:
+        opened.append(1)
+        return open_session(self, connection)
+
+    monkeypatch.setattr(Sessions, "open", counting)
     path = "/api/plain"
     answer = await desk.client.post(path, json={"text": "a"})
     assert answer.status == 201, failures

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,10 @@ import pytest_asyncio
 from market import Cheap, Crowd, Entry, Good, Stall, app, shapes
 from sqlalchemy import false, or_
 
+from gatepost import Actor
 from gatepost.testing import Client, TestApp
+
+Shape = Callable[[Any, Actor], Any]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -179,6 +182,22 @@ async def test_a_field_that_the_owner_may_set_is_refused_to_others(market: Marke
 # Shapes and values
 
 
+def _less(low: int) -> Shape:
+    return lambda model, actor: model.number < low
+
+
+def _among(several: list[int]) -> Shape:
+    return lambda model, actor: model.number.in_(several)
+
+
+def _written(model: Any, actor: Actor) -> Any:
+    return model.writer_id == actor.id
+
+
+def _one_or_written(low: int) -> Shape:
+    return lambda model, actor: or_(model.number == low, model.writer_id == actor.id, false())
+
+
 async def test_a_number_in_a_policy_is_not_rounded_to_its_column(market: Market) -> None:
     await market.add(Cheap(price="1.24"), Cheap(price="1.25"))
     assert [row["price"] for row in (await market.ben.get("/api/cheap")).data] == ["1.24"]
@@ -191,16 +210,14 @@ async def test_one_policy_never_serves_one_actors_values_or_shape_to_another(mar
     wanted: dict[str, set[int]] = {}
     for index, (_, key) in enumerate(users):
         low, several = 1000 + index, numbers[index : index * 3 + 1]
+        own = {number for number in numbers if number % 6 == index}
         shapes[str(key)], wanted[str(key)] = [
-            (lambda model, actor, low=low: model.number < low, set(numbers[:index])),
-            (lambda model, actor, low=low: model.number < low, set(numbers[:index])),
-            (lambda model, actor, several=several: model.number.in_(several), set(several)),
-            (lambda model, actor, several=several: model.number.in_(several), set(several)),
-            (lambda model, actor: model.writer_id == actor.id, {n for n in numbers if n % 6 == index}),
-            (
-                lambda model, actor, low=low: or_(model.number == low, model.writer_id == actor.id, false()),
-                {low, *(n for n in numbers if n % 6 == index)},
-            ),
+            (_less(low), set(numbers[:index])),
+            (_less(low), set(numbers[:index])),
+            (_among(several), set(several)),
+            (_among(several), set(several)),
+            (_written, own),
+            (_one_or_written(low), {low, *own}),
         ][index]
 
     async def look(client: Client, key: Any) -> None:

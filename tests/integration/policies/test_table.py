@@ -57,7 +57,9 @@ async def _ask(village: Cast, identity: str, action: Action, row: Any, body: dic
         return await client.get(path, params={"limit": 1, "sort": "-id"})
     if action.method == "PATCH":
         return await client.patch(path, json={"title": "new"})
-    return await client.request(action.method, path, **({"json": body} if action.method == "POST" else {}))
+    if action.method == "POST":
+        return await client.post(path, json=body)
+    return await client.request(action.method, path)
 
 
 def _outcome(action: Action, answer: Answer, row: Any) -> str:
