@@ -111,6 +111,11 @@ class App:
         if composition is not None:
             await composition.stop()
 
+    @property
+    def entry(self) -> ASGIApp:
+        """What answers HTTP once the app is started: a server that calls it directly saves a step per request."""
+        return self.running.gate
+
     def drain(self) -> None:
         """Tell load balancers to go elsewhere: readiness turns false, answers close their connections."""
         if self._composition is not None:

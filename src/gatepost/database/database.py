@@ -10,7 +10,15 @@ import asyncpg
 import msgspec
 from sqlalchemy.exc import DBAPIError
 
-from gatepost.database.failures import TRANSIENT, Describe, is_lost, is_schema_change, problem_of, unavailable
+from gatepost.database.failures import (
+    SCHEMA_CHANGED,
+    TRANSIENT,
+    Describe,
+    is_lost,
+    is_schema_change,
+    problem_of,
+    unavailable,
+)
 from gatepost.database.pool import Pool, PooledConnection, RawConnection, Record
 from gatepost.database.sessions import Sessions
 from gatepost.database.statements import Statement
@@ -91,7 +99,15 @@ class Database:
         """Run one reading statement. The one place that chooses the connection for a read."""
         connection = self.pool.take() or await self.pool.acquire()
         try:
-            records = await connection.fetch(statement, arguments)
+            # Every frame between here and the driver is entered again when the answer arrives: so there is none.
+            prepared = connection.prepared.get(statement)
+            if prepared is None:
+                records = await connection.fetch(statement, arguments)
+            else:
+                try:
+                    records = await prepared.fetch(*arguments)
+                except SCHEMA_CHANGED as error:
+                    records = await connection.fetch_anew(statement, arguments, error)
         except BaseException as error:
             problem = self._failed(connection, error)
             if problem is None:
@@ -100,9 +116,9 @@ class Database:
         self.pool.put(connection)
         return records
 
-    async def write(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
-        """Run one writing statement as a transaction of its own; it is committed when this returns."""
-        return await self.read(statement, arguments)
+    def write(self, statement: Statement, arguments: Sequence[Any]) -> Awaitable[list[Record]]:
+        """Run one writing statement as a transaction of its own; it is committed when this was awaited."""
+        return self.read(statement, arguments)
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Record]:
         """Run SQL text as a transaction of its own, outside the hot path."""

@@ -48,10 +48,16 @@ class PooledConnection:
         try:
             return await prepared.fetch(*arguments)
         except SCHEMA_CHANGED as error:
-            # Planning failed, so nothing was done: outside a transaction the statement can simply be prepared again.
-            if not is_schema_change(error) or self.raw.is_in_transaction():
-                raise
-            await self.forget_schema()
+            return await self.fetch_anew(statement, arguments, error)
+
+    async def fetch_anew(self, statement: Statement, arguments: Sequence[Any], error: Exception) -> list[Record]:
+        """Run a statement whose plan `error` says was outdated; raises `error` where it cannot simply be run again.
+
+        Planning failed, so nothing was done: outside a transaction the statement is prepared again.
+        """
+        if not is_schema_change(error) or self.raw.is_in_transaction():
+            raise error
+        await self.forget_schema()
         prepared = await self._prepare(statement)
         return await prepared.fetch(*arguments)
 

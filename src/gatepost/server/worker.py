@@ -87,6 +87,7 @@ class Lifespan:
         refuse: Callable[[ConfigurationError], ASGIApp] | None = None,
     ) -> None:
         self._app = app
+        self._entry = app
         self._logs = logs
         self._prepare = prepare
         self._refuse = refuse
@@ -94,7 +95,7 @@ class Lifespan:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "lifespan":
             return self._lifespan(scope, receive, send)
-        return self._app(scope, receive, send)
+        return self._entry(scope, receive, send)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         failures: list[str] = []
@@ -104,6 +105,7 @@ class Lifespan:
                 failures.append(message.get("message", "") or "The application did not start.")
                 return
             if message["type"] == "lifespan.startup.complete":
+                self._entry = getattr(self._app, "entry", self._app)
                 _settle()
             await send(message)
 
@@ -113,7 +115,7 @@ class Lifespan:
         except ConfigurationError as error:
             if self._refuse is None:
                 raise
-            self._app = self._refuse(error)
+            self._app = self._entry = self._refuse(error)
             await self._app(scope, receive, send)
         finally:
             self._logs.close()
