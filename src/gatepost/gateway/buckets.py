@@ -118,9 +118,6 @@ class Buckets:
     def take(self, rules: Sequence[Rule], key: Hashable) -> tuple[int, ...] | Rule:
         """Take a token of every rule or of none. Returns what each bucket then lacks, or the rule that refused."""
         now = self.clock()
-        if len(rules) == 1:
-            lack = rules[0].take(key, now)
-            return (lack,) if lack >= 0 else rules[0]
         lacks: list[int] = []
         for rule in rules:
             lack = rule.take(key, now)

@@ -16,12 +16,16 @@ from gatepost.request import Action, Request
 
 
 class RuleSet:
-    """Rules that one request takes from together, with the encoded policy header and the template of the figures."""
+    """Rules that one request takes from together, with the encoded policy header and the template of the figures.
 
-    __slots__ = ("_unions", "policy", "rules", "template")
+    `only` is the rule of a set of one, which most sets are.
+    """
+
+    __slots__ = ("_unions", "only", "policy", "rules", "template")
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self.rules = rules
+        self.only = rules[0] if len(rules) == 1 else None
         policy = ", ".join(f"{_quoted(rule.name)};q={rule.limit.count};w={rule.limit.per:.0f}" for rule in rules)
         self.policy: Header = (b"ratelimit-policy", policy.encode())
         self.template = ", ".join(f"{_quoted(rule.name)};r=%d;t=%d" for rule in rules).encode()
@@ -48,10 +52,9 @@ class Admission:
     def headers(self) -> tuple[Header, Header]:
         """`RateLimit-Policy` and `RateLimit`: `r` are whole tokens left, `t` the seconds until the bucket is full."""
         rule_set = self.rule_set
-        rules = rule_set.rules
-        figures: tuple[int, ...] = rules[0].figures(self.lacks[0])
-        for position in range(1, len(rules)):
-            figures += rules[position].figures(self.lacks[position])
+        figures: tuple[int, ...] = ()
+        for rule, lack in zip(rule_set.rules, self.lacks, strict=True):
+            figures += rule.figures(lack)
         return rule_set.policy, (b"ratelimit", rule_set.template % figures)
 
 
@@ -71,7 +74,7 @@ class Limiter:
             return
         client = request.client
         key = network_of(client) if ":" in client else client
-        outcome = self._buckets.take(rule_set.rules, key)
+        outcome = self._take(rule_set, key)
         if isinstance(outcome, Rule):
             self._refuse(request, rule_set, key, outcome)
         else:
@@ -83,7 +86,7 @@ class Limiter:
         rule_set = self._actor.rule_set(request.action)
         if key is None or rule_set is None:
             return
-        outcome = self._buckets.take(rule_set.rules, key)
+        outcome = self._take(rule_set, key)
         first: Admission | None = request.admission
         if isinstance(outcome, Rule):
             if first is not None:
@@ -93,6 +96,13 @@ class Limiter:
             request.admission = Admission(rule_set, key, outcome)
         else:
             request.admission = Admission(first.rule_set.union(rule_set), first.key, first.lacks + outcome)
+
+    def _take(self, rule_set: RuleSet, key: Hashable) -> tuple[int, ...] | Rule:
+        rule = rule_set.only
+        if rule is None:
+            return self._buckets.take(rule_set.rules, key)
+        lack = rule.take(key, self._buckets.clock())
+        return (lack,) if lack >= 0 else rule
 
     def _refuse(self, request: Request, rule_set: RuleSet, key: Hashable, refused: Rule) -> None:
         now = self._buckets.clock()
