@@ -54,9 +54,9 @@ async def migrate(app: "App", settings: Settings) -> None:
     applied = await apply_lossless(settings.database.url, app.metadata)
     if applied.statements:
         sys.stdout.write(f"Migrated the database: {len(applied.statements)} statement(s).\n")
+        sys.stdout.flush()  # before what is said on stderr
     for refused in applied.refused:
         warn(f"Not migrated, because it could lose data: {refused.rstrip('.')}. See `gatepost migrate make`.")
-    sys.stdout.flush()
 
 
 def _with_embedded_database(stack: ExitStack, data: Path) -> Settings:
