@@ -74,8 +74,9 @@ class Server(_Granian):  # type: ignore[misc]
         super().signal_handler_interrupt(*arguments, **options)  # pyright: ignore[reportUnknownMemberType]
 
     def _is_news(self, record: logging.LogRecord) -> bool:
-        """A worker that refused has said why; that it ended is not unexpected."""
-        return not any(worker.inner.exitcode == REFUSED for worker in self.wrks)
+        """A worker that refused has said why, and Ctrl-C in a terminal reaches the workers too: such an end is not
+        unexpected."""
+        return not (self.interrupt_signal or any(worker.inner.exitcode == REFUSED for worker in self.wrks))
 
     def _announce_drain(self) -> None:
         for worker in self.wrks:
