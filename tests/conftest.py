@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,20 @@ from gatepost.database.embedded import EmbeddedPostgreSQL
 FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--debian` runs what needs a database, but no control of its server, on Debian's PostgreSQL."""
+    parser.addoption("--debian", action="store_true", help="use Debian's PostgreSQL instead of the embedded one")
+
+
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgreSQL]:
+def postgresql(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A running PostgreSQL shared by the session: a test that stops or kills a server starts one of its own."""
+    if request.config.getoption("--debian"):
+        from debian_postgresql import DebianPostgreSQL
+
+        with DebianPostgreSQL() as other:
+            yield other
+        return
     folder: Path = tmp_path_factory.mktemp("postgresql")
     with EmbeddedPostgreSQL(folder, settings=FAST_AND_FORGETFUL) as server:
         yield server

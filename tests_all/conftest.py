@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import pytest
 from debian_postgresql import DebianPostgreSQL
 
+LOCALE = "de-DE"
+
 
 @pytest.fixture(scope="session")
 def debian() -> Iterator[DebianPostgreSQL]:
-    """A running server of Debian's packages."""
-    with DebianPostgreSQL() as server:
+    """A running server of Debian's packages, which sorts as German does."""
+    with DebianPostgreSQL(icu_locale=LOCALE) as server:
         yield server
 
 

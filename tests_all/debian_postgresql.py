@@ -1,7 +1,7 @@
 """Debian's PostgreSQL, as somebody has it who brings a DATABASE_URL: older, another locale, a role without powers.
 
-Not the embedded one in anything: ICU collations instead of code points, no `uuidv7()`, and the application's role may
-do what the owner of a database may; a developer may make databases as well.
+Not the embedded one in anything: collations of ICU or libc instead of the built-in one, no `uuidv7()`, and the
+application's role may do what the owner of a database may; a developer may make databases as well.
 """
 
 import os
@@ -17,7 +17,6 @@ from typing import Self
 from gatepost.database.embedded_account import Account, hand_over
 from gatepost.database.embedded_processes import spawn
 
-LOCALE = "de-DE"
 ROLE = "bookseller"
 DEVELOPER = "developer"
 STARTUP_SECONDS_MAX = 60.0
@@ -32,9 +31,13 @@ def debian_programs() -> Path:
 
 
 class DebianPostgreSQL:
-    """A server in a folder of its own below /tmp, which dies with us; as root it runs as Debian's `postgres`."""
+    """A server in a folder of its own below /tmp, which dies with us; as root it runs as Debian's `postgres`.
 
-    def __init__(self) -> None:
+    Texts are sorted as `icu_locale` sorts them; by code point, through libc, where it is None.
+    """
+
+    def __init__(self, *, icu_locale: str | None = None) -> None:
+        self._icu_locale = icu_locale
         self.programs = debian_programs()
         self._account = _account()
         self._folder = Path(tempfile.mkdtemp(prefix="gatepost-debian-", dir="/tmp"))
@@ -42,18 +45,18 @@ class DebianPostgreSQL:
             os.chown(self._folder, self._account.uid, self._account.gid)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def dsn(self, database: str, role: str = ROLE) -> str:
-        """The DSN of a database, as the application's role unless told otherwise."""
+    def dsn(self, database: str, role: str = DEVELOPER) -> str:
+        """The DSN of a database, as a developer unless told otherwise."""
         return f"postgresql://{role}@/{database}?host={self._folder}"
 
     def execute(self, sql: str, database: str = "postgres") -> str:
-        """Run SQL as the superuser, by Debian's psql; returns the rows, unaligned."""
-        return psql(self.dsn(database, "postgres"), sql)
+        """Run SQL as a developer, by Debian's psql; returns the rows, unaligned."""
+        return psql(self.dsn(database), sql)
 
     def create_database(self, name: str) -> str:
         """An empty database that the application's role owns; returns its DSN."""
         self.execute(f"CREATE DATABASE {name} OWNER {ROLE}")
-        return self.dsn(name)
+        return self.dsn(name, ROLE)
 
     def drop_database(self, name: str) -> None:
         """Remove it, whoever is still connected."""
@@ -68,8 +71,9 @@ class DebianPostgreSQL:
                 words = [str(word) for word in command]
                 self._process = spawn(words, self._account, death_signal=signal.SIGINT, output=log.fileno())
             self._wait_until_ready()
-            self.execute(f"CREATE ROLE {ROLE} LOGIN")
-            self.execute(f"CREATE ROLE {DEVELOPER} LOGIN CREATEDB IN ROLE {ROLE}")
+            superuser = self.dsn("postgres", "postgres")
+            psql(superuser, f"CREATE ROLE {ROLE} LOGIN")
+            psql(superuser, f"CREATE ROLE {DEVELOPER} LOGIN CREATEDB IN ROLE {ROLE}")
         except BaseException:
             self.__exit__()
             raise
@@ -86,7 +90,9 @@ class DebianPostgreSQL:
         return self._folder / "data"
 
     def _initialise(self) -> None:
-        locale = ["--locale-provider=icu", f"--icu-locale={LOCALE}", "--locale=C.UTF-8", "--encoding=UTF8"]
+        locale = ["--locale=C.UTF-8", "--encoding=UTF8"]
+        if self._icu_locale is not None:
+            locale += ["--locale-provider=icu", f"--icu-locale={self._icu_locale}"]
         access = ["--auth=trust", "--username=postgres"]
         subprocess.run(
             [self.programs / "initdb", "--no-sync", *locale, *access, "-D", self._cluster],

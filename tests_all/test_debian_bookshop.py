@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from debian_postgresql import LOCALE, ROLE, DebianPostgreSQL, psql
+from debian_postgresql import ROLE, DebianPostgreSQL, psql
 from examples.bookshop.app import app
 
 from gatepost.testing import Answer, Client, TestApp
@@ -48,7 +48,7 @@ async def names(client: Client, query: str) -> list[str]:
 
 
 def test_the_server_is_another_one_than_the_embedded_one(debian: DebianPostgreSQL) -> None:
-    assert debian.execute("SELECT daticulocale FROM pg_database WHERE datname = 'template1'") == LOCALE
+    assert debian.execute("SELECT daticulocale FROM pg_database WHERE datname = 'template1'") == "de-DE"
     assert debian.execute(f"SELECT rolsuper FROM pg_roles WHERE rolname = '{ROLE}'") == "f"
     assert debian.execute("SHOW timezone") == "America/New_York"
 

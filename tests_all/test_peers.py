@@ -14,6 +14,8 @@ FIGURES = {
     *("server", "work", "requests_per_second", "cpu_microseconds", "database_cpu_microseconds"),
     *("p50_ms", "p99_ms", "rss_mib"),
 }
+# The kernel counts CPU in ticks of 10 ms: a few slow requests of a short round may cost the database none.
+COUNTED_IN_TICKS = {"cpu_microseconds", "database_cpu_microseconds"}
 SECONDS_MAX = 600  # the first run installs the peers' packages
 
 
@@ -34,5 +36,6 @@ def test_every_peer_conforms_and_is_measured_at_every_work(tmp_path: Path) -> No
     }, said
     for run in written["runs"]:
         assert set(run) >= FIGURES
-        assert all(run[name] > 0 for name in FIGURES - {"server", "work"}), run
+        assert all(run[name] > 0 for name in FIGURES - {"server", "work", *COUNTED_IN_TICKS}), run
+        assert all(run[name] >= 0 for name in COUNTED_IN_TICKS), run
     assert set(written["versions"]) >= {*SERVERS, "database"}
