@@ -6,6 +6,8 @@ Nothing here runs per request.
 """
 
 import inspect
+import linecache
+import re
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +153,16 @@ def _source(served: Served, service: type[Service[Any]] | None, action: str) -> 
 def place_of(code: Any) -> str:
     """`file:line` of a class or function, relative to the current folder where it is below."""
     try:
-        file, (_, line) = inspect.getsourcefile(code) or "", inspect.getsourcelines(code)
-    except (OSError, TypeError):
+        file = inspect.getsourcefile(code) or ""
+    except TypeError:
         return ""
     path = Path(file)
-    return f"{path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}:{line}"
+    return f"{path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}:{_line_of(code, file)}"
+
+
+def _line_of(code: Any, file: str) -> int:
+    """The line where a function or a class begins. (`inspect.getsourcelines` parses the whole file for a class.)"""
+    if inspect.isfunction(code):
+        return code.__code__.co_firstlineno
+    wanted = re.compile(rf"\s*class {re.escape(code.__name__)}\b")
+    return next((number for number, line in enumerate(linecache.getlines(file), 1) if wanted.match(line)), 1)
