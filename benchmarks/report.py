@@ -24,7 +24,7 @@ def wide_console() -> Console:
 
 def write_results(path: Path, runs: Sequence[Run], versions: Mapping[str, Mapping[str, str]], rounds: int) -> None:
     """Write the runs (medians) and the versions of everything that took part."""
-    machine = {"python": platform.python_version(), "system": platform.platform(terse=True)}
+    machine = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
     content = {
         "runs": [dataclasses.asdict(run) for run in runs],
         "rounds": rounds,
