@@ -56,11 +56,6 @@ class Transaction:
         await self.connection.raw.execute(command)
 
     @property
-    def has_session(self) -> bool:
-        """True once somebody asked for the session."""
-        return self._session is not None
-
-    @property
     def session(self) -> RequestSession:
         """The ORM session of this transaction, opened when it is first asked for."""
         self._check_open()

@@ -4,7 +4,7 @@ Built once, when the app is. Layers ask it for a model, a table or a path; it ho
 """
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from gatepost.auth.actor import Actor
 from gatepost.auth.policies import Rule, decide
 from gatepost.errors import ConfigurationError
-from gatepost.models.entity import Attribute, Entity, Relation, entity_of
+from gatepost.models.entity import Entity, Relation, entity_of
 from gatepost.resource import ACTIONS, Field, Resource
 
 RESERVED = ("sort", "fields", "expand", "limit", "after", "before", "count", "q")
@@ -145,8 +145,3 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """` Did you mean 'title'?` where a known name is near, else nothing."""
     match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" Did you mean {match[0]!r}?" if match else ""
-
-
-def attributes_of(served: Served, names: Sequence[str]) -> list[Attribute]:
-    """The attributes of these names, in this order."""
-    return [served.entity.attributes[name] for name in names]

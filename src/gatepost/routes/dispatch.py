@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from gatepost.auth.actor import Actor
 from gatepost.auth.policies import anyone, decide
-from gatepost.errors import Forbidden, Unauthorized
+from gatepost.auth.refusals import refusal
 from gatepost.request import Action, ASGIApp, Receive, Request, Scope, Send
 
 Find = Callable[[bytes], Actor | None]
@@ -38,17 +38,10 @@ class Dispatch:
             request.actor = self._find(authorization) or await self._identify(request)
         self._admit(request)
         if action.allow is not anyone and decide(action.allow, request.actor) is False:
-            raise refusal(request.actor)
+            raise refusal(request.actor, "Your roles do not allow this.")
         await request.respond(await action.handler(request))
 
     async def _mounted(self, action: Action, scope: Scope, receive: Receive, send: Send) -> None:
         prefix, app = self._mounts[action.pattern]
         child = {**scope, "root_path": scope.get("root_path", "") + prefix}
         await app(child, receive, send)
-
-
-def refusal(actor: Actor) -> Forbidden | Unauthorized:
-    """The refusal of an allow rule: 401 where signing in could help, else 403."""
-    if actor.is_anonymous:
-        return Unauthorized("not_signed_in", "Sign in to do this.")
-    return Forbidden("forbidden", "Your roles do not allow this.")

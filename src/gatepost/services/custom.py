@@ -11,6 +11,7 @@ from sqlalchemy import inspect
 
 from gatepost.auth.actor import Actor
 from gatepost.auth.policies import Decision, decide
+from gatepost.auth.refusals import refusal
 from gatepost.database.database import Database
 from gatepost.database.transactions import Transaction
 from gatepost.errors import NotFound
@@ -19,7 +20,7 @@ from gatepost.models.conditions import bind_decision, bind_policy, holds
 from gatepost.models.reads import KEY, Expansion, Query
 from gatepost.services.derived import Derived
 from gatepost.services.echoes import merge_documents, unchanged
-from gatepost.services.rules import Draft, fill_owner, forbidden, with_field_rules
+from gatepost.services.rules import Draft, fill_owner, with_field_rules
 from gatepost.services.service import Changes, Service
 from gatepost.services.unit import Registry, Unit
 from gatepost.services.verbs import Page, Row, Versions, Written
@@ -69,7 +70,7 @@ class Custom:
             permitted = with_field_rules(decide(self._served.resource.policies["create"], actor), view, values)
             fill_owner(self._served, filled, actor)
             if holds(permitted, Draft(filled), actor) is False:
-                raise forbidden(actor)
+                raise refusal(actor)
             references = self._derived.references
             await references.check(unit.transaction, filled, references.names(filled, actor, all=True), actor)
             row = await unit.service(self._model).create(self._model(**filled), actor)
@@ -141,7 +142,7 @@ class Custom:
         plan = self._derived.locate((), rule, rule, lock=False)
         records = await unit.transaction.fetch(plan.statement, {KEY: key, **rule.values})
         if not records or not records[0][plan.permitted_index]:
-            raise forbidden(actor)
+            raise refusal(actor)
 
     async def _show(
         self,

@@ -10,6 +10,7 @@ from typing import Any, cast
 from sqlalchemy import JSON, Column
 
 from gatepost.auth.actor import Actor
+from gatepost.auth.refusals import refusal
 from gatepost.database.database import Database
 from gatepost.database.pool import Record
 from gatepost.database.statements import Statement
@@ -37,7 +38,6 @@ from gatepost.services.rules import (
     depends_on,
     explain,
     fill_owner,
-    forbidden,
     not_found,
     with_field_rules,
 )
@@ -77,7 +77,6 @@ class Derived:
         self.get = self.reading.get
         self.list = self.reading.list
         # Where everybody may read every row and the actor may write every row, a write depends on what it sets alone.
-        self._shows_plainly = self._policies["get"].is_constant
         self._inserts: dict[tuple[View, tuple[str, ...]], WritePlan] = {}
         self._updates: dict[tuple[View, tuple[str, ...], bool], WritePlan] = {}
         self.references = References(served, catalog, plans)
@@ -95,7 +94,7 @@ class Derived:
         fill_owner(self.served, values, actor)
         outcome = holds(permitted.decision, Draft(values), actor)
         if outcome is False:
-            raise forbidden(actor)
+            raise refusal(actor)
         looked_up = self.references.names(values, actor, all=False)
         for name, make in self._defaults:
             if name not in values:
@@ -109,7 +108,7 @@ class Derived:
             await self.references.check(transaction, values, looked_up, actor)
             record = (await transaction.fetch(plan.statement, binds))[0]
             if not record[plan.permitted_index]:
-                raise forbidden(actor)
+                raise refusal(actor)
             return self._written(plan, record)
 
         return await self._database.transact(work)
@@ -119,7 +118,7 @@ class Derived:
         values = written.values
         permitted = bind_policy(self._policies["update"], actor, self._entity, "c")
         if permitted.decision is False:
-            raise forbidden(actor)
+            raise refusal(actor)
         looked_up = self.references.names(values, actor, all=False)
         for name, make in self._on_update:
             if name not in values and values:
@@ -145,7 +144,7 @@ class Derived:
         read = bind_policy(self._policies["get"], actor, self._entity)
         permitted = bind_policy(self._policies["delete"], actor, self._entity, "c")
         if permitted.decision is False:
-            raise forbidden(actor)
+            raise refusal(actor)
         statement = self._plans.get(
             ("delete", self.served, read.shape, permitted.shape, versions is None),
             lambda: delete_statement(self.served, read, permitted, versioned=versions is not None),
@@ -183,7 +182,7 @@ class Derived:
         update, binds = self._update(key, values, permitted, actor, view, None)
         changed = await transaction.fetch(update.statement, binds)
         if not changed or not changed[0][update.permitted_index]:
-            raise forbidden(actor)
+            raise refusal(actor)
         return self._written(update, changed[0])
 
     async def look(
@@ -244,7 +243,7 @@ class Derived:
                 self.served, view, names, read, permitted, bigint_as_string=self._plans.bigint_as_string
             ),
         )
-        if permitted.decision is True and self._shows_plainly and not view.ruled and len(self._inserts) < PLAIN_MAX:
+        if permitted.decision is True and self.reading.is_open and not view.ruled and len(self._inserts) < PLAIN_MAX:
             self._inserts[view, names] = plan
         return plan, self._binds(values, read, permitted, view)
 
@@ -277,7 +276,7 @@ class Derived:
                 bigint_as_string=self._plans.bigint_as_string,
             ),
         )
-        if permitted.decision is True and self._shows_plainly and not view.ruled and len(self._updates) < PLAIN_MAX:
+        if permitted.decision is True and self.reading.is_open and not view.ruled and len(self._updates) < PLAIN_MAX:
             self._updates[view, names, versioned] = plan
         return plan, {KEY: key, VERSIONS: versions, **self._binds(values, read, permitted, view)}
 

@@ -51,7 +51,7 @@ class Reading:
         self._plans = plans
         # Where the policy is the same for everybody, the statement depends on the view alone. (A policy that is
         # merely decided for this actor, an administrator say, must not lend its statement to the next one.)
-        self._is_plain = self._policies["get"].is_constant
+        self.is_open = self._policies["get"].is_constant
         self._plain: dict[View, ReadPlan] = {}
         self._lists_plainly = self._policies["list"].is_constant
         self._pages: dict[tuple[Query, View], tuple[PagePlan | RowsPlan, list[Any]]] = {}
@@ -63,7 +63,7 @@ class Reading:
         if fields is None and not expand and (plain := self._plain.get(view)) is not None:
             return self.shown(plain, await self._database.read(plain.statement, [key]), key)
         plan, values = self.one(key, actor, view, fields, expand)
-        if self._is_plain and fields is None and not expand and plan.statement.takes_only(KEY):
+        if self.is_open and fields is None and not expand and plan.statement.takes_only(KEY):
             self._plain[view] = plan
         records = await self._database.read(plan.statement, plan.statement.arguments(values))
         return self.shown(plan, records, key)

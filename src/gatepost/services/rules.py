@@ -6,9 +6,10 @@ from typing import Any
 
 from gatepost.auth.actor import Actor
 from gatepost.auth.policies import Decision, Every, Not, Owned, Some, owners
+from gatepost.auth.refusals import refusal
 from gatepost.database.pool import Record
 from gatepost.database.transactions import Transaction
-from gatepost.errors import FieldError, Forbidden, NotFound, PreconditionFailed, Unauthorized, Unprocessable
+from gatepost.errors import FieldError, NotFound, PreconditionFailed, Unprocessable
 from gatepost.models.catalog import Catalog, Served, View
 from gatepost.models.conditions import bind_policy
 from gatepost.models.entity import Attribute
@@ -35,13 +36,6 @@ def fill_owner(served: Served, values: dict[str, Any], actor: Actor) -> None:
             values.setdefault(name, actor.id)
 
 
-def forbidden(actor: Actor) -> Forbidden | Unauthorized:
-    """The refusal of a rule: 401 where signing in could help, else 403."""
-    if actor.is_anonymous:
-        return Unauthorized("not_signed_in", "Sign in to do this.")
-    return Forbidden("forbidden", "You may not do this.")
-
-
 def not_found() -> NotFound:
     """The refusal of a row that is absent or hidden: both look the same."""
     return NotFound("not_found", "There is nothing here that you may see.")
@@ -52,7 +46,7 @@ def explain(record: Record | None, plan: LocatePlan, versions: Versions, actor: 
     if record is None or not record[plan.readable_index]:
         raise not_found()
     if not record[plan.permitted_index]:
-        raise forbidden(actor)
+        raise refusal(actor)
     if versions is not None and record[plan.version_index] not in versions:
         raise PreconditionFailed("version_mismatch", "The row has changed since you read it; read it again.")
 

@@ -6,12 +6,13 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import inspect, select
 
 from gatepost.auth.actor import Actor
+from gatepost.auth.refusals import refusal
 from gatepost.database.transactions import Transaction
 from gatepost.errors import ConfigurationError
 from gatepost.models.conditions import bind_policy, holds
 from gatepost.models.reads import KEY, Query
 from gatepost.services.derived import Derived
-from gatepost.services.rules import depends_on, explain, fill_owner, forbidden
+from gatepost.services.rules import depends_on, explain, fill_owner
 from gatepost.services.service import Changes, Service
 
 S = TypeVar("S", bound=Service[Any])
@@ -100,7 +101,7 @@ class Unit:
         rule = self.rule(action, _model_of(row), actor)
         outcome = holds(rule.decision, row, actor)
         if outcome is False:
-            raise forbidden(actor)
+            raise refusal(actor)
         if outcome is True or not written:
             return
         derived = self.derived(_model_of(row))
@@ -108,7 +109,7 @@ class Unit:
         key = inspect(row).identity[0]
         records = await self.transaction.fetch(plan.statement, {KEY: key, **rule.values})
         if not records or not records[0][plan.permitted_index]:
-            raise forbidden(actor)
+            raise refusal(actor)
 
 
 def _model_of(row: object) -> type[Any]:
