@@ -297,11 +297,16 @@ async def test_lifespan_passes_through() -> None:
 async def test_a_request_leaves_no_work_for_the_garbage_collector() -> None:
     app = gate(answering())
     await ask(app)
-    gc.collect()
-    gc.disable()
-    try:
-        for _ in range(20):
-            await ask(app)
-        assert gc.collect() < 20
-    finally:
-        gc.enable()
+
+    async def garbage_of_twenty() -> int:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(20):
+                await ask(app)
+            return gc.collect()
+        finally:
+            gc.enable()
+
+    # What a thread of another test drops meanwhile is counted too, but not each time.
+    assert min([await garbage_of_twenty() for _ in range(3)]) < 20
