@@ -16,7 +16,20 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from msgspec import DecodeError, json
 
-from benchmarks.ceiling_data import CLAIMS, HEADERS, INSERT, ONE, PAGE, UPDATE, USER, Access, Draft, LastRow, Patch
+from benchmarks.ceiling_data import (
+    CLAIMS,
+    HEADERS,
+    INSERT,
+    LEFT,
+    ONE,
+    PAGE,
+    UPDATE,
+    USER,
+    Access,
+    Draft,
+    LastRow,
+    Patch,
+)
 
 KEY, CAPACITY, REFILL = OKPKey.import_key(Path(os.environ["PUBLIC_KEY_FILE"]).read_text()), 1e9, 1e6
 encoder, drafts, patches, last_rows = json.Encoder(), json.Decoder(Draft), json.Decoder(Patch), json.Decoder(LastRow)
@@ -50,11 +63,11 @@ async def identify(authorization: bytes) -> Any:
     return known[0]
 
 
-def take(key: str, now: float) -> bool:
+def take(key: str, now: float) -> float:
     level, since = buckets.get(key, (CAPACITY, now))
     level = min(CAPACITY, level + (now - since) * REFILL)
     buckets[key] = (level - (level >= 1), now)
-    return level >= 1
+    return level - 1
 
 
 def write_lines() -> None:
@@ -93,16 +106,17 @@ async def work(method: str, path: str, query: bytes, user: Any, receive: Any) ->
 async def app(scope: Any, receive: Any, send: Any) -> None:
     now, headers, user = time(), dict(scope["headers"]), None
     number, client, method, path = b"%x" % next(numbers), scope["client"][0], scope["method"], scope["path"]
-    status, body, extra = 429, b'{"status":429}', list[Any]()
+    status, body, extra, second = 429, b'{"status":429}', list[Any](), 0.0
     try:
-        user = await identify(headers.get(b"authorization", b"")) if take(client, now) else None
-        if user and take(f"{user['id']} {method}", now):
+        user = await identify(headers.get(b"authorization", b"")) if (first := take(client, now)) >= 0 else None
+        if user and (second := take(f"{user['id']} {method}", now)) >= 0:
             status, body, extra = await work(method, path, scope["query_string"], user, receive)
     except (DecodeError, asyncpg.DataError, asyncpg.IntegrityConstraintViolationError):
         status, body = 422, b'{"status":422}'
     except (JoseError, TypeError, ValueError):
         status, body = 401, b'{"status":401}'
-    head = [*HEADERS, (b"x-request-id", number), *extra]
+    left = LEFT % (first, (CAPACITY - first) // REFILL, second, (CAPACITY - second) // REFILL)
+    head = [*HEADERS, (b"x-request-id", number), (b"ratelimit", left), *extra]
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": body})
     if not lines:

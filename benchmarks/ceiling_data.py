@@ -88,17 +88,21 @@ CLAIMS = JWTClaimsRegistry(iss=_OURS, aud=_OURS, sub=ClaimsOption(essential=True
 
 HEADERS = [
     (b"content-type", b"application/json"),
+    (b"server", b"ceiling"),
+    (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    (b"cross-origin-embedder-policy", b"require-corp"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"origin-agent-cluster", b"?1"),
+    (b"permissions-policy", b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (b"ratelimit-policy", b'"api";q=1000000000;w=900, "api-actor";q=1000000000;w=900'),
     (b"referrer-policy", b"no-referrer"),
-    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-dns-prefetch-control", b"off"),
     (b"x-download-options", b"noopen"),
-    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"x-frame-options", b"DENY"),
     (b"x-permitted-cross-domain-policies", b"none"),
     (b"x-xss-protection", b"0"),
-    (b"cache-control", b"no-store"),
 ]
+LEFT = b'"api";r=%d;t=%d, "api-actor";r=%d;t=%d'
