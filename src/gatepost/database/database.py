@@ -97,23 +97,32 @@ class Database:
 
     async def read(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """Run one reading statement. The one place that chooses the connection for a read."""
-        connection = self.pool.take() or await self.pool.acquire()
+        pool = self.pool
+        connection = pool.idle.pop() if pool.idle else await pool.acquire()
+        prepared = connection.prepared.get(statement)
         try:
-            # Every frame between here and the driver is entered again when the answer arrives: so there is none.
-            prepared = connection.prepared.get(statement)
-            if prepared is None:
-                records = await connection.fetch(statement, arguments)
-            else:
-                try:
-                    records = await prepared.fetch(*arguments)
-                except SCHEMA_CHANGED as error:
-                    records = await connection.fetch_anew(statement, arguments, error)
+            # Every frame between here and the driver is entered again when the answer arrives: so there is none. A
+            # connection that was lost while it idled is refused at once, before anything is sent.
+            running = prepared.fetch(*arguments) if prepared is not None else connection.start(statement, arguments)
+        except asyncpg.InterfaceError:
+            pool.discard(connection)
+            return await self.read(statement, arguments)
+        try:
+            try:
+                records = await running
+            except SCHEMA_CHANGED as error:
+                if prepared is None:
+                    raise
+                records = await connection.fetch_anew(statement, arguments, error)
         except BaseException as error:
             problem = self._failed(connection, error)
             if problem is None:
                 raise
             raise problem from error
-        self.pool.put(connection)
+        if pool.waiting or pool.is_closed:
+            pool.hand_over(connection)
+        else:
+            pool.idle.append(connection)
         return records
 
     def write(self, statement: Statement, arguments: Sequence[Any]) -> Awaitable[list[Record]]:

@@ -8,7 +8,6 @@ here therefore has to be `SET LOCAL`.
 import asyncio
 import random
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -17,6 +16,7 @@ from asyncpg.prepared_stmt import PreparedStatement
 
 from gatepost.database.failures import SCHEMA_CHANGED, is_lost, is_schema_change, unavailable
 from gatepost.database.statements import Statement
+from gatepost.database.waiting_line import WaitingLine
 from gatepost.errors import ServiceUnavailable
 from gatepost.observations import ConnectionOpened, DatabaseLost, DatabaseRestored, Observations
 
@@ -39,6 +39,12 @@ class PooledConnection:
         self.raw = raw
         self.prepared: dict[Statement, PreparedStatement[Any]] = {}
         self.orm: Any = None
+
+    def start(self, statement: Statement, arguments: Sequence[Any]) -> Awaitable[list[Record]]:
+        """`fetch`, but a connection that is closed is refused before anything is awaited (`InterfaceError`)."""
+        if self.raw.is_closed():
+            raise asyncpg.InterfaceError("the connection is closed")
+        return self.fetch(statement, arguments)
 
     async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """Run a statement and return its rows. Prepares it at its first use on this connection."""
@@ -75,7 +81,11 @@ class PooledConnection:
 
 
 class Pool:
-    """Connections of one process. `take` and `release` cost nothing worth counting while one is idle."""
+    """Connections of one process.
+
+    `idle` are those that nobody uses, the one used last at the end; `waiting` is whoever found none. Both are public
+    for the one place that reads (`Database.read`), which takes and gives back without a call.
+    """
 
     def __init__(
         self,
@@ -88,12 +98,13 @@ class Pool:
         self._connect = connect
         self._size_max = size
         self._wait_seconds = wait_seconds
-        self._idle: list[PooledConnection] = []
+        self.idle: list[PooledConnection] = []
         self._open_ones: set[PooledConnection] = set()
-        self._waiting: deque[asyncio.Future[PooledConnection | None]] = deque()
+        self._line = WaitingLine[PooledConnection]()
+        self.waiting = self._line.waiters
         self._recovering: set[asyncio.Task[None]] = set()
         self._size = 0
-        self._closed = False
+        self.is_closed = False
         self._lost_at: float | None = None
         self._retry_at = 0.0
         self._pause = BACKOFF_SECONDS[0]
@@ -114,7 +125,7 @@ class Pool:
 
     def take(self) -> PooledConnection | None:
         """An idle connection, or None: then `acquire` has to open one or wait."""
-        idle = self._idle
+        idle = self.idle
         while idle:
             connection = idle.pop()
             if not connection.raw.is_closed():
@@ -124,34 +135,35 @@ class Pool:
 
     async def acquire(self) -> PooledConnection:
         """A connection of one's own until `release`. Raises `ServiceUnavailable` when none is to be had in time."""
-        deadline = time.monotonic() + self._wait_seconds
+        deadline: float | None = None
         while True:
-            if self._closed:
+            if self.is_closed:
                 raise ServiceUnavailable("shutting_down", "This instance is about to stop; try again.")
             connection = self.take()
-            if connection is None and self._size < self._size_max:
-                connection = await self._open()
-            if connection is None:
-                connection = await self._wait(deadline)
+            if connection is not None:
+                return connection
+            if self._size < self._size_max:
+                return await self._open()
+            again = deadline is not None
+            deadline = deadline or time.monotonic() + self._wait_seconds
+            waiter = self._line.join(deadline, again=again)
+            try:
+                connection = await waiter
+            except asyncio.CancelledError:
+                self._pass_on(waiter)
+                raise
             if connection is not None:
                 return connection
 
     def release(self, connection: PooledConnection) -> None:
         """Give a connection back. One that is closed, or in a transaction that nobody ended, is looked after."""
         raw = connection.raw
-        if raw.is_closed() or self._closed:
-            self._discard(connection)
+        if raw.is_closed():
+            self.discard(connection)
         elif raw.is_in_transaction():
             self.recover(connection)
         else:
-            self._hand_over(connection)
-
-    def put(self, connection: PooledConnection) -> None:
-        """Give back a connection after a statement that was a transaction of its own and succeeded."""
-        if self._waiting or self._closed:
-            self.release(connection)
-        else:
-            self._idle.append(connection)
+            self.hand_over(connection)
 
     def recover(self, connection: PooledConnection) -> None:
         """Give back a connection whose use was broken off: it is rolled back in the background, or closed."""
@@ -166,8 +178,8 @@ class Pool:
 
     async def close(self) -> None:
         """Close all idle connections, and the others as they come back. Whoever waits for one is refused."""
-        self._closed = True
-        self._wake_all()
+        self.is_closed = True
+        self._line.dismiss()
         while self._recovering:
             await asyncio.wait(self._recovering)
         while (connection := self.take()) is not None:
@@ -177,36 +189,23 @@ class Pool:
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 connection.raw.terminate()
 
-    def _hand_over(self, connection: PooledConnection) -> None:
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(connection)
-                return
-        self._idle.append(connection)
+    def hand_over(self, connection: PooledConnection) -> None:
+        """Give back a connection that is known to be good."""
+        if self.is_closed:
+            self.discard(connection)
+        elif not self._line.serve(connection):
+            self.idle.append(connection)
 
-    def _discard(self, connection: PooledConnection) -> None:
+    def discard(self, connection: PooledConnection) -> None:
+        """Give back a connection that is of no more use."""
         self._drop(connection)
         if not connection.raw.is_closed():
             connection.raw.terminate()
-        self._wake()
+        self._line.serve(None)
 
     def _drop(self, connection: PooledConnection) -> None:
         self._size -= 1
         self._open_ones.discard(connection)
-
-    def _wake(self) -> None:
-        """Let one waiter try again to open a connection: there is room now."""
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-
-    def _wake_all(self) -> None:
-        """Let every waiter see that things have changed: the database is away, or the pool closed."""
-        while self._waiting:
-            self._wake()
 
     async def _recover(self, connection: PooledConnection) -> None:
         try:
@@ -215,28 +214,18 @@ class Pool:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             connection.raw.terminate()
         connection.orm = None
-        if connection.raw.is_closed() or self._closed:
-            self._discard(connection)
+        if connection.raw.is_closed():
+            self.discard(connection)
         else:
-            self._hand_over(connection)
+            self.hand_over(connection)
 
-    async def _wait(self, deadline: float) -> PooledConnection | None:
-        waiter: asyncio.Future[PooledConnection | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
-        try:
-            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                return await waiter
-        except (TimeoutError, asyncio.CancelledError) as error:
-            if waiter.done() and not waiter.cancelled():
-                self._pass_on(waiter.result())
-            if isinstance(error, TimeoutError):
-                raise ServiceUnavailable("database_busy", "No database connection became free in time.") from None
-            raise
-
-    def _pass_on(self, connection: PooledConnection | None) -> None:
+    def _pass_on(self, waiter: "asyncio.Future[PooledConnection | None]") -> None:
         """What was given to a waiter that had just stopped waiting goes to the next one."""
+        if not waiter.done() or waiter.cancelled() or waiter.exception() is not None:
+            return
+        connection = waiter.result()
         if connection is None:
-            self._wake()
+            self._line.serve(None)
         else:
             self.release(connection)
 
@@ -254,9 +243,9 @@ class Pool:
             self._size -= 1
             if isinstance(error, OSError) or is_lost(error):  # a timeout is an OSError, too
                 self._note_loss(error, is_probe=is_probe)
-                self._wake_all()
+                self._line.dismiss()
                 raise unavailable() from error
-            self._wake()
+            self._line.serve(None)
             raise
         finally:
             if is_probe:

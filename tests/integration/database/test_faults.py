@@ -160,7 +160,7 @@ async def test_a_transaction_that_nobody_ended_is_rolled_back_before_the_next_us
 
 async def test_connections_closed_under_us_are_replaced_unseen(desk: Desk, other: "asyncpg.Connection[Any]") -> None:
     await desk.client.get("/api/plain")
-    pid = desk.database.pool._idle[-1].raw.get_server_pid()
+    pid = desk.database.pool.idle[-1].raw.get_server_pid()
     await other.execute("SELECT pg_terminate_backend($1, 1000)", pid)
     await until(lambda: _is(_closed(desk), True))
     assert (await desk.client.get("/api/plain")).status == 200
@@ -168,7 +168,7 @@ async def test_connections_closed_under_us_are_replaced_unseen(desk: Desk, other
 
 
 async def _closed(desk: Desk) -> bool:
-    return desk.database.pool._idle[-1].raw.is_closed()
+    return desk.database.pool.idle[-1].raw.is_closed()
 
 
 async def test_a_pool_that_closes_refuses_whoever_waits(database_url: str) -> None:
@@ -187,7 +187,7 @@ async def test_a_pool_that_closes_refuses_whoever_waits(database_url: str) -> No
 async def test_statements_are_prepared_once_on_a_connection(desk: Desk, other: "asyncpg.Connection[Any]") -> None:
     for _ in range(3):
         await desk.client.get("/api/plain")
-    raw = desk.database.pool._idle[-1].raw
+    raw = desk.database.pool.idle[-1].raw
     counts = await raw.fetch(
         "SELECT generic_plans + custom_plans AS runs FROM pg_prepared_statements WHERE statement LIKE '%FROM plain%'"
         " AND statement NOT LIKE '%pg_prepared_statements%'"
