@@ -6,9 +6,7 @@ import msgspec
 
 from gatepost.auth.policies import anyone
 from gatepost.errors import Problem
-from gatepost.request import JSON_HEADERS, Action, Request, Response
-
-HEADERS = (*JSON_HEADERS, (b"cache-control", b"no-store"))
+from gatepost.request import Action, Request, Response
 
 Ping = Callable[[], Awaitable[object]]
 
@@ -29,7 +27,7 @@ class Probes:
 
     async def live(self, request: Request) -> Response:
         """200 while the process can answer."""
-        return Response(200, b'{"status":"ok"}', HEADERS)
+        return Response(200, b'{"status":"ok"}', cache_control=b"no-store")
 
     async def ready(self, request: Request) -> Response:
         """200 while requests can be served, 503 with the reason while they cannot."""
@@ -40,4 +38,4 @@ class Probes:
             parts["database"] = problem.code
         is_ready = all(state == "ok" for state in parts.values())
         body = {"status": "ok" if is_ready else "unavailable", **parts}
-        return Response(200 if is_ready else 503, msgspec.json.encode(body), HEADERS)
+        return Response(200 if is_ready else 503, msgspec.json.encode(body), cache_control=b"no-store")

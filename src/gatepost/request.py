@@ -6,6 +6,8 @@ The gate makes one `Request` per HTTP request and leaves it in `scope["gatepost"
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import msgspec
+
 from gatepost.auth.actor import Actor, anonymous
 from gatepost.auth.policies import Policy
 from gatepost.errors import BadRequest, Header
@@ -20,15 +22,16 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 JSON_HEADERS: tuple[Header, ...] = ((b"content-type", b"application/json"),)
 
 
-class Response:
-    """An answer: status, headers beyond those the gate adds, and the whole body."""
+class Response(msgspec.Struct, gc=False):
+    """An answer: status, headers beyond those the gate adds, and the whole body.
 
-    __slots__ = ("body", "headers", "status")
+    `cache_control` is what it says of caching; without it, an answer to somebody who is signed in is not stored.
+    """
 
-    def __init__(self, status: int, body: bytes = b"", headers: tuple[Header, ...] = JSON_HEADERS) -> None:
-        self.status = status
-        self.body = body
-        self.headers = headers
+    status: int
+    body: bytes = b""
+    headers: tuple[Header, ...] = JSON_HEADERS
+    cache_control: bytes | None = None
 
 
 Handler = Callable[["Request"], Awaitable[Response]]
@@ -80,33 +83,26 @@ class Action:
         return f"Action({self.method} {self.pattern} -> {self.name})"
 
 
-class Request:
-    """One HTTP request on its way down.
+class Request(msgspec.Struct, eq=False):
+    """One HTTP request on its way down. A struct, because one is made per request; it compares by identity.
 
-    `headers` maps lower-case names to the last value given; `key` is the decoded `{id}` segment of the path or None;
-    `client` is the address that limits and logs use; `code` is the error code of a refusal, for the access line;
-    `admission` is what the gate's limiter took, None where no limit holds: nobody else reads it.
+    `headers` maps lower-case names to the last value given; `query_string` is still encoded; `key` is the decoded
+    `{id}` segment of the path or None; `client` is the address that limits and logs use; `code` is the error code of a
+    refusal, for the access line; `admission` is what the gate's limiter took, None where no limit holds: nobody else
+    reads it.
     """
 
-    __slots__ = ("action", "actor", "admission", "client", "code", "headers", "id", "key", "receive", "scope")
-
-    def __init__(self, scope: Scope, receive: Receive, id: str, client: str) -> None:
-        self.scope = scope
-        self.receive = receive
-        self.id = id
-        self.client = client
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.action: Action | None = None
-        self.key: str | None = None
-        self.actor: Actor = anonymous
-        self.code: str | None = None
-        self.admission: Any = None
-
-    @property
-    def query_string(self) -> bytes:
-        """The bytes behind the question mark, still encoded."""
-        query: bytes = self.scope["query_string"]
-        return query
+    scope: Scope
+    receive: Receive
+    id: str
+    client: str
+    headers: dict[bytes, bytes]
+    query_string: bytes
+    action: Action | None = None
+    key: str | None = None
+    actor: Actor = anonymous
+    code: str | None = None
+    admission: Any = None
 
     async def respond(self, response: Response) -> None:
         """Send a whole answer. The gate's exchange does; it adds the gate's headers."""

@@ -21,10 +21,9 @@ from gatepost.auth.tokens import Tokens
 from gatepost.database.database import Database
 from gatepost.errors import ConfigurationError, Unauthorized
 from gatepost.observations import Observations, SignInFailed, SignInSucceeded
-from gatepost.request import JSON_HEADERS, Action, Handler, Request, Response
+from gatepost.request import Action, Handler, Request, Response
 
 BODY_BYTES_MAX = 8192
-HEADERS = (*JSON_HEADERS, (b"cache-control", b"no-store"))
 
 
 class Accounts:
@@ -102,13 +101,13 @@ class Accounts:
             "token_type": "Bearer",
             "expires_in": self._tokens.lifetime_seconds,
         }
-        return Response(200, msgspec.json.encode({"data": answer}), HEADERS)
+        return Response(200, msgspec.json.encode({"data": answer}), cache_control=b"no-store")
 
     async def show(self, request: Request) -> Response:
         """The signed-in user."""
         actor = request.actor
         answer = {"id": actor.id, "email": actor.user.email, "roles": sorted(actor.roles)}
-        return Response(200, msgspec.json.encode({"data": answer}), HEADERS)
+        return Response(200, msgspec.json.encode({"data": answer}), cache_control=b"no-store")
 
     async def _refusal(self, user: SignIn | None, credentials: Credentials) -> str | None:
         """Why not, for the log only. The password is verified in every case, so that the time tells nothing."""

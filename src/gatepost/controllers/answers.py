@@ -21,8 +21,8 @@ class PageFacts(msgspec.Struct, gc=False):
 
 def one(status: int, data: str, version: str | None, *extra: Header) -> Response:
     """The answer that shows one row's JSON; `version` becomes its strong entity tag (RFC 9110, section 8.8.3)."""
-    headers = JSON_HEADERS if version is None else (*JSON_HEADERS, (b"etag", entity_tag(version)))
-    return Response(status, b'{"data":%b}' % data.encode(), headers + extra if extra else headers)
+    tag: tuple[Header, ...] = () if version is None else ((b"etag", b'"%b"' % version.encode()),)
+    return Response(status, b'{"data":%b}' % data.encode(), (*JSON_HEADERS, *tag, *extra))
 
 
 def empty(status: int, *headers: Header) -> Response:

@@ -50,6 +50,7 @@ class ResourceController:
         self._get = verbs["get"].get
         self._list = verbs["list"].list
         self._view = served.view
+        self._only_view = served.only_view
         self._parse_key = compile_scalar(served.entity.key, stored=True)
         self._location = f"{prefix}/{served.path}/"
         self._list_path = quote(f"{prefix}/{served.path}").encode()
@@ -57,9 +58,12 @@ class ResourceController:
 
     async def get(self, request: Request) -> Response:
         """GET one row. 200 with `ETag`, 304 where `If-None-Match` names its version."""
-        key = self._key(request)
+        try:
+            key = self._parse_key(request.key or "")
+        except ValueError:
+            raise not_found() from None
         actor = request.actor
-        view = self._view(actor)
+        view = self._only_view or self._view(actor)
         query_string = request.query_string
         fields, expand = self._queries.read_one(query_string, view, actor) if query_string else (None, ())
         row = await self._get(key, actor, view, fields, expand)

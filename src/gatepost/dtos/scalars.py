@@ -26,6 +26,8 @@ def compile_scalar(attribute: Attribute, *, stored: bool = False) -> Callable[[s
     if wire_type.python_type is Decimal:
         return wire_type.read
     rules, text = wire_type.rules, wire_type.text
+    if not rules:
+        return text
 
     def parse(value: str) -> Any:
         found = text(value)

@@ -23,19 +23,20 @@ class Rule:
     """One named limit and its buckets, one per key.
 
     A flood of new keys can neither grow the memory nor empty or refill anybody's bucket: beyond `keys_max` new keys
-    share a fixed number of buckets, which admit less, never more.
+    share a fixed number of buckets, which admit less, never more. In this rule's units, a bucket that lacks `full` is
+    empty, a token is one `step`, and a `second` is what flows in within one.
     """
 
-    __slots__ = ("_full", "_full_at", "_keys_max", "_queue", "_second", "_step", "_units", "limit", "name")
+    __slots__ = ("_full_at", "_keys_max", "_queue", "_units", "full", "limit", "name", "second", "step")
 
     def __init__(self, name: str, limit: RateLimit, keys_max: int = KEYS_MAX) -> None:
         self.name = name
         self.limit = limit
         self._keys_max = keys_max
         self._units = limit.count
-        self._second = limit.count * NANOSECONDS
-        self._step = round(limit.per * NANOSECONDS)
-        self._full = limit.capacity * self._step
+        self.second = limit.count * NANOSECONDS
+        self.step = round(limit.per * NANOSECONDS)
+        self.full = limit.capacity * self.step
         self._full_at: dict[Hashable, int] = {}
         self._queue: deque[Hashable] = deque()
 
@@ -49,8 +50,8 @@ class Rule:
         full_at = self._full_at.get(key)
         if full_at is None:
             place, full_at = self._place(key, moment)
-        lack = (full_at - moment if full_at > moment else 0) + self._step
-        if lack > self._full:
+        lack = (full_at - moment if full_at > moment else 0) + self.step
+        if lack > self.full:
             return -1
         self._full_at[place] = moment + lack
         return lack
@@ -59,20 +60,16 @@ class Rule:
         """Undo a `take`. Where the key shares a bucket the token stays taken: erring that way admits less."""
         full_at = self._full_at.get(key)
         if full_at is not None:
-            self._full_at[key] = full_at - self._step
+            self._full_at[key] = full_at - self.step
 
     def lack(self, key: Hashable, now: int) -> int:
         """How much the key's bucket lacks at `now`, 0 when full; in this rule's units."""
         full_at = self._full_at.get(key, self._full_at.get(self._shared(key), 0))
         return max(0, full_at - now * self._units)
 
-    def figures(self, lack: int) -> tuple[int, int]:
-        """Of a bucket that lacks so much: whole tokens left, and whole seconds, rounded up, until it is full."""
-        return (self._full - lack) // self._step, -(-lack // self._second)
-
     def seconds_to_token(self, lack: int) -> int:
         """Whole seconds, rounded up, until a bucket that lacks so much gives a token again."""
-        return max(0, -((self._full - self._step - lack) // self._second))
+        return max(0, -((self.full - self.step - lack) // self.second))
 
     def _place(self, key: Hashable, moment: int) -> tuple[Hashable, int]:
         """Where a key without a bucket is counted: in a new one, or in a shared one while that is in use for it."""

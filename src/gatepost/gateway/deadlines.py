@@ -6,6 +6,7 @@ a sweep every 100 ms looks at its head. The same dict says whether the process i
 
 import asyncio
 import time
+from asyncio import current_task, get_running_loop
 from typing import TYPE_CHECKING
 
 from gatepost.errors import GatewayTimeout, Problem, RequestTimeout
@@ -36,8 +37,8 @@ class Deadlines:
 
     def enter(self, exchange: "Exchange") -> None:
         """A request has come in; its task is the one to cancel."""
-        loop = asyncio.get_running_loop()
-        exchange.task = asyncio.current_task(loop)
+        loop = get_running_loop()
+        exchange.task = current_task(loop)
         self.in_flight[exchange] = None
         # Another loop than the timer's: the old loop is gone, and its timer with it.
         if self._timer is None or self._loop is not loop:
@@ -54,7 +55,7 @@ class Deadlines:
         """Wait until nothing is in flight; False where that took too long."""
         if not self.in_flight:
             return True
-        self._idle = asyncio.get_running_loop().create_future()
+        self._idle = get_running_loop().create_future()
         try:
             await asyncio.wait_for(self._idle, timeout_seconds)
         except TimeoutError:

@@ -5,7 +5,6 @@ headers of the gate to whatever the application sends.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Iterable
 
 from gatepost.errors import Header, Problem
@@ -13,7 +12,7 @@ from gatepost.gateway import cors, security_headers
 from gatepost.gateway.cors import CORS
 from gatepost.gateway.limiter import Admission
 from gatepost.gateway.security_headers import Profiles
-from gatepost.request import Message, Receive, Request, Response, Scope, Send
+from gatepost.request import Message, Request, Response, Send
 
 
 class Wardrobe:
@@ -26,51 +25,54 @@ class Wardrobe:
         self.profiles = Profiles()
 
 
-class Exchange(Request):
+class Exchange(Request, kw_only=True, eq=False):
     """A request in flight.
 
-    `started` is in monotonic nanoseconds; `status` is that of the answer, 0 until it has begun. `expired` is the
-    refusal to answer with after its task was cancelled for time; `overruling` is one that stands whatever the
-    application sends instead.
+    `send` is the server's, `wardrobe` what answers are dressed with. `started` is in monotonic nanoseconds; `status` is
+    that of the answer, 0 until it has begun. `expired` is the refusal to answer with after its task was cancelled for
+    time; `overruling` is one that stands whatever the application sends instead.
     """
 
-    __slots__ = ("_send", "_wardrobe", "expired", "is_mounted", "overruling", "started", "status", "task")
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send, wardrobe: Wardrobe, *, id: str, client: str) -> None:
-        Request.__init__(self, scope, receive, id, client)
-        self._send = send
-        self._wardrobe = wardrobe
-        self.started = time.monotonic_ns()
-        self.status = 0
-        self.is_mounted = False
-        self.expired: Problem | None = None
-        self.overruling: Problem | None = None
-        self.task: asyncio.Task[object] | None = None
+    send: Send
+    wardrobe: Wardrobe
+    started: int
+    status: int = 0
+    expired: Problem | None = None
+    overruling: Problem | None = None
+    task: asyncio.Task[object] | None = None
 
     async def respond(self, response: Response) -> None:
-        """Send an answer of this application's own: it repeats none of the gate's headers but `cache-control`."""
-        self.status = response.status
+        """Send an answer of this application's own: it repeats none of the gate's headers."""
+        self.status = status = response.status
         body = response.body
-        given = response.headers
-        is_private = self.actor.id is not None
-        for header in given:
-            if header[0] == b"cache-control":
-                is_private = False
-        wardrobe = self._wardrobe
-        headers = [
-            *given,
+        scope = self.scope
+        wardrobe = self.wardrobe
+        caching = response.cache_control
+        is_private = caching is None and self.actor.id is not None
+        headers: list[Header] = [
+            *response.headers,
             (b"x-request-id", self.id.encode()),
-            *wardrobe.profiles.select(False, self.scope["scheme"] == "https", is_private),
+            *wardrobe.profiles.json[(scope["scheme"] == "https") * 2 + is_private],
         ]
-        if response.status not in _BODILESS:
-            headers.append((b"content-length", b"%d" % len(body)))
+        if caching is not None:
+            headers.append((b"cache-control", caching))
         if self.admission is not None:
             headers += self.admission.headers()
         if wardrobe.cors is not None:
             headers += wardrobe.cors.headers(self)
-        send = self._send
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if self.scope["method"] == "HEAD" else body})
+        if scope["method"] == "HEAD":
+            # Where there is a body, the server says how long it is.
+            if status not in _BODILESS:
+                headers.append((b"content-length", b"%d" % len(body)))
+            body = b""
+        send = self.send
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    @property
+    def is_mounted(self) -> bool:
+        """True where another application answers, below a mount."""
+        return self.action is not None and self.action.kind == "mount"
 
     def send_dressed(self, message: Message) -> Awaitable[None]:
         """The `send` that the application gets. A plain function: it costs no coroutine of its own."""
@@ -82,10 +84,10 @@ class Exchange(Request):
             message = {**message, "headers": self._dress(message.get("headers", ()))}
         elif self.scope["method"] == "HEAD" and message.get("body"):
             message = {**message, "body": b""}
-        return self._send(message)
+        return self.send(message)
 
     def _dress(self, given: Iterable[Header]) -> list[Header]:
-        wardrobe = self._wardrobe
+        wardrobe = self.wardrobe
         is_private = self.actor.id is not None
         clashes = False
         headers = list(given)

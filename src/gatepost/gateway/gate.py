@@ -6,9 +6,9 @@ says (DTOs).
 """
 
 import secrets
-import time
 from collections.abc import Callable
 from itertools import count
+from time import monotonic_ns
 
 from gatepost.errors import Problem
 from gatepost.gateway.bodies import Bodies
@@ -26,6 +26,8 @@ from gatepost.settings import GateSettings
 
 Match = Callable[[str, str], tuple[Action, str | None]]
 """Method and decoded path in; the action and the `{id}` segment out. Raises a `Problem` where nothing matches."""
+
+NANOSECONDS = 1_000_000_000
 
 CANCELLED = 499
 """The status in `RequestFinished` where the server cancelled a request before it was answered."""
@@ -56,7 +58,8 @@ class Gate:
         self._bodies = Bodies(settings.body_bytes_max, self._deadlines)
         self._emit_finished = observations.emitter(RequestFinished)
         self._emit_failed = observations.emitter(RequestFailed)
-        self._ids = (f"{prefix}{number:x}" for prefix in (f"{secrets.token_urlsafe(9)}.",) for number in count(1))
+        self._id_prefix = f"{secrets.token_urlsafe(9)}."
+        self._numbers = count(1)
         self.is_draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,13 +68,24 @@ class Gate:
             return await self._serve_other(scope, receive, send)
         address = scope["client"]
         client: str = address[0] if address else ""
-        exchange = Exchange(scope, receive, send, self._wardrobe, id=next(self._ids), client=client)
+        exchange = Exchange(
+            scope,
+            receive,
+            f"{self._id_prefix}{next(self._numbers):x}",
+            client,
+            dict(scope["headers"]),
+            scope["query_string"],
+            send=send,
+            wardrobe=self._wardrobe,
+            started=monotonic_ns(),
+        )
         scope["gatepost"] = exchange
         self._deadlines.enter(exchange)
         try:
             answer = self._cors.preflight(exchange) if self._cors is not None else None
             if answer is None:
-                self._find(exchange)
+                check_path(scope)
+                exchange.action, exchange.key = self._match(scope["method"], scope["path"])
                 self.limiter.admit_address(exchange)
                 self._bodies.admit(exchange)
                 await self._app(scope, exchange.receive, exchange.send_dressed)
@@ -89,7 +103,20 @@ class Gate:
             exchange.receive = receive
             scope.pop("gatepost", None)
             if self._emit_finished is not None:
-                self._emit_finished(_facts(exchange))
+                action = exchange.action
+                self._emit_finished(
+                    RequestFinished(
+                        exchange.id,
+                        scope["method"],
+                        scope["path"],
+                        action.pattern if action is not None else "unmatched",
+                        exchange.status or CANCELLED,
+                        (monotonic_ns() - exchange.started) / NANOSECONDS,
+                        client,
+                        exchange.actor.id,
+                        exchange.code,
+                    )
+                )
 
     @property
     def in_flight(self) -> int:
@@ -105,20 +132,14 @@ class Gate:
         """Wait until no request is in flight; False where that took longer than `timeout_seconds`."""
         return await self._deadlines.wait_idle(timeout_seconds)
 
-    def _find(self, exchange: Exchange) -> None:
-        scope = exchange.scope
-        try:
-            check_path(scope)
-            action, exchange.key = self._match(scope["method"], scope["path"])
-        except Problem:
-            # Guessing paths costs tokens too.
-            self.limiter.admit_address(exchange)
-            raise
-        exchange.action = action
-        exchange.is_mounted = action.kind == "mount"
-
     async def _refuse(self, exchange: Exchange, error: BaseException) -> None:
         problem = self._problem(exchange, error)
+        if exchange.action is None and exchange.admission is None:
+            # Guessing paths costs tokens too.
+            try:
+                self.limiter.admit_address(exchange)
+            except Problem as refusal:
+                problem = refusal
         exchange.code = problem.code
         if exchange.status:
             # The answer has begun: all that is left is to let the server cut the connection.
@@ -153,17 +174,3 @@ class Gate:
 def make_limiter(settings: GateSettings, observations: Observations) -> Limiter:
     """The limiter of these settings, with buckets in this process."""
     return Limiter({"api": settings.api_limit, "auth": settings.auth_limit}, Buckets(), observations)
-
-
-def _facts(exchange: Exchange) -> RequestFinished:
-    return RequestFinished(
-        request_id=exchange.id,
-        method=exchange.scope["method"],
-        path=exchange.scope["path"],
-        route=exchange.action.pattern if exchange.action is not None else "unmatched",
-        status=exchange.status or CANCELLED,
-        seconds=(time.monotonic_ns() - exchange.started) / 1_000_000_000,
-        client=exchange.client,
-        actor_id=exchange.actor.id,
-        code=exchange.code,
-    )

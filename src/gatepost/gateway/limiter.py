@@ -6,6 +6,9 @@ in the second gives the first its token back. The headers are those of draft-iet
 
 import re
 from collections.abc import Hashable, Mapping
+from typing import Any, NoReturn
+
+import msgspec
 
 from gatepost.errors import Header, TooManyRequests
 from gatepost.gateway.addresses import network_of
@@ -18,10 +21,10 @@ from gatepost.request import Action, Request
 class RuleSet:
     """Rules that one request takes from together, with the encoded policy header and the template of the figures.
 
-    `only` is the rule of a set of one, which most sets are.
+    `only` is the rule of a set of one, which most sets are. `unions` are kept by the set that was added.
     """
 
-    __slots__ = ("_unions", "only", "policy", "rules", "template")
+    __slots__ = ("only", "policy", "rules", "template", "unions")
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self.rules = rules
@@ -29,33 +32,28 @@ class RuleSet:
         policy = ", ".join(f"{_quoted(rule.name)};q={rule.limit.count};w={rule.limit.per:.0f}" for rule in rules)
         self.policy: Header = (b"ratelimit-policy", policy.encode())
         self.template = ", ".join(f"{_quoted(rule.name)};r=%d;t=%d" for rule in rules).encode()
-        self._unions: dict[RuleSet, RuleSet] = {}
+        self.unions: dict[RuleSet, RuleSet] = {}
 
     def union(self, other: "RuleSet") -> "RuleSet":
-        """The rules of both, made once."""
-        union = self._unions.get(other)
-        if union is None:
-            union = self._unions[other] = RuleSet(self.rules + other.rules)
+        """The rules of both, to be made once."""
+        union = self.unions[other] = RuleSet(self.rules + other.rules)
         return union
 
 
-class Admission:
+class Admission(msgspec.Struct, gc=False):
     """What was taken for one request: from which rules, by which address or actor, and how much each bucket lacks."""
 
-    __slots__ = ("key", "lacks", "rule_set")
-
-    def __init__(self, rule_set: RuleSet, key: Hashable, lacks: tuple[int, ...]) -> None:
-        self.rule_set = rule_set
-        self.key = key
-        self.lacks = lacks
+    rule_set: RuleSet
+    key: Any
+    lacks: tuple[int, ...]
 
     def headers(self) -> tuple[Header, Header]:
         """`RateLimit-Policy` and `RateLimit`: `r` are whole tokens left, `t` the seconds until the bucket is full."""
         rule_set = self.rule_set
-        figures: tuple[int, ...] = ()
-        for rule, lack in zip(rule_set.rules, self.lacks, strict=True):
-            figures += rule.figures(lack)
-        return rule_set.policy, (b"ratelimit", rule_set.template % figures)
+        figures: list[int] = []
+        for rule, lack in zip(rule_set.rules, self.lacks):  # noqa: B905 - as many by construction
+            figures += (rule.full - lack) // rule.step, -(-lack // rule.second)
+        return rule_set.policy, (b"ratelimit", rule_set.template % (*figures,))
 
 
 class Limiter:
@@ -63,48 +61,55 @@ class Limiter:
 
     def __init__(self, limits: Mapping[str, RateLimit], buckets: Buckets, observations: Observations) -> None:
         self._buckets = buckets
+        self._clock = buckets.clock
         self._address = _Stage(limits, buckets, "")
         self._actor = _Stage(limits, buckets, "-actor")
         self._emit_exceeded = observations.emitter(LimitExceeded)
 
     def admit_address(self, request: Request) -> None:
         """First stage, called by the gate. Raises `TooManyRequests`. A request without an action counts as "api"."""
-        rule_set = self._address.rule_set(request.action)
+        rule_set = self._address[request.action]
         if rule_set is None:
             return
         client = request.client
         key = network_of(client) if ":" in client else client
-        outcome = self._take(rule_set, key)
+        only = rule_set.only
+        if only is not None and (lack := only.take(key, self._clock())) >= 0:
+            request.admission = Admission(rule_set, key, (lack,))
+            return
+        outcome = self._take_all(rule_set, key)
         if isinstance(outcome, Rule):
             self._refuse(request, rule_set, key, outcome)
-        else:
-            request.admission = Admission(rule_set, key, outcome)
+        request.admission = Admission(rule_set, key, outcome)
 
     def admit_actor(self, request: Request) -> None:
         """Second stage, called once the actor is known. Raises `TooManyRequests`; takes nothing from the anonymous."""
         key = request.actor.id
-        rule_set = self._actor.rule_set(request.action)
+        rule_set = self._actor[request.action]
         if key is None or rule_set is None:
             return
-        outcome = self._take(rule_set, key)
         first: Admission | None = request.admission
-        if isinstance(outcome, Rule):
-            if first is not None:
-                self._buckets.give_back(first.rule_set.rules, first.key)
-            self._refuse(request, rule_set, key, outcome)
-        elif first is None:
+        only = rule_set.only
+        outcome: tuple[int, ...] | Rule
+        if only is not None and (lack := only.take(key, self._clock())) >= 0:
+            outcome = (lack,)
+        else:
+            outcome = self._take_all(rule_set, key)
+            if isinstance(outcome, Rule):
+                if first is not None:
+                    self._buckets.give_back(first.rule_set.rules, first.key)
+                self._refuse(request, rule_set, key, outcome)
+        if first is None:
             request.admission = Admission(rule_set, key, outcome)
         else:
-            request.admission = Admission(first.rule_set.union(rule_set), first.key, first.lacks + outcome)
+            both = first.rule_set.unions.get(rule_set) or first.rule_set.union(rule_set)
+            request.admission = Admission(both, first.key, first.lacks + outcome)
 
-    def _take(self, rule_set: RuleSet, key: Hashable) -> tuple[int, ...] | Rule:
-        rule = rule_set.only
-        if rule is None:
-            return self._buckets.take(rule_set.rules, key)
-        lack = rule.take(key, self._buckets.clock())
-        return (lack,) if lack >= 0 else rule
+    def _take_all(self, rule_set: RuleSet, key: Hashable) -> tuple[int, ...] | Rule:
+        """Take of several rules at once; a single one has been asked, and has refused."""
+        return self._buckets.take(rule_set.rules, key) if rule_set.only is None else rule_set.only
 
-    def _refuse(self, request: Request, rule_set: RuleSet, key: Hashable, refused: Rule) -> None:
+    def _refuse(self, request: Request, rule_set: RuleSet, key: Hashable, refused: Rule) -> NoReturn:
         now = self._buckets.clock()
         request.admission = Admission(rule_set, key, tuple(rule.lack(key, now) for rule in rule_set.rules))
         if self._emit_exceeded is not None:
@@ -117,8 +122,8 @@ class Limiter:
         )
 
 
-class _Stage:
-    """The rules of one stage: by kind of action, or the action's own."""
+class _Stage(dict[Action | None, RuleSet | None]):
+    """The rules of one stage by action: its own, or those of its kind; found once."""
 
     def __init__(self, limits: Mapping[str, RateLimit], buckets: Buckets, suffix: str) -> None:
         self._buckets = buckets
@@ -128,23 +133,23 @@ class _Stage:
         }
         self._default = self._by_kind["api"]
         self._by_kind["system"] = None
-        self._by_action: dict[Action, RuleSet] = {}
 
-    def rule_set(self, action: Action | None) -> RuleSet | None:
+    def __missing__(self, action: Action | None) -> RuleSet | None:
         if action is None:
-            return self._default
-        if not action.limits:
-            return self._by_kind.get(action.kind, self._default)
-        rule_set = self._by_action.get(action)
-        return self._make(action) if rule_set is None else rule_set
+            found = self._default
+        elif action.limits:
+            found = self._make(action)
+        else:
+            found = self._by_kind.get(action.kind, self._default)
+        self[action] = found
+        return found
 
     def _make(self, action: Action) -> RuleSet:
         names = [f"{action.name}{self._suffix}"] * len(action.limits)
         if len(names) > 1:
             names = [f"{name} {limit}" for name, limit in zip(names, action.limits, strict=True)]
         pairs = zip(names, action.limits, strict=True)
-        rule_set = self._by_action[action] = RuleSet(tuple(self._buckets.rule(name, limit) for name, limit in pairs))
-        return rule_set
+        return RuleSet(tuple(self._buckets.rule(name, limit) for name, limit in pairs))
 
 
 def _quoted(name: str) -> str:

@@ -56,10 +56,11 @@ OURS: frozenset[bytes] = frozenset({b"server", b"x-request-id"})
 class Profiles:
     """The headers to add, by what is answered: a mounted application, over TLS, to somebody who is signed in.
 
-    The combinations are made once; `is_closing` adds `connection: close` to all of them, for draining.
+    The combinations are made once; `is_closing` adds `connection: close` to all of them, for draining. `json` are those
+    of this application's own answers: plain, private, plain over TLS, private over TLS.
     """
 
-    __slots__ = ("_combinations",)
+    __slots__ = ("_combinations", "json")
 
     def __init__(self, *, is_closing: bool = False) -> None:
         self._combinations = tuple(
@@ -68,6 +69,7 @@ class Profiles:
             for is_tls in (False, True)
             for is_private in (False, True)
         )
+        self.json = self._combinations[:4]
 
     def select(self, is_mounted: bool, is_tls: bool, is_private: bool) -> tuple[Header, ...]:
         """The headers for one answer."""

@@ -42,7 +42,10 @@ class View(msgspec.Struct, frozen=True, eq=False):
 
 
 class Served:
-    """One model on the wire: its declaration, its entity, and the views of its fields."""
+    """One model on the wire: its declaration, its entity, and the views of its fields.
+
+    `only_view` is the one view of all who make requests, where no field's rule depends on who asks.
+    """
 
     def __init__(self, resource: Resource[Any], entity: Entity) -> None:
         self.resource = resource
@@ -56,15 +59,15 @@ class Served:
             if not (field.read.is_constant and field.write.is_constant)
         )
         self._views: dict[tuple[Any, ...], View] = {}
-        self._only_view = None if self._weighed else self._make_view({})
+        self.only_view = None if self._weighed else self._make_view({})
 
     def __repr__(self) -> str:
         return f"Served({self.entity.name} at {self.path})"
 
     def view(self, actor: Actor) -> View:
         """What this actor sees and sets."""
-        if self._only_view is not None and not actor.is_system:
-            return self._only_view
+        if self.only_view is not None and not actor.is_system:
+            return self.only_view
         decided = {
             name: (decide(field.read, actor), decide(field.write, actor))
             for name, field in (self.fields.items() if actor.is_system else self._weighed)

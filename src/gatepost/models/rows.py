@@ -6,6 +6,7 @@ before and behind it.
 
 import json
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -50,13 +51,12 @@ class Columns:
     def add_row(self, pieces: Pieces) -> Build:
         """Select a row and return what makes its JSON of a record."""
         if not any(isinstance(piece, Splice) for piece in pieces):
-            index = self.add(row_expression(pieces))
-            return lambda record: record[index]
+            return itemgetter(self.add(row_expression(pieces)))
         makers: list[Build] = []
         texts: list[Part] = []
         for piece in [*pieces, None]:
             if (piece is None or isinstance(piece, Splice)) and texts:
-                makers.append(_text_maker(self.add(concatenated(texts))))
+                makers.append(itemgetter(self.add(concatenated(texts))))
                 texts = []
             if isinstance(piece, Splice):
                 present = None if piece.present is None else self.add(piece.present)
@@ -64,10 +64,6 @@ class Columns:
             elif piece is not None:
                 texts.append(piece)
         return lambda record: "".join([make(record) for make in makers])
-
-
-def _text_maker(index: int) -> Build:
-    return lambda record: record[index]
 
 
 def _splice_maker(index: int, decode: Decode, present: int | None) -> Build:

@@ -61,7 +61,11 @@ class Reading:
     ) -> Row:
         """One row by its key."""
         if fields is None and not expand and (plain := self._plain.get(view)) is not None:
-            return self.shown(plain, await self._database.read(plain.statement, [key]), key)
+            records = await self._database.read(plain.statement, [key])
+            if not records:
+                raise not_found()
+            record = records[0]
+            return Row(plain.build(record), str(record[plain.version_index]), key)
         plan, values = self.one(key, actor, view, fields, expand)
         if self.is_open and fields is None and not expand and plan.statement.takes_only(KEY):
             self._plain[view] = plan

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from gatepost.auth.actor import Actor
-from gatepost.auth.policies import Decision, Every, Not, Owned, Some, owners
+from gatepost.auth.actor import Actor, anonymous
+from gatepost.auth.policies import Decision, Every, Not, Owned, Some, decide, owners
 from gatepost.auth.refusals import refusal
 from gatepost.database.pool import Record
 from gatepost.database.transactions import Transaction
@@ -86,6 +86,12 @@ class References:
             for attribute in served.entity.attributes.values()
             if attribute.references is not None and attribute.references[0] in catalog.by_table
         }
+        # Where everybody may read every row of the target, the foreign key constraint says the same without a look.
+        self._ruled = {
+            name: (attribute, target)
+            for name, (attribute, target) in self._targets.items()
+            if not (target.resource.policies["get"].is_constant and decide(target.resource.policies["get"], anonymous))
+        }
 
     def names(self, values: Mapping[str, Any], actor: Actor, *, all: bool) -> list[str]:
         """The references in `values` to look up. Where the actor may read every row of the target, the foreign
@@ -93,7 +99,7 @@ class References:
         actor needs none: one knows of oneself, whoever may read the users."""
         return [
             name
-            for name, (_, target) in self._targets.items()
+            for name, (_, target) in (self._targets if all else self._ruled).items()
             if values.get(name) is not None
             and not (name in self._owned and values[name] == actor.id)
             and (all or bind_policy(target.resource.policies["get"], actor, target.entity).decision is not True)

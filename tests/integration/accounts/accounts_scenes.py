@@ -109,7 +109,7 @@ def request(body: object = None, token: str | None = None, headers: tuple[tuple[
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": sent, "more_body": False}
 
-    return Request({"headers": given, "query_string": b""}, receive, "request-1", "192.0.2.1")
+    return Request({}, receive, "request-1", "192.0.2.1", dict(given), b"")
 
 
 class Watch:

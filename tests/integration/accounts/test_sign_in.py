@@ -28,7 +28,7 @@ async def database(connection: Connection, database_url: str) -> AsyncIterator[D
 
 async def sign_in(accounts: Accounts, email: str, password: str = PASSWORD) -> dict[str, Any]:
     response = await accounts.sign_in(request({"email": email, "password": password}))
-    assert (response.status, dict(response.headers)[b"cache-control"]) == (200, b"no-store")
+    assert (response.status, response.cache_control) == (200, b"no-store")
     answer: dict[str, Any] = json.loads(response.body)["data"]
     return answer
 

@@ -22,8 +22,7 @@ class Bench:
         self.limiter = Limiter(LIMITS, Buckets(lambda: self.now), observations)
 
     def request(self, which: Action | None, client: str = "192.0.2.1", actor: Actor | None = None) -> Request:
-        request = Request(scope(), forbidden_receive, "id", client)
-        request.action = which
+        request = Request(scope(), forbidden_receive, "id", client, {}, b"", action=which)
         if actor is not None:
             request.actor = actor
         return request
