@@ -54,7 +54,8 @@ class ResourceController:
         self._parse_key = compile_scalar(served.entity.key, stored=True)
         self._location = f"{prefix}/{served.path}/"
         self._list_path = quote(f"{prefix}/{served.path}").encode()
-        self._decoders: dict[tuple[View, bool], BodyDecoder] = {}
+        self._creations: dict[View, BodyDecoder] = {}
+        self._patches: dict[View, BodyDecoder] = {}
 
     async def get(self, request: Request) -> Response:
         """GET one row. 200 with `ETag`, 304 where `If-None-Match` names its version."""
@@ -85,23 +86,27 @@ class ResourceController:
 
     async def create(self, request: Request) -> Response:
         """POST one row. 201 with `Location` and `ETag`; without a body where the actor may not read it."""
-        _refuse_parameters(request)
-        view = self._view(request.actor)
-        body = self._decoder(view, partial=False).decode(await request.body())
+        if request.query_string:
+            _refuse_parameters(request)
+        view = self._only_view or self._view(request.actor)
+        decoder = self._creations.get(view) or self._compile(view, partial=False)
+        body = decoder.decode(await request.body())
         try:
             row = await self._verbs["create"].create(body.values, request.actor, view)
         except Problem as problem:
             raise self._discreet(problem, view) from problem.__cause__
-        location = (b"location", f"{self._location}{_path_text(row.key)}".encode())
+        location = (b"location", (self._location + _path_text(row.key)).encode())
         return one(201, row.data, row.version, location) if row.data else empty(201, location)
 
     async def update(self, request: Request) -> Response:
         """PATCH one row by a merge patch (RFC 7396). 200 with the row, 204 where the actor may not read it."""
-        _refuse_parameters(request)
+        if request.query_string:
+            _refuse_parameters(request)
         key = self._key(request)
         versions = self._versions(request)
-        view = self._view(request.actor)
-        body = self._decoder(view, partial=True).decode(await request.body())
+        view = self._only_view or self._view(request.actor)
+        decoder = self._patches.get(view) or self._compile(view, partial=True)
+        body = decoder.decode(await request.body())
         written = Written(body.values, body.echoes)
         try:
             row: Row = await self._verbs["update"].update(key, written, request.actor, view, versions)
@@ -144,16 +149,10 @@ class ResourceController:
             raise PreconditionRequired("version_required", "Send If-Match with the ETag of the row you have read.")
         return wanted_versions(header)
 
-    def _decoder(self, view: View, *, partial: bool) -> BodyDecoder:
-        decoder = self._decoders.get((view, partial))
-        if decoder is None:
-            decoder = self._decoders[view, partial] = self._compile(view, partial=partial)
-        return decoder
-
     def _compile(self, view: View, *, partial: bool) -> BodyDecoder:
         attributes = self._served.entity.attributes
         filled = owners(self._served.resource.policies["create"])
-        return compile_body(
+        decoder = compile_body(
             [attribute for name, attribute in attributes.items() if not self._served.fields[name].hidden],
             partial=partial,
             writable=view.updatable if partial else view.creatable,
@@ -166,6 +165,8 @@ class ResourceController:
             bigint_as_string=self._bigint_as_string,
             place=self._served.entity.name,
         )
+        (self._patches if partial else self._creations)[view] = decoder
+        return decoder
 
     def _facts(self, query: Query, page: Page) -> PageFacts:
         """The cursors of a page. Beyond where one came from there is a page, even if its rows have gone since."""
@@ -207,9 +208,11 @@ class ResourceController:
 
 
 def _path_text(key: Any) -> str:
-    """A key as a segment of a path. Most are UUIDs and integers, whose texts need no escapes."""
+    """A key as a segment of a path. Most are UUIDs, whose texts need no escapes."""
+    if isinstance(key, UUID):
+        return str(key)
     text = str(getattr(key, "value", key))
-    return text if (text.isascii() and text.isalnum()) or isinstance(key, UUID) else quote(text, safe="")
+    return text if text.isascii() and text.isalnum() else quote(text, safe="")
 
 
 def _refuse_parameters(request: Request) -> None:

@@ -66,9 +66,10 @@ class Statement:
         if not any(processors.get(name) for name in self._names):
             self._binders = ()
 
-    def takes_only(self, name: str) -> bool:
-        """Whether the value of this name, as it is, is the statement's only argument."""
-        return self._names == (name,) and not self._binders
+    @property
+    def plain_names(self) -> tuple[str, ...] | None:
+        """The names of the arguments in their order, where `arguments` takes the values as they are; else None."""
+        return None if self._binders or self._base else self._names
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """The positional arguments for asyncpg. `values` are by bind name; a missing one is a `KeyError`."""

@@ -18,7 +18,7 @@ from gatepost.dtos.violations import Violation
 from gatepost.dtos.wire_types import FieldType, field_type_of, wire_type_of
 from gatepost.models.entity import Attribute
 
-Finish = tuple[str, Callable[[Any], Any]]
+Finish = Callable[[Any], Any]
 
 
 class Body(msgspec.Struct):
@@ -46,7 +46,7 @@ class BodyDecoder:
             msgspec.json.Decoder(TypedDict("Wire", wire, total=False)).decode,  # type: ignore[operator]
         )
         finishes = ((name, _finish(field, kind)) for name, (field, kind) in known.items())
-        self._finishes: tuple[Finish, ...] = tuple((name, finish) for name, finish in finishes if finish is not None)
+        self._finishes: dict[str, Finish] = {name: finish for name, finish in finishes if finish is not None}
         self._json = tuple(name for name, (_, kind) in known.items() if kind.wire in (Any, list[Any]))
         self._echoes = frozenset(name for name, (field, _) in known.items() if not field.writable)
         self._unasked = tuple(
@@ -75,9 +75,10 @@ class BodyDecoder:
             for name in self._unasked:
                 if name not in values:
                     return None
-            for name, finish in self._finishes:
-                if name in values:
-                    values[name] = finish(values[name])
+            finishes = self._finishes
+            for name, value in values.items():
+                if name in finishes:
+                    values[name] = finishes[name](value)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Violation):
             return None
         if not self._echoes or self._echoes.isdisjoint(values):

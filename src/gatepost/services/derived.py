@@ -10,6 +10,7 @@ from typing import Any, cast
 from sqlalchemy import JSON, Column
 
 from gatepost.auth.actor import Actor
+from gatepost.auth.policies import Decision, decide, owners
 from gatepost.auth.refusals import refusal
 from gatepost.database.database import Database
 from gatepost.database.pool import Record
@@ -30,6 +31,7 @@ from gatepost.models.writes import (
     update_plan,
 )
 from gatepost.services.echoes import check_echoes, merge_documents, unchanged
+from gatepost.services.plain_writes import PlainWrites
 from gatepost.services.plans import Plans
 from gatepost.services.reading import Reading
 from gatepost.services.rules import (
@@ -60,10 +62,6 @@ def _fillers(served: Served, default_of: Callable[[Column[Any]], Any]) -> tuple[
     return tuple(found)
 
 
-PLAIN_MAX = 256
-"""Writes kept per resource by what they set."""
-
-
 class Derived:
     """The verbs of one resource as compiled statements. Implements `Verbs`."""
 
@@ -76,32 +74,41 @@ class Derived:
         self.reading = Reading(served, database, plans)
         self.get = self.reading.get
         self.list = self.reading.list
-        # Where everybody may read every row and the actor may write every row, a write depends on what it sets alone.
-        self._inserts: dict[tuple[View, tuple[str, ...]], WritePlan] = {}
-        self._updates: dict[tuple[View, tuple[str, ...], bool], WritePlan] = {}
         self.references = References(served, catalog, plans)
+        self._owned = owners(self._policies["create"])
         self._defaults = _fillers(served, lambda column: column.default)
         self._on_update = _fillers(served, lambda column: column.onupdate)
         self.documents = frozenset(
             name for name, attribute in served.entity.attributes.items() if isinstance(attribute.column.type, JSON)
         )
+        self._inserts = PlainWrites(frozenset(self.references.ruled))
+        self._updates = PlainWrites(frozenset(self.references.ruled) | self.documents)
 
     async def create(self, values: dict[str, Any], actor: Actor, view: View) -> Row:
         """Insert one row."""
-        permitted = bind_policy(self._policies["create"], actor, self._entity, "c")
+        decision = decide(self._policies["create"], actor)
         if view.guarded:
-            permitted = bind_decision(with_field_rules(permitted.decision, view, values), actor, self._entity, "c")
-        fill_owner(self.served, values, actor)
-        outcome = holds(permitted.decision, Draft(values), actor)
+            decision = with_field_rules(decision, view, values)
+        if self._owned:
+            fill_owner(self.served, values, actor)
+        outcome = decision if decision is True else holds(decision, Draft(values), actor)
         if outcome is False:
             raise refusal(actor)
-        looked_up = self.references.names(values, actor, all=False)
+        looked_up = self.references.names(values, actor, all=False) if self.references.ruled else []
         for name, make in self._defaults:
             if name not in values:
                 values[name] = make()
+        if decision is True and (plain := self._inserts.find((view, tuple(values)))) is not None:
+            try:
+                records = await self._database.write(plain.plan.statement, plain.arguments(values))
+            except Unprocessable as problem:
+                await self._name_references(problem, values, actor)
+                raise
+            return self._written(plain.plan, records[0])
+        permitted = bind_decision(decision, actor, self._entity, "c")
         plan, binds = self._insert(values, permitted, actor, view)
         if outcome is True and not looked_up:
-            records = await self._write(plan.statement, binds, values, actor)
+            records = await self._write(plan.statement, plan.statement.arguments(binds), values, actor)
             return self._written(plan, records[0])
 
         async def work(transaction: Transaction) -> Row:
@@ -116,21 +123,28 @@ class Derived:
     async def update(self, key: Any, written: Written, actor: Actor, view: View, versions: Versions) -> Row:
         """Change one row."""
         values = written.values
-        permitted = bind_policy(self._policies["update"], actor, self._entity, "c")
-        if permitted.decision is False:
+        decision = decide(self._policies["update"], actor)
+        if decision is False:
             raise refusal(actor)
-        looked_up = self.references.names(values, actor, all=False)
         for name, make in self._on_update:
             if name not in values and values:
                 values[name] = make()
-        is_plain = values and not written.echoes and self.documents.isdisjoint(values) and not looked_up
-        if (
-            is_plain
-            and view.guarded.keys().isdisjoint(values)
-            and not depends_on(permitted.decision, values, self.served)
-        ):
+        plain = None
+        if decision is True and versions is None and not written.echoes:
+            plain = self._updates.find((view, tuple(values)))
+        if plain is not None:
+            try:
+                records = await self._database.write(plain.plan.statement, plain.arguments(values, key))
+            except Unprocessable as problem:
+                await self._name_references(problem, values, actor)
+                raise
+            if records:
+                return self._written(plain.plan, records[0])
+        permitted = bind_decision(decision, actor, self._entity, "c")
+        looked_up = self.references.names(values, actor, all=False) if self.references.ruled else []
+        if plain is None and not looked_up and self._is_direct(written, decision, view):
             plan, binds = self._update(key, values, permitted, actor, view, versions)
-            records = await self._write(plan.statement, binds, values, actor)
+            records = await self._write(plan.statement, plan.statement.arguments(binds), values, actor)
             if records:
                 return self._written(plan, records[0])
 
@@ -138,6 +152,17 @@ class Derived:
             return await self._update_carefully(transaction, key, written, looked_up, permitted, actor, view, versions)
 
         return await self._database.transact(work)
+
+    def _is_direct(self, written: Written, decision: Decision, view: View) -> bool:
+        """Whether one UPDATE can tell: nothing has to be compared with the row as it is."""
+        values = written.values
+        return bool(
+            values
+            and not written.echoes
+            and self.documents.isdisjoint(values)
+            and view.guarded.keys().isdisjoint(values)
+            and not depends_on(decision, values, self.served)
+        )
 
     async def delete(self, key: Any, actor: Actor, versions: Versions) -> None:
         """Delete one row."""
@@ -207,16 +232,20 @@ class Derived:
         return plan, records[0]
 
     async def _write(
-        self, statement: Statement, binds: dict[str, Any], values: dict[str, Any], actor: Actor
-    ) -> Sequence[Record]:
-        """Run a writing statement by itself. PostgreSQL names one broken reference; the answer names all."""
+        self, statement: Statement, arguments: Sequence[Any], values: dict[str, Any], actor: Actor
+    ) -> list[Record]:
+        """Run a writing statement by itself."""
         try:
-            return await self._database.write(statement, statement.arguments(binds))
+            return await self._database.write(statement, arguments)
         except Unprocessable as problem:
-            if problem.code == "reference_not_found":
-                names = self.references.names(values, actor, all=True)
-                await self._database.transact(lambda work: self.references.check(work, values, names, actor))
+            await self._name_references(problem, values, actor)
             raise
+
+    async def _name_references(self, problem: Unprocessable, values: dict[str, Any], actor: Actor) -> None:
+        """PostgreSQL names one broken reference; the answer names all."""
+        if problem.code == "reference_not_found":
+            names = self.references.names(values, actor, all=True)
+            await self._database.transact(lambda work: self.references.check(work, values, names, actor))
 
     # Plans
 
@@ -234,8 +263,6 @@ class Derived:
         self, values: dict[str, Any], permitted: BoundRule, actor: Actor, view: View
     ) -> tuple[WritePlan, dict[str, Any]]:
         names = tuple(values)
-        if permitted.decision is True and (kept := self._inserts.get((view, names))) is not None:
-            return kept, {bind_name(name): value for name, value in values.items()}
         read = bind_policy(self._policies["get"], actor, self._entity)
         plan = self._plans.get(
             ("insert", self.served, view, ruled_shape(view, read, self.served), names, read.shape, permitted.shape),
@@ -243,8 +270,8 @@ class Derived:
                 self.served, view, names, read, permitted, bigint_as_string=self._plans.bigint_as_string
             ),
         )
-        if permitted.decision is True and self.reading.is_open and not view.ruled and len(self._inserts) < PLAIN_MAX:
-            self._inserts[view, names] = plan
+        if permitted.decision is True and self.reading.is_open:
+            self._inserts.keep(view, names, plan)
         return plan, self._binds(values, read, permitted, view)
 
     def _update(
@@ -252,8 +279,6 @@ class Derived:
     ) -> tuple[WritePlan, dict[str, Any]]:
         names = tuple(values)
         versioned = versions is not None
-        if permitted.decision is True and (kept := self._updates.get((view, names, versioned))) is not None:
-            return kept, {KEY: key, VERSIONS: versions, **{bind_name(name): value for name, value in values.items()}}
         read = bind_policy(self._policies["get"], actor, self._entity)
         plan = self._plans.get(
             (
@@ -276,8 +301,8 @@ class Derived:
                 bigint_as_string=self._plans.bigint_as_string,
             ),
         )
-        if permitted.decision is True and self.reading.is_open and not view.ruled and len(self._updates) < PLAIN_MAX:
-            self._updates[view, names, versioned] = plan
+        if permitted.decision is True and self.reading.is_open and not versioned:
+            self._updates.keep(view, names, plan)
         return plan, {KEY: key, VERSIONS: versions, **self._binds(values, read, permitted, view)}
 
     def _binds(self, values: dict[str, Any], read: BoundRule, permitted: BoundRule, view: View) -> dict[str, Any]:

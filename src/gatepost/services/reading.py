@@ -67,7 +67,7 @@ class Reading:
             record = records[0]
             return Row(plain.build(record), str(record[plain.version_index]), key)
         plan, values = self.one(key, actor, view, fields, expand)
-        if self.is_open and fields is None and not expand and plan.statement.takes_only(KEY):
+        if self.is_open and fields is None and not expand and plan.statement.plain_names == (KEY,):
             self._plain[view] = plan
         records = await self._database.read(plan.statement, plan.statement.arguments(values))
         return self.shown(plan, records, key)

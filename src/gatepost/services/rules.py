@@ -86,8 +86,8 @@ class References:
             for attribute in served.entity.attributes.values()
             if attribute.references is not None and attribute.references[0] in catalog.by_table
         }
-        # Where everybody may read every row of the target, the foreign key constraint says the same without a look.
-        self._ruled = {
+        # Of the others everybody may read every row: the foreign key constraint says the same without a look.
+        self.ruled = {
             name: (attribute, target)
             for name, (attribute, target) in self._targets.items()
             if not (target.resource.policies["get"].is_constant and decide(target.resource.policies["get"], anonymous))
@@ -99,7 +99,7 @@ class References:
         actor needs none: one knows of oneself, whoever may read the users."""
         return [
             name
-            for name, (_, target) in (self._targets if all else self._ruled).items()
+            for name, (_, target) in (self._targets if all else self.ruled).items()
             if values.get(name) is not None
             and not (name in self._owned and values[name] == actor.id)
             and (all or bind_policy(target.resource.policies["get"], actor, target.entity).decision is not True)
