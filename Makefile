@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements/dev.txt
+NODE_LOCK := requirements/node.txt
 
 # Behind a company's proxy the machine's own certificates count; uv and Node would use those that they bring.
 CERTIFICATES := /etc/ssl/certs/ca-certificates.crt
@@ -15,8 +16,10 @@ ifneq ($(wildcard $(CERTIFICATES)),)
 export UV_SYSTEM_CERTS ?= true
 export NODE_EXTRA_CA_CERTS ?= $(CERTIFICATES)
 endif
+# pyright would ask the registry at every run whether there is a newer one.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 
-.PHONY: help run test test-all check format bench docs lock clean
+.PHONY: help run test test-all check format bench docs lock clean node
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -35,12 +38,17 @@ run: $(READY) ## Serve examples/bookshop on an embedded PostgreSQL (PORT=8000 DA
 test: $(READY) ## Run the tests that need nothing but Python
 	@$(BIN)/python -m pytest tests
 
-test-all: $(READY) ## Install the programs of Debian and npm that further tests need, and run all tests
+# Node.js, which pyright and two peers of the benchmarks are written for: the machine's, or a wheel where it has none or
+# an old one, as Debian 12 has.
+node: $(READY)
+	@{ node -e 'process.exit(parseInt(process.versions.node) < 20)' && npm --version; } >/dev/null 2>&1 || \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python -r $(NODE_LOCK)
+
+test-all: $(READY) node ## Install the programs of Debian that further tests need, and run all tests
 	@tests/install-programs
 	@$(BIN)/python -m pytest tests tests_all
 
-check: $(READY) ## Format, lint, types and import directions
-	@command -v node >/dev/null || tests/install-programs node  # pyright is written for it
+check: $(READY) node ## Format, lint, types and import directions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -51,11 +59,13 @@ format: $(READY) ## Format the code and apply the linter's safe fixes
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(READY) ## Measure Gatepost beside its peers and write benchmarks/results.json
+bench: $(READY) node ## Measure Gatepost beside its peers and write benchmarks/results.json
 	@$(BIN)/python -m benchmarks.run
 
+lock: COMPILE := $(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-header
 lock: $(READY) ## Renew requirements/*.txt from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-header --group dev --extra embedded pyproject.toml -o $(LOCK)
+	@$(COMPILE) --group dev --extra embedded pyproject.toml -o $(LOCK)
+	@$(COMPILE) --group node -o $(NODE_LOCK)
 
 clean: ## Remove the virtual environment and the data of make run
 	@rm -rf $(VENV) .gatepost

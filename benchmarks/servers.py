@@ -7,12 +7,13 @@ import asyncio
 import importlib.metadata
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from benchmarks.node import find_node
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -151,18 +152,17 @@ def _prepare_python() -> Path:
 
 def _node(name: str, stage: Stage, *, algorithm: str) -> Server:
     folder = PEERS / name
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        raise Missing(f"Node.js {NODE_MAJOR_MIN} and npm are not installed")
-    version = subprocess.check_output([node, "--version"], text=True).strip().removeprefix("v")
+    if (node := find_node()) is None:
+        raise Missing("Node.js and npm are not installed")
+    version = subprocess.check_output([node.program, "--version"], text=True).strip().removeprefix("v")
     if int(version.split(".", 1)[0]) < NODE_MAJOR_MIN:
         raise Missing(f"Node.js {version} is older than {NODE_MAJOR_MIN}")
     if not (folder / "node_modules").exists():
-        _install([npm, "ci", "--no-audit", "--no-fund", "--prefix", str(folder)])
+        _install([*node.npm, "ci", "--no-audit", "--no-fund", "--prefix", str(folder)])
     packages = json.loads((folder / "package-lock.json").read_text())["packages"]
     direct = packages[""]["dependencies"]
     return Server(
-        command=[node, str(folder / "server.js")],
+        command=[node.program, str(folder / "server.js")],
         environment=_told(stage),
         algorithm=algorithm,
         versions={"node": version} | {package: packages[f"node_modules/{package}"]["version"] for package in direct},
