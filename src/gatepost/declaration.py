@@ -19,7 +19,7 @@ from gatepost.models.entity import Entity, entity_of
 from gatepost.models.schema import complete_schema
 from gatepost.request import ASGIApp
 from gatepost.resource import Resource
-from gatepost.services.service import Service, served_model
+from gatepost.services.service import Service, check_transactions, served_model
 
 
 class Declaration:
@@ -70,6 +70,7 @@ class Declaration:
                 raise ConfigurationError(f"{name} is a service of {model.__name__}.", place=place, cure=cure)
             if service in services.values():
                 raise ConfigurationError(f"{name} serves two resources.", place=place, cure="Make a subclass for one.")
+            check_transactions(service)
             services[served.entity.model] = service
         return services
 

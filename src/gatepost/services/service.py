@@ -6,12 +6,13 @@ statements (`derived.py`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_args
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.auth.actor import Actor
-from gatepost.database.transactions import AfterCommit
+from gatepost.database.transactions import ISOLATION_LEVELS, AfterCommit
+from gatepost.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from gatepost.models.reads import Query
@@ -153,3 +154,22 @@ def served_model(service: type[Any]) -> Any:
         if arguments and isinstance(arguments[0], type):
             return arguments[0]
     return None
+
+
+def check_transactions(service: type[Service[Any]]) -> None:
+    """Raise `ConfigurationError` where a service declares an isolation or attempts that there are not: PostgreSQL would
+    refuse the one at the first request, and the other would be noticed never."""
+    isolation, attempts = cast("Any", service.isolation), cast("Any", service.attempts)
+    if isolation not in ISOLATION_LEVELS:
+        *some, last = (repr(level) for level in ISOLATION_LEVELS)
+        raise ConfigurationError(
+            f"{isolation!r} is no isolation level of PostgreSQL's.",
+            place=f"{service.__name__}.isolation",
+            cure=f"Choose {', '.join(some)} or {last}.",
+        )
+    if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
+        raise ConfigurationError(
+            f"{attempts!r} is no number of attempts.",
+            place=f"{service.__name__}.attempts",
+            cure="Write 1 (try once) or more.",
+        )
