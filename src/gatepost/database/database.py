@@ -36,7 +36,7 @@ STATEMENT_TEXTS_MAX = 32
 """SQL texts that asyncpg itself keeps prepared per connection: those outside the hot path, which we do not keep."""
 
 
-def _undescribed(name: str) -> Problem | None:
+def _undescribed(broken: object) -> Problem | None:
     return None
 
 

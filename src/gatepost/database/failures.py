@@ -1,10 +1,11 @@
 """What PostgreSQL and the driver raise, told apart: away, busy, too slow, worth another try, or a broken rule.
 
-A broken constraint becomes an answer through `describe`, which knows the declaration (`models/schema.py`); this
+A broken constraint becomes an answer through `describe`, which knows the declaration (`models/violations.py`); this
 module knows only the codes of PostgreSQL (appendix A of its manual) and asyncpg's classes.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import asyncpg
 from asyncpg import exceptions as pg
@@ -12,8 +13,19 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from gatepost.errors import Conflict, FieldError, GatewayTimeout, Problem, ServiceUnavailable, Unprocessable
 
-Describe = Callable[[str], Problem | None]
-"""From a constraint's name to the refusal that its violation means."""
+
+class Broken(NamedTuple):
+    """What PostgreSQL names of a violation: the constraint with its table, or for NOT NULL the column of the table. The
+    constraint of a domain has no table."""
+
+    constraint: str | None
+    column: str | None = None
+    table: str | None = None
+    schema: str | None = None
+
+
+Describe = Callable[[Broken], Problem | None]
+"""From what is broken to the refusal that its violation means."""
 
 LOST: tuple[type[BaseException], ...] = (
     asyncpg.InternalClientError,
@@ -89,14 +101,13 @@ def _is_referred_to(error: pg.IntegrityConstraintViolationError) -> bool:
 def _violation(error: pg.IntegrityConstraintViolationError, describe: Describe) -> Problem:
     if _is_referred_to(error):
         return Conflict("still_referenced", "Other rows refer to this one.")
-    name = error.constraint_name
-    described = describe(name) if name else None
+    broken = Broken(error.constraint_name, error.column_name, error.table_name, error.schema_name)
+    described = describe(broken) if broken.constraint or broken.column else None
     if described is not None:
         return described
     if isinstance(error, pg.NotNullViolationError):
-        pointer = f"/{error.column_name}" if error.column_name else ""
-        detail = "The field cannot be null."
-        return Unprocessable("invalid_body", detail, errors=[FieldError(pointer, "not_nullable", detail)])
+        detail = "A field that has no value cannot be null."
+        return Unprocessable("invalid_body", detail, errors=[FieldError("", "not_nullable", detail)])
     if isinstance(error, pg.UniqueViolationError):
         return Conflict("already_exists", "Another row has these values already.")
     return Conflict("violates_constraint", "The rows would violate a rule of the database.")

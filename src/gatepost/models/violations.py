@@ -1,26 +1,140 @@
-"""Broken constraints as refusals: the constraint's name leads to the declaration, the declaration to the answer."""
+"""Broken constraints as refusals: the constraint's name leads to the declaration, the declaration to the answer.
 
-from collections.abc import Iterable
+Runs only when PostgreSQL has refused a row. What the request itself violates is found before, in `dtos`; what arrives
+here was set by a service or by a trigger, or can be seen by the database alone.
+"""
 
-from sqlalchemy import MetaData
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
 
+import msgspec
+from sqlalchemy import (
+    CheckConstraint,
+    Constraint,
+    ForeignKeyConstraint,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+)
+
+from gatepost.database.failures import Broken
 from gatepost.errors import Conflict, FieldError, Problem, Unprocessable
-from gatepost.models.schema import Violation, describe_constraint
+from gatepost.models.checks import VIOLATION
+from gatepost.models.schema import ATTRIBUTE
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """What a broken constraint means.
+
+    `columns` are wire names. `code` is one of FIELD_CODES for a check and for NOT NULL, `already_exists` for a unique
+    constraint or index, and `reference_not_found` for a foreign key: PostgreSQL names the same constraint when a row
+    is deleted to which others refer, and whoever ran the DELETE answers `still_referenced` instead.
+    """
+
+    kind: Literal["check", "unique", "foreign_key", "not_null"]
+    table: str
+    columns: tuple[str, ...]
+    code: str
+    detail: str
 
 
 class Violations:
-    """Describes broken constraints of the tables in these MetaDatas. Called by the database with a name."""
+    """Describes what is broken in the tables of these MetaDatas. Called by the database with what PostgreSQL names."""
 
     def __init__(self, metadatas: Iterable[MetaData]) -> None:
         self._metadatas = tuple(metadatas)
 
-    def __call__(self, name: str) -> Problem | None:
-        """The refusal for a constraint's name; None for a constraint that the declaration does not know."""
+    def __call__(self, broken: Broken) -> Problem | None:
+        """The refusal; None for a constraint that the declaration does not know."""
         for metadata in self._metadatas:
-            found = describe_constraint(metadata, name)
+            found = describe(metadata, broken)
             if found is not None:
                 return _problem(found)
         return None
+
+
+def describe(metadata: MetaData, broken: Broken) -> Violation | None:
+    """What is violated, or None where the declaration has no such thing."""
+    for table in _tables(metadata, broken):
+        found = _described(table, broken)
+        if found is not None:
+            return found
+    return None
+
+
+def _tables(metadata: MetaData, broken: Broken) -> Iterator["Table[Any]"]:
+    """The table that PostgreSQL names; constraints of a domain name none."""
+    for table in metadata.tables.values():
+        if broken.table in (None, table.name) and (table.schema is None or broken.schema in (None, table.schema)):
+            yield table
+
+
+def _described(table: "Table[Any]", broken: Broken) -> Violation | None:
+    if broken.constraint is None:
+        return _not_null(table, broken.column) if broken.column else None
+    for constraint in [*table.constraints, *(item for column in table.columns for item in column.constraints)]:
+        if broken.constraint in _names(constraint, table):
+            return _constraint(constraint, table)
+    for index in table.indexes:
+        if index.unique and index.name == broken.constraint:
+            return _unique(table, [column.name for column in index.columns])
+    return None
+
+
+def _constraint(constraint: Constraint, table: "Table[Any]") -> Violation | None:
+    if isinstance(constraint, UniqueConstraint | PrimaryKeyConstraint):
+        return _unique(table, list(constraint.columns.keys()))
+    if isinstance(constraint, ForeignKeyConstraint):
+        columns = _wire_names(table, constraint.column_keys)
+        detail = "The reference names no row that you may read."
+        return Violation("foreign_key", table.name, columns, "reference_not_found", detail)
+    if isinstance(constraint, CheckConstraint):
+        return _check(constraint, table)
+    return None
+
+
+def _check(constraint: CheckConstraint, table: "Table[Any]") -> Violation:
+    if VIOLATION in constraint.info:
+        attribute, code, detail = constraint.info[VIOLATION]
+        return Violation("check", table.name, (attribute,), code, detail)
+    columns = _wire_names(table, [column.key for column in constraint.columns] or _mentioned(constraint, table))
+    detail = f"The values violate the rule {constraint.name}."
+    return Violation("check", table.name, columns, "violates_check", detail)
+
+
+def _mentioned(constraint: CheckConstraint, table: "Table[Any]") -> list[str]:
+    """The columns whose names stand in a check that was written as text."""
+    words = set(re.findall(r"\w+", re.sub(r"'(?:[^']|'')*'", "", str(constraint.sqltext))))
+    return [column.key for column in table.columns if column.name in words]
+
+
+def _unique(table: "Table[Any]", columns: Sequence[str]) -> Violation:
+    names = _wire_names(table, columns)
+    detail = f"Another row has the same {' and '.join(names)}." if names else "Another row has these values already."
+    return Violation("unique", table.name, names, "already_exists", detail)
+
+
+def _not_null(table: "Table[Any]", column: str) -> Violation | None:
+    names = _wire_names(table, [column])
+    return Violation("not_null", table.name, names, "not_nullable", "The field cannot be null.") if names else None
+
+
+def _wire_names(table: "Table[Any]", keys: Sequence[str]) -> tuple[str, ...]:
+    columns = {column.key: column for column in table.columns} | {column.name: column for column in table.columns}
+    return tuple(columns[key].info.get(ATTRIBUTE, columns[key].name) for key in keys if key in columns)
+
+
+def _names(constraint: Constraint, table: "Table[Any]") -> Iterator[str]:
+    """The declared name, or the one that PostgreSQL gives where none is declared."""
+    if isinstance(constraint.name, str):
+        yield constraint.name
+    elif isinstance(constraint, PrimaryKeyConstraint):
+        yield f"{table.name}_pkey"
+    elif isinstance(constraint, UniqueConstraint | ForeignKeyConstraint):
+        ending = "key" if isinstance(constraint, UniqueConstraint) else "fkey"
+        yield "_".join([table.name, *constraint.columns.keys(), ending])
 
 
 def _problem(found: Violation) -> Problem:

@@ -2,7 +2,7 @@
 
 import enum
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     ARRAY,
@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from gatepost import App, Field, Resource, UserColumns, anyone, authenticated, hidden, owner, role
+from gatepost import Actor, App, Field, Resource, Service, UserColumns, anyone, authenticated, hidden, owner, role
 
 
 class Base(DeclarativeBase):
@@ -94,12 +94,29 @@ class Trinket(Base):
     chest: Mapped[Chest | None] = relationship()
 
 
+class Parcel(Base):
+    """A service or a trigger takes away what it must have."""
+
+    __tablename__ = "parcels"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    addressee: Mapped[str] = mapped_column("parcel_addressee")
+    sender: Mapped[str] = mapped_column("parcel_sender", default="x")
+
+
+class Parcels(Service[Parcel]):
+    async def before_create(self, draft: Parcel, actor: Actor) -> None:
+        if draft.addressee == "nobody":
+            draft.addressee = cast("Any", None)
+
+
 app = App(
     Resource(Member, read=role("admin"), fields={"password_hash": hidden}),
     Resource(Chest, read=anyone, create=owner("member_id"), update=authenticated,
              fields={"secret": Field(read=owner("member_id")), "note": Field(read=owner("member_id"))}),
     Resource(Trinket, read=anyone, write=authenticated, sort=["rank", "motto", "colour", "wait"], filter=["label"],
              fields={"serial": hidden}),
+    Resource(Parcel, read=anyone, write=authenticated, service=Parcels, fields={"sender": hidden}),
     users=Member,
     bigint="string",
 )  # fmt: skip

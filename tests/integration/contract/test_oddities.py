@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from attic import app
@@ -131,3 +132,33 @@ async def test_errors_speak_of_attributes_and_not_of_columns(finders: Finders) -
     assert b"trinket_label" not in answer.body
     problem(await finders.own.get("/api/trinkets?trinket_label=x"), 400, "unknown_parameter")
     assert (await page(finders.own, "/api/trinkets?label=nothing"))["data"] == []
+
+
+EMPTYING = """
+CREATE FUNCTION emptied() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF NEW.parcel_addressee = 'trigger' THEN NEW.parcel_addressee := NULL; END IF;
+  IF NEW.parcel_addressee = 'secret' THEN NEW.parcel_sender := NULL; END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER emptied BEFORE INSERT OR UPDATE ON parcels FOR EACH ROW EXECUTE FUNCTION emptied()
+"""
+
+
+async def test_a_value_that_a_service_or_a_trigger_took_away_is_named_as_on_the_wire(
+    finders: Finders, module_database_url: str
+) -> None:
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(module_database_url)
+    await connection.execute(EMPTYING)
+    await connection.close()
+    created = await finders.own.post("/api/parcels", json={"addressee": "me"})
+    for answer in (
+        await finders.own.post("/api/parcels", json={"addressee": "nobody"}),
+        await finders.own.post("/api/parcels", json={"addressee": "trigger"}),
+        await finders.own.patch(created.headers["location"], json={"addressee": "trigger"}),
+    ):
+        assert problem(answer, 422, "invalid_body")
+        assert pointers(answer) == {"/addressee": "not_nullable"}
+        assert b"parcel_addressee" not in answer.body
+    answer = await finders.own.patch(created.headers["location"], json={"addressee": "secret"})
+    assert problem(answer, 422, "invalid_body")
+    assert b"sender" not in answer.body, "a hidden field is named by nothing"

@@ -10,9 +10,10 @@ import pytest
 from migrations_scenes import connected, run, shop
 
 from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.database.failures import Broken
 from gatepost.migrations.lossless import apply_lossless
 from gatepost.migrations.objects import UUIDV7
-from gatepost.models.schema import describe_constraint
+from gatepost.models.violations import describe
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
@@ -82,7 +83,7 @@ async def test_a_check_fires_and_says_what_it_means(
 ) -> None:
     with pytest.raises(asyncpg.CheckViolationError) as refusal:
         await connection.execute(f"UPDATE books SET {change}")
-    violation = describe_constraint(shop(), str(refusal.value.constraint_name))
+    violation = describe(shop(), Broken(refusal.value.constraint_name))
     assert violation is not None
     assert (refusal.value.constraint_name, violation.code) == (constraint, code)
 

@@ -6,48 +6,18 @@ from typing import Annotated, Any
 
 import pytest
 from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MinLen, MultipleOf, Predicate
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, MetaData, Numeric, Table, Text, UniqueConstraint
-from sqlalchemy.dialects.postgresql import JSONB, dialect
+from model_things import complete, conditions, indexes, model
+from sqlalchemy import ARRAY, Index, MetaData, Numeric, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.schema import CreateIndex
 
-from gatepost.auth.policies import anyone
-from gatepost.errors import FIELD_CODES, ConfigurationError
-from gatepost.models.base import MANAGED, VERSION, Model
+from gatepost.errors import ConfigurationError
+from gatepost.models.base import MANAGED, VERSION
 from gatepost.models.entity import entity_of
-from gatepost.models.schema import complete_schema, describe_constraint
+from gatepost.models.schema import complete_schema
 from gatepost.models.schema_names import NAME_BYTES_MAX, schema_name
 from gatepost.models.schema_objects import objects_of
-from gatepost.resource import Field, Resource
-
-
-def model(**attributes: Any) -> type[Any]:
-    """A model of its own table `things` in a MetaData of its own; a pair is (annotation, column)."""
-
-    class Base(DeclarativeBase):
-        metadata = MetaData(naming_convention=Model.metadata.naming_convention)
-
-    space: dict[str, Any] = {"__tablename__": "things", "__annotations__": {}}
-    for name, value in {"id": (Mapped[int], mapped_column(primary_key=True)), **attributes}.items():
-        annotation, column = value if isinstance(value, tuple) else (value, mapped_column())
-        space["__annotations__"][name] = annotation
-        space[name] = column
-    return type("Thing", (Base,), space)
-
-
-def complete(thing: type[Any], **options: Any) -> "Table[Any]":
-    complete_schema([entity_of(thing)], {thing: Resource(thing, read=anyone, **options)})
-    return thing.__table__
-
-
-def conditions(table: "Table[Any]") -> dict[str, str]:
-    return {str(item.name): str(item.sqltext) for item in table.constraints if isinstance(item, CheckConstraint)}
-
-
-def indexes(table: "Table[Any]") -> dict[str, str]:
-    return {
-        str(item.name): " ".join(str(CreateIndex(item).compile(dialect=dialect())).split()) for item in table.indexes
-    }
+from gatepost.resource import Field
 
 
 @pytest.mark.parametrize(
@@ -182,66 +152,3 @@ def test_names_are_cut_where_postgresql_would_and_stay_different() -> None:
     assert len(one.encode()) <= NAME_BYTES_MAX
     assert one != two
     assert schema_name("ü" * 40).encode().decode()
-
-
-def test_a_constraint_name_tells_what_its_violation_means() -> None:
-    thing = model(
-        x=Mapped[Annotated[int, Ge(0)]],
-        isbn=(Mapped[str], mapped_column("isbn_text", unique=True)),
-        parent_id=(Mapped[int | None], mapped_column(ForeignKey("things.id"))),
-        code=(Mapped[str], mapped_column(unique=True, index=True)),
-    )
-    metadata = complete(thing).metadata
-    found = {
-        name: describe_constraint(metadata, name)
-        for name in (
-            "ck_things_x_ge",
-            "uq_things_isbn_text",
-            "fk_things_parent_id_things",
-            "ix_things_code",
-            "pk_things",
-            "no",
-        )
-    }
-    assert {name: item and (item.kind, item.columns, item.code) for name, item in found.items()} == {
-        "ck_things_x_ge": ("check", ("x",), "too_small"),
-        "uq_things_isbn_text": ("unique", ("isbn",), "already_exists"),
-        "fk_things_parent_id_things": ("foreign_key", ("parent_id",), "reference_not_found"),
-        "ix_things_code": ("unique", ("code",), "already_exists"),
-        "pk_things": ("unique", ("id",), "already_exists"),
-        "no": None,
-    }
-
-
-def test_names_that_postgresql_gives_are_known_too() -> None:
-    class Base(DeclarativeBase):
-        metadata = MetaData()
-
-    class Thing(Base):
-        __tablename__ = "things"
-        id: Mapped[int] = mapped_column(primary_key=True)
-        a: Mapped[int]
-        b: Mapped[int | None] = mapped_column(ForeignKey("things.id"))
-        __table_args__ = (UniqueConstraint("a", "b"), CheckConstraint("a > 0", name="sane"))
-
-    names = {"things_pkey": "unique", "things_a_b_key": "unique", "things_b_fkey": "foreign_key", "sane": "check"}
-    for name, kind in names.items():
-        violation = describe_constraint(Thing.metadata, name)
-        assert violation is not None
-        assert violation.kind == kind
-
-
-def test_every_check_code_is_a_documented_field_code() -> None:
-    thing = model(
-        x=Mapped[Annotated[int, Gt(0), Le(5), MultipleOf(2)]],
-        y=(Mapped[Decimal], mapped_column(Numeric(4, 1))),
-        z=Mapped[Annotated[str, Len(1, 2)]],
-    )
-    table = complete(thing)
-    codes = {
-        violation.code
-        for name in conditions(table)
-        if (violation := describe_constraint(table.metadata, name)) is not None
-    }
-    assert codes == {"too_small", "too_large", "not_a_multiple", "not_finite", "too_short", "too_long"}
-    assert codes <= set(FIELD_CODES)
