@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from gatepost.accounts.models import UserColumns, user_model
 from gatepost.auth.policies import Policy
+from gatepost.dtos.body import check_fields
 from gatepost.errors import ConfigurationError
 from gatepost.models.base import Model
 from gatepost.models.catalog import Catalog
@@ -48,6 +49,8 @@ class Declaration:
         complete_schema(self.entities, {served.entity.model: served.resource for served in self.catalog.served})
         self.services = self._services()
         self._check_policies()
+        for served in self.catalog.served:
+            check_fields(served.writable, served.entity.name)
 
     @property
     def metadata(self) -> MetaData:

@@ -1,12 +1,14 @@
 """Mistakes in a declaration are refused when the app is built, each with the place and the cure."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from sqlalchemy import MetaData
+from annotated_types import Len
+from sqlalchemy import ARRAY, Integer, MetaData
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from gatepost import App, Resource, Service, anyone
+from gatepost import App, Resource, Service, anyone, hidden, read_only, role
 from gatepost.errors import ConfigurationError
 
 
@@ -53,3 +55,31 @@ def test_attempts_that_are_no_number_of_attempts_are_refused(attempts: Any) -> N
 def test_isolation_levels_and_attempts_that_are_right_are_taken(isolation: str) -> None:
     service = type("Careful", (Things,), {"isolation": isolation, "attempts": 3})
     assert App(Resource(Thing, read=anyone, service=service)).declaration.services == {Thing: service}
+
+
+class Odd(Base):
+    """Columns that no body can hold."""
+
+    __tablename__ = "odd"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    misfit: Mapped[Annotated[int, Len(1, 2)]] = mapped_column(default=1)
+    grid: Mapped[list[Any]] = mapped_column(ARRAY(Integer, dimensions=2), default=list)
+    search: Mapped[Any] = mapped_column(TSVECTOR, nullable=True)
+
+
+ODD = {"misfit": "Len", "grid": "an array of 2 dimensions", "search": "TSVECTOR"}
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("write", [{"write": anyone}, {"create": anyone}, {"update": role("editor")}])
+def test_what_no_body_can_hold_is_refused_when_the_app_is_built(name: str, write: dict[str, Any]) -> None:
+    others = {other: hidden for other in ODD if other != name}
+    sentence = refusal_of(Resource(Odd, read=anyone, **write, fields=others))
+    assert sentence.startswith(f"Odd.{name}: ")
+    assert ODD[name] in sentence
+    App(Resource(Odd, read=anyone, **write, fields={**others, name: read_only}))
+
+
+def test_what_nobody_writes_needs_no_form_in_a_body() -> None:
+    App(Resource(Odd, read=anyone, delete=anyone))

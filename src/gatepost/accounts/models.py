@@ -13,6 +13,9 @@ from gatepost.models.base import MANAGED, Model
 EMAIL_LENGTH_MAX = 320
 DEFAULT_TABLE = "users"
 
+KEPT = "gatepost.user_model"
+"""Key in `MetaData.info`: the users' model that was made for it. SQLAlchemy holds its classes weakly."""
+
 
 def normalise_email(email: str) -> str:
     """How an e-mail address is stored and looked up: lower case, so that one person has one account."""
@@ -48,6 +51,9 @@ def user_model(base: type[DeclarativeBase] = Model) -> type[Any]:
 
     Raises `ConfigurationError` where the metadata has a table `users` that is none.
     """
+    kept: type[Any] | None = base.metadata.info.get(KEPT)
+    if kept is not None:
+        return kept
     if DEFAULT_TABLE in base.metadata.tables:
         return _existing(base)
     columns: dict[str, Any] = {
@@ -58,7 +64,8 @@ def user_model(base: type[DeclarativeBase] = Model) -> type[Any]:
     if not hasattr(base, "id"):
         columns["__annotations__"] = {"id": Mapped[Any]}
         columns["id"] = mapped_column(Uuid, primary_key=True, server_default=text("uuidv7()"), info={MANAGED: True})
-    return type("User", (UserColumns, base), columns)
+    made = base.metadata.info[KEPT] = type("User", (UserColumns, base), columns)
+    return made
 
 
 def _existing(base: type[DeclarativeBase]) -> type[Any]:

@@ -5,7 +5,7 @@ The good case is one msgspec pass plus the checks that msgspec cannot express; e
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Required, TypedDict, cast
 
 import msgspec
@@ -16,6 +16,7 @@ from gatepost.dtos.rules import Rule, longer
 from gatepost.dtos.strict_json import may_hide_keys, may_hold_nul, read_json
 from gatepost.dtos.violations import Violation
 from gatepost.dtos.wire_types import FieldType, field_type_of, wire_type_of
+from gatepost.errors import ConfigurationError
 from gatepost.models.entity import Attribute
 
 Finish = Callable[[Any], Any]
@@ -120,20 +121,33 @@ def compile_body(
     return BodyDecoder(fields, required & writable)
 
 
+def check_fields(attributes: Iterable[Attribute], place: str) -> None:
+    """Raise the `ConfigurationError` of the first attribute that no body can hold, before there is a body."""
+    for attribute in attributes:
+        _field_type(attribute, f"{place}.{attribute.name}", bigint_as_string=False)
+
+
 def _field(attribute: Attribute, writable: bool, partial: bool, place: str, *, bigint_as_string: bool) -> BodyField:
-    place = f"{place}.{attribute.name}"
-    return BodyField(
-        attribute.name,
-        _field_type(attribute, writable, place, bigint_as_string=bigint_as_string) if writable or partial else None,
-        attribute.nullable,
-        writable,
-    )
+    kind: FieldType | None = None
+    if writable:
+        kind = _field_type(attribute, f"{place}.{attribute.name}", bigint_as_string=bigint_as_string)
+    elif partial:
+        kind = _echo_type(attribute, bigint_as_string=bigint_as_string)
+    return BodyField(attribute.name, kind, attribute.nullable, writable)
 
 
-def _field_type(attribute: Attribute, writable: bool, place: str, *, bigint_as_string: bool) -> FieldType:
-    wire_type = wire_type_of(attribute.column.type, place, bigint_as_string=bigint_as_string)
-    if not writable:
-        return field_type_of(wire_type, (), place)  # an echo is compared with the row, whatever the rules say today
+def _echo_type(attribute: Attribute, *, bigint_as_string: bool) -> FieldType | None:
+    """An echo is compared with the row, whatever the rules say today; what has no form in a body is none."""
+    try:
+        return field_type_of(wire_type_of(attribute.column.type, "", bigint_as_string=bigint_as_string), (), "")
+    except ConfigurationError:
+        return None
+
+
+def _field_type(attribute: Attribute, place: str, *, bigint_as_string: bool) -> FieldType:
+    kind = attribute.column.type
+    elements = attribute.element_constraints
+    wire_type = wire_type_of(kind, place, bigint_as_string=bigint_as_string, elements=elements)
     if attribute.primary_key and wire_type.python_type is str:
         wire_type = msgspec.structs.replace(wire_type, rules=(longer(1, "character"), _IN_A_PATH, *wire_type.rules))
     return field_type_of(wire_type, attribute.constraints, place)

@@ -48,7 +48,8 @@ def collect(
         try:
             (values if field.writable else echoes)[name] = _read(field, value)
         except Violation as violation:
-            errors.append(FieldError(f"/{escape(name)}{violation.pointer}", violation.code, violation.detail))
+            found = [item.below(name) for item in (violation, *violation.others)]
+            errors += [FieldError(item.pointer, item.code, item.detail) for item in found]
     errors += _unknown(unknown, fields)
     if errors:
         _refuse(errors)

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from gatepost.dtos.strict_json import Number, read_json
 from gatepost.dtos.texts import text_of
-from gatepost.dtos.violations import Violation, escape
+from gatepost.dtos.violations import Violation
 from gatepost.errors import BadRequest
 
 DEPTH_MAX = 32
@@ -63,8 +63,7 @@ def _below(name: str, node: Any, depth: int) -> Any:
     try:
         return read(node, depth - 1)
     except Violation as violation:
-        pointer = f"/{escape(name)}{violation.pointer}"
-        raise Violation(violation.code, violation.detail, pointer) from None
+        raise violation.below(name) from None
 
 
 def _number(number: Number) -> int | float:

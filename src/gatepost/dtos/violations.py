@@ -1,5 +1,6 @@
 """`Violation`: one value refused, raised by every check of this layer and caught by the collector or the caller."""
 
+from collections.abc import Sequence
 from typing import NoReturn
 
 
@@ -7,14 +8,20 @@ class Violation(ValueError):
     """A value that the declaration refuses.
 
     `code` is one of `errors.FIELD_CODES`, `detail` (also `str()` of the exception) a sentence for the client's
-    developer, `pointer` an RFC 6901 pointer below the field: `"/3"` is the fourth element of a list.
+    developer, `pointer` an RFC 6901 pointer below the field: `"/3"` is the fourth element of a list. `others` are the
+    further ones of the same value.
     """
 
-    def __init__(self, code: str, detail: str, pointer: str = "") -> None:
+    def __init__(self, code: str, detail: str, pointer: str = "", others: "Sequence[Violation]" = ()) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.pointer = pointer
+        self.others = others
+
+    def below(self, name: str) -> "Violation":
+        """This one alone, as told by the list or object whose member `name` has it."""
+        return Violation(self.code, self.detail, f"/{escape(name)}{self.pointer}")
 
 
 def refuse(code: str, detail: str) -> NoReturn:

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.types import PickleType, TypeDecorator
+from sqlalchemy.types import PickleType
 
 from gatepost.dtos import json_values, texts
 from gatepost.dtos.rules import Rule, at_least, at_most, check, rules_of, shorter
@@ -23,10 +23,13 @@ from gatepost.dtos.rules import native_meta as meta_of
 from gatepost.dtos.strict_json import Number
 from gatepost.dtos.violations import Violation
 from gatepost.errors import ConfigurationError
-from gatepost.models.entity import wire_values
+from gatepost.models.entity import plain_type, wire_values
 
 REAL_MAX = 3.4028234663852886e38
 """The largest number of PostgreSQL's `real`."""
+
+VIOLATIONS_MAX = 100
+"""Elements of one list whose violations are named: the answer to an attack should be smaller than the attack."""
 
 
 class WireType(msgspec.Struct, frozen=True):
@@ -78,18 +81,18 @@ def _guarded(convert: Callable[[Any], Any] | None, rules: tuple[Rule, ...]) -> C
     return guarded
 
 
-def wire_type_of(kind: Any, place: str, *, bigint_as_string: bool = False) -> WireType:
+def wire_type_of(kind: Any, place: str, *, bigint_as_string: bool = False, elements: Sequence[Any] = ()) -> WireType:
     """The wire type of a SQLAlchemy type; raises `ConfigurationError` where there is none.
 
-    With `bigint_as_string` 64-bit integers may come as texts too, which is how they are shown then.
+    With `bigint_as_string` 64-bit integers may come as texts too, which is how they are shown then. `elements` are the
+    constraints of each element of an array.
     """
-    # Interval is itself a decorator, and what a pickle would execute is not for clients to choose.
-    if isinstance(kind, TypeDecorator) and not isinstance(kind, PickleType | sa.Interval):
-        kind = cast("Any", kind).impl_instance
+    if not isinstance(kind, PickleType):  # what a pickle would execute is not for clients to choose
+        kind = plain_type(kind)
     if bigint_as_string and isinstance(kind, sa.BigInteger):
         return _bigint_or_text(kind, place)
     if isinstance(kind, sa.ARRAY):
-        return _array(kind, place, bigint_as_string=bigint_as_string)
+        return _array(kind, elements, place, bigint_as_string=bigint_as_string)
     for classes, build in _BUILDERS:
         if isinstance(kind, classes):
             return build(kind, place)
@@ -272,23 +275,23 @@ def _json(kind: Any, place: str) -> WireType:
     return WireType(dict, Any, None, json_values.read, json_values.text)
 
 
-def _array(kind: Any, place: str, *, bigint_as_string: bool) -> WireType:
+def _array(kind: Any, elements: Sequence[Any], place: str, *, bigint_as_string: bool) -> WireType:
     if (kind.dimensions or 1) != 1:
         raise ConfigurationError(
             f"is an array of {kind.dimensions} dimensions.", place=place, cure="Use JSONB for nested lists."
         )
-    item = field_type_of(wire_type_of(kind.item_type, place, bigint_as_string=bigint_as_string), (), place)
+    item = field_type_of(wire_type_of(kind.item_type, place, bigint_as_string=bigint_as_string), elements, place)
 
     def read(node: Any) -> list[Any]:
         if not _is_list(node):
             raise _expected("a list", node)
-        return _each(item.read, node)
+        return _read_each(item.read, node)
 
     def text(value: str) -> list[Any]:
         return read(json_values.parse(value))
 
     convert = item.convert
-    each: Callable[[Any], Any] | None = None if convert is None else lambda values: _each(convert, values)
+    each: Callable[[Any], Any] | None = None if convert is None else lambda values: [convert(item) for item in values]
     return WireType(list, GenericAlias(list, item.wire), each, read, text)
 
 
@@ -296,13 +299,20 @@ def _is_list(node: Any) -> bool:
     return isinstance(node, list)
 
 
-def _each(read: Callable[[Any], Any], values: list[Any]) -> list[Any]:
+def _read_each(read: Callable[[Any], Any], values: list[Any]) -> list[Any]:
+    """Every element; raises all violations, up to `VIOLATIONS_MAX`, as one."""
     found: list[Any] = []
-    for value in values:
+    violations: list[Violation] = []
+    for index, value in enumerate(values):
         try:
             found.append(read(value))
         except Violation as violation:
-            raise Violation(violation.code, violation.detail, f"/{len(found)}{violation.pointer}") from None
+            violations.append(violation.below(str(index)))
+            if len(violations) == VIOLATIONS_MAX:
+                break
+    if violations:
+        first, *others = violations
+        raise Violation(first.code, first.detail, first.pointer, others)
     return found
 
 

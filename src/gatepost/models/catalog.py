@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from gatepost.auth.actor import Actor
-from gatepost.auth.policies import Rule, decide
+from gatepost.auth.policies import Rule, decide, nobody
 from gatepost.errors import ConfigurationError
-from gatepost.models.entity import Entity, Relation, entity_of
+from gatepost.models.entity import Attribute, Entity, Relation, entity_of
 from gatepost.resource import ACTIONS, Field, Resource
 
 RESERVED = ("sort", "fields", "expand", "limit", "after", "before", "count", "q")
@@ -60,6 +60,22 @@ class Served:
         )
         self._views: dict[tuple[Any, ...], View] = {}
         self.only_view = None if self._weighed else self._make_view({})
+
+    @property
+    def writable(self) -> list[Attribute]:
+        """What somebody or other may set by a body, where the resource takes bodies."""
+        policies = self.resource.policies
+        if policies["create"] is nobody and policies["update"] is nobody:
+            return []
+        return [
+            attribute
+            for name, attribute in self.entity.attributes.items()
+            if not (attribute.managed or self._is_closed(self.fields[name]))
+        ]
+
+    @staticmethod
+    def _is_closed(field: Field) -> bool:
+        return field.write.is_constant and field.write.decide(_NOBODY) is False
 
     def __repr__(self) -> str:
         return f"Served({self.entity.name} at {self.path})"

@@ -5,26 +5,26 @@ so that a constraint written once means the same everywhere.
 """
 
 import enum
-import sys
-import types
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Union, cast, get_args, get_origin
+from typing import Any, cast
 
 import msgspec
-from sqlalchemy import ARRAY, Column, DateTime, Enum, Table, inspect
+from sqlalchemy import ARRAY, Column, DateTime, Enum, Interval, Table, inspect
 from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
-from sqlalchemy.orm import ColumnProperty, Mapped, Mapper, RelationshipDirection, RelationshipProperty
+from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipDirection, RelationshipProperty
+from sqlalchemy.types import TypeDecorator
 
 from gatepost.errors import ConfigurationError
+from gatepost.models.annotations import Annotations, Declared, is_constraint
 from gatepost.models.base import MANAGED, VERSION
 
 
 class Attribute(msgspec.Struct, frozen=True, eq=False):
     """One column as the wire sees it.
 
-    `name` is the wire name (and the attribute's name), `constraints` what `Annotated` declares (annotated-types),
-    `managed` columns are kept by Gatepost or the database and never written by a request, `has_default` ones may be
-    absent at creation.
+    `name` is the wire name (and the attribute's name), `constraints` what `Annotated` declares (annotated-types) of
+    the value, and `element_constraints` of each element of a list; `managed` columns are kept by Gatepost or the
+    database and never written by a request, `has_default` ones may be absent at creation.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Attribute(msgspec.Struct, frozen=True, eq=False):
     managed: bool
     has_default: bool
     references: tuple[str, str] | None
+    element_constraints: tuple[Any, ...] = ()
 
 
 class Relation(msgspec.Struct, frozen=True, eq=False):
@@ -88,9 +89,9 @@ def _entity(model: type[Any], mapper: Mapper[Any], table: "Table[Any]") -> Entit
             place=model.__name__,
             cure="Give it one key column; composite keys are only for pure association tables.",
         )
-    annotations = _annotations(model)
+    annotations = Annotations(model)
     attributes = {
-        prop.key: _attribute(model, prop, annotations.get(prop.key))
+        prop.key: _attribute(model, prop, annotations.of(prop.key))
         for prop in mapper.column_attrs
         if isinstance(prop.columns[0], Column)
     }
@@ -111,7 +112,7 @@ def _mapper(model: type[Any]) -> Mapper[Any]:
     return mapper
 
 
-def _attribute(model: type[Any], prop: ColumnProperty[Any], annotation: Any) -> Attribute:
+def _attribute(model: type[Any], prop: ColumnProperty[Any], declared: Declared) -> Attribute:
     column = cast("Column[Any]", prop.columns[0])
     kind = column.type
     if isinstance(kind, DateTime) and not kind.timezone:
@@ -120,6 +121,7 @@ def _attribute(model: type[Any], prop: ColumnProperty[Any], annotation: Any) -> 
             place=f"{model.__name__}.{prop.key}",
             cure="Use mapped_column(DateTime(timezone=True)).",
         )
+    _check_elements(kind, declared, f"{model.__name__}.{prop.key}")
     references = next(iter(column.foreign_keys), None)
     generated = column.primary_key and (
         column is column.table.autoincrement_column or column.server_default is not None or column.default is not None
@@ -129,12 +131,29 @@ def _attribute(model: type[Any], prop: ColumnProperty[Any], annotation: Any) -> 
         column=column,
         python_type=_python_type(column),
         nullable=bool(column.nullable),
-        constraints=_constraints(annotation),
+        constraints=declared.value,
         primary_key=column.primary_key,
         managed=bool(column.info.get(MANAGED)) or generated or column.computed is not None,
         has_default=column.default is not None or column.server_default is not None or column.identity is not None,
         references=_reference(references.target_fullname) if references is not None else None,
+        element_constraints=declared.elements,
     )
+
+
+def _check_elements(kind: Any, declared: Declared, place: str) -> None:
+    if not isinstance(plain_type(kind), ARRAY) and any(is_constraint(item) for item in declared.elements):
+        raise ConfigurationError(
+            "constrains the elements of a list, which only an ARRAY column has; a document is validated as a whole.",
+            place=place,
+            cure="Use mapped_column(ARRAY(...)), or write Annotated[..., Predicate(function)] around the whole.",
+        )
+
+
+def plain_type(kind: Any) -> Any:
+    """The type that PostgreSQL sees of a type of the user's own."""
+    if isinstance(kind, TypeDecorator) and not isinstance(kind, Interval):
+        return cast("Any", kind).impl_instance
+    return kind
 
 
 def _reference(fullname: str) -> tuple[str, str]:
@@ -160,36 +179,6 @@ def _relation(prop: RelationshipProperty[Any]) -> Relation | None:
     local, remote = cast("tuple[Column[Any], Column[Any]]", prop.local_remote_pairs[0])
     many = prop.direction is not RelationshipDirection.MANYTOONE and bool(prop.uselist)
     return Relation(prop.key, prop.mapper.class_, many, local, remote)
-
-
-def _annotations(model: type[Any]) -> dict[str, Any]:
-    """What `Mapped[...]` declares for each attribute, evaluated one by one: a name that only a type checker can see
-    must not hide the constraints of the others."""
-    found: dict[str, Any] = {}
-    for base in reversed(model.__mro__):
-        namespace = {**vars(sys.modules.get(base.__module__, types)), base.__name__: base}
-        for name, annotation in vars(base).get("__annotations__", {}).items():
-            found[name] = _evaluate(annotation, namespace)
-    return found
-
-
-def _evaluate(annotation: Any, namespace: dict[str, Any]) -> Any:
-    if not isinstance(annotation, str):
-        return annotation
-    try:
-        return eval(annotation, namespace)  # noqa: S307 - the user's own source, as typing does it
-    except (NameError, AttributeError, TypeError):
-        return None
-
-
-def _constraints(annotation: Any) -> tuple[Any, ...]:
-    """The metadata of every `Annotated` in `Mapped[Annotated[str, Len(1, 200)] | None]`, outermost first."""
-    if get_origin(annotation) is Mapped or get_origin(annotation) in (Union, types.UnionType):
-        return tuple(item for part in get_args(annotation) for item in _constraints(part))
-    if get_origin(annotation) is Annotated:
-        inner, *metadata = get_args(annotation)
-        return (*_constraints(inner), *metadata)
-    return ()
 
 
 def wire_values(kind: Enum) -> dict[str, str]:

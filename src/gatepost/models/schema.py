@@ -10,11 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import String
-from sqlalchemy.types import Enum, TypeDecorator
+from sqlalchemy.types import Enum
 
 from gatepost.errors import ConfigurationError
 from gatepost.models.checks import add_checks
-from gatepost.models.entity import Entity
+from gatepost.models.entity import Entity, plain_type
 from gatepost.models.indexes import add_filter_index, add_search_index, add_sort_index
 from gatepost.models.schema_objects import add_object, add_version_trigger, extension
 from gatepost.resource import Resource
@@ -74,9 +74,7 @@ def _check_name(entity: Entity, option: str, field: str, known: Collection[str])
 
 
 def _check_is_text(entity: Entity, field: str) -> None:
-    kind = entity.attributes[field].column.type
-    if isinstance(kind, TypeDecorator):
-        kind = kind.impl_instance
+    kind = plain_type(entity.attributes[field].column.type)
     if not isinstance(kind, String) or isinstance(kind, Enum):
         raise ConfigurationError(
             f"The field {field!r} is not text.",

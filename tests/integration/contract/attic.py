@@ -2,8 +2,10 @@
 
 import enum
 from datetime import timedelta
-from typing import Any, cast
+from decimal import Decimal
+from typing import Annotated, Any, cast
 
+from annotated_types import Ge, Len, MaxLen
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -11,14 +13,29 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     LargeBinary,
+    Numeric,
     String,
+    Text,
     TypeDecorator,
     UniqueConstraint,
 )
 from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from gatepost import Actor, App, Field, Resource, Service, UserColumns, anyone, authenticated, hidden, owner, role
+from gatepost import (
+    Actor,
+    App,
+    Changes,
+    Field,
+    Resource,
+    Service,
+    UserColumns,
+    anyone,
+    authenticated,
+    hidden,
+    owner,
+    role,
+)
 
 
 class Base(DeclarativeBase):
@@ -104,6 +121,25 @@ class Parcel(Base):
     sender: Mapped[str] = mapped_column("parcel_sender", default="x")
 
 
+class Crate(Base):
+    """Lists whose elements are constrained."""
+
+    __tablename__ = "crates"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tags: Mapped[list[Annotated[str, Len(1, 5)]]] = mapped_column(ARRAY(Text))
+    prices: Mapped[Annotated[list[Annotated[Decimal, Ge(0)]], MaxLen(2)] | None] = mapped_column(ARRAY(Numeric(6, 2)))
+
+
+class Crates(Service[Crate]):
+    """Adds a tag that is too long, where somebody asks for it: only the database is left to see it."""
+
+    async def before_update(self, row: Crate, changes: Changes[Crate], actor: Actor) -> None:
+        if changes.get("tags") == ["more"]:
+            self.session.add(Crate(tags=["far too long"]))
+            await self.session.flush()
+
+
 class Parcels(Service[Parcel]):
     async def before_create(self, draft: Parcel, actor: Actor) -> None:
         if draft.addressee == "nobody":
@@ -116,6 +152,7 @@ app = App(
              fields={"secret": Field(read=owner("member_id")), "note": Field(read=owner("member_id"))}),
     Resource(Trinket, read=anyone, write=authenticated, sort=["rank", "motto", "colour", "wait"], filter=["label"],
              fields={"serial": hidden}),
+    Resource(Crate, read=anyone, write=authenticated, service=Crates),
     Resource(Parcel, read=anyone, write=authenticated, service=Parcels, fields={"sender": hidden}),
     users=Member,
     bigint="string",

@@ -162,3 +162,19 @@ async def test_a_value_that_a_service_or_a_trigger_took_away_is_named_as_on_the_
     answer = await finders.own.patch(created.headers["location"], json={"addressee": "secret"})
     assert problem(answer, 422, "invalid_body")
     assert b"sender" not in answer.body, "a hidden field is named by nothing"
+
+
+async def test_the_elements_of_a_list_are_validated_one_by_one(finders: Finders) -> None:
+    body = {"tags": ["a", "", "b", "too long"], "prices": ["1", "-1", "2"]}
+    answer = await finders.own.post("/api/crates", json=body)
+    problem(answer, 422, "invalid_body")
+    assert pointers(answer) == {"/tags/1": "too_short", "/tags/3": "too_long", "/prices/1": "too_small"}
+    answer = await finders.own.post("/api/crates", json={"tags": ["a"], "prices": ["1", "0", "2"]})
+    assert pointers(answer) == {"/prices": "too_long"}
+    created = await finders.own.post("/api/crates", json={"tags": ["a", "bcdef"], "prices": ["0", 1.5]})
+    assert (created.status, created.data["tags"], created.data["prices"]) == (201, ["a", "bcdef"], ["0.00", "1.50"])
+    path = created.headers["location"]
+    assert pointers(await finders.own.patch(path, json={"tags": ["b", "too long"]})) == {"/tags/1": "too_long"}
+    answer = await finders.own.patch(path, json={"tags": ["more"]})
+    problem(answer, 422, "invalid_body")
+    assert pointers(answer) == {"/tags": "too_long"}, "PostgreSQL holds what a service writes, and knows no element"

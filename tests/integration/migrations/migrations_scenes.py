@@ -57,10 +57,11 @@ def shop() -> MetaData:
         title: Mapped[Annotated[str, Len(1, 200)]]
         price: Mapped[Annotated[Decimal, Ge(0), Le(Decimal("999.99"))]] = mapped_column(Numeric(10, 2))
         stock: Mapped[Annotated[int, Ge(0), MultipleOf(2)]] = mapped_column(default=0)
-        rating: Mapped[Annotated[float, Le(5)] | None]
+        rating: Mapped[Annotated[float, Le(5), MultipleOf(0.1)] | None]
         released: Mapped[Annotated[date, Ge(date(1400, 1, 1))] | None]
         genre: Mapped[Genre] = mapped_column(server_default="NOVEL")
-        tags: Mapped[Annotated[list[str], Len(0, 2)] | None] = mapped_column(ARRAY(Text))
+        tags: Mapped[Annotated[list[Annotated[str, Len(2, 20)]], Len(0, 2)] | None] = mapped_column(ARRAY(Text))
+        sizes: Mapped[list[Annotated[int, Ge(0), MultipleOf(5)]] | None] = mapped_column(ARRAY(Integer))
         extra: Mapped[dict[str, Any] | None] = mapped_column(JSON)
         cover: Mapped[Annotated[bytes, Len(2, 10)] | None]
         double: Mapped[int | None] = mapped_column(Computed("stock * 2"))

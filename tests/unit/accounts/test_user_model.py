@@ -1,5 +1,6 @@
 """The users' model: the default one on demand, or one's own."""
 
+import gc
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,13 @@ def test_the_default_model_is_made_once_per_metadata() -> None:
     assert user_model(base) is first
     assert user_model(fresh_base()) is not first
     assert first.__tablename__ == "users"
+
+
+def test_the_default_model_is_kept_as_long_as_its_metadata() -> None:
+    base = fresh_base()
+    user_model(base)
+    gc.collect()
+    assert user_model(base).__tablename__ == "users", "SQLAlchemy itself forgets a class that nobody holds"
 
 
 def test_importing_accounts_makes_no_table() -> None:

@@ -18,9 +18,12 @@ def attribute(
     nullable: bool = False,
     primary_key: bool = False,
     has_default: bool = False,
+    elements: Sequence[Any] = (),
 ) -> Attribute:
     column: Column[Any] = Column(name, kind, nullable=nullable, primary_key=primary_key)
-    return Attribute(name, column, object, nullable, constraints, primary_key, False, has_default, None)
+    return Attribute(
+        name, column, object, nullable, constraints, primary_key, False, has_default, None, tuple(elements)
+    )
 
 
 def decoder(

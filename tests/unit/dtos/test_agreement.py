@@ -114,7 +114,21 @@ KINDS: list[tuple[Any, list[Any], st.SearchStrategy[str]]] = [
     (sa.ARRAY(sa.Numeric(4, 1)), [Len(1, 3)], st.lists(PRICES, max_size=4).map(_list)),
     (sa.ARRAY(sa.String(3)), [Len(0, 2)], st.lists(SHORT.flatmap(_encoded), max_size=3).map(_list)),
     (sa.ARRAY(JSONB()), [], st.lists(VALUES, max_size=3).map(_list)),
+    (sa.ARRAY(sa.Integer()), [Len(1, 3)], st.lists(st.integers(-7, 102).map(str), max_size=4).map(_list)),
 ]
+
+ELEMENTS: dict[type[Any], list[Any]] = {
+    sa.Integer: [Ge(-5), Gt(0), Le(100), Lt(7), MultipleOf(3)],
+    sa.Numeric: [Ge(0), Le(Decimal("99.5")), MultipleOf(0.05)],
+    sa.String: [Len(1, 2), Predicate(str.islower)],
+    JSONB: [Len(0, 1)],
+}
+"""What constrains the elements of arrays, by their type."""
+
+
+def _elements(kind: Any) -> st.SearchStrategy[list[Any]]:
+    item = getattr(kind, "item_type", None)
+    return st.just([]) if item is None else st.lists(st.sampled_from(ELEMENTS[type(item)]), max_size=2)
 
 
 @st.composite
@@ -128,6 +142,7 @@ def _cases(draw: st.DrawFn) -> tuple[BodyDecoder, bytes]:
             *draw(st.lists(st.sampled_from(rules), max_size=3) if rules else st.just([])),
             nullable=draw(st.booleans()),
             has_default=draw(st.booleans()),
+            elements=draw(_elements(kind)),
         )
         for number, (kind, rules, _) in enumerate(chosen)
     ]

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen, MultipleOf, Not, Predicate, doc
-from columns import attribute, code, decoder
+from columns import attribute, code, decoder, refusal
 from sqlalchemy.dialects.postgresql import JSONB
 
+from gatepost.dtos.wire_types import VIOLATIONS_MAX
 from gatepost.errors import ConfigurationError
 
 PRICE = sa.Numeric(10, 2)
@@ -98,3 +99,40 @@ def test_several_constraints_and_the_column_all_hold() -> None:
 def test_a_constraint_that_does_not_fit_its_column_is_refused_when_the_app_is_built(kind: Any, constraint: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"Thing\.f"):
         decoder(attribute("f", kind, constraint))
+
+
+EACH: list[tuple[Any, list[Any], str, list[tuple[str, str]]]] = [
+    (sa.Text(), [Len(1, 3)], '["a", "", "abcd", "abc"]', [("/f/1", "too_short"), ("/f/2", "too_long")]),
+    (sa.Integer(), [Ge(0), MultipleOf(5)], "[5, -5, 7]", [("/f/1", "too_small"), ("/f/2", "not_a_multiple")]),
+    (PRICE, [Le(Decimal("9.99"))], '["9.99", 10]', [("/f/1", "too_large")]),
+    (sa.Date(), [Interval(ge=date(2030, 1, 1))], '["2030-01-01", "2029-12-31"]', [("/f/1", "too_small")]),
+    (sa.Text(), [Predicate(str.islower)], '["a", "A"]', [("/f/1", "pattern_mismatch")]),
+    (sa.LargeBinary(), [MaxLen(2)], '["aGVsbG8="]', [("/f/0", "too_long")]),
+    (JSONB(), [MaxLen(1)], '[{"a": 1, "b": 2}, {}]', [("/f/0", "too_long")]),
+    (sa.Text(), [Len(1, 3)], '["a", null, 5]', [("/f/1", "wrong_type"), ("/f/2", "wrong_type")]),
+    (sa.Text(), [Len(1, 3)], "[]", []),
+]
+
+
+@pytest.mark.parametrize(("kind", "elements", "value", "expected"), EACH)
+def test_every_element_is_held_to_its_constraints(
+    kind: Any, elements: list[Any], value: str, expected: list[tuple[str, str]]
+) -> None:
+    made = decoder(attribute("f", sa.ARRAY(kind), elements=elements))
+    assert refusal(made, b'{"f":' + value.encode() + b"}") == expected
+
+
+def test_constraints_of_the_list_and_of_its_elements_stand_side_by_side() -> None:
+    made = decoder(attribute("f", sa.ARRAY(sa.Text()), Len(1, 2), elements=[Len(1, 3)]))
+    assert refusal(made, b'{"f": ["a", "b", "c"]}') == [("/f", "too_long")]
+    assert refusal(made, b'{"f": ["a", "abcd"]}') == [("/f/1", "too_long")]
+
+
+def test_the_answer_to_a_list_of_violations_is_bounded() -> None:
+    made = decoder(attribute("f", sa.ARRAY(sa.Text()), elements=[MinLen(1)]))
+    assert len(refusal(made, b'{"f": [' + b'"",' * 5000 + b'""]}')) == VIOLATIONS_MAX
+
+
+def test_a_constraint_that_no_element_can_have_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"Thing\.f: .*Le.* does not fit"):
+        decoder(attribute("f", sa.ARRAY(sa.Text()), elements=[Le(5)]))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MinLen, MultipleOf, Predicate
 from model_things import complete, conditions, indexes, model
-from sqlalchemy import ARRAY, Index, MetaData, Numeric, Table, Text
+from sqlalchemy import ARRAY, Index, Integer, MetaData, Numeric, SmallInteger, Table, Text, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -18,6 +18,23 @@ from gatepost.models.schema import complete_schema
 from gatepost.models.schema_names import NAME_BYTES_MAX, schema_name
 from gatepost.models.schema_objects import objects_of
 from gatepost.resource import Field
+
+
+class Doubled(TypeDecorator[int]):
+    """Stores other numbers than those that are bound: what holds for the one need not hold for the other."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Any) -> int | None:
+        return None if value is None else value * 2
+
+
+class Named(TypeDecorator[int]):
+    """An integer by another name."""
+
+    impl = Integer
+    cache_ok = True
 
 
 @pytest.mark.parametrize(
@@ -43,6 +60,19 @@ from gatepost.resource import Field
         ),
         (Annotated[list[str], Len(0, 3)], mapped_column(ARRAY(Text)), {"max_length": "cardinality(x) <= 3"}),
         (Annotated[bytes, MinLen(2)], mapped_column(), {"min_length": "octet_length(x) >= 2"}),
+        (
+            list[Annotated[str, Len(1, 9)]],
+            mapped_column(ARRAY(Text)),
+            {"each_min_length": "'' <> ALL (x)", "each_max_length": "(x::varchar(9)[])::text[] = x::text[]"},
+        ),
+        (
+            Annotated[list[Annotated[int, Ge(0), Lt(5)]], MinLen(1)],
+            mapped_column(ARRAY(SmallInteger)),
+            {"min_length": "cardinality(x) >= 1", "each_ge": "0 <= ALL (x)", "each_lt": "5 > ALL (x)"},
+        ),
+        (list[Decimal], mapped_column(ARRAY(Numeric(5, 1))), {"finite": "'NaN' <> ALL (x)"}),
+        (Annotated[int, Ge(0)], mapped_column(Doubled), {}),
+        (Annotated[int, Ge(0)], mapped_column(Named), {"ge": "x >= 0"}),
         (Annotated[date, Ge(date(2020, 1, 1))], mapped_column(), {"ge": "x >= '2020-01-01'::date"}),
         (
             Annotated[timedelta, Le(timedelta(hours=1))],

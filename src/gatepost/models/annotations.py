@@ -1,0 +1,90 @@
+"""What `Mapped[...]` declares beside a type: the constraints of a value, and those of the elements of a list.
+
+Read once, when the app is built, by `entity.py`. `Mapped[Annotated[str, Len(1, 200)] | None]` constrains the value,
+`Mapped[list[Annotated[str, Len(1, 50)]]]` every element of it. What stands deeper, nobody could hold: it is refused.
+"""
+
+import inspect
+import sys
+import types
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Annotated, Any, ForwardRef, Literal, NamedTuple, Union, cast, get_args, get_origin
+
+from annotated_types import BaseMetadata, GroupedMetadata, Not
+from sqlalchemy.orm import Mapped
+
+from gatepost.errors import ConfigurationError
+
+_LISTS = (list, tuple, set, frozenset, Sequence, Collection, AbstractSet)
+
+Namespace = dict[str, Any]
+
+
+class Declared(NamedTuple):
+    """The metadata of every `Annotated` in an annotation, inner ones first: of the value, and of a list's elements."""
+
+    value: tuple[Any, ...] = ()
+    elements: tuple[Any, ...] = ()
+
+
+class Annotations:
+    """The annotations of a class and its bases, evaluated one by one: a name that only a type checker can see (of a
+    model at the other end of a relation) must not hide the constraints of the others."""
+
+    def __init__(self, model: type[Any]) -> None:
+        self._model = model
+        self._found: dict[str, tuple[Any, Namespace]] = {}
+        for base in reversed(model.__mro__):
+            namespace = {**vars(sys.modules.get(base.__module__, types)), base.__name__: base}
+            for name, annotation in inspect.get_annotations(base).items():
+                self._found[name] = annotation, namespace
+
+    def of(self, name: str) -> Declared:
+        """What is declared of one attribute. Raises `ConfigurationError` where it cannot be read, or not be held."""
+        annotation, namespace = self._found.get(name, (None, {}))
+        place = f"{self._model.__name__}.{name}"
+        try:
+            found = list(_metadata(annotation, namespace, 0))
+        except (NameError, AttributeError, TypeError, SyntaxError) as error:
+            raise ConfigurationError(
+                f"the annotation cannot be read: {error}.",
+                place=place,
+                cure="Import what it names where the program sees it, too, and not the type checker alone.",
+            ) from None
+        if any(depth > 1 and is_constraint(item) for depth, item in found):
+            raise ConfigurationError(
+                "has constraints deeper than in the elements of a list; nobody could hold them.",
+                place=place,
+                cure="Take them out, or write Annotated[..., Predicate(function)] around the whole.",
+            )
+        return Declared(*(tuple(item for at, item in found if at == depth) for depth in (0, 1)))
+
+
+def is_constraint(item: object) -> bool:
+    """Whether metadata of `Annotated` is one of those that bind here; what others put there is theirs."""
+    if isinstance(item, GroupedMetadata):
+        return any(is_constraint(part) for part in cast("Iterable[object]", item))
+    return isinstance(item, BaseMetadata | Not)
+
+
+def _metadata(annotation: Any, namespace: Namespace, depth: int) -> Iterator[tuple[int, Any]]:
+    """Every metadata, with the number of containers around what it is about; two where it is no list's element."""
+    if isinstance(annotation, str | ForwardRef):
+        annotation = _evaluated(annotation, namespace)
+    elif (alias := getattr(annotation, "__value__", None)) is not None:  # type Tag = Annotated[str, Len(1, 50)]
+        annotation = alias
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        inner, *metadata = get_args(annotation)
+        yield from _metadata(inner, namespace, depth)
+        yield from ((depth, item) for item in metadata)
+    elif origin is not None and origin is not Literal:
+        within = 0 if origin in (Mapped, Union, types.UnionType) else 1 if origin in _LISTS else 2
+        for part in get_args(annotation):
+            yield from _metadata(part, namespace, depth + within)
+
+
+def _evaluated(annotation: str | ForwardRef, namespace: Namespace) -> Any:
+    text = annotation if isinstance(annotation, str) else annotation.__forward_arg__
+    return eval(text, namespace)  # noqa: S307 - the user's own source, as typing does it
