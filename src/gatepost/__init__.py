@@ -1,25 +1,33 @@
-"""Gatepost: turns SQLAlchemy models into a production API."""
+"""Gatepost: turns SQLAlchemy models into a production API.
 
-from gatepost.accounts.models import UserColumns
-from gatepost.app import App
-from gatepost.auth.actor import Actor, anonymous, system
-from gatepost.auth.policies import Policy, anyone, authenticated, nobody, owner, policy, role
-from gatepost.errors import (
-    BadRequest,
-    ConfigurationError,
-    Conflict,
-    FieldError,
-    Forbidden,
-    NotFound,
-    PreconditionFailed,
-    Problem,
-    Unauthorized,
-    Unprocessable,
-)
-from gatepost.limits import RateLimit, hours, minutes, seconds
-from gatepost.models.base import Model
-from gatepost.resource import Field, Resource, hidden, read_only, write_once
-from gatepost.services.service import Changes, Service
+The names of the public interface are loaded at their first use: `gatepost --help`, or a master that only starts
+workers, does not load SQLAlchemy for them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gatepost.accounts.models import UserColumns
+    from gatepost.app import App
+    from gatepost.auth.actor import Actor, anonymous, system
+    from gatepost.auth.policies import Policy, anyone, authenticated, nobody, owner, policy, role
+    from gatepost.errors import (
+        BadRequest,
+        ConfigurationError,
+        Conflict,
+        FieldError,
+        Forbidden,
+        NotFound,
+        PreconditionFailed,
+        Problem,
+        Unauthorized,
+        Unprocessable,
+    )
+    from gatepost.limits import RateLimit, hours, minutes, seconds
+    from gatepost.models.base import Model
+    from gatepost.resource import Field, Resource, hidden, read_only, write_once
+    from gatepost.services.service import Changes, Service
 
 __all__ = [
     "Actor",
@@ -57,3 +65,34 @@ __all__ = [
     "system",
     "write_once",
 ]
+
+_NAMES = {
+    "accounts.models": "UserColumns",
+    "app": "App",
+    "auth.actor": "Actor anonymous system",
+    "auth.policies": "Policy anyone authenticated nobody owner policy role",
+    "errors": "BadRequest ConfigurationError Conflict FieldError Forbidden NotFound PreconditionFailed Problem "
+    "Unauthorized Unprocessable",
+    "limits": "RateLimit hours minutes seconds",
+    "models.base": "Model",
+    "resource": "Field Resource hidden read_only write_once",
+    "services.service": "Changes Service",
+}
+"""What type checkers read above, for the interpreter; a test holds the two together."""
+
+_HOMES = {name: f"{__name__}.{module}" for module, names in _NAMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """A name of the public interface, at its first use (PEP 562); from then on it is an ordinary attribute."""
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -16,11 +16,13 @@ JSONOption = Annotated[bool, typer.Option("--json", help="Print JSON, for script
 
 gatepost = typer.Typer(
     help="Gatepost turns SQLAlchemy models into a production API.",
+    epilog="Example: gatepost new shop && cd shop && gatepost dev",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # the library for its boxes takes longer to load than all the rest
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-config = typer.Typer(help="Look at the settings.", no_args_is_help=True)
+config = typer.Typer(help="Look at the settings.", epilog="Example: gatepost config show", no_args_is_help=True)
 gatepost.add_typer(migrate, name="migrate")
 gatepost.add_typer(users, name="users")
 gatepost.add_typer(config, name="config")
@@ -49,12 +51,19 @@ def dev(
     develop(app, host=host, port=port, data=data)
 
 
-@gatepost.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
-def serve(context: typer.Context) -> None:
+@gatepost.command(epilog="Example: gatepost serve shop.app:app --workers 4")
+def serve(
+    app: AppArgument = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[str | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[str | None, typer.Option(help="Processes that serve.")] = None,
+) -> None:
     """Serve in production: several processes, no reload, unsafe settings refused."""
+    # Here for the list of commands and for completion: `main.py` hands `gatepost serve` over before this is loaded.
     from gatepost.server.__main__ import main
 
-    main(context.args)
+    given = {"--host": host, "--port": port, "--workers": workers}
+    main([word for option, value in given.items() if value for word in (option, value)] + ([app] if app else []))
 
 
 @gatepost.command(epilog="Example: gatepost shell   then: await tx[Book].list()")

@@ -4,12 +4,10 @@ Status 0 is done, 1 is a problem that the command was asked to look for, 2 is so
 Ctrl-C.
 """
 
-import asyncio
 import sys
 from collections.abc import Callable, Sequence
 
 from gatepost.errors import ConfigurationError
-from gatepost.logging import complain
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -23,9 +21,11 @@ def guarded(command: Callable[[], None]) -> None:
     try:
         command()
     except ConfigurationError as error:
+        from gatepost.logging import complain
+
         complain(error)
         sys.exit(2)
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
         # The reader of our output has seen enough (`gatepost routes | head`); Python must not flush into it again.

@@ -9,7 +9,11 @@ AppOption = Annotated[str | None, typer.Option("--app", help="The App, as MODULE
 FolderOption = Annotated[Path, typer.Option("--folder", help="Folder of the migration files.")]
 FOLDER = Path("migrations")
 
-migrate = typer.Typer(help="Bring the database to what the models declare.", no_args_is_help=True)
+migrate = typer.Typer(
+    help="Bring the database to what the models declare.",
+    epilog='Example: gatepost migrate make "add isbn to books" && gatepost migrate up',
+    no_args_is_help=True,
+)
 
 
 @migrate.command(epilog='Example: gatepost migrate make "add isbn to books"')

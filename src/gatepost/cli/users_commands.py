@@ -8,7 +8,11 @@ AppOption = Annotated[str | None, typer.Option("--app", help="The App, as MODULE
 JSONOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Email = Annotated[str, typer.Argument(help="The user's e-mail address.")]
 
-users = typer.Typer(help="Make and list users, and issue tokens.", no_args_is_help=True)
+users = typer.Typer(
+    help="Make and list users, and issue tokens.",
+    epilog="Example: gatepost users create ada@example.com --role editor",
+    no_args_is_help=True,
+)
 
 
 @users.command(

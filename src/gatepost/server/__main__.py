@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from gatepost.errors import ConfigurationError
 from gatepost.logging import complain
-from gatepost.server.serving import serve_app
 
 _EXAMPLES = """\
 examples:
@@ -40,14 +39,16 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse, serve, and end with the status that the commands have in common: 2 for what the user has to mend."""
-    options = parser().parse_args(arguments)
+    options = vars(parser().parse_args(arguments))
+    from gatepost.server.serving import serve_app
+
     # Workers read the environment by themselves: what the command was given has to be in there.
     os.environ.setdefault("GATEPOST_ENV", "production")
     for option, variable in OPTIONS.items():
-        if getattr(options, option) is not None:
-            os.environ[variable] = getattr(options, option)
+        if options[option] is not None:
+            os.environ[variable] = options[option]
     try:
-        serve_app(options.app, os.environ)
+        serve_app(options["app"], os.environ)
     except ConfigurationError as error:
         complain(error)
         sys.exit(2)

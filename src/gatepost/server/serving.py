@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 
 from gatepost.logging import Logs
 from gatepost.server.listening import listen
@@ -29,6 +30,7 @@ def run(listener: socket.socket, reference: str, settings: Settings) -> None:
     """Serve on a socket that listens already."""
     from gatepost.server.granian_server import serve
 
+    import_module("gatepost.app")  # once, here: workers are forked, and one that is replaced is back at once
     Logs(settings)
     serve(listener, Worker(settings, reference, os.getpid()), settings.server)
 

@@ -1,0 +1,68 @@
+"""`import gatepost` gives its names without loading what they need before they are used."""
+
+import ast
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gatepost
+
+SOURCE = Path(gatepost.__file__)
+HEAVY = ("sqlalchemy", "asyncpg", "asyncio", "alembic", "granian", "joserfc", "rich", "structlog")
+
+
+def read_by_type_checkers() -> dict[str, str]:
+    """Name and module of every import in the file, those for the interpreter left out."""
+    [block] = [node for node in ast.parse(SOURCE.read_text()).body if isinstance(node, ast.If)]
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    return {name.name: str(node.module) for node in imports for name in node.names}
+
+
+def loaded_by(program: str, *arguments: str) -> set[str]:
+    """Those of HEAVY that a program has loaded at its end."""
+    ending = f"import atexit, sys; atexit.register(lambda: print(*(n for n in {HEAVY} if n in sys.modules), sep='\\n'))"
+    command = [sys.executable, "-c", f"{ending}\n{program}", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    return set(ended.stdout.splitlines()) & set(HEAVY)
+
+
+def test_type_checkers_and_the_interpreter_are_told_the_same() -> None:
+    homes = {name: getattr(gatepost, name) for name in read_by_type_checkers()}
+
+    assert sorted(homes) == sorted(gatepost.__all__)
+    for name, module in read_by_type_checkers().items():
+        assert getattr(sys.modules[module], name) is homes[name]
+
+
+def test_a_star_import_gives_every_name() -> None:
+    names: dict[str, object] = {}
+    exec("from gatepost import *", names)  # noqa: S102 - a star import is allowed at the top of a module only
+    assert set(gatepost.__all__) <= set(names)
+
+
+def test_names_are_listed_before_they_are_used() -> None:
+    assert loaded_by("import gatepost; assert set(gatepost.__all__) <= set(dir(gatepost))") == set()
+
+
+def test_what_the_names_stand_for_can_be_pickled() -> None:
+    things = (gatepost.App, gatepost.Conflict, gatepost.RateLimit(5, per=60))
+    assert pickle.loads(pickle.dumps(things)) == things  # noqa: S301 - our own
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'gatepost' has no attribute 'Ap'"):
+        getattr(gatepost, "Ap")  # noqa: B009 - a constant is what is asked for
+    with pytest.raises(ImportError):
+        exec("from gatepost import Ap")  # noqa: S102 - type checkers refuse the statement itself
+
+
+@pytest.mark.parametrize("words", [["--help"], ["migrate", "make", "--help"], ["serve", "--help"]])
+def test_help_loads_nothing_that_a_server_needs(words: list[str]) -> None:
+    assert loaded_by("from gatepost.cli.main import main; main()", *words) == set()
+
+
+def test_a_model_loads_what_it_needs() -> None:
+    assert "sqlalchemy" in loaded_by("from gatepost import Model")
