@@ -89,6 +89,7 @@ def serving(debian_url: str, tmp_path: Path) -> Iterator[Serving]:
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith("GATEPOST")},
         "DATABASE_URL": debian_url,
+        "GATEPOST_DRAIN_DELAY_SECONDS": "0",
         "GATEPOST_ENV": "production",
         "GATEPOST_LIMIT_API": "1000000000",
         "GATEPOST_LOG": "json",

@@ -119,6 +119,11 @@ class App:
     def drain(self) -> None:
         """Tell load balancers to go elsewhere: readiness turns false, answers close their connections."""
         if self._composition is not None:
+            self._composition.drain()
+
+    def hand_over(self) -> None:
+        """Tell clients to come back on another connection, which another process takes: answers close theirs."""
+        if self._composition is not None:
             self._composition.gate.drain()
 
     @asynccontextmanager

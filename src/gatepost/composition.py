@@ -60,8 +60,9 @@ class Composition:
             for served in declaration.catalog.served
         }
         self.registry = Registry(self._derived, declaration.services)
+        self.is_leaving = False
         cursors = Cursors(key.as_pem(private=True))
-        probes = Probes(lambda: self.database.fetch("SELECT 1"), lambda: self.gate.is_draining)
+        probes = Probes(lambda: self.database.fetch("SELECT 1"), lambda: self.is_leaving)
         self.actions = [*self._resource_actions(cursors), *self.accounts.actions(declaration.prefix), *probes.actions()]
         self.table = RouteTable(self.actions, declaration.mounts)
         limiter = make_limiter(settings.gate, observations)
@@ -83,10 +84,15 @@ class Composition:
 
     async def stop(self) -> None:
         """Stop listening and close the connections."""
-        self.gate.drain()
+        self.drain()
         await self.gate.wait_idle(self.settings.server.drain_seconds)
         await self.accounts.stop()
         await self.database.close()
+
+    def drain(self) -> None:
+        """From now on not ready; and every answer closes its connection."""
+        self.is_leaving = True
+        self.gate.drain()
 
     def _resource_actions(self, cursors: Cursors) -> list[Action]:
         catalog = self.declaration.catalog

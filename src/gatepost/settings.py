@@ -15,6 +15,9 @@ from gatepost.limits import RateLimit, minutes
 
 C = TypeVar("C")
 
+DRAIN_DELAY_SECONDS = 3.0
+"""What a load balancer that asks every second or two needs to hear that a server is about to stop."""
+
 Check = Callable[[Any], str | None]
 
 
@@ -61,6 +64,13 @@ class ServerSettings:
     host: str = setting("GATEPOST_HOST", "127.0.0.1", "address to listen on")
     port: int = setting("GATEPOST_PORT", 8000, "port to listen on", check=at_least(0))
     workers: int = setting("GATEPOST_WORKERS", 1, "processes that serve", check=at_least(1))
+    drain_delay_seconds: float | None = setting(
+        "GATEPOST_DRAIN_DELAY_SECONDS",
+        None,
+        "how long connections are still taken at shutdown, while `/readyz` says no; 3 in production, else 0",
+        unit="s",
+        check=at_least(0),
+    )
     drain_seconds: float = setting(
         "GATEPOST_DRAIN_SECONDS",
         20.0,
@@ -199,6 +209,10 @@ def load(environ: Mapping[str, str]) -> Settings:
         gate=_read(GateSettings, environ),
         log=_read(LogSettings, environ),
     )
+    if settings.server.drain_delay_seconds is None:
+        delay = DRAIN_DELAY_SECONDS if settings.is_production else 0.0
+        server = dataclasses.replace(settings.server, drain_delay_seconds=delay)
+        settings = dataclasses.replace(settings, server=server)
     if settings.gate.limit_factor is None and not settings.is_production:
         gate = dataclasses.replace(settings.gate, limit_factor=100)
         settings = dataclasses.replace(settings, gate=gate)

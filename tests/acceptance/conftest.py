@@ -156,11 +156,16 @@ def environ() -> dict[str, str]:
 def production(
     environ: dict[str, str], postgresql: EmbeddedPostgreSQL, database_url: str, tmp_path: Path
 ) -> dict[str, str]:
-    """The environment that a production server needs."""
+    """The environment that a production server needs; without the time that load balancers need at a stop."""
     from gatepost.auth.keys import KEY_FILE, development_key
 
     development_key(tmp_path)
-    return {**environ, "DATABASE_URL": database_url, "GATEPOST_SIGNING_KEY_FILE": str(tmp_path / KEY_FILE)}
+    return {
+        **environ,
+        "DATABASE_URL": database_url,
+        "GATEPOST_DRAIN_DELAY_SECONDS": "0",
+        "GATEPOST_SIGNING_KEY_FILE": str(tmp_path / KEY_FILE),
+    }
 
 
 Start = Callable[..., Running]

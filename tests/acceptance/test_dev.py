@@ -45,6 +45,15 @@ def test_dev_works_again_after_it_was_killed(start: Start, environ: Environ) -> 
     assert second.get("/api/notes")[0] == 200
 
 
+def test_dev_ends_with_its_terminal(start: Start, environ: Environ) -> None:
+    server = start("dev", "--port", "0", environ=environ).ready()
+    processes = server.children()
+    server.send(signal.SIGHUP)
+    assert server.wait() == 0
+    _, alive = psutil.wait_procs(processes, timeout=5)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
 def test_a_new_project_passes_its_own_test(environ: Environ, tmp_path: Path) -> None:
     made = run("new", "shop", cwd=tmp_path, environ=environ)
     assert made.returncode == 0

@@ -41,7 +41,7 @@ def develop(reference: str | None, *, host: str | None, port: int | None, data: 
         Logs(settings)
         from gatepost.server.granian_server import serve_and_reload
 
-        worker = Worker(settings, name, os.getpid(), prepare=migrate, stays=True)
+        worker = Worker(settings, name, prepare=migrate, stays=True)
         serve_and_reload(listener, worker, Path.cwd(), _announce)
 
 

@@ -15,7 +15,8 @@ examples:
   DATABASE_URL=postgresql://shop@db/shop GATEPOST_SIGNING_KEY_FILE=/run/secrets/key gatepost serve --host 0.0.0.0
 
 Settings come from the environment; `gatepost config show` prints them all. A missing or unsafe one is refused.
-SIGTERM drains and ends with status 0; a second signal ends at once; SIGHUP replaces the workers one by one.
+SIGTERM drains and ends with status 0; a second signal ends at once; SIGHUP replaces the workers one by one, without
+a failed request.
 """
 
 OPTIONS = {"host": "GATEPOST_HOST", "port": "GATEPOST_PORT", "workers": "GATEPOST_WORKERS"}

@@ -2,17 +2,19 @@
 
 Before the request path: the sockets and HTTP/1 itself are Granian's. What is cured here, and what was seen without
 it: silent connections that are never closed (`http=1`, short head timeout), idle connections that block everybody (high
-backpressure), servers that share a port unnoticed (`listening.py`), orphans (`worker.py`), a second Ctrl-C that hangs.
+backpressure), servers that share a port unnoticed (`listening.py`), orphans (`signals.py`), replaced workers that cut
+connections off, and replacements that do not start (`crew.py`), a second Ctrl-C that hangs.
 """
 
-import contextlib
 import logging
 import math
 import multiprocessing
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,10 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from gatepost.request import ASGIApp
+from gatepost.server.crew import Crew
 from gatepost.server.listening import BACKLOG
-from gatepost.server.worker import DRAIN_SIGNAL, REFUSED
-from gatepost.settings import ServerSettings
+from gatepost.server.signals import DRAIN, ignore_until_told
+from gatepost.server.worker import REFUSED, Post, Worker
 
 HEADER_SECONDS = 8.0
 """How long a request's head may take, and how long a connection may idle."""
@@ -43,7 +45,8 @@ _QUIET_LOGGING: dict[str, Any] = {"incremental": True, "formatters": {}, "handle
 class Server(_Granian):  # type: ignore[misc]
     """A Granian that listens on a socket of ours. See `serve`."""
 
-    def __init__(self, listener: socket.socket, drain_seconds: float, **options: Any) -> None:
+    def __init__(self, listener: socket.socket, worker: Worker, **options: Any) -> None:
+        settings = worker.settings
         host, port = listener.getsockname()[:2]
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
             "gatepost",
@@ -57,12 +60,24 @@ class Server(_Granian):  # type: ignore[misc]
             backpressure=CONNECTIONS_MAX,
             log_level=LogLevels.warning,
             log_dictconfig=dict(_QUIET_LOGGING, loggers={}),
-            workers_kill_timeout=max(1, math.ceil(drain_seconds)),
+            workers_kill_timeout=max(1, math.ceil(settings.server.drain_seconds)),
             **options,
         )
         self._listener = listener
-        self.refused = False
-        logging.getLogger("_granian").addFilter(self._is_news)
+        self._delay_seconds = settings.server.drain_delay_seconds or 0.0
+        self._ends_with_terminal = not settings.is_production
+        self.crew = Crew(self)
+        self._load = partial(worker, Post(os.getpid(), listener, self.crew.reports))
+        # How a worker ended is said by the crew, or by the worker itself.
+        logging.getLogger("_granian").addFilter(lambda record: "Unexpected exit" not in record.getMessage())
+
+    def run(self) -> None:
+        """Serve until a signal; ends the process with REFUSED where a worker said that the application cannot start."""
+        if sys.platform == "linux":
+            # Python 3.14 no longer forks by itself; a fork shares what is loaded, and takes the listener along.
+            multiprocessing.set_start_method("fork", force=True)
+        ignore_until_told()
+        self.serve(target_loader=self._load, wrap_loader=False)  # pyright: ignore[reportUnknownMemberType]
 
     def signal_handler_interrupt(self, *arguments: Any, **options: Any) -> None:
         """The first signal drains, the second ends at once: Granian's own workers hang at a third one."""
@@ -70,19 +85,25 @@ class Server(_Granian):  # type: ignore[misc]
             for worker in self.wrks:
                 worker.kill()
             os._exit(130)
-        self._announce_drain()
+        self.crew.announce(DRAIN)
         super().signal_handler_interrupt(*arguments, **options)  # pyright: ignore[reportUnknownMemberType]
 
-    def _is_news(self, record: logging.LogRecord) -> bool:
-        """A worker that refused has said why, and Ctrl-C in a terminal reaches the workers too: such an end is not
-        unexpected."""
-        return not (self.interrupt_signal or any(worker.inner.exitcode == REFUSED for worker in self.wrks))
+    def signal_handler_reload(self, *arguments: Any, **options: Any) -> None:
+        """In development SIGHUP says that the terminal is gone, and nobody is there to press Ctrl-C any more."""
+        if self._ends_with_terminal:
+            self.signal_handler_interrupt()
+        else:
+            super().signal_handler_reload(*arguments, **options)  # pyright: ignore[reportUnknownMemberType]
 
-    def _announce_drain(self) -> None:
-        for worker in self.wrks:
-            # One that has just died, or whose process is not yet there, has nothing to announce.
-            with contextlib.suppress(ProcessLookupError, TypeError):
-                os.kill(worker.inner.pid, DRAIN_SIGNAL)
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Called by Granian when its loop has ended. Connections are taken for a while: load balancers need it."""
+        refused = any(worker.inner.exitcode == REFUSED for worker in self.wrks)
+        if self.interrupt_signal:
+            self.interrupt_children.clear()  # Ctrl-C in a terminal reaches workers, too: their end is no failure
+            deadline = time.monotonic() + self._delay_seconds
+            while time.monotonic() < deadline and not self.crew.has_ended():
+                time.sleep(0.02)
+        super().shutdown(REFUSED if refused else exit_code)  # pyright: ignore[reportUnknownMemberType]
 
     def _init_shared_socket(self) -> None:
         self._ssp = None
@@ -90,27 +111,32 @@ class Server(_Granian):  # type: ignore[misc]
         self._sfd = self._listener.fileno()
         self._sso = self._listener
 
-    def _respawn_workers(self, workers: Sequence[int], *arguments: Any, **options: Any) -> None:
-        if any(self.wrks[index].inner.exitcode == REFUSED for index in workers):
-            self.refused = True
-            self.interrupt_signal = True
-            self.main_loop_interrupt.set()
-            return
-        super()._respawn_workers(workers, *arguments, **options)  # pyright: ignore[reportUnknownMemberType]
+    def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
+        def spawn(index: int) -> Any:
+            return self._spawn_worker(idx=index, target=spawn_target, callback_loader=target_loader)
+
+        self.reload_signal = False
+        while not self.interrupt_signal:
+            self.main_loop_interrupt.wait(self.crew.pause_seconds)
+            self.main_loop_interrupt.clear()
+            if not self.crew.replace_dead(spawn):
+                return
+            if self.reload_signal:
+                self.reload_signal = False
+                self.crew.replace_all(spawn)
 
 
-def serve(listener: socket.socket, load: Callable[[], ASGIApp], settings: ServerSettings) -> None:
-    """Serve with `settings.workers` processes, each of which calls `load`, until SIGTERM or SIGINT.
+def serve(listener: socket.socket, worker: Worker) -> None:
+    """Serve with `settings.workers` processes until SIGTERM or SIGINT; SIGHUP replaces them one by one.
 
-    A worker that dies is replaced; one that dies again within seconds ends the server with status 1, one that exits
-    with REFUSED with that status.
+    A worker that dies is replaced. One that dies before any has served ends the server with status 1, and one that
+    ends with REFUSED with that status.
     """
-    server = Server(listener, settings.drain_seconds, workers=settings.workers, respawn_failed_workers=True)
-    _run(server, load)
+    Server(listener, worker, workers=worker.settings.server.workers).run()
 
 
 def serve_and_reload(
-    listener: socket.socket, load: Callable[[], ASGIApp], folder: Path, on_change: Callable[[Sequence[Path]], None]
+    listener: socket.socket, worker: Worker, folder: Path, on_change: Callable[[Sequence[Path]], None]
 ) -> None:
     """Serve with one process that is replaced whenever a Python file below `folder` changes.
 
@@ -131,7 +157,7 @@ def serve_and_reload(
 
     server = Server(
         listener,
-        1,
+        worker,
         workers=1,
         reload=True,
         reload_paths=[folder],
@@ -145,13 +171,4 @@ def serve_and_reload(
         on_change(files)
 
     server.on_reload(announce)
-    _run(server, load)
-
-
-def _run(server: Server, load: Callable[[], ASGIApp]) -> None:
-    if sys.platform == "linux":
-        # Python 3.14 no longer forks by itself; a fork shares what is loaded, and takes the listener along.
-        multiprocessing.set_start_method("fork", force=True)
-    server.serve(target_loader=load, wrap_loader=False)
-    if server.refused:
-        sys.exit(REFUSED)
+    server.run()

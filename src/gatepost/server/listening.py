@@ -5,6 +5,7 @@ orphans of one that was killed, share the port without anybody noticing.
 """
 
 import errno
+import os
 import socket
 import time
 
@@ -29,6 +30,17 @@ def listen(host: str, port: int) -> socket.socket:
             if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
                 raise _refusal(host, port, error) from None
         time.sleep(0.02)
+
+
+def stop_accepting(listener: socket.socket) -> None:
+    """Leave new connections to the other processes that share the listener; this one keeps those it has.
+
+    Closing it would not do: the threads of the HTTP server go on with the descriptor. So a listener whose port nobody
+    knows takes its place under the same number, in one step.
+    """
+    loopback = "::1" if listener.family == socket.AF_INET6 else "127.0.0.1"
+    with _open(listener.family, (loopback, 0)) as unknown:
+        os.dup2(unknown.fileno(), listener.fileno())
 
 
 def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:

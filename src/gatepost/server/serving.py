@@ -1,7 +1,6 @@
 """From settings to a running server: check, listen, say where, serve. What `gatepost serve` does."""
 
 import dataclasses
-import os
 import socket
 import sys
 from collections.abc import Mapping
@@ -32,7 +31,7 @@ def run(listener: socket.socket, reference: str, settings: Settings) -> None:
 
     import_module("gatepost.app")  # once, here: workers are forked, and one that is replaced is back at once
     Logs(settings)
-    serve(listener, Worker(settings, reference, os.getpid()), settings.server)
+    serve(listener, Worker(settings, reference))
 
 
 def address_of(listener: socket.socket) -> str:

@@ -1,0 +1,164 @@
+"""The workers of one server: who takes the place of one that has died, and, at SIGHUP, of one after the other.
+
+Before the request path: in the master, which never loads the application. A worker that is replaced goes on with the
+connections that it has while the others take all new ones; each of its answers tells the client to come back on
+another connection. So nobody is refused and nobody is cut off (`docs/decisions/0009-replacing-workers.md`).
+"""
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gatepost.server.signals import HAND_OVER
+
+START_SECONDS_MAX = 60.0
+"""How long a new worker may take to load the application before the one that it is to replace stays instead."""
+
+HAND_OVER_SECONDS = 3.0
+"""How long a replaced worker waits for the next request of each of its connections, to answer that it closes."""
+
+PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Before a dead worker is replaced: the first at once, one that keeps dying ever later, but for ever."""
+
+CALM_SECONDS = 60.0
+"""After this long without a death in its place, a worker's death counts as a first one."""
+
+LOGGER = logging.getLogger("gatepost")
+
+Spawn = Callable[[int], Any]
+"""Makes the process of the worker with this number, not yet started."""
+
+
+class Crew:
+    """Looks after the workers of `server`, a Granian, in whose list `wrks` they stand by number.
+
+    Behind them in that list stand those that come or go, so that whoever ends the server ends them, too.
+    """
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._incoming, self.reports = multiprocessing.Pipe(duplex=False)
+        self._ready: set[int] = set()
+        self._has_served = False
+        self._deaths: dict[int, tuple[int, float]] = {}
+        self._due: dict[int, float] = {}
+
+    def announce(self, number: signal.Signals) -> None:
+        """Send a signal to every worker."""
+        for worker in self._server.wrks:
+            _send(worker, number)
+
+    def has_ended(self) -> bool:
+        """True where no worker is left."""
+        return not any(worker.is_alive() for worker in self._server.wrks)
+
+    def wait(self, seconds: float, until: Callable[[], bool]) -> None:
+        """Wait for something that workers do, in vain where the server is told to stop meanwhile."""
+        deadline = time.monotonic() + seconds
+        while not (until() or self._server.interrupt_signal or time.monotonic() > deadline):
+            time.sleep(0.02)
+
+    def replace_dead(self, spawn: Spawn) -> bool:
+        """Start a worker for each that has died. False where none has ever served: then there is no use in it."""
+        server = self._server
+        self._hear()
+        while server.interrupt_children:
+            if not self._has_served:
+                return False
+            index = server.interrupt_children.pop(0)
+            # Where one lives in this place, the one that had it before was meant.
+            if not server.wrks[index].is_alive():
+                self._due[index] = self._when_to_replace(index)
+        for index in [index for index, moment in self._due.items() if moment <= time.monotonic()]:
+            del self._due[index]
+            server.wrks[index] = worker = spawn(index)
+            worker.start()
+        return True
+
+    @property
+    def pause_seconds(self) -> float | None:
+        """When to call `replace_dead` again; None where nothing waits for it."""
+        return max(0.0, min(self._due.values()) - time.monotonic()) if self._due else None
+
+    def replace_all(self, spawn: Spawn) -> None:
+        """Replace every worker, one after the other. The first that does not start ends it: the old ones go on."""
+        for index in range(self._server.workers):
+            if self._server.interrupt_signal or not self._replace(index, spawn):
+                return
+
+    def _replace(self, index: int, spawn: Spawn) -> bool:
+        new = spawn(index)
+        new.interrupt_by_parent = True  # how it ends before it is ready is looked at here
+        self._server.wrks.append(new)
+        new.start()
+        self.wait(START_SECONDS_MAX, until=lambda: self._is_ready(new) or not new.is_alive())
+        if not self._is_ready(new):
+            LOGGER.error("worker_not_replaced", extra={"worker": index + 1, "hint": "the old workers go on"})
+            self._end(new, seconds=0)
+            return False
+        old = self._swap(index, new)
+        LOGGER.info("worker_replaced", extra={"worker": index + 1, "pid": new.inner.pid, "old_pid": old.inner.pid})
+        _send(old, HAND_OVER)
+        self.wait(HAND_OVER_SECONDS, until=lambda: not old.is_alive())
+        self._end(old, seconds=self._server.workers_kill_timeout)
+        return True
+
+    def _swap(self, index: int, new: Any) -> Any:
+        """The new worker in its place, the old one behind the others."""
+        wrks = self._server.wrks
+        wrks.remove(new)
+        old, wrks[index] = wrks[index], new
+        wrks.append(old)
+        self._due.pop(index, None)
+        old.interrupt_by_parent = True
+        new.interrupt_by_parent = False
+        if not new.is_alive():
+            self._server.interrupt_children.append(index)
+        return old
+
+    def _end(self, worker: Any, *, seconds: float) -> None:
+        """Let it finish what it has, for `seconds`. Where the server is to stop meanwhile, that ends it, too."""
+        worker.terminate()
+        self.wait(seconds, until=lambda: not worker.is_alive())
+        if self._server.interrupt_signal:
+            return
+        worker.kill()
+        worker.join()
+        self._server.wrks.remove(worker)
+        self._ready.discard(worker.inner.pid)
+
+    def _is_ready(self, worker: Any) -> bool:
+        self._hear()
+        return worker.inner.pid in self._ready
+
+    def _hear(self) -> None:
+        while self._incoming.poll():
+            self._ready.add(self._incoming.recv())
+            self._has_served = True
+
+    def _when_to_replace(self, index: int) -> float:
+        now = time.monotonic()
+        count, last = self._deaths.get(index, (0, 0.0))
+        count = 0 if now - last > CALM_SECONDS else count
+        self._deaths[index] = (count + 1, now)
+        pause = PAUSES_SECONDS[min(count, len(PAUSES_SECONDS) - 1)]
+        _report_death(self._server.wrks[index], pause)
+        return now + pause
+
+
+def _send(worker: Any, number: signal.Signals) -> None:
+    # One that has just died, or whose process is not yet there, has nothing to be told.
+    with contextlib.suppress(ProcessLookupError, TypeError):
+        os.kill(worker.inner.pid, number)
+
+
+def _report_death(worker: Any, pause: float) -> None:
+    status = worker.inner.exitcode
+    ended_by = signal.Signals(-status).name if status < 0 else f"status {status}"
+    facts = {"worker": worker.idx + 1, "pid": worker.inner.pid, "ended_by": ended_by, "replaced_in_seconds": pause}
+    LOGGER.error("worker_died", extra=facts)

@@ -1,0 +1,99 @@
+"""The application as the server sees it: what happens before its start and after its end, and what stands in for it.
+
+First on the request path of ASGI, where it adds one comparison: everything but the lifespan goes straight through.
+"""
+
+import gc
+from collections.abc import Awaitable, Callable
+
+from gatepost.errors import ConfigurationError
+from gatepost.logging import Logs
+from gatepost.request import ASGIApp, Message, Receive, Scope, Send
+
+
+class Lifespan:
+    """The application with what has to happen before its start and after its end.
+
+    `prepare` runs before the application starts, `on_ready` when it has started. `refuse` gets what keeps it from
+    starting and gives what is served instead; without it the error goes on.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        logs: Logs,
+        *,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+        refuse: Callable[[ConfigurationError], ASGIApp] | None = None,
+        on_ready: Callable[[], None] | None = None,
+    ) -> None:
+        self._app = app
+        self._entry = app
+        self._logs = logs
+        self._prepare = prepare
+        self._refuse = refuse
+        self._on_ready = on_ready
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "lifespan":
+            return self._lifespan(scope, receive, send)
+        return self._entry(scope, receive, send)
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        failures: list[str] = []
+
+        async def watch(message: Message) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                failures.append(message.get("message", "") or "The application did not start.")
+                return
+            if message["type"] == "lifespan.startup.complete":
+                self._entry = getattr(self._app, "entry", self._app)
+                _settle()
+                if self._on_ready is not None:
+                    self._on_ready()
+            await send(message)
+
+        try:
+            await self._run(scope, receive, watch)
+            _raise_first(failures)
+        except ConfigurationError as error:
+            if self._refuse is None:
+                raise
+            self._app = self._entry = self._refuse(error)
+            await self._app(scope, receive, send)
+        finally:
+            self._logs.close()
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._prepare is not None:
+            await self._prepare()
+        await self._app(scope, receive, send)
+
+
+class Refusal:
+    """Answers every request with 503 and the reason why there is no application: in development only."""
+
+    def __init__(self, reason: str) -> None:
+        self._body = f"The application cannot start.\n\n{reason}\n".encode(errors="backslashreplace")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await send({"type": "lifespan.startup.complete"})
+            while (await receive())["type"] != "lifespan.shutdown":
+                pass
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": 503, "headers": headers})
+        await send({"type": "http.response.body", "body": self._body})
+
+
+def _raise_first(failures: list[str]) -> None:
+    if failures:
+        raise ConfigurationError(failures[0])
+
+
+def _settle() -> None:
+    """What was made at start lives as long as the process: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,65 @@
+"""The signals between a master and its workers, and what a worker does with those that its master got.
+
+Before the request path. SIGTERM and SIGINT stop a worker in order; they are Granian's. Ours are DRAIN and HAND_OVER,
+which come before, and the word that there is no master any more.
+"""
+
+import ctypes
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+DRAIN = signal.SIGUSR1
+"""This server is about to stop: not ready, and every answer closes its connection, but connections are still taken."""
+
+HAND_OVER = signal.SIGUSR2
+"""Another worker has taken this one's place: no new connections, and every answer closes its own; readiness stays."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+def on_signal(number: signal.Signals, act: Callable[[], None]) -> None:
+    """Call `act` in the main thread when the signal comes."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        act()
+
+    signal.signal(number, handle)
+
+
+def ignore_until_told() -> None:
+    """In the master, before it forks: a worker that is not yet there, or a stray signal, is no reason to die."""
+    for number in (DRAIN, HAND_OVER):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def forget_master() -> None:
+    """In a worker, before it loads the application: a fork inherits the master's handlers, which are not for it.
+
+    Until the server sets its own, SIGTERM and SIGINT simply end the process: there is nothing to finish yet.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def die_with(master: int, drain_seconds: float) -> None:
+    """End this process in order when its master dies, by kill -9, too; and at the latest `drain_seconds` later.
+
+    Linux alone has such a signal. Elsewhere (macOS) a killed master leaves its workers; the next start then says that
+    the port is taken.
+    """
+
+    def orphaned() -> None:
+        signal.alarm(max(1, math.ceil(drain_seconds)))  # ends even a worker that a request keeps
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    if sys.platform != "linux":
+        return
+    on_signal(signal.SIGRTMIN, orphaned)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGRTMIN))
+    if os.getppid() != master:
+        os._exit(1)

@@ -1,0 +1,150 @@
+"""SIGHUP and SIGTERM under traffic: workers come and go, and clients do not notice."""
+
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.acceptance.conftest import Running, Start, wait_for
+from tests.acceptance.traffic import Traffic
+
+Environ = dict[str, str]
+CUT_MAX = 1 / 10_000
+"""Of new connections, those that may be cut off while workers are replaced."""
+
+
+def pids(server: Running) -> set[int]:
+    """The processes that serve."""
+    return {process.pid for process in server.children() if process.status() != psutil.STATUS_ZOMBIE}
+
+
+def assert_nobody_noticed(traffic: Traffic) -> None:
+    """No kept connection failed, no new one was refused, and hardly any was cut."""
+    assert set(traffic.answers["kept"]) == set(traffic.answers["fresh"]) == {200}
+    assert traffic.refused.total() == 0
+    assert traffic.cut["kept"] == 0
+    assert traffic.cut["fresh"] <= traffic.answers["fresh"].total() * CUT_MAX
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sighup_replaces_every_worker_and_no_client_notices(
+    start: Start, production: Environ, project: Path, workers: int
+) -> None:
+    server = start("serve", "--port", "0", "--workers", str(workers), environ=production).ready()
+    old = pids(server)
+    source = (project / "app.py").read_text()
+    (project / "app.py").write_text(source.replace("read=anyone)", 'read=anyone, path="remarks")'))
+    with Traffic(server.port) as traffic:
+        wait_for(lambda: traffic.count > 100, "traffic")
+        server.send(signal.SIGHUP)
+        wait_for(lambda: len(new := pids(server)) == workers and not new & old, "other workers")
+        count = traffic.count
+        wait_for(lambda: traffic.count > count + 100, "traffic of the new workers")
+    assert_nobody_noticed(traffic)
+    assert traffic.closed > 0, "kept connections moved because they were told to"
+    assert server.get("/api/remarks")[0] != 404, "the new workers have loaded the application anew"
+    assert server.output.count('"event":"worker_replaced"') == workers
+    server.send(signal.SIGTERM)
+    assert server.wait() == 0
+
+
+def test_a_request_in_flight_is_finished_by_the_worker_that_is_replaced(
+    start: Start, production: Environ, project: Path
+) -> None:
+    server = start("serve", "--port", "0", environ=production).ready()
+    [old] = pids(server)
+    waiting = server.ask_and_leave_waiting()
+    server.send(signal.SIGHUP)
+    wait_for(lambda: '"event":"worker_replaced"' in server.output, "a new worker")
+    (project / "released").touch()
+    answer = waiting.getresponse()
+    assert (answer.status, answer.read(), answer.getheader("connection")) == (200, b"released", "close")
+    wait_for(lambda: old not in pids(server), "the old worker's end")
+
+
+def test_a_replaced_worker_is_still_ready(start: Start, production: Environ) -> None:
+    server = start("serve", "--port", "0", environ=production).ready()
+    with Traffic(server.port, "/readyz", clients=2) as traffic:
+        [old] = pids(server)
+        server.send(signal.SIGHUP)
+        wait_for(lambda: old not in pids(server), "the old worker's end")
+    assert_nobody_noticed(traffic)
+
+
+def test_workers_that_cannot_start_replace_nobody(start: Start, production: Environ, project: Path) -> None:
+    server = start("serve", "--port", "0", "--workers", "2", environ=production).ready()
+    old = pids(server)
+    source = (project / "app.py").read_text()
+    (project / "app.py").write_text(source + "x = (\n")
+    server.send(signal.SIGHUP)
+    wait_for(lambda: '"event":"worker_not_replaced"' in server.output, "the refusal")
+    assert f"{project / 'app.py'}, line {len(source.splitlines()) + 1}" in server.output
+    assert pids(server) == old
+    assert server.get("/livez")[0] == 200
+
+    (project / "app.py").write_text(source)
+    server.send(signal.SIGHUP)
+    wait_for(lambda: not pids(server) & old, "other workers, now that the mistake is gone")
+
+
+def test_a_worker_that_dies_when_the_application_is_broken_does_not_end_the_server(
+    start: Start, production: Environ, project: Path
+) -> None:
+    server = start("serve", "--port", "0", "--workers", "2", environ=production).ready()
+    source = (project / "app.py").read_text()
+    (project / "app.py").write_text(source + "x = (\n")
+    first, _ = server.children()
+    first.kill()
+    wait_for(lambda: server.output.count('"event":"worker_died"') > 1, "its successor to fail")
+    assert '"ended_by":"SIGKILL","replaced_in_seconds":0.0' in server.output
+    assert '"ended_by":"status 2","replaced_in_seconds":0.5' in server.output
+    assert server.get("/livez")[0] == 200
+    (project / "app.py").write_text(source)
+    wait_for(lambda: len(pids(server)) == 2, "a successor that lives")
+
+
+def test_a_server_that_is_told_to_stop_while_it_replaces_stops(start: Start, production: Environ) -> None:
+    server = start("serve", "--port", "0", "--workers", "2", environ=production).ready()
+    server.send(signal.SIGHUP)
+    wait_for(lambda: '"event":"worker_replaced"' in server.output, "the first new worker")
+    below = server.children()
+    assert len(below) == 3
+    server.send(signal.SIGTERM)
+    assert server.wait() == 0
+    _, alive = psutil.wait_procs(below, timeout=5)
+    assert not alive
+
+
+def test_readiness_turns_false_before_connections_are_refused(start: Start, production: Environ) -> None:
+    environ = {**production, "GATEPOST_DRAIN_DELAY_SECONDS": "2"}
+    server = start("serve", "--port", "0", "--workers", "2", environ=environ).ready()
+    with Traffic(server.port) as traffic:
+        wait_for(lambda: traffic.count > 100, "traffic")
+        server.send(signal.SIGTERM)
+        wait_for(lambda: server.answers("/readyz", 503), "readiness to turn false")
+        said = server.get("/readyz")[1]
+        count = traffic.count
+        wait_for(lambda: traffic.count > count + 100, "traffic of those that have not yet heard of it")
+        # Here a load balancer sends its clients elsewhere.
+        traffic.stop()
+        assert server.get("/livez")[0] == 200
+    assert '"process":"draining"' in said
+    assert_nobody_noticed(traffic)
+    assert traffic.closed >= 4, "kept connections are told to close"
+    assert server.wait() == 0
+
+
+def test_a_second_signal_does_not_wait_for_load_balancers(start: Start, production: Environ) -> None:
+    server = start("serve", "--port", "0", environ={**production, "GATEPOST_DRAIN_DELAY_SECONDS": "60"}).ready()
+    server.send(signal.SIGTERM)
+    wait_for(lambda: server.answers("/readyz", 503), "the drain")
+    server.send(signal.SIGTERM)
+    assert server.wait() == 130
+
+
+def test_signals_between_master_and_workers_do_no_harm_to_a_master(start: Start, production: Environ) -> None:
+    server = start("serve", "--port", "0", environ=production).ready()
+    server.send(signal.SIGUSR1)
+    server.send(signal.SIGUSR2)
+    assert server.get("/readyz")[0] == 200
+    assert server.process.poll() is None
