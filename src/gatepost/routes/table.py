@@ -26,6 +26,8 @@ class RouteTable:
             if "GET" in routes:
                 routes.setdefault("HEAD", routes["GET"])
             routes["OPTIONS"] = _options_action(next(iter(routes.values())).pattern, _allow(routes))
+        # Asked of the server as a whole (RFC 9110, section 9.3.7).
+        self._fixed["*"] = {"OPTIONS": _options_action("*", ", ".join(METHODS).encode())}
         self._mounts = tuple((prefix, _mount_action(prefix)) for prefix in sorted(mounts, key=len, reverse=True))
 
     def match(self, method: str, path: str) -> tuple[Action, str | None]:

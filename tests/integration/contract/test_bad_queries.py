@@ -111,7 +111,7 @@ async def test_an_odd_query_is_answered_or_refused_as_such(client: Client, query
 @pytest.mark.parametrize(
     ("path", "status"),
     [("%00", 400), ("a%2Fb", 400), ("a%5Cb", 400), ("%0A", 400), ("%FF", 400), ("%", 400), ("%ED%A0%80", 400),
-     ("%C3%BC", 404), ("x" * 60_000, 404), ("..", 404), (".", 404), ("%2e%2e", 404), ("a/b", 404), ("a;b=c", 404),
+     ("%C3%BC", 404), ("x" * 60_000, 404), ("..", 400), (".", 400), ("%2e%2e", 400), ("a/b", 404), ("a;b=c", 404),
      ("🜁", 404), ("'or'1'='1", 404), ("9" * 5000, 404), ("-0", 404), ("1e1", 404)],
 )  # fmt: skip
 async def test_a_weird_key_is_no_key(client: Client, path: str, status: int) -> None:
@@ -121,7 +121,7 @@ async def test_a_weird_key_is_no_key(client: Client, path: str, status: int) -> 
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/", "/api", "/api/", "/api/nothing", "/api/samples/", "/api//samples", "/API/samples"]
+    "path", ["", "/", "/api", "/api/", "/api/nothing", "/api/samples/", "/api/samples;a=1", "/API/samples"]
 )
 async def test_a_path_that_leads_nowhere_is_not_found(client: Client, path: str) -> None:
     assert held(await client.get(path or "/"))["status"] == 404

@@ -23,11 +23,33 @@ from gatepost.gateway.paths import check_path
         (b"/api/%ed%a0%80", "/api/\ufffd"),
         (None, "/api/\x00"),
         (b"/api/\x01", "/api/\x01"),
+        (b"/api/caf\xc3\xa9", "/api/café"),
+        (b"//api/books", "//api/books"),
+        (b"//evil.example/api", "//evil.example/api"),
+        (b"/api//books", "/api//books"),
+        (b"/api/books//", "/api/books//"),
+        (b"/api/../books", "/api/../books"),
+        (b"/api/./books", "/api/./books"),
+        (b"/api/books/..", "/api/books/.."),
+        (b"/api/books/.", "/api/books/."),
+        (b"/..", "/.."),
+        (b"/api/%2e%2e/books", "/api/../books"),
+        (b"/api/.%2E/books", "/api/../books"),
+        (b"/api/%2e", "/api/."),
+        (b"/api/%c0%ae%c0%ae/books", "/api/\ufffd\ufffd\ufffd\ufffd/books"),
+        (b"/api/%e0%80%af", "/api/\ufffd\ufffd\ufffd"),
+        (b"/api/%f8%80%80%80%af", "/api/\ufffd"),
+        (b"/api/books%", "/api/books%"),
+        (b"/api/%u002e", "/api/%u002e"),
+        (b"", ""),
+        (None, ""),
+        (b"*", "*"),
+        (b"api/books", "api/books"),
     ],
 )
 def test_strange_paths_are_refused(raw: bytes | None, path: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        check_path({"path": path, "raw_path": raw})
+        check_path({"method": "GET", "path": path, "raw_path": raw})
     assert caught.value.code == "malformed_request"
 
 
@@ -39,10 +61,26 @@ def test_strange_paths_are_refused(raw: bytes | None, path: str) -> None:
         (b"/api/a%20b%25", "/api/a b%"),
         (b"/api/zero%E2%80%8Bwidth", "/api/zero\u200bwidth"),
         (None, "/api/books"),
+        (None, "/api/café"),
+        (b"/", "/"),
+        (b"/api/books/", "/api/books/"),
+        (b"/api/books;v=1", "/api/books;v=1"),
+        (b"/api/..;/books", "/api/..;/books"),
+        (b"/api/...", "/api/..."),
+        (b"/api/.hidden/v1.2", "/api/.hidden/v1.2"),
+        (b"/.well-known/x", "/.well-known/x"),
+        (b"/api/%252e%252e/books", "/api/%2e%2e/books"),
+        (b"/api/%252F", "/api/%2F"),
+        (b"/API/Books", "/API/Books"),
+        (b"/api/a:b@c!$&'()*+,=~", "/api/a:b@c!$&'()*+,=~"),
     ],
 )
 def test_honest_paths_pass(raw: bytes | None, path: str) -> None:
-    check_path({"path": path, "raw_path": raw})
+    check_path({"method": "GET", "path": path, "raw_path": raw})
+
+
+def test_the_asterisk_is_a_path_of_options_alone() -> None:
+    check_path({"method": "OPTIONS", "path": "*", "raw_path": b"*"})
 
 
 @pytest.mark.parametrize(

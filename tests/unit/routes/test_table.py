@@ -1,0 +1,91 @@
+"""The route table: which methods a path knows, and what it says about the others."""
+
+from typing import Any
+
+import pytest
+
+from gatepost.auth.policies import anyone
+from gatepost.errors import Problem
+from gatepost.request import Action, Request, Response
+from gatepost.routes.table import RouteTable
+
+
+async def _unused(request: Request) -> Response:
+    return Response(200)
+
+
+def action(method: str, pattern: str, kind: str = "api") -> Action:
+    return Action(f"{method} {pattern}", method, pattern, _unused, allow=anyone, source="x", kind=kind)
+
+
+TABLE = RouteTable(
+    [
+        action("GET", "/api/books"),
+        action("POST", "/api/books"),
+        action("GET", "/api/books/{id}"),
+        action("PATCH", "/api/books/{id}"),
+        action("POST", "/api/auth/login", "auth"),
+        action("GET", "/livez", "system"),
+    ],
+    ["/legacy", "/legacy/inner"],
+)
+
+
+def found(method: str, path: str) -> Any:
+    """Pattern and key, or the code of the refusal with what it allows."""
+    try:
+        chosen, key = TABLE.match(method, path)
+    except Problem as problem:
+        return problem.code, dict(problem.headers).get(b"allow")
+    return chosen.pattern, key
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/api/books", ("/api/books", None)),
+        ("HEAD", "/api/books", ("/api/books", None)),
+        ("HEAD", "/livez", ("/livez", None)),
+        ("HEAD", "/api/books/7", ("/api/books/{id}", "7")),
+        ("GET", "/legacy", ("/legacy/*", None)),
+        ("GET", "/legacy/inner/x", ("/legacy/inner/*", None)),
+        ("DELETE", "/legacy/x", ("/legacy/*", None)),
+        ("PUT", "/api/books", ("method_not_allowed", b"GET, HEAD, POST, OPTIONS")),
+        ("DELETE", "/api/books/7", ("method_not_allowed", b"GET, HEAD, PATCH, OPTIONS")),
+        ("HEAD", "/api/auth/login", ("method_not_allowed", b"POST, OPTIONS")),
+        ("GET", "/api/auth/login", ("method_not_allowed", b"POST, OPTIONS")),
+        ("POST", "/livez", ("method_not_allowed", b"GET, HEAD, OPTIONS")),
+        ("GET", "*", ("method_not_allowed", b"OPTIONS")),
+        ("TRACE", "/livez", ("method_not_implemented", None)),
+        ("get", "/livez", ("method_not_implemented", None)),
+        # What is unusual means itself.
+        ("GET", "/api/books/", ("not_found", None)),
+        ("GET", "/API/books", ("not_found", None)),
+        ("GET", "/api/books;v=1", ("not_found", None)),
+        ("GET", "/api/books/a;v=1", ("/api/books/{id}", "a;v=1")),
+        ("GET", "/api/books/7/", ("not_found", None)),
+        ("GET", "/api/books/7/8", ("not_found", None)),
+        ("GET", "/legacyx", ("not_found", None)),
+        ("GET", "/legacy;x/y", ("not_found", None)),
+        ("GET", "/Legacy", ("not_found", None)),
+        ("GET", "/", ("not_found", None)),
+    ],
+)
+def test_what_a_method_and_a_path_lead_to(method: str, path: str, expected: tuple[str, Any]) -> None:
+    assert found(method, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/api/books", b"GET, HEAD, POST, OPTIONS"),
+        ("/api/auth/login", b"POST, OPTIONS"),
+        ("/livez", b"GET, HEAD, OPTIONS"),
+        ("*", b"GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"),
+    ],
+)
+async def test_options_name_the_methods_of_a_path(path: str, allow: bytes) -> None:
+    chosen, _ = TABLE.match("OPTIONS", path)
+    request: Any = None
+    answer = await chosen.handler(request)
+    assert (answer.status, dict(answer.headers)) == (204, {b"allow": allow})
