@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gatepost.errors import BadRequest, ContentTooLarge, Problem, UnsupportedMediaType
+from gatepost.gateway.media_types import is_plain, media_type
 from gatepost.request import Message, Receive, Request
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 CONTENT_TYPES: frozenset[bytes] = frozenset({b"application/json", b"application/merge-patch+json"})
 METHODS: frozenset[str] = frozenset({"POST", "PUT", "PATCH"})
+"""Those that carry a body. With any other one it has no meaning (RFC 9110, section 9.3), and readers disagree."""
+
+_CLOSE = ((b"connection", b"close"),)
 
 
 class Bodies:
@@ -36,11 +40,15 @@ class Bodies:
         length = headers.get(b"content-length")
         if length is None:
             # HTTP/2 frames a body without announcing it, HTTP/1 does not.
-            if b"transfer-encoding" not in headers and exchange.scope["http_version"] < "2":
+            if b"transfer-encoding" in headers or exchange.scope["http_version"] >= "2":
+                self._admit_body(exchange, None)
                 return
-        elif length == b"0":
+        elif length != b"0":
+            self._admit_body(exchange, length)
             return
-        self._admit_body(exchange, length)
+        # A form without fields has a type and no body; browsers send it to other origins without asking first.
+        if b"content-type" in headers and not exchange.is_mounted:
+            _check_type(exchange)
 
     def _admit_body(self, exchange: "Exchange", length: bytes | None) -> None:
         action = exchange.action
@@ -51,7 +59,9 @@ class Bodies:
         if length is not None and int(length) > limit:
             raise too_large(limit)
         if not exchange.is_mounted:
-            _check_type(exchange, is_certain=exchange.scope["http_version"] < "2" or length is not None)
+            _check_method(exchange, is_certain=exchange.scope["http_version"] < "2" or length is not None)
+            _check_encoding(exchange)
+            _check_type(exchange)
         exchange.receive = LimitedReceive(exchange, self._deadlines, limit)
 
 
@@ -90,42 +100,47 @@ class LimitedReceive:
 
 def too_large(limit: int) -> Problem:
     """The refusal of a body above `limit` bytes; what is still on its way is not read."""
-    return ContentTooLarge(
-        "content_too_large",
-        f"The body has more than {limit} bytes.",
-        headers=[(b"connection", b"close")],
-    )
+    return ContentTooLarge("content_too_large", f"The body has more than {limit} bytes.", headers=_CLOSE)
 
 
 def _check_framing(request: Request, length: bytes | None) -> None:
-    if length is not None and not length.isdigit():
-        raise BadRequest("malformed_request", "Content-Length is not a number.", headers=[(b"connection", b"close")])
-    # A server in front that reads another framing than ours would see another request (RFC 9112, 11.2).
+    """A reader that believes another framing than ours would see another request (RFC 9112, section 11.2)."""
     headers = request.headers
-    if b"transfer-encoding" in headers and headers[b"transfer-encoding"].lower() != b"chunked":
-        raise BadRequest(
-            "malformed_request", "The only transfer encoding is chunked.", headers=[(b"connection", b"close")]
-        )
+    if length is not None and (not length.isdigit() or b"transfer-encoding" in headers):
+        raise BadRequest("malformed_request", "Content-Length is not the one number it has to be.", headers=_CLOSE)
+    if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+        raise BadRequest("malformed_request", "The only transfer encoding is chunked.", headers=_CLOSE)
 
 
-def _check_type(request: Request, *, is_certain: bool) -> None:
+def _check_method(request: Request, *, is_certain: bool) -> None:
+    method = request.scope["method"]
+    if is_certain and method not in METHODS:
+        raise BadRequest("malformed_request", f"{method} takes no body.", headers=_CLOSE)
+    if is_certain and b"content-type" not in request.headers:
+        raise _wrong_type()
+
+
+def _check_encoding(request: Request) -> None:
     headers = request.headers
-    if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
-        raise UnsupportedMediaType("unsupported_media_type", "Compressed bodies are not accepted.")
-    given = headers.get(b"content-type")
-    if given in CONTENT_TYPES or request.scope["method"] not in METHODS or (given is None and not is_certain):
-        return
-    media_type, *parameters = (given or b"").lower().split(b";")
-    wanted = all(_is_utf8(parameter.strip()) for parameter in parameters)
-    if media_type.strip() not in CONTENT_TYPES or not wanted:
+    if b"content-encoding" in headers and not is_plain(headers[b"content-encoding"]):
         raise UnsupportedMediaType(
             "unsupported_media_type",
-            "The body must be application/json or application/merge-patch+json, in UTF-8.",
-            headers=[(b"accept", b"application/json, application/merge-patch+json")],
+            "Compressed bodies are not accepted.",
+            headers=[(b"accept-encoding", b"identity")],
         )
 
 
-def _is_utf8(parameter: bytes) -> bool:
-    """True for `charset=utf-8` and for every parameter that is no charset."""
-    name, _, value = parameter.partition(b"=")
-    return name.strip() != b"charset" or value.strip().strip(b'"') == b"utf-8"
+def _check_type(request: Request) -> None:
+    given = request.headers.get(b"content-type", b"application/json")
+    if given in CONTENT_TYPES or request.scope["method"] not in METHODS:
+        return
+    if media_type(given) not in CONTENT_TYPES:
+        raise _wrong_type()
+
+
+def _wrong_type() -> Problem:
+    return UnsupportedMediaType(
+        "unsupported_media_type",
+        "The body must be application/json or application/merge-patch+json, in UTF-8.",
+        headers=[(b"accept", b"application/json, application/merge-patch+json")],
+    )

@@ -25,9 +25,14 @@ def length(count: int) -> Header:
         ([(b"content-type", b"application/json-patch+json")], 415),
         ([(b"content-type", b"text/plain")], 415),
         ([(b"content-type", b"application/x-www-form-urlencoded")], 415),
+        ([(b"content-type", b"text/plain; application/json")], 415),
+        ([(b"content-type", b"application/json, text/plain")], 415),
+        ([(b"content-type", b"multipart/form-data; boundary=x")], 415),
         ([], 415),
         ([JSON, (b"content-encoding", b"identity")], 200),
+        ([JSON, (b"content-encoding", b"")], 200),
         ([JSON, (b"content-encoding", b"gzip")], 415),
+        ([JSON, (b"content-encoding", b"identity, gzip")], 415),
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
@@ -38,6 +43,27 @@ async def test_only_json_is_a_body(method: str, headers: list[Header], status: i
         assert answer.problem["code"] == "unsupported_media_type"
     else:
         assert answer.body == b"{}"
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"])
+@pytest.mark.parametrize("framing", [[], [length(0)]])
+async def test_a_form_without_fields_is_a_form(kind: str, framing: list[Header]) -> None:
+    asked = scope("POST", headers=[(b"content-type", kind.encode()), *framing])
+    assert (await ask(gate(answering()), asked)).status == 415
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("framing", [length(2), CHUNKED])
+async def test_a_body_where_none_has_a_meaning_is_refused_unread(method: str, framing: Header) -> None:
+    asked = scope(method, "/api/small" if method == "DELETE" else "/api/books", headers=[JSON, framing])
+    answer = await ask(gate(reading), asked)
+    assert answer.status == (405 if method == "DELETE" else 400)
+    assert answer.status == 405 or answer.header("connection") == "close"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+async def test_an_empty_body_is_none(method: str) -> None:
+    assert (await ask(gate(answering()), scope(method, headers=[length(0), JSON]))).status == 200
 
 
 async def test_a_mounted_application_takes_any_type() -> None:
@@ -92,7 +118,19 @@ async def test_an_action_has_its_own_limit() -> None:
     assert (await ask(gate(reading), scope("POST", "/api/small", [JSON, length(5)]))).status == 413
 
 
-@pytest.mark.parametrize("headers", [[(b"transfer-encoding", b"gzip, chunked")], [(b"content-length", b"+5")]])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"transfer-encoding", b"gzip, chunked")],
+        [(b"transfer-encoding", b"chunked, chunked")],
+        [(b"transfer-encoding", b"identity")],
+        [(b"transfer-encoding", b"")],
+        [(b"content-length", b"+5")],
+        [(b"content-length", b"5, 5")],
+        [(b"content-length", b"")],
+        [(b"content-length", b"5"), CHUNKED],
+    ],
+)
 async def test_framing_that_others_may_read_differently_is_refused(headers: list[Header]) -> None:
     answer = await ask(gate(reading), scope("POST", headers=[JSON, *headers]))
     assert answer.status == 400
