@@ -21,6 +21,7 @@ from gatepost.controllers.queries import QueryReader, Readable
 from gatepost.controllers.resource import ResourceController
 from gatepost.database.database import Database
 from gatepost.declaration import Declaration
+from gatepost.dtos.json_values import Bounds
 from gatepost.gateway.gate import Gate, make_limiter
 from gatepost.health import Probes
 from gatepost.limits import RateLimit
@@ -107,9 +108,15 @@ class Composition:
                 queries,
                 self.declaration.prefix,
                 bigint_as_string=self.declaration.bigint_as_string,
+                bounds=self._bounds(served),
             )
             actions += self._actions(served, controller)
         return actions
+
+    def _bounds(self, served: Served) -> Bounds:
+        """How deep and how long JSON may be: the nearest declaration wins."""
+        resource, gate = served.resource, self.settings.gate
+        return Bounds(resource.json_depth_max or gate.json_depth_max, resource.json_items_max or gate.json_items_max)
 
     def _verbs(self, served: Served) -> dict[str, Verbs]:
         derived = self._derived[served.entity.model]
@@ -134,6 +141,7 @@ class Composition:
                 allow=served.resource.policies[name],
                 source=_source(served, service, name),
                 limits=() if limit is None else (self._scaled(limit),),
+                body_bytes_max=served.resource.body_bytes_max,
             )
             for name in ACTIONS
             if served.resource.policies[name] is not nobody

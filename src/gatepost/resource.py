@@ -48,6 +48,7 @@ class Resource(Generic[M]):
     `read` and `write` open `list`, `get` and `create`, `update`, `delete` together; each of the five narrows or
     opens one action. Nothing is open unless it says so. `sort` and `filter` name further fields to sort and filter by
     (each gets an index), `search` text fields for `contains` and `starts_with` (each gets a trigram index).
+    `body_bytes_max`, `json_depth_max` and `json_items_max` bound the bodies of this resource, in place of the settings.
     """
 
     def __init__(
@@ -71,6 +72,9 @@ class Resource(Generic[M]):
         page_size_max: int = 100,
         rate_limit: RateLimit | None = None,
         require_if_match: bool = False,
+        body_bytes_max: int | None = None,
+        json_depth_max: int | None = None,
+        json_items_max: int | None = None,
     ) -> None:
         self.model = model
         self.policies: dict[str, Policy] = {
@@ -91,9 +95,17 @@ class Resource(Generic[M]):
         self.page_size_max = page_size_max
         self.rate_limit = rate_limit
         self.require_if_match = require_if_match
+        self.body_bytes_max = body_bytes_max
+        self.json_depth_max = json_depth_max
+        self.json_items_max = json_items_max
         if not 1 <= page_size <= page_size_max:
             raise ConfigurationError(
                 f"page_size is {page_size}, page_size_max is {page_size_max}.",
                 place=f"Resource({model.__name__})",
                 cure="Choose 1 <= page_size <= page_size_max.",
             )
+        for name in ("body_bytes_max", "json_depth_max", "json_items_max"):
+            if (bound := getattr(self, name)) is not None and bound < 1:
+                raise ConfigurationError(
+                    f"{name} is {bound}.", place=f"Resource({model.__name__})", cure="Choose a positive number."
+                )

@@ -26,6 +26,11 @@ def at_least(bound: float) -> Check:
     return lambda value: None if value >= bound else f"must be at least {bound:g}"
 
 
+def between(lowest: float, highest: float) -> Check:
+    """A check that a number is within these bounds."""
+    return lambda value: None if lowest <= value <= highest else f"must be from {lowest:g} to {highest:g}"
+
+
 def one_of(*choices: str) -> Check:
     """A check that a text is one of the choices."""
     return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
@@ -142,6 +147,36 @@ class GateSettings:
     )
     request_seconds: float = setting(
         "GATEPOST_REQUEST_SECONDS", 15.0, "time of a whole request, then 504", unit="s", check=at_least(0.1)
+    )
+    uri_bytes_max: int = setting(
+        "GATEPOST_URI_BYTES_MAX", 8192, "longest path and query", unit="bytes", check=between(256, 65_000)
+    )
+    header_count_max: int = setting(
+        "GATEPOST_HEADER_COUNT_MAX", 64, "headers of a request at most", check=between(8, 98)
+    )
+    header_bytes_max: int = setting(
+        "GATEPOST_HEADER_BYTES_MAX",
+        16_384,
+        "values of all headers together",
+        unit="bytes",
+        check=between(1024, 262_144),
+    )
+    json_depth_max: int = setting(
+        "GATEPOST_JSON_DEPTH_MAX", 32, "levels of arrays and objects inside a JSON field", check=between(1, 256)
+    )
+    json_items_max: int = setting(
+        "GATEPOST_JSON_ITEMS_MAX", 10_000, "elements of one array in a request body", check=at_least(1)
+    )
+    allowed_hosts: tuple[str, ...] = setting(
+        "GATEPOST_ALLOWED_HOSTS",
+        (),
+        "hosts that are answered for, comma separated: shop.example, *.shop.example; every host by default",
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        "GATEPOST_TRUSTED_PROXIES",
+        (),
+        "who may say whom a request is from, comma separated: addresses, networks, unix, a number of hops, and "
+        "forwarded where they write that header in place of X-Forwarded-For; nobody by default",
     )
     cors_origins: tuple[str, ...] = setting(
         "GATEPOST_CORS_ORIGINS", (), "origins that browsers may call from, comma separated; none by default"

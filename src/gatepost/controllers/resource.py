@@ -18,6 +18,7 @@ from gatepost.controllers.answers import (
 from gatepost.controllers.parameters import read_parameters
 from gatepost.controllers.queries import QueryReader
 from gatepost.dtos.body import BodyDecoder, compile_body
+from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import BadRequest, PreconditionRequired, Problem
 from gatepost.models.catalog import Served, View
@@ -42,8 +43,10 @@ class ResourceController:
         prefix: str,
         *,
         bigint_as_string: bool = False,
+        bounds: Bounds = BOUNDS,
     ) -> None:
         self._bigint_as_string = bigint_as_string
+        self._bounds = bounds
         self._served = served
         self._queries = queries
         self._verbs = verbs
@@ -163,6 +166,7 @@ class ResourceController:
                 if not (partial or name in filled or attributes[name].nullable or attributes[name].has_default)
             ),
             bigint_as_string=self._bigint_as_string,
+            bounds=self._bounds,
             place=self._served.entity.name,
         )
         (self._patches if partial else self._creations)[view] = decoder

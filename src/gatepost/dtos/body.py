@@ -4,6 +4,7 @@ Controllers compile one decoder per action and set of fields when the app is bui
 The good case is one msgspec pass plus the checks that msgspec cannot express; everything else goes to the collector.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Required, TypedDict, cast
@@ -11,15 +12,17 @@ from typing import Any, Required, TypedDict, cast
 import msgspec
 
 from gatepost.dtos.collector import BodyField, collect
-from gatepost.dtos.json_values import members
+from gatepost.dtos.json_values import BOUNDS, Bounds, members
 from gatepost.dtos.rules import Rule, longer
 from gatepost.dtos.strict_json import may_hide_keys, may_hold_nul, read_json
 from gatepost.dtos.violations import Violation
-from gatepost.dtos.wire_types import FieldType, field_type_of, wire_type_of
+from gatepost.dtos.wire_types import FieldType, WireType, field_type_of, wire_type_of
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import Attribute
 
 Finish = Callable[[Any], Any]
+WireTypes = Callable[..., WireType]
+"""`wire_type_of` with what holds for a whole body."""
 
 
 class Body(msgspec.Struct):
@@ -36,9 +39,9 @@ class Body(msgspec.Struct):
 class BodyDecoder:
     """Decodes the bodies of one action for one set of fields."""
 
-    __slots__ = ("_decode", "_echoes", "_fields", "_finishes", "_json", "_required", "_unasked")
+    __slots__ = ("_bounds", "_decode", "_echoes", "_fields", "_finishes", "_json", "_required", "_unasked")
 
-    def __init__(self, fields: Mapping[str, BodyField], required: frozenset[str]) -> None:
+    def __init__(self, fields: Mapping[str, BodyField], required: frozenset[str], bounds: Bounds) -> None:
         known = {name: (field, field.type) for name, field in fields.items() if field.type is not None}
         wire = {name: _wire(field, kind, name in required) for name, (field, kind) in known.items()}
         # A TypedDict, because only present fields are touched then: a patch of one field costs one field.
@@ -55,6 +58,7 @@ class BodyDecoder:
         )
         self._required = required
         self._fields = fields
+        self._bounds = bounds
 
     def decode(self, body: bytes) -> Body:
         """The body's fields.
@@ -70,7 +74,7 @@ class BodyDecoder:
             nested = 0
             for name in self._json:
                 if name in values:
-                    nested += members(values[name])
+                    nested += members(values[name], self._bounds)
             if may_hide_keys(body, values, nested) or may_hold_nul(body):
                 return None
             for name in self._unasked:
@@ -101,53 +105,50 @@ def compile_body(
     readable: frozenset[str],
     required: frozenset[str] | None = None,
     bigint_as_string: bool = False,
+    bounds: Bounds = BOUNDS,
     place: str,
 ) -> BodyDecoder:
     """The decoder of a creation (`partial=False`) or of an RFC 7396 merge patch (`partial=True`).
 
     Attributes neither writable nor readable do not exist. `required` defaults to the writable ones that are not
-    nullable and have no default; in a patch nothing is. `place` (the model's name) opens the sentence of a
-    `ConfigurationError` for a type or constraint that cannot be served.
+    nullable and have no default; in a patch nothing is. `bounds` hold for JSON and arrays. `place` (the model's name)
+    opens the sentence of a `ConfigurationError` for a type or constraint that cannot be served.
     """
     shown = [item for item in attributes if item.name in writable or item.name in readable]
-    fields = {
-        item.name: _field(item, item.name in writable, partial, place, bigint_as_string=bigint_as_string)
-        for item in shown
-    }
+    wire_types = functools.partial(wire_type_of, bigint_as_string=bigint_as_string, bounds=bounds)
+    fields = {item.name: _field(item, item.name in writable, partial, place, wire_types) for item in shown}
     if partial:
-        return BodyDecoder(fields, frozenset())
+        return BodyDecoder(fields, frozenset(), bounds)
     if required is None:
         required = frozenset(item.name for item in shown if not item.nullable and not item.has_default)
-    return BodyDecoder(fields, required & writable)
+    return BodyDecoder(fields, required & writable, bounds)
 
 
 def check_fields(attributes: Iterable[Attribute], place: str) -> None:
     """Raise the `ConfigurationError` of the first attribute that no body can hold, before there is a body."""
     for attribute in attributes:
-        _field_type(attribute, f"{place}.{attribute.name}", bigint_as_string=False)
+        _field_type(attribute, f"{place}.{attribute.name}", wire_type_of)
 
 
-def _field(attribute: Attribute, writable: bool, partial: bool, place: str, *, bigint_as_string: bool) -> BodyField:
+def _field(attribute: Attribute, writable: bool, partial: bool, place: str, wire_types: WireTypes) -> BodyField:
     kind: FieldType | None = None
     if writable:
-        kind = _field_type(attribute, f"{place}.{attribute.name}", bigint_as_string=bigint_as_string)
+        kind = _field_type(attribute, f"{place}.{attribute.name}", wire_types)
     elif partial:
-        kind = _echo_type(attribute, bigint_as_string=bigint_as_string)
+        kind = _echo_type(attribute, wire_types)
     return BodyField(attribute.name, kind, attribute.nullable, writable)
 
 
-def _echo_type(attribute: Attribute, *, bigint_as_string: bool) -> FieldType | None:
+def _echo_type(attribute: Attribute, wire_types: WireTypes) -> FieldType | None:
     """An echo is compared with the row, whatever the rules say today; what has no form in a body is none."""
     try:
-        return field_type_of(wire_type_of(attribute.column.type, "", bigint_as_string=bigint_as_string), (), "")
+        return field_type_of(wire_types(attribute.column.type, ""), (), "")
     except ConfigurationError:
         return None
 
 
-def _field_type(attribute: Attribute, place: str, *, bigint_as_string: bool) -> FieldType:
-    kind = attribute.column.type
-    elements = attribute.element_constraints
-    wire_type = wire_type_of(kind, place, bigint_as_string=bigint_as_string, elements=elements)
+def _field_type(attribute: Attribute, place: str, wire_types: WireTypes) -> FieldType:
+    wire_type = wire_types(attribute.column.type, place, elements=attribute.element_constraints)
     if attribute.primary_key and wire_type.python_type is str:
         wire_type = msgspec.structs.replace(wire_type, rules=(longer(1, "character"), _IN_A_PATH, *wire_type.rules))
     return field_type_of(wire_type, attribute.constraints, place)

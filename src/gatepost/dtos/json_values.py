@@ -1,33 +1,44 @@
-"""JSON inside a JSONB column: any value, bounded in depth, of what PostgreSQL can store and give back."""
+"""JSON inside a JSONB column: any value, bounded in depth and length, of what PostgreSQL can store and give back."""
 
 import math
 from typing import Any, cast
+
+import msgspec
 
 from gatepost.dtos.strict_json import Number, read_json
 from gatepost.dtos.texts import text_of
 from gatepost.dtos.violations import Violation
 from gatepost.errors import BadRequest
 
-DEPTH_MAX = 32
-"""Levels of arrays and objects inside one field."""
+
+class Bounds(msgspec.Struct, frozen=True):
+    """Levels of arrays and objects inside one field, and elements of one array."""
+
+    depth: int = 32
+    items: int = 10_000
+
+
+BOUNDS = Bounds()
+"""Those of query parameters, and of bodies where nothing else is declared."""
 
 DIGITS_MAX = 4_300
 """Digits of an integer: Python converts no longer ones from text, because the time grows with their square."""
 
 
-def members(value: Any, depth: int = DEPTH_MAX) -> int:
-    """How many members all objects in a decoded value have; `Violation` where it nests too deeply."""
+def members(value: Any, bounds: Bounds = BOUNDS, level: int = 0) -> int:
+    """How many members all objects in a decoded value have; `Violation` where it nests too deeply or is too long."""
     if not isinstance(value, dict | list):
         return 0
-    if depth == 0:
-        raise _too_deep()
+    if level == bounds.depth:
+        raise _too_deep(bounds)
     if isinstance(value, dict):
         inner = cast("dict[str, Any]", value).values()
-        return len(inner) + sum([members(item, depth - 1) for item in inner if isinstance(item, dict | list)])
-    return sum([members(item, depth - 1) for item in _items(value) if isinstance(item, dict | list)])
+        return len(inner) + sum([members(item, bounds, level + 1) for item in inner if isinstance(item, dict | list)])
+    items = _items(value, bounds)
+    return sum([members(item, bounds, level + 1) for item in items if isinstance(item, dict | list)])
 
 
-def read(node: Any, depth: int = DEPTH_MAX) -> Any:
+def read(node: Any, bounds: Bounds = BOUNDS, level: int = 0) -> Any:
     """Plain Python values of what `read_json` gave; `Violation` points at the first part that cannot be stored."""
     if isinstance(node, Number):
         return _number(node)
@@ -35,11 +46,12 @@ def read(node: Any, depth: int = DEPTH_MAX) -> Any:
         return text_of(node)
     if not isinstance(node, dict | list):
         return node
-    if depth == 0:
-        raise _too_deep()
+    if level == bounds.depth:
+        raise _too_deep(bounds)
     if isinstance(node, list):
-        return [_below(str(index), item, depth) for index, item in enumerate(_items(node))]
-    return {text_of(name): _below(name, item, depth) for name, item in cast("dict[str, Any]", node).items()}
+        return [_below(str(index), item, bounds, level) for index, item in enumerate(_items(node, bounds))]
+    inner = cast("dict[str, Any]", node)
+    return {text_of(name): _below(name, item, bounds, level) for name, item in inner.items()}
 
 
 def parse(text: str) -> Any:
@@ -55,13 +67,16 @@ def text(value: str) -> Any:
     return read(parse(value))
 
 
-def _items(node: Any) -> list[Any]:
-    return cast("list[Any]", node)
+def _items(node: Any, bounds: Bounds) -> list[Any]:
+    items = cast("list[Any]", node)
+    if len(items) > bounds.items:
+        raise Violation("too_long", f"Send at most {bounds.items} elements.")
+    return items
 
 
-def _below(name: str, node: Any, depth: int) -> Any:
+def _below(name: str, node: Any, bounds: Bounds, level: int) -> Any:
     try:
-        return read(node, depth - 1)
+        return read(node, bounds, level + 1)
     except Violation as violation:
         raise violation.below(name) from None
 
@@ -77,5 +92,5 @@ def _number(number: Number) -> int | float:
     return value
 
 
-def _too_deep() -> Violation:
-    return Violation("too_deep", f"The value nests deeper than {DEPTH_MAX} levels.")
+def _too_deep(bounds: Bounds) -> Violation:
+    return Violation("too_deep", f"The value nests deeper than {bounds.depth} levels.")

@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import PickleType
 
 from gatepost.dtos import json_values, texts
+from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.rules import Rule, at_least, at_most, check, rules_of, shorter
 from gatepost.dtos.rules import native_meta as meta_of
 from gatepost.dtos.strict_json import Number
@@ -81,18 +82,22 @@ def _guarded(convert: Callable[[Any], Any] | None, rules: tuple[Rule, ...]) -> C
     return guarded
 
 
-def wire_type_of(kind: Any, place: str, *, bigint_as_string: bool = False, elements: Sequence[Any] = ()) -> WireType:
+def wire_type_of(
+    kind: Any, place: str, *, bigint_as_string: bool = False, bounds: Bounds = BOUNDS, elements: Sequence[Any] = ()
+) -> WireType:
     """The wire type of a SQLAlchemy type; raises `ConfigurationError` where there is none.
 
-    With `bigint_as_string` 64-bit integers may come as texts too, which is how they are shown then. `elements` are the
-    constraints of each element of an array.
+    With `bigint_as_string` 64-bit integers may come as texts too, which is how they are shown then. `bounds` hold for
+    JSON and arrays, `elements` are the constraints of each element of an array.
     """
     if not isinstance(kind, PickleType):  # what a pickle would execute is not for clients to choose
         kind = plain_type(kind)
     if bigint_as_string and isinstance(kind, sa.BigInteger):
         return _bigint_or_text(kind, place)
     if isinstance(kind, sa.ARRAY):
-        return _array(kind, elements, place, bigint_as_string=bigint_as_string)
+        return _array(kind, elements, place, bigint_as_string=bigint_as_string, bounds=bounds)
+    if isinstance(kind, sa.JSON):
+        return _json(bounds)
     for classes, build in _BUILDERS:
         if isinstance(kind, classes):
             return build(kind, place)
@@ -271,16 +276,17 @@ def _choices(kind: sa.Enum) -> dict[str, Any]:
     return {text: member for member in members if (text := str(member.value)) in shown}
 
 
-def _json(kind: Any, place: str) -> WireType:
-    return WireType(dict, Any, None, json_values.read, json_values.text)
+def _json(bounds: Bounds) -> WireType:
+    return WireType(dict, Any, None, lambda node: json_values.read(node, bounds), json_values.text)
 
 
-def _array(kind: Any, elements: Sequence[Any], place: str, *, bigint_as_string: bool) -> WireType:
+def _array(kind: Any, elements: Sequence[Any], place: str, *, bigint_as_string: bool, bounds: Bounds) -> WireType:
     if (kind.dimensions or 1) != 1:
         raise ConfigurationError(
             f"is an array of {kind.dimensions} dimensions.", place=place, cure="Use JSONB for nested lists."
         )
-    item = field_type_of(wire_type_of(kind.item_type, place, bigint_as_string=bigint_as_string), elements, place)
+    item_type = wire_type_of(kind.item_type, place, bigint_as_string=bigint_as_string, bounds=bounds)
+    item = field_type_of(item_type, elements, place)
 
     def read(node: Any) -> list[Any]:
         if not _is_list(node):
@@ -292,7 +298,7 @@ def _array(kind: Any, elements: Sequence[Any], place: str, *, bigint_as_string: 
 
     convert = item.convert
     each: Callable[[Any], Any] | None = None if convert is None else lambda values: [convert(item) for item in values]
-    return WireType(list, GenericAlias(list, item.wire), each, read, text)
+    return WireType(list, GenericAlias(list, item.wire), each, read, text, (shorter(bounds.items, "element"),))
 
 
 def _is_list(node: Any) -> bool:
@@ -331,6 +337,5 @@ _BUILDERS: tuple[tuple[Any, Callable[[Any, str], WireType]], ...] = (
     (sa.Time, _time),
     ((sa.Interval, postgresql.INTERVAL), _interval),
     ((sa.LargeBinary, sa.BINARY, sa.VARBINARY), _bytes),
-    (sa.JSON, _json),
 )
 """The first that fits: an Enum is a String, and BigInteger an Integer, to SQLAlchemy."""

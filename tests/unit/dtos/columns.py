@@ -7,6 +7,7 @@ from sqlalchemy import Column
 from sqlalchemy.types import TypeEngine
 
 from gatepost.dtos import Body, BodyDecoder, compile_body
+from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.models.entity import Attribute
 
@@ -31,10 +32,16 @@ def decoder(
     partial: bool = False,
     read_only: Sequence[str] = (),
     hidden: Sequence[str] = (),
+    bounds: Bounds = BOUNDS,
 ) -> BodyDecoder:
     names = frozenset(item.name for item in attributes) - frozenset(hidden)
     return compile_body(
-        attributes, partial=partial, writable=names - frozenset(read_only), readable=names, place="Thing"
+        attributes,
+        partial=partial,
+        writable=names - frozenset(read_only),
+        readable=names,
+        bounds=bounds,
+        place="Thing",
     )
 
 

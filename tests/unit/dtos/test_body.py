@@ -8,6 +8,7 @@ from columns import attribute, decoder, errors_of, refusal
 from sqlalchemy.dialects.postgresql import JSONB
 
 from gatepost.dtos import BodyDecoder, compile_body
+from gatepost.dtos.json_values import Bounds
 from gatepost.errors import BadRequest, Unprocessable
 
 BOOK = (
@@ -168,3 +169,37 @@ def test_a_field_may_be_called_anything_that_python_allows() -> None:
     made = decoder(*(attribute(name, sa.Integer()) for name in names))
     body: dict[str, Any] = made.decode('{"class_":1,"values":2,"_x":3,"décor":4}'.encode()).values
     assert body == dict(zip(names, [1, 2, 3, 4], strict=True))
+
+
+NARROW = decoder(
+    attribute("extra", JSONB()),
+    attribute("codes", sa.ARRAY(sa.Integer())),
+    attribute("parts", sa.ARRAY(JSONB())),
+    partial=True,
+    bounds=Bounds(depth=2, items=3),
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"extra": [1, 2, 3], "codes": [1, 2, 3], "parts": [[1, 2, 3], [[]], {"a": {}}]}', []),
+        (b'{"extra": {"a": {"b": 1}}}', []),
+        (b'{"extra": {"a": {"b": []}}}', [("/extra/a/b", "too_deep")]),
+        (b'{"extra": [[[]]]}', [("/extra/0/0", "too_deep")]),
+        (b'{"parts": [[[[]]]]}', [("/parts/0/0/0", "too_deep")]),
+        (b'{"extra": [1, 2, 3, 4]}', [("/extra", "too_long")]),
+        (b'{"extra": {"a": [1, 2, 3, 4]}}', [("/extra/a", "too_long")]),
+        (b'{"codes": [1, 2, 3, 4]}', [("/codes", "too_long")]),
+        (b'{"parts": [1, 2, 3, 4]}', [("/parts", "too_long")]),
+        (b'{"parts": [1, [1, 2, 3, 4]]}', [("/parts/1", "too_long")]),
+    ],
+)
+def test_depth_and_length_have_bounds_that_can_be_chosen(body: bytes, expected: list[tuple[str, str]]) -> None:
+    assert refusal(NARROW, body) == expected
+
+
+def test_the_bounds_where_nothing_is_chosen() -> None:
+    made = decoder(attribute("extra", JSONB()))
+    assert refusal(made, b'{"extra": [' + b"0," * 9_999 + b"0]}") == []
+    assert refusal(made, b'{"extra": [' + b"0," * 10_000 + b"0]}") == [("/extra", "too_long")]
