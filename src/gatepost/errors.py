@@ -87,11 +87,39 @@ class ContentTooLarge(ValidationProblem):
     title = "Content too large"
 
 
+class URITooLong(ValidationProblem):
+    """414: path and query are longer than is admitted."""
+
+    status = 414
+    title = "URI too long"
+
+
 class UnsupportedMediaType(ValidationProblem):
     """415: the body's type is not one that the route admits."""
 
     status = 415
     title = "Unsupported media type"
+
+
+class ExpectationFailed(ValidationProblem):
+    """417: `Expect` wants something other than 100-continue."""
+
+    status = 417
+    title = "Expectation failed"
+
+
+class MisdirectedRequest(ValidationProblem):
+    """421: the request is for a host that this server does not answer for."""
+
+    status = 421
+    title = "Misdirected request"
+
+
+class HeadersTooLarge(ValidationProblem):
+    """431: there are more headers, or longer ones, than are admitted."""
+
+    status = 431
+    title = "Request header fields too large"
 
 
 class Unprocessable(ValidationProblem):
@@ -219,6 +247,10 @@ CODES: dict[str, ErrorCode] = {
     "invalid_cursor": ErrorCode(BadRequest, "The cursor is broken, forged, or of another query."),
     "body_timeout": ErrorCode(RequestTimeout, "The next part of the body did not arrive in time."),
     "content_too_large": ErrorCode(ContentTooLarge, "The body has more bytes than the route admits."),
+    "uri_too_long": ErrorCode(URITooLong, "Path and query are longer than is admitted."),
+    "headers_too_large": ErrorCode(HeadersTooLarge, "There are more headers, or longer ones, than are admitted."),
+    "expectation_failed": ErrorCode(ExpectationFailed, "`Expect` wants something other than 100-continue."),
+    "unknown_host": ErrorCode(MisdirectedRequest, "This server does not answer for the host in `Host`."),
     "unsupported_media_type": ErrorCode(UnsupportedMediaType, "The body's type is not one of those admitted."),
     "invalid_body": ErrorCode(Unprocessable, "The body violates the declaration; `errors` names every violation."),
     "reference_not_found": ErrorCode(Unprocessable, "A reference names no row that you may read."),

@@ -1,0 +1,149 @@
+"""Who the client is: the one that connects, or the one that trusted proxies say they were asked by.
+
+Asked by `heads.py`, and only where somebody is trusted: composed at start, it is None otherwise and costs nothing. It
+rewrites the request and its ASGI scope (`client`, `scheme`, the `Host` header), so that the limiter, the logs, HSTS
+and a mounted application all see the same answer. `forwarded.py` reads the headers, this module says how far they are
+believed.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+
+from gatepost.errors import ConfigurationError
+from gatepost.gateway.forwarded import HOPS_MAX, Headers, Hop, forwarded_hops, x_forwarded_hops
+from gatepost.request import Request
+
+_SCHEMES = frozenset({"http", "https"})
+_ADDRESS_CHARACTERS_MAX = 64
+_PLACE = "GATEPOST_TRUSTED_PROXIES"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def compose_clients(trusted: Sequence[str]) -> "Clients | None":
+    """What to call with every request; None where nobody is trusted. Raises `ConfigurationError`.
+
+    `trusted` are the entries of the setting: addresses and networks of proxies; `unix` for whoever connects through a
+    Unix socket; a number, which is how many proxies there are at most; and `forwarded` where they write `Forwarded`
+    (RFC 7239): only one of the two sorts of headers is read, since proxies pass the other on as it came. With a number
+    alone whoever connects is believed, so nobody else may be able to connect.
+    """
+    networks: list[Network] = []
+    hops_max: int | None = None
+    for entry in trusted:
+        if entry.isascii() and entry.isdigit():
+            hops_max = _count(entry)
+        elif entry not in ("unix", "forwarded"):
+            networks.append(_network(entry))
+    if not networks and hops_max is None and "unix" not in trusted:
+        if trusted:
+            raise _mistake("forwarded", "trusts nobody by itself")
+        return None
+    read = forwarded_hops if "forwarded" in trusted else x_forwarded_hops
+    anyone = not networks and "unix" not in trusted
+    return Clients(read, networks, hops_max or HOPS_MAX, anyone=anyone, unix=anyone or "unix" in trusted)
+
+
+class Clients:
+    """The walk from the one that connects, through trusted proxies only, to the first that is not one of them."""
+
+    __slots__ = ("_address", "_anyone", "_hops_max", "_networks", "_read", "_unix")
+
+    def __init__(
+        self,
+        read: Callable[[Headers], Iterator[Hop]],
+        networks: Sequence[Network],
+        hops_max: int,
+        *,
+        anyone: bool,
+        unix: bool,
+    ) -> None:
+        self._read = read
+        self._networks = tuple(networks)
+        self._hops_max = hops_max
+        self._anyone = anyone
+        self._unix = unix
+        self._address = lru_cache(4096)(self._judge)
+
+    def __call__(self, request: Request) -> None:
+        """Put the client's address, scheme and host in place, where a trusted proxy has spoken for it."""
+        client = request.client
+        trusted = self._unix if not client else self._address(client)[1]
+        if not trusted:
+            return
+        last: Hop | None = None
+        for count, hop in enumerate(self._read(request.headers), 1):
+            last = hop
+            address, trusted = self._address(hop.node) if len(hop.node) <= _ADDRESS_CHARACTERS_MAX else (None, False)
+            if address is None:
+                break
+            client = address
+            if not trusted or count >= self._hops_max:
+                break
+        if last is not None:
+            _rewrite(request, client, last)
+
+    def _judge(self, node: str) -> tuple[str | None, bool]:
+        """The address that a node stands for, None where it stands for none, and whether it is to be believed."""
+        address = _address_of(node)
+        if address is None:
+            return None, False
+        return str(address), self._anyone or any(address in network for network in self._networks)
+
+
+def _rewrite(request: Request, client: str, hop: Hop) -> None:
+    scope = request.scope
+    request.client = client
+    scope["client"] = (client, 0)
+    if hop.scheme is not None and hop.scheme.lower() in _SCHEMES:
+        scope["scheme"] = hop.scheme.lower()
+    if hop.host:
+        request.headers[b"host"] = host = hop.host.encode("latin-1")
+        scope["headers"] = [(name, host if name == b"host" else value) for name, value in scope["headers"]]
+
+
+def _address_of(node: str) -> Address | None:
+    """The address in `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` and `[2001:db8::1]:80`.
+
+    None for `unknown`, for `_hidden`, and for what is none of these. An IPv4 address mapped into IPv6 is itself.
+    """
+    if node.startswith("["):
+        node, closed, port = node[1:].partition("]")
+        if not closed or (port and not port.startswith(":")) or ":" not in node:
+            return None
+    elif node.count(":") == 1:
+        node = node.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(node.partition("%")[0])
+    except ValueError:
+        return None
+    mapped: Address | None = getattr(address, "ipv4_mapped", None)
+    return mapped or address
+
+
+def _network(entry: str) -> Network:
+    try:
+        network = ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        raise _mistake(entry, "is neither an address nor a network") from None
+    if "/" in entry and entry.lower() != str(network):
+        raise _mistake(entry, f"is an address within a network; the network is {network}")
+    if not network.prefixlen:
+        raise _mistake(entry, "is everybody, and whoever is trusted can pass for any other client")
+    return network
+
+
+def _count(entry: str) -> int:
+    if not 1 <= int(entry) <= HOPS_MAX:
+        raise _mistake(entry, f"is not a number of proxies from 1 to {HOPS_MAX}")
+    return int(entry)
+
+
+def _mistake(entry: str, complaint: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{entry!r} {complaint}.",
+        place=_PLACE,
+        cure="Name the proxies in front: 10.0.0.7, 10.1.0.0/16, unix, or how many there are: 1.",
+    )

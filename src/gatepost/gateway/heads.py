@@ -1,0 +1,108 @@
+"""The head of a request: what it says twice, who it is from, its size, its method, its Host.
+
+First thing behind the server, which has parsed the head and let pass more than RFC 9112 does. A head that another
+reader could take for another request is refused and its connection closed. What the server hides from an application
+(docs/how-to/run-behind-a-proxy.md lists it) is the work of the proxy in front.
+"""
+
+from collections.abc import Callable
+
+from gatepost.errors import (
+    BadRequest,
+    ExpectationFailed,
+    Header,
+    HeadersTooLarge,
+    MisdirectedRequest,
+    NotImplementedMethod,
+    Problem,
+    URITooLong,
+)
+from gatepost.gateway.clients import compose_clients
+from gatepost.gateway.hosts import Hosts
+from gatepost.request import Request
+from gatepost.routes.table import METHODS
+from gatepost.settings import GateSettings
+
+_CLOSE: tuple[Header, ...] = ((b"connection", b"close"),)
+_KNOWN = frozenset(METHODS)
+
+SINGLE = frozenset(
+    {b"host", b"content-length", b"content-type", b"authorization", b"origin", b"access-control-request-method"}
+)
+"""Headers of which two readers may believe different ones: they stand once. Of all others many lines are one list
+(RFC 9110, section 5.3)."""
+
+
+class Heads:
+    """The rules for heads. `is_probe` tells whether a request asks for what every host may ask for."""
+
+    __slots__ = ("_clients", "_count_max", "_hosts", "_is_probe", "_known_hosts", "_uri_bytes_max", "_values_bytes_max")
+
+    def __init__(self, settings: GateSettings, is_probe: Callable[[Request], bool]) -> None:
+        self._clients = compose_clients(settings.trusted_proxies)
+        self._count_max = settings.header_count_max
+        self._values_bytes_max = settings.header_bytes_max
+        self._uri_bytes_max = settings.uri_bytes_max
+        self._hosts = Hosts(settings.allowed_hosts)
+        self._known_hosts = self._hosts.known
+        self._is_probe = is_probe
+
+    def check(self, request: Request) -> None:
+        """Raise 400 `malformed_request`, 414 `uri_too_long`, 417 `expectation_failed`, 421 `unknown_host`,
+        431 `headers_too_large`, 501 `method_not_implemented`.
+
+        Leaves in `request.headers` every header that came in several lines as one list, and in `request.client`,
+        the scope's scheme and `Host` what trusted proxies say.
+        """
+        scope = request.scope
+        count = len(scope["headers"])
+        if count != len(request.headers):
+            _join(request)
+        if self._clients is not None:
+            self._clients(request)
+        headers = request.headers
+        if count > self._count_max or len(b"".join(headers.values())) > self._values_bytes_max:
+            raise self._too_large()
+        if len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"]) > self._uri_bytes_max:
+            raise URITooLong("uri_too_long", f"Path and query have more than {self._uri_bytes_max} bytes.")
+        if scope["method"] not in _KNOWN:
+            raise _unknown_method(scope["method"])
+        if headers.get(b"host") not in self._known_hosts:
+            self._check_host(request)
+        if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
+            raise ExpectationFailed("expectation_failed", "The only expectation met here is 100-continue.")
+
+    def _check_host(self, request: Request) -> None:
+        host = request.headers.get(b"host", b"")
+        if not host and request.scope["http_version"] < "1.1":
+            return  # HTTP/1.0 knows no Host; the health checks of load balancers still speak it
+        try:
+            self._hosts.check(host)
+        except MisdirectedRequest:
+            if not self._is_probe(request):
+                raise
+
+    def _too_large(self) -> Problem:
+        return HeadersTooLarge(
+            "headers_too_large",
+            f"There may be {self._count_max} headers with {self._values_bytes_max} bytes of values in all.",
+            headers=_CLOSE,
+        )
+
+
+def _join(request: Request) -> None:
+    """One value for each name; `BadRequest` for a header that has to stand once."""
+    lines: dict[bytes, list[bytes]] = {}
+    for name, value in request.scope["headers"]:
+        lines.setdefault(name, []).append(value)
+    for name, values in lines.items():
+        if len(values) > 1:
+            if name in SINGLE:
+                raise BadRequest("malformed_request", f"There are two headers {name.decode()}.", headers=_CLOSE)
+            request.headers[name] = (b"; " if name == b"cookie" else b", ").join(values)
+
+
+def _unknown_method(method: str) -> NotImplementedMethod:
+    return NotImplementedMethod(
+        "method_not_implemented", f"No path of this server knows {method[:20]!r}.", headers=_CLOSE
+    )
