@@ -16,12 +16,13 @@ from gatepost.gateway.buckets import Buckets
 from gatepost.gateway.cors import CORS
 from gatepost.gateway.deadlines import Deadlines
 from gatepost.gateway.exchange import Exchange, Wardrobe
+from gatepost.gateway.heads import Heads
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import INTERNAL, render
 from gatepost.gateway.security_headers import Profiles
 from gatepost.observations import Observations, RequestFailed, RequestFinished
-from gatepost.request import Action, ASGIApp, Receive, Scope, Send
+from gatepost.request import Action, ASGIApp, Receive, Request, Scope, Send
 from gatepost.settings import GateSettings
 
 Match = Callable[[str, str], tuple[Action, str | None]]
@@ -52,6 +53,7 @@ class Gate:
         self._app = app
         self._match = match
         self.limiter = limiter or make_limiter(settings, observations)
+        self._heads = Heads(settings, self._is_probe)
         self._cors = CORS(settings.cors_origins) if settings.cors_origins else None
         self._wardrobe = Wardrobe(self._cors)
         self._deadlines = Deadlines(settings.request_seconds, settings.body_seconds)
@@ -63,16 +65,16 @@ class Gate:
         self.is_draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request: match, limit, check the body, call the application, render what it refuses."""
+        """Serve one request: check its head and path, match, limit, check its body, call the application, render what
+        is refused."""
         if scope["type"] != "http":
             return await self._serve_other(scope, receive, send)
         address = scope["client"]
-        client: str = address[0] if address else ""
         exchange = Exchange(
             scope,
             receive,
             f"{self._id_prefix}{next(self._numbers):x}",
-            client,
+            address[0] if address else "",
             dict(scope["headers"]),
             scope["query_string"],
             send=send,
@@ -82,6 +84,7 @@ class Gate:
         scope["gatepost"] = exchange
         self._deadlines.enter(exchange)
         try:
+            self._heads.check(exchange)
             answer = self._cors.preflight(exchange) if self._cors is not None else None
             if answer is None:
                 check_path(scope)
@@ -112,7 +115,7 @@ class Gate:
                         action.pattern if action is not None else "unmatched",
                         exchange.status or CANCELLED,
                         (monotonic_ns() - exchange.started) / NANOSECONDS,
-                        client,
+                        exchange.client,
                         exchange.actor.id,
                         exchange.code,
                     )
@@ -148,6 +151,13 @@ class Gate:
             raise error
         exchange.overruling = None
         await exchange.respond(render(problem, exchange.id))
+
+    def _is_probe(self, request: Request) -> bool:
+        try:
+            action, _ = self._match(request.scope["method"], request.scope["path"])
+        except Problem:
+            return False
+        return action.kind == "system"
 
     def _problem(self, exchange: Exchange, error: BaseException) -> Problem:
         """What to answer; raises the error itself where it is not ours to answer."""

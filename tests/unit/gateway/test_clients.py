@@ -23,7 +23,7 @@ def seen(trusted: Sequence[str], headers: Sequence[Header], *, peer: str = PROXY
     asked = scope(headers=headers, client=peer)
     # Longer than what is let in: what is read here is bounded by itself.
     settings = GateSettings(trusted_proxies=tuple(trusted), header_bytes_max=10**9)
-    request = Request(asked, forbidden_receive, "id", peer)
+    request = Request(asked, forbidden_receive, "id", peer, dict(asked["headers"]), b"")
     with contextlib.suppress(BadRequest):
         Heads(settings, lambda request: False).check(request)
     assert asked["client"][0] == request.client

@@ -20,7 +20,7 @@ async def nothing() -> Any:
 
 
 def request(asked: Scope) -> Request:
-    return Request(asked, nothing, "id", "192.0.2.1")
+    return Request(asked, nothing, "id", "192.0.2.1", dict(asked["headers"]), asked["query_string"])
 
 
 def heads(**settings: Any) -> Heads:
