@@ -1,4 +1,8 @@
-"""Interleaved rounds: each server does each work in each round, so that a slow minute of the machine hits all alike."""
+"""Interleaved rounds: each server does each work in each round, so that a slow minute of the machine hits all alike.
+
+Each round has new processes: where its memory happens to lie makes a process up to a tenth faster or slower than its
+twin, for as long as it lives.
+"""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -39,30 +43,36 @@ class Run:
     rss_mib: float
 
 
-def measure(
+def measure_round(
     entrants: Sequence[Entrant],
     names: Sequence[str],
     shop: Bookshop,
     *,
-    rounds: int,
+    number: int,
     seconds: float,
     progress: Callable[[str], None],
 ) -> list[Run]:
-    """Warm everybody up, then measure `rounds` times; a wrong answer raises BadAnswer."""
+    """Warm everybody up, then measure each once; a wrong answer raises BadAnswer."""
     for entrant in entrants:
         for name in names:
-            progress(f"warming up {entrant.name}, {name}")
+            progress(f"round {number + 1}: warming up {entrant.name}, {name}")
             _once(entrant, entrant.works[name], shop, WARM_UP_SECONDS)
-    samples: dict[tuple[str, str], list[Run]] = {}
-    for number in range(rounds):
-        for name in names:
-            # Each round begins with another server, so that none always follows the same one.
-            for place in range(len(entrants)):
-                entrant = entrants[(number + place) % len(entrants)]
-                progress(f"round {number + 1} of {rounds}: {entrant.name}, {name}")
-                sample = _once(entrant, entrant.works[name], shop, seconds)
-                samples.setdefault((entrant.name, name), []).append(sample)
-    return [_median(samples[entrant.name, name]) for entrant in entrants for name in names]
+    samples: list[Run] = []
+    for name in names:
+        # Each round begins with another server, so that none always follows the same one.
+        for place in range(len(entrants)):
+            entrant = entrants[(number + place) % len(entrants)]
+            progress(f"round {number + 1}: {entrant.name}, {name}")
+            samples.append(_once(entrant, entrant.works[name], shop, seconds))
+    return samples
+
+
+def medians(samples: Sequence[Run]) -> list[Run]:
+    """One run for each server and work, in the order in which they first appear."""
+    together: dict[tuple[str, str], list[Run]] = {}
+    for sample in samples:
+        together.setdefault((sample.server, sample.work), []).append(sample)
+    return [_median(group) for group in together.values()]
 
 
 def _once(entrant: Entrant, work: Work, shop: Bookshop, seconds: float) -> Run:

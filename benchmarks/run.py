@@ -14,7 +14,7 @@ from rich.console import Console
 from benchmarks.conformance import Conformance, NotConforming
 from benchmarks.database import Bookshop, bookshop, create_tables
 from benchmarks.load import BadAnswer
-from benchmarks.measure import Entrant, measure
+from benchmarks.measure import Entrant, Run, measure_round, medians
 from benchmarks.process import Process, StartFailed, free_port
 from benchmarks.report import print_runs, print_verdicts, wide_console, write_results
 from benchmarks.servers import ROOT, SERVERS, Missing, Stage, migrate
@@ -23,7 +23,7 @@ from benchmarks.works import WORK_NAMES, works
 
 RESULTS = Path(__file__).parent / "results.json"
 EXAMPLES = """examples:
-  python -m benchmarks.run                                     everything, about five minutes
+  python -m benchmarks.run                                     everything, about six minutes
   python -m benchmarks.run --servers gatepost,ceiling          only these two
   python -m benchmarks.run --work one_row --rounds 9           one work, more rounds
   python -m benchmarks.run --seconds 0.5 --rounds 3            a quick look
@@ -81,27 +81,27 @@ def run(options: argparse.Namespace, console: Console, folder: Path, stack: Exit
     with console.status("starting PostgreSQL, 100,000 books"):
         create = migrate if "gatepost" in options.servers else create_tables
         shop = stack.enter_context(bookshop(folder / "database", create))
-    entrants: list[Entrant] = []
     versions: dict[str, dict[str, str]] = {}
-    for name in options.servers:
-        with console.status(f"starting {name}"):
-            try:
-                entrant, made_of = enter(name, shop, keys, folder, stack=stack, core=core)
-            except Missing as reason:
-                console.print(f"[yellow]{name} is skipped:[/] {reason}.", highlight=False)
-                continue
-        entrants.append(entrant)
-        versions[name] = made_of
-    shop.tidy()
+    servers = list(options.servers)
+    samples: list[Run] = []
     with console.status("") as status:
-        runs = measure(
-            entrants,
-            options.work,
-            shop,
-            rounds=options.rounds,
-            seconds=options.seconds,
-            progress=status.update,
-        )
+        for number in range(options.rounds):
+            with ExitStack() as round_stack:
+                entrants: list[Entrant] = []
+                for name in list(servers):
+                    status.update(f"round {number + 1}: starting {name}")
+                    try:
+                        entrant, versions[name] = enter(name, shop, keys, folder, stack=round_stack, core=core)
+                    except Missing as reason:
+                        console.print(f"[yellow]{name} is skipped:[/] {reason}.", highlight=False)
+                        servers.remove(name)
+                        continue
+                    entrants.append(entrant)
+                shop.tidy()
+                samples += measure_round(
+                    entrants, options.work, shop, number=number, seconds=options.seconds, progress=status.update
+                )
+    runs = medians(sorted(samples, key=lambda sample: options.servers.index(sample.server)))
     print_runs(console, runs)
     print_verdicts(console, runs)
     if options.json != "-":

@@ -24,10 +24,11 @@ class RuleSet:
     `only` is the rule of a set of one, which most sets are. `unions` are kept by the set that was added.
     """
 
-    __slots__ = ("only", "policy", "rules", "template", "unions")
+    __slots__ = ("only", "policy", "rules", "scales", "template", "unions")
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self.rules = rules
+        self.scales = tuple((rule.full, rule.step, rule.second) for rule in rules)
         self.only = rules[0] if len(rules) == 1 else None
         policy = ", ".join(f"{_quoted(rule.name)};q={rule.limit.count};w={rule.limit.per:.0f}" for rule in rules)
         self.policy: Header = (b"ratelimit-policy", policy.encode())
@@ -50,10 +51,23 @@ class Admission(msgspec.Struct, gc=False):
     def headers(self) -> tuple[Header, Header]:
         """`RateLimit-Policy` and `RateLimit`: `r` are whole tokens left, `t` the seconds until the bucket is full."""
         rule_set = self.rule_set
-        figures: list[int] = []
-        for rule, lack in zip(rule_set.rules, self.lacks):  # noqa: B905 - as many by construction
-            figures += (rule.full - lack) // rule.step, -(-lack // rule.second)
-        return rule_set.policy, (b"ratelimit", rule_set.template % (*figures,))
+        lacks = self.lacks
+        if len(lacks) == 2:  # one rule of each stage, as for nearly every request
+            (full, step, second), (other_full, other_step, other_second) = rule_set.scales
+            lack, other = lacks
+            figures: tuple[int, ...] = (
+                (full - lack) // step,
+                -(-lack // second),
+                (other_full - other) // other_step,
+                -(-other // other_second),
+            )
+        else:
+            figures = tuple(
+                figure
+                for (full, step, second), lack in zip(rule_set.scales, lacks, strict=True)
+                for figure in ((full - lack) // step, -(-lack // second))
+            )
+        return rule_set.policy, (b"ratelimit", rule_set.template % figures)
 
 
 class Limiter:
