@@ -116,6 +116,11 @@ class App:
         """What answers HTTP once the app is started: a server that calls it directly saves a step per request."""
         return self.running.gate
 
+    def find_request_id(self) -> str | None:
+        """The id of the request that the running task serves, else None. For what is rare, such as lines of logs."""
+        request = self._composition.gate.find_current() if self._composition is not None else None
+        return None if request is None else request.id
+
     def drain(self) -> None:
         """Tell load balancers to go elsewhere: readiness turns false, answers close their connections."""
         if self._composition is not None:

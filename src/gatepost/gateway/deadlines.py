@@ -51,6 +51,10 @@ class Deadlines:
         if self._idle is not None and not self.in_flight and not self._idle.done():
             self._idle.set_result(None)
 
+    def find(self, task: asyncio.Task[object]) -> "Exchange | None":
+        """The request that a task serves. Looks through all that are in flight: not for the path of a request."""
+        return next((exchange for exchange in self.in_flight if exchange.task is task), None)
+
     async def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until nothing is in flight; False where that took too long."""
         if not self.in_flight:

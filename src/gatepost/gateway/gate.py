@@ -5,6 +5,7 @@ beside this one. It leaves to others who is asking (auth), what a path means (th
 says (DTOs).
 """
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from itertools import count
@@ -125,6 +126,14 @@ class Gate:
     def in_flight(self) -> int:
         """Requests that have come in and are not over."""
         return len(self._deadlines.in_flight)
+
+    def find_current(self) -> Exchange | None:
+        """The request that the running task serves, for what is rare, such as a line of a log; else None."""
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # a thread without a loop
+            return None
+        return None if task is None else self._deadlines.find(task)
 
     def drain(self) -> None:
         """From now on every answer closes its connection; whoever asks for readiness should look at `is_draining`."""

@@ -11,7 +11,7 @@ import sys
 from gatepost.logging import events
 from gatepost.logging.access import console_lines, json_lines
 from gatepost.logging.complaints import is_coloured
-from gatepost.logging.records import RecordHandler
+from gatepost.logging.records import FindRequestID, RecordHandler
 from gatepost.logging.writer import Writer
 from gatepost.observations import Observations, RequestFinished
 from gatepost.settings import Settings
@@ -33,6 +33,7 @@ class Logs:
         stream = sys.stdout if descriptor == 1 else sys.stderr
         self._coloured = settings.log_form == "console" and is_coloured(stream)
         self.writer = Writer(descriptor)
+        self._handler = RecordHandler(self._write, form=settings.log_form, coloured=self._coloured)
         self._adopt()
 
     def subscribe(self, facts: Observations) -> None:
@@ -42,6 +43,10 @@ class Logs:
             render = json_lines() if json else console_lines(coloured=self._coloured)
             facts.subscribe(RequestFinished, self.writer.subscriber(render))
         events.subscribe(facts, self._level)
+
+    def name_requests(self, find_request_id: FindRequestID) -> None:
+        """Give every record that is made while a request is served the request's id."""
+        self._handler.find_request_id = find_request_id
 
     def start(self) -> None:
         """Write in batches from now on. After the fork, in the process that serves."""
@@ -57,18 +62,13 @@ class Logs:
         self.writer.write(line)
 
     def _adopt(self) -> None:
-        handler = RecordHandler(self._write, form=self._form, coloured=self._coloured)
         root = logging.getLogger()
         for old in [item for item in root.handlers if isinstance(item, RecordHandler)]:
             root.removeHandler(old)
-        root.addHandler(handler)
+        root.addHandler(self._handler)
         root.setLevel(self._level)
         logging.captureWarnings(True)
         for name in _QUIET:
             logger = logging.getLogger(name)
             logger.setLevel(max(self._level, logging.WARNING))
             logger.propagate = True
-
-    @property
-    def _form(self) -> str:
-        return self._settings.log_form

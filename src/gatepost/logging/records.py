@@ -13,23 +13,31 @@ from typing import Any, cast
 
 import msgspec
 
-from gatepost.logging.text import escaped, safe_value, shortened, without_secrets
+from gatepost.logging.text import escaped, safe_value, shortened
 
 Write = Callable[[bytes], None]
 EventDict = MutableMapping[str, Any]
+Processor = Callable[[object, str, EventDict], EventDict]
+FindRequestID = Callable[[], str | None]
+"""Gives the id of the request that is being served where it is called, None outside of one."""
+
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 TRACEBACK_LENGTH_MAX = 32_000
 
 
 class RecordHandler(logging.Handler):
-    """Formats a record through structlog's ProcessorFormatter and hands the line to `write`."""
+    """Formats a record through structlog's ProcessorFormatter and hands the line to `write`.
+
+    `find_request_id` is asked for each record, in the task that logs: a request pays for it only when it logs.
+    """
 
     def __init__(self, write: Write, *, form: str, coloured: bool) -> None:
         super().__init__()
         self._write = write
         self._form = form
         self._coloured = coloured
+        self.find_request_id: FindRequestID = _no_request
         self._made: logging.Formatter | None = None
         if "structlog" in sys.modules:  # loggers of the application's own have to come out here, too
             self.prepare()
@@ -37,7 +45,7 @@ class RecordHandler(logging.Handler):
     def prepare(self) -> logging.Formatter:
         """Load and configure structlog."""
         if self._made is None:
-            self._made = _formatter(self._form, coloured=self._coloured)
+            self._made = _formatter(self._form, self._add_request_id, coloured=self._coloured)
         return self._made
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -48,8 +56,17 @@ class RecordHandler(logging.Handler):
         except Exception:
             self.handleError(record)
 
+    def _add_request_id(self, logger: object, method: str, event: EventDict) -> EventDict:
+        if "request_id" not in event and (request_id := self.find_request_id()) is not None:
+            event["request_id"] = request_id
+        return event
 
-def _formatter(form: str, *, coloured: bool) -> logging.Formatter:
+
+def _no_request() -> str | None:
+    return None
+
+
+def _formatter(form: str, add_request_id: Processor, *, coloured: bool) -> logging.Formatter:
     import structlog
 
     shared: list[Any] = [
@@ -58,6 +75,7 @@ def _formatter(form: str, *, coloured: bool) -> logging.Formatter:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.stdlib.ExtraAdder(),
+        add_request_id,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
         if form == "json"
         else structlog.processors.TimeStamper(fmt="%H:%M:%S.%f", utc=False, key="time"),
@@ -125,8 +143,3 @@ class _ConsoleRenderer:
         fields = " ".join(f"{key}={escaped(str(value))}" for key, value in event.items() if value is not None)
         line = f"{moment} {shown} {name}: {message} {fields}".rstrip()
         return f"{line}\n{escaped(exception, keep=chr(10) + chr(9))}" if exception else line
-
-
-def plain_text(text: str) -> str:
-    """A sentence from elsewhere, fit for one line of a log."""
-    return escaped(without_secrets(shortened(text)))

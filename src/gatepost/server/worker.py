@@ -64,6 +64,7 @@ class Worker:
         except ConfigurationError as error:
             return Lifespan(self._without(error, logs), logs)
         logs.subscribe(app.observations)
+        logs.name_requests(app.find_request_id)
         on_signal(DRAIN, app.drain)
         on_signal(HAND_OVER, partial(_hand_over, app, post.listener))
         return Lifespan(

@@ -270,6 +270,21 @@ async def test_draining_closes_connections_and_waits_for_those_in_flight() -> No
     assert await app_gate.wait_idle(0)
 
 
+async def test_the_request_of_the_running_task_is_found_and_no_other() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(0)  # lets the others come in
+        found.append((app_gate.find_current(), scope["gatepost"]))
+        await answering()(scope, receive, send)
+
+    found: list[tuple[object, object]] = []
+    app_gate = gate(app)
+    await asyncio.gather(*(ask(app_gate) for _ in range(3)))
+    assert len(found) == 3
+    assert all(current is own for current, own in found)
+    assert app_gate.find_current() is None
+    assert await asyncio.to_thread(app_gate.find_current) is None
+
+
 async def test_a_websocket_is_refused_politely() -> None:
     messages: list[Message] = []
 

@@ -83,6 +83,16 @@ def test_a_service_that_uses_structlog_comes_out_in_the_same_form(records: Captu
     assert (found["event"], found["copies"], found["level"]) == ("ordered", 2, "info")
 
 
+def test_records_made_during_a_request_carry_its_id(records: Captured) -> None:
+    records.handler.find_request_id = lambda: "r1"
+    records.logger.info("of a service")
+    records.logger.info("of a layer that knows better", extra={"request_id": "r2"})
+    structlog.get_logger(records.logger.name).info("of structlog")
+    records.handler.find_request_id = lambda: None
+    records.logger.info("of nobody's request")
+    assert [json.loads(line).get("request_id") for line in records.lines] == ["r1", "r2", "r1", None]
+
+
 def test_a_console_line_cannot_be_forged_by_a_message() -> None:
     configured = structlog.get_config()
     captured = Captured("console")
