@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gatepost.app import App
     from gatepost.auth.actor import Actor, anonymous, system
     from gatepost.auth.policies import Policy, anyone, authenticated, nobody, owner, policy, role
+    from gatepost.cors import CORS
     from gatepost.errors import (
         BadRequest,
         ConfigurationError,
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     )
     from gatepost.limits import RateLimit, hours, minutes, seconds
     from gatepost.models.base import Model
+    from gatepost.mount import Mount
     from gatepost.resource import Field, Resource, hidden, read_only, write_once
     from gatepost.services.service import Changes, Service
 
 __all__ = [
+    "CORS",
     "Actor",
     "App",
     "BadRequest",
@@ -40,6 +43,7 @@ __all__ = [
     "FieldError",
     "Forbidden",
     "Model",
+    "Mount",
     "NotFound",
     "Policy",
     "PreconditionFailed",
@@ -71,10 +75,12 @@ _NAMES = {
     "app": "App",
     "auth.actor": "Actor anonymous system",
     "auth.policies": "Policy anyone authenticated nobody owner policy role",
+    "cors": "CORS",
     "errors": "BadRequest ConfigurationError Conflict FieldError Forbidden NotFound PreconditionFailed Problem "
     "Unauthorized Unprocessable",
     "limits": "RateLimit hours minutes seconds",
     "models.base": "Model",
+    "mount": "Mount",
     "resource": "Field Resource hidden read_only write_once",
     "services.service": "Changes Service",
 }

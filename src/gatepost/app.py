@@ -19,6 +19,7 @@ from gatepost.composition import Composition
 from gatepost.declaration import Declaration
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.models.entity import Entity
+from gatepost.mount import Mount
 from gatepost.observations import Observations
 from gatepost.request import Action, ASGIApp, Receive, Scope, Send
 from gatepost.resource import Resource
@@ -34,8 +35,8 @@ class App:
     """An API derived from its resources: an ASGI application.
 
     `users` is the model of those who sign in (mixin `UserColumns`); without it there is a table `users`. `mount` maps
-    path prefixes to other ASGI applications, which stand behind the same gate. `bigint="string"` shows 64-bit
-    integers as strings, for JavaScript.
+    path prefixes to other ASGI applications, which stand behind the same gate; a `Mount` has rules of its own.
+    `bigint="string"` shows 64-bit integers as strings, for JavaScript.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class App:
         *resources: Resource[Any],
         users: type[Any] | None = None,
         prefix: str = "/api",
-        mount: Mapping[str, ASGIApp] | None = None,
+        mount: Mapping[str, ASGIApp | Mount] | None = None,
         bigint: Literal["number", "string"] = "number",
     ) -> None:
         self.declaration = Declaration(

@@ -71,10 +71,16 @@ class Composition:
             find=self.accounts.identities.find,
             identify=self.accounts.identify,
             admit=limiter.admit_actor,
-            mounts=declaration.mounts,
+            mounts={prefix: mount.app for prefix, mount in declaration.mounts.items()},
         )
+        rules = [*(action.cors for action in self.actions), *(mount.cors for mount in declaration.mounts.values())]
         self.gate = Gate(
-            dispatch, settings=settings.gate, observations=observations, match=self.table.match, limiter=limiter
+            dispatch,
+            settings=settings.gate,
+            observations=observations,
+            match=self.table.match,
+            limiter=limiter,
+            cors=[rule for rule in rules if rule is not None],
         )
 
     async def start(self) -> None:
@@ -142,6 +148,8 @@ class Composition:
                 source=_source(served, service, name),
                 limits=() if limit is None else (self._scaled(limit),),
                 body_bytes_max=served.resource.body_bytes_max,
+                headers=served.resource.headers,
+                cors=served.resource.cors,
             )
             for name in ACTIONS
             if served.resource.policies[name] is not nobody

@@ -18,6 +18,7 @@ from gatepost.models.catalog import Catalog
 from gatepost.models.conditions import check_policy
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.schema import complete_schema
+from gatepost.mount import Mount
 from gatepost.request import ASGIApp
 from gatepost.resource import Resource
 from gatepost.services.service import Service, check_transactions, served_model
@@ -32,13 +33,15 @@ class Declaration:
         *,
         users: type[Any] | None,
         prefix: str,
-        mounts: Mapping[str, ASGIApp],
+        mounts: Mapping[str, ASGIApp | Mount],
         bigint_as_string: bool,
     ) -> None:
         if not resources and not mounts:
             raise ConfigurationError("App() serves nothing.", place="App", cure="Give it a Resource(Model, read=...).")
         self.prefix = _path("prefix", prefix)
-        self.mounts = {_path("mount", path): app for path, app in mounts.items()}
+        self.mounts = {
+            _path("mount", path): app if isinstance(app, Mount) else Mount(app) for path, app in mounts.items()
+        }
         self.bigint_as_string = bigint_as_string
         base = _base_of(resources[0].model) if resources else Model
         self.user_model: type[Any] = user_model(base) if users is None else _checked_users(users)

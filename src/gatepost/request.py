@@ -10,7 +10,9 @@ import msgspec
 
 from gatepost.auth.actor import Actor, anonymous
 from gatepost.auth.policies import Policy
+from gatepost.cors import CORS
 from gatepost.errors import BadRequest, Header
+from gatepost.headers import Headers
 from gatepost.limits import RateLimit
 
 Scope = MutableMapping[str, Any]
@@ -41,13 +43,16 @@ class Action:
     """One method on one path: what the front matches a request to, before anything else runs.
 
     `kind` chooses the default rate limit ("api", "auth") or exempts ("system": probes). `limits` are those declared
-    for the action itself, in place of the default. `source` is the file and line of the code that answers.
+    for the action itself, in place of the default. `source` is the file and line of the code that answers. `headers`
+    and `cors` stand in place of what all answers carry, None where nothing is declared.
     """
 
     __slots__ = (
         "allow",
         "body_bytes_max",
+        "cors",
         "handler",
+        "headers",
         "kind",
         "limits",
         "method",
@@ -68,6 +73,8 @@ class Action:
         kind: str = "api",
         limits: tuple[RateLimit, ...] = (),
         body_bytes_max: int | None = None,
+        headers: Headers | None = None,
+        cors: CORS | None = None,
     ) -> None:
         self.name = name
         self.method = method
@@ -78,6 +85,8 @@ class Action:
         self.kind = kind
         self.limits = limits
         self.body_bytes_max = body_bytes_max
+        self.headers = headers
+        self.cors = cors
 
     def __repr__(self) -> str:
         return f"Action({self.method} {self.pattern} -> {self.name})"

@@ -10,7 +10,9 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from gatepost.auth.policies import Policy, anyone, nobody
+from gatepost.cors import CORS
 from gatepost.errors import ConfigurationError
+from gatepost.headers import Headers
 from gatepost.limits import RateLimit
 
 M = TypeVar("M")
@@ -49,6 +51,8 @@ class Resource(Generic[M]):
     opens one action. Nothing is open unless it says so. `sort` and `filter` name further fields to sort and filter by
     (each gets an index), `search` text fields for `contains` and `starts_with` (each gets a trigram index).
     `body_bytes_max`, `json_depth_max` and `json_items_max` bound the bodies of this resource, in place of the settings.
+    `headers` replace those of the gate by name (None leaves one out), `cors` says which pages of other origins may
+    call.
     """
 
     def __init__(
@@ -75,6 +79,8 @@ class Resource(Generic[M]):
         body_bytes_max: int | None = None,
         json_depth_max: int | None = None,
         json_items_max: int | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        cors: CORS | None = None,
     ) -> None:
         self.model = model
         self.policies: dict[str, Policy] = {
@@ -98,6 +104,8 @@ class Resource(Generic[M]):
         self.body_bytes_max = body_bytes_max
         self.json_depth_max = json_depth_max
         self.json_items_max = json_items_max
+        self.headers = Headers(headers, place=f"Resource({model.__name__})") if headers else None
+        self.cors = cors
         if not 1 <= page_size <= page_size_max:
             raise ConfigurationError(
                 f"page_size is {page_size}, page_size_max is {page_size_max}.",

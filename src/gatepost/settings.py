@@ -178,9 +178,32 @@ class GateSettings:
         "who may say whom a request is from, comma separated: addresses, networks, unix, a number of hops, and "
         "forwarded where they write that header in place of X-Forwarded-For; nobody by default",
     )
-    cors_origins: tuple[str, ...] = setting(
-        "GATEPOST_CORS_ORIGINS", (), "origins that browsers may call from, comma separated; none by default"
+    preflight_count: int = setting(
+        "GATEPOST_LIMIT_PREFLIGHT",
+        1000,
+        "preflights per client and minute; they count as nothing else",
+        check=at_least(1),
     )
+    cors_origins: tuple[str, ...] = setting(
+        "GATEPOST_CORS_ORIGINS",
+        (),
+        "origins that browsers may call from, comma separated; `https://*.shop.example` is any one name before the dot",
+    )
+    cors_public: bool = setting(
+        "GATEPOST_CORS_PUBLIC", False, "every web page may call, without credentials: for public APIs"
+    )
+    cors_credentials: bool = setting(
+        "GATEPOST_CORS_CREDENTIALS", False, "browsers may send cookies along; Gatepost's own tokens need none"
+    )
+    hsts_seconds: int = setting(
+        "GATEPOST_HSTS_SECONDS",
+        31_536_000,
+        "how long browsers insist on TLS once they have seen it; 0 takes it back",
+        unit="s",
+        check=at_least(0),
+    )
+    hsts_subdomains: bool = setting("GATEPOST_HSTS_SUBDOMAINS", True, "that holds for all subdomains, too")
+    hsts_preload: bool = setting("GATEPOST_HSTS_PRELOAD", False, "asks browsers to know it before the first visit")
 
     @property
     def api_limit(self) -> RateLimit:
@@ -191,6 +214,11 @@ class GateSettings:
     def auth_limit(self) -> RateLimit:
         """The default limit of sign-in routes per client."""
         return RateLimit(self.auth_count, per=minutes(15)).times(self.limit_factor or 1)
+
+    @property
+    def preflight_limit(self) -> RateLimit:
+        """The limit of preflights per client, which take nothing from its other buckets."""
+        return RateLimit(self.preflight_count, per=minutes(1)).times(self.limit_factor or 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,65 +1,132 @@
-"""Cross-origin calls from browsers (Fetch standard, CORS protocol): an exact list of origins, nothing else.
+"""Calls across origins (Fetch standard, CORS protocol): preflights, and what every answer says about them.
 
-Without a list there are no CORS headers at all. Credentials are never allowed: Gatepost's tokens are not cookies.
+Stands first in the gate. A preflight is answered from bytes that were made at start, the same for every path, method
+and header, so that it tells nobody which paths exist: the browser compares. Without a rule there are no CORS headers at
+all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 
-from gatepost.errors import ConfigurationError, Header
-from gatepost.request import Request, Response
+from gatepost.auth.policies import anyone
+from gatepost.cors import CORS
+from gatepost.errors import Header, Problem
+from gatepost.request import Action, Request, Response
+from gatepost.settings import GateSettings
 
-EXPOSED = b"etag, link, location, ratelimit, ratelimit-policy, retry-after, x-request-id"
+EXPOSED = ("etag", "link", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id")
 METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
-REQUEST_HEADERS = b"authorization, content-type, idempotency-key, if-match, if-none-match"
-# Browsers keep a preflight's answer for two hours at most.
-MAX_AGE = b"7200"
+REQUEST_HEADERS = ("authorization", "content-type", "idempotency-key", "if-match", "if-none-match")
 
 VARY: Header = (b"vary", b"origin")
-EXPOSE: Header = (b"access-control-expose-headers", EXPOSED)
-NAMES: frozenset[bytes] = frozenset({b"access-control-allow-origin", b"access-control-expose-headers"})
+PREFLIGHT_VARY: Header = (b"vary", b"origin, access-control-request-method, access-control-request-headers")
+CREDENTIALS: Header = (b"access-control-allow-credentials", b"true")
+NAMES: frozenset[bytes] = frozenset(
+    {b"access-control-allow-origin", b"access-control-expose-headers", b"access-control-allow-credentials"}
+)
+
+Match = Callable[[str, str], tuple[Action, str | None]]
 
 
-class CORS:
-    """The rule of one list of origins: scheme, host and port exactly as browsers send them in `Origin`."""
+class Rule:
+    """One declared rule, compiled to bytes."""
 
-    def __init__(self, origins: Sequence[str]) -> None:
-        for origin in origins:
-            _check(origin)
-        self._allowed: dict[bytes, Header] = {
-            origin.encode(): (b"access-control-allow-origin", origin.encode()) for origin in origins
-        }
+    __slots__ = ("_exposure", "_granted", "_origins", "_public", "_refused")
 
-    def preflight(self, request: Request) -> Response | None:
-        """The answer to a preflight from an origin on the list; None for every other request."""
-        if request.scope["method"] != "OPTIONS" or b"access-control-request-method" not in request.headers:
-            return None
-        if request.headers.get(b"origin", b"") not in self._allowed:
-            return None
-        headers = (
+    def __init__(self, declared: CORS) -> None:
+        credentials = (CREDENTIALS,) * declared.credentials
+        exposed = ", ".join(sorted({*EXPOSED, *declared.exposed})).encode()
+        self._origins = declared.origins
+        self._public = declared.public
+        self._exposure = (*credentials, (b"access-control-expose-headers", exposed))
+        self._granted = (
+            *credentials,
             (b"access-control-allow-methods", METHODS),
-            (b"access-control-allow-headers", REQUEST_HEADERS),
-            (b"access-control-max-age", MAX_AGE),
+            (b"access-control-allow-headers", ", ".join(sorted({*REQUEST_HEADERS, *declared.headers})).encode()),
+            (b"access-control-max-age", b"%d" % declared.max_age_seconds),
         )
-        return Response(204, headers=headers)
+        self._refused = Response(204, headers=(PREFLIGHT_VARY,))
 
     def headers(self, request: Request) -> tuple[Header, ...]:
-        """What every answer carries: `Vary`, and the permission where the origin is on the list."""
-        allow = self._allowed.get(request.headers.get(b"origin", b""))
-        return (VARY,) if allow is None else (VARY, allow, EXPOSE)
+        """What every answer carries: `Vary`, and the permission where the origin has it."""
+        permission = self._permission(request)
+        return (VARY,) if permission is None else (VARY, permission, *self._exposure)
+
+    def preflight(self, request: Request) -> Response:
+        """The answer to a preflight. One that asks for a private network gets no permission, whatever its origin."""
+        permission = self._permission(request)
+        if permission is None or b"access-control-request-private-network" in request.headers:
+            return self._refused
+        return Response(204, headers=(PREFLIGHT_VARY, permission, *self._granted))
+
+    def _permission(self, request: Request) -> Header | None:
+        if self._public:
+            return b"access-control-allow-origin", b"*"
+        origin = request.headers.get(b"origin")
+        if origin is None or origin not in self._origins or _is_doubled(request):
+            return None
+        return b"access-control-allow-origin", origin
 
 
-def _check(origin: str) -> None:
-    scheme, separator, host = origin.partition("://")
-    if "*" in origin:
-        complaint = f"{origin!r} would let every web page call in."
-    elif not separator or scheme not in ("http", "https") or not host or any(sign in host for sign in "/?#@ "):
-        complaint = f"{origin!r} is not an origin."
-    elif origin != origin.lower() or not origin.isascii():
-        complaint = f"{origin!r} is not written the way browsers send it."
-    else:
-        return
-    raise ConfigurationError(
-        complaint,
+class CrossOrigin:
+    """All rules of an app: its own, and those of actions that declare one. `match` finds the action of a preflight."""
+
+    __slots__ = ("_default", "_match", "_rules")
+
+    def __init__(self, default: CORS, declared: Iterable[CORS], match: Match) -> None:
+        self._rules = {rule: Rule(rule) for rule in (default, *declared)}
+        self._default = self._rules[default]
+        self._match = match
+
+    def headers(self, request: Request) -> tuple[Header, ...]:
+        """What an answer carries; a preflight's has it already."""
+        action = request.action
+        if action is PREFLIGHT:
+            return ()
+        return self._rule(action).headers(request)
+
+    def preflight(self, request: Request) -> Response:
+        """The answer to a preflight."""
+        headers = request.headers
+        method = headers[b"access-control-request-method"].decode("latin-1")
+        try:
+            action, _ = self._match(method, request.scope["path"])
+        except Problem:
+            return self._default.preflight(request)
+        return self._rule(action).preflight(request)
+
+    def _rule(self, action: Action | None) -> Rule:
+        return self._default if action is None or action.cors is None else self._rules[action.cors]
+
+
+def cross_origin(settings: GateSettings, declared: Iterable[CORS], match: Match) -> CrossOrigin | None:
+    """The rules of these settings and declarations; None where there are none. Raises `ConfigurationError`."""
+    rules = tuple(declared)
+    default = CORS(
+        *settings.cors_origins,
+        public=settings.cors_public,
+        credentials=settings.cors_credentials,
         place="GATEPOST_CORS_ORIGINS",
-        cure="List scheme, host and port exactly, in lower case, without a path: https://shop.example",
     )
+    return CrossOrigin(default, rules, match) if rules or settings.cors_origins or settings.cors_public else None
+
+
+def is_preflight(request: Request) -> bool:
+    """Whether a browser asks what it may send, instead of sending it."""
+    if request.scope["method"] != "OPTIONS":
+        return False
+    headers = request.headers
+    return b"access-control-request-method" in headers and b"origin" in headers
+
+
+def _is_doubled(request: Request) -> bool:
+    """Whether there are several `Origin` lines, of which `request.headers` keeps one: no browser sends that."""
+    names: list[bytes] = [name for name, _ in request.scope["headers"]]
+    return names.count(b"origin") > 1
+
+
+async def _unused(request: Request) -> Response:
+    raise AssertionError("the gate answers preflights itself")
+
+
+PREFLIGHT = Action("preflight", "OPTIONS", "preflight", _unused, allow=anyone, source=__name__, kind="preflight")
+"""What a preflight counts as: its kind has a rate limit of its own, and takes nothing from its client's others."""

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Iterable
 
 from gatepost.errors import Header, Problem
 from gatepost.gateway import cors, security_headers
-from gatepost.gateway.cors import CORS
+from gatepost.gateway.cors import CrossOrigin
 from gatepost.gateway.limiter import Admission
-from gatepost.gateway.security_headers import Profiles
-from gatepost.request import Message, Request, Response, Send
+from gatepost.gateway.security_headers import Profiles, Table, hsts_of, is_json
+from gatepost.request import Action, Message, Request, Response, Send
+from gatepost.settings import GateSettings
 
 
 class Wardrobe:
@@ -20,9 +21,15 @@ class Wardrobe:
 
     __slots__ = ("cors", "profiles")
 
-    def __init__(self, cors: CORS | None) -> None:
+    def __init__(self, cors: CrossOrigin | None, settings: GateSettings) -> None:
         self.cors = cors
-        self.profiles = Profiles()
+        self.profiles = Profiles(hsts_of(settings))
+
+    def table(self, action: Action | None, *, is_page: bool, is_ruled: bool) -> Table:
+        """The security headers of an answer whose action may declare its own."""
+        if action is not None and action.headers is not None:
+            return self.profiles.declared(action.headers, is_page=is_page, is_ruled=is_ruled)
+        return self.profiles.pages if is_page else self.profiles.json
 
 
 class Exchange(Request, kw_only=True, eq=False):
@@ -44,15 +51,20 @@ class Exchange(Request, kw_only=True, eq=False):
     async def respond(self, response: Response) -> None:
         """Send an answer of this application's own: it repeats none of the gate's headers."""
         self.status = status = response.status
-        body = response.body
         scope = self.scope
         wardrobe = self.wardrobe
+        body = response.body
         caching = response.cache_control
         is_private = caching is None and self.actor.id is not None
+        action = self.action
+        if action is None or action.headers is None:
+            table = wardrobe.profiles.json
+        else:
+            table = wardrobe.table(action, is_page=False, is_ruled=caching is not None or status >= 400)
         headers: list[Header] = [
             *response.headers,
             (b"x-request-id", self.id.encode()),
-            *wardrobe.profiles.json[(scope["scheme"] == "https") * 2 + is_private],
+            *table[(scope["scheme"] == "https") * 2 + is_private],
         ]
         if caching is not None:
             headers.append((b"cache-control", caching))
@@ -88,24 +100,33 @@ class Exchange(Request, kw_only=True, eq=False):
 
     def _dress(self, given: Iterable[Header]) -> list[Header]:
         wardrobe = self.wardrobe
+        is_page = self.is_mounted
+        is_ruled = self.status >= 400
         is_private = self.actor.id is not None
         clashes = False
         headers = list(given)
-        for name, _ in headers:
-            if name in _REPEATABLE:
+        for name, value in headers:
+            if name == b"content-type":
+                is_page = is_page and not is_json(value)
+            elif name in _REPEATABLE:
                 if name == b"cache-control":
-                    is_private = False
+                    is_private, is_ruled = False, True
                 else:
                     clashes = True
         given_count = len(headers)
-        headers += wardrobe.profiles.select(self.is_mounted, self.scope["scheme"] == "https", is_private)
+        action = self.action
+        table = wardrobe.table(action, is_page=is_page, is_ruled=is_ruled)
+        is_tls: bool = self.scope["scheme"] == "https"
+        headers += table[is_tls * 2 + is_private]
         headers.append((b"x-request-id", self.id.encode()))
         admission: Admission | None = self.admission
         if admission is not None:
             headers += admission.headers()
         if wardrobe.cors is not None:
             headers += wardrobe.cors.headers(self)
-        return _settle(headers[:given_count], headers[given_count:]) if clashes else headers
+        if not clashes and (action is None or action.headers is None):
+            return headers
+        return _settle(headers[:given_count], headers[given_count:])
 
 
 _BODILESS = frozenset({204, 304})
@@ -113,9 +134,12 @@ _BODILESS = frozenset({204, 304})
 
 _REPEATABLE = security_headers.NAMES | security_headers.OURS | cors.NAMES
 
+_BESIDE = frozenset({b"vary", b"ratelimit", b"ratelimit-policy"})
+"""Lists, to which an application and the gate may each add a line."""
+
 
 def _settle(given: list[Header], ours: list[Header]) -> list[Header]:
     """The answer's own headers win, except for those that are ours to say."""
     given = [header for header in given if header[0] not in security_headers.OURS]
-    names = {name for name, _ in given} & _REPEATABLE
+    names = {name for name, _ in given} - _BESIDE
     return given + [header for header in ours if header[0] not in names]

@@ -7,21 +7,21 @@ says (DTOs).
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from time import monotonic_ns
 
+from gatepost.cors import CORS
 from gatepost.errors import Problem
 from gatepost.gateway.bodies import Bodies
 from gatepost.gateway.buckets import Buckets
-from gatepost.gateway.cors import CORS
+from gatepost.gateway.cors import PREFLIGHT, cross_origin, is_preflight
 from gatepost.gateway.deadlines import Deadlines
 from gatepost.gateway.exchange import Exchange, Wardrobe
 from gatepost.gateway.heads import Heads
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import INTERNAL, render
-from gatepost.gateway.security_headers import Profiles
 from gatepost.observations import Observations, RequestFailed, RequestFinished
 from gatepost.request import Action, ASGIApp, Receive, Request, Scope, Send
 from gatepost.settings import GateSettings
@@ -38,8 +38,9 @@ CANCELLED = 499
 class Gate:
     """Limits, headers, CORS, bodies, deadlines and refusals in front of `app`.
 
-    `match` says which action a request is; an action of kind "mount" gets the byte limit and softer headers, one of
-    kind "system" no rate limit. `limiter` is there for the second stage, which authentication calls.
+    `match` says which action a request is; an action of kind "mount" gets the byte limit and the headers of a page, one
+    of kind "system" no rate limit. `cors` are the rules that actions declare. `limiter` is there for the second stage,
+    which authentication calls.
     """
 
     def __init__(
@@ -50,13 +51,14 @@ class Gate:
         observations: Observations,
         match: Match,
         limiter: Limiter | None = None,
+        cors: Iterable[CORS] = (),
     ) -> None:
         self._app = app
         self._match = match
         self.limiter = limiter or make_limiter(settings, observations)
         self._heads = Heads(settings, self._is_probe)
-        self._cors = CORS(settings.cors_origins) if settings.cors_origins else None
-        self._wardrobe = Wardrobe(self._cors)
+        self._cors = cross_origin(settings, cors, match)
+        self._wardrobe = Wardrobe(self._cors, settings)
         self._deadlines = Deadlines(settings.request_seconds, settings.body_seconds)
         self._bodies = Bodies(settings.body_bytes_max, self._deadlines)
         self._emit_finished = observations.emitter(RequestFinished)
@@ -86,15 +88,16 @@ class Gate:
         self._deadlines.enter(exchange)
         try:
             self._heads.check(exchange)
-            answer = self._cors.preflight(exchange) if self._cors is not None else None
-            if answer is None:
+            if self._cors is not None and is_preflight(exchange):
+                exchange.action = PREFLIGHT
+                self.limiter.admit_address(exchange)
+                await exchange.respond(self._cors.preflight(exchange))
+            else:
                 check_path(scope)
                 exchange.action, exchange.key = self._match(scope["method"], scope["path"])
                 self.limiter.admit_address(exchange)
                 self._bodies.admit(exchange)
                 await self._app(scope, exchange.receive, exchange.send_dressed)
-            else:
-                await exchange.respond(answer)
             if not exchange.status:
                 await self._refuse(exchange, RuntimeError("The application returned without an answer."))
         except BaseException as error:
@@ -138,7 +141,7 @@ class Gate:
     def drain(self) -> None:
         """From now on every answer closes its connection; whoever asks for readiness should look at `is_draining`."""
         self.is_draining = True
-        self._wardrobe.profiles = Profiles(is_closing=True)
+        self._wardrobe.profiles = self._wardrobe.profiles.closing()
 
     async def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until no request is in flight; False where that took longer than `timeout_seconds`."""
@@ -192,4 +195,5 @@ class Gate:
 
 def make_limiter(settings: GateSettings, observations: Observations) -> Limiter:
     """The limiter of these settings, with buckets in this process."""
-    return Limiter({"api": settings.api_limit, "auth": settings.auth_limit}, Buckets(), observations)
+    limits = {"api": settings.api_limit, "auth": settings.auth_limit, "preflight": settings.preflight_limit}
+    return Limiter(limits, Buckets(), observations)

@@ -1,12 +1,16 @@
 """The security headers of every answer, as bytes made at start.
 
-The twelve of helmet 8, with a strict profile for JSON (nothing in it may be loaded, framed or run) and helmet's own
-defaults for mounted applications, which may be pages. What an answer sets itself wins, except for what names us.
+The twelve of helmet 8, stricter where the answer is JSON: nothing in it may be loaded, framed or run. What answers
+with something else (a mounted application) gets the profile of a page, which may load what comes from its own origin.
+What an answer sets itself wins, except for what names us. The profile of our own pages is made in `pages.py`.
 """
 
-from gatepost.errors import Header
+from gatepost.errors import ConfigurationError, Header
+from gatepost.headers import Headers
+from gatepost.settings import GateSettings
 
-HSTS: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+YEAR_SECONDS = 31_536_000
+
 NO_STORE: Header = (b"cache-control", b"no-store")
 CLOSE: Header = (b"connection", b"close")
 
@@ -15,6 +19,10 @@ COMMON: tuple[Header, ...] = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"origin-agent-cluster", b"?1"),
+    (
+        b"permissions-policy",
+        b"camera=(), display-capture=(), geolocation=(), hid=(), microphone=(), payment=(), serial=(), usb=()",
+    ),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-dns-prefetch-control", b"off"),
@@ -31,7 +39,6 @@ STRICT: tuple[Header, ...] = (
         b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     ),
     (b"cross-origin-embedder-policy", b"require-corp"),
-    (b"permissions-policy", b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"),
     (b"x-frame-options", b"DENY"),
 )
 
@@ -39,38 +46,102 @@ PAGES: tuple[Header, ...] = (
     *COMMON,
     (
         b"content-security-policy",
-        b"default-src 'self'; base-uri 'self'; font-src 'self' https: data:; form-action 'self'; "
-        b"frame-ancestors 'self'; img-src 'self' data:; object-src 'none'; script-src 'self'; "
-        b"script-src-attr 'none'; style-src 'self' https: 'unsafe-inline'",
+        b"default-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'; img-src 'self' data:; "
+        b"object-src 'none'; script-src-attr 'none'",
     ),
     (b"x-frame-options", b"SAMEORIGIN"),
 )
+"""Of a page that we did not write. Unlike helmet's own default it allows neither inline styles nor foreign ones."""
 
-NAMES: frozenset[bytes] = frozenset(name for name, _ in (*STRICT, HSTS, NO_STORE, CLOSE))
+NAMES: frozenset[bytes] = frozenset(
+    {*(name for name, _ in (*STRICT, NO_STORE, CLOSE)), b"strict-transport-security"},
+)
 """What an answer may repeat; then the answer's own value stands."""
 
 OURS: frozenset[bytes] = frozenset({b"server", b"x-request-id"})
 """What an answer cannot set: who serves, and the id that is in our log."""
 
 
-class Profiles:
-    """The headers to add, by what is answered: a mounted application, over TLS, to somebody who is signed in.
+Table = tuple[tuple[Header, ...], ...]
+"""The headers of an answer: plain, private, plain over TLS, private over TLS."""
 
-    The combinations are made once; `is_closing` adds `connection: close` to all of them, for draining. `json` are those
-    of this application's own answers: plain, private, plain over TLS, private over TLS.
+
+class Profiles:
+    """The headers to add, by what is answered. `json` is for data, `pages` for what a mounted application answers else.
+
+    The tables are made once; `is_closing` adds `connection: close` to all of them, for draining.
     """
 
-    __slots__ = ("_combinations", "json")
+    __slots__ = ("_declared", "_hsts", "_is_closing", "json", "pages")
 
-    def __init__(self, *, is_closing: bool = False) -> None:
-        self._combinations = tuple(
-            profile + (HSTS,) * is_tls + (NO_STORE,) * is_private + (CLOSE,) * is_closing
-            for profile in (STRICT, PAGES)
-            for is_tls in (False, True)
-            for is_private in (False, True)
+    def __init__(self, hsts: Header, *, is_closing: bool = False) -> None:
+        self._hsts = hsts
+        self._is_closing = is_closing
+        self.json, _, self.pages, _ = self._tables(None)
+        self._declared: dict[Headers, tuple[Table, ...]] = {}
+
+    def declared(self, headers: Headers, *, is_page: bool, is_ruled: bool) -> Table:
+        """The table of a path that declares `headers`. What these say to caches is left out where `is_ruled`: the
+        answer is a refusal, or speaks to caches itself."""
+        tables = self._declared.get(headers)
+        if tables is None:
+            tables = self._declared[headers] = self._tables(headers)
+        return tables[is_page * 2 + is_ruled]
+
+    def closing(self) -> "Profiles":
+        """The same, for a server that is about to stop."""
+        return Profiles(self._hsts, is_closing=True)
+
+    def _tables(self, headers: Headers | None) -> tuple[Table, ...]:
+        return tuple(
+            tuple(
+                _merged(_profile(is_page, is_tls, self._hsts), headers, is_private, is_ruled)
+                + (CLOSE,) * self._is_closing
+                for is_tls in (False, True)
+                for is_private in (False, True)
+            )
+            for is_page in (False, True)
+            for is_ruled in (False, True)
         )
-        self.json = self._combinations[:4]
 
-    def select(self, is_mounted: bool, is_tls: bool, is_private: bool) -> tuple[Header, ...]:
-        """The headers for one answer."""
-        return self._combinations[is_mounted * 4 + is_tls * 2 + is_private]
+
+def is_json(content_type: bytes) -> bool:
+    """Whether an answer of this type is data, of which nothing may be loaded, framed or run."""
+    media_type = content_type.partition(b";")[0].strip().lower()
+    return media_type == b"application/json" or media_type.endswith(b"+json")
+
+
+def hsts_of(settings: GateSettings) -> Header:
+    """`Strict-Transport-Security` (RFC 6797). Raises `ConfigurationError` where the lists of browsers refuse it."""
+    seconds = settings.hsts_seconds
+    if settings.hsts_preload and (seconds < YEAR_SECONDS or not settings.hsts_subdomains):
+        raise ConfigurationError(
+            "asks for preloading, which browsers grant only for a year or more and with all subdomains.",
+            place="GATEPOST_HSTS_PRELOAD",
+            cure=f"Set GATEPOST_HSTS_SECONDS={YEAR_SECONDS} or more, and GATEPOST_HSTS_SUBDOMAINS=true.",
+        )
+    subdomains = "; includeSubDomains" if settings.hsts_subdomains else ""
+    preload = "; preload" if settings.hsts_preload else ""
+    return b"strict-transport-security", f"max-age={seconds}{subdomains}{preload}".encode()
+
+
+def _profile(is_page: bool, is_tls: bool, hsts: Header) -> tuple[Header, ...]:
+    if not is_page:
+        return STRICT + (hsts,) * is_tls
+    if not is_tls:
+        return PAGES
+    # Over plain HTTP it would send the page's own styles and scripts to a port where nobody answers.
+    upgraded = b"; upgrade-insecure-requests"
+    policy = b"content-security-policy"
+    return (*((name, value + upgraded if name == policy else value) for name, value in PAGES), hsts)
+
+
+def _merged(
+    profile: tuple[Header, ...], headers: Headers | None, is_private: bool, is_ruled: bool
+) -> tuple[Header, ...]:
+    ours = profile + (NO_STORE,) * is_private
+    if headers is None:
+        return ours
+    given = tuple(header for header in headers.values if not (is_ruled and header[0] == NO_STORE[0]))
+    gone = {name for name, _ in given} | headers.removed
+    return (*(header for header in ours if header[0] not in gone), *given)

@@ -3,10 +3,11 @@
 Pure and built at start; the gate asks it before anything else, so that limits and sizes can depend on the action.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gatepost.auth.policies import anyone
 from gatepost.errors import ConfigurationError, MethodNotAllowed, NotFound, NotImplementedMethod
+from gatepost.mount import Mount
 from gatepost.request import Action, Request, Response
 
 METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
@@ -17,7 +18,7 @@ KEY_SEGMENT = "/{id}"
 class RouteTable:
     """All actions of an app. Paths are fixed, or end in `/{id}`; mounts take everything below theirs."""
 
-    def __init__(self, actions: Iterable[Action], mounts: Iterable[str] = ()) -> None:
+    def __init__(self, actions: Iterable[Action], mounts: Mapping[str, Mount] | None = None) -> None:
         self._fixed: dict[str, dict[str, Action]] = {}
         self._keyed: dict[str, dict[str, Action]] = {}
         for action in actions:
@@ -25,10 +26,11 @@ class RouteTable:
         for routes in (*self._fixed.values(), *self._keyed.values()):
             if "GET" in routes:
                 routes.setdefault("HEAD", routes["GET"])
-            routes["OPTIONS"] = _options_action(next(iter(routes.values())).pattern, _allow(routes))
+            routes["OPTIONS"] = _options_action(next(iter(routes.values())), _allow(routes))
         # Asked of the server as a whole (RFC 9110, section 9.3.7).
-        self._fixed["*"] = {"OPTIONS": _options_action("*", ", ".join(METHODS).encode())}
-        self._mounts = tuple((prefix, _mount_action(prefix)) for prefix in sorted(mounts, key=len, reverse=True))
+        self._fixed["*"] = {"OPTIONS": _options_action(None, ", ".join(METHODS).encode())}
+        mounted = sorted((mounts or {}).items(), key=lambda item: len(item[0]), reverse=True)
+        self._mounts = tuple((prefix, _mount_action(prefix, mount)) for prefix, mount in mounted)
 
     def match(self, method: str, path: str) -> tuple[Action, str | None]:
         """The action and the `{id}` segment. Raises `NotFound`, `MethodNotAllowed`, `NotImplementedMethod`."""
@@ -72,15 +74,36 @@ def _wrong_method(method: str, routes: dict[str, Action]) -> MethodNotAllowed | 
     return MethodNotAllowed("method_not_allowed", detail, headers=[(b"allow", allow)])
 
 
-def _options_action(pattern: str, allow: bytes) -> Action:
+def _options_action(sibling: Action | None, allow: bytes) -> Action:
+    """OPTIONS of the path of `sibling`, or of the server."""
+
     async def options(request: Request) -> Response:
         return Response(204, b"", ((b"allow", allow),))
 
-    return Action("options", "OPTIONS", pattern, options, allow=anyone, source=__name__)
+    return Action(
+        "options",
+        "OPTIONS",
+        "*" if sibling is None else sibling.pattern,
+        options,
+        allow=anyone,
+        source=__name__,
+        headers=None if sibling is None else sibling.headers,
+        cors=None if sibling is None else sibling.cors,
+    )
 
 
-def _mount_action(prefix: str) -> Action:
+def _mount_action(prefix: str, mount: Mount) -> Action:
     async def unused(request: Request) -> Response:
         raise AssertionError("a mount answers by itself")
 
-    return Action(f"mount {prefix}", "*", f"{prefix}/*", unused, allow=anyone, source="mount=", kind="mount")
+    return Action(
+        f"mount {prefix}",
+        "*",
+        f"{prefix}/*",
+        unused,
+        allow=anyone,
+        source="mount=",
+        kind="mount",
+        headers=mount.headers,
+        cors=mount.cors,
+    )

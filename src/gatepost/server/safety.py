@@ -31,8 +31,6 @@ def _complaints(settings: Settings) -> list[str]:
             "GATEPOST_SIGNING_KEY is not set: make one with `openssl genpkey -algorithm ed25519 -out signing-key.pem` "
             "and set GATEPOST_SIGNING_KEY_FILE=signing-key.pem."
         )
-    if "*" in settings.gate.cors_origins:
-        found.append("GATEPOST_CORS_ORIGINS is `*`: name the origins.")
     if (settings.gate.limit_factor or 1) > 1:
         found.append("GATEPOST_LIMIT_FACTOR raises every limit: set the limits themselves instead.")
     return found

@@ -1,48 +1,135 @@
-import pytest
-from gate_conversation import answering, ask, gate, raising, scope
+"""Calls across origins as browsers make them, and as others would. Which origins match stands in `test_origins.py`."""
 
+import dataclasses
+from typing import Any
+
+import pytest
+from gate_conversation import ACTIONS, Answer, answering, ask, gate, match, raising, scope
+
+from gatepost.cors import CORS
 from gatepost.errors import ConfigurationError, Header
+from gatepost.gateway.gate import Gate
+from gatepost.observations import Observations
+from gatepost.request import Action, ASGIApp
+from gatepost.settings import GateSettings
 
 ORIGIN = (b"origin", b"https://shop.example")
+EVIL = (b"origin", b"https://evil.example")
 PREFLIGHT = (b"access-control-request-method", b"PATCH")
-ORIGINS = ("https://shop.example", "http://localhost:3000")
+ORIGINS = ("https://shop.example", "https://*.shop.example", "http://localhost:3000")
+VARY = {"origin", "access-control-request-method", "access-control-request-headers"}
 
 
-async def test_without_a_list_there_are_no_cors_headers() -> None:
+def permissions(answer: Answer) -> dict[str, str]:
+    """What an answer grants."""
+    return {name.decode(): value.decode() for name, value in answer.headers if name.startswith(b"access-control")}
+
+
+async def preflight(app: ASGIApp, *headers: Header, path: str = "/api/books", origin: Header = ORIGIN) -> Answer:
+    given = headers or (PREFLIGHT,)
+    return await ask(app, scope("OPTIONS", path, [origin, *given]))
+
+
+async def test_without_a_rule_there_are_no_cors_headers() -> None:
     answer = await ask(gate(answering()), scope(headers=[ORIGIN]))
-    assert not [name for name, _ in answer.headers if name.startswith(b"access-control") or name == b"vary"]
+    assert permissions(answer) == {}
+    assert answer.header("vary") is None
 
 
-async def test_an_origin_on_the_list_may_read_the_answer_and_its_headers() -> None:
-    answer = await ask(gate(answering(), cors_origins=ORIGINS), scope(headers=[ORIGIN]))
-    assert answer.header("access-control-allow-origin") == "https://shop.example"
+@pytest.mark.parametrize("origin", [b"https://shop.example", b"https://eu.shop.example", b"http://localhost:3000"])
+async def test_an_origin_on_the_list_may_read_the_answer_and_its_headers(origin: bytes) -> None:
+    answer = await ask(gate(answering(), cors_origins=ORIGINS), scope(headers=[(b"origin", origin)]))
+    assert answer.header("access-control-allow-origin") == origin.decode()
     assert answer.header("vary") == "origin"
     exposed = answer.header("access-control-expose-headers") or ""
-    assert {"etag", "location", "link", "ratelimit", "x-request-id"} <= set(exposed.split(", "))
+    assert {"etag", "location", "link", "ratelimit", "x-request-id", "retry-after"} <= set(exposed.split(", "))
     assert answer.header("access-control-allow-credentials") is None
 
 
+async def test_where_there_is_a_rule_every_answer_says_that_the_origin_matters() -> None:
+    app = gate(answering(), cors_origins=ORIGINS)
+    for path, status in (("/api/books", 200), ("/nowhere", 404), ("/legacy", 200)):
+        for headers in ([], [EVIL], [ORIGIN]):
+            answer = await ask(app, scope(path=path, headers=headers))
+            assert (answer.status, answer.header("vary")) == (status, "origin")
+
+
 @pytest.mark.parametrize(
-    "origin", [b"https://evil.example", b"https://shop.example.evil.example", b"https://shop.example:444", b"null", b""]
+    "headers",
+    [
+        [EVIL],
+        [(b"origin", b"null")],
+        [(b"origin", b"")],
+        [(b"origin", b"https://shop.example.evil.com")],
+        [(b"origin", b"https://evilshop.example")],
+        [(b"origin", b"https://shop.example https://evil.example")],
+        [EVIL, ORIGIN],
+        [ORIGIN, EVIL],
+        [ORIGIN, ORIGIN],
+    ],
 )
-async def test_another_origin_gets_nothing_but_vary(origin: bytes) -> None:
-    headers: list[Header] = [(b"origin", origin), PREFLIGHT]
-    for method in ("GET", "OPTIONS"):
-        answer = await ask(gate(answering(), cors_origins=ORIGINS), scope(method, headers=headers))
-        assert answer.header("vary") == "origin"
-        assert not [name for name, _ in answer.headers if name.startswith(b"access-control")]
+async def test_another_origin_gets_nothing_but_vary(headers: list[Header]) -> None:
+    app = gate(answering(), cors_origins=ORIGINS)
+    answer = await ask(app, scope(headers=headers))
+    assert (answer.header("vary"), permissions(answer)) == ("origin", {})
+    answer = await ask(app, scope("OPTIONS", headers=[*headers, PREFLIGHT]))
+    assert (answer.status, permissions(answer)) == (204, {})
 
 
-async def test_a_preflight_is_answered_before_the_application_and_takes_no_token() -> None:
-    app = gate(raising(AssertionError("reached")), cors_origins=ORIGINS, api_count=1)
-    for _ in range(3):
-        answer = await ask(app, scope("OPTIONS", "/api/books", [ORIGIN, PREFLIGHT]))
-        assert answer.status == 204
-        assert answer.body == b""
-        assert "PATCH" in (answer.header("access-control-allow-methods") or "")
-        assert "authorization" in (answer.header("access-control-allow-headers") or "")
-        assert answer.header("access-control-allow-origin") == "https://shop.example"
-        assert answer.header("ratelimit") is None
+async def test_a_preflight_is_answered_before_the_application_and_can_be_kept() -> None:
+    app = gate(raising(AssertionError("reached")), cors_origins=ORIGINS)
+    answer = await preflight(app)
+    assert (answer.status, answer.body) == (204, b"")
+    granted = permissions(answer)
+    assert granted.pop("access-control-allow-headers").split(", ") == [
+        *("authorization", "content-type", "idempotency-key", "if-match", "if-none-match")
+    ]
+    assert granted == {
+        "access-control-allow-origin": "https://shop.example",
+        "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+        "access-control-max-age": "7200",
+    }
+    assert set((answer.header("vary") or "").split(", ")) == VARY
+
+
+async def test_a_preflight_takes_nothing_from_its_clients_bucket_and_has_one_of_its_own() -> None:
+    app = gate(answering(), cors_origins=ORIGINS, api_count=1, preflight_count=3)
+    answers = [await preflight(app) for _ in range(4)]
+    assert [answer.status for answer in answers] == [204, 204, 204, 429]
+    assert answers[0].header("ratelimit-policy") == '"preflight";q=3;w=60'
+    assert (await ask(app, scope(headers=[ORIGIN]))).status == 200
+    assert (await ask(app, scope("OPTIONS", headers=[ORIGIN, PREFLIGHT], client="192.0.2.2"))).status == 204
+
+
+@pytest.mark.parametrize("path", ["/api/books", "/api/auth/login", "/livez", "/legacy", "/nowhere", "/api/books/%2f"])
+@pytest.mark.parametrize("method", [b"GET", b"DELETE", b"TRACE", b"FOO", b"patch", b"\xff"])
+@pytest.mark.parametrize("origin", [ORIGIN, EVIL])
+async def test_a_preflight_does_not_tell_which_paths_and_methods_there_are(
+    path: str, method: bytes, origin: Header
+) -> None:
+    app = gate(raising(AssertionError("reached")), cors_origins=ORIGINS)
+    asked = ((b"access-control-request-method", method), (b"access-control-request-headers", b"x-admin"))
+    varying = {"x-request-id", "ratelimit"}
+    answer = await preflight(app, *asked, path=path, origin=origin)
+    other = await preflight(app, origin=origin)
+    assert answer.status == other.status == 204
+    assert [header for header in answer.headers if header[0].decode() not in varying] == [
+        header for header in other.headers if header[0].decode() not in varying
+    ]
+    assert "TRACE" not in str(permissions(answer))
+    assert "x-admin" not in str(permissions(answer))
+
+
+async def test_nobody_gets_into_a_private_network() -> None:
+    asked = (PREFLIGHT, (b"access-control-request-private-network", b"true"))
+    answer = await preflight(gate(answering(), cors_origins=ORIGINS), *asked)
+    assert (answer.status, permissions(answer)) == (204, {})
+
+
+@pytest.mark.parametrize("headers", [[ORIGIN], [PREFLIGHT]])
+async def test_options_that_are_no_preflight_reach_the_application(headers: list[Header]) -> None:
+    answer = await ask(gate(answering(203), cors_origins=ORIGINS), scope("OPTIONS", headers=headers))
+    assert answer.status == 203
 
 
 async def test_a_refusal_can_be_read_by_the_origin_too() -> None:
@@ -51,10 +138,103 @@ async def test_a_refusal_can_be_read_by_the_origin_too() -> None:
     assert answer.header("access-control-allow-origin") == "https://shop.example"
 
 
+async def test_a_state_change_cannot_skip_the_preflight_by_its_content_type() -> None:
+    app = gate(raising(AssertionError("reached")), cors_origins=ORIGINS)
+    for simple in (b"text/plain", b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=x"):
+        headers = [ORIGIN, (b"content-type", simple), (b"content-length", b"2")]
+        assert (await ask(app, scope("POST", headers=headers))).status == 415
+
+
+async def test_credentials_are_allowed_where_a_setting_says_so_and_for_listed_origins_only() -> None:
+    app = gate(answering(), cors_origins=ORIGINS, cors_credentials=True)
+    for answer in (await ask(app, scope(headers=[ORIGIN])), await preflight(app)):
+        assert answer.header("access-control-allow-credentials") == "true"
+        assert answer.header("access-control-allow-origin") == "https://shop.example"
+    for answer in (await ask(app, scope(headers=[EVIL])), await preflight(app, origin=EVIL)):
+        assert permissions(answer) == {}
+
+
+async def test_a_public_api_is_open_to_every_page_without_credentials() -> None:
+    app = gate(answering(), cors_public=True)
+    for answer in (await ask(app, scope(headers=[EVIL])), await ask(app), await preflight(app, origin=EVIL)):
+        assert answer.header("access-control-allow-origin") == "*"
+        assert answer.header("access-control-allow-credentials") is None
+        assert "origin" in (answer.header("vary") or "")
+
+
 @pytest.mark.parametrize(
-    "origin",
-    ["*", "https://*.example", "shop.example", "https://", "https://shop.example/", "ftp://a", "https://Shop.example"],
+    "settings",
+    [
+        {"cors_public": True, "cors_credentials": True},
+        {"cors_public": True, "cors_origins": ORIGINS},
+        {"cors_origins": ("*",)},
+        {"cors_origins": ("*",), "cors_credentials": True},
+        {"cors_origins": ("https://shop.example", "null")},
+        {"cors_origins": ("https://*.example",)},
+    ],
 )
-def test_what_is_no_exact_origin_is_refused_at_start(origin: str) -> None:
+def test_a_rule_that_lets_in_more_than_it_says_refuses_to_start(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="GATEPOST_CORS_ORIGINS"):
-        gate(answering(), cors_origins=(origin,))
+        gate(answering(), **settings)
+
+
+@pytest.mark.parametrize("bad", [{"headers": ["*"]}, {"exposed": ["x y"]}, {"max_age_seconds": -1}, {"headers": [""]}])
+def test_a_rule_with_a_star_or_a_broken_name_is_refused(bad: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="CORS"):
+        CORS("https://shop.example", **bad)
+
+
+OWN = CORS(
+    "https://partner.example",
+    credentials=True,
+    headers=["X-Tenant"],
+    exposed=["X-Total"],
+    max_age_seconds=60,
+)
+
+
+def with_own_rule(rule: CORS, **settings: Any) -> Gate:
+    """A gate whose books have a rule of their own."""
+    books = ACTIONS["/api/books"]
+    own = Action(
+        *(books.name, books.method, books.pattern, books.handler),
+        allow=books.allow,
+        source=books.source,
+        cors=rule,
+    )
+
+    def matching(method: str, path: str) -> tuple[Action, str | None]:
+        found, key = match(method, path)
+        return (own, key) if found is books else (found, key)
+
+    chosen = dataclasses.replace(GateSettings(), **settings)
+    return Gate(answering(), settings=chosen, observations=Observations(), match=matching, cors=[rule])
+
+
+async def test_the_rule_of_a_resource_stands_in_place_of_the_apps() -> None:
+    app = with_own_rule(OWN, cors_origins=ORIGINS)
+    partner = (b"origin", b"https://partner.example")
+    shown = permissions(await ask(app, scope(headers=[partner])))
+    assert shown["access-control-allow-origin"] == "https://partner.example"
+    assert shown["access-control-allow-credentials"] == "true"
+    assert "x-total" in shown["access-control-expose-headers"].split(", ")
+    granted = permissions(await preflight(app, origin=partner))
+    assert "x-tenant" in granted["access-control-allow-headers"].split(", ")
+    assert granted["access-control-max-age"] == "60"
+    assert permissions(await ask(app, scope(headers=[ORIGIN]))) == {}
+    assert permissions(await preflight(app)) == {}
+    assert permissions(await ask(app, scope(path="/api/small", headers=[partner]))) == {}
+    assert permissions(await ask(app, scope(path="/api/small", headers=[ORIGIN])))
+
+
+async def test_a_rule_of_a_resource_needs_none_of_the_app() -> None:
+    app = with_own_rule(OWN)
+    assert permissions(await ask(app, scope(headers=[(b"origin", b"https://partner.example")])))
+    other = await ask(app, scope(path="/api/small", headers=[ORIGIN]))
+    assert (permissions(other), other.header("vary")) == ({}, "origin")
+
+
+async def test_a_resource_can_be_closed_to_all_other_origins() -> None:
+    app = with_own_rule(CORS(), cors_origins=ORIGINS)
+    assert permissions(await ask(app, scope(headers=[ORIGIN]))) == {}
+    assert permissions(await preflight(app)) == {}

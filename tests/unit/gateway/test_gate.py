@@ -3,12 +3,15 @@ import gc
 from typing import Any
 
 import pytest
-from gate_conversation import answering, ask, collect, forbidden_receive, gate, raising, scope
+from gate_conversation import ACTIONS, answering, ask, collect, forbidden_receive, gate, raising, scope
 
 from gatepost.auth.actor import Actor
 from gatepost.errors import Conflict, FieldError, Header, Problem, Unauthorized, Unprocessable
+from gatepost.gateway.gate import Gate
+from gatepost.headers import Headers
 from gatepost.observations import Observations, RequestFailed, RequestFinished
-from gatepost.request import Message, Receive, Scope, Send
+from gatepost.request import Action, ASGIApp, Message, Receive, Scope, Send
+from gatepost.settings import GateSettings
 
 SECURITY = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -77,10 +80,37 @@ async def test_the_answers_own_headers_win_except_for_who_serves_and_the_request
     assert answer.header("x-content-type-options") == "nosniff"
 
 
-async def test_a_mounted_page_may_load_its_own_scripts() -> None:
-    answer = await ask(gate(answering()), scope(path="/legacy"))
-    assert "script-src 'self'" in (answer.header("content-security-policy") or "")
+@pytest.mark.parametrize("given", [[], [(b"content-type", b"text/html; charset=utf-8")]])
+async def test_a_mounted_page_may_load_what_is_its_own_and_nothing_inline(given: list[Header]) -> None:
+    answer = await ask(gate(answering(headers=given)), scope(path="/legacy"))
+    policy = answer.header("content-security-policy") or ""
+    assert policy.startswith("default-src 'self';")
+    assert "unsafe-inline" not in policy
     assert answer.header("x-frame-options") == "SAMEORIGIN"
+
+
+@pytest.mark.parametrize("given", [b"application/json", b"Application/JSON; charset=utf-8", b"application/ld+json"])
+async def test_what_a_mounted_application_says_in_json_gets_the_strict_headers(given: bytes) -> None:
+    answer = await ask(gate(answering(headers=[(b"content-type", given)])), scope(path="/legacy"))
+    assert {name: answer.header(name) for name in SECURITY} == SECURITY
+
+
+async def test_the_headers_that_an_action_declares_are_on_its_answers_and_a_rule_for_caches_is_not_on_refusals() -> (
+    None
+):
+    declared = Headers({"cache-control": "public, max-age=60", "x-frame-options": None}, place="test")
+    books = ACTIONS["/api/books"]
+    own = Action(*(books.name, "GET", books.pattern, books.handler), allow=books.allow, source="", headers=declared)
+
+    def behind(app: ASGIApp) -> Gate:
+        observations = Observations()
+        return Gate(app, settings=GateSettings(), observations=observations, match=lambda method, path: (own, None))
+
+    refused = await ask(behind(signed_in(raising(Conflict("out_of_stock", "No.")))))
+    assert (refused.status, refused.header("cache-control")) == (409, "no-store")
+    assert refused.header("x-frame-options") is None
+    shown = await ask(behind(signed_in(answering())))
+    assert (shown.status, shown.header("cache-control")) == (200, "public, max-age=60")
 
 
 async def test_messages_of_the_application_are_not_changed() -> None:

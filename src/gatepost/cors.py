@@ -1,0 +1,54 @@
+"""Which pages of other origins may call, as it is declared: for a whole app by settings, or for one resource or mount.
+
+The gate compiles it (`gateway/cors.py`). Without a rule no other origin may read an answer.
+"""
+
+import re
+from collections.abc import Sequence
+
+from gatepost.errors import ConfigurationError
+from gatepost.origins import Origins
+
+MAX_AGE_SECONDS = 7200
+"""How long a browser may keep the answer to a preflight: what Chromium allows at most."""
+
+_NAME = re.compile(r"[!#$%&'+\-.^_`|~0-9A-Za-z]+")
+
+
+class CORS:
+    """A rule for calls across origins (Fetch standard, section 3.2).
+
+    `origins` are exact (`https://shop.example`) or patterns whose star is one label (`https://*.shop.example`);
+    `public` lets every page in instead, without credentials. `credentials` allows cookies. `headers` are request
+    headers, `exposed` headers of answers, beyond those that Gatepost itself reads and sends. `CORS()` lets nobody in.
+    """
+
+    __slots__ = ("credentials", "exposed", "headers", "max_age_seconds", "origins", "public")
+
+    def __init__(
+        self,
+        *origins: str,
+        public: bool = False,
+        credentials: bool = False,
+        headers: Sequence[str] = (),
+        exposed: Sequence[str] = (),
+        max_age_seconds: int = MAX_AGE_SECONDS,
+        place: str = "CORS",
+    ) -> None:
+        """Raises `ConfigurationError`, which names `place`, for what would let in more than it says, or nobody."""
+        self.origins = Origins(origins, place=place)
+        self.public = public
+        self.credentials = credentials
+        self.headers = tuple(name.lower() for name in headers)
+        self.exposed = tuple(name.lower() for name in exposed)
+        self.max_age_seconds = max_age_seconds
+        if public and (credentials or origins):
+            what = "credentials" if credentials else "a list of origins"
+            cure = "Every page with everybody's cookies is no rule: list the origins." if credentials else "Keep one."
+            raise ConfigurationError(f"CORS is public and has {what}.", place=place, cure=cure)
+        for name in (*headers, *exposed):
+            if _NAME.fullmatch(name) is None:
+                cure = "Name each one; a star would hold for none that matters."
+                raise ConfigurationError(f"CORS has {name!r}, which is no name of a header.", place=place, cure=cure)
+        if max_age_seconds < 0:
+            raise ConfigurationError("CORS has a negative max_age_seconds.", place=place)

@@ -1,0 +1,24 @@
+"""How another ASGI application is mounted: with which headers, and for which origins."""
+
+from collections.abc import Mapping
+
+from gatepost.cors import CORS
+from gatepost.headers import Headers
+from gatepost.request import ASGIApp
+
+
+class Mount:
+    """An application with rules of its own: `App(mount={"/legacy": Mount(legacy, headers={...}, cors=CORS(...))})`.
+
+    `headers` replace those of the gate (None leaves one out), unless the application itself sends them. `cors` stands
+    in place of the app's own rule for other origins.
+    """
+
+    __slots__ = ("app", "cors", "headers")
+
+    def __init__(
+        self, app: ASGIApp, *, headers: Mapping[str, str | None] | None = None, cors: CORS | None = None
+    ) -> None:
+        self.app = app
+        self.headers = Headers(headers, place="Mount") if headers else None
+        self.cors = cors

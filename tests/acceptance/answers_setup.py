@@ -1,0 +1,30 @@
+"""Prepares the database of `answers_app.py`: tables, rows, users. Prints what requests name, as JSON."""
+
+import asyncio
+import json
+import os
+
+from app import Note, app
+
+from gatepost.accounts.sign_in import create_user, issue_token
+from gatepost.migrations.lossless import apply_lossless
+from gatepost.settings import load
+
+
+async def main() -> None:
+    await apply_lossless(os.environ["DATABASE_URL"], app.metadata)
+    await app.start(load(os.environ))
+    async with app.transaction() as tx:
+        names = {"id": str((await tx.model(Note).create(Note(title="First"))).id)}
+        for number in range(30):
+            await tx.model(Note).create(Note(title=f"A note with a title, number {number}"))
+    running = app.running
+    for name, roles in (("token", ["editor"]), ("reader", [])):
+        email = f"{name}@shop.example"
+        await create_user(running.database, app.user_model, email, None, roles)
+        names[name] = await issue_token(running.database, app.user_model, running.tokens, email)
+    await app.stop()
+    print(json.dumps(names))
+
+
+asyncio.run(main())

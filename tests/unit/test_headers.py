@@ -1,0 +1,38 @@
+from collections.abc import Mapping
+
+import pytest
+
+from gatepost.errors import ConfigurationError
+from gatepost.headers import Headers
+
+
+def test_values_and_what_is_left_out_are_told_apart_whatever_their_case() -> None:
+    headers = Headers({"X-Frame-Options": "SAMEORIGIN", "Origin-Agent-Cluster": None}, place="test")
+    assert headers.values == ((b"x-frame-options", b"SAMEORIGIN"),)
+    assert headers.removed == {b"origin-agent-cluster"}
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"x y": "1"}, "no name of a header"),
+        ({"": "1"}, "no name of a header"),
+        ({"x:": "1"}, "no name of a header"),
+        ({"x-a": "1", "X-A": "2"}, "twice"),
+        ({"x-a": ""}, "visible ASCII"),
+        ({"x-a": "1\r\nset-cookie: a=b"}, "visible ASCII"),
+        ({"x-a": " 1"}, "visible ASCII"),
+        ({"x-a": "\u00e9"}, "visible ASCII"),
+        ({"Strict-Transport-Security": "max-age=1"}, "GATEPOST_HSTS_SECONDS"),
+        ({"Access-Control-Allow-Origin": "*"}, "cors=CORS"),
+        ({"RateLimit": "x"}, "rate_limit="),
+        ({"Server": "x"}, "single answer"),
+        ({"X-Request-Id": None}, "single answer"),
+        ({"Content-Length": "1"}, "single answer"),
+        ({"Set-Cookie": "a=b"}, "single answer"),
+    ],
+)
+def test_what_is_not_the_paths_to_say_is_refused(given: Mapping[str, str | None], complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=complaint) as raised:
+        Headers(given, place="Resource(Book)")
+    assert raised.value.place == "Resource(Book)"
