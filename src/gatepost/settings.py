@@ -204,6 +204,9 @@ class GateSettings:
     )
     hsts_subdomains: bool = setting("GATEPOST_HSTS_SUBDOMAINS", True, "that holds for all subdomains, too")
     hsts_preload: bool = setting("GATEPOST_HSTS_PRELOAD", False, "asks browsers to know it before the first visit")
+    compress: bool = setting(
+        "GATEPOST_COMPRESS", True, "compress answers of 2 KiB or more where the client asks for it and it is safe"
+    )
 
     @property
     def api_limit(self) -> RateLimit:

@@ -35,7 +35,7 @@ SHARED_PROFILE = {**JSON_PROFILE, "cross-origin-resource-policy": "cross-origin"
 FRAMED_PROFILE = {name: value for name, value in PAGE_PROFILE.items() if name != "x-frame-options"}
 
 ORIGIN = "origin: https://shop.example"
-JSON = "content-type: application/json"
+JSON, GZIP = "content-type: application/json", "accept-encoding: gzip"
 BEARER, READER = "authorization: Bearer {token}", "authorization: Bearer {reader}"
 CORS = {
     "access-control-allow-origin": "https://shop.example",
@@ -55,9 +55,12 @@ CLOSED = {**PROBLEM, "connection": "close"}
 
 KINDS = [
     Kind("list", 200, "GET /api/notes?limit=2", extra={**DATA, "link": "<.*"}),
+    Kind("compressed", 200, "GET /api/notes?limit=30", [GZIP], extra={
+        **DATA, "link": "<.*", "content-encoding": "gzip", "vary": "accept-encoding, origin"}),
     Kind("row", 200, "GET /api/notes/{id}", extra={**DATA, "etag": '"1"'}),
     Kind("row, signed in", 200, "GET /api/notes/{id}", [BEARER], extra={**DATA, "etag": '"1"'}, is_private=True),
-    Kind("unchanged", 304, "GET /api/notes/{id}", ['if-none-match: "1"'], extra={"etag": '"1"'}),
+    Kind("unchanged", 304, "GET /api/notes/{id}", ['if-none-match: "1"'], extra={
+        "etag": '"1"', "vary": "accept-encoding, origin"}),
     Kind("head", 200, "HEAD /api/notes/{id}", extra={**DATA, "etag": '"1"'}),
     Kind("options", 204, "OPTIONS /api/notes", extra={"allow": "GET, HEAD, POST, OPTIONS"}),
     Kind("preflight", 204, "OPTIONS /api/notes", [ORIGIN, "access-control-request-method: PATCH"], extra=PREFLIGHT),

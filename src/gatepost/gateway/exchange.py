@@ -5,10 +5,12 @@ headers of the gate to whatever the application sends.
 """
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Iterable
 
 from gatepost.errors import Header, Problem
 from gatepost.gateway import cors, security_headers
+from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified
 from gatepost.gateway.cors import CrossOrigin
 from gatepost.gateway.limiter import Admission
 from gatepost.gateway.security_headers import Profiles, Table, hsts_of, is_json
@@ -17,13 +19,15 @@ from gatepost.settings import GateSettings
 
 
 class Wardrobe:
-    """What answers are dressed with: the security headers, and CORS where it is configured."""
+    """What answers are dressed with: the security headers, CORS where it is configured, and the number of bytes from
+    which on one may be compressed."""
 
-    __slots__ = ("cors", "profiles")
+    __slots__ = ("compressed_from", "cors", "profiles")
 
     def __init__(self, cors: CrossOrigin | None, settings: GateSettings) -> None:
         self.cors = cors
         self.profiles = Profiles(hsts_of(settings))
+        self.compressed_from = BYTES_MIN if settings.compress else sys.maxsize
 
     def table(self, action: Action | None, *, is_page: bool, is_ruled: bool) -> Table:
         """The security headers of an answer whose action may declare its own."""
@@ -53,6 +57,10 @@ class Exchange(Request, kw_only=True, eq=False):
         self.status = status = response.status
         scope = self.scope
         wardrobe = self.wardrobe
+        if len(response.body) >= wardrobe.compressed_from:
+            response = compressed(self, response)
+        elif status == 304 and wardrobe.compressed_from == BYTES_MIN:
+            response = not_modified(self, response)
         body = response.body
         caching = response.cache_control
         is_private = caching is None and self.actor.id is not None

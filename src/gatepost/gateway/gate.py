@@ -15,6 +15,7 @@ from gatepost.cors import CORS
 from gatepost.errors import Problem
 from gatepost.gateway.bodies import Bodies
 from gatepost.gateway.buckets import Buckets
+from gatepost.gateway.compression import strip_entity_tags
 from gatepost.gateway.cors import PREFLIGHT, cross_origin, is_preflight
 from gatepost.gateway.deadlines import Deadlines
 from gatepost.gateway.exchange import Exchange, Wardrobe
@@ -59,6 +60,7 @@ class Gate:
         self._heads = Heads(settings, self._is_probe)
         self._cors = cross_origin(settings, cors, match)
         self._wardrobe = Wardrobe(self._cors, settings)
+        self._compresses = settings.compress
         self._deadlines = Deadlines(settings.request_seconds, settings.body_seconds)
         self._bodies = Bodies(settings.body_bytes_max, self._deadlines)
         self._emit_finished = observations.emitter(RequestFinished)
@@ -97,6 +99,8 @@ class Gate:
                 exchange.action, exchange.key = self._match(scope["method"], scope["path"])
                 self.limiter.admit_address(exchange)
                 self._bodies.admit(exchange)
+                if self._compresses:
+                    strip_entity_tags(exchange)
                 await self._app(scope, exchange.receive, exchange.send_dressed)
             if not exchange.status:
                 await self._refuse(exchange, RuntimeError("The application returned without an answer."))

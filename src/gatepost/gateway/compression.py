@@ -1,0 +1,95 @@
+"""Compression of answers: where it pays, and never where the size could tell a secret.
+
+Asked by the exchange for answers of `BYTES_MIN` or more, and for requests that name entity tags; nothing else pays.
+The answers of mounted applications are left alone. Length is what encryption does not hide (BREACH), so never
+compressed are
+
+- answers of kind "auth", which hold tokens, and answers that set a cookie;
+- answers to requests with a cookie: another site can make a browser send those, as often as it likes, and vary the part
+  of the answer that it controls. It cannot send an `Authorization` header;
+- refusals, which repeat what was asked;
+- what says `Cache-Control: no-transform`, or is encoded already.
+"""
+
+import re
+
+from msgspec.structs import replace
+
+from gatepost.errors import Header
+from gatepost.gateway.codings import CODINGS, Coding, wanted_coding
+from gatepost.request import Request, Response
+
+BYTES_MIN = 2048
+"""Below it an answer fits into two packets with its headers: there is nothing to gain."""
+
+VARY: Header = (b"vary", b"accept-encoding")
+
+_TYPES = re.compile(rb"application/json|text/(?!event-stream)")
+_SUFFIXED = re.compile(rb"(?:" + b"|".join(coding.suffix for coding in CODINGS) + rb')(?=")')
+
+
+def compressed(request: Request, response: Response) -> Response:
+    """The answer in the coding that the client prefers, or as it is; with `Vary` where another client may get another.
+
+    A strong entity tag names bytes, so the coded answer has one of its own: `"3"` becomes `"3-gzip"` (RFC 9110,
+    section 8.8.3.3). `strip_entity_tags` takes it off again when it comes back.
+    """
+    headers = dict(response.headers)
+    if not _may_vary(request, response, headers):
+        return response
+    coding = None if b"cookie" in request.headers else wanted_coding(request.headers.get(b"accept-encoding", b""))
+    body = coding.encode(response.body) if coding is not None else response.body
+    if coding is None or len(body) >= len(response.body):
+        return replace(response, headers=(*response.headers, VARY))
+    tagged = tuple(_tagged(header, coding) for header in response.headers)
+    return replace(response, body=body, headers=(*tagged, (b"content-encoding", coding.name), VARY))
+
+
+def strip_entity_tags(request: Request) -> None:
+    """Take the coding off the entity tags that a client sends back, so that nobody below has to know of codings.
+
+    `If-Match` means the row, in whatever coding it was read. `If-None-Match` means bytes: the tag of a coding counts
+    only where the answer would have it, else a cache would give the coded bytes to one who cannot read them.
+    """
+    headers = request.headers
+    given = headers.get(b"if-match")
+    if given is not None:
+        headers[b"if-match"] = _SUFFIXED.sub(b"", given)
+    given = headers.get(b"if-none-match")
+    coding = wanted_coding(headers.get(b"accept-encoding", b"")) if given is not None else None
+    if given is not None and coding is not None:
+        headers[b"if-none-match"] = given.replace(coding.suffix + b'"', b'"')
+
+
+def not_modified(request: Request, response: Response) -> Response:
+    """A 304 with the entity tag that the client named, which is that of the coded answer where it holds that one."""
+    named = b",".join(value for name, value in request.scope["headers"] if name == b"if-none-match")
+    coding = wanted_coding(request.headers.get(b"accept-encoding", b""))
+    headers = response.headers
+    if coding is not None:
+        coded = tuple(_tagged(header, coding) for header in headers)
+        headers = tuple(new if new[1] in named else old for old, new in zip(headers, coded, strict=True))
+    return replace(response, headers=(*headers, VARY))
+
+
+def _may_vary(request: Request, response: Response, headers: dict[bytes, bytes]) -> bool:
+    action = request.action
+    caching = response.cache_control
+    if caching is None and action is not None and action.headers is not None:
+        caching = dict(action.headers.values).get(b"cache-control")
+    return (
+        200 <= response.status < 300
+        and (action is None or action.kind != "auth")
+        and _TYPES.match(headers.get(b"content-type", b"")) is not None
+        and b"content-encoding" not in headers
+        and b"content-range" not in headers
+        and b"set-cookie" not in headers
+        and b"no-transform" not in (caching or b"")
+    )
+
+
+def _tagged(header: Header, coding: Coding) -> Header:
+    name, value = header
+    if name == b"etag" and value.startswith(b'"'):
+        return name, value[:-1] + coding.suffix + b'"'
+    return header
