@@ -16,6 +16,9 @@ from gatepost.observations import AfterCommitFailed, Observations
 
 AfterCommit = Callable[[], Awaitable[None] | None]
 
+ISOLATION_LEVELS = ("read committed", "repeatable read", "serializable")
+
+
 COMMIT_SECONDS = 5.0
 """How long a request whose time is up still waits for a commit that was sent; then its connection is given up."""
 
