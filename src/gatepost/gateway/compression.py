@@ -22,6 +22,9 @@ from gatepost.request import Request, Response
 BYTES_MIN = 2048
 """Below it an answer fits into two packets with its headers: there is nothing to gain."""
 
+CONDITIONS = frozenset({b"if-match", b"if-none-match"})
+"""The headers in which clients send entity tags back."""
+
 VARY: Header = (b"vary", b"accept-encoding")
 
 _TYPES = re.compile(rb"application/json|text/(?!event-stream)")

@@ -15,7 +15,7 @@ from gatepost.cors import CORS
 from gatepost.errors import Problem
 from gatepost.gateway.bodies import Bodies
 from gatepost.gateway.buckets import Buckets
-from gatepost.gateway.compression import strip_entity_tags
+from gatepost.gateway.compression import CONDITIONS, strip_entity_tags
 from gatepost.gateway.cors import PREFLIGHT, cross_origin, is_preflight
 from gatepost.gateway.deadlines import Deadlines
 from gatepost.gateway.exchange import Exchange, Wardrobe
@@ -99,7 +99,7 @@ class Gate:
                 exchange.action, exchange.key = self._match(scope["method"], scope["path"])
                 self.limiter.admit_address(exchange)
                 self._bodies.admit(exchange)
-                if self._compresses:
+                if self._compresses and not exchange.headers.keys().isdisjoint(CONDITIONS):
                     strip_entity_tags(exchange)
                 await self._app(scope, exchange.receive, exchange.send_dressed)
             if not exchange.status:
