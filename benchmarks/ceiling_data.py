@@ -95,7 +95,10 @@ HEADERS = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"origin-agent-cluster", b"?1"),
-    (b"permissions-policy", b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (
+        b"permissions-policy",
+        b"camera=(), display-capture=(), geolocation=(), hid=(), microphone=(), payment=(), serial=(), usb=()",
+    ),
     (b"ratelimit-policy", b'"api";q=1000000000;w=900, "api-actor";q=1000000000;w=900'),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),

@@ -92,9 +92,9 @@ def held(answer: Answer) -> dict[str, Any]:
 @pytest.mark.parametrize("name", BAD)
 async def test_a_bad_query_is_refused(client: Client, name: str) -> None:
     answer = await client.get(f"/api/samples?{BAD[name]}")
-    assert held(answer)["status"] == 400
-    assert answer.json()["code"] in ("invalid_parameter", "unknown_parameter", "not_filterable")
-    assert held(await client.get(f"/api/samples/1?{BAD[name]}"))["status"] == 400
+    assert held(answer)["status"] in (400, 414)
+    assert answer.json()["code"] in ("invalid_parameter", "unknown_parameter", "not_filterable", "uri_too_long")
+    assert held(await client.get(f"/api/samples/1?{BAD[name]}"))["status"] == answer.status
 
 
 @pytest.mark.parametrize(

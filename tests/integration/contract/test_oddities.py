@@ -31,7 +31,7 @@ class Finders(NamedTuple):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def finders(module_database_url: str) -> AsyncIterator[Finders]:
     """The attic, started, with its people."""
-    async with TestApp(app, module_database_url) as running:
+    async with TestApp(app, module_database_url, GATEPOST_URI_BYTES_MAX="65000") as running:
         yield Finders(*await running.user_and_id(), await running.user(), running.anonymous)
 
 

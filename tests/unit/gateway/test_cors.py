@@ -73,7 +73,8 @@ async def test_another_origin_gets_nothing_but_vary(headers: list[Header]) -> No
     answer = await ask(app, scope(headers=headers))
     assert (answer.header("vary"), permissions(answer)) == ("origin", {})
     answer = await ask(app, scope("OPTIONS", headers=[*headers, PREFLIGHT]))
-    assert (answer.status, permissions(answer)) == (204, {})
+    # Two origins are none: such a request is refused before anybody asks which one counts.
+    assert (answer.status, permissions(answer)) == (204 if len(headers) == 1 else 400, {})
 
 
 async def test_a_preflight_is_answered_before_the_application_and_can_be_kept() -> None:
