@@ -94,9 +94,11 @@ def _is_service(given: object) -> bool:
 
 
 def _base_of(model: type[Any]) -> type[DeclarativeBase]:
-    """The declarative base of a model: the users' table stands in its MetaData."""
+    """The declarative base of a model: the most general one with the model's own MetaData, where the users' table will
+    stand, too."""
     bases = [base for base in model.__mro__ if issubclass(base, DeclarativeBase) and base is not DeclarativeBase]
-    return bases[-1] if bases else Model
+    own = [base for base in bases if base.metadata is model.metadata]
+    return own[-1] if own else Model
 
 
 def _checked_users(users: type[Any]) -> type[Any]:

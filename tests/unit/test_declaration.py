@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import pytest
 from annotated_types import Len
-from sqlalchemy import ARRAY, Integer, MetaData
+from sqlalchemy import ARRAY, ForeignKey, Integer, MetaData
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -55,6 +55,20 @@ def test_attempts_that_are_no_number_of_attempts_are_refused(attempts: Any) -> N
 def test_isolation_levels_and_attempts_that_are_right_are_taken(isolation: str) -> None:
     service = type("Careful", (Things,), {"isolation": isolation, "attempts": 3})
     assert App(Resource(Thing, read=anyone, service=service)).declaration.services == {Thing: service}
+
+
+def test_a_foreign_key_that_leads_nowhere_is_refused() -> None:
+    class Other(DeclarativeBase):
+        metadata = MetaData()
+
+    class Lost(Other):
+        __tablename__ = "lost"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        gone_id: Mapped[int] = mapped_column(ForeignKey("gone.id"))
+
+    sentence = refusal_of(Resource(Lost, read=anyone))
+    assert sentence.startswith("Lost.gone_id: has a foreign key that leads nowhere: ")
+    assert "'gone'" in sentence
 
 
 class Odd(Base):

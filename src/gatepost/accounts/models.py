@@ -9,6 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 from gatepost.accounts.notifications import notify_of_changes
 from gatepost.errors import ConfigurationError
 from gatepost.models.base import MANAGED, Model
+from gatepost.models.schema_names import full_name
 
 EMAIL_LENGTH_MAX = 320
 DEFAULT_TABLE = "users"
@@ -54,7 +55,7 @@ def user_model(base: type[DeclarativeBase] = Model) -> type[Any]:
     kept: type[Any] | None = base.metadata.info.get(KEPT)
     if kept is not None:
         return kept
-    if DEFAULT_TABLE in base.metadata.tables:
+    if full_name(DEFAULT_TABLE, base.metadata.schema) in base.metadata.tables:
         return _existing(base)
     columns: dict[str, Any] = {
         "__tablename__": DEFAULT_TABLE,
@@ -69,7 +70,7 @@ def user_model(base: type[DeclarativeBase] = Model) -> type[Any]:
 
 
 def _existing(base: type[DeclarativeBase]) -> type[Any]:
-    table = base.metadata.tables[DEFAULT_TABLE]
+    table = base.metadata.tables[full_name(DEFAULT_TABLE, base.metadata.schema)]
     for mapper in base.registry.mappers:
         if mapper.local_table is table and issubclass(mapper.class_, UserColumns):
             return mapper.class_

@@ -10,14 +10,15 @@ from sqlalchemy import Table, inspect
 from sqlalchemy.orm import Mapper
 
 from gatepost.database.pool import RawConnection
-from gatepost.database.statements import DIALECT
-from gatepost.models.schema_objects import SchemaObject, add_object, trigger_function
+from gatepost.models.schema_names import qualified
+from gatepost.models.schema_objects import add_object, trigger, trigger_function
 
 CHANNEL = "gatepost_identity"
 """The payload is the user's key as text; empty means that any user may have changed."""
 
+FUNCTION = "gatepost_identity_changed"
 NOTIFY_FUNCTION = trigger_function(
-    "gatepost_identity_changed",
+    FUNCTION,
     """
 DECLARE
   keys text[];
@@ -40,9 +41,9 @@ END;
 )
 
 _EVENTS = {
-    "gatepost_identity_update": "AFTER UPDATE ON {table} REFERENCING OLD TABLE AS old_rows",
-    "gatepost_identity_delete": "AFTER DELETE ON {table} REFERENCING OLD TABLE AS old_rows",
-    "gatepost_identity_truncate": "AFTER TRUNCATE ON {table}",
+    "gatepost_identity_update": "AFTER UPDATE {table} REFERENCING OLD TABLE AS old_rows",
+    "gatepost_identity_delete": "AFTER DELETE {table} REFERENCING OLD TABLE AS old_rows",
+    "gatepost_identity_truncate": "AFTER TRUNCATE {table}",
 }
 
 _PRESENT = """
@@ -55,28 +56,16 @@ def notify_of_changes(model: type[Any]) -> None:
     """Declare the function and the triggers with the model's table. Calling it again changes nothing."""
     table = _table(model)
     add_object(table, NOTIFY_FUNCTION)
+    key = next(iter(table.primary_key.columns)).name.replace("'", "''")
     for name, event in _EVENTS.items():
-        add_object(table, _trigger(table, name, event))
+        add_object(table, trigger(name, table, event, f"FOR EACH STATEMENT EXECUTE FUNCTION {FUNCTION}('{key}')"))
 
 
 async def are_notified(connection: RawConnection, model: type[Any]) -> bool:
     """True where the database has all of the triggers, enabled: only then may anything be cached."""
-    found: int = await connection.fetchval(_PRESENT, _quoted(_table(model)), list(_EVENTS))
+    table = _table(model)
+    found: int = await connection.fetchval(_PRESENT, qualified(table.name, table.schema), list(_EVENTS))
     return found == len(_EVENTS)
-
-
-def _trigger(table: "Table[Any]", name: str, event: str) -> SchemaObject:
-    target = _quoted(table)
-    key = next(iter(table.primary_key.columns)).name.replace("'", "''")
-    create = (
-        f"CREATE OR REPLACE TRIGGER {name} {event.format(table=target)} "
-        f"FOR EACH STATEMENT EXECUTE FUNCTION {NOTIFY_FUNCTION.name}('{key}')"
-    )
-    return SchemaObject("trigger", name, create, f"DROP TRIGGER IF EXISTS {name} ON {target}", table.name)
-
-
-def _quoted(table: "Table[Any]") -> str:
-    return cast("str", DIALECT.identifier_preparer.format_table(table))
 
 
 def _table(model: type[Any]) -> "Table[Any]":

@@ -71,7 +71,7 @@ def _bring_forward(connection: Connection, metadata: MetaData, fingerprint: str)
 
 
 def _extend_enums(connection: Connection, metadata: MetaData, applied: Applied) -> None:
-    before, _ = compare_enums(connection, plain_metadata(metadata))
+    before, _ = compare_enums(connection, plain_metadata(metadata, connection.dialect.default_schema_name))
     for operation in before:
         if operation.committed_at_once:
             _attempt(connection, Difference(operation, operation.summary, None), applied)

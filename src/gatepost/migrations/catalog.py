@@ -3,13 +3,18 @@
 Used to find what somebody changed by hand: the migration files are run in an empty database, and the two compared.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, text
 
 _CATALOG = text("""
-    WITH tables AS (
-      SELECT oid, relname FROM pg_class AS class
-      WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
-        AND relname NOT IN ('alembic_version', 'gatepost_schema')
+    WITH schemas AS (
+      SELECT oid, nspname, CASE WHEN nspname = current_schema() THEN '' ELSE nspname || '.' END AS prefix
+      FROM pg_namespace WHERE nspname = current_schema() OR nspname = ANY (:schemas)
+    ), tables AS (
+      SELECT class.oid, prefix || relname AS relname, prefix
+      FROM pg_class AS class JOIN schemas ON schemas.oid = relnamespace
+      WHERE relkind IN ('r', 'p') AND relname NOT IN ('alembic_version', 'gatepost_schema')
         AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = class.oid AND deptype = 'e')
     )
     SELECT 'table ' || relname, '' FROM tables
@@ -23,27 +28,28 @@ _CATALOG = text("""
     SELECT 'constraint ' || conname || ' on ' || relname, pg_get_constraintdef(pg_constraint.oid)
     FROM tables JOIN pg_constraint ON conrelid = tables.oid AND contype <> 'n'
     UNION ALL
-    SELECT 'index ' || class.relname || ' on ' || tables.relname, pg_get_indexdef(indexrelid)
+    SELECT 'index ' || prefix || class.relname || ' on ' || tables.relname, pg_get_indexdef(indexrelid)
     FROM tables JOIN pg_index ON indrelid = tables.oid JOIN pg_class AS class ON class.oid = indexrelid
     UNION ALL
     SELECT 'trigger ' || tgname || ' on ' || relname,
            pg_get_triggerdef(pg_trigger.oid) || CASE WHEN tgenabled = 'D' THEN ' DISABLED' ELSE '' END
     FROM tables JOIN pg_trigger ON tgrelid = tables.oid AND NOT tgisinternal
     UNION ALL
-    SELECT 'function ' || proname, prosrc
-    FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND prorettype = 'trigger'::regtype
+    SELECT 'function ' || prefix || proname, prosrc
+    FROM pg_proc JOIN schemas ON schemas.oid = pronamespace
+    WHERE prorettype = 'trigger'::regtype
       AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
     UNION ALL
-    SELECT 'enum ' || typname, string_agg(enumlabel, ', ' ORDER BY enumsortorder)
-    FROM pg_type JOIN pg_enum ON enumtypid = pg_type.oid
-    WHERE typnamespace = current_schema()::regnamespace GROUP BY typname
+    SELECT 'enum ' || prefix || typname, string_agg(enumlabel, ', ' ORDER BY enumsortorder)
+    FROM pg_type JOIN pg_enum ON enumtypid = pg_type.oid JOIN schemas ON schemas.oid = typnamespace
+    GROUP BY prefix, typname
     ORDER BY 1
 """)
 
 
-def read_catalog(connection: Connection) -> dict[str, str]:
-    """Everything in the current schema, by kind and name, with its definition."""
-    return {row[0]: row[1] for row in connection.execute(_CATALOG)}
+def read_catalog(connection: Connection, schemas: Sequence[str] = ()) -> dict[str, str]:
+    """Everything in the default schema and in these others, by kind and name, with its definition."""
+    return {row[0]: row[1] for row in connection.execute(_CATALOG, {"schemas": list(schemas)})}
 
 
 def catalog_differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:

@@ -16,6 +16,7 @@ from gatepost.migrations.connections import connect, scratch_database, told_as_s
 from gatepost.migrations.losses import always
 from gatepost.migrations.revisions import open_folder, write_revision
 from gatepost.migrations.running import current_revision, downgrade, upgrade
+from gatepost.migrations.schemas import other_schemas
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ async def make(dsn: str, metadata: MetaData, folder: Path, message: str, *, allo
 def _make(
     connection: Connection, metadata: MetaData, folder: Path, message: str, head: str | None, allow_loss: bool
 ) -> Path | None:
-    differences = compare(connection, metadata, always)
+    differences = compare(connection, metadata, always, is_ours=True)
     losses = [f"{item.summary}: {item.loss}" for item in differences if item.loss is not None]
     if losses and not allow_loss:
         raise ConfigurationError(
@@ -141,7 +142,7 @@ async def check(dsn: str, metadata: MetaData, folder: Path) -> list[str]:
     async with scratch_database(dsn) as name:
         await _run_files(dsn, name, folder)
         async with connect(dsn, database=name) as connection:
-            missing: list[Difference] = await connection.run_sync(compare, metadata, always)
+            missing: list[Difference] = await connection.run_sync(compare, metadata, always, is_ours=True)
     now = await status(dsn, folder)
     return [
         *(f"models: no migration file does this yet: {item.summary}" for item in missing),
@@ -155,9 +156,10 @@ async def _drift(dsn: str, folder: Path, revision: str | None) -> tuple[str, ...
         if revision is not None:
             await _run_files(dsn, name, folder, revision)
         async with connect(dsn, database=name) as connection:
-            expected = await connection.run_sync(read_catalog)
+            schemas = await connection.run_sync(other_schemas)
+            expected = await connection.run_sync(read_catalog, schemas)
     async with connect(dsn) as connection:
-        found = await connection.run_sync(read_catalog)
+        found = await connection.run_sync(read_catalog, schemas)
     return tuple(catalog_differences(expected, found))
 
 

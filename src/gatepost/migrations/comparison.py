@@ -24,7 +24,7 @@ from sqlalchemy import Column, Computed, Connection, Identity, MetaData, Table, 
 from sqlalchemy.schema import DefaultClause
 
 from gatepost.migrations.enums import compare_enums, plain_metadata
-from gatepost.migrations.losses import HasRows, is_widening, loss_of, type_text
+from gatepost.migrations.losses import HasRows, is_widening, loss_of, table_words, type_text
 from gatepost.migrations.normal_forms import (
     Forms,
     declared_forms,
@@ -35,8 +35,9 @@ from gatepost.migrations.normal_forms import (
 )
 from gatepost.migrations.objects import compare_objects
 from gatepost.migrations.operations import RunSQL
+from gatepost.migrations.schemas import compare_schemas, declared_schemas, other_schemas
 from gatepost.migrations.words import summary_of
-from gatepost.models.schema_names import DIALECT, quote
+from gatepost.models.schema_names import DIALECT, full_name, qualified, quote
 from gatepost.models.schema_objects import objects_of
 
 OWN_TABLES = ("alembic_version", "gatepost_schema")
@@ -48,10 +49,14 @@ _FOREIGN_TABLES = text("""
 """)
 
 _COLUMNS = text("""
-    SELECT class.relname, attname FROM pg_attribute JOIN pg_class AS class ON class.oid = attrelid
-    WHERE class.relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND attnum > 0
-      AND NOT attisdropped
+    SELECT nullif(nspname, current_schema()), relname, attname
+    FROM pg_attribute JOIN pg_class AS class ON class.oid = attrelid
+    JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
+    WHERE relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
 """)
+
+TableName = tuple[str | None, str]
+"""Schema and name of a table."""
 
 
 class Difference(msgspec.Struct, frozen=True, eq=False):
@@ -62,16 +67,23 @@ class Difference(msgspec.Struct, frozen=True, eq=False):
     loss: str | None
 
 
-def compare(connection: Connection, metadata: MetaData, rows: HasRows) -> list[Difference]:
-    """Everything in which the database differs from the models, in the order in which it can be put right."""
-    plain = plain_metadata(metadata)
-    comparison = _Comparison(connection, plain)
-    enums, old_enums = compare_enums(connection, plain)
+def compare(connection: Connection, metadata: MetaData, rows: HasRows, *, is_ours: bool = False) -> list[Difference]:
+    """Everything in which the database differs from the models, in the order in which it can be put right.
+
+    The default schema belongs to the models, and with `is_ours` the whole database: what they do not declare goes. In
+    other schemas there may be tables of others, which are left alone.
+    """
+    plain = plain_metadata(metadata, connection.dialect.default_schema_name)
+    owned = other_schemas(connection) if is_ours else []
+    comparison = _Comparison(connection, plain, owned)
+    schemas = compare_schemas(connection, declared_schemas(plain))
+    enums, old_enums = compare_enums(connection, plain, owned)
     extensions, old_objects, objects = compare_objects(connection, objects_of(metadata))
     tables = list(comparison.tables())
     defaults = list(comparison.defaults())
     removed, added = comparison.checks_and_indexes(tables)
-    operations = [*extensions, *enums, *old_objects, *removed, *tables, *defaults, *added, *objects, *old_enums]
+    before = [*extensions, *schemas, *enums, *old_objects, *removed]
+    operations = [*before, *tables, *defaults, *added, *objects, *old_enums]
     return [Difference(item, summary_of(item), loss_of(item, rows)) for item in operations]
 
 
@@ -83,11 +95,13 @@ def migration_context(connection: Connection, **options: Any) -> MigrationContex
 class _Comparison:
     """One comparison: keeps what was read of each table, for it is asked for twice."""
 
-    def __init__(self, connection: Connection, plain: MetaData) -> None:
+    def __init__(self, connection: Connection, plain: MetaData, owned: Sequence[str]) -> None:
         self._connection = connection
         self._plain = plain
-        self._converted: set[tuple[str, str]] = set()
-        self._forms: dict[str, tuple[Forms, Forms]] = {}
+        self._owned = {None, *owned}
+        self._looked_at = {*self._owned, *declared_schemas(plain)}
+        self._converted: set[tuple[TableName, str]] = set()
+        self._forms: dict[TableName, tuple[Forms, Forms]] = {}
         self._ignored = {*OWN_TABLES, *connection.execute(_FOREIGN_TABLES).scalars()}
 
     def tables(self) -> Iterator[MigrateOperation]:
@@ -96,6 +110,7 @@ class _Comparison:
             self._connection,
             compare_type=True,
             compare_server_default=False,  # Alembic asks the server `old = new`, which is false for uuidv7()
+            include_schemas=True,
             include_name=self._is_ours,
             include_object=_is_for_alembic,
             autogenerate_plugins=["alembic.autogenerate.*", "~alembic.autogenerate.comments"],
@@ -109,8 +124,14 @@ class _Comparison:
             else:
                 yield operation
 
-    def _is_ours(self, name: str | None, kind: str, _parents: object) -> bool:
-        return kind != "table" or name not in self._ignored
+    def _is_ours(self, name: str | None, kind: str, parents: Any) -> bool:
+        if kind == "schema":
+            return name in self._looked_at
+        if kind != "table":
+            return True
+        schema = parents["schema_name"]
+        declared = full_name(str(name), schema) in self._plain.tables
+        return declared or (schema in self._owned and name not in self._ignored)
 
     def checks_and_indexes(
         self, tables: Sequence[MigrateOperation]
@@ -118,13 +139,13 @@ class _Comparison:
         """What to remove before the tables change, and what to add after."""
         removed: list[MigrateOperation] = []
         added: list[MigrateOperation] = []
-        created = {item.table_name for item in tables if isinstance(item, CreateTableOp)}
+        created = {(item.schema, item.table_name) for item in tables if isinstance(item, CreateTableOp)}
         for item in tables:
             if isinstance(item, DropTableOp):
-                present = read_forms(self._connection, quote(item.table_name))
-                removed.extend(_drop_index(name, definition) for name, definition in present.indexes.items())
+                present = read_forms(self._connection, qualified(item.table_name, item.schema))
+                removed.extend(_drop_index(*known, item.schema) for known in present.indexes.items())
         for table in self._plain.sorted_tables:
-            if table.name in created:
+            if (table.schema, table.name) in created:
                 indexes = sorted(table.indexes, key=lambda index: str(index.name))
                 added.extend(CreateIndexOp.from_index(index) for index in indexes)
             else:
@@ -142,9 +163,10 @@ class _Comparison:
             if before is not None and after is not None and index_meaning(before) == index_meaning(after):
                 continue
             if before is not None:
-                removed.append(_drop_index(str(index.name), before))
+                removed.append(_drop_index(str(index.name), before, table.schema))
             added.append(CreateIndexOp.from_index(index))
-        removed.extend(_drop_index(name, text) for name, text in present.indexes.items() if name not in names)
+        gone = (known for known in present.indexes.items() if known[0] not in names)
+        removed.extend(_drop_index(*known, table.schema) for known in gone)
 
     def _compare_checks(
         self, table: "Table[Any]", removed: list[MigrateOperation], added: list[MigrateOperation]
@@ -158,22 +180,24 @@ class _Comparison:
             if before is not None and before == after:
                 continue
             if before is not None:
-                removed.append(_drop_check(table.name, name, before))
+                removed.append(_drop_check(table, name, before))
             added.append(CreateCheckConstraintOp.from_constraint(check))
-        removed.extend(_drop_check(table.name, name, before) for name, before in left.items())
+        removed.extend(_drop_check(table, name, before) for name, before in left.items())
 
     def _forms_of(self, table: "Table[Any]") -> tuple[Forms, Forms]:
-        if table.name not in self._forms:
-            present = read_forms(self._connection, quote(table.name))
-            self._forms[table.name] = present, declared_forms(self._connection, table)
-        return self._forms[table.name]
+        key = table.schema, table.name
+        if key not in self._forms:
+            present = read_forms(self._connection, qualified(table.name, table.schema))
+            self._forms[key] = present, declared_forms(self._connection, table)
+        return self._forms[key]
 
     def defaults(self) -> Iterator[AlterColumnOp]:
         """Server defaults that differ, of columns that are there already; a converted one has got its own."""
-        columns = {(row[0], row[1]) for row in self._connection.execute(_COLUMNS)} - self._converted
+        found = {((schema, table), column) for schema, table, column in self._connection.execute(_COLUMNS)}
+        columns = found - self._converted
         for table in self._plain.sorted_tables:
             for column in table.columns:
-                if (table.name, column.name) in columns and column.computed is None:
+                if ((table.schema, table.name), column.name) in columns and column.computed is None:
                     yield from self._default(table, column)
 
     def _default(self, table: "Table[Any]", column: Column[Any]) -> Iterator[AlterColumnOp]:
@@ -190,6 +214,7 @@ class _Comparison:
             existing_nullable=column.nullable,
             existing_server_default=DefaultClause(text(before)) if before is not None else None,
             modify_server_default=wanted,
+            schema=table.schema,
         )
 
     def _altered(self, operation: AlterColumnOp) -> Iterator[MigrateOperation]:
@@ -198,8 +223,9 @@ class _Comparison:
         if before is None or after is None or is_widening(before, after):
             yield operation
             return
-        table, place = self._plain.tables[operation.table_name], f"{operation.table_name}.{operation.column_name}"
-        self._converted.add((operation.table_name, operation.column_name))
+        name = table_words(operation)
+        table, place = self._plain.tables[name], f"{name}.{operation.column_name}"
+        self._converted.add(((operation.schema, operation.table_name), operation.column_name))
         present = self._forms_of(table)[0].defaults.get(operation.column_name)
         yield RunSQL(
             f"convert {place} from {type_text(before)} to {type_text(after)}",
@@ -230,6 +256,7 @@ def _added(operation: AddColumnOp) -> Iterator[MigrateOperation]:
         existing_nullable=False,
         existing_server_default=DefaultClause(text(literal)),
         modify_server_default=None,
+        schema=operation.schema,
     )
 
 
@@ -258,7 +285,8 @@ def _flat(operations: Sequence[MigrateOperation]) -> Iterator[MigrateOperation]:
 
 def _conversion(operation: AlterColumnOp, kind: Any, default: str | None) -> str:
     """Through the text, and without the default meanwhile: it may not be convertible."""
-    table, column, wanted = quote(operation.table_name), quote(operation.column_name), type_text(kind)
+    table = qualified(operation.table_name, operation.schema)
+    column, wanted = quote(operation.column_name), type_text(kind)
     steps = [
         f"ALTER COLUMN {column} DROP DEFAULT",
         f"ALTER COLUMN {column} TYPE {wanted} USING {column}::text::{wanted}",
@@ -277,15 +305,16 @@ def _python_default(column: Column[Any]) -> str | None:
     return processor(value) if processor is not None and isinstance(value, str | int | float) else None
 
 
-def _drop_index(name: str, definition: str) -> RunSQL:
-    undo_summary = f"create the index {name}"
-    return RunSQL(f"drop the index {name}", [f"DROP INDEX {quote(name)}"], [definition], undo_summary=undo_summary)
+def _drop_index(name: str, definition: str, schema: str | None) -> RunSQL:
+    drop = f"DROP INDEX {qualified(name, schema)}"
+    return RunSQL(f"drop the index {name}", [drop], [definition], undo_summary=f"create the index {name}")
 
 
-def _drop_check(table: str, name: str, definition: str) -> RunSQL:
-    alter, undo_summary = f"ALTER TABLE {quote(table)}", f"add the check {name} to {table}"
+def _drop_check(table: "Table[Any]", name: str, definition: str) -> RunSQL:
+    alter, words = f"ALTER TABLE {qualified(table.name, table.schema)}", full_name(table.name, table.schema)
+    undo_summary = f"add the check {name} to {words}"
     return RunSQL(
-        f"drop the check {name} of {table}",
+        f"drop the check {name} of {words}",
         [f"{alter} DROP CONSTRAINT {quote(name)}"],
         [f"{alter} ADD CONSTRAINT {quote(name)} {definition}"],
         undo_summary=undo_summary,

@@ -3,23 +3,34 @@
 Alembic leaves them to the tables' own DDL, which fails when two tables share a type and never sees a new value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from sqlalchemy import ARRAY, CheckConstraint, Column, Connection, Interval, MetaData, text
+from sqlalchemy import (
+    ARRAY,
+    BLANK_SCHEMA,
+    CheckConstraint,
+    Column,
+    Connection,
+    ForeignKeyConstraint,
+    MetaData,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ENUM
-from sqlalchemy.types import Enum, TypeDecorator, TypeEngine
+from sqlalchemy.types import Enum, TypeEngine
 
 from gatepost.migrations.losses import is_array
 from gatepost.migrations.operations import RunSQL
-from gatepost.models.schema_names import quote
+from gatepost.models.entity import plain_type
+from gatepost.models.schema_names import full_name, qualified, quote
 
 _EXISTING = text("""
-    SELECT type.typname, array_agg(value.enumlabel::text ORDER BY value.enumsortorder)
-    FROM pg_type AS type JOIN pg_enum AS value ON value.enumtypid = type.oid
-    WHERE type.typnamespace = current_schema()::regnamespace
+    SELECT nullif(nspname, current_schema()), typname, array_agg(enumlabel::text ORDER BY enumsortorder)
+    FROM pg_type AS type JOIN pg_enum ON enumtypid = type.oid
+    JOIN pg_namespace AS namespace ON namespace.oid = typnamespace
+    WHERE (nspname = current_schema() OR nspname = ANY (:schemas))
       AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = type.oid AND deptype = 'e')
-    GROUP BY type.typname
+    GROUP BY nspname, typname
 """)
 
 _USERS = text("""
@@ -30,45 +41,54 @@ _USERS = text("""
     JOIN pg_type AS type ON type.oid = attribute.atttypid
     LEFT JOIN pg_attrdef AS initial ON initial.adrelid = class.oid AND initial.adnum = attribute.attnum
     WHERE NOT attribute.attisdropped
-      AND (type.typname = :name OR type.typelem = (
-        SELECT oid FROM pg_type WHERE typname = :name AND typnamespace = current_schema()::regnamespace))
+      AND to_regtype(:name) IN (type.oid, type.typelem)
 """)
 
+Name = tuple[str | None, str]
+"""Schema and name of an enum type."""
 
-def plain_metadata(metadata: MetaData) -> MetaData:
-    """A copy of the tables in which every type is PostgreSQL's or SQLAlchemy's own, no table creates enum types, and
-    the checks written at a column are the table's."""
+
+def plain_metadata(metadata: MetaData, default_schema: str | None) -> MetaData:
+    """A copy of the tables in which every type is PostgreSQL's or SQLAlchemy's own, no table creates enum types, the
+    checks written at a column are the table's, and the default schema is None."""
+
+    def schema(name: str | None) -> str | None:
+        return None if name == default_schema else name
+
+    def referred(_table: Any, _to: Any, constraint: ForeignKeyConstraint, _named: Any) -> Any:
+        return schema(constraint.referred_table.schema) or BLANK_SCHEMA
+
     plain = MetaData(naming_convention=metadata.naming_convention)
     for table in metadata.sorted_tables:
-        copy = table.to_metadata(plain)
+        copy = table.to_metadata(plain, schema=schema(table.schema), referred_schema_fn=referred)
         copy.info.clear()
         for column in copy.columns:
-            column.type = _plain_type(column.type)
+            # The declared type's schema: copied along, SQLAlchemy gives it another one than statements use.
+            column.type = _plain_type(table.columns[column.key].type, schema)
             for check in [item for item in column.constraints if isinstance(item, CheckConstraint)]:
                 column.constraints.remove(check)
                 copy.append_constraint(CheckConstraint(check.sqltext, name=check.name))
     return plain
 
 
-def _plain_type(kind: Any) -> TypeEngine[Any]:
-    if isinstance(kind, TypeDecorator) and not isinstance(kind, Interval):  # PostgreSQL has intervals of its own
-        return _plain_type(kind.impl_instance)
+def _plain_type(given: Any, schema: Callable[[str | None], str | None]) -> TypeEngine[Any]:
+    kind = plain_type(given)
     if is_array(kind):
-        return ARRAY(_plain_type(kind.item_type), dimensions=kind.dimensions)
+        return ARRAY(_plain_type(kind.item_type, schema), dimensions=kind.dimensions)
     if isinstance(kind, Enum) and kind.native_enum:
-        schema: Any = getattr(kind, "schema", None)
-        return ENUM(*kind.enums, name=kind.name, schema=schema, create_type=False)
+        named: Any = schema(cast("Any", kind).schema)
+        return ENUM(*kind.enums, name=kind.name, schema=named, create_type=False)
     return cast("TypeEngine[Any]", kind)
 
 
-def declared_enums(metadata: MetaData) -> dict[str, list[str]]:
+def declared_enums(metadata: MetaData) -> dict[Name, list[str]]:
     """The enum types of `plain_metadata` and their values."""
-    found: dict[str, list[str]] = {}
+    found: dict[Name, list[str]] = {}
     for table in metadata.sorted_tables:
         for column in table.columns:
             kind = _enum_of(column)
             if kind is not None and kind.name is not None:
-                found[str(kind.name)] = [str(value) for value in kind.enums]
+                found[cast("Any", kind).schema, str(kind.name)] = [str(value) for value in kind.enums]
     return found
 
 
@@ -77,70 +97,86 @@ def _enum_of(column: Column[Any]) -> ENUM | None:
     return kind if isinstance(kind, ENUM) else None
 
 
-def compare_enums(connection: Connection, metadata: MetaData) -> tuple[list[RunSQL], list[RunSQL]]:
-    """What to do to enum types before the tables change, and what after."""
-    existing = {name: list(values) for name, values in connection.execute(_EXISTING)}
+def compare_enums(
+    connection: Connection, metadata: MetaData, schemas: Sequence[str] = ()
+) -> tuple[list[RunSQL], list[RunSQL]]:
+    """What to do to enum types before the tables change, and what after; what is not declared goes from the default
+    schema and from `schemas`."""
     declared = declared_enums(metadata)
+    looked_at = {*schemas, *(schema for schema, _ in declared if schema is not None)}
+    found = connection.execute(_EXISTING, {"schemas": sorted(looked_at)})
+    existing: dict[Name, list[str]] = {(schema, name): list(values) for schema, name, values in found}
+    owned = (None, *schemas)
     before: list[RunSQL] = []
     for name, values in declared.items():
         if name not in existing:
             before.append(_created(name, values))
         elif existing[name] != values:
             before.extend(_changed(connection, name, existing[name], values))
-    return before, [_dropped(name, values) for name, values in existing.items() if name not in declared]
+    gone = [name for name in existing if name not in declared and name[0] in owned]
+    return before, [_dropped(name, existing[name]) for name in gone]
 
 
-def _created(name: str, values: Sequence[str]) -> RunSQL:
-    create, drop = f"CREATE TYPE {quote(name)} AS ENUM ({_literals(values)})", f"DROP TYPE {quote(name)}"
-    return RunSQL(f"create the enum {name}", [create], [drop], undo_summary=f"drop the enum {name}")
+def _created(name: Name, values: Sequence[str]) -> RunSQL:
+    create, drop = f"CREATE TYPE {_sql(name)} AS ENUM ({_literals(values)})", f"DROP TYPE {_sql(name)}"
+    return RunSQL(f"create the enum {_words(name)}", [create], [drop], undo_summary=f"drop the enum {_words(name)}")
 
 
-def _dropped(name: str, values: Sequence[str]) -> RunSQL:
+def _dropped(name: Name, values: Sequence[str]) -> RunSQL:
     return _created(name, values).reverse()
 
 
-def _changed(connection: Connection, name: str, existing: Sequence[str], values: Sequence[str]) -> list[RunSQL]:
+def _changed(connection: Connection, name: Name, existing: Sequence[str], values: Sequence[str]) -> list[RunSQL]:
     if [value for value in values if value in existing] != list(existing):
         return [_rebuilt(connection, name, existing, values)]
     return [_added(name, values, value) for value in values if value not in existing]
 
 
-def _added(name: str, values: Sequence[str], value: str) -> RunSQL:
+def _added(name: Name, values: Sequence[str], value: str) -> RunSQL:
     """Undone by nothing: PostgreSQL cannot drop a value of an enum, and one too many does no harm."""
     position = values.index(value)
     place = f"AFTER {_literals([values[position - 1]])}" if position else f"BEFORE {_literals([values[1]])}"
-    statement = f"ALTER TYPE {quote(name)} ADD VALUE IF NOT EXISTS {_literals([value])} {place}"
-    undo_summary = f"the value {value!r} of the enum {name} stays: PostgreSQL cannot drop it"
-    summary = f"add the value {value!r} to the enum {name}"
+    statement = f"ALTER TYPE {_sql(name)} ADD VALUE IF NOT EXISTS {_literals([value])} {place}"
+    undo_summary = f"the value {value!r} of the enum {_words(name)} stays: PostgreSQL cannot drop it"
+    summary = f"add the value {value!r} to the enum {_words(name)}"
     return RunSQL(summary, [statement], [], undo_summary=undo_summary, committed_at_once=True)
 
 
-def _rebuilt(connection: Connection, name: str, existing: Sequence[str], values: Sequence[str]) -> RunSQL:
+def _rebuilt(connection: Connection, name: Name, existing: Sequence[str], values: Sequence[str]) -> RunSQL:
     gone = [value for value in existing if value not in values]
-    users = list(connection.execute(_USERS, {"name": name}))
-    loss = f"removes {', '.join(map(repr, gone))} from the enum {name}; rows that hold it stop it" if gone else None
+    users = list(connection.execute(_USERS, {"name": _sql(name)}))
+    words = _words(name)
+    loss = f"removes {', '.join(map(repr, gone))} from the enum {words}; rows that hold it stop it" if gone else None
     return RunSQL(
-        f"rebuild the enum {name}",
+        f"rebuild the enum {words}",
         _rebuild(name, values, users),
         _rebuild(name, existing, users),
-        undo_summary=f"rebuild the enum {name} as it was",
+        undo_summary=f"rebuild the enum {words} as it was",
         loss=loss,
     )
 
 
-def _rebuild(name: str, values: Sequence[str], users: Sequence[Any]) -> list[str]:
-    old = quote(f"{name}_old")
+def _rebuild(name: Name, values: Sequence[str], users: Sequence[Any]) -> list[str]:
+    schema, bare = name
     statements = [
-        f"ALTER TYPE {quote(name)} RENAME TO {old}",
-        f"CREATE TYPE {quote(name)} AS ENUM ({_literals(values)})",
+        f"ALTER TYPE {_sql(name)} RENAME TO {quote(f'{bare}_old')}",
+        f"CREATE TYPE {_sql(name)} AS ENUM ({_literals(values)})",
     ]
     for table, column, in_array, default in users:
-        kind, through = (f"{quote(name)}[]", "text[]") if in_array else (quote(name), "text")
+        kind, through = (f"{_sql(name)}[]", "text[]") if in_array else (_sql(name), "text")
         alter = f"ALTER TABLE {table} ALTER COLUMN {quote(column)}"
         statements += [f"{alter} DROP DEFAULT"] if default else []
         statements.append(f"{alter} TYPE {kind} USING {quote(column)}::{through}::{kind}")
         statements += [f"{alter} SET DEFAULT {default}"] if default else []
-    return [*statements, f"DROP TYPE {old}"]
+    return [*statements, f"DROP TYPE {qualified(f'{bare}_old', schema)}"]
+
+
+def _sql(name: Name) -> str:
+    return qualified(name[1], name[0])
+
+
+def _words(name: Name) -> str:
+    return full_name(name[1], name[0])
 
 
 def _literals(values: Sequence[str]) -> str:

@@ -13,15 +13,15 @@ from sqlalchemy import ARRAY, BigInteger, Connection, Float, Integer, Numeric, S
 from sqlalchemy.types import Enum
 
 from gatepost.migrations.operations import RunSQL
-from gatepost.models.schema_names import DIALECT, quote
+from gatepost.models.schema_names import DIALECT, full_name, qualified
 
 HasRows = Callable[[str], bool]
-"""From a table's name: may it have rows?"""
+"""From a table's name as SQL: may it have rows?"""
 
 
 def has_rows(connection: Connection) -> HasRows:
     """Look whether a table has rows."""
-    return lambda table: bool(connection.exec_driver_sql(f"SELECT EXISTS (SELECT FROM {quote(table)})").scalar())
+    return lambda table: bool(connection.exec_driver_sql(f"SELECT EXISTS (SELECT FROM {table})").scalar())
 
 
 def always(_table: str) -> bool:
@@ -35,9 +35,9 @@ def loss_of(operation: MigrateOperation, rows: HasRows) -> str | None:
         case RunSQL():
             return operation.loss
         case DropTableOp():
-            return f"drops the table {operation.table_name} and every row of it"
+            return f"drops the table {table_words(operation)} and every row of it"
         case DropColumnOp():
-            return f"drops the column {operation.table_name}.{operation.column_name} and every value in it"
+            return f"drops the column {table_words(operation)}.{operation.column_name} and every value in it"
         case AddColumnOp():
             return _loss_of_addition(operation, rows)
         case AlterColumnOp():
@@ -49,19 +49,24 @@ def loss_of(operation: MigrateOperation, rows: HasRows) -> str | None:
 def _loss_of_addition(operation: AddColumnOp, rows: HasRows) -> str | None:
     column = operation.column
     filled = column.server_default is not None or column.computed is not None or column.identity is not None
-    if column.nullable or filled or not rows(operation.table_name):
+    if column.nullable or filled or not rows(qualified(operation.table_name, operation.schema)):
         return None
     return (
-        f"adds the column {operation.table_name}.{column.name}, NOT NULL and without a server default, "
+        f"adds the column {table_words(operation)}.{column.name}, NOT NULL and without a server default, "
         "to a table that has rows"
     )
 
 
 def _loss_of_alteration(operation: AlterColumnOp, rows: HasRows) -> str | None:
-    place = f"{operation.table_name}.{operation.column_name}"
+    place = f"{table_words(operation)}.{operation.column_name}"
     if operation.modify_nullable is False and rows is always:
         return f"makes {place} NOT NULL, which rows without a value stop"
     return None
+
+
+def table_words(operation: Any) -> str:
+    """The table of an operation, with its schema where that is not the default one."""
+    return full_name(operation.table_name, operation.schema)
 
 
 def type_text(kind: Any) -> str:

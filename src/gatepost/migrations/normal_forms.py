@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, Column, Computed, Connection, Identity, 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import AddConstraint, CreateIndex, DefaultClause, conv
 
-from gatepost.models.schema_names import DIALECT, quote
+from gatepost.models.schema_names import DIALECT, qualified, quote
 
 SCRATCH = "gatepost_scratch"
 
@@ -55,11 +55,12 @@ def declared_forms(connection: Connection, table: "Table[Any]") -> Forms:
     missing still) is left out, and so differs. A check without a name is called by its position: `#0`."""
     savepoint = connection.begin_nested()
     try:
-        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {SCRATCH} (LIKE {quote(table.name)})")
+        name = qualified(table.name, table.schema)
+        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {SCRATCH} (LIKE {name})")
         copy = table.to_metadata(MetaData(), schema="pg_temp", name=SCRATCH)
         for index in table.indexes:  # not the copy's, which names anew what `index=True` made
             create = str(CreateIndex(index).compile(dialect=DIALECT))
-            create = create.replace(f" ON {quote(table.name)} ", f" ON pg_temp.{SCRATCH} ", 1)
+            create = create.replace(f" ON {name} ", f" ON pg_temp.{SCRATCH} ", 1)
             _attempt(connection, create)
         for check in named_checks(copy).values():
             _attempt(connection, str(AddConstraint(check, isolate_from_table=False).compile(dialect=DIALECT)))

@@ -8,23 +8,25 @@ import hashlib
 from collections.abc import Mapping
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Connection, text
 
 from gatepost.migrations.operations import RunSQL
-from gatepost.models.schema_names import quote
+from gatepost.models.schema_names import full_name, qualified, quote
 from gatepost.models.schema_objects import COMMENT_PREFIX, SchemaObject
 
-_EXTENSIONS = text("SELECT extname, '', '', '', '', true FROM pg_extension")
+_EXTENSIONS = text("SELECT extname, '', NULL, '', '', '', true FROM pg_extension")
 _FUNCTIONS = text("""
-    SELECT proname, '', coalesce(obj_description(oid, 'pg_proc'), ''), md5(prosrc), pg_get_functiondef(oid), true
+    SELECT proname, '', NULL, coalesce(obj_description(oid, 'pg_proc'), ''), md5(prosrc), pg_get_functiondef(oid), true
     FROM pg_proc
     WHERE pronamespace = current_schema()::regnamespace AND pronargs = 0 AND prorettype = 'trigger'::regtype
 """)
 _TRIGGERS = text("""
-    SELECT tgname, class.relname, coalesce(obj_description(trigger.oid, 'pg_trigger'), ''), '',
-           pg_get_triggerdef(trigger.oid), tgenabled <> 'D'
+    SELECT tgname, relname, nullif(nspname, current_schema()), coalesce(obj_description(trigger.oid, 'pg_trigger'), ''),
+           '', pg_get_triggerdef(trigger.oid), tgenabled <> 'D'
     FROM pg_trigger AS trigger JOIN pg_class AS class ON class.oid = tgrelid
-    WHERE class.relnamespace = current_schema()::regnamespace AND NOT tgisinternal
+    JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
+    WHERE NOT tgisinternal
 """)
 
 UUIDV7 = """
@@ -50,6 +52,7 @@ class Present(msgspec.Struct, frozen=True):
     kind: str
     name: str
     table: str
+    schema: str | None
     comment: str
     body_hash: str
     definition: str
@@ -58,21 +61,26 @@ class Present(msgspec.Struct, frozen=True):
     @property
     def key(self) -> tuple[str, str, str]:
         """As `SchemaObject.key`."""
-        return self.kind, self.table, self.name
+        return self.kind, full_name(self.table, self.schema), self.name
+
+    @property
+    def target(self) -> str:
+        """The trigger's table as SQL."""
+        return qualified(self.table, self.schema)
 
     @property
     def statements(self) -> list[str]:
         """What brings it back as it is."""
         target = f"FUNCTION {quote(self.name)}()"
         if self.kind == "trigger":
-            target = f"TRIGGER {quote(self.name)} ON {quote(self.table)}"
+            target = f"TRIGGER {quote(self.name)} ON {self.target}"
         return [self.definition.strip(), f"COMMENT ON {target} IS '{self.comment}'"]
 
     @property
     def drop(self) -> str:
         """What removes it."""
         if self.kind == "trigger":
-            return f"DROP TRIGGER {quote(self.name)} ON {quote(self.table)}"
+            return f"DROP TRIGGER {quote(self.name)} ON {self.target}"
         return f"DROP FUNCTION {quote(self.name)}()"
 
 
@@ -88,8 +96,8 @@ def read_objects(connection: Connection) -> dict[tuple[str, str, str], Present]:
     """Every extension, trigger function and trigger of the database."""
     found: dict[tuple[str, str, str], Present] = {}
     for kind, query in (("extension", _EXTENSIONS), ("function", _FUNCTIONS), ("trigger", _TRIGGERS)):
-        for name, table, *rest in connection.execute(query):
-            item = Present(kind, name, table, *rest)
+        for name, *rest in connection.execute(query):
+            item = Present(kind, name, *rest)
             found[item.key] = item
     return found
 
@@ -99,6 +107,8 @@ def compare_objects(
 ) -> tuple[list[RunSQL], list[RunSQL], list[RunSQL]]:
     """What to create before the tables change (extensions), what to drop before, and what to create after."""
     present = read_objects(connection)
+    default = connection.dialect.default_schema_name
+    declared = [replace(item, schema=None) if item.schema == default else item for item in declared]
     wanted = {item.key for item in declared}
     changes = [_made(item, present) for item in declared if not _is_current(item, present.get(item.key))]
     extensions = [change for item, change in changes if item.kind == "extension"]
@@ -121,13 +131,13 @@ def _is_current(item: SchemaObject, present: Present | None) -> bool:
 
 def _made(item: SchemaObject, present: Mapping[tuple[str, str, str], Present]) -> tuple[SchemaObject, RunSQL]:
     before = present.get(item.key)
-    label = f"{item.kind} {item.name}" + (f" on {item.table}" if item.table else "")
+    label = _label(item)
     if before is None:
         undo, verb = ([item.drop], "drop") if item.drop else ([], "keep")
         return item, RunSQL(f"create the {label}", item.statements, undo, undo_summary=f"{verb} the {label}")
     statements = item.statements
     if not before.enabled:
-        statements = [*statements, f"ALTER TABLE {quote(before.table)} ENABLE TRIGGER {quote(before.name)}"]
+        statements = [*statements, f"ALTER TABLE {before.target} ENABLE TRIGGER {quote(before.name)}"]
     undo = [_replacing(before.definition), *before.statements[1:]]
     return item, RunSQL(f"replace the {label}", statements, undo, undo_summary=f"put the {label} back")
 
@@ -137,5 +147,9 @@ def _replacing(definition: str) -> str:
 
 
 def _dropped(item: Present) -> RunSQL:
-    label = f"{item.kind} {item.name}" + (f" on {item.table}" if item.table else "")
+    label = _label(item)
     return RunSQL(f"drop the {label}", [item.drop], item.statements, undo_summary=f"create the {label}")
+
+
+def _label(item: SchemaObject | Present) -> str:
+    return f"{item.kind} {item.name}" + (f" on {full_name(item.table, item.schema)}" if item.table else "")

@@ -149,5 +149,6 @@ def _render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal
     if kind == "type" and isinstance(item, ENUM):
         context.imports.add("from sqlalchemy.dialects import postgresql")
         values = ", ".join(repr(str(value)) for value in item.enums)
-        return f"postgresql.ENUM({values}, name={str(item.name)!r}, create_type=False)"
+        schema = f", schema={item.schema!r}" if item.schema else ""
+        return f"postgresql.ENUM({values}, name={str(item.name)!r}{schema}, create_type=False)"
     return False

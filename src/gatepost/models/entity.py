@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import msgspec
 from sqlalchemy import ARRAY, Column, DateTime, Enum, Interval, Table, inspect
-from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
+from sqlalchemy.exc import InvalidRequestError, NoReferenceError, SQLAlchemyError
 from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipDirection, RelationshipProperty
 from sqlalchemy.types import TypeDecorator
 
@@ -122,7 +122,6 @@ def _attribute(model: type[Any], prop: ColumnProperty[Any], declared: Declared) 
             cure="Use mapped_column(DateTime(timezone=True)).",
         )
     _check_elements(kind, declared, f"{model.__name__}.{prop.key}")
-    references = next(iter(column.foreign_keys), None)
     generated = column.primary_key and (
         column is column.table.autoincrement_column or column.server_default is not None or column.default is not None
     )
@@ -135,7 +134,7 @@ def _attribute(model: type[Any], prop: ColumnProperty[Any], declared: Declared) 
         primary_key=column.primary_key,
         managed=bool(column.info.get(MANAGED)) or generated or column.computed is not None,
         has_default=column.default is not None or column.server_default is not None or column.identity is not None,
-        references=_reference(references.target_fullname) if references is not None else None,
+        references=_reference(model, prop.key, column),
         element_constraints=declared.elements,
     )
 
@@ -156,9 +155,19 @@ def plain_type(kind: Any) -> Any:
     return kind
 
 
-def _reference(fullname: str) -> tuple[str, str]:
-    table, _, column = fullname.rpartition(".")
-    return table, column
+def _reference(model: type[Any], name: str, column: Column[Any]) -> tuple[str, str] | None:
+    key = next(iter(column.foreign_keys), None)
+    if key is None:
+        return None
+    try:
+        target = key.column
+    except NoReferenceError as error:
+        raise ConfigurationError(
+            f"has a foreign key that leads nowhere: {error}.",
+            place=f"{model.__name__}.{name}",
+            cure="Import the model it names before App(...), in the same MetaData, or correct the name.",
+        ) from None
+    return target.table.fullname, target.name
 
 
 def _python_type(column: Column[Any]) -> Any:

@@ -29,3 +29,13 @@ def schema_name(*parts: str) -> str:
 def quote(name: str) -> str:
     """An identifier, in quotes where it needs them."""
     return DIALECT.identifier_preparer.quote(name)
+
+
+def qualified(name: str, schema: str | None) -> str:
+    """A table's, index's or type's name as SQL, with its schema where that is not the default one."""
+    return quote(name) if schema is None else f"{quote(schema)}.{quote(name)}"
+
+
+def full_name(name: str, schema: str | None) -> str:
+    """The same in words."""
+    return name if schema is None else f"{schema}.{name}"

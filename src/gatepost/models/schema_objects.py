@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import MetaData, Table
 
 from gatepost.models.entity import Entity
-from gatepost.models.schema_names import quote
+from gatepost.models.schema_names import full_name, qualified, quote
 
 OBJECTS = "gatepost.objects"
 """Key in `Table.info`: the list of SchemaObject that the table needs."""
@@ -28,8 +28,9 @@ _KINDS = ("extension", "function", "trigger")
 class SchemaObject(msgspec.Struct, frozen=True):
     """One extension, function (without arguments) or trigger.
 
-    `name` is unquoted; `table` is the trigger's, None for the others. `create` must succeed where the object exists
-    already (OR REPLACE, IF NOT EXISTS); `drop` undoes it. Functions are shared: equal names must be equal objects.
+    `name` is unquoted; `table` is the trigger's, None for the others, and `schema` that of the table, None for the
+    default one (where the functions are). `create` must succeed where the object exists already (OR REPLACE, IF NOT
+    EXISTS); `drop` undoes it. Functions are shared: equal names must be equal objects.
     """
 
     kind: Literal["extension", "function", "trigger"]
@@ -37,11 +38,12 @@ class SchemaObject(msgspec.Struct, frozen=True):
     create: str
     drop: str
     table: str | None = None
+    schema: str | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
         """Kind, table and name: what makes two objects the same."""
-        return self.kind, self.table or "", self.name
+        return self.kind, full_name(self.table or "", self.schema), self.name
 
     @property
     def definition_hash(self) -> str:
@@ -59,7 +61,7 @@ class SchemaObject(msgspec.Struct, frozen=True):
         """The statement that keeps the hash; an extension belongs to its author and has none."""
         target = {
             "function": f"FUNCTION {quote(self.name)}()",
-            "trigger": f"TRIGGER {quote(self.name)} ON {quote(self.table or '')}",
+            "trigger": f"TRIGGER {quote(self.name)} ON {qualified(self.table or '', self.schema)}",
         }.get(self.kind)
         return target and f"COMMENT ON {target} IS '{COMMENT_PREFIX}{self.definition_hash}'"
 
@@ -81,13 +83,12 @@ def trigger_function(name: str, body: str) -> SchemaObject:
     return SchemaObject("function", name, create, f"DROP FUNCTION IF EXISTS {quote(name)}()")
 
 
-def trigger(name: str, table: str, when: str, function: str) -> SchemaObject:
-    """A row trigger; `when` is its event: `BEFORE UPDATE`, `AFTER INSERT OR UPDATE`."""
-    create = (
-        f"CREATE OR REPLACE TRIGGER {quote(name)} {when} ON {quote(table)} "
-        f"FOR EACH ROW EXECUTE FUNCTION {quote(function)}()"
-    )
-    return SchemaObject("trigger", name, create, f"DROP TRIGGER IF EXISTS {quote(name)} ON {quote(table)}", table)
+def trigger(name: str, table: "Table[Any]", when: str, call: str) -> SchemaObject:
+    """A trigger; `when` is its event (`AFTER UPDATE {table}`), `call` the rest (`FOR EACH ROW EXECUTE ...`)."""
+    target = qualified(table.name, table.schema)
+    create = f"CREATE OR REPLACE TRIGGER {quote(name)} {when.format(table=f'ON {target}')} {call}"
+    drop = f"DROP TRIGGER IF EXISTS {quote(name)} ON {target}"
+    return SchemaObject("trigger", name, create, drop, table.name, table.schema)
 
 
 def add_object(table: "Table[Any]", item: SchemaObject) -> None:
@@ -119,7 +120,8 @@ def add_version_trigger(entity: Entity) -> None:
     shape = hashlib.sha256(repr((sorted(kept.items()), computed)).encode()).hexdigest()[:8]
     function = trigger_function(f"gatepost_keep_row_{shape}", _keeping_body(kept, computed))
     add_object(entity.table, function)
-    add_object(entity.table, trigger("zz_gatepost_keep_row", entity.table.name, "BEFORE UPDATE", function.name))
+    call = f"FOR EACH ROW EXECUTE FUNCTION {quote(function.name)}()"
+    add_object(entity.table, trigger("zz_gatepost_keep_row", entity.table, "BEFORE UPDATE {table}", call))
 
 
 def _kept_columns(entity: Entity) -> dict[str, str]:

@@ -40,9 +40,9 @@ class Genre(Enum):
 
 
 @cache
-def shop() -> MetaData:
+def shop(schema: str | None = None) -> MetaData:
     """Authors and books with everything that a declaration can imply, in a MetaData of their own."""
-    own = MetaData(naming_convention=NAMING)
+    own = MetaData(naming_convention=NAMING, schema=schema)
 
     class Base(Model):
         __abstract__ = True

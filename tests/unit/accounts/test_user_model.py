@@ -37,6 +37,15 @@ def test_the_default_model_is_kept_as_long_as_its_metadata() -> None:
     assert user_model(base).__tablename__ == "users", "SQLAlchemy itself forgets a class that nobody holds"
 
 
+def test_the_default_model_stands_in_the_schema_of_its_metadata() -> None:
+    class Base(DeclarativeBase):
+        metadata = MetaData(schema="store")
+
+    made = user_model(Base)
+    assert (made.__table__.fullname, user_model(Base)) == ("store.users", made)
+    assert "ON store.users" in made.__table__.info[OBJECTS][1].create
+
+
 def test_importing_accounts_makes_no_table() -> None:
     assert "users" not in fresh_base().metadata.tables
 
