@@ -12,10 +12,12 @@ from pathlib import Path
 from examples.bookshop.app import app
 from gatepost.cli.main import guarded
 from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.database.embedded_guardian import Guardian
+from gatepost.errors import ConfigurationError
 from gatepost.migrations.lossless import apply_lossless
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
-from gatepost.server.serving import address_of, run, with_server
+from gatepost.server.serving import address_of, facts_of_master, run, with_server
 from gatepost.settings import Settings, load
 
 APP = "examples.bookshop.app:app"
@@ -29,10 +31,23 @@ def main() -> None:
     settings = with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
     with listen(settings.server.host, settings.server.port) as listener, EmbeddedPostgreSQL(options.data) as server:
         os.environ["DATABASE_URL"] = dsn = server.dsn("gatepost")
-        asyncio.run(_prepare(dsn))
+        _fill(dsn)
         settings = with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
         _greet(address_of(listener), settings)
-        run(listener, APP, settings)
+        facts = facts_of_master(settings)
+        with Guardian(server, facts):
+            run(listener, APP, settings, facts)
+
+
+def _fill(dsn: str) -> None:
+    import asyncpg
+
+    try:
+        asyncio.run(_prepare(dsn))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise ConfigurationError(
+            f"PostgreSQL was lost while the shop was filled: {error}.", cure="Start again; nothing is there twice."
+        ) from None
 
 
 async def _prepare(dsn: str) -> None:

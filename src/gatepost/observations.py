@@ -4,6 +4,7 @@ The list is closed: every event is a class of this module. A layer asks once, wh
 emitter of an event; where nobody subscribed it gets None and pays nothing per request.
 """
 
+import signal
 from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
@@ -53,6 +54,48 @@ class DatabaseRestored(msgspec.Struct):
     seconds: float
 
 
+class WorkerDied(msgspec.Struct):
+    """A serving process ended by itself; another takes its place `replaced_in_seconds` later."""
+
+    worker: int
+    pid: int
+    ended_by: str
+    replaced_in_seconds: float
+
+
+class WorkerReplaced(msgspec.Struct):
+    """A new serving process has taken the place of `old_pid`, which closes its connections and ends."""
+
+    worker: int
+    pid: int
+    old_pid: int
+
+
+class WorkerNotReplaced(msgspec.Struct):
+    """A new serving process did not come to serve; the old ones go on."""
+
+    worker: int
+    reason: str
+
+
+class EmbeddedDatabaseEnded(msgspec.Struct):
+    """The embedded PostgreSQL ended by itself."""
+
+    ended_by: str
+
+
+class EmbeddedDatabaseRestarted(msgspec.Struct):
+    """The embedded PostgreSQL runs again, `seconds` after it had ended."""
+
+    seconds: float
+
+
+class EmbeddedDatabaseNotRestarted(msgspec.Struct):
+    """The embedded PostgreSQL could not be started again; said once for each reason, tried again for ever."""
+
+    reason: str
+
+
 class ConnectionOpened(msgspec.Struct):
     """The pool opened a connection; `size` is how many it has now."""
 
@@ -91,6 +134,11 @@ class IdentitiesInvalidated(msgspec.Struct):
     """Cached users were dropped: one (`user_id`), or all because the listener lost its connection (None)."""
 
     user_id: str | None
+
+
+def ending_of(status: int) -> str:
+    """What `ended_by` says of a process that ended with this status: the name of a signal, or `status N`."""
+    return signal.Signals(-status).name if status < 0 else f"status {status}"
 
 
 class Observations:

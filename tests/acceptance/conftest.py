@@ -59,13 +59,15 @@ class Running:
     """A command that serves: its process, its output in files, and HTTP to it."""
 
     def __init__(self, arguments: list[str], folder: Path, environ: Mapping[str, str], name: str) -> None:
-        self.folder = folder
-        self._waiting: list[http.client.HTTPConnection] = []
         self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
         with self._out.open("w") as out, self._err.open("w") as err:
-            self.process = subprocess.Popen(
-                [GATEPOST, *arguments], cwd=folder, env=environ, stdout=out, stderr=err, start_new_session=True
-            )
+            self.begin([GATEPOST, *arguments], folder, environ, stdout=out, stderr=err)
+
+    def begin(self, command: list[Any], folder: Path, environ: Mapping[str, str], **streams: Any) -> None:
+        """Start the process, in a session of its own."""
+        self.folder = folder
+        self._waiting: list[http.client.HTTPConnection] = []
+        self.process = subprocess.Popen(command, cwd=folder, env=environ, start_new_session=True, **streams)
 
     @property
     def output(self) -> str:

@@ -12,11 +12,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gatepost.logging import Logs, warn
+from gatepost.logging import warn
+from gatepost.observations import Observations
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
 from gatepost.server.loading import reference_of
-from gatepost.server.serving import address_of, with_server
+from gatepost.server.serving import address_of, facts_of_master, with_server
 from gatepost.server.worker import Worker
 from gatepost.settings import Settings, load
 
@@ -34,15 +35,15 @@ def develop(reference: str | None, *, host: str | None, port: int | None, data: 
     settings = with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
     with ExitStack() as stack:
         listener = stack.enter_context(listen(settings.server.host, settings.server.port))
+        facts = facts_of_master(settings)
         if settings.database.url is None:
-            settings = _with_embedded_database(stack, data)
+            settings = _with_embedded_database(stack, data, facts)
         _greet(name, address_of(listener), settings, data)
         _preload()
-        Logs(settings)
         from gatepost.server.granian_server import serve_and_reload
 
         worker = Worker(settings, name, prepare=migrate, stays=True)
-        serve_and_reload(listener, worker, Path.cwd(), _announce)
+        serve_and_reload(listener, worker, facts, Path.cwd(), _announce)
 
 
 async def migrate(app: "App", settings: Settings) -> None:
@@ -59,11 +60,13 @@ async def migrate(app: "App", settings: Settings) -> None:
         warn(f"Not migrated, because it could lose data: {refused.rstrip('.')}. See `gatepost migrate make`.")
 
 
-def _with_embedded_database(stack: ExitStack, data: Path) -> Settings:
+def _with_embedded_database(stack: ExitStack, data: Path, facts: Observations) -> Settings:
     from gatepost.cli.embedded import DATABASE
     from gatepost.database.embedded import EmbeddedPostgreSQL
+    from gatepost.database.embedded_guardian import Guardian
 
     server = stack.enter_context(EmbeddedPostgreSQL(data / "postgresql", database=DATABASE))
+    stack.enter_context(Guardian(server, facts))
     os.environ["DATABASE_URL"] = server.dsn(DATABASE)
     return with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
 

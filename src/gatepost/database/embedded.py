@@ -95,26 +95,30 @@ class EmbeddedPostgreSQL:
         if self.pid is not None:
             return self.dsn(self._database)
         deadline = time.monotonic() + timeout_seconds
+        is_restart = self._is_supervised
         try:
             self._start(deadline)
-        except OSError as error:
-            self.stop()
+        except BaseException as error:
+            self._end_process()
+            if not is_restart:
+                self._let_go()
+            if not isinstance(error, OSError):
+                raise
             raise ConfigurationError(
                 f"The data folder cannot be used: {error}.",
                 place=str(self._folder.path),
                 cure="Choose another folder, or mend its permissions or the disk.",
             ) from error
-        except BaseException:
-            self.stop()
-            raise
         return self.dsn(self._database)
+
+    def wait(self) -> int:
+        """Wait until the server ends, however it does; the status of its process, 0 where it does not run."""
+        process = self._process
+        return process.wait() if process is not None else 0
 
     def stop(self) -> None:
         """Stop the server: open transactions are rolled back, the folder is left clean. Idempotent."""
-        if self._process is not None and self._starter == os.getpid():
-            _end(self._process)
-            self._process = None
-            self._folder.remove_socket()
+        self._end_process()
         self._let_go()
 
     def kill(self) -> None:
@@ -138,8 +142,8 @@ class EmbeddedPostgreSQL:
         programs = find_programs()
         folder = self._folder
         folder.make()
-        folder.unlock()  # still ours when the server died under us
-        folder.lock(deadline)
+        if not self._is_supervised:
+            folder.lock(deadline)
         self._starter = os.getpid()
         self._take_over_orphan(deadline)
         account = choose_account(folder.cluster, programs / "postgres")
@@ -150,6 +154,20 @@ class EmbeddedPostgreSQL:
         atexit.register(self.stop)
         self._launch(programs, account, deadline)
         run_script(self.dsn("postgres"), _CREATE_DATABASE, {"name": self._database})
+
+    @property
+    def _is_supervised(self) -> bool:
+        """Whether the folder is ours: still so when the server died under us, not so in a forked child.
+
+        Letting go of it would not do, because forked children share the lock: nobody could take it while they live.
+        """
+        return self._folder.is_locked and self._starter == os.getpid()
+
+    def _end_process(self) -> None:
+        if self._process is not None and self._starter == os.getpid():
+            _end(self._process)
+            self._process = None
+            self._folder.remove_socket()
 
     def _let_go(self) -> None:
         atexit.unregister(self.stop)

@@ -88,6 +88,11 @@ class DataFolder:
         lock.flush()
         self._lock = lock
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether this object, or the one that it is a forked child's copy of, holds the folder."""
+        return self._lock is not None
+
     def unlock(self) -> None:
         """Let the folder go; idempotent."""
         if self._lock is not None:

@@ -6,7 +6,6 @@ another connection. So nobody is refused and nobody is cut off (`docs/decisions/
 """
 
 import contextlib
-import logging
 import multiprocessing
 import os
 import signal
@@ -14,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from gatepost.observations import Observations, WorkerDied, WorkerNotReplaced, WorkerReplaced, ending_of
 from gatepost.server.signals import HAND_OVER
 
 START_SECONDS_MAX = 60.0
@@ -28,8 +28,6 @@ PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 CALM_SECONDS = 60.0
 """After this long without a death in its place, a worker's death counts as a first one."""
 
-LOGGER = logging.getLogger("gatepost")
-
 Spawn = Callable[[int], Any]
 """Makes the process of the worker with this number, not yet started."""
 
@@ -40,8 +38,11 @@ class Crew:
     Behind them in that list stand those that come or go, so that whoever ends the server ends them, too.
     """
 
-    def __init__(self, server: Any) -> None:
+    def __init__(self, server: Any, facts: Observations) -> None:
         self._server = server
+        self._died = facts.emitter(WorkerDied)
+        self._replaced = facts.emitter(WorkerReplaced)
+        self._not_replaced = facts.emitter(WorkerNotReplaced)
         self._incoming, self.reports = multiprocessing.Pipe(duplex=False)
         self._ready: set[int] = set()
         self._has_served = False
@@ -98,11 +99,12 @@ class Crew:
         new.start()
         self.wait(START_SECONDS_MAX, until=lambda: self._is_ready(new) or not new.is_alive())
         if not self._is_ready(new):
-            LOGGER.error("worker_not_replaced", extra={"worker": index + 1, "hint": "the old workers go on"})
+            self._report_failure(index, new)
             self._end(new, seconds=0)
             return False
         old = self._swap(index, new)
-        LOGGER.info("worker_replaced", extra={"worker": index + 1, "pid": new.inner.pid, "old_pid": old.inner.pid})
+        if self._replaced is not None:
+            self._replaced(WorkerReplaced(worker=index + 1, pid=new.inner.pid, old_pid=old.inner.pid))
         _send(old, HAND_OVER)
         self.wait(HAND_OVER_SECONDS, until=lambda: not old.is_alive())
         self._end(old, seconds=self._server.workers_kill_timeout)
@@ -147,18 +149,21 @@ class Crew:
         count = 0 if now - last > CALM_SECONDS else count
         self._deaths[index] = (count + 1, now)
         pause = PAUSES_SECONDS[min(count, len(PAUSES_SECONDS) - 1)]
-        _report_death(self._server.wrks[index], pause)
+        died = self._server.wrks[index].inner
+        if self._died is not None:
+            ended_by = ending_of(died.exitcode)
+            self._died(WorkerDied(worker=index + 1, pid=died.pid, ended_by=ended_by, replaced_in_seconds=pause))
         return now + pause
+
+    def _report_failure(self, index: int, new: Any) -> None:
+        if self._not_replaced is None or self._server.interrupt_signal:
+            return
+        late = f"it does not serve after {START_SECONDS_MAX:g} s"
+        reason = late if new.is_alive() else f"it ended by {ending_of(new.inner.exitcode)} before it served"
+        self._not_replaced(WorkerNotReplaced(worker=index + 1, reason=reason))
 
 
 def _send(worker: Any, number: signal.Signals) -> None:
     # One that has just died, or whose process is not yet there, has nothing to be told.
     with contextlib.suppress(ProcessLookupError, TypeError):
         os.kill(worker.inner.pid, number)
-
-
-def _report_death(worker: Any, pause: float) -> None:
-    status = worker.inner.exitcode
-    ended_by = signal.Signals(-status).name if status < 0 else f"status {status}"
-    facts = {"worker": worker.idx + 1, "pid": worker.inner.pid, "ended_by": ended_by, "replaced_in_seconds": pause}
-    LOGGER.error("worker_died", extra=facts)

@@ -24,6 +24,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from gatepost.observations import Observations
 from gatepost.server.crew import Crew
 from gatepost.server.listening import BACKLOG
 from gatepost.server.signals import DRAIN, ignore_until_told
@@ -45,7 +46,7 @@ _QUIET_LOGGING: dict[str, Any] = {"incremental": True, "formatters": {}, "handle
 class Server(_Granian):  # type: ignore[misc]
     """A Granian that listens on a socket of ours. See `serve`."""
 
-    def __init__(self, listener: socket.socket, worker: Worker, **options: Any) -> None:
+    def __init__(self, listener: socket.socket, worker: Worker, facts: Observations, **options: Any) -> None:
         settings = worker.settings
         host, port = listener.getsockname()[:2]
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
@@ -66,7 +67,7 @@ class Server(_Granian):  # type: ignore[misc]
         self._listener = listener
         self._delay_seconds = settings.server.drain_delay_seconds or 0.0
         self._ends_with_terminal = not settings.is_production
-        self.crew = Crew(self)
+        self.crew = Crew(self, facts)
         self._load = partial(worker, Post(os.getpid(), listener, self.crew.reports))
         # How a worker ended is said by the crew, or by the worker itself.
         logging.getLogger("_granian").addFilter(lambda record: "Unexpected exit" not in record.getMessage())
@@ -126,17 +127,22 @@ class Server(_Granian):  # type: ignore[misc]
                 self.crew.replace_all(spawn)
 
 
-def serve(listener: socket.socket, worker: Worker) -> None:
+def serve(listener: socket.socket, worker: Worker, facts: Observations) -> None:
     """Serve with `settings.workers` processes until SIGTERM or SIGINT; SIGHUP replaces them one by one.
 
+    `facts` gets what happens to the processes.
     A worker that dies is replaced. One that dies before any has served ends the server with status 1, and one that
     ends with REFUSED with that status.
     """
-    Server(listener, worker, workers=worker.settings.server.workers).run()
+    Server(listener, worker, facts, workers=worker.settings.server.workers).run()
 
 
 def serve_and_reload(
-    listener: socket.socket, worker: Worker, folder: Path, on_change: Callable[[Sequence[Path]], None]
+    listener: socket.socket,
+    worker: Worker,
+    facts: Observations,
+    folder: Path,
+    on_change: Callable[[Sequence[Path]], None],
 ) -> None:
     """Serve with one process that is replaced whenever a Python file below `folder` changes.
 
@@ -158,6 +164,7 @@ def serve_and_reload(
     server = Server(
         listener,
         worker,
+        facts,
         workers=1,
         reload=True,
         reload_paths=[folder],

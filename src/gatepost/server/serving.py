@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from gatepost.logging import Logs
+from gatepost.observations import Observations
 from gatepost.server.listening import listen
 from gatepost.server.loading import reference_of
 from gatepost.server.safety import refuse_unsafe
@@ -22,16 +23,22 @@ def serve_app(reference: str | None, environ: Mapping[str, str]) -> None:
     with listen(settings.server.host, settings.server.port) as listener:
         address = address_of(listener)
         sys.stderr.write(f"Serving {name} on {address} with {settings.server.workers} worker(s).\n")
-        run(listener, name, settings)
+        run(listener, name, settings, facts_of_master(settings))
 
 
-def run(listener: socket.socket, reference: str, settings: Settings) -> None:
-    """Serve on a socket that listens already."""
+def run(listener: socket.socket, reference: str, settings: Settings, facts: Observations) -> None:
+    """Serve on a socket that listens already; `facts` gets what happens to the processes."""
     from gatepost.server.granian_server import serve
 
     import_module("gatepost.app")  # once, here: workers are forked, and one that is replaced is back at once
-    Logs(settings)
-    serve(listener, Worker(settings, reference))
+    serve(listener, Worker(settings, reference), facts)
+
+
+def facts_of_master(settings: Settings) -> Observations:
+    """What happens to the processes of a server, and where it is logged. The workers have logs of their own."""
+    facts = Observations()
+    Logs(settings).subscribe(facts)
+    return facts
 
 
 def address_of(listener: socket.socket) -> str:

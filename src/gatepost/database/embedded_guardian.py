@@ -1,0 +1,97 @@
+"""Brings the embedded PostgreSQL back when it ends by itself: killed, out of memory, crashed.
+
+Outside the request path: a thread in the master of `gatepost dev` and `make run`. Meanwhile the workers answer 503, as
+with any database that is away, and find it again by themselves.
+"""
+
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.errors import ConfigurationError
+from gatepost.observations import (
+    EmbeddedDatabaseEnded,
+    EmbeddedDatabaseNotRestarted,
+    EmbeddedDatabaseRestarted,
+    Observations,
+    ending_of,
+)
+
+PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0)
+"""Before each try to start it again: the first at once, the last for one that keeps ending."""
+
+CALM_SECONDS = 30.0
+"""After a life that was longer, the next end counts as a first one."""
+
+
+class Guardian:
+    """Starts `server`, which runs already, again whenever it ends, while the `with` block lasts.
+
+    The thread that starts a server has to live as long as the server (`embedded_processes.spawn`), so this one ends
+    only with the server: leave the block first, then stop the server.
+    """
+
+    def __init__(self, server: EmbeddedPostgreSQL, facts: Observations) -> None:
+        self._server = server
+        self._ended = facts.emitter(EmbeddedDatabaseEnded)
+        self._restarted = facts.emitter(EmbeddedDatabaseRestarted)
+        self._not_restarted = facts.emitter(EmbeddedDatabaseNotRestarted)
+        self._is_over = threading.Event()
+        self._starting = threading.Lock()
+        self._tries = 0
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._run, name="gatepost-postgresql", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_over.set()
+        with self._starting:  # a start that has begun is finished, so that there is something to stop
+            pass
+
+    def _run(self) -> None:
+        while True:
+            since = time.monotonic()
+            status = self._server.wait()
+            if self._is_over.is_set():
+                return
+            if self._ended is not None:
+                self._ended(EmbeddedDatabaseEnded(ended_by=ending_of(status)))
+            if time.monotonic() - since > CALM_SECONDS:
+                self._tries = 0
+            if not self._bring_back():
+                return
+
+    def _bring_back(self) -> bool:
+        """True when it runs; False when nobody needs it any more."""
+        began = time.monotonic()
+        complaint = ""
+        while not self._is_over.wait(self._next_pause()):
+            try:
+                is_started = self._start()
+            except ConfigurationError as error:
+                # Said once, not at each try.
+                if str(error) != complaint and self._not_restarted is not None:
+                    self._not_restarted(EmbeddedDatabaseNotRestarted(reason=str(error)))
+                complaint = str(error)
+                continue
+            if is_started and self._restarted is not None:
+                self._restarted(EmbeddedDatabaseRestarted(seconds=time.monotonic() - began))
+            return is_started
+        return False
+
+    def _next_pause(self) -> float:
+        pause = PAUSES_SECONDS[min(self._tries, len(PAUSES_SECONDS) - 1)]
+        self._tries += 1
+        return pause
+
+    def _start(self) -> bool:
+        with self._starting:
+            if self._is_over.is_set():
+                return False
+            self._server.start()
+            return True
