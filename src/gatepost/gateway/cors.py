@@ -62,7 +62,7 @@ class Rule:
         if self._public:
             return b"access-control-allow-origin", b"*"
         origin = request.headers.get(b"origin")
-        if origin is None or origin not in self._origins or _is_doubled(request):
+        if origin is None or origin not in self._origins:
             return None
         return b"access-control-allow-origin", origin
 
@@ -116,12 +116,6 @@ def is_preflight(request: Request) -> bool:
         return False
     headers = request.headers
     return b"access-control-request-method" in headers and b"origin" in headers
-
-
-def _is_doubled(request: Request) -> bool:
-    """Whether there are several `Origin` lines, of which `request.headers` keeps one: no browser sends that."""
-    names: list[bytes] = [name for name, _ in request.scope["headers"]]
-    return names.count(b"origin") > 1
 
 
 async def _unused(request: Request) -> Response:
