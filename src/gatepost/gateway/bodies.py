@@ -21,6 +21,9 @@ METHODS: frozenset[str] = frozenset({"POST", "PUT", "PATCH"})
 
 LENGTH_DIGITS_MAX = 15
 
+BODY_HEADERS = frozenset({b"content-length", b"content-type", b"transfer-encoding"})
+"""Under HTTP/1.1 a request without any of these has neither a body nor the pretence of one."""
+
 _ENCODINGS = frozenset({b"transfer-encoding", b"content-encoding"})
 _CLOSE = ((b"connection", b"close"),)
 

@@ -13,7 +13,7 @@ from time import monotonic_ns
 
 from gatepost.cors import CORS
 from gatepost.errors import Problem
-from gatepost.gateway.bodies import Bodies
+from gatepost.gateway.bodies import BODY_HEADERS, Bodies
 from gatepost.gateway.buckets import Buckets
 from gatepost.gateway.compression import CONDITIONS, strip_entity_tags
 from gatepost.gateway.cors import PREFLIGHT, cross_origin, is_preflight
@@ -31,6 +31,9 @@ Match = Callable[[str, str], tuple[Action, str | None]]
 """Method and decoded path in; the action and the `{id}` segment out. Raises a `Problem` where nothing matches."""
 
 NANOSECONDS = 1_000_000_000
+
+REMARKABLE = CONDITIONS | BODY_HEADERS
+"""What a request has to have for a body or an entity tag to be in it: most reads have none of them."""
 
 CANCELLED = 499
 """The status in `RequestFinished` where the server cancelled a request before it was answered."""
@@ -57,6 +60,7 @@ class Gate:
         self._app = app
         self._match = match
         self.limiter = limiter or make_limiter(settings, observations)
+        self._uri_bytes_max = settings.uri_bytes_max
         self._heads = Heads(settings, self._is_probe)
         self._cors = cross_origin(settings, cors, match)
         self._wardrobe = Wardrobe(self._cors, settings)
@@ -90,17 +94,18 @@ class Gate:
         self._deadlines.enter(exchange)
         try:
             self._heads.check(exchange)
+            check_path(scope, self._uri_bytes_max)
             if self._cors is not None and is_preflight(exchange):
                 exchange.action = PREFLIGHT
                 self.limiter.admit_address(exchange)
                 await exchange.respond(self._cors.preflight(exchange))
             else:
-                check_path(scope)
                 exchange.action, exchange.key = self._match(scope["method"], scope["path"])
                 self.limiter.admit_address(exchange)
-                self._bodies.admit(exchange)
-                if self._compresses and not exchange.headers.keys().isdisjoint(CONDITIONS):
-                    strip_entity_tags(exchange)
+                if not exchange.headers.keys().isdisjoint(REMARKABLE) or scope["http_version"] >= "2":
+                    self._bodies.admit(exchange)
+                    if self._compresses:
+                        strip_entity_tags(exchange)
                 await self._app(scope, exchange.receive, exchange.send_dressed)
             if not exchange.status:
                 await self._refuse(exchange, RuntimeError("The application returned without an answer."))

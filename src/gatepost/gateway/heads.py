@@ -15,7 +15,6 @@ from gatepost.errors import (
     MisdirectedRequest,
     NotImplementedMethod,
     Problem,
-    URITooLong,
 )
 from gatepost.gateway.clients import compose_clients
 from gatepost.gateway.hosts import Hosts
@@ -36,20 +35,19 @@ SINGLE = frozenset(
 class Heads:
     """The rules for heads. `is_probe` tells whether a request asks for what every host may ask for."""
 
-    __slots__ = ("_clients", "_count_max", "_hosts", "_is_probe", "_known_hosts", "_uri_bytes_max", "_values_bytes_max")
+    __slots__ = ("_clients", "_count_max", "_hosts", "_is_probe", "_known_hosts", "_values_bytes_max")
 
     def __init__(self, settings: GateSettings, is_probe: Callable[[Request], bool]) -> None:
         self._clients = compose_clients(settings.trusted_proxies)
         self._count_max = settings.header_count_max
         self._values_bytes_max = settings.header_bytes_max
-        self._uri_bytes_max = settings.uri_bytes_max
         self._hosts = Hosts(settings.allowed_hosts)
         self._known_hosts = self._hosts.known
         self._is_probe = is_probe
 
     def check(self, request: Request) -> None:
-        """Raise 400 `malformed_request`, 414 `uri_too_long`, 417 `expectation_failed`, 421 `unknown_host`,
-        431 `headers_too_large`, 501 `method_not_implemented`.
+        """Raise 400 `malformed_request`, 417 `expectation_failed`, 421 `unknown_host`, 431 `headers_too_large`,
+        501 `method_not_implemented`.
 
         Leaves in `request.headers` every header that came in several lines as one list, and in `request.client`,
         the scope's scheme and `Host` what trusted proxies say.
@@ -63,8 +61,6 @@ class Heads:
         headers = request.headers
         if count > self._count_max or len(b"".join(headers.values())) > self._values_bytes_max:
             raise self._too_large()
-        if len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"]) > self._uri_bytes_max:
-            raise URITooLong("uri_too_long", f"Path and query have more than {self._uri_bytes_max} bytes.")
         if scope["method"] not in _KNOWN:
             raise _unknown_method(scope["method"])
         if headers.get(b"host") not in self._known_hosts:

@@ -116,8 +116,8 @@ class Limiter:
         if first is None:
             request.admission = Admission(rule_set, key, outcome)
         else:
-            both = first.rule_set.unions.get(rule_set) or first.rule_set.union(rule_set)
-            request.admission = Admission(both, first.key, first.lacks + outcome)
+            first.rule_set = first.rule_set.unions.get(rule_set) or first.rule_set.union(rule_set)
+            first.lacks += outcome
 
     def _take_all(self, rule_set: RuleSet, key: Hashable) -> tuple[int, ...] | Rule:
         """Take of several rules at once; a single one has been asked, and has refused."""

@@ -9,7 +9,7 @@ it stands.
 import re
 from urllib.parse import unquote_to_bytes
 
-from gatepost.errors import BadRequest
+from gatepost.errors import BadRequest, URITooLong
 from gatepost.request import Scope
 
 # Every escape is whole and stands for neither a control character nor a slash or backslash.
@@ -20,11 +20,14 @@ _DOT_SEGMENT = re.compile(r"/\.\.?(?:/|\Z)")
 _SUSPICIOUS = bytes([*range(0x20), 0x7F, *range(0x80, 0x100), *b"%\\."])
 
 
-def check_path(scope: Scope) -> None:
-    """Raise `BadRequest` for a path that does not begin with a slash, for empty and dot segments, control characters,
-    broken or ambiguous escapes, and what is not UTF-8. `*` is a path of OPTIONS alone (RFC 9110, section 9.3.7)."""
+def check_path(scope: Scope, uri_bytes_max: int) -> None:
+    """Raise `URITooLong` for more bytes than that in path and query, and `BadRequest` for a path that does not begin
+    with a slash, for empty and dot segments, control characters, broken or ambiguous escapes, and what is not UTF-8.
+    `*` is a path of OPTIONS alone (RFC 9110, section 9.3.7)."""
     path: str = scope["path"]
     raw: bytes = scope.get("raw_path") or path.encode("utf-8", "surrogateescape")
+    if len(raw) + len(scope["query_string"]) > uri_bytes_max:
+        raise URITooLong("uri_too_long", f"Path and query have more than {uri_bytes_max} bytes.")
     if "//" in path or path[:1] != "/":
         _check_slashes(path, scope["method"])
     if raw.translate(None, _SUSPICIOUS) == raw:

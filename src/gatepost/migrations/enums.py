@@ -60,7 +60,8 @@ def plain_metadata(metadata: MetaData, default_schema: str | None) -> MetaData:
 
     plain = MetaData(naming_convention=metadata.naming_convention)
     for table in metadata.sorted_tables:
-        copy = table.to_metadata(plain, schema=schema(table.schema), referred_schema_fn=referred)
+        name: Any = schema(table.schema)  # SQLAlchemy takes None for the default schema, its types do not say so
+        copy = table.to_metadata(plain, schema=name, referred_schema_fn=referred)
         copy.info.clear()
         for column in copy.columns:
             # The declared type's schema: copied along, SQLAlchemy gives it another one than statements use.

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import render_op
@@ -149,6 +149,7 @@ def _render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal
     if kind == "type" and isinstance(item, ENUM):
         context.imports.add("from sqlalchemy.dialects import postgresql")
         values = ", ".join(repr(str(value)) for value in item.enums)
-        schema = f", schema={item.schema!r}" if item.schema else ""
+        place = cast("str | None", cast("Any", item).schema)
+        schema = f", schema={place!r}" if place else ""
         return f"postgresql.ENUM({values}, name={str(item.name)!r}{schema}, create_type=False)"
     return False

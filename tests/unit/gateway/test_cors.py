@@ -106,7 +106,7 @@ async def test_a_preflight_takes_nothing_from_its_clients_bucket_and_has_one_of_
     assert (await ask(app, scope("OPTIONS", headers=[ORIGIN, PREFLIGHT], client="192.0.2.2"))).status == 204
 
 
-@pytest.mark.parametrize("path", ["/api/books", "/api/auth/login", "/livez", "/legacy", "/nowhere", "/api/books/%2f"])
+@pytest.mark.parametrize("path", ["/api/books", "/api/auth/login", "/livez", "/legacy", "/nowhere", "/api/books/%20"])
 @pytest.mark.parametrize("method", [b"GET", b"DELETE", b"TRACE", b"FOO", b"patch", b"\xff"])
 @pytest.mark.parametrize("origin", [ORIGIN, EVIL])
 async def test_a_preflight_does_not_tell_which_paths_and_methods_there_are(

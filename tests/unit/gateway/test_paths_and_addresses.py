@@ -1,6 +1,6 @@
 import pytest
 
-from gatepost.errors import BadRequest
+from gatepost.errors import BadRequest, URITooLong
 from gatepost.gateway.addresses import network_of
 from gatepost.gateway.paths import check_path
 
@@ -49,7 +49,7 @@ from gatepost.gateway.paths import check_path
 )
 def test_strange_paths_are_refused(raw: bytes | None, path: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        check_path({"method": "GET", "path": path, "raw_path": raw})
+        check_path({"method": "GET", "path": path, "raw_path": raw, "query_string": b""}, 8192)
     assert caught.value.code == "malformed_request"
 
 
@@ -76,11 +76,25 @@ def test_strange_paths_are_refused(raw: bytes | None, path: str) -> None:
     ],
 )
 def test_honest_paths_pass(raw: bytes | None, path: str) -> None:
-    check_path({"method": "GET", "path": path, "raw_path": raw})
+    check_path({"method": "GET", "path": path, "raw_path": raw, "query_string": b""}, 8192)
+
+
+@pytest.mark.parametrize(
+    ("path", "raw", "query"),
+    [
+        ("/" + "a" * 8192, None, b""),
+        ("/" + "é" * 10, b"/" + b"%C3%A9" * 1366, b""),
+        ("/a", b"/a", b"q" * 8191),
+    ],
+)
+def test_a_path_and_its_query_have_a_length(path: str, raw: bytes | None, query: bytes) -> None:
+    with pytest.raises(URITooLong):
+        check_path({"method": "GET", "path": path, "raw_path": raw, "query_string": query}, 8192)
+    check_path({"method": "GET", "path": path, "raw_path": raw, "query_string": query}, 8193 + len(raw or b""))
 
 
 def test_the_asterisk_is_a_path_of_options_alone() -> None:
-    check_path({"method": "OPTIONS", "path": "*", "raw_path": b"*"})
+    check_path({"method": "OPTIONS", "path": "*", "raw_path": b"*", "query_string": b""}, 8192)
 
 
 @pytest.mark.parametrize(
