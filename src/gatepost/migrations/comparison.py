@@ -4,7 +4,8 @@ Alembic compares tables, columns, types, unique constraints and foreign keys; wh
 text (checks, indexes, defaults, enums, triggers), is compared here in PostgreSQL's own words.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -15,8 +16,12 @@ from alembic.operations.ops import (
     AddColumnOp,
     AlterColumnOp,
     CreateCheckConstraintOp,
+    CreateForeignKeyOp,
     CreateIndexOp,
     CreateTableOp,
+    CreateUniqueConstraintOp,
+    DropColumnOp,
+    DropConstraintOp,
     DropTableOp,
     OpContainer,
 )
@@ -54,6 +59,8 @@ _COLUMNS = text("""
     JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
     WHERE relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
 """)
+
+_UNORDERED = (CreateForeignKeyOp, CreateUniqueConstraintOp, DropColumnOp, DropConstraintOp, DropTableOp)
 
 TableName = tuple[str | None, str]
 """Schema and name of a table."""
@@ -116,7 +123,7 @@ class _Comparison:
             autogenerate_plugins=["alembic.autogenerate.*", "~alembic.autogenerate.comments"],
         )
         found = produce_migrations(context, self._plain).upgrade_ops
-        for operation in _flat(found.ops if found is not None else ()):
+        for operation in _in_steady_order(_flat(found.ops if found is not None else ())):
             if isinstance(operation, AlterColumnOp):
                 yield from self._altered(operation)
             elif isinstance(operation, AddColumnOp):
@@ -174,9 +181,7 @@ class _Comparison:
         present, declared = self._forms_of(table)
         left = dict(present.checks)
         for name, check in named_checks(table).items():
-            after = declared.checks.get(name)
-            twin = next((key for key, before in left.items() if before == after), None) if name[0] == "#" else name
-            before = left.pop(twin, None) if twin is not None else None
+            before, after = left.pop(name, None), declared.checks.get(name)
             if before is not None and before == after:
                 continue
             if before is not None:
@@ -281,6 +286,14 @@ def _flat(operations: Sequence[MigrateOperation]) -> Iterator[MigrateOperation]:
             yield from _flat(operation.ops)
         else:
             yield operation
+
+
+def _in_steady_order(operations: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
+    """Alembic compares sets: what may come in any order comes in that of its words, so that a file made twice is the
+    same twice."""
+    for kind, group in groupby(operations, key=type):
+        run = list(group)
+        yield from sorted(run, key=summary_of) if kind in _UNORDERED else run
 
 
 def _conversion(operation: AlterColumnOp, kind: Any, default: str | None) -> str:

@@ -21,6 +21,7 @@ from sqlalchemy.types import Enum, TypeEngine
 
 from gatepost.migrations.losses import is_array
 from gatepost.migrations.operations import RunSQL
+from gatepost.models.constraint_names import name_constraints
 from gatepost.models.entity import plain_type
 from gatepost.models.schema_names import full_name, qualified, quote
 
@@ -30,7 +31,7 @@ _EXISTING = text("""
     JOIN pg_namespace AS namespace ON namespace.oid = typnamespace
     WHERE (nspname = current_schema() OR nspname = ANY (:schemas))
       AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = type.oid AND deptype = 'e')
-    GROUP BY nspname, typname
+    GROUP BY nspname, typname ORDER BY nspname, typname
 """)
 
 _USERS = text("""
@@ -60,8 +61,7 @@ def plain_metadata(metadata: MetaData, default_schema: str | None) -> MetaData:
 
     plain = MetaData(naming_convention=metadata.naming_convention)
     for table in metadata.sorted_tables:
-        name: Any = schema(table.schema)  # SQLAlchemy takes None for the default schema, its types do not say so
-        copy = table.to_metadata(plain, schema=name, referred_schema_fn=referred)
+        copy = table.to_metadata(plain, schema=cast("Any", schema(table.schema)), referred_schema_fn=referred)
         copy.info.clear()
         for column in copy.columns:
             # The declared type's schema: copied along, SQLAlchemy gives it another one than statements use.
@@ -69,6 +69,7 @@ def plain_metadata(metadata: MetaData, default_schema: str | None) -> MetaData:
             for check in [item for item in column.constraints if isinstance(item, CheckConstraint)]:
                 column.constraints.remove(check)
                 copy.append_constraint(CheckConstraint(check.sqltext, name=check.name))
+    name_constraints(plain)
     return plain
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import CheckConstraint, Column, Computed, Connection, Identity, MetaData, Table, TextClause, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import AddConstraint, CreateIndex, DefaultClause, conv
+from sqlalchemy.schema import AddConstraint, CreateIndex, DefaultClause
 
 from gatepost.models.schema_names import DIALECT, qualified, quote
 
@@ -18,13 +18,14 @@ SCRATCH = "gatepost_scratch"
 
 _CHECKS = text("""
     SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
-    WHERE conrelid = to_regclass(:name) AND contype = 'c'
+    WHERE conrelid = to_regclass(:name) AND contype = 'c' ORDER BY conname
 """)
 _INDEXES = text("""
     SELECT class.relname, pg_get_indexdef(class.oid)
     FROM pg_index AS index JOIN pg_class AS class ON class.oid = index.indexrelid
     WHERE index.indrelid = to_regclass(:name)
       AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = class.oid AND contype IN ('p', 'u', 'x'))
+    ORDER BY relname
 """)
 _DEFAULTS = text("""
     SELECT attname, pg_get_expr(adbin, adrelid)
@@ -52,7 +53,7 @@ def read_forms(connection: Connection, table: str) -> Forms:
 
 def declared_forms(connection: Connection, table: "Table[Any]") -> Forms:
     """What the models declare on a table that exists, in PostgreSQL's words. What cannot be said there (a column is
-    missing still) is left out, and so differs. A check without a name is called by its position: `#0`."""
+    missing still) is left out, and so differs."""
     savepoint = connection.begin_nested()
     try:
         name = qualified(table.name, table.schema)
@@ -74,14 +75,9 @@ def declared_forms(connection: Connection, table: "Table[Any]") -> Forms:
 
 
 def named_checks(table: "Table[Any]") -> dict[str, CheckConstraint]:
-    """The CHECK constraints of a table by name, those without one by their position among them (and named so)."""
-    checks = [item for item in table.constraints if isinstance(item, CheckConstraint)]
-    unnamed = sorted((item for item in checks if not isinstance(item.name, str)), key=lambda item: str(item.sqltext))
-    for position, check in enumerate(unnamed):
-        if table.name == SCRATCH:
-            check.name = conv(f"#{position}")
-    named = {str(item.name): item for item in checks if item not in unnamed}
-    return named | {f"#{position}": check for position, check in enumerate(unnamed)}
+    """The CHECK constraints of a table in the order of their names."""
+    checks = {str(item.name): item for item in table.constraints if isinstance(item, CheckConstraint)}
+    return dict(sorted(checks.items()))
 
 
 def index_meaning(definition: str) -> tuple[bool, str]:

@@ -114,7 +114,7 @@ def compare_objects(
     extensions = [change for item, change in changes if item.kind == "extension"]
     rest = [change for item, change in changes if item.kind != "extension"]
     gone = [item for key, item in present.items() if key not in wanted and item.comment.startswith(COMMENT_PREFIX)]
-    gone.sort(key=lambda item: item.kind, reverse=True)
+    gone.sort(key=lambda item: item.key, reverse=True)  # triggers before the functions that they call
     return extensions, [_dropped(item) for item in gone], rest
 
 

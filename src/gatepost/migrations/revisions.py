@@ -149,7 +149,7 @@ def _render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal
     if kind == "type" and isinstance(item, ENUM):
         context.imports.add("from sqlalchemy.dialects import postgresql")
         values = ", ".join(repr(str(value)) for value in item.enums)
-        place = cast("str | None", cast("Any", item).schema)
-        schema = f", schema={place!r}" if place else ""
+        named: Any = cast("Any", item).schema
+        schema = f", schema={str(named)!r}" if named else ""
         return f"postgresql.ENUM({values}, name={str(item.name)!r}{schema}, create_type=False)"
     return False

@@ -14,6 +14,7 @@ from sqlalchemy.types import Enum
 
 from gatepost.errors import ConfigurationError
 from gatepost.models.checks import add_checks
+from gatepost.models.constraint_names import name_constraints
 from gatepost.models.entity import Entity, plain_type
 from gatepost.models.indexes import add_filter_index, add_search_index, add_sort_index
 from gatepost.models.schema_objects import add_object, add_version_trigger, extension
@@ -29,6 +30,8 @@ def complete_schema(entities: Sequence[Entity], resources: Mapping[type, Resourc
     `resources` maps models to their resource. Raises `ConfigurationError` for fields that do not exist or cannot be
     searched.
     """
+    for metadata in {entity.table.metadata: None for entity in entities}:
+        name_constraints(metadata)
     for entity in entities:
         _note_attribute_names(entity)
         add_checks(entity)

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from gatepost.database.failures import Broken
 from gatepost.errors import Conflict, FieldError, Problem, Unprocessable
 from gatepost.models.checks import VIOLATION
+from gatepost.models.constraint_names import object_name
 from gatepost.models.schema import ATTRIBUTE
 
 
@@ -75,7 +76,7 @@ def _described(table: "Table[Any]", broken: Broken) -> Violation | None:
     if broken.constraint is None:
         return _not_null(table, broken.column) if broken.column else None
     for constraint in [*table.constraints, *(item for column in table.columns for item in column.constraints)]:
-        if broken.constraint in _names(constraint, table):
+        if broken.constraint == _name(constraint, table):
             return _constraint(constraint, table)
     for index in table.indexes:
         if index.unique and index.name == broken.constraint:
@@ -126,15 +127,9 @@ def _wire_names(table: "Table[Any]", keys: Sequence[str]) -> tuple[str, ...]:
     return tuple(columns[key].info.get(ATTRIBUTE, columns[key].name) for key in keys if key in columns)
 
 
-def _names(constraint: Constraint, table: "Table[Any]") -> Iterator[str]:
-    """The declared name, or the one that PostgreSQL gives where none is declared."""
-    if isinstance(constraint.name, str):
-        yield constraint.name
-    elif isinstance(constraint, PrimaryKeyConstraint):
-        yield f"{table.name}_pkey"
-    elif isinstance(constraint, UniqueConstraint | ForeignKeyConstraint):
-        ending = "key" if isinstance(constraint, UniqueConstraint) else "fkey"
-        yield "_".join([table.name, *constraint.columns.keys(), ending])
+def _name(constraint: Constraint, table: "Table[Any]") -> str:
+    """The declared name; a primary key without one has got PostgreSQL's."""
+    return constraint.name if isinstance(constraint.name, str) else object_name(table.name, "", "pkey")
 
 
 def _problem(found: Violation) -> Problem:

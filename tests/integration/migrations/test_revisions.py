@@ -1,18 +1,36 @@
 """Revision files: made, run, undone, checked; and every mistake told in a sentence."""
 
 import ast
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Any
 
 import pytest
 from migrations_scenes import connected, run, shop, tables, things
-from sqlalchemy import CheckConstraint, Column, Enum, Integer, MetaData, Numeric, String, Text, text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Enum,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.catalog import read_catalog
 from gatepost.migrations.commands import Status, adopt, check, down, make, status, up
 from gatepost.migrations.connections import connect
 from gatepost.migrations.lossless import apply_lossless
+from gatepost.models.constraint_names import object_name
 
 
 @pytest.fixture
@@ -217,6 +235,64 @@ async def test_tables_that_no_file_made_are_not_run_over(database_url: str, fold
         await up(database_url, folder)
     with pytest.raises(ConfigurationError, match=r"the column things\.x is not from any migration file"):
         await adopt(database_url, folder)
+
+
+def unnamed(*items: Any) -> MetaData:
+    """A base without a naming convention; the name of its table leaves little room for those of constraints."""
+    metadata = MetaData()
+    columns: list[Any] = [Column("id", Integer, primary_key=True), Column("a", Integer), Column("b" * 40, Integer)]
+    Table("t" * 40, metadata, *columns, *items)
+    return metadata
+
+
+async def test_constraints_without_a_name_go_up_and_down(database_url: str, folder: Path) -> None:
+    after = unnamed(
+        UniqueConstraint("a", "b" * 40),
+        CheckConstraint("a > 0"),
+        CheckConstraint("a < 9"),
+        Column("c", ForeignKey(f"{'t' * 40}.id"), CheckConstraint("c <> 5"), unique=True),
+    )
+    await made(database_url, unnamed(), folder)
+    await up(database_url, folder)
+    first = await catalog(database_url)
+    await made(database_url, after, folder)
+    await up(database_url, folder)
+    assert await check(database_url, after, folder) == []
+    await down(database_url, folder)
+    assert await catalog(database_url) == first
+
+
+async def test_constraints_get_the_names_that_postgresql_would_give(database_url: str) -> None:
+    columns = ("a", "b" * 40, "c" * 70)
+    for table in ("t", "t" * 63, "ü" * 25):
+        await run(
+            database_url,
+            f"CREATE TABLE {table} (id int PRIMARY KEY, a int, {columns[1]} int, {columns[2]} int)",
+            f"ALTER TABLE {table} ADD UNIQUE (a, {columns[1]})",
+            f"ALTER TABLE {table} ADD UNIQUE ({columns[1]})",
+            f"ALTER TABLE {table} ADD FOREIGN KEY (a) REFERENCES {table}",
+            f"ALTER TABLE {table} ADD FOREIGN KEY ({columns[1]}) REFERENCES {table}",
+        )
+        async with connected(database_url) as connection:
+            query = "SELECT conname FROM pg_constraint WHERE conrelid = to_regclass($1) AND contype <> 'n'"
+            found = {row[0] for row in await connection.fetch(query, table)}
+        expected = {object_name(table, "", "pkey")}
+        expected |= {object_name(table, name, "key") for name in (f"a_{columns[1]}", columns[1])}
+        expected |= {object_name(table, name, "fkey") for name in ("a", columns[1])}
+        assert found == expected
+
+
+async def test_a_file_made_twice_is_the_same_twice(database_url: str) -> None:
+    program = Path(__file__).with_name("made_twice.py")
+    running = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, program, database_url, stdout=PIPE, env={**os.environ, "PYTHONHASHSEED": seed}
+        )
+        for seed in ("0", "1")
+    ]
+    made = {(await process.communicate())[0] for process in running}
+    assert len(made) == 1
+    assert b"create_check_constraint" in made.pop()
 
 
 async def test_no_scratch_database_is_left_behind(database_url: str, folder: Path) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gatepost.database.failures import Broken
 from gatepost.errors import FIELD_CODES
+from gatepost.models.constraint_names import name_constraints
 from gatepost.models.violations import Violations, describe
 
 
@@ -55,6 +56,7 @@ def test_names_that_postgresql_gives_are_known_too() -> None:
         __table_args__ = (UniqueConstraint("a", "b"), CheckConstraint("a > 0", name="sane"))
 
     names = {"things_pkey": "unique", "things_a_b_key": "unique", "things_b_fkey": "foreign_key", "sane": "check"}
+    name_constraints(Thing.metadata)
     for name, kind in names.items():
         violation = describe(Thing.metadata, Broken(name))
         assert violation is not None

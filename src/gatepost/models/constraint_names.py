@@ -1,0 +1,46 @@
+"""Names for constraints that a declaration leaves without one, so that errors, files and comparisons can speak of them.
+
+Outside the request path: `complete_schema` gives them once, when the app is built. Unique constraints and foreign keys
+get the name that PostgreSQL would give; a CHECK gets one of its text, for PostgreSQL would number it.
+"""
+
+import hashlib
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Constraint, ForeignKeyConstraint, MetaData, Table, UniqueConstraint
+from sqlalchemy.schema import conv
+
+from gatepost.models.schema_names import NAME_BYTES_MAX
+
+
+def name_constraints(metadata: MetaData) -> None:
+    """Name what has no name, in every table. Idempotent."""
+    for table in metadata.tables.values():
+        for constraint in [*table.constraints, *(item for column in table.columns for item in column.constraints)]:
+            name = _implied_name(constraint, table)
+            if name is not None and not isinstance(constraint.name, str):
+                constraint.name = conv(name)
+
+
+def _implied_name(constraint: Constraint, table: "Table[Any]") -> str | None:
+    if isinstance(constraint, UniqueConstraint):
+        return object_name(table.name, "_".join(column.name for column in constraint.columns), "key")
+    if isinstance(constraint, ForeignKeyConstraint):
+        return object_name(table.name, "_".join(column.name for column in constraint.columns), "fkey")
+    if isinstance(constraint, CheckConstraint):
+        digest = hashlib.sha256(str(constraint.sqltext).encode()).hexdigest()[:8]
+        return object_name(table.name, digest, "check")
+    return None
+
+
+def object_name(table: str, columns: str, label: str) -> str:
+    """PostgreSQL's own name for an object (its function `makeObjectName`): the longer part is cut until all fits."""
+    first, second = table.encode(), columns.encode()
+    free = NAME_BYTES_MAX - len(label) - (2 if columns else 1)
+    while len(first) + len(second) > free:
+        if len(first) > len(second):
+            first = first[:-1]
+        else:
+            second = second[:-1]
+    parts = [part.decode(errors="ignore") for part in (first, second) if part]
+    return "_".join([*parts, label])
