@@ -21,6 +21,12 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
+"""The methods that this server knows, in the order of `Allow`."""
+
+JSON_TYPES: frozenset[bytes] = frozenset({b"application/json", b"application/merge-patch+json"})
+"""The content types of JSON bodies."""
+
 JSON_HEADERS: tuple[Header, ...] = ((b"content-type", b"application/json"),)
 
 
@@ -43,13 +49,15 @@ class Action:
     """One method on one path: what the front matches a request to, before anything else runs.
 
     `kind` chooses the default rate limit ("api", "auth") or exempts ("system": probes). `limits` are those declared
-    for the action itself, in place of the default. `source` is the file and line of the code that answers. `headers`
-    and `cors` stand in place of what all answers carry, None where nothing is declared.
+    for the action itself, in place of the default. `body_bytes_max` and `content_types` are what it takes as a body.
+    `source` is the file and line of the code that answers. `headers` and `cors` stand in place of what all answers
+    carry, None where nothing is declared.
     """
 
     __slots__ = (
         "allow",
         "body_bytes_max",
+        "content_types",
         "cors",
         "handler",
         "headers",
@@ -73,6 +81,7 @@ class Action:
         kind: str = "api",
         limits: tuple[RateLimit, ...] = (),
         body_bytes_max: int | None = None,
+        content_types: frozenset[bytes] = JSON_TYPES,
         headers: Headers | None = None,
         cors: CORS | None = None,
     ) -> None:
@@ -85,6 +94,7 @@ class Action:
         self.kind = kind
         self.limits = limits
         self.body_bytes_max = body_bytes_max
+        self.content_types = content_types
         self.headers = headers
         self.cors = cors
 

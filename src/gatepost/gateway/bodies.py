@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from gatepost.errors import BadRequest, ContentTooLarge, Problem, UnsupportedMediaType
 from gatepost.gateway.media_types import is_plain, media_type
-from gatepost.request import Message, Receive, Request
+from gatepost.request import JSON_TYPES, Message, Receive, Request
 
 if TYPE_CHECKING:
     from gatepost.gateway.deadlines import Deadlines
     from gatepost.gateway.exchange import Exchange
 
-CONTENT_TYPES: frozenset[bytes] = frozenset({b"application/json", b"application/merge-patch+json"})
 METHODS: frozenset[str] = frozenset({"POST", "PUT", "PATCH"})
 """Those that carry a body. With any other one it has no meaning (RFC 9110, section 9.3), and readers disagree."""
 
@@ -64,7 +63,9 @@ class Bodies:
         if not _is_everyday(exchange, length):
             _check_framing(exchange, length)
             if not exchange.is_mounted:
-                _check_method(exchange, is_certain=exchange.scope["http_version"] < "2" or length is not None)
+                # Under HTTP/2 there may be a body and may be none: then its absence has no say in what is right.
+                if length is not None or exchange.scope["http_version"] < "2":
+                    _check_method(exchange)
                 _check_encoding(exchange)
                 _check_type(exchange)
         if length is not None and int(length) > limit:
@@ -111,13 +112,13 @@ def too_large(limit: int) -> Problem:
 
 
 def _is_everyday(request: Request, length: bytes | None) -> bool:
-    """JSON of a stated length, as nearly every client sends it: then all that is checked one by one below holds."""
+    """A wanted type and a stated length, as nearly every client sends them: then all that is checked one by one below holds."""
     headers = request.headers
     return (
         length is not None
         and length.isdigit()
         and len(length) <= LENGTH_DIGITS_MAX
-        and headers.get(b"content-type") in CONTENT_TYPES
+        and headers.get(b"content-type") in _types_of(request)
         and headers.keys().isdisjoint(_ENCODINGS)
         and request.scope["method"] in METHODS
     )
@@ -134,12 +135,12 @@ def _check_framing(request: Request, length: bytes | None) -> None:
         raise BadRequest("malformed_request", "The only transfer encoding is chunked.", headers=_CLOSE)
 
 
-def _check_method(request: Request, *, is_certain: bool) -> None:
+def _check_method(request: Request) -> None:
     method = request.scope["method"]
-    if is_certain and method not in METHODS:
+    if method not in METHODS:
         raise BadRequest("malformed_request", f"{method} takes no body.", headers=_CLOSE)
-    if is_certain and b"content-type" not in request.headers:
-        raise _wrong_type()
+    if b"content-type" not in request.headers:
+        raise _wrong_type(_types_of(request))
 
 
 def _check_encoding(request: Request) -> None:
@@ -153,16 +154,22 @@ def _check_encoding(request: Request) -> None:
 
 
 def _check_type(request: Request) -> None:
-    given = request.headers.get(b"content-type", b"application/json")
-    if given in CONTENT_TYPES or request.scope["method"] not in METHODS:
+    given = request.headers.get(b"content-type")
+    types = _types_of(request)
+    if given is None or given in types or request.scope["method"] not in METHODS:
         return
-    if media_type(given) not in CONTENT_TYPES:
-        raise _wrong_type()
+    if media_type(given) not in types:
+        raise _wrong_type(types)
 
 
-def _wrong_type() -> Problem:
+def _types_of(request: Request) -> frozenset[bytes]:
+    return JSON_TYPES if request.action is None else request.action.content_types
+
+
+def _wrong_type(types: frozenset[bytes]) -> Problem:
+    accepted = ", ".join(sorted(name.decode() for name in types))
     return UnsupportedMediaType(
         "unsupported_media_type",
-        "The body must be application/json or application/merge-patch+json, in UTF-8.",
-        headers=[(b"accept", b"application/json, application/merge-patch+json")],
+        f"The body must be one of: {accepted}; its charset, where it says one, UTF-8.",
+        headers=[(b"accept", accepted.encode())],
     )

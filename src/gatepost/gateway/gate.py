@@ -156,6 +156,13 @@ class Gate:
         """Wait until no request is in flight; False where that took longer than `timeout_seconds`."""
         return await self._deadlines.wait_idle(timeout_seconds)
 
+    def _is_probe(self, request: Request) -> bool:
+        """Whether a request asks for what load balancers ask for, by address."""
+        try:
+            return self._match(request.scope["method"], request.scope["path"])[0].kind == "system"
+        except Problem:
+            return False
+
     async def _refuse(self, exchange: Exchange, error: BaseException) -> None:
         problem = self._problem(exchange, error)
         if exchange.action is None and exchange.admission is None:

@@ -18,8 +18,7 @@ from gatepost.errors import (
 )
 from gatepost.gateway.clients import compose_clients
 from gatepost.gateway.hosts import Hosts
-from gatepost.request import Request
-from gatepost.routes.table import METHODS
+from gatepost.request import METHODS, Request
 from gatepost.settings import GateSettings
 
 _CLOSE: tuple[Header, ...] = ((b"connection", b"close"),)

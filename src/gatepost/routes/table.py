@@ -8,9 +8,7 @@ from collections.abc import Iterable, Mapping
 from gatepost.auth.policies import anyone
 from gatepost.errors import ConfigurationError, MethodNotAllowed, NotFound, NotImplementedMethod
 from gatepost.mount import Mount
-from gatepost.request import Action, Request, Response
-
-METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
+from gatepost.request import METHODS, Action, Request, Response
 
 KEY_SEGMENT = "/{id}"
 

@@ -23,8 +23,7 @@ def module_database_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(module_database_url: str) -> AsyncIterator[TestApp]:
-    """The library, started on an empty database."""
-    # The bounds of what stands below the gate are tested here, so the gate lets long queries pass.
+    """The library, started on an empty database; long queries are for its own readers to refuse, not for the gate."""
     async with TestApp(app, module_database_url, GATEPOST_URI_BYTES_MAX="65000") as started:
         yield started
 

@@ -104,6 +104,13 @@ def scope(
     }
 
 
+def request(asked: Scope) -> Request:
+    """The request that the gate makes of a scope."""
+    address = asked["client"]
+    client = address[0] if address else ""
+    return Request(asked, forbidden_receive, "id", client, dict(asked["headers"]), asked["query_string"])
+
+
 async def forbidden_receive() -> Message:
     """A `receive` that nobody may call."""
     raise AssertionError("receive() was called for a request without a body")

@@ -4,12 +4,11 @@ import contextlib
 from collections.abc import Sequence
 
 import pytest
-from gate_conversation import forbidden_receive, scope
+from gate_conversation import request, scope
 
 from gatepost.errors import BadRequest, ConfigurationError, Header
 from gatepost.gateway.clients import compose_clients
 from gatepost.gateway.heads import Heads
-from gatepost.request import Request
 from gatepost.settings import GateSettings
 
 PROXY = "10.0.0.1"
@@ -23,12 +22,12 @@ def seen(trusted: Sequence[str], headers: Sequence[Header], *, peer: str = PROXY
     asked = scope(headers=headers, client=peer)
     # Longer than what is let in: what is read here is bounded by itself.
     settings = GateSettings(trusted_proxies=tuple(trusted), header_bytes_max=10**9)
-    request = Request(asked, forbidden_receive, "id", peer, dict(asked["headers"]), b"")
+    found = request(asked)
     with contextlib.suppress(BadRequest):
-        Heads(settings, lambda request: False).check(request)
-    assert asked["client"][0] == request.client
-    assert dict(asked["headers"])[b"host"] == request.headers[b"host"]
-    return request.client, asked["scheme"], request.headers[b"host"].decode()
+        Heads(settings, lambda request: False).check(found)
+    assert asked["client"][0] == found.client
+    assert dict(asked["headers"])[b"host"] == found.headers[b"host"]
+    return found.client, asked["scheme"], found.headers[b"host"].decode()
 
 
 def xff(*lines: str) -> list[Header]:

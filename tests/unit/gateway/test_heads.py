@@ -4,23 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from gate_conversation import scope
+from gate_conversation import request, scope
 
 from gatepost.errors import ConfigurationError, Header, Problem
 from gatepost.gateway.heads import Heads
 from gatepost.gateway.hosts import REMEMBERED_MAX, Hosts
-from gatepost.request import Request, Scope
+from gatepost.request import Scope
 from gatepost.settings import GateSettings
 
 CLOSED = {"malformed_request", "headers_too_large", "unknown_host", "method_not_implemented"}
-
-
-async def nothing() -> Any:
-    raise AssertionError("nobody reads a body here")
-
-
-def request(asked: Scope) -> Request:
-    return Request(asked, nothing, "id", "192.0.2.1", dict(asked["headers"]), asked["query_string"])
 
 
 def heads(**settings: Any) -> Heads:
