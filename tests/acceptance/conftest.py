@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -200,3 +201,15 @@ def run(*arguments: str, cwd: Path, environ: Mapping[str, str], stdin: str = "")
         timeout=SECONDS_MAX,
         check=False,
     )
+
+
+@pytest.fixture(scope="session")
+def gatehouse(postgresql: EmbeddedPostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server for raw bytes, shared by the session: see `gatehouse.py`."""
+    from tests.acceptance.gatehouse import serving
+
+    name = f"gatehouse_{uuid.uuid4().hex}"
+    postgresql.execute(f"CREATE DATABASE {name}")
+    with serving(tmp_path_factory.mktemp("gatehouse"), postgresql.dsn(name)) as server:
+        yield server
+    postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
