@@ -112,7 +112,7 @@ def too_large(limit: int) -> Problem:
 
 
 def _is_everyday(request: Request, length: bytes | None) -> bool:
-    """A wanted type and a stated length, as nearly every client sends them: then all that is checked one by one below holds."""
+    """A wanted type and a stated length, as nearly every client sends them: then all that is checked below holds."""
     headers = request.headers
     return (
         length is not None

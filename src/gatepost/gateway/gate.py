@@ -180,13 +180,6 @@ class Gate:
         exchange.overruling = None
         await exchange.respond(render(problem, exchange.id))
 
-    def _is_probe(self, request: Request) -> bool:
-        try:
-            action, _ = self._match(request.scope["method"], request.scope["path"])
-        except Problem:
-            return False
-        return action.kind == "system"
-
     def _problem(self, exchange: Exchange, error: BaseException) -> Problem:
         """What to answer; raises the error itself where it is not ours to answer."""
         if exchange.overruling is not None:
