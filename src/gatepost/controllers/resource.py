@@ -54,6 +54,7 @@ class ResourceController:
         self._list = verbs["list"].list
         self._view = served.view
         self._only_view = served.only_view
+        self._requires_version = served.resource.require_if_match
         self._parse_key = compile_scalar(served.entity.key, stored=True)
         self._location = f"{prefix}/{served.path}/"
         self._list_path = quote(f"{prefix}/{served.path}").encode()
@@ -106,7 +107,9 @@ class ResourceController:
         if request.query_string:
             _refuse_parameters(request)
         key = self._key(request)
-        versions = self._versions(request)
+        versions = None
+        if self._requires_version or b"if-match" in request.headers:
+            versions = self._versions(request)
         view = self._only_view or self._view(request.actor)
         decoder = self._patches.get(view) or self._compile(view, partial=True)
         body = decoder.decode(await request.body())
@@ -148,7 +151,7 @@ class ResourceController:
 
     def _versions(self, request: Request) -> Versions:
         header = request.headers.get(b"if-match")
-        if header is None and self._served.resource.require_if_match:
+        if header is None and self._requires_version:
             raise PreconditionRequired("version_required", "Send If-Match with the ETag of the row you have read.")
         return wanted_versions(header)
 
