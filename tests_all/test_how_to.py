@@ -1,5 +1,6 @@
 """The programs of the how-to pages, each run as the project that its page describes."""
 
+import os
 import re
 import subprocess
 import sys
@@ -46,6 +47,7 @@ def test_a_page_works(page: str, tmp_path: Path, server: EmbeddedPostgreSQL) -> 
         (tmp_path / name).write_text(f"from gatepost.testing import TestApp\n{text}" if assumes else text)
     command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
 
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    environ = {**os.environ, "PYTEST_DEBUG_TEMPROOT": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr

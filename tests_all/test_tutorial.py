@@ -47,7 +47,8 @@ class Reader:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("GATEPOST_", "DATABASE_"))}
         path = f"{Path(sys.executable).parent}:{kept.get('PATH', '')}"
         # A page shows no colours, and pytest's plug-ins of this environment are none of the reader's.
-        self.environ = {**kept, "PATH": path, "GATEPOST_PORT": str(self.port), "NO_COLOR": "1", "COLUMNS": "80"}
+        page = {"NO_COLOR": "1", "COLUMNS": "80", "PYTEST_DEBUG_TEMPROOT": str(folder)}
+        self.environ = {**kept, **page, "PATH": path, "GATEPOST_PORT": str(self.port)}
         self._shell = subprocess.Popen(
             ["bash", "--norc"],
             cwd=folder,

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import psutil
-from tests.acceptance.conftest import Start, run, wait_for
+from tests.acceptance.conftest import SECONDS_MAX, Start, run, wait_for
 
 Environ = dict[str, str]
 
@@ -32,7 +32,7 @@ def test_dev_reloads_survives_a_syntax_error_and_leaves_nothing(start: Start, en
     assert any(process.name() == "postgres" for process in processes)
     server.send(signal.SIGINT)
     assert server.wait() == 0
-    _, alive = psutil.wait_procs(processes, timeout=5)
+    _, alive = psutil.wait_procs(processes, timeout=SECONDS_MAX)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
     assert "Traceback" not in server.output
 
@@ -60,10 +60,10 @@ def test_a_new_project_passes_its_own_test(environ: Environ, tmp_path: Path) -> 
     tested = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider"],
         cwd=tmp_path / "shop",
-        env=environ,
+        env={**environ, "PYTEST_DEBUG_TEMPROOT": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=SECONDS_MAX,
         check=False,
     )
     assert tested.returncode == 0, tested.stdout
