@@ -120,7 +120,7 @@ class DebianPostgreSQL:
 def psql(dsn: str, sql: str) -> str:
     """What an administrator types; returns the rows, unaligned."""
     command = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "-v", "ON_ERROR_STOP=1", dsn, "-c", sql]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

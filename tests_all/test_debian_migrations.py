@@ -36,7 +36,7 @@ def migrate(project: Path, debian_url: str) -> Migrate:
         command = [GATEPOST, "migrate", *arguments]
         environ = {**kept, "DATABASE_URL": debian_url.replace(ROLE, role)}
         done = subprocess.run(
-            command, cwd=project, env=environ, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=project, env=environ, capture_output=True, text=True, timeout=120, check=False
         )
         assert (done.returncode == 0) is succeeds, done.stdout + done.stderr
         assert "Traceback" not in done.stderr

@@ -35,7 +35,7 @@ CHANGING = (
     (re.compile(r"\d+ statement"), "<count> statement"),
 )
 END = "--- end of the command ---"
-SECONDS_MAX = 30.0
+SECONDS_MAX = 60.0
 
 
 class Reader:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.acceptance.conftest import Start, run, wait_for
+from tests.acceptance.conftest import SECONDS_MAX, Start, run, wait_for
 
 Environ = dict[str, str]
 
@@ -43,7 +43,7 @@ def test_a_second_signal_ends_at_once(start: Start, production: Environ) -> None
     wait_for(lambda: not server.answers("/livez", 200), "the drain to begin")
     server.send(signal.SIGINT)
     assert server.wait() == 130
-    psutil.wait_procs(workers, timeout=5)
+    psutil.wait_procs(workers, timeout=SECONDS_MAX)
     assert not [worker for worker in workers if _lives(worker)]
 
 

@@ -87,7 +87,7 @@ async def running_accounts(
         await database.close()
 
 
-async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - what is waited for happens in another process
             await asyncio.sleep(0.001)
@@ -95,7 +95,7 @@ async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
 
 async def listening_backends(connection: "asyncpg.Connection[Any]", count: int) -> list[int]:
     """The process ids of the listeners' backends in this database, as soon as there are so many."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             rows = await connection.fetch(_LISTENING)
             if len(rows) == count:
@@ -121,7 +121,7 @@ class Watch:
     async def next(self, **wanted: object) -> dict[str, Any]:
         """The next report that has these values."""
         assert self._process.stdout is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 line = await self._process.stdout.readline()
                 assert line, "the watching process has died"
@@ -144,5 +144,5 @@ async def watching(url: str, pem: str, token: str) -> AsyncIterator[Watch]:
     finally:
         assert process.stdin is not None
         process.stdin.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await process.wait()

@@ -60,6 +60,18 @@ CHANGES = {
 }
 
 
+async def last_found(accounts: Accounts, authorization: bytes) -> float:
+    """Look until the user is forgotten; returns when the last look that found him began."""
+    found_at = 0.0
+    async with asyncio.timeout(60):
+        while True:
+            looked_at = time.monotonic()
+            if accounts.identities.find(authorization) is None:
+                return found_at
+            found_at = looked_at
+            await asyncio.sleep(0.001)
+
+
 @pytest.mark.parametrize("change", CHANGES)
 async def test_a_user_is_forgotten_when(connection: Connection, database_url: str, change: str) -> None:
     key = await make_user(connection)
@@ -70,8 +82,7 @@ async def test_a_user_is_forgotten_when(connection: Connection, database_url: st
         await known(accounts, other)
         await connection.execute(CHANGES[change], key)
         changed_at = time.monotonic()
-        await until(lambda: accounts.identities.find(authorization) is None)
-        assert time.monotonic() - changed_at < 0.1
+        assert await last_found(accounts, authorization) - changed_at < 0.1
         await until(lambda: accounts.identities.find(other) is not None)
 
 
@@ -89,7 +100,8 @@ async def test_everybody_is_forgotten_by_one_notification_when_many_change(
         await known(accounts, authorization)
         told.clear()
         await connection.execute(change)
-        await until(lambda: accounts.identities.find(authorization) is None)
+        await until(lambda: told != [])
+        assert accounts.identities.find(authorization) is None
         assert told == [None]
 
 

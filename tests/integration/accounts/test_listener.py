@@ -186,5 +186,5 @@ async def test_a_database_that_is_not_there_is_tried_again_and_stopping_is_quick
     await made.start()
     await until(lambda: len(tries) >= 3)
     assert not made.is_trusted
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(5):
         await made.stop()

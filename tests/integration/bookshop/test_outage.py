@@ -50,7 +50,7 @@ class Load:
     async def until(self, happened: Callable[[list[tuple[str, Answer]]], bool]) -> None:
         """Wait until the answers from now on show it."""
         first = len(self.answers)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not happened(self.answers[first:]):  # noqa: ASYNC110 - an outage sets no event
                 await asyncio.sleep(0.01)
 

@@ -20,7 +20,7 @@ time.sleep(60)
 """
 
 
-def wait_until(condition: Callable[[], bool], timeout_seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], timeout_seconds: float = 60.0) -> None:
     """Return as soon as the condition holds; fail when it does not in time."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():

@@ -131,7 +131,7 @@ def test_the_next_start_need_not_wait_for_the_end_of_the_last(data: Path) -> Non
 
 def test_a_parent_that_ends_without_a_stop_takes_the_server_along(data: Path) -> None:
     with supervisor(data, SUPERVISOR.replace("time.sleep(60)", "")) as (parent, pid):
-        parent.wait(20)
+        parent.wait(60)
         wait_until(lambda: not is_running(pid))
 
 
