@@ -60,7 +60,8 @@ def user_model(base: type[DeclarativeBase] = Model) -> type[Any]:
     columns: dict[str, Any] = {
         "__tablename__": DEFAULT_TABLE,
         "__doc__": "A user who signs in.",
-        "__module__": __name__,
+        # A base of one's own may share its registry with others, in which no two classes have the same full name.
+        "__module__": __name__ if base is Model else base.__module__,
     }
     if not hasattr(base, "id"):
         columns["__annotations__"] = {"id": Mapped[Any]}
