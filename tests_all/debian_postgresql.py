@@ -39,15 +39,15 @@ class DebianPostgreSQL:
     def __init__(self, *, icu_locale: str | None = None) -> None:
         self._icu_locale = icu_locale
         self.programs = debian_programs()
-        self._account = _account()
-        self._folder = Path(tempfile.mkdtemp(prefix="gatepost-debian-", dir="/tmp"))
-        if self._account.changes:
-            os.chown(self._folder, self._account.uid, self._account.gid)
+        self.account = _account()
+        self.folder = Path(tempfile.mkdtemp(prefix="gatepost-debian-", dir="/tmp"))
+        if self.account.changes:
+            os.chown(self.folder, self.account.uid, self.account.gid)
         self._process: subprocess.Popen[bytes] | None = None
 
     def dsn(self, database: str, role: str = DEVELOPER) -> str:
         """The DSN of a database, as a developer unless told otherwise."""
-        return f"postgresql://{role}@/{database}?host={self._folder}"
+        return f"postgresql://{role}@/{database}?host={self.folder}"
 
     def execute(self, sql: str, database: str = "postgres") -> str:
         """Run SQL as a developer, by Debian's psql; returns the rows, unaligned."""
@@ -66,10 +66,10 @@ class DebianPostgreSQL:
         try:
             self._initialise()
             options = [f"--{name}={value}" for name, value in SETTINGS.items()]
-            command = [self.programs / "postgres", "-D", self._cluster, "-k", self._folder, *options]
-            with (self._folder / "log").open("wb") as log:
+            command = [self.programs / "postgres", "-D", self._cluster, "-k", self.folder, *options]
+            with (self.folder / "log").open("wb") as log:
                 words = [str(word) for word in command]
-                self._process = spawn(words, self._account, death_signal=signal.SIGINT, output=log.fileno())
+                self._process = spawn(words, self.account, death_signal=signal.SIGINT, output=log.fileno())
             self._wait_until_ready()
             superuser = self.dsn("postgres", "postgres")
             psql(superuser, f"CREATE ROLE {ROLE} LOGIN")
@@ -83,11 +83,11 @@ class DebianPostgreSQL:
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(30)
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self.folder)
 
     @property
     def _cluster(self) -> Path:
-        return self._folder / "data"
+        return self.folder / "data"
 
     def _initialise(self) -> None:
         locale = ["--locale=C.UTF-8", "--encoding=UTF8"]
@@ -103,15 +103,15 @@ class DebianPostgreSQL:
         )
 
     def _become(self) -> None:
-        if self._account.changes:
-            hand_over(self._account)
+        if self.account.changes:
+            hand_over(self.account)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + STARTUP_SECONDS_MAX
-        question = [self.programs / "pg_isready", "-q", "-h", self._folder]
+        question = [self.programs / "pg_isready", "-q", "-h", self.folder]
         while subprocess.run(question, check=False).returncode != 0:
             assert self._process is not None
-            log = (self._folder / "log").read_text()
+            log = (self.folder / "log").read_text()
             assert self._process.poll() is None, f"it ended: {log}"
             assert time.monotonic() < deadline, f"not ready after {STARTUP_SECONDS_MAX:g} s: {log}"
             time.sleep(0.02)

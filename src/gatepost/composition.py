@@ -20,6 +20,7 @@ from gatepost.controllers.cursors import Cursors
 from gatepost.controllers.queries import QueryReader, Readable
 from gatepost.controllers.resource import ResourceController
 from gatepost.database.database import Database
+from gatepost.database.reaching import reach
 from gatepost.declaration import Declaration
 from gatepost.dtos.json_values import Bounds
 from gatepost.gateway.gate import Gate, make_limiter
@@ -84,10 +85,12 @@ class Composition:
         )
 
     async def start(self) -> None:
-        """Begin to listen for changes of users, and open a connection so that the first request finds one. A database
-        that is away is no reason not to start: requests get 503 until it is there."""
+        """Open a connection, so that the first request finds one, and begin to listen for changes of users.
+
+        Raises ConfigurationError where the database refuses us; one that is away is no reason not to start.
+        """
+        await reach(self.database.pool)
         await self.accounts.start()
-        await self.database.warm()
 
     async def stop(self) -> None:
         """Stop listening and close the connections."""

@@ -136,6 +136,12 @@ class IdentitiesInvalidated(msgspec.Struct):
     user_id: str | None
 
 
+class IdentitiesNotCached(msgspec.Struct):
+    """Every request loads its user from the database, because changes of users cannot be heard of; said once."""
+
+    reason: str
+
+
 def ending_of(status: int) -> str:
     """What `ended_by` says of a process that ended with this status: the name of a signal, or `status N`."""
     return signal.Signals(-status).name if status < 0 else f"status {status}"

@@ -110,6 +110,22 @@ def test_an_app_that_cannot_be_loaded_is_a_sentence(
     assert len(refused.stderr.splitlines()) == 2
 
 
+def test_a_database_that_refuses_is_a_sentence_and_one_that_is_away_is_waited_for(
+    start: Start, production: Environ, project: Path, database_url: str
+) -> None:
+    there = database_url.rpartition("/test_")[0]
+    absent = {**production, "DATABASE_URL": database_url.replace("/test_", "/absent_")}
+    refused = run("serve", "--port", "0", cwd=project, environ=absent)
+    assert refused.returncode == 2
+    assert "Error: DATABASE_URL: PostgreSQL refuses the connection: database" in refused.stderr
+    assert "Traceback" not in refused.stderr + refused.stdout
+
+    away = start("serve", "--port", "0", environ={**production, "DATABASE_URL": f"{there}/test?host={project}"})
+    wait_for(lambda: away.answers("/readyz", 503), "the server to say that the database is away")
+    assert (away.get("/livez")[0], away.get("/api/notes")[0]) == (200, 503)
+    assert away.output.count('"event":"database_lost"') == 1
+
+
 def _lives(process: psutil.Process) -> bool:
     try:
         return process.status() != psutil.STATUS_ZOMBIE

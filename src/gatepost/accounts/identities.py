@@ -16,7 +16,7 @@ from gatepost.auth.actor import Actor
 from gatepost.auth.tokens import TOKEN_BYTES_MAX, Tokens, invalid
 from gatepost.database.database import Database
 from gatepost.database.listener import Listener, clock
-from gatepost.observations import IdentitiesInvalidated, Observations
+from gatepost.observations import IdentitiesInvalidated, IdentitiesNotCached, Observations
 
 SIZE_MAX = 10_000
 """Tokens kept, about 1.5 KiB each; the one not used for longest goes first."""
@@ -34,7 +34,17 @@ class _Known:
 class Identities:
     """From the bytes of an `Authorization` header to an actor."""
 
-    __slots__ = ("_by_user", "_dropped", "_generation", "_known", "_size_max", "_tokens", "_users", "listener")
+    __slots__ = (
+        "_by_user",
+        "_doubted",
+        "_dropped",
+        "_generation",
+        "_known",
+        "_size_max",
+        "_tokens",
+        "_users",
+        "listener",
+    )
 
     def __init__(
         self, database: Database, model: type[Any], users: Users, tokens: Tokens, *, size_max: int = SIZE_MAX
@@ -45,6 +55,7 @@ class Identities:
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._by_user: dict[str, set[bytes]] = {}
         self._generation = 0
+        self._doubted: Callable[[IdentitiesNotCached], None] | None = None
         self._dropped: Callable[[IdentitiesInvalidated], None] | None = None
         self.listener = Listener(
             database.connect,
@@ -52,10 +63,12 @@ class Identities:
             on_notification=self.drop,
             on_reset=self.drop_all,
             check=lambda connection: are_notified(connection, model),
+            on_doubt=self._note_doubt,
         )
 
     async def start(self, observations: Observations) -> None:
         """Begin to listen for changes. Until the listener is trusted nothing is served from the cache."""
+        self._doubted = observations.emitter(IdentitiesNotCached)
         self._dropped = observations.emitter(IdentitiesInvalidated)
         await self.listener.start()
 
@@ -107,6 +120,10 @@ class Identities:
         self._by_user.clear()
         if self._dropped is not None:
             self._dropped(IdentitiesInvalidated(user_id=None))
+
+    def _note_doubt(self, reason: str) -> None:
+        if self._doubted is not None:
+            self._doubted(IdentitiesNotCached(reason=reason))
 
     def _keep(self, authorization: bytes, known: _Known) -> None:
         self._forget(authorization)

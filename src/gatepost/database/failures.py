@@ -27,7 +27,15 @@ class Broken(NamedTuple):
 Describe = Callable[[Broken], Problem | None]
 """From what is broken to the refusal that its violation means."""
 
+REFUSED: tuple[type[BaseException], ...] = (
+    pg.InvalidAuthorizationSpecificationError,  # of which a wrong password is one
+    pg.InvalidCatalogNameError,
+    pg.ProtocolViolationError,
+)
+"""PostgreSQL, or a pooler in front of it, does not let us in. While a server runs, it is as good as away."""
+
 LOST: tuple[type[BaseException], ...] = (
+    *REFUSED,
     asyncpg.InternalClientError,
     pg.CannotConnectNowError,
     pg.ConnectionDoesNotExistError,

@@ -31,6 +31,10 @@ SILENCE_SECONDS = 2.0
 
 BACKOFF_SECONDS = (0.02, 2.0)
 
+POOLED = "a pooler stands between this process and PostgreSQL: point DATABASE_URL at PostgreSQL itself"
+UNNOTIFIED = "the triggers that tell of changed users are missing or disabled: run `gatepost migrate up`"
+"""Why nothing can be trusted, for the log and for `gatepost doctor`."""
+
 clock: Callable[[], float] = (
     # Unlike CLOCK_MONOTONIC it goes on while a laptop or a virtual machine is suspended.
     functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
@@ -54,7 +58,8 @@ class Listener:
 
     `on_notification` gets each payload. `on_reset` is called on every new connection, when it listens and before it
     is trusted: notifications in the gap were lost, so everything kept from before has to go. `check` says whether
-    the database notifies at all (its triggers are there); while it answers False nothing is trusted.
+    the database notifies at all (its triggers are there); while it answers False nothing is trusted. `on_doubt` gets
+    the reason why nothing can be trusted, once until it is another one, or until there is none.
     """
 
     __slots__ = (
@@ -62,6 +67,8 @@ class Listener:
         "_check",
         "_connect",
         "_connection",
+        "_doubt",
+        "_on_doubt",
         "_on_notification",
         "_on_reset",
         "_task",
@@ -76,12 +83,15 @@ class Listener:
         on_notification: Callable[[str], None],
         on_reset: Callable[[], None],
         check: Check | None = None,
+        on_doubt: Callable[[str], None] | None = None,
     ) -> None:
         self._connect = connect
         self._channel = channel
         self._on_notification = on_notification
         self._on_reset = on_reset
         self._check = check
+        self._on_doubt = on_doubt
+        self._doubt: str | None = None
         self._connection: RawConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self.trusted_until = 0.0
@@ -125,7 +135,8 @@ class Listener:
         self._connection = connection = await self._connect()
         connection.add_termination_listener(self._lapse)
         await connection.add_listener(self._channel, self._hear)
-        if not await self._is_trustworthy(connection):
+        self._note(await doubt_of(connection, self._check))
+        if self._doubt is not None:
             return
         self._on_reset()
         while not connection.is_closed():
@@ -135,12 +146,10 @@ class Listener:
             self.trusted_until = sent + TRUST_SECONDS
             await asyncio.sleep(max(0.0, sent + HEARTBEAT_SECONDS - clock()))
 
-    async def _is_trustworthy(self, connection: RawConnection) -> bool:
-        """False behind a pooler (its backend is not ours, and may change under us), and where `check` says so."""
-        backend = await connection.fetchval("SELECT pg_backend_pid()")
-        if backend != connection.get_server_pid():
-            return False
-        return self._check is None or await self._check(connection)
+    def _note(self, doubt: str | None) -> None:
+        if doubt is not None and doubt != self._doubt and self._on_doubt is not None:
+            self._on_doubt(doubt)
+        self._doubt = doubt
 
     def _hear(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         self._on_notification(str(payload))
@@ -152,3 +161,11 @@ class Listener:
         connection, self._connection, self.trusted_until = self._connection, None, 0.0
         if connection is not None and not connection.is_closed():
             connection.terminate()
+
+
+async def doubt_of(connection: RawConnection, check: Check | None) -> str | None:
+    """Why nothing that is heard on a connection can be trusted: POOLED or UNNOTIFIED; None where it can."""
+    backend = await connection.fetchval("SELECT pg_backend_pid()")
+    if backend != connection.get_server_pid():
+        return POOLED  # its backend is not ours, and may change under us
+    return None if check is None or await check(connection) else UNNOTIFIED

@@ -39,6 +39,7 @@ LINES: dict[type[msgspec.Struct], Line] = {
     observations.SignInFailed: Line("sign_in_failed", logging.WARNING),
     observations.SignInSucceeded: Line("sign_in_succeeded", logging.INFO),
     observations.AfterCommitFailed: Line("after_commit_failed", logging.ERROR),
+    observations.IdentitiesNotCached: Line("identities_not_cached", logging.WARNING),
     observations.IdentitiesInvalidated: Line("identities_invalidated", logging.DEBUG),
 }
 

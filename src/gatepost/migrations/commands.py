@@ -151,6 +151,17 @@ async def check(dsn: str, metadata: MetaData, folder: Path) -> list[str]:
     ]
 
 
+async def differences(dsn: str, metadata: MetaData) -> list[str]:
+    """What would bring the database to the models, however it came to be.
+
+    Looks only, and needs no more rights than a server; `check`, which says also what the files lack, makes databases.
+    """
+    async with connect(dsn) as connection:
+        with told_as_sentence("DATABASE_URL"):
+            found: list[Difference] = await connection.run_sync(compare, metadata, always)
+    return [item.summary for item in found]
+
+
 async def _drift(dsn: str, folder: Path, revision: str | None) -> tuple[str, ...]:
     async with scratch_database(dsn) as name:
         if revision is not None:

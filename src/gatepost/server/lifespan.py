@@ -4,11 +4,14 @@ First on the request path of ASGI, where it adds one comparison: everything but 
 """
 
 import gc
+import logging
 from collections.abc import Awaitable, Callable
 
 from gatepost.errors import ConfigurationError
 from gatepost.logging import Logs
 from gatepost.request import ASGIApp, Message, Receive, Scope, Send
+
+LOGGER = logging.getLogger("gatepost")
 
 
 class Lifespan:
@@ -33,6 +36,7 @@ class Lifespan:
         self._prepare = prepare
         self._refuse = refuse
         self._on_ready = on_ready
+        self._has_started = False
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "lifespan":
@@ -47,6 +51,7 @@ class Lifespan:
                 failures.append(message.get("message", "") or "The application did not start.")
                 return
             if message["type"] == "lifespan.startup.complete":
+                self._has_started = True
                 self._entry = getattr(self._app, "entry", self._app)
                 _settle()
                 if self._on_ready is not None:
@@ -57,12 +62,22 @@ class Lifespan:
             await self._run(scope, receive, watch)
             _raise_first(failures)
         except ConfigurationError as error:
-            if self._refuse is None:
+            await self._stand_in(error, scope, receive, send)
+        except Exception as error:
+            if self._has_started:
                 raise
-            self._app = self._entry = self._refuse(error)
-            await self._app(scope, receive, send)
+            # Granian would serve an application that failed to start, as one that knows no lifespan.
+            LOGGER.exception("application_not_started")
+            text = f"The application did not start: {type(error).__name__}: {error}"
+            await self._stand_in(ConfigurationError(text), scope, receive, send)
         finally:
             self._logs.close()
+
+    async def _stand_in(self, error: ConfigurationError, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._refuse is None:
+            raise error
+        self._app = self._entry = self._refuse(error)
+        await self._app(scope, receive, send)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._prepare is not None:

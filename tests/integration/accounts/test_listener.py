@@ -12,7 +12,7 @@ import pytest
 from accounts_scenes import until
 
 from gatepost.database import listener as listener_module
-from gatepost.database.listener import HEARTBEAT_SECONDS, TRUST_SECONDS, Listener, clock
+from gatepost.database.listener import HEARTBEAT_SECONDS, POOLED, TRUST_SECONDS, UNNOTIFIED, Listener, clock
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
@@ -68,7 +68,9 @@ async def relay(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Relay,
 
 @asynccontextmanager
 async def listening(
-    url: str, check: Callable[[Connection], Awaitable[bool]] | None = None
+    url: str,
+    check: Callable[[Connection], Awaitable[bool]] | None = None,
+    on_doubt: Callable[[str], None] | None = None,
 ) -> AsyncIterator[tuple[Listener, list[str], list[None]]]:
     """A listener, what it heard, and how often everything had to be forgotten."""
     heard: list[str] = []
@@ -77,7 +79,14 @@ async def listening(
     async def connect() -> Connection:
         return await asyncpg.connect(url)
 
-    made = Listener(connect, "news", on_notification=heard.append, on_reset=lambda: resets.append(None), check=check)
+    made = Listener(
+        connect,
+        "news",
+        on_notification=heard.append,
+        on_reset=lambda: resets.append(None),
+        check=check,
+        on_doubt=on_doubt,
+    )
     await made.start()
     try:
         yield made, heard, resets
@@ -158,10 +167,12 @@ async def test_behind_a_pooler_nothing_is_trusted(relay: tuple[Relay, str]) -> N
     pooler, url = relay
     key_data = re.compile(rb"K\x00\x00\x00\x0c(....)", re.DOTALL)
     pooler.edit = lambda data: key_data.sub(b"K\x00\x00\x00\x0c\x00\x00\x00\x07", data)
-    async with listening(url) as (made, _, resets):
+    doubts: list[str] = []
+    async with listening(url, on_doubt=doubts.append) as (made, _, resets):
         await until(lambda: pooler.accepted >= 3)
         assert not made.is_trusted
         assert not resets
+        assert doubts == [POOLED], "said once, not at each try"
 
 
 async def test_nothing_is_trusted_while_the_check_says_no(database_url: str) -> None:
@@ -170,9 +181,10 @@ async def test_nothing_is_trusted_while_the_check_says_no(database_url: str) -> 
     async def check(_connection: Connection) -> bool:
         return answers.pop()
 
-    async with listening(database_url, check) as (made, _, resets):
+    doubts: list[str] = []
+    async with listening(database_url, check, doubts.append) as (made, _, resets):
         await until(lambda: made.is_trusted)
-        assert (answers, len(resets)) == ([], 1)
+        assert (answers, len(resets), doubts) == ([], 1, [UNNOTIFIED])
 
 
 async def test_a_database_that_is_not_there_is_tried_again_and_stopping_is_quick(tmp_path: Path) -> None:

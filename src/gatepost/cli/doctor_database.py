@@ -1,0 +1,150 @@
+"""`gatepost doctor` at the database: reached as a server reaches it, and looked at for what a server needs of it."""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from gatepost.cli.finding import Finding, failed
+from gatepost.errors import ConfigurationError
+from gatepost.settings import DatabaseSettings
+
+if TYPE_CHECKING:
+    from gatepost.app import App
+    from gatepost.database.database import Database
+    from gatepost.database.pool import RawConnection
+
+POSTGRESQL_VERSION_MIN = 14
+CLOCK_SECONDS_MAX = 2.0
+SHOWN = 3
+OTHERS = 4
+"""Transactions that are open at the same time, so that a pooler runs out of backends that it could hand out."""
+
+_SETTINGS = "SELECT lower(name) AS name, setting FROM pg_settings WHERE lower(name) = ANY ($1::text[])"
+POOLER = (
+    "Point DATABASE_URL at PostgreSQL itself: each process has a pool of its own. Where a pooler has to be, see "
+    "docs/how-to/run-in-production.md."
+)
+
+
+async def examine_database(settings: DatabaseSettings, app: "App | None") -> list[Finding]:
+    """Every finding; one alone where the database cannot be reached."""
+    from gatepost.database.database import Database
+    from gatepost.observations import Observations
+
+    database = Database(str(settings.url), settings, Observations())
+    try:
+        async with _connected(database) as connection:
+            found = [await _version(connection), await _clock(connection), await _session(connection)]
+            found.append(await _prepared(connection, database))
+            if app is not None:
+                found += [await _identities(connection, app), await _migrations(database.dsn, app)]
+            return found
+    except ConfigurationError as error:
+        return [failed("database", error)]
+
+
+@asynccontextmanager
+async def _connected(database: "Database") -> AsyncGenerator["RawConnection"]:
+    connection = await _connect(database)
+    try:
+        yield connection
+    finally:
+        connection.terminate()
+
+
+async def _connect(database: "Database") -> "RawConnection":
+    import asyncpg
+
+    from gatepost.database.reaching import refusal_of
+
+    try:
+        return await database.connect()
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        refusal = refusal_of(error)
+        if refusal is None:
+            reason = str(error) or "no answer in time"
+            cure = "Start PostgreSQL, or correct DATABASE_URL: postgresql://user:password@host:port/database."
+            refusal = ConfigurationError(f"cannot be reached: {reason}", cure=cure)
+        raise refusal from None
+
+
+async def _version(connection: "RawConnection") -> Finding:
+    number = int(await connection.fetchval("SELECT current_setting('server_version_num')"))
+    version = await connection.fetchval("SELECT current_setting('server_version')")
+    old = f"Gatepost needs PostgreSQL {POSTGRESQL_VERSION_MIN} or newer."
+    return Finding("database", number // 10000 >= POSTGRESQL_VERSION_MIN, f"PostgreSQL {version}", old)
+
+
+async def _clock(connection: "RawConnection") -> Finding:
+    theirs = float(await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())"))
+    seconds = time.time() - theirs
+    detail = f"{abs(seconds):.3f} s {'ahead of' if seconds > 0 else 'behind'} the database's"
+    return Finding("clock", abs(seconds) <= CLOCK_SECONDS_MAX, detail, "Synchronise the clocks (NTP): tokens expire.")
+
+
+async def _session(connection: "RawConnection") -> Finding:
+    """Whether PostgreSQL took what a server asks for when it connects; a pooler may drop it without a word."""
+    wanted = _asked_for(connection)
+    rows = await connection.fetch(_SETTINGS, list(wanted))
+    actual = {row["name"]: row["setting"] for row in rows}
+    lost = [name for name, value in wanted.items() if not _agree(value, actual.get(name, ""))]
+    if not lost:
+        return Finding("connection settings", True, "as a server asks for them")
+    role = await connection.fetchval("SELECT quote_ident(current_user)")
+    orders = "".join(f"\n       ALTER ROLE {role} SET {name} = '{wanted[name]}';" for name in lost)
+    cure = f"{POOLER} Its role then needs:{orders}"
+    return Finding("connection settings", False, f"a pooler drops {', '.join(lost)}", cure)
+
+
+def _asked_for(connection: Any) -> dict[str, str]:
+    asked: dict[str, str] = connection._params.server_settings  # asyncpg keeps them, and has no other name for them
+    return asked
+
+
+def _agree(wanted: str, actual: str) -> bool:
+    # "ISO" is answered by "ISO, DMY".
+    return actual.lower().partition(",")[0] == wanted.lower()
+
+
+async def _prepared(connection: "RawConnection", database: "Database") -> Finding:
+    """Whether a connection keeps its backend, on which its prepared statements are, while others need one, too."""
+    import asyncpg
+
+    # Under a name of its own: asyncpg's are the same on every connection.
+    statement = await connection.prepare("SELECT 1", name="gatepost_doctor")
+    try:
+        async with AsyncExitStack() as stack:
+            for _ in range(OTHERS):
+                other = await stack.enter_async_context(_connected(database))
+                await other.execute("BEGIN")
+                await statement.fetchval()
+    except asyncpg.InvalidSQLStatementNameError:
+        detail = "a pooler hands each transaction to another backend, which does not know them"
+        return Finding("prepared statements", False, detail, f"{POOLER} In session mode this works.")
+    return Finding("prepared statements", True, "kept by their connection")
+
+
+async def _identities(connection: "RawConnection", app: "App") -> Finding:
+    """Whether a server will be able to keep verified users in memory."""
+    from gatepost.accounts.notifications import are_notified
+    from gatepost.database.listener import POOLED, doubt_of
+
+    doubt = await doubt_of(connection, lambda it: are_notified(it, app.user_model))
+    if doubt is None:
+        return Finding("identities", True, "changes of users are heard of, so that users are kept in memory")
+    detail = f"every request loads its user from the database, because {doubt.partition(':')[0]}"
+    cure = POOLER if doubt is POOLED else "Run `gatepost migrate up`."
+    return Finding("identities", False, detail, cure, is_warning=True)
+
+
+async def _migrations(url: str, app: "App") -> Finding:
+    from gatepost.migrations.commands import differences
+
+    try:
+        found = await differences(url, app.metadata)
+    except ConfigurationError as error:
+        return failed("migrations", error)
+    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    detail = f"to do: {'; '.join(found[:SHOWN])}{more}" if found else "the database is what the models declare"
+    return Finding("migrations", not found, detail, "Run `gatepost migrate up`; `gatepost migrate status` says more.")

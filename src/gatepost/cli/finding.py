@@ -1,0 +1,24 @@
+"""What `gatepost doctor` found out about one thing."""
+
+import msgspec
+
+from gatepost.errors import ConfigurationError
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One check: what was looked at, whether it is well, what was seen, and how to mend it.
+
+    Where `is_warning` the server works all the same, but not as it could.
+    """
+
+    check: str
+    ok: bool
+    detail: str
+    cure: str | None = None
+    is_warning: bool = False
+
+
+def failed(check: str, error: ConfigurationError) -> Finding:
+    """The finding that a refusal is."""
+    place = f"{error.place}: " if error.place else ""
+    return Finding(check, False, f"{place}{error.message}", error.cure)

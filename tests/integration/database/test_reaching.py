@@ -1,0 +1,70 @@
+"""The first connection: away is worth waiting for, a refusal is a sentence that names DATABASE_URL."""
+
+from pathlib import Path
+
+import pytest
+
+from gatepost.database.database import Database
+from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.database.reaching import reach
+from gatepost.errors import ConfigurationError
+from gatepost.observations import DatabaseLost, Observations
+from gatepost.settings import DatabaseSettings
+
+
+def database(url: str, facts: Observations | None = None) -> Database:
+    return Database(url, DatabaseSettings(), facts or Observations())
+
+
+async def test_a_database_that_is_there_has_a_connection_afterwards(database_url: str) -> None:
+    made = database(database_url)
+    await reach(made.pool)
+    assert made.pool.size == 1
+    await made.close()
+
+
+async def test_a_database_that_is_away_is_no_reason_not_to_start(tmp_path: Path) -> None:
+    lost: list[DatabaseLost] = []
+    facts = Observations()
+    facts.subscribe(DatabaseLost, lost.append)
+    await reach(database(f"postgresql://nobody@/nothing?host={tmp_path}", facts).pool)
+    assert len(lost) == 1
+
+
+@pytest.mark.parametrize(
+    ("database_name", "user", "complaint", "cure"),
+    [
+        ("no_such_database", "gatepost", 'database "no_such_database" does not exist', "Create the database"),
+        ("postgres", "no_such_role", 'role "no_such_role" does not exist', "gatepost doctor"),
+    ],
+)
+async def test_postgresql_that_refuses_is_named_with_the_cure(
+    postgresql: EmbeddedPostgreSQL, database_name: str, user: str, complaint: str, cure: str
+) -> None:
+    url = postgresql.dsn(database_name).replace("gatepost@", f"{user}@")
+    with pytest.raises(ConfigurationError, match="PostgreSQL refuses the connection") as refused:
+        await reach(database(url).pool)
+    assert complaint in refused.value.message
+    assert (refused.value.place, cure in str(refused.value.cure)) == ("DATABASE_URL", True)
+
+
+async def test_an_option_that_postgresql_does_not_know_is_refused(database_url: str) -> None:
+    with pytest.raises(ConfigurationError, match="conect_timeout"):
+        await reach(database(f"{database_url}&conect_timeout=3").pool)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://shop:hunter2@db/shop",
+        "postgresql://shop:hunter2@db:54x2/shop",
+        "postgresql://shop:hun:ter2@db:hunter2/shop",
+        "postgresql://shop:hunter2@db/shop?sslmode=perhaps",
+    ],
+)
+async def test_a_url_that_cannot_be_read_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        await reach(database(url).pool)
+    assert refused.value.place == "DATABASE_URL"
+    assert "hunter2" not in str(refused.value)
+    assert "postgresql://user:password@host:port/database" in str(refused.value)
