@@ -2,7 +2,7 @@
 
 Before the request path: the sockets and HTTP/1 itself are Granian's. What is cured here, and what was seen without
 it: silent connections that are never closed (`http=1`, short head timeout), idle connections that block everybody (high
-backpressure), servers that share a port unnoticed (`listening.py`), orphans (`signals.py`), replaced workers that cut
+backpressure), servers that share a port unnoticed (`listening.py`), orphans (`lifeline.py`), replaced workers that cut
 connections off, and replacements that do not start (`crew.py`), a second Ctrl-C that hangs.
 """
 
@@ -26,6 +26,7 @@ from granian.log import LogLevels
 
 from gatepost.observations import Observations
 from gatepost.server.crew import Crew
+from gatepost.server.lifeline import Lifeline
 from gatepost.server.listening import BACKLOG
 from gatepost.server.signals import DRAIN, ignore_until_told
 from gatepost.server.worker import REFUSED, Post, Worker
@@ -68,7 +69,7 @@ class Server(_Granian):  # type: ignore[misc]
         self._delay_seconds = settings.server.drain_delay_seconds or 0.0
         self._ends_with_terminal = not settings.is_production
         self.crew = Crew(self, facts)
-        self._load = partial(worker, Post(os.getpid(), listener, self.crew.reports))
+        self._load = partial(worker, Post(Lifeline(), listener, self.crew.reports))
         # How a worker ended is said by the crew, or by the worker itself.
         logging.getLogger("_granian").addFilter(lambda record: "Unexpected exit" not in record.getMessage())
 

@@ -1,14 +1,12 @@
 """The signals between a master and its workers, and what a worker does with those that its master got.
 
 Before the request path. SIGTERM and SIGINT stop a worker in order; they are Granian's. Ours are DRAIN and HAND_OVER,
-which come before, and the word that there is no master any more.
+which come before.
 """
 
-import ctypes
 import math
 import os
 import signal
-import sys
 from collections.abc import Callable
 from types import FrameType
 
@@ -17,8 +15,6 @@ DRAIN = signal.SIGUSR1
 
 HAND_OVER = signal.SIGUSR2
 """Another worker has taken this one's place: no new connections, and every answer closes its own; readiness stays."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 def on_signal(number: signal.Signals, act: Callable[[], None]) -> None:
@@ -46,20 +42,7 @@ def forget_master() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
-def die_with(master: int, drain_seconds: float) -> None:
-    """End this process in order when its master dies, by kill -9, too; and at the latest `drain_seconds` later.
-
-    Linux alone has such a signal. Elsewhere (macOS) a killed master leaves its workers; the next start then says that
-    the port is taken.
-    """
-
-    def orphaned() -> None:
-        signal.alarm(max(1, math.ceil(drain_seconds)))  # ends even a worker that a request keeps
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    if sys.platform != "linux":
-        return
-    on_signal(signal.SIGRTMIN, orphaned)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGRTMIN))
-    if os.getppid() != master:
-        os._exit(1)
+def end_in_order(seconds_max: float) -> None:
+    """End this process as SIGTERM does, and at the latest after `seconds_max`, whatever a request may be doing."""
+    signal.alarm(max(1, math.ceil(seconds_max)))
+    os.kill(os.getpid(), signal.SIGTERM)

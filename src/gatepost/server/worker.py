@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from gatepost.errors import ConfigurationError
 from gatepost.logging import Logs, complain
 from gatepost.request import ASGIApp
+from gatepost.server.lifeline import Lifeline
 from gatepost.server.lifespan import Lifespan, Refusal
 from gatepost.server.listening import stop_accepting
 from gatepost.server.loading import find_app
-from gatepost.server.signals import DRAIN, HAND_OVER, die_with, forget_master, on_signal
+from gatepost.server.signals import DRAIN, HAND_OVER, end_in_order, forget_master, on_signal
 from gatepost.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ Prepare = Callable[["App", Settings], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Post:
-    """What a worker has from its master: its process id, the socket, and where to say that it is ready."""
+    """What a worker has from its master: its lifeline, the socket, and where to say that it is ready."""
 
-    master: int
+    lifeline: Lifeline
     listener: socket.socket
     reports: "Connection[int, int]"
 
@@ -56,7 +57,7 @@ class Worker:
 
     def __call__(self, post: Post) -> ASGIApp:
         forget_master()
-        die_with(post.master, self.settings.server.drain_seconds)
+        post.lifeline.watch(partial(end_in_order, self.settings.server.drain_seconds))
         logs = Logs(self.settings)
         logs.start()
         try:

@@ -1,0 +1,42 @@
+"""How workers notice that their master is gone, however it went: a pipe of which it alone holds the writing end.
+
+Before the request path. When the master ends, by kill -9, too, the kernel closes that end, and whoever reads the other
+one hears of it: on every system, and without asking again and again.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any
+
+
+class Lifeline:
+    """Made by the master, and handed to its workers by a fork or by pickling; the master keeps it as long as it lives.
+
+    Whatever else the master starts must not inherit the writing end: programs do not, because descriptors are closed
+    when one is executed.
+    """
+
+    _writer: "Connection[Any, Any] | None"
+
+    def __init__(self) -> None:
+        self._reader, self._writer = Pipe(duplex=False)
+
+    def __getstate__(self) -> "Connection[Any, Any]":
+        return self._reader
+
+    def __setstate__(self, reader: "Connection[Any, Any]") -> None:
+        self._reader = reader
+        self._writer = None
+
+    def watch(self, act: Callable[[], None]) -> None:
+        """In a worker: call `act`, in a thread, when the master has ended."""
+        if self._writer is not None:
+            self._writer.close()  # a fork's copy, by which it would keep itself and the others waiting
+        threading.Thread(target=self._wait, args=[act], name="gatepost-lifeline", daemon=True).start()
+
+    def _wait(self, act: Callable[[], None]) -> None:
+        os.read(self._reader.fileno(), 1)  # returns at the end alone: nothing is ever written
+        act()
