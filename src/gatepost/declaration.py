@@ -5,11 +5,14 @@ Made when the app is built, at import of the user's module; a mistake raises `Co
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm.attributes import manager_of_class
 
 from gatepost.accounts.models import UserColumns, user_model
+from gatepost.auth.actor import Actor, ActorId, anonymous
 from gatepost.auth.policies import Policy
 from gatepost.dtos.body import check_fields
 from gatepost.errors import ConfigurationError
@@ -81,12 +84,23 @@ class Declaration:
         return services
 
     def _check_policies(self) -> None:
-        """Every path of `owner()` has to lead somewhere: a typing mistake must not wait for a request."""
+        """Every path of `owner()` has to lead somewhere, and every function to give SQL: a mistake must not wait for a
+        request."""
+        actors = [anonymous, *_signed_in(self.user_model)]
         for served in self.catalog.served:
             policies: list[Policy] = list(served.resource.policies.values())
             policies += [policy for field in served.resource.fields.values() for policy in (field.read, field.write)]
             for policy in policies:
-                check_policy(policy, served.entity)
+                check_policy(policy, served.entity, actors)
+
+
+def _signed_in(user_model: type[Any]) -> list[Actor]:
+    """A user as there may be one: functions of policies are tried on it."""
+    key = _KEYS.get(entity_of(user_model).key.python_type)
+    return [] if key is None else [Actor(key, user=manager_of_class(user_model).new_instance())]
+
+
+_KEYS: Mapping[type[Any], ActorId] = {UUID: UUID(int=0), int: 0, str: ""}
 
 
 def _is_service(given: object) -> bool:

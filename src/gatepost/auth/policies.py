@@ -261,6 +261,15 @@ def owners(wanted: Policy) -> tuple[str, ...]:
     return ()
 
 
+def functions(wanted: Policy) -> tuple[Where, ...]:
+    """The functions of every `policy()` in a policy."""
+    if isinstance(wanted, _Where):
+        return (wanted.rule,)
+    if isinstance(wanted, _Inverse):
+        return functions(wanted.inner)
+    return tuple(item for part in wanted.parts() for item in functions(part)) if isinstance(wanted, _Pair) else ()
+
+
 def paths(wanted: Policy) -> tuple[tuple[str, ...], ...]:
     """The paths of every `owner()` in a policy."""
     if isinstance(wanted, Owner):

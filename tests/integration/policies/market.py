@@ -7,7 +7,20 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Numeric, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from gatepost import Actor, App, Field, Model, Resource, anyone, authenticated, owner, policy, role
+from gatepost import (
+    Actor,
+    App,
+    Changes,
+    Field,
+    Model,
+    Resource,
+    Service,
+    anyone,
+    authenticated,
+    owner,
+    policy,
+    role,
+)
 
 shapes: dict[str, Any] = {}
 """What `shaped` returns for an actor, by the actor's id; a test sets it."""
@@ -76,6 +89,17 @@ class Crowd(Model):
     good: Mapped[Good] = relationship()
 
 
+class Crowds(Service[Crowd]):
+    """Changes the good that it gathers around, and renames the stall of one that is called "theirs"."""
+
+    async def after_create(self, row: Crowd, actor: Actor) -> None:
+        good = await self.service(Good).get(row.good_id, actor)
+        await self.service(Good).update(good, Changes({"cost": 99, "grade": "gold", "note": "seen"}), actor)
+        if good.name == "theirs":
+            stall = await self.session.get_one(Stall, good.stall_id)
+            await self.service(Stall).update(stall, Changes({"name": "mine"}), actor)
+
+
 @policy
 def shaped(model: Any, actor: Actor) -> Any:
     """Another condition for every actor, as the test wants it."""
@@ -116,5 +140,5 @@ app = App(
     Resource(Gift, read=anyone, update=owner("holder_id") | authenticated, create=owner("holder_id")),
     Resource(Cheap, read=below),
     Resource(Entry, read=shaped, write=shaped, sort=["number"]),
-    Resource(Crowd, read=anyone),
+    Resource(Crowd, read=anyone, create=authenticated, service=Crowds),
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -177,6 +178,29 @@ async def test_a_field_that_the_owner_may_set_is_refused_to_others(market: Marke
     body = {"name": "plum", "stall_id": str(stall.id), "grade": "fine"}
     assert (await market.anna.post("/api/goods", json=body)).status == 403
     assert (await market.anna.post("/api/goods", json={**body, "seller_id": market.anna_id})).status == 201
+
+
+async def test_the_rules_of_fields_bind_bodies_and_not_what_services_set(market: Market) -> None:
+    _, good = await market.good()
+    path = f"/api/goods/{good.id}"
+    for body, status in (({"cost": 1}, 422), ({"grade": "gold"}, 403)):
+        assert (await market.ben.patch(path, json=body)).status == status
+    assert (await market.ben.post("/api/crowds", json={"good_id": str(good.id)})).status == 201
+    shown = (await market.anna.get(path)).data
+    assert (shown["cost"], shown["grade"], shown["note"]) == (99, "gold", "seen"), "ben may set none of them himself"
+    async with app.transaction(Actor(uuid.UUID(market.ben_id))) as tx:
+        await tx.model(Good).update(await tx.model(Good).get(good.id), {"cost": 100})
+    assert (await market.anna.get(path)).data["cost"] == 100
+
+
+async def test_the_rule_of_the_row_binds_services_that_call_each_other(market: Market) -> None:
+    stall, good = await market.good(name="theirs")
+    assert (await market.ben.post("/api/crowds", json={"good_id": str(good.id)})).status == 403
+    shown = (await market.anna.get(f"/api/goods/{good.id}")).data
+    assert (shown["cost"], shown["grade"]) == (7, "plain"), "all of it is undone"
+    assert (await market.anna.get(f"/api/stalls/{stall.id}")).data["name"] == stall.name
+    assert (await market.anna.post("/api/crowds", json={"good_id": str(good.id)})).status == 201
+    assert (await market.anna.get(f"/api/stalls/{stall.id}")).data["name"] == "mine"
 
 
 # Shapes and values

@@ -1,0 +1,208 @@
+"""Policies of the user's own (`policy(function)`): called, checked, and taken apart into a shape and its values.
+
+A function is called per request for its values, and once per shape for its SQL. It gets the row's table or an alias of
+it, as the statement needs, and so its condition has to mean the same on both: `check_function` refuses one that would
+not, when the app is built as far as it can be seen there, and else before the first statement is made.
+"""
+
+import re
+from collections.abc import Hashable, Iterator
+from typing import Any, cast
+
+from sqlalchemy import (
+    ARRAY,
+    Alias,
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    Numeric,
+    Select,
+    all_,
+    any_,
+    bindparam,
+    false,
+    select,
+    true,
+)
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import QueryableAttribute, aliased
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import Tuple
+from sqlalchemy.sql.operators import in_op, not_in_op
+from sqlalchemy.sql.util import _deep_deannotate  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
+from sqlalchemy.types import TypeEngine
+
+from gatepost.auth.actor import Actor
+from gatepost.auth.policies import Where
+from gatepost.database.statements import Statement
+from gatepost.errors import ConfigurationError
+from gatepost.models.entity import Entity
+
+ROW = "gatepost_row"
+"""Name of the alias on which a condition is tried."""
+
+_MEMBERSHIP = (in_op, not_in_op)
+"""Rendered as `= ANY(array)`: SQLAlchemy's own form of IN has other SQL for every length of the list."""
+
+
+def shape_and_binds(where: Where, model: Any, actor: Actor) -> tuple[Hashable, list[BindParameter[Any]]]:
+    """The condition's shape and its bind parameters, in an order that depends on the shape alone."""
+    cache_key = cast("Any", _call(where, model, actor))._generate_cache_key()
+    if cache_key is None:
+        return object(), []
+    return cache_key.key, list(cache_key.bindparams)
+
+
+def condition_on(table: FromClause, entity: Entity, where: Where, actor: Actor, prefix: str) -> ColumnElement[bool]:
+    """The condition on the entity's table, or an alias of it, with its values taken out: each is a bind of its own,
+    named `prefix` and a number. Raises `ConfigurationError` where it cannot become part of a statement."""
+    check_function(where, entity, actor)
+    return _made(table, entity, where, actor, prefix)
+
+
+def can_take(where: Where, entity: Entity, actor: Actor) -> bool:
+    """Whether the function has an answer for an actor who is made up: what it raises, it need not for a real one."""
+    try:
+        where.function(entity.model, actor)
+    except Exception:
+        return False
+    return True
+
+
+def check_function(where: Where, entity: Entity, actor: Actor) -> None:
+    """Raise `ConfigurationError` where the condition for this actor does not mean the same on every alias."""
+    row = entity.table.alias(ROW)
+    plain = _call(where, entity.model, actor)
+    try:
+        tried = _call(where, aliased(entity.model, row), actor)
+    except (AttributeError, TypeError, SQLAlchemyError) as error:
+        raise _refusal(where, f"cannot take an alias of {entity.name}: {error}.", "Use its attributes alone.") from None
+    if _mentions(_deannotated(tried), entity.table) or _keeps(_deannotated(plain), entity.table):
+        raise _refusal(
+            where,
+            f"uses {entity.name} itself where it is about one row.",
+            "Use the argument for the row, and `other = aliased("
+            f"{entity.name})` for other rows of its table, in subqueries too.",
+        )
+    try:
+        sql = Statement(select(1).select_from(row).where(_made(row, entity, where, actor, "w"))).sql
+    except SQLAlchemyError as error:
+        raise _refusal(where, f"cannot be written as SQL: {error}", "Write it otherwise.") from None
+    if len(re.findall(rf"\bAS {ROW}\b", sql)) != 1:
+        raise _refusal(
+            where,
+            "has a subquery that looks at all rows of the table instead of the one that it is about.",
+            "Leave `.correlate()` out, and compare with the argument outside of subqueries in FROM.",
+        )
+
+
+def _made(table: FromClause, entity: Entity, where: Where, actor: Actor, prefix: str) -> ColumnElement[bool]:
+    model = entity.model if table is entity.table else aliased(entity.model, table)
+    condition = _call(where, model, actor)
+    cache_key = cast("Any", condition)._generate_cache_key()
+    if cache_key is None:
+        return condition.self_group()
+    condition = _correlated(_deannotated(condition), table)
+    binds = cast("Any", condition)._generate_cache_key().bindparams
+    names = {id(bind): f"{prefix}_{position}" for position, bind in enumerate(binds)}
+    renamed = _renamed(condition, names, where)
+    left = cast("Any", renamed)._generate_cache_key()
+    is_same = [id(bind.value) for bind in binds] == [id(bind.value) for bind in cache_key.bindparams]
+    if not is_same or left is None or any(bind.key not in names.values() for bind in left.bindparams):
+        # Kept in the statement, the value would be served to every actor after this one.
+        raise _refusal(where, "holds a value that cannot be bound.", "Write it otherwise.")
+    return renamed.self_group()
+
+
+def _call(where: Where, model: Any, actor: Actor) -> ColumnElement[bool]:
+    result: Any = _expression(where.function(model, actor))
+    if result is True or result is False:
+        return true() if result else false()
+    if not isinstance(result, ColumnElement):
+        raise _refusal(where, f"returned {type(result).__name__}, not a SQL condition or a bool.")
+    return cast("ColumnElement[bool]", result)
+
+
+def _expression(given: Any) -> Any:
+    """The column of a mapped attribute (`return model.is_open`); everything else as it is."""
+    return given.expression if _is_attribute(given) else given
+
+
+def _is_attribute(given: object) -> bool:
+    return isinstance(given, QueryableAttribute)
+
+
+def _deannotated(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """`relationship.has()` is closed to replacements, and its binds with it, unless that note is taken away."""
+    return _deep_deannotate(condition, ["no_replacement_traverse"])
+
+
+def _correlated(condition: ColumnElement[bool], table: FromClause) -> ColumnElement[bool]:
+    """Subqueries look at the row the policy is about, and not by accident at another table of the whole statement."""
+
+    def correlate(element: Any, **_: Any) -> Any:
+        is_free = isinstance(element, Select) and element._auto_correlate  # pyright: ignore[reportPrivateUsage]
+        return cast("Any", element).correlate(table) if is_free else None
+
+    return visitors.replacement_traverse(condition, {}, correlate)
+
+
+def _renamed(condition: ColumnElement[bool], names: dict[int, str], where: Where) -> ColumnElement[bool]:
+    """The condition with its values taken out: every bind is named, and gets its value per request."""
+
+    def rename(element: Any, **_: Any) -> Any:
+        operator = getattr(element, "operator", None)
+        if operator in _MEMBERSHIP and id(element.right) in names:
+            if isinstance(element.left, Tuple):
+                raise _refusal(where, "asks whether a tuple is in a list.", "Write or_(and_(...), ...), or a subquery.")
+            compared = _renamed(element.left, names, where)
+            members = bindparam(names[id(element.right)], type_=ARRAY(_unrounded(element.left.type)))
+            return compared == any_(members) if operator is in_op else compared != all_(members)
+        name = names.get(id(element))
+        return None if name is None else bindparam(name, type_=_unrounded(element.type))
+
+    return visitors.replacement_traverse(condition, {}, rename)
+
+
+def _unrounded(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type of a bound value: a number with the column's scale would be rounded before it is compared."""
+    return Numeric() if isinstance(kind, Numeric) and kind.asdecimal else kind
+
+
+def _mentions(condition: Any, table: FromClause) -> bool:
+    return any(_bare(element) is table for element in _parts(condition))
+
+
+def _keeps(condition: Any, table: FromClause) -> bool:
+    """Whether a subquery that says what it does not correlate names the table: the row's own would be that one, too."""
+    kept = (getattr(element, "_correlate_except", None) or () for element in visitors.iterate(condition))
+    return any(_bare(item) is table for items in kept for item in items)
+
+
+def _parts(element: Any) -> Iterator[Any]:
+    """Every part of a condition, but what an alias stands for, and the EXISTS of a relationship, which SQLAlchemy
+    writes: there the target may be the table itself."""
+    yield element
+    yield getattr(element, "table", None)  # of a column
+    if _is_alias(element) or getattr(element, "_correlate_except", None) is not None:
+        return
+    for child in element.get_children():
+        yield from _parts(child)
+
+
+def _is_alias(element: object) -> bool:
+    return isinstance(element, Alias)
+
+
+def _bare(element: Any) -> Any:
+    return element._deannotate() if hasattr(element, "_deannotate") else element
+
+
+def _refusal(where: Where, message: str, cure: str | None = None) -> ConfigurationError:
+    name = getattr(where.function, "__name__", "policy")
+    return ConfigurationError(f"the policy {name} {message}", place=_place(where), cure=cure)
+
+
+def _place(where: Where) -> str | None:
+    code = getattr(where.function, "__code__", None)
+    return None if code is None else f"{code.co_filename}:{code.co_firstlineno}"

@@ -1,0 +1,127 @@
+"""Policies of the user's own: what would not mean the same on the table and on an alias of it is refused."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import ForeignKey, MetaData, and_, or_, select, text, tuple_, union
+from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
+
+from gatepost import Actor, App, Resource, policy
+from gatepost.database.statements import Statement
+from gatepost.errors import ConfigurationError
+from gatepost.models.conditions import Source, bind_policy
+from gatepost.models.entity import entity_of
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData()
+
+
+class Team(Base):
+    __tablename__ = "teams"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    boss_id: Mapped[int]
+
+
+class Member(Base):
+    __tablename__ = "members"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    is_open: Mapped[bool]
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    chief_id: Mapped[int | None] = mapped_column(ForeignKey("members.id"))
+    team: Mapped[Team] = relationship()
+    chief: Mapped["Member | None"] = relationship(remote_side="Member.id")
+
+
+Other = aliased(Member)
+Function = Callable[[Any, Actor], Any]
+
+RIGHT: list[Function] = [
+    lambda member, actor: member.is_open,
+    lambda member, actor: actor.id is not None,
+    lambda member, actor: select(Team.id).where(Team.id == member.team_id, Team.boss_id == actor.id).exists(),
+    lambda member, actor: select(Other.id).where(Other.team_id == member.team_id, Other.id == actor.id).exists(),
+    lambda member, actor: member.team_id.in_(select(Other.team_id).where(Other.id == actor.id)),
+    lambda member, actor: member.team.has(Team.boss_id == actor.id),
+    lambda member, actor: member.chief.has(Member.id == actor.id),
+    lambda member, actor: member.chief.has(Member.chief.has(Member.id == actor.id)),
+    lambda member, actor: tuple_(member.team_id, member.id).in_(select(Team.id, Team.boss_id)),
+    lambda member, actor: or_(*(and_(member.team_id == team, member.id == actor.id) for team in (1, 2))),
+    lambda member, actor: select(Team.id).where(Team.id == member.team_id).correlate(member).exists(),
+    lambda member, actor: member.team_id.in_(union(select(Team.id), select(Team.id).where(Team.id == member.id))),
+]
+
+ITSELF = "uses Member itself where it is about one row"
+ALL_ROWS = "looks at all rows of the table"
+WRONG: list[tuple[Function, str]] = [
+    (lambda member, actor: Member.is_open.is_(True), ITSELF),
+    (lambda member, actor: Member.__table__.c.is_open.is_(True), ITSELF),
+    (lambda member, actor: select(Member.id).where(Member.team_id == member.team_id).exists(), ITSELF),
+    (lambda member, actor: select(Member.id).join(Team).where(Team.boss_id == member.id).exists(), ITSELF),
+    (lambda member, actor: member.id.in_(select(Member.chief_id).where(Member.id == Team.boss_id)), ITSELF),
+    (lambda member, actor: select(Team.id).where(Team.id == Member.team_id).exists(), ITSELF),
+    (lambda member, actor: select(Member.id).where(Member.id == member.id).correlate_except(Member).exists(), ITSELF),
+    (lambda member, actor: member.id.in_(select(select(Member.id).subquery().c.id)), ITSELF),
+    (lambda member, actor: select(Team.id).where(Team.id == member.team_id).correlate(Member).exists(), ALL_ROWS),
+    (
+        lambda member, actor: member.id.in_(select(select(Team.id).where(Team.id == member.id).subquery().c.id)),
+        ALL_ROWS,
+    ),
+    (lambda member, actor: tuple_(member.team_id, member.id).in_([(1, 2)]), "whether a tuple is in a list"),
+    (lambda member, actor: tuple_(member.team_id, member.id).not_in([]), "whether a tuple is in a list"),
+    (lambda member, actor: text("is_open"), "returned TextClause, not a SQL condition or a bool"),
+    (lambda member, actor: None, "returned NoneType, not a SQL condition or a bool"),
+    (lambda member, actor: member.__table__.c.is_open, ITSELF),
+    (lambda member, actor: member().id is None and member.is_open, "cannot take an alias of Member"),
+]
+
+
+@pytest.mark.parametrize("function", RIGHT)
+def test_what_means_the_same_on_every_alias_is_taken(function: Function) -> None:
+    App(Resource(Member, read=policy(function)))
+
+
+@pytest.mark.parametrize(("function", "words"), WRONG)
+def test_what_would_not_is_refused_when_the_app_is_built(function: Function, words: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        App(Resource(Member, read=policy(function)))
+    assert words in str(refusal.value)
+    assert str(refusal.value).startswith(f"{__file__}:")
+
+
+def test_a_function_is_tried_on_a_signed_in_user_too() -> None:
+    @policy
+    def mine(member: Any, actor: Actor) -> Any:
+        return not actor.is_anonymous and actor.user.email != "x" and Member.is_open.is_(True)
+
+    with pytest.raises(ConfigurationError, match="the policy mine uses Member itself"):
+        App(Resource(Member, read=mine))
+
+
+def test_what_only_a_real_actor_shows_is_refused_before_a_statement_is_made() -> None:
+    @policy
+    def mine(member: Any, actor: Actor) -> Any:
+        return Member.id == {"real": 1}[str(actor.id)]
+
+    App(Resource(Member, read=mine))
+    entity = entity_of(Member)
+    for table in (entity.table, entity.table.alias()):
+        with pytest.raises(ConfigurationError, match="the policy mine uses Member itself"):
+            bind_policy(mine, Actor("real"), entity).condition(Source(entity, table))
+
+
+def test_a_subquery_over_an_alias_looks_at_the_row_wherever_it_stands() -> None:
+    @policy
+    def same_team(member: Any, actor: Actor) -> Any:
+        return select(Other.id).where(Other.team_id == member.team_id, Other.id == actor.id).exists()
+
+    entity = entity_of(Member)
+    for table, name in ((entity.table, "members"), (entity.table.alias("others"), "others")):
+        condition = bind_policy(same_team, Actor(5), entity).condition(Source(entity, table))
+        assert condition is not None
+        sql = Statement(select(table.c.id).where(condition)).sql
+        assert f"WHERE members_1.team_id = {name}.team_id AND members_1.id =" in sql
