@@ -69,6 +69,13 @@ class ServerSettings:
     host: str = setting("GATEPOST_HOST", "127.0.0.1", "address to listen on")
     port: int = setting("GATEPOST_PORT", 8000, "port to listen on", check=at_least(0))
     workers: int = setting("GATEPOST_WORKERS", 1, "processes that serve", check=at_least(1))
+    head_seconds: float = setting(
+        "GATEPOST_HEAD_SECONDS",
+        8.0,
+        "how long the head of a request may take, and how long a connection may idle",
+        unit="s",
+        check=between(1, 60),
+    )
     drain_delay_seconds: float | None = setting(
         "GATEPOST_DRAIN_DELAY_SECONDS",
         None,

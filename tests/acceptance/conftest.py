@@ -209,12 +209,18 @@ def run(*arguments: str, cwd: Path, environ: Mapping[str, str], stdin: str = "")
 
 
 @pytest.fixture(scope="session")
-def gatehouse(postgresql: EmbeddedPostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server for raw bytes, shared by the session: see `gatehouse.py`."""
-    from tests.acceptance.gatehouse import serving
-
+def gatehouse_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
+    """The DSN of the database that servers of `gatehouse.py` share."""
     name = f"gatehouse_{uuid.uuid4().hex}"
     postgresql.execute(f"CREATE DATABASE {name}")
-    with serving(tmp_path_factory.mktemp("gatehouse"), postgresql.dsn(name)) as server:
-        yield server
+    yield postgresql.dsn(name)
     postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def gatehouse(gatehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server for raw bytes, shared by the session."""
+    from tests.acceptance.gatehouse import serving
+
+    with serving(tmp_path_factory.mktemp("gatehouse"), gatehouse_url) as server:
+        yield server

@@ -2,8 +2,9 @@
 
 Before the request path: the sockets and HTTP/1 itself are Granian's. What is cured here, and what was seen without
 it: silent connections that are never closed (`http=1`, short head timeout), idle connections that block everybody (high
-backpressure), servers that share a port unnoticed (`listening.py`), orphans (`lifeline.py`), replaced workers that cut
-connections off, and replacements that do not start (`crew.py`), a second Ctrl-C that hangs.
+backpressure, `descriptors.py`), answers that nobody reads and servers that share a port unnoticed (`listening.py`),
+orphans (`lifeline.py`), replaced workers that cut connections off, and replacements that do not start (`crew.py`), a
+second Ctrl-C that hangs.
 """
 
 import logging
@@ -26,16 +27,11 @@ from granian.log import LogLevels
 
 from gatepost.observations import Observations
 from gatepost.server.crew import Crew
+from gatepost.server.descriptors import connections_max
 from gatepost.server.lifeline import Lifeline
 from gatepost.server.listening import BACKLOG
 from gatepost.server.signals import DRAIN, ignore_until_told
 from gatepost.server.worker import REFUSED, Post, Worker
-
-HEADER_SECONDS = 8.0
-"""How long a request's head may take, and how long a connection may idle."""
-
-CONNECTIONS_MAX = 16_384
-"""Connections per worker. Not a limit of concurrent requests: that is the gate's, and the pool's."""
 
 # Neither is typed: what is overridden below is checked by the tests of tests/acceptance, against the running server.
 _Granian: Any = granian.Granian  # pyright: ignore[reportUnknownMemberType]
@@ -57,9 +53,9 @@ class Server(_Granian):  # type: ignore[misc]
             interface=Interfaces.ASGI,
             loop=Loops.uvloop if sys.platform != "win32" else Loops.auto,
             http=HTTPModes.http1,
-            http1_settings=HTTP1Settings(header_read_timeout=int(HEADER_SECONDS * 1000)),
+            http1_settings=HTTP1Settings(header_read_timeout=int(settings.server.head_seconds * 1000)),
             websockets=False,
-            backpressure=CONNECTIONS_MAX,
+            backpressure=connections_max(),
             log_level=LogLevels.warning,
             log_dictconfig=dict(_QUIET_LOGGING, loggers={}),
             workers_kill_timeout=max(1, math.ceil(settings.server.drain_seconds)),

@@ -7,11 +7,17 @@ orphans of one that was killed, share the port without anybody noticing.
 import errno
 import os
 import socket
+import sys
 import time
 
 from gatepost.errors import ConfigurationError
 
 BACKLOG = 2048
+
+STALLED_SECONDS = 30.0
+"""How long a client may leave an answer unread before the kernel resets its connection (RFC 5482; every connection
+inherits it). In practice one that takes less than some 4 KiB a second of an answer larger than the kernel's buffers."""
+
 WAIT_SECONDS = 1.0
 
 
@@ -57,6 +63,8 @@ def _open(family: socket.AddressFamily, address: tuple[str, int]) -> socket.sock
     try:
         # REUSEADDR admits connections in TIME_WAIT, not a second listener.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "linux":
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STALLED_SECONDS * 1000))
         listener.bind(address)
         listener.listen(BACKLOG)
         listener.setblocking(False)

@@ -41,6 +41,13 @@ def test_a_failure_of_the_server_is_of_level_error() -> None:
     assert json.loads(lines_of(failed, form="json")[0])["level"] == "error"
 
 
+def test_a_method_that_does_not_exist_is_no_failure_and_no_long_line() -> None:
+    refused = msgspec.structs.replace(EVENT, status=501, method="A" * 60_000, code="method_not_implemented")
+    line = json.loads(lines_of(refused, form="json")[0])
+    assert line["level"] == "info"
+    assert len(line["method"]) < 100
+
+
 def test_a_console_line_tells_status_path_duration_and_code() -> None:
     refused = msgspec.structs.replace(EVENT, status=404, code="not_found")
     [line] = lines_of(refused, form="console")
