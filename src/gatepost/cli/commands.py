@@ -94,8 +94,24 @@ def show(json: JSONOption = False) -> None:
 
 
 @gatepost.command(epilog="Example: gatepost doctor && gatepost serve")
-def doctor(app: AppArgument = None, json: JSONOption = False) -> None:
-    """Check what a server needs, and say how to mend what is missing. Exit status 1 when something is."""
+def doctor(
+    app: AppArgument = None,
+    gate: Annotated[
+        str | None, typer.Option("--gate", help="Examine the running server at this URL instead, from outside.")
+    ] = None,
+    post: Annotated[str | None, typer.Option("--post", help="With --gate: a path that takes POST.")] = None,
+    origin: Annotated[str | None, typer.Option("--origin", help="With --gate: an origin that may call.")] = None,
+    patience: Annotated[
+        float, typer.Option("--patience", help="With --gate: seconds that a slow client may be borne with.", min=0.1)
+    ] = 20.0,
+    json: JSONOption = False,
+) -> None:
+    """Check what a server needs, or with --gate what it shows, and say how to mend it. Exit status 1 for findings."""
+    if gate is not None:
+        from gatepost.cli.gate_doctor import examine_gate
+
+        is_well = examine_gate(gate, post_path=post, origin=origin, patience_seconds=patience, as_json=json)
+        raise typer.Exit(0 if is_well else 1)
     from gatepost.cli.doctor import examine
 
     raise typer.Exit(0 if examine(app, as_json=json) else 1)

@@ -1,0 +1,85 @@
+"""Calls from other origins: who is let in that should not be."""
+
+from gatepost.inspection.caller import Reply
+from gatepost.inspection.checks import MEDIUM, SEVERE, Check, Verdict, failed, ok, skipped, verdict
+from gatepost.inspection.visit import Visit
+
+EVIL = "https://evil.example"
+
+
+def tricks(origin: str) -> dict[str, str]:
+    """Origins that look like `origin` to one who compares carelessly, by what the carelessness is."""
+    scheme, _, authority = origin.partition("://")
+    host, _, port = authority.partition(":")
+    other = "http" if scheme == "https" else "https"
+    return {
+        "a suffix": f"{scheme}://{authority}.evil.example",
+        "a prefix": f"{scheme}://evil{authority}",
+        "another scheme": f"{other}://{authority}",
+        "another port": f"{scheme}://{host}:{int(port or 80) % 65535 + 1}",
+        "user info": f"{scheme}://{authority}@evil.example",
+        "another case": f"{scheme}://{authority.upper()}",
+        "a dot at the end": f"{scheme}://{host}.{':' + port if port else ''}",
+        "two origins": f"{origin} {EVIL}",
+    }
+
+
+def lets_in(reply: Reply, origin: str) -> bool:
+    """Whether a page of this origin may read the answer, and with more than a stranger gets."""
+    allowed = reply.header("access-control-allow-origin")
+    credentials = reply.header("access-control-allow-credentials") == "true"
+    return allowed == origin or (allowed == "*" and credentials)
+
+
+async def examine_strangers(visit: Visit) -> Verdict:
+    """Unknown origins, and `null`, which any sandboxed frame can be."""
+    let_in: list[str] = []
+    replies = [await visit.caller.ask("GET", None, f"origin: {origin}") for origin in (EVIL, "null")]
+    for origin, reply in zip((EVIL, "null"), replies, strict=True):
+        if lets_in(reply, origin):
+            let_in.append(f"{origin} may read the answers")
+    if let_in:
+        return failed("; ".join(let_in))
+    public = replies[0].header("access-control-allow-origin") == "*"
+    return ok("every page may read, without credentials" if public else "strangers and null are not let in")
+
+
+async def examine_tricks(visit: Visit) -> Verdict:
+    """Origins that look like one that is allowed, or like the server's own."""
+    like = visit.origin or f"{visit.target.scheme}://{visit.target.authority}"
+    found = [
+        f"{what} ({origin})"
+        for what, origin in tricks(like).items()
+        if lets_in(await visit.caller.ask("GET", None, f"origin: {origin}"), origin)
+    ]
+    return failed(f"let in: {', '.join(found)}") if found else ok(f"nothing that looks like {like} is let in")
+
+
+async def examine_preflight(visit: Visit) -> Verdict:
+    """A preflight of a stranger, which also asks for the private network."""
+    asked = (f"origin: {EVIL}", "access-control-request-method: DELETE", "access-control-request-private-network: true")
+    reply = await visit.caller.ask("OPTIONS", None, *asked)
+    if reply.header("access-control-allow-private-network") is not None:
+        return failed("pages of the internet may reach into the private network")
+    return verdict(not lets_in(reply, EVIL), f"{reply}, {'permission' if lets_in(reply, EVIL) else 'no permission'}")
+
+
+async def examine_allowed(visit: Visit) -> Verdict:
+    """The origin that should be allowed is, and caches are told that the answer depends on it."""
+    if visit.origin is None:
+        return skipped("name an origin that is allowed: --origin https://shop.example")
+    reply = await visit.caller.ask("GET", None, f"origin: {visit.origin}")
+    if not lets_in(reply, visit.origin):
+        return failed(f"{visit.origin} is not let in")
+    varies = all("origin" in (each.header("vary") or "").lower() for each in (reply, visit.page))
+    return verdict(varies, "let in" if varies else "`Vary: Origin` is missing: a cache would mix the answers up")
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("strange origins", SEVERE, "Allow the origins that you know, never the one that asks.", examine_strangers),
+    Check("origins that look alike", SEVERE, "Compare origins as a whole, byte for byte.", examine_tricks),
+    Check(
+        "preflights of strangers", SEVERE, "Answer preflights of unknown origins without permission.", examine_preflight
+    ),
+    Check("the allowed origin", MEDIUM, "Allow it exactly, and send `Vary: Origin` on every answer.", examine_allowed),
+)

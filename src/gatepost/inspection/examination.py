@@ -1,0 +1,103 @@
+"""The examination: all checks of all subjects in order, and the grade that comes of them."""
+
+import asyncio
+
+import msgspec
+
+from gatepost.inspection import (
+    cross_origin,
+    framing,
+    leaks,
+    limits,
+    methods,
+    refusals,
+    security_headers,
+    slowness,
+    transport,
+)
+from gatepost.inspection.caller import Caller, Limited
+from gatepost.inspection.checks import Check, Finding, Verdict, failed
+from gatepost.inspection.target import target_of
+from gatepost.inspection.visit import Visit
+
+SUBJECTS: dict[str, tuple[Check, ...]] = {
+    "transport": transport.CHECKS,
+    "security headers": security_headers.CHECKS,
+    "other origins": cross_origin.CHECKS,
+    "methods": methods.CHECKS,
+    "limits": limits.CHECKS,
+    "framing": framing.CHECKS,
+    "slow clients": slowness.CHECKS,
+    "refusals": refusals.CHECKS,
+    "leaks": leaks.CHECKS,
+}
+"""In this order: leaks look at what came back to all others."""
+
+PATIENCE_SECONDS = 20.0
+"""A server that bears with a slow client for longer is one that some hundred of them can keep busy."""
+
+GRADES = ((95, "A"), (85, "B"), (70, "C"), (50, "D"), (0, "F"))
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What was found. `percent` weighs what is well against all that could be looked at, and is 100 for nothing less.
+
+    `is_complete` is False where the server's rate limit kept checks from being made.
+    """
+
+    url: str
+    percent: int
+    grade: str
+    is_complete: bool
+    subjects: dict[str, list[Finding]]
+
+    @property
+    def is_well(self) -> bool:
+        """Nothing was found, and everything was looked at that could be."""
+        return self.percent == 100 and self.is_complete
+
+
+async def examine(
+    url: str, *, post_path: str | None = None, origin: str | None = None, patience_seconds: float = PATIENCE_SECONDS
+) -> Report:
+    """Examine the server at a URL. Takes as long as the server bears with slow clients, or `patience_seconds`.
+
+    Raises `ConfigurationError` where there is no server to examine.
+    """
+    target = target_of(url)
+    caller = Caller(target, transport.lenient_context() if target.is_tls else None)
+    visit = Visit(caller, post_path=post_path, origin=origin, patience_seconds=patience_seconds)
+    await visit.begin()
+    waiting = {check: asyncio.ensure_future(_verdict(check, visit)) for check in slowness.CHECKS}
+    verdicts: dict[Check, Verdict] = {}
+    for check in (check for checks in SUBJECTS.values() for check in checks if check not in waiting):
+        if check in leaks.CHECKS:
+            await asyncio.wait(waiting.values())
+        verdicts[check] = await _verdict(check, visit)
+    verdicts |= {check: await task for check, task in waiting.items()}
+    return _report(url, verdicts)
+
+
+async def _verdict(check: Check, visit: Visit) -> Verdict:
+    try:
+        return await check.examine(visit)
+    except Limited as error:
+        return Verdict("limited", f"the rate limit refused; try again in {error.seconds} seconds")
+    except (OSError, TimeoutError) as error:
+        return failed(f"the server cannot be reached any more: {str(error) or type(error).__name__}")
+
+
+def _report(url: str, verdicts: dict[Check, Verdict]) -> Report:
+    subjects = {subject: [_finding(check, verdicts[check]) for check in checks] for subject, checks in SUBJECTS.items()}
+    findings = [finding for found in subjects.values() for finding in found]
+    well = sum(finding.weight for finding in findings if finding.outcome == "ok")
+    bad = sum(finding.weight for finding in findings if finding.outcome == "fail")
+    percent = 100 * well // (well + bad)
+    grade = next(letter for bound, letter in GRADES if percent >= bound)
+    is_complete = all(finding.outcome != "limited" for finding in findings)
+    return Report(url, percent, grade, is_complete, subjects)
+
+
+def _finding(check: Check, verdict: Verdict) -> Finding:
+    cure = check.cure if verdict.outcome == "fail" else None
+    return Finding(check.name, verdict.outcome, verdict.detail, check.weight, cure)

@@ -1,0 +1,31 @@
+"""Slow clients: how long somebody who sends next to nothing can hold a connection."""
+
+from gatepost.inspection.checks import SEVERE, Check, Verdict, skipped, verdict
+from gatepost.inspection.limits import NO_POST
+from gatepost.inspection.visit import Visit
+
+DRIP = b"a" * 600
+
+
+async def examine_head(visit: Visit) -> Verdict:
+    """A head that comes byte by byte and never ends."""
+    begun = f"GET {visit.target.path} HTTP/1.1\r\nhost: {visit.target.authority}\r\nx-slow: "
+    reply = await visit.caller.send(begun.encode("latin-1"), seconds=visit.patience_seconds, drip=DRIP)
+    return verdict(reply.is_refusal, f"{reply} after {reply.seconds:.0f} s")
+
+
+async def examine_body(visit: Visit) -> Verdict:
+    """A body of which the first byte comes, and no other."""
+    if visit.post_path is None:
+        return skipped(NO_POST)
+    lines = [f"POST {visit.post_path} HTTP/1.1", f"host: {visit.target.authority}", "content-type: application/json"]
+    begun = "\r\n".join([*lines, "content-length: 60", "", "["]).encode("latin-1")
+    reply = await visit.caller.send(begun, seconds=visit.patience_seconds)
+    return verdict(reply.is_refusal, f"{reply} after {reply.seconds:.0f} s")
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("slow heads", SEVERE, "Bound the time of a whole head to some ten seconds.", examine_head),
+    Check("slow bodies", SEVERE, "Bound the wait for the next part of a body to some ten seconds.", examine_body),
+)
+"""They wait; the others are made meanwhile."""

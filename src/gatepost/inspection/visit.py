@@ -1,0 +1,72 @@
+"""One examination of one server: whom to speak to, and the answers that several checks look at."""
+
+import secrets
+
+import msgspec
+
+from gatepost.errors import ConfigurationError
+from gatepost.inspection.caller import Caller, Limited, Reply
+
+OPENAPI_PATH = "/openapi.json"
+
+
+class Visit:
+    """What checks share. `page` is what is examined, `missing` a path that does not exist, `odd` an unknown method.
+
+    `post_path` takes POST (None where none is known), `origin` is one that the server should allow (None likewise).
+    `patience_seconds` is how long a slow client may be borne with at most.
+    """
+
+    def __init__(
+        self, caller: Caller, *, post_path: str | None = None, origin: str | None = None, patience_seconds: float
+    ) -> None:
+        self.caller = caller
+        self.target = caller.target
+        self.post_path = post_path
+        self.origin = origin
+        self.patience_seconds = patience_seconds
+        self.page = self.head = self.missing = self.odd = Reply()
+
+    @property
+    def answers(self) -> dict[str, Reply]:
+        """The answers that every header is looked for on, by what they answer."""
+        return {"the answer": self.page, "HEAD": self.head, "a 404": self.missing, "an unknown method": self.odd}
+
+    async def begin(self) -> None:
+        """Get the answers that checks share. Raises `ConfigurationError` where there is nobody to examine."""
+        caller, target = self.caller, self.target
+        try:
+            self.page = await caller.ask("GET")
+        except (OSError, TimeoutError) as error:
+            cure = "Start the server, or correct the URL."
+            reason = str(error) or type(error).__name__
+            raise ConfigurationError(f"cannot be reached: {reason}.", place=target.url, cure=cure) from None
+        except Limited as error:
+            cure = f"Try again in {error.seconds} seconds."
+            raise ConfigurationError("its rate limit lets nobody in.", place=target.url, cure=cure) from None
+        if not self.page.status:
+            raise ConfigurationError(f"gives {self.page}.", place=target.url, cure="Is it a web server?")
+        self.head = await caller.ask("HEAD")
+        self.missing = await caller.ask("GET", f"/{secrets.token_hex(8)}")
+        self.odd = await caller.ask("BREW")
+        self.post_path = self.post_path or await self._find_post_path()
+
+    async def _find_post_path(self) -> str | None:
+        options = await self.caller.ask("OPTIONS")
+        if "POST" in (options.header("allow") or ""):
+            return self.target.path
+        described = await self.caller.ask("GET", OPENAPI_PATH)
+        return first_post(described.body) if described.status == 200 else None
+
+
+def first_post(openapi: bytes) -> str | None:
+    """The first path of an OpenAPI description that takes POST and has no parameters in it."""
+    try:
+        paths = msgspec.json.decode(openapi, type=_OpenAPI).paths
+    except msgspec.DecodeError:
+        return None
+    return next((path for path, methods in paths.items() if "post" in methods and "{" not in path), None)
+
+
+class _OpenAPI(msgspec.Struct):
+    paths: dict[str, dict[str, object]]
