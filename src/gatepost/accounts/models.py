@@ -60,25 +60,7 @@ def user_model(base: type[DeclarativeBase] = Model) -> type[Any]:
     columns: dict[str, Any] = {
         "__tablename__": DEFAULT_TABLE,
         "__doc__": "A user who signs in.",
-        "__module__": __name__ if base is Model else base.__module__,
-    }
-    if not hasattr(base, "id"):
-        columns["__annotations__"] = {"id": Mapped[Any]}
-        columns["id"] = mapped_column(Uuid, primary_key=True, server_default=text("uuidv7()"), info={MANAGED: True})
-    made = base.metadata.info[KEPT] = type("User", (UserColumns, base), columns)
-    return made
-
-
-def _existing(base: type[DeclarativeBase]) -> type[Any]:
-    table = base.metadata.tables[full_name(DEFAULT_TABLE, base.metadata.schema)]
-    for mapper in base.registry.mappers:
-        if mapper.local_table is table and issubclass(mapper.class_, UserColumns):
-            return mapper.class_
-    raise ConfigurationError(
-        f"There is a table {DEFAULT_TABLE!r} that is no users' model.",
-        place=f"{base.__name__}.metadata",
-        cure="Let its class inherit from UserColumns and say App(users=...), or rename the table.",
-    )
+        # One registry may know of several MetaDatas, and tells classes apart by name and module.
         "__module__": __name__ if base is Model else base.__module__,
     }
     if not hasattr(base, "id"):
