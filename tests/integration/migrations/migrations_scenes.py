@@ -1,5 +1,6 @@
 """A small shop and ways to look at its database; and single tables before and after a change."""
 
+import gc
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import date
@@ -43,6 +44,9 @@ class Genre(Enum):
 def shop(schema: str | None = None) -> MetaData:
     """Authors and books with everything that a declaration can imply, in a MetaData of their own."""
     own = MetaData(naming_convention=NAMING, schema=schema)
+
+    # Model's registry warns of a name it has twice; the classes of the last shop have gone once they are collected.
+    gc.collect()
 
     class Base(Model):
         __abstract__ = True
