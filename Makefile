@@ -16,6 +16,12 @@ ifneq ($(wildcard $(CERTIFICATES)),)
 export UV_SYSTEM_CERTS ?= true
 export NODE_EXTRA_CA_CERTS ?= $(CERTIFICATES)
 endif
+# Where there is no home folder to write to, pip, uv and npm keep their downloads nowhere or here.
+ifeq ($(shell test -w "$$HOME" && echo yes),)
+export PIP_NO_CACHE_DIR ?= true
+export UV_NO_CACHE ?= true
+export npm_config_cache ?= $(CURDIR)/$(VENV)/npm
+endif
 # pyright would ask the registry at every run whether there is a newer one.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 
