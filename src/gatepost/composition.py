@@ -13,6 +13,7 @@ from typing import Any
 
 from joserfc.jwk import OKPKey
 
+from gatepost.accounts.devices import Devices
 from gatepost.accounts.sign_in import Accounts
 from gatepost.auth.policies import nobody
 from gatepost.auth.tokens import Tokens
@@ -23,9 +24,10 @@ from gatepost.database.database import Database
 from gatepost.database.reaching import reach
 from gatepost.declaration import Declaration
 from gatepost.dtos.json_values import Bounds
+from gatepost.gateway.buckets import Buckets, LocalBuckets, Table
 from gatepost.gateway.gate import Gate, make_limiter
 from gatepost.health import Probes
-from gatepost.limits import RateLimit
+from gatepost.limits import NamedLimits, named
 from gatepost.models.catalog import Served
 from gatepost.models.violations import Violations
 from gatepost.observations import Observations
@@ -48,14 +50,27 @@ class Composition:
     """The layers of one app in one process. Made without touching the network; `start` opens connections."""
 
     def __init__(
-        self, declaration: Declaration, settings: Settings, key: OKPKey, dsn: str, observations: Observations
+        self,
+        declaration: Declaration,
+        settings: Settings,
+        key: OKPKey,
+        dsn: str,
+        observations: Observations,
+        buckets: Buckets | None = None,
     ) -> None:
         self.declaration = declaration
         self.settings = settings
+        self.observations = observations
         violations = Violations(dict.fromkeys(item.table.metadata for item in declaration.entities))
         self.database = Database(dsn, settings.database, observations, violations)
         self.tokens = Tokens(settings.auth, key)
-        self.accounts = Accounts(declaration.user_model, self.database, self.tokens, observations)
+        secret = key.as_pem(private=True)
+        devices = Devices(secret, f"{declaration.prefix}/auth")
+        self.buckets = buckets or LocalBuckets()
+        limiter = make_limiter(settings.gate, observations, self.buckets, find_device=devices.find_key)
+        self.accounts = Accounts(
+            declaration.user_model, self.database, self.tokens, observations, guesses=limiter, devices=devices
+        )
         self._plans = Plans(bigint_as_string=declaration.bigint_as_string)
         self._derived = {
             served.entity.model: Derived(served, declaration.catalog, self.database, self._plans)
@@ -63,11 +78,10 @@ class Composition:
         }
         self.registry = Registry(self._derived, declaration.services)
         self.is_leaving = False
-        cursors = Cursors(key.as_pem(private=True))
-        probes = Probes(lambda: self.database.fetch("SELECT 1"), lambda: self.is_leaving)
+        cursors = Cursors(secret)
+        probes = Probes(lambda: self.database.fetch("SELECT 1"), lambda: self.is_leaving, lambda: self.buckets.state)
         self.actions = [*self._resource_actions(cursors), *self.accounts.actions(declaration.prefix), *probes.actions()]
         self.table = RouteTable(self.actions, declaration.mounts)
-        limiter = make_limiter(settings.gate, observations)
         dispatch = Dispatch(
             find=self.accounts.identities.find,
             identify=self.accounts.identify,
@@ -90,6 +104,7 @@ class Composition:
         Raises ConfigurationError where the database refuses us; one that is away is no reason not to start.
         """
         await reach(self.database.pool)
+        await self.buckets.start(self.observations)
         await self.accounts.start()
 
     async def stop(self) -> None:
@@ -97,6 +112,7 @@ class Composition:
         self.drain()
         await self.gate.wait_idle(self.settings.server.drain_seconds)
         await self.accounts.stop()
+        await self.buckets.stop()
         await self.database.close()
 
     def drain(self) -> None:
@@ -140,7 +156,6 @@ class Composition:
         """The actions that the resource opens; what nobody may do has no route."""
         path = f"{self.declaration.prefix}/{served.path}"
         service = self.declaration.services.get(served.entity.model)
-        limit = served.resource.rate_limit
         return [
             Action(
                 f"{served.path}.{name}",
@@ -149,7 +164,7 @@ class Composition:
                 _handler(controller, name),
                 allow=served.resource.policies[name],
                 source=_source(served, service, name),
-                limits=() if limit is None else (self._scaled(limit),),
+                limits=self._limits(served, name),
                 body_bytes_max=served.resource.body_bytes_max,
                 headers=served.resource.headers,
                 cors=served.resource.cors,
@@ -158,8 +173,34 @@ class Composition:
             if served.resource.policies[name] is not nobody
         ]
 
-    def _scaled(self, limit: RateLimit) -> RateLimit:
-        return limit.times(self.settings.gate.limit_factor or 1)
+    def _limits(self, served: Served, action: str) -> NamedLimits:
+        """The limits of an action, or those that it shares with the rest of its resource; none for the default."""
+        declared = served.resource.rate_limits
+        name, limits = f"{served.path}.{action}", declared.get(action, ())
+        if not limits:
+            name, limits = served.path, declared.get(None, ())
+        factor = self.settings.gate.limit_factor or 1
+        return named(name, [limit.times(factor) for limit in limits]) if limits else ()
+
+
+def choose_buckets(declared: Buckets | None, settings: Settings, table: Table | None) -> Buckets:
+    """Where the rate limits are kept: as declared, in the Valkey of the settings, or on this machine.
+
+    `table` is what the processes of this machine have in common; without it each is alone.
+    """
+    local = LocalBuckets(table)
+    if declared is None and settings.valkey.url is None:
+        return local
+    from gatepost.gateway.buckets.valkey import ValkeyBuckets
+
+    if declared is None:
+        valkey = settings.valkey
+        return ValkeyBuckets(
+            valkey.url or "", prefix=valkey.prefix, patience_seconds=valkey.patience_seconds, local=local
+        )
+    if isinstance(declared, ValkeyBuckets) and table is not None:
+        declared.local = local
+    return declared
 
 
 def _handler(controller: ResourceController, name: str) -> Handler:

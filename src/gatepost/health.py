@@ -12,11 +12,15 @@ Ping = Callable[[], Awaitable[object]]
 
 
 class Probes:
-    """`ping` reaches the database; `is_draining` is true from the moment the process is told to stop."""
+    """`ping` reaches the database; `is_draining` is true from the moment the process is told to stop. `limits` is the
+    state of the rate limits, which are kept in another way where they cannot be kept as they should: no reason to be
+    sent no requests.
+    """
 
-    def __init__(self, ping: Ping, is_draining: Callable[[], bool]) -> None:
+    def __init__(self, ping: Ping, is_draining: Callable[[], bool], limits: Callable[[], str]) -> None:
         self._ping = ping
         self._is_draining = is_draining
+        self._limits = limits
 
     def actions(self) -> list[Action]:
         """The two probes, free of rate limits."""
@@ -37,5 +41,5 @@ class Probes:
         except Problem as problem:
             parts["database"] = problem.code
         is_ready = all(state == "ok" for state in parts.values())
-        body = {"status": "ok" if is_ready else "unavailable", **parts}
+        body = {"status": "ok" if is_ready else "unavailable", **parts, "limits": self._limits()}
         return Response(200 if is_ready else 503, msgspec.json.encode(body), cache_control=b"no-store")

@@ -1,6 +1,7 @@
 """How rate limits are declared: a token bucket's capacity and refill, in one line."""
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
@@ -22,35 +23,65 @@ def hours(count: float) -> float:
     return count * 3600.0
 
 
+SLIDING_COUNT_MAX = 100
+"""Requests of a sliding limit at most: every one of them is remembered, and looked at before the next."""
+
+
 class RateLimit(msgspec.Struct, frozen=True):
     """A token bucket: `count` tokens refill evenly `per` seconds; it holds `burst` (default `count`) at most.
 
     Within any window of `per` seconds up to `burst + count` requests can be admitted: a full bucket and its refill.
+    With `sliding=True` it is no bucket but the literal bound: `count` in any `per` seconds, and no more; `count` is 100
+    at most then. Raises `ConfigurationError` for a limit that admits nothing.
     """
 
     count: int
     per: float = 60.0
     burst: int | None = None
+    sliding: bool = False
 
     def __post_init__(self) -> None:
-        if self.count < 1 or not math.isfinite(self.per) or self.per <= 0 or (self.burst or 1) < 1:
+        shown = f"RateLimit({self.count}, per={self.per}, burst={self.burst})"
+        if self.count < 1 or not math.isfinite(self.per) or self.per < 1e-6 or (self.burst or 1) < 1:
             raise ConfigurationError(
-                f"RateLimit({self.count}, per={self.per}, burst={self.burst}) admits nothing.",
-                cure="Use positive numbers: RateLimit(100, per=minutes(15)).",
+                f"{shown} admits nothing.", cure="Use positive numbers: RateLimit(100, per=minutes(15))."
+            )
+        if self.sliding and (self.burst is not None or self.count > SLIDING_COUNT_MAX):
+            raise ConfigurationError(
+                f"{shown} cannot be sliding.",
+                cure=f"A sliding limit has no burst, and {SLIDING_COUNT_MAX} requests at most; a bucket has no bound.",
             )
 
     @property
     def capacity(self) -> int:
-        """Tokens of a full bucket."""
+        """Requests that are admitted at once after a long time without any."""
         return self.count if self.burst is None else self.burst
 
     def times(self, factor: int) -> "RateLimit":
-        """The same limit, `factor` times as generous."""
+        """The same limit, `factor` times as generous; a sliding one as far as that goes."""
+        if self.sliding:
+            return RateLimit(min(self.count * factor, SLIDING_COUNT_MAX), self.per, sliding=True)
         burst = None if self.burst is None else self.burst * factor
         return RateLimit(self.count * factor, self.per, burst)
 
     def __str__(self) -> str:
+        window = f"{self.per:g} s"
         for unit, length in (("h", 3600.0), ("min", 60.0)):
             if self.per >= length and self.per % length == 0:
-                return f"{self.count} / {self.per / length:g} {unit}"
-        return f"{self.count} / {self.per:g} s"
+                window = f"{self.per / length:g} {unit}"
+                break
+        return f"{self.count} in any {window}" if self.sliding else f"{self.count} / {window}"
+
+
+Limits = RateLimit | Sequence[RateLimit]
+"""One limit, or several that hold together."""
+
+NamedLimits = tuple[tuple[str, RateLimit], ...]
+"""Limits that hold together, by the names of their buckets."""
+
+
+def named(name: str, limits: Sequence[RateLimit]) -> NamedLimits:
+    """Limits by the place that they are declared for, and by themselves where there are several."""
+    if len(limits) == 1:
+        return ((name, limits[0]),)
+    return tuple((f"{name} {limit}", limit) for limit in limits)

@@ -42,6 +42,19 @@ class LimitExceeded(msgspec.Struct):
     key: str
 
 
+class BucketsLost(msgspec.Struct):
+    """The Valkey that keeps the rate limits cannot be reached: each machine counts by itself; said once per outage."""
+
+    reason: str
+
+
+class BucketsRestored(msgspec.Struct):
+    """The Valkey answers again after `seconds` away; meanwhile `decided_locally` decisions were made without it."""
+
+    seconds: float
+    decided_locally: int
+
+
 class DatabaseLost(msgspec.Struct):
     """The database cannot be reached; said once per outage."""
 

@@ -13,7 +13,7 @@ from gatepost.auth.policies import Policy
 from gatepost.cors import CORS
 from gatepost.errors import BadRequest, Header
 from gatepost.headers import Headers
-from gatepost.limits import RateLimit
+from gatepost.limits import NamedLimits
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -49,9 +49,9 @@ class Action:
     """One method on one path: what the front matches a request to, before anything else runs.
 
     `kind` chooses the default rate limit ("api", "auth") or exempts ("system": probes). `limits` are those declared
-    for the action itself, in place of the default. `body_bytes_max` and `content_types` are what it takes as a body.
-    `source` is the file and line of the code that answers. `headers` and `cors` stand in place of what all answers
-    carry, None where nothing is declared.
+    for the action or its resource, in place of the default; actions with the same ones share their buckets.
+    `body_bytes_max` and `content_types` are what it takes as a body. `source` is the file and line of the code that
+    answers. `headers` and `cors` stand in place of what all answers carry, None where nothing is declared.
     """
 
     __slots__ = (
@@ -79,7 +79,7 @@ class Action:
         allow: Policy,
         source: str,
         kind: str = "api",
-        limits: tuple[RateLimit, ...] = (),
+        limits: NamedLimits = (),
         body_bytes_max: int | None = None,
         content_types: frozenset[bytes] = JSON_TYPES,
         headers: Headers | None = None,

@@ -13,7 +13,7 @@ from gatepost.auth.policies import Policy, anyone, nobody
 from gatepost.cors import CORS
 from gatepost.errors import ConfigurationError
 from gatepost.headers import Headers
-from gatepost.limits import RateLimit
+from gatepost.limits import Limits, RateLimit
 
 M = TypeVar("M")
 
@@ -50,6 +50,7 @@ class Resource(Generic[M]):
     `read` and `write` open `list`, `get` and `create`, `update`, `delete` together; each of the five narrows or
     opens one action. Nothing is open unless it says so. `sort` and `filter` name further fields to sort and filter by
     (each gets an index), `search` text fields for `contains` and `starts_with` (each gets a trigram index).
+    `rate_limit` is the limit of the whole resource, or several that hold together, or those of single actions by name.
     `body_bytes_max`, `json_depth_max` and `json_items_max` bound the bodies of this resource, in place of the settings.
     `headers` replace those of the gate by name (None leaves one out), `cors` says which pages of other origins may
     call.
@@ -74,7 +75,7 @@ class Resource(Generic[M]):
         search: Sequence[str] = (),
         page_size: int = 20,
         page_size_max: int = 100,
-        rate_limit: RateLimit | None = None,
+        rate_limit: Limits | Mapping[str, Limits] | None = None,
         require_if_match: bool = False,
         body_bytes_max: int | None = None,
         json_depth_max: int | None = None,
@@ -99,7 +100,7 @@ class Resource(Generic[M]):
         self.search = tuple(search)
         self.page_size = page_size
         self.page_size_max = page_size_max
-        self.rate_limit = rate_limit
+        self.rate_limits = _by_action(rate_limit, place=f"Resource({model.__name__})")
         self.require_if_match = require_if_match
         self.body_bytes_max = body_bytes_max
         self.json_depth_max = json_depth_max
@@ -117,3 +118,30 @@ class Resource(Generic[M]):
                 raise ConfigurationError(
                     f"{name} is {bound}.", place=f"Resource({model.__name__})", cure="Choose a positive number."
                 )
+
+
+def _by_action(
+    declared: Limits | Mapping[str, Limits] | None, *, place: str
+) -> Mapping[str | None, tuple[RateLimit, ...]]:
+    """The limits of single actions, and under None those of the others together."""
+    if declared is None:
+        return {}
+    if not isinstance(declared, Mapping):
+        return {None: _together(declared, place)}
+    if unknown := [name for name in declared if name not in ACTIONS]:
+        raise ConfigurationError(
+            f"rate_limit names an action {unknown[0]!r}.", place=place, cure=f"The actions are {', '.join(ACTIONS)}."
+        )
+    return {name: _together(limits, place) for name, limits in declared.items()}
+
+
+def _together(limits: Limits, place: str) -> tuple[RateLimit, ...]:
+    together: tuple[Any, ...] = (limits,) if isinstance(limits, RateLimit) else tuple(limits)
+    are_limits = all(isinstance(limit, RateLimit) for limit in together)
+    if not together or not are_limits or len(set(together)) < len(together):
+        raise ConfigurationError(
+            f"rate_limit is {limits!r}.",
+            place=place,
+            cure="Give one RateLimit, several different ones, or a dict of them by action.",
+        )
+    return together

@@ -145,6 +145,12 @@ class GateSettings:
 
     api_count: int = setting("GATEPOST_LIMIT_API", 100, "requests per client and 15 minutes", check=at_least(1))
     auth_count: int = setting("GATEPOST_LIMIT_AUTH", 5, "sign-in requests per client and 15 minutes", check=at_least(1))
+    auth_counts: str = setting(
+        "GATEPOST_LIMIT_AUTH_COUNTS",
+        "failures",
+        "failures: a sign-in that succeeds gives its tokens back; all: it does not",
+        check=one_of("failures", "all"),
+    )
     limit_factor: int | None = setting(
         "GATEPOST_LIMIT_FACTOR", None, "multiplies all limits; 100 in development, else 1", check=at_least(1)
     )
@@ -232,6 +238,27 @@ class GateSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ValkeySettings:
+    """What all instances of an application keep together outside of PostgreSQL: rate limits."""
+
+    url: str | None = setting(
+        "GATEPOST_VALKEY_URL",
+        None,
+        "valkey://user:password@host:6379/0, valkeys:// for TLS, or unix:///socket; without it each machine keeps its "
+        "own rate limits",
+        secret=True,
+    )
+    prefix: str = setting("GATEPOST_VALKEY_PREFIX", "gatepost", "begins the names of all keys")
+    patience_seconds: float = setting(
+        "GATEPOST_VALKEY_PATIENCE_SECONDS",
+        0.02,
+        "how long an answer may take; then each machine decides by itself until it is back",
+        unit="s",
+        check=between(0.001, 1),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """What is logged and how."""
 
@@ -258,6 +285,7 @@ class Settings:
     database: DatabaseSettings = DatabaseSettings()
     auth: AuthSettings = AuthSettings()
     gate: GateSettings = GateSettings()
+    valkey: ValkeySettings = ValkeySettings()
     log: LogSettings = LogSettings()
 
     @property
@@ -280,6 +308,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         database=_read(DatabaseSettings, environ),
         auth=_read(AuthSettings, environ),
         gate=_read(GateSettings, environ),
+        valkey=_read(ValkeySettings, environ),
         log=_read(LogSettings, environ),
     )
     if settings.server.drain_delay_seconds is None:

@@ -33,7 +33,14 @@ class Spawned(Running):
 
     def workers(self) -> set[int]:
         """The processes that serve."""
-        return {child.pid for child in self.children() if "spawn_main" in " ".join(child.cmdline())}
+        return {child.pid for child in self.children() if "spawn_main" in _command_line(child)}
+
+
+def _command_line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:  # it has ended meanwhile
+        return ""
 
 
 @pytest.fixture

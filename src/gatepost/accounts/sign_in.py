@@ -6,11 +6,12 @@ e-mail, a wrong password and an inactive account get the same answer after the s
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from gatepost.accounts.credentials import Credentials, read_credentials
+from gatepost.accounts.devices import Devices
 from gatepost.accounts.identities import Identities
 from gatepost.accounts.models import normalise_email
 from gatepost.accounts.passwords import Passwords, check_new_password
@@ -19,11 +20,23 @@ from gatepost.auth.actor import Actor, ActorId, anonymous
 from gatepost.auth.policies import anyone, authenticated
 from gatepost.auth.tokens import Tokens
 from gatepost.database.database import Database
-from gatepost.errors import ConfigurationError, Unauthorized
+from gatepost.errors import ConfigurationError, Problem, Unauthorized
 from gatepost.observations import Observations, SignInFailed, SignInSucceeded
-from gatepost.request import Action, Handler, Request, Response
+from gatepost.request import JSON_HEADERS, Action, Handler, Request, Response
 
 BODY_BYTES_MAX = 8192
+
+
+class Guesses(Protocol):
+    """What bounds the attempts to sign in: the limiter of the gate."""
+
+    async def admit_account(self, request: Request, account: str, *, is_own_device: bool) -> None:
+        """Count an attempt at an account; raises 429 `too_many_requests`."""
+        ...
+
+    def succeed(self, request: Request) -> None:
+        """It was no guess: uncount it."""
+        ...
 
 
 class Accounts:
@@ -39,8 +52,12 @@ class Accounts:
         tokens: Tokens,
         observations: Observations,
         *,
+        guesses: Guesses,
+        devices: Devices,
         passwords: Passwords | None = None,
     ) -> None:
+        self._guesses = guesses
+        self._devices = devices
         self._tokens = tokens
         self._observations = observations
         self._users = Users(database, user_model)
@@ -85,15 +102,23 @@ class Accounts:
         return actor if actor is not None else await self.identities.load(authorization)
 
     async def sign_in(self, request: Request) -> Response:
-        """A token for an e-mail and a password; raises 401 `invalid_credentials`, 422 `invalid_body`."""
+        """A token for an e-mail and a password; raises 401 `invalid_credentials`, 422 `invalid_body`, 429.
+
+        An attempt is counted before the password is looked at, so that many at once are no way around the limit, and
+        uncounted where it succeeds or cannot be decided.
+        """
         credentials = read_credentials(await request.body())
-        user = await self._users.find_sign_in(credentials.email)
-        refusal = await self._refusal(user, credentials)
-        if user is None or refusal is not None:
-            if self._failed is not None:
-                self._failed(SignInFailed(reason=refusal or "unknown", client=request.client))
-            raise Unauthorized("invalid_credentials", "E-mail and password do not belong together.")
-        await self._renew_hash(user, credentials)
+        account = self._devices.account_of(credentials.email)
+        device = self._devices.find(request)
+        is_own = device is not None and device.account == account
+        await self._guesses.admit_account(request, account.hex(), is_own_device=is_own)
+        try:
+            user = await self._authenticate(request, credentials)
+        except Problem as problem:
+            if problem.status >= 500:
+                self._guesses.succeed(request)
+            raise
+        self._guesses.succeed(request)
         if self._succeeded is not None:
             self._succeeded(SignInSucceeded(user_id=user.subject, client=request.client))
         answer = {
@@ -101,7 +126,19 @@ class Accounts:
             "token_type": "Bearer",
             "expires_in": self._tokens.lifetime_seconds,
         }
-        return Response(200, msgspec.json.encode({"data": answer}), cache_control=b"no-store")
+        cookie = self._devices.header(account, device, is_tls=request.scope["scheme"] == "https")
+        body = msgspec.json.encode({"data": answer})
+        return Response(200, body, (*JSON_HEADERS, cookie), cache_control=b"no-store")
+
+    async def _authenticate(self, request: Request, credentials: Credentials) -> SignIn:
+        user = await self._users.find_sign_in(credentials.email)
+        refusal = await self._refusal(user, credentials)
+        if user is None or refusal is not None:
+            if self._failed is not None:
+                self._failed(SignInFailed(reason=refusal or "unknown", client=request.client))
+            raise Unauthorized("invalid_credentials", "E-mail and password do not belong together.")
+        await self._renew_hash(user, credentials)
+        return user
 
     async def show(self, request: Request) -> Response:
         """The signed-in user."""

@@ -15,6 +15,7 @@ CONCERNS = {
     "database": "Database",
     "auth": "Authentication",
     "gate": "Gate",
+    "valkey": "Valkey",
     "log": "Log",
 }
 

@@ -36,7 +36,7 @@ def _row(action: Action, settings: Settings) -> dict[str, Any]:
 def _limit(action: Action, settings: Settings) -> str:
     if action.limits:
         factor = settings.gate.limit_factor or 1
-        return ", ".join(str(limit.times(factor)) for limit in action.limits)
+        return ", ".join(str(limit.times(factor)) for _, limit in action.limits)
     if action.kind == "system":
         return "none"
     return str(settings.gate.auth_limit if action.kind == "auth" else settings.gate.api_limit)

@@ -12,7 +12,7 @@ from gatepost.errors import Header, Problem
 from gatepost.gateway import cors, security_headers
 from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified
 from gatepost.gateway.cors import CrossOrigin
-from gatepost.gateway.limiter import Admission
+from gatepost.gateway.limiter import Taken
 from gatepost.gateway.security_headers import Profiles, Table, hsts_of, is_json
 from gatepost.request import Action, Message, Request, Response, Send
 from gatepost.settings import GateSettings
@@ -127,7 +127,7 @@ class Exchange(Request, kw_only=True, eq=False):
         is_tls: bool = self.scope["scheme"] == "https"
         headers += table[is_tls * 2 + is_private]
         headers.append((b"x-request-id", self.id.encode()))
-        admission: Admission | None = self.admission
+        admission: Taken | None = self.admission
         if admission is not None:
             headers += admission.headers()
         if wardrobe.cors is not None:

@@ -14,7 +14,7 @@ from time import monotonic_ns
 from gatepost.cors import CORS
 from gatepost.errors import Problem
 from gatepost.gateway.bodies import BODY_HEADERS, Bodies
-from gatepost.gateway.buckets import Buckets
+from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.compression import CONDITIONS, strip_entity_tags
 from gatepost.gateway.cors import PREFLIGHT, cross_origin, is_preflight
 from gatepost.gateway.deadlines import Deadlines
@@ -97,11 +97,13 @@ class Gate:
             check_path(scope, self._uri_bytes_max)
             if self._cors is not None and is_preflight(exchange):
                 exchange.action = PREFLIGHT
-                self.limiter.admit_address(exchange)
+                if (pending := self.limiter.admit_address(exchange)) is not None:
+                    await pending
                 await exchange.respond(self._cors.preflight(exchange))
             else:
                 exchange.action, exchange.key = self._match(scope["method"], scope["path"])
-                self.limiter.admit_address(exchange)
+                if (pending := self.limiter.admit_address(exchange)) is not None:
+                    await pending
                 if not exchange.headers.keys().isdisjoint(REMARKABLE) or scope["http_version"] >= "2":
                     self._bodies.admit(exchange)
                     if self._compresses:
@@ -168,7 +170,8 @@ class Gate:
         if exchange.action is None and exchange.admission is None:
             # Guessing paths costs tokens too.
             try:
-                self.limiter.admit_address(exchange)
+                if (pending := self.limiter.admit_address(exchange)) is not None:
+                    await pending
             except Problem as refusal:
                 problem = refusal
         exchange.code = problem.code
@@ -202,7 +205,18 @@ class Gate:
             await self._app(scope, receive, send)
 
 
-def make_limiter(settings: GateSettings, observations: Observations) -> Limiter:
-    """The limiter of these settings, with buckets in this process."""
-    limits = {"api": settings.api_limit, "auth": settings.auth_limit, "preflight": settings.preflight_limit}
-    return Limiter(limits, Buckets(), observations)
+def make_limiter(
+    settings: GateSettings,
+    observations: Observations,
+    buckets: Buckets | None = None,
+    *,
+    find_device: Callable[[Request], str] = lambda request: "",
+) -> Limiter:
+    """The limiter of these settings; without `buckets`, with those of this process."""
+    return Limiter(
+        {"api": settings.api_limit, "auth": settings.auth_limit, "preflight": settings.preflight_limit},
+        buckets or LocalBuckets(),
+        observations,
+        find_device=find_device,
+        returns_on_success=settings.auth_counts == "failures",
+    )

@@ -1,138 +1,227 @@
-"""The rate limiter: which buckets a request takes a token from, and what the answer says about them.
+"""The two stages of the rate limiter: by address before anybody is known, by actor or account after.
 
-Two stages: by address before anything else is known, by actor after authentication. Each takes all or none; a refusal
-in the second gives the first its token back. The headers are those of draft-ietf-httpapi-ratelimit-headers-10.
+Stands first in the gate, and again behind authentication. In each stage a token of every rule is taken or none; a
+refusal in the second gives the first its token back. Whoever signs in with success gets all of them back, so that what
+is bounded are failures. The headers are those of draft-ietf-httpapi-ratelimit-headers-10.
+
+Both stages return None where they have decided, as nearly always, and else what has to be awaited: a coroutine per
+request would cost more than the decision.
 """
 
 import re
-from collections.abc import Hashable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from gatepost.errors import Header, TooManyRequests
 from gatepost.gateway.addresses import network_of
-from gatepost.gateway.buckets import Buckets, Rule
+from gatepost.gateway.buckets import Buckets, Refusal
+from gatepost.gateway.buckets.rules import Outcome, Rule
 from gatepost.limits import RateLimit
 from gatepost.observations import LimitExceeded, Observations
 from gatepost.request import Action, Request
 
+ACCOUNT, DEVICE = "auth-account", "auth-device"
+"""The names of the limits of one account, and of one device that has signed in to it before."""
+
 
 class RuleSet:
-    """Rules that one request takes from together, with the encoded policy header and the template of the figures.
+    """Rules that one request takes from together, with the encoded policy header and the template of the figures."""
 
-    `only` is the rule of a set of one, which most sets are. `unions` are kept by the set that was added.
-    """
+    __slots__ = ("ask", "give_back", "group", "is_plain", "policy", "rules", "scales", "take", "template", "unions")
 
-    __slots__ = ("only", "policy", "rules", "scales", "template", "unions")
+    def __init__(self, buckets: Buckets, rules: Sequence[tuple[str, RateLimit]], *, strict: bool) -> None:
+        self.group = group = buckets.group(rules, strict=strict)
+        self.take = group.take
+        self.ask = group.ask
+        self.give_back = group.give_back
+        self.rules = group.rules
+        self.policy, self.template = _texts(self.rules)
+        self.scales = tuple((rule.full, rule.step, rule.second) for rule in self.rules)
+        self.is_plain = len(self.rules) == 1 and not self.rules[0].cells
+        self.unions: dict[RuleSet, tuple[Header, bytes]] = {}
 
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
-        self.rules = rules
-        self.scales = tuple((rule.full, rule.step, rule.second) for rule in rules)
-        self.only = rules[0] if len(rules) == 1 else None
-        policy = ", ".join(f"{_quoted(rule.name)};q={rule.limit.count};w={rule.limit.per:.0f}" for rule in rules)
-        self.policy: Header = (b"ratelimit-policy", policy.encode())
-        self.template = ", ".join(f"{_quoted(rule.name)};r=%d;t=%d" for rule in rules).encode()
-        self.unions: dict[RuleSet, RuleSet] = {}
-
-    def union(self, other: "RuleSet") -> "RuleSet":
-        """The rules of both, to be made once."""
-        union = self.unions[other] = RuleSet(self.rules + other.rules)
+    def with_others(self, other: "RuleSet") -> tuple[Header, bytes]:
+        """The texts of the rules of both, to be made once."""
+        union = self.unions[other] = _texts(self.rules + other.rules)
         return union
 
 
-class Admission(msgspec.Struct, gc=False):
-    """What was taken for one request: from which rules, by which address or actor, and how much each bucket lacks."""
+class Taken(msgspec.Struct, gc=False):
+    """What was taken for one request in one stage: from which rules, by whose key, when, and how much each bucket
+    lacks since then. `also` is what the other stage took."""
 
     rule_set: RuleSet
-    key: Any
+    key: str
     lacks: tuple[int, ...]
+    at: int
+    also: "Taken | None" = None
 
     def headers(self) -> tuple[Header, Header]:
         """`RateLimit-Policy` and `RateLimit`: `r` are whole tokens left, `t` the seconds until the bucket is full."""
         rule_set = self.rule_set
-        lacks = self.lacks
-        if len(lacks) == 2:  # one rule of each stage, as for nearly every request
-            (full, step, second), (other_full, other_step, other_second) = rule_set.scales
-            lack, other = lacks
-            figures: tuple[int, ...] = (
-                (full - lack) // step,
-                -(-lack // second),
-                (other_full - other) // other_step,
-                -(-other // other_second),
-            )
+        also = self.also
+        if also is None:
+            policy, template = rule_set.policy, rule_set.template
         else:
-            figures = tuple(
-                figure
-                for (full, step, second), lack in zip(rule_set.scales, lacks, strict=True)
-                for figure in ((full - lack) // step, -(-lack // second))
-            )
-        return rule_set.policy, (b"ratelimit", rule_set.template % figures)
+            policy, template = rule_set.unions.get(also.rule_set) or rule_set.with_others(also.rule_set)
+            if rule_set.is_plain and also.rule_set.is_plain and also.also is None:  # as for nearly every request
+                ((full, step, second),) = rule_set.scales
+                ((other_full, other_step, other_second),) = also.rule_set.scales
+                (lack,) = self.lacks
+                (other,) = also.lacks
+                return policy, (
+                    b"ratelimit",
+                    template
+                    % (
+                        (full - lack) // step,
+                        -(-lack // second),
+                        (other_full - other) // other_step,
+                        -(-other // other_second),
+                    ),
+                )
+        return policy, (b"ratelimit", template % (*self._figures(), *(() if also is None else also._figures())))
+
+    def _figures(self) -> tuple[int, ...]:
+        pairs = zip(self.rule_set.rules, self.lacks, strict=True)
+        return tuple(figure for rule, lack in pairs for figure in rule.figures(lack))
+
+    def give_back(self) -> None:
+        """Give back what was taken, here and in the other stage, and say so in the headers."""
+        self.rule_set.give_back(self.key, self.lacks, self.at)
+        rules = self.rule_set.rules
+        self.lacks = tuple(
+            lack if rule.cells else max(0, lack - rule.step) for rule, lack in zip(rules, self.lacks, strict=True)
+        )
+        if self.also is not None:
+            self.also.give_back()
 
 
 class Limiter:
-    """Takes tokens for requests. `limits` maps the kinds of actions to their default; kind "system" is exempt."""
+    """Takes tokens for requests. `limits` maps the kinds of actions to their default; kind "system" is exempt.
 
-    def __init__(self, limits: Mapping[str, RateLimit], buckets: Buckets, observations: Observations) -> None:
-        self._buckets = buckets
+    `find_device` reads from a request which device that has signed in before sends it, "" for none. Such a device is
+    known by itself when it signs in, not by its address: nobody beside it can use its tokens up. `returns_on_success`
+    gives back what a sign-in took that succeeded.
+    """
+
+    def __init__(
+        self,
+        limits: Mapping[str, RateLimit],
+        buckets: Buckets,
+        observations: Observations,
+        *,
+        find_device: Callable[[Request], str] = lambda request: "",
+        returns_on_success: bool = True,
+    ) -> None:
+        self.buckets = buckets
         self._clock = buckets.clock
         self._address = _Stage(limits, buckets, "")
         self._actor = _Stage(limits, buckets, "-actor")
+        self._account = RuleSet(buckets, [(ACCOUNT, limits["auth"])], strict=True)
+        self._device = RuleSet(buckets, [(DEVICE, limits["auth"])], strict=True)
+        self._find_device = find_device
+        self._returns_on_success = returns_on_success
         self._emit_exceeded = observations.emitter(LimitExceeded)
 
-    def admit_address(self, request: Request) -> None:
+    def admit_address(self, request: Request) -> Awaitable[None] | None:
         """First stage, called by the gate. Raises `TooManyRequests`. A request without an action counts as "api"."""
-        rule_set = self._address[request.action]
+        action = request.action
+        rule_set = self._address[action]
         if rule_set is None:
-            return
+            return None
         client = request.client
         key = network_of(client) if ":" in client else client
-        only = rule_set.only
-        if only is not None and (lack := only.take(key, self._clock())) >= 0:
-            request.admission = Admission(rule_set, key, (lack,))
-            return
-        outcome = self._take_all(rule_set, key)
-        if isinstance(outcome, Rule):
-            self._refuse(request, rule_set, key, outcome)
-        request.admission = Admission(rule_set, key, outcome)
+        if action is not None and action.kind == "auth" and (device := self._find_device(request)):
+            rule_set, key = self._device, device
+        now = self._clock()
+        outcome = rule_set.take(key, now)
+        if type(outcome) is tuple:
+            request.admission = Taken(rule_set, key, outcome, now)
+            return None
+        return self._not_yet(request, rule_set, key, now, outcome)
 
-    def admit_actor(self, request: Request) -> None:
+    def admit_actor(self, request: Request) -> Awaitable[None] | None:
         """Second stage, called once the actor is known. Raises `TooManyRequests`; takes nothing from the anonymous."""
-        key = request.actor.id
+        actor = request.actor.id
         rule_set = self._actor[request.action]
-        if key is None or rule_set is None:
+        if actor is None or rule_set is None:
+            return None
+        key = str(actor)
+        now = self._clock()
+        outcome = rule_set.take(key, now)
+        if type(outcome) is tuple:
+            taken = Taken(rule_set, key, outcome, now)
+            if request.admission is None:
+                request.admission = taken
+            else:
+                request.admission.also = taken
+            return None
+        return self._not_yet(request, rule_set, key, now, outcome)
+
+    async def admit_account(self, request: Request, account: str, *, is_own_device: bool) -> None:
+        """Second stage of signing in to `account`. Raises `TooManyRequests`.
+
+        From a device of this account's the first stage has taken all that there is to take. One that came with another
+        account's counts as unknown: then the address has not been asked yet.
+        """
+        if is_own_device:
             return
-        first: Admission | None = request.admission
-        only = rule_set.only
-        outcome: tuple[int, ...] | Rule
-        if only is not None and (lack := only.take(key, self._clock())) >= 0:
-            outcome = (lack,)
-        else:
-            outcome = self._take_all(rule_set, key)
-            if isinstance(outcome, Rule):
-                if first is not None:
-                    self._buckets.give_back(first.rule_set.rules, first.key)
-                self._refuse(request, rule_set, key, outcome)
-        if first is None:
-            request.admission = Admission(rule_set, key, outcome)
-        else:
-            first.rule_set = first.rule_set.unions.get(rule_set) or first.rule_set.union(rule_set)
-            first.lacks += outcome
+        if request.admission is not None and request.admission.rule_set is self._device:
+            request.admission.give_back()
+            request.admission = None
+            await self._take(request, self._address[request.action], network_of(request.client))
+        await self._take(request, self._account, account)
 
-    def _take_all(self, rule_set: RuleSet, key: Hashable) -> tuple[int, ...] | Rule:
-        """Take of several rules at once; a single one has been asked, and has refused."""
-        return self._buckets.take(rule_set.rules, key) if rule_set.only is None else rule_set.only
+    def succeed(self, request: Request) -> None:
+        """Give everything back: it was no failure."""
+        if self._returns_on_success and request.admission is not None:
+            request.admission.give_back()
 
-    def _refuse(self, request: Request, rule_set: RuleSet, key: Hashable, refused: Rule) -> NoReturn:
-        now = self._buckets.clock()
-        request.admission = Admission(rule_set, key, tuple(rule.lack(key, now) for rule in rule_set.rules))
+    def rule_sets(self, kind: str, actions: Iterable[Action]) -> list[RuleSet]:
+        """All rules whose keys are of this kind: "address", "actor" or "account". For operators."""
+        if kind == "account":
+            return [self._account]
+        stage = self._address if kind == "address" else self._actor
+        return [found for found in dict.fromkeys(stage[action] for action in (None, *actions)) if found is not None]
+
+    async def _take(self, request: Request, rule_set: RuleSet | None, key: str) -> None:
+        if rule_set is None:
+            return
+        now = self._clock()
+        outcome = rule_set.take(key, now)
+        self._settle(request, rule_set, key, now, outcome if outcome is not None else await rule_set.ask(key))
+
+    def _not_yet(
+        self, request: Request, rule_set: RuleSet, key: str, now: int, outcome: Outcome | None
+    ) -> Awaitable[None] | None:
+        """A refusal, or somebody else has to be asked first."""
+        if outcome is None:
+            return self._ask(request, rule_set, key, now)
+        self._settle(request, rule_set, key, now, outcome)
+        return None
+
+    async def _ask(self, request: Request, rule_set: RuleSet, key: str, now: int) -> None:
+        self._settle(request, rule_set, key, now, await rule_set.ask(key))
+
+    def _settle(self, request: Request, rule_set: RuleSet, key: str, now: int, outcome: Outcome) -> None:
+        first: Taken | None = request.admission
+        if not isinstance(outcome, Refusal):
+            taken = Taken(rule_set, key, outcome, now)
+            if first is None:
+                request.admission = taken
+            else:
+                first.also = taken
+            return
+        if first is not None:
+            first.give_back()
+        request.admission = Taken(rule_set, key, outcome.lacks, now)
         if self._emit_exceeded is not None:
-            self._emit_exceeded(LimitExceeded(limit=refused.name, key=str(key)))
-        seconds = max(1, refused.seconds_to_token(refused.lack(key, now)))
+            self._emit_exceeded(LimitExceeded(limit=outcome.rule.name, key=key))
         raise TooManyRequests(
             "too_many_requests",
-            f"The limit of {refused.limit} is used up; try again in {seconds} s.",
-            headers=[(b"retry-after", b"%d" % seconds)],
+            f"The limit of {outcome.rule.limit} is used up; try again in {outcome.seconds} s.",
+            headers=[(b"retry-after", b"%d" % outcome.seconds)],
         )
 
 
@@ -142,8 +231,9 @@ class _Stage(dict[Action | None, RuleSet | None]):
     def __init__(self, limits: Mapping[str, RateLimit], buckets: Buckets, suffix: str) -> None:
         self._buckets = buckets
         self._suffix = suffix
+        self._own: dict[tuple[tuple[str, RateLimit], ...], RuleSet] = {}
         self._by_kind: dict[str, RuleSet | None] = {
-            kind: RuleSet((buckets.rule(kind + suffix, limit),)) for kind, limit in limits.items()
+            kind: RuleSet(buckets, [(kind + suffix, limit)], strict=kind == "auth") for kind, limit in limits.items()
         }
         self._default = self._by_kind["api"]
         self._by_kind["system"] = None
@@ -159,11 +249,17 @@ class _Stage(dict[Action | None, RuleSet | None]):
         return found
 
     def _make(self, action: Action) -> RuleSet:
-        names = [f"{action.name}{self._suffix}"] * len(action.limits)
-        if len(names) > 1:
-            names = [f"{name} {limit}" for name, limit in zip(names, action.limits, strict=True)]
-        pairs = zip(names, action.limits, strict=True)
-        return RuleSet(tuple(self._buckets.rule(name, limit) for name, limit in pairs))
+        """Actions that declare the same limit by the same name share its buckets."""
+        rules = tuple((f"{name}{self._suffix}", limit) for name, limit in action.limits)
+        if rules not in self._own:
+            self._own[rules] = RuleSet(self._buckets, rules, strict=action.kind == "auth")
+        return self._own[rules]
+
+
+def _texts(rules: Sequence[Rule]) -> tuple[Header, bytes]:
+    policy = ", ".join(f"{_quoted(rule.name)};q={rule.limit.count};w={rule.limit.per:.0f}" for rule in rules)
+    template = ", ".join(f"{_quoted(rule.name)};r=%d;t=%d" for rule in rules)
+    return (b"ratelimit-policy", policy.encode()), template.encode()
 
 
 def _quoted(name: str) -> str:

@@ -26,6 +26,8 @@ class Line(NamedTuple):
 LINES: dict[type[msgspec.Struct], Line] = {
     observations.RequestFailed: Line("request_failed", logging.ERROR),
     observations.LimitExceeded: Line("limit_exceeded", logging.DEBUG),
+    observations.BucketsLost: Line("buckets_lost", logging.ERROR),
+    observations.BucketsRestored: Line("buckets_restored", logging.WARNING),
     observations.DatabaseLost: Line("database_lost", logging.ERROR),
     observations.DatabaseRestored: Line("database_restored", logging.WARNING),
     observations.WorkerDied: Line("worker_died", logging.ERROR),

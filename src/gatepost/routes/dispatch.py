@@ -13,13 +13,14 @@ Find = Callable[[bytes], Actor | None]
 Identify = Callable[[Request], Awaitable[Actor]]
 """The actor of a request; raises 401."""
 
+Admit = Callable[[Request], Awaitable[None] | None]
+"""Takes the actor's tokens; raises 429. Returns what has to be awaited, where that takes time."""
+
 
 class Dispatch:
     """The innermost ASGI layer. `find` is asked first, because it costs nothing; `admit` takes the actor's tokens."""
 
-    def __init__(
-        self, *, find: Find, identify: Identify, admit: Callable[[Request], None], mounts: Mapping[str, ASGIApp]
-    ) -> None:
+    def __init__(self, *, find: Find, identify: Identify, admit: Admit, mounts: Mapping[str, ASGIApp]) -> None:
         self._find = find
         self._identify = identify
         self._admit = admit
@@ -36,7 +37,8 @@ class Dispatch:
         authorization = request.headers.get(b"authorization")
         if authorization is not None:
             request.actor = self._find(authorization) or await self._identify(request)
-        self._admit(request)
+        if (pending := self._admit(request)) is not None:
+            await pending
         if action.allow is not anyone and decide(action.allow, request.actor) is False:
             raise refusal(request.actor, "Your roles do not allow this.")
         await request.respond(await action.handler(request))

@@ -25,6 +25,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from gatepost.gateway.buckets.table import Table, table_name
 from gatepost.observations import Observations
 from gatepost.server.crew import Crew
 from gatepost.server.descriptors import connections_max
@@ -65,7 +66,8 @@ class Server(_Granian):  # type: ignore[misc]
         self._delay_seconds = settings.server.drain_delay_seconds or 0.0
         self._ends_with_terminal = not settings.is_production
         self.crew = Crew(self, facts)
-        self._load = partial(worker, Post(Lifeline(), listener, self.crew.reports))
+        buckets = Table.shared(table_name(port))
+        self._load = partial(worker, Post(Lifeline(), listener, self.crew.reports, buckets))
         # How a worker ended is said by the crew, or by the worker itself.
         logging.getLogger("_granian").addFilter(lambda record: "Unexpected exit" not in record.getMessage())
 

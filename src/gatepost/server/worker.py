@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from gatepost.errors import ConfigurationError
+from gatepost.gateway.buckets import Table
 from gatepost.logging import Logs, complain
 from gatepost.request import ASGIApp
 from gatepost.server.lifeline import Lifeline
@@ -32,11 +33,13 @@ Prepare = Callable[["App", Settings], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Post:
-    """What a worker has from its master: its lifeline, the socket, and where to say that it is ready."""
+    """What a worker has from its master: its lifeline, the socket, where to say that it is ready, and the buckets that
+    all workers take tokens from."""
 
     lifeline: Lifeline
     listener: socket.socket
     reports: "Connection[int, int]"
+    buckets: Table
 
     def report_ready(self) -> None:
         """Tell the master that this process serves from now on."""
@@ -64,6 +67,7 @@ class Worker:
             app = find_app(self.reference)
         except ConfigurationError as error:
             return Lifespan(self._without(error, logs), logs)
+        app.share(post.buckets)
         logs.subscribe(app.observations)
         logs.name_requests(app.find_request_id)
         on_signal(DRAIN, app.drain)

@@ -17,8 +17,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import CreateTable
 
+from gatepost.accounts.devices import Devices
 from gatepost.accounts.models import UserColumns
-from gatepost.accounts.sign_in import Accounts
+from gatepost.accounts.sign_in import Accounts, Guesses
 from gatepost.auth.tokens import Tokens
 from gatepost.database.database import Database
 from gatepost.database.statements import DIALECT
@@ -70,6 +71,24 @@ async def create_schema(connection: "asyncpg.Connection[Any]") -> None:
             await connection.execute(statement)
 
 
+def make_accounts(
+    model: type[Any], database: Database, tokens: Tokens, facts: Observations, guesses: Guesses | None = None
+) -> Accounts:
+    """Accounts on a database; without `guesses` nobody counts how often somebody tries."""
+    devices = Devices(b"secret", "/api/auth")
+    return Accounts(model, database, tokens, facts, guesses=guesses or Uncounted(), devices=devices)
+
+
+class Uncounted:
+    """No limit."""
+
+    async def admit_account(self, request: Request, account: str, *, is_own_device: bool) -> None:
+        pass
+
+    def succeed(self, request: Request) -> None:
+        pass
+
+
 @asynccontextmanager
 async def running_accounts(
     url: str, model: type[Any] = User, *, tokens: Tokens | None = None, observations: Observations | None = None
@@ -77,7 +96,7 @@ async def running_accounts(
     """Accounts whose listener is trusted, as a process that serves has them."""
     facts = observations or Observations()
     database = Database(url, DatabaseSettings(), facts)
-    accounts = Accounts(model, database, tokens or make_tokens(), facts)
+    accounts = make_accounts(model, database, tokens or make_tokens(), facts)
     await accounts.start()
     try:
         await until(lambda: accounts.identities.listener.is_trusted)
@@ -109,7 +128,7 @@ def request(body: object = None, token: str | None = None, headers: tuple[tuple[
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": sent, "more_body": False}
 
-    return Request({}, receive, "request-1", "192.0.2.1", dict(given), b"")
+    return Request({"scheme": "http"}, receive, "request-1", "192.0.2.1", dict(given), b"")
 
 
 class Watch:

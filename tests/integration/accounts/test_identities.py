@@ -7,7 +7,16 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from accounts_scenes import Member, User, listening_backends, make_tokens, request, running_accounts, until
+from accounts_scenes import (
+    Member,
+    User,
+    listening_backends,
+    make_accounts,
+    make_tokens,
+    request,
+    running_accounts,
+    until,
+)
 
 from gatepost.accounts.identities import Identities
 from gatepost.accounts.sign_in import Accounts, create_user
@@ -224,7 +233,7 @@ async def test_without_its_triggers_in_the_database_nothing_is_served_from_the_c
     key = await make_user(connection)
     await connection.execute("ALTER TABLE users DISABLE TRIGGER gatepost_identity_update")
     database = Database(database_url, DatabaseSettings(), Observations())
-    accounts = Accounts(User, database, TOKENS, Observations())
+    accounts = make_accounts(User, database, TOKENS, Observations())
     await accounts.start()
     try:
         authorization = header(key)
@@ -267,7 +276,7 @@ async def test_nobody_outlives_the_gap_in_which_notifications_are_lost(
     """The change commits while nobody listens, and nobody asks in between."""
     key = await make_user(connection)
     database = GatedDatabase(database_url)
-    accounts = Accounts(User, database, TOKENS, Observations())
+    accounts = make_accounts(User, database, TOKENS, Observations())
     await accounts.start()
     try:
         await until(lambda: accounts.identities.listener.is_trusted)

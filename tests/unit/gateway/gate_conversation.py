@@ -8,7 +8,7 @@ import msgspec
 from gatepost.auth.policies import anyone
 from gatepost.errors import Header, MethodNotAllowed, NotFound
 from gatepost.gateway.gate import Gate
-from gatepost.limits import RateLimit
+from gatepost.limits import RateLimit, named
 from gatepost.observations import Observations
 from gatepost.request import Action, ASGIApp, Message, Receive, Request, Response, Scope, Send
 from gatepost.settings import GateSettings
@@ -48,7 +48,8 @@ def action(
 ) -> Action:
     """An action whose handler nobody calls: the application under test answers."""
     return Action(
-        name, "GET", f"/{name}", _unused, allow=anyone, source="x", kind=kind, limits=limits,
+        name, "GET", f"/{name}", _unused, allow=anyone, source="x", kind=kind,
+        limits=named(name, limits) if limits else (),
         body_bytes_max=body_bytes_max,
     )  # fmt: skip
 

@@ -1,0 +1,88 @@
+"""Devices that have signed in before: a cookie that tells them from strangers who try the same account.
+
+After a successful sign-in the device gets a cookie that names it and the account, sealed with a key that is derived
+from the signing key. It gives no access; all that it is good for is a bucket of its own, so that whoever uses up the
+tokens of an account from elsewhere cannot lock out the one whose it is (OWASP, "Slow down online guessing attacks with
+device cookies").
+"""
+
+import hashlib
+import hmac
+import secrets
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from http.cookies import CookieError, SimpleCookie
+
+import msgspec
+
+from gatepost.errors import Header
+from gatepost.request import Request
+
+COOKIE = "gatepost_device"
+LIFETIME_SECONDS = 90 * 24 * 3600
+
+_ACCOUNT_BYTES = 16
+_ID_BYTES = 12
+_TIME_BYTES = 6
+_SEAL_BYTES = 16
+_LENGTH = _ACCOUNT_BYTES + _ID_BYTES + _TIME_BYTES + _SEAL_BYTES
+_COOKIE_BYTES_MAX = 4096
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A device and the account that it has signed in to."""
+
+    account: bytes
+    id: bytes
+
+    @property
+    def key(self) -> str:
+        """Whose bucket it is: of this device, for this account."""
+        return (self.account + self.id).hex()
+
+
+class Devices:
+    """Makes and reads device cookies. `path` is where browsers send them: to the routes of signing in."""
+
+    def __init__(self, secret: bytes, path: str) -> None:
+        self._key = hashlib.blake2b(secret, digest_size=32, person=b"gatepost device").digest()
+        self._path = path
+
+    def account_of(self, email: str) -> bytes:
+        """The account of a normalised e-mail, as buckets are named by it: nobody else can tell the e-mail from it."""
+        return hashlib.blake2b(email.encode(), digest_size=_ACCOUNT_BYTES, key=self._key).digest()
+
+    def find(self, request: Request) -> Device | None:
+        """The device that sends a request; None without a cookie, and for one that is old or not ours."""
+        cookies = request.headers.get(b"cookie")
+        if cookies is None or COOKIE.encode() not in cookies or len(cookies) > _COOKIE_BYTES_MAX:
+            return None
+        try:
+            morsel = SimpleCookie(cookies.decode("ascii")).get(COOKIE)
+            content = urlsafe_b64decode(morsel.value + "==") if morsel is not None else b""
+        except (CookieError, ValueError):
+            return None
+        sealed, seal = content[:-_SEAL_BYTES], content[-_SEAL_BYTES:]
+        if len(content) != _LENGTH or not hmac.compare_digest(seal, self._seal(sealed)):
+            return None
+        made_at = int.from_bytes(sealed[-_TIME_BYTES:])
+        if not 0 <= time.time() - made_at < LIFETIME_SECONDS:
+            return None
+        return Device(sealed[:_ACCOUNT_BYTES], sealed[_ACCOUNT_BYTES:-_TIME_BYTES])
+
+    def find_key(self, request: Request) -> str:
+        """The key of the device that sends a request, "" for none."""
+        device = self.find(request)
+        return "" if device is None else device.key
+
+    def header(self, account: bytes, device: Device | None, *, is_tls: bool) -> Header:
+        """The cookie for a device that has signed in: `device` again where it is known, else a new one."""
+        known = device.id if device is not None and device.account == account else secrets.token_bytes(_ID_BYTES)
+        sealed = account + known + int(time.time()).to_bytes(_TIME_BYTES)
+        value = urlsafe_b64encode(sealed + self._seal(sealed)).decode().rstrip("=")
+        secure = "; Secure" if is_tls else ""
+        cookie = f"{COOKIE}={value}; Path={self._path}; Max-Age={LIFETIME_SECONDS}; HttpOnly; SameSite=Strict{secure}"
+        return b"set-cookie", cookie.encode()
+
+    def _seal(self, content: bytes) -> bytes:
+        return hashlib.blake2b(content, digest_size=_SEAL_BYTES, key=self._key).digest()

@@ -1,0 +1,201 @@
+"""Buckets in a fixed piece of memory, which processes may share: exact, bounded, and nobody's who dies.
+
+A hash table of sets: a key's digest says which set, and its bucket is one of 15 slots in it, 32 bytes each. A slot
+whose bucket is full again is free, so nothing has to be swept. Where a set has no free slot, new keys share its last
+one, which admits less, never more; a flood of keys can neither grow the memory nor empty or refill anybody's bucket.
+
+Shared memory is guarded by a lock of the kernel's on the bytes of the set (POSIX `fcntl`), which a process that is
+killed gives up by dying. What it may leave half written is the fraction of a nanosecond. The digests are keyed with a
+secret of the table, so that nobody can aim at a set.
+"""
+
+import mmap
+import os
+import secrets
+import struct
+import tempfile
+from fcntl import LOCK_EX, LOCK_UN, lockf
+from hashlib import blake2b
+from multiprocessing.reduction import DupFd
+from typing import Any
+
+from gatepost.gateway.buckets.rules import Rule
+
+SETS = 1 << 17
+"""Two million buckets in 64 MiB, of which only what is used is ever touched."""
+
+SLOTS = 16
+SLOT_BYTES = 32
+SET_BYTES = SLOTS * SLOT_BYTES
+DIGEST_BYTES = 16
+SECRET_BYTES = 32
+
+LEASE_SHARE = 16
+"""Of what a bucket holds, at most one part in so many is handed out in advance."""
+
+_SHARED = SET_BYTES - SLOT_BYTES
+_MAGIC = b"gatepost buckets 1\0"
+_moment = struct.Struct("<QQ")  # ticks, and what is left of a tick in the rule's units
+_place = struct.Struct("<I")
+_ticks = struct.Struct("<" + "16xQ8x" * (SLOTS - 1))
+
+
+def table_name(port: int) -> str:
+    """What the system calls the table of the server on this port."""
+    return f"gatepost-limits-{port}"
+
+
+class Table:
+    """The buckets of one process, or, with the `descriptor` of a file that is mapped, of all processes that have it.
+
+    For one thread of each process. Every `now` is in ticks: nanoseconds of the machine.
+    """
+
+    def __init__(self, memory: mmap.mmap, descriptor: int | None = None) -> None:
+        self._memory = memory
+        self._descriptor = descriptor
+        self._mask = len(memory) // SET_BYTES - 1
+        if memory[: len(_MAGIC)] != _MAGIC:
+            memory[:SET_BYTES] = (_MAGIC + secrets.token_bytes(SECRET_BYTES)).ljust(SET_BYTES, b"\0")
+        self._secret = memory[len(_MAGIC) : len(_MAGIC) + SECRET_BYTES]
+
+    @classmethod
+    def private(cls, sets: int = SETS) -> "Table":
+        """A table of this process alone. `sets` is a power of two."""
+        return cls(mmap.mmap(-1, sets * SET_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+
+    @classmethod
+    def shared(cls, name: str, sets: int = SETS) -> "Table":
+        """A table that processes share which inherit or open its descriptor; `name` is what the system shows."""
+        if hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+        else:
+            descriptor, path = tempfile.mkstemp(prefix=name)
+            os.unlink(path)
+        os.ftruncate(descriptor, sets * SET_BYTES)
+        return cls.opened(descriptor)
+
+    @classmethod
+    def opened(cls, descriptor: int) -> "Table":
+        """The table in a file that is open for reading and writing."""
+        return cls(mmap.mmap(descriptor, os.fstat(descriptor).st_size), descriptor)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled for a worker that is being spawned, a shared table is its descriptor."""
+        assert self._descriptor is not None  # noqa: S101 - a private table stays where it is
+        return _received, (DupFd(self._descriptor),)
+
+    @property
+    def descriptor(self) -> int | None:
+        """The file to hand to other processes; None of a private table."""
+        return self._descriptor
+
+    def hasher(self, name: str) -> "blake2b":
+        """What makes the digests of one rule's keys: copy it, `update` with the key, take the `digest`."""
+        return blake2b(name.encode() + b"\0", digest_size=DIGEST_BYTES, key=self._secret)
+
+    def take(self, rule: Rule, digest: bytes, now: int, want: int = 1) -> tuple[int, int]:
+        """Take up to `want` tokens. Returns how many, and what the bucket then lacks: 0 where it does not hold one.
+
+        More than one is taken only out of plenty: no more than one part in LEASE_SHARE of what is there.
+        """
+        start = self._lock(digest)
+        try:
+            place, full_at = self._find(start, digest, now, rule.units)
+            moment = now * rule.units
+            lack = full_at - moment if full_at > moment else 0
+            step = rule.step
+            free = rule.full - lack
+            if free < step:
+                return 0, lack
+            count = 1 if want == 1 else max(1, min(want, free // step // LEASE_SHARE))
+            lack += count * step
+            self._write(place, digest, moment + lack, rule.units)
+            return count, lack
+        finally:
+            if self._descriptor is not None:
+                lockf(self._descriptor, LOCK_UN, 1, start)
+
+    def give_back(self, rule: Rule, digest: bytes, now: int, taken_until: int, amount: int) -> None:
+        """Give back `amount` units, taken so that the bucket was to be full at `taken_until`, as far as they have not
+        flown in meanwhile. Where the key shares a slot they stay taken: erring that way admits less."""
+        start = self._lock(digest)
+        try:
+            place, full_at = self._find(start, digest, now, rule.units)
+            amount = min(amount, taken_until - now * rule.units)
+            if amount > 0 and full_at and place != start + _SHARED:
+                self._write(place, digest, full_at - amount, rule.units)
+        finally:
+            self._unlock(start)
+
+    def lack(self, rule: Rule, digest: bytes, now: int) -> int:
+        """What the bucket lacks, 0 where it is full."""
+        start = self._lock(digest)
+        try:
+            _, full_at = self._find(start, digest, now, rule.units)
+            return max(0, full_at - now * rule.units)
+        finally:
+            self._unlock(start)
+
+    def fill(self, digest: bytes, now: int) -> None:
+        """Make a bucket full. One that shares a slot shares it on."""
+        start = self._lock(digest)
+        try:
+            place, full_at = self._find(start, digest, now, 1)
+            if full_at and place != start + _SHARED:
+                self._write(place, digest, 0, 1)
+        finally:
+            self._unlock(start)
+
+    def _lock(self, digest: bytes) -> int:
+        """Where the set of a digest starts, locked against other processes. The first set is the table's head."""
+        start = (_place.unpack_from(digest)[0] & self._mask or 1) * SET_BYTES
+        if self._descriptor is not None:
+            lockf(self._descriptor, LOCK_EX, 1, start)
+        return start
+
+    def _unlock(self, start: int) -> None:
+        if self._descriptor is not None:
+            lockf(self._descriptor, LOCK_UN, 1, start)
+
+    def _find(self, start: int, digest: bytes, now: int, units: int) -> tuple[int, int]:
+        """Where a bucket is, or can be, and when it is full, 0 for a new one."""
+        place = self._memory.find(digest, start, start + SET_BYTES)
+        if place >= 0 and not place % SLOT_BYTES:
+            ticks, rest = _moment.unpack_from(self._memory, place + DIGEST_BYTES)
+            return place, ticks * units + rest
+        last = start + _SHARED
+        shared, _ = _moment.unpack_from(self._memory, last + DIGEST_BYTES)
+        is_in_use = shared >= now
+        # A key that shares the last slot shares it until that is full, though another is free by then.
+        if not is_in_use or not self._marks(last) & _mark(digest):
+            for number, ticks in enumerate(_ticks.unpack_from(self._memory, start)):
+                if ticks < now:
+                    return start + number * SLOT_BYTES, 0
+        if not is_in_use:
+            self._memory[last : last + DIGEST_BYTES] = bytes(DIGEST_BYTES)
+            return last, 0
+        return last, shared * units
+
+    def _marks(self, last: int) -> int:
+        """Who may have shared the last slot since it was full: a bit for each, in place of a digest."""
+        return int.from_bytes(self._memory[last : last + DIGEST_BYTES])
+
+    def _write(self, place: int, digest: bytes, full_at: int, units: int) -> None:
+        ticks, rest = (full_at, 0) if units == 1 else divmod(full_at, units)
+        if place % SET_BYTES == _SHARED:  # for rules of different units: whole ticks, rounded to the safe side
+            _moment.pack_into(self._memory, place + DIGEST_BYTES, ticks + (rest > 0), 0)
+            digest = (self._marks(place) | _mark(digest)).to_bytes(DIGEST_BYTES)
+            self._memory[place : place + DIGEST_BYTES] = digest
+            return
+        # The moment first: whoever is killed between the two has made the former key of this slot wait, not admitted.
+        _moment.pack_into(self._memory, place + DIGEST_BYTES, ticks, rest)
+        self._memory[place : place + DIGEST_BYTES] = digest
+
+
+def _mark(digest: bytes) -> int:
+    return 1 << (digest[4] & 127)
+
+
+def _received(descriptor: Any) -> Table:
+    return Table.opened(descriptor.detach())

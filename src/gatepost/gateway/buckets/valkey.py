@@ -1,0 +1,321 @@
+"""Buckets that all instances of an application keep together, in a Valkey or Redis (7 or newer).
+
+Each decision is one atomic script by the server's clock (`take.lua`). Processes hold leases, so that most requests need
+no round trip; those of signing in are always asked for. Where the server is slow or down, decisions are made with the
+buckets of this machine, stricter ones for signing in, and counted.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from typing import Any
+
+from gatepost.errors import ConfigurationError
+from gatepost.gateway.buckets import rules as clocks
+from gatepost.gateway.buckets.courier import Away, Courier, Script
+from gatepost.gateway.buckets.leases import LEASE_NS, Leases
+from gatepost.gateway.buckets.local import LocalBuckets, LocalGroup
+from gatepost.gateway.buckets.rules import MICROSECONDS, NANOSECONDS, Outcome, Refusal, Rule, sliding_lack
+from gatepost.limits import RateLimit
+from gatepost.observations import BucketsLost, BucketsRestored, Observations
+
+PATIENCE_SECONDS = 0.02
+"""How long one batch may take. Then the server is given up, until it is found again."""
+
+PREFIX = "gatepost"
+TICK_NS = NANOSECONDS // MICROSECONDS
+EXACT_MAX = 1 << 53
+"""Lua counts with doubles: whole numbers up to here."""
+
+DRIFT = 1000
+"""Two clocks may differ by one part in so many in how fast they go: that much earlier a lease is no longer good."""
+
+REFUSALS_MAX = 10_000
+
+_FOLDER = files("gatepost.gateway.buckets")
+_TAKE = Script(_FOLDER.joinpath("take.lua").read_text())
+_GIVE_BACK = Script(_FOLDER.joinpath("give_back.lua").read_text())
+
+
+class Asked(tuple[int, ...]):
+    """What each bucket lacks after the server has been asked; with what giving the token back needs."""
+
+    full_at: tuple[int, ...]
+    """When each bucket is full by the server's clock; the moment itself for a sliding limit."""
+
+
+class Locally(tuple[int, ...]):
+    """What each bucket lacks, as far as the buckets of this machine know."""
+
+    lacks: tuple[int, ...]
+    """The same in the units of those."""
+
+
+class ValkeyBuckets:
+    """Rate limits in the Valkey at `url`: `valkey://`, `valkeys://` with TLS, or `unix:///socket`.
+
+    `prefix` begins the names of its keys: applications that share a server have different ones. `local` are the buckets
+    that stand in; by default of this process alone.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str = PREFIX,
+        patience_seconds: float = PATIENCE_SECONDS,
+        local: LocalBuckets | None = None,
+        clock: Callable[[], int] = clocks.clock,
+    ) -> None:
+        self.clock = clock
+        self.prefix = prefix
+        self.local = local or LocalBuckets()
+        self.decided_locally = 0
+        self._courier = Courier(
+            url, patience_seconds, (_TAKE, _GIVE_BACK), on_lost=self._note_lost, on_restored=self._note_restored
+        )
+        self._lost: Callable[[BucketsLost], None] | None = None
+        self._restored: Callable[[BucketsRestored], None] | None = None
+        self._groups: list[ValkeyGroup] = []
+
+    @property
+    def courier(self) -> Courier:
+        """The way to the server."""
+        return self._courier
+
+    @property
+    def state(self) -> str:
+        """`ok`, or `local` while the server is away."""
+        return "local" if self._courier.is_away else "ok"
+
+    def group(self, rules: Sequence[tuple[str, RateLimit]], *, strict: bool = False) -> "ValkeyGroup":
+        """These rules, by name."""
+        made = tuple(Rule(name, limit, MICROSECONDS) for name, limit in rules)
+        for rule in made:
+            if rule.full >= EXACT_MAX:
+                raise ConfigurationError(
+                    f"RateLimit {rule.limit} of {rule.name} is too large to be counted exactly in Valkey.",
+                    cure="Choose a shorter time, or numbers that divide it.",
+                )
+        local = self.local.group(
+            [(name, _stricter(limit) if strict else limit) for name, limit in rules], strict=strict
+        )
+        group = ValkeyGroup(made, self, local, strict=strict)
+        self._groups.append(group)
+        return group
+
+    async def start(self, observations: Observations) -> None:
+        """Connect. A server that is away is said so, and no reason not to start."""
+        self._lost = observations.emitter(BucketsLost)
+        self._restored = observations.emitter(BucketsRestored)
+        await self._courier.start()
+
+    async def stop(self) -> None:
+        """Give back what this process holds and close the connection."""
+        for group in self._groups:
+            group.clear()
+        self._groups.clear()
+        await self._courier.stop()
+        await self.local.stop()
+
+    def _note_lost(self, reason: str) -> None:
+        self.decided_locally = 0
+        if self._lost is not None:
+            self._lost(BucketsLost(reason=reason))
+
+    def _note_restored(self, seconds: float) -> None:
+        if self._restored is not None:
+            self._restored(BucketsRestored(seconds=seconds, decided_locally=self.decided_locally))
+
+
+class ValkeyGroup:
+    """Rules that one request takes from together."""
+
+    def __init__(self, rules: tuple[Rule, ...], buckets: ValkeyBuckets, local: LocalGroup, *, strict: bool) -> None:
+        self.rules = rules
+        self._buckets = buckets
+        self._courier = buckets.courier
+        self._clock = buckets.clock
+        self._local = local
+        self._leases: Leases | None = None
+        if not strict and not any(rule.cells for rule in rules):
+            self._leases = Leases(rules, self._return, TICK_NS)
+        self._rounds: dict[str, _Round] = {}
+        self._refusals: dict[str, tuple[Refusal, int]] = {}
+        self._numbers = tuple(number for rule in rules for number in (rule.units, rule.step, rule.full, rule.cells))
+
+    def names(self, key: str) -> list[str]:
+        """The keys of the buckets. In a cluster all of one client are in the same place."""
+        return [f"{self._buckets.prefix}:{{{key}}}:{rule.name}" for rule in self.rules]
+
+    def take(self, key: str, now: int) -> Outcome | None:
+        """Take without asking anybody: from a lease, or, where the server is away, on this machine."""
+        if self._courier.is_away:
+            return self._take_locally(key, now)
+        if self._leases is None:
+            return None
+        lacks = self._leases.spend(key, now)
+        if lacks is not None:
+            return lacks
+        kept = self._refusals.get(key)
+        if kept is not None:
+            if now < kept[1]:
+                return kept[0]
+            del self._refusals[key]
+        return None
+
+    async def ask(self, key: str) -> Outcome:
+        """Take from the server; those who ask for the same key at the same time ask once."""
+        leases = self._leases
+        if leases is None:
+            return await self._fetch(key, 1, 1)
+        need = 1
+        while (pending := self._rounds.get(key)) is not None:
+            pending.waiting += 1
+            found = await asyncio.shield(pending.outcome)
+            if isinstance(found, Refusal):
+                return found
+            outcome = self.take(key, self._clock())
+            if isinstance(outcome, Refusal | Locally):
+                return outcome
+            if outcome is not None:
+                return _asked(outcome, leases.spent_until(key))
+            need = max(need, pending.waiting)
+        present = self._rounds[key] = _Round(asyncio.get_running_loop().create_future())
+        outcome = None
+        try:
+            outcome = await self._fetch(key, need, leases.end(key, self._clock()))
+            return outcome
+        finally:
+            del self._rounds[key]
+            present.outcome.set_result(outcome)
+
+    def give_back(self, key: str, lacks: tuple[int, ...], at: int) -> None:
+        """Undo a take, where it was made. Nobody waits for it."""
+        if isinstance(lacks, Locally):
+            self._local.give_back(key, lacks.lacks, at)
+        elif isinstance(lacks, Asked):
+            self._return(key, lacks.full_at, 1)
+        elif self._leases is not None:
+            self._leases.put_back(key, lacks, at, self._clock())
+
+    async def look(self, key: str) -> tuple[int, ...]:
+        """What each bucket lacks; raises `Away`."""
+        moment, _, *figures = await self._courier.call(_TAKE, self.names(key), (0, 0, *self._numbers))
+        return self._lacks(moment, figures)[0]
+
+    async def fill(self, key: str) -> None:
+        """Make the buckets of a key full; raises `Away`."""
+        await self._courier.delete(self.names(key))
+
+    def clear(self) -> None:
+        """Give back what this process holds."""
+        if self._leases is not None:
+            self._leases.clear()
+
+    def _take_locally(self, key: str, now: int) -> Outcome:
+        self._buckets.decided_locally += 1
+        outcome = self._local.take(key, now)
+        lacks = outcome.lacks if isinstance(outcome, Refusal) else outcome
+        pairs = zip(self.rules, self._local.rules, lacks, strict=True)
+        translated = Locally(_translated(rule, local, lack) for rule, local, lack in pairs)
+        translated.lacks = lacks
+        if isinstance(outcome, Refusal):
+            return Refusal(outcome.rule, translated, outcome.seconds)
+        return translated
+
+    async def _fetch(self, key: str, need: int, want: int) -> Outcome:
+        sent = self._clock()
+        if self._courier.is_away:
+            return self._take_locally(key, sent)
+        try:
+            moment, granted, *figures = await self._courier.call(_TAKE, self.names(key), (need, want, *self._numbers))
+        except Away:
+            return self._take_locally(key, self._clock())
+        lacks, soonest = self._lacks(moment, figures)
+        if not granted:
+            return self._refused(key, lacks, soonest)
+        full_at = tuple(
+            moment if rule.cells else moment * rule.units + lack for rule, lack in zip(self.rules, lacks, strict=True)
+        )
+        if self._leases is None:
+            return _asked(lacks, full_at)
+        here = tuple(
+            sent // TICK_NS * rule.units + lack - lack // DRIFT for rule, lack in zip(self.rules, lacks, strict=True)
+        )
+        lacks = self._leases.begin(key, here, granted, sent, full_at)
+        return _asked(lacks, self._leases.spent_until(key))
+
+    def _lacks(self, moment: int, figures: list[int]) -> tuple[tuple[int, ...], int]:
+        """What each bucket lacks, and the time until the fullest of the sliding limits admits again, in ticks."""
+        lacks: list[int] = []
+        soonest = 0
+        for rule in self.rules:
+            if rule.cells:
+                used, left, next_free = figures.pop(0), figures.pop(0), figures.pop(0)
+                lacks.append(sliding_lack(moment, used, left))
+                if used >= rule.cells:
+                    soonest = max(soonest, next_free)
+            else:
+                lacks.append(figures.pop(0))
+        return tuple(lacks), soonest
+
+    def _refused(self, key: str, lacks: tuple[int, ...], soonest: int) -> Refusal:
+        """The refusal. Until a token is there again, a second at most, nobody has to ask."""
+        waits = [
+            -(-soonest // MICROSECONDS) if rule.cells else rule.seconds_to_token(lack)
+            for rule, lack in zip(self.rules, lacks, strict=True)
+        ]
+        wait = max(waits)
+        refusal = Refusal(self.rules[waits.index(wait)], lacks, max(1, wait))
+        if self._leases is not None:
+            ticks = min(
+                (lack - rule.full + rule.step) // rule.units for rule, lack in zip(self.rules, lacks, strict=True)
+                if lack + rule.step > rule.full
+            )  # fmt: skip
+            if len(self._refusals) >= REFUSALS_MAX:
+                self._refusals.pop(next(iter(self._refusals)))
+            self._refusals[key] = refusal, self._clock() + min(LEASE_NS, ticks * TICK_NS)
+        return refusal
+
+    def _return(self, key: str, kept_until: tuple[int, ...], count: int) -> None:
+        if self._courier.is_away:
+            return  # they come back by themselves
+        arguments: list[Any] = [count]
+        for rule, until in zip(self.rules, kept_until, strict=True):
+            ticks, rest = (until, 0) if rule.cells else divmod(until, rule.units)
+            arguments += (rule.units, rule.step, rule.cells, ticks, rest)
+        self._courier.call(_GIVE_BACK, self.names(key), arguments).add_done_callback(_ignore)
+
+
+class _Round:
+    """One question about a key, and how many wait for its answer."""
+
+    __slots__ = ("outcome", "waiting")
+
+    def __init__(self, outcome: "asyncio.Future[Outcome | None]") -> None:
+        self.outcome = outcome
+        self.waiting = 0
+
+
+def _asked(lacks: tuple[int, ...], full_at: tuple[int, ...]) -> Asked:
+    asked = Asked(lacks)
+    asked.full_at = full_at
+    return asked
+
+
+def _stricter(limit: RateLimit) -> RateLimit:
+    """Half: what another machine may admit at the same time is not known while the server is away."""
+    return RateLimit(max(1, limit.count // 2), limit.per, sliding=limit.sliding)
+
+
+def _translated(rule: Rule, local: Rule, lack: int) -> int:
+    """A lack of a rule of this machine in the units of the shared one: as many whole tokens are left."""
+    left, seconds = local.figures(lack)
+    if rule.cells:
+        return sliding_lack(0, rule.cells - left, seconds * rule.second)
+    return max(0, rule.full - left * rule.step)
+
+
+def _ignore(answer: "asyncio.Future[Any]") -> None:
+    answer.exception()

@@ -1,0 +1,215 @@
+"""How often somebody may try to sign in: by address, by account and by device, with the gate as in production."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from gatepost import App
+from gatepost.accounts.devices import COOKIE, LIFETIME_SECONDS, Devices
+from gatepost.request import Receive, Request, Scope, Send
+from gatepost.testing import Client, TestApp
+from gatepost.testing.client import Answer
+
+PASSWORD = "correct horse battery"
+WRONG = "wrong horse battery"
+ADA, BOB = "ada@example.com", "bob@example.com"
+
+
+class Shop:
+    """An app with two users, and people who sign in to it."""
+
+    def __init__(self, running: TestApp) -> None:
+        self.running = running
+        self._addresses = (f"198.51.{number // 250}.{number % 250}" for number in itertools.count())
+
+    def elsewhere(self) -> str:
+        """An address that nobody has called from yet."""
+        return next(self._addresses)
+
+    async def sign_in(
+        self, email: str, password: str, *, address: str = "192.0.2.1", cookie: str | None = None
+    ) -> Answer:
+        client = Client(self.running.app, address=address)
+        headers = {"cookie": cookie} if cookie is not None else {}
+        return await client.post("/api/auth/login", json={"email": email, "password": password}, headers=headers)
+
+    async def statuses(self, count: int, email: str, password: str, **options: Any) -> list[int]:
+        return [(await self.sign_in(email, password, **options)).status for _ in range(count)]
+
+    async def device(self, email: str) -> str:
+        """The cookie of a device that has signed in, from an address of its own."""
+        answer = await self.sign_in(email, PASSWORD, address=self.elsewhere())
+        assert answer.status == 200
+        return answer.headers["set-cookie"].partition(";")[0]
+
+
+async def silent(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application that nobody asks."""
+
+
+@asynccontextmanager
+async def shop_of(database_url: str, **settings: str) -> AsyncIterator[Shop]:
+    async with TestApp(App(mount={"/old": silent}), database_url, GATEPOST_LIMIT_FACTOR="1", **settings) as running:
+        for email in (ADA, BOB):
+            await running.user(email=email, password=PASSWORD)
+        yield Shop(running)
+
+
+@pytest.fixture
+async def shop(database_url: str) -> AsyncIterator[Shop]:
+    async with shop_of(database_url) as made:
+        yield made
+
+
+async def test_one_address_has_five_attempts_whatever_the_accounts(shop: Shop) -> None:
+    for number in range(5):
+        assert (await shop.sign_in(f"nobody-{number}@example.com", WRONG)).status == 401
+    refused = await shop.sign_in(ADA, PASSWORD)
+    assert (refused.status, refused.json()["code"]) == (429, "too_many_requests")
+    assert 170 <= int(refused.headers["retry-after"]) <= 180
+    assert refused.headers["ratelimit"].startswith('"auth";r=0;')
+    assert (await shop.sign_in(ADA, PASSWORD, address=shop.elsewhere())).status == 200
+
+
+async def test_one_account_has_five_attempts_whatever_the_addresses(shop: Shop) -> None:
+    for _ in range(5):
+        assert (await shop.sign_in(ADA, WRONG, address=shop.elsewhere())).status == 401
+    for email in (ADA, "ADA@Example.com"):
+        refused = await shop.sign_in(email, PASSWORD, address=shop.elsewhere())
+        assert refused.status == 429
+        assert refused.headers["ratelimit"].startswith('"auth-account";r=0;')
+    assert (await shop.sign_in(BOB, PASSWORD, address=shop.elsewhere())).status == 200
+
+
+async def test_an_account_that_does_not_exist_is_limited_like_one_that_does(shop: Shop) -> None:
+    statuses = [(await shop.sign_in("nobody@example.com", WRONG, address=shop.elsewhere())).status for _ in range(7)]
+    assert statuses == [401] * 5 + [429] * 2
+
+
+async def test_a_refusal_for_the_account_gives_the_address_its_token_back(shop: Shop) -> None:
+    for _ in range(5):
+        await shop.sign_in(ADA, WRONG, address=shop.elsewhere())
+    assert await shop.statuses(20, ADA, PASSWORD) == [429] * 20
+    assert await shop.statuses(6, "nobody@example.com", WRONG) == [401] * 5 + [429]
+
+
+async def test_what_is_bounded_are_failures(shop: Shop) -> None:
+    assert await shop.statuses(12, ADA, PASSWORD) == [200] * 12
+    assert await shop.statuses(4, ADA, WRONG) == [401] * 4
+    assert await shop.statuses(8, ADA, PASSWORD) == [200] * 8
+    assert await shop.statuses(2, ADA, WRONG) == [401, 429]
+
+
+async def test_or_all_attempts_where_the_settings_say_so(database_url: str) -> None:
+    async with shop_of(database_url, GATEPOST_LIMIT_AUTH_COUNTS="all") as shop:
+        assert await shop.statuses(7, ADA, PASSWORD) == [200] * 5 + [429] * 2
+
+
+async def test_many_attempts_at_once_are_no_way_around(shop: Shop) -> None:
+    answers = await asyncio.gather(*(shop.sign_in(ADA, WRONG, address=shop.elsewhere()) for _ in range(40)))
+    assert sorted(answer.status for answer in answers) == [401] * 5 + [429] * 35
+
+
+async def test_a_body_that_is_no_attempt_counts_for_the_address_alone(shop: Shop) -> None:
+    client = Client(shop.running.app, address="192.0.2.1")
+    for _ in range(5):
+        assert (await client.post("/api/auth/login", json={"email": ADA})).status == 422
+    assert (await client.post("/api/auth/login", json={"email": ADA})).status == 429
+    assert (await shop.sign_in(ADA, WRONG, address=shop.elsewhere())).status == 401
+
+
+async def test_nobody_can_lock_an_owner_out_from_elsewhere(shop: Shop) -> None:
+    cookie = await shop.device(ADA)
+    for _ in range(10):
+        await shop.sign_in(ADA, WRONG, address=shop.elsewhere())
+    assert (await shop.sign_in(ADA, PASSWORD, address=shop.elsewhere())).status == 429
+    assert (await shop.sign_in(ADA, PASSWORD, address=shop.elsewhere(), cookie=cookie)).status == 200
+
+
+async def test_nor_from_behind_the_same_address(shop: Shop) -> None:
+    cookie = await shop.device(ADA)
+    await shop.statuses(10, "nobody@example.com", WRONG)
+    assert (await shop.sign_in(ADA, PASSWORD)).status == 429
+    answer = await shop.sign_in(ADA, PASSWORD, cookie=cookie)
+    assert answer.status == 200
+    assert answer.headers["ratelimit-policy"] == '"auth-device";q=5;w=900'
+
+
+async def test_a_known_device_has_five_attempts_too(shop: Shop) -> None:
+    cookie = await shop.device(ADA)
+    statuses = [(await shop.sign_in(ADA, WRONG, address=shop.elsewhere(), cookie=cookie)).status for _ in range(7)]
+    assert statuses == [401] * 5 + [429] * 2
+
+
+async def test_a_device_of_one_account_is_a_stranger_to_all_others(shop: Shop) -> None:
+    """Else whoever has an account of his own could make devices at will, and try others' accounts from them."""
+    for _ in range(5):
+        answer = await shop.sign_in(ADA, WRONG, cookie=await shop.device(BOB))
+        assert answer.status == 401
+    refused = await shop.sign_in("nobody@example.com", WRONG, cookie=await shop.device(BOB))
+    assert (refused.status, refused.headers["ratelimit"].split(";")[0]) == (429, '"auth"')
+    refused = await shop.sign_in(ADA, PASSWORD, address=shop.elsewhere(), cookie=await shop.device(BOB))
+    assert (refused.status, refused.headers["ratelimit"].split(";")[0]) == (429, '"auth-account"')
+
+
+async def test_the_cookie_is_for_signing_in_only_and_tells_nothing(shop: Shop) -> None:
+    answer = await shop.sign_in(ADA, PASSWORD)
+    value, *attributes = answer.headers["set-cookie"].split("; ")
+    assert attributes == ["Path=/api/auth", f"Max-Age={LIFETIME_SECONDS}", "HttpOnly", "SameSite=Strict"]
+    assert "ada" not in value
+    failed = await shop.sign_in(ADA, WRONG)
+    assert "set-cookie" not in failed.headers
+
+
+async def test_a_device_keeps_its_bucket_when_its_cookie_is_renewed(shop: Shop) -> None:
+    cookie = await shop.device(ADA)
+    assert await shop.statuses(4, ADA, WRONG, cookie=cookie) == [401] * 4
+    renewed = (await shop.sign_in(ADA, PASSWORD, cookie=cookie)).headers["set-cookie"].partition(";")[0]
+    assert await shop.statuses(3, ADA, WRONG, cookie=renewed) == [401, 429, 429]
+
+
+DEVICES = Devices(b"secret", "/api/auth")
+
+
+def asked(cookie: str) -> Request:
+    async def receive() -> dict[str, Any]:
+        raise AssertionError
+
+    return Request({}, receive, "id", "192.0.2.1", {b"cookie": cookie.encode("latin-1")}, b"")
+
+
+def cookie_of(devices: Devices, *, is_tls: bool = False) -> str:
+    _, value = devices.header(devices.account_of(ADA), None, is_tls=is_tls)
+    return value.decode()
+
+
+def test_a_cookie_is_known_among_others_and_secure_over_tls() -> None:
+    cookie = cookie_of(DEVICES).partition(";")[0]
+    found = DEVICES.find(asked(f"a=b; {cookie}; c=d"))
+    assert found is not None
+    assert found.account == DEVICES.account_of(ADA)
+    assert found.account != DEVICES.account_of(BOB)
+    assert cookie_of(DEVICES, is_tls=True).endswith("; Secure")
+
+
+@pytest.mark.parametrize("spoil", [lambda c: c[:-1], lambda c: c[:20] + "A" + c[21:], lambda c: c + "A", lambda c: ""])
+def test_a_cookie_that_was_touched_is_none(spoil: Any) -> None:
+    value = cookie_of(DEVICES).partition(";")[0].partition("=")[2]
+    spoilt = spoil(value)
+    assert spoilt == value or DEVICES.find(asked(f"{COOKIE}={spoilt}")) is None
+    for odd in (f"{COOKIE}=\xff", f"{COOKIE}=%%%", f'{COOKIE}="', f"{COOKIE}", "=" * 5000):
+        assert DEVICES.find(asked(odd)) is None
+
+
+def test_a_cookie_of_another_key_or_of_long_ago_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    cookie = cookie_of(DEVICES).partition(";")[0]
+    assert Devices(b"another", "/api/auth").find(asked(cookie)) is None
+    assert DEVICES.find(asked(cookie)) is not None
+    now = time.time()
+    monkeypatch.setattr("gatepost.accounts.devices.time.time", lambda: now + LIFETIME_SECONDS + 1)
+    assert DEVICES.find(asked(cookie)) is None

