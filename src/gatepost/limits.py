@@ -42,7 +42,8 @@ class RateLimit(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         shown = f"RateLimit({self.count}, per={self.per}, burst={self.burst})"
-        if self.count < 1 or not math.isfinite(self.per) or self.per < 1e-6 or (self.burst or 1) < 1:
+        counts = (self.count, 1 if self.burst is None else self.burst)
+        if min(counts) < 1 or not math.isfinite(self.per) or self.per < 1e-6:
             raise ConfigurationError(
                 f"{shown} admits nothing.", cure="Use positive numbers: RateLimit(100, per=minutes(15))."
             )

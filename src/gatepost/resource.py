@@ -136,7 +136,8 @@ def _by_action(
 
 
 def _together(limits: Limits, place: str) -> tuple[RateLimit, ...]:
-    together: tuple[Any, ...] = (limits,) if isinstance(limits, RateLimit) else tuple(limits)
+    several: Any = limits if isinstance(limits, Sequence) else (limits,)
+    together = tuple(several)
     are_limits = all(isinstance(limit, RateLimit) for limit in together)
     if not together or not are_limits or len(set(together)) < len(together):
         raise ConfigurationError(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gatepost.cli.limits_commands import limits
 from gatepost.cli.migrate_commands import migrate
 from gatepost.cli.users_commands import users
 
@@ -25,6 +26,7 @@ gatepost = typer.Typer(
 config = typer.Typer(help="Look at the settings.", epilog="Example: gatepost config show", no_args_is_help=True)
 gatepost.add_typer(migrate, name="migrate")
 gatepost.add_typer(users, name="users")
+gatepost.add_typer(limits, name="limits")
 gatepost.add_typer(config, name="config")
 
 

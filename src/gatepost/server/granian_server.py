@@ -66,7 +66,7 @@ class Server(_Granian):  # type: ignore[misc]
         self._delay_seconds = settings.server.drain_delay_seconds or 0.0
         self._ends_with_terminal = not settings.is_production
         self.crew = Crew(self, facts)
-        buckets = Table.shared(table_name(port))
+        buckets = Table.shared(table_name(port), factor=settings.gate.limit_factor or 1)
         self._load = partial(worker, Post(Lifeline(), listener, self.crew.reports, buckets))
         # How a worker ended is said by the crew, or by the worker itself.
         logging.getLogger("_granian").addFilter(lambda record: "Unexpected exit" not in record.getMessage())

@@ -34,7 +34,8 @@ LEASE_SHARE = 16
 """Of what a bucket holds, at most one part in so many is handed out in advance."""
 
 _SHARED = SET_BYTES - SLOT_BYTES
-_MAGIC = b"gatepost buckets 1\0"
+_MAGIC = b"gatepost buckets 1"
+_head = struct.Struct(f"<20s{SECRET_BYTES}sI")
 _moment = struct.Struct("<QQ")  # ticks, and what is left of a tick in the rule's units
 _place = struct.Struct("<I")
 _ticks = struct.Struct("<" + "16xQ8x" * (SLOTS - 1))
@@ -48,16 +49,17 @@ def table_name(port: int) -> str:
 class Table:
     """The buckets of one process, or, with the `descriptor` of a file that is mapped, of all processes that have it.
 
-    For one thread of each process. Every `now` is in ticks: nanoseconds of the machine.
+    For one thread of each process. Every `now` is in ticks: nanoseconds of the machine. `factor` is what the limits of
+    its server are multiplied by, for operators who open the table from outside.
     """
 
-    def __init__(self, memory: mmap.mmap, descriptor: int | None = None) -> None:
+    def __init__(self, memory: mmap.mmap, descriptor: int | None = None, factor: int = 1) -> None:
         self._memory = memory
         self._descriptor = descriptor
         self._mask = len(memory) // SET_BYTES - 1
         if memory[: len(_MAGIC)] != _MAGIC:
-            memory[:SET_BYTES] = (_MAGIC + secrets.token_bytes(SECRET_BYTES)).ljust(SET_BYTES, b"\0")
-        self._secret = memory[len(_MAGIC) : len(_MAGIC) + SECRET_BYTES]
+            _head.pack_into(memory, 0, _MAGIC, secrets.token_bytes(SECRET_BYTES), factor)
+        _, self._secret, self.factor = _head.unpack_from(memory)
 
     @classmethod
     def private(cls, sets: int = SETS) -> "Table":
@@ -65,7 +67,7 @@ class Table:
         return cls(mmap.mmap(-1, sets * SET_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
     @classmethod
-    def shared(cls, name: str, sets: int = SETS) -> "Table":
+    def shared(cls, name: str, sets: int = SETS, factor: int = 1) -> "Table":
         """A table that processes share which inherit or open its descriptor; `name` is what the system shows."""
         if hasattr(os, "memfd_create"):
             descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
@@ -73,12 +75,12 @@ class Table:
             descriptor, path = tempfile.mkstemp(prefix=name)
             os.unlink(path)
         os.ftruncate(descriptor, sets * SET_BYTES)
-        return cls.opened(descriptor)
+        return cls.opened(descriptor, factor)
 
     @classmethod
-    def opened(cls, descriptor: int) -> "Table":
-        """The table in a file that is open for reading and writing."""
-        return cls(mmap.mmap(descriptor, os.fstat(descriptor).st_size), descriptor)
+    def opened(cls, descriptor: int, factor: int = 1) -> "Table":
+        """The table in a file that is open for reading and writing; in an empty one it is made."""
+        return cls(mmap.mmap(descriptor, os.fstat(descriptor).st_size), descriptor, factor)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled for a worker that is being spawned, a shared table is its descriptor."""

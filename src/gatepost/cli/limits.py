@@ -1,0 +1,113 @@
+"""`gatepost limits`: what is left of the limits of a key, and full buckets for it.
+
+Asks the Valkey of the settings, or else the table of the server that runs on this machine.
+"""
+
+import asyncio
+import ipaddress
+import os
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from gatepost.accounts.devices import Devices
+from gatepost.accounts.models import normalise_email
+from gatepost.auth.keys import signing_key
+from gatepost.cli.output import print_rows
+from gatepost.cli.running import DATA_FOLDER, quiet_settings
+from gatepost.composition import choose_buckets
+from gatepost.errors import ConfigurationError
+from gatepost.gateway.addresses import network_of
+from gatepost.gateway.buckets import Group, Table
+from gatepost.gateway.buckets.finding import find_table
+from gatepost.gateway.gate import make_limiter
+from gatepost.logging import confirm
+from gatepost.observations import Observations
+from gatepost.server.loading import find_app, reference_of
+from gatepost.settings import Settings
+
+T = TypeVar("T")
+
+COLUMNS = ("limit", "rate", "left", "full_in_seconds")
+
+
+def show_limits(reference: str | None, key: str, *, port: int | None, as_json: bool) -> None:
+    """Print every limit that holds for the key."""
+
+    async def look(groups: list[Group], name: str) -> list[dict[str, Any]]:
+        return [row for group in groups for row in _rows(group, await group.look(name))]
+
+    print_rows(_on_buckets(reference, key, port, look), as_json=as_json, columns=COLUMNS)
+
+
+def reset_limits(reference: str | None, key: str, *, port: int | None) -> None:
+    """Fill every bucket of the key."""
+
+    async def fill(groups: list[Group], name: str) -> int:
+        for group in groups:
+            await group.fill(name)
+        return sum(len(group.rules) for group in groups)
+
+    count = _on_buckets(reference, key, port, fill)
+    confirm(f"Filled {count} bucket(s) of {key}. A process may refuse it for one second more.")
+
+
+def _rows(group: Group, lacks: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    for rule, lack in zip(group.rules, lacks, strict=True):
+        left, seconds = rule.figures(lack)
+        yield {"limit": rule.name, "rate": str(rule.limit), "left": left, "full_in_seconds": seconds}
+
+
+def _on_buckets(
+    reference: str | None, key: str, port: int | None, work: Callable[[list[Group], str], Awaitable[T]]
+) -> T:
+    # Without it the limits would be those of development, which nobody looks at from outside.
+    os.environ.setdefault("GATEPOST_ENV", "production")
+    settings = quiet_settings()
+    app = find_app(reference_of(reference))
+    kind, name = _meant(key, settings)
+    with _table(settings, port) as table:
+        if table is not None:
+            settings = replace(settings, gate=replace(settings.gate, limit_factor=table.factor))
+        observations = Observations()
+        buckets = choose_buckets(app.rate_limits, settings, table)
+        limiter = make_limiter(settings.gate, observations, buckets)
+        groups = [rule_set.group for rule_set in limiter.rule_sets(kind, app.actions_under(settings))]
+
+        async def run() -> T:
+            await buckets.start(observations)
+            try:
+                if buckets.state != "ok":
+                    raise ConfigurationError("does not answer.", place="GATEPOST_VALKEY_URL")
+                return await work(groups, name)
+            finally:
+                await buckets.stop()
+
+        return asyncio.run(run())
+
+
+@contextmanager
+def _table(settings: Settings, port: int | None) -> Generator[Table | None]:
+    if settings.valkey.url is not None:
+        yield None
+        return
+    wanted = settings.server.port if port is None else port
+    table = find_table(wanted)
+    if table is None:
+        raise ConfigurationError(
+            f"No server of yours keeps limits on port {wanted} of this machine.",
+            cure="Name its port with --port, or where all instances keep them: GATEPOST_VALKEY_URL.",
+        )
+    yield table
+
+
+def _meant(key: str, settings: Settings) -> tuple[str, str]:
+    """What kind of key it is, and how buckets are named by it."""
+    if "@" in key:
+        devices = Devices(signing_key(settings, DATA_FOLDER).as_pem(private=True), "/")
+        return "account", devices.account_of(normalise_email(key)).hex()
+    try:
+        return "address", network_of(str(ipaddress.ip_address(key.removesuffix("/64"))))
+    except ValueError:
+        return "actor", key
