@@ -96,6 +96,7 @@ class Composition:
             match=self.table.match,
             limiter=limiter,
             cors=[rule for rule in rules if rule is not None],
+            is_known=self.accounts.is_known,
         )
 
     async def start(self) -> None:

@@ -212,6 +212,16 @@ class DatabaseProblem(Problem):
     """PostgreSQL could not do its part; nothing was written."""
 
 
+class Overloaded(ApplicationProblem):
+    """503: more is asked for than this process can do. Carries `Retry-After` in seconds."""
+
+    status = 503
+    title = "Service unavailable"
+
+    def __init__(self, code: str, detail: str, *, retry_after_seconds: int) -> None:
+        super().__init__(code, detail, headers=[(b"retry-after", b"%d" % retry_after_seconds)])
+
+
 class ServiceUnavailable(DatabaseProblem):
     """503: the database is away or every connection is busy. Carries `Retry-After` in seconds."""
 
@@ -275,6 +285,7 @@ CODES: dict[str, ErrorCode] = {
     "database_unavailable": ErrorCode(ServiceUnavailable, "The database is away; try again shortly."),
     "database_busy": ErrorCode(ServiceUnavailable, "No database connection became free in time."),
     "transaction_conflict": ErrorCode(ServiceUnavailable, "Concurrent changes collided; nothing was written."),
+    "overloaded": ErrorCode(Overloaded, "More is asked for than can be done; try again shortly."),
     "sign_in_busy": ErrorCode(ServiceUnavailable, "Too many sign-ins at once; try again shortly."),
     "shutting_down": ErrorCode(ServiceUnavailable, "This instance is about to stop; try again."),
     "database_timeout": ErrorCode(GatewayTimeout, "A statement took longer than its limit and was cancelled."),

@@ -42,6 +42,13 @@ class LimitExceeded(msgspec.Struct):
     key: str
 
 
+class LoadShed(msgspec.Struct, gc=False):
+    """A request was refused because there was no turn for it: so many run, and so many wait."""
+
+    running: int
+    waiting: int
+
+
 class BucketsLost(msgspec.Struct):
     """The Valkey that keeps the rate limits cannot be reached: each machine counts by itself; said once per outage."""
 

@@ -161,6 +161,13 @@ class GateSettings:
     request_seconds: float = setting(
         "GATEPOST_REQUEST_SECONDS", 15.0, "time of a whole request, then 504", unit="s", check=at_least(0.1)
     )
+    wait_seconds: float = setting(
+        "GATEPOST_WAIT_SECONDS",
+        1.0,
+        "how long a request waits for its turn where more is asked for than can be done, then 503",
+        unit="s",
+        check=between(0.01, 60),
+    )
     uri_bytes_max: int = setting(
         "GATEPOST_URI_BYTES_MAX", 8192, "longest path and query", unit="bytes", check=between(256, 65_000)
     )

@@ -101,6 +101,11 @@ class Accounts:
         actor = self.identities.find(authorization)
         return actor if actor is not None else await self.identities.load(authorization)
 
+    def is_known(self, request: Request) -> bool:
+        """Whether a request is from somebody who is signed in, as far as that is known without the database."""
+        authorization = request.headers.get(b"authorization")
+        return authorization is not None and self.identities.find(authorization) is not None
+
     async def sign_in(self, request: Request) -> Response:
         """A token for an e-mail and a password; raises 401 `invalid_credentials`, 422 `invalid_body`, 429.
 

@@ -39,7 +39,8 @@ class Wardrobe:
 class Exchange(Request, kw_only=True, eq=False):
     """A request in flight.
 
-    `send` is the server's, `wardrobe` what answers are dressed with. `started` is in monotonic nanoseconds; `status` is
+    `send` is the server's, `wardrobe` what answers are dressed with. `started` and `turn_at` are when it came and when
+    it began, in monotonic nanoseconds, 0 where that is not counted (`turns.py`). `status` is
     that of the answer, 0 until it has begun. `expired` is the refusal to answer with after its task was cancelled for
     time; `overruling` is one that stands whatever the application sends instead.
     """
@@ -47,6 +48,7 @@ class Exchange(Request, kw_only=True, eq=False):
     send: Send
     wardrobe: Wardrobe
     started: int
+    turn_at: int = 0
     status: int = 0
     expired: Problem | None = None
     overruling: Problem | None = None

@@ -7,12 +7,12 @@ says (DTOs).
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import count
 from time import monotonic_ns
 
 from gatepost.cors import CORS
-from gatepost.errors import Problem
+from gatepost.errors import Overloaded, Problem
 from gatepost.gateway.bodies import BODY_HEADERS, Bodies
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.compression import CONDITIONS, strip_entity_tags
@@ -23,6 +23,7 @@ from gatepost.gateway.heads import Heads
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import INTERNAL, render
+from gatepost.gateway.turns import Turns
 from gatepost.observations import Observations, RequestFailed, RequestFinished
 from gatepost.request import Action, ASGIApp, Receive, Request, Scope, Send
 from gatepost.settings import GateSettings
@@ -56,6 +57,7 @@ class Gate:
         match: Match,
         limiter: Limiter | None = None,
         cors: Iterable[CORS] = (),
+        is_known: Callable[[Request], bool] = lambda request: False,
     ) -> None:
         self._app = app
         self._match = match
@@ -67,13 +69,14 @@ class Gate:
         self._compresses = settings.compress
         self._deadlines = Deadlines(settings.request_seconds, settings.body_seconds)
         self._bodies = Bodies(settings.body_bytes_max, self._deadlines)
+        self._turns = Turns(settings.wait_seconds, observations, is_known)
         self._emit_finished = observations.emitter(RequestFinished)
         self._emit_failed = observations.emitter(RequestFailed)
         self._id_prefix = f"{secrets.token_urlsafe(9)}."
         self._numbers = count(1)
         self.is_draining = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: PLR0912 - all of it, in order
         """Serve one request: check its head and path, match, limit, check its body, call the application, render what
         is refused."""
         if scope["type"] != "http":
@@ -104,6 +107,8 @@ class Gate:
                 exchange.action, exchange.key = self._match(scope["method"], scope["path"])
                 if (pending := self.limiter.admit_address(exchange)) is not None:
                     await pending
+                if (turn := self._turns.begin(exchange)) is not None:
+                    await self._wait_for(turn, exchange)
                 if not exchange.headers.keys().isdisjoint(REMARKABLE) or scope["http_version"] >= "2":
                     self._bodies.admit(exchange)
                     if self._compresses:
@@ -117,6 +122,8 @@ class Gate:
             if exchange.expired is not None and exchange.task is not None:
                 exchange.task.uncancel()
             self._deadlines.leave(exchange)
+            if exchange.turn_at:
+                self._turns.end(exchange)
             # Both lead back to the exchange; without them it is freed at once, and the garbage collector has no work.
             exchange.receive = receive
             scope.pop("gatepost", None)
@@ -157,6 +164,15 @@ class Gate:
     async def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until no request is in flight; False where that took longer than `timeout_seconds`."""
         return await self._deadlines.wait_idle(timeout_seconds)
+
+    async def _wait_for(self, turn: Awaitable[None], exchange: Exchange) -> None:
+        """Wait; whoever has no turn keeps its tokens."""
+        try:
+            await turn
+        except Overloaded:
+            if exchange.admission is not None:
+                exchange.admission.give_back()
+            raise
 
     def _is_probe(self, request: Request) -> bool:
         """Whether a request asks for what load balancers ask for, by address."""

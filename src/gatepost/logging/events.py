@@ -26,6 +26,7 @@ class Line(NamedTuple):
 LINES: dict[type[msgspec.Struct], Line] = {
     observations.RequestFailed: Line("request_failed", logging.ERROR),
     observations.LimitExceeded: Line("limit_exceeded", logging.DEBUG),
+    observations.LoadShed: Line("load_shed", logging.DEBUG),
     observations.BucketsLost: Line("buckets_lost", logging.ERROR),
     observations.BucketsRestored: Line("buckets_restored", logging.WARNING),
     observations.DatabaseLost: Line("database_lost", logging.ERROR),

@@ -182,7 +182,7 @@ def test_a_flood_of_keys_resets_nobody_and_refuses_nobody_it_need_not() -> None:
         bench.take(f"flood {number}")
     assert not bench.admits("victim")
     bench.clock.now += 900 * SECOND
-    assert sum(bench.admits(f"later {number}") for number in range(100)) == 100
+    assert sum(bench.admits(f"later {number}") for number in range(20)) == 20
 
 
 def test_a_key_that_came_during_a_flood_gets_no_second_bucket_behind_it() -> None:

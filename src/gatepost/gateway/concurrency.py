@@ -1,0 +1,89 @@
+"""How many requests may run at once: as many as do not make each other slow.
+
+A simpler form of Netflix's gradient limit: what an action takes while hardly anything runs is its pace; where requests
+take much longer than that, there are too many of them.
+"""
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gatepost.request import Action
+
+LIMIT_FIRST, LIMIT_MIN, LIMIT_MAX = 256, 2, 4096
+
+WINDOW_NS = 50_000_000
+"""How often the limit is adapted."""
+
+CALM = 4
+"""With so few running, what they take is their pace."""
+
+SLOW, BRISK = 2.0, 1.5
+"""So many times the pace is too slow, or still well."""
+
+BEARABLE_NS = 8_000_000
+"""Below it nobody is slow: whoever queues for some cheap work does not mind."""
+
+
+CPU_EACH_NS = 500_000
+"""What a request costs, as long as that is not known."""
+
+
+class ConcurrencyLimit:
+    """`allowed` requests may run; lately they took `mean` nanoseconds. `is_reached` is set by whoever lets one wait."""
+
+    __slots__ = (
+        "_count",
+        "_cpu",
+        "_cpu_each",
+        "_paces",
+        "_since",
+        "_taken",
+        "_wanted",
+        "allowed",
+        "is_reached",
+        "mean",
+    )
+
+    def __init__(self) -> None:
+        self.allowed = LIMIT_FIRST
+        self.is_reached = False
+        self.mean = 0
+        self._paces: dict[Action | None, float] = {}
+        self._wanted = 0.0
+        self._taken = 0
+        self._count = 0
+        self._since = 0
+        self._cpu = 0
+        self._cpu_each = CPU_EACH_NS
+
+    def note(self, action: "Action | None", taken: int, running: int) -> None:
+        """A request has taken so many nanoseconds; so many others are still running."""
+        pace = self._paces.get(action)
+        if pace is None:
+            self._paces[action] = pace = float(taken)
+        elif running < CALM:
+            self._paces[action] = pace = pace + (taken - pace) * 0.02
+        self._wanted += pace
+        self._taken += taken
+        self._count += 1
+
+    def per(self, nanoseconds: int) -> int:
+        """How many requests this process can do in a time, by what they cost of it; at least one."""
+        return max(1, nanoseconds // self._cpu_each)
+
+    def adapt(self, now: int) -> None:
+        """Called often; does something once in a window."""
+        if now - self._since < WINDOW_NS or not self._count:
+            return
+        cpu = time.thread_time_ns()
+        if now - self._since < 4 * WINDOW_NS:
+            self._cpu_each = (cpu - self._cpu) // self._count
+        self.mean, ratio = self._taken // self._count, self._taken / max(self._wanted, 1.0)
+        if ratio > SLOW and self.mean > BEARABLE_NS:
+            self.allowed = max(LIMIT_MIN, int(self.allowed * max(0.7, SLOW / ratio)))
+        elif self.is_reached and (ratio < BRISK or self.mean < BEARABLE_NS):
+            self.allowed = min(LIMIT_MAX, self.allowed + max(1, self.allowed // 8))
+        self.is_reached = False
+        self._wanted, self._taken, self._count = 0.0, 0, 0
+        self._since, self._cpu = now, cpu

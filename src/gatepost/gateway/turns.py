@@ -1,0 +1,198 @@
+"""Overload: whose turn it is, when more is asked for than can be done.
+
+In the gate, behind the limit of the address and before all that costs something. A request begins at once while few
+are running and the event loop keeps up; that is one comparison. Otherwise it waits for its turn, a short time at most,
+and is refused with 503 where it has none. Signed-in clients come first. The first come first, until somebody has waited
+long: from then on the last come first, because whoever has just come can still be served in good time, and the others
+cannot. So what is served is served fast, however much is asked for.
+
+How many may run follows the time that they take (`concurrency.py`). Mounted applications wait for what they wait for,
+which says nothing about this process: of them only those wait that come when the event loop is behind.
+"""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from gatepost.errors import Overloaded
+from gatepost.gateway.concurrency import ConcurrencyLimit
+from gatepost.observations import LoadShed, Observations
+
+if TYPE_CHECKING:
+    from gatepost.gateway.exchange import Exchange
+
+MILLISECONDS = 1_000_000
+
+SLICE_NS = 3 * MILLISECONDS
+"""How long one pass of the event loop may take before whoever comes has to wait for the next."""
+
+HURRY_SHARE = 2
+"""When somebody has waited for half of the longest wait, the last come first, until nobody has waited too long for
+HURRY_LASTS_NS. A burst that is over by then is served whole, in order."""
+
+HURRY_LASTS_NS = 1_000 * MILLISECONDS
+
+HURRIED_NS = 10 * MILLISECONDS
+"""How long whoever comes last then waits at most, or as long as requests take, where that is more."""
+
+STALE_NS = 2_000 * MILLISECONDS
+"""No pass takes so long: the loop that was to look after the queue is gone, as in tests, and another one is here."""
+
+WAITING_MAX = 1000
+KNOWN, MOUNTED, OTHERS = range(3)
+"""Queues, in the order in which they are served."""
+
+BULK_URGENCY = b"u=5", b"u=6", b"u=7"
+"""What RFC 9218 has for work that nobody waits for."""
+
+
+class Waiter:
+    """A request that waits for its turn since `since`."""
+
+    __slots__ = ("exchange", "since", "turn")
+
+    def __init__(self, exchange: "Exchange", turn: "asyncio.Future[None]", since: int) -> None:
+        self.exchange = exchange
+        self.turn = turn
+        self.since = since
+
+
+class Turns:
+    """`wait_seconds` is how long a request waits at most; `is_known` tells whether somebody is signed in, without
+    asking the database. So many are `running`, and so many `waiting`."""
+
+    __slots__ = (
+        "_due",
+        "_hurries_until",
+        "_is_draining",
+        "_is_known",
+        "_limit",
+        "_queues",
+        "_shed",
+        "_timer",
+        "_wait_ns",
+        "running",
+        "waiting",
+    )
+
+    def __init__(self, wait_seconds: float, observations: Observations, is_known: Callable[["Exchange"], bool]) -> None:
+        self.running = 0
+        self.waiting = 0
+        self._limit = ConcurrencyLimit()
+        self._wait_ns = int(wait_seconds * 1000) * MILLISECONDS
+        self._is_known = is_known
+        self._queues: tuple[deque[Waiter], ...] = (deque(), deque(), deque())
+        self._shed = observations.emitter(LoadShed)
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0
+        self._hurries_until = 0
+        self._is_draining = False
+
+    def begin(self, exchange: "Exchange") -> Awaitable[None] | None:
+        """Called with every request that has passed the limiter. None where it begins at once, else what to await;
+        that raises `Overloaded`. Whoever has begun has to `end`.
+        """
+        now = exchange.started
+        if now >= self._due and (self._timer is None or now > self._due + STALE_NS):
+            self._is_draining = False
+            self._tick_from(now)
+        kind = exchange.action.kind if exchange.action is not None else ""
+        if now < self._due and not self.waiting:
+            if kind == "mount":
+                return None
+            if self.running < self._limit.allowed:
+                self.running += 1
+                exchange.turn_at = now
+                return None
+        return None if kind == "system" else self._wait(exchange, self._rank(exchange, kind))
+
+    def end(self, exchange: "Exchange") -> None:
+        """The request is over."""
+        self.running -= 1
+        self._limit.note(exchange.action, time.monotonic_ns() - exchange.turn_at, self.running)
+        if self.waiting:
+            self._drain_soon()
+
+    def _wait(self, exchange: "Exchange", rank: int) -> Awaitable[None]:
+        waiter = Waiter(exchange, asyncio.get_running_loop().create_future(), exchange.started)
+        self._queues[rank].append(waiter)
+        self.waiting += 1
+        self._limit.is_reached = True
+        if self.waiting > WAITING_MAX:
+            self._refuse(next(queue for queue in reversed(self._queues) if queue).popleft())
+        self._drain_soon()
+        return waiter.turn
+
+    def _rank(self, exchange: "Exchange", kind: str) -> int:
+        """The queue for a request; the first is served first. Clients may call their own work less urgent, not more."""
+        if kind == "mount":
+            return MOUNTED
+        is_bulk = exchange.headers.get(b"priority", b"").startswith(BULK_URGENCY)
+        return KNOWN if self._is_known(exchange) and not is_bulk else OTHERS
+
+    def _drain_soon(self) -> None:
+        if not self._is_draining:
+            self._is_draining = True
+            asyncio.get_running_loop().call_soon(self._drain)
+
+    def _drain(self) -> None:
+        """Once in a pass of the loop, behind those who have come in it."""
+        self._is_draining = False
+        now = time.monotonic_ns()
+        self._expire(now)
+        hurries = now < self._hurries_until
+        count = self._limit.per(SLICE_NS)
+        for rank, queue in enumerate(self._queues):
+            while queue and count > 0 and (rank == MOUNTED or self.running < self._limit.allowed):
+                waiter = queue.pop() if hurries else queue.popleft()
+                self.waiting -= 1
+                if waiter.turn.done():  # its request was cancelled
+                    continue
+                waiter.turn.set_result(None)
+                count -= 1
+                if rank != MOUNTED:
+                    waiter.exchange.turn_at = now
+                    self.running += 1
+        if self.waiting and (self.running < self._limit.allowed or self._queues[MOUNTED]):
+            self._drain_soon()
+
+    def _expire(self, now: int) -> None:
+        oldest = min((queue[0].since for queue in self._queues if queue), default=now)
+        patience = self._wait_ns
+        if now < self._hurries_until:
+            patience = min(patience, max(HURRIED_NS, self._limit.mean))
+        if oldest < now - min(patience, self._wait_ns // HURRY_SHARE):
+            self._hurries_until = now + HURRY_LASTS_NS
+        for queue in self._queues:
+            while queue and queue[0].since < now - patience:
+                self._refuse(queue.popleft())
+
+    def _refuse(self, waiter: Waiter) -> None:
+        self.waiting -= 1
+        if waiter.turn.done():
+            return
+        if self._shed is not None:
+            self._shed(LoadShed(running=self.running, waiting=self.waiting))
+        # Not all at the same moment.
+        waiter.turn.set_exception(
+            Overloaded("overloaded", "More is asked for than can be done.", retry_after_seconds=random.randint(1, 3))  # noqa: S311
+        )
+
+    def _tick_from(self, now: int) -> None:
+        self._due = now + SLICE_NS
+        self._timer = asyncio.get_running_loop().call_later(SLICE_NS / 1e9, self._tick)
+
+    def _tick(self) -> None:
+        """While anything is under way: once in a slice, or in a pass where that takes longer."""
+        self._timer = None
+        now = time.monotonic_ns()
+        self._limit.adapt(now)
+        if self.waiting:
+            self._expire(now)
+            self._drain_soon()
+        elif not self.running:
+            return
+        self._tick_from(now)
