@@ -75,7 +75,7 @@ class Composition:
             mounts={prefix: mount.app for prefix, mount in declaration.mounts.items()},
         )
         rules = [*(action.cors for action in self.actions), *(mount.cors for mount in declaration.mounts.values())]
-        self.gate = Gate(
+        self.gate = Gate.composed(
             dispatch,
             settings=settings.gate,
             observations=observations,

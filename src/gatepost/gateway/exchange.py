@@ -90,6 +90,11 @@ class Exchange(Request, kw_only=True, eq=False):
         await send({"type": "http.response.body", "body": body})
 
     @property
+    def is_foreign(self) -> bool:
+        """True where an application answers that is not ours, below a mount or behind the gate alone."""
+        return self.action is not None and self.action.is_foreign
+
+    @property
     def is_mounted(self) -> bool:
         """True where another application answers, below a mount."""
         return self.action is not None and self.action.kind == "mount"
@@ -108,7 +113,7 @@ class Exchange(Request, kw_only=True, eq=False):
 
     def _dress(self, given: Iterable[Header]) -> list[Header]:
         wardrobe = self.wardrobe
-        is_page = self.is_mounted
+        is_page = self.is_foreign
         is_ruled = self.status >= 400
         is_private = self.actor.id is not None
         clashes = False
