@@ -12,7 +12,7 @@ from itertools import count
 from time import monotonic_ns
 
 from gatepost.cors import CORS
-from gatepost.errors import Problem
+from gatepost.errors import ConfigurationError, Problem
 from gatepost.gateway.alone import Alone, Identify
 from gatepost.gateway.bodies import BODY_HEADERS, Bodies
 from gatepost.gateway.buckets import Buckets
@@ -61,7 +61,11 @@ class Gate:
         `settings` are those of the environment by default, as in production; `observations` gets the facts. What
         subscribes to them has to do so before. Raises `ConfigurationError`.
         """
-        alone = Alone(app, identify=identify, paths=paths, settings=settings, observations=observations)
+        try:
+            alone = Alone(app, identify=identify, paths=paths, settings=settings, observations=observations)
+        except ConfigurationError as error:
+            # Another server than ours shows the trace: of it only the line that makes the gate is of use to its author.
+            raise error.with_traceback(None) from None
         limiter = make_limiter(alone.settings.gate, alone.observations)
         alone.admit = limiter.admit_actor
         self._compose(
