@@ -117,7 +117,8 @@ class Exchange(Request, kw_only=True, eq=False):
         is_ruled = self.status >= 400
         is_private = self.actor.id is not None
         clashes = False
-        headers = list(given)
+        # ASGI wants names in lower case; Django writes them as people do.
+        headers = [(name.lower(), value) for name, value in given]
         for name, value in headers:
             if name == b"content-type":
                 is_page = is_page and not is_json(value)

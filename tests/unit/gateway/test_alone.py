@@ -66,6 +66,18 @@ async def test_pages_have_the_headers_of_pages_and_data_those_of_data() -> None:
     assert (docs.header("content-security-policy"), docs.header("x-frame-options")) == ("default-src 'self'", None)
 
 
+async def test_headers_in_capitals_are_known_for_what_they_are() -> None:
+    own: list[Header] = [
+        (b"Content-Type", b"application/json"),
+        (b"Referrer-Policy", b"same-origin"),
+        (b"Server", b"x/1"),
+    ]
+    answer = await ask(alone(answering(headers=own)))
+    assert answer.header("referrer-policy") == "same-origin"
+    assert answer.header("server") == "gatepost"
+    assert (answer.header("content-security-policy") or "").startswith("default-src 'none';")
+
+
 @pytest.mark.parametrize(
     ("paths", "status"),
     [
