@@ -2,8 +2,8 @@
 
     settings -> actions of the declared paths -> logs -> limiter -> the application, behind who is asking
 
-`Gate(app)` is composed of an `Alone`, which stands between the gate and the application: it finds out who is asking,
-takes the second limit, and reads JSON before the application does.
+`Gate(app)` is composed of an `Alone`, which stands between the gate and the application: it refuses forms of other
+origins, finds out who is asking, takes the second limit, and reads JSON before the application does.
 """
 
 import inspect
@@ -16,11 +16,13 @@ from gatepost.auth.actor import Actor, ActorId
 from gatepost.dtos.json_values import Bounds
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.bodies import LimitedReceive
+from gatepost.gateway.forms import Forms
 from gatepost.gateway.json_bodies import JSONBodies
 from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.path_table import PathTable
 from gatepost.logging import Logs
 from gatepost.observations import Observations
+from gatepost.origins import Origins
 from gatepost.request import ASGIApp, Message, Receive, Request, Scope, Send
 from gatepost.settings import Settings, load
 
@@ -67,6 +69,8 @@ class Alone:
         self._identify = _checked_identify(identify)
         gate = self.settings.gate
         self.table = PathTable(_checked_paths(paths), gate)
+        known = Origins(gate.cors_origins, place="GATEPOST_CORS_ORIGINS")
+        self._forms = Forms({each: known if each.cors is None else each.cors.origins for each in self.table.actions})
         self._json = JSONBodies(Bounds(gate.json_depth_max, gate.json_items_max))
         self.observations = observations or Observations()
         self._logs = Logs(self.settings, adopts=False)
@@ -79,6 +83,7 @@ class Alone:
             await self._live(scope, receive, send)
             return
         request: Request = scope["gatepost"]
+        self._forms.check(request)
         if self._identify is not None:
             await self._find_actor(request, self._identify)
             waiting = self.admit(request)

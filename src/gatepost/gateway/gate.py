@@ -130,7 +130,7 @@ class Gate:
 
         head (framing, sizes, method, Host, who the client is), path, preflight, matching, limit of the address, body
         (type, size, time), application; around them all the deadline, the headers and the rendering of refusals. Alone,
-        before the application: who is asking, limit of the user, JSON.
+        before the application: forms of other origins, who is asking, limit of the user, JSON.
         """
         if scope["type"] != "http":
             return await self._serve_other(scope, receive, send)

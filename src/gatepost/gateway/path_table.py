@@ -66,7 +66,7 @@ class Pattern(NamedTuple):
 
 
 class PathTable:
-    """The actions of declared paths. `cors` are the rules that they declare; `strict` says whose JSON is checked."""
+    """The actions of declared paths. `actions` are all of them; `strict` says whose JSON is checked."""
 
     def __init__(self, paths: Mapping[str, PathRules], settings: GateSettings) -> None:
         declared: dict[Pattern, PathRules] = {}
@@ -80,12 +80,17 @@ class PathTable:
         self._default = self._action(Pattern(None, REST), PathRules())
         ordered = sorted(declared, key=Pattern.order)
         made = {pattern: self._action(pattern, _settled(pattern, declared, ordered)) for pattern in ordered}
-        self.cors: list[CORS] = [action.cors for action in made.values() if action.cors is not None]
+        self.actions = (*made.values(), self._default)
         self._wider = tuple((each, each.compiled(), made[each]) for each in ordered if not each.is_fixed)
         self._fixed: dict[str, list[tuple[Pattern, Action]]] = {}
         for pattern in ordered:
             if pattern.is_fixed:
                 self._fixed.setdefault(pattern.path, []).append((pattern, made[pattern]))
+
+    @property
+    def cors(self) -> list[CORS]:
+        """The rules for other origins that paths declare."""
+        return [action.cors for action in self.actions if action.cors is not None]
 
     def match(self, method: str, path: str) -> tuple[Action, None]:
         """The action of the nearest pattern that means this request."""

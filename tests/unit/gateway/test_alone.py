@@ -174,6 +174,49 @@ async def test_headers_are_found_in_any_case_and_listed() -> None:
     assert (headers["X-A"], headers.get("x-\u0416"), "HOST" in headers, len(headers)) == ("é, 2", None, True, 2)
 
 
+HOST = b"http://127.0.0.1:8000"
+SITE = b"sec-fetch-site"
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ([], 200),
+        ([(SITE, b"same-origin"), (b"origin", b"null")], 200),
+        ([(SITE, b"none")], 200),
+        ([(SITE, b"cross-site"), (b"origin", b"https://evil.example")], 403),
+        ([(SITE, b"same-site"), (b"origin", b"https://evil.example")], 403),
+        ([(SITE, b"cross-site"), (b"origin", b"null")], 403),
+        ([(SITE, b"cross-site")], 403),
+        ([(SITE, b"cross-site"), (b"origin", HOST)], 403),
+        ([(SITE, b"cross-site"), (b"origin", b"https://pay.example")], 200),
+        ([(SITE, b"same-origin, cross-site")], 403),
+        ([(b"origin", HOST)], 200),
+        ([(b"origin", b"http://127.0.0.1:8001")], 403),
+        ([(b"origin", b"https://evil.example")], 403),
+        ([(b"origin", b"https://pay.example")], 200),
+    ],
+)
+@pytest.mark.parametrize("kind", [b"application/x-www-form-urlencoded", b"Multipart/Form-Data; boundary=x"])
+async def test_a_form_is_sent_by_our_own_pages_and_by_those_that_are_let_in(
+    lines: list[Header], status: int, kind: bytes
+) -> None:
+    types = ["application/x-www-form-urlencoded", "multipart/form-data", "application/json"]
+    paths = {"/pay": PathRules(content_types=types, cors=CORS("https://pay.example"))}
+    gate = alone(echo, paths=paths)
+    answer = await ask(gate, post("/pay", (b"content-type", kind), *lines), parts(b"a="))
+    assert answer.status == status
+    if status == 403:
+        assert answer.problem["code"] == "cross_origin"
+    assert (await ask(gate, post("/pay", JSON, *lines), parts(b"{}"))).status == 200, "JSON had its preflight"
+
+
+@pytest.mark.parametrize(("method", "status"), [("POST", 403), ("PUT", 200), ("GET", 200)])
+async def test_a_post_without_a_body_is_sent_without_asking_too(method: str, status: int) -> None:
+    asked = scope(method, "/logout", [(SITE, b"cross-site")])
+    assert (await ask(alone(echo), asked, parts(b""))).status == status
+
+
 async def test_json_is_strict_unless_a_path_takes_it_as_it_comes() -> None:
     gate = alone(echo, paths={"/lenient": PathRules(strict_json=False)})
     doubled = b'{"a":1,"a":2}'
