@@ -33,7 +33,15 @@ class Spawned(Running):
 
     def workers(self) -> set[int]:
         """The processes that serve."""
-        return {child.pid for child in self.children() if "spawn_main" in " ".join(child.cmdline())}
+        return {child.pid for child in self.children() if "spawn_main" in " ".join(_command(child))}
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """Its command line; nothing of one that has just ended."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 @pytest.fixture
