@@ -15,10 +15,11 @@ from sqlalchemy import MetaData
 
 from gatepost.auth.actor import Actor, system
 from gatepost.auth.keys import signing_key
-from gatepost.composition import Composition, choose_buckets
+from gatepost.composition import Composition
 from gatepost.declaration import Declaration
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.gateway.buckets import Buckets, Table
+from gatepost.gateway.buckets.choosing import choose_buckets
 from gatepost.models.entity import Entity
 from gatepost.mount import Mount
 from gatepost.observations import Observations
@@ -109,7 +110,7 @@ class App:
                 cure="Set it to postgresql://user:password@host/database, or run `gatepost dev`, which brings its own.",
             )
         key = signing_key(settings, KEY_FOLDER)
-        buckets = choose_buckets(self.rate_limits, settings, self._table)
+        buckets = choose_buckets(self.rate_limits, settings.valkey, self._table)
         composition = Composition(self.declaration, settings, key, settings.database.url, self.observations, buckets)
         await composition.start()
         self._composition = composition

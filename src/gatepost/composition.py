@@ -24,7 +24,7 @@ from gatepost.database.database import Database
 from gatepost.database.reaching import reach
 from gatepost.declaration import Declaration
 from gatepost.dtos.json_values import Bounds
-from gatepost.gateway.buckets import Buckets, LocalBuckets, Table
+from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.gate import Gate, make_limiter
 from gatepost.health import Probes
 from gatepost.limits import NamedLimits, named
@@ -89,7 +89,7 @@ class Composition:
             mounts={prefix: mount.app for prefix, mount in declaration.mounts.items()},
         )
         rules = [*(action.cors for action in self.actions), *(mount.cors for mount in declaration.mounts.values())]
-        self.gate = Gate(
+        self.gate = Gate.composed(
             dispatch,
             settings=settings.gate,
             observations=observations,
@@ -182,26 +182,6 @@ class Composition:
             name, limits = served.path, declared.get(None, ())
         factor = self.settings.gate.limit_factor or 1
         return named(name, [limit.times(factor) for limit in limits]) if limits else ()
-
-
-def choose_buckets(declared: Buckets | None, settings: Settings, table: Table | None) -> Buckets:
-    """Where the rate limits are kept: as declared, in the Valkey of the settings, or on this machine.
-
-    `table` is what the processes of this machine have in common; without it each is alone.
-    """
-    local = LocalBuckets(table)
-    if declared is None and settings.valkey.url is None:
-        return local
-    from gatepost.gateway.buckets.valkey import ValkeyBuckets
-
-    if declared is None:
-        valkey = settings.valkey
-        return ValkeyBuckets(
-            valkey.url or "", prefix=valkey.prefix, patience_seconds=valkey.patience_seconds, local=local
-        )
-    if isinstance(declared, ValkeyBuckets) and table is not None:
-        declared.local = local
-    return declared
 
 
 def _handler(controller: ResourceController, name: str) -> Handler:

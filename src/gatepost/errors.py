@@ -270,6 +270,7 @@ CODES: dict[str, ErrorCode] = {
     "invalid_credentials": ErrorCode(Unauthorized, "E-mail and password do not belong together."),
     # Application
     "forbidden": ErrorCode(Forbidden, "Your roles do not allow this."),
+    "cross_origin": ErrorCode(Forbidden, "A page of that origin may not send forms here."),
     "not_found": ErrorCode(NotFound, "There is nothing here that you may see."),
     "method_not_allowed": ErrorCode(MethodNotAllowed, "The path exists, without this method; see `Allow`."),
     "method_not_implemented": ErrorCode(NotImplementedMethod, "No path of this server knows the method."),

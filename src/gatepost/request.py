@@ -51,7 +51,8 @@ class Action:
     `kind` chooses the default rate limit ("api", "auth") or exempts ("system": probes). `limits` are those declared
     for the action or its resource, in place of the default; actions with the same ones share their buckets.
     `body_bytes_max` and `content_types` are what it takes as a body. `source` is the file and line of the code that
-    answers. `headers` and `cors` stand in place of what all answers carry, None where nothing is declared.
+    answers. `headers` and `cors` stand in place of what all answers carry, None where nothing is declared. `is_foreign`
+    says that an application answers which is not ours: with pages, perhaps, and with streams.
     """
 
     __slots__ = (
@@ -61,6 +62,7 @@ class Action:
         "cors",
         "handler",
         "headers",
+        "is_foreign",
         "kind",
         "limits",
         "method",
@@ -84,6 +86,7 @@ class Action:
         content_types: frozenset[bytes] = JSON_TYPES,
         headers: Headers | None = None,
         cors: CORS | None = None,
+        is_foreign: bool = False,
     ) -> None:
         self.name = name
         self.method = method
@@ -97,6 +100,7 @@ class Action:
         self.content_types = content_types
         self.headers = headers
         self.cors = cors
+        self.is_foreign = is_foreign or kind == "mount"
 
     def __repr__(self) -> str:
         return f"Action({self.method} {self.pattern} -> {self.name})"

@@ -33,14 +33,15 @@ class Spawned(Running):
 
     def workers(self) -> set[int]:
         """The processes that serve."""
-        return {child.pid for child in self.children() if "spawn_main" in _command_line(child)}
+        return {child.pid for child in self.children() if "spawn_main" in " ".join(_command(child))}
 
 
-def _command_line(process: psutil.Process) -> str:
+def _command(process: psutil.Process) -> list[str]:
+    """Its command line; nothing of one that has just ended."""
     try:
-        return " ".join(process.cmdline())
-    except psutil.Error:  # it has ended meanwhile
-        return ""
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 @pytest.fixture

@@ -1,12 +1,16 @@
 """The documentation and the code say the same: errors, settings, commands, names, folders, figures and links."""
 
 import ast
+import base64
 import dataclasses
+import hashlib
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import typer
 from benchmarks.readme_table import BLOCK, RESULTS, table_of
@@ -14,6 +18,7 @@ from benchmarks.readme_table import BLOCK, RESULTS, table_of
 import gatepost
 from gatepost import errors
 from gatepost.cli.commands import gatepost as commands
+from gatepost.gateway import Gate, PathRules
 from gatepost.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -111,6 +116,40 @@ def test_the_program_in_the_readme_is_the_bookshop() -> None:
     programs = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
 
     assert (ROOT / "examples" / "bookshop" / "app.py").read_text() in programs
+
+
+def test_the_page_about_the_gate_alone_shows_the_example_and_names_every_argument() -> None:
+    page = (ROOT / "docs" / "how-to" / "put-the-gate-in-front-of-an-app.md").read_text()
+    example = (ROOT / "examples" / "fastapi_behind_the_gate" / "app.py").read_text()
+
+    shown = re.findall(r"^```python title=\"app.py\"\n(.*?)^```$", page, re.M | re.S)
+    command = re.findall(r"^granian .*(?= app:app$)", page, re.M)
+    arguments = {*inspect.signature(Gate).parameters} - {"app"} | {item.name for item in dataclasses.fields(PathRules)}
+
+    assert len(shown) == 2
+    assert all(program in example for program in shown)
+    assert len(command) == 1
+    assert command[0] in example
+    assert rows_of(page).keys() == arguments
+
+
+async def test_the_page_of_swagger_ui_has_a_policy_that_admits_its_script_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "how-to" / "put-the-gate-in-front-of-an-app.md").read_text()
+    (program,) = re.findall(r"^```python title=\"docs.py\"\n(.*?)^```$", page, re.M | re.S)
+    (tmp_path / "node_modules" / "swagger-ui-dist").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "docs"}
+    exec(compile(program, "docs.py", "exec", dont_inherit=True), names)  # noqa: S102
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(names["app"]), base_url="http://test") as client:
+        answer = await client.get("/docs")
+    script = re.findall(r"<script>(.*?)</script>", answer.text)[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+    assert f"script-src 'self' 'sha256-{digest}';" in answer.headers["content-security-policy"]
+    assert "unsafe" not in answer.headers["content-security-policy"]
 
 
 def test_the_figures_in_the_readme_are_those_of_the_last_measurement() -> None:

@@ -16,10 +16,10 @@ from gatepost.accounts.models import normalise_email
 from gatepost.auth.keys import signing_key
 from gatepost.cli.output import print_rows
 from gatepost.cli.running import DATA_FOLDER, quiet_settings
-from gatepost.composition import choose_buckets
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.addresses import network_of
 from gatepost.gateway.buckets import Group, Table
+from gatepost.gateway.buckets.choosing import choose_buckets
 from gatepost.gateway.buckets.finding import find_table
 from gatepost.gateway.gate import make_limiter
 from gatepost.logging import confirm
@@ -71,7 +71,7 @@ def _on_buckets(
         if table is not None:
             settings = replace(settings, gate=replace(settings.gate, limit_factor=table.factor))
         observations = Observations()
-        buckets = choose_buckets(app.rate_limits, settings, table)
+        buckets = choose_buckets(app.rate_limits, settings.valkey, table)
         limiter = make_limiter(settings.gate, observations, buckets)
         groups = [rule_set.group for rule_set in limiter.rule_sets(kind, app.actions_under(settings))]
 

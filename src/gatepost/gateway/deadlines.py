@@ -89,8 +89,8 @@ def _older(in_flight: "dict[Exchange, None]", bound: int) -> "list[Exchange]":
 
 
 def _expire(exchange: "Exchange", problem: Problem) -> None:
-    # A mounted application may stream for as long as it likes once it has begun to answer.
-    if exchange.expired is not None or (exchange.status and exchange.is_mounted):
+    # An application that is not ours may stream for as long as it likes once it has begun to answer.
+    if exchange.expired is not None or (exchange.status and exchange.is_foreign):
         return
     if exchange.task is not None and exchange.task.cancel():
         exchange.expired = problem

@@ -92,6 +92,11 @@ class Exchange(Request, kw_only=True, eq=False):
         await send({"type": "http.response.body", "body": body})
 
     @property
+    def is_foreign(self) -> bool:
+        """True where an application answers that is not ours, below a mount or behind the gate alone."""
+        return self.action is not None and self.action.is_foreign
+
+    @property
     def is_mounted(self) -> bool:
         """True where another application answers, below a mount."""
         return self.action is not None and self.action.kind == "mount"
@@ -110,11 +115,12 @@ class Exchange(Request, kw_only=True, eq=False):
 
     def _dress(self, given: Iterable[Header]) -> list[Header]:
         wardrobe = self.wardrobe
-        is_page = self.is_mounted
+        is_page = self.is_foreign
         is_ruled = self.status >= 400
         is_private = self.actor.id is not None
         clashes = False
-        headers = list(given)
+        # ASGI wants names in lower case; Django writes them as people do.
+        headers = [(name.lower(), value) for name, value in given]
         for name, value in headers:
             if name == b"content-type":
                 is_page = is_page and not is_json(value)

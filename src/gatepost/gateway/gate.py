@@ -7,12 +7,13 @@ says (DTOs).
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import count
 from time import monotonic_ns
 
 from gatepost.cors import CORS
-from gatepost.errors import Overloaded, Problem
+from gatepost.errors import ConfigurationError, Overloaded, Problem
+from gatepost.gateway.alone import Alone, Identify
 from gatepost.gateway.bodies import BODY_HEADERS, Bodies
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.compression import CONDITIONS, strip_entity_tags
@@ -21,12 +22,13 @@ from gatepost.gateway.deadlines import Deadlines
 from gatepost.gateway.exchange import Exchange, Wardrobe
 from gatepost.gateway.heads import Heads
 from gatepost.gateway.limiter import Limiter
+from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import INTERNAL, render
 from gatepost.gateway.turns import Turns
 from gatepost.observations import Observations, RequestFailed, RequestFinished
 from gatepost.request import Action, ASGIApp, Receive, Request, Scope, Send
-from gatepost.settings import GateSettings
+from gatepost.settings import GateSettings, Settings
 
 Match = Callable[[str, str], tuple[Action, str | None]]
 """Method and decoded path in; the action and the `{id}` segment out. Raises a `Problem` where nothing matches."""
@@ -41,15 +43,54 @@ CANCELLED = 499
 
 
 class Gate:
-    """Limits, headers, CORS, bodies, deadlines and refusals in front of `app`.
+    """Limits, headers, CORS, bodies, deadlines and refusals in front of any ASGI application.
 
-    `match` says which action a request is; an action of kind "mount" gets the byte limit and the headers of a page, one
-    of kind "system" no rate limit. `cors` are the rules that actions declare. `limiter` is there for the second stage,
-    which authentication calls.
+    Alone, around an application of another framework: `Gate(app)`. Around Gatepost's own layers it is `composed`.
     """
 
     def __init__(
         self,
+        app: ASGIApp,
+        *,
+        identify: Identify | None = None,
+        paths: Mapping[str, PathRules] | None = None,
+        settings: Settings | None = None,
+        observations: Observations | None = None,
+        rate_limits: Buckets | None = None,
+    ) -> None:
+        """`identify` tells from a request's headers who sends it, `paths` have rules of their own. `rate_limits` is
+        where the buckets are kept; without it, where `GATEPOST_VALKEY_URL` says, else in this process.
+
+        `settings` are those of the environment by default, as in production; `observations` gets the facts. What
+        subscribes to them has to do so before. Raises `ConfigurationError`.
+        """
+        try:
+            alone = Alone(
+                app,
+                identify=identify,
+                paths=paths,
+                settings=settings,
+                observations=observations,
+                rate_limits=rate_limits,
+            )
+        except ConfigurationError as error:
+            # Another server than ours shows the trace: of it only the line that makes the gate is of use to its author.
+            raise error.with_traceback(None) from None
+        limiter = make_limiter(alone.settings.gate, alone.observations, alone.buckets)
+        alone.admit = limiter.admit_actor
+        self._compose(
+            alone,
+            settings=alone.settings.gate,
+            observations=alone.observations,
+            match=alone.table.match,
+            limiter=limiter,
+            cors=alone.table.cors,
+            is_known=lambda request: False,
+        )
+
+    @classmethod
+    def composed(
+        cls,
         app: ASGIApp,
         *,
         settings: GateSettings,
@@ -58,10 +99,40 @@ class Gate:
         limiter: Limiter | None = None,
         cors: Iterable[CORS] = (),
         is_known: Callable[[Request], bool] = lambda request: False,
+    ) -> "Gate":
+        """A gate of parts that stand already.
+
+        `match` says which action a request is; an action of kind "mount" gets the byte limit and the headers of a page,
+        one of kind "system" no rate limit. `cors` are the rules that actions declare. `limiter` is there for the second
+        stage, which authentication calls. `is_known` tells whether somebody is signed in, without asking the database.
+        """
+        gate = cls.__new__(cls)
+        limiter = limiter or make_limiter(settings, observations)
+        gate._compose(
+            app,
+            settings=settings,
+            observations=observations,
+            match=match,
+            limiter=limiter,
+            cors=cors,
+            is_known=is_known,
+        )
+        return gate
+
+    def _compose(
+        self,
+        app: ASGIApp,
+        *,
+        settings: GateSettings,
+        observations: Observations,
+        match: Match,
+        limiter: Limiter,
+        cors: Iterable[CORS],
+        is_known: Callable[[Request], bool],
     ) -> None:
         self._app = app
         self._match = match
-        self.limiter = limiter or make_limiter(settings, observations)
+        self.limiter = limiter
         self._uri_bytes_max = settings.uri_bytes_max
         self._heads = Heads(settings, self._is_probe)
         self._cors = cross_origin(settings, cors, match)
@@ -77,8 +148,12 @@ class Gate:
         self.is_draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: PLR0912 - all of it, in order
-        """Serve one request: check its head and path, match, limit, check its body, call the application, render what
-        is refused."""
+        """Serve one request, in this order:
+
+        head (framing, sizes, method, Host, who the client is), path, preflight, matching, limit of the address, turn,
+        body (type, size, time), application; around them all the deadline, the headers and the rendering of refusals.
+        Alone, before the application: forms of other origins, who is asking, limit of the user, JSON.
+        """
         if scope["type"] != "http":
             return await self._serve_other(scope, receive, send)
         address = scope["client"]

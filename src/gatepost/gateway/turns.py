@@ -6,8 +6,8 @@ and is refused with 503 where it has none. Signed-in clients come first. The fir
 long: from then on the last come first, because whoever has just come can still be served in good time, and the others
 cannot. So what is served is served fast, however much is asked for.
 
-How many may run follows the time that they take (`concurrency.py`). Mounted applications wait for what they wait for,
-which says nothing about this process: of them only those wait that come when the event loop is behind.
+How many may run follows the time that they take (`concurrency.py`). Applications that are not ours wait for what they
+wait for, which says nothing about this process: of them only those wait that come when the event loop is behind.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from gatepost.observations import LoadShed, Observations
 
 if TYPE_CHECKING:
     from gatepost.gateway.exchange import Exchange
+    from gatepost.request import Action
 
 MILLISECONDS = 1_000_000
 
@@ -42,7 +43,7 @@ STALE_NS = 2_000 * MILLISECONDS
 """No pass takes so long: the loop that was to look after the queue is gone, as in tests, and another one is here."""
 
 WAITING_MAX = 1000
-KNOWN, MOUNTED, OTHERS = range(3)
+KNOWN, FOREIGN, OTHERS = range(3)
 """Queues, in the order in which they are served."""
 
 BULK_URGENCY = b"u=5", b"u=6", b"u=7"
@@ -99,15 +100,15 @@ class Turns:
         if now >= self._due and (self._timer is None or now > self._due + STALE_NS):
             self._is_draining = False
             self._tick_from(now)
-        kind = exchange.action.kind if exchange.action is not None else ""
+        action = exchange.action
         if now < self._due and not self.waiting:
-            if kind == "mount":
+            if action is not None and action.is_foreign:
                 return None
             if self.running < self._limit.allowed:
                 self.running += 1
                 exchange.turn_at = now
                 return None
-        return None if kind == "system" else self._wait(exchange, self._rank(exchange, kind))
+        return None if action is None or action.kind == "system" else self._wait(exchange, self._rank(exchange, action))
 
     def end(self, exchange: "Exchange") -> None:
         """The request is over."""
@@ -126,10 +127,10 @@ class Turns:
         self._drain_soon()
         return waiter.turn
 
-    def _rank(self, exchange: "Exchange", kind: str) -> int:
+    def _rank(self, exchange: "Exchange", action: "Action") -> int:
         """The queue for a request; the first is served first. Clients may call their own work less urgent, not more."""
-        if kind == "mount":
-            return MOUNTED
+        if action.is_foreign:
+            return FOREIGN
         is_bulk = exchange.headers.get(b"priority", b"").startswith(BULK_URGENCY)
         return KNOWN if self._is_known(exchange) and not is_bulk else OTHERS
 
@@ -146,17 +147,17 @@ class Turns:
         hurries = now < self._hurries_until
         count = self._limit.per(SLICE_NS)
         for rank, queue in enumerate(self._queues):
-            while queue and count > 0 and (rank == MOUNTED or self.running < self._limit.allowed):
+            while queue and count > 0 and (rank == FOREIGN or self.running < self._limit.allowed):
                 waiter = queue.pop() if hurries else queue.popleft()
                 self.waiting -= 1
                 if waiter.turn.done():  # its request was cancelled
                     continue
                 waiter.turn.set_result(None)
                 count -= 1
-                if rank != MOUNTED:
+                if rank != FOREIGN:
                     waiter.exchange.turn_at = now
                     self.running += 1
-        if self.waiting and (self.running < self._limit.allowed or self._queues[MOUNTED]):
+        if self.waiting and (self.running < self._limit.allowed or self._queues[FOREIGN]):
             self._drain_soon()
 
     def _expire(self, now: int) -> None:

@@ -23,18 +23,20 @@ _QUIET = ("asyncpg.pool", "asyncio", "watchfiles", "_granian", "sqlalchemy", "al
 class Logs:
     """Where everything that happens in this process is written.
 
-    Creating it adopts the standard library's root logger. `start` writes in batches from a thread; without it every
-    line is written at once. `close` writes what is left, and is called at exit.
+    Creating it adopts the standard library's root logger, unless `adopts` is False: then records go where the process
+    sends them, and only access lines are written here. `start` writes in batches from a thread; without it every line
+    is written at once. `close` writes what is left, and is called at exit.
     """
 
-    def __init__(self, settings: Settings, *, descriptor: int = 1) -> None:
+    def __init__(self, settings: Settings, *, descriptor: int = 1, adopts: bool = True) -> None:
         self._settings = settings
         self._level = logging.getLevelNamesMapping()[settings.log.level.upper()]
         stream = sys.stdout if descriptor == 1 else sys.stderr
         self._coloured = settings.log_form == "console" and is_coloured(stream)
         self.writer = Writer(descriptor)
         self._handler = RecordHandler(self._write, form=settings.log_form, coloured=self._coloured)
-        self._adopt()
+        if adopts:
+            self._adopt()
 
     def subscribe(self, facts: Observations) -> None:
         """Write what the application observes. Before the application is started."""

@@ -14,7 +14,7 @@ from sqlalchemy import ARRAY, REAL, Column, Date, Float, Integer, Interval, Larg
 from sqlalchemy.types import TypeEngine
 
 from gatepost.database.statements import DIALECT
-from gatepost.dtos import compile_body
+from gatepost.dtos.body import compile_body
 from gatepost.errors import Unprocessable
 from gatepost.models.checks import rules_of
 from gatepost.models.entity import Attribute

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column
 from sqlalchemy.types import TypeEngine
 
-from gatepost.dtos import Body, BodyDecoder, compile_body
+from gatepost.dtos.body import Body, BodyDecoder, compile_body
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.models.entity import Attribute

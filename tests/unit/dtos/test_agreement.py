@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects.postgresql import JSONB
 
-from gatepost.dtos import Body, BodyDecoder
+from gatepost.dtos.body import Body, BodyDecoder
 from gatepost.errors import BadRequest, Problem, Unprocessable
 
 QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from columns import attribute, decoder, errors_of, refusal
 from sqlalchemy.dialects.postgresql import JSONB
 
-from gatepost.dtos import BodyDecoder, compile_body
+from gatepost.dtos.body import BodyDecoder, compile_body
 from gatepost.dtos.json_values import Bounds
 from gatepost.errors import BadRequest, Unprocessable
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gatepost.dtos import merge_patch
+from gatepost.dtos.merge_patch import merge_patch
 
 TABLE: list[tuple[Any, Any, Any]] = [
     ({"a": "b"}, {"a": "c"}, {"a": "c"}),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from columns import attribute
 from sqlalchemy.dialects.postgresql import JSONB
 
-from gatepost.dtos import compile_scalar
+from gatepost.dtos.scalars import compile_scalar
 
 
 class Colour(enum.Enum):

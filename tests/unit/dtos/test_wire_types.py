@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from columns import attribute, code, decode, decoder, errors_of
 from sqlalchemy.dialects import postgresql as pg
 
-from gatepost.dtos import compile_body
+from gatepost.dtos.body import compile_body
 from gatepost.errors import FIELD_CODES, ConfigurationError
 
 

@@ -75,7 +75,9 @@ def match(method: str, path: str) -> tuple[Action, str | None]:
 
 def gate(app: ASGIApp, observations: Observations | None = None, **settings: Any) -> Gate:
     """A gate around `app`, with the defaults of production unless told otherwise."""
-    return Gate(app, settings=GateSettings(**settings), observations=observations or Observations(), match=match)
+    return Gate.composed(
+        app, settings=GateSettings(**settings), observations=observations or Observations(), match=match
+    )
 
 
 def scope(

@@ -213,7 +213,7 @@ def with_own_rule(rule: CORS, **settings: Any) -> Gate:
         return (own, key) if found is books else (found, key)
 
     chosen = dataclasses.replace(GateSettings(), **settings)
-    return Gate(answering(), settings=chosen, observations=Observations(), match=matching, cors=[rule])
+    return Gate.composed(answering(), settings=chosen, observations=Observations(), match=matching, cors=[rule])
 
 
 async def test_the_rule_of_a_resource_stands_in_place_of_the_apps() -> None:

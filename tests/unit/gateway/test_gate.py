@@ -104,7 +104,9 @@ async def test_the_headers_that_an_action_declares_are_on_its_answers_and_a_rule
 
     def behind(app: ASGIApp) -> Gate:
         observations = Observations()
-        return Gate(app, settings=GateSettings(), observations=observations, match=lambda method, path: (own, None))
+        return Gate.composed(
+            app, settings=GateSettings(), observations=observations, match=lambda method, path: (own, None)
+        )
 
     refused = await ask(behind(signed_in(raising(Conflict("out_of_stock", "No.")))))
     assert (refused.status, refused.header("cache-control")) == (409, "no-store")

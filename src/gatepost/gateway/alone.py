@@ -1,0 +1,176 @@
+"""The gate alone, around an application that is not Gatepost's: what has to be there once and is known only at start.
+
+    settings -> actions of the declared paths -> logs -> limiter -> the application, behind who is asking
+
+`Gate(app)` is composed of an `Alone`, which stands between the gate and the application: it refuses forms of other
+origins, finds out who is asking, takes the second limit, and reads JSON before the application does.
+"""
+
+import inspect
+import os
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+from gatepost.auth.actor import Actor, ActorId
+from gatepost.dtos.json_values import Bounds
+from gatepost.errors import ConfigurationError
+from gatepost.gateway.bodies import LimitedReceive
+from gatepost.gateway.buckets import Buckets
+from gatepost.gateway.buckets.choosing import choose_buckets
+from gatepost.gateway.forms import Forms
+from gatepost.gateway.json_bodies import JSONBodies
+from gatepost.gateway.path_rules import PathRules
+from gatepost.gateway.path_table import PathTable
+from gatepost.logging import Logs
+from gatepost.observations import Observations
+from gatepost.origins import Origins
+from gatepost.request import ASGIApp, Message, Receive, Request, Scope, Send
+from gatepost.settings import Settings, load
+
+PLACE = "Gate"
+
+Identify = Callable[["RequestHeaders"], ActorId | Awaitable[ActorId | None] | None]
+"""Who sends a request with these headers: the key of a user, None for nobody. Raises `Unauthorized` to refuse it."""
+
+Admit = Callable[[Request], Awaitable[None] | None]
+
+
+class RequestHeaders(Mapping[str, str]):
+    """The headers of a request by their names, in any case; several lines of one are joined."""
+
+    __slots__ = ("_headers",)
+
+    def __init__(self, headers: Mapping[bytes, bytes]) -> None:
+        self._headers = headers
+
+    def __getitem__(self, name: str) -> str:
+        return self._headers[name.lower().encode("latin-1", "replace")].decode("latin-1")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.decode("latin-1") for name in self._headers)
+
+    def __len__(self) -> int:
+        return len(self._headers)
+
+
+class Alone:
+    """What the gate needs to stand alone, checked. Raises `ConfigurationError`. `admit` is set by the gate."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        identify: Identify | None,
+        paths: Mapping[str, PathRules] | None,
+        settings: Settings | None,
+        observations: Observations | None,
+        rate_limits: Buckets | None,
+    ) -> None:
+        self.settings = _checked_settings(settings)
+        self._app = _checked_app(app)
+        self._identify = _checked_identify(identify)
+        gate = self.settings.gate
+        self.table = PathTable(_checked_paths(paths), gate)
+        known = Origins(gate.cors_origins, place="GATEPOST_CORS_ORIGINS")
+        self._forms = Forms({each: known if each.cors is None else each.cors.origins for each in self.table.actions})
+        self._json = JSONBodies(Bounds(gate.json_depth_max, gate.json_items_max))
+        self.observations = observations or Observations()
+        self._logs = Logs(self.settings, adopts=False)
+        self._logs.subscribe(self.observations)
+        self.buckets = choose_buckets(rate_limits, self.settings.valkey)
+        self.admit: Admit = _admit_all
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request that the gate has let in, or pass the lifespan on."""
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+            return
+        request: Request = scope["gatepost"]
+        self._forms.check(request)
+        if self._identify is not None:
+            await self._find_actor(request, self._identify)
+            waiting = self.admit(request)
+            if waiting is not None:
+                await waiting
+        if type(receive) is LimitedReceive and request.action in self.table.strict:
+            receive = await self._json.admit(request, receive)
+        await self._app(scope, receive, send)
+
+    async def _find_actor(self, request: Request, identify: Identify) -> None:
+        found: Any = identify(RequestHeaders(request.headers))
+        if inspect.isawaitable(found):
+            found = await found
+        if found is None:
+            return
+        if not isinstance(found, str | int | UUID) or isinstance(found, bool):
+            raise TypeError(f"identify= gave {found!r}; it has to give the key of a user (str, int or UUID), or None.")
+        request.actor = Actor(found)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application's own lifespan. One that knows none raises, which servers understand; the log has begun."""
+        ended = False
+
+        async def watched() -> Message:
+            nonlocal ended
+            message = await receive()
+            ended = message["type"] == "lifespan.shutdown"
+            return message
+
+        self._logs.start()
+        await self.buckets.start(self.observations)
+        try:
+            await self._app(scope, watched, send)
+        finally:
+            if ended:
+                await self.buckets.stop()
+                self._logs.close()
+
+
+def _checked_settings(given: Settings | None) -> Settings:
+    """Those that are given, or those of the environment: as in production, unless it says otherwise."""
+    if given is not None and not isinstance(given, Settings):  # pyright: ignore[reportUnnecessaryIsInstance]
+        cure = "Write settings=load({...}), with `from gatepost.settings import load`, or leave it out."
+        raise ConfigurationError(f"settings={given!r} is no Settings.", place=PLACE, cure=cure)
+    settings = load({"GATEPOST_ENV": "production", **os.environ}) if given is None else given
+    if settings.is_production and (settings.gate.limit_factor or 1) > 1:
+        raise ConfigurationError(
+            "raises every limit, in production.",
+            place="GATEPOST_LIMIT_FACTOR",
+            cure="Set the limits themselves instead, or GATEPOST_ENV=development.",
+        )
+    return settings
+
+
+def _checked_app(app: ASGIApp) -> ASGIApp:
+    if not callable(app):
+        cure = "Give it the ASGI application itself: Gate(app)."
+        raise ConfigurationError(f"{app!r} is no application.", place=PLACE, cure=cure)
+    return app
+
+
+def _checked_identify(identify: Identify | None) -> Identify | None:
+    if identify is None:
+        return None
+    cure = "Write `async def identify(headers): ...`, which returns the key of a user or None."
+    if not callable(identify):
+        raise ConfigurationError(f"identify={identify!r} is no function.", place=PLACE, cure=cure)
+    try:
+        inspect.signature(identify).bind(None)
+    except TypeError:
+        name = getattr(identify, "__name__", repr(identify))
+        raise ConfigurationError(f"identify={name} does not take the headers alone.", place=PLACE, cure=cure) from None
+    except ValueError:
+        pass  # written in C: it has no signature to look at
+    return identify
+
+
+def _checked_paths(paths: Mapping[str, PathRules] | None) -> Mapping[str, PathRules]:
+    if paths is not None and not isinstance(paths, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        cure = 'Write paths={"/login": PathRules(auth=True)}.'
+        raise ConfigurationError(f"paths={paths!r} maps no paths to rules.", place=PLACE, cure=cure)
+    return paths or {}
+
+
+def _admit_all(request: Request) -> None:
+    """Until the gate has a limiter."""

@@ -1,0 +1,28 @@
+"""Where an application keeps its rate limits: as it declares, in the Valkey of the settings, or on this machine.
+
+At start, before the request path.
+"""
+
+from gatepost.gateway.buckets.local import LocalBuckets
+from gatepost.gateway.buckets.rules import Buckets
+from gatepost.gateway.buckets.table import Table
+from gatepost.settings import ValkeySettings
+
+
+def choose_buckets(declared: Buckets | None, settings: ValkeySettings, table: Table | None = None) -> Buckets:
+    """The buckets that hold. `table` is what the processes of this machine have in common; without it each is alone.
+
+    Raises `ConfigurationError` for a URL that is none, and where the library for it is not installed.
+    """
+    local = LocalBuckets(table)
+    if declared is None and settings.url is None:
+        return local
+    from gatepost.gateway.buckets.valkey import ValkeyBuckets
+
+    if declared is None:
+        return ValkeyBuckets(
+            settings.url or "", prefix=settings.prefix, patience_seconds=settings.patience_seconds, local=local
+        )
+    if isinstance(declared, ValkeyBuckets) and table is not None:
+        declared.local = local
+    return declared

@@ -1,0 +1,87 @@
+"""What an application behind the gate alone declares about its paths, since the gate knows none of its routes.
+
+Read at start: `path_table.py` makes of it the actions that requests are matched to. Nothing here runs per request.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, cast
+
+from gatepost.cors import CORS
+from gatepost.errors import ConfigurationError
+from gatepost.gateway.media_types import media_type
+from gatepost.headers import Headers
+from gatepost.limits import RateLimit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PathRules:
+    """The rules of one path: `Gate(app, paths={"POST /login": PathRules(auth=True)})`.
+
+    What is left None is as the next wider path declares it, and else as the settings say. `auth` paths share the
+    strict limit of signing in; a `probe` has no limit and answers for every host. `rate_limit` stands in place of the
+    default; several hold at once. `content_types` are those a body may have, in place of JSON. `strict_json=False` lets
+    JSON pass as it comes. `headers` replace those of the gate (None leaves one out), `cors` the rule of the settings.
+    """
+
+    auth: bool | None = None
+    probe: bool | None = None
+    rate_limit: RateLimit | Sequence[RateLimit] | None = None
+    body_bytes_max: int | None = None
+    content_types: Collection[str] | None = None
+    strict_json: bool | None = None
+    headers: Mapping[str, str | None] | None = None
+    cors: CORS | None = None
+
+    def within(self, wider: "PathRules") -> "PathRules":
+        """These rules, with those of a wider path where these say nothing."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return PathRules(**{name: getattr(wider, name) if value is None else value for name, value in values.items()})
+
+    def check(self, place: str) -> None:
+        """Raise `ConfigurationError`, which names `place`, for what is of a wrong type or means nothing."""
+        for name, wanted in (("auth", bool), ("probe", bool), ("strict_json", bool), ("cors", CORS)):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, wanted):
+                raise ConfigurationError(f"{name}={value!r} is no {wanted.__name__}.", place=place)
+        if self.auth and self.probe:
+            raise ConfigurationError("is both auth and probe.", place=place, cure="A probe has no limit: keep one.")
+        if not all(_is(limit, RateLimit) for limit in self.limits):
+            cure = "Write rate_limit=RateLimit(5, per=minutes(15))."
+            raise ConfigurationError(f"rate_limit={self.rate_limit!r} is no RateLimit.", place=place, cure=cure)
+        size = self.body_bytes_max
+        if size is not None and (not _is(size, int) or size < 0):
+            raise ConfigurationError(f"body_bytes_max={size!r} is no number of bytes.", place=place)
+        if self.content_types is not None:
+            self._check_types(place)
+        self.composed_headers(place)
+
+    @property
+    def limits(self) -> tuple[RateLimit, ...]:
+        """The limits in place of the default; empty where none are declared."""
+        given = self.rate_limit
+        if given is None:
+            return ()
+        return tuple(given) if isinstance(given, Sequence) else (given,)
+
+    def composed_headers(self, place: str) -> Headers | None:
+        """The headers as the gate composes them. Raises `ConfigurationError`."""
+        if self.headers is None:
+            return None
+        if not isinstance(self.headers, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - what users write
+            raise ConfigurationError("headers= is no mapping of names to values.", place=place)
+        return Headers(self.headers, place=place)
+
+    def _check_types(self, place: str) -> None:
+        given: Any = self.content_types
+        if isinstance(given, str) or not isinstance(given, Collection):
+            cure = 'Write content_types=["multipart/form-data"].'
+            raise ConfigurationError(f"content_types={given!r} is no list.", place=place, cure=cure)
+        for name in cast("Collection[object]", given):
+            if not isinstance(name, str) or media_type(name.encode()) != name.encode():
+                cure = "Write each as type/subtype, in lower case and without parameters."
+                raise ConfigurationError(f"content_types= has {name!r}.", place=place, cure=cure)
+
+
+def _is(value: object, wanted: type) -> bool:
+    return isinstance(value, wanted) and not isinstance(value, bool)

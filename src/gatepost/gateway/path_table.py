@@ -1,0 +1,166 @@
+"""Paths of an application that the gate does not know: from declared patterns to the action of a request.
+
+Asked by the gate as its matcher. It never refuses: which paths and methods there are, only the application knows. It
+costs one look into a dictionary where nothing but fixed paths is declared, and one match per wider pattern beyond.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from gatepost.auth.policies import anyone
+from gatepost.cors import CORS
+from gatepost.errors import ConfigurationError
+from gatepost.gateway.path_rules import PathRules
+from gatepost.limits import named
+from gatepost.request import JSON_TYPES, METHODS, Action, Request, Response
+from gatepost.settings import GateSettings
+
+REST = "/*"
+_PATTERN = re.compile(rf"(?:({'|'.join(METHODS)}) )?(?=/)((?:/[^/*\s]+)*/?(?:(?<=/)\*)?)", re.ASCII)
+_PARAMETER = re.compile(r"\{\w+\}")
+
+
+class Pattern(NamedTuple):
+    """A declared path: `/login`, `/items/{id}` (any one segment), `/admin/*` (what is below, and `/admin` itself)."""
+
+    method: str | None
+    path: str
+
+    @property
+    def segments(self) -> list[str]:
+        """What stands between the slashes, `*` left out."""
+        return self.path.removesuffix(REST).split("/")[1:]
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it means everything below it."""
+        return self.path.endswith(REST)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it means one path only."""
+        return not self.is_wide and _PARAMETER.search(self.path) is None
+
+    def covers(self, other: "Pattern") -> bool:
+        """Whether all that the other means is meant by this one, too."""
+        mine, theirs = self.segments, other.segments
+        is_long_enough = len(mine) <= len(theirs) if self.is_wide else len(mine) == len(theirs) and not other.is_wide
+        is_wider = is_long_enough and self.method in (None, other.method) and self != other
+        return is_wider and all(_is_parameter(a) or a == b for a, b in zip(mine, theirs, strict=False))
+
+    def order(self) -> tuple[object, ...]:
+        """Sorts the nearest first: more segments, then fixed ones further to the left, then with a method."""
+        return (-len(self.segments), self.is_wide, [_is_parameter(each) for each in self.segments], self.method is None)
+
+    def compiled(self) -> re.Pattern[str]:
+        """What matches the paths that it means."""
+        parts = ["[^/]+" if _is_parameter(each) else re.escape(each) for each in self.segments]
+        return re.compile("".join(f"/{part}" for part in parts) + ("(?:/.*)?" if self.is_wide else ""), re.DOTALL)
+
+    def means(self, method: str) -> bool:
+        """Whether it holds for a method; HEAD is GET without the body."""
+        return self.method is None or self.method == ("GET" if method == "HEAD" else method)
+
+    def __str__(self) -> str:
+        return self.path if self.method is None else f"{self.method} {self.path}"
+
+
+class PathTable:
+    """The actions of declared paths. `actions` are all of them; `strict` says whose JSON is checked."""
+
+    def __init__(self, paths: Mapping[str, PathRules], settings: GateSettings) -> None:
+        declared: dict[Pattern, PathRules] = {}
+        for given, rules in paths.items():
+            pattern = _read(given)
+            if pattern in declared:
+                raise ConfigurationError("is declared twice.", place=_place(pattern))
+            declared[pattern] = _checked(rules, pattern)
+        self._factor = settings.limit_factor or 1
+        self.strict: set[Action] = set()
+        self._default = self._action(Pattern(None, REST), PathRules())
+        ordered = sorted(declared, key=Pattern.order)
+        made = {pattern: self._action(pattern, _settled(pattern, declared, ordered)) for pattern in ordered}
+        self.actions = (*made.values(), self._default)
+        self._wider = tuple((each, each.compiled(), made[each]) for each in ordered if not each.is_fixed)
+        self._fixed: dict[str, list[tuple[Pattern, Action]]] = {}
+        for pattern in ordered:
+            if pattern.is_fixed:
+                self._fixed.setdefault(pattern.path, []).append((pattern, made[pattern]))
+
+    @property
+    def cors(self) -> list[CORS]:
+        """The rules for other origins that paths declare."""
+        return [action.cors for action in self.actions if action.cors is not None]
+
+    def match(self, method: str, path: str) -> tuple[Action, None]:
+        """The action of the nearest pattern that means this request."""
+        for pattern, action in self._fixed.get(path, ()):
+            if pattern.means(method):
+                return action, None
+        for pattern, compiled, action in self._wider:
+            if pattern.means(method) and compiled.fullmatch(path) is not None:
+                return action, None
+        return self._default, None
+
+    def _action(self, pattern: Pattern, rules: PathRules) -> Action:
+        types = rules.content_types
+        action = Action(
+            str(pattern),
+            pattern.method or "*",
+            pattern.path,
+            _unused,
+            allow=anyone,
+            source="paths=",
+            kind="auth" if rules.auth else "system" if rules.probe else "api",
+            limits=named(str(pattern), [limit.times(self._factor) for limit in rules.limits]) if rules.limits else (),
+            body_bytes_max=rules.body_bytes_max,
+            content_types=JSON_TYPES if types is None else frozenset(name.encode() for name in types),
+            headers=rules.composed_headers(_place(pattern)),
+            cors=rules.cors,
+            is_foreign=True,
+        )
+        if rules.strict_json is not False:
+            self.strict.add(action)
+        return action
+
+
+def _settled(pattern: Pattern, declared: Mapping[Pattern, PathRules], ordered: list[Pattern]) -> PathRules:
+    """The rules of a pattern, completed by those of all wider ones, the nearest first."""
+    rules = declared[pattern]
+    for wider in ordered:
+        if wider.covers(pattern):
+            rules = rules.within(declared[wider])
+    return rules
+
+
+def _read(given: object) -> Pattern:
+    found = _PATTERN.fullmatch(given) if isinstance(given, str) else None
+    pattern = None if found is None else Pattern(found[1], found[2])
+    if pattern is None or not all(_is_parameter(each) or not {*"{}"} & {*each} for each in pattern.segments):
+        raise ConfigurationError(
+            f"{given!r} is no path.",
+            place="Gate(paths=)",
+            cure="Write /login, POST /login, /items/{id}, or /admin/* for all below.",
+        )
+    return pattern
+
+
+def _checked(rules: object, pattern: Pattern) -> PathRules:
+    if not isinstance(rules, PathRules):
+        cure = f'Write "{pattern}": PathRules(rate_limit=...).'
+        raise ConfigurationError(f"{rules!r} is no PathRules.", place=_place(pattern), cure=cure)
+    rules.check(_place(pattern))
+    return rules
+
+
+def _place(pattern: Pattern) -> str:
+    return f'Gate(paths["{pattern}"])'
+
+
+def _is_parameter(segment: str) -> bool:
+    return _PARAMETER.fullmatch(segment) is not None
+
+
+async def _unused(request: Request) -> Response:
+    raise AssertionError("the application behind the gate answers by itself")
