@@ -94,6 +94,40 @@ def test_users_of_a_database_that_is_not_migrated_are_a_sentence(
     assert "gatepost migrate up" in complaint
 
 
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("mysql://shop:hunter2@db/shop", "must begin with postgresql:// or postgres://."),
+        (
+            "postgresql://shop:hunter2@db:port/shop",
+            "cannot be read. Write postgresql://user:password@host:port/database",
+        ),
+        ("postgresql://shop:hunter2@127.0.0.1:1/shop", ""),
+    ],
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("users", "list"),
+        ("users", "token", "ada@example.com"),
+        ("migrate", "up"),
+        ("migrate", "make", "first"),
+        ("migrate", "check"),
+    ],
+    ids=" ".join,
+)
+def test_a_database_url_that_leads_nowhere_is_a_sentence(
+    gatepost: Command, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], url: str, sentence: str
+) -> None:
+    (Path.cwd() / "migrations" / "versions").mkdir(parents=True)
+    monkeypatch.setenv("DATABASE_URL", url)
+    status, out, complaint = gatepost(*command)
+    assert (status, out) == (2, "")
+    assert complaint.startswith(f"Error: DATABASE_URL: {sentence}")
+    assert len(complaint.splitlines()) == 1
+    assert "hunter2" not in complaint
+
+
 def test_a_password_is_never_taken_from_the_command_line_or_a_pipe_unasked(gatepost: Command) -> None:
     status, _, complaint = gatepost("users", "create", "ada@example.com", stdin="correct horse\n")
     assert (status, "--password-stdin" in complaint) == (2, True)
@@ -106,6 +140,16 @@ def test_doctor_finds_nothing_wrong_where_nothing_is(gatepost: Command) -> None:
     assert [finding for finding in findings if not finding["ok"]] == []
     assert status == 0
     assert {finding["check"] for finding in findings} >= {"python", "packages", "database", "migrations", "clock"}
+
+
+def test_a_misspelt_setting_is_pointed_out(gatepost: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEPOST_PROT", "8123")
+    status, out, _ = gatepost("doctor")
+    assert status == 0, "a server works all the same"
+    assert (
+        "WARN settings: GATEPOST_PROT is no setting of Gatepost's and does nothing. Did you mean GATEPOST_PORT?" in out
+    )
+    assert "Warning: GATEPOST_PROT is no setting" in gatepost("config", "show")[2]
 
 
 def test_doctor_names_a_database_that_is_away_and_the_cure(
