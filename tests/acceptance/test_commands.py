@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import io
 import json
+import os
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -174,6 +175,34 @@ def test_the_shell_awaits_and_an_error_is_status_1(gatepost: Command) -> None:
     status, out, complaint = gatepost("shell", "-c", "async with tx() as t: print(type(t.session).__name__ != '')")
     assert (status, out) == (0, "True\n"), complaint
     assert gatepost("shell", "-c", "1 / 0")[0] == 1
+
+
+def test_the_shell_has_the_models_and_their_verbs(gatepost: Command) -> None:
+    model = "M" + os.environ["GATEPOST_APP"].removesuffix(":app")
+    made = f"async with tx() as t: row = await t.model({model}).create({model}(title='First')); print(row.title)"
+    assert gatepost("shell", "-c", made)[:2] == (0, "First\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "complaint"),
+    [
+        ("print(await tx(", 2, "Error: --command: ends before it is complete. Close what it opens.\n"),
+        ("x = = 1", 1, "SyntaxError: invalid syntax\n"),
+        ("tx().nothing", 1, "AttributeError: '_AsyncGeneratorContextManager' object has no attribute 'nothing'\n"),
+        (
+            "async with tx() as t: t.model(int)",
+            1,
+            "Error: service(): int has no resource.\n",
+        ),
+    ],
+)
+def test_a_mistake_in_the_shell_is_shown_without_what_runs_it(
+    gatepost: Command, command: str, status: int, complaint: str
+) -> None:
+    actual, out, shown = gatepost("shell", "-c", command)
+    assert (actual, out) == (status, "")
+    assert shown.endswith(complaint)
+    assert "cli/shell.py" not in shown
 
 
 def test_a_migration_is_made_and_checked(gatepost: Command) -> None:
