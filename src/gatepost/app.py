@@ -47,6 +47,8 @@ class App:
         mount: Mapping[str, ASGIApp | Mount] | None = None,
         bigint: Literal["number", "string"] = "number",
     ) -> None:
+        if bigint not in ("number", "string"):
+            raise ConfigurationError(f"bigint={bigint!r}.", place="App", cure='Write "number" or "string".')
         self.declaration = Declaration(
             resources, users=users, prefix=prefix, mounts=mount or {}, bigint_as_string=bigint == "string"
         )

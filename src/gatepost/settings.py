@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from gatepost.errors import ConfigurationError
+from gatepost.hints import nearest
 from gatepost.limits import RateLimit, minutes
 
 C = TypeVar("C")
 
 APP_VARIABLE = "GATEPOST_APP"
 """Which application the commands mean; no setting of the application's own."""
+
+_LIKENESS_MIN = 0.7
+"""All of them begin with the same nine letters."""
 
 _SERVICE_LINK = re.compile(r"GATEPOST_(?:\w+_)?(?:SERVICE_(?:HOST|PORT)|PORT_[0-9]+_)")
 """What Kubernetes puts into the environment for a service whose name begins with gatepost."""
@@ -317,20 +321,13 @@ def unknown_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str | N
     names = {APP_VARIABLE, *known, *(f"{name}_FILE" for name, secret in _variables().items() if secret)}
     for name in sorted(environ):
         if name.startswith("GATEPOST_") and name not in names and not _SERVICE_LINK.match(name):
-            yield name, _nearest(name, known)
+            yield name, nearest(name, known, likeness=_LIKENESS_MIN)
 
 
 def _variables() -> dict[str, bool]:
     """Every variable, and whether it is a secret."""
     concerns = [dataclasses.fields(getattr(Settings(), concern.name)) for concern in dataclasses.fields(Settings)]
     return {item.metadata["variable"]: item.metadata["secret"] for fields in concerns for item in fields}
-
-
-def _nearest(name: str, known: set[str]) -> str | None:
-    from difflib import get_close_matches  # needed by mistakes only
-
-    found = get_close_matches(name, sorted(known), n=1, cutoff=0.7)
-    return found[0] if found else None
 
 
 def _read(concern: type[C], environ: Mapping[str, str]) -> C:

@@ -5,8 +5,7 @@ who may write what to the controllers, and references, ownership and uniqueness 
 """
 
 from gatepost.dtos.body import Body, BodyDecoder, compile_body
-from gatepost.dtos.hints import nearest
 from gatepost.dtos.merge_patch import merge_patch
 from gatepost.dtos.scalars import compile_scalar
 
-__all__ = ["Body", "BodyDecoder", "compile_body", "compile_scalar", "merge_patch", "nearest"]
+__all__ = ["Body", "BodyDecoder", "compile_body", "compile_scalar", "merge_patch"]

@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from gatepost.dtos.hints import shown
 from gatepost.errors import BadRequest
+from gatepost.hints import shown
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a UTF-16 pair: JSON's grammar lets it be written, but it is no character, and UTF-8 cannot carry it."""

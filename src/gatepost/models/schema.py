@@ -5,7 +5,6 @@ Outside the request path. CHECK constraints are made in `checks.py`, indexes in 
 `migrations` package, which a serving process never imports.
 """
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from sqlalchemy import String
 from sqlalchemy.types import Enum
 
 from gatepost.errors import ConfigurationError
+from gatepost.hints import did_you_mean
 from gatepost.models.checks import add_checks
 from gatepost.models.constraint_names import name_constraints
 from gatepost.models.entity import Entity, plain_type
@@ -70,8 +70,7 @@ def _check_names(entity: Entity, resource: Resource[Any]) -> None:
 def _check_name(entity: Entity, option: str, field: str, known: Collection[str]) -> None:
     if field in known:
         return
-    nearest = difflib.get_close_matches(field, known, 1)
-    cure = f"Did you mean {nearest[0]!r}?" if nearest else f"Known are: {', '.join(sorted(known))}."
+    cure = did_you_mean(field, known).strip() or f"Known are: {', '.join(sorted(known))}."
     place = f"Resource({entity.name}, {option}=...)"
     raise ConfigurationError(f"{entity.name} has no field {field!r}.", place=place, cure=cure)
 

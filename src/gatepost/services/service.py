@@ -5,6 +5,7 @@ for the actor it is given; a service that is not overridden is not instantiated 
 statements (`derived.py`).
 """
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_args
 
@@ -173,3 +174,21 @@ def check_transactions(service: type[Service[Any]]) -> None:
             place=f"{service.__name__}.attempts",
             cure="Write 1 (try once) or more.",
         )
+
+
+def check_verbs(service: type[Service[Any]]) -> None:
+    """Raise `ConfigurationError` where an overridden method cannot be called as it will be: not awaited, or with other
+    arguments."""
+    for seam in {name for names in SEAMS.values() for name in names}:
+        method = inspect.unwrap(getattr(service, seam))
+        if method is getattr(Service, seam):
+            continue
+        place = f"{service.__name__}.{seam}"
+        if not inspect.iscoroutinefunction(method):
+            raise ConfigurationError("is not asynchronous.", place=place, cure=f"Write `async def {seam}`.")
+        names = list(inspect.signature(getattr(Service, seam)).parameters)
+        try:
+            inspect.signature(method).bind(*names)
+        except TypeError as error:
+            cure = f"Write `async def {seam}({', '.join(names)})`."
+            raise ConfigurationError(f"cannot be called as it is: {error}.", place=place, cure=cure) from None
