@@ -169,6 +169,31 @@ def test_routes_are_listed_for_scripts(gatepost: Command) -> None:
     created = next(route for route in routes if route["action"].endswith(".create"))
     assert (status, created["method"], created["allow"]) == (0, "POST", "role('editor')")
     assert created["rate_limit"] == "10000 / 15 min"
+    name = os.environ["GATEPOST_APP"].removesuffix(":app")
+    lines = Path(f"{name}.py").read_text().splitlines()
+    assert created["handler"] == f"derived from M{name} {name}.py:{lines.index(f'class M{name}(Base):') + 1}"
+    assert {(route["method"], route["path"]) for route in routes} == {
+        *(("GET", f"/api/{name}"), ("POST", f"/api/{name}")),
+        *((method, f"/api/{name}/{{id}}") for method in ("GET", "PATCH", "DELETE")),
+        *(("POST", "/api/auth/login"), ("GET", "/api/auth/me"), ("GET", "/livez"), ("GET", "/readyz")),
+    }
+
+
+def test_routes_say_which_method_of_a_service_answers(gatepost: Command) -> None:
+    bookshop = Path(__file__).parents[2] / "examples" / "bookshop" / "app.py"
+    line = (
+        bookshop.read_text().splitlines().index("    async def create(self, draft: Order, actor: Actor) -> Order:") + 1
+    )
+    status, out, _ = gatepost("routes", "examples.bookshop.app:app", "--json")
+    orders = {route["action"]: route for route in json.loads(out) if route["action"].startswith("orders.")}
+    assert (status, list(orders)) == (0, ["orders.list", "orders.get", "orders.create"])
+    assert orders["orders.create"]["handler"] == f"Orders.create {bookshop}:{line}"
+    assert orders["orders.create"]["allow"] == "owner('buyer_id')"
+    assert orders["orders.list"]["handler"].startswith(f"derived from Order {bookshop}:")
+    table = gatepost("routes", "examples.bookshop.app:app")[1]
+    assert [
+        title for title in ("method", "path", "action", "allow", "rate limit", "handler") if title not in table
+    ] == []
 
 
 def test_the_shell_awaits_and_an_error_is_status_1(gatepost: Command) -> None:
@@ -207,8 +232,12 @@ def test_a_mistake_in_the_shell_is_shown_without_what_runs_it(
 
 def test_a_migration_is_made_and_checked(gatepost: Command) -> None:
     assert gatepost("migrate", "check")[0] == 0
+    assert gatepost("migrate", "check", "--json")[:2] == (0, "[]\n")
     status, out, _ = gatepost("migrate", "make", "first")
     assert (status, "Wrote migrations/versions/" in out) == (0, True)
+    status, out, complaint = gatepost("migrate", "check", "--json")
+    assert (status, complaint) == (1, "")
+    assert any("the revision has not run" in difference for difference in json.loads(out))
     assert gatepost("migrate", "check")[0] == 1
     assert gatepost("migrate", "adopt")[0] == 0
     assert gatepost("migrate", "check")[0] == 0

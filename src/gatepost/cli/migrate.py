@@ -67,11 +67,14 @@ def print_status(folder: Path, *, as_json: bool) -> None:
     print_table(("what", "revision or difference"), rows)
 
 
-def check_migrations(reference: str | None, folder: Path) -> bool:
+def check_migrations(reference: str | None, folder: Path, *, as_json: bool) -> bool:
     """Print every difference between models, files and database; True where there is none."""
     with database_settings() as settings:
         app = find_app(reference_of(reference))
         found = asyncio.run(differences(str(settings.database.url), app, folder))
+    if as_json:
+        print_json(found)
+        return not found
     for item in found:
         complain(item)
     if not found:

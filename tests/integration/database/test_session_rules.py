@@ -262,6 +262,14 @@ async def test_pending_changes_are_written_before_a_compiled_statement(desk: Des
     assert [record[0] for record in seen] == [3]
 
 
+async def test_what_changes_on_a_row_after_its_creation_is_written(desk: Desk) -> None:
+    async with app.transaction() as tx:
+        row = await tx.model(Plain).create(Plain(text="made"))
+        row.number = 7
+    records = await desk.database.fetch("SELECT text, number FROM plain")
+    assert [tuple(record) for record in records] == [("made", 7)]
+
+
 async def test_a_loaded_row_shows_what_a_compiled_statement_wrote(desk: Desk) -> None:
     seen: list[Any] = []
 
