@@ -9,6 +9,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -241,6 +242,18 @@ def test_a_migration_is_made_and_checked(gatepost: Command) -> None:
     assert gatepost("migrate", "check")[0] == 1
     assert gatepost("migrate", "adopt")[0] == 0
     assert gatepost("migrate", "check")[0] == 0
+
+
+def test_without_files_the_database_itself_is_checked(gatepost: Command, postgresql: EmbeddedPostgreSQL) -> None:
+    table = os.environ["GATEPOST_APP"].removesuffix(":app")
+    assert gatepost("migrate", "check")[:2] == (
+        0,
+        "Models and database agree. There are no migration files in migrations.\n",
+    )
+    postgresql.execute(f"ALTER TABLE {table} DROP COLUMN title", database=urlsplit(os.environ["DATABASE_URL"]).path[1:])
+    status, out, complaint = gatepost("migrate", "check")
+    assert (status, out) == (1, "")
+    assert f"add the column {table}.title" in complaint, complaint
 
 
 def test_settings_are_shown_with_their_source_and_without_secrets(gatepost: Command, database_url: str) -> None:
