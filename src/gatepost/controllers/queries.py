@@ -31,8 +31,6 @@ KEPT_MAX = 1024
 
 KEPT_BYTES_MAX = 512
 
-Scalars = Mapping[str, Callable[[str], Any]]
-
 
 class Readable:
     """What queries need to know of one served model: how its values are read, filtered and sorted. Made at start."""

@@ -1,8 +1,7 @@
 """What a service may do with its session and what it may not, seen from the rows that are there afterwards."""
 
 import contextlib
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from gatepost import Service
-from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.database.guards import TransactionIsOurs
 from gatepost.database.pool import PooledConnection
 from gatepost.database.sessions import RequestSession, Sessions
@@ -25,15 +23,6 @@ Table = Any
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def module_database_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
-    """The DSN of an empty database for the tests of this module."""
-    name = f"rules_{uuid.uuid4().hex}"
-    postgresql.execute(f"CREATE DATABASE {name}")
-    yield postgresql.dsn(name)
-    postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
