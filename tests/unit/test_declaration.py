@@ -256,3 +256,16 @@ class Wide(Service[Thing]):
 def test_a_verb_that_cannot_be_called_as_it_will_be_is_refused(service: type[Any], sentence: str) -> None:
     assert refusal_of(Resource(Thing, read=anyone, write=anyone, service=service)) == sentence
     App(Resource(Thing, read=anyone, write=anyone, service=Wide))
+
+
+@pytest.mark.parametrize(("name", "meant"), [("before_udpate", "before_update"), ("after_created", "after_create")])
+def test_a_misspelt_small_method_is_refused(name: str, meant: str) -> None:
+    service = type("Careless", (Things,), {name: Things.before_create})
+    sentence = refusal_of(Resource(Thing, read=anyone, service=service))
+    assert sentence == f"Careless.{name}: is called by nothing. Did you mean {meant!r}?"
+
+
+def test_a_service_may_have_methods_of_its_own() -> None:
+    names = ["after_payment", "before_noon", "after_commit", "restock", "created"]
+    service = type("Own", (Things,), dict.fromkeys(names, lambda self: None))
+    App(Resource(Thing, read=anyone, service=service))
