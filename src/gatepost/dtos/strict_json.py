@@ -8,6 +8,7 @@ numbers kept as their exact text and with the line and column of a mistake.
 import json
 import re
 from collections import Counter
+from itertools import islice
 from typing import Any, NoReturn
 
 import msgspec
@@ -20,6 +21,9 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 DEPTH_MAX = 256
 """Levels that every reader of bodies can follow; what a field may hold is bounded by settings, more closely."""
+
+_TOKENS_MAX = 20_000
+"""A place further in is not looked for: that would take longer than reading the body did."""
 
 _NESTING = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _BACKSLASH = ord("\\")
@@ -106,7 +110,7 @@ def _constant_place(body: bytes) -> str:
 def _depth_place(body: bytes) -> str:
     """Where arrays and objects begin to nest too deeply. Python's reader gives up somewhere beyond."""
     depth = 0
-    for token in _NESTING.finditer(body):
+    for token in islice(_NESTING.finditer(body), _TOKENS_MAX):
         depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(token[0], 0)
         if depth > DEPTH_MAX:
             return _place(body, token.start())

