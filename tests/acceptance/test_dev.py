@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 from tests.acceptance.conftest import SECONDS_MAX, Start, run, wait_for
 
 Environ = dict[str, str]
@@ -52,6 +53,14 @@ def test_dev_ends_with_its_terminal(start: Start, environ: Environ) -> None:
     assert server.wait() == 0
     _, alive = psutil.wait_procs(processes, timeout=5)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize("command", ["dev", "serve"])
+@pytest.mark.parametrize("port", ["65536", "-1", "99999999999999999999"])
+def test_a_port_that_is_none_is_a_sentence(environ: Environ, project: Path, command: str, port: str) -> None:
+    refused = run(command, f"--port={port}", cwd=project, environ=environ)
+    assert refused.returncode == 2
+    assert refused.stderr == f"Error: GATEPOST_PORT: must be from 0 to 65535, is '{port}'.\n"
 
 
 def test_a_new_project_passes_its_own_test(environ: Environ, tmp_path: Path) -> None:
