@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.acceptance.conftest import SECONDS_MAX, Start, run, wait_for
+from tests.acceptance.conftest import SECONDS_MAX, Start, is_alive, run, wait_for
 
 Environ = dict[str, str]
 
@@ -34,7 +34,7 @@ def test_dev_reloads_survives_a_syntax_error_and_leaves_nothing(start: Start, en
     server.send(signal.SIGINT)
     assert server.wait() == 0
     _, alive = psutil.wait_procs(processes, timeout=SECONDS_MAX)
-    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    assert not [process for process in alive if is_alive(process)]
     assert "Traceback" not in server.output
 
 
@@ -52,7 +52,7 @@ def test_dev_ends_with_its_terminal(start: Start, environ: Environ) -> None:
     server.send(signal.SIGHUP)
     assert server.wait() == 0
     _, alive = psutil.wait_procs(processes, timeout=5)
-    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    assert not [process for process in alive if is_alive(process)]
 
 
 @pytest.mark.parametrize("command", ["dev", "serve"])
