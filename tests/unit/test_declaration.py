@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import pytest
 from annotated_types import Len
-from sqlalchemy import ARRAY, ForeignKey, Integer, MetaData
+from sqlalchemy import ARRAY, ForeignKey, Integer, MetaData, String, TypeDecorator
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -223,6 +223,22 @@ def test_an_owner_that_is_of_another_type_than_the_keys_of_users_is_refused() ->
         "Thing.name: owner('name') is of type str, and the keys of users are of type UUID. "
         "Name the column that refers to the user."
     )
+
+
+class Reference(TypeDecorator[Any]):
+    """Keys of users as texts."""
+
+    impl = String
+    cache_ok = True
+
+
+def test_an_owner_of_a_type_of_ones_own_is_taken_at_its_word() -> None:
+    class Parcel(Base):
+        __tablename__ = "parcels"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        buyer: Mapped[Any] = mapped_column(Reference)
+
+    App(Resource(Parcel, read=owner("buyer")))
 
 
 class Sudden(Service[Thing]):

@@ -8,7 +8,8 @@ from collections.abc import Hashable, Iterable
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import ColumnElement, FromClause, bindparam, false, select, true
+from sqlalchemy import ColumnElement, FromClause, TypeDecorator, bindparam, false, select, true
+from sqlalchemy.types import TypeEngine
 
 from gatepost.auth.actor import Actor
 from gatepost.auth.policies import Decision, Every, Not, Owned, Policy, Rule, Some, Where, decide, functions, paths
@@ -155,15 +156,21 @@ def _check_holds_key(path: tuple[str, ...], entity: Entity, actor: Actor) -> Non
     row would be anybody's, and PostgreSQL would not compare the two."""
     for name in path[:-1]:
         entity = entity_of(entity.relations[name].target)
-    column = entity.attributes[path[-1]].column
-    try:
-        kind = column.type.python_type
-    except NotImplementedError:  # a type of the user's own that does not tell
-        return
-    if actor.id is not None and not issubclass(type(actor.id), kind):
+    kind = _python_type(entity.attributes[path[-1]].column.type)
+    if kind is not None and actor.id is not None and not issubclass(type(actor.id), kind):
         raise ConfigurationError(
             f"owner({'.'.join(path)!r}) is of type {kind.__name__}, and the keys of users are of type "
             f"{type(actor.id).__name__}.",
             place=f"{entity.name}.{path[-1]}",
             cure="Name the column that refers to the user.",
         )
+
+
+def _python_type(kind: TypeEngine[Any]) -> type[Any] | None:
+    """What the values of a column are; None for a type of the user's own, which takes what it likes."""
+    if isinstance(kind, TypeDecorator):
+        return None
+    try:
+        return kind.python_type
+    except NotImplementedError:
+        return None
