@@ -6,7 +6,7 @@ import pytest
 from annotated_types import Len
 from sqlalchemy import ARRAY, ForeignKey, Integer, MetaData, String, TypeDecorator
 from sqlalchemy.dialects.postgresql import TSVECTOR
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from gatepost import App, Field, Resource, Service, anyone, hidden, owner, policy, read_only, role
 from gatepost.errors import ConfigurationError
@@ -223,6 +223,17 @@ def test_an_owner_that_is_of_another_type_than_the_keys_of_users_is_refused() ->
         "Thing.name: owner('name') is of type str, and the keys of users are of type UUID. "
         "Name the column that refers to the user."
     )
+
+
+def test_a_rule_for_a_relation_is_refused_because_it_would_hide_nothing() -> None:
+    class Shelf(Base):
+        __tablename__ = "shelves"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        thing_id: Mapped[int] = mapped_column(ForeignKey("things.id"))
+        thing: Mapped[Thing] = relationship()
+
+    sentence = refusal_of(Resource(Shelf, read=anyone, fields={"thing": hidden}), Resource(Thing, read=anyone))
+    assert sentence == "Resource(Shelf, fields=...): Shelf has no field 'thing'. Did you mean 'thing_id'?"
 
 
 class Reference(TypeDecorator[Any]):

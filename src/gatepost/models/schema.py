@@ -60,11 +60,9 @@ def _add_indexes(entity: Entity, resource: Resource[Any]) -> None:
 
 
 def _check_names(entity: Entity, resource: Resource[Any]) -> None:
-    for option in ("sort", "filter", "search"):
+    for option in ("sort", "filter", "search", "fields"):
         for field in getattr(resource, option):
             _check_name(entity, option, field, entity.attributes)
-    for field in resource.fields:
-        _check_name(entity, "fields", field, [*entity.attributes, *entity.relations])
 
 
 def _check_name(entity: Entity, option: str, field: str, known: Collection[str]) -> None:
