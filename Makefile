@@ -39,7 +39,7 @@ $(READY): pyproject.toml $(LOCK)
 	@touch $(READY)
 
 run: $(READY) ## Serve examples/bookshop on an embedded PostgreSQL (PORT=8000 DATA=folder)
-	@exec $(BIN)/python -m examples.bookshop.run --port $(PORT) --data $(DATA)
+	@exec $(BIN)/python -m examples.bookshop.run --port "$(PORT)" --data "$(DATA)"
 
 test: $(READY) ## Run the tests that need nothing but Python
 	@$(BIN)/python -m pytest tests

@@ -34,7 +34,18 @@ def postgresql(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def database_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
-    """The DSN of an empty database, dropped afterwards whoever is still connected to it."""
+    """The DSN of an empty database for one test."""
+    yield from _database_on(postgresql)
+
+
+@pytest.fixture(scope="module")
+def module_database_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
+    """The DSN of an empty database for the tests of one module."""
+    yield from _database_on(postgresql)
+
+
+def _database_on(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
+    """An empty database, dropped afterwards whoever is still connected to it."""
     name = f"test_{uuid.uuid4().hex}"
     postgresql.execute(f"CREATE DATABASE {name}")
     yield postgresql.dsn(name)

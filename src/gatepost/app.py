@@ -51,6 +51,8 @@ class App:
         bigint: Literal["number", "string"] = "number",
         rate_limits: Buckets | None = None,
     ) -> None:
+        if bigint not in ("number", "string"):
+            raise ConfigurationError(f"bigint={bigint!r}.", place="App", cure='Write "number" or "string".')
         self.declaration = Declaration(
             resources, users=users, prefix=prefix, mounts=mount or {}, bigint_as_string=bigint == "string"
         )

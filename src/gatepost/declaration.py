@@ -23,8 +23,8 @@ from gatepost.models.entity import Entity, entity_of
 from gatepost.models.schema import complete_schema
 from gatepost.mount import Mount
 from gatepost.request import ASGIApp
-from gatepost.resource import Resource
-from gatepost.services.service import Service, check_transactions, served_model
+from gatepost.resource import PATH, Resource
+from gatepost.services.service import Service, check_transactions, check_verbs, served_model
 
 
 class Declaration:
@@ -39,11 +39,18 @@ class Declaration:
         mounts: Mapping[str, ASGIApp | Mount],
         bigint_as_string: bool,
     ) -> None:
+        for given in resources:
+            if not isinstance(given, Resource):  # pyright: ignore[reportUnnecessaryIsInstance]
+                name = getattr(given, "__name__", repr(given))
+                raise ConfigurationError(
+                    f"{name} is no Resource.", place="App", cure="Write Resource(Model, read=...)."
+                )
         if not resources and not mounts:
             raise ConfigurationError("App() serves nothing.", place="App", cure="Give it a Resource(Model, read=...).")
         self.prefix = _path("prefix", prefix)
         self.mounts = {
-            _path("mount", path): app if isinstance(app, Mount) else Mount(app) for path, app in mounts.items()
+            _path("mount", path): app if isinstance(app, Mount) else Mount(_callable(path, app))
+            for path, app in mounts.items()
         }
         self.bigint_as_string = bigint_as_string
         base = _base_of(resources[0].model) if resources else Model
@@ -80,6 +87,7 @@ class Declaration:
             if service in services.values():
                 raise ConfigurationError(f"{name} serves two resources.", place=place, cure="Make a subclass for one.")
             check_transactions(service)
+            check_verbs(service)
             services[served.entity.model] = service
         return services
 
@@ -116,16 +124,26 @@ def _base_of(model: type[Any]) -> type[DeclarativeBase]:
 
 
 def _checked_users(users: type[Any]) -> type[Any]:
-    if not issubclass(users, UserColumns):
+    if not (isinstance(users, type) and issubclass(users, UserColumns)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        name = getattr(users, "__name__", "User")
         raise ConfigurationError(
-            f"users={users.__name__} has no UserColumns.",
+            f"users={getattr(users, '__name__', repr(users))} has no UserColumns.",
             place="App",
-            cure=f"Write class {users.__name__}(Model, UserColumns).",
+            cure=f"Write class {name}(Model, UserColumns).",
         )
     return users
 
 
+def _callable(path: str, app: ASGIApp) -> ASGIApp:
+    if not callable(app):
+        raise ConfigurationError(
+            f"mount={path!r} is {app!r}, no ASGI application.", place="App", cure="Mount a callable, or a Mount of one."
+        )
+    return app
+
+
 def _path(what: str, path: str) -> str:
-    if not path.startswith("/") or path.endswith("/"):
-        raise ConfigurationError(f"{what}={path!r} is no path.", place="App", cure="Begin with a slash, end without.")
+    if not path.startswith("/") or not PATH.fullmatch(path[1:]):
+        cure = 'Begin with a slash, end without; letters, digits, "-", "_", "." and "~" between.'
+        raise ConfigurationError(f"{what}={path!r} is no path.", place="App", cure=cure)
     return path

@@ -1,7 +1,8 @@
 """How rate limits are declared: a token bucket's capacity and refill, in one line."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -86,3 +87,34 @@ def named(name: str, limits: Sequence[RateLimit]) -> NamedLimits:
     if len(limits) == 1:
         return ((name, limits[0]),)
     return tuple((f"{name} {limit}", limit) for limit in limits)
+
+
+def limits_by_action(
+    declared: Limits | Mapping[str, Limits] | None, actions: Collection[str], *, place: str
+) -> Mapping[str | None, tuple[RateLimit, ...]]:
+    """The limits of single actions, and under None those of the others together.
+
+    Raises `ConfigurationError`, which names `place`, for what is no limit and for an action that is none of `actions`.
+    """
+    if declared is None:
+        return {}
+    if not isinstance(declared, Mapping):
+        return {None: _together(declared, place)}
+    if unknown := [name for name in declared if name not in actions]:
+        raise ConfigurationError(
+            f"names an action {unknown[0]!r}.", place=place, cure=f"The actions are {', '.join(actions)}."
+        )
+    return {name: _together(limits, place) for name, limits in declared.items()}
+
+
+def _together(limits: Limits, place: str) -> tuple[RateLimit, ...]:
+    several: Any = limits if isinstance(limits, Sequence) else (limits,)
+    together = tuple(several)
+    are_limits = all(isinstance(limit, RateLimit) for limit in together)
+    if not together or not are_limits or len(set(together)) < len(together):
+        raise ConfigurationError(
+            f"is {limits!r}.",
+            place=place,
+            cure="Write RateLimit(100, per=minutes(1)), a list of different ones, or a dict of them by action.",
+        )
+    return together

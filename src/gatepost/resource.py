@@ -4,21 +4,26 @@
 (action, resource, app).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from gatepost.auth.policies import Policy, anyone, nobody
+from gatepost.auth.policies import Policy, anyone, check_is_policy, nobody
 from gatepost.cors import CORS
 from gatepost.errors import ConfigurationError
 from gatepost.headers import Headers
-from gatepost.limits import Limits, RateLimit
+from gatepost.limits import Limits, limits_by_action
 
 M = TypeVar("M")
 
 ACTIONS = ("list", "get", "create", "update", "delete")
 """The actions that are derived for a resource, in the order of `gatepost routes`."""
+
+
+PATH = re.compile(r"(?!\.+(?:/|$))[\w.~-]+(?:/(?!\.+(?:/|$))[\w.~-]+)*", re.ASCII)
+"""What a path may be: segments that no client has to escape and no proxy resolves (RFC 3986, section 2.3)."""
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -32,6 +37,10 @@ class Field(msgspec.Struct, frozen=True):
     write: Policy = anyone
     write_once: bool = False
     hidden: bool = False
+
+    def __post_init__(self) -> None:
+        check_is_policy(self.read, "Field(read=...)")
+        check_is_policy(self.write, "Field(write=...)")
 
 
 write_once = Field(write_once=True)
@@ -85,64 +94,73 @@ class Resource(Generic[M]):
     ) -> None:
         self.model = model
         self.policies: dict[str, Policy] = {
-            "list": list or read,
-            "get": get or read,
-            "create": create or write,
-            "update": update or write,
-            "delete": delete or write,
+            "list": read if list is None else list,
+            "get": read if get is None else get,
+            "create": write if create is None else create,
+            "update": write if update is None else update,
+            "delete": write if delete is None else delete,
         }
         self.read = read
+        self.write = write
         self.path = path
         self.service = service
         self.fields = dict(fields or {})
-        self.sort = tuple(sort)
-        self.filter = tuple(filter)
-        self.search = tuple(search)
+        self.sort = _names(model, "sort", sort)
+        self.filter = _names(model, "filter", filter)
+        self.search = _names(model, "search", search)
         self.page_size = page_size
         self.page_size_max = page_size_max
-        self.rate_limits = _by_action(rate_limit, place=f"Resource({model.__name__})")
+        self.rate_limits = limits_by_action(rate_limit, ACTIONS, place=f"Resource({_name(model)}, rate_limit=...)")
         self.require_if_match = require_if_match
         self.body_bytes_max = body_bytes_max
         self.json_depth_max = json_depth_max
         self.json_items_max = json_items_max
-        self.headers = Headers(headers, place=f"Resource({model.__name__})") if headers else None
+        self.headers = Headers(headers, place=f"Resource({_name(model)})") if headers else None
         self.cors = cors
-        if not 1 <= page_size <= page_size_max:
+        _check(self)
+
+
+def _check(resource: Resource[Any]) -> None:
+    """Whether what is given is of the kind that is wanted; whether names exist is seen where the model is read."""
+    name = _name(resource.model)
+    policies = {"read": resource.read, "write": resource.write, **resource.policies}
+    for argument, given in policies.items():
+        check_is_policy(given, f"Resource({name}, {argument}=...)")
+    for field, rules in resource.fields.items():
+        _check_kind(name, f"fields[{field!r}]", rules, Field, "Field(...), hidden, read_only or write_once")
+    _check_kind(name, "path", resource.path, str | None, 'a text such as "books"')
+    _check_kind(name, "cors", resource.cors, CORS | None, 'CORS("https://shop.example")')
+    if not 1 <= _whole(name, "page_size", resource) <= _whole(name, "page_size_max", resource):
+        raise ConfigurationError(
+            f"page_size is {resource.page_size}, page_size_max is {resource.page_size_max}.",
+            place=f"Resource({name})",
+            cure="Choose 1 <= page_size <= page_size_max.",
+        )
+    for argument in ("body_bytes_max", "json_depth_max", "json_items_max"):
+        if getattr(resource, argument) is not None and (bound := _whole(name, argument, resource)) < 1:
             raise ConfigurationError(
-                f"page_size is {page_size}, page_size_max is {page_size_max}.",
-                place=f"Resource({model.__name__})",
-                cure="Choose 1 <= page_size <= page_size_max.",
+                f"{argument} is {bound}.", place=f"Resource({name})", cure="Choose a positive number."
             )
-        for name in ("body_bytes_max", "json_depth_max", "json_items_max"):
-            if (bound := getattr(self, name)) is not None and bound < 1:
-                raise ConfigurationError(
-                    f"{name} is {bound}.", place=f"Resource({model.__name__})", cure="Choose a positive number."
-                )
 
 
-def _by_action(
-    declared: Limits | Mapping[str, Limits] | None, *, place: str
-) -> Mapping[str | None, tuple[RateLimit, ...]]:
-    """The limits of single actions, and under None those of the others together."""
-    if declared is None:
-        return {}
-    if not isinstance(declared, Mapping):
-        return {None: _together(declared, place)}
-    if unknown := [name for name in declared if name not in ACTIONS]:
-        raise ConfigurationError(
-            f"rate_limit names an action {unknown[0]!r}.", place=place, cure=f"The actions are {', '.join(ACTIONS)}."
-        )
-    return {name: _together(limits, place) for name, limits in declared.items()}
+def _name(model: object) -> str:
+    return getattr(model, "__name__", repr(model))
 
 
-def _together(limits: Limits, place: str) -> tuple[RateLimit, ...]:
-    several: Any = limits if isinstance(limits, Sequence) else (limits,)
-    together = tuple(several)
-    are_limits = all(isinstance(limit, RateLimit) for limit in together)
-    if not together or not are_limits or len(set(together)) < len(together):
-        raise ConfigurationError(
-            f"rate_limit is {limits!r}.",
-            place=place,
-            cure="Give one RateLimit, several different ones, or a dict of them by action.",
-        )
-    return together
+def _names(model: object, argument: str, given: Sequence[str]) -> tuple[str, ...]:
+    # A text is a sequence, too: of its letters.
+    if isinstance(given, str) or not isinstance(given, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
+        place = f"Resource({_name(model)}, {argument}=...)"
+        raise ConfigurationError(f"is {given!r}.", place=place, cure='Write a list of names: ["title"].')
+    return tuple(given)
+
+
+def _whole(name: str, argument: str, resource: Resource[Any]) -> int:
+    number: int = getattr(resource, argument)
+    _check_kind(name, argument, number, int, "a whole number")
+    return number
+
+
+def _check_kind(name: str, argument: str, given: object, kind: Any, wanted: str) -> None:
+    if not isinstance(given, kind):
+        raise ConfigurationError(f"is {given!r}.", place=f"Resource({name}, {argument}=...)", cure=f"Write {wanted}.")

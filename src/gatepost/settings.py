@@ -5,15 +5,27 @@ from them. A secret has no working default, accepts a `*_FILE` twin and is maske
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from gatepost.errors import ConfigurationError
+from gatepost.hints import nearest
 from gatepost.limits import RateLimit, minutes
 
 C = TypeVar("C")
+
+APP_VARIABLE = "GATEPOST_APP"
+"""Which application the commands mean; no setting of the application's own."""
+
+_LIKENESS_MIN = 0.7
+"""All of them begin with the same nine letters."""
+
+_SERVICE_LINK = re.compile(r"GATEPOST_(?:\w+_)?(?:SERVICE_(?:HOST|PORT)|PORT_[0-9]+_)")
+"""What Kubernetes puts into the environment for a service whose name begins with gatepost."""
 
 DRAIN_DELAY_SECONDS = 3.0
 """What a load balancer that asks every second or two needs to hear that a server is about to stop."""
@@ -34,6 +46,11 @@ def between(lowest: float, highest: float) -> Check:
 def one_of(*choices: str) -> Check:
     """A check that a text is one of the choices."""
     return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
+
+
+def begins_with(*prefixes: str) -> Check:
+    """A check that a text begins with one of these."""
+    return lambda value: None if value.startswith(prefixes) else f"must begin with {' or '.join(prefixes)}"
 
 
 def setting(
@@ -67,7 +84,7 @@ class ServerSettings:
         check=one_of("development", "production"),
     )
     host: str = setting("GATEPOST_HOST", "127.0.0.1", "address to listen on")
-    port: int = setting("GATEPOST_PORT", 8000, "port to listen on", check=at_least(0))
+    port: int = setting("GATEPOST_PORT", 8000, "port to listen on; 0 for any free one", check=between(0, 65_535))
     workers: int = setting("GATEPOST_WORKERS", 1, "processes that serve", check=at_least(1))
     head_seconds: float = setting(
         "GATEPOST_HEAD_SECONDS",
@@ -100,6 +117,7 @@ class DatabaseSettings:
         "DATABASE_URL",
         None,
         "postgresql://user:password@host:port/database; dev starts an embedded PostgreSQL where it is absent",
+        check=begins_with("postgresql://", "postgres://"),
         secret=True,
     )
     pool_size: int = setting("GATEPOST_DATABASE_POOL_SIZE", 10, "connections per process at most", check=at_least(1))
@@ -154,7 +172,9 @@ class GateSettings:
     limit_factor: int | None = setting(
         "GATEPOST_LIMIT_FACTOR", None, "multiplies all limits; 100 in development, else 1", check=at_least(1)
     )
-    body_bytes_max: int = setting("GATEPOST_BODY_BYTES_MAX", 1_048_576, "largest request body", unit="bytes")
+    body_bytes_max: int = setting(
+        "GATEPOST_BODY_BYTES_MAX", 1_048_576, "largest request body", unit="bytes", check=at_least(1)
+    )
     body_seconds: float = setting(
         "GATEPOST_BODY_SECONDS", 10.0, "time between two parts of a body", unit="s", check=at_least(0.1)
     )
@@ -328,6 +348,24 @@ def load(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
+def unknown_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
+    """Variables that look like settings and are none, each with the setting that it is most like, if it is like one.
+
+    They are no reason not to start: another version, or a program beside this one, may know them.
+    """
+    known = set(_variables())
+    names = {APP_VARIABLE, *known, *(f"{name}_FILE" for name, secret in _variables().items() if secret)}
+    for name in sorted(environ):
+        if name.startswith("GATEPOST_") and name not in names and not _SERVICE_LINK.match(name):
+            yield name, nearest(name, known, likeness=_LIKENESS_MIN)
+
+
+def _variables() -> dict[str, bool]:
+    """Every variable, and whether it is a secret."""
+    concerns = [dataclasses.fields(getattr(Settings(), concern.name)) for concern in dataclasses.fields(Settings)]
+    return {item.metadata["variable"]: item.metadata["secret"] for fields in concerns for item in fields}
+
+
 def _read(concern: type[C], environ: Mapping[str, str]) -> C:
     hints = get_type_hints(concern)
     values: dict[str, Any] = {}
@@ -339,7 +377,9 @@ def _read(concern: type[C], environ: Mapping[str, str]) -> C:
         value = _convert(variable, text, hints[item.name])
         check: Check | None = item.metadata["check"]
         if check is not None and (complaint := check(value)) is not None:
-            raise ConfigurationError(f"{complaint}, is {text!r}.", place=variable)
+            # A secret is not shown, not even one that is none.
+            shown = "" if item.metadata["secret"] else f", is {text!r}"
+            raise ConfigurationError(f"{complaint}{shown}.", place=variable)
         values[item.name] = value
     return concern(**values)
 
@@ -367,8 +407,14 @@ def _convert(variable: str, text: str, wanted: Any) -> Any:
     for number in (int, float):
         if wanted in (number, number | None):
             try:
-                return number(text)
+                return _finite(number(text))
             except ValueError:
                 kind = "a whole number" if number is int else "a number"
                 raise ConfigurationError(f"is {text!r}, not {kind}.", place=variable) from None
     return text
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError(value)
+    return value

@@ -48,6 +48,14 @@ app = App(Resource(Note, read=anyone), mount={"/waiting": waiting})
 '''
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """Whether a process is at work: one that ended counts as gone, whether its parent has noticed or not."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def wait_for(condition: Callable[[], Any], what: str) -> Any:
     """The first true result of `condition`; fails after SECONDS_MAX."""
     deadline = time.monotonic() + SECONDS_MAX

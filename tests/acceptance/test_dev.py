@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import psutil
-from tests.acceptance.conftest import SECONDS_MAX, Start, run, wait_for
+import pytest
+from tests.acceptance.conftest import SECONDS_MAX, Start, is_alive, run, wait_for
 
 Environ = dict[str, str]
 
@@ -33,7 +34,7 @@ def test_dev_reloads_survives_a_syntax_error_and_leaves_nothing(start: Start, en
     server.send(signal.SIGINT)
     assert server.wait() == 0
     _, alive = psutil.wait_procs(processes, timeout=SECONDS_MAX)
-    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    assert not [process for process in alive if is_alive(process)]
     assert "Traceback" not in server.output
 
 
@@ -51,7 +52,15 @@ def test_dev_ends_with_its_terminal(start: Start, environ: Environ) -> None:
     server.send(signal.SIGHUP)
     assert server.wait() == 0
     _, alive = psutil.wait_procs(processes, timeout=5)
-    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    assert not [process for process in alive if is_alive(process)]
+
+
+@pytest.mark.parametrize("command", ["dev", "serve"])
+@pytest.mark.parametrize("port", ["65536", "-1", "99999999999999999999"])
+def test_a_port_that_is_none_is_a_sentence(environ: Environ, project: Path, command: str, port: str) -> None:
+    refused = run(command, f"--port={port}", cwd=project, environ=environ)
+    assert refused.returncode == 2
+    assert refused.stderr == f"Error: GATEPOST_PORT: must be from 0 to 65535, is '{port}'.\n"
 
 
 def test_a_new_project_passes_its_own_test(environ: Environ, tmp_path: Path) -> None:

@@ -111,6 +111,31 @@ def test_a_body_where_it_has_no_meaning(gatehouse: Running, method: str, framing
     assert (answer.status, answer.is_last) == (400, True)
 
 
+@pytest.mark.parametrize(
+    ("method", "lines", "status"),
+    [
+        ("PATCH", ['if-match: "0"', "if-match: TAG"], 200),
+        ("PATCH", ["if-match: TAG", "accept: */*", 'if-match: "0"'], 200),
+        ("PATCH", ['if-match: "0", "8"', 'if-match: "9"'], 412),
+        ("PATCH", ["if-match: TAG", "if-match: TAG TAG"], 400),
+        ("GET", ['if-none-match: "0"', "if-none-match: TAG"], 304),
+        ("GET", ["if-none-match: TAG", 'if-none-match: "0"'], 304),
+        ("GET", ['if-none-match: "0"', 'if-none-match: "9"'], 200),
+    ],
+)
+def test_entity_tags_of_several_lines_are_one_list(
+    gatehouse: Running, method: str, lines: list[str], status: int
+) -> None:
+    made = ask(gatehouse.port, request("POST", NOTES, JSON, f"content-length: {len(BODY)}") + BODY, "POST")
+    assert made is not None
+    tags = [line.replace("TAG", made.headers["etag"]) for line in lines]
+    body = BODY if method == "PATCH" else b""
+    framing = [JSON, f"content-length: {len(body)}"] if body else []
+    answer = ask(gatehouse.port, request(method, made.headers["location"], *framing, *tags) + body, method)
+    assert answer is not None
+    assert answer.status == status
+
+
 ALLOW = "GET, HEAD, POST, OPTIONS"
 ALL = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.acceptance.conftest import Running, Start, wait_for
+from tests.acceptance.conftest import Running, Start, is_alive, wait_for
 from tests.acceptance.traffic import Traffic
 
 Environ = dict[str, str]
@@ -15,7 +15,7 @@ CUT_MAX = 1 / 10_000
 
 def pids(server: Running) -> set[int]:
     """The processes that serve."""
-    return {process.pid for process in server.children() if process.status() != psutil.STATUS_ZOMBIE}
+    return {process.pid for process in server.children() if is_alive(process)}
 
 
 def assert_nobody_noticed(traffic: Traffic) -> None:

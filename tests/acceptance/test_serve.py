@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.acceptance.conftest import SECONDS_MAX, Start, run, wait_for
+from tests.acceptance.conftest import SECONDS_MAX, Start, is_alive, run, wait_for
 
 Environ = dict[str, str]
 
@@ -44,7 +44,7 @@ def test_a_second_signal_ends_at_once(start: Start, production: Environ) -> None
     server.send(signal.SIGINT)
     assert server.wait() == 130
     psutil.wait_procs(workers, timeout=SECONDS_MAX)
-    assert not [worker for worker in workers if _lives(worker)]
+    assert not [worker for worker in workers if is_alive(worker)]
 
 
 def test_a_request_that_never_ends_is_cut_off_after_the_drain(start: Start, production: Environ) -> None:
@@ -71,7 +71,7 @@ def test_a_killed_master_takes_its_workers_along_and_the_next_start_works(start:
     server.wait()
     assert len(workers) == 2
     start("serve", "--port", str(server.port), environ=environ).ready()
-    wait_for(lambda: not [worker for worker in workers if _lives(worker)], "the workers to end")
+    wait_for(lambda: not [worker for worker in workers if is_alive(worker)], "the workers to end")
 
 
 def test_a_killed_worker_is_replaced_and_no_connection_is_refused_meanwhile(start: Start, production: Environ) -> None:
@@ -124,10 +124,3 @@ def test_a_database_that_refuses_is_a_sentence_and_one_that_is_away_is_waited_fo
     wait_for(lambda: away.answers("/readyz", 503), "the server to say that the database is away")
     assert (away.get("/livez")[0], away.get("/api/notes")[0]) == (200, 503)
     assert away.output.count('"event":"database_lost"') == 1
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.acceptance.conftest import Running, wait_for
+from tests.acceptance.conftest import Running, is_alive, wait_for
 from tests.acceptance.traffic import Traffic
 
 SPAWNED = """
@@ -33,11 +33,11 @@ class Spawned(Running):
 
     def workers(self) -> set[int]:
         """The processes that serve."""
-        return {child.pid for child in self.children() if "spawn_main" in " ".join(_command(child))}
+        return {child.pid for child in self.children() if "spawn_main" in " ".join(command_of(child))}
 
 
-def _command(process: psutil.Process) -> list[str]:
-    """Its command line; nothing of one that has just ended."""
+def command_of(process: psutil.Process) -> list[str]:
+    """Its words; none of one that has ended since it was found."""
     try:
         return process.cmdline()
     except psutil.Error:
@@ -68,4 +68,4 @@ def test_spawned_workers_end_with_their_master(server: Spawned) -> None:
     server.send(signal.SIGKILL)
     server.wait()
     _, alive = psutil.wait_procs(workers, timeout=10)
-    assert not [worker for worker in alive if worker.status() != psutil.STATUS_ZOMBIE]
+    assert not [worker for worker in alive if is_alive(worker)]

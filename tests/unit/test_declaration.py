@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 import pytest
 from annotated_types import Len
-from sqlalchemy import ARRAY, ForeignKey, Integer, MetaData
+from sqlalchemy import ARRAY, ForeignKey, Integer, MetaData, String, TypeDecorator
 from sqlalchemy.dialects.postgresql import TSVECTOR
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from gatepost import App, Resource, Service, anyone, hidden, read_only, role
+from gatepost import App, Field, Resource, Service, anyone, hidden, owner, policy, read_only, role
 from gatepost.errors import ConfigurationError
 
 
@@ -97,3 +97,206 @@ def test_what_no_body_can_hold_is_refused_when_the_app_is_built(name: str, write
 
 def test_what_nobody_writes_needs_no_form_in_a_body() -> None:
     App(Resource(Odd, read=anyone, delete=anyone))
+
+
+def mine(thing: Any, actor: Any) -> bool:
+    """A function that was not made a policy."""
+    return True
+
+
+ANY_POLICY = 'Write anyone, authenticated, role("editor"), owner("buyer_id"), or policy(function).'
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("anyone", f"'anyone' is no policy. {ANY_POLICY}"),
+        (True, f"True is no policy. {ANY_POLICY}"),
+        (Thing, f"Thing is no policy. {ANY_POLICY}"),
+        (role, 'role is no policy. Call it: role("...").'),
+        (owner, 'owner is no policy. Call it: owner("...").'),
+        (mine, "mine is no policy. Write policy(mine)."),
+    ],
+)
+@pytest.mark.parametrize("argument", ["read", "write", "list", "get", "create", "update", "delete"])
+def test_what_is_no_policy_is_refused_wherever_it_stands(argument: str, given: Any, sentence: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        Resource(Thing, **{argument: given})
+    assert str(refusal.value) == f"Resource(Thing, {argument}=...): {sentence}"
+    if argument in ("read", "write"):
+        with pytest.raises(ConfigurationError) as refusal:
+            Field(**{argument: given})
+        assert str(refusal.value) == f"Field({argument}=...): {sentence}"
+
+
+@pytest.mark.parametrize(
+    "combine",
+    [
+        lambda: anyone and role("editor"),
+        lambda: owner("id") or role("editor"),
+        lambda: not anyone,
+        lambda: anyone if policy(mine) else role("editor"),
+    ],
+)
+def test_policies_combined_by_words_in_place_of_signs_are_refused(combine: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"Combine policies with &, \| and ~ in place of and, or and not\."):
+        combine()
+
+
+@pytest.mark.parametrize("other", ["editor", True, mine, None])
+def test_a_policy_is_combined_with_policies_only(other: Any) -> None:
+    with pytest.raises(TypeError, match="unsupported operand"):
+        anyone & other
+    with pytest.raises(TypeError, match="unsupported operand"):
+        anyone | other
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"sort": "name"}, """Resource(Thing, sort=...): is 'name'. Write a list of names: ["title"]."""),
+        ({"filter": 1}, """Resource(Thing, filter=...): is 1. Write a list of names: ["title"]."""),
+        ({"search": "name"}, """Resource(Thing, search=...): is 'name'. Write a list of names: ["title"]."""),
+        ({"sort": ["nmae"]}, "Resource(Thing, sort=...): Thing has no field 'nmae'. Did you mean 'name'?"),
+        ({"fields": {"nmae": hidden}}, "Resource(Thing, fields=...): Thing has no field 'nmae'. Did you mean 'name'?"),
+        (
+            {"fields": {"name": "hidden"}},
+            "Resource(Thing, fields['name']=...): is 'hidden'. Write Field(...), hidden, read_only or write_once.",
+        ),
+        ({"page_size": "20"}, "Resource(Thing, page_size=...): is '20'. Write a whole number."),
+        (
+            {"page_size": 0},
+            "Resource(Thing): page_size is 0, page_size_max is 100. Choose 1 <= page_size <= page_size_max.",
+        ),
+        ({"json_depth_max": 0}, "Resource(Thing): json_depth_max is 0. Choose a positive number."),
+        ({"body_bytes_max": "1k"}, "Resource(Thing, body_bytes_max=...): is '1k'. Write a whole number."),
+        (
+            {"rate_limit": 5},
+            "Resource(Thing, rate_limit=...): is 5. Write RateLimit(100, per=minutes(1)), a list of different ones, or "
+            "a dict of them by action.",
+        ),
+        ({"cors": "*"}, """Resource(Thing, cors=...): is '*'. Write CORS("https://shop.example")."""),
+        ({"path": 3}, """Resource(Thing, path=...): is 3. Write a text such as "books"."""),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused_with_what_to_write(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        App(Resource(Thing, read=anyone, **options))
+    assert str(refusal.value) == sentence
+
+
+@pytest.mark.parametrize(
+    "path", ["/things", "things/", "a//b", "a b", "th\u00efngs", "things/{id}", "..", "a/../b", "?"]
+)
+def test_a_path_that_would_have_to_be_escaped_or_resolved_is_refused(path: str) -> None:
+    assert refusal_of(Resource(Thing, read=anyone, path=path)).startswith(f"Resource(Thing): {path!r} is no path. ")
+    assert refusal_of(Resource(Thing, read=anyone), prefix=f"/{path}").startswith(
+        f"App: prefix={f'/{path}'!r} is no path."
+    )
+
+
+def test_a_path_may_have_several_segments() -> None:
+    app = App(Resource(Thing, read=anyone, path="v1.2/my-things_~"), prefix="/a/b.c")
+    assert [action.pattern for action in app.actions][:2] == ["/a/b.c/v1.2/my-things_~", "/a/b.c/v1.2/my-things_~/{id}"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"users": "users"}, "App: users='users' has no UserColumns. Write class User(Model, UserColumns)."),
+        ({"users": Thing}, "App: users=Thing has no UserColumns. Write class Thing(Model, UserColumns)."),
+        ({"bigint": "text"}, """App: bigint='text'. Write "number" or "string"."""),
+        (
+            {"mount": {"/old": 1}},
+            "App: mount='/old' is 1, no ASGI application. Mount a callable, or a Mount of one.",
+        ),
+    ],
+)
+def test_an_app_with_something_else_in_place_of_its_parts_is_refused(options: dict[str, Any], sentence: str) -> None:
+    assert refusal_of(Resource(Thing, read=anyone), **options) == sentence
+
+
+def test_what_is_no_resource_is_refused() -> None:
+    things: Any = Thing
+    assert refusal_of(things) == "App: Thing is no Resource. Write Resource(Model, read=...)."
+
+
+def test_an_owner_that_is_of_another_type_than_the_keys_of_users_is_refused() -> None:
+    sentence = refusal_of(Resource(Thing, read=owner("name")))
+    assert sentence == (
+        "Thing.name: owner('name') is of type str, and the keys of users are of type UUID. "
+        "Name the column that refers to the user."
+    )
+
+
+def test_a_rule_for_a_relation_is_refused_because_it_would_hide_nothing() -> None:
+    class Shelf(Base):
+        __tablename__ = "shelves"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        thing_id: Mapped[int] = mapped_column(ForeignKey("things.id"))
+        thing: Mapped[Thing] = relationship()
+
+    sentence = refusal_of(Resource(Shelf, read=anyone, fields={"thing": hidden}), Resource(Thing, read=anyone))
+    assert sentence == "Resource(Shelf, fields=...): Shelf has no field 'thing'. Did you mean 'thing_id'?"
+
+
+class Reference(TypeDecorator[Any]):
+    """Keys of users as texts."""
+
+    impl = String
+    cache_ok = True
+
+
+def test_an_owner_of_a_type_of_ones_own_is_taken_at_its_word() -> None:
+    class Parcel(Base):
+        __tablename__ = "parcels"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        buyer: Mapped[Any] = mapped_column(Reference)
+
+    App(Resource(Parcel, read=owner("buyer")))
+
+
+class Sudden(Service[Thing]):
+    def before_create(self, draft: Thing, actor: Any) -> None:  # type: ignore[override]
+        """Not asynchronous."""
+
+
+class Short(Service[Thing]):
+    async def update(self, row: Thing, actor: Any) -> Thing:  # type: ignore[override]
+        """Too few parameters."""
+        return row
+
+
+class Wide(Service[Thing]):
+    async def create(self, *given: Any) -> Thing:
+        """Takes whatever comes."""
+        return await super().create(*given)
+
+
+@pytest.mark.parametrize(
+    ("service", "sentence"),
+    [
+        (Sudden, "Sudden.before_create: is not asynchronous. Write `async def before_create`."),
+        (
+            Short,
+            "Short.update: cannot be called as it is: too many positional arguments. "
+            "Write `async def update(self, row, changes, actor)`.",
+        ),
+    ],
+)
+def test_a_verb_that_cannot_be_called_as_it_will_be_is_refused(service: type[Any], sentence: str) -> None:
+    assert refusal_of(Resource(Thing, read=anyone, write=anyone, service=service)) == sentence
+    App(Resource(Thing, read=anyone, write=anyone, service=Wide))
+
+
+@pytest.mark.parametrize(("name", "meant"), [("before_udpate", "before_update"), ("after_created", "after_create")])
+def test_a_misspelt_small_method_is_refused(name: str, meant: str) -> None:
+    service = type("Careless", (Things,), {name: Things.before_create})
+    sentence = refusal_of(Resource(Thing, read=anyone, service=service))
+    assert sentence == f"Careless.{name}: is called by nothing. Did you mean {meant!r}?"
+
+
+def test_a_service_may_have_methods_of_its_own() -> None:
+    names = ["after_payment", "before_noon", "after_commit", "restock", "created"]
+    service = type("Own", (Things,), dict.fromkeys(names, lambda self: None))
+    App(Resource(Thing, read=anyone, service=service))

@@ -174,6 +174,27 @@ def test_the_reference_names_everything_that_is_exported() -> None:
     assert set(gatepost.__all__) - named == set()
 
 
+def test_every_decision_has_a_number_of_its_own_in_its_name_and_its_title() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").iterdir())
+    titles = [page.read_text().partition("\n")[0] for page in pages]
+
+    assert [page.name[:5] for page in pages] == [f"{number:04}-" for number in range(1, len(pages) + 1)]
+    assert [title.partition(" ")[2].partition(" ")[0] for title in titles] == [
+        f"{n}." for n in range(1, len(pages) + 1)
+    ]
+
+
+def test_the_source_refers_to_pages_that_exist() -> None:
+    named = {
+        name
+        for path in [*SOURCE.rglob("*.py"), *SOURCE.rglob("*.txt"), *(ROOT / "examples").rglob("*.py")]
+        for name in re.findall(r"\bdocs/[\w/.-]+\.md\b", path.read_text())
+    }
+
+    assert named
+    assert {name for name in named if not (ROOT / name).exists()} == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_links_lead_somewhere(page: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)

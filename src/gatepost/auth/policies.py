@@ -67,13 +67,21 @@ class Policy:
         return False
 
     def __and__(self, other: "Policy") -> "Policy":
-        return _Both(self, other)
+        return _Both(self, other) if isinstance(other, Policy) else NotImplemented  # pyright: ignore[reportUnnecessaryIsInstance]
 
     def __or__(self, other: "Policy") -> "Policy":
-        return _Either(self, other)
+        return _Either(self, other) if isinstance(other, Policy) else NotImplemented  # pyright: ignore[reportUnnecessaryIsInstance]
 
     def __invert__(self) -> "Policy":
         return _Inverse(self)
+
+    def __bool__(self) -> bool:
+        # `owner("id") and role("editor")` would be the role alone, without a word.
+        raise ConfigurationError(
+            "a policy is neither true nor false before there is an actor.",
+            place=repr(self),
+            cure="Combine policies with &, | and ~ in place of and, or and not.",
+        )
 
 
 @final
@@ -245,6 +253,19 @@ def policy(function: Callable[[Any, Actor], ColumnElement[bool] | bool]) -> Poli
     for every actor of the same kind, because the compiled statement is kept.
     """
     return _Where(function)
+
+
+def check_is_policy(given: object, place: str) -> None:
+    """Raise `ConfigurationError` for what is declared as a policy and is none."""
+    if isinstance(given, Policy):
+        return
+    name = getattr(given, "__name__", repr(given))
+    cure = 'Write anyone, authenticated, role("editor"), owner("buyer_id"), or policy(function).'
+    if given in (role, owner):
+        cure = f'Call it: {name}("...").'
+    elif callable(given) and not isinstance(given, type):
+        cure = f"Write policy({name})."
+    raise ConfigurationError(f"{name} is no policy.", place=place, cure=cure)
 
 
 def decide(wanted: Policy, actor: Actor) -> Decision:

@@ -68,7 +68,7 @@ def serve(
     main([word for option, value in given.items() if value for word in (option, value)] + ([app] if app else []))
 
 
-@gatepost.command(epilog="Example: gatepost shell   then: await tx[Book].list()")
+@gatepost.command(epilog="Example: gatepost shell -c 'async with tx() as t: print(await t.model(Book).get(1))'")
 def shell(
     app: AppArgument = None,
     command: Annotated[str | None, typer.Option("--command", "-c", help="Run this and exit.")] = None,

@@ -17,6 +17,7 @@ from gatepost.observations import Observations
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
 from gatepost.server.loading import reference_of
+from gatepost.server.safety import warn_of_unknown
 from gatepost.server.serving import address_of, facts_of_master, with_server
 from gatepost.server.worker import Worker
 from gatepost.settings import Settings, load
@@ -33,6 +34,7 @@ def develop(reference: str | None, *, host: str | None, port: int | None, data: 
     name = reference_of(reference)
     prepare_environment(host=host, port=port, data=data)
     settings = with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
+    warn_of_unknown(os.environ)
     with ExitStack() as stack:
         listener = stack.enter_context(listen(settings.server.host, settings.server.port))
         facts = facts_of_master(settings)

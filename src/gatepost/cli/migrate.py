@@ -13,8 +13,6 @@ from gatepost.server.loading import find_app, reference_of
 if TYPE_CHECKING:
     from gatepost.app import App
 
-FOLDER = Path("migrations")
-
 
 def make_migration(reference: str | None, message: str, folder: Path, *, allow_loss: bool) -> None:
     """Write the next revision file."""
@@ -67,43 +65,29 @@ def print_status(folder: Path, *, as_json: bool) -> None:
     print_table(("what", "revision or difference"), rows)
 
 
-def check_migrations(reference: str | None, folder: Path) -> bool:
+def check_migrations(reference: str | None, folder: Path, *, as_json: bool) -> bool:
     """Print every difference between models, files and database; True where there is none."""
+    has_files = (folder / "versions").exists()
     with database_settings() as settings:
         app = find_app(reference_of(reference))
-        found = asyncio.run(differences(str(settings.database.url), app, folder))
+        found = asyncio.run(_differences(str(settings.database.url), app, folder, has_files=has_files))
+    if as_json:
+        print_json(found)
+        return not found
     for item in found:
         complain(item)
     if not found:
-        confirm("Models, migration files and database agree.")
+        files = "Models, migration files and database agree."
+        confirm(files if has_files else f"Models and database agree. There are no migration files in {folder}.")
     return not found
 
 
-async def differences(dsn: str, app: "App", folder: Path = FOLDER) -> list[str]:
-    """What the database lacks: by the files where there are some, else by what `gatepost dev` has noted."""
-    if (folder / "versions").exists():
-        from gatepost.migrations import commands
+async def _differences(dsn: str, app: "App", folder: Path, *, has_files: bool) -> list[str]:
+    from gatepost.migrations import commands
 
+    if has_files:
         return await commands.check(dsn, app.metadata, folder)
-    if await _is_noted(dsn, app):
-        return []
-    return [f"there are no files in {folder}, and the database is not what the models declare"]
-
-
-async def _is_noted(dsn: str, app: "App") -> bool:
-    from asyncpg.exceptions import UndefinedTableError
-
-    from gatepost.migrations.connections import open_connection
-    from gatepost.migrations.lossless import fingerprint_of
-
-    connection = await open_connection(dsn)
-    try:
-        noted = await connection.fetchval("SELECT fingerprint FROM gatepost_schema")
-    except UndefinedTableError:
-        return False
-    finally:
-        await connection.close()
-    return bool(noted == fingerprint_of(app.metadata))
+    return [f"database: to do: {item}" for item in await commands.differences(dsn, app.metadata)]
 
 
 def _tell(verb: str, done: list[str], nothing: str) -> None:

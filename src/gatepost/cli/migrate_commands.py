@@ -7,6 +7,7 @@ import typer
 
 AppOption = Annotated[str | None, typer.Option("--app", help="The App, as MODULE:ATTRIBUTE.")]
 FolderOption = Annotated[Path, typer.Option("--folder", help="Folder of the migration files.")]
+JSONOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 FOLDER = Path("migrations")
 
 migrate = typer.Typer(
@@ -62,10 +63,7 @@ def adopt(folder: FolderOption = FOLDER) -> None:
 
 
 @migrate.command(epilog="Example: gatepost migrate status --json")
-def status(
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
-    folder: FolderOption = FOLDER,
-) -> None:
+def status(json: JSONOption = False, folder: FolderOption = FOLDER) -> None:
     """Show which migrations the database has, and which are to run."""
     from gatepost.cli.migrate import print_status
 
@@ -73,8 +71,8 @@ def status(
 
 
 @migrate.command(epilog="Example: gatepost migrate check || exit 1")
-def check(app: AppOption = None, folder: FolderOption = FOLDER) -> None:
+def check(app: AppOption = None, json: JSONOption = False, folder: FolderOption = FOLDER) -> None:
     """Check that models, files and database agree. Exit status 1 when they do not."""
     from gatepost.cli.migrate import check_migrations
 
-    raise typer.Exit(0 if check_migrations(app, folder) else 1)
+    raise typer.Exit(0 if check_migrations(app, folder, as_json=json) else 1)

@@ -11,17 +11,22 @@ import importlib
 import inspect
 import sys
 import threading
+import traceback
 import types
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 from gatepost.auth.actor import anonymous, system
 from gatepost.cli.running import database_settings
-from gatepost.logging import Logs
+from gatepost.errors import ConfigurationError
+from gatepost.logging import Logs, complain
 from gatepost.server.loading import find_app, reference_of
+
+if TYPE_CHECKING:
+    from gatepost.app import App
 
 T = TypeVar("T")
 
@@ -34,28 +39,35 @@ def open_shell(reference: str | None, command: str | None) -> None:
         loop = LoopThread()
         try:
             loop.run(app.start(settings))
-            names = {model.__name__: model for model in [item.model for item in app.resources] + [app.user_model]}
-            transaction = partial(app.transaction, actor=system)
-            base = {"app": app, "system": system, "anonymous": anonymous, "tx": transaction, "asyncio": asyncio}
-            console = AsyncConsole({**names, **base, "__name__": "__console__"}, loop)
-            failed = _converse(console, command, sorted(names))
-            loop.run(app.stop())
+            try:
+                failed = _open_on(app, loop, command)
+            finally:
+                loop.run(app.stop())
         finally:
             loop.close()
     if failed:
         raise typer.Exit(1)
 
 
+def _open_on(app: "App", loop: "LoopThread", command: str | None) -> bool:
+    names = {model.__name__: model for model in [item.model for item in app.resources] + [app.user_model]}
+    transaction = partial(app.transaction, actor=system)
+    base = {"app": app, "system": system, "anonymous": anonymous, "tx": transaction, "asyncio": asyncio}
+    console = AsyncConsole({**names, **base, "__name__": "__console__"}, loop)
+    return _converse(console, command, sorted(names))
+
+
 def _converse(console: "AsyncConsole", command: str | None, models: list[str]) -> bool:
     if command is not None:
-        console.runsource(command, "<command>", "exec")
+        if console.runsource(command, "<command>", "exec"):
+            raise ConfigurationError("ends before it is complete.", place="--command", cure="Close what it opens.")
         return console.failed
     if sys.stdin.isatty():
         importlib.import_module("readline")  # gives `input` its history and its keys
 
     console.interact(
         banner=f"Python {sys.version.split()[0]} with app, system, anonymous, tx, and {', '.join(models)}.\n"
-        "`await` works:  async with tx() as t: await t.session.get(...)",
+        "`await` works:  async with tx() as t: print(await t.session.get(...))",
         exitmsg="",
     )
     return False
@@ -102,9 +114,25 @@ class AsyncConsole(code.InteractiveConsole):
             self._loop.run(_awaited(statement))
         except SystemExit:
             raise
-        except BaseException:
+        except ConfigurationError as error:
             self.failed = True
-            self.showtraceback()
+            complain(error)
+        except BaseException as error:
+            self.failed = True
+            self.write(_shown(error))
+
+    def showsyntaxerror(self, *given: Any, **named: Any) -> None:
+        """Called by the console with a statement that is none."""
+        self.failed = True
+        super().showsyntaxerror(*given, **named)
+
+
+def _shown(error: BaseException) -> str:
+    """The traceback from the statement on: how the shell runs it is of no interest."""
+    frames = error.__traceback__
+    while frames is not None and not frames.tb_frame.f_code.co_filename.startswith("<"):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(error.with_traceback(frames)))
 
 
 async def _awaited(statement: Callable[[], Any]) -> None:

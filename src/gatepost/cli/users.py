@@ -89,9 +89,11 @@ async def _run(work: Work[T], model: type[Any], settings: Settings) -> T:
     import asyncpg
 
     from gatepost.database.database import Database
+    from gatepost.database.reaching import reach
 
     database = Database(str(settings.database.url), settings.database, Observations())
     try:
+        await reach(database.pool)
         return await work(database, model, settings)
     except Problem as problem:
         raise ConfigurationError(

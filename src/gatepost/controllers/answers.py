@@ -1,11 +1,18 @@
 """Answers: envelopes, entity tags, links. One encoder for all of them."""
 
+import re
+
 import msgspec
 
 from gatepost.errors import BadRequest, Header
 from gatepost.request import JSON_HEADERS, Response
 
-ENTITY_TAG_HEADERS_MAX = 20
+ENTITY_TAGS_MAX = 20
+
+_TAG = re.compile(rb'(?:W/)?"[!#-~]*"')
+"""RFC 9110, section 8.8.3, in ASCII: what else there may be is no version of ours."""
+
+_TAG_LIST = re.compile(rb"[ \t]*%b[ \t]*(?:,[ \t]*%b[ \t]*)*" % (_TAG.pattern, _TAG.pattern))
 
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
@@ -61,10 +68,7 @@ def is_unchanged(header: bytes | None, version: str) -> bool:
 
 
 def _tags(header: bytes) -> list[bytes]:
-    tags = [tag.strip() for tag in header.split(b",")]
-    well_formed = all(
-        len(bare := tag.removeprefix(b"W/")) >= 2 and bare[:1] == bare[-1:] == b'"' and bare.isascii() for tag in tags
-    )
-    if not well_formed or len(tags) > ENTITY_TAG_HEADERS_MAX:
+    tags: list[bytes] = _TAG.findall(header)
+    if len(tags) > ENTITY_TAGS_MAX or not _TAG_LIST.fullmatch(header):
         raise BadRequest("malformed_request", 'An entity tag is written in double quotes: "3".')
     return tags

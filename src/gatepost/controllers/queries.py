@@ -14,7 +14,8 @@ from gatepost.controllers.cursors import Cursors, broken_cursor
 from gatepost.controllers.parameters import Parameter, read_parameters
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import BadRequest
-from gatepost.models.catalog import RESERVED, Served, View, nearest
+from gatepost.hints import did_you_mean, nearest
+from gatepost.models.catalog import RESERVED, Served, View
 from gatepost.models.conditions import bind_policy
 from gatepost.models.entity import wire_values
 from gatepost.models.filters import OPERATORS, Filter, Filterable, Hop, filterable
@@ -29,8 +30,6 @@ KEPT_MAX = 1024
 """Queries kept per resource, as they were read; the first one read goes first."""
 
 KEPT_BYTES_MAX = 512
-
-Scalars = Mapping[str, Callable[[str], Any]]
 
 
 class Readable:
@@ -318,7 +317,8 @@ def _written(term: Order) -> str:
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
-    return nearest(name, known).removesuffix("?").replace(" Did you mean", "; did you mean")
+    near = nearest(name, known)
+    return f"; did you mean {near!r}" if near else ""
 
 
 def _invalid(label: str, reason: str) -> BadRequest:
@@ -326,4 +326,6 @@ def _invalid(label: str, reason: str) -> BadRequest:
 
 
 def _unknown(label: str, known: Iterable[str]) -> BadRequest:
-    return BadRequest("unknown_parameter", f"There is no parameter {label!r}.{nearest(label.partition('[')[0], known)}")
+    return BadRequest(
+        "unknown_parameter", f"There is no parameter {label!r}.{did_you_mean(label.partition('[')[0], known)}"
+    )

@@ -1,7 +1,6 @@
 """The database of one process: the one place that chooses a connection, and the one that knows of a commit."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -31,9 +30,6 @@ T = TypeVar("T")
 
 IDLE_IN_TRANSACTION_SECONDS = 30
 """PostgreSQL ends a transaction that a stalled process left open this long."""
-
-STATEMENT_TEXTS_MAX = 32
-"""SQL texts that asyncpg itself keeps prepared per connection: those outside the hot path, which we do not keep."""
 
 
 def _undescribed(broken: object) -> Problem | None:
@@ -85,11 +81,6 @@ class Database:
             connection.terminate()
             raise
         return connection
-
-    async def warm(self) -> None:
-        """Open a connection ahead of the first request. That the database is away is not this method's to say."""
-        with contextlib.suppress(Problem):
-            self.pool.release(await self.pool.acquire())
 
     async def close(self) -> None:
         """Close the connections that are idle, and the others when they come back."""

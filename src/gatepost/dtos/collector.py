@@ -9,11 +9,11 @@ from typing import Any, NoReturn, cast
 
 import msgspec
 
-from gatepost.dtos.hints import nearest, shown
 from gatepost.dtos.strict_json import Number
 from gatepost.dtos.violations import Violation, escape
 from gatepost.dtos.wire_types import FieldType
 from gatepost.errors import FieldError, Unprocessable
+from gatepost.hints import nearest, shown
 
 UNKNOWN_MAX = 100
 """Unknown names beyond these are counted, not listed: the answer to an attack should be smaller than the attack."""

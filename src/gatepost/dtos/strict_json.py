@@ -8,16 +8,24 @@ numbers kept as their exact text and with the line and column of a mistake.
 import json
 import re
 from collections import Counter
+from itertools import islice
 from typing import Any, NoReturn
 
 import msgspec
 
-from gatepost.dtos.hints import shown
 from gatepost.errors import BadRequest
+from gatepost.hints import shown
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a UTF-16 pair: JSON's grammar lets it be written, but it is no character, and UTF-8 cannot carry it."""
 
+DEPTH_MAX = 256
+"""Levels that every reader of bodies can follow; what a field may hold is bounded by settings, more closely."""
+
+_TOKENS_MAX = 20_000
+"""A place further in is not looked for: that would take longer than reading the body did."""
+
+_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _BACKSLASH = ord("\\")
 _BYTE = re.compile(r"\(byte ([0-9]+)\)")
 _SEPARATORS = (b'":', b" :", b"\n:", b"\t:", b"\r:")
@@ -59,12 +67,12 @@ def read_json(body: bytes) -> Any:
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        reason = error.msg[:1].lower() + error.msg[1:]
+        reason = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
         raise _malformed(f"{reason} at line {error.lineno}, column {error.colno}") from None
     except _Constant as error:
         raise _malformed(f"{error} is not a JSON number{_constant_place(body)}") from None
     except RecursionError:
-        raise _malformed("arrays or objects nest too deeply") from None
+        raise _malformed(f"arrays or objects nest too deeply{_depth_place(body)}") from None
 
 
 def _text(body: bytes) -> str:
@@ -96,6 +104,16 @@ def _constant_place(body: bytes) -> str:
     except (msgspec.DecodeError, RecursionError) as error:
         found = _BYTE.search(str(error))
         return _place(body, int(found[1])) if found else ""
+    return ""
+
+
+def _depth_place(body: bytes) -> str:
+    """Where arrays and objects begin to nest too deeply. Python's reader gives up somewhere beyond."""
+    depth = 0
+    for token in islice(_NESTING.finditer(body), _TOKENS_MAX):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(token[0], 0)
+        if depth > DEPTH_MAX:
+            return _place(body, token.start())
     return ""
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from gatepost.database.reaching import refusal_of
 from gatepost.errors import ConfigurationError
 
 CONNECT_SECONDS = 10.0
@@ -29,13 +30,17 @@ async def open_connection(dsn: str, *, database: str | None = None) -> "asyncpg.
             dsn, timeout=CONNECT_SECONDS, server_settings=settings, **_other(database)
         )
     except (OSError, TimeoutError, ValueError, asyncpg.InterfaceError, pg.PostgresError) as error:
-        reason = str(error).strip().rstrip(".") or "no answer in time"
-        raise ConfigurationError(
-            f"The database cannot be reached: {reason}.",
-            place="DATABASE_URL",
-            cure="Start PostgreSQL, or mend the address, the user or the password.",
-        ) from error
+        raise (refusal_of(error) or _away(error)) from error
     return connection
+
+
+def _away(error: Exception) -> ConfigurationError:
+    reason = str(error).strip().rstrip(".") or "no answer in time"
+    return ConfigurationError(
+        f"The database cannot be reached: {reason}.",
+        place="DATABASE_URL",
+        cure="Start PostgreSQL, or mend the address, the user or the password.",
+    )
 
 
 def _other(database: str | None) -> dict[str, Any]:

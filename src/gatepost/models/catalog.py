@@ -3,7 +3,6 @@
 Built once, when the app is. Layers ask it for a model, a table or a path; it holds nothing of a request.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from gatepost.auth.actor import Actor
 from gatepost.auth.policies import Rule, decide, nobody
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import Attribute, Entity, Relation, entity_of
-from gatepost.resource import ACTIONS, Field, Resource
+from gatepost.resource import ACTIONS, PATH, Field, Resource
 
 RESERVED = ("sort", "fields", "expand", "limit", "after", "before", "count", "q")
 """Parameters of lists; a column of the same name is filtered by `name[eq]=`."""
@@ -143,24 +142,15 @@ class Catalog:
             raise ConfigurationError("the model has two resources.", place=place, cure="Keep one.")
         if item.path in self.by_path or item.path in ("auth", "batch"):
             raise ConfigurationError(f"the path {item.path!r} is taken.", place=place, cure="Choose another path=.")
-        if not item.path or item.path.strip("/") != item.path:
-            raise ConfigurationError(f"path={item.path!r} begins or ends with a slash, or is empty.", place=place)
+        if not PATH.fullmatch(item.path):
+            cure = 'Write path= with letters, digits, "-", "_", "." and "~", without a slash at its ends.'
+            raise ConfigurationError(f"{item.path!r} is no path.", place=place, cure=cure)
         self.by_model[item.entity.model] = self.by_path[item.path] = item
         self.by_table[item.entity.table.fullname] = item
 
     def _check(self, item: Served) -> None:
         place = f"Resource({item.entity.name})"
-        for name in item.resource.fields:
-            if name not in item.entity.attributes:
-                near = nearest(name, item.entity.attributes)
-                raise ConfigurationError(f"fields= names {name!r}, which {item.entity.name} lacks.{near}", place=place)
         clash = set(item.entity.relations) & set(item.entity.attributes)
         if clash:
             raise ConfigurationError(f"{sorted(clash)} are both a column and a relation.", place=place)
         assert set(item.resource.policies) == set(ACTIONS)  # noqa: S101 - of our own making
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """` Did you mean 'title'?` where a known name is near, else nothing."""
-    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" Did you mean {match[0]!r}?" if match else ""

@@ -8,7 +8,8 @@ from collections.abc import Hashable, Iterable
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import ColumnElement, FromClause, bindparam, false, select, true
+from sqlalchemy import ColumnElement, FromClause, TypeDecorator, bindparam, false, select, true
+from sqlalchemy.types import TypeEngine
 
 from gatepost.auth.actor import Actor
 from gatepost.auth.policies import Decision, Every, Not, Owned, Policy, Rule, Some, Where, decide, functions, paths
@@ -137,11 +138,39 @@ def _owned(path: tuple[str, ...], source: Source) -> ColumnElement[bool]:
 
 
 def check_policy(policy: Policy, entity: Entity, actors: Iterable[Actor] = ()) -> None:
-    """Raise `ConfigurationError` where an `owner()` in a policy leads nowhere, or a function of the user's own returns
-    for one of these actors what cannot be served. A function that takes none of them has to wait for real ones."""
+    """Raise `ConfigurationError` where an `owner()` in a policy leads nowhere or to what holds no key of these actors,
+    or a function of the user's own returns for one of them what cannot be served. A function that takes none of them
+    has to wait for real ones."""
     for path in paths(policy):
         _owned(path, Source(entity, entity.table))
+        for actor in actors:
+            _check_holds_key(path, entity, actor)
     for where in functions(policy):
         for actor in actors:
             if can_take(where, entity, actor):
                 check_function(where, entity, actor)
+
+
+def _check_holds_key(path: tuple[str, ...], entity: Entity, actor: Actor) -> None:
+    """Raise `ConfigurationError` where the column at the end of the path is of another type than the actor's key: no
+    row would be anybody's, and PostgreSQL would not compare the two."""
+    for name in path[:-1]:
+        entity = entity_of(entity.relations[name].target)
+    kind = _python_type(entity.attributes[path[-1]].column.type)
+    if kind is not None and actor.id is not None and not issubclass(type(actor.id), kind):
+        raise ConfigurationError(
+            f"owner({'.'.join(path)!r}) is of type {kind.__name__}, and the keys of users are of type "
+            f"{type(actor.id).__name__}.",
+            place=f"{entity.name}.{path[-1]}",
+            cure="Name the column that refers to the user.",
+        )
+
+
+def _python_type(kind: TypeEngine[Any]) -> type[Any] | None:
+    """What the values of a column are; None for a type of the user's own, which takes what it likes."""
+    if isinstance(kind, TypeDecorator):
+        return None
+    try:
+        return kind.python_type
+    except NotImplementedError:
+        return None

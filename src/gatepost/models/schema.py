@@ -5,7 +5,6 @@ Outside the request path. CHECK constraints are made in `checks.py`, indexes in 
 `migrations` package, which a serving process never imports.
 """
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from sqlalchemy import String
 from sqlalchemy.types import Enum
 
 from gatepost.errors import ConfigurationError
+from gatepost.hints import did_you_mean
 from gatepost.models.checks import add_checks
 from gatepost.models.constraint_names import name_constraints
 from gatepost.models.entity import Entity, plain_type
@@ -60,18 +60,15 @@ def _add_indexes(entity: Entity, resource: Resource[Any]) -> None:
 
 
 def _check_names(entity: Entity, resource: Resource[Any]) -> None:
-    for option in ("sort", "filter", "search"):
+    for option in ("sort", "filter", "search", "fields"):
         for field in getattr(resource, option):
             _check_name(entity, option, field, entity.attributes)
-    for field in resource.fields:
-        _check_name(entity, "fields", field, [*entity.attributes, *entity.relations])
 
 
 def _check_name(entity: Entity, option: str, field: str, known: Collection[str]) -> None:
     if field in known:
         return
-    nearest = difflib.get_close_matches(field, known, 1)
-    cure = f"Did you mean {nearest[0]!r}?" if nearest else f"Known are: {', '.join(sorted(known))}."
+    cure = did_you_mean(field, known).strip() or f"Known are: {', '.join(sorted(known))}."
     place = f"Resource({entity.name}, {option}=...)"
     raise ConfigurationError(f"{entity.name} has no field {field!r}.", place=place, cure=cure)
 

@@ -31,7 +31,9 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("app", nargs="?", help="the App, as MODULE:ATTRIBUTE (default: GATEPOST_APP, or app:app)")
+    made.add_argument(
+        "app", nargs="?", help="the App, as MODULE:ATTRIBUTE (default: GATEPOST_APP, [tool.gatepost] app, or app:app)"
+    )
     made.add_argument("--host", help="address to listen on (GATEPOST_HOST, default 127.0.0.1)")
     made.add_argument("--port", help="port to listen on (GATEPOST_PORT, default 8000)")
     made.add_argument("--workers", help="processes that serve (GATEPOST_WORKERS, default 1)")

@@ -1,10 +1,14 @@
-"""What a production server refuses to start with, and why. Asked once, before the port is opened.
+"""What a production server refuses to start with, and why, and what any server warns of. Asked once, before the port
+is opened.
 
 Whether the values themselves are good (the key readable, the database there) is seen by those who use them.
 """
 
+from collections.abc import Mapping
+
 from gatepost.errors import ConfigurationError
-from gatepost.settings import Settings
+from gatepost.logging import warn
+from gatepost.settings import Settings, unknown_variables
 
 
 def refuse_unsafe(settings: Settings) -> None:
@@ -20,12 +24,22 @@ def refuse_unsafe(settings: Settings) -> None:
         )
 
 
+def warn_of_unknown(environ: Mapping[str, str]) -> None:
+    """Say which variables look like settings and are none: with a misspelt one the default goes on holding."""
+    for name, nearest in unknown_variables(environ):
+        warn(sentence_of(name, nearest))
+
+
+def sentence_of(name: str, nearest: str | None) -> str:
+    """What is wrong with a variable that is no setting."""
+    hint = f" Did you mean {nearest}?" if nearest else ""
+    return f"{name} is no setting of Gatepost's and does nothing.{hint}"
+
+
 def _complaints(settings: Settings) -> list[str]:
     found: list[str] = []
     if not settings.database.url:
         found.append("DATABASE_URL is not set: name the database, postgresql://user:password@host:port/database.")
-    elif not settings.database.url.startswith(("postgresql://", "postgres://")):
-        found.append("DATABASE_URL does not begin with postgresql://.")
     if not settings.auth.signing_key:
         found.append(
             "GATEPOST_SIGNING_KEY is not set: make one with `openssl genpkey -algorithm ed25519 -out signing-key.pem` "

@@ -10,7 +10,7 @@ from gatepost.logging import Logs
 from gatepost.observations import Observations
 from gatepost.server.listening import listen
 from gatepost.server.loading import reference_of
-from gatepost.server.safety import refuse_unsafe
+from gatepost.server.safety import refuse_unsafe, warn_of_unknown
 from gatepost.server.worker import Worker
 from gatepost.settings import Settings, load
 
@@ -18,6 +18,7 @@ from gatepost.settings import Settings, load
 def serve_app(reference: str | None, environ: Mapping[str, str]) -> None:
     """Serve the application until a signal; raises ConfigurationError where it cannot even begin."""
     settings = load(environ)
+    warn_of_unknown(environ)
     refuse_unsafe(settings)
     name = reference_of(reference)
     with listen(settings.server.host, settings.server.port) as listener:

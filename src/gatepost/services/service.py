@@ -5,6 +5,7 @@ for the actor it is given; a service that is not overridden is not instantiated 
 statements (`derived.py`).
 """
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_args
 
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gatepost.auth.actor import Actor
 from gatepost.database.transactions import ISOLATION_LEVELS, AfterCommit
 from gatepost.errors import ConfigurationError
+from gatepost.hints import nearest
 
 if TYPE_CHECKING:
     from gatepost.models.reads import Query
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 M = TypeVar("M")
 N = TypeVar("N")
+
+
+NAME_LIKENESS_MIN = 0.85
+"""From here on a name that begins with `before_` or `after_` is taken for a misspelt small method."""
 
 
 class Changes(Mapping[str, Any], Generic[M]):
@@ -173,3 +179,32 @@ def check_transactions(service: type[Service[Any]]) -> None:
             place=f"{service.__name__}.attempts",
             cure="Write 1 (try once) or more.",
         )
+
+
+def check_verbs(service: type[Service[Any]]) -> None:
+    """Raise `ConfigurationError` where an overridden method cannot be called as it will be: not awaited, with other
+    arguments, or under a misspelt name never."""
+    _check_names(service)
+    for seam in {name for names in SEAMS.values() for name in names}:
+        method = inspect.unwrap(getattr(service, seam))
+        if method is getattr(Service, seam):
+            continue
+        place = f"{service.__name__}.{seam}"
+        if not inspect.iscoroutinefunction(method):
+            raise ConfigurationError("is not asynchronous.", place=place, cure=f"Write `async def {seam}`.")
+        names = list(inspect.signature(getattr(Service, seam)).parameters)
+        try:
+            inspect.signature(method).bind(*names)
+        except TypeError as error:
+            cure = f"Write `async def {seam}({', '.join(names)})`."
+            raise ConfigurationError(f"cannot be called as it is: {error}.", place=place, cure=cure) from None
+
+
+def _check_names(service: type[Service[Any]]) -> None:
+    small = [name for names in SEAMS.values() for name in names if name.startswith(("before_", "after_"))]
+    for name in dir(service):
+        if name.startswith(("before_", "after_")) and not hasattr(Service, name):
+            near = nearest(name, small, likeness=NAME_LIKENESS_MIN)
+            if near is not None:
+                place = f"{service.__name__}.{name}"
+                raise ConfigurationError("is called by nothing.", place=place, cure=f"Did you mean {near!r}?")

@@ -1,6 +1,5 @@
 """One database and one running library for each module, which its tests share; no test needs another's rows."""
 
-import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -8,17 +7,7 @@ import pytest_asyncio
 from library import app
 from readers import Readers, failures, readers_of
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.testing import TestApp
-
-
-@pytest.fixture(scope="module")
-def module_database_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
-    """The DSN of an empty database for the tests of one module."""
-    name = f"contract_{uuid.uuid4().hex}"
-    postgresql.execute(f"CREATE DATABASE {name}")
-    yield postgresql.dsn(name)
-    postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

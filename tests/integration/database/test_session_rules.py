@@ -1,8 +1,7 @@
 """What a service may do with its session and what it may not, seen from the rows that are there afterwards."""
 
 import contextlib
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from gatepost import Service
-from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.database.guards import TransactionIsOurs
 from gatepost.database.pool import PooledConnection
 from gatepost.database.sessions import RequestSession, Sessions
@@ -25,15 +23,6 @@ Table = Any
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def module_database_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
-    """The DSN of an empty database for the tests of this module."""
-    name = f"rules_{uuid.uuid4().hex}"
-    postgresql.execute(f"CREATE DATABASE {name}")
-    yield postgresql.dsn(name)
-    postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -260,6 +249,14 @@ async def test_pending_changes_are_written_before_a_compiled_statement(desk: Des
 
     assert (await desk.do(deed)).status == 201
     assert [record[0] for record in seen] == [3]
+
+
+async def test_what_changes_on_a_row_after_its_creation_is_written(desk: Desk) -> None:
+    async with app.transaction() as tx:
+        row = await tx.model(Plain).create(Plain(text="made"))
+        row.number = 7
+    records = await desk.database.fetch("SELECT text, number FROM plain")
+    assert [tuple(record) for record in records] == [("made", 7)]
 
 
 async def test_a_loaded_row_shows_what_a_compiled_statement_wrote(desk: Desk) -> None:

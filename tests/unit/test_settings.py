@@ -1,0 +1,103 @@
+"""Settings are read from the environment once; what is wrong is a sentence that names the variable."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatepost.errors import ConfigurationError
+from gatepost.settings import Settings, load, unknown_variables
+
+PRODUCTION = {"GATEPOST_ENV": "production"}
+
+
+def items() -> Iterator["dataclasses.Field[Any]"]:
+    """Every setting of every concern."""
+    for concern in dataclasses.fields(Settings):
+        yield from dataclasses.fields(getattr(Settings(), concern.name))
+
+
+def refusal_of(environ: dict[str, str]) -> str:
+    """The sentence that refuses these settings."""
+    with pytest.raises(ConfigurationError) as refusal:
+        load(environ)
+    return str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "sentence"),
+    [
+        ("GATEPOST_PORT", "99999", "must be from 0 to 65535, is '99999'."),
+        ("GATEPOST_PORT", "-1", "must be from 0 to 65535, is '-1'."),
+        ("GATEPOST_PORT", "http", "is 'http', not a whole number."),
+        ("GATEPOST_WORKERS", "0", "must be at least 1, is '0'."),
+        ("GATEPOST_WORKERS", "1.5", "is '1.5', not a whole number."),
+        ("GATEPOST_BODY_BYTES_MAX", "-5", "must be at least 1, is '-5'."),
+        ("GATEPOST_REQUEST_SECONDS", "soon", "is 'soon', not a number."),
+        ("GATEPOST_REQUEST_SECONDS", "nan", "is 'nan', not a number."),
+        ("GATEPOST_REQUEST_SECONDS", "inf", "is 'inf', not a number."),
+        ("GATEPOST_COMPRESS", "perhaps", "is 'perhaps', neither true nor false. Write true or false."),
+        ("GATEPOST_ENV", "prod", "must be one of development, production, is 'prod'."),
+        ("GATEPOST_LOG_LEVEL", "loud", "must be one of debug, info, warning, error, is 'loud'."),
+    ],
+)
+def test_a_value_that_cannot_be_is_named_with_its_variable(variable: str, text: str, sentence: str) -> None:
+    assert refusal_of({variable: text}) == f"{variable}: {sentence}"
+
+
+def test_a_database_that_is_not_postgresql_is_refused_without_showing_the_secret() -> None:
+    sentence = refusal_of({"DATABASE_URL": "mysql://shop:hunter2@db/shop"})
+    assert sentence == "DATABASE_URL: must begin with postgresql:// or postgres://."
+
+
+def test_a_secret_is_read_from_a_file_or_from_its_variable_but_not_from_both(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("postgresql://db/shop\n")
+    assert load({"DATABASE_URL_FILE": str(file)}).database.url == "postgresql://db/shop"
+    sentence = refusal_of({"DATABASE_URL_FILE": str(file), "DATABASE_URL": "postgresql://db/shop"})
+    assert sentence == "DATABASE_URL: both DATABASE_URL and DATABASE_URL_FILE are set. Keep one."
+    assert refusal_of({"DATABASE_URL_FILE": str(tmp_path / "gone")}).startswith(
+        f"DATABASE_URL_FILE={tmp_path / 'gone'}"
+    )
+
+
+def test_no_secret_has_a_default_and_every_number_has_a_check() -> None:
+    assert [item.metadata["variable"] for item in items() if item.metadata["secret"] and item.default is not None] == []
+    numbers = [item for item in items() if type(item.default) in (int, float)]
+    assert numbers
+    assert [item.metadata["variable"] for item in numbers if item.metadata["check"] is None] == []
+
+
+def test_development_raises_the_limits_a_hundredfold_and_production_does_not() -> None:
+    assert str(load({}).gate.api_limit) == "10000 / 15 min"
+    assert str(load({}).gate.auth_limit) == "500 / 15 min"
+    assert str(load(PRODUCTION).gate.api_limit) == "100 / 15 min"
+    assert str(load(PRODUCTION).gate.auth_limit) == "5 / 15 min"
+
+
+def test_an_empty_variable_is_none() -> None:
+    assert load({"GATEPOST_PORT": "", "DATABASE_URL": ""}) == load({})
+
+
+def test_what_looks_like_a_setting_and_is_none_is_found_with_the_one_that_is_meant() -> None:
+    environ = {
+        "GATEPOST_PROT": "1",
+        "GATEPOST_ENVIRONMENT": "production",
+        "GATEPOST_TEAM_COLOUR": "red",
+        "GATEPOST_PORT": "1",
+        "GATEPOST_APP": "app:app",
+        "GATEPOST_SIGNING_KEY_FILE": "key.pem",
+        "DATABASE_URI": "",
+    }
+    assert dict(unknown_variables(environ)) == {
+        "GATEPOST_PROT": "GATEPOST_PORT",
+        "GATEPOST_ENVIRONMENT": "GATEPOST_ENV",
+        "GATEPOST_TEAM_COLOUR": None,
+    }
+
+
+def test_what_kubernetes_sets_for_a_service_is_not_taken_for_a_setting() -> None:
+    names = ["GATEPOST_SERVICE_HOST", "GATEPOST_SERVICE_PORT_HTTP", "GATEPOST_PORT_8000_TCP_ADDR"]
+    assert dict(unknown_variables(dict.fromkeys(names, "x"))) == {}
