@@ -79,7 +79,7 @@ class Composition:
         self.registry = Registry(self._derived, declaration.services)
         self.is_leaving = False
         cursors = Cursors(secret)
-        probes = Probes(lambda: self.database.fetch("SELECT 1"), lambda: self.is_leaving, lambda: self.buckets.state)
+        probes = Probes(lambda: self.database.fetch("SELECT 1"), lambda: self.is_leaving, lambda: self.buckets.details)
         self.actions = [*self._resource_actions(cursors), *self.accounts.actions(declaration.prefix), *probes.actions()]
         self.table = RouteTable(self.actions, declaration.mounts)
         dispatch = Dispatch(

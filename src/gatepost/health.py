@@ -1,6 +1,6 @@
 """Probes: `/livez` says that the process runs, `/readyz` whether it should be sent requests."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -12,12 +12,12 @@ Ping = Callable[[], Awaitable[object]]
 
 
 class Probes:
-    """`ping` reaches the database; `is_draining` is true from the moment the process is told to stop. `limits` is the
-    state of the rate limits, which are kept in another way where they cannot be kept as they should: no reason to be
-    sent no requests.
+    """`ping` reaches the database; `is_draining` is true from the moment the process is told to stop. `limits` tells
+    of the rate limits, which are kept in another way where they cannot be kept as they should: no reason to be sent no
+    requests.
     """
 
-    def __init__(self, ping: Ping, is_draining: Callable[[], bool], limits: Callable[[], str]) -> None:
+    def __init__(self, ping: Ping, is_draining: Callable[[], bool], limits: Callable[[], Mapping[str, object]]) -> None:
         self._ping = ping
         self._is_draining = is_draining
         self._limits = limits
@@ -41,5 +41,5 @@ class Probes:
         except Problem as problem:
             parts["database"] = problem.code
         is_ready = all(state == "ok" for state in parts.values())
-        body = {"status": "ok" if is_ready else "unavailable", **parts, "limits": self._limits()}
+        body = {"status": "ok" if is_ready else "unavailable", **parts, **self._limits()}
         return Response(200 if is_ready else 503, msgspec.json.encode(body), cache_control=b"no-store")

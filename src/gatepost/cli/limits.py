@@ -78,7 +78,7 @@ def _on_buckets(
         async def run() -> T:
             await buckets.start(observations)
             try:
-                if buckets.state != "ok":
+                if buckets.details["limits"] != "ok":
                     raise ConfigurationError("does not answer.", place="GATEPOST_VALKEY_URL")
                 return await work(groups, name)
             finally:

@@ -49,15 +49,15 @@ async def scene(own_valkey: ValkeyServer) -> AsyncIterator[Scene]:
 
 
 async def test_a_dead_server_is_said_once_and_found_again_by_itself(scene: Scene) -> None:
-    assert scene.buckets.state == "ok"
+    assert not scene.buckets.is_away
     assert await scene.admits(scene.auth)
     scene.server.kill()
     for _ in range(50):
         assert await scene.admits(scene.api)
-    assert scene.buckets.state == "local"
+    assert scene.buckets.details["limits"] == "local"
     assert [type(fact) for fact in scene.facts] == [BucketsLost]
     scene.server.start()
-    await scene.until(lambda: scene.buckets.state == "ok")
+    await scene.until(lambda: not scene.buckets.is_away)
     _, restored = scene.facts
     assert isinstance(restored, BucketsRestored)
     # The first request may have spent a token of a lease; all others were decided here.
@@ -98,7 +98,7 @@ async def test_a_server_that_is_dead_or_hangs_costs_next_to_nothing(own_valkey: 
     assert sorted(waits)[989] < 0.005
     if way == "pause":
         scene.server.go_on()
-        await scene.until(lambda: scene.buckets.state == "ok")
+        await scene.until(lambda: not scene.buckets.is_away)
     await scene.buckets.stop()
 
 
@@ -112,7 +112,7 @@ async def test_a_key_that_somebody_else_has_spoilt_is_decided_here(scene: Scene)
     (name,) = scene.auth.names("a")  # type: ignore[attr-defined]
     scene.server.command("RPUSH", name, "x")
     assert [await scene.admits(scene.auth, "a") for _ in range(3)] == [True, True, False]
-    assert scene.buckets.state == "ok"
+    assert not scene.buckets.is_away
     assert await scene.admits(scene.auth, "b")
 
 
@@ -122,7 +122,7 @@ async def test_a_server_that_comes_later_is_no_reason_not_to_start(own_valkey: V
     await scene.buckets.start(scene.observations)
     assert await scene.admits(scene.api)
     own_valkey.start()
-    await scene.until(lambda: scene.buckets.state == "ok")
+    await scene.until(lambda: not scene.buckets.is_away)
     await scene.buckets.stop()
 
 

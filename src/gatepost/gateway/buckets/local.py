@@ -4,8 +4,9 @@ The limiter's everyday store: it answers at once. Where the table is shared, pro
 is asked for every token.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
+from types import MappingProxyType
 
 from gatepost.gateway.buckets import rules as clocks
 from gatepost.gateway.buckets.leases import Leases
@@ -18,7 +19,7 @@ from gatepost.observations import Observations
 class LocalBuckets:
     """`table` is the processes' common one, or None for one of this process alone."""
 
-    state = "ok"
+    details: Mapping[str, object] = MappingProxyType({"limits": "ok"})
 
     def __init__(self, table: Table | None = None, clock: Callable[[], int] = clocks.clock) -> None:
         self.table = table or Table.private()

@@ -11,7 +11,7 @@ given back, or still be spent by whoever holds it, and no bound is broken: the b
 import functools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -136,6 +136,6 @@ class Buckets(Protocol):
         ...
 
     @property
-    def state(self) -> str:
-        """`ok`, or how they are kept instead of as they should be, for `/readyz`."""
+    def details(self) -> Mapping[str, object]:
+        """What `/readyz` says: `limits` is `ok`, or how they are kept instead of as they should be."""
         ...

@@ -6,7 +6,7 @@ buckets of this machine, stricter ones for signing in, and counted.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -84,9 +84,16 @@ class ValkeyBuckets:
         return self._courier
 
     @property
-    def state(self) -> str:
-        """`ok`, or `local` while the server is away."""
-        return "local" if self._courier.is_away else "ok"
+    def is_away(self) -> bool:
+        """True while decisions are made with the buckets of this machine."""
+        return self._courier.is_away
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """For `/readyz`: while the server is away, that it is, and how many decisions this process made without it."""
+        if not self.is_away:
+            return {"limits": "ok"}
+        return {"limits": "local", "limits_decided_locally": self.decided_locally}
 
     def group(self, rules: Sequence[tuple[str, RateLimit]], *, strict: bool = False) -> "ValkeyGroup":
         """These rules, by name."""
