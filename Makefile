@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 8000
 DATA ?= .gatepost/bookshop
+SOAK_SECONDS ?= 30
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,7 +26,7 @@ endif
 # pyright would ask the registry at every run whether there is a newer one.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 
-.PHONY: help run test test-all check format bench docs lock clean node
+.PHONY: help run test test-all soak check format bench docs lock clean node
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -53,6 +54,9 @@ node: $(READY)
 test-all: $(READY) node ## Install the programs of Debian that further tests need, and run all tests
 	@tests/install-programs
 	@$(BIN)/python -m pytest tests tests_all
+
+soak: $(READY) ## Run what takes long: eight processes and one limit for SOAK_SECONDS=30
+	@GATEPOST_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest tests_soak -s
 
 check: $(READY) node ## Format, lint, types and import directions
 	@$(BIN)/ruff format --check .

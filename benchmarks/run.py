@@ -139,8 +139,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     names, works_ = list(SERVERS), list(WORK_NAMES)
-    parser.add_argument("--servers", type=_choice(names), default=names, help=f"of {','.join(names)} (default: all)")
-    parser.add_argument("--work", type=_choice(works_), default=works_, help=f"of {','.join(works_)} (default: all)")
+    parser.add_argument("--servers", type=choice(names), default=names, help=f"of {','.join(names)} (default: all)")
+    parser.add_argument("--work", type=choice(works_), default=works_, help=f"of {','.join(works_)} (default: all)")
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each server and work (default: 5)")
     parser.add_argument("--seconds", type=float, default=1.5, help="length of one measurement (default: 1.5)")
     parser.add_argument(
@@ -149,7 +149,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-class _choice:  # noqa: N801
+class choice:  # noqa: N801
     """An argparse type: some of the names, comma separated."""
 
     def __init__(self, names: Sequence[str]) -> None:

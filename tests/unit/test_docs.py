@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 import typer
+from benchmarks import gate_table
+from benchmarks.gate_figures import RESULTS as GATE_RESULTS
 from benchmarks.readme_table import BLOCK, RESULTS, table_of
 
 import gatepost
@@ -157,6 +159,13 @@ def test_the_figures_in_the_readme_are_those_of_the_last_measurement() -> None:
 
     assert shown is not None
     assert shown["table"] == table_of(RESULTS)
+
+
+def test_the_figures_of_the_gate_are_those_of_the_last_measurement() -> None:
+    shown = gate_table.BLOCK.search(gate_table.README.read_text())
+
+    assert shown is not None
+    assert shown["table"] == gate_table.table_of(GATE_RESULTS)
 
 
 def test_the_map_names_every_package() -> None:

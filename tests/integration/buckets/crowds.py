@@ -1,17 +1,18 @@
 """Eight processes that take from the same buckets, and the check of what they were admitted."""
 
+import math
 import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 
 from taker import LIMIT, SECOND
 
 from gatepost.gateway.buckets import Table
+from gatepost.limits import RateLimit
 
 PROCESSES = 8
 HERE = Path(__file__).parent
@@ -67,11 +68,31 @@ def admissions(store: str | Table, seconds: float) -> dict[str, list[tuple[int, 
     return found
 
 
-def check_bound(admitted: Sequence[tuple[int, int]]) -> None:
+def check_bound(admitted: Iterable[tuple[int, int]], limit: RateLimit = LIMIT) -> None:
     """No stretch of time admits more than capacity and refill. It begins when the first of its requests was asked and
-    ends when the last was answered; admitted they were somewhere in between."""
-    rate = Fraction(LIMIT.count, round(LIMIT.per * SECOND))
-    for start in sorted({before for before, _ in admitted}):
-        ends = sorted(after for before, after in admitted if before >= start)
-        for count, end in enumerate(ends, 1):
-            assert count <= LIMIT.capacity + (end - start) * rate, (count, (end - start) / SECOND)
+    ends when the last was answered; admitted they were somewhere in between.
+
+    Exact, in whole numbers, for all stretches: their beginnings are gone through from the last to the first, and a tree
+    over the ends keeps of all stretches that begin there the one that admits most for its length.
+    """
+    per = round(limit.per * SECOND)
+    ordered = sorted(admitted, key=lambda times: times[1])
+    leaves = 1 << len(ordered).bit_length()
+    counts, worst = [0] * (2 * leaves), [-math.inf] * (2 * leaves)
+    for place in sorted(range(len(ordered)), key=lambda place: ordered[place][0], reverse=True):
+        before, after = ordered[place]
+        node = leaves + place
+        counts[node], worst[node] = 1, per - limit.count * after
+        while node > 1:
+            node //= 2
+            left, right = 2 * node, 2 * node + 1
+            counts[node] = counts[left] + counts[right]
+            worst[node] = max(worst[left], counts[left] * per + worst[right])
+        excess = worst[1] + limit.count * before - limit.capacity * per
+        assert excess <= 0, f"{excess / per:.6f} tokens too many from {before} on"
+
+
+def share(admitted: Sequence[tuple[int, int]], limit: RateLimit = LIMIT) -> float:
+    """How much of what could have been admitted was, from the first request to the last."""
+    seconds = (max(after for _, after in admitted) - min(before for before, _ in admitted)) / SECOND
+    return len(admitted) / (limit.capacity + limit.count * seconds / limit.per)

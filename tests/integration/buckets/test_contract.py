@@ -144,6 +144,30 @@ async def test_a_sliding_limit_gives_back_and_tells_what_is_left(buckets: Bucket
 
 
 @strictness
+async def test_a_limit_that_has_been_made_smaller_refuses_who_has_used_more(buckets: Buckets, strict: bool) -> None:
+    before = buckets.group([("api", RateLimit(100, per=LONG))], strict=strict)
+    for _ in range(90):
+        assert await admits(buckets, before)
+    after = buckets.group([("api", RateLimit(10, per=minutes(1)))], strict=strict)
+    for _ in range(3):
+        refusal = await take(buckets, after, "192.0.2.1")
+        assert isinstance(refusal, Refusal)
+        assert 13 * 60 - 60 <= refusal.seconds <= 900
+
+
+@strictness
+async def test_parts_of_a_tick_are_kept(buckets: Buckets, strict: bool) -> None:
+    limit = RateLimit(7, per=0.011, burst=1000)  # a token is no whole number of the ticks of either clock
+    group = buckets.group([("api", limit)], strict=strict)
+    begun = buckets.clock()
+    admitted = 0
+    while await admits(buckets, group):
+        admitted += 1
+    after = buckets.clock()
+    assert 1000 <= admitted <= 1000 + Fraction(after - begun, SECOND) * 7 / Fraction("0.011")
+
+
+@strictness
 async def test_odd_keys_are_keys(buckets: Buckets, strict: bool) -> None:
     group = buckets.group([("api", RateLimit(1, per=LONG))], strict=strict)
     for key in ("", "2001:db8::/64", "a b", "{x}", "é\n\0", "k" * 500):

@@ -1,16 +1,20 @@
 """Several processes and one limit: never one too many, and nearly all that there is."""
 
 import itertools
+import random
 
 import pytest
-from crowds import admissions, check_bound, crowd
+from crowds import admissions, check_bound, crowd, share
 from taker import KEYS, LIMIT, SECOND
 from tests.valkey_server import ValkeyServer
 
 from gatepost.gateway.buckets import Table
 from gatepost.gateway.buckets.rules import clock
+from gatepost.limits import RateLimit
 
 SECONDS = 3.0
+
+Times = list[tuple[int, int]]
 
 
 @pytest.fixture(params=["shared", "valkey"])
@@ -24,8 +28,7 @@ def test_eight_processes_together_are_admitted_what_one_would_be(store: str | Ta
     assert set(found) == set(KEYS)
     for admitted in found.values():
         check_bound(admitted)
-        asked_for = (max(after for _, after in admitted) - min(before for before, _ in admitted)) / SECOND
-        assert len(admitted) >= 0.95 * (LIMIT.capacity + LIMIT.count * asked_for)
+        assert share(admitted) >= 0.95
 
 
 def test_a_lone_client_over_eight_processes_gets_nearly_all(store: str | Table) -> None:
@@ -41,3 +44,22 @@ def test_a_lone_client_over_eight_processes_gets_nearly_all(store: str | Table) 
                 break
         total = LIMIT.capacity + LIMIT.count * (clock() - begun) / SECOND
     assert 0.95 * total <= admitted <= total
+
+
+def test_the_check_of_the_bound_is_that_of_every_stretch() -> None:
+    numbers = random.Random(7)
+    limit = RateLimit(3, per=1.0, burst=4)
+    for _ in range(300):
+        begun = sorted(numbers.randrange(3 * SECOND) for _ in range(numbers.randrange(1, 14)))
+        admitted = [(before, before + numbers.randrange(SECOND // 4)) for before in begun]
+        numbers.shuffle(admitted)
+        if any(is_too_much(admitted, start, end, limit) for start, _ in admitted for _, end in admitted):
+            with pytest.raises(AssertionError, match="too many"):
+                check_bound(admitted, limit)
+        else:
+            check_bound(admitted, limit)
+
+
+def is_too_much(admitted: Times, start: int, end: int, limit: RateLimit) -> bool:
+    count = sum(start <= before and after <= end for before, after in admitted)
+    return count * SECOND > limit.capacity * SECOND + limit.count * max(0, end - start)

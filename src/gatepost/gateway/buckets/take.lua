@@ -1,6 +1,6 @@
 -- Take tokens of every rule or of none, by this server's clock. With none needed and none wanted it only looks.
 --
--- KEYS: the bucket of each rule. ARGV: how many are needed now, how many are wanted in advance, and for each rule its
+-- KEYS: the bucket of each rule. ARGV[1]: how many are needed now, how many are wanted in advance, and for each rule its
 -- units, step, full and cells (`rules.py`); a tick is a microsecond.
 --
 -- A bucket is the moment at which it is full: "ticks", or "ticks rest" where it is not a whole number of them. A sliding
@@ -8,63 +8,69 @@
 --
 -- Answers with the moment now, how many were taken (0: none, and nothing has changed), and for each rule what it lacks;
 -- for a sliding one how many are used, the time until all are free, and until one is.
+--
+-- Numbers come and go as doubles, packed: as words of their own, to be read and written in digits, they cost this server
+-- as much as the decision. PXAT and not PX, which it would rewrite into the other.
 
-local time = redis.call('TIME')
+local call, floor, pack, unpack = redis.call, math.floor, struct.pack, struct.unpack
+local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
-local granted = 1 / 0
+local need, granted = unpack('<dd', ARGV[1])
 local lacks = {}
-local answer = {now, 0}
+if granted < need then granted = need end
 
-for i, key in ipairs(KEYS) do
-  local units, step, full, cells = tonumber(ARGV[4 * i - 1]), tonumber(ARGV[4 * i]), tonumber(ARGV[4 * i + 1]), tonumber(ARGV[4 * i + 2])
+for i = 1, #KEYS do
+  local key = KEYS[i]
+  local units, step, full, cells = unpack('<dddd', ARGV[1], 32 * i - 15)
+  local lack, free = 0, 0
   if cells > 0 then
-    local used = redis.call('LLEN', key)
-    while used > 0 and redis.call('LINDEX', key, -1) + step <= now do
-      redis.call('RPOP', key)
-      used = used - 1
+    lack = call('LLEN', key)
+    while lack > 0 and call('LINDEX', key, -1) + step <= now do
+      call('RPOP', key)
+      lack = lack - 1
     end
-    lacks[i] = used
-    if used >= cells then granted = 0 end
-    granted = math.min(granted, tonumber(ARGV[1]))
+    if lack < cells then free = need end
   else
-    local kept = redis.call('GET', key)
-    local lack = 0
+    local kept = call('GET', key)
     if kept then
       local ticks, rest = tonumber(kept), 0
       if not ticks then ticks, rest = string.match(kept, '^(%d+) (%d+)$') end
-      lack = math.max(0, (ticks - now) * units + rest)
+      lack = (ticks - now) * units + rest
+      if lack < 0 then lack = 0 end
     end
-    lacks[i] = lack
-    local free = math.floor((full - lack) / step)
-    local plenty = math.floor(free / 16)
-    granted = math.min(granted, free, math.max(tonumber(ARGV[1]), math.min(tonumber(ARGV[2]), plenty)))
+    -- A bucket lacks more than it holds where its limit was a larger one until now.
+    if lack < full then free = floor((full - lack) / step) end
+    if granted > need and granted > free / 16 then
+      granted = floor(free / 16)
+      if granted < need then granted = need end
+    end
   end
+  if granted > free then granted = free end
+  lacks[i] = lack
 end
 
-answer[2] = granted
-for i, key in ipairs(KEYS) do
-  local units, step, cells = tonumber(ARGV[4 * i - 1]), tonumber(ARGV[4 * i]), tonumber(ARGV[4 * i + 2])
+local answer = pack('<dd', now, granted)
+for i = 1, #KEYS do
+  local key, lack = KEYS[i], lacks[i]
+  local units, step, _, cells = unpack('<dddd', ARGV[1], 32 * i - 15)
   if cells > 0 then
     if granted > 0 then
-      redis.call('LPUSH', key, string.format('%.0f', now))
-      redis.call('PEXPIRE', key, math.ceil(step / 1000) + 1)
-      lacks[i] = lacks[i] + 1
+      call('LPUSH', key, now)
+      call('PEXPIREAT', key, floor((now + step) / 1000) + 1)
+      lack = lack + 1
     end
-    local newest, oldest = redis.call('LINDEX', key, 0), redis.call('LINDEX', key, -1)
-    answer[#answer + 1] = lacks[i]
-    answer[#answer + 1] = newest and newest + step - now or 0
-    answer[#answer + 1] = oldest and oldest + step - now or 0
+    local newest, oldest = call('LINDEX', key, 0), call('LINDEX', key, -1)
+    answer = answer .. pack('<ddd', lack, newest and newest + step - now or 0, oldest and oldest + step - now or 0)
   else
-    local lack = lacks[i]
     if granted > 0 then
       lack = lack + granted * step
-      local whole = math.floor(lack / units)
-      local rest = lack - whole * units
-      local kept = string.format('%.0f', now + whole)
-      if rest > 0 then kept = kept .. string.format(' %.0f', rest) end
-      redis.call('SET', key, kept, 'PX', math.ceil(whole / 1000) + 1)
+      local rest = lack % units
+      local full_at = now + (lack - rest) / units
+      local kept = full_at
+      if rest > 0 then kept = string.format('%.0f %.0f', full_at, rest) end
+      call('SET', key, kept, 'PXAT', floor(full_at / 1000) + 1)
     end
-    answer[#answer + 1] = lack
+    answer = answer .. pack('<d', lack)
   end
 end
 return answer

@@ -6,6 +6,7 @@ buckets of this machine, stricter ones for signing in, and counted.
 """
 
 import asyncio
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -149,11 +150,16 @@ class ValkeyGroup:
             self._leases = Leases(rules, self._return, TICK_NS)
         self._rounds: dict[str, _Round] = {}
         self._refusals: dict[str, tuple[Refusal, int]] = {}
-        self._numbers = tuple(number for rule in rules for number in (rule.units, rule.step, rule.full, rule.cells))
+        numbers = [number for rule in rules for number in (rule.units, rule.step, rule.full, rule.cells)]
+        self._numbers = _packed(*numbers)
 
     def names(self, key: str) -> list[str]:
         """The keys of the buckets. In a cluster all of one client are in the same place."""
         return [f"{self._buckets.prefix}:{{{key}}}:{rule.name}" for rule in self.rules]
+
+    def argument(self, need: int, want: int) -> bytes:
+        """What `take.lua` is told beside the keys: tokens needed, tokens wanted, and the numbers of the rules."""
+        return _packed(need, want) + self._numbers
 
     def take(self, key: str, now: int) -> Outcome | None:
         """Take without asking anybody: from a lease, or, where the server is away, on this machine."""
@@ -208,7 +214,7 @@ class ValkeyGroup:
 
     async def look(self, key: str) -> tuple[int, ...]:
         """What each bucket lacks; raises `Away`."""
-        moment, _, *figures = await self._courier.call(_TAKE, self.names(key), (0, 0, *self._numbers))
+        moment, _, *figures = await self._run_take(key, 0, 0)
         return self._lacks(moment, figures)[0]
 
     async def fill(self, key: str) -> None:
@@ -236,7 +242,7 @@ class ValkeyGroup:
         if self._courier.is_away:
             return self._take_locally(key, sent)
         try:
-            moment, granted, *figures = await self._courier.call(_TAKE, self.names(key), (need, want, *self._numbers))
+            moment, granted, *figures = await self._run_take(key, need, want)
         except Away:
             return self._take_locally(key, self._clock())
         lacks, soonest = self._lacks(moment, figures)
@@ -252,6 +258,10 @@ class ValkeyGroup:
         )
         lacks = self._leases.begin(key, here, granted, sent, full_at)
         return _asked(lacks, self._leases.spent_until(key))
+
+    async def _run_take(self, key: str, need: int, want: int) -> list[int]:
+        answer: bytes = await self._courier.call(_TAKE, self.names(key), (self.argument(need, want),))
+        return list(map(int, struct.unpack(f"<{len(answer) // 8}d", answer)))
 
     def _lacks(self, moment: int, figures: list[int]) -> tuple[tuple[int, ...], int]:
         """What each bucket lacks, and the time until the fullest of the sliding limits admits again, in ticks."""
@@ -322,6 +332,11 @@ def _translated(rule: Rule, local: Rule, lack: int) -> int:
     if rule.cells:
         return sliding_lack(0, rule.cells - left, seconds * rule.second)
     return max(0, rule.full - left * rule.step)
+
+
+def _packed(*numbers: int) -> bytes:
+    """Whole numbers as doubles, for `take.lua`."""
+    return struct.pack(f"<{len(numbers)}d", *numbers)
 
 
 def _ignore(answer: "asyncio.Future[Any]") -> None:
