@@ -68,29 +68,34 @@ class Bodies:
                     _check_method(exchange)
                 _check_encoding(exchange)
                 _check_type(exchange)
-        if length is not None and int(length) > limit:
+        size = None if length is None else int(length)
+        if size is not None and size > limit:
             raise too_large(limit)
-        exchange.receive = LimitedReceive(exchange, self._deadlines, limit)
+        exchange.receive = LimitedReceive(exchange, self._deadlines, limit, size)
 
 
 class LimitedReceive:
-    """`receive` that counts the bytes and tells the sweeper how long it waits."""
+    """`receive` that counts the bytes and tells the sweeper how long it waits.
 
-    __slots__ = ("_deadlines", "_exchange", "_is_complete", "_left", "_limit", "_receive")
+    `size` is the stated length, None where none is. A body that has it is complete, whatever the server says of more:
+    Granian tells the end apart from the last bytes, and asking for it would wake two threads once more.
+    """
 
-    def __init__(self, exchange: "Exchange", deadlines: "Deadlines", limit: int) -> None:
+    __slots__ = ("_deadlines", "_exchange", "_is_complete", "_left", "_left_at_end", "_limit", "_receive")
+
+    def __init__(self, exchange: "Exchange", deadlines: "Deadlines", limit: int, size: int | None) -> None:
         self._exchange = exchange
         self._receive: Receive = exchange.receive
         self._deadlines = deadlines
         self._limit = limit
         self._left = limit
+        self._left_at_end = None if size is None else limit - size
         self._is_complete = False
 
     async def __call__(self) -> Message:
         """The next message; raises 413 `content_too_large` when the body has grown too large."""
         if self._is_complete:
-            # Only a disconnect can still come, and that may take its time.
-            return await self._receive()
+            return await self._receive_last()
         reading = self._deadlines.reading
         reading[self._exchange] = time.monotonic_ns()
         try:
@@ -102,8 +107,17 @@ class LimitedReceive:
             # A framework in between may turn what we raise into an answer of its own; the exchange overrules it.
             self._exchange.overruling = problem = too_large(self._limit)
             raise problem
-        self._is_complete = not message.get("more_body", False)
+        if not message.get("more_body", False):
+            self._is_complete = True
+        elif self._left == self._left_at_end:
+            self._is_complete = True
+            message = {**message, "more_body": False}
         return message
+
+    async def _receive_last(self) -> Message:
+        """Only a disconnect can still come, and that may take its time; or the end, which was not asked for."""
+        message = await self._receive()
+        return message if message["type"] != "http.request" else await self._receive()
 
 
 def too_large(limit: int) -> Problem:
