@@ -1,6 +1,7 @@
 """Bodies over a raw socket: their type, their encoding, and JSON as strict as RFC 8259, for both readers of it."""
 
 import gzip
+import socket
 import zlib
 
 import pytest
@@ -229,6 +230,21 @@ def test_a_chunked_body_is_counted_as_it_comes(gatehouse: Running) -> None:
         answer = connection.receive("POST")
         assert answer is not None
         assert (answer.status, answer.headers["connection"]) == (413, "close")
+
+
+@pytest.mark.parametrize("size", [1, 2_000, 300_000])
+def test_a_body_in_pieces_is_whole_and_the_connection_serves_on(gatehouse: Running, size: int) -> None:
+    title = "x" * size
+    data = request("POST", "/api/notes", JSON, body=b'{"title": "%b"}' % title.encode())
+    with Connection(gatehouse.port) as connection:
+        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(3):
+            for piece in (data[:-size], data[-size : -size // 2], data[-size // 2 :]):
+                connection.send(piece)
+            answer = connection.receive("POST")
+            assert answer is not None
+            assert (answer.status, answer.json()["data"]["title"]) == (201, title)
+        assert connection.serves_on()
 
 
 def test_a_mount_takes_any_body_within_the_limit(gatehouse: Running) -> None:

@@ -49,9 +49,11 @@ class ResourceController:
         self._bounds = bounds
         self._served = served
         self._queries = queries
-        self._verbs = verbs
         self._get = verbs["get"].get
         self._list = verbs["list"].list
+        self._create = verbs["create"].create
+        self._update = verbs["update"].update
+        self._delete = verbs["delete"].delete
         self._view = served.view
         self._only_view = served.only_view
         self._requires_version = served.resource.require_if_match
@@ -96,7 +98,7 @@ class ResourceController:
         decoder = self._creations.get(view) or self._compile(view, partial=False)
         body = decoder.decode(await request.body())
         try:
-            row = await self._verbs["create"].create(body.values, request.actor, view)
+            row = await self._create(body.values, request.actor, view)
         except Problem as problem:
             raise self._discreet(problem, view) from problem.__cause__
         location = (b"location", (self._location + _path_text(row.key)).encode())
@@ -115,7 +117,7 @@ class ResourceController:
         body = decoder.decode(await request.body())
         written = Written(body.values, body.echoes)
         try:
-            row: Row = await self._verbs["update"].update(key, written, request.actor, view, versions)
+            row: Row = await self._update(key, written, request.actor, view, versions)
         except Problem as problem:
             raise self._discreet(problem, view) from problem.__cause__
         return one(200, row.data, row.version) if row.data else empty(204)
@@ -124,7 +126,7 @@ class ResourceController:
         """DELETE one row. 204."""
         _refuse_parameters(request)
         key = self._key(request)
-        await self._verbs["delete"].delete(key, request.actor, self._versions(request))
+        await self._delete(key, request.actor, self._versions(request))
         return empty(204)
 
     def _discreet(self, problem: Problem, view: View) -> Problem:

@@ -4,8 +4,10 @@ Stands behind the limiter, before the application. A request without a body pass
 `receive()` costs as much as the whole gate. What the JSON says is checked by the data transfer objects.
 """
 
-import time
+from time import monotonic_ns
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from gatepost.errors import BadRequest, ContentTooLarge, Problem, UnsupportedMediaType
 from gatepost.gateway.media_types import is_plain, media_type
@@ -56,54 +58,67 @@ class Bodies:
             _check_type(exchange)
 
     def _admit_body(self, exchange: "Exchange", length: bytes | None) -> None:
-        action = exchange.action
-        limit = self._body_bytes_max
-        if action is not None and action.body_bytes_max is not None:
-            limit = action.body_bytes_max
-        if not _is_everyday(exchange, length):
-            _check_framing(exchange, length)
-            if not exchange.is_mounted:
-                # Under HTTP/2 there may be a body and may be none: then its absence has no say in what is right.
-                if length is not None or exchange.scope["http_version"] < "2":
-                    _check_method(exchange)
-                _check_encoding(exchange)
-                _check_type(exchange)
-        if length is not None and int(length) > limit:
+        action, headers = exchange.action, exchange.headers
+        limit, types = self._body_bytes_max, JSON_TYPES
+        if action is not None:
+            limit, types = action.body_bytes_max or limit, action.content_types
+        # A wanted type and a stated length, as nearly every client sends them: then all that is checked holds.
+        if not (
+            length is not None
+            and length.isdigit()
+            and len(length) <= LENGTH_DIGITS_MAX
+            and headers.get(b"content-type") in types
+            and headers.keys().isdisjoint(_ENCODINGS)
+            and exchange.scope["method"] in METHODS
+        ):
+            _check(exchange, length)
+        size = None if length is None else int(length)
+        if size is not None and size > limit:
             raise too_large(limit)
-        exchange.receive = LimitedReceive(exchange, self._deadlines, limit)
+        at_end = -1 if size is None else limit - size
+        exchange.receive = LimitedReceive(exchange, exchange.receive, self._deadlines.reading, limit, limit, at_end)
 
 
-class LimitedReceive:
-    """`receive` that counts the bytes and tells the sweeper how long it waits."""
+class LimitedReceive(msgspec.Struct, eq=False):
+    """`receive` that counts the bytes and tells the sweeper how long it waits.
 
-    __slots__ = ("_deadlines", "_exchange", "_is_complete", "_left", "_limit", "_receive")
+    `left` are the bytes that may still come, `left_at_end` those that are left of the limit when the stated length has
+    come, -1 where none is stated. Then the body is complete, whatever the server says of more: Granian tells the end
+    apart from the last bytes, and asking for it would wake two threads once more.
+    """
 
-    def __init__(self, exchange: "Exchange", deadlines: "Deadlines", limit: int) -> None:
-        self._exchange = exchange
-        self._receive: Receive = exchange.receive
-        self._deadlines = deadlines
-        self._limit = limit
-        self._left = limit
-        self._is_complete = False
+    exchange: "Exchange"
+    receive: Receive
+    reading: "dict[Exchange, int]"
+    limit: int
+    left: int
+    left_at_end: int
+    is_complete: bool = False
 
     async def __call__(self) -> Message:
         """The next message; raises 413 `content_too_large` when the body has grown too large."""
-        if self._is_complete:
-            # Only a disconnect can still come, and that may take its time.
-            return await self._receive()
-        reading = self._deadlines.reading
-        reading[self._exchange] = time.monotonic_ns()
+        if self.is_complete:
+            return await self._receive_last()
+        exchange, reading = self.exchange, self.reading
+        reading[exchange] = monotonic_ns()
         try:
-            message = await self._receive()
+            message = await self.receive()
         finally:
-            reading.pop(self._exchange, None)
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
+            reading.pop(exchange, None)
+        left = self.left = self.left - len(message.get("body", b""))
+        if left < 0:
             # A framework in between may turn what we raise into an answer of its own; the exchange overrules it.
-            self._exchange.overruling = problem = too_large(self._limit)
+            exchange.overruling = problem = too_large(self.limit)
             raise problem
-        self._is_complete = not message.get("more_body", False)
+        if left == self.left_at_end:
+            message["more_body"] = False
+        self.is_complete = not message.get("more_body", False)
         return message
+
+    async def _receive_last(self) -> Message:
+        """Only a disconnect can still come, and that may take its time; or the end, which was not asked for."""
+        message = await self.receive()
+        return message if message["type"] != "http.request" else await self.receive()
 
 
 def too_large(limit: int) -> Problem:
@@ -111,17 +126,15 @@ def too_large(limit: int) -> Problem:
     return ContentTooLarge("content_too_large", f"The body has more than {limit} bytes.", headers=_CLOSE)
 
 
-def _is_everyday(request: Request, length: bytes | None) -> bool:
-    """A wanted type and a stated length, as nearly every client sends them: then all that is checked below holds."""
-    headers = request.headers
-    return (
-        length is not None
-        and length.isdigit()
-        and len(length) <= LENGTH_DIGITS_MAX
-        and headers.get(b"content-type") in _types_of(request)
-        and headers.keys().isdisjoint(_ENCODINGS)
-        and request.scope["method"] in METHODS
-    )
+def _check(exchange: "Exchange", length: bytes | None) -> None:
+    _check_framing(exchange, length)
+    if exchange.is_mounted:
+        return
+    # Under HTTP/2 there may be a body and may be none: then its absence has no say in what is right.
+    if length is not None or exchange.scope["http_version"] < "2":
+        _check_method(exchange)
+    _check_encoding(exchange)
+    _check_type(exchange)
 
 
 def _check_framing(request: Request, length: bytes | None) -> None:

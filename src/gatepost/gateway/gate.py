@@ -184,9 +184,10 @@ class Gate:
                     await pending
                 if (turn := self._turns.begin(exchange)) is not None:
                     await self._wait_for(turn, exchange)
-                if not exchange.headers.keys().isdisjoint(REMARKABLE) or scope["http_version"] >= "2":
+                names = exchange.headers.keys()
+                if not names.isdisjoint(REMARKABLE) or scope["http_version"] >= "2":
                     self._bodies.admit(exchange)
-                    if self._compresses:
+                    if self._compresses and not names.isdisjoint(CONDITIONS):
                         strip_entity_tags(exchange)
                 await self._app(scope, exchange.receive, exchange.send_dressed)
             if not exchange.status:

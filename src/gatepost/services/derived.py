@@ -100,7 +100,7 @@ class Derived:
                 values[name] = make()
         if decision is True and (plain := self._inserts.find((view, tuple(values)))) is not None:
             try:
-                records = await self._database.write(plain.plan.statement, plain.arguments(values))
+                records = await self._database.write(plain.plan.statement, plain.pick(values))
             except Unprocessable as problem:
                 await self._name_references(problem, values, actor)
                 raise
@@ -134,7 +134,7 @@ class Derived:
             plain = self._updates.find((view, tuple(values)))
         if plain is not None:
             try:
-                records = await self._database.write(plain.plan.statement, plain.arguments(values, key))
+                records = await self._database.write(plain.plan.statement, (*plain.pick(values), key))
             except Unprocessable as problem:
                 await self._name_references(problem, values, actor)
                 raise

@@ -4,7 +4,8 @@ Most writes are: everybody may read every row, and the actor may write every row
 plan of such a write the first time and then goes from the values to PostgreSQL without weighing anything anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -18,14 +19,10 @@ PLAIN_MAX = 256
 
 
 class PlainWrite(msgspec.Struct, frozen=True, gc=False):
-    """A plan with the attributes whose values it takes, in the order of its parameters; None is the key."""
+    """A plan, and what picks its arguments from the values, in the order of its parameters; a key comes behind them."""
 
     plan: WritePlan
-    takes: tuple[str | None, ...]
-
-    def arguments(self, values: dict[str, Any], key: Any = None) -> list[Any]:
-        """The positional arguments for these values."""
-        return [key if name is None else values[name] for name in self.takes]
+    pick: Callable[[dict[str, Any]], Sequence[Any]]
 
 
 class PlainWrites:
@@ -41,8 +38,11 @@ class PlainWrites:
         is_ruled = view.ruled or not view.guarded.keys().isdisjoint(names)
         if is_ruled or not self._careful.isdisjoint(names) or len(self._kept) >= PLAIN_MAX:
             return
-        places: dict[str, str | None] = {bind_name(name): name for name in names}
-        places[KEY] = None
-        binds = plan.statement.plain_names
-        if binds is not None and places.keys() >= set(binds):
-            self._kept[view, tuple(names)] = PlainWrite(plan, tuple(places[bind] for bind in binds))
+        names_of = {bind_name(name): name for name in names}
+        binds = [bind for bind in plan.statement.plain_names or () if bind != KEY]
+        if plan.statement.plain_names in ((*binds,), (*binds, KEY)) and names_of.keys() >= set(binds):
+            self._kept[view, tuple(names)] = PlainWrite(plan, _picker([names_of[bind] for bind in binds]))
+
+
+def _picker(names: Sequence[str]) -> Callable[[dict[str, Any]], Sequence[Any]]:
+    return itemgetter(*names) if len(names) > 1 else lambda values: [values[name] for name in names]

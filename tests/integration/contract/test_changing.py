@@ -55,6 +55,16 @@ async def test_absent_fields_stay_and_an_empty_patch_changes_nothing(readers: Re
     assert changed.headers["etag"] != work.headers["etag"]
 
 
+async def test_the_order_of_members_means_nothing_however_often_it_comes(
+    readers: Readers, keys: dict[str, int]
+) -> None:
+    work = await new_work(readers, keys)
+    for number in range(4):
+        members = [("title", f"T{number}"), ("limit", number), ("order", number + 1)]
+        changed = await readers.editor.patch(work.headers["location"], json=dict(members[:: 1 if number % 2 else -1]))
+        assert (changed.status, changed.data) == (200, work.data | dict(members))
+
+
 async def test_a_whole_row_may_be_sent_back_with_a_change_in_it(readers: Readers, keys: dict[str, int]) -> None:
     work = await new_work(readers, keys, isbn=f"whole-{keys['ann']}", extra={"a": {"b": 1}})
     changed = await readers.editor.patch(work.headers["location"], json=work.data | {"title": "Other"})

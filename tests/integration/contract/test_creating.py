@@ -36,6 +36,13 @@ async def test_a_row_is_created_with_the_defaults_of_python_and_of_the_database(
     assert again.data == {name: value for name, value in answer.data.items() if name != "cost"}
 
 
+async def test_the_order_of_members_means_nothing_however_often_it_comes(readers: Readers) -> None:
+    for number in range(4):
+        members = [("code", f"order-{number}"), ("name", f"Land {number}")]
+        created = await readers.editor.post("/api/lands", json=dict(members[:: 1 if number % 2 else -1]))
+        assert (created.status, created.data) == (201, dict(members))
+
+
 @pytest.mark.parametrize("code", ["x y", "ü", "%41", "a?b=c#d", "a:b;c,d", "+", "..x", "x" * 200, "'\"", "a&b"])
 async def test_a_natural_key_has_an_address_however_odd_it_is(
     readers: Readers, keys: dict[str, int], code: str

@@ -172,6 +172,42 @@ async def test_waiting_for_the_disconnect_after_the_body_has_no_limit() -> None:
     assert answer.status == 200
 
 
+def unended(*chunks: bytes) -> Receive:
+    """A body in parts as Granian gives it: its end is told apart from the last bytes. Then the client goes away."""
+    ending: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
+    left: list[Message] = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks] + ending
+
+    async def receive() -> Message:
+        return left.pop(0) if left else {"type": "http.disconnect"}
+
+    return receive
+
+
+@pytest.mark.parametrize("chunks", [(b"{}",), (b"{", b"}"), (b"", b"{", b"", b"}")])
+async def test_a_body_of_its_stated_length_is_complete_without_asking_for_the_end(chunks: tuple[bytes, ...]) -> None:
+    receive = unended(*chunks)
+    answer = await ask(gate(reading), scope("POST", headers=[JSON, length(2)]), receive)
+    assert (answer.status, answer.body) == (200, b"{}")
+    assert (await receive())["more_body"] is False
+
+
+async def test_a_body_without_a_stated_length_is_read_to_its_end() -> None:
+    receive = unended(b"{", b"}")
+    answer = await ask(gate(reading), scope("POST", headers=[JSON, CHUNKED]), receive)
+    assert (answer.status, answer.body) == (200, b"{}")
+    assert (await receive())["type"] == "http.disconnect"
+
+
+async def test_behind_a_complete_body_comes_nothing_but_the_disconnect() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        messages = [await receive(), await receive()]
+        assert messages == [{"type": "http.request", "body": b"{}", "more_body": False}, {"type": "http.disconnect"}]
+        await answering()(scope, receive, send)
+
+    asked = scope("POST", "/legacy", headers=[JSON, length(2)])
+    assert (await ask(gate(app), asked, unended(b"{}"))).status == 200
+
+
 async def test_a_client_that_goes_away_halfway_is_a_broken_request() -> None:
     async def receive() -> Message:
         return {"type": "http.disconnect"}
