@@ -5,18 +5,24 @@ take much longer than that, there are too many of them.
 """
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gatepost.request import Action
 
 LIMIT_FIRST, LIMIT_MIN, LIMIT_MAX = 256, 2, 4096
+LIMIT_IDLE = 32
+"""No fewer while this process has time to spare: then it is somebody else who is slow."""
+
+BUSY_SHARE = 0.5
+"""Of a processor, used by the event loop: above it this process is busy. The server's threads use the rest."""
 
 WINDOW_NS = 50_000_000
 """How often the limit is adapted."""
 
-CALM = 4
-"""With so few running, what they take is their pace."""
+SETTLING = 0.02
+"""How much of its pace an action learns from one request that ran alone."""
 
 SLOW, BRISK = 2.0, 1.5
 """So many times the pace is too slow, or still well."""
@@ -37,6 +43,7 @@ class ConcurrencyLimit:
         "_cpu",
         "_cpu_each",
         "_paces",
+        "_read_cpu",
         "_since",
         "_taken",
         "_wanted",
@@ -45,7 +52,9 @@ class ConcurrencyLimit:
         "mean",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, cpu: Callable[[], int] = time.thread_time_ns) -> None:
+        """`cpu` is what this thread has used of a processor, in nanoseconds."""
+        self._read_cpu = cpu
         self.allowed = LIMIT_FIRST
         self.is_reached = False
         self.mean = 0
@@ -62,8 +71,8 @@ class ConcurrencyLimit:
         pace = self._paces.get(action)
         if pace is None:
             self._paces[action] = pace = float(taken)
-        elif running < CALM:
-            self._paces[action] = pace = pace + (taken - pace) * 0.02
+        elif not running or taken < pace:
+            self._paces[action] = pace = pace + (taken - pace) * SETTLING
         self._wanted += pace
         self._taken += taken
         self._count += 1
@@ -76,12 +85,13 @@ class ConcurrencyLimit:
         """Called often; does something once in a window."""
         if now - self._since < WINDOW_NS or not self._count:
             return
-        cpu = time.thread_time_ns()
+        cpu = self._read_cpu()
         if now - self._since < 4 * WINDOW_NS:
             self._cpu_each = (cpu - self._cpu) // self._count
         self.mean, ratio = self._taken // self._count, self._taken / max(self._wanted, 1.0)
+        least = LIMIT_MIN if cpu - self._cpu > BUSY_SHARE * (now - self._since) else LIMIT_IDLE
         if ratio > SLOW and self.mean > BEARABLE_NS:
-            self.allowed = max(LIMIT_MIN, int(self.allowed * max(0.7, SLOW / ratio)))
+            self.allowed = max(min(least, self.allowed), int(self.allowed * max(0.7, SLOW / ratio)))
         elif self.is_reached and (ratio < BRISK or self.mean < BEARABLE_NS):
             self.allowed = min(LIMIT_MAX, self.allowed + max(1, self.allowed // 8))
         self.is_reached = False

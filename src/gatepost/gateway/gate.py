@@ -7,7 +7,7 @@ says (DTOs).
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from time import monotonic_ns
 
@@ -183,7 +183,7 @@ class Gate:
                 if (pending := self.limiter.admit_address(exchange)) is not None:
                     await pending
                 if (turn := self._turns.begin(exchange)) is not None:
-                    await self._wait_for(turn, exchange)
+                    await turn
                 names = exchange.headers.keys()
                 if not names.isdisjoint(REMARKABLE) or scope["http_version"] >= "2":
                     self._bodies.admit(exchange)
@@ -241,15 +241,6 @@ class Gate:
         """Wait until no request is in flight; False where that took longer than `timeout_seconds`."""
         return await self._deadlines.wait_idle(timeout_seconds)
 
-    async def _wait_for(self, turn: Awaitable[None], exchange: Exchange) -> None:
-        """Wait; whoever has no turn keeps its tokens."""
-        try:
-            await turn
-        except Overloaded:
-            if exchange.admission is not None:
-                exchange.admission.give_back()
-            raise
-
     def _is_probe(self, request: Request) -> bool:
         """Whether a request asks for what load balancers ask for, by address."""
         try:
@@ -259,6 +250,8 @@ class Gate:
 
     async def _refuse(self, exchange: Exchange, error: BaseException) -> None:
         problem = self._problem(exchange, error)
+        if isinstance(problem, Overloaded) and exchange.admission is not None:
+            exchange.admission.give_back()
         if exchange.action is None and exchange.admission is None:
             # Guessing paths costs tokens too.
             try:

@@ -1,10 +1,10 @@
 """Overload: whose turn it is, when more is asked for than can be done.
 
 In the gate, behind the limit of the address and before all that costs something. A request begins at once while few
-are running and the event loop keeps up; that is one comparison. Otherwise it waits for its turn, a short time at most,
-and is refused with 503 where it has none. Signed-in clients come first. The first come first, until somebody has waited
-long: from then on the last come first, because whoever has just come can still be served in good time, and the others
-cannot. So what is served is served fast, however much is asked for.
+are running and the event loop keeps up: two comparisons. Otherwise it waits for its turn, a short time at most, and is
+refused with 503 where it has none. Signed-in clients come first. When somebody has waited long, there is too much
+for all: from then on whoever cannot begin at once is refused at once, but for a few signed-in clients, of whom the last
+come first. So what is served is served fast, however much is asked for.
 
 How many may run follows the time that they take (`concurrency.py`). Applications that are not ours wait for what they
 wait for, which says nothing about this process: of them only those wait that come when the event loop is behind.
@@ -30,14 +30,23 @@ MILLISECONDS = 1_000_000
 SLICE_NS = 3 * MILLISECONDS
 """How long one pass of the event loop may take before whoever comes has to wait for the next."""
 
+TIMER_NS = 900_000
+"""How late a timer of the loop may be though it has nothing to do: it counts in milliseconds."""
+
 HURRY_SHARE = 2
-"""When somebody has waited for half of the longest wait, the last come first, until nobody has waited too long for
-HURRY_LASTS_NS. A burst that is over by then is served whole, in order."""
+"""When somebody has waited for half of the longest wait, there is too much for all, and a hurry begins. It ends when
+for HURRY_LASTS_NS nobody has been refused. A burst that is over by then is served whole, in order."""
 
 HURRY_LASTS_NS = 1_000 * MILLISECONDS
 
 HURRIED_NS = 10 * MILLISECONDS
-"""How long whoever comes last then waits at most, or as long as requests take, where that is more."""
+"""How long a signed-in client waits in a hurry."""
+
+HURRIED_KNOWN_MAX = 8
+"""How many may wait then; of others nobody: whoever cannot begin at once is refused."""
+
+HURRIED_SLICE_NS = 1 * MILLISECONDS
+"""The slice of a hurry: short passes, so that who comes is seen soon."""
 
 STALE_NS = 2_000 * MILLISECONDS
 """No pass takes so long: the loop that was to look after the queue is gone, as in tests, and another one is here."""
@@ -101,14 +110,20 @@ class Turns:
             self._is_draining = False
             self._tick_from(now)
         action = exchange.action
-        if now < self._due and not self.waiting:
+        hurries = now < self._hurries_until
+        if now < self._due and (not self.waiting or (hurries and not self._queues[KNOWN])):
             if action is not None and action.is_foreign:
                 return None
             if self.running < self._limit.allowed:
                 self.running += 1
                 exchange.turn_at = now
                 return None
-        return None if action is None or action.kind == "system" else self._wait(exchange, self._rank(exchange, action))
+        if action is None or action.kind == "system":
+            return None
+        rank = self._rank(exchange, action)
+        if hurries and (rank != KNOWN or len(self._queues[KNOWN]) >= HURRIED_KNOWN_MAX):
+            raise self._refusal()
+        return self._wait(exchange, rank)
 
     def end(self, exchange: "Exchange") -> None:
         """The request is over."""
@@ -161,13 +176,11 @@ class Turns:
             self._drain_soon()
 
     def _expire(self, now: int) -> None:
-        oldest = min((queue[0].since for queue in self._queues if queue), default=now)
-        patience = self._wait_ns
-        if now < self._hurries_until:
-            patience = min(patience, max(HURRIED_NS, self._limit.mean))
-        if oldest < now - min(patience, self._wait_ns // HURRY_SHARE):
-            self._hurries_until = now + HURRY_LASTS_NS
+        hurries = now < self._hurries_until
+        patience = min(self._wait_ns, HURRIED_NS) if hurries else self._wait_ns
         for queue in self._queues:
+            if queue and not hurries and queue[0].since < now - self._wait_ns // HURRY_SHARE:
+                self._hurries_until = now + HURRY_LASTS_NS
             while queue and queue[0].since < now - patience:
                 self._refuse(queue.popleft())
 
@@ -175,16 +188,19 @@ class Turns:
         self.waiting -= 1
         if waiter.turn.done():
             return
+        waiter.turn.set_exception(self._refusal())
+
+    def _refusal(self) -> Overloaded:
+        self._hurries_until = max(self._hurries_until, time.monotonic_ns() + HURRY_LASTS_NS)
         if self._shed is not None:
             self._shed(LoadShed(running=self.running, waiting=self.waiting))
-        # Not all at the same moment.
-        waiter.turn.set_exception(
-            Overloaded("overloaded", "More is asked for than can be done.", retry_after_seconds=random.randint(1, 3))  # noqa: S311
-        )
+        seconds = random.randint(1, 3)  # noqa: S311 - so that not all come again at the same moment
+        return Overloaded("overloaded", "More is asked for than can be done.", retry_after_seconds=seconds)
 
     def _tick_from(self, now: int) -> None:
-        self._due = now + SLICE_NS
-        self._timer = asyncio.get_running_loop().call_later(SLICE_NS / 1e9, self._tick)
+        slice_ns = HURRIED_SLICE_NS if now < self._hurries_until else SLICE_NS
+        self._due = now + slice_ns + TIMER_NS
+        self._timer = asyncio.get_running_loop().call_later(slice_ns / 1e9, self._tick)
 
     def _tick(self) -> None:
         """While anything is under way: once in a slice, or in a pass where that takes longer."""

@@ -8,7 +8,7 @@ import pytest
 from gate_conversation import ACTIONS, ask, gate, scope
 
 from gatepost.errors import Overloaded
-from gatepost.gateway.concurrency import LIMIT_FIRST, LIMIT_MIN, WINDOW_NS, ConcurrencyLimit
+from gatepost.gateway.concurrency import LIMIT_FIRST, LIMIT_IDLE, LIMIT_MIN, WINDOW_NS, ConcurrencyLimit
 from gatepost.gateway.exchange import Exchange
 from gatepost.gateway.gate import Gate
 from gatepost.gateway.turns import SLICE_NS, Turns
@@ -103,14 +103,16 @@ async def test_whoever_has_no_turn_in_time_is_refused_and_the_others_go_on() -> 
     assert turn is None
 
 
-async def test_after_a_long_wait_the_last_come_first() -> None:
+async def test_in_a_hurry_strangers_are_refused_at_once_and_of_signed_in_clients_the_last_come_first() -> None:
     bench = Bench(wait_seconds=0.1)
     running, _ = bench.begin()
     early = asyncio.create_task(bench.serve("early", *bench.begin()))
     await asyncio.sleep(0.12)  # it is refused, and the next second is one of hurry
     with pytest.raises(Overloaded):
         await early
-    tasks = [asyncio.create_task(bench.serve(name, *bench.begin())) for name in ("a", "b", "c")]
+    with pytest.raises(Overloaded):
+        bench.begin()
+    tasks = [asyncio.create_task(bench.serve(name, *bench.begin(authorization="x"))) for name in ("a", "b", "c")]
     await asyncio.sleep(0)
     bench.turns.end(running)
     await asyncio.gather(*tasks)
@@ -148,10 +150,11 @@ async def test_probes_never_wait_and_mounts_wait_only_for_the_loop() -> None:
 async def test_the_queue_is_bounded() -> None:
     bench = Bench()
     bench.begin()
-    turns = [bench.begin()[1] for _ in range(1200)]
-    refused = [turn for turn in turns if isinstance(turn, asyncio.Future) and turn.done() and turn.exception()]
-    assert len(refused) == 200
+    turns = [bench.begin()[1] for _ in range(1001)]
     assert bench.turns.waiting == 1000
+    first = turns[0]
+    assert isinstance(first, asyncio.Future)
+    assert isinstance(first.exception(), Overloaded)
 
 
 def test_a_gate_that_was_left_by_its_loop_serves_on_another() -> None:
@@ -208,10 +211,12 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 10**12
-        self.limit = ConcurrencyLimit()
+        self.cpu = 0
+        self.limit = ConcurrencyLimit(lambda: self.cpu)
 
-    def window(self, milliseconds: float, *, running: int, count: int = 50) -> int:
-        """The limit after a window in which so many requests took so long."""
+    def window(self, milliseconds: float, *, running: int, count: int = 50, busy: float = 1.0) -> int:
+        """The limit after a window in which so many requests took so long, while the process was so busy."""
+        self.cpu += int(WINDOW_NS * busy)
         action = ACTIONS["/api/books"]
         for _ in range(count):
             self.limit.note(action, int(milliseconds * MILLISECOND), running)
@@ -223,7 +228,7 @@ class Clock:
 def test_the_limit_shrinks_while_requests_are_slow_by_their_own_measure_and_grows_again() -> None:
     clock = Clock()
     for _ in range(5):
-        assert clock.window(4, running=1) == LIMIT_FIRST
+        assert clock.window(4, running=0) == LIMIT_FIRST
     sizes = [clock.window(40, running=50) for _ in range(40)]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] == LIMIT_MIN
@@ -233,14 +238,21 @@ def test_the_limit_shrinks_while_requests_are_slow_by_their_own_measure_and_grow
     assert clock.limit.allowed > LIMIT_FIRST
 
 
+def test_a_process_with_time_to_spare_blames_itself_less() -> None:
+    clock = Clock()
+    clock.window(4, running=0)
+    assert [clock.window(40, running=50, busy=0.2) for _ in range(20)][-1] == LIMIT_IDLE
+    assert [clock.window(40, running=50, busy=0.9) for _ in range(20)][-1] == LIMIT_MIN
+
+
 def test_what_is_slow_by_nature_is_not_slow() -> None:
     clock = Clock()
     for _ in range(20):
-        clock.window(900, running=1)
+        clock.window(900, running=0)
     assert clock.window(900, running=200) == LIMIT_FIRST
 
 
 def test_cheap_work_may_queue_a_little() -> None:
     clock = Clock()
-    clock.window(0.3, running=1)
+    clock.window(0.3, running=0)
     assert [clock.window(5, running=16) for _ in range(10)] == [LIMIT_FIRST] * 10
