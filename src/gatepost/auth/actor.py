@@ -10,10 +10,11 @@ class Actor:
     """Who is acting.
 
     `id` is the user's primary key (None for the anonymous and the system actor), `roles` the user's roles as they
-    are in the database, `user` a read-only snapshot of the user's row. The system actor passes every policy.
+    are in the database, `user` a read-only snapshot of the user's row, `key` the id as a text, by which limits are
+    counted. The system actor passes every policy.
     """
 
-    __slots__ = ("id", "is_system", "roles", "user")
+    __slots__ = ("id", "is_system", "key", "roles", "user")
 
     def __init__(
         self,
@@ -24,6 +25,7 @@ class Actor:
         is_system: bool = False,
     ) -> None:
         self.id = id
+        self.key = "" if id is None else str(id)
         self.roles = roles
         self.user = user
         self.is_system = is_system

@@ -36,18 +36,21 @@ CPU_EACH_NS = 500_000
 
 
 class ConcurrencyLimit:
-    """`allowed` requests may run; lately they took `mean` nanoseconds. `is_reached` is set by whoever lets one wait."""
+    """`allowed` requests may run; lately they took `mean` nanoseconds. `count` is counted up by whoever ends one,
+    `is_reached` set by whoever lets one wait.
+    """
 
     __slots__ = (
-        "_count",
         "_cpu",
         "_cpu_each",
+        "_noted",
         "_paces",
         "_read_cpu",
         "_since",
         "_taken",
         "_wanted",
         "allowed",
+        "count",
         "is_reached",
         "mean",
     )
@@ -61,7 +64,8 @@ class ConcurrencyLimit:
         self._paces: dict[Action | None, float] = {}
         self._wanted = 0.0
         self._taken = 0
-        self._count = 0
+        self._noted = 0
+        self.count = 0
         self._since = 0
         self._cpu = 0
         self._cpu_each = CPU_EACH_NS
@@ -75,7 +79,7 @@ class ConcurrencyLimit:
             self._paces[action] = pace = pace + (taken - pace) * SETTLING
         self._wanted += pace
         self._taken += taken
-        self._count += 1
+        self._noted += 1
 
     def per(self, nanoseconds: int) -> int:
         """How many requests this process can do in a time, by what they cost of it; at least one."""
@@ -83,17 +87,17 @@ class ConcurrencyLimit:
 
     def adapt(self, now: int) -> None:
         """Called often; does something once in a window."""
-        if now - self._since < WINDOW_NS or not self._count:
+        if now - self._since < WINDOW_NS or not self._noted:
             return
         cpu = self._read_cpu()
         if now - self._since < 4 * WINDOW_NS:
-            self._cpu_each = (cpu - self._cpu) // self._count
-        self.mean, ratio = self._taken // self._count, self._taken / max(self._wanted, 1.0)
+            self._cpu_each = (cpu - self._cpu) // max(1, self.count)
+        self.mean, ratio = self._taken // self._noted, self._taken / max(self._wanted, 1.0)
         least = LIMIT_MIN if cpu - self._cpu > BUSY_SHARE * (now - self._since) else LIMIT_IDLE
         if ratio > SLOW and self.mean > BEARABLE_NS:
             self.allowed = max(min(least, self.allowed), int(self.allowed * max(0.7, SLOW / ratio)))
         elif self.is_reached and (ratio < BRISK or self.mean < BEARABLE_NS):
             self.allowed = min(LIMIT_MAX, self.allowed + max(1, self.allowed // 8))
         self.is_reached = False
-        self._wanted, self._taken, self._count = 0.0, 0, 0
+        self._wanted, self._taken, self._noted, self.count = 0.0, 0, 0, 0
         self._since, self._cpu = now, cpu

@@ -143,11 +143,12 @@ class Limiter:
 
     def admit_actor(self, request: Request) -> Awaitable[None] | None:
         """Second stage, called once the actor is known. Raises `TooManyRequests`; takes nothing from the anonymous."""
-        actor = request.actor.id
-        rule_set = self._actor[request.action]
-        if actor is None or rule_set is None:
+        key = request.actor.key
+        if not key:
             return None
-        key = str(actor)
+        rule_set = self._actor[request.action]
+        if rule_set is None:
+            return None
         now = self._clock()
         outcome = rule_set.take(key, now)
         if type(outcome) is tuple:

@@ -48,6 +48,9 @@ HURRIED_KNOWN_MAX = 8
 HURRIED_SLICE_NS = 1 * MILLISECONDS
 """The slice of a hurry: short passes, so that who comes is seen soon."""
 
+SAMPLED = 4
+"""Of requests that run beside others, one in so many is looked at."""
+
 STALE_NS = 2_000 * MILLISECONDS
 """No pass takes so long: the loop that was to look after the queue is gone, as in tests, and another one is here."""
 
@@ -127,8 +130,11 @@ class Turns:
 
     def end(self, exchange: "Exchange") -> None:
         """The request is over."""
-        self.running -= 1
-        self._limit.note(exchange.action, time.monotonic_ns() - exchange.turn_at, self.running)
+        self.running = running = self.running - 1
+        limit = self._limit
+        limit.count += 1
+        if not running or not limit.count % SAMPLED:
+            limit.note(exchange.action, time.monotonic_ns() - exchange.turn_at, running)
         if self.waiting:
             self._drain_soon()
 
