@@ -16,6 +16,7 @@ from gatepost.request import JSON_TYPES, Message, Receive, Request
 if TYPE_CHECKING:
     from gatepost.gateway.deadlines import Deadlines
     from gatepost.gateway.exchange import Exchange
+    from gatepost.gateway.turns import Turns
 
 METHODS: frozenset[str] = frozenset({"POST", "PUT", "PATCH"})
 """Those that carry a body. With any other one it has no meaning (RFC 9110, section 9.3), and readers disagree."""
@@ -32,11 +33,12 @@ _CLOSE = ((b"connection", b"close"),)
 class Bodies:
     """The rules for bodies; `body_bytes_max` is the default of actions that declare none."""
 
-    __slots__ = ("_body_bytes_max", "_deadlines")
+    __slots__ = ("_body_bytes_max", "_deadlines", "_turns")
 
-    def __init__(self, body_bytes_max: int, deadlines: "Deadlines") -> None:
+    def __init__(self, body_bytes_max: int, deadlines: "Deadlines", turns: "Turns") -> None:
         self._body_bytes_max = body_bytes_max
         self._deadlines = deadlines
+        self._turns = turns
 
     def admit(self, exchange: "Exchange") -> None:
         """Check the head of a request that carries a body and bound what `receive` may give.
@@ -61,7 +63,8 @@ class Bodies:
         action, headers = exchange.action, exchange.headers
         limit, types = self._body_bytes_max, JSON_TYPES
         if action is not None:
-            limit, types = action.body_bytes_max or limit, action.content_types
+            limit = limit if action.body_bytes_max is None else action.body_bytes_max
+            types = action.content_types
         # A wanted type and a stated length, as nearly every client sends them: then all that is checked holds.
         if not (
             length is not None
@@ -76,11 +79,12 @@ class Bodies:
         if size is not None and size > limit:
             raise too_large(limit)
         at_end = -1 if size is None else limit - size
-        exchange.receive = LimitedReceive(exchange, exchange.receive, self._deadlines.reading, limit, limit, at_end)
+        reading, turns = self._deadlines.reading, self._turns
+        exchange.receive = LimitedReceive(exchange, exchange.receive, reading, turns, limit, limit, at_end)
 
 
 class LimitedReceive(msgspec.Struct, eq=False):
-    """`receive` that counts the bytes and tells the sweeper how long it waits.
+    """`receive` that counts the bytes, tells the sweeper how long it waits, and leaves its turn to others meanwhile.
 
     `left` are the bytes that may still come, `left_at_end` those that are left of the limit when the stated length has
     come, -1 where none is stated. Then the body is complete, whatever the server says of more: Granian tells the end
@@ -90,6 +94,7 @@ class LimitedReceive(msgspec.Struct, eq=False):
     exchange: "Exchange"
     receive: Receive
     reading: "dict[Exchange, int]"
+    turns: "Turns"
     limit: int
     left: int
     left_at_end: int
@@ -100,11 +105,13 @@ class LimitedReceive(msgspec.Struct, eq=False):
         if self.is_complete:
             return await self._receive_last()
         exchange, reading = self.exchange, self.reading
-        reading[exchange] = monotonic_ns()
+        reading[exchange] = since = monotonic_ns()
+        self.turns.rest(exchange)
         try:
             message = await self.receive()
         finally:
             reading.pop(exchange, None)
+            self.turns.resume(exchange, since)
         left = self.left = self.left - len(message.get("body", b""))
         if left < 0:
             # A framework in between may turn what we raise into an answer of its own; the exchange overrules it.

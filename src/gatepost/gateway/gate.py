@@ -139,8 +139,8 @@ class Gate:
         self._wardrobe = Wardrobe(self._cors, settings)
         self._compresses = settings.compress
         self._deadlines = Deadlines(settings.request_seconds, settings.body_seconds)
-        self._bodies = Bodies(settings.body_bytes_max, self._deadlines)
         self._turns = Turns(settings.wait_seconds, observations, is_known)
+        self._bodies = Bodies(settings.body_bytes_max, self._deadlines, self._turns)
         self._emit_finished = observations.emitter(RequestFinished)
         self._emit_failed = observations.emitter(RequestFailed)
         self._id_prefix = f"{secrets.token_urlsafe(9)}."

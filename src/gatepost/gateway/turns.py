@@ -138,6 +138,19 @@ class Turns:
         if self.waiting:
             self._drain_soon()
 
+    def rest(self, exchange: "Exchange") -> None:
+        """The request waits for its client: a slow one must not keep others from a turn, nor look like slow work."""
+        if exchange.turn_at:
+            self.running -= 1
+            if self.waiting:
+                self._drain_soon()
+
+    def resume(self, exchange: "Exchange", since: int) -> None:
+        """The client has been waited for since then. Nobody waits for a turn twice."""
+        if exchange.turn_at:
+            self.running += 1
+            exchange.turn_at += time.monotonic_ns() - since
+
     def _wait(self, exchange: "Exchange", rank: int) -> Awaitable[None]:
         waiter = Waiter(exchange, asyncio.get_running_loop().create_future(), exchange.started)
         self._queues[rank].append(waiter)

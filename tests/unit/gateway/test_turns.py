@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
-from gate_conversation import ACTIONS, ask, gate, scope
+from gate_conversation import ACTIONS, ask, gate, parts, reading, scope
 
 from gatepost.errors import Overloaded
 from gatepost.gateway.concurrency import LIMIT_FIRST, LIMIT_IDLE, LIMIT_MIN, WINDOW_NS, ConcurrencyLimit
@@ -204,6 +204,27 @@ async def test_the_gate_refuses_what_comes_too_late_and_gives_its_tokens_back() 
     left = after.header("ratelimit")
     assert left is not None
     assert int(left.split("r=")[1].split(";")[0]) >= 1000 - len(served) - 2
+
+
+async def test_who_waits_for_a_slow_client_keeps_nobody_from_a_turn_and_does_not_look_slow() -> None:
+    guarded: Gate = gate(reading, api_count=1000)
+    guarded._turns._limit.allowed = 1
+    released = asyncio.Event()
+
+    async def slow() -> dict[str, object]:
+        await released.wait()
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
+    uploads = [asyncio.create_task(ask(guarded, scope("POST", headers=headers), slow)) for _ in range(20)]
+    await asyncio.sleep(0.05)
+    quick = await asyncio.wait_for(ask(guarded, scope("POST", headers=headers), parts(b"{}")), 1)
+    assert quick.status == 200
+    released.set()
+    assert {answer.status for answer in await asyncio.gather(*uploads)} == {200}
+    assert guarded._turns.running == 0
+    assert guarded._turns._limit.allowed == 1
+    assert max(guarded._turns._limit._paces.values()) < 50 * MILLISECOND
 
 
 class Clock:
