@@ -81,6 +81,7 @@ class Composition:
         cursors = Cursors(secret)
         probes = Probes(lambda: self.database.fetch("SELECT 1"), lambda: self.is_leaving, lambda: self.buckets.details)
         self.actions = [*self._resource_actions(cursors), *self.accounts.actions(declaration.prefix), *probes.actions()]
+        limiter.prepare(self.actions)
         self.table = RouteTable(self.actions, declaration.mounts)
         dispatch = Dispatch(
             find=self.accounts.identities.find,

@@ -4,9 +4,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from joserfc.jwk import OKPKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gatepost import App, ConfigurationError, RateLimit, Resource, anyone, hours, minutes, seconds
+from gatepost.composition import Composition
+from gatepost.gateway.buckets.valkey import ValkeyBuckets
 from gatepost.gateway.gate import make_limiter
 from gatepost.observations import Observations
 from gatepost.settings import GateSettings, Settings
@@ -77,3 +80,16 @@ def test_a_limit_that_admits_nothing_or_is_no_sliding_one_is_refused(count: int,
 def test_a_sliding_limit_is_multiplied_as_far_as_it_goes() -> None:
     limit = RateLimit(5, per=minutes(15), sliding=True)
     assert (limit.times(3).count, limit.times(100).count, str(limit)) == (15, 100, "5 in any 15 min")
+
+
+def test_a_limit_that_valkey_cannot_count_is_refused_when_the_app_is_composed() -> None:
+    app = App(Resource(Thing, read=anyone, rate_limit=RateLimit(1_000_003, per=hours(24))))
+    with pytest.raises(ConfigurationError, match="too large to be counted exactly"):
+        Composition(
+            app.declaration,
+            Settings(),
+            OKPKey.generate_key("Ed25519"),
+            "",
+            Observations(),
+            ValkeyBuckets("valkey://localhost"),
+        )

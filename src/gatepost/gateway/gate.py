@@ -77,6 +77,7 @@ class Gate:
             # Another server than ours shows the trace: of it only the line that makes the gate is of use to its author.
             raise error.with_traceback(None) from None
         limiter = make_limiter(alone.settings.gate, alone.observations, alone.buckets)
+        limiter.prepare(alone.table.actions)
         alone.admit = limiter.admit_actor
         self._compose(
             alone,

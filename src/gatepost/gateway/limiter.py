@@ -179,6 +179,12 @@ class Limiter:
         if self._returns_on_success and request.admission is not None:
             request.admission.give_back()
 
+    def prepare(self, actions: Iterable[Action]) -> None:
+        """Make the rules of these actions at start, not with their first request. Raises `ConfigurationError`."""
+        for action in actions:
+            self._address[action]  # pyright: ignore[reportUnusedExpression] - a stage makes what it misses
+            self._actor[action]  # pyright: ignore[reportUnusedExpression]
+
     def rule_sets(self, kind: str, actions: Iterable[Action]) -> list[RuleSet]:
         """All rules whose keys are of this kind: "address", "actor" or "account". For operators."""
         if kind == "account":
