@@ -7,7 +7,7 @@ from the moment at which a request was due (no coordinated omission).
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import uvloop
@@ -83,7 +83,7 @@ class _Client(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, note: "_Note", pool: "list[_Client]") -> None:
+    def __init__(self, note: "Callable[[_Client, int], None]", pool: "list[_Client]") -> None:
         self._note = note
         self._pool = pool
         self._buffer = b""
@@ -109,7 +109,3 @@ class _Client(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self in self._pool:
             self._pool.remove(self)
-
-
-class _Note:
-    def __call__(self, client: _Client, status: int) -> None: ...

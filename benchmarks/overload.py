@@ -24,7 +24,7 @@ from benchmarks.works import request_bytes
 EXAMPLES = """examples:
   python -m benchmarks.overload                 about two minutes
   python -m benchmarks.overload --rounds 1      a quick look
-  python -m benchmarks.overload --json -        the figures as JSON, on stdout
+  python -m benchmarks.overload --json          the figures as JSON, on stdout
 """
 
 SECONDS = 6.0

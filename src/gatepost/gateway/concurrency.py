@@ -30,13 +30,12 @@ SLOW, BRISK = 2.0, 1.5
 BEARABLE_NS = 8_000_000
 """Below it nobody is slow: whoever queues for some cheap work does not mind."""
 
-
 CPU_EACH_NS = 500_000
 """What a request costs, as long as that is not known."""
 
 
 class ConcurrencyLimit:
-    """`allowed` requests may run; lately they took `mean` nanoseconds. `count` is counted up by whoever ends one,
+    """`allowed` requests may run. `count` is counted up by whoever ends one,
     `is_reached` set by whoever lets one wait.
     """
 
@@ -52,7 +51,6 @@ class ConcurrencyLimit:
         "allowed",
         "count",
         "is_reached",
-        "mean",
     )
 
     def __init__(self, cpu: Callable[[], int] = time.thread_time_ns) -> None:
@@ -60,7 +58,6 @@ class ConcurrencyLimit:
         self._read_cpu = cpu
         self.allowed = LIMIT_FIRST
         self.is_reached = False
-        self.mean = 0
         self._paces: dict[Action | None, float] = {}
         self._wanted = 0.0
         self._taken = 0
@@ -92,11 +89,11 @@ class ConcurrencyLimit:
         cpu = self._read_cpu()
         if now - self._since < 4 * WINDOW_NS:
             self._cpu_each = (cpu - self._cpu) // max(1, self.count)
-        self.mean, ratio = self._taken // self._noted, self._taken / max(self._wanted, 1.0)
+        mean, ratio = self._taken // self._noted, self._taken / max(self._wanted, 1.0)
         least = LIMIT_MIN if cpu - self._cpu > BUSY_SHARE * (now - self._since) else LIMIT_IDLE
-        if ratio > SLOW and self.mean > BEARABLE_NS:
+        if ratio > SLOW and mean > BEARABLE_NS:
             self.allowed = max(min(least, self.allowed), int(self.allowed * max(0.7, SLOW / ratio)))
-        elif self.is_reached and (ratio < BRISK or self.mean < BEARABLE_NS):
+        elif self.is_reached and (ratio < BRISK or mean < BEARABLE_NS):
             self.allowed = min(LIMIT_MAX, self.allowed + max(1, self.allowed // 8))
         self.is_reached = False
         self._wanted, self._taken, self._noted, self.count = 0.0, 0, 0, 0
