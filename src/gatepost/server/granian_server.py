@@ -3,8 +3,8 @@
 Before the request path: the sockets and HTTP/1 itself are Granian's. What is cured here, and what was seen without
 it: silent connections that are never closed (`http=1`, short head timeout), idle connections that block everybody (high
 backpressure, `descriptors.py`), answers that nobody reads and servers that share a port unnoticed (`listening.py`),
-orphans (`lifeline.py`), replaced workers that cut connections off, and replacements that do not start (`crew.py`), a
-second Ctrl-C that hangs.
+orphans (`lifeline.py`), signals that nobody hears (`loop.py`), replaced workers that cut connections off, and
+replacements that do not start (`crew.py`), a second Ctrl-C that hangs.
 """
 
 import logging
@@ -21,7 +21,7 @@ from typing import Any
 
 import granian
 import granian.net
-from granian.constants import HTTPModes, Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
@@ -52,7 +52,7 @@ class Server(_Granian):  # type: ignore[misc]
             address=host,
             port=port,
             interface=Interfaces.ASGI,
-            loop=Loops.uvloop if sys.platform != "win32" else Loops.auto,
+            loop=worker.loop,
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=int(settings.server.head_seconds * 1000)),
             websockets=False,

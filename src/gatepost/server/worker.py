@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.buckets import Table
@@ -19,6 +19,7 @@ from gatepost.server.lifeline import Lifeline
 from gatepost.server.lifespan import Lifespan, Refusal
 from gatepost.server.listening import stop_accepting
 from gatepost.server.loading import find_app
+from gatepost.server.loop import NAME
 from gatepost.server.signals import DRAIN, HAND_OVER, end_in_order, forget_master, on_signal
 from gatepost.settings import Settings
 
@@ -50,9 +51,11 @@ class Post:
 class Worker:
     """What a new process calls to get the application; `prepare` runs before the application starts.
 
-    `stays` makes a worker that answers 503 with the reason instead of ending when the application cannot start.
+    `loop` is Granian's name of the event loop for it. `stays` makes a worker that answers 503 with the reason instead
+    of ending when the application cannot start.
     """
 
+    loop: ClassVar[str] = NAME
     settings: Settings
     reference: str
     prepare: Prepare | None = None

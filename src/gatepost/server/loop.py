@@ -1,0 +1,34 @@
+"""The event loop of a worker: uvloop, made to hear of the signals that come while it does not run.
+
+Before the request path. A loop runs twice in a worker, to start the application and to serve it, and uvloop by itself
+forgets a signal that comes before or between: a worker told to stop just then would stay until it is killed.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import Any, TypeVarTuple
+
+import granian
+import uvloop
+
+Ts = TypeVarTuple("Ts")
+
+NAME = "gatepost"
+"""By which Granian knows this loop, in every process that imports this module."""
+
+
+class Loop(uvloop.Loop):
+    """A uvloop whose signal handlers are called in it whenever the signal came: now, or as soon as it runs."""
+
+    def add_signal_handler(self, sig: int, callback: Callable[[*Ts], Any], *args: *Ts) -> None:
+        """Call `callback(*args)` in this loop after each signal `sig`. In the main thread only."""
+        signal.signal(sig, lambda _number, _frame: self.call_soon_threadsafe(callback, *args))
+        signal.siginterrupt(sig, False)
+
+
+@granian.loops.register(NAME)
+def _make() -> Loop:
+    loop = Loop()
+    asyncio.set_event_loop(loop)
+    return loop

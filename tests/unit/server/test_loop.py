@@ -1,0 +1,55 @@
+"""No signal is lost, whenever it comes: uvloop by itself forgets those that come while it does not run."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+
+import granian
+import pytest
+
+from gatepost.server.loop import NAME, Loop
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    """The loop that Granian makes in a worker."""
+    before = signal.getsignal(signal.SIGUSR1)
+    made = granian.loops.get(NAME)
+    assert isinstance(made, Loop)
+    yield made
+    made.close()
+    asyncio.set_event_loop(None)
+    signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.fixture
+def heard(loop: Loop) -> asyncio.Event:
+    """Set by the signal."""
+    event = asyncio.Event()
+    loop.add_signal_handler(signal.SIGUSR1, event.set)
+    return event
+
+
+async def send_soon() -> None:
+    """The signal, by another thread, while the loop waits for it."""
+    await asyncio.sleep(0.05)
+    await asyncio.to_thread(os.kill, os.getpid(), signal.SIGUSR1)
+
+
+def test_before_the_loop_runs(loop: Loop, heard: asyncio.Event) -> None:
+    os.kill(os.getpid(), signal.SIGUSR1)
+    loop.run_until_complete(asyncio.wait_for(heard.wait(), 5))
+
+
+def test_between_two_runs(loop: Loop, heard: asyncio.Event) -> None:
+    loop.run_until_complete(asyncio.sleep(0))
+    os.kill(os.getpid(), signal.SIGUSR1)
+    loop.run_until_complete(asyncio.wait_for(heard.wait(), 5))
+
+
+def test_while_it_runs(loop: Loop, heard: asyncio.Event) -> None:
+    async def both() -> None:
+        await asyncio.gather(send_soon(), asyncio.wait_for(heard.wait(), 5))
+
+    loop.run_until_complete(both())
