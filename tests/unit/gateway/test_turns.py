@@ -11,9 +11,9 @@ from gatepost.errors import Overloaded
 from gatepost.gateway.concurrency import LIMIT_FIRST, LIMIT_IDLE, LIMIT_MIN, WINDOW_NS, ConcurrencyLimit
 from gatepost.gateway.exchange import Exchange
 from gatepost.gateway.gate import Gate
-from gatepost.gateway.turns import SLICE_NS, Turns
-from gatepost.observations import LoadShed, Observations
-from gatepost.request import Receive, Scope, Send
+from gatepost.gateway.turns import HURRIED_KNOWN_MAX, SLICE_NS, Turns
+from gatepost.observations import LoadShed, Observations, RequestFinished
+from gatepost.request import Receive, Response, Scope, Send
 
 MILLISECOND = 1_000_000
 
@@ -117,6 +117,58 @@ async def test_in_a_hurry_strangers_are_refused_at_once_and_of_signed_in_clients
     bench.turns.end(running)
     await asyncio.gather(*tasks)
     assert bench.served == ["c", "b", "a"]
+
+
+async def test_in_a_hurry_it_is_known_before_who_will_be_refused() -> None:
+    bench = Bench()
+    turns = bench.turns
+    running, _ = bench.begin()
+    turns.hurries_until = time.monotonic_ns() + 60_000 * MILLISECOND
+    assert turns.is_hopeless(bench.exchange())
+    for hopeful in (bench.exchange("/livez"), bench.exchange("/legacy"), bench.exchange(authorization="x")):
+        assert not turns.is_hopeless(hopeful)
+        turns.begin(hopeful)
+    for _ in range(HURRIED_KNOWN_MAX - turns.waiting):
+        turns.begin(bench.exchange(authorization="x"))
+    assert turns.is_hopeless(bench.exchange(authorization="x"))
+    with pytest.raises(Overloaded):
+        turns.begin(bench.exchange(authorization="x"))
+    turns.end(running)
+    while turns.waiting:
+        await asyncio.sleep(0)
+        turns.running = 0
+    assert not turns.is_hopeless(bench.exchange())
+    assert bench.begin()[1] is None
+
+
+async def test_who_is_refused_in_a_hurry_costs_no_token_and_nobodys_time() -> None:
+    observations = Observations()
+    finished: list[RequestFinished] = []
+    observations.subscribe(RequestFinished, finished.append)
+    asked: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append(scope)
+        await scope["gatepost"].respond(Response(200))
+
+    guarded: Gate = gate(app, observations)
+    before = await ask(guarded)
+    turns = guarded._turns
+    turns.hurries_until, turns.running = time.monotonic_ns() + 60_000 * MILLISECOND, LIMIT_FIRST
+    refused = [await ask(guarded) for _ in range(200)]
+    turns.hurries_until, turns.running = 0, 0
+    after = await ask(guarded)
+    assert [answer.status for answer in (before, *refused, after)] == [200, *[503] * 200, 200]
+    assert len(asked) == 2
+    assert [(answer.header("ratelimit") or "").split(";t=")[0] for answer in (before, after)] == [
+        '"api";r=99',
+        '"api";r=98',
+    ]
+    assert {event.code for event in finished[1:-1]} == {"overloaded"}
+    first = refused[0]
+    assert first.problem["request_id"] == first.header("x-request-id") == finished[1].request_id
+    assert first.header("x-content-type-options") == "nosniff"
+    assert guarded.in_flight == 0
 
 
 async def test_a_request_that_was_cancelled_has_no_turn_and_takes_none() -> None:
