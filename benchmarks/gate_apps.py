@@ -65,7 +65,7 @@ def _gate(buckets: Buckets) -> Gate:
     )
     observations = Observations()
     action = Action("hello", "GET", "/", _unused, allow=anyone, source=__name__, limits=named("hello", (LIMIT,)))
-    return Gate(
+    return Gate.composed(
         hello,
         settings=settings,
         observations=observations,

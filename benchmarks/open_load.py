@@ -26,6 +26,8 @@ class Answers:
     served: list[float] = field(default_factory=list[float])
     refused: list[float] = field(default_factory=list[float])
     not_sent: int = 0
+    lag_seconds: float = 0.0
+    """By how much the last request left later than it was due: more than a little, and less was asked for than told."""
 
     @property
     def goodput(self) -> float:
@@ -72,6 +74,7 @@ async def _run(port: int, requests: Sequence[bytes], rate: float, seconds: float
         sent += 1
         if not sent % 32:
             await asyncio.sleep(0)
+    answers.lag_seconds = max(0.0, time.perf_counter() - start - seconds)
     await asyncio.sleep(SETTLE_SECONDS)
     for client in pool:
         client.transport.close()

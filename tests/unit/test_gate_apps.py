@@ -1,0 +1,26 @@
+"""The applications that `benchmarks.gate` measures answer, with and without the gate around them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from benchmarks import gate_apps
+
+from gatepost.gateway.buckets import Table
+from gatepost.request import ASGIApp
+from gatepost.testing import Client
+
+
+@pytest.fixture(autouse=True)
+def table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No shared memory by a name that a run of the benchmark may use at the same time."""
+    monkeypatch.setattr(Table, "shared", lambda *_: Table.private())
+
+
+@pytest.mark.parametrize("make", [gate_apps.alone, gate_apps.private, gate_apps.shared])
+async def test_they_answer(make: Callable[[], ASGIApp]) -> None:
+    asked: dict[str, Any] = {"headers": {"origin": gate_apps.ORIGIN}}
+    answer = await Client(make()).get("/", **asked)
+    assert (answer.status, answer.body) == (200, gate_apps.BODY)
+    assert ("ratelimit" in answer.headers) is (make is not gate_apps.alone)
+    assert ("access-control-allow-origin" in answer.headers) is (make is not gate_apps.alone)
