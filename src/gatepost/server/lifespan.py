@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from gatepost.errors import ConfigurationError
 from gatepost.logging import Logs
 from gatepost.request import ASGIApp, Message, Receive, Scope, Send
-from gatepost.server.precedence import let_application_finish
 
 LOGGER = logging.getLogger("gatepost")
 
@@ -55,7 +54,6 @@ class Lifespan:
                 self._has_started = True
                 self._entry = getattr(self._app, "entry", self._app)
                 _settle()
-                let_application_finish()
                 if self._on_ready is not None:
                     self._on_ready()
             await send(message)

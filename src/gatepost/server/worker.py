@@ -20,6 +20,7 @@ from gatepost.server.lifespan import Lifespan, Refusal
 from gatepost.server.listening import stop_accepting
 from gatepost.server.loading import find_app
 from gatepost.server.loop import NAME
+from gatepost.server.precedence import let_application_finish
 from gatepost.server.signals import DRAIN, HAND_OVER, end_in_order, forget_master, on_signal
 from gatepost.settings import Settings
 
@@ -80,7 +81,7 @@ class Worker:
             logs,
             prepare=self._prepare(app),
             refuse=lambda error: self._without(error, logs),
-            on_ready=post.report_ready,
+            on_ready=partial(_begin, post),
         )
 
     def _prepare(self, app: "App") -> Callable[[], Awaitable[None]] | None:
@@ -93,6 +94,11 @@ class Worker:
             return Refusal(str(error))
         logs.close()
         os._exit(REFUSED)
+
+
+def _begin(post: Post) -> None:
+    let_application_finish()
+    post.report_ready()
 
 
 def _hand_over(app: "App", listener: socket.socket) -> None:
