@@ -21,10 +21,29 @@ NAME = "gatepost"
 class Loop(uvloop.Loop):
     """A uvloop whose signal handlers are called in it whenever the signal came: now, or as soon as it runs."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._handled: set[int] = set()
+
     def add_signal_handler(self, sig: int, callback: Callable[[*Ts], Any], *args: *Ts) -> None:
         """Call `callback(*args)` in this loop after each signal `sig`. In the main thread only."""
         signal.signal(sig, lambda _number, _frame: self.call_soon_threadsafe(callback, *args))
         signal.siginterrupt(sig, False)
+        self._handled.add(sig)
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """Let the signal do what it does by itself; False where nothing was called for it."""
+        if sig not in self._handled:
+            return False
+        self._handled.remove(sig)
+        signal.signal(sig, signal.default_int_handler if sig == signal.SIGINT else signal.SIG_DFL)
+        return True
+
+    def close(self) -> None:
+        """Close the loop; signals do what they do by themselves."""
+        for sig in list(self._handled):
+            self.remove_signal_handler(sig)
+        super().close()
 
 
 @granian.loops.register(NAME)

@@ -19,12 +19,12 @@ SETTLED_SECONDS = 0.1
 def let_application_finish() -> None:
     """At the end of the start, in the application's thread: those that the server makes next will interrupt nobody.
 
-    A thread inherits the policy of the one that makes it. Does nothing where the system knows no such policy, or where
-    whoever started the process has chosen another one than the usual.
+    A thread inherits the policy of the one that makes it. Does nothing where the system knows no such policy or forbids
+    it, or where whoever started the process has chosen another one than the usual.
     """
     if sys.platform != "linux" or os.sched_getscheduler(0) != os.SCHED_OTHER:
         return
-    with contextlib.suppress(PermissionError):
+    with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         asyncio.get_running_loop().call_later(
             SETTLED_SECONDS, os.sched_setscheduler, 0, os.SCHED_OTHER, os.sched_param(0)

@@ -14,13 +14,12 @@ from gatepost.server.loop import NAME, Loop
 @pytest.fixture
 def loop() -> Iterator[Loop]:
     """The loop that Granian makes in a worker."""
-    before = signal.getsignal(signal.SIGUSR1)
     made = granian.loops.get(NAME)
     assert isinstance(made, Loop)
     yield made
     made.close()
     asyncio.set_event_loop(None)
-    signal.signal(signal.SIGUSR1, before)
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
 
 
 @pytest.fixture
@@ -53,3 +52,15 @@ def test_while_it_runs(loop: Loop, heard: asyncio.Event) -> None:
         await asyncio.gather(send_soon(), asyncio.wait_for(heard.wait(), 5))
 
     loop.run_until_complete(both())
+
+
+def test_it_is_called_once_for_each_and_not_after_it_was_removed(loop: Loop) -> None:
+    calls: list[int] = []
+    loop.add_signal_handler(signal.SIGUSR1, calls.append, 1)
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        loop.run_until_complete(asyncio.sleep(0))
+    assert calls == [1, 1]
+    assert loop.remove_signal_handler(signal.SIGUSR1)
+    assert not loop.remove_signal_handler(signal.SIGUSR1)
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
