@@ -181,12 +181,12 @@ class Gate:
                 await exchange.respond(self._cors.preflight(exchange))
             else:
                 exchange.action, exchange.key = self._match(scope["method"], scope["path"])
+                if (pending := self.limiter.admit_address(exchange)) is not None:
+                    await pending
                 turns = self._turns
                 if exchange.started < turns.hurries_until and turns.is_hopeless(exchange):
                     await self._turn_away(exchange, turns.refusal())
                 else:
-                    if (pending := self.limiter.admit_address(exchange)) is not None:
-                        await pending
                     if (turn := turns.begin(exchange)) is not None:
                         await turn
                     names = exchange.headers.keys()
@@ -276,6 +276,8 @@ class Gate:
     @staticmethod
     async def _turn_away(exchange: Exchange, refusal: Overloaded) -> None:
         """What `_refuse` does, for those of whom there are too many to raise an error for each."""
+        if exchange.admission is not None:
+            exchange.admission.give_back()
         exchange.code = refusal.code
         await exchange.respond(render(refusal, exchange.id))
 

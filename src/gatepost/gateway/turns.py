@@ -129,9 +129,9 @@ class Turns:
         return self._wait(exchange, rank)
 
     def is_hopeless(self, exchange: "Exchange") -> bool:
-        """Whether `begin` would refuse this request while the hurry lasts: then nothing need be done for it before.
+        """Whether `begin` would refuse this request. Asked before it where `hurries_until` lies ahead.
 
-        Asked where `hurries_until` lies ahead. Most of what is too much ends here, and each costs somebody's time.
+        Then most requests are refused, and what each refusal costs is lacking elsewhere: no error need be raised.
         """
         now = exchange.started
         if now >= self._due:

@@ -142,7 +142,7 @@ async def test_in_a_hurry_it_is_known_before_who_will_be_refused() -> None:
     assert bench.begin()[1] is None
 
 
-async def test_who_is_refused_in_a_hurry_costs_no_token_and_nobodys_time() -> None:
+async def test_a_refusal_in_a_hurry_costs_no_token_and_reaches_no_application() -> None:
     observations = Observations()
     finished: list[RequestFinished] = []
     observations.subscribe(RequestFinished, finished.append)
@@ -152,7 +152,7 @@ async def test_who_is_refused_in_a_hurry_costs_no_token_and_nobodys_time() -> No
         asked.append(scope)
         await scope["gatepost"].respond(Response(200))
 
-    guarded: Gate = gate(app, observations)
+    guarded: Gate = gate(app, observations, api_count=2)
     before = await ask(guarded)
     turns = guarded._turns
     turns.hurries_until, turns.running = time.monotonic_ns() + 60_000 * MILLISECOND, LIMIT_FIRST
@@ -162,14 +162,18 @@ async def test_who_is_refused_in_a_hurry_costs_no_token_and_nobodys_time() -> No
     assert [answer.status for answer in (before, *refused, after)] == [200, *[503] * 200, 200]
     assert len(asked) == 2
     assert [(answer.header("ratelimit") or "").split(";t=")[0] for answer in (before, after)] == [
-        '"api";r=99',
-        '"api";r=98',
+        '"api";r=1',
+        '"api";r=0',
     ]
     assert {event.code for event in finished[1:-1]} == {"overloaded"}
     first = refused[0]
     assert first.problem["request_id"] == first.header("x-request-id") == finished[1].request_id
     assert first.header("x-content-type-options") == "nosniff"
     assert guarded.in_flight == 0
+    turns.hurries_until, turns.running = time.monotonic_ns() + 60_000 * MILLISECOND, LIMIT_FIRST
+    hurries_until = turns.hurries_until
+    assert (await ask(guarded)).status == 429  # who is over a limit does not prolong the hurry
+    assert turns.hurries_until == hurries_until
 
 
 async def test_a_request_that_was_cancelled_has_no_turn_and_takes_none() -> None:
