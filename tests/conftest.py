@@ -1,5 +1,6 @@
 """Fixtures that every test may use: one embedded PostgreSQL for the session, a fresh database for a test."""
 
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,11 @@ from gatepost.database.embedded import EmbeddedPostgreSQL
 
 # A test's data need not survive the machine; kill -9 of the server it survives all the same.
 FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's job in the background inherits that, and so would every command that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
