@@ -183,18 +183,14 @@ class Gate:
                 exchange.action, exchange.key = self._match(scope["method"], scope["path"])
                 if (pending := self.limiter.admit_address(exchange)) is not None:
                     await pending
-                turns = self._turns
-                if exchange.started < turns.hurries_until and turns.is_hopeless(exchange):
-                    await self._turn_away(exchange, turns.refusal())
-                else:
-                    if (turn := turns.begin(exchange)) is not None:
-                        await turn
-                    names = exchange.headers.keys()
-                    if not names.isdisjoint(REMARKABLE) or scope["http_version"] >= "2":
-                        self._bodies.admit(exchange)
-                        if self._compresses and not names.isdisjoint(CONDITIONS):
-                            strip_entity_tags(exchange)
-                    await self._app(scope, exchange.receive, exchange.send_dressed)
+                if (turn := self._turns.begin(exchange)) is not None:
+                    await turn
+                names = exchange.headers.keys()
+                if not names.isdisjoint(REMARKABLE) or scope["http_version"] >= "2":
+                    self._bodies.admit(exchange)
+                    if self._compresses and not names.isdisjoint(CONDITIONS):
+                        strip_entity_tags(exchange)
+                await self._app(scope, exchange.receive, exchange.send_dressed)
             if not exchange.status:
                 await self._refuse(exchange, RuntimeError("The application returned without an answer."))
         except BaseException as error:
@@ -272,14 +268,6 @@ class Gate:
             raise error
         exchange.overruling = None
         await exchange.respond(render(problem, exchange.id))
-
-    @staticmethod
-    async def _turn_away(exchange: Exchange, refusal: Overloaded) -> None:
-        """What `_refuse` does, for those of whom there are too many to raise an error for each."""
-        if exchange.admission is not None:
-            exchange.admission.give_back()
-        exchange.code = refusal.code
-        await exchange.respond(render(refusal, exchange.id))
 
     def _problem(self, exchange: Exchange, error: BaseException) -> Problem:
         """What to answer; raises the error itself where it is not ours to answer."""

@@ -75,11 +75,11 @@ class Waiter:
 
 class Turns:
     """`wait_seconds` is how long a request waits at most; `is_known` tells whether somebody is signed in, without
-    asking the database. So many are `running`, and so many `waiting`; there is a hurry before `hurries_until`, in
-    monotonic nanoseconds."""
+    asking the database. So many are `running`, and so many `waiting`."""
 
     __slots__ = (
         "_due",
+        "_hurries_until",
         "_is_draining",
         "_is_known",
         "_limit",
@@ -87,7 +87,6 @@ class Turns:
         "_shed",
         "_timer",
         "_wait_ns",
-        "hurries_until",
         "running",
         "waiting",
     )
@@ -102,7 +101,7 @@ class Turns:
         self._shed = observations.emitter(LoadShed)
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0
-        self.hurries_until = 0
+        self._hurries_until = 0
         self._is_draining = False
 
     def begin(self, exchange: "Exchange") -> Awaitable[None] | None:
@@ -110,10 +109,11 @@ class Turns:
         that raises `Overloaded`. Whoever has begun has to `end`.
         """
         now = exchange.started
-        if now >= self._due:
-            self._look_after(now)
+        if now >= self._due and (self._timer is None or now > self._due + STALE_NS):
+            self._is_draining = False
+            self._tick_from(now)
         action = exchange.action
-        hurries = now < self.hurries_until
+        hurries = now < self._hurries_until
         if now < self._due and (not self.waiting or (hurries and not self._queues[KNOWN])):
             if action is not None and action.is_foreign:
                 return None
@@ -124,25 +124,9 @@ class Turns:
         if action is None or action.kind == "system":
             return None
         rank = self._rank(exchange, action)
-        if hurries and not self._may_wait_in_a_hurry(rank):
-            raise self.refusal()
+        if hurries and (rank != KNOWN or len(self._queues[KNOWN]) >= HURRIED_KNOWN_MAX):
+            raise self._refusal()
         return self._wait(exchange, rank)
-
-    def is_hopeless(self, exchange: "Exchange") -> bool:
-        """Whether `begin` would refuse this request. Asked before it where `hurries_until` lies ahead.
-
-        Then most requests are refused, and what each refusal costs is lacking elsewhere: no error need be raised.
-        """
-        now = exchange.started
-        if now >= self._due:
-            self._look_after(now)
-        action = exchange.action
-        if action is None or action.kind == "system":
-            return False
-        has_room = action.is_foreign or self.running < self._limit.allowed
-        if has_room and now < self._due and not self._queues[KNOWN]:
-            return False
-        return not self._may_wait_in_a_hurry(self._rank(exchange, action))
 
     def end(self, exchange: "Exchange") -> None:
         """The request is over."""
@@ -166,17 +150,6 @@ class Turns:
         if exchange.turn_at:
             self.running += 1
             exchange.turn_at += time.monotonic_ns() - since
-
-    def refusal(self) -> Overloaded:
-        """The answer to whoever has no turn; the hurry goes on."""
-        self.hurries_until = max(self.hurries_until, time.monotonic_ns() + HURRY_LASTS_NS)
-        if self._shed is not None:
-            self._shed(LoadShed(running=self.running, waiting=self.waiting))
-        seconds = random.randint(1, 3)  # noqa: S311 - so that not all come again at the same moment
-        return Overloaded("overloaded", "More is asked for than can be done.", retry_after_seconds=seconds)
-
-    def _may_wait_in_a_hurry(self, rank: int) -> bool:
-        return rank == KNOWN and len(self._queues[KNOWN]) < HURRIED_KNOWN_MAX
 
     def _wait(self, exchange: "Exchange", rank: int) -> Awaitable[None]:
         waiter = Waiter(exchange, asyncio.get_running_loop().create_future(), exchange.started)
@@ -205,7 +178,7 @@ class Turns:
         self._is_draining = False
         now = time.monotonic_ns()
         self._expire(now)
-        hurries = now < self.hurries_until
+        hurries = now < self._hurries_until
         count = self._limit.per(SLICE_NS)
         for rank, queue in enumerate(self._queues):
             while queue and count > 0 and (rank == FOREIGN or self.running < self._limit.allowed):
@@ -222,11 +195,11 @@ class Turns:
             self._drain_soon()
 
     def _expire(self, now: int) -> None:
-        hurries = now < self.hurries_until
+        hurries = now < self._hurries_until
         patience = min(self._wait_ns, HURRIED_NS) if hurries else self._wait_ns
         for queue in self._queues:
             if queue and not hurries and queue[0].since < now - self._wait_ns // HURRY_SHARE:
-                self.hurries_until = now + HURRY_LASTS_NS
+                self._hurries_until = now + HURRY_LASTS_NS
             while queue and queue[0].since < now - patience:
                 self._refuse(queue.popleft())
 
@@ -234,16 +207,17 @@ class Turns:
         self.waiting -= 1
         if waiter.turn.done():
             return
-        waiter.turn.set_exception(self.refusal())
+        waiter.turn.set_exception(self._refusal())
 
-    def _look_after(self, now: int) -> None:
-        """The pass is over, or this is the first request for a while, on another loop perhaps."""
-        if self._timer is None or now > self._due + STALE_NS:
-            self._is_draining = False
-            self._tick_from(now)
+    def _refusal(self) -> Overloaded:
+        self._hurries_until = max(self._hurries_until, time.monotonic_ns() + HURRY_LASTS_NS)
+        if self._shed is not None:
+            self._shed(LoadShed(running=self.running, waiting=self.waiting))
+        seconds = random.randint(1, 3)  # noqa: S311 - so that not all come again at the same moment
+        return Overloaded("overloaded", "More is asked for than can be done.", retry_after_seconds=seconds)
 
     def _tick_from(self, now: int) -> None:
-        slice_ns = HURRIED_SLICE_NS if now < self.hurries_until else SLICE_NS
+        slice_ns = HURRIED_SLICE_NS if now < self._hurries_until else SLICE_NS
         self._due = now + slice_ns + TIMER_NS
         self._timer = asyncio.get_running_loop().call_later(slice_ns / 1e9, self._tick)
 
