@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import psutil
 import pytest
 from tests.acceptance.conftest import Start, wait_for
 
@@ -33,4 +32,4 @@ def test_a_policy_that_was_chosen_stays(start: Start, production: Mapping[str, s
     finally:
         os.sched_setscheduler(0, before, os.sched_param(0))
     (worker,) = running.children()
-    assert {os.sched_getscheduler(thread.id) for thread in psutil.Process(worker.pid).threads()} == {os.SCHED_BATCH}
+    assert {os.sched_getscheduler(thread.id) for thread in worker.threads()} == {os.SCHED_BATCH}
