@@ -30,7 +30,7 @@ def measure_decisions(rounds: int, progress: Callable[[str], None]) -> list[Figu
         "out of a lease": _taking(shared, shared.group(rules), CLIENTS[:1] * len(CLIENTS)),
         "at the shared table": _taking(shared, shared.group(rules, strict=True), CLIENTS),
         "of which the lock": lambda: _locking(descriptor),
-        "at a table of the process alone": _taking(private, private.group(rules), CLIENTS),
+        "at a table of the process alone": _taking(private, private.group(rules, strict=True), CLIENTS),
     }
     samples: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds):

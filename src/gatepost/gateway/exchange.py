@@ -114,23 +114,27 @@ class Exchange(Request, kw_only=True, eq=False):
         return self.send(message)
 
     def _dress(self, given: Iterable[Header]) -> list[Header]:
-        wardrobe = self.wardrobe
-        is_page = self.is_foreign
-        is_ruled = self.status >= 400
+        action, wardrobe = self.action, self.wardrobe
+        headers: list[Header] = [*given]
+        named = dict(headers)
+        is_page = action is not None and action.is_foreign
         is_private = self.actor.id is not None
-        clashes = False
-        # ASGI wants names in lower case; Django writes them as people do.
-        headers = [(name.lower(), value) for name, value in given]
-        for name, value in headers:
-            if name == b"content-type":
-                is_page = is_page and not is_json(value)
-            elif name in _REPEATABLE:
-                if name == b"cache-control":
+        is_ruled = self.status >= 400
+        clashes = action is not None and action.headers is not None
+        if named.keys() <= _PLAIN and len(named) == len(headers):  # as of nearly every answer
+            headers = [*named.items()]
+            is_page = is_page and not is_json(named.get(b"content-type", b""))
+        else:
+            # ASGI wants names in lower case; Django writes them as people do.
+            headers = [(name.lower(), value) for name, value in headers]
+            for name, value in headers:
+                if name == b"content-type":
+                    is_page = is_page and not is_json(value)
+                elif name == b"cache-control":
                     is_private, is_ruled = False, True
-                else:
+                elif name in _REPEATABLE:
                     clashes = True
         given_count = len(headers)
-        action = self.action
         table = wardrobe.table(action, is_page=is_page, is_ruled=is_ruled)
         is_tls: bool = self.scope["scheme"] == "https"
         headers += table[is_tls * 2 + is_private]
@@ -140,15 +144,16 @@ class Exchange(Request, kw_only=True, eq=False):
             headers += admission.headers()
         if wardrobe.cors is not None:
             headers += wardrobe.cors.headers(self)
-        if not clashes and (action is None or action.headers is None):
-            return headers
-        return _settle(headers[:given_count], headers[given_count:])
+        return _settle(headers[:given_count], headers[given_count:]) if clashes else headers
 
 
 _BODILESS = frozenset({204, 304})
 """These have no body and must not state its length (RFC 9110, section 8.6)."""
 
 _REPEATABLE = security_headers.NAMES | security_headers.OURS | cors.NAMES
+
+_PLAIN = frozenset({b"content-type", b"content-length", b"date", b"etag", b"last-modified", b"location", b"link"})
+"""What an application may say without contradicting anything the gate says."""
 
 _BESIDE = frozenset({b"vary", b"ratelimit", b"ratelimit-policy"})
 """Lists, to which an application and the gate may each add a line."""

@@ -26,9 +26,12 @@ ACCOUNT, DEVICE = "auth-account", "auth-device"
 
 
 class RuleSet:
-    """Rules that one request takes from together, with the encoded policy header and the template of the figures."""
+    """Rules that one request takes from together, with the encoded policy header and the template of the figures.
 
-    __slots__ = ("ask", "give_back", "group", "is_plain", "policy", "rules", "scales", "take", "template", "unions")
+    `scale` is what the figures of a single bucket are made with; None where there are several, or a sliding one.
+    """
+
+    __slots__ = ("ask", "give_back", "group", "policy", "rules", "scale", "take", "template", "unions")
 
     def __init__(self, buckets: Buckets, rules: Sequence[tuple[str, RateLimit]], *, strict: bool) -> None:
         self.group = group = buckets.group(rules, strict=strict)
@@ -37,8 +40,8 @@ class RuleSet:
         self.give_back = group.give_back
         self.rules = group.rules
         self.policy, self.template = _texts(self.rules)
-        self.scales = tuple((rule.full, rule.step, rule.second) for rule in self.rules)
-        self.is_plain = len(self.rules) == 1 and not self.rules[0].cells
+        only = self.rules[0]
+        self.scale = (only.full, only.step, only.second) if len(self.rules) == 1 and not only.cells else None
         self.unions: dict[RuleSet, tuple[Header, bytes]] = {}
 
     def with_others(self, other: "RuleSet") -> tuple[Header, bytes]:
@@ -59,17 +62,19 @@ class Taken(msgspec.Struct, gc=False):
 
     def headers(self) -> tuple[Header, Header]:
         """`RateLimit-Policy` and `RateLimit`: `r` are whole tokens left, `t` the seconds until the bucket is full."""
-        rule_set = self.rule_set
-        also = self.also
+        rule_set, also = self.rule_set, self.also
         if also is None:
             policy, template = rule_set.policy, rule_set.template
         else:
             policy, template = rule_set.unions.get(also.rule_set) or rule_set.with_others(also.rule_set)
-            if rule_set.is_plain and also.rule_set.is_plain and also.also is None:  # as for nearly every request
-                ((full, step, second),) = rule_set.scales
-                ((other_full, other_step, other_second),) = also.rule_set.scales
-                (lack,) = self.lacks
-                (other,) = also.lacks
+        scale, lack = rule_set.scale, self.lacks[0]
+        if scale is not None:  # one bucket in a stage, as for nearly every request
+            full, step, second = scale
+            if also is None:
+                return policy, (b"ratelimit", template % ((full - lack) // step, -(-lack // second)))
+            if (scale := also.rule_set.scale) is not None and also.also is None:
+                other_full, other_step, other_second = scale
+                other = also.lacks[0]
                 return policy, (
                     b"ratelimit",
                     template

@@ -113,8 +113,7 @@ class Turns:
             self._is_draining = False
             self._tick_from(now)
         action = exchange.action
-        hurries = now < self._hurries_until
-        if now < self._due and (not self.waiting or (hurries and not self._queues[KNOWN])):
+        if now < self._due and (not self.waiting or (now < self._hurries_until and not self._queues[KNOWN])):
             if action is not None and action.is_foreign:
                 return None
             if self.running < self._limit.allowed:
@@ -124,7 +123,7 @@ class Turns:
         if action is None or action.kind == "system":
             return None
         rank = self._rank(exchange, action)
-        if hurries and (rank != KNOWN or len(self._queues[KNOWN]) >= HURRIED_KNOWN_MAX):
+        if now < self._hurries_until and (rank != KNOWN or len(self._queues[KNOWN]) >= HURRIED_KNOWN_MAX):
             raise self._refusal()
         return self._wait(exchange, rank)
 

@@ -255,10 +255,11 @@ async def test_the_gate_refuses_what_comes_too_late_and_gives_its_tokens_back() 
     assert refused.problem["code"] == "overloaded"
     assert refused.header("retry-after") in ("1", "2", "3")
     assert refused.header("content-security-policy") is not None
+    await guarded.limiter.buckets.stop()  # what the process holds in advance goes back into the bucket
     after = await ask(guarded)
     left = after.header("ratelimit")
     assert left is not None
-    assert int(left.split("r=")[1].split(";")[0]) >= 1000 - len(served) - 2
+    assert 1000 - len(served) - 2 <= int(left.split("r=")[1].split(";")[0]) < 1000
 
 
 async def test_who_waits_for_a_slow_client_keeps_nobody_from_a_turn_and_does_not_look_slow() -> None:

@@ -69,12 +69,11 @@ class Leases:
         if self._only is not None:  # nearly every group: the same as below, in half the time
             units, step = self._only
             lack = lease.full_at[0] - ticks * units
-            left = min(left, lack // step)
-            if left < 1:
+            if left * step > lack and (left := lack // step) < 1:
                 lease.left = 0
                 return None
-            lease.left = left - 1
-            return (lack - (left - 1) * step,)
+            lease.left = left = left - 1
+            return (lack - left * step,)
         for (units, step), full_at in zip(self._scales, lease.full_at, strict=True):
             left = min(left, (full_at - ticks * units) // step)
         if left < 1:
