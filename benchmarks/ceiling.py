@@ -38,7 +38,6 @@ waiting: deque[asyncio.Future[Any]] = deque()
 users: dict[bytes, tuple[Any, float]] = {}
 buckets: dict[str, tuple[float, float]] = {}
 lines, opened, numbers = list[Access](), count(), count()
-os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # inherited by Granian's threads, made after this
 
 
 async def fetch(sql: str, *arguments: Any) -> Any:

@@ -4,9 +4,11 @@ How Gatepost itself is migrated and served is said in `migrate()` and `gatepost(
 """
 
 import asyncio
+import dataclasses
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -93,6 +95,14 @@ def ceiling(stage: Stage) -> Server:
     )
 
 
+def ceiling_batch(stage: Stage) -> Server:
+    """The same, its threads with the policy that `gatepost serve` gives those of Granian: what layers alone cost."""
+    if (chrt := shutil.which("chrt")) is None:
+        raise Missing("chrt (util-linux) is not installed")
+    plain = ceiling(stage)
+    return dataclasses.replace(plain, command=[chrt, "--batch", "0", *plain.command])
+
+
 def fastapi(stage: Stage) -> Server:
     """FastAPI on Granian, from a virtual environment of its own."""
     python = _prepare_python()
@@ -120,6 +130,7 @@ def fastify(stage: Stage) -> Server:
 SERVERS: dict[str, Callable[[Stage], Server]] = {
     "gatepost": gatepost,
     "ceiling": ceiling,
+    "ceiling-batch": ceiling_batch,
     "fastapi": fastapi,
     "express": express,
     "fastify": fastify,
