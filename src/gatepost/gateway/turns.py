@@ -54,6 +54,7 @@ SAMPLED = 4
 STALE_NS = 2_000 * MILLISECONDS
 """No pass takes so long: the loop that was to look after the queue is gone, as in tests, and another one is here."""
 
+RETRY_SECONDS_MAX = 3
 WAITING_MAX = 1000
 KNOWN, FOREIGN, OTHERS = range(3)
 """Queues, in the order in which they are served."""
@@ -212,7 +213,8 @@ class Turns:
         self._hurries_until = max(self._hurries_until, time.monotonic_ns() + HURRY_LASTS_NS)
         if self._shed is not None:
             self._shed(LoadShed(running=self.running, waiting=self.waiting))
-        seconds = random.randint(1, 3)  # noqa: S311 - so that not all come again at the same moment
+        # So that not all come again at the same moment.
+        seconds = 1 + int(random.random() * RETRY_SECONDS_MAX)  # noqa: S311
         return Overloaded("overloaded", "More is asked for than can be done.", retry_after_seconds=seconds)
 
     def _tick_from(self, now: int) -> None:

@@ -157,7 +157,8 @@ class LocalGroup:
         """Of a sliding limit `full_at` is when the request was let in: it frees a cell that was taken just then."""
         now = self._clock()
         if not rule.cells:
-            self._table.give_back(rule, _digest(hasher, key), now, full_at, count * rule.step)
+            if full_at > now * rule.units:  # else all of it has flown in meanwhile
+                self._table.give_back(rule, _digest(hasher, key), now, full_at, count * rule.step)
             return
         for digest in _digests(hasher, key, rule.cells):
             if self._table.lack(rule, digest, full_at) == rule.step:
