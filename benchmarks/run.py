@@ -23,7 +23,7 @@ from benchmarks.works import WORK_NAMES, works
 
 RESULTS = Path(__file__).parent / "results.json"
 EXAMPLES = """examples:
-  python -m benchmarks.run                                     everything, about six minutes
+  python -m benchmarks.run                                     everything, about eight minutes
   python -m benchmarks.run --servers gatepost,ceiling          only these two
   python -m benchmarks.run --work one_row --rounds 9           one work, more rounds
   python -m benchmarks.run --seconds 0.5 --rounds 3            a quick look
