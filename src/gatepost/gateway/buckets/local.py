@@ -1,7 +1,7 @@
 """Buckets in a table of this process, or of all processes of this machine that have the same one.
 
-The limiter's everyday store: it answers at once. A lease costs a seventh of what the table does, so processes hold
-leases of their own table, too.
+The limiter's everyday store: it answers at once. A lease costs a quarter of what a table of one's own does, so processes
+hold leases of that, too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
