@@ -1,7 +1,7 @@
 """Buckets in a table of this process, or of all processes of this machine that have the same one.
 
-The limiter's everyday store: it answers at once. A lease costs a quarter of what a table of one's own does, so processes
-hold leases of that, too.
+The limiter's everyday store: it answers at once. A lease costs a quarter of what a table does that nobody shares, so
+processes hold leases of those, too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
