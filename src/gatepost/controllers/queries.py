@@ -14,7 +14,7 @@ from gatepost.controllers.cursors import Cursors, broken_cursor
 from gatepost.controllers.parameters import Parameter, read_parameters
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import BadRequest
-from gatepost.hints import did_you_mean, nearest
+from gatepost.hints import did_you_mean
 from gatepost.models.catalog import RESERVED, Served, View
 from gatepost.models.conditions import bind_policy
 from gatepost.models.entity import wire_values
@@ -166,7 +166,7 @@ class QueryReader:
         names = tuple(dict.fromkeys(parameter.value.split(",")))
         for name in names:
             if name not in view.names and name not in view.ruled:
-                raise _invalid("fields", f"there is no field {name!r}{_hint(name, view.readable)}")
+                raise _invalid("fields", f"there is no field {name!r}{_possible(view.names)}")
         return names
 
     def _order(self, parameter: Parameter, view: View) -> tuple[Order, ...]:
@@ -175,7 +175,7 @@ class QueryReader:
         for part in parameter.value.split(","):
             name = part.removeprefix("-")
             if name not in view.names:
-                raise _invalid("sort", f"there is no field {name!r}{_hint(name, sortable)}")
+                raise _invalid("sort", f"there is no field {name!r}{_possible(sortable)}")
             if name not in sortable:
                 detail = f"The field {name!r} cannot be sorted by; possible are: {', '.join(sortable)}."
                 raise BadRequest("not_sortable", detail)
@@ -217,7 +217,7 @@ class QueryReader:
             if hop is None or hop.relation.many:
                 known = (item for item, (relation, _) in served.relations.items() if not relation.many)
                 possible = [item for item in known if self._hop(served, item, actor, prefix) is not None]
-                raise _invalid("expand", f"there is no relation {name!r} to expand{_hint(name, possible)}")
+                raise _invalid("expand", f"there is no relation {name!r} to expand{_possible(possible)}")
             inner = self._expansions(branch, hop.target, actor, f"{prefix}{index}_")
             found.append(Expansion(hop.relation, hop.target, hop.target.view(actor), hop.rule, inner))
         return tuple(found)
@@ -259,9 +259,9 @@ def _is_seen(served: Served, column: Column[Any], actor: Actor) -> bool:
 
 def _operator(parameter: Parameter, name: str, possible: Filterable, visible: tuple[str, ...]) -> str:
     operator = parameter.operator or "eq"
-    if operator not in OPERATORS:
-        raise _invalid(parameter.label, f"there is no operator {operator!r}{_hint(operator, OPERATORS)}")
     operators = possible.operators.get(name, ())
+    if operator not in OPERATORS:
+        raise _invalid(parameter.label, f"there is no operator {operator!r}{_possible(operators or OPERATORS)}")
     if operator in operators:
         return operator
     if operators:
@@ -316,9 +316,9 @@ def _written(term: Order) -> str:
     return f"-{term.name}" if term.falling else term.name
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
-    near = nearest(name, known)
-    return f"; did you mean {near!r}" if near else ""
+def _possible(names: Iterable[str]) -> str:
+    listed = ", ".join(names)
+    return f"; possible are: {listed}" if listed else ""
 
 
 def _invalid(label: str, reason: str) -> BadRequest:

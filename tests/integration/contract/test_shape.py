@@ -1,5 +1,6 @@
 """The shape of answers: envelopes, chosen fields, expansions, and what is not shown."""
 
+import re
 from typing import Any
 
 import pytest
@@ -144,7 +145,8 @@ async def test_hidden_and_unknown_answer_alike(
     [
         ("works", "fields=titel", "title"),
         ("works", "expand=auther", "author"),
-        ("works", "expand=works", ""),
+        ("works", "expand=works", "possible are: author, "),
+        ("works", "pages[below]=3", "possible are: eq, ne, "),
         ("works", "expand=author.mentr", "mentor"),
         ("works", "sort=titel", "title"),
         ("works", "expand=author.mentor.mentor.mentor", "deeper"),
@@ -163,7 +165,7 @@ async def test_what_is_refused_is_hinted_at(
 ) -> None:
     detail = problem(await readers.anonymous.get(f"/api/{path}?{query}"), 400, "invalid_parameter")["detail"]
     assert hint in detail
-    assert not any(secret in detail for secret in ("vault", "ghost", "cost", "shelf"))
+    assert {"vault", "ghost", "cost", "shelf"}.isdisjoint(re.findall(r"\w+", detail))
 
 
 async def test_rows_absent_hidden_and_with_an_impossible_key_answer_alike(
