@@ -53,7 +53,7 @@ def _loss_of_addition(operation: AddColumnOp, rows: HasRows) -> str | None:
         return None
     return (
         f"adds the column {table_words(operation)}.{column.name}, NOT NULL and without a server default, "
-        "to a table that has rows"
+        "to a table that has rows (a server_default= would give them a value)"
     )
 
 
