@@ -166,7 +166,7 @@ class QueryReader:
         names = tuple(dict.fromkeys(parameter.value.split(",")))
         for name in names:
             if name not in view.names and name not in view.ruled:
-                raise _invalid("fields", f"there is no field {name!r}{_possible(view.names)}")
+                raise _invalid("fields", f"there is no field {name!r}{_possible((*view.names, *view.ruled))}")
         return names
 
     def _order(self, parameter: Parameter, view: View) -> tuple[Order, ...]:
