@@ -1,8 +1,10 @@
 """A small FastAPI application, and the gate in front of it. From the root of this repository:
 
+    export GATEPOST_ENV=development
     granian --interface asgi --http 1 --no-ws --http1-header-read-timeout 8000 examples.fastapi_behind_the_gate.app:app
 
-`GATEPOST_ENV=development` before it makes limits a hundred times as generous, and log lines readable.
+In development limits are a hundred times as generous and log lines readable, and the key that seals the cookies of
+known devices is made in `.gatepost`. Without GATEPOST_ENV it is as in production, with GATEPOST_SIGNING_KEY_FILE.
 """
 
 import hashlib
@@ -113,7 +115,7 @@ app = Gate(
     api,
     identify=find_user,
     paths={
-        "/login": PathRules(auth=True),
+        "/login": PathRules(auth=True, account="name", signed_in=[200]),
         "/books/*": PathRules(cors=CORS("https://shop.example")),
         "PUT /books.csv": PathRules(content_types=["text/csv"], body_bytes_max=10_000_000),
         "/healthz": PathRules(probe=True),

@@ -7,14 +7,13 @@ which an ASGI server calls through the lifespan protocol.
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Literal
 
 from joserfc.jwk import OKPKey
 from sqlalchemy import MetaData
 
 from gatepost.auth.actor import Actor, system
-from gatepost.auth.keys import signing_key
+from gatepost.auth.keys import KEY_FOLDER, signing_key
 from gatepost.composition import Composition
 from gatepost.declaration import Declaration
 from gatepost.errors import ConfigurationError, Problem
@@ -28,9 +27,6 @@ from gatepost.resource import Resource
 from gatepost.services.unit import Unit
 from gatepost.services.work import Work
 from gatepost.settings import Settings, load
-
-KEY_FOLDER = Path(".gatepost")
-"""Where development keeps its signing key."""
 
 
 class App:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from tests.acceptance.conftest import STOP_SECONDS_MAX, wait_for
 
+from gatepost.auth.keys import development_key
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "fastapi_behind_the_gate" / "app.py"
 COMMAND = re.compile(r"^    (granian .*)$", re.M)
@@ -58,12 +60,13 @@ def serving(folder: Path, **settings: str) -> Iterator[Site]:
         port: int = probe.getsockname()[1]
     program, *options = command()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GATEPOST", "GRANIAN"))}
+    key = {"GATEPOST_SIGNING_KEY": str(development_key(folder).as_pem(private=True), "ascii")}
     log = folder / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
             [Path(sys.executable).parent / program, *options, "--port", str(port)],
             cwd=ROOT,
-            env={**kept, **settings, "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**kept, **key, **settings, "PYTHONDONTWRITEBYTECODE": "1"},
             stdout=out,
             stderr=out,
             start_new_session=True,

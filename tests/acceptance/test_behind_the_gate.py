@@ -119,6 +119,19 @@ def test_guessing_passwords_ends_after_five_and_the_rest_goes_on(tmp_path: Path)
     assert logged.count(("GET", "/healthz", 200)) == 120
 
 
+def test_attempts_at_an_account_end_after_five_from_wherever_and_its_owner_is_not_locked_out(tmp_path: Path) -> None:
+    with serving(tmp_path, GATEPOST_TRUSTED_PROXIES="127.0.0.1") as site:
+
+        def attempt(number: int, body: bytes, *lines: str) -> Answer:
+            return ask(site, "POST", "/login", JSON, f"x-forwarded-for: 192.0.2.{number}", *lines, body=body)
+
+        cookie = attempt(1, LOGIN).headers["set-cookie"].partition(";")[0]
+        wrong = b'{"name": "Ada ", "password": "a guess"}'
+        assert [attempt(number, wrong).status for number in range(2, 9)] == [401] * 5 + [429] * 2
+        assert attempt(10, LOGIN).status == 429
+        assert [attempt(number, LOGIN, f"cookie: {cookie}").status for number in range(11, 19)] == [200] * 8
+
+
 def test_a_setting_that_is_wrong_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(AssertionError) as raised, serving(tmp_path, GATEPOST_LIMIT_API="many"):
         pass

@@ -15,6 +15,9 @@ from joserfc.jwk import OKPKey
 from gatepost.errors import ConfigurationError
 from gatepost.settings import Settings
 
+KEY_FOLDER = Path(".gatepost")
+"""Where development keeps its key."""
+
 KEY_FILE = "signing-key.pem"
 VARIABLE = "GATEPOST_SIGNING_KEY"
 CURE = (

@@ -12,7 +12,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
+from gatepost.accounts.devices import Devices
 from gatepost.auth.actor import Actor, ActorId
+from gatepost.auth.keys import KEY_FOLDER, signing_key
 from gatepost.dtos.json_values import Bounds
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.bodies import LimitedReceive
@@ -20,20 +22,20 @@ from gatepost.gateway.buckets import Buckets
 from gatepost.gateway.buckets.choosing import choose_buckets
 from gatepost.gateway.forms import Forms
 from gatepost.gateway.json_bodies import JSONBodies
+from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.path_table import PathTable
+from gatepost.gateway.sign_ins import SignIn
 from gatepost.logging import Logs
 from gatepost.observations import Observations
 from gatepost.origins import Origins
-from gatepost.request import ASGIApp, Message, Receive, Request, Scope, Send
+from gatepost.request import Action, ASGIApp, Message, Receive, Request, Scope, Send
 from gatepost.settings import Settings, load
 
 PLACE = "Gate"
 
 Identify = Callable[["RequestHeaders"], ActorId | Awaitable[ActorId | None] | None]
 """Who sends a request with these headers: the key of a user, None for nobody. Raises `Unauthorized` to refuse it."""
-
-Admit = Callable[[Request], Awaitable[None] | None]
 
 
 class RequestHeaders(Mapping[str, str]):
@@ -55,7 +57,9 @@ class RequestHeaders(Mapping[str, str]):
 
 
 class Alone:
-    """What the gate needs to stand alone, checked. Raises `ConfigurationError`. `admit` is set by the gate."""
+    """What the gate needs to stand alone, checked. Raises `ConfigurationError`. `limiter` is set by the gate."""
+
+    limiter: Limiter
 
     def __init__(
         self,
@@ -79,7 +83,7 @@ class Alone:
         self._logs = Logs(self.settings, adopts=False)
         self._logs.subscribe(self.observations)
         self.buckets = choose_buckets(rate_limits, self.settings.valkey)
-        self.admit: Admit = _admit_all
+        self._sign_ins = _sign_ins(self.table, self.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request that the gate has let in, or pass the lifespan on."""
@@ -90,12 +94,20 @@ class Alone:
         self._forms.check(request)
         if self._identify is not None:
             await self._find_actor(request, self._identify)
-            waiting = self.admit(request)
+            waiting = self.limiter.admit_actor(request)
             if waiting is not None:
                 await waiting
         if type(receive) is LimitedReceive and request.action in self.table.strict:
             receive = await self._json.admit(request, receive)
+        sign_in = self._sign_ins.get(request.action)
+        if sign_in is not None:
+            receive, send = await sign_in.admit(request, receive, send, self.limiter)
         await self._app(scope, receive, send)
+
+    def find_device(self, request: Request) -> str:
+        """The key of the device that signs in again, "" for none: only where accounts are told apart."""
+        sign_in = self._sign_ins.get(request.action)
+        return "" if sign_in is None else sign_in.find_device(request)
 
     async def _find_actor(self, request: Request, identify: Identify) -> None:
         found: Any = identify(RequestHeaders(request.headers))
@@ -172,5 +184,13 @@ def _checked_paths(paths: Mapping[str, PathRules] | None) -> Mapping[str, PathRu
     return paths or {}
 
 
-def _admit_all(request: Request) -> None:
-    """Until the gate has a limiter."""
+def _sign_ins(table: PathTable, settings: Settings) -> Mapping[Action | None, SignIn]:
+    """Raises `ConfigurationError` where accounts are named and there is no key to seal cookies with."""
+    found: dict[Action | None, SignIn] = {}
+    for action, (rules, pattern) in table.sign_ins.items():
+        devices = None
+        if rules.account is not None:
+            secret = signing_key(settings, KEY_FOLDER).as_pem(private=True)
+            devices = Devices(secret, pattern.path if pattern.is_fixed else "/")
+        found[action] = SignIn(rules.account, rules.signed_in or (), devices)
+    return found

@@ -76,9 +76,9 @@ class Gate:
         except ConfigurationError as error:
             # Another server than ours shows the trace: of it only the line that makes the gate is of use to its author.
             raise error.with_traceback(None) from None
-        limiter = make_limiter(alone.settings.gate, alone.observations, alone.buckets)
+        limiter = make_limiter(alone.settings.gate, alone.observations, alone.buckets, find_device=alone.find_device)
         limiter.prepare(alone.table.actions)
-        alone.admit = limiter.admit_actor
+        alone.limiter = limiter
         self._compose(
             alone,
             settings=alone.settings.gate,

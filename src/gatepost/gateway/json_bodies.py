@@ -40,9 +40,10 @@ class JSONBodies:
 class Replay:
     """`receive` of a body that has been read: once the whole of it, then what the server says."""
 
-    __slots__ = ("_message", "_receive")
+    __slots__ = ("_message", "_receive", "body")
 
     def __init__(self, body: bytes, receive: Receive) -> None:
+        self.body = body
         self._message: Message | None = {"type": "http.request", "body": body, "more_body": False}
         self._receive = receive
 

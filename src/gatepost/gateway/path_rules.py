@@ -12,6 +12,10 @@ from gatepost.errors import ConfigurationError
 from gatepost.gateway.media_types import media_type
 from gatepost.headers import Headers
 from gatepost.limits import RateLimit
+from gatepost.request import JSON_TYPES
+
+_FORM = "application/x-www-form-urlencoded"
+_ACCOUNT_TYPES = frozenset({_FORM, *(name.decode() for name in JSON_TYPES)})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,13 +23,17 @@ class PathRules:
     """The rules of one path: `Gate(app, paths={"POST /login": PathRules(auth=True)})`.
 
     What is left None is as the next wider path declares it, and else as the settings say. `auth` paths share the
-    strict limit of signing in; a `probe` has no limit and answers for every host. `rate_limit` stands in place of the
-    default; several hold at once. `content_types` are those a body may have, in place of JSON. `strict_json=False` lets
+    strict limit of signing in; a `probe` has no limit and answers for every host. `account` is the member of a body,
+    JSON or a form's, that names who wants to sign in: attempts count for the account, too, wherever they come from.
+    `signed_in` are the statuses of answers that say that it was no guess. `rate_limit` stands in place of the default;
+    several hold at once. `content_types` are those a body may have, in place of JSON. `strict_json=False` lets
     JSON pass as it comes. `headers` replace those of the gate (None leaves one out), `cors` the rule of the settings.
     """
 
     auth: bool | None = None
     probe: bool | None = None
+    account: str | None = None
+    signed_in: Collection[int] | None = None
     rate_limit: RateLimit | Sequence[RateLimit] | None = None
     body_bytes_max: int | None = None
     content_types: Collection[str] | None = None
@@ -55,6 +63,7 @@ class PathRules:
         if self.content_types is not None:
             self._check_types(place)
         self.composed_headers(place)
+        self._check_sign_in(place)
 
     @property
     def limits(self) -> tuple[RateLimit, ...]:
@@ -72,6 +81,34 @@ class PathRules:
             raise ConfigurationError("headers= is no mapping of names to values.", place=place)
         return Headers(self.headers, place=place)
 
+    def _check_sign_in(self, place: str) -> None:
+        if self.account is not None and (not _is(self.account, str) or not self.account):
+            cure = 'Write the name of the member: account="email".'
+            raise ConfigurationError(f"account={self.account!r} names no member of a body.", place=place, cure=cure)
+        given: Any = self.signed_in
+        if given is None:
+            return
+        if isinstance(given, str) or not isinstance(given, Collection) or not _are_successes(cast("Any", given)):
+            cure = "Write those of a success, and of nothing else: signed_in=[200]."
+            raise ConfigurationError(
+                f"signed_in={given!r} is no list of statuses from 200 to 399.", place=place, cure=cure
+            )
+
+    def check_settled(self, place: str) -> None:
+        """Raise `ConfigurationError` for what contradicts itself, once all that holds for the path is together."""
+        if not self.auth and (self.account is not None or self.signed_in is not None):
+            cure = "Add auth=True: account= and signed_in= are about signing in."
+            raise ConfigurationError("is no path of signing in.", place=place, cure=cure)
+        if self.account is None:
+            return
+        if self.strict_json is False:
+            cure = "Leave strict_json= out: a body that two readers may read differently may name two accounts."
+            raise ConfigurationError("names an account in JSON that is not checked.", place=place, cure=cure)
+        unread = sorted({*(self.content_types or ())} - _ACCOUNT_TYPES)
+        if unread:
+            cure = f"Keep JSON and {_FORM}: in those the account is found."
+            raise ConfigurationError(f"has account= and takes {', '.join(unread)}.", place=place, cure=cure)
+
     def _check_types(self, place: str) -> None:
         given: Any = self.content_types
         if isinstance(given, str) or not isinstance(given, Collection):
@@ -81,6 +118,10 @@ class PathRules:
             if not isinstance(name, str) or media_type(name.encode()) != name.encode():
                 cure = "Write each as type/subtype, in lower case and without parameters."
                 raise ConfigurationError(f"content_types= has {name!r}.", place=place, cure=cure)
+
+
+def _are_successes(values: Collection[Any]) -> bool:
+    return all(isinstance(value, int) and 200 <= value < 400 for value in values)
 
 
 def _is(value: object, wanted: type) -> bool:

@@ -67,7 +67,8 @@ class Pattern(NamedTuple):
 
 
 class PathTable:
-    """The actions of declared paths. `actions` are all of them; `strict` says whose JSON is checked."""
+    """The actions of declared paths. `actions` are all of them; `strict` says whose JSON is checked, `sign_ins` which
+    rules and which path those have that look at who is signing in."""
 
     def __init__(self, paths: Mapping[str, PathRules], settings: GateSettings) -> None:
         declared: dict[Pattern, PathRules] = {}
@@ -78,6 +79,7 @@ class PathTable:
             declared[pattern] = _checked(rules, pattern)
         self._factor = settings.limit_factor or 1
         self.strict: set[Action] = set()
+        self.sign_ins: dict[Action, tuple[PathRules, Pattern]] = {}
         self._default = self._action(Pattern(None, REST), PathRules())
         ordered = sorted(declared, key=Pattern.order)
         made = {pattern: self._action(pattern, _settled(pattern, declared, ordered)) for pattern in ordered}
@@ -122,6 +124,9 @@ class PathTable:
         )
         if rules.strict_json is not False:
             self.strict.add(action)
+        rules.check_settled(_place(pattern))
+        if rules.account is not None or rules.signed_in is not None:
+            self.sign_ins[action] = rules, pattern
         return action
 
 
