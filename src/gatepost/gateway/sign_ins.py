@@ -90,9 +90,7 @@ def _named(request: Request, body: bytes, member: str) -> str | None:
     """The account that a body names; None where it names none, which the application will say."""
     content_type = request.headers.get(b"content-type", b"")
     if is_json(content_type):
-        content: Any = msgspec.json.decode(body) if body else None
-        found = content.get(member) if isinstance(content, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        return str(found) if isinstance(found, str | int) else None  # pyright: ignore[reportUnknownArgumentType]
+        return _named_in_json(body, member)
     if media_type(content_type) != FORM_TYPE.encode():
         return None
     try:
@@ -102,4 +100,16 @@ def _named(request: Request, body: bytes, member: str) -> str | None:
     names = [value for name, value in fields if name == member]
     if len(names) > 1:  # readers disagree about which one counts
         raise BadRequest("malformed_request", f"The form has {member!r} more than once.")
-    return names[0] if names else None
+    # Many a reader of JSON does not ask what the body says it is.
+    return names[0] if names else _named_in_json(body, member)
+
+
+def _named_in_json(body: bytes, member: str) -> str | None:
+    try:
+        found = _decode_members(body).get(member)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return str(found) if isinstance(found, str | int) else None
+
+
+_decode_members = msgspec.json.Decoder(dict[str, Any]).decode

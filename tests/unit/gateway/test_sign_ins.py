@@ -111,6 +111,14 @@ async def test_a_body_in_parts_arrives_whole(key: str) -> None:
         assert (await site.post(content_type, body[:9], body[9:], client="192.0.2.1")).status == 200
 
 
+async def test_json_that_calls_itself_a_form_is_counted_as_what_it_is(key: str) -> None:
+    site = Site(key, RULES)
+    bodies = [b'{"email":"ada","password":"wrong"}', b'{"email":"ada","a":"&b=c"}', b"[1]", b"\xff"]
+    for n, body in enumerate(bodies):
+        await site.post(FORM, body, client=f"198.51.100.{n}")
+    assert [(await site.attempt("ada", client=f"192.0.2.{n}")).status for n in range(4)] == [401] * 3 + [429]
+
+
 async def test_who_signs_in_is_not_counted(key: str) -> None:
     site = Site(key, RULES)
     assert {(await site.attempt("ada@x.example", "right")).status for _ in range(12)} == {200}
