@@ -3,7 +3,8 @@
     settings -> actions of the declared paths -> logs -> limiter -> the application, behind who is asking
 
 `Gate(app)` is composed of an `Alone`, which stands between the gate and the application: it refuses forms of other
-origins, finds out who is asking, takes the second limit, and reads JSON before the application does.
+origins, finds out who is asking, takes the second limit, reads JSON before the application does, and counts attempts
+to sign in.
 """
 
 import inspect

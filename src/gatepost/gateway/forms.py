@@ -7,12 +7,12 @@ nobody first. JSON, and every method but POST, has had its preflight.
 from collections.abc import Mapping
 
 from gatepost.errors import Forbidden
-from gatepost.gateway.media_types import media_type
+from gatepost.gateway.media_types import URLENCODED, media_type
 from gatepost.origins import Origins
 from gatepost.request import Action, Request
 
 FORM_TYPES: frozenset[bytes] = frozenset(
-    {b"application/x-www-form-urlencoded", b"multipart/form-data", b"text/plain"},
+    {URLENCODED, b"multipart/form-data", b"text/plain"},
 )
 """What needs no preflight (Fetch standard, CORS-safelisted request-header)."""
 

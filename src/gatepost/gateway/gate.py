@@ -153,7 +153,8 @@ class Gate:
 
         head (framing, sizes, method, Host, who the client is), path, preflight, matching, limit of the address, turn,
         body (type, size, time), application; around them all the deadline, the headers and the rendering of refusals.
-        Alone, before the application: forms of other origins, who is asking, limit of the user, JSON.
+        Alone, before the application: forms of other origins, who is asking, limit of the user, JSON, limit of the
+        account that somebody signs in to.
         """
         if scope["type"] != "http":
             return await self._serve_other(scope, receive, send)

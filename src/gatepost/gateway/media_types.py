@@ -7,6 +7,9 @@ what is not certainly one of the wanted types is another one.
 
 import re
 
+URLENCODED = b"application/x-www-form-urlencoded"
+"""A form without files (WHATWG URL standard)."""
+
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = rb'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\x00-\x08\x0a-\x1f\x7f])*"'
 _PARAMETER = re.compile(rb"[ \t]*;[ \t]*(?:(" + _TOKEN + rb")=(" + _TOKEN + rb"|" + _QUOTED + rb"))?")

@@ -9,12 +9,12 @@ from typing import Any, cast
 
 from gatepost.cors import CORS
 from gatepost.errors import ConfigurationError
-from gatepost.gateway.media_types import media_type
+from gatepost.gateway.media_types import URLENCODED, media_type
 from gatepost.headers import Headers
 from gatepost.limits import RateLimit
 from gatepost.request import JSON_TYPES
 
-_FORM = "application/x-www-form-urlencoded"
+_FORM = URLENCODED.decode()
 _ACCOUNT_TYPES = frozenset({_FORM, *(name.decode() for name in JSON_TYPES)})
 
 

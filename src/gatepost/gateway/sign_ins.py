@@ -17,11 +17,9 @@ from gatepost.errors import BadRequest
 from gatepost.gateway.bodies import LimitedReceive
 from gatepost.gateway.json_bodies import Replay
 from gatepost.gateway.limiter import Limiter
-from gatepost.gateway.media_types import media_type
+from gatepost.gateway.media_types import URLENCODED, media_type
 from gatepost.gateway.security_headers import is_json
 from gatepost.request import Message, Receive, Request, Send
-
-FORM_TYPE = "application/x-www-form-urlencoded"
 
 FIELDS_MAX = 1000
 """A form that signs somebody in has a few."""
@@ -91,7 +89,7 @@ def _named(request: Request, body: bytes, member: str) -> str | None:
     content_type = request.headers.get(b"content-type", b"")
     if is_json(content_type):
         return _named_in_json(body, member)
-    if media_type(content_type) != FORM_TYPE.encode():
+    if media_type(content_type) != URLENCODED:
         return None
     try:
         fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS_MAX)
