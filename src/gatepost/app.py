@@ -13,7 +13,7 @@ from joserfc.jwk import OKPKey
 from sqlalchemy import MetaData
 
 from gatepost.auth.actor import Actor, system
-from gatepost.auth.keys import KEY_FOLDER, signing_key
+from gatepost.auth.keys import signing_key
 from gatepost.composition import Composition
 from gatepost.declaration import Declaration
 from gatepost.errors import ConfigurationError, Problem
@@ -107,7 +107,7 @@ class App:
                 place="DATABASE_URL",
                 cure="Set it to postgresql://user:password@host/database, or run `gatepost dev`, which brings its own.",
             )
-        key = signing_key(settings, KEY_FOLDER)
+        key = signing_key(settings)
         buckets = choose_buckets(self.rate_limits, settings.valkey, self._table)
         composition = Composition(self.declaration, settings, key, settings.database.url, self.observations, buckets)
         await composition.start()

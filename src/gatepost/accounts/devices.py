@@ -70,6 +70,11 @@ class Devices:
             return None
         return Device(sealed[:_ACCOUNT_BYTES], sealed[_ACCOUNT_BYTES:-_TIME_BYTES])
 
+    def find_own(self, request: Request, account: bytes) -> Device | None:
+        """The device that sends a request, where it has signed in to this very account."""
+        device = self.find(request)
+        return device if device is not None and device.account == account else None
+
     def find_key(self, request: Request) -> str:
         """The key of the device that sends a request, "" for none."""
         device = self.find(request)

@@ -114,9 +114,8 @@ class Accounts:
         """
         credentials = read_credentials(await request.body())
         account = self._devices.account_of(credentials.email)
-        device = self._devices.find(request)
-        is_own = device is not None and device.account == account
-        await self._guesses.admit_account(request, account.hex(), is_own_device=is_own)
+        device = self._devices.find_own(request, account)
+        await self._guesses.admit_account(request, account.hex(), is_own_device=device is not None)
         try:
             user = await self._authenticate(request, credentials)
         except Problem as problem:

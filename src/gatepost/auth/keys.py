@@ -26,7 +26,7 @@ CURE = (
 )
 
 
-def signing_key(settings: Settings, folder: Path) -> OKPKey:
+def signing_key(settings: Settings, folder: Path = KEY_FOLDER) -> OKPKey:
     """The key of this process: the one that is set, else in development the one kept in `folder`.
 
     Raises `ConfigurationError` in production where none is set.

@@ -15,7 +15,7 @@ from gatepost.accounts.devices import Devices
 from gatepost.accounts.models import normalise_email
 from gatepost.auth.keys import signing_key
 from gatepost.cli.output import print_rows
-from gatepost.cli.running import DATA_FOLDER, quiet_settings
+from gatepost.cli.running import quiet_settings
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.addresses import network_of
 from gatepost.gateway.buckets import Group, Table
@@ -105,7 +105,7 @@ def _table(settings: Settings, port: int | None) -> Generator[Table | None]:
 def _meant(key: str, settings: Settings) -> tuple[str, str]:
     """What kind of key it is, and how buckets are named by it."""
     if "@" in key:
-        devices = Devices(signing_key(settings, DATA_FOLDER).as_pem(private=True), "/")
+        devices = Devices(signing_key(settings).as_pem(private=True), "/")
         return "account", devices.account_of(normalise_email(key)).hex()
     try:
         return "address", network_of(str(ipaddress.ip_address(key.removesuffix("/64"))))

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gatepost.cli.output import print_rows
-from gatepost.cli.running import DATA_FOLDER, database_settings
+from gatepost.cli.running import database_settings
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.logging import confirm
 from gatepost.observations import Observations
@@ -59,7 +59,7 @@ def print_token(reference: str | None, email: str) -> None:
     from gatepost.auth.tokens import Tokens
 
     async def work(database: "Database", model: type[Any], settings: Settings) -> str:
-        tokens = Tokens(settings.auth, signing_key(settings, DATA_FOLDER))
+        tokens = Tokens(settings.auth, signing_key(settings))
         return await issue_token(database, model, tokens, email)
 
     sys.stdout.write(_on_database(reference, work) + "\n")

@@ -1,6 +1,7 @@
 """Query strings of reads: filters, order, fields, expansions, paging, checked against what the actor may see.
 
-Everything unknown is refused with the nearest known name; what is hidden is as unknown as what does not exist.
+Everything unknown is refused with the names that are known, or the nearest; what is hidden is as unknown as what does
+not exist.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -177,8 +178,7 @@ class QueryReader:
             if name not in view.names:
                 raise _invalid("sort", f"there is no field {name!r}{_possible(sortable)}")
             if name not in sortable:
-                detail = f"The field {name!r} cannot be sorted by; possible are: {', '.join(sortable)}."
-                raise BadRequest("not_sortable", detail)
+                raise BadRequest("not_sortable", f"The field {name!r} cannot be sorted by{_possible(sortable)}.")
             if name in terms:
                 raise _invalid("sort", f"{name!r} is named twice")
             terms[name] = Order(name, part.startswith("-"))
@@ -266,8 +266,8 @@ def _operator(parameter: Parameter, name: str, possible: Filterable, visible: tu
         return operator
     if operators:
         raise BadRequest("not_filterable", f"{name!r} can be filtered by {', '.join(operators)}, not by {operator!r}.")
-    names = ", ".join(known for known in possible.operators if known in visible)
-    raise BadRequest("not_filterable", f"The field {name!r} cannot be filtered by; possible are: {names}.")
+    names = [known for known in possible.operators if known in visible]
+    raise BadRequest("not_filterable", f"The field {name!r} cannot be filtered by{_possible(names)}.")
 
 
 def _value(parameter: Parameter, operator: str, parse: Callable[[str], Any]) -> Any:

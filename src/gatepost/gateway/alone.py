@@ -15,7 +15,7 @@ from uuid import UUID
 
 from gatepost.accounts.devices import Devices
 from gatepost.auth.actor import Actor, ActorId
-from gatepost.auth.keys import KEY_FOLDER, signing_key
+from gatepost.auth.keys import signing_key
 from gatepost.dtos.json_values import Bounds
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.bodies import LimitedReceive
@@ -187,11 +187,11 @@ def _checked_paths(paths: Mapping[str, PathRules] | None) -> Mapping[str, PathRu
 
 def _sign_ins(table: PathTable, settings: Settings) -> Mapping[Action | None, SignIn]:
     """Raises `ConfigurationError` where accounts are named and there is no key to seal cookies with."""
+    names_accounts = any(rules.account is not None for rules, _ in table.sign_ins.values())
+    secret = signing_key(settings).as_pem(private=True) if names_accounts else b""
     found: dict[Action | None, SignIn] = {}
     for action, (rules, pattern) in table.sign_ins.items():
-        devices = None
-        if rules.account is not None:
-            secret = signing_key(settings, KEY_FOLDER).as_pem(private=True)
-            devices = Devices(secret, pattern.path if pattern.is_fixed else "/")
-        found[action] = SignIn(rules.account, rules.signed_in or (), devices)
+        path = pattern.path if pattern.is_fixed else "/"
+        account = None if rules.account is None else (rules.account, Devices(secret, path))
+        found[action] = SignIn(account, rules.signed_in or ())
     return found

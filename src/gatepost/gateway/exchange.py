@@ -117,7 +117,7 @@ class Exchange(Request, kw_only=True, eq=False):
         action, wardrobe = self.action, self.wardrobe
         headers: list[Header] = [*given]
         named = dict(headers)
-        is_page = action is not None and action.is_foreign
+        is_page = self.is_foreign
         is_private = self.actor.id is not None
         is_ruled = self.status >= 400
         clashes = action is not None and action.headers is not None

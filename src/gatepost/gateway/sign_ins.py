@@ -7,13 +7,14 @@ succeeded. Whoever has succeeded gets the device cookie, and with it a bucket of
 
 import unicodedata
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from gatepost.accounts.devices import Device, Devices
-from gatepost.errors import BadRequest
+from gatepost.accounts.devices import Devices
+from gatepost.errors import BadRequest, Header
 from gatepost.gateway.bodies import LimitedReceive
 from gatepost.gateway.json_bodies import Replay
 from gatepost.gateway.limiter import Limiter
@@ -26,19 +27,18 @@ FIELDS_MAX = 1000
 
 
 class SignIn:
-    """The attempts at one path. `member` is what names the account in the body, None where nothing does; an answer with
-    one of `statuses` says that somebody has signed in. `devices` makes the cookies."""
+    """The attempts at one path. `account` is the member that names it in the body, with what makes the cookies, None
+    where nothing names it; an answer with one of `statuses` says that somebody has signed in."""
 
-    __slots__ = ("_devices", "_member", "_statuses")
+    __slots__ = ("_account", "_statuses")
 
-    def __init__(self, member: str | None, statuses: Collection[int], devices: Devices | None) -> None:
-        self._member = member
+    def __init__(self, account: tuple[str, Devices] | None, statuses: Collection[int]) -> None:
+        self._account = account
         self._statuses = frozenset(statuses)
-        self._devices = devices
 
     def find_device(self, request: Request) -> str:
         """The key of the device that sends a request, "" for none."""
-        return "" if self._devices is None else self._devices.find_key(request)
+        return "" if self._account is None else self._account[1].find_key(request)
 
     async def admit(self, request: Request, receive: Receive, send: Send, limiter: Limiter) -> tuple[Receive, Send]:
         """Count an attempt. Gives the `receive` and `send` for the application: the body is read once, here.
@@ -46,27 +46,26 @@ class SignIn:
         Raises 400 `malformed_request` for a form that names two accounts, 429 `too_many_requests`, and what reading
         raises.
         """
-        account: bytes | None = None
-        device: Device | None = None
-        if self._member is not None and self._devices is not None:
+        cookie: Callable[[], Header] | None = None
+        if self._account is not None:
+            member, devices = self._account
             receive, body = await _read(request, receive)
-            name = _named(request, body, self._member)
+            name = _named(request, body, member)
             if name is not None:
-                account = self._devices.account_of(normalised(name))
-                device = self._devices.find(request)
-                is_own = device is not None and device.account == account
-                await limiter.admit_account(request, account.hex(), is_own_device=is_own)
-        return receive, self._watching(request, send, limiter, account, device) if self._statuses else send
+                account = devices.account_of(normalised(name))
+                device = devices.find_own(request, account)
+                await limiter.admit_account(request, account.hex(), is_own_device=device is not None)
+                cookie = partial(devices.header, account, device, is_tls=request.scope["scheme"] == "https")
+        return receive, self._watching(request, send, limiter, cookie) if self._statuses else send
 
     def _watching(
-        self, request: Request, send: Send, limiter: Limiter, account: bytes | None, device: Device | None
+        self, request: Request, send: Send, limiter: Limiter, cookie: Callable[[], Header] | None
     ) -> Callable[[Message], Awaitable[None]]:
         def watched(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start" and message["status"] in self._statuses:
                 limiter.succeed(request)
-                if account is not None and self._devices is not None:
-                    cookie = self._devices.header(account, device, is_tls=request.scope["scheme"] == "https")
-                    message = {**message, "headers": [*message.get("headers", ()), cookie]}
+                if cookie is not None:
+                    message = {**message, "headers": [*message.get("headers", ()), cookie()]}
             return send(message)
 
         return watched
