@@ -86,7 +86,7 @@ class Alone:
         self.buckets = choose_buckets(rate_limits, self.settings.valkey)
         self._sign_ins = _sign_ins(self.table, self.settings)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request that the gate has let in, or pass the lifespan on."""
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
@@ -118,6 +118,8 @@ class Alone:
             return
         if not isinstance(found, str | int | UUID) or isinstance(found, bool):
             raise TypeError(f"identify= gave {found!r}; it has to give the key of a user (str, int or UUID), or None.")
+        if isinstance(found, str) and not found.isascii():
+            found = found.encode(errors="backslashreplace").decode()  # half of a surrogate pair is no character
         request.actor = Actor(found)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:

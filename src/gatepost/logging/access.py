@@ -35,7 +35,9 @@ def json_lines() -> Render:
             second = int(now)
             part = now - second
             head = datetime.fromtimestamp(second, UTC).strftime('{"time":"%Y-%m-%dT%H:%M:%S.').encode()
-        if not event.path.isascii() or len(event.path) > TEXT_LENGTH_MAX or not _is_likely(event.method):
+        path, method = event.path, event.method
+        # A method is as short and plain as those that exist, or the client's invention.
+        if not (path.isascii() and len(path) <= TEXT_LENGTH_MAX and len(method) <= 8 and method.isascii()):
             event = _made_safe(event)
         # A method that does not exist is a mistake of the client's, whatever the number of its status.
         level = _INFO if event.status < 500 or event.status == 501 else _ERROR
@@ -58,11 +60,6 @@ def console_lines(*, coloured: bool) -> Render:
         return (" ".join(part for part in parts if part) + "\n").encode(errors="backslashreplace")
 
     return render
-
-
-def _is_likely(method: str) -> bool:
-    """Whether a method is as short and plain as those that exist; it is the client who chooses it."""
-    return len(method) <= 8 and method.isascii()
 
 
 def _made_safe(event: RequestFinished) -> RequestFinished:

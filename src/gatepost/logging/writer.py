@@ -54,7 +54,7 @@ class Writer:
             if len(lines) < self._room:
                 lines.append((render, clock(), event))
             else:
-                self.write(render(clock(), event))
+                self.write(_rendered((render, clock(), event)))
 
         return keep
 
@@ -112,4 +112,8 @@ def _rendered(line: bytes | tuple[Callable[[float, Any], bytes], float, Any]) ->
     if isinstance(line, bytes):
         return line
     render, moment, event = line
-    return render(moment, event)
+    try:
+        return render(moment, event)
+    except Exception as error:
+        # Whatever it is, the lines of others have to be written.
+        return b'{"level":"error","event":"log_line_failed","error":"%b"}\n' % type(error).__name__.encode()

@@ -162,6 +162,13 @@ async def test_what_is_no_key_of_a_user_is_an_error_in_the_log(given: object, ca
     assert "identify= gave" in caplog.text
 
 
+async def test_a_key_with_half_of_a_surrogate_pair_is_as_good_as_any(caplog: pytest.LogCaptureFixture) -> None:
+    """A token can hold one: JSON can write it. It can be neither the key of a bucket nor a word in a log as it is."""
+    gate = alone(answering(), identify=lambda headers: "\ud800ada", environ={"GATEPOST_LIMIT_API": "2"})
+    assert [(await ask(gate)).status for _ in range(3)] == [200, 200, 429]
+    assert not caplog.records
+
+
 async def test_headers_are_found_in_any_case_and_listed() -> None:
     seen: list[Mapping[str, str]] = []
 

@@ -59,6 +59,21 @@ def test_what_does_not_fit_is_dropped_and_counted(pipe: Ends) -> None:
     assert os.read(pipe[0], 1000) == b'0\n1\n2\n{"level":"warning","event":"log_lines_dropped","count":2}\n'
 
 
+def test_an_event_of_which_no_line_can_be_made_ends_nothing(pipe: Ends) -> None:
+    def render(moment: float, event: str) -> bytes:
+        return event.encode()
+
+    writer = Writer(pipe[1], flush_seconds=60)
+    keep = writer.subscriber(render)
+    writer.start()
+    for event in ("one\n", "\ud800\n", "three\n"):
+        keep(event)
+    writer.close()
+    keep("\ud800\n")
+    failed = b'{"level":"error","event":"log_line_failed","error":"UnicodeEncodeError"}\n'
+    assert os.read(pipe[0], 1000) == b"one\n" + failed + b"three\n" + failed
+
+
 def test_a_reader_that_has_gone_ends_nothing() -> None:
     reading, writing = os.pipe()
     os.close(reading)
