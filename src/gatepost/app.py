@@ -122,7 +122,7 @@ class App:
     @property
     def entry(self) -> ASGIApp:
         """What answers HTTP once the app is started: a server that calls it directly saves a step per request."""
-        return self.running.gate
+        return self.running.gate.__call__  # a method: Python calls it in half the time of an object
 
     def find_request_id(self) -> str | None:
         """The id of the request that the running task serves, else None. For what is rare, such as lines of logs."""

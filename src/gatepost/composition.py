@@ -91,7 +91,7 @@ class Composition:
         )
         rules = [*(action.cors for action in self.actions), *(mount.cors for mount in declaration.mounts.values())]
         self.gate = Gate.composed(
-            dispatch,
+            dispatch.answer,
             settings=settings.gate,
             observations=observations,
             match=self.table.match,

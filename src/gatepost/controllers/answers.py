@@ -28,8 +28,10 @@ class PageFacts(msgspec.Struct, gc=False):
 
 def one(status: int, data: str, version: str | None, *extra: Header) -> Response:
     """The answer that shows one row's JSON; `version` becomes its strong entity tag (RFC 9110, section 8.8.3)."""
-    tag: tuple[Header, ...] = () if version is None else ((b"etag", b'"%b"' % version.encode()),)
-    return Response(status, b'{"data":%b}' % data.encode(), (*JSON_HEADERS, *tag, *extra))
+    body = f'{{"data":{data}}}'.encode()
+    if version is None:
+        return Response(status, body, (*JSON_HEADERS, *extra))
+    return Response(status, body, (*JSON_HEADERS, (b"etag", f'"{version}"'.encode()), *extra))
 
 
 def empty(status: int, *headers: Header) -> Response:

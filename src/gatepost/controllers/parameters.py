@@ -7,6 +7,9 @@ from gatepost.errors import BadRequest
 
 PARAMETERS_MAX = 50
 
+_PERCENT, _PLUS = b"%+"
+"""As numbers: Python looks for a byte in bytes at once, and for bytes in bytes by way of an error."""
+
 
 class Parameter(NamedTuple):
     """One parameter: `price[lt]=20` is `("price", "lt", "20")`, `limit=5` is `("limit", None, "5")`."""
@@ -46,7 +49,7 @@ def _parameter(name: str, value: str) -> Parameter:
 
 
 def _decoded(text: bytes) -> str:
-    if b"%" in text or b"+" in text:
+    if _PERCENT in text or _PLUS in text:
         text = unquote_to_bytes(text.replace(b"+", b" "))
     try:
         decoded = text.decode("utf-8")

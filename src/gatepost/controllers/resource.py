@@ -65,15 +65,16 @@ class ResourceController:
 
     async def get(self, request: Request) -> Response:
         """GET one row. 200 with `ETag`, 304 where `If-None-Match` names its version."""
+        parse_key, get = self._parse_key, self._get
         try:
-            key = self._parse_key(request.key or "")
+            key = parse_key(request.key or "")
         except ValueError:
             raise not_found() from None
         actor = request.actor
         view = self._only_view or self._view(actor)
         query_string = request.query_string
         fields, expand = self._queries.read_one(query_string, view, actor) if query_string else (None, ())
-        row = await self._get(key, actor, view, fields, expand)
+        row = await get(key, actor, view, fields, expand)
         if expand:
             return one(200, row.data, None)
         unless = request.headers.get(b"if-none-match")

@@ -15,6 +15,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import msgspec
+from asyncpg.pgproto import pgproto
 
 from gatepost.dtos.rules import WIDE
 from gatepost.dtos.strict_json import SURROGATE
@@ -148,11 +149,13 @@ def _not_a_number(text: str, detail: str) -> Violation:
 
 def uuid_of(text: str) -> UUID:
     """The canonical form of RFC 9562: 32 hexadecimal digits in groups of 8-4-4-4-12."""
-    if len(text) == 36:
-        try:
-            return msgspec.convert(text, UUID)
-        except msgspec.ValidationError:
-            pass
+    try:
+        # asyncpg's own kind of UUID, the one that it returns: faster to make, to send and to write than its parent.
+        found = pgproto.UUID(text)
+        if str(found) == text or str(found) == text.lower():
+            return found
+    except ValueError:
+        pass
     raise Violation(
         "invalid_format", 'Send a UUID in its canonical form, such as "018f0e5a-7c4b-7c1e-8a52-6d0b5b1f3c2d".'
     )

@@ -11,7 +11,7 @@ import msgspec
 
 from gatepost.errors import BadRequest, ContentTooLarge, Problem, UnsupportedMediaType
 from gatepost.gateway.media_types import is_plain, media_type
-from gatepost.request import JSON_TYPES, Message, Receive, Request
+from gatepost.request import JSON_TYPES, Message, Receive, Request, joined
 
 if TYPE_CHECKING:
     from gatepost.gateway.deadlines import Deadlines
@@ -26,7 +26,6 @@ LENGTH_DIGITS_MAX = 15
 BODY_HEADERS = frozenset({b"content-length", b"content-type", b"transfer-encoding"})
 """Under HTTP/1.1 a request without any of these has neither a body nor the pretence of one."""
 
-_ENCODINGS = frozenset({b"transfer-encoding", b"content-encoding"})
 _CLOSE = ((b"connection", b"close"),)
 
 
@@ -47,20 +46,9 @@ class Bodies:
         """
         headers = exchange.headers
         length = headers.get(b"content-length")
-        if length is None:
-            # HTTP/2 frames a body without announcing it, HTTP/1 does not.
-            if b"transfer-encoding" in headers or exchange.scope["http_version"] >= "2":
-                self._admit_body(exchange, None)
-                return
-        elif length != b"0":
-            self._admit_body(exchange, length)
+        if (length is None or length == b"0") and not _may_carry(exchange, length):
             return
-        # A form without fields has a type and no body; browsers send it to other origins without asking first.
-        if b"content-type" in headers and not exchange.is_mounted:
-            _check_type(exchange)
-
-    def _admit_body(self, exchange: "Exchange", length: bytes | None) -> None:
-        action, headers = exchange.action, exchange.headers
+        action = exchange.action
         limit, types = self._body_bytes_max, JSON_TYPES
         if action is not None:
             limit = limit if action.body_bytes_max is None else action.body_bytes_max
@@ -71,24 +59,23 @@ class Bodies:
             and length.isdigit()
             and len(length) <= LENGTH_DIGITS_MAX
             and headers.get(b"content-type") in types
-            and headers.keys().isdisjoint(_ENCODINGS)
+            and b"transfer-encoding" not in headers
+            and b"content-encoding" not in headers
             and exchange.scope["method"] in METHODS
         ):
             _check(exchange, length)
-        size = None if length is None else int(length)
-        if size is not None and size > limit:
+        size = -1 if length is None else int(length)
+        if size > limit:
             raise too_large(limit)
-        at_end = -1 if size is None else limit - size
-        reading, turns = self._deadlines.reading, self._turns
-        exchange.receive = LimitedReceive(exchange, exchange.receive, reading, turns, limit, limit, at_end)
+        exchange.receive = LimitedReceive(exchange, exchange.receive, self._deadlines.reading, self._turns, limit, size)
 
 
 class LimitedReceive(msgspec.Struct, eq=False):
     """`receive` that counts the bytes, tells the sweeper how long it waits, and leaves its turn to others meanwhile.
 
-    `left` are the bytes that may still come, `left_at_end` those that are left of the limit when the stated length has
-    come, -1 where none is stated. Then the body is complete, whatever the server says of more: Granian tells the end
-    apart from the last bytes, and asking for it would wake two threads once more.
+    `length` is what the client stated, -1 where it stated nothing. With so many bytes `received` the body is complete,
+    whatever the server says of more: Granian tells the end apart from the last bytes, and asking for it would wake two
+    threads once more.
     """
 
     exchange: "Exchange"
@@ -96,31 +83,57 @@ class LimitedReceive(msgspec.Struct, eq=False):
     reading: "dict[Exchange, int]"
     turns: "Turns"
     limit: int
-    left: int
-    left_at_end: int
+    length: int
+    received: int = 0
     is_complete: bool = False
 
     async def __call__(self) -> Message:
         """The next message; raises 413 `content_too_large` when the body has grown too large."""
         if self.is_complete:
             return await self._receive_last()
+        message = await self._wait()
+        self._count(message)
+        return message
+
+    async def whole(self) -> bytes:
+        """The whole body; raises 413 too, and 400 `malformed_request` where the client has gone."""
+        if self.is_complete:
+            return await joined(await self._receive_last(), self)
+        # What `_wait` does, without its frame: nearly every body comes whole, and is read by this.
+        exchange, reading, turns, receive = self.exchange, self.reading, self.turns, self.receive
+        reading[exchange] = since = monotonic_ns()
+        turns.rest(exchange)
+        try:
+            message = await receive()
+        finally:
+            del reading[exchange]
+            turns.resume(exchange, since)
+        body: bytes = message.get("body", b"")
+        if len(body) == self.length and not self.received:
+            self.is_complete = True
+            return body
+        self._count(message)
+        return await joined(message, self)
+
+    async def _wait(self) -> Message:
         exchange, reading = self.exchange, self.reading
         reading[exchange] = since = monotonic_ns()
         self.turns.rest(exchange)
         try:
-            message = await self.receive()
+            return await self.receive()
         finally:
-            reading.pop(exchange, None)
+            del reading[exchange]
             self.turns.resume(exchange, since)
-        left = self.left = self.left - len(message.get("body", b""))
-        if left < 0:
+
+    def _count(self, message: Message) -> None:
+        self.received += len(message.get("body", b""))
+        if self.received > self.limit:
             # A framework in between may turn what we raise into an answer of its own; the exchange overrules it.
-            exchange.overruling = problem = too_large(self.limit)
+            self.exchange.overruling = problem = too_large(self.limit)
             raise problem
-        if left == self.left_at_end:
+        if self.received == self.length:
             message["more_body"] = False
         self.is_complete = not message.get("more_body", False)
-        return message
 
     async def _receive_last(self) -> Message:
         """Only a disconnect can still come, and that may take its time; or the end, which was not asked for."""
@@ -131,6 +144,18 @@ class LimitedReceive(msgspec.Struct, eq=False):
 def too_large(limit: int) -> Problem:
     """The refusal of a body above `limit` bytes; what is still on its way is not read."""
     return ContentTooLarge("content_too_large", f"The body has more than {limit} bytes.", headers=_CLOSE)
+
+
+def _may_carry(exchange: "Exchange", length: bytes | None) -> bool:
+    """Whether there may be a body though its head does not say how long."""
+    headers = exchange.headers
+    # HTTP/2 frames a body without announcing it, HTTP/1 does not.
+    if length is None and (b"transfer-encoding" in headers or exchange.scope["http_version"] >= "2"):
+        return True
+    # A form without fields has a type and no body; browsers send it to other origins without asking first.
+    if b"content-type" in headers and not exchange.is_mounted:
+        _check_type(exchange)
+    return False
 
 
 def _check(exchange: "Exchange", length: bytes | None) -> None:

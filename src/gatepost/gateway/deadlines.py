@@ -37,12 +37,17 @@ class Deadlines:
 
     def enter(self, exchange: "Exchange") -> None:
         """A request has come in; its task is the one to cancel."""
-        loop = get_running_loop()
-        exchange.task = current_task(loop)
+        loop = self._loop
+        task = None if loop is None else current_task(loop)
+        if loop is None or task is None:
+            # Which loop runs is not asked every time: Python 3.11 makes a system call of it.
+            loop = get_running_loop()
+            task = current_task(loop)
+            if loop is not self._loop:  # the old one is gone, and its timer with it
+                self._loop, self._timer = loop, None
+        exchange.task = task
         self.in_flight[exchange] = None
-        # Another loop than the timer's: the old loop is gone, and its timer with it.
-        if self._timer is None or self._loop is not loop:
-            self._loop = loop
+        if self._timer is None:
             self._timer = loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def leave(self, exchange: "Exchange") -> None:

@@ -21,17 +21,17 @@ from gatepost.limits import RateLimit
 from gatepost.observations import LimitExceeded, Observations
 from gatepost.request import Action, Request
 
+Write = Callable[[tuple[int, ...]], tuple[Header, Header]]
+"""Makes `RateLimit-Policy` and `RateLimit` of what each bucket lacks."""
+
 ACCOUNT, DEVICE = "auth-account", "auth-device"
 """The names of the limits of one account, and of one device that has signed in to it before."""
 
 
 class RuleSet:
-    """Rules that one request takes from together, with the encoded policy header and the template of the figures.
+    """Rules that one request takes from together, and what writes their headers."""
 
-    `scale` is what the figures of a single bucket are made with; None where there are several, or a sliding one.
-    """
-
-    __slots__ = ("ask", "give_back", "group", "policy", "rules", "scale", "take", "template", "unions")
+    __slots__ = ("ask", "give_back", "group", "rules", "take", "unions", "write")
 
     def __init__(self, buckets: Buckets, rules: Sequence[tuple[str, RateLimit]], *, strict: bool) -> None:
         self.group = group = buckets.group(rules, strict=strict)
@@ -39,14 +39,12 @@ class RuleSet:
         self.ask = group.ask
         self.give_back = group.give_back
         self.rules = group.rules
-        self.policy, self.template = _texts(self.rules)
-        only = self.rules[0]
-        self.scale = (only.full, only.step, only.second) if len(self.rules) == 1 and not only.cells else None
-        self.unions: dict[RuleSet, tuple[Header, bytes]] = {}
+        self.write = _writer(self.rules)
+        self.unions: dict[RuleSet, Write] = {}
 
-    def with_others(self, other: "RuleSet") -> tuple[Header, bytes]:
-        """The texts of the rules of both, to be made once."""
-        union = self.unions[other] = _texts(self.rules + other.rules)
+    def with_others(self, other: "RuleSet") -> Write:
+        """What writes the headers of the rules of both, to be made once."""
+        union = self.unions[other] = _writer(self.rules + other.rules)
         return union
 
 
@@ -64,32 +62,9 @@ class Taken(msgspec.Struct, gc=False):
         """`RateLimit-Policy` and `RateLimit`: `r` are whole tokens left, `t` the seconds until the bucket is full."""
         rule_set, also = self.rule_set, self.also
         if also is None:
-            policy, template = rule_set.policy, rule_set.template
-        else:
-            policy, template = rule_set.unions.get(also.rule_set) or rule_set.with_others(also.rule_set)
-        scale, lack = rule_set.scale, self.lacks[0]
-        if scale is not None:  # one bucket in a stage, as for nearly every request
-            full, step, second = scale
-            if also is None:
-                return policy, (b"ratelimit", template % ((full - lack) // step, -(-lack // second)))
-            if (scale := also.rule_set.scale) is not None and also.also is None:
-                other_full, other_step, other_second = scale
-                other = also.lacks[0]
-                return policy, (
-                    b"ratelimit",
-                    template
-                    % (
-                        (full - lack) // step,
-                        -(-lack // second),
-                        (other_full - other) // other_step,
-                        -(-other // other_second),
-                    ),
-                )
-        return policy, (b"ratelimit", template % (*self._figures(), *(() if also is None else also._figures())))
-
-    def _figures(self) -> tuple[int, ...]:
-        pairs = zip(self.rule_set.rules, self.lacks, strict=True)
-        return tuple(figure for rule, lack in pairs for figure in rule.figures(lack))
+            return rule_set.write(self.lacks)
+        write = rule_set.unions.get(also.rule_set) or rule_set.with_others(also.rule_set)
+        return write(self.lacks + also.lacks)
 
     def give_back(self) -> None:
         """Give back what was taken, here and in the other stage, and say so in the headers."""
@@ -139,8 +114,9 @@ class Limiter:
         key = network_of(client) if ":" in client else client
         if action is not None and action.kind == "auth" and (device := self._find_device(request)):
             rule_set, key = self._device, device
-        now = self._clock()
-        outcome = rule_set.take(key, now)
+        clock, take = self._clock, rule_set.take
+        now = clock()
+        outcome = take(key, now)
         if type(outcome) is tuple:
             request.admission = Taken(rule_set, key, outcome, now)
             return None
@@ -154,8 +130,9 @@ class Limiter:
         rule_set = self._actor[request.action]
         if rule_set is None:
             return None
-        now = self._clock()
-        outcome = rule_set.take(key, now)
+        clock, take = self._clock, rule_set.take
+        now = clock()
+        outcome = take(key, now)
         if type(outcome) is tuple:
             taken = Taken(rule_set, key, outcome, now)
             if request.admission is None:
@@ -268,10 +245,35 @@ class _Stage(dict[Action | None, RuleSet | None]):
         return self._own[rules]
 
 
-def _texts(rules: Sequence[Rule]) -> tuple[Header, bytes]:
+def _writer(rules: Sequence[Rule]) -> Write:
     policy = ", ".join(f"{_quoted(rule.name)};q={rule.limit.count};w={rule.limit.per:.0f}" for rule in rules)
-    template = ", ".join(f"{_quoted(rule.name)};r=%d;t=%d" for rule in rules)
-    return (b"ratelimit-policy", policy.encode()), template.encode()
+    said = (b"ratelimit-policy", policy.encode())
+    template = ", ".join(f"{_quoted(rule.name)};r=%d;t=%d" for rule in rules).encode()
+    # A bucket in each stage, or in the first alone, as for nearly every request: `Rule.figures` written out.
+    numbers = [(rule.full, rule.step, rule.second) for rule in rules if not rule.cells]
+    if len(rules) == len(numbers) == 1:
+        ((full, step, second),) = numbers
+
+        def write_one(lacks: tuple[int, ...]) -> tuple[Header, Header]:
+            (lack,) = lacks
+            return said, (b"ratelimit", template % ((full - lack) // step, -(-lack // second)))
+
+        return write_one
+    if len(rules) == len(numbers) == 2:
+        (full, step, second), (full_too, step_too, second_too) = numbers
+
+        def write_two(lacks: tuple[int, ...]) -> tuple[Header, Header]:
+            lack, too = lacks
+            figures = ((full - lack) // step, -(-lack // second), (full_too - too) // step_too, -(-too // second_too))
+            return said, (b"ratelimit", template % figures)
+
+        return write_two
+
+    def write(lacks: tuple[int, ...]) -> tuple[Header, Header]:
+        figures = [figure for rule, lack in zip(rules, lacks, strict=True) for figure in rule.figures(lack)]
+        return said, (b"ratelimit", template % (*figures,))
+
+    return write
 
 
 def _quoted(name: str) -> str:

@@ -84,6 +84,7 @@ class Turns:
         "_is_draining",
         "_is_known",
         "_limit",
+        "_loop",
         "_queues",
         "_shed",
         "_timer",
@@ -104,6 +105,7 @@ class Turns:
         self._due = 0
         self._hurries_until = 0
         self._is_draining = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def begin(self, exchange: "Exchange") -> Awaitable[None] | None:
         """Called with every request that has passed the limiter. None where it begins at once, else what to await;
@@ -152,7 +154,8 @@ class Turns:
             exchange.turn_at += time.monotonic_ns() - since
 
     def _wait(self, exchange: "Exchange", rank: int) -> Awaitable[None]:
-        waiter = Waiter(exchange, asyncio.get_running_loop().create_future(), exchange.started)
+        loop = self._loop = asyncio.get_running_loop() if exchange.task is None else exchange.task.get_loop()
+        waiter = Waiter(exchange, loop.create_future(), exchange.started)
         self._queues[rank].append(waiter)
         self.waiting += 1
         self._limit.is_reached = True
@@ -169,9 +172,9 @@ class Turns:
         return KNOWN if self._is_known(exchange) and not is_bulk else OTHERS
 
     def _drain_soon(self) -> None:
-        if not self._is_draining:
+        if not self._is_draining and self._loop is not None:
             self._is_draining = True
-            asyncio.get_running_loop().call_soon(self._drain)
+            self._loop.call_soon(self._drain)
 
     def _drain(self) -> None:
         """Once in a pass of the loop, behind those who have come in it."""

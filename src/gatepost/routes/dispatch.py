@@ -26,7 +26,7 @@ class Dispatch:
         self._admit = admit
         self._mounts = {f"{prefix}/*": (prefix, app) for prefix, app in mounts.items()}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request that the gate has let in."""
         request: Request = scope["gatepost"]
         action = request.action
@@ -34,14 +34,15 @@ class Dispatch:
         if action.kind == "mount":
             await self._mounted(action, scope, receive, send)
             return
+        find, admit, handler = self._find, self._admit, action.handler
         authorization = request.headers.get(b"authorization")
         if authorization is not None:
-            request.actor = self._find(authorization) or await self._identify(request)
-        if (pending := self._admit(request)) is not None:
+            request.actor = find(authorization) or await self._identify(request)
+        if (pending := admit(request)) is not None:
             await pending
         if action.allow is not anyone and decide(action.allow, request.actor) is False:
             raise refusal(request.actor, "Your roles do not allow this.")
-        await request.respond(await action.handler(request))
+        await request.respond(await handler(request))
 
     async def _mounted(self, action: Action, scope: Scope, receive: Receive, send: Send) -> None:
         prefix, app = self._mounts[action.pattern]

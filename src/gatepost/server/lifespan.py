@@ -38,10 +38,12 @@ class Lifespan:
         self._on_ready = on_ready
         self._has_started = False
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    def serve(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """The ASGI application."""
         if scope["type"] == "lifespan":
             return self._lifespan(scope, receive, send)
-        return self._entry(scope, receive, send)
+        entry = self._entry
+        return entry(scope, receive, send)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         failures: list[str] = []

@@ -70,19 +70,20 @@ class Worker:
         try:
             app = find_app(self.reference)
         except ConfigurationError as error:
-            return Lifespan(self._without(error, logs), logs)
+            return Lifespan(self._without(error, logs), logs).serve
         app.share(post.buckets)
         logs.subscribe(app.observations)
         logs.name_requests(app.find_request_id)
         on_signal(DRAIN, app.drain)
         on_signal(HAND_OVER, partial(_hand_over, app, post.listener))
-        return Lifespan(
+        lifespan = Lifespan(
             app,
             logs,
             prepare=self._prepare(app),
             refuse=lambda error: self._without(error, logs),
             on_ready=partial(_begin, post),
         )
+        return lifespan.serve
 
     def _prepare(self, app: "App") -> Callable[[], Awaitable[None]] | None:
         prepare = self.prepare

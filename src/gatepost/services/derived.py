@@ -5,6 +5,7 @@ under a rule, a merge into JSON, a read-only field that was sent back, a rule th
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import JSON, Column
@@ -110,15 +111,7 @@ class Derived:
         if outcome is True and not looked_up:
             records = await self._write(plan.statement, plan.statement.arguments(binds), values, actor)
             return self._written(plan, records[0])
-
-        async def work(transaction: Transaction) -> Row:
-            await self.references.check(transaction, values, looked_up, actor)
-            record = (await transaction.fetch(plan.statement, binds))[0]
-            if not record[plan.permitted_index]:
-                raise refusal(actor)
-            return self._written(plan, record)
-
-        return await self._database.transact(work)
+        return await self._database.transact(partial(self._create_carefully, values, looked_up, plan, binds, actor))
 
     async def update(self, key: Any, written: Written, actor: Actor, view: View, versions: Versions) -> Row:
         """Change one row."""
@@ -148,10 +141,8 @@ class Derived:
             if records:
                 return self._written(plan, records[0])
 
-        async def work(transaction: Transaction) -> Row:
-            return await self._update_carefully(transaction, key, written, looked_up, permitted, actor, view, versions)
-
-        return await self._database.transact(work)
+        carefully = partial(self._update_carefully, key, written, looked_up, permitted, actor, view, versions)
+        return await self._database.transact(carefully)
 
     def _is_direct(self, written: Written, decision: Decision, view: View) -> bool:
         """Whether one UPDATE can tell: nothing has to be compared with the row as it is."""
@@ -182,9 +173,23 @@ class Derived:
             explain(records[0] if records else None, plan, versions, actor)
             raise not_found()
 
+    async def _create_carefully(
+        self,
+        values: dict[str, Any],
+        looked_up: Sequence[str],
+        plan: WritePlan,
+        binds: dict[str, Any],
+        actor: Actor,
+        transaction: Transaction,
+    ) -> Row:
+        await self.references.check(transaction, values, looked_up, actor)
+        record = (await transaction.fetch(plan.statement, binds))[0]
+        if not record[plan.permitted_index]:
+            raise refusal(actor)
+        return self._written(plan, record)
+
     async def _update_carefully(
         self,
-        transaction: Transaction,
         key: Any,
         written: Written,
         looked_up: Sequence[str],
@@ -192,6 +197,7 @@ class Derived:
         actor: Actor,
         view: View,
         versions: Versions,
+        transaction: Transaction,
     ) -> Row:
         read = bind_policy(self._policies["get"], actor, self._entity)
         plan, record = await self.look(transaction, key, written, read, permitted, actor, view, versions)

@@ -4,7 +4,7 @@ import pytest
 from gate_conversation import answering, ask, gate, parts, reading, scope
 
 from gatepost.errors import Header
-from gatepost.request import Message, Receive, Scope, Send
+from gatepost.request import Message, Receive, Request, Scope, Send
 
 JSON: Header = (b"content-type", b"application/json")
 CHUNKED: Header = (b"transfer-encoding", b"chunked")
@@ -206,6 +206,16 @@ async def test_behind_a_complete_body_comes_nothing_but_the_disconnect() -> None
 
     asked = scope("POST", "/legacy", headers=[JSON, length(2)])
     assert (await ask(gate(app), asked, unended(b"{}"))).status == 200
+
+
+async def test_a_body_is_read_once() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        request: Request = scope["gatepost"]
+        assert await request.body() == b"{}"
+        await request.body()
+
+    answer = await ask(gate(app), scope("POST", headers=[JSON, length(2)]), unended(b"{}"))
+    assert (answer.status, answer.problem["code"]) == (400, "malformed_request")
 
 
 async def test_a_client_that_goes_away_halfway_is_a_broken_request() -> None:

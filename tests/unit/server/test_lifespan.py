@@ -54,7 +54,9 @@ async def test_an_application_that_fails_to_start_is_replaced_by_its_refusal(
         return Refusal(str(reason))
 
     with caplog.at_level(logging.ERROR, "gatepost"):
-        sent = await started(Lifespan(failing(error), logs, refuse=refuse, on_ready=lambda: refused.append("ready")))
+        sent = await started(
+            Lifespan(failing(error), logs, refuse=refuse, on_ready=lambda: refused.append("ready")).serve
+        )
 
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     [reason] = refused
@@ -76,7 +78,7 @@ async def test_readiness_is_reported_once_the_application_has_started(logs: Logs
     async def prepare() -> None:
         order.append("prepared")
 
-    await started(Lifespan(app, logs, prepare=prepare, on_ready=lambda: order.append("ready")))
+    await started(Lifespan(app, logs, prepare=prepare, on_ready=lambda: order.append("ready")).serve)
     assert order == ["prepared", "started", "ready"]
 
 
@@ -88,4 +90,4 @@ async def test_a_failure_at_the_end_is_the_servers_to_report(logs: Logs) -> None
         raise TypeError("while it stopped")
 
     with pytest.raises(TypeError):
-        await started(Lifespan(app, logs, refuse=lambda reason: Refusal(str(reason))))
+        await started(Lifespan(app, logs, refuse=lambda reason: Refusal(str(reason))).serve)

@@ -14,15 +14,12 @@ def choose_buckets(declared: Buckets | None, settings: ValkeySettings, table: Ta
 
     Raises `ConfigurationError` for a URL that is none, and where the library for it is not installed.
     """
-    local = LocalBuckets(table)
     if declared is None and settings.url is None:
-        return local
+        return LocalBuckets(table)
     from gatepost.gateway.buckets.valkey import ValkeyBuckets
 
     if declared is None:
-        return ValkeyBuckets(
-            settings.url or "", prefix=settings.prefix, patience_seconds=settings.patience_seconds, local=local
-        )
+        declared = ValkeyBuckets(settings.url or "", prefix=settings.prefix, patience_seconds=settings.patience_seconds)
     if isinstance(declared, ValkeyBuckets) and table is not None:
-        declared.local = local
+        declared.local = LocalBuckets(table, declared.clock)
     return declared

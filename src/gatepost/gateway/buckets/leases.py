@@ -13,14 +13,18 @@ within a second goes back.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
-from gatepost.gateway.buckets.rules import NANOSECONDS, Rule, clock
+from gatepost.gateway.buckets.rules import NANOSECONDS, Rule
 
 LEASE_SECONDS = 1.0
 LEASE_NS = int(LEASE_SECONDS * NANOSECONDS)
 
 KEYS_MAX = 10_000
 """Leases of one group at most; beyond, the oldest goes back."""
+
+T = TypeVar("T")
 
 GiveBack = Callable[[str, tuple[int, ...], int], None]
 """Gives back so many tokens of a key: the last ones before the moments at which its buckets were to be full, by the
@@ -44,13 +48,14 @@ class Lease:
 
 
 class Leases:
-    """The leases of one group of rules in this process. `ticks` is how many nanoseconds a tick of the rules has."""
+    """The leases of one group of rules in this process. `clock` is in nanoseconds, of which a tick of the rules has
+    `ticks`."""
 
-    def __init__(self, rules: Sequence[Rule], give_back: GiveBack, ticks: int = 1) -> None:
+    def __init__(self, rules: Sequence[Rule], give_back: GiveBack, clock: Callable[[], int], ticks: int = 1) -> None:
         self._scales = tuple((rule.units, rule.step) for rule in rules)
         self._give_back = give_back
+        self._clock = clock
         self._ticks = ticks
-        self._only = self._scales[0] if len(self._scales) == 1 else None
         self._kept: dict[str, Lease] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -58,34 +63,40 @@ class Leases:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def spend(self, key: str, now: int) -> tuple[int, ...] | None:
-        """Spend a token. Returns what each bucket lacks, the unspent ones not counted; None where there is no good
-        one."""
+    def taker(self, otherwise: Callable[[str, int], T]) -> Callable[[str, int], tuple[int, ...] | T]:
+        """What takes a token of a key at a moment and returns what each bucket lacks then, the unspent ones not
+        counted; where there is no good one, what `otherwise` returns.
+
+        It is called twice for every request. So its parts are at hand, in a closure, and groups of one rule, as nearly
+        all are, have their own.
+        """
+        if len(self._scales) != 1:
+            return partial(self._take_of_several, otherwise)
+        kept, ticks, ((units, step),) = self._kept, self._ticks, self._scales
+
+        def take(key: str, now: int) -> tuple[int, ...] | T:
+            lease = kept.get(key)
+            if lease is not None and (left := lease.left) and now < lease.until:
+                lack = lease.full_at[0] - now // ticks * units
+                if left * step <= lack or (left := lack // step) > 0:
+                    lease.left = left = left - 1
+                    return (lack - left * step,)
+                lease.left = 0
+            return otherwise(key, now)
+
+        return take
+
+    def _take_of_several(self, otherwise: Callable[[str, int], T], key: str, now: int) -> tuple[int, ...] | T:
         lease = self._kept.get(key)
         if lease is None or not lease.left or now >= lease.until:
-            return None
-        left = lease.left
+            return otherwise(key, now)
         ticks = now // self._ticks
-        if self._only is not None:  # nearly every group: the same as below, in half the time
-            units, step = self._only
-            lack = lease.full_at[0] - ticks * units
-            if left * step > lack and (left := lack // step) < 1:
-                lease.left = 0
-                return None
-            lease.left = left = left - 1
-            return (lack - left * step,)
-        for (units, step), full_at in zip(self._scales, lease.full_at, strict=True):
-            left = min(left, (full_at - ticks * units) // step)
-        if left < 1:
-            lease.left = 0
-            return None
-        lease.left = left = left - 1
-        return tuple(
-            [
-                full_at - left * step - ticks * units
-                for (units, step), full_at in zip(self._scales, lease.full_at, strict=True)
-            ]
-        )
+        lacks = [full_at - ticks * units for (units, _), full_at in zip(self._scales, lease.full_at, strict=True)]
+        good = min(lack // step for (_, step), lack in zip(self._scales, lacks, strict=True))
+        lease.left = left = max(0, min(lease.left, good) - 1)
+        if good < 1:
+            return otherwise(key, now)
+        return tuple([lack - left * step for (_, step), lack in zip(self._scales, lacks, strict=True)])
 
     def end(self, key: str, now: int) -> int:
         """Give back what is left of a lease. Returns how many tokens to ask for now."""
@@ -157,7 +168,7 @@ class Leases:
             self._timer = loop.call_later(LEASE_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
-        now = clock()
+        now = self._clock()
         over: list[str] = []
         for key, lease in self._kept.items():  # in the order in which they end
             if lease.until > now:

@@ -4,11 +4,12 @@ The limiter's everyday store: it answers at once. A lease costs a quarter of wha
 processes hold leases of those, too.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from types import MappingProxyType
 
-from gatepost.gateway.buckets import rules as clocks
 from gatepost.gateway.buckets.leases import Leases
 from gatepost.gateway.buckets.rules import Outcome, Refusal, Rule, sliding_lack, sliding_moment
 from gatepost.gateway.buckets.table import Table
@@ -17,11 +18,12 @@ from gatepost.observations import Observations
 
 
 class LocalBuckets:
-    """`table` is the processes' common one, or None for one of this process alone."""
+    """`table` is the processes' common one, or None for one of this process alone; `clock` one that all of them read
+    the same, in nanoseconds."""
 
     details: Mapping[str, object] = MappingProxyType({"limits": "ok"})
 
-    def __init__(self, table: Table | None = None, clock: Callable[[], int] = clocks.clock) -> None:
+    def __init__(self, table: Table | None = None, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self.table = table or Table.private()
         self.clock = clock
         self._leases: list[Leases] = []
@@ -45,9 +47,7 @@ class LocalBuckets:
 
 
 class LocalGroup:
-    """Rules that one request takes from together."""
-
-    __slots__ = ("_clock", "_hashers", "_only", "_table", "leases", "rules")
+    """Rules that one request takes from together. `take` takes a token of every rule or of none."""
 
     def __init__(self, rules: tuple[Rule, ...], table: Table, clock: Callable[[], int], *, is_leased: bool) -> None:
         self.rules = rules
@@ -55,27 +55,15 @@ class LocalGroup:
         self._clock = clock
         self._hashers = tuple(table.hasher(rule.name) for rule in rules)
         self._only = (rules[0], self._hashers[0]) if len(rules) == 1 and not rules[0].cells else None
-        self.leases = Leases(rules, self._return) if is_leased else None
-
-    def take(self, key: str, now: int) -> Outcome:
-        """Take a token of every rule or of none."""
-        leases = self.leases
-        if leases is None:
-            outcome = self._take(key, now, 1)
-            return outcome if isinstance(outcome, Refusal) else outcome[1]
-        lacks = leases.spend(key, now)
-        if lacks is not None:
-            return lacks
-        outcome = self._take(key, now, leases.end(key, now))
-        if isinstance(outcome, Refusal):
-            return outcome
-        count, lacks = outcome
-        full_at = tuple(now * rule.units + lack for rule, lack in zip(self.rules, lacks, strict=True))
-        return leases.begin(key, full_at, count, now)
+        self.leases = Leases(rules, self._return, clock) if is_leased else None
+        self.take: Callable[[str, int], Outcome]
+        self.take = self._take_one
+        if self.leases is not None:
+            self.take = self.leases.taker(partial(self._take_lease, self.leases))
 
     async def ask(self, key: str) -> Outcome:
         """Never needed: `take` knows."""
-        return self.take(key, self._clock())
+        return self._take_one(key, self._clock())
 
     def give_back(self, key: str, lacks: tuple[int, ...], at: int) -> None:
         """Undo a `take`."""
@@ -99,6 +87,18 @@ class LocalGroup:
 
     def _lacks(self, key: str, now: int) -> tuple[int, ...]:
         return tuple(self._lack(rule, hasher, key, now) for rule, hasher in zip(self.rules, self._hashers, strict=True))
+
+    def _take_one(self, key: str, now: int) -> Outcome:
+        outcome = self._take(key, now, 1)
+        return outcome if isinstance(outcome, Refusal) else outcome[1]
+
+    def _take_lease(self, leases: Leases, key: str, now: int) -> Outcome:
+        outcome = self._take(key, now, leases.end(key, now))
+        if isinstance(outcome, Refusal):
+            return outcome
+        count, lacks = outcome
+        full_at = tuple(now * rule.units + lack for rule, lack in zip(self.rules, lacks, strict=True))
+        return leases.begin(key, full_at, count, now)
 
     def _take(self, key: str, now: int, want: int) -> tuple[int, tuple[int, ...]] | Refusal:
         if self._only is not None:  # nearly every group: the same as below, without the loop

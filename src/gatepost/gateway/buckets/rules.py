@@ -26,12 +26,12 @@ _LEFT, _USED = 64, 32
 """Bits of a sliding limit's lack for the time until all are free again, and for how many requests are used."""
 
 clock: Callable[[], int] = (
-    # Unlike CLOCK_MONOTONIC it goes on while a virtual machine is suspended.
+    # Unlike CLOCK_MONOTONIC it goes on while a virtual machine is suspended, and so does the clock of a Valkey.
     functools.partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME)
     if hasattr(time, "CLOCK_BOOTTIME")
     else time.monotonic_ns
 )
-"""Nanoseconds. All processes of a machine read the same, and it never goes back."""
+"""Nanoseconds, for tokens that are kept elsewhere. It never goes back."""
 
 
 class Rule:
@@ -94,7 +94,7 @@ class Group(Protocol):
 
     rules: tuple[Rule, ...]
 
-    def take(self, key: str, now: int) -> Outcome | None:
+    def take(self, key: str, now: int, /) -> Outcome | None:
         """Take at `now` (by `clock`). None where somebody else has to be asked: then `ask`."""
         ...
 

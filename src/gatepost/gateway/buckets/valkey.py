@@ -41,7 +41,7 @@ class ValkeyBuckets:
     ) -> None:
         self.clock = clock
         self.prefix = prefix
-        self.local = local or LocalBuckets()
+        self.local = local or LocalBuckets(clock=clock)
         self.decided_locally = 0
         self._courier = Courier(
             url, patience_seconds, (TAKE, GIVE_BACK), on_lost=self._note_lost, on_restored=self._note_restored

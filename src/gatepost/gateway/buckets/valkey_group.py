@@ -5,6 +5,7 @@ Processes hold leases, so that most requests need no round trip; attempts to sig
 
 import asyncio
 import struct
+from collections.abc import Callable
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,10 @@ class ValkeyGroup:
         self._clock = buckets.clock
         self._local = local
         self._leases: Leases | None = None
+        self._take_here: Callable[[str, int], Outcome | None] = self._recent_refusal
         if not strict and not any(rule.cells for rule in rules):
-            self._leases = Leases(rules, self._return, TICK_NS)
+            self._leases = Leases(rules, self._return, buckets.clock, TICK_NS)
+            self._take_here = self._leases.taker(self._recent_refusal)
         self._rounds: dict[str, _Round] = {}
         self._refusals: dict[str, tuple[Refusal, int]] = {}
         numbers = [number for rule in rules for number in (rule.units, rule.step, rule.full, rule.cells)]
@@ -71,11 +74,10 @@ class ValkeyGroup:
         """Take without asking anybody: from a lease, or, where the server is away, on this machine."""
         if self._courier.is_away:
             return self._take_locally(key, now)
-        if self._leases is None:
-            return None
-        lacks = self._leases.spend(key, now)
-        if lacks is not None:
-            return lacks
+        return self._take_here(key, now)
+
+    def _recent_refusal(self, key: str, now: int) -> Refusal | None:
+        """What the server said last, where it would say it again."""
         kept = self._refusals.get(key)
         if kept is not None:
             if now < kept[1]:
