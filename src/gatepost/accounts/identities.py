@@ -6,7 +6,6 @@ every request verifies its token and loads its user. `docs/decisions/0006-tokens
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -19,15 +18,21 @@ from gatepost.database.listener import Listener, clock
 from gatepost.observations import IdentitiesInvalidated, IdentitiesNotCached, Observations
 
 SIZE_MAX = 10_000
-"""Tokens kept, about 1.5 KiB each; the one not used for longest goes first."""
+"""Tokens kept, about 1.5 KiB each. Of the oldest the first that was not used since it was last asked goes first."""
+
+CHANCES = 100
+"""So many are asked at most."""
 
 
 class _Known:
-    __slots__ = ("actor", "expires_at", "user")
+    """Good until `good_until` of the listener's clock; `is_used` says whether it was found since it was last asked."""
 
-    def __init__(self, actor: Actor, expires_at: int, user: str) -> None:
+    __slots__ = ("actor", "good_until", "is_used", "user")
+
+    def __init__(self, actor: Actor, good_until: float, user: str) -> None:
         self.actor = actor
-        self.expires_at = expires_at
+        self.good_until = good_until
+        self.is_used = False
         self.user = user
 
 
@@ -52,7 +57,7 @@ class Identities:
         self._users = users
         self._tokens = tokens
         self._size_max = size_max
-        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._known: dict[bytes, _Known] = {}
         self._by_user: dict[str, set[bytes]] = {}
         self._generation = 0
         self._doubted: Callable[[IdentitiesNotCached], None] | None = None
@@ -83,9 +88,12 @@ class Identities:
     def find(self, authorization: bytes) -> Actor | None:
         """The actor of a header that is known, unexpired and trusted; None asks for `load`."""
         known = self._known.get(authorization)
-        if known is None or clock() >= self.listener.trusted_until or time.time() >= known.expires_at:
+        if known is None:
             return None
-        self._known.move_to_end(authorization)
+        now = clock()
+        if now >= self.listener.trusted_until or now >= known.good_until:
+            return None
+        known.is_used = True
         return known.actor
 
     async def load(self, authorization: bytes) -> Actor:
@@ -99,7 +107,7 @@ class Identities:
         # A change heard of while the row was on its way may be newer than the row: then it is good for this request
         # (which began before), but not to be kept.
         if generation == self._generation:
-            self._keep(authorization, _Known(actor, claims.expires_at, user))
+            self._keep(authorization, _Known(actor, clock() + claims.expires_at - time.time(), user))
         return actor
 
     def drop(self, user: str) -> None:
@@ -128,9 +136,21 @@ class Identities:
     def _keep(self, authorization: bytes, known: _Known) -> None:
         self._forget(authorization)
         if len(self._known) >= self._size_max:
-            self._forget(next(iter(self._known)))
+            self._make_room()
         self._known[authorization] = known
         self._by_user.setdefault(known.user, set()).add(authorization)
+
+    def _make_room(self) -> None:
+        """Forget one. As in the CLOCK of page replacement, which costs a reader no more than a flag, whoever was found
+        meanwhile gets a second chance."""
+        known = self._known
+        for _ in range(CHANCES):
+            oldest = next(iter(known))
+            if not known[oldest].is_used:
+                break
+            known[oldest].is_used = False
+            known[oldest] = known.pop(oldest)
+        self._forget(next(iter(known)))
 
     def _forget(self, authorization: bytes) -> None:
         known = self._known.pop(authorization, None)

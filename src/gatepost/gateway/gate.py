@@ -205,7 +205,8 @@ class Gate:
             if exchange.turn_at:
                 self._turns.end(exchange)
             # Both lead back to the exchange; without them it is freed at once, and the garbage collector has no work.
-            exchange.receive = receive
+            if exchange.receive is not receive:
+                exchange.receive = receive
             scope.pop("gatepost", None)
             if (emit := self._emit_finished) is not None:
                 action = exchange.action
