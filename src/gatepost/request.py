@@ -3,7 +3,7 @@
 The gate makes one `Request` per HTTP request and leaves it in `scope["gatepost"]`; every layer below reads it there.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import msgspec
@@ -131,21 +131,16 @@ class Request(msgspec.Struct, eq=False):
         """Send a whole answer. The gate's exchange does; it adds the gate's headers."""
         raise NotImplementedError("only the gate answers")
 
-    def body(self) -> Coroutine[Any, Any, bytes]:
-        """The whole body, to be awaited. The gate holds it to the size and time limits of the action."""
-        return _whole(self.receive)
-
-
-async def _whole(receive: Receive) -> bytes:
-    return await joined(await receive(), receive)
-
-
-async def joined(message: Message, receive: Receive) -> bytes:
-    """The body that begins with `message`; raises 400 `malformed_request` where the client has gone before its end."""
-    chunks = [message.get("body", b"")]
-    while message.get("more_body", False):
-        message = await receive()
-        chunks.append(message.get("body", b""))
-    if message["type"] == "http.disconnect":
-        raise BadRequest("malformed_request", "The body ended before it was complete.")
-    return b"".join(chunks)
+    async def body(self) -> bytes:
+        """The whole body. The gate's `receive` holds it to the size and time limits of the action."""
+        message = await self.receive()
+        body: bytes = message.get("body", b"")
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            return body
+        chunks = [body]
+        while message.get("more_body", False):
+            message = await self.receive()
+            chunks.append(message.get("body", b""))
+        if message["type"] == "http.disconnect":
+            raise BadRequest("malformed_request", "The body ended before it was complete.")
+        return b"".join(chunks)

@@ -11,7 +11,7 @@ import msgspec
 
 from gatepost.errors import BadRequest, ContentTooLarge, Problem, UnsupportedMediaType
 from gatepost.gateway.media_types import is_plain, media_type
-from gatepost.request import JSON_TYPES, Message, Receive, Request, joined
+from gatepost.request import JSON_TYPES, Message, Receive, Request
 
 if TYPE_CHECKING:
     from gatepost.gateway.deadlines import Deadlines
@@ -91,49 +91,23 @@ class LimitedReceive(msgspec.Struct, eq=False):
         """The next message; raises 413 `content_too_large` when the body has grown too large."""
         if self.is_complete:
             return await self._receive_last()
-        message = await self._wait()
-        self._count(message)
-        return message
-
-    async def whole(self) -> bytes:
-        """The whole body; raises 413 too, and 400 `malformed_request` where the client has gone."""
-        if self.is_complete:
-            return await joined(await self._receive_last(), self)
-        # What `_wait` does, without its frame: nearly every body comes whole, and is read by this.
-        exchange, reading, turns, receive = self.exchange, self.reading, self.turns, self.receive
-        reading[exchange] = since = monotonic_ns()
-        turns.rest(exchange)
-        try:
-            message = await receive()
-        finally:
-            del reading[exchange]
-            turns.resume(exchange, since)
-        body: bytes = message.get("body", b"")
-        if len(body) == self.length and not self.received:
-            self.is_complete = True
-            return body
-        self._count(message)
-        return await joined(message, self)
-
-    async def _wait(self) -> Message:
         exchange, reading = self.exchange, self.reading
         reading[exchange] = since = monotonic_ns()
         self.turns.rest(exchange)
         try:
-            return await self.receive()
+            message = await self.receive()
         finally:
             del reading[exchange]
             self.turns.resume(exchange, since)
-
-    def _count(self, message: Message) -> None:
-        self.received += len(message.get("body", b""))
-        if self.received > self.limit:
+        received = self.received = self.received + len(message.get("body", b""))
+        if received > self.limit:
             # A framework in between may turn what we raise into an answer of its own; the exchange overrules it.
-            self.exchange.overruling = problem = too_large(self.limit)
+            exchange.overruling = problem = too_large(self.limit)
             raise problem
-        if self.received == self.length:
+        if received == self.length:
             message["more_body"] = False
         self.is_complete = not message.get("more_body", False)
+        return message
 
     async def _receive_last(self) -> Message:
         """Only a disconnect can still come, and that may take its time; or the end, which was not asked for."""

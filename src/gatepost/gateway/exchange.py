@@ -6,12 +6,10 @@ headers of the gate to whatever the application sends.
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Coroutine, Iterable
-from typing import Any
+from collections.abc import Awaitable, Iterable
 
 from gatepost.errors import Header, Problem
 from gatepost.gateway import cors, security_headers
-from gatepost.gateway.bodies import LimitedReceive
 from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified
 from gatepost.gateway.cors import CrossOrigin
 from gatepost.gateway.limiter import Taken
@@ -92,11 +90,6 @@ class Exchange(Request, kw_only=True, eq=False):
         send = self.send
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-
-    def body(self) -> Coroutine[Any, Any, bytes]:
-        """The whole body, held to the limits of the action."""
-        receive = self.receive
-        return receive.whole() if isinstance(receive, LimitedReceive) else super().body()
 
     @property
     def is_foreign(self) -> bool:
