@@ -26,7 +26,7 @@ _TOKENS_MAX = 20_000
 """A place further in is not looked for: that would take longer than reading the body did."""
 
 _NESTING = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
-BACKSLASH = ord("\\")
+_BACKSLASH = ord("\\")
 """As a number: Python looks for a byte in bytes at once, and for bytes in bytes by way of an error."""
 
 _BYTE = re.compile(r"\(byte ([0-9]+)\)")
@@ -48,7 +48,7 @@ def may_hide_keys(body: bytes, values: dict[str, Any], nested: int) -> bool:
     surplus = body.count(b":") - len(values) - nested
     if not surplus:
         return False
-    if BACKSLASH not in body:  # an escaped colon would be counted in the text, but not in the body
+    if _BACKSLASH not in body:  # an escaped colon would be counted in the text, but not in the body
         for value in values.values():
             if value.__class__ is str:
                 surplus -= value.count(":")
@@ -60,7 +60,7 @@ def may_hide_keys(body: bytes, values: dict[str, Any], nested: int) -> bool:
 
 def may_hold_nul(body: bytes) -> bool:
     """Whether a text of a valid body could hold a NUL: JSON can write it only as an escape."""
-    return BACKSLASH in body and b"\\u0000" in body
+    return _BACKSLASH in body and b"\\u0000" in body
 
 
 def read_json(body: bytes) -> Any:

@@ -46,9 +46,20 @@ class Bodies:
         """
         headers = exchange.headers
         length = headers.get(b"content-length")
-        if (length is None or length == b"0") and not _may_carry(exchange, length):
+        if length is None:
+            # HTTP/2 frames a body without announcing it, HTTP/1 does not.
+            if b"transfer-encoding" in headers or exchange.scope["http_version"] >= "2":
+                self._admit_body(exchange, None)
+                return
+        elif length != b"0":
+            self._admit_body(exchange, length)
             return
-        action = exchange.action
+        # A form without fields has a type and no body; browsers send it to other origins without asking first.
+        if b"content-type" in headers and not exchange.is_mounted:
+            _check_type(exchange)
+
+    def _admit_body(self, exchange: "Exchange", length: bytes | None) -> None:
+        action, headers = exchange.action, exchange.headers
         limit, types = self._body_bytes_max, JSON_TYPES
         if action is not None:
             limit = limit if action.body_bytes_max is None else action.body_bytes_max
@@ -118,18 +129,6 @@ class LimitedReceive(msgspec.Struct, eq=False):
 def too_large(limit: int) -> Problem:
     """The refusal of a body above `limit` bytes; what is still on its way is not read."""
     return ContentTooLarge("content_too_large", f"The body has more than {limit} bytes.", headers=_CLOSE)
-
-
-def _may_carry(exchange: "Exchange", length: bytes | None) -> bool:
-    """Whether there may be a body though its head does not say how long."""
-    headers = exchange.headers
-    # HTTP/2 frames a body without announcing it, HTTP/1 does not.
-    if length is None and (b"transfer-encoding" in headers or exchange.scope["http_version"] >= "2"):
-        return True
-    # A form without fields has a type and no body; browsers send it to other origins without asking first.
-    if b"content-type" in headers and not exchange.is_mounted:
-        _check_type(exchange)
-    return False
 
 
 def _check(exchange: "Exchange", length: bytes | None) -> None:

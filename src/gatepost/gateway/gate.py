@@ -191,7 +191,7 @@ class Gate:
                 names = exchange.headers.keys()
                 if not names.isdisjoint(REMARKABLE) or scope["http_version"] >= "2":
                     self._bodies.admit(exchange)
-                    if self._compresses and (b"if-none-match" in names or b"if-match" in names):
+                    if self._compresses and not names.isdisjoint(CONDITIONS):
                         strip_entity_tags(exchange)
                 await app(scope, exchange.receive, exchange.send_dressed)
             if not exchange.status:
@@ -205,8 +205,7 @@ class Gate:
             if exchange.turn_at:
                 self._turns.end(exchange)
             # Both lead back to the exchange; without them it is freed at once, and the garbage collector has no work.
-            if exchange.receive is not receive:
-                exchange.receive = receive
+            exchange.receive = receive
             scope.pop("gatepost", None)
             if (emit := self._emit_finished) is not None:
                 action = exchange.action
