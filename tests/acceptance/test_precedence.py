@@ -1,24 +1,50 @@
-"""Which threads of a worker may interrupt others."""
+"""Which threads of a worker may interrupt others: all while it has time to spare, none while it is busy."""
 
+import http.client
 import os
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
 import pytest
-from tests.acceptance.conftest import Start
+from tests.acceptance.conftest import Running, Start
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows the policy")
 
+APP = '''
+"""An application that computes for a second when it is asked."""
+import time
 
-def test_no_thread_of_a_worker_interrupts_another(start: Start, production: Mapping[str, str]) -> None:
+from gatepost import App
+
+async def computing(scope, receive, send):
+    until = time.thread_time() + 1
+    while time.thread_time() < until:
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+app = App(mount={"/computing": computing})
+'''
+PATIENCE_SECONDS = 10
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "app.py").write_text(APP)
+    return tmp_path
+
+
+def test_the_threads_of_a_worker_interrupt_nobody_while_it_is_busy(start: Start, production: Mapping[str, str]) -> None:
     running = start("serve", "app:app", "--port", "0", "--workers", "1", environ=production).ready()
     (worker,) = running.children()
-    threads = {thread.id: name_of(worker.pid, thread.id) for thread in worker.threads()}
-    assert worker.pid in threads
-    assert any(name.startswith("tokio") for name in threads.values())
-    assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
+    assert policies(worker) == {os.SCHED_OTHER}
+    compute(running)
+    wait_for(worker, os.SCHED_BATCH)
     assert os.sched_getscheduler(running.process.pid) == os.SCHED_OTHER
+    wait_for(worker, os.SCHED_OTHER)
 
 
 def test_a_policy_that_was_chosen_stays(start: Start, production: Mapping[str, str]) -> None:
@@ -29,8 +55,29 @@ def test_a_policy_that_was_chosen_stays(start: Start, production: Mapping[str, s
     finally:
         os.sched_setscheduler(0, before, os.sched_param(0))
     (worker,) = running.children()
-    assert {os.sched_getscheduler(thread.id) for thread in worker.threads()} == {os.SCHED_IDLE}
+    for _ in range(2):
+        compute(running)
+        assert policies(worker) == {os.SCHED_IDLE}
 
 
-def name_of(process: int, thread: int) -> str:
-    return Path(f"/proc/{process}/task/{thread}/comm").read_text().strip()
+def compute(running: Running) -> None:
+    """Keep the worker's main thread busy for a second."""
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
+    connection.request("GET", "/computing")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def policies(worker: psutil.Process) -> set[int]:
+    """Those of all its threads, of which the HTTP library has made some."""
+    threads = [thread.id for thread in worker.threads()]
+    assert len(threads) > 2
+    return {os.sched_getscheduler(thread) for thread in threads}
+
+
+def wait_for(worker: psutil.Process, policy: int) -> None:
+    """Until all threads have the policy."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while policies(worker) != {policy}:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

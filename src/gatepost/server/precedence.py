@@ -1,23 +1,58 @@
-"""Who may interrupt whom in a worker: nobody. Its threads take turns, each when the one that computes waits.
+"""Who may interrupt whom in a worker: while it is busy, nobody. Its threads take turns, each when the one before waits.
 
-Before the request path. The kernel lets a thread that wakes up interrupt the one that runs. In a worker that helps
-nobody: what one thread has read or answered has to wait for the interpreter, which the interrupted one holds. It costs
-two switches and warm caches, at every packet that comes in and at every body that is read. Threads with the policy
-SCHED_BATCH interrupt nobody; on an idle processor they run at once, as ever.
+Beside the request path, twice a second. The kernel lets a thread that wakes up interrupt the one that runs. In a busy
+worker that helps nobody: what one thread has read or answered has to wait for the interpreter, which the interrupted
+one holds. It costs two switches and warm caches, at every packet that comes in and at every body that is read. Threads
+with the policy SCHED_BATCH interrupt nobody, in other processes neither: a worker that has time to spare goes without
+it, so that its requests need not wait until some other program has computed its slice.
 `docs/decisions/0013-precedence-of-threads.md` has the figures.
 """
 
+import asyncio
 import contextlib
 import os
 import sys
+import time
+
+BUSY_SHARE, CALM_SHARE = 0.5, 0.3
+"""Of a processor, used by this process: above the first it is busy, until it uses less than the second. Between them
+lies more than what taking turns saves, or the one would lead to the other."""
+
+LOOK_SECONDS = 0.5
 
 
-def take_turns() -> None:
-    """At the start of a worker, before it has threads: they inherit the policy of the one that makes them.
+class Precedence:
+    """Has the threads of this process take turns while it is busy. Makes a timer, no thread."""
 
-    Does nothing where the system knows no such policy or forbids it, or where whoever started the process has chosen
-    another one than the usual.
-    """
-    if sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER:
+    __slots__ = ("_cpu", "_is_busy", "_now")
+
+    def __init__(self) -> None:
+        self._is_busy = False
+        self._cpu = time.process_time_ns()
+        self._now = time.monotonic_ns()
+
+    def watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on, as long as the loop runs.
+
+        Does nothing where the system knows no such policy, or where whoever started the process has chosen another one
+        than the usual.
+        """
+        if sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER:
+            loop.call_later(LOOK_SECONDS, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        cpu, now = time.process_time_ns(), time.monotonic_ns()
+        share = (cpu - self._cpu) / (now - self._now)
+        self._cpu, self._now = cpu, now
+        if self._is_busy != (share > (CALM_SHARE if self._is_busy else BUSY_SHARE)):
+            self._is_busy = not self._is_busy
+            _set_policy(os.SCHED_BATCH if self._is_busy else os.SCHED_OTHER)
+        loop.call_later(LOOK_SECONDS, self._look, loop)
+
+
+def _set_policy(policy: int) -> None:
+    """Of every thread there is; one that is made later inherits it from its maker. One that has just ended, or a system
+    that forbids it, changes nothing."""
+    for thread in os.listdir("/proc/self/task"):
         with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+            os.sched_setscheduler(int(thread), policy, os.sched_param(0))

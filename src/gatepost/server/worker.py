@@ -3,6 +3,7 @@
 Before the request path; the application that it makes is in `lifespan.py`.
 """
 
+import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
@@ -20,7 +21,7 @@ from gatepost.server.lifespan import Lifespan, Refusal
 from gatepost.server.listening import stop_accepting
 from gatepost.server.loading import find_app
 from gatepost.server.loop import NAME
-from gatepost.server.precedence import take_turns
+from gatepost.server.precedence import Precedence
 from gatepost.server.signals import DRAIN, HAND_OVER, end_in_order, forget_master, on_signal
 from gatepost.settings import Settings
 
@@ -63,7 +64,6 @@ class Worker:
     stays: bool = False
 
     def __call__(self, post: Post) -> ASGIApp:
-        take_turns()
         forget_master()
         post.lifeline.watch(partial(end_in_order, self.settings.server.drain_seconds))
         logs = Logs(self.settings)
@@ -82,7 +82,7 @@ class Worker:
             logs,
             prepare=self._prepare(app),
             refuse=lambda error: self._without(error, logs),
-            on_ready=post.report_ready,
+            on_ready=partial(_begin, post),
         )
         return lifespan.serve
 
@@ -96,6 +96,11 @@ class Worker:
             return Refusal(str(error))
         logs.close()
         os._exit(REFUSED)
+
+
+def _begin(post: Post) -> None:
+    Precedence().watch(asyncio.get_running_loop())
+    post.report_ready()
 
 
 def _hand_over(app: "App", listener: socket.socket) -> None:
