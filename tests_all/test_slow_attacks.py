@@ -9,7 +9,6 @@ from slow_attack import BODY, HEAD, RATIO_MAX, READ, Attack, compare
 from tests.acceptance import gated_site, gatehouse
 
 LIMITS = {"GATEPOST_LIMIT_API": "1000000000"}
-PROCESSES_MAX = 2
 
 
 class Target(NamedTuple):
@@ -61,7 +60,8 @@ both = pytest.mark.parametrize("serve", ["gatepost serve", "the example"], indir
 def test_honest_clients_do_not_notice(serve: Serve, options: list[str]) -> None:
     """Where its memory happens to lie makes one process slower than its twin for as long as it lives: a second one is
     asked where the first seems to notice."""
-    assert any(_ratio(serve, options) <= RATIO_MAX for _ in range(PROCESSES_MAX))
+    first = _ratio(serve, options)
+    assert first <= RATIO_MAX or _ratio(serve, options) <= RATIO_MAX
 
 
 def _ratio(serve: Serve, options: list[str]) -> float:
