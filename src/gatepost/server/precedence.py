@@ -13,6 +13,7 @@ import contextlib
 import os
 import sys
 import time
+from pathlib import Path
 
 BUSY_SHARE, CALM_SHARE = 0.5, 0.3
 """Of a processor, used by this process: above the first it is busy, until it uses less than the second. Between them
@@ -34,11 +35,12 @@ class Precedence:
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on, as long as the loop runs.
 
-        Does nothing where the system knows no such policy, or where whoever started the process has chosen another one
-        than the usual.
+        Does nothing where the system knows no such policy or does not tell, or where whoever started the process has
+        chosen another one than the usual.
         """
-        if sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER:
-            loop.call_later(LOOK_SECONDS, self._look, loop)
+        with contextlib.suppress(OSError):
+            if sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER:
+                loop.call_later(LOOK_SECONDS, self._look, loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         cpu, now = time.process_time_ns(), time.monotonic_ns()
@@ -53,6 +55,6 @@ class Precedence:
 def _set_policy(policy: int) -> None:
     """Of every thread there is; one that is made later inherits it from its maker. One that has just ended, or a system
     that forbids it, changes nothing."""
-    for thread in os.listdir("/proc/self/task"):
+    for thread in Path("/proc/self/task").glob("*"):
         with contextlib.suppress(OSError):
-            os.sched_setscheduler(int(thread), policy, os.sched_param(0))
+            os.sched_setscheduler(int(thread.name), policy, os.sched_param(0))
