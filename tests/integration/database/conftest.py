@@ -3,13 +3,17 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
+from desk import SETTINGS, Desk, app
 from tests.integration.database.embedded_scenes import SMALL, processes_of, wait_until
 
 from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.testing import TestApp
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +43,26 @@ def spoilable(data: Path, tmp_path: Path) -> Path:
     sparse = ["--sparse=always"] if sys.platform == "linux" else []  # most of a new WAL file is empty
     subprocess.run(["cp", "-a", *sparse, data, copy], check=True)
     return copy
+
+
+@pytest.fixture
+async def desk(database_url: str) -> AsyncIterator[Desk]:
+    """A desk whose times are too long to matter, on a busy machine too."""
+    async with TestApp(app, database_url, **SETTINGS) as running:
+        yield Desk(running)
+
+
+@pytest.fixture
+async def hasty_desk(database_url: str) -> AsyncIterator[Desk]:
+    """A desk that waits for nothing long."""
+    times = {"GATEPOST_DATABASE_POOL_WAIT_SECONDS": "0.3", "GATEPOST_REQUEST_SECONDS": "1"}
+    async with TestApp(app, database_url, **SETTINGS | times) as running:
+        yield Desk(running)
+
+
+@pytest.fixture
+async def other(database_url: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
+    """Another process on the same database."""
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()

@@ -1,5 +1,6 @@
 """An app whose services do what a test wants, to see what becomes of the transaction."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +12,14 @@ from gatepost.observations import AfterCommitFailed, RequestFailed, TransactionR
 from gatepost.testing import Answer, TestApp
 
 Deed = Callable[[Service[Any]], Awaitable[None]]
+
+SETTINGS = {
+    "GATEPOST_DATABASE_POOL_SIZE": "3",
+    "GATEPOST_DATABASE_POOL_WAIT_SECONDS": "30",
+    "GATEPOST_DATABASE_STATEMENT_SECONDS": "30",
+    "GATEPOST_REQUEST_SECONDS": "60",
+}
+"""Times that are too long to matter, on a busy machine too."""
 
 
 class Note(Model):
@@ -96,3 +105,14 @@ class Desk:
         records = await self.database.fetch(f"SELECT count(*) FROM {table}")
         count: int = records[0][0]
         return count
+
+
+async def nothing(service: Service[Any]) -> None:
+    """The deed of whoever needs none."""
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until it comes true."""
+    async with asyncio.timeout(30):
+        while not await condition():  # noqa: ASYNC110 - PostgreSQL sets no event
+            await asyncio.sleep(0.01)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from desk import Desk, Plain, app, callbacks_failed, failures
+from desk import Desk, Plain, app, callbacks_failed, failures, nothing
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
@@ -104,7 +104,7 @@ async def test_every_way_to_end_the_transaction_is_refused_and_says_why(desk: De
     assert isinstance(failures[0], TransactionIsOurs)
     assert "is refused" in str(failures[0])
     assert await desk.count("plain") == await desk.count() == 0
-    assert (await desk.do(_nothing)).status == 201, "the connection serves the next request"
+    assert (await desk.do(nothing)).status == 201, "the connection serves the next request"
 
 
 @pytest.mark.parametrize("way", REFUSED)
@@ -119,11 +119,7 @@ async def test_a_refusal_that_is_swallowed_leaves_all_of_the_request_or_nothing(
     assert answer.status in (201, 500)
     whole = 1 if answer.status == 201 else 0
     assert await desk.count("plain") == await desk.count() == whole
-    assert (await desk.do(_nothing)).status == 201
-
-
-async def _nothing(service: Service[Any]) -> None:
-    pass
+    assert (await desk.do(nothing)).status == 201
 
 
 async def _roll_back_transaction(service: Service[Any]) -> None:
@@ -154,14 +150,14 @@ async def test_a_transaction_that_sqlalchemy_gave_up_is_not_committed(desk: Desk
 async def test_a_transaction_that_the_bare_driver_ended_is_noticed(desk: Desk) -> None:
     assert (await desk.do(_raw_commit)).status == 500
     assert isinstance(failures[0], TransactionBroken)
-    assert (await desk.do(_nothing)).status == 201
+    assert (await desk.do(nothing)).status == 201
 
 
 async def test_the_isolation_of_a_transaction_that_has_begun_cannot_be_changed(desk: Desk) -> None:
     assert (await desk.do(_isolate)).status == 500
     assert isinstance(failures[0], TransactionIsOurs)
     assert "`isolation`" in str(failures[0])
-    assert (await desk.do(_nothing)).status == 201
+    assert (await desk.do(nothing)).status == 201
 
 
 # Errors that a service swallows
@@ -215,7 +211,7 @@ async def test_a_savepoint_that_is_left_open_fails_the_request(desk: Desk) -> No
     assert (await desk.do(deed)).status == 500
     assert isinstance(failures[0], TransactionBroken)
     assert await desk.count("plain") == 0
-    assert (await desk.do(_nothing)).status == 201
+    assert (await desk.do(nothing)).status == 201
 
 
 async def test_an_error_that_is_not_swallowed_rolls_back_and_is_answered(desk: Desk) -> None:
@@ -402,7 +398,7 @@ async def test_a_session_that_nobody_opens_is_not_made(desk: Desk, monkeypatch: 
     assert (await desk.client.get(path)).status == 200
     assert (await desk.client.delete(f"{path}/{made['id']}")).status == 204
     assert opened == []
-    assert (await desk.do(_nothing)).status == 201
+    assert (await desk.do(nothing)).status == 201
     assert opened == [1]
 
 

@@ -1,0 +1,71 @@
+"""Transactions that PostgreSQL ends because of each other."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import pytest
+from desk import Deed, Desk, Retried, Stubborn, retries
+from sqlalchemy import func, select, text
+
+from gatepost import Service
+from gatepost.database.transactions import Transaction
+
+
+def colliding() -> Deed:
+    """Read what the other writes, and wait until it has read, too: the two cannot both be serializable."""
+    both = asyncio.Barrier(2)
+    waits = [both, both]
+
+    async def collide(service: Service[Any]) -> None:
+        await service.session.scalar(select(func.sum(Stubborn.number)))
+        if waits:
+            await waits.pop().wait()
+
+    return collide
+
+
+async def test_collisions_run_again_where_a_service_declares_it(desk: Desk) -> None:
+    Retried.deed = staticmethod(colliding())
+    retries.clear()
+    answers = await asyncio.gather(*(desk.client.post("/api/stubborn", json={"number": n}) for n in range(2)))
+    assert [answer.status for answer in answers] == [201, 201]
+    assert retries == ["SerializationError"]
+    assert await desk.count("stubborn") == 2
+
+
+async def test_collisions_are_a_503_where_it_does_not(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Retried, "attempts", 1)
+    Retried.deed = staticmethod(colliding())
+    answers = await asyncio.gather(*(desk.client.post("/api/stubborn", json={"number": n}) for n in range(2)))
+    assert sorted(answer.status for answer in answers) == [201, 503]
+    refused = next(answer for answer in answers if answer.status == 503)
+    assert refused.json()["code"] == "transaction_conflict"
+    assert "retry-after" in refused.headers
+    assert await desk.count("stubborn") == 1
+
+
+async def test_a_deadlock_is_a_collision(desk: Desk, other: "asyncpg.Connection[Any]") -> None:
+    await other.execute("INSERT INTO plain (text, number, kind) VALUES ('a', 0, 'a'), ('b', 0, 'a')")
+    await other.execute("ALTER SYSTEM SET deadlock_timeout = '50ms'")
+    await other.execute("SELECT pg_reload_conf()")
+    both = asyncio.Barrier(2)
+
+    async def lock(first: str, second: str) -> None:
+        waits = [both]
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.session.execute(text(f"UPDATE plain SET number = 1 WHERE text = '{first}'"))
+            if waits:
+                await waits.pop().wait()
+            await transaction.session.execute(text(f"UPDATE plain SET number = 1 WHERE text = '{second}'"))
+
+        await desk.database.transact(work, attempts=5)
+
+    retries.clear()
+    try:
+        await asyncio.gather(lock("a", "b"), lock("b", "a"))
+    finally:
+        await other.execute("ALTER SYSTEM RESET deadlock_timeout")
+        await other.execute("SELECT pg_reload_conf()")
+    assert set(retries) == {"DeadlockDetectedError"}

@@ -1,0 +1,102 @@
+"""The database goes, and comes back."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk import app, until
+
+from gatepost.database.database import Database
+from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.errors import Problem
+from gatepost.observations import DatabaseLost, DatabaseRestored, Observations
+from gatepost.settings import DatabaseSettings, load
+from gatepost.testing import TestApp
+
+
+class Facts:
+    """What the pool said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.observations = Observations()
+        self.observations.subscribe(DatabaseLost, lambda fact: self.said.append("lost"))
+        self.observations.subscribe(DatabaseRestored, lambda fact: self.said.append("restored"))
+
+
+@pytest.fixture
+def server(data: Path) -> Iterator[EmbeddedPostgreSQL]:
+    """A server of the test's own."""
+    with EmbeddedPostgreSQL(data, settings={"fsync": "off", "shared_buffers": "16MB"}) as running:
+        yield running
+
+
+async def test_while_the_database_is_away_few_try_and_all_are_refused_at_once(server: EmbeddedPostgreSQL) -> None:
+    facts, tries = Facts(), 0
+    database = Database(server.dsn("gatepost"), DatabaseSettings(), facts.observations)
+    connect = database.connect
+
+    async def counting() -> Any:
+        nonlocal tries
+        tries += 1
+        return await connect()
+
+    database.pool._connect = counting
+    assert (await database.fetch("SELECT 42"))[0][0] == 42
+    server.stop()
+    started = asyncio.get_running_loop().time()
+    for _ in range(200):
+        with pytest.raises(Problem) as refused:
+            await database.fetch("SELECT 42")
+        assert (refused.value.status, refused.value.code) == (503, "database_unavailable")
+    assert asyncio.get_running_loop().time() - started < 10
+    assert tries < 20
+    assert facts.said == ["lost"]
+    server.start()
+
+    async def heals() -> bool:
+        with contextlib.suppress(Problem):
+            return bool((await database.fetch("SELECT answer FROM kept"))[0][0] == 42)
+        return False
+
+    await until(heals)
+    assert facts.said == ["lost", "restored"]
+    assert database.pool.is_available
+    await database.close()
+
+
+async def test_whoever_waits_for_a_connection_when_the_database_goes_is_refused_soon(
+    server: EmbeddedPostgreSQL,
+) -> None:
+    settings = DatabaseSettings(pool_size=2, pool_wait_seconds=30)
+    database = Database(server.dsn("gatepost"), settings, Observations())
+    held = [await database.pool.acquire() for _ in range(2)]
+    waiters = [asyncio.ensure_future(database.fetch("SELECT 1")) for _ in range(10)]
+    await asyncio.sleep(0)
+    server.kill()
+    for connection in held:
+        database.pool.recover(connection)
+    async with asyncio.timeout(30):
+        outcomes = await asyncio.gather(*waiters, return_exceptions=True)
+    assert {getattr(outcome, "code", outcome) for outcome in outcomes} == {"database_unavailable"}
+    await database.close()
+
+
+async def test_an_app_starts_without_its_database_and_serves_once_it_is_there(server: EmbeddedPostgreSQL) -> None:
+    dsn = server.dsn("gatepost")
+    async with TestApp(app, dsn):
+        pass
+    server.stop()
+    running = TestApp(app, dsn)
+    await app.start(load({"DATABASE_URL": dsn}))
+    assert (await running.anonymous.get("/api/plain")).status == 503
+    server.start()
+
+    async def serves() -> bool:
+        return (await running.anonymous.get("/api/plain")).status == 200
+
+    await until(serves)
+    await app.stop()

@@ -1,0 +1,54 @@
+"""Requests and statements that take too long, and what is left of them."""
+
+import contextlib
+from typing import Any
+
+import asyncpg
+from desk import SETTINGS, Desk, app, nothing, until
+from sqlalchemy import text
+
+from gatepost import Service
+from gatepost.testing import TestApp
+
+
+async def running_sleeps(other: "asyncpg.Connection[Any]") -> int:
+    """How many of our statements sleep in PostgreSQL."""
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(%' AND state = 'active' AND pid <> $1"
+    return int(await other.fetchval(sql, other.get_server_pid()))
+
+
+async def sleep_long(service: Service[Any]) -> None:
+    await service.session.execute(text("SELECT pg_sleep(60)"))
+
+
+async def test_a_statement_over_its_time_is_a_504_and_the_connection_serves_on(database_url: str) -> None:
+    settings = SETTINGS | {"GATEPOST_DATABASE_STATEMENT_SECONDS": "0.5"}
+    async with TestApp(app, database_url, **settings) as running:
+        desk = Desk(running)
+        answer = await desk.do(sleep_long)
+        assert (answer.status, answer.json()["code"]) == (504, "database_timeout")
+        assert (await desk.do(nothing)).status == 201
+        assert desk.database.pool.size == 1
+
+
+async def test_a_request_over_its_time_is_a_504_and_its_query_is_gone_from_postgresql(
+    hasty_desk: Desk, other: "asyncpg.Connection[Any]"
+) -> None:
+    answer = await hasty_desk.do(sleep_long)
+    assert (answer.status, answer.json()["code"]) == (504, "request_timeout")
+
+    async def is_gone() -> bool:
+        return await running_sleeps(other) == 0
+
+    await until(is_gone)
+    assert (await hasty_desk.do(nothing)).status == 201
+
+
+async def test_a_client_finds_every_connection_taken_and_is_told_to_come_back(hasty_desk: Desk) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(3):
+            await stack.enter_async_context(hasty_desk.database.transaction())
+        answer = await hasty_desk.client.get("/api/plain")
+    assert (answer.status, answer.json()["code"]) == (503, "database_busy")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert (await hasty_desk.client.get("/api/plain")).status == 200
