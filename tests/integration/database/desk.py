@@ -111,6 +111,12 @@ async def nothing(service: Service[Any]) -> None:
     """The deed of whoever needs none."""
 
 
+async def by_flush(service: Service[Any]) -> None:
+    """Write a row that there can be once only."""
+    service.session.add(Plain(text="twice"))
+    await service.session.flush()
+
+
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait until it comes true."""
     async with asyncio.timeout(30):

@@ -1,4 +1,4 @@
-"""A writing request is committed before it is answered, and what follows a commit follows it."""
+"""A writing request is committed before it is answered; what was put off until then runs after it, and only then."""
 
 import asyncio
 import contextlib
@@ -6,10 +6,12 @@ from typing import Any
 
 import asyncpg
 import pytest
-from desk import Desk, nothing
+from desk import Desk, by_flush, callbacks_failed, failures, nothing
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from gatepost import Service
-from gatepost.database.transactions import Transaction
+from gatepost.database.transactions import Transaction, TransactionBroken
 
 
 async def test_a_writing_request_is_committed_before_the_first_byte_of_its_answer(
@@ -58,3 +60,71 @@ async def test_a_commit_that_was_sent_is_not_cancelled_and_what_follows_it_follo
     assert ran == ["after"]
     monkeypatch.undo()
     assert (await desk.do(nothing)).status == 201
+
+
+async def test_a_callback_runs_after_the_commit_and_sees_it(desk: Desk) -> None:
+    seen: list[int] = []
+
+    async def deed(service: Service[Any]) -> None:
+        async def look() -> None:
+            seen.append(await desk.count())
+
+        service.after_commit(look)
+        service.after_commit(lambda: seen.append(-1))
+
+    assert (await desk.do(deed)).status == 201
+    assert seen == [1, -1]
+
+
+async def test_no_callback_runs_where_nothing_is_committed(desk: Desk) -> None:
+    ran: list[str] = []
+
+    async def deed(service: Service[Any]) -> None:
+        service.after_commit(lambda: ran.append("no"))
+        await by_flush(service)
+        with contextlib.suppress(IntegrityError):
+            await by_flush(service)
+
+    assert (await desk.do(deed)).status == 500
+    assert ran == []
+
+
+async def test_a_callback_that_fails_is_reported_and_stops_neither_the_others_nor_the_answer(desk: Desk) -> None:
+    ran: list[str] = []
+
+    async def deed(service: Service[Any]) -> None:
+        async def fail() -> None:
+            raise ValueError("no mail server")
+
+        service.after_commit(fail)
+        service.after_commit(lambda: ran.append("yes"))
+
+    assert (await desk.do(deed)).status == 201
+    assert ran == ["yes"]
+    assert len(callbacks_failed) == 1
+    assert "fail" in callbacks_failed[0]
+    assert failures == []
+
+
+async def test_a_callback_has_no_session_and_is_told_so(desk: Desk) -> None:
+    seen: list[BaseException] = []
+    kept: list[Any] = []
+
+    async def deed(service: Service[Any]) -> None:
+        kept.append(service.session)
+
+        async def use() -> None:
+            for attempt in (
+                lambda: service.session.execute(text("SELECT 1")),
+                lambda: kept[0].execute(text("SELECT 1")),
+            ):
+                try:
+                    await attempt()
+                except Exception as error:
+                    seen.append(error)
+
+        service.after_commit(use)
+
+    assert (await desk.do(deed)).status == 201
+    assert isinstance(seen[0], TransactionBroken)
+    assert "closed" in str(seen[1])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from desk import Desk, Plain, app, callbacks_failed, failures, nothing
+from desk import Desk, Plain, app, by_flush, failures, nothing
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
@@ -163,11 +163,6 @@ async def test_the_isolation_of_a_transaction_that_has_begun_cannot_be_changed(d
 # Errors that a service swallows
 
 
-async def _by_flush(service: Service[Any]) -> None:
-    service.session.add(Plain(text="twice"))
-    await service.session.flush()
-
-
 async def _by_statement(service: Service[Any]) -> None:
     await service.session.execute(insert(Plain).values(text="twice"))
 
@@ -177,12 +172,12 @@ async def _by_python(service: Service[Any]) -> None:
     await service.session.flush()
 
 
-@pytest.mark.parametrize("way", [_by_flush, _by_statement, _by_python])
+@pytest.mark.parametrize("way", [by_flush, _by_statement, _by_python])
 async def test_an_error_swallowed_without_a_savepoint_fails_the_request_and_writes_nothing(
     desk: Desk, way: Any
 ) -> None:
     async def deed(service: Service[Any]) -> None:
-        await _by_flush(service)
+        await by_flush(service)
         with contextlib.suppress(IntegrityError, StatementError):
             await way(service)
 
@@ -191,10 +186,10 @@ async def test_an_error_swallowed_without_a_savepoint_fails_the_request_and_writ
     assert await desk.count("plain") == await desk.count() == 0
 
 
-@pytest.mark.parametrize("way", [_by_flush, _by_statement])
+@pytest.mark.parametrize("way", [by_flush, _by_statement])
 async def test_an_error_inside_a_savepoint_costs_no_more_than_the_savepoint(desk: Desk, way: Any) -> None:
     async def deed(service: Service[Any]) -> None:
-        await _by_flush(service)
+        await by_flush(service)
         with pytest.raises(IntegrityError):
             async with service.session.begin_nested():
                 await way(service)
@@ -206,7 +201,7 @@ async def test_an_error_inside_a_savepoint_costs_no_more_than_the_savepoint(desk
 async def test_a_savepoint_that_is_left_open_fails_the_request(desk: Desk) -> None:
     async def deed(service: Service[Any]) -> None:
         await service.session.begin_nested()
-        await _by_flush(service)
+        await by_flush(service)
 
     assert (await desk.do(deed)).status == 500
     assert isinstance(failures[0], TransactionBroken)
@@ -216,8 +211,8 @@ async def test_a_savepoint_that_is_left_open_fails_the_request(desk: Desk) -> No
 
 async def test_an_error_that_is_not_swallowed_rolls_back_and_is_answered(desk: Desk) -> None:
     async def deed(service: Service[Any]) -> None:
-        await _by_flush(service)
-        await _by_flush(service)
+        await by_flush(service)
+        await by_flush(service)
 
     answer = await desk.do(deed)
     assert (answer.status, answer.json()["code"]) == (409, "already_exists")
@@ -305,77 +300,6 @@ async def test_a_locked_row_shows_its_present_values_and_keeps_pending_ones(desk
     assert seen == [(True, 5), 6][: 1 if way == "refresh" else 2]
 
 
-# After the commit
-
-
-async def test_a_callback_runs_after_the_commit_and_sees_it(desk: Desk) -> None:
-    seen: list[int] = []
-
-    async def deed(service: Service[Any]) -> None:
-        async def look() -> None:
-            seen.append(await desk.count())
-
-        service.after_commit(look)
-        service.after_commit(lambda: seen.append(-1))
-
-    assert (await desk.do(deed)).status == 201
-    assert seen == [1, -1]
-
-
-async def test_no_callback_runs_where_nothing_is_committed(desk: Desk) -> None:
-    ran: list[str] = []
-
-    async def deed(service: Service[Any]) -> None:
-        service.after_commit(lambda: ran.append("no"))
-        await _by_flush(service)
-        with contextlib.suppress(IntegrityError):
-            await _by_flush(service)
-
-    assert (await desk.do(deed)).status == 500
-    assert ran == []
-
-
-async def test_a_callback_that_fails_is_reported_and_stops_neither_the_others_nor_the_answer(desk: Desk) -> None:
-    ran: list[str] = []
-
-    async def deed(service: Service[Any]) -> None:
-        async def fail() -> None:
-            raise ValueError("no mail server")
-
-        service.after_commit(fail)
-        service.after_commit(lambda: ran.append("yes"))
-
-    assert (await desk.do(deed)).status == 201
-    assert ran == ["yes"]
-    assert len(callbacks_failed) == 1
-    assert "fail" in callbacks_failed[0]
-    assert failures == []
-
-
-async def test_a_callback_has_no_session_and_is_told_so(desk: Desk) -> None:
-    seen: list[BaseException] = []
-    kept: list[Any] = []
-
-    async def deed(service: Service[Any]) -> None:
-        kept.append(service.session)
-
-        async def use() -> None:
-            for attempt in (
-                lambda: service.session.execute(text("SELECT 1")),
-                lambda: kept[0].execute(text("SELECT 1")),
-            ):
-                try:
-                    await attempt()
-                except Exception as error:
-                    seen.append(error)
-
-        service.after_commit(use)
-
-    assert (await desk.do(deed)).status == 201
-    assert isinstance(seen[0], TransactionBroken)
-    assert "closed" in str(seen[1])
-
-
 # What is not asked for
 
 
@@ -404,7 +328,7 @@ async def test_a_session_that_nobody_opens_is_not_made(desk: Desk, monkeypatch: 
 
 async def test_a_refusal_in_a_service_rolls_everything_back(desk: Desk) -> None:
     async def deed(service: Service[Any]) -> None:
-        await _by_flush(service)
+        await by_flush(service)
         raise ValueError("no")
 
     assert (await desk.do(deed)).status == 500
