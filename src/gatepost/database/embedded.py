@@ -208,6 +208,7 @@ class EmbeddedPostgreSQL:
 
     def _launch(self, programs: Path, account: Account, deadline: float) -> None:
         """Start the server until it stays: after a crash it waits for the last processes of the one before."""
+        late = "it did not accept connections in time"
         while True:
             with self._folder.open_log() as log:
                 log_bytes = os.fstat(log.fileno()).st_size
@@ -215,9 +216,11 @@ class EmbeddedPostgreSQL:
                 self._process = spawn(command, account, death_signal=signal.SIGINT, output=log.fileno())
             if self._becomes_ready(self._process, deadline):
                 return
-            complaint = self._folder.last_complaint(log_bytes)
+            is_late = self._process.poll() is None
+            complaint = late if is_late else self._folder.last_complaint(log_bytes)
             if "still in use" not in complaint or time.monotonic() > deadline:
                 raise self._did_not_start(complaint)
+            late = complaint
             time.sleep(0.02)
 
     def _options(self) -> list[str]:
@@ -227,12 +230,10 @@ class EmbeddedPostgreSQL:
         return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
     def _becomes_ready(self, process: subprocess.Popen[bytes], deadline: float) -> bool:
-        """False when it ended by itself."""
+        """False when it ended by itself, or is late."""
         while not self._folder.is_ready(process.pid):
-            if process.poll() is not None:
+            if process.poll() is not None or time.monotonic() > deadline:
                 return False
-            if time.monotonic() > deadline:
-                raise self._did_not_start("it did not accept connections in time")
             time.sleep(0.005)
         return True
 

@@ -17,7 +17,7 @@ from tests.integration.database.embedded_scenes import SMALL, SUPERVISOR, is_run
 
 from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.database.embedded_account import choose_account
-from gatepost.database.embedded_folder import LOG_BYTES_MAX
+from gatepost.database.embedded_folder import LOG_BYTES_MAX, DataFolder
 from gatepost.database.embedded_processes import spawn
 from gatepost.database.embedded_programs import find_programs
 from gatepost.errors import ConfigurationError
@@ -47,8 +47,7 @@ def started_by_hand(data: Path, *options: str) -> Generator[subprocess.Popen[byt
     account = choose_account(cluster, program)
     process = spawn(command, account, death_signal=signal.SIGINT, output=subprocess.DEVNULL)
     try:
-        pid_file = cluster / "postmaster.pid"
-        wait_until(lambda: pid_file.exists() and pid_file.read_text().strip().endswith("ready"))
+        wait_until(lambda: DataFolder(data).is_ready(process.pid))
         yield process
     finally:
         process.send_signal(signal.SIGQUIT)
@@ -171,6 +170,15 @@ def test_a_server_started_by_hand_is_refused_and_left_alone(data: Path) -> None:
     with started_by_hand(data) as by_hand:
         with pytest.raises(ConfigurationError, match=f"process {by_hand.pid}"):
             EmbeddedPostgreSQL(data, settings=SMALL).start()
+        assert by_hand.poll() is None
+
+
+def test_data_that_stay_in_use_are_named_as_the_reason(data: Path) -> None:
+    """Of a server whose file is gone only its shared memory tells; of a crashed one, while its last processes end."""
+    with started_by_hand(data) as by_hand:
+        (data / "cluster" / "postmaster.pid").unlink()
+        with pytest.raises(ConfigurationError, match=r"did not start: pre-existing shared memory .* is still in use"):
+            EmbeddedPostgreSQL(data, settings=SMALL).start(timeout_seconds=0.5)
         assert by_hand.poll() is None
 
 
