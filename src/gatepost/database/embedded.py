@@ -208,7 +208,7 @@ class EmbeddedPostgreSQL:
 
     def _launch(self, programs: Path, account: Account, deadline: float) -> None:
         """Start the server until it stays: after a crash it waits for the last processes of the one before."""
-        late = "it did not accept connections in time"
+        reason = "it did not accept connections in time"
         while True:
             with self._folder.open_log() as log:
                 log_bytes = os.fstat(log.fileno()).st_size
@@ -216,11 +216,10 @@ class EmbeddedPostgreSQL:
                 self._process = spawn(command, account, death_signal=signal.SIGINT, output=log.fileno())
             if self._becomes_ready(self._process, deadline):
                 return
-            is_late = self._process.poll() is None
-            complaint = late if is_late else self._folder.last_complaint(log_bytes)
-            if "still in use" not in complaint or time.monotonic() > deadline:
-                raise self._did_not_start(complaint)
-            late = complaint
+            if self._process.poll() is not None:
+                reason = self._folder.last_complaint(log_bytes)
+            if "still in use" not in reason or time.monotonic() > deadline:
+                raise self._did_not_start(reason)
             time.sleep(0.02)
 
     def _options(self) -> list[str]:
