@@ -21,7 +21,7 @@ from gatepost.database.failures import (
 from gatepost.database.pool import Pool, PooledConnection, RawConnection, Record
 from gatepost.database.sessions import Sessions
 from gatepost.database.statements import Statement
-from gatepost.database.transactions import Transaction
+from gatepost.database.transactions import READ_COMMITTED, Transaction
 from gatepost.errors import Problem
 from gatepost.observations import Observations, TransactionRetried
 from gatepost.settings import DatabaseSettings
@@ -137,7 +137,7 @@ class Database:
         self,
         work: Callable[[Transaction], Awaitable[T]],
         *,
-        isolation: str = "read committed",
+        isolation: str = READ_COMMITTED,
         attempts: int = 1,
     ) -> T:
         """Run `work` in a transaction: committed when this returns, rolled back when it raises.
@@ -168,7 +168,7 @@ class Database:
             return await work(transaction)
 
     @asynccontextmanager
-    async def transaction(self, isolation: str = "read committed") -> AsyncGenerator[Transaction]:
+    async def transaction(self, isolation: str = READ_COMMITTED) -> AsyncGenerator[Transaction]:
         """One transaction, tried once: committed at the end of the block, rolled back when the block raises.
 
         Raises what the driver raises; `transact` translates and tries again.
@@ -176,13 +176,14 @@ class Database:
         connection = self.pool.take() or await self.pool.acquire()
         transaction = Transaction(connection, self._sessions)
         try:
-            await transaction.begin(isolation)
+            if isolation != READ_COMMITTED:
+                await transaction.begin(isolation)
             yield transaction
             await transaction.commit()
         except BaseException as error:
             transaction.close_session()
             if not transaction.is_committed:
-                await self._roll_back(connection, driver_error(error))
+                await self._roll_back(transaction, driver_error(error))
                 raise
             # Cancelled while it committed: what follows the commit follows all the same.
             self.pool.release(connection)
@@ -192,14 +193,16 @@ class Database:
         self.pool.release(connection)
         await transaction.run_after_commit(self._observations)
 
-    async def _roll_back(self, connection: PooledConnection, error: BaseException) -> None:
+    async def _roll_back(self, transaction: Transaction, error: BaseException) -> None:
+        connection = transaction.connection
         if is_schema_change(error):
             self._forget_schema()
-        if is_lost(error) or isinstance(error, asyncio.CancelledError):
+        if is_lost(error) or isinstance(error, asyncio.CancelledError) or transaction.is_reading:
             self.pool.recover(connection)
             return
         try:
-            await connection.raw.execute("ROLLBACK")
+            if connection.raw.is_in_transaction():
+                await connection.raw.execute("ROLLBACK")
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             connection.raw.terminate()
         except BaseException:

@@ -99,7 +99,9 @@ class GuardedConnection(AsyncConnection):
 
     async def get_raw_connection(self) -> Any:
         """The driver's side: `driver_connection` is the asyncpg connection, for what only asyncpg can do (COPY)."""
-        return (await super().get_raw_connection()).dbapi_connection
+        borrowed: Any = (await super().get_raw_connection()).dbapi_connection
+        await borrowed.begin()
+        return borrowed
 
     async def commit(self) -> NoReturn:
         """Refused: the request commits."""

@@ -5,7 +5,8 @@ begin, commit, roll back or reset stops at `Borrowed`, and everything by which a
 says why it is refused (`guards.py`). Nothing here waits: a session costs its request nothing before it is used.
 """
 
-from typing import Any, cast
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias, cast
 
 from sqlalchemy import create_engine
 from sqlalchemy.dialects import registry
@@ -13,9 +14,15 @@ from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
+from sqlalchemy.util.concurrency import await_, in_greenlet
 
 from gatepost.database.guards import GuardedConnection, GuardedSession, TransactionIsOurs, check_command
 from gatepost.database.pool import PooledConnection, RawConnection
+
+Begin: TypeAlias = Callable[[], Awaitable[None]]
+
+ONLY_READS = "gatepost_only_reads"
+"""The execution option of a statement of ours that needs no transaction around it."""
 
 PREPARED_MAX = 256
 """Statements that SQLAlchemy keeps prepared per connection, besides ours."""
@@ -24,20 +31,46 @@ PREPARED_MAX = 256
 class Borrowed(AsyncAdapt_asyncpg_connection):
     """SQLAlchemy's side of a bare connection whose state and transaction are somebody else's.
 
-    `was_rolled_back` notes that SQLAlchemy believes the transaction to be gone (a flush failed and nobody raised):
-    what was written before must not be committed then. `is_over` is set when the transaction has ended, so that
-    closing the session sends nothing. `is_spoiled` is set where SQLAlchemy's idea of the transaction and ours went
-    apart: the bare connection goes on, with a new one of these.
+    `begin` opens that transaction, where that has not been done: the adapter asks for it before each statement.
+    `only_reads` is set while a statement runs that needs none. `was_rolled_back` notes that SQLAlchemy believes the
+    transaction to be gone (a flush failed and nobody raised): what was written before must not be committed then.
+    `is_over` is set when the transaction has ended, so that closing the session sends nothing. `is_spoiled` is set
+    where SQLAlchemy's idea of the transaction and ours went apart: the bare connection goes on, with a new one of
+    these.
     """
 
-    __slots__ = ("is_over", "is_spoiled", "was_rolled_back")
+    begin: Begin
+
+    __slots__ = ("begin", "is_over", "is_spoiled", "only_reads", "was_rolled_back")
 
     def __init__(self, dbapi: Any, raw: RawConnection) -> None:
         cast("Any", super()).__init__(dbapi, raw, prepared_statement_cache_size=PREPARED_MAX)
         self.isolation_level = "autocommit"
+        self.only_reads = False
         self.is_over = False
         self.is_spoiled = False
         self.was_rolled_back = False
+
+    async def _start_transaction(self) -> None:
+        """The adapter's own hook: it calls this before each statement."""
+        if not self.only_reads:
+            await self.begin()
+
+    @property
+    def driver_connection(self) -> RawConnection:
+        """The bare connection, for what only asyncpg can do. Nothing tells us what is sent over it."""
+        if in_greenlet():
+            await_(self.begin())
+        return cast("RawConnection", self._connection)
+
+    def run_async(self, fn: Callable[[Any], Awaitable[Any]]) -> Any:
+        """Run a function with the bare connection."""
+
+        async def begun(raw: Any) -> Any:
+            await self.begin()
+            return await fn(raw)
+
+        return super().run_async(begun)
 
     def commit(self) -> None:
         """Refused at any depth of SQLAlchemy: the request commits."""
@@ -80,7 +113,12 @@ class BorrowedDialect(PGDialect_asyncpg):
     def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """Run a statement, unless it would end the transaction or outlive it."""
         check_command(statement)
-        cast("Any", super()).do_execute(cursor, statement, parameters, context)
+        borrowed = cursor._adapt_connection
+        borrowed.only_reads = context is not None and ONLY_READS in context.execution_options
+        try:
+            cast("Any", super()).do_execute(cursor, statement, parameters, context)
+        finally:
+            borrowed.only_reads = False
 
     def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """As `do_execute`."""
@@ -142,11 +180,12 @@ class Sessions:
         self._lent: list[Borrowed] = []
         self._generation = 0
 
-    def open(self, connection: PooledConnection) -> RequestSession:
-        """A session on the connection, inside the transaction that is open there."""
+    def open(self, connection: PooledConnection, begin: Begin) -> RequestSession:
+        """A session on the connection, inside the transaction that `begin` opens there."""
         side = cast("ORMSide | None", connection.orm)
         if side is None or side.generation != self._generation or side.connection.sync_connection.closed:  # type: ignore[union-attr]
             side = connection.orm = self._attach(connection)
+        side.borrowed.begin = begin
         side.borrowed.is_over = side.borrowed.was_rolled_back = False
         return RequestSession(side.connection)
 

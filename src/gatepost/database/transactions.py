@@ -7,17 +7,19 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from sqlalchemy import Executable, ScalarResult
 from sqlalchemy.exc import InvalidRequestError
 
 from gatepost.database.pool import PooledConnection, Record
-from gatepost.database.sessions import RequestSession, Sessions
+from gatepost.database.sessions import ONLY_READS, RequestSession, Sessions
 from gatepost.database.statements import Statement
 from gatepost.observations import AfterCommitFailed, Observations
 
 AfterCommit = Callable[[], Awaitable[None] | None]
 
-ISOLATION_LEVELS = ("read committed", "repeatable read", "serializable")
+READ_COMMITTED = "read committed"
 
+ISOLATION_LEVELS = (READ_COMMITTED, "repeatable read", "serializable")
 
 COMMIT_SECONDS = 5.0
 """How long a request whose time is up still waits for a commit that was sent; then its connection is given up."""
@@ -38,40 +40,82 @@ class TransactionBroken(RuntimeError):
 
 
 class Transaction:
-    """What services work in. Begun and ended by `Database.transact`, never by the work itself."""
+    """What services work in. Begun and ended by `Database.transact`, never by the work itself.
 
-    __slots__ = ("_after_commit", "_is_committed", "_is_over", "_session", "_sessions", "connection")
+    BEGIN is sent before the first statement that may write, lock or set something. Until then each reading statement
+    of ours is a transaction of its own, which at "read committed" sees the same, and has nothing to commit.
+    """
+
+    __slots__ = (
+        "_after_commit",
+        "_is_begun",
+        "_is_committed",
+        "_is_over",
+        "_reads",
+        "_session",
+        "_sessions",
+        "connection",
+    )
 
     def __init__(self, connection: PooledConnection, sessions: Sessions) -> None:
         self.connection = connection
         self._sessions = sessions
         self._session: RequestSession | None = None
         self._after_commit: list[AfterCommit] = []
+        self._reads = 0
+        self._is_begun = False
         self._is_over = False
         self._is_committed = False
 
-    async def begin(self, isolation: str) -> None:
-        """Open the transaction."""
-        command = "BEGIN" if isolation == "read committed" else f"BEGIN ISOLATION LEVEL {isolation.upper()}"
+    async def begin(self, isolation: str = READ_COMMITTED) -> None:
+        """Open the transaction, where that has not been done."""
+        self._check_open()
+        if self._is_begun:
+            return
+        command = "BEGIN" if isolation == READ_COMMITTED else f"BEGIN ISOLATION LEVEL {isolation.upper()}"
         await self.connection.raw.execute(command)
+        self._is_begun = True
 
     @property
     def session(self) -> RequestSession:
         """The ORM session of this transaction, opened when it is first asked for."""
         self._check_open()
         if self._session is None:
-            self._session = self._sessions.open(self.connection)
+            self._session = self._sessions.open(self.connection, self.begin)
         return self._session
 
-    async def fetch(self, statement: Statement, values: dict[str, Any]) -> list[Record]:
-        """Run a compiled statement; what the session has pending is written first, so that it is seen, and what the
-        statement changes is read again, so that the session shows no stale values."""
+    @property
+    def is_reading(self) -> bool:
+        """Whether a reading statement is under way."""
+        return self._reads > 0
+
+    async def read(self, statement: Statement, values: dict[str, Any]) -> list[Record]:
+        """Run a compiled statement that does nothing but read; what the session has pending is written first, so that
+        it is seen."""
         self._check_open()
-        if self._session is None:
+        if self._session is not None:
+            await self._session.flush()
+        self._reads += 1
+        try:
             return await self.connection.fetch(statement, statement.arguments(values))
-        await self._session.flush()
-        records = await self.connection.fetch(statement, statement.arguments(values))
-        if statement.written is not None:
+        finally:
+            self._reads -= 1
+
+    async def load(self, statement: Executable, values: dict[str, Any]) -> ScalarResult[Any]:
+        """Load objects into the session by a SELECT that does nothing but read; each comes once."""
+        session = self.session
+        self._reads += 1
+        try:
+            return (await session.scalars(statement, values, execution_options={ONLY_READS: True})).unique()
+        finally:
+            self._reads -= 1
+
+    async def fetch(self, statement: Statement, values: dict[str, Any]) -> list[Record]:
+        """Run a compiled statement that may write or lock; what the session has pending is written first, and what the
+        statement changes is read again, so that the session shows no stale values."""
+        await self.begin()
+        records = await self.read(statement, values)
+        if self._session is not None and statement.written is not None:
             await self._reread(self._session, statement.written)
         return records
 
@@ -86,6 +130,11 @@ class Transaction:
         whatever the one who waits for it feels.
         """
         await self._finish_session()
+        if self.is_reading:
+            raise TransactionBroken("a service returned while a task of its own was still reading: await it before.")
+        if not self._is_begun:
+            self._is_committed = True
+            return
         if not self.connection.raw.is_in_transaction():
             raise TransactionBroken("a service ended the transaction behind SQLAlchemy's back, with SQL of its own.")
         sent = asyncio.ensure_future(self.connection.raw.execute("COMMIT"))
@@ -100,7 +149,7 @@ class Transaction:
 
     @property
     def is_committed(self) -> bool:
-        """True once PostgreSQL has confirmed the commit."""
+        """True once PostgreSQL has confirmed the commit, or there was nothing to commit."""
         return self._is_committed
 
     def close_session(self) -> None:

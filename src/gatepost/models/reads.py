@@ -205,10 +205,18 @@ def _rows_plan(source: Source, rule: BoundRule, query: Query, joined: FromClause
     return RowsPlan(Statement(_ordered(statement, rule, query, source)), build, indexes)
 
 
-def keys_statement(served: Served, rule: BoundRule, query: Query) -> Statement:
-    """The statement that reads only the keys of a page and of one row more."""
+def object_select(served: Served, rule: BoundRule) -> Select[Any]:
+    """The SELECT that loads one object of the ORM's by its key."""
     source = Source(served.entity, served.entity.table)
-    return Statement(_ordered(select(source.column(served.entity.key.name)), rule, query, source))
+    key = served.entity.key
+    statement = select(served.entity.model).where(source.column(key.name) == bindparam(KEY, type_=key.column.type))
+    return _under(statement, rule, source)
+
+
+def objects_select(served: Served, rule: BoundRule, query: Query) -> Select[Any]:
+    """The SELECT that loads the objects of a page, and of one row more."""
+    source = Source(served.entity, served.entity.table)
+    return _ordered(select(served.entity.model), rule, query, source)
 
 
 def query_shape(query: Query) -> Hashable:

@@ -140,7 +140,7 @@ class Custom:
             return
         rule = bind_decision(decision, actor, self._served.entity, "c")
         plan = self._derived.locate((), rule, rule, lock=False)
-        records = await unit.transaction.fetch(plan.statement, {KEY: key, **rule.values})
+        records = await unit.transaction.read(plan.statement, {KEY: key, **rule.values})
         if not records or not records[0][plan.permitted_index]:
             raise refusal(actor)
 
@@ -154,7 +154,7 @@ class Custom:
         expand: tuple[Expansion, ...],
     ) -> Row:
         plan, values = self._derived.reading.one(key, actor, view, fields, expand)
-        return self._derived.reading.shown(plan, await unit.transaction.fetch(plan.statement, values), key)
+        return self._derived.reading.shown(plan, await unit.transaction.read(plan.statement, values), key)
 
     async def _show_or_nothing(self, unit: Unit, key: Any, actor: Actor, view: View) -> Row:
         try:

@@ -209,7 +209,7 @@ class Derived:
         await self.references.check(transaction, values, looked_up, actor)
         if not values:
             one, binds = self.reading.one(key, actor, view, None, ())
-            return self.reading.shown(one, await transaction.fetch(one.statement, binds), key)
+            return self.reading.shown(one, await transaction.read(one.statement, binds), key)
         update, binds = self._update(key, values, permitted, actor, view, None)
         changed = await transaction.fetch(update.statement, binds)
         if not changed or not changed[0][update.permitted_index]:

@@ -24,7 +24,8 @@ from gatepost.models.reads import (
     ReadPlan,
     RowsPlan,
     expansion_values,
-    keys_statement,
+    object_select,
+    objects_select,
     one_plan,
     page_plan,
     query_shape,
@@ -86,14 +87,22 @@ class Reading:
         records = await self._database.read(plan.statement, arguments)
         return gathered(plan, query, records[0]) if isinstance(plan, PagePlan) else paged(plan, query, records)
 
-    async def keys(self, transaction: Transaction, query: Query, actor: Actor) -> Sequence[Any]:
-        """The keys of a query's rows, one more than its limit, in the order they are read in."""
+    async def object(self, transaction: Transaction, key: Any, actor: Actor) -> Any:
+        """Load the row with this key. Raises `NotFound`, also where the actor may not read it."""
+        rule = bind_policy(self._policies["get"], actor, self._entity)
+        statement = self._plans.get(("object", self.served, rule.shape), lambda: object_select(self.served, rule))
+        found = (await transaction.load(statement, {KEY: key, **rule.values})).one_or_none()
+        if found is None:
+            raise not_found()
+        return found
+
+    async def objects(self, transaction: Transaction, query: Query, actor: Actor) -> Sequence[Any]:
+        """Load the rows of a query, one more than its limit, in the order they are read in."""
         rule = bind_policy(self._policies["list"], actor, self._entity)
         statement = self._plans.get(
-            ("keys", self.served, rule.shape, query_shape(query)), lambda: keys_statement(self.served, rule, query)
+            ("objects", self.served, rule.shape, query_shape(query)), lambda: objects_select(self.served, rule, query)
         )
-        records = await transaction.fetch(statement, {**query_values(query), **rule.values})
-        return [record[0] for record in records]
+        return (await transaction.load(statement, {**query_values(query), **rule.values})).all()
 
     async def page_of_keys(
         self, transaction: Transaction, keys: Sequence[Any], query: Query, actor: Actor, view: View
@@ -101,7 +110,7 @@ class Reading:
         """The page that shows exactly these rows, as far as the actor may list them, in this order."""
         chosen = msgspec.structs.replace(query, filters=(), position=None, limit=0, keys=True)
         plan, values = self._page(chosen, actor, view)
-        records = await transaction.fetch(plan.statement, {**values, KEYS: list(keys)})
+        records = await transaction.read(plan.statement, {**values, KEYS: list(keys)})
         assert isinstance(plan, RowsPlan)  # noqa: S101 - a plan for keys is made so
         return paged(plan, query, in_order(plan, records, keys))
 

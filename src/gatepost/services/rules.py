@@ -122,7 +122,7 @@ class References:
                     target, column_name, rule
                 ),
             )
-            if not await transaction.fetch(statement, {KEY: values[name], **rule.values}):
+            if not await transaction.read(statement, {KEY: values[name], **rule.values}):
                 errors.append(FieldError(f"/{name}", "not_found", "No row that you may read has this key."))
         if errors:
             raise Unprocessable("reference_not_found", "A reference leads nowhere.", errors=sorted(errors))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect
 
 from gatepost.auth.actor import Actor
 from gatepost.auth.refusals import refusal
@@ -12,7 +12,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.models.conditions import bind_policy, holds
 from gatepost.models.reads import KEY, Query
 from gatepost.services.derived import Derived
-from gatepost.services.rules import depends_on, explain, fill_owner
+from gatepost.services.rules import depends_on, fill_owner
 from gatepost.services.service import Changes, Service
 
 S = TypeVar("S", bound=Service[Any])
@@ -46,22 +46,11 @@ class Unit:
 
     async def find_row(self, model: type[N], id: Any, actor: Actor) -> N:
         """Load the row with this key, under the read rule."""
-        derived = self.derived(model)
-        served = derived.served
-        read = bind_policy(served.resource.policies["get"], actor, served.entity)
-        plan = derived.locate((), read, read, lock=False)
-        records = await self.transaction.fetch(plan.statement, {KEY: id, **read.values})
-        explain(records[0] if records else None, plan, None, actor)
-        return await self.transaction.session.get_one(model, id)
+        return cast("N", await self.derived(model).reading.object(self.transaction, id, actor))
 
     async def find_rows(self, model: type[N], query: Query, actor: Actor) -> Sequence[N]:
         """Load the rows of a query, one more than its limit, in its order."""
-        derived = self.derived(model)
-        keys = await derived.reading.keys(self.transaction, query, actor)
-        attribute = getattr(model, derived.served.entity.key.name)
-        found = await self.transaction.session.scalars(select(model).where(attribute.in_(keys)))
-        by_key = {getattr(row, derived.served.entity.key.name): row for row in found}
-        return [by_key[key] for key in keys if key in by_key]
+        return await self.derived(model).reading.objects(self.transaction, query, actor)
 
     async def insert(self, draft: Any, actor: Actor) -> None:
         """Add the draft to the session, write it, and hold it to the create rule."""
@@ -107,7 +96,7 @@ class Unit:
         derived = self.derived(_model_of(row))
         plan = derived.locate((), rule, rule, lock=False)
         key = inspect(row).identity[0]
-        records = await self.transaction.fetch(plan.statement, {KEY: key, **rule.values})
+        records = await self.transaction.read(plan.statement, {KEY: key, **rule.values})
         if not records or not records[0][plan.permitted_index]:
             raise refusal(actor)
 

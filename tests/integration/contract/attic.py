@@ -1,6 +1,7 @@
 """Oddities: types of the user's own, names that differ from the columns', two rules on one row, served users."""
 
 import enum
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, cast
@@ -27,6 +28,7 @@ from gatepost import (
     App,
     Changes,
     Field,
+    NotFound,
     Resource,
     Service,
     UserColumns,
@@ -36,6 +38,7 @@ from gatepost import (
     owner,
     role,
 )
+from gatepost.models.reads import Query
 
 
 class Base(DeclarativeBase):
@@ -131,6 +134,35 @@ class Crate(Base):
     prices: Mapped[Annotated[list[Annotated[Decimal, Ge(0)]], MaxLen(2)] | None] = mapped_column(ARRAY(Numeric(6, 2)))
 
 
+class Rack(Base):
+    """Comes with all of its hooks, wherever an object of it is loaded."""
+
+    __tablename__ = "racks"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    hooks: Mapped[list["Hook"]] = relationship(lazy="joined")
+
+
+class Hook(Base):
+    __tablename__ = "hooks"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rack_id: Mapped[int] = mapped_column(ForeignKey("racks.id"), index=True)
+
+
+class Racks(Service[Rack]):
+    """Loads what it shows: one at a time, and in pages."""
+
+    async def get(self, id: int, actor: Actor) -> Rack:
+        row = await super().get(id, actor)
+        if not row.hooks:
+            raise NotFound("bare", "This rack has no hooks.")
+        return row
+
+    async def list(self, query: Query, actor: Actor) -> Sequence[Rack]:
+        return await super().list(query, actor)
+
+
 class Crates(Service[Crate]):
     """Adds a tag that is too long, where somebody asks for it: only the database is left to see it."""
 
@@ -153,6 +185,7 @@ app = App(
     Resource(Trinket, read=anyone, write=authenticated, sort=["rank", "motto", "colour", "wait"], filter=["label"],
              fields={"serial": hidden}),
     Resource(Crate, read=anyone, write=authenticated, service=Crates),
+    Resource(Rack, read=anyone, service=Racks),
     Resource(Parcel, read=anyone, write=authenticated, service=Parcels, fields={"sender": hidden}),
     users=Member,
     bigint="string",

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import asyncpg
 import pytest
 import pytest_asyncio
-from attic import app
+from attic import Hook, Rack, app
 from readers import failures, pointers, problem
 from sqlalchemy import text
 from walking import page
@@ -178,3 +178,17 @@ async def test_the_elements_of_a_list_are_validated_one_by_one(finders: Finders)
     answer = await finders.own.patch(path, json={"tags": ["more"]})
     problem(answer, 422, "invalid_body")
     assert pointers(answer) == {"/tags": "too_long"}, "PostgreSQL holds what a service writes, and knows no element"
+
+
+async def test_objects_that_come_with_many_others_are_loaded_by_a_service_one_by_one_and_in_pages(
+    finders: Finders,
+) -> None:
+    async with app.transaction() as work:
+        racks = [Rack(hooks=[Hook() for _ in range(number)]) for number in (3, 0, 1, 2)]
+        work.session.add_all(racks)
+    ids = [rack.id for rack in racks]
+    assert [(await finders.own.get(f"/api/racks/{key}")).status for key in ids] == [200, 404, 200, 200]
+    first = (await finders.own.get("/api/racks?limit=3&sort=-id")).json()
+    assert [row["id"] for row in first["data"]] == ids[:0:-1]
+    second = (await finders.own.get(f"/api/racks?limit=3&sort=-id&after={first['page']['next']}")).json()
+    assert ([row["id"] for row in second["data"]], second["page"]["next"]) == (ids[:1], None)

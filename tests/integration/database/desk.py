@@ -1,7 +1,7 @@
 """An app whose services do what a test wants, to see what becomes of the transaction."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Enum
@@ -69,7 +69,30 @@ class Retried(Service[Stubborn]):
         return await super().create(draft, actor)
 
 
+class Leaf(Model):
+    """Read through a service."""
+
+    __tablename__ = "leaves"
+
+    text: Mapped[str] = mapped_column(default="")
+
+
+class Leaves(Service[Leaf]):
+    """Does the test's deed, then reads."""
+
+    deed: Deed
+
+    async def get(self, id: Any, actor: Actor) -> Leaf:
+        await type(self).deed(self)
+        return await super().get(id, actor)
+
+    async def list(self, query: Any, actor: Actor) -> Sequence[Leaf]:
+        await type(self).deed(self)
+        return await super().list(query, actor)
+
+
 app = App(
+    Resource(Leaf, read=anyone, write=anyone, service=Leaves),
     Resource(Note, read=anyone, write=anyone, service=Notes),
     Resource(Plain, read=anyone, write=anyone),
     Resource(Stubborn, read=anyone, write=anyone, service=Retried),
@@ -93,12 +116,20 @@ class Desk:
 
     async def do(self, deed: Deed, service: type[Any] = Notes) -> Answer:
         """POST a note through a service that does the deed first."""
+        self._begin_anew(deed, service)
+        path = "/api/notes" if service is Notes else "/api/stubborn"
+        return await self.client.post(path, json={"number": 1})
+
+    async def look(self, deed: Deed, key: object = None) -> Answer:
+        """GET the leaf with this key, or a page of them, through a service that does the deed first."""
+        self._begin_anew(deed, Leaves)
+        return await self.client.get("/api/leaves" if key is None else f"/api/leaves/{key}")
+
+    def _begin_anew(self, deed: Deed, service: type[Any]) -> None:
         failures.clear()
         callbacks_failed.clear()
         retries.clear()
         service.deed = staticmethod(deed)
-        path = "/api/notes" if service is Notes else "/api/stubborn"
-        return await self.client.post(path, json={"number": 1})
 
     async def count(self, table: str = "notes") -> int:
         """How many rows are committed."""

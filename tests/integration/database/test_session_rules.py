@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from gatepost import Service
 from gatepost.database.guards import TransactionIsOurs
 from gatepost.database.pool import PooledConnection
-from gatepost.database.sessions import RequestSession, Sessions
+from gatepost.database.sessions import Begin, RequestSession, Sessions
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import SwallowedError, TransactionBroken
 from gatepost.models.entity import entity_of
@@ -307,9 +307,9 @@ async def test_a_session_that_nobody_opens_is_not_made(desk: Desk, monkeypatch: 
     opened: list[Any] = []
     open_session = Sessions.open
 
-    def counting(self: Sessions, connection: PooledConnection) -> RequestSession:
+    def counting(self: Sessions, connection: PooledConnection, begin: Begin) -> RequestSession:
         opened.append(1)
-        return open_session(self, connection)
+        return open_session(self, connection, begin)
 
     monkeypatch.setattr(Sessions, "open", counting)
     path = "/api/plain"
