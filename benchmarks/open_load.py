@@ -39,6 +39,17 @@ class Answers:
         ordered = sorted(self.served)
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000
 
+    def __add__(self, other: "Answers") -> "Answers":
+        """Both stretches as one."""
+        return Answers(
+            self.seconds + other.seconds,
+            self.statuses + other.statuses,
+            self.served + other.served,
+            self.refused + other.refused,
+            self.not_sent + other.not_sent,
+            max(self.lag_seconds, other.lag_seconds),
+        )
+
 
 def run_open(port: int, requests: Sequence[bytes], *, rate: float, seconds: float, skip_seconds: float) -> Answers:
     """Send `rate` requests a second for so long; the answers to those of the first `skip_seconds` are left out."""

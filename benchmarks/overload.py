@@ -8,6 +8,8 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 import asyncpg
@@ -22,17 +24,19 @@ from benchmarks.servers import BIN, ROOT
 from benchmarks.works import request_bytes
 
 EXAMPLES = """examples:
-  python -m benchmarks.overload                 about four minutes
+  python -m benchmarks.overload                 about five minutes
   python -m benchmarks.overload --rounds 1      a quick look
   python -m benchmarks.overload --json          the figures as JSON, on stdout
 """
 
-SECONDS = 6.0
-SKIP_SECONDS = 2.0
-"""The first half second is a burst by design, and is served whole."""
+TURNS = 3
+"""How often a round measures the peak, the unloaded server and the overload, in turns, and then the peak once more: a
+machine that others use, too, changes from one minute to the next."""
 
-PEAK_SECONDS = 3.0
-"""How long the peak is measured, before the load and after it: a machine that others use, too, changes meanwhile."""
+PEAK_SECONDS, UNLOADED_SECONDS, OVERLOAD_SECONDS = 2.0, 3.5, 5.0
+
+SKIP_SECONDS = 2.0
+"""The first half second of an overload is a burst by design, and is served whole."""
 
 UNLOADED_SHARE = 0.1
 
@@ -80,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--rounds", type=int, default=5, help="measurements of each work (default: 5)")
+    parser.add_argument("--rounds", type=int, default=3, help="servers of each work (default: 3)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
     console = Console(stderr=options.json, highlight=False)
@@ -126,11 +130,17 @@ def _measure(case: Case, dsn: str, requests: Sequence[bytes], folder: Path, core
     with Process(command, environment, core=core, log=folder / "log", cwd=ROOT) as process:
         process.wait_until_ready(f"http://127.0.0.1:{port}/readyz", lambda status: status == 200)
         run_load(port, requests, 200, seconds=2)
-        before = run_load(port, requests, 200, seconds=PEAK_SECONDS).requests_per_second
-        quiet = run_open(port, requests, rate=before * UNLOADED_SHARE, seconds=SECONDS, skip_seconds=0.5)
-        loud = run_open(port, requests, rate=before * case.times, seconds=SECONDS, skip_seconds=SKIP_SECONDS)
-        after = run_load(port, requests, 200, seconds=PEAK_SECONDS).requests_per_second
-    peak = (before + after) / 2
+        peaks, quiets, louds = [_peak(port, requests)], [], []
+        for _ in range(TURNS):
+            peak = peaks[-1]
+            quiets.append(
+                run_open(port, requests, rate=peak * UNLOADED_SHARE, seconds=UNLOADED_SECONDS, skip_seconds=0.5)
+            )
+            louds.append(
+                run_open(port, requests, rate=peak * case.times, seconds=OVERLOAD_SECONDS, skip_seconds=SKIP_SECONDS)
+            )
+            peaks.append(_peak(port, requests))
+    peak, quiet, loud = statistics.mean(peaks), reduce(add, quiets), reduce(add, louds)
     return Figures(
         case.path,
         case.times,
@@ -143,6 +153,10 @@ def _measure(case: Case, dsn: str, requests: Sequence[bytes], folder: Path, core
         loud.not_sent,
         loud.lag_seconds,
     )
+
+
+def _peak(port: int, requests: Sequence[bytes]) -> float:
+    return run_load(port, requests, 200, seconds=PEAK_SECONDS).requests_per_second
 
 
 async def _fill(dsn: str, table: str) -> list[str]:
@@ -172,7 +186,7 @@ def _report(console: Console, case: Case, figures: Figures) -> None:
         f"[bold]{case.path}[/] at {case.times:g} times its load: {figures.goodput:.0f} of {figures.peak:.0f} requests "
         f"a second, p99 {figures.p99_ms:.1f} ms (unloaded {figures.unloaded_p99_ms:.1f} ms)"
     )
-    if figures.not_sent or figures.lag_seconds > SECONDS / 100:
+    if figures.not_sent or figures.lag_seconds > OVERLOAD_SECONDS / 100:
         console.print("  [yellow]The load could not all be sent in time: less was asked for.[/]")
     ratio, bound = figures.goodput_ratio, case.goodput_min
     console.print(f"  goodput {ratio:6.2f}  (at least {bound:g})  {_verdict(ratio >= bound)}")
