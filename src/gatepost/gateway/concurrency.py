@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gatepost.request import Action
 
-LIMIT_FIRST, LIMIT_MIN, LIMIT_MAX = 256, 2, 4096
+LIMIT_FIRST, LIMIT_MIN, LIMIT_MAX = 256, 4, 4096
 LIMIT_IDLE = 32
 """No fewer while this process has time to spare: then it is somebody else who is slow."""
 

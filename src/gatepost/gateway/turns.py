@@ -45,9 +45,6 @@ HURRIED_NS = 10 * MILLISECONDS
 HURRIED_KNOWN_MAX = 8
 """How many may wait then; of others nobody: whoever cannot begin at once is refused."""
 
-HURRIED_SLICE_NS = 1 * MILLISECONDS
-"""The slice of a hurry: short passes, so that who comes is seen soon."""
-
 SAMPLED = 4
 """Of requests that run beside others, one in so many is looked at."""
 
@@ -221,9 +218,8 @@ class Turns:
         return Overloaded("overloaded", "More is asked for than can be done.", retry_after_seconds=seconds)
 
     def _tick_from(self, now: int) -> None:
-        slice_ns = HURRIED_SLICE_NS if now < self._hurries_until else SLICE_NS
-        self._due = now + slice_ns + TIMER_NS
-        self._timer = asyncio.get_running_loop().call_later(slice_ns / 1e9, self._tick)
+        self._due = now + SLICE_NS + TIMER_NS
+        self._timer = asyncio.get_running_loop().call_later(SLICE_NS / 1e9, self._tick)
 
     def _tick(self) -> None:
         """While anything is under way: once in a slice, or in a pass where that takes longer."""
