@@ -222,6 +222,18 @@ async def test_a_lock_is_held_until_the_end(desk: Desk, other: "asyncpg.Connecti
     await other.execute("SELECT 1 FROM leaves FOR UPDATE NOWAIT")
 
 
+async def test_a_stream_has_a_transaction(desk: Desk, commands: Commands) -> None:
+    seen: list[str] = []
+
+    async def deed(service: Service[Any]) -> None:
+        rows = await service.session.stream_scalars(select(Leaf))
+        seen.extend([row.text async for row in rows])
+
+    assert (await desk.look(deed)).status == 200, failures
+    assert seen == ["green"]
+    assert await commands.taken() == ["BEGIN", "COMMIT"]
+
+
 async def test_what_is_set_holds_for_the_statements_that_follow_and_no_longer(desk: Desk) -> None:
     seen: list[str] = []
     statement = Statement(select(func.current_setting("application_name")))

@@ -5,16 +5,18 @@ import secrets
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import pytest_asyncio
 from market import Cheap, Crowd, Entry, Good, Stall, app, shapes
-from sqlalchemy import false, or_
+from sqlalchemy import false, or_, select
 
-from gatepost import Actor
+from gatepost import Actor, NotFound, Service
+from gatepost.models.reads import Order, Query
 from gatepost.testing import Client, TestApp
 
+T = TypeVar("T")
 Shape = Callable[[Any, Actor], Any]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -36,6 +38,11 @@ class Market:
         """Insert rows, whatever the policies say."""
         async with app.transaction() as tx:
             tx.session.add_all(rows)
+
+    async def all(self, model: type[T]) -> list[T]:
+        """All rows, whatever the policies say."""
+        async with app.transaction() as tx:
+            return list(await tx.session.scalars(select(model)))
 
     async def good(self, **values: Any) -> tuple[Stall, Good]:
         """A good of anna's on anna's stall."""
@@ -249,7 +256,34 @@ async def test_one_policy_never_serves_one_actors_values_or_shape_to_another(mar
             shown = await client.get("/api/entries?sort=number&limit=100")
             assert {row["number"] for row in shown.data} == wanted[str(key)]
 
+    async def ask_services(key: Any) -> None:
+        """The same of the verbs that a service finds behind `super()`, which load objects."""
+        actor, query = Actor(key), Query((Order("number", falling=False), Order("id", falling=False)), 100)
+        rows = [row for row in await market.all(Entry) if row.number in numbers]
+        async with app.transaction(actor=actor) as tx:
+            service: Service[Entry] = tx._unit.service(Entry)
+            assert [row.number for row in await service.list(query, actor)] == sorted(wanted[str(key)])
+            for row in rows:
+                if row.number in wanted[str(key)]:
+                    assert (await service.get(row.id, actor)).number == row.number
+                else:
+                    with pytest.raises(NotFound):
+                        await service.get(row.id, actor)
+
     await asyncio.gather(*(look(client, key) for client, key in users))
+    await asyncio.gather(*(ask_services(key) for _, key in users for _ in range(3)))
+
+
+async def test_a_service_loads_objects_under_the_same_conditions(market: Market) -> None:
+    apple_stall, _ = await market.good(name="apple")
+    pear_stall, _ = await market.good()
+    inspector = Actor(uuid.uuid4(), frozenset({"inspector"}))
+    await market.add(low := Cheap(price="1.24"), high := Cheap(price="1.25"))
+    for model, shown, hidden in ((Stall, apple_stall.id, pear_stall.id), (Cheap, low.id, high.id)):
+        async with app.transaction(actor=inspector) as tx:
+            assert (await tx.model(model).get(shown)).id == shown
+            with pytest.raises(NotFound):
+                await tx.model(model).get(hidden)
 
 
 async def test_a_policy_may_refuse_a_change_that_it_would_not_refuse_after_it(market: Market) -> None:
