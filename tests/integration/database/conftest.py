@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import pytest_asyncio
 from desk import SETTINGS, Desk, app
 from tests.integration.database.embedded_scenes import SMALL, processes_of, wait_until
 
@@ -49,6 +50,13 @@ def spoilable(data: Path, tmp_path: Path) -> Path:
 async def desk(database_url: str) -> AsyncIterator[Desk]:
     """A desk whose times are too long to matter, on a busy machine too."""
     async with TestApp(app, database_url, **SETTINGS) as running:
+        yield Desk(running)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_desk(module_database_url: str) -> AsyncIterator[Desk]:
+    """A desk with one connection: whoever spoils it spoils it for the next."""
+    async with TestApp(app, module_database_url, GATEPOST_DATABASE_POOL_SIZE="1") as running:
         yield Desk(running)
 
 

@@ -14,19 +14,11 @@ from gatepost import Service, system
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction, TransactionBroken
 from gatepost.models.entity import entity_of
-from gatepost.testing import TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 INSERT = "INSERT INTO plain (text, number, kind) VALUES ('by hand', 1, 'a')"
 ABSENT = "01890000-0000-7000-8000-000000000000"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_desk(module_database_url: str) -> AsyncIterator[Desk]:
-    """A desk with one connection, whose commands can be watched."""
-    async with TestApp(app, module_database_url, GATEPOST_DATABASE_POOL_SIZE="1") as running:
-        yield Desk(running)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,7 +1,7 @@
 """What a service may do with its session and what it may not, seen from the rows that are there afterwards."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -17,19 +17,11 @@ from gatepost.database.sessions import Begin, RequestSession, Sessions
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import SwallowedError, TransactionBroken
 from gatepost.models.entity import entity_of
-from gatepost.testing import TestApp
 
 Table = Any
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_desk(module_database_url: str) -> AsyncIterator[Desk]:
-    """A desk with one connection: whoever spoils it spoils it for the next."""
-    async with TestApp(app, module_database_url, GATEPOST_DATABASE_POOL_SIZE="1") as running:
-        yield Desk(running)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
