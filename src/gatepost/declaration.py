@@ -17,7 +17,7 @@ from gatepost.auth.policies import Policy
 from gatepost.dtos.body import check_fields
 from gatepost.errors import ConfigurationError
 from gatepost.models.base import Model
-from gatepost.models.catalog import Catalog
+from gatepost.models.catalog import Catalog, two_classes
 from gatepost.models.conditions import check_policy
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.schema import complete_schema
@@ -58,7 +58,7 @@ class Declaration:
         self.catalog = Catalog(resources)
         self.entities: list[Entity] = [served.entity for served in self.catalog.served]
         if self.user_model not in self.catalog.by_model:
-            self.entities.append(entity_of(self.user_model))
+            self.entities.append(self._users_entity())
         complete_schema(self.entities, {served.entity.model: served.resource for served in self.catalog.served})
         self.services = self._services()
         self._check_policies()
@@ -69,6 +69,13 @@ class Declaration:
     def metadata(self) -> MetaData:
         """The MetaData of the app's tables."""
         return self.entities[0].table.metadata
+
+    def _users_entity(self) -> Entity:
+        entity = entity_of(self.user_model)
+        other = self.catalog.by_table.get(entity.table.fullname)
+        if other is not None:
+            raise two_classes(entity.table.fullname, entity, other.entity)
+        return entity
 
     def _services(self) -> dict[type[Any], type[Service[Any]]]:
         services: dict[type[Any], type[Service[Any]]] = {}

@@ -145,8 +145,11 @@ class Catalog:
         if not PATH.fullmatch(item.path):
             cure = 'Write path= with letters, digits, "-", "_", "." and "~", without a slash at its ends.'
             raise ConfigurationError(f"{item.path!r} is no path.", place=place, cure=cure)
+        table = item.entity.table.fullname
+        if table in self.by_table:
+            raise two_classes(table, self.by_table[table].entity, item.entity)
         self.by_model[item.entity.model] = self.by_path[item.path] = item
-        self.by_table[item.entity.table.fullname] = item
+        self.by_table[table] = item
 
     def _check(self, item: Served) -> None:
         place = f"Resource({item.entity.name})"
@@ -154,3 +157,13 @@ class Catalog:
         if clash:
             raise ConfigurationError(f"{sorted(clash)} are both a column and a relation.", place=place)
         assert set(item.resource.policies) == set(ACTIONS)  # noqa: S101 - of our own making
+
+
+def two_classes(table: str, first: Entity, second: Entity) -> ConfigurationError:
+    """The refusal of two classes over one table: each would be a way past the policies and hidden fields of the
+    other."""
+    return ConfigurationError(
+        f"the table {table!r} is mapped to {first.name} and to {second.name}, and the app serves both.",
+        place=f"Resource({second.name})",
+        cure="Serve the table by one class; show others less of it by policies and Field(read=...).",
+    )

@@ -9,14 +9,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import ARRAY, Column, DateTime, Enum, Interval, Table, inspect
-from sqlalchemy.exc import InvalidRequestError, NoReferenceError, SQLAlchemyError
+from sqlalchemy import ARRAY, Column, DateTime, Enum, Interval, Table
+from sqlalchemy.exc import NoReferenceError
 from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipDirection, RelationshipProperty
 from sqlalchemy.types import TypeDecorator
 
 from gatepost.errors import ConfigurationError
 from gatepost.models.annotations import Annotations, Declared, is_constraint
 from gatepost.models.base import MANAGED, VERSION
+from gatepost.models.mapping import joined_columns, mapper_of, table_of
 
 
 class Attribute(msgspec.Struct, frozen=True, eq=False):
@@ -70,15 +71,8 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
 
 def entity_of(model: type[Any]) -> Entity:
     """Read a mapped class; raises `ConfigurationError` where it cannot be served."""
-    mapper = _mapper(model)
-    table: Any = mapper.local_table
-    if not _is_table(table):
-        raise ConfigurationError("is not mapped to a table.", place=model.__name__)
-    return _entity(model, mapper, table)
-
-
-def _is_table(selectable: object) -> bool:
-    return isinstance(selectable, Table)
+    mapper = mapper_of(model)
+    return _entity(model, mapper, table_of(mapper))
 
 
 def _entity(model: type[Any], mapper: Mapper[Any], table: "Table[Any]") -> Entity:
@@ -99,17 +93,6 @@ def _entity(model: type[Any], mapper: Mapper[Any], table: "Table[Any]") -> Entit
     version = next((item.column for item in attributes.values() if item.column.info.get(VERSION)), None)
     relations = {item.name: item for prop in mapper.relationships if (item := _relation(prop)) is not None}
     return Entity(model, table, model.__name__, attributes, relations, key, version)
-
-
-def _mapper(model: type[Any]) -> Mapper[Any]:
-    try:
-        mapper: Mapper[Any] = inspect(model)
-        mapper.registry.configure()
-    except InvalidRequestError as error:
-        raise ConfigurationError(f"cannot be mapped: {error}", place=model.__name__) from None
-    except SQLAlchemyError as error:
-        raise ConfigurationError(f"is not a mapped SQLAlchemy class: {error}", place=model.__name__) from None
-    return mapper
 
 
 def _attribute(model: type[Any], prop: ColumnProperty[Any], declared: Declared) -> Attribute:
@@ -183,9 +166,10 @@ def _python_type(column: Column[Any]) -> Any:
 
 
 def _relation(prop: RelationshipProperty[Any]) -> Relation | None:
-    if prop.secondary is not None or len(prop.local_remote_pairs or ()) != 1:
+    joined = joined_columns(prop)
+    if joined is None:
         return None
-    local, remote = cast("tuple[Column[Any], Column[Any]]", prop.local_remote_pairs[0])
+    local, remote = joined
     many = prop.direction is not RelationshipDirection.MANYTOONE and bool(prop.uselist)
     return Relation(prop.key, prop.mapper.class_, many, local, remote)
 

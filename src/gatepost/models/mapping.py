@@ -1,0 +1,89 @@
+"""Which mapped classes can be served as they stand: one class, one table, its own key.
+
+Outside the request path: `entity.py` asks when the app is built. Derived statements name the table and know nothing of
+what a mapper adds to it, such as the condition on a discriminator; a class whose mapper adds something is refused here,
+because its rows would be served past its policies.
+"""
+
+from typing import Any, cast
+
+from sqlalchemy import BinaryExpression, Column, Table, inspect
+from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
+from sqlalchemy.orm import Mapper, RelationshipProperty
+from sqlalchemy.sql.operators import eq
+
+from gatepost.errors import ConfigurationError
+
+OWN_TABLES = (
+    "Give each class a table of its own, and share columns by a mixin or by a base with `__abstract__ = True`; or map "
+    "the table to one class, with the kind as an ordinary column, and say in policies who sees which kind."
+)
+
+
+def mapper_of(model: type[Any]) -> "Mapper[Any]":
+    """The mapper of a class that can be served. Raises `ConfigurationError` for any other."""
+    try:
+        mapper: Mapper[Any] = inspect(model)
+        mapper.registry.configure()
+    except InvalidRequestError as error:
+        raise ConfigurationError(f"cannot be mapped: {error}", place=model.__name__) from None
+    except SQLAlchemyError as error:
+        raise ConfigurationError(f"is not a mapped SQLAlchemy class: {error}", place=model.__name__) from None
+    _refuse_hierarchy(mapper, model.__name__)
+    _refuse_derived_table(mapper, model.__name__)
+    return mapper
+
+
+def table_of(mapper: "Mapper[Any]") -> "Table[Any]":
+    """The table of a mapper that `mapper_of` gave."""
+    return cast("Table[Any]", mapper.local_table)
+
+
+def joined_columns(prop: "RelationshipProperty[Any]") -> tuple[Column[Any], Column[Any]] | None:
+    """The local and the remote column of a relationship that says nothing but that they are equal, else None: a
+    condition beyond that is not known to derived statements."""
+    pairs = prop.local_remote_pairs or ()
+    if prop.secondary is not None or len(pairs) != 1 or prop.entity is not prop.mapper:
+        return None
+    condition = prop.primaryjoin
+    local, remote = cast("tuple[Column[Any], Column[Any]]", pairs[0])
+    if not isinstance(condition, BinaryExpression) or condition.operator is not eq:
+        return None
+    # The sides are copies with annotations, which compare as what they are copies of.
+    return (local, remote) if {condition.left, condition.right} == {local, remote} else None
+
+
+def _refuse_hierarchy(mapper: "Mapper[Any]", name: str) -> None:
+    if mapper.inherits is not None:
+        kind = "concrete" if mapper.concrete else "single-table" if mapper.single else "joined-table"
+        complaint = f"inherits from the mapped class {mapper.inherits.class_.__name__} ({kind} inheritance)"
+    elif len(family := [item.class_.__name__ for item in mapper.self_and_descendants]) > 1:
+        complaint = f"has mapped subclasses ({', '.join(sorted(set(family) - {name}))})"
+    elif mapper.polymorphic_on is not None:
+        complaint = f"has a discriminator (polymorphic_on={str(mapper.polymorphic_on)!r})"
+    else:
+        return
+    raise ConfigurationError(
+        f"{complaint}, and mapped inheritance is not served yet: derived statements would show and change rows of "
+        "the other classes.",
+        place=name,
+        cure=OWN_TABLES,
+    )
+
+
+def _refuse_derived_table(mapper: "Mapper[Any]", name: str) -> None:
+    table: Any = mapper.local_table
+    if not isinstance(table, Table):
+        raise ConfigurationError(
+            f"is mapped to an SQLAlchemy {type(table).__name__}, not to a table.",
+            place=name,
+            cure="Map the class to one table: `__tablename__ = ...`, or `__table__ = Table(...)`.",
+        )
+    keys = [column.name for column in mapper.local_table.primary_key]
+    if [column.name for column in mapper.primary_key] != keys:
+        raise ConfigurationError(
+            f"says in __mapper_args__ that its key is {', '.join(column.name for column in mapper.primary_key)}, and "
+            f"the table's is {', '.join(keys) or 'missing'}.",
+            place=name,
+            cure="Leave out primary_key in __mapper_args__, and say primary_key=True at the one key column.",
+        )
