@@ -80,23 +80,23 @@ class Composition:
         self.is_leaving = False
         cursors = Cursors(secret)
         probes = Probes(lambda: self.database.fetch("SELECT 1"), lambda: self.is_leaving, lambda: self.buckets.details)
-        self.actions = [*self._resource_actions(cursors), *self.accounts.actions(declaration.prefix), *probes.actions()]
+        actions = [*self._resource_actions(cursors), *self.accounts.actions(declaration.prefix), *probes.actions()]
+        self.table = RouteTable(actions, declaration.mounts)
+        self.actions = [*actions, *self.table.mounts]
         limiter.prepare(self.actions)
-        self.table = RouteTable(self.actions, declaration.mounts)
         dispatch = Dispatch(
             find=self.accounts.identities.find,
             identify=self.accounts.identify,
             admit=limiter.admit_actor,
             mounts={prefix: mount.app for prefix, mount in declaration.mounts.items()},
         )
-        rules = [*(action.cors for action in self.actions), *(mount.cors for mount in declaration.mounts.values())]
         self.gate = Gate.composed(
             dispatch.answer,
             settings=settings.gate,
             observations=observations,
             match=self.table.match,
             limiter=limiter,
-            cors=[rule for rule in rules if rule is not None],
+            cors=[action.cors for action in self.actions if action.cors is not None],
             is_known=self.accounts.is_known,
         )
 

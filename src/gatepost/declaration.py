@@ -21,7 +21,7 @@ from gatepost.models.catalog import Catalog, two_classes
 from gatepost.models.conditions import check_policy
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.schema import complete_schema
-from gatepost.mount import Mount
+from gatepost.mount import Mount, taken_by_mount
 from gatepost.request import ASGIApp
 from gatepost.resource import PATH, Resource
 from gatepost.services.service import Service, check_transactions, check_verbs, served_model
@@ -56,6 +56,7 @@ class Declaration:
         base = _base_of(resources[0].model) if resources else Model
         self.user_model: type[Any] = user_model(base) if users is None else _checked_users(users)
         self.catalog = Catalog(resources)
+        self._check_mounts()
         self.entities: list[Entity] = [served.entity for served in self.catalog.served]
         if self.user_model not in self.catalog.by_model:
             self.entities.append(self._users_entity())
@@ -69,6 +70,12 @@ class Declaration:
     def metadata(self) -> MetaData:
         """The MetaData of the app's tables."""
         return self.entities[0].table.metadata
+
+    def _check_mounts(self) -> None:
+        for served in self.catalog.served:
+            path = f"{self.prefix}/{served.path}"
+            if path in self.mounts:
+                raise taken_by_mount(path, f"Resource({served.entity.name})")
 
     def _users_entity(self) -> Entity:
         entity = entity_of(self.user_model)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gatepost.cors import CORS
+from gatepost.errors import ConfigurationError
 from gatepost.headers import Headers
 from gatepost.request import ASGIApp
 
@@ -22,3 +23,12 @@ class Mount:
         self.app = app
         self.headers = Headers(headers, place="Mount") if headers else None
         self.cors = cors
+
+
+def taken_by_mount(prefix: str, name: str) -> ConfigurationError:
+    """The refusal of a mount at a path that is taken already."""
+    return ConfigurationError(
+        f"mount={prefix!r} is also the path of {name}.",
+        place="App",
+        cure=f"Mount it elsewhere, such as {prefix + '/more'!r}: the longer path wins; or choose another path=.",
+    )

@@ -200,6 +200,22 @@ def test_a_path_may_have_several_segments() -> None:
     assert [action.pattern for action in app.actions][:2] == ["/a/b.c/v1.2/my-things_~", "/a/b.c/v1.2/my-things_~/{id}"]
 
 
+async def _mounted(scope: Any, receive: Any, send: Any) -> None:
+    raise AssertionError("nothing is asked of it here")
+
+
+def test_a_mount_at_the_path_of_a_resource_is_refused() -> None:
+    assert refusal_of(Resource(Thing, get=anyone), mount={"/api/things": _mounted}) == (
+        "App: mount='/api/things' is also the path of Resource(Thing). Mount it elsewhere, such as "
+        "'/api/things/more': the longer path wins; or choose another path=."
+    )
+
+
+def test_mounts_are_among_the_actions() -> None:
+    app = App(Resource(Thing, read=anyone), mount={"/api/things/feed": _mounted})
+    assert ("*", "/api/things/feed/*") in [(action.method, action.pattern) for action in app.actions]
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

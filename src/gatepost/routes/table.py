@@ -1,20 +1,28 @@
 """The route table: method and path to one action, by dictionary, whatever the number of routes.
 
 Pure and built at start; the gate asks it before anything else, so that limits and sizes can depend on the action.
+The longer fixed path wins, for every method: a path that is declared as it stands before `/{id}`, `/{id}` before a mount
+above it, the longer mount before the shorter.
 """
 
 from collections.abc import Iterable, Mapping
 
 from gatepost.auth.policies import anyone
 from gatepost.errors import ConfigurationError, MethodNotAllowed, NotFound, NotImplementedMethod
-from gatepost.mount import Mount
+from gatepost.mount import Mount, taken_by_mount
 from gatepost.request import METHODS, Action, Request, Response
 
 KEY_SEGMENT = "/{id}"
 
+ANY = "*"
+"""The method of a mount's action: whichever it is, the mounted application answers."""
+
 
 class RouteTable:
-    """All actions of an app. Paths are fixed, or end in `/{id}`; mounts take everything below theirs."""
+    """All actions of an app. Paths are fixed, or end in `/{id}`; mounts take theirs and everything below.
+
+    `mounts` are the actions of mounts, in the order of their declaration.
+    """
 
     def __init__(self, actions: Iterable[Action], mounts: Mapping[str, Mount] | None = None) -> None:
         self._fixed: dict[str, dict[str, Action]] = {}
@@ -27,8 +35,13 @@ class RouteTable:
             routes["OPTIONS"] = _options_action(next(iter(routes.values())), _allow(routes))
         # Asked of the server as a whole (RFC 9110, section 9.3.7).
         self._fixed["*"] = {"OPTIONS": _options_action(None, ", ".join(METHODS).encode())}
-        mounted = sorted((mounts or {}).items(), key=lambda item: len(item[0]), reverse=True)
-        self._mounts = tuple((prefix, _mount_action(prefix, mount)) for prefix, mount in mounted)
+        mounted = {prefix: _mount_action(prefix, mount) for prefix, mount in (mounts or {}).items()}
+        self.mounts = tuple(mounted.values())
+        for prefix, action in mounted.items():
+            self._add_mount(prefix, action)
+        self._below = tuple(
+            (f"{prefix}/", mounted[prefix]) for prefix in sorted(mounted, key=lambda item: len(item), reverse=True)
+        )
 
     def match(self, method: str, path: str) -> tuple[Action, str | None]:
         """The action and the `{id}` segment. Raises `NotFound`, `MethodNotAllowed`, `NotImplementedMethod`."""
@@ -38,11 +51,11 @@ class RouteTable:
             stem, _, key = path.rpartition("/")
             routes = self._keyed.get(stem) if key else None
         if routes is None:
-            for prefix, action in self._mounts:
-                if path == prefix or path.startswith(f"{prefix}/"):
+            for prefix, action in self._below:
+                if path.startswith(prefix):
                     return action, None
             raise NotFound("not_found", "There is nothing here that you may see.")
-        found = routes.get(method)
+        found = routes.get(method) or routes.get(ANY)
         if found is None:
             raise _wrong_method(method, routes)
         return found, key
@@ -58,6 +71,13 @@ class RouteTable:
                 cure="Choose another path=.",
             )
         methods[action.method] = action
+
+
+    def _add_mount(self, prefix: str, action: Action) -> None:
+        # Among the fixed paths, so that a mount beside `/{id}` costs no request anything.
+        if prefix in self._fixed or prefix in self._keyed:
+            raise taken_by_mount(prefix, (self._fixed.get(prefix) or self._keyed[prefix]).popitem()[1].name)
+        self._fixed[prefix] = {ANY: action}
 
 
 def _allow(routes: dict[str, Action]) -> bytes:
@@ -96,7 +116,7 @@ def _mount_action(prefix: str, mount: Mount) -> Action:
 
     return Action(
         f"mount {prefix}",
-        "*",
+        ANY,
         f"{prefix}/*",
         unused,
         allow=anyone,

@@ -181,7 +181,12 @@ async def test_a_service_with_a_mistake_is_a_bland_500_and_a_clear_line_in_the_l
 
 @pytest.mark.parametrize(
     ("path", "root", "seen"),
-    [("/legacy/echo?a=1", "/legacy", "/legacy/echo"), ("/legacy/deep/echo?a=1", "/legacy/deep", "/legacy/deep/echo")],
+    [
+        ("/legacy/echo?a=1", "/legacy", "/legacy/echo"),
+        ("/legacy/deep/echo?a=1", "/legacy/deep", "/legacy/deep/echo"),
+        ("/api/pots/made/echo?a=1", "/api/pots/made", "/api/pots/made/echo"),
+        ("/api/pots/m%61de/echo?a=1", "/api/pots/made", "/api/pots/made/echo"),
+    ],
 )
 async def test_a_mounted_application_stands_behind_the_gate(hands: Hands, path: str, root: str, seen: str) -> None:
     answer = await hands.own.get(path)
@@ -195,6 +200,13 @@ async def test_a_mounted_application_stands_behind_the_gate(hands: Hands, path: 
     assert posted.json()["url"] == "http://test/legacy/echo"
     assert (await hands.own.get("/legacy/nothing")).status == 404
     problem(await hands.own.get("/legacybutnot"), 404, "not_found")
+
+
+async def test_a_mount_beside_the_rows_of_a_resource_takes_its_path_with_every_method(hands: Hands) -> None:
+    for method in ("GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS"):
+        answer = await hands.own.request(method, "/api/pots/m%61de")
+        assert (answer.status, answer.headers.get("content-type")) == (404, "text/plain; charset=utf-8"), method
+    problem(await hands.own.get("/api/pots/mades"), 404, "not_found")
 
 
 async def test_a_mounted_application_that_fails_is_a_bland_500(hands: Hands) -> None:

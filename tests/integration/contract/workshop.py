@@ -185,5 +185,5 @@ app = App(
     Resource(Cup, service=Cups, **MINE),
     Resource(Bowl, service=Bowls, **MINE),
     Resource(Shard, service=Shards, **MINE),
-    mount={"/legacy": inner, "/broken": broken},
+    mount={"/legacy": inner, "/broken": broken, "/api/pots/made": inner},
 )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gatepost.auth.policies import anyone
-from gatepost.errors import Problem
+from gatepost.errors import ConfigurationError, Problem
 from gatepost.mount import Mount
 from gatepost.request import Action, Receive, Request, Response, Scope, Send
 from gatepost.routes.table import RouteTable
@@ -32,7 +32,12 @@ TABLE = RouteTable(
         action("POST", "/api/auth/login", "auth"),
         action("GET", "/livez", "system"),
     ],
-    {"/legacy": Mount(_never), "/legacy/inner": Mount(_never)},
+    {
+        "/legacy": Mount(_never),
+        "/legacy/inner": Mount(_never),
+        "/api": Mount(_never),
+        "/api/books/feed": Mount(_never),
+    },
 )
 
 
@@ -55,6 +60,19 @@ def found(method: str, path: str) -> Any:
         ("GET", "/legacy", ("/legacy/*", None)),
         ("GET", "/legacy/inner/x", ("/legacy/inner/*", None)),
         ("DELETE", "/legacy/x", ("/legacy/*", None)),
+        # The longer fixed path wins, whatever the method.
+        ("GET", "/api/books/feed", ("/api/books/feed/*", None)),
+        ("PATCH", "/api/books/feed", ("/api/books/feed/*", None)),
+        ("HEAD", "/api/books/feed", ("/api/books/feed/*", None)),
+        ("OPTIONS", "/api/books/feed", ("/api/books/feed/*", None)),
+        ("PROPFIND", "/api/books/feed", ("/api/books/feed/*", None)),
+        ("GET", "/api/books/feed/", ("/api/books/feed/*", None)),
+        ("GET", "/api/books/feed/7", ("/api/books/feed/*", None)),
+        ("GET", "/api/books/feeder", ("/api/books/{id}", "feeder")),
+        ("DELETE", "/api/books/feeder", ("method_not_allowed", b"GET, HEAD, PATCH, OPTIONS")),
+        ("GET", "/api", ("/api/*", None)),
+        ("GET", "/api/authors", ("/api/*", None)),
+        ("GET", "/api/auth/login/x", ("/api/*", None)),
         ("PUT", "/api/books", ("method_not_allowed", b"GET, HEAD, POST, OPTIONS")),
         ("DELETE", "/api/books/7", ("method_not_allowed", b"GET, HEAD, PATCH, OPTIONS")),
         ("HEAD", "/api/auth/login", ("method_not_allowed", b"POST, OPTIONS")),
@@ -64,12 +82,12 @@ def found(method: str, path: str) -> Any:
         ("TRACE", "/livez", ("method_not_implemented", None)),
         ("get", "/livez", ("method_not_implemented", None)),
         # What is unusual means itself.
-        ("GET", "/api/books/", ("not_found", None)),
+        ("GET", "/api/books/", ("/api/*", None)),
         ("GET", "/API/books", ("not_found", None)),
-        ("GET", "/api/books;v=1", ("not_found", None)),
+        ("GET", "/api/books;v=1", ("/api/*", None)),
         ("GET", "/api/books/a;v=1", ("/api/books/{id}", "a;v=1")),
-        ("GET", "/api/books/7/", ("not_found", None)),
-        ("GET", "/api/books/7/8", ("not_found", None)),
+        ("GET", "/api/books/7/", ("/api/*", None)),
+        ("GET", "/api/books/7/8", ("/api/*", None)),
         ("GET", "/legacyx", ("not_found", None)),
         ("GET", "/legacy;x/y", ("not_found", None)),
         ("GET", "/Legacy", ("not_found", None)),
@@ -94,3 +112,12 @@ async def test_options_name_the_methods_of_a_path(path: str, allow: bytes) -> No
     request: Any = None
     answer = await chosen.handler(request)
     assert (answer.status, dict(answer.headers)) == (204, {b"allow": allow})
+
+
+@pytest.mark.parametrize("path", ["/api/books", "/api/auth/login", "/livez"])
+def test_a_mount_at_the_path_of_something_else_is_refused(path: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"mount='{path}' is also the path of "):
+        RouteTable(
+            [action("GET", "/api/books/{id}"), action("POST", "/api/auth/login"), action("GET", "/livez")],
+            {path: Mount(_never)},
+        )
