@@ -50,8 +50,10 @@ class Pattern(NamedTuple):
         return is_wider and all(_is_parameter(a) or a == b for a, b in zip(mine, theirs, strict=False))
 
     def order(self) -> tuple[object, ...]:
-        """Sorts the nearest first: more segments, then fixed ones further to the left, then with a method."""
-        return (-len(self.segments), self.is_wide, [_is_parameter(each) for each in self.segments], self.method is None)
+        """Sorts the nearest first: at the first segment where two differ, a fixed one comes before a parameter, and a
+        parameter before everything below; then the one with a method."""
+        ranks = [int(_is_parameter(each)) for each in self.segments]
+        return ([*ranks, 2] if self.is_wide else ranks, self.method is None)
 
     def compiled(self) -> re.Pattern[str]:
         """What matches the paths that it means."""

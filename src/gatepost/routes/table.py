@@ -1,7 +1,7 @@
 """The route table: method and path to one action, by dictionary, whatever the number of routes.
 
 Pure and built at start; the gate asks it before anything else, so that limits and sizes can depend on the action.
-The longer fixed path wins, for every method: a path that is declared as it stands before `/{id}`, `/{id}` before a mount
+The longer fixed path wins, for every method: a path that stands as it is before `/{id}`, `/{id}` before a mount
 above it, the longer mount before the shorter.
 """
 
@@ -39,9 +39,7 @@ class RouteTable:
         self.mounts = tuple(mounted.values())
         for prefix, action in mounted.items():
             self._add_mount(prefix, action)
-        self._below = tuple(
-            (f"{prefix}/", mounted[prefix]) for prefix in sorted(mounted, key=lambda item: len(item), reverse=True)
-        )
+        self._below = tuple((f"{prefix}/", mounted[prefix]) for prefix in sorted(mounted, key=len, reverse=True))
 
     def match(self, method: str, path: str) -> tuple[Action, str | None]:
         """The action and the `{id}` segment. Raises `NotFound`, `MethodNotAllowed`, `NotImplementedMethod`."""
@@ -71,7 +69,6 @@ class RouteTable:
                 cure="Choose another path=.",
             )
         methods[action.method] = action
-
 
     def _add_mount(self, prefix: str, action: Action) -> None:
         # Among the fixed paths, so that a mount beside `/{id}` costs no request anything.

@@ -23,6 +23,9 @@ DECLARED = {
     "/admin/{area}/log": EMPTY,
     "/admin/users/": EMPTY,
     "/a.b/{x}": EMPTY,
+    "/items/feed/*": EMPTY,
+    "/{area}/{page}": EMPTY,
+    "/{area}/settings": EMPTY,
 }
 
 
@@ -32,7 +35,6 @@ DECLARED = {
         ("GET", "/login", "/login"),
         ("POST", "/login", "POST /login"),
         ("PUT", "/login", "/login"),
-        ("POST", "/login/", "/*"),
         ("GET", "/items/7", "/items/{id}"),
         ("GET", "/items/new", "/items/new"),
         ("GET", "/items/7/parts", "GET /items/*"),
@@ -45,7 +47,14 @@ DECLARED = {
         ("GET", "/admin/users/log", "/admin/{area}/log"),
         ("GET", "/admin/users/", "/admin/users/"),
         ("GET", "/admin/users/\n/log", "/admin/*"),
-        ("GET", "/aXb/1", "/*"),
+        # The longer fixed path wins, segment by segment.
+        ("GET", "/items/feed", "/items/feed/*"),
+        ("POST", "/items/feed/7", "/items/feed/*"),
+        ("GET", "/admin/users", "/admin/*"),
+        ("GET", "/admin/settings", "/admin/*"),
+        ("GET", "/shop/settings", "/{area}/settings"),
+        ("POST", "/items/", "/*"),
+        ("GET", "/aXb/1", "/{area}/{page}"),
         ("GET", "/a.b/1", "/a.b/{x}"),
         ("OPTIONS", "*", "/*"),
         ("GET", "/", "/*"),
