@@ -143,7 +143,11 @@ class Composition:
     def _bounds(self, served: Served) -> Bounds:
         """How deep and how long JSON may be: the nearest declaration wins."""
         resource, gate = served.resource, self.settings.gate
-        return Bounds(resource.json_depth_max or gate.json_depth_max, resource.json_items_max or gate.json_items_max)
+        return Bounds(
+            resource.json_depth_max or gate.json_depth_max,
+            resource.json_items_max or gate.json_items_max,
+            gate.body_bytes_max if resource.body_bytes_max is None else resource.body_bytes_max,
+        )
 
     def _verbs(self, served: Served) -> dict[str, Verbs]:
         derived = self._derived[served.entity.model]

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import asyncpg
-import msgspec
 from sqlalchemy.exc import DBAPIError
 
 from gatepost.database.failures import (
@@ -23,6 +22,7 @@ from gatepost.database.sessions import Sessions
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import READ_COMMITTED, Transaction
 from gatepost.errors import Problem
+from gatepost.exact_json import decode
 from gatepost.observations import Observations, TransactionRetried
 from gatepost.settings import DatabaseSettings
 
@@ -74,9 +74,7 @@ class Database:
         )
         try:
             for name in ("json", "jsonb"):
-                await connection.set_type_codec(
-                    name, schema="pg_catalog", encoder=str, decoder=msgspec.json.decode, format="text"
-                )
+                await connection.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=decode, format="text")
         except BaseException:
             connection.terminate()
             raise

@@ -18,6 +18,7 @@ from sqlalchemy.util.concurrency import await_, in_greenlet
 
 from gatepost.database.guards import GuardedConnection, GuardedSession, TransactionIsOurs, check_command
 from gatepost.database.pool import PooledConnection, RawConnection
+from gatepost.exact_json import encode
 
 Begin: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -173,7 +174,9 @@ class Sessions:
 
     def __init__(self) -> None:
         # SQLAlchemy would take a lock around its first connection, which is waiting; there is nothing to find out.
-        engine = create_engine("postgresql+gatepost://", poolclass=NullPool, creator=self._lend, _initialize=False)
+        engine = create_engine(
+            "postgresql+gatepost://", poolclass=NullPool, creator=self._lend, json_serializer=encode, _initialize=False
+        )
         engine.dialect.initialize(cast("Any", None))
         self._engine = AsyncEngine(engine)
         self._dbapi: Any = engine.dialect.dbapi

@@ -11,6 +11,8 @@ from sqlalchemy import Executable, UpdateBase
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from gatepost.exact_json import encode
+
 
 class _Compiler(postgresql.PGCompiler_asyncpg):
     """Correlates subqueries in RETURNING with the row that was written.
@@ -36,7 +38,7 @@ class _Compiler(postgresql.PGCompiler_asyncpg):
 def make_dialect() -> Any:
     """A dialect that compiles for asyncpg; ranges need the driver adapter's module."""
     factory = cast("Any", postgresql.dialect)
-    dialect = factory(dbapi=factory.import_dbapi())
+    dialect = factory(dbapi=factory.import_dbapi(), json_serializer=encode)
     dialect.statement_compiler = _Compiler
     return dialect
 

@@ -12,7 +12,7 @@ from typing import Any, Required, TypedDict, cast
 import msgspec
 
 from gatepost.dtos.collector import BodyField, collect
-from gatepost.dtos.json_values import BOUNDS, Bounds, members
+from gatepost.dtos.json_values import BOUNDS, Bounds, NumberReader, members
 from gatepost.dtos.rules import Rule, longer
 from gatepost.dtos.strict_json import may_hide_keys, may_hold_nul, read_json
 from gatepost.dtos.violations import Violation
@@ -39,15 +39,16 @@ class Body(msgspec.Struct):
 class BodyDecoder:
     """Decodes the bodies of one action for one set of fields."""
 
-    __slots__ = ("_bounds", "_decode", "_echoes", "_fields", "_finishes", "_json", "_required", "_unasked")
+    __slots__ = ("_bounds", "_decode", "_echoes", "_fields", "_finishes", "_json", "_numbers", "_required", "_unasked")
 
     def __init__(self, fields: Mapping[str, BodyField], required: frozenset[str], bounds: Bounds) -> None:
         known = {name: (field, field.type) for name, field in fields.items() if field.type is not None}
         wire = {name: _wire(field, kind, name in required) for name, (field, kind) in known.items()}
+        self._numbers = NumberReader(bounds)
         # A TypedDict, because only present fields are touched then: a patch of one field costs one field.
         self._decode = cast(
             "Callable[[bytes], dict[str, Any]]",
-            msgspec.json.Decoder(TypedDict("Wire", wire, total=False)).decode,  # type: ignore[operator]
+            msgspec.json.Decoder(TypedDict("Wire", wire, total=False), float_hook=self._numbers).decode,  # type: ignore[operator]
         )
         finishes = ((name, _finish(field, kind)) for name, (field, kind) in known.items())
         self._finishes: dict[str, Finish] = {name: finish for name, finish in finishes if finish is not None}
@@ -70,6 +71,7 @@ class BodyDecoder:
     def decode_quickly(self, body: bytes) -> Body | None:
         """The good case; None where the body is refused, or odd enough to need a careful reader."""
         try:
+            self._numbers.surplus = 0
             values = self._decode(body)
             nested = 0
             for name in self._json:
@@ -78,7 +80,7 @@ class BodyDecoder:
             # As many colons as members, and no escape: then both answers are known without asking.
             if body.count(b":") != len(values) + nested and may_hide_keys(body, values, nested):
                 return None
-            if may_hold_nul(body):
+            if may_hold_nul(body) or (self._json and not self._numbers.is_within(body)):
                 return None
             for name in self._unasked:
                 if name not in values:

@@ -1,6 +1,7 @@
 """JSON inside a JSONB column: any value, bounded in depth and length, of what PostgreSQL can store and give back."""
 
-import math
+import re
+from decimal import Decimal
 from typing import Any, cast
 
 import msgspec
@@ -10,19 +11,77 @@ from gatepost.dtos.texts import text_of
 from gatepost.dtos.violations import Violation
 from gatepost.errors import BadRequest
 
+NUMBER_CHARACTERS_MAX = 1_000
+"""Characters of one number, written out in full: PostgreSQL shows `1e308` with 309 digits."""
+
+_LONG_INTEGER = re.compile(rb"[0-9]{%d}" % NUMBER_CHARACTERS_MAX)
+_EXPONENT_DIGITS_MAX = 6
+
 
 class Bounds(msgspec.Struct, frozen=True):
-    """Levels of arrays and objects inside one field, and elements of one array."""
+    """Levels of arrays and objects inside one field, elements of one array, and characters of all numbers of one field
+    written out in full. `doubles` refuses numbers that a double cannot hold, for applications that read them so."""
 
     depth: int = 32
     items: int = 10_000
+    number_characters: int = 1_048_576
+    doubles: bool = False
 
 
 BOUNDS = Bounds()
 """Those of query parameters, and of bodies where nothing else is declared."""
 
-DIGITS_MAX = 4_300
-"""Digits of an integer: Python converts no longer ones from text, because the time grows with their square."""
+
+class NumberReader:
+    """The `float_hook` of one decoder of bodies: exact numbers, and how much longer they are written out in full.
+
+    Set `surplus` to 0 before a body is decoded, and ask `is_within` afterwards. Raises `Violation` in between where it
+    is clear already that the careful reader has to find what is wrong.
+    """
+
+    __slots__ = ("_bounds", "surplus")
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self.surplus = 0
+
+    def __call__(self, text: str) -> Decimal:
+        """A number with a fraction or an exponent."""
+        length = len(text)
+        if "e" in text or "E" in text:
+            length = written_out(text)
+            self.surplus += length - len(text)
+        if length > NUMBER_CHARACTERS_MAX or self.surplus > self._bounds.number_characters:
+            raise _too_many_characters(self._bounds)
+        if self._bounds.doubles:
+            check_double(text)
+        return Decimal(text)
+
+    def is_within(self, body: bytes) -> bool:
+        """Whether no number of the decoded body is too long, and all are not together. False also in some doubt."""
+        if len(body) < NUMBER_CHARACTERS_MAX and not self.surplus:
+            return True
+        return self.surplus + len(body) <= self._bounds.number_characters and not _LONG_INTEGER.search(body)
+
+
+def written_out(number: str) -> int:
+    """How many characters a JSON number has without an exponent, as PostgreSQL would show it."""
+    mantissa, _, exponent = number.lower().partition("e")
+    if not exponent:
+        return len(number)
+    if len(exponent) > _EXPONENT_DIGITS_MAX:
+        return NUMBER_CHARACTERS_MAX + 1
+    sign = len(mantissa) - len(mantissa.lstrip("-"))
+    whole, _, fraction = mantissa.lstrip("-").partition(".")
+    left = len(fraction) - int(exponent)
+    digits = sign + max(len(whole) + int(exponent), 1)
+    return digits + 1 + left if left > 0 else digits
+
+
+def check_double(number: str) -> None:
+    """Raise `Violation` where a double-precision number cannot hold it."""
+    if float(number) in (float("inf"), float("-inf")):
+        raise Violation("too_large", "The number is beyond the range of a double-precision number.")
 
 
 def members(value: Any, bounds: Bounds = BOUNDS, level: int = 0) -> int:
@@ -38,20 +97,12 @@ def members(value: Any, bounds: Bounds = BOUNDS, level: int = 0) -> int:
     return sum([members(item, bounds, level + 1) for item in items if isinstance(item, dict | list)])
 
 
-def read(node: Any, bounds: Bounds = BOUNDS, level: int = 0) -> Any:
+def read(node: Any, bounds: Bounds = BOUNDS) -> Any:
     """Plain Python values of what `read_json` gave; `Violation` points at the first part that cannot be stored."""
-    if isinstance(node, Number):
-        return _number(node)
-    if isinstance(node, str):
-        return text_of(node)
-    if not isinstance(node, dict | list):
-        return node
-    if level == bounds.depth:
-        raise _too_deep(bounds)
-    if isinstance(node, list):
-        return [_below(str(index), item, bounds, level) for index, item in enumerate(_items(node, bounds))]
-    inner = cast("dict[str, Any]", node)
-    return {text_of(name): _below(name, item, bounds, level) for name, item in inner.items()}
+    try:
+        return _DocumentReader(bounds).read(node, 0)
+    except _NumbersTooLong:
+        raise _too_many_characters(bounds) from None
 
 
 def parse(text: str) -> Any:
@@ -67,6 +118,55 @@ def text(value: str) -> Any:
     return read(parse(value))
 
 
+class _NumbersTooLong(Exception):
+    """All numbers of the document have too many characters together: no single one is to blame."""
+
+
+class _DocumentReader:
+    """Reads one document and counts the characters of its numbers."""
+
+    __slots__ = ("_bounds", "_characters")
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._characters = 0
+
+    def read(self, node: Any, level: int) -> Any:
+        if isinstance(node, Number):
+            return self._number(node)
+        if isinstance(node, str):
+            return text_of(node)
+        if not isinstance(node, dict | list):
+            return node
+        if level == self._bounds.depth:
+            raise _too_deep(self._bounds)
+        if isinstance(node, list):
+            items = _items(node, self._bounds)
+            return [self._below(str(index), item, level) for index, item in enumerate(items)]
+        inner = cast("dict[str, Any]", node)
+        return {text_of(name): self._below(name, item, level) for name, item in inner.items()}
+
+    def _below(self, name: str, node: Any, level: int) -> Any:
+        try:
+            return self.read(node, level + 1)
+        except Violation as violation:
+            raise violation.below(name) from None
+
+    def _number(self, number: Number) -> int | Decimal:
+        length = written_out(number)
+        if length > NUMBER_CHARACTERS_MAX:
+            detail = f"The number has more than {NUMBER_CHARACTERS_MAX} characters when it is written out in full."
+            raise Violation("too_long", detail)
+        self._characters += length
+        if self._characters > self._bounds.number_characters:
+            raise _NumbersTooLong
+        if number.lstrip("-").isdigit():
+            return int(number)
+        if self._bounds.doubles:
+            check_double(number)
+        return Decimal(number)
+
+
 def _items(node: Any, bounds: Bounds) -> list[Any]:
     items = cast("list[Any]", node)
     if len(items) > bounds.items:
@@ -74,22 +174,9 @@ def _items(node: Any, bounds: Bounds) -> list[Any]:
     return items
 
 
-def _below(name: str, node: Any, bounds: Bounds, level: int) -> Any:
-    try:
-        return read(node, bounds, level + 1)
-    except Violation as violation:
-        raise violation.below(name) from None
-
-
-def _number(number: Number) -> int | float:
-    if number.lstrip("-").isdigit():
-        if len(number.lstrip("-")) > DIGITS_MAX:
-            raise Violation("too_large", f"The number has more than {DIGITS_MAX} digits.")
-        return int(number)
-    value = float(number)
-    if not math.isfinite(value):
-        raise Violation("too_large", "The number is beyond the range of a double-precision number.")
-    return value
+def _too_many_characters(bounds: Bounds) -> Violation:
+    detail = f"The numbers have more than {bounds.number_characters} characters when they are written out in full."
+    return Violation("too_long", detail)
 
 
 def _too_deep(bounds: Bounds) -> Violation:

@@ -82,6 +82,19 @@ def float_of(text: str) -> float:
     return value
 
 
+def raw_float(raw: Any) -> float:
+    """The same from the bytes of one JSON value. Python reads a number near the end of the range of doubles in a tenth
+    of a microsecond, msgspec in ten."""
+    text = bytes(raw)
+    try:
+        value = float(text)
+    except ValueError:
+        raise Violation("wrong_type", "Send a number.") from None
+    if not math.isfinite(value):
+        raise _beyond(text.decode(), "The number is beyond the range of a double-precision number.")
+    return value if value or text != b"-0" else 0.0
+
+
 def decimal_of(text: str) -> Decimal:
     """An exact number of at most `DIGITS_MAX` digits on either side of the point."""
     if not _NUMBER.fullmatch(text):

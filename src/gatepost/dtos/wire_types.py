@@ -8,6 +8,7 @@ import enum
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from types import GenericAlias
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -24,6 +25,7 @@ from gatepost.dtos.rules import native_meta as meta_of
 from gatepost.dtos.strict_json import Number
 from gatepost.dtos.violations import Violation
 from gatepost.errors import ConfigurationError
+from gatepost.exact_json import natural
 from gatepost.models.entity import plain_type, wire_values
 
 REAL_MAX = 3.4028234663852886e38
@@ -90,6 +92,7 @@ def wire_type_of(
     With `bigint_as_string` 64-bit integers may come as texts too, which is how they are shown then. `bounds` hold for
     JSON and arrays, `elements` are the constraints of each element of an array.
     """
+    declared = kind
     if not isinstance(kind, PickleType):  # what a pickle would execute is not for clients to choose
         kind = plain_type(kind)
     if bigint_as_string and isinstance(kind, sa.BigInteger):
@@ -97,7 +100,7 @@ def wire_type_of(
     if isinstance(kind, sa.ARRAY):
         return _array(kind, elements, place, bigint_as_string=bigint_as_string, bounds=bounds)
     if isinstance(kind, sa.JSON):
-        return _json(bounds)
+        return _json(bounds, is_decorated=kind is not declared)
     for classes, build in _BUILDERS:
         if isinstance(kind, classes):
             return build(kind, place)
@@ -184,7 +187,7 @@ def _float(kind: sa.Float[Any], place: str) -> WireType:
 
     single = isinstance(kind, sa.REAL) or (kind.precision is not None and kind.precision <= 24)
     rules = (at_least(-REAL_MAX, python_type=float), at_most(REAL_MAX, python_type=float)) if single else ()
-    return WireType(float, float, None, read, texts.float_of, rules)
+    return WireType(float, msgspec.Raw, texts.raw_float, read, texts.float_of, rules)
 
 
 def _numeric(kind: Any, place: str) -> WireType:
@@ -276,8 +279,13 @@ def _choices(kind: sa.Enum) -> dict[str, Any]:
     return {text: member for member in members if (text := str(member.value)) in shown}
 
 
-def _json(bounds: Bounds) -> WireType:
-    return WireType(dict, Any, None, lambda node: json_values.read(node, bounds), json_values.text)
+def _json(bounds: Bounds, *, is_decorated: bool) -> WireType:
+    read = partial(json_values.read, bounds=bounds)
+    if is_decorated:  # code of the application's own takes the values, and computes with them
+        return WireType(
+            dict, Any, natural, lambda node: natural(read(node)), lambda text: natural(json_values.text(text))
+        )
+    return WireType(dict, Any, None, read, json_values.text)
 
 
 def _array(kind: Any, elements: Sequence[Any], place: str, *, bigint_as_string: bool, bounds: Bounds) -> WireType:

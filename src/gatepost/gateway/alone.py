@@ -79,7 +79,7 @@ class Alone:
         self.table = PathTable(_checked_paths(paths), gate)
         known = Origins(gate.cors_origins, place="GATEPOST_CORS_ORIGINS")
         self._forms = Forms({each: known if each.cors is None else each.cors.origins for each in self.table.actions})
-        self._json = JSONBodies(Bounds(gate.json_depth_max, gate.json_items_max))
+        self._json = JSONBodies(Bounds(gate.json_depth_max, gate.json_items_max, gate.body_bytes_max, doubles=True))
         self.observations = observations or Observations()
         self._logs = Logs(self.settings, adopts=False)
         self._logs.subscribe(self.observations)

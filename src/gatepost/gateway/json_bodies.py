@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gatepost.dtos.json_values import Bounds, members, read
+from gatepost.dtos.json_values import Bounds, NumberReader, members, read
 from gatepost.dtos.strict_json import may_hide_keys, read_json
 from gatepost.dtos.violations import Violation
 from gatepost.errors import BadRequest, FieldError, Unprocessable
@@ -19,10 +19,12 @@ from gatepost.request import Message, Receive, Request
 class JSONBodies:
     """Reads and checks bodies before the application is called, so that a slow one occupies nothing but the gate."""
 
-    __slots__ = ("_bounds",)
+    __slots__ = ("_bounds", "_decode", "_numbers")
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
+        self._numbers = NumberReader(bounds)
+        self._decode = msgspec.json.Decoder(float_hook=self._numbers).decode
 
     async def admit(self, request: Request, receive: Receive) -> Receive:
         """The `receive` that gives the checked body, where it is JSON; `receive` itself where it is not.
@@ -33,8 +35,31 @@ class JSONBodies:
             return receive
         body = await request.body()
         if body:
-            check(body, self._bounds)
+            self.check(body)
         return Replay(body, receive)
+
+    def check(self, body: bytes) -> None:
+        """Raise 400 `malformed_json` for what is not strict JSON, 422 `invalid_body` for what is beyond the bounds."""
+        try:
+            is_good, count = self._decoded(body)
+            if not is_good:
+                read(read_json(body), self._bounds)
+            elif may_hide_keys(body, {}, count):
+                read_json(body)
+        except Violation as violation:
+            error = FieldError(violation.pointer, violation.code, violation.detail)
+            raise Unprocessable("invalid_body", "The body violates the bounds of JSON here.", errors=[error]) from None
+        except RecursionError:
+            raise BadRequest("malformed_json", "The body is not strict JSON: it nests too deeply.") from None
+
+    def _decoded(self, body: bytes) -> tuple[bool, int]:
+        """Whether the fast decoder takes it, and how many members all of its objects have."""
+        self._numbers.surplus = 0
+        try:
+            value: Any = self._decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Violation):
+            return False, 0
+        return self._numbers.is_within(body), members(value, self._bounds)
 
 
 class Replay:
@@ -50,30 +75,3 @@ class Replay:
     async def __call__(self) -> Message:
         message, self._message = self._message, None
         return await self._receive() if message is None else message
-
-
-def check(body: bytes, bounds: Bounds) -> None:
-    """Raise 400 `malformed_json` for what is not strict JSON, 422 `invalid_body` for what is beyond the bounds."""
-    try:
-        is_good, count = _decoded(body, bounds)
-        if not is_good:
-            read(read_json(body), bounds)
-        elif may_hide_keys(body, {}, count):
-            read_json(body)
-    except Violation as violation:
-        error = FieldError(violation.pointer, violation.code, violation.detail)
-        raise Unprocessable("invalid_body", "The body violates the bounds of JSON here.", errors=[error]) from None
-    except RecursionError:
-        raise BadRequest("malformed_json", "The body is not strict JSON: it nests too deeply.") from None
-
-
-def _decoded(body: bytes, bounds: Bounds) -> tuple[bool, int]:
-    """Whether the fast decoder takes it, and how many members all of its objects have."""
-    try:
-        value: Any = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False, 0
-    return True, members(value, bounds)
-
-
-_decode = msgspec.json.Decoder().decode

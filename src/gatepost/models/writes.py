@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Text, any_, bindparam, delete, false, insert, select, true, update
+from sqlalchemy import ARRAY, JSON, ColumnElement, Text, any_, bindparam, delete, false, insert, select, true, update
 from sqlalchemy import case as sql_case
 from sqlalchemy import cast as sql_cast
 
@@ -101,10 +101,12 @@ def locate_plan(
     source = Source(served.entity, served.entity.table)
     rules = field_rules(view, read, source) if view is not None else None
     hidden: Collection[str] = view.ruled if view is not None else ()
-    columns = [
-        sql_case((rules(name), source.column(name))) if rules is not None and name in hidden else source.column(name)
-        for name in names
-    ]
+    columns = [_exact(source.column(name)) for name in names]
+    if rules is not None:
+        columns = [
+            sql_case((rules(name), column)) if name in hidden else column
+            for name, column in zip(names, columns, strict=True)
+        ]
     selected: list[ColumnElement[Any]] = [column.label(f"c{i}") for i, column in enumerate(columns)]
     selected += [_outcome(read, source), _outcome(permitted, source), sql_cast(version_column(source), Text)]
     key = served.entity.key
@@ -113,6 +115,11 @@ def locate_plan(
         statement = statement.with_for_update()
     count = len(names)
     return LocatePlan(Statement(statement), names, count, count + 1, count + 2)
+
+
+def _exact(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A document as its text: the driver would make floats of its numbers, for services to compute with."""
+    return sql_cast(column, Text) if isinstance(column.type, JSON) else column
 
 
 def reference_statement(served: Served, column_name: str, rule: BoundRule) -> Statement:

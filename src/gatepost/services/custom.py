@@ -7,7 +7,7 @@ everywhere else, so that fields, expansions and policies cannot be stepped aroun
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from sqlalchemy import inspect
+from sqlalchemy import JSON, inspect
 
 from gatepost.auth.actor import Actor
 from gatepost.auth.policies import Decision, decide
@@ -15,6 +15,7 @@ from gatepost.auth.refusals import refusal
 from gatepost.database.database import Database
 from gatepost.database.transactions import Transaction
 from gatepost.errors import NotFound
+from gatepost.exact_json import natural
 from gatepost.models.catalog import Served, View
 from gatepost.models.conditions import bind_decision, bind_policy, holds
 from gatepost.models.reads import KEY, Expansion, Query
@@ -40,6 +41,9 @@ class Custom:
         self._derived = derived
         self._registry = registry
         self._database = database
+        attributes = served.entity.attributes.items()
+        kinds = {name: attribute.column.type for name, attribute in attributes}
+        self._documents = {name for name, kind in kinds.items() if isinstance(getattr(kind, "item_type", kind), JSON)}
 
     async def get(
         self, key: Any, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
@@ -73,7 +77,7 @@ class Custom:
                 raise refusal(actor)
             references = self._derived.references
             await references.check(unit.transaction, filled, references.names(filled, actor, all=True), actor)
-            row = await unit.service(self._model).create(self._model(**filled), actor)
+            row = await unit.service(self._model).create(self._model(**self._natural(filled)), actor)
             await unit.transaction.session.flush()
             key = self._key(row, "create")
             await self._hold(unit, permitted, key, actor)
@@ -89,7 +93,7 @@ class Custom:
             references = self._derived.references
             await references.check(unit.transaction, values, references.names(values, actor, all=True), actor)
             row = await unit.transaction.session.get_one(self._model, key, populate_existing=True)
-            row = await unit.service(self._model).update(row, Changes(values), actor)
+            row = await unit.service(self._model).update(row, Changes(self._natural(values)), actor)
             await unit.transaction.session.flush()
             await self._hold(unit, permitted, key, actor)
             return await self._show_or_nothing(unit, self._key(row, "update"), actor, view)
@@ -124,7 +128,7 @@ class Custom:
         read = bind_policy(policies["get"], actor, self._served.entity)
         permitted = bind_policy(policies[action], actor, self._served.entity, "c")
         plan, record = await self._derived.look(unit.transaction, key, written, read, permitted, actor, view, versions)
-        values = merge_documents(plan, record, written.values, self._derived.documents)
+        values = merge_documents(self._served.entity, plan, record, written.values, self._derived.documents)
         guarded = view.guarded.keys() & values.keys()
         if not guarded:
             return values, permitted.decision
@@ -161,6 +165,12 @@ class Custom:
             return await self._show(unit, key, actor, view, None, ())
         except NotFound:
             return Row("", "", key)
+
+    def _natural(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The values as a service computes with them: floats in documents, where they say the same."""
+        if self._documents.isdisjoint(values):
+            return values
+        return {name: natural(value) if name in self._documents else value for name, value in values.items()}
 
     def _key(self, row: Any, verb: str) -> Any:
         """The key of a row that a service returned."""

@@ -201,7 +201,7 @@ class Derived:
     ) -> Row:
         read = bind_policy(self._policies["get"], actor, self._entity)
         plan, record = await self.look(transaction, key, written, read, permitted, actor, view, versions)
-        values = merge_documents(plan, record, written.values, self.documents)
+        values = merge_documents(self._entity, plan, record, written.values, self.documents)
         if not view.guarded.keys().isdisjoint(values):
             same = unchanged(self._entity, plan, record, values, view.guarded.keys() & values.keys())
             values = {name: value for name, value in values.items() if name not in same}

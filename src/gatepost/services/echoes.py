@@ -3,10 +3,13 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from sqlalchemy import JSON
+
 from gatepost.database.pool import Record
 from gatepost.database.statements import DIALECT
 from gatepost.dtos.merge_patch import merge_patch
 from gatepost.errors import FieldError, Unprocessable
+from gatepost.exact_json import decode_exact
 from gatepost.models.catalog import Served
 from gatepost.models.entity import Entity
 from gatepost.models.writes import LocatePlan
@@ -43,16 +46,21 @@ def unchanged(
 
 
 def _present(entity: Entity, name: str, raw: Any) -> Any:
-    process: Any = entity.attributes[name].column.type.dialect_impl(DIALECT).result_processor(DIALECT, None)
+    kind = entity.attributes[name].column.type
+    if isinstance(kind, JSON):
+        return None if raw is None else decode_exact(raw)
+    process: Any = kind.dialect_impl(DIALECT).result_processor(DIALECT, None)
     return raw if process is None else process(raw)
 
 
 def merge_documents(
-    plan: LocatePlan, record: Record, values: dict[str, Any], documents: Collection[str]
+    entity: Entity, plan: LocatePlan, record: Record, values: dict[str, Any], documents: Collection[str]
 ) -> dict[str, Any]:
     """Merge objects into the JSON documents of the present row (RFC 7396); everything else replaces."""
     present = dict(zip(plan.names, record, strict=False))
     return {
-        name: merge_patch(present[name], value) if name in documents and isinstance(value, dict) else value
+        name: merge_patch(_present(entity, name, present[name]), value)
+        if name in documents and isinstance(value, dict)
+        else value
         for name, value in values.items()
     }

@@ -66,7 +66,7 @@ REFUSED = {
     "a million digits in a decimal's text": b'{"cost": "' + b"9" * 1_000_000 + b'"}',
     "an exponent in a decimal": b'{"cost": 1e999999999}',
     "a small exponent in a decimal": b'{"cost": "1e-999999999"}',
-    "an exponent in a document": b'{"extra": {"a": 1e999}}',
+    "an exponent in a document": b'{"extra": {"a": 1e1000}}',
     "depth in a document": b'{"extra": ' + b"[" * 40 + b"]" * 40 + b"}",
     "an object for a text": b'{"title": {"a": 1}}',
     "true for a number": b'{"pages": true}',

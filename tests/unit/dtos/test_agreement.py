@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from gatepost.dtos.body import Body, BodyDecoder
 from gatepost.errors import BadRequest, Problem, Unprocessable
+from gatepost.exact_json import natural
 
 QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 THOROUGH = settings(QUICK, max_examples=500)
@@ -226,5 +227,6 @@ def test_what_is_sent_in_its_form_is_accepted_at_once_and_exactly(case: tuple[An
             value, bool | int | Decimal | UUID | date | datetime | time | timedelta
         )
         quick = decoder(attribute("f", kind)).decode_carefully(body)
-    assert quick.values == {"f": value}
-    assert class_of(quick.values["f"]) is type(value)
+    found = natural(quick.values["f"]) if isinstance(kind, JSONB) else quick.values["f"]
+    assert found == value
+    assert class_of(found) is type(value)
