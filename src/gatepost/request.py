@@ -24,6 +24,9 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
 """The methods that this server knows, in the order of `Allow`."""
 
+REFUSED_METHODS = ("TRACE", "CONNECT")
+"""Known to HTTP and allowed on no path: TRACE shows credentials to scripts, CONNECT is for proxies."""
+
 JSON_TYPES: frozenset[bytes] = frozenset({b"application/json", b"application/merge-patch+json"})
 """The content types of JSON bodies."""
 

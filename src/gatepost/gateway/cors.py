@@ -25,6 +25,7 @@ NAMES: frozenset[bytes] = frozenset(
 )
 
 Match = Callable[[str, str], tuple[Action, str | None]]
+"""Method and decoded path in; the action and the `{id}` segment out. Raises a `Problem` where nothing matches."""
 
 
 class Rule:

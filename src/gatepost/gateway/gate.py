@@ -17,7 +17,7 @@ from gatepost.gateway.alone import Alone, Identify
 from gatepost.gateway.bodies import BODY_HEADERS, Bodies
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.compression import CONDITIONS, strip_entity_tags
-from gatepost.gateway.cors import PREFLIGHT, cross_origin, is_preflight
+from gatepost.gateway.cors import PREFLIGHT, Match, cross_origin, is_preflight
 from gatepost.gateway.deadlines import Deadlines
 from gatepost.gateway.exchange import Exchange, Wardrobe
 from gatepost.gateway.heads import Heads
@@ -27,11 +27,8 @@ from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import INTERNAL, render
 from gatepost.gateway.turns import Turns
 from gatepost.observations import Observations, RequestFailed, RequestFinished
-from gatepost.request import Action, ASGIApp, Receive, Request, Scope, Send
+from gatepost.request import ASGIApp, Receive, Request, Scope, Send
 from gatepost.settings import GateSettings, Settings
-
-Match = Callable[[str, str], tuple[Action, str | None]]
-"""Method and decoded path in; the action and the `{id}` segment out. Raises a `Problem` where nothing matches."""
 
 NANOSECONDS = 1_000_000_000
 
@@ -135,7 +132,7 @@ class Gate:
         self._match = match
         self.limiter = limiter
         self._uri_bytes_max = settings.uri_bytes_max
-        self._heads = Heads(settings, self._is_probe)
+        self._heads = Heads(settings, match)
         self._cors = cross_origin(settings, cors, match)
         self._wardrobe = Wardrobe(self._cors, settings)
         self._compresses = settings.compress
@@ -244,13 +241,6 @@ class Gate:
     async def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until no request is in flight; False where that took longer than `timeout_seconds`."""
         return await self._deadlines.wait_idle(timeout_seconds)
-
-    def _is_probe(self, request: Request) -> bool:
-        """Whether a request asks for what load balancers ask for, by address."""
-        try:
-            return self._match(request.scope["method"], request.scope["path"])[0].kind == "system"
-        except Problem:
-            return False
 
     async def _refuse(self, exchange: Exchange, error: BaseException) -> None:
         problem = self._problem(exchange, error)

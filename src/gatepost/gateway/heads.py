@@ -5,20 +5,20 @@ reader could take for another request is refused and its connection closed. What
 (docs/how-to/run-in-production.md lists it) is the work of the proxy in front.
 """
 
-from collections.abc import Callable
-
 from gatepost.errors import (
     BadRequest,
     ExpectationFailed,
     Header,
     HeadersTooLarge,
+    MethodNotAllowed,
     MisdirectedRequest,
     NotImplementedMethod,
     Problem,
 )
 from gatepost.gateway.clients import compose_clients
+from gatepost.gateway.cors import Match
 from gatepost.gateway.hosts import Hosts
-from gatepost.request import METHODS, Request
+from gatepost.request import METHODS, REFUSED_METHODS, Request
 from gatepost.settings import GateSettings
 
 _CLOSE: tuple[Header, ...] = ((b"connection", b"close"),)
@@ -32,21 +32,21 @@ SINGLE = frozenset(
 
 
 class Heads:
-    """The rules for heads. `is_probe` tells whether a request asks for what every host may ask for."""
+    """The rules for heads. `match` is the gate's; it tells what is asked for, where a refusal depends on that."""
 
-    __slots__ = ("_clients", "_count_max", "_hosts", "_is_probe", "_known_hosts", "_values_bytes_max")
+    __slots__ = ("_clients", "_count_max", "_hosts", "_known_hosts", "_match", "_values_bytes_max")
 
-    def __init__(self, settings: GateSettings, is_probe: Callable[[Request], bool]) -> None:
+    def __init__(self, settings: GateSettings, match: Match) -> None:
         self._clients = compose_clients(settings.trusted_proxies)
         self._count_max = settings.header_count_max
         self._values_bytes_max = settings.header_bytes_max
         self._hosts = Hosts(settings.allowed_hosts)
         self._known_hosts = self._hosts.known
-        self._is_probe = is_probe
+        self._match = match
 
     def check(self, request: Request) -> None:
-        """Raise 400 `malformed_request`, 417 `expectation_failed`, 421 `unknown_host`, 431 `headers_too_large`,
-        501 `method_not_implemented`.
+        """Raise 400 `malformed_request`, 405 `method_not_allowed`, 417 `expectation_failed`, 421 `unknown_host`,
+        431 `headers_too_large`, 501 `method_not_implemented`.
 
         Leaves in `request.headers` every header that came in several lines as one list, and in `request.client`,
         the scope's scheme and `Host` what trusted proxies say.
@@ -61,7 +61,7 @@ class Heads:
         if count > self._count_max or len(b"".join(headers.values())) > self._values_bytes_max:
             raise self._too_large()
         if scope["method"] not in _KNOWN:
-            raise _unknown_method(scope["method"])
+            raise self._refused_method(scope["method"], scope["path"])
         if headers.get(b"host") not in self._known_hosts:
             self._check_host(request)
         if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
@@ -74,8 +74,26 @@ class Heads:
         try:
             self._hosts.check(host)
         except MisdirectedRequest:
-            if not self._is_probe(request):
+            if not self._is_probe(request.scope["method"], request.scope["path"]):
                 raise
+
+    def _is_probe(self, method: str, path: str) -> bool:
+        """Whether this is what load balancers ask for, by address."""
+        try:
+            return self._match(method, path)[0].kind == "system"
+        except Problem:
+            return False
+
+    def _refused_method(self, method: str, path: str) -> Problem:
+        if method not in REFUSED_METHODS:
+            detail = f"No path of this server knows {method[:20]!r}."
+            return NotImplementedMethod("method_not_implemented", detail, headers=_CLOSE)
+        try:
+            self._match(method, path)
+        except Problem as problem:  # no such path, or its methods
+            return problem
+        allow = ", ".join(METHODS)  # another application answers there
+        return MethodNotAllowed("method_not_allowed", f"{method} is not allowed.", headers=[(b"allow", allow.encode())])
 
     def _too_large(self) -> Problem:
         return HeadersTooLarge(
@@ -95,9 +113,3 @@ def _join(request: Request) -> None:
             if name in SINGLE:
                 raise BadRequest("malformed_request", f"There are two headers {name.decode()}.", headers=_CLOSE)
             request.headers[name] = (b"; " if name == b"cookie" else b", ").join(values)
-
-
-def _unknown_method(method: str) -> NotImplementedMethod:
-    return NotImplementedMethod(
-        "method_not_implemented", f"No path of this server knows {method[:20]!r}.", headers=_CLOSE
-    )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from gatepost.auth.policies import anyone
 from gatepost.errors import ConfigurationError, MethodNotAllowed, NotFound, NotImplementedMethod
 from gatepost.mount import Mount, taken_by_mount
-from gatepost.request import METHODS, Action, Request, Response
+from gatepost.request import METHODS, REFUSED_METHODS, Action, Request, Response
 
 KEY_SEGMENT = "/{id}"
 
@@ -82,7 +82,7 @@ def _allow(routes: dict[str, Action]) -> bytes:
 
 
 def _wrong_method(method: str, routes: dict[str, Action]) -> MethodNotAllowed | NotImplementedMethod:
-    if method not in METHODS:
+    if method not in METHODS and method not in REFUSED_METHODS:
         return NotImplementedMethod("method_not_implemented", f"No path of this server knows {method[:20]!r}.")
     allow = _allow(routes)
     detail = f"This path knows {allow.decode()}."

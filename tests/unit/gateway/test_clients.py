@@ -2,11 +2,12 @@
 
 import contextlib
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from gate_conversation import request, scope
 
-from gatepost.errors import BadRequest, ConfigurationError, Header
+from gatepost.errors import BadRequest, ConfigurationError, Header, NotFound
 from gatepost.gateway.clients import compose_clients
 from gatepost.gateway.heads import Heads
 from gatepost.settings import GateSettings
@@ -17,6 +18,10 @@ CLIENT = "198.51.100.7"
 SPOOF = "203.0.113.66"
 
 
+def unmatched(method: str, path: str) -> Any:
+    raise NotFound("not_found", "There is nothing here.")
+
+
 def seen(trusted: Sequence[str], headers: Sequence[Header], *, peer: str = PROXY) -> tuple[str, str, str]:
     """The client, scheme and host that the layers below see."""
     asked = scope(headers=headers, client=peer)
@@ -24,7 +29,7 @@ def seen(trusted: Sequence[str], headers: Sequence[Header], *, peer: str = PROXY
     settings = GateSettings(trusted_proxies=tuple(trusted), header_bytes_max=10**9)
     found = request(asked)
     with contextlib.suppress(BadRequest):
-        Heads(settings, lambda request: False).check(found)
+        Heads(settings, unmatched).check(found)
     assert asked["client"][0] == found.client
     assert dict(asked["headers"])[b"host"] == found.headers[b"host"]
     return found.client, asked["scheme"], found.headers[b"host"].decode()

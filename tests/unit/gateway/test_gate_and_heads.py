@@ -17,8 +17,8 @@ async def test_a_head_is_looked_at_before_the_path(path: str) -> None:
 
 async def test_a_refused_head_costs_a_token() -> None:
     app = gate(answering(), api_count=1)
-    assert (await ask(app, scope("TRACE"))).status == 501
-    assert (await ask(app, scope("TRACE"))).status == 429
+    assert (await ask(app, scope("PROPFIND"))).status == 501
+    assert (await ask(app, scope("PROPFIND"))).status == 429
 
 
 async def test_a_preflight_with_a_bad_host_is_refused() -> None:

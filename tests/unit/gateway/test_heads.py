@@ -6,17 +6,33 @@ from typing import Any
 import pytest
 from gate_conversation import request, scope
 
+from gatepost.auth.policies import anyone
 from gatepost.errors import ConfigurationError, Header, Problem
 from gatepost.gateway.heads import Heads
 from gatepost.gateway.hosts import REMEMBERED_MAX, Hosts
-from gatepost.request import Scope
+from gatepost.mount import Mount
+from gatepost.request import Action, Request, Response, Scope
+from gatepost.routes.table import RouteTable
 from gatepost.settings import GateSettings
 
 CLOSED = {"malformed_request", "headers_too_large", "unknown_host", "method_not_implemented"}
 
 
+async def answer(asked: Request) -> Response:
+    return Response(200)
+
+
+TABLE = RouteTable(
+    [
+        Action("livez", "GET", "/livez", answer, allow=anyone, source="", kind="system"),
+        Action("list", "GET", "/api/books", answer, allow=anyone, source=""),
+    ],
+    {"/legacy": Mount(answer)},
+)
+
+
 def heads(**settings: Any) -> Heads:
-    return Heads(GateSettings(**settings), lambda request: request.scope["path"] == "/livez")
+    return Heads(GateSettings(**settings), TABLE.match)
 
 
 def code(asked: Scope, **settings: Any) -> str | None:
@@ -172,9 +188,26 @@ def test_the_size_of_a_head_is_a_setting() -> None:
     assert code(scope(headers=[(b"x", b"y" * 2000)]), header_bytes_max=1024) == "headers_too_large"
 
 
-@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "get", "Get", "PROPFIND", "GE!T", "A" * 3000, "PRI"])
+@pytest.mark.parametrize("method", ["get", "Get", "PROPFIND", "GE!T", "A" * 3000, "PRI"])
 def test_an_unknown_method_is_not_implemented(method: str) -> None:
     assert code(scope(method)) == "method_not_implemented"
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT"])
+@pytest.mark.parametrize(
+    ("path", "status", "allow"),
+    [
+        ("/api/books", 405, b"GET, HEAD, OPTIONS"),
+        ("/livez", 405, b"GET, HEAD, OPTIONS"),
+        ("/legacy/inner", 405, b"GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"),
+        ("/nothing", 404, None),
+    ],
+)
+def test_trace_and_connect_are_allowed_on_no_path(method: str, path: str, status: int, allow: bytes | None) -> None:
+    with pytest.raises(Problem) as raised:
+        heads().check(request(scope(method, path=path)))
+    assert raised.value.status == status
+    assert dict(raised.value.headers).get(b"allow") == allow
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])

@@ -79,7 +79,7 @@ def found(method: str, path: str) -> Any:
         ("GET", "/api/auth/login", ("method_not_allowed", b"POST, OPTIONS")),
         ("POST", "/livez", ("method_not_allowed", b"GET, HEAD, OPTIONS")),
         ("GET", "*", ("method_not_allowed", b"OPTIONS")),
-        ("TRACE", "/livez", ("method_not_implemented", None)),
+        ("TRACE", "/livez", ("method_not_allowed", b"GET, HEAD, OPTIONS")),
         ("get", "/livez", ("method_not_implemented", None)),
         # What is unusual means itself.
         ("GET", "/api/books/", ("/api/*", None)),
