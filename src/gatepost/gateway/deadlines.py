@@ -74,7 +74,8 @@ class Deadlines:
     def _sweep(self) -> None:
         now = time.monotonic_ns()
         for exchange in _older(self.in_flight, now - self._request_ns):
-            _expire(exchange, GatewayTimeout("request_timeout", "The request took too long and was cancelled."))
+            # A client that is still sending is late; who waits for it is not.
+            _expire(exchange, _late_body() if exchange in self.reading else _late_request())
         for exchange, since in list(self.reading.items()):
             if since > now - self._body_ns:
                 break
@@ -101,9 +102,13 @@ def _expire(exchange: "Exchange", problem: Problem) -> None:
         exchange.expired = problem
 
 
+def _late_request() -> Problem:
+    return GatewayTimeout("request_timeout", "The request took too long and was cancelled.")
+
+
 def _late_body() -> Problem:
     return RequestTimeout(
         "body_timeout",
-        "The next part of the body did not arrive in time.",
+        "The body did not arrive in time.",
         headers=[(b"connection", b"close")],
     )

@@ -154,6 +154,42 @@ async def test_a_body_that_stops_halfway_is_a_408() -> None:
     assert app.in_flight == 0
 
 
+@pytest.mark.parametrize("path", ["/api/books", "/legacy"])
+async def test_a_body_that_trickles_until_the_time_of_the_request_is_over_is_a_408(path: str) -> None:
+    async def receive() -> Message:
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b"x" * 600, "more_body": True}
+
+    app = gate(reading, body_seconds=5, request_seconds=0.2)
+    answer = await asyncio.wait_for(ask(app, scope("POST", path, headers=[JSON, CHUNKED]), receive), 5)
+    assert (answer.status, answer.problem["code"]) == (408, "body_timeout")
+    assert answer.header("connection") == "close"
+
+
+async def test_an_application_that_is_slow_after_the_body_is_a_504() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await asyncio.Event().wait()
+
+    slow = gate(app, request_seconds=0.2)
+    answer = await asyncio.wait_for(ask(slow, scope("POST", headers=[JSON, length(2)]), parts(b"{}")), 5)
+    assert (answer.status, answer.problem["code"]) == (504, "request_timeout")
+
+
+@pytest.mark.parametrize("path", ["/api/books", "/legacy"])
+@pytest.mark.parametrize(
+    ("size", "count", "status"),
+    [(1, 16, 200), (1, 17, 400), (0, 17, 400), (512, 500, 200), (100, 19, 200), (100, 20, 400)],
+)
+async def test_a_body_may_come_in_so_many_parts(path: str, size: int, count: int, status: int) -> None:
+    answer = await ask(gate(reading), scope("POST", path, [JSON, CHUNKED]), parts(*[b"x" * size] * count))
+    assert answer.status == status
+    if status == 400:
+        assert answer.problem["code"] == "malformed_request"
+        assert "small parts" in answer.problem["detail"]
+        assert answer.header("connection") == "close"
+
+
 async def test_waiting_for_the_disconnect_after_the_body_has_no_limit() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
