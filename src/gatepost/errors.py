@@ -255,7 +255,7 @@ CODES: dict[str, ErrorCode] = {
     "not_filterable": ErrorCode(BadRequest, "The field cannot be filtered by: it has no index and is not declared."),
     "not_sortable": ErrorCode(BadRequest, "The field cannot be sorted by: it has no index and is not declared."),
     "invalid_cursor": ErrorCode(BadRequest, "The cursor is broken, forged, or of another query."),
-    "body_timeout": ErrorCode(RequestTimeout, "The next part of the body did not arrive in time."),
+    "body_timeout": ErrorCode(RequestTimeout, "The body did not arrive in time."),
     "content_too_large": ErrorCode(ContentTooLarge, "The body has more bytes than the route admits."),
     "uri_too_long": ErrorCode(URITooLong, "Path and query are longer than is admitted."),
     "headers_too_large": ErrorCode(HeadersTooLarge, "There are more headers, or longer ones, than are admitted."),

@@ -16,6 +16,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.gateway.buckets import Table
 from gatepost.logging import Logs, complain
 from gatepost.request import ASGIApp
+from gatepost.server.allocator import return_large_blocks
 from gatepost.server.lifeline import Lifeline
 from gatepost.server.lifespan import Lifespan, Refusal
 from gatepost.server.listening import stop_accepting
@@ -65,6 +66,7 @@ class Worker:
 
     def __call__(self, post: Post) -> ASGIApp:
         forget_master()
+        return_large_blocks()
         post.lifeline.watch(partial(end_in_order, self.settings.server.drain_seconds))
         logs = Logs(self.settings)
         logs.start()
