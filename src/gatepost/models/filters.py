@@ -15,14 +15,10 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Enum,
-    Index,
     Integer,
     LargeBinary,
     Numeric,
-    PrimaryKeyConstraint,
     String,
-    Table,
-    UniqueConstraint,
     any_,
     bindparam,
     select,
@@ -31,7 +27,8 @@ from sqlalchemy.types import TypeEngine
 
 from gatepost.models.catalog import Served
 from gatepost.models.conditions import BoundRule, Source
-from gatepost.models.entity import Relation
+from gatepost.models.entity import Relation, plain_type
+from gatepost.models.index_uses import Use, uses_of
 
 COMPARISONS: dict[str, Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]]] = {
     "eq": lambda column, value: column == value,
@@ -48,6 +45,16 @@ ORDERED = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "null")
 UNORDERED = ("eq", "ne", "in", "null")
 SEARCHED = ("contains", "starts_with")
 OPERATORS = (*ORDERED, *SEARCHED)
+
+
+USES: dict[str, Use] = {
+    **dict.fromkeys(("eq", "in"), Use.EQUAL),
+    **dict.fromkeys(("ne", "null"), Use.NULL),
+    **dict.fromkeys(("lt", "lte", "gt", "gte"), Use.RANGE),
+    "contains": Use.TRIGRAMS,
+    "starts_with": Use.TRIGRAMS | Use.PREFIX,
+}
+"""What an index has to serve for each operator, or one of these."""
 
 
 class Hop(NamedTuple):
@@ -90,41 +97,21 @@ class Filterable(msgspec.Struct, frozen=True):
 
 def filterable(served: Served) -> Filterable:
     """Read the indexes of the table, as they are once the schema is completed."""
-    led = _led_by_index(served.entity.table)
     operators: dict[str, tuple[str, ...]] = {}
     sortable: list[str] = []
     for name, attribute in served.entity.attributes.items():
-        declared = name in served.resource.sort or name in served.resource.filter
-        kind = attribute.column.type
-        possible: tuple[str, ...] = ()
-        if (declared or attribute.column.name in led) and not isinstance(kind, JSON | ARRAY | LargeBinary):
-            possible = UNORDERED if isinstance(kind, Boolean | Enum) else ORDERED
-            if name in served.resource.sort or not attribute.nullable:
-                sortable.append(name)
-        if name in served.resource.search and isinstance(kind, String):
-            possible = (*possible, *SEARCHED)
+        kind = plain_type(attribute.column.type)
+        uses = uses_of(served.entity.table, attribute.column)
+        if isinstance(kind, JSON | ARRAY | LargeBinary):
+            uses = Use.NOTHING
+        possible = [item for item in (UNORDERED if isinstance(kind, Boolean | Enum) else ORDERED) if USES[item] & uses]
+        if isinstance(kind, String) and not isinstance(kind, Enum):
+            possible += [item for item in SEARCHED if USES[item] & uses]
         if possible:
-            operators[name] = possible
+            operators[name] = tuple(possible)
+        if (Use.RISING | Use.FALLING if attribute.nullable else Use.RISING) in uses:
+            sortable.append(name)
     return Filterable(operators, tuple(sortable))
-
-
-def _led_by_index(table: Table) -> set[str]:
-    """Names of the columns that lead a whole B-tree index."""
-    led: set[str] = set()
-    for constraint in table.constraints:
-        if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint) and len(constraint.columns):
-            led.add(next(iter(constraint.columns)).name)
-    for index in table.indexes:
-        options = index.dialect_options["postgresql"]
-        if options["using"] in (False, None, "", "btree") and options["where"] is None:
-            led.update(_leader(index))
-    return led
-
-
-def _leader(index: Index) -> list[str]:
-    first = next(iter(index.expressions), None)
-    name = getattr(first, "name", None)
-    return [name] if isinstance(name, str) else []
 
 
 def bind_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:

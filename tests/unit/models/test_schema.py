@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MinLen, MultipleOf, Predicate
 from model_things import complete, conditions, indexes, model
-from sqlalchemy import ARRAY, Index, Integer, MetaData, Numeric, SmallInteger, Table, Text, TypeDecorator
+from sqlalchemy import ARRAY, Index, Integer, MetaData, Numeric, SmallInteger, Table, Text, TypeDecorator, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -125,6 +125,33 @@ def test_a_filter_field_led_by_an_index_gets_no_other(column: Any) -> None:
 def test_a_filter_field_gets_an_index_unless_it_is_sorted_by() -> None:
     table = complete(model(x=Mapped[int], y=Mapped[int]), sort=["x"], filter=["x", "y"])
     assert sorted(indexes(table)) == ["ix_things_x_id", "ix_things_y"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"postgresql_using": "hash"},
+        {"postgresql_ops": {"x": "text_pattern_ops"}},
+        {"postgresql_where": text("x <> ''")},
+        {"postgresql_using": "gin", "postgresql_ops": {"x": "gin_trgm_ops"}},
+    ],
+)
+def test_a_filter_field_gets_an_index_where_its_own_serves_less_than_all_operators(options: dict[str, Any]) -> None:
+    thing = model(x=Mapped[str])
+    table: Table[Any] = thing.__table__
+    Index("ix_things_x", table.c.x, **options)
+    for _ in range(2):
+        assert indexes(complete(thing, filter=["x"]))["ix_things_x_served"] == (
+            "CREATE INDEX ix_things_x_served ON things (x)"
+        )
+        assert len(table.indexes) == 2
+
+
+def test_a_trigram_index_that_somebody_declared_is_not_doubled() -> None:
+    thing = model(x=Mapped[str])
+    table: Table[Any] = thing.__table__
+    Index("mine", table.c.x, postgresql_using="GIN", postgresql_ops={"x": "gin_trgm_ops"})
+    assert list(indexes(complete(thing, search=["x"]))) == ["mine"]
 
 
 def test_a_search_field_gets_a_trigram_index_and_the_extension() -> None:

@@ -1,0 +1,165 @@
+"""What the indexes of a table are good for, column by column: the one answer to "is there an index?".
+
+Outside the request path. Filters and sorting ask when the app is built (`filters.py`), and so does the schema before it
+adds an index (`indexes.py`). An index counts for the column that it begins with and that it holds as it is: not for
+one that an expression or another collation is computed of, not where it is partial, not for columns that it only
+includes. What cannot be told for sure (an index written as text) does not count.
+"""
+
+from collections.abc import Sequence
+from enum import Flag, auto
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import asc_op, desc_op, nulls_first_op, nulls_last_op
+
+
+class Use(Flag):
+    """What a query can ask of an index without reading the whole table."""
+
+    NOTHING = 0
+    EQUAL = auto()
+    """`=` and `IN`."""
+    NULL = auto()
+    """`IS NULL` and `IS NOT NULL`."""
+    RANGE = auto()
+    """`<`, `<=`, `>`, `>=`, in the order of the column's own collation."""
+    PREFIX = auto()
+    """`LIKE 'text%'`, whatever the database's collation."""
+    RISING = auto()
+    """`ORDER BY column`, and the same read backwards: `DESC NULLS FIRST`."""
+    FALLING = auto()
+    """`ORDER BY column DESC NULLS LAST`, and the same read backwards."""
+    TRIGRAMS = auto()
+    """`LIKE '%text%'`, where the text has a trigram."""
+
+
+ORDERED = Use.EQUAL | Use.NULL | Use.RANGE
+"""What every B-tree index in the default order of its type serves."""
+
+DEFAULT_CLASSES = frozenset({
+    "array_ops", "bit_ops", "bool_ops", "bpchar_ops", "bytea_ops", "char_ops", "cidr_ops", "citext_ops",
+    "date_ops", "enum_ops", "float4_ops", "float8_ops", "hstore_ops", "inet_ops", "int2_ops", "int4_ops",
+    "int8_ops", "interval_ops", "jsonb_ops", "macaddr_ops", "macaddr8_ops", "money_ops", "multirange_ops",
+    "name_ops", "numeric_ops", "oid_ops", "pg_lsn_ops", "range_ops", "text_ops", "time_ops", "timestamp_ops",
+    "timestamptz_ops", "timetz_ops", "tsvector_ops", "uuid_ops", "varbit_ops", "varchar_ops",
+})  # fmt: skip
+"""Operator classes of B-trees that order values as the type itself does: naming one changes nothing."""
+
+PATTERN_CLASSES = frozenset({"bpchar_pattern_ops", "text_pattern_ops", "varchar_pattern_ops"})
+"""Those that order text by its characters, for `LIKE 'text%'`."""
+
+
+class Key(NamedTuple):
+    """One column of a B-tree index, in its order."""
+
+    column: Column[Any]
+    is_falling: bool = False
+    is_nulls_first: bool = False
+
+    @property
+    def mirrored(self) -> "Key":
+        """The same, read backwards."""
+        return Key(self.column, not self.is_falling, not self.is_nulls_first)
+
+    def is_like(self, other: "Key") -> bool:
+        """Whether both say the same of the same column."""
+        return self.column is other.column and self[1:] == other[1:]
+
+    @property
+    def order(self) -> Use:
+        """Which order of pages it serves."""
+        return Use.RISING if self.is_falling == self.is_nulls_first else Use.FALLING
+
+
+def uses_of(table: "Table[Any]", column: Column[Any]) -> Use:
+    """All that the indexes and constraints of the table serve for a column."""
+    found = Use.NOTHING
+    for constraint in table.constraints:
+        if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint):
+            found |= ORDERED | Use.RISING if next(iter(constraint.columns), None) is column else Use.NOTHING
+    for index in table.indexes:
+        found |= _uses(index, column)
+    return found
+
+
+def is_ordered_by(table: "Table[Any]", keys: Sequence[Key]) -> bool:
+    """Whether some index begins with these keys, in this order or read backwards."""
+    wanted = (list(keys), [key.mirrored for key in keys])
+    return any(_begins(_keys(index), each) for index in table.indexes for each in wanted)
+
+
+def _uses(index: Index, column: Column[Any]) -> Use:
+    keys = [_key(expression, cast("Table[Any]", index.table)) for expression in index.expressions]
+    place = next((place for place, key in enumerate(keys) if key is not None and key.column is column), None)
+    if place is None or _is_partial(index):
+        return Use.NOTHING
+    method, operators = _method(index), _class(index, column)
+    if (method, operators) == ("gin", "gin_trgm_ops") or (method, operators, place) == ("gist", "gist_trgm_ops", 0):
+        return Use.TRIGRAMS  # no column of a GIN index leads
+    if place != 0 or method not in ("btree", "hash"):
+        return Use.NOTHING
+    return _uses_of_first(cast("Key", keys[0]), method, operators)
+
+
+def _uses_of_first(key: Key, method: str, operators: str | None) -> Use:
+    if method == "hash":
+        return Use.EQUAL if operators is None else Use.NOTHING
+    if operators in PATTERN_CLASSES:
+        return Use.EQUAL | Use.NULL | Use.PREFIX
+    return ORDERED | key.order if operators is None or operators in DEFAULT_CLASSES else Use.NOTHING
+
+
+def _keys(index: Index) -> list[Key]:
+    """The keys of a plain B-tree index, up to the first that is not a column."""
+    found: list[Key] = []
+    if _method(index) != "btree" or _is_partial(index):
+        return found
+    for expression in index.expressions:
+        key = _key(expression, cast("Table[Any]", index.table))
+        if key is None or _class(index, key.column) not in (None, *DEFAULT_CLASSES):
+            break
+        found.append(key)
+    return found
+
+
+def _begins(keys: Sequence[Key], wanted: Sequence[Key]) -> bool:
+    return len(keys) >= len(wanted) and all(key.is_like(other) for key, other in zip(keys, wanted, strict=False))
+
+
+def _key(expression: Any, table: "Table[Any]") -> Key | None:
+    """The column that an index holds as it is, None for what is computed."""
+    is_falling, nulls_first = False, None
+    while _is_modified(expression):
+        modifier = expression.modifier
+        if modifier in (nulls_first_op, nulls_last_op):
+            nulls_first = modifier is nulls_first_op
+        elif modifier in (asc_op, desc_op):
+            is_falling = modifier is desc_op
+        else:
+            return None
+        expression = expression.element
+    # By hash: what a mapped attribute gives to an index is a copy of the column, which has the hash of the column.
+    column = next((each for each in table.columns if hash(each) == hash(expression)), None)
+    return None if column is None else Key(column, is_falling, is_falling if nulls_first is None else nulls_first)
+
+
+def _is_modified(expression: object) -> bool:
+    return isinstance(expression, UnaryExpression)
+
+
+def _method(index: Index) -> str:
+    return str(index.dialect_options["postgresql"]["using"] or "btree").lower()
+
+
+def _class(index: Index, column: Column[Any]) -> str | None:
+    """The operator class that is named for a column, without its schema."""
+    named: dict[str, str] = index.dialect_options["postgresql"]["ops"] or {}
+    given = named.get(column.key)
+    return None if given is None else given.strip().lower().rpartition(".")[2]
+
+
+def _is_partial(index: Index) -> bool:
+    # Nothing that a request asks for implies the condition of a partial index.
+    return index.dialect_options["postgresql"]["where"] is not None

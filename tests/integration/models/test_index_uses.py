@@ -1,0 +1,89 @@
+"""What the declaration says of an index is what PostgreSQL does with it."""
+
+import datetime as dt
+import decimal
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from shelf import OPERATORS, SORTABLE, Kind, Shelf, app
+from sqlalchemy import select
+
+from gatepost.auth.actor import anonymous
+from gatepost.database.statements import Statement
+from gatepost.models.conditions import BoundRule, Source
+from gatepost.models.filters import Filter, filter_condition, filterable
+from gatepost.models.reads import Order, Query, page_plan, query_values
+from gatepost.testing import TestApp
+
+SERVED = app.declaration.catalog.by_model[Shelf]
+FOUND = filterable(SERVED)
+VALUES: dict[type[Any], Any] = {
+    int: 7,
+    str: "seven",
+    bool: True,
+    decimal.Decimal: decimal.Decimal(7),
+    uuid.UUID: uuid.UUID(int=7),
+    dt.date: dt.date(2026, 1, 1),
+    Kind: Kind.ONE,
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def connection(module_database_url: str) -> AsyncIterator[Any]:
+    """A database with the table, in which PostgreSQL reads a whole table only where it has to."""
+    admin = await asyncpg.connect(module_database_url)
+    await admin.execute("CREATE EXTENSION pg_trgm")
+    async with TestApp(app, module_database_url):
+        await admin.execute("SET enable_seqscan = off")
+        yield admin
+    await admin.close()
+
+
+def test_a_field_can_be_asked_what_its_indexes_serve_and_nothing_else() -> None:
+    assert FOUND.operators == OPERATORS
+
+
+def test_a_field_can_be_sorted_by_where_an_index_has_its_order() -> None:
+    assert set(FOUND.sortable) == SORTABLE
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("name", "operator"), [(name, item) for name, items in OPERATORS.items() for item in items])
+async def test_an_operator_that_is_offered_reads_an_index(connection: Any, name: str, operator: str) -> None:
+    if operator == "ne":
+        return  # all rows but a few: no index could serve it
+    value = VALUES[SERVED.entity.attributes[name].python_type]
+    value = {"in": [value], "null": True}.get(operator, value)
+    item = Filter((), name, operator, value)
+    source = Source(SERVED.entity, SERVED.entity.table)
+    statement = Statement(select(source.column("body")).where(filter_condition(item, source, "f0")))
+    plan = await plan_of(connection, statement, {"f0": item.bound})
+    assert "Index Cond" in plan or "One-Time Filter: false" in plan, plan
+    assert "Seq Scan" not in plan, plan
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("is_falling", [False, True])
+@pytest.mark.parametrize("name", sorted(SORTABLE))
+async def test_an_order_that_is_offered_reads_an_index(connection: Any, name: str, is_falling: bool) -> None:
+    order = (Order(name, is_falling), *([Order("id", is_falling)] if name != "id" else []))
+    query = Query(order, 20)
+    rule = BoundRule(True, True, {}, anonymous, "w")
+    plan = await plan_of(
+        connection,
+        page_plan(SERVED, SERVED.view(anonymous), rule, query, bigint_as_string=False).statement,
+        query_values(query),
+    )
+    assert not [line for line in plan.splitlines() if line.strip() == "->  Sort"], plan
+    assert "Index Scan" in plan or "Index Only Scan" in plan, plan
+    assert "Seq Scan" not in plan, plan
+
+
+async def plan_of(connection: Any, statement: Statement, values: dict[str, Any]) -> str:
+    """How PostgreSQL runs a statement."""
+    rows = await connection.fetch(f"EXPLAIN (COSTS off) {statement.sql}", *statement.arguments(values))
+    return "\n".join(row[0] for row in rows)
