@@ -14,7 +14,10 @@ from gatepost.database.embedded_processes import spawn
 
 STARTUP_SECONDS_MAX = 30.0
 PORT = 6432
-ADMITTED = "extra_float_digits,intervalstyle,bytea_output,jit,statement_timeout,idle_in_transaction_session_timeout"
+ADMITTED = (
+    "extra_float_digits,intervalstyle,bytea_output,jit,statement_timeout,lock_timeout,"
+    "idle_in_transaction_session_timeout"
+)
 """What has to be in `ignore_startup_parameters`, for PgBouncer would refuse our connections."""
 
 

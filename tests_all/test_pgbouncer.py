@@ -67,11 +67,24 @@ def test_a_pooler_that_refuses_what_is_asked_for_is_named(
         assert b"pooler" in refused.stderr
 
 
-def test_transaction_mode_is_seen_and_the_cure_told(
+def test_transaction_mode_is_refused_and_the_cure_told(
     debian: DebianPostgreSQL, database: str, environ: Environ, tmp_path: Path
 ) -> None:
     with PgBouncer(debian, pool_mode="transaction") as pooler:
         found = findings(pooler, environ, tmp_path)
+        started = {**environ, "DATABASE_URL": pooler.dsn("pooled")}
+        refused = subprocess.run([GATEPOST, "serve"], cwd=tmp_path, env=started, capture_output=True, check=False)
+        server = Running(["dev", "--port", "0"], tmp_path, started, "dev")
+        try:
+            wait_for(lambda: server.answers("/readyz", 503), "the refusal")
+            assert "a pooler in transaction mode" in server.get("/api/notes")[1]
+        finally:
+            server.close()
+    assert refused.returncode == 2
+    assert b"DATABASE_URL: a pooler in transaction mode" in refused.stderr
+    assert b"Session mode works" in refused.stderr
+    assert not found["pooling"]["ok"]
+    assert "a pooler in transaction mode" in found["pooling"]["detail"]
     assert not found["prepared statements"]["ok"]
     assert not found["connection settings"]["ok"]
     assert "intervalstyle" in found["connection settings"]["detail"]

@@ -26,7 +26,7 @@ from gatepost.declaration import Declaration
 from gatepost.dtos.json_values import Bounds
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.gate import Gate, make_limiter
-from gatepost.health import Probes
+from gatepost.health import AWAY, OK, Probes
 from gatepost.limits import NamedLimits, named
 from gatepost.models.catalog import Served
 from gatepost.models.violations import Violations
@@ -79,7 +79,7 @@ class Composition:
         self.registry = Registry(self._derived, declaration.services)
         self.is_leaving = False
         cursors = Cursors(secret)
-        probes = Probes(lambda: self.database.fetch("SELECT 1"), lambda: self.is_leaving, lambda: self.buckets.details)
+        probes = Probes(self._database_state, lambda: self.is_leaving, lambda: self.buckets.details)
         actions = [*self._resource_actions(cursors), *self.accounts.actions(declaration.prefix), *probes.actions()]
         self.table = RouteTable(actions, declaration.mounts)
         self.actions = [*actions, *self.table.mounts]
@@ -105,7 +105,8 @@ class Composition:
 
         Raises ConfigurationError where the database refuses us; one that is away is no reason not to start.
         """
-        await reach(self.database.pool)
+        if await reach(self.database):
+            self.accounts.identities.listener.silence.hear()
         await self.buckets.start(self.observations)
         await self.accounts.start()
 
@@ -121,6 +122,10 @@ class Composition:
         """From now on not ready; and every answer closes its connection."""
         self.is_leaving = True
         self.gate.drain()
+
+    def _database_state(self) -> str:
+        """How the database is, for readiness, as the listener knows it."""
+        return AWAY if self.accounts.identities.listener.silence.is_silent else OK
 
     def _resource_actions(self, cursors: Cursors) -> list[Action]:
         catalog = self.declaration.catalog

@@ -1,24 +1,29 @@
-"""Probes: `/livez` says that the process runs, `/readyz` whether it should be sent requests."""
+"""Probes: `/livez` says that the process runs, `/readyz` whether it should be sent requests.
 
-from collections.abc import Awaitable, Callable, Mapping
+Neither waits for anything: what they say is known. A table that is locked, or a pool in which every connection is
+taken, is no reason to send requests elsewhere, where it would be the same.
+"""
+
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from gatepost.auth.policies import anyone
-from gatepost.errors import Problem
 from gatepost.request import Action, Request, Response
 
-Ping = Callable[[], Awaitable[object]]
+OK = "ok"
+AWAY = "database_unavailable"
 
 
 class Probes:
-    """`ping` reaches the database; `is_draining` is true from the moment the process is told to stop. `limits` tells
-    of the rate limits, which are kept in another way where they cannot be kept as they should: no reason to be sent no
-    requests.
+    """`database` says in a word how the database is, `OK` where requests can be served. `is_draining` is true from the
+    moment the process is told to stop. `limits` tells how the rate limits are kept: no reason to be sent no requests.
     """
 
-    def __init__(self, ping: Ping, is_draining: Callable[[], bool], limits: Callable[[], Mapping[str, object]]) -> None:
-        self._ping = ping
+    def __init__(
+        self, database: Callable[[], str], is_draining: Callable[[], bool], limits: Callable[[], Mapping[str, object]]
+    ) -> None:
+        self._database = database
         self._is_draining = is_draining
         self._limits = limits
 
@@ -35,11 +40,15 @@ class Probes:
 
     async def ready(self, request: Request) -> Response:
         """200 while requests can be served, 503 with the reason while they cannot."""
-        parts = {"database": "ok", "process": "draining" if self._is_draining() else "ok"}
-        try:
-            await self._ping()
-        except Problem as problem:
-            parts["database"] = problem.code
-        is_ready = all(state == "ok" for state in parts.values())
-        body = {"status": "ok" if is_ready else "unavailable", **parts, **self._limits()}
+        limits = self._limits()
+        database = self._database()
+        # Last, so that a probe that began before the process was told to stop does not say that it goes on.
+        is_draining = self._is_draining()
+        is_ready = database == OK and not is_draining
+        body = {
+            "status": OK if is_ready else "unavailable",
+            "database": database,
+            "process": "draining" if is_draining else OK,
+            **limits,
+        }
         return Response(200 if is_ready else 503, msgspec.json.encode(body), cache_control=b"no-store")

@@ -138,6 +138,13 @@ class DatabaseSettings:
         unit="s",
         check=at_least(0.01),
     )
+    lock_seconds: float = setting(
+        "GATEPOST_DATABASE_LOCK_SECONDS",
+        2.0,
+        "how long a statement waits for a lock that another transaction holds, then 504",
+        unit="s",
+        check=at_least(0.01),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,20 @@ def test_doctor_names_a_database_that_is_away_and_the_cure(
     assert "Start PostgreSQL, or correct DATABASE_URL" in out
 
 
+def test_doctor_reckons_the_connections_that_a_rolling_restart_needs(
+    gatepost: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEPOST_WORKERS", "4")
+    monkeypatch.setenv("GATEPOST_DATABASE_POOL_SIZE", "20")
+    status, out, _ = gatepost("doctor")
+    assert status == 1
+    assert (
+        "FAIL connections: an instance opens up to 170 (2 x 4 worker(s) x (20 in the pool + 1 listener) + 2 for the "
+        "monitor), for which there is room for " in out
+    )
+    assert "Set GATEPOST_DATABASE_POOL_SIZE to " in out
+
+
 def test_routes_are_listed_for_scripts(gatepost: Command) -> None:
     status, out, _ = gatepost("routes", "--json")
     routes = json.loads(out)

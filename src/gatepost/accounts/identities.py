@@ -14,7 +14,8 @@ from gatepost.accounts.users import Users
 from gatepost.auth.actor import Actor
 from gatepost.auth.tokens import TOKEN_BYTES_MAX, Tokens, invalid
 from gatepost.database.database import Database
-from gatepost.database.listener import Listener, clock
+from gatepost.database.listener import Listener
+from gatepost.database.silence import clock
 from gatepost.observations import IdentitiesInvalidated, IdentitiesNotCached, Observations
 
 SIZE_MAX = 10_000
@@ -69,6 +70,7 @@ class Identities:
             on_reset=self.drop_all,
             check=lambda connection: are_notified(connection, model),
             on_doubt=self._note_doubt,
+            on_silence=database.note_silence,
         )
 
     async def start(self, observations: Observations) -> None:

@@ -50,10 +50,12 @@ def develop(reference: str | None, *, host: str | None, port: int | None, data: 
 
 async def migrate(app: "App", settings: Settings) -> None:
     """Apply what loses nothing, before the application starts; say what was done and what was left."""
+    from gatepost.database.reaching import reach_once
     from gatepost.migrations.lossless import apply_lossless
 
     if settings.database.url is None:
         return
+    await reach_once(settings.database)
     applied = await apply_lossless(settings.database.url, app.metadata)
     if applied.statements:
         sys.stdout.write(f"Migrated the database: {len(applied.statements)} statement(s).\n")

@@ -66,7 +66,7 @@ def _findings(reference: str | None) -> Iterator[Finding]:
         except ConfigurationError as error:
             yield failed("database", error)
             return
-        yield from asyncio.run(examine_database(settings.database, app))
+        yield from asyncio.run(examine_database(settings, app))
 
 
 def _python() -> Finding:

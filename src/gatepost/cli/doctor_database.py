@@ -5,9 +5,10 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from gatepost.cli.doctor_connections import examine_connections
 from gatepost.cli.finding import Finding, failed
 from gatepost.errors import ConfigurationError
-from gatepost.settings import DatabaseSettings
+from gatepost.settings import Settings
 
 if TYPE_CHECKING:
     from gatepost.app import App
@@ -27,16 +28,17 @@ POOLER = (
 )
 
 
-async def examine_database(settings: DatabaseSettings, app: "App | None") -> list[Finding]:
+async def examine_database(settings: Settings, app: "App | None") -> list[Finding]:
     """Every finding; one alone where the database cannot be reached."""
     from gatepost.database.database import Database
     from gatepost.observations import Observations
 
-    database = Database(str(settings.url), settings, Observations())
+    database = Database(str(settings.database.url), settings.database, Observations())
     try:
         async with _connected(database) as connection:
             found = [await _version(connection), await _clock(connection), await _session(connection)]
-            found.append(await _prepared(connection, database))
+            found += [await _pooling(database), await _prepared(connection, database)]
+            found.append(await examine_connections(connection, settings))
             if app is not None:
                 found += [await _identities(connection, app), await _migrations(database.dsn, app)]
             return found
@@ -105,6 +107,17 @@ def _asked_for(connection: Any) -> dict[str, str]:
 def _agree(wanted: str, actual: str) -> bool:
     # "ISO" is answered by "ISO, DMY".
     return actual.lower().partition(",")[0] == wanted.lower()
+
+
+async def _pooling(database: "Database") -> Finding:
+    """Whether each connection has a backend of its own: what `gatepost serve` refuses to start without."""
+    from gatepost.database.pooling import is_transaction_pooled
+    from gatepost.database.reaching import transaction_pooled
+
+    async with _connected(database) as connection:
+        if await is_transaction_pooled(connection, database.connect):
+            return failed("pooling", transaction_pooled())
+    return Finding("pooling", True, "no connection lends its backend to another one")
 
 
 async def _prepared(connection: "RawConnection", database: "Database") -> Finding:

@@ -93,7 +93,7 @@ async def _run(work: Work[T], model: type[Any], settings: Settings) -> T:
 
     database = Database(str(settings.database.url), settings.database, Observations())
     try:
-        await reach(database.pool)
+        await reach(database)
         return await work(database, model, settings)
     except Problem as problem:
         raise ConfigurationError(

@@ -69,6 +69,7 @@ class Database:
                 "bytea_output": "hex",
                 "jit": "off",
                 "statement_timeout": _milliseconds(self._settings.statement_seconds),
+                "lock_timeout": _milliseconds(self._settings.lock_seconds),
                 "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_SECONDS),
             },
         )
@@ -83,6 +84,10 @@ class Database:
     async def close(self) -> None:
         """Close the connections that are idle, and the others when they come back."""
         await self.pool.close()
+
+    def note_silence(self) -> None:
+        """The database has been silent for too long: connections that idled meanwhile may be dead."""
+        self.pool.drop_idle()
 
     async def read(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """Run one reading statement. The one place that chooses the connection for a read."""

@@ -79,7 +79,9 @@ def problem_of(error: BaseException, describe: Describe) -> Problem | None:
     """The refusal that an error of PostgreSQL or its driver means; None where it is a mistake in the code."""
     if is_lost(error):
         return unavailable()
-    if isinstance(error, pg.QueryCanceledError | pg.LockNotAvailableError):
+    if isinstance(error, pg.LockNotAvailableError):
+        return GatewayTimeout("database_timeout", "A lock that another transaction holds did not become free in time.")
+    if isinstance(error, pg.QueryCanceledError):
         return GatewayTimeout("database_timeout", "A statement took longer than its limit and was cancelled.")
     if isinstance(error, TRANSIENT):
         return ServiceUnavailable("transaction_conflict", "Concurrent changes collided; nothing was written.")

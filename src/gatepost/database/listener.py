@@ -11,35 +11,33 @@ Not in the request path: one task per process. What is cached, and how it is loa
 """
 
 import asyncio
-import contextlib
-import functools
 import random
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
 
-from gatepost.database.pool import RawConnection
+from gatepost.database.pool import Connect, RawConnection
+from gatepost.database.silence import SILENCE_SECONDS, SilenceDetector, clock
 
 HEARTBEAT_SECONDS = 0.04
 TRUST_SECONDS = 0.09
 """How long one heartbeat is trusted, from its sending. Below 100 ms, so that the answer has time to leave."""
 
-SILENCE_SECONDS = 2.0
-"""A heartbeat that takes longer means that the peer is gone: the connection is given up and opened anew."""
+PING_SECONDS = 0.5
+"""The pause between two heartbeats on a connection that is not trusted: they only tell that the database is there."""
+
+PING_SECONDS_MAX = 1.0
+"""How long the answer to such a heartbeat may take."""
+
+DOUBT_SECONDS = 2.0
+"""How often a connection that is not trusted is examined again."""
 
 BACKOFF_SECONDS = (0.02, 2.0)
 
 POOLED = "a pooler stands between this process and PostgreSQL: point DATABASE_URL at PostgreSQL itself"
 UNNOTIFIED = "the triggers that tell of changed users are missing or disabled: run `gatepost migrate up`"
 """Why nothing can be trusted, for the log and for `gatepost doctor`."""
-
-clock: Callable[[], float] = (
-    # Unlike CLOCK_MONOTONIC it goes on while a laptop or a virtual machine is suspended.
-    functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
-)
-"""The clock of `trusted_until`, in seconds."""
 
 FAILURES: tuple[type[Exception], ...] = (
     OSError,
@@ -49,8 +47,11 @@ FAILURES: tuple[type[Exception], ...] = (
 )
 """What a connection that is lost, refused or silent raises (a timeout is an `OSError`)."""
 
-Connect = Callable[[], Awaitable[RawConnection]]
 Check = Callable[[RawConnection], Awaitable[bool]]
+
+
+def _nothing() -> None:
+    pass
 
 
 class Listener:
@@ -59,7 +60,8 @@ class Listener:
     `on_notification` gets each payload. `on_reset` is called on every new connection, when it listens and before it
     is trusted: notifications in the gap were lost, so everything kept from before has to go. `check` says whether
     the database notifies at all (its triggers are there); while it answers False nothing is trusted. `on_doubt` gets
-    the reason why nothing can be trusted, once until it is another one, or until there is none.
+    the reason why nothing can be trusted, once until it is another one, or until there is none. `silence` knows whether
+    PostgreSQL answers at all, whatever can be trusted; `on_silence` is called each time that it has fallen silent.
     """
 
     __slots__ = (
@@ -72,6 +74,7 @@ class Listener:
         "_on_notification",
         "_on_reset",
         "_task",
+        "silence",
         "trusted_until",
     )
 
@@ -84,6 +87,7 @@ class Listener:
         on_reset: Callable[[], None],
         check: Check | None = None,
         on_doubt: Callable[[str], None] | None = None,
+        on_silence: Callable[[], None] = _nothing,
     ) -> None:
         self._connect = connect
         self._channel = channel
@@ -95,6 +99,7 @@ class Listener:
         self._connection: RawConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self.trusted_until = 0.0
+        self.silence = SilenceDetector(on_silence, SILENCE_SECONDS)
 
     @property
     def is_trusted(self) -> bool:
@@ -108,6 +113,7 @@ class Listener:
 
     async def stop(self) -> None:
         """Stop listening and close the connection."""
+        self.silence.stop()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -123,8 +129,12 @@ class Listener:
         pause = BACKOFF_SECONDS[0]
         while True:
             began = clock()
-            with contextlib.suppress(*FAILURES):  # the pool reports that the database is away
+            try:
                 await self._listen()
+            except asyncpg.TooManyConnectionsError:
+                self.silence.hear()  # PostgreSQL is there: the pool may well have connections
+            except FAILURES:
+                pass  # the pool reports that the database is away
             self._drop()
             # A connection that lived for a while was a good one: the next try does not continue an old series.
             pause = BACKOFF_SECONDS[0] if clock() - began > BACKOFF_SECONDS[1] else min(pause * 2, BACKOFF_SECONDS[1])
@@ -134,22 +144,36 @@ class Listener:
         """One connection's life. Returns or raises when it is of no use any more."""
         self._connection = connection = await self._connect()
         connection.add_termination_listener(self._lapse)
-        await connection.add_listener(self._channel, self._hear)
-        self._note(await doubt_of(connection, self._check))
-        if self._doubt is not None:
-            return
+        async with asyncio.timeout(SILENCE_SECONDS):
+            await connection.add_listener(self._channel, self._hear)
+        while not await self._is_beyond_doubt(connection):
+            await self._ping(connection)
         self._on_reset()
         while not connection.is_closed():
             sent = clock()
             async with asyncio.timeout(SILENCE_SECONDS):
                 await connection.execute("SELECT")
             self.trusted_until = sent + TRUST_SECONDS
+            self.silence.hear()
             await asyncio.sleep(max(0.0, sent + HEARTBEAT_SECONDS - clock()))
 
-    def _note(self, doubt: str | None) -> None:
+    async def _ping(self, connection: RawConnection) -> None:
+        """See for a while that the database is there: readiness asks for no more."""
+        examine_at = clock() + DOUBT_SECONDS
+        while clock() < examine_at:
+            async with asyncio.timeout(PING_SECONDS_MAX):
+                await connection.execute("SELECT")
+            self.silence.hear()
+            await asyncio.sleep(PING_SECONDS)
+
+    async def _is_beyond_doubt(self, connection: RawConnection) -> bool:
+        async with asyncio.timeout(SILENCE_SECONDS):
+            doubt = await doubt_of(connection, self._check)
+        self.silence.hear()
         if doubt is not None and doubt != self._doubt and self._on_doubt is not None:
             self._on_doubt(doubt)
         self._doubt = doubt
+        return doubt is None
 
     def _hear(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         self._on_notification(str(payload))

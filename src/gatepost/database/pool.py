@@ -21,6 +21,7 @@ from gatepost.errors import ServiceUnavailable
 from gatepost.observations import ConnectionOpened, DatabaseLost, DatabaseRestored, Observations
 
 RawConnection: TypeAlias = "asyncpg.Connection[Any]"
+Connect: TypeAlias = Callable[[], Awaitable[RawConnection]]
 Record = asyncpg.Record
 
 PREPARED_MAX = 256
@@ -89,7 +90,7 @@ class Pool:
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[RawConnection]],
+        connect: Connect,
         *,
         size: int,
         wait_seconds: float,
@@ -175,6 +176,13 @@ class Pool:
         """A migration has changed types: no connection may go on with what it prepared before."""
         for connection in self._open_ones:
             connection.prepared.clear()
+
+    def drop_idle(self) -> None:
+        """Close the idle connections without a word: nothing is sent on any of them any more."""
+        while self.idle:
+            connection = self.idle.pop()
+            self._drop(connection)
+            connection.raw.terminate()
 
     async def close(self) -> None:
         """Close all idle connections, and the others as they come back. Whoever waits for one is refused."""

@@ -1,4 +1,4 @@
-"""The first connection: a database that is away is worth waiting for, one that refuses us is for somebody to mend.
+"""The first connection: a database that is away is worth waiting for, one that refuses us needs an operator.
 
 Outside the request path: at the start of a process, and in the commands that ask what is wrong.
 """
@@ -6,33 +6,65 @@ Outside the request path: at the start of a process, and in the commands that as
 import asyncpg
 from asyncpg import exceptions as pg
 
+from gatepost.database.database import Database
 from gatepost.database.failures import REFUSED, is_lost
-from gatepost.database.pool import Pool
+from gatepost.database.pooling import is_transaction_pooled
 from gatepost.errors import ConfigurationError, Problem
+from gatepost.observations import Observations
+from gatepost.settings import DatabaseSettings
 
 PLACE = "DATABASE_URL"
 _DOCTOR = "`gatepost doctor` looks further."
+_POOLER = "Point it at PostgreSQL itself, or see docs/how-to/run-in-production.md#connections."
 
 
-async def reach(pool: Pool) -> None:
-    """Open a connection, so that the first request finds one.
+async def reach(database: Database) -> bool:
+    """Open a connection, so that the first request finds one; False where the database is away.
 
-    That the database is away is no reason not to start: requests get 503 until it is there. Raises ConfigurationError
-    where it is there and refuses us, or where DATABASE_URL cannot be read.
+    That is no reason not to start: requests get 503 until it is there. Raises ConfigurationError where it is there and
+    refuses us, where a pooler in transaction mode stands in front of it, or where DATABASE_URL cannot be read.
     """
     refusal: ConfigurationError | None = None
     try:
-        pool.release(await pool.acquire())
-    except Problem as problem:
-        refusal = refusal_of(problem.__cause__)
-    except (ValueError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
-        refusal = refusal_of(error)
+        connection = await database.pool.acquire()
+        try:
+            is_pooled = await is_transaction_pooled(connection.raw, database.connect)
+        finally:
+            database.pool.release(connection)
+    except (Problem, ValueError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+        refusal = refusal_of(error.__cause__ if isinstance(error, Problem) else error)
+        if refusal is None:
+            return False
+    else:
+        refusal = transaction_pooled() if is_pooled else None
     if refusal is not None:
         raise refusal
+    return True
+
+
+async def reach_once(settings: DatabaseSettings) -> None:
+    """As `reach`, and leave no connection: for what uses connections of its own, such as migrations."""
+    database = Database(str(settings.url), settings, Observations())
+    try:
+        await reach(database)
+    finally:
+        await database.close()
+
+
+def transaction_pooled() -> ConfigurationError:
+    """The refusal of a pooler that hands each transaction to another backend."""
+    return ConfigurationError(
+        "a pooler in transaction mode stands in front of PostgreSQL. What Gatepost keeps on a connection (prepared "
+        "statements, LISTEN, time limits) would be on another backend with the next transaction.",
+        place=PLACE,
+        cure=f"{_POOLER} Session mode works.",
+    )
 
 
 def refusal_of(error: BaseException | None) -> ConfigurationError | None:
-    """What somebody has to mend before there can be a connection; None where waiting may help."""
+    """What an operator has to change before there can be a connection; None where waiting may help."""
+    if isinstance(error, pg.DuplicatePreparedStatementError | pg.InvalidSQLStatementNameError):
+        return transaction_pooled()  # another client's statements are on the backend that we were given
     if isinstance(error, asyncpg.PostgresError) and (isinstance(error, REFUSED) or not is_lost(error)):
         return ConfigurationError(f"PostgreSQL refuses the connection: {error}.", place=PLACE, cure=_cure(error))
     if isinstance(error, pg.ClientConfigurationError):
@@ -54,5 +86,5 @@ def _cure(error: asyncpg.PostgresError) -> str:
     if isinstance(error, pg.InvalidCatalogNameError):
         return "Create the database, or correct its name."
     if isinstance(error, pg.ProtocolViolationError):
-        return "A pooler stands in between: point it at PostgreSQL itself, or see docs/how-to/run-in-production.md."
+        return f"A pooler stands in between. {_POOLER}"
     return _DOCTOR

@@ -10,60 +10,20 @@ from typing import Any, TypeAlias
 import asyncpg
 import pytest
 from accounts_scenes import until
+from tests.relay import Relay
 
 from gatepost.database import listener as listener_module
-from gatepost.database.listener import HEARTBEAT_SECONDS, POOLED, TRUST_SECONDS, UNNOTIFIED, Listener, clock
+from gatepost.database.listener import HEARTBEAT_SECONDS, POOLED, TRUST_SECONDS, UNNOTIFIED, Listener
+from gatepost.database.silence import clock
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 
-class Relay:
-    """Stands between a client and PostgreSQL's socket, as a network or a pooler does."""
-
-    def __init__(self, server: Path, folder: Path) -> None:
-        self._server = server
-        self._folder = folder
-        self.flows = asyncio.Event()
-        self.flows.set()
-        self.accepted = 0
-        self.edit: Callable[[bytes], bytes] = bytes
-        self._streams: set[asyncio.StreamWriter] = set()
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        server = await asyncio.start_unix_server(self._serve, self._folder / ".s.PGSQL.5432")
-        try:
-            yield
-        finally:
-            self.flows.set()
-            server.close()
-            for stream in self._streams:
-                stream.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.accepted += 1
-        far_reader, far_writer = await asyncio.open_unix_connection(str(self._server))
-        self._streams |= {writer, far_writer}
-        await asyncio.gather(self._pump(reader, far_writer, bytes), self._pump(far_reader, writer, self.edit))
-
-    async def _pump(
-        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, edit: Callable[[bytes], bytes]
-    ) -> None:
-        while data := await source.read(65536):
-            await self.flows.wait()
-            if target.is_closing():
-                return
-            target.write(edit(data))
-        target.close()
-
-
 @pytest.fixture
-async def relay(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Relay, str]]:
-    """A relay, and the DSN that goes through it."""
-    folder = database_url.partition("host=")[2]
-    made = Relay(Path(folder) / ".s.PGSQL.5432", tmp_path)
-    async with made.running():
-        yield made, database_url.replace(folder, str(tmp_path))
+async def relay(database_url: str) -> AsyncIterator[Relay]:
+    """A relay in front of the database."""
+    async with Relay(database_url).running() as made:
+        yield made
 
 
 @asynccontextmanager
@@ -71,6 +31,7 @@ async def listening(
     url: str,
     check: Callable[[Connection], Awaitable[bool]] | None = None,
     on_doubt: Callable[[str], None] | None = None,
+    on_silence: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[tuple[Listener, list[str], list[None]]]:
     """A listener, what it heard, and how often everything had to be forgotten."""
     heard: list[str] = []
@@ -86,6 +47,7 @@ async def listening(
         on_reset=lambda: resets.append(None),
         check=check,
         on_doubt=on_doubt,
+        on_silence=on_silence,
     )
     await made.start()
     try:
@@ -132,19 +94,22 @@ async def test_an_event_loop_that_stood_still_trusts_nothing_until_it_has_listen
 
 
 async def test_a_peer_that_falls_silent_is_given_up_and_everything_forgotten(
-    relay: tuple[Relay, str], monkeypatch: pytest.MonkeyPatch
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listener_module, "SILENCE_SECONDS", 0.2)
-    network, url = relay
-    async with listening(url) as (made, _, resets):
+    silences: list[None] = []
+    async with listening(relay.url, on_silence=lambda: silences.append(None)) as (made, _, resets):
         await until(lambda: made.is_trusted)
-        network.flows.clear()
+        relay.stall()
+        relay.stall_new()
         await until(lambda: not made.is_trusted)
-        await until(lambda: network.accepted >= 2)
+        await until(lambda: relay.accepted >= 2)
         assert not made.is_trusted
-        network.flows.set()
+        await until(lambda: made.silence.is_silent)
+        relay.flow()
         await until(lambda: made.is_trusted)
         assert len(resets) == 2
+        assert (len(silences), made.silence.is_silent) == (1, False), "said once, however many tries there were"
 
 
 async def test_a_killed_backend_ends_the_trust_and_the_next_connection_forgets_everything(database_url: str) -> None:
@@ -162,20 +127,29 @@ async def test_a_killed_backend_ends_the_trust_and_the_next_connection_forgets_e
     await other.close()
 
 
-async def test_behind_a_pooler_nothing_is_trusted(relay: tuple[Relay, str]) -> None:
+async def test_behind_a_pooler_nothing_is_trusted_and_the_database_is_there(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A pooler answers with a process id of its own making, and hands queries to backends that do not listen."""
-    pooler, url = relay
+    monkeypatch.setattr(listener_module, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(listener_module, "PING_SECONDS", 0.05)
     key_data = re.compile(rb"K\x00\x00\x00\x0c(....)", re.DOTALL)
-    pooler.edit = lambda data: key_data.sub(b"K\x00\x00\x00\x0c\x00\x00\x00\x07", data)
+    relay.edit = lambda data: key_data.sub(b"K\x00\x00\x00\x0c\x00\x00\x00\x07", data)
     doubts: list[str] = []
-    async with listening(url, on_doubt=doubts.append) as (made, _, resets):
-        await until(lambda: pooler.accepted >= 3)
+    async with listening(relay.url, on_doubt=doubts.append) as (made, _, resets):
+        for accepted in (2, 3):
+            await until(lambda: not made.silence.is_silent)
+            relay.stall()
+            await until(lambda: made.silence.is_silent)
+            await until(lambda wanted=accepted: relay.accepted >= wanted)  # type: ignore[misc]
         assert not made.is_trusted
         assert not resets
         assert doubts == [POOLED], "said once, not at each try"
 
 
-async def test_nothing_is_trusted_while_the_check_says_no(database_url: str) -> None:
+async def test_nothing_is_trusted_while_the_check_says_no(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener_module, "DOUBT_SECONDS", 0.05)
+    monkeypatch.setattr(listener_module, "PING_SECONDS", 0.05)
     answers = [True, False, False]
 
     async def check(_connection: Connection) -> bool:

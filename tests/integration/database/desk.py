@@ -17,6 +17,7 @@ SETTINGS = {
     "GATEPOST_DATABASE_POOL_SIZE": "3",
     "GATEPOST_DATABASE_POOL_WAIT_SECONDS": "30",
     "GATEPOST_DATABASE_STATEMENT_SECONDS": "30",
+    "GATEPOST_DATABASE_LOCK_SECONDS": "30",
     "GATEPOST_REQUEST_SECONDS": "60",
 }
 """Times that are too long to matter, on a busy machine too."""

@@ -1,11 +1,13 @@
 """The first connection: away is worth waiting for, a refusal is a sentence that names DATABASE_URL."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from gatepost.database.database import Database
 from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.database.pooling import is_transaction_pooled
 from gatepost.database.reaching import reach
 from gatepost.errors import ConfigurationError
 from gatepost.observations import DatabaseLost, Observations
@@ -18,7 +20,7 @@ def database(url: str, facts: Observations | None = None) -> Database:
 
 async def test_a_database_that_is_there_has_a_connection_afterwards(database_url: str) -> None:
     made = database(database_url)
-    await reach(made.pool)
+    await reach(made)
     assert made.pool.size == 1
     await made.close()
 
@@ -27,7 +29,7 @@ async def test_a_database_that_is_away_is_no_reason_not_to_start(tmp_path: Path)
     lost: list[DatabaseLost] = []
     facts = Observations()
     facts.subscribe(DatabaseLost, lost.append)
-    await reach(database(f"postgresql://nobody@/nothing?host={tmp_path}", facts).pool)
+    await reach(database(f"postgresql://nobody@/nothing?host={tmp_path}", facts))
     assert len(lost) == 1
 
 
@@ -43,14 +45,14 @@ async def test_postgresql_that_refuses_is_named_with_the_cure(
 ) -> None:
     url = postgresql.dsn(database_name).replace("gatepost@", f"{user}@")
     with pytest.raises(ConfigurationError, match="PostgreSQL refuses the connection") as refused:
-        await reach(database(url).pool)
+        await reach(database(url))
     assert complaint in refused.value.message
     assert (refused.value.place, cure in str(refused.value.cure)) == ("DATABASE_URL", True)
 
 
 async def test_an_option_that_postgresql_does_not_know_is_refused(database_url: str) -> None:
     with pytest.raises(ConfigurationError, match="conect_timeout"):
-        await reach(database(f"{database_url}&conect_timeout=3").pool)
+        await reach(database(f"{database_url}&conect_timeout=3"))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,26 @@ async def test_an_option_that_postgresql_does_not_know_is_refused(database_url: 
 )
 async def test_a_url_that_cannot_be_read_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        await reach(database(url).pool)
+        await reach(database(url))
     assert refused.value.place == "DATABASE_URL"
     assert "hunter2" not in str(refused.value)
     assert "postgresql://user:password@host:port/database" in str(refused.value)
+
+
+async def test_connections_with_backends_of_their_own_are_not_pooled(database_url: str) -> None:
+    made = database(database_url)
+    connection = await made.connect()
+    assert not await is_transaction_pooled(connection, made.connect)
+    await connection.close()
+
+
+async def test_where_only_one_connection_may_be_opened_the_app_starts_all_the_same(
+    postgresql: EmbeddedPostgreSQL, database_url: str
+) -> None:
+    role = f"alone_{urlsplit(database_url).path.removeprefix('/test_')}"
+    postgresql.execute(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 1")
+    made = database(database_url.replace("gatepost@", f"{role}@"))
+    assert await reach(made)
+    assert made.pool.size == 1
+    await made.close()
+    postgresql.execute(f"DROP ROLE {role}")

@@ -1,5 +1,6 @@
 """Requests and statements that take too long, and what is left of them."""
 
+import asyncio
 import contextlib
 from typing import Any
 
@@ -29,6 +30,39 @@ async def test_a_statement_over_its_time_is_a_504_and_the_connection_serves_on(d
         assert (answer.status, answer.json()["code"]) == (504, "database_timeout")
         assert (await desk.do(nothing)).status == 201
         assert desk.database.pool.size == 1
+
+
+async def wait_as_long_as_it_takes(service: Service[Any]) -> None:
+    await service.session.execute(text("SET LOCAL lock_timeout = 0"))
+    await service.session.execute(text("LOCK TABLE plain"))
+
+
+async def test_a_statement_that_waits_too_long_for_a_lock_is_a_504_and_a_service_may_wait_longer(
+    database_url: str, other: "asyncpg.Connection[Any]"
+) -> None:
+    settings = SETTINGS | {"GATEPOST_DATABASE_LOCK_SECONDS": "0.3"}
+    async with TestApp(app, database_url, **settings) as running:
+        desk = Desk(running)
+        kept = (await desk.client.post("/api/plain", json={"number": 1})).data["id"]
+        async with other.transaction():
+            await other.execute("SELECT FROM plain FOR UPDATE")
+            for refused in (
+                await desk.client.patch(f"/api/plain/{kept}", json={"number": 2}),
+                await desk.client.delete(f"/api/plain/{kept}"),
+            ):
+                assert (refused.status, refused.json()["code"]) == (504, "database_timeout")
+                assert "lock" in refused.json()["detail"]
+            assert (await desk.client.get(f"/api/plain/{kept}")).data["number"] == 1
+            waiting = asyncio.ensure_future(desk.do(wait_as_long_as_it_takes))
+
+            async def has_waited_longer() -> bool:
+                waited = "clock_timestamp() - query_start > interval '0.6 s' AND wait_event_type = 'Lock'"
+                return bool(await other.fetchval(f"SELECT count(*) FROM pg_stat_activity WHERE {waited}"))
+
+            await until(has_waited_longer)
+            assert not waiting.done()
+        assert (await waiting).status == 201
+        assert (await desk.client.patch(f"/api/plain/{kept}", json={"number": 2})).status == 200
 
 
 async def test_a_request_over_its_time_is_a_504_and_its_query_is_gone_from_postgresql(

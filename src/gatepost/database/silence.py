@@ -1,0 +1,65 @@
+"""Whether PostgreSQL has been silent for too long, decided by one timer that heartbeats need not touch.
+
+Fed by the listener, asked by readiness, which therefore never waits for the database. A process that stood still has
+heard nothing either: it gives the answers that may have arrived meanwhile a moment to be read before it judges.
+"""
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable
+
+SILENCE_SECONDS = 2.0
+"""A peer from which nothing is heard for so long is taken to be gone."""
+
+STALL_SECONDS = 0.1
+"""A timer that fires so much too late says that this process stood still, not that its peer is silent."""
+
+clock: Callable[[], float] = (
+    # Unlike CLOCK_MONOTONIC it goes on while a laptop or a virtual machine is suspended.
+    functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+)
+"""The clock of everything that the listener says, in seconds."""
+
+
+class SilenceDetector:
+    """`hear` whenever the peer has answered; `on_silence` is called once each time that it has been silent for
+    `seconds`. Silent until it is first heard."""
+
+    __slots__ = ("_heard_at", "_on_silence", "_seconds", "_timer", "is_silent")
+
+    def __init__(self, on_silence: Callable[[], None], seconds: float = SILENCE_SECONDS) -> None:
+        self._on_silence = on_silence
+        self._seconds = seconds
+        self._heard_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self.is_silent = True
+
+    def hear(self) -> None:
+        """The peer has answered just now."""
+        self._heard_at = clock()
+        if self.is_silent:
+            self.is_silent = False
+            if self._timer is None:
+                self._wait(self._seconds)
+
+    def stop(self) -> None:
+        """Judge no more; the last judgement stands."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _wait(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._judge, clock() + seconds)
+
+    def _judge(self, due: float) -> None:
+        self._timer = None
+        now = clock()
+        left = self._heard_at + self._seconds - now
+        if now - due > STALL_SECONDS:
+            self._wait(max(left, STALL_SECONDS))
+        elif left > 0:
+            self._wait(left)
+        else:
+            self.is_silent = True
+            self._on_silence()
