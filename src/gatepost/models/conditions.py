@@ -8,14 +8,14 @@ from collections.abc import Hashable, Iterable
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import ColumnElement, FromClause, TypeDecorator, bindparam, false, select, true
+from sqlalchemy import ColumnElement, FromClause, TypeDecorator, and_, bindparam, false, or_, select, true
 from sqlalchemy.types import TypeEngine
 
 from gatepost.auth.actor import Actor
 from gatepost.auth.policies import Decision, Every, Not, Owned, Policy, Rule, Some, Where, decide, functions, paths
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import Entity, entity_of
-from gatepost.models.policy_functions import can_take, check_function, condition_on, shape_and_binds
+from gatepost.models.policy_functions import can_take, check_function, condition_on, negated_on, shape_and_binds
 
 ACTOR_ID = "actor_id"
 """Bind name of the actor's id."""
@@ -108,17 +108,29 @@ def _condition(rule: Rule, source: Source, bound: BoundRule, count: list[int]) -
     if isinstance(rule, Owned):
         return _owned(rule.path, source)
     if isinstance(rule, Not):
-        return _condition(rule.rule, source, bound, count).is_not(true())
+        return _negation(rule.rule, source, bound, count)
     if isinstance(rule, Every | Some):
         parts = [_condition(part, source, bound, count) for part in rule.rules]
-        joined = parts[0]
-        for part in parts[1:]:
-            joined = joined & part if isinstance(rule, Every) else joined | part
-        return joined.self_group()
+        return and_(*parts).self_group() if isinstance(rule, Every) else or_(*parts).self_group()
     assert isinstance(rule, Where)  # noqa: S101 - the list of rules is closed
-    index = count[0]
+    return condition_on(source.table, source.entity, rule, bound.actor, _prefix(bound, count))
+
+
+def _negation(rule: Rule, source: Source, bound: BoundRule, count: list[int]) -> ColumnElement[bool]:
+    """What `~` of a rule is, down to its parts: each knows of itself what unknown counts as."""
+    if isinstance(rule, Not):
+        return _condition(rule.rule, source, bound, count)
+    if isinstance(rule, Every | Some):
+        parts = [_negation(part, source, bound, count) for part in rule.rules]
+        return or_(*parts).self_group() if isinstance(rule, Every) else and_(*parts).self_group()
+    if isinstance(rule, Where):
+        return negated_on(source.table, source.entity, rule, bound.actor, _prefix(bound, count))
+    return _condition(rule, source, bound, count).is_not(true())
+
+
+def _prefix(bound: BoundRule, count: list[int]) -> str:
     count[0] += 1
-    return condition_on(source.table, source.entity, rule, bound.actor, f"{bound.prefix}{index}")
+    return f"{bound.prefix}{count[0] - 1}"
 
 
 def _owned(path: tuple[str, ...], source: Source) -> ColumnElement[bool]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     false,
+    not_,
     select,
     true,
 )
@@ -36,6 +37,7 @@ from gatepost.auth.actor import Actor
 from gatepost.auth.policies import Where
 from gatepost.database.statements import Statement
 from gatepost.errors import ConfigurationError
+from gatepost.models.casts import guard_casts
 from gatepost.models.entity import Entity
 
 ROW = "gatepost_row"
@@ -57,7 +59,16 @@ def condition_on(table: FromClause, entity: Entity, where: Where, actor: Actor, 
     """The condition on the entity's table, or an alias of it, with its values taken out: each is a bind of its own,
     named `prefix` and a number. Raises `ConfigurationError` where it cannot become part of a statement."""
     check_function(where, entity, actor)
-    return _made(table, entity, where, actor, prefix)
+    condition, _ = _made(table, entity, where, actor, prefix)
+    return condition
+
+
+def negated_on(table: FromClause, entity: Entity, where: Where, actor: Actor, prefix: str) -> ColumnElement[bool]:
+    """As `condition_on`, for `~policy`: unknown counts as not, but where the condition has casts. There a row without
+    a value satisfies neither."""
+    check_function(where, entity, actor)
+    condition, is_guarded = _made(table, entity, where, actor, prefix)
+    return not_(condition) if is_guarded else condition.is_not(true())
 
 
 def can_take(where: Where, entity: Entity, actor: Actor) -> bool:
@@ -85,7 +96,8 @@ def check_function(where: Where, entity: Entity, actor: Actor) -> None:
             f"{entity.name})` for other rows of its table, in subqueries too.",
         )
     try:
-        sql = Statement(select(1).select_from(row).where(_made(row, entity, where, actor, "w"))).sql
+        condition, _ = _made(row, entity, where, actor, "w")
+        sql = Statement(select(1).select_from(row).where(condition)).sql
     except SQLAlchemyError as error:
         raise _refusal(where, f"cannot be written as SQL: {error}", "Write it otherwise.") from None
     if len(re.findall(rf"\bAS {ROW}\b", sql)) != 1:
@@ -96,12 +108,16 @@ def check_function(where: Where, entity: Entity, actor: Actor) -> None:
         )
 
 
-def _made(table: FromClause, entity: Entity, where: Where, actor: Actor, prefix: str) -> ColumnElement[bool]:
+def _made(
+    table: FromClause, entity: Entity, where: Where, actor: Actor, prefix: str
+) -> tuple[ColumnElement[bool], bool]:
+    """The condition, and whether casts of it are guarded."""
     model = entity.model if table is entity.table else aliased(entity.model, table)
     condition = _call(where, model, actor)
     cache_key = cast("Any", condition)._generate_cache_key()
     if cache_key is None:
-        return condition.self_group()
+        condition, is_guarded = guard_casts(condition, table)
+        return condition.self_group(), is_guarded
     condition = _correlated(_deannotated(condition), table)
     binds = cast("Any", condition)._generate_cache_key().bindparams
     names = {id(bind): f"{prefix}_{position}" for position, bind in enumerate(binds)}
@@ -111,7 +127,8 @@ def _made(table: FromClause, entity: Entity, where: Where, actor: Actor, prefix:
     if not is_same or left is None or any(bind.key not in names.values() for bind in left.bindparams):
         # Kept in the statement, the value would be served to every actor after this one.
         raise _refusal(where, "holds a value that cannot be bound.", "Write it otherwise.")
-    return renamed.self_group()
+    guarded, is_guarded = guard_casts(renamed, table)
+    return guarded.self_group(), is_guarded
 
 
 def _call(where: Where, model: Any, actor: Actor) -> ColumnElement[bool]:

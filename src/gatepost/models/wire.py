@@ -53,6 +53,11 @@ def literal_text(text: str) -> ColumnElement[str]:
     return literal_column("'" + text.replace("'", "''") + "'", Text)
 
 
+def literal_number(digits: str) -> ColumnElement[Any]:
+    """A number as a SQL literal."""
+    return literal_column(digits, Numeric())
+
+
 # Literals, not parameters: those would be sent and decoded again with every row that is read.
 _UTC, _SPACE, _T = literal_text("UTC"), literal_text(" "), literal_text("T")
 

@@ -1,0 +1,224 @@
+"""The guard of a cast: conditions, each safe once those before it hold, under which PostgreSQL's cast does not raise.
+
+What a text has to look like to be a number, a date or a duration is a regular expression of our own, the same for every
+version of PostgreSQL: dates and times are ISO 8601. Only texts of rarer types are asked for by `pg_input_is_valid`,
+which is there from PostgreSQL 16 on. Types are told by the SQL that SQLAlchemy writes for them, so that one of the
+user's own counts as what the database sees.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import JSON, BindParameter, Cast, ColumnElement, Enum, Numeric, String, Text, func, or_
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects.postgresql import operators as postgresql_operators
+from sqlalchemy.exc import CompileError
+from sqlalchemy.sql.elements import BinaryExpression, Grouping, Label, TypeCoerce
+from sqlalchemy.sql.operators import json_getitem_op, json_path_getitem_op
+from sqlalchemy.types import TypeEngine
+
+from gatepost.database.statements import DIALECT
+from gatepost.models.cast_patterns import PATTERNS, UNREADABLE_ESCAPE
+from gatepost.models.wire import literal_number, literal_text
+
+TEXTS = frozenset({"VARCHAR", "TEXT", "CHAR", "NAME", "CITEXT", ""})
+"""Types whose text is the value; "" is one that SQLAlchemy does not know."""
+
+BITS = {"SMALLINT": 15, "INTEGER": 31, "BIGINT": 63}
+SMALLEST_AND_LARGEST = {"REAL": ("1.5E-45", "3.4028234E38"), "DOUBLE PRECISION": ("5E-324", "1.7976931348623157E308")}
+NUMBERS = frozenset({*BITS, *SMALLEST_AND_LARGEST, "NUMERIC"})
+TIMESTAMPS = frozenset({"TIMESTAMP WITH TIME ZONE", "TIMESTAMP WITHOUT TIME ZONE"})
+COMMON = frozenset({*NUMBERS, *TIMESTAMPS, "DATE", "TIME WITH TIME ZONE", "TIME WITHOUT TIME ZONE"}) | {
+    "BOOLEAN",
+    "BYTEA",
+    "INTERVAL",
+    "JSONB",
+    "UUID",
+}
+"""Types between which a cast is refused when the statement is prepared, or is guarded by a range, or never raises."""
+
+EARLIEST, LATEST = "4000-01-01 BC", "200000-01-01"
+
+TEXT_BYTES_MAX = 1000
+"""Longer texts are no numbers, dates or durations: PostgreSQL has bounds of its own for the digits of a number."""
+
+Guards = Sequence[ColumnElement[bool]]
+
+_POSTGRESQL = cast("Any", postgresql_operators)
+_EXTRACTIONS = (json_getitem_op, json_path_getitem_op, _POSTGRESQL.ASTEXT, _POSTGRESQL.JSONPATH_ASTEXT)
+_SMALL_FLOAT_BITS = 24
+
+
+class Kind(NamedTuple):
+    """A type as PostgreSQL sees it: its name without arguments, and the whole."""
+
+    name: str
+    sql: str
+    type: TypeEngine[Any]
+
+
+class GuardedCast(NamedTuple):
+    """A cast that can raise: of `operand`, which is of the type `source`, to `target`."""
+
+    operand: ColumnElement[Any]
+    source: Kind
+    target: Kind
+
+    def cast(self, operand: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The cast itself."""
+        return operand if self.source is self.target else sql_cast(operand, self.target.type)
+
+    def is_readable(self, operand: ColumnElement[Any]) -> Guards:
+        """What has to hold before the operand itself can be looked at."""
+        return _readable(operand)
+
+    def guards(self, operand: ColumnElement[Any]) -> Guards:
+        """What has to hold after that, one after the other."""
+        return _guards(operand, self.source, self.target)
+
+
+def guarded_cast(element: Any) -> GuardedCast | None:
+    """The cast that an element of a condition is; None for another element, and for a cast that never raises."""
+    if isinstance(element, Cast):
+        operand: Any = cast("Any", element).clause
+        found = GuardedCast(operand, _source(operand), kind_of(cast("Any", element).type))
+    elif is_extraction(element) and not isinstance(element.type, JSON):
+        found = _extraction(element)
+    else:
+        return None
+    is_safe = not (found.is_readable(found.operand) or found.guards(found.operand))
+    return None if is_safe else found
+
+
+def _extraction(element: Any) -> GuardedCast:
+    """`document["level"].as_integer()` is a cast of the member's text."""
+    target = kind_of(element.type)
+    if target.name in TEXTS:
+        return GuardedCast(element, target, target)
+    text = element._clone()
+    text.type = Text()
+    return GuardedCast(text, kind_of(text.type), target)
+
+
+def kind_of(kind: TypeEngine[Any]) -> Kind:
+    """A type as PostgreSQL sees it."""
+    try:
+        sql: str = DIALECT.type_compiler_instance.process(kind)
+    except CompileError:
+        return Kind("", "", kind)
+    if sql.endswith("]"):
+        return Kind(sql, sql, kind)
+    name, _, rest = sql.partition(" COLLATE ")[0].partition("(")
+    arguments, _, behind = rest.partition(")")
+    name = f"{name.strip()}{behind}"
+    if name == "FLOAT":
+        name = "REAL" if arguments and int(arguments) <= _SMALL_FLOAT_BITS else "DOUBLE PRECISION"
+    if name.startswith("INTERVAL"):
+        name = "INTERVAL"
+    return Kind({"DECIMAL": "NUMERIC"}.get(name, name), sql, kind)
+
+
+def _source(operand: Any) -> Kind:
+    while isinstance(operand, Grouping | TypeCoerce | Label):
+        operand = cast("Any", operand).clause if isinstance(operand, TypeCoerce) else cast("Any", operand).element
+    kind: TypeEngine[Any] = operand.type
+    is_bound_text = isinstance(operand, BindParameter) and isinstance(kind, String) and not isinstance(kind, Enum)
+    return kind_of(Text() if is_bound_text else kind)
+
+
+def is_extraction(element: Any) -> bool:
+    """Whether an element takes a member out of a JSON document."""
+    return isinstance(element, BinaryExpression) and element.operator in _EXTRACTIONS
+
+
+def _guards(operand: Any, source: Kind, target: Kind) -> Guards:
+    if target.name in TEXTS:
+        return []
+    if source.name in TEXTS:
+        text = operand if source.name == "TEXT" else sql_cast(operand, Text())
+        return _of_text(text, target)
+    if source.name == "JSONB":
+        return _of_json(operand, target)
+    if source.name in NUMBERS and target.name in COMMON:
+        return _in_range(operand, source, target)
+    if target.name in TIMESTAMPS and source.name in (*TIMESTAMPS, "DATE") and source.name != target.name:
+        return [or_(~func.isfinite(operand), operand.between(literal_text(EARLIEST), literal_text(LATEST)))]
+    return _of_rare_types(operand, source, target)
+
+
+def _of_rare_types(operand: Any, source: Kind, target: Kind) -> Guards:
+    is_known = target.name in COMMON and source.name in COMMON
+    if is_known or source.name == target.name:
+        return []
+    return _of_text(sql_cast(operand, Text()), target)
+
+
+def _readable(operand: Any) -> Guards:
+    """The text of a member is that of a `jsonb` document always, of a `json` document where its escapes are texts."""
+    while isinstance(operand, Grouping | Cast | TypeCoerce):
+        operand = cast("Any", operand).element if isinstance(operand, Grouping) else cast("Any", operand).clause
+    if not is_extraction(operand) or isinstance(operand.type, JSON):
+        return []
+    document = operand.left
+    while is_extraction(document):
+        document = document.left
+    if kind_of(document.type).name != "JSON":
+        return []
+    return [document.is_(None) | ~_matches(sql_cast(document, Text()), UNREADABLE_ESCAPE)]
+
+
+def _of_text(text: ColumnElement[Any], target: Kind) -> Guards:
+    if target.name in NUMBERS:
+        number = sql_cast(text, Numeric())
+        pattern = PATTERNS["INTEGER" if target.name in BITS else "NUMERIC"]
+        return [_is_short(text) & _matches(text, pattern), *_in_range(number, Kind("NUMERIC", "", Numeric()), target)]
+    if target.name in PATTERNS:
+        return [_is_short(text) & _matches(text, PATTERNS[target.name])]
+    if isinstance(target.type, Enum):
+        return [text.in_([literal_text(label) for label in target.type.enums])]
+    return [_is_valid(text, target)]
+
+
+def _of_json(operand: Any, target: Kind) -> Guards:
+    kind = func.jsonb_typeof(operand)
+    if target.name == "BOOLEAN":
+        return [kind == literal_text("boolean")]
+    if target.name not in NUMBERS:
+        return []
+    number = sql_cast(operand, Numeric())
+    return [kind == literal_text("number"), *_in_range(number, Kind("NUMERIC", "", Numeric()), target)]
+
+
+def _in_range(number: ColumnElement[Any], source: Kind, target: Kind) -> Guards:
+    """A number fits where it does after the rounding of the cast."""
+    if target.name in BITS and BITS.get(source.name, 64) > BITS[target.name]:
+        bound = 2 ** BITS[target.name]
+        return [_between(number, Decimal(-bound) - Decimal("0.5"), Decimal(bound) - Decimal("0.5"))]
+    precision = getattr(target.type, "precision", None)
+    if target.name == "NUMERIC" and precision is not None:
+        scale: int = getattr(target.type, "scale", None) or 0
+        bound = Decimal(10) ** (precision - scale) - Decimal("0.5").scaleb(-scale)
+        return [_between(number, -bound, bound)]
+    if target.name in SMALLEST_AND_LARGEST and source.name not in (*BITS, "REAL", target.name):
+        smallest, largest = (literal_number(text) for text in SMALLEST_AND_LARGEST[target.name])
+        size = func.abs(number)
+        return [(number == literal_number("0")) | size.between(smallest, largest)]
+    return []
+
+
+def _between(number: ColumnElement[Any], low: Decimal, high: Decimal) -> ColumnElement[bool]:
+    return (number > literal_number(f"{low:f}")) & (number < literal_number(f"{high:f}"))
+
+
+def _is_short(text: ColumnElement[Any]) -> ColumnElement[bool]:
+    return func.octet_length(text) <= literal_number(str(TEXT_BYTES_MAX))
+
+
+def _matches(text: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    # A collation of the column's own may not know regular expressions.
+    return text.collate("C").bool_op("~")(literal_text(pattern))
+
+
+def _is_valid(text: ColumnElement[Any], target: Kind) -> ColumnElement[bool]:
+    return func.pg_input_is_valid(text, literal_text(target.sql))

@@ -1,0 +1,167 @@
+"""Casts in policies: `CASE WHEN <guard> THEN cast END`, so that a hidden row that does not cast fails nobody's list.
+
+Applied once to each condition of the user's own, before it becomes part of a statement (`policy_functions.py`); what
+the guard of a cast is, `cast_guards.py` says. A condition whose cast has no value is unknown, and so is its negation:
+what would turn NULL into an answer (`IS NULL`, `coalesce`, `IN`, `CASE`) stands inside a CASE of its own.
+"""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from sqlalchemy import Cast, ColumnElement, FromClause, Select, and_, case, false, or_, true
+from sqlalchemy.sql import operators, visitors
+from sqlalchemy.sql.elements import (
+    AsBoolean,
+    BinaryExpression,
+    BooleanClauseList,
+    CollectionAggregate,
+    ExpressionClauseList,
+    Grouping,
+    TypeCoerce,
+    UnaryExpression,
+)
+
+from gatepost.models.cast_guards import GuardedCast, guarded_cast, is_extraction
+
+_STRICT_OPERATORS = frozenset(
+    {
+        operators.eq,
+        operators.ne,
+        operators.lt,
+        operators.le,
+        operators.gt,
+        operators.ge,
+        operators.add,
+        operators.sub,
+        operators.mul,
+        operators.truediv,
+        operators.floordiv,
+        operators.mod,
+        operators.neg,
+        operators.concat_op,
+        operators.like_op,
+        operators.not_like_op,
+        operators.ilike_op,
+        operators.not_ilike_op,
+        operators.between_op,
+        operators.not_between_op,
+    }
+)
+"""Operators that give NULL where one of their sides is NULL."""
+
+
+def guard_casts(condition: ColumnElement[Any], table: FromClause) -> tuple[ColumnElement[Any], bool]:
+    """The condition with its casts guarded, and whether it has any that can fail. `table` is the policy's row."""
+    rewriting = _Rewriting(condition, table)
+    return rewriting.rewrite(condition), rewriting.is_guarded
+
+
+class _Rewriting:
+    """One pass over one condition."""
+
+    def __init__(self, condition: ColumnElement[Any], table: FromClause) -> None:
+        self._table = table
+        self._casts: dict[int, GuardedCast | None] = {}
+        self.is_guarded = False
+        # Conditions that logic alone combines: of the whole, and of every subquery.
+        self._leaves = {id(leaf) for leaf in _leaves(condition)}
+        for element in visitors.iterate(condition):
+            if isinstance(element, Select):
+                criteria = cast("Any", element)._where_criteria
+                self._leaves.update(id(leaf) for part in criteria for leaf in _leaves(part))
+
+    def rewrite(self, condition: ColumnElement[Any]) -> ColumnElement[Any]:
+        rewritten: ColumnElement[Any] = visitors.replacement_traverse(condition, {}, self._replace)
+        return rewritten
+
+    def _replace(self, element: Any, **_: Any) -> Any:
+        if id(element) in self._leaves:
+            found = [self._has_value(item) for item in self._unsafe(element, is_strict=True, is_inside=False)]
+            if found:
+                self._leaves.discard(id(element))
+                within = self.rewrite(element)
+                self._leaves.add(id(element))
+                return case((and_(*found), within))
+        guarded = self._cast(element)
+        if guarded is None:
+            return None
+        self.is_guarded = True
+        operand = self._operand(guarded)
+        value: ColumnElement[Any] = guarded.cast(operand)
+        for guard in reversed([*guarded.is_readable(operand), *guarded.guards(operand)]):
+            value = case((guard, value))
+        return value
+
+    def _operand(self, guarded: GuardedCast) -> ColumnElement[Any]:
+        if not is_extraction(guarded.operand):
+            return self.rewrite(guarded.operand)
+        # Its guard is one of the cast's.
+        known, self._casts[id(guarded.operand)] = self._cast(guarded.operand), None
+        operand = self.rewrite(guarded.operand)
+        self._casts[id(guarded.operand)] = known
+        return operand
+
+    def _has_value(self, guarded: GuardedCast) -> ColumnElement[bool]:
+        """Whether the cast succeeds: NULL casts to NULL."""
+        operand = self._operand(guarded)
+        passes: ColumnElement[bool] = true()
+        for guard in reversed(guarded.guards(operand)):
+            passes = case((guard, passes), else_=false())
+        passes = or_(operand.is_(None), passes)
+        for guard in guarded.is_readable(operand):
+            passes = case((guard, passes), else_=false())
+        return passes
+
+    def _unsafe(self, element: Any, *, is_strict: bool, is_inside: bool) -> Iterator[GuardedCast]:
+        """The casts below whose NULL would not become the condition's. Those of a subquery's own rows are left to the
+        conditions of the subquery."""
+        guarded = self._cast(element)
+        if guarded is not None:
+            if not is_strict and (not is_inside or self._is_of_row(guarded.operand)):
+                yield guarded
+        else:
+            is_strict = is_strict and _is_strict(element)
+        is_inside = is_inside or isinstance(element, Select)
+        for child in element.get_children():
+            yield from self._unsafe(child, is_strict=is_strict, is_inside=is_inside)
+
+    def _is_of_row(self, operand: ColumnElement[Any]) -> bool:
+        tables = [getattr(part, "table", None) for part in visitors.iterate(operand)]
+        return all(_bare(table) is self._table for table in tables if table is not None)
+
+    def _cast(self, element: Any) -> GuardedCast | None:
+        if id(element) not in self._casts:
+            self._casts[id(element)] = guarded_cast(element)
+        return self._casts[id(element)]
+
+
+def _leaves(condition: Any) -> Iterator[Any]:
+    if isinstance(condition, BooleanClauseList):
+        for part in condition.get_children():
+            yield from _leaves(part)
+    elif isinstance(condition, Grouping) or _is_negation(condition):
+        yield from _leaves(cast("Any", condition).element)
+    else:
+        yield condition
+
+
+def _is_negation(element: Any) -> bool:
+    return isinstance(element, AsBoolean) or (
+        isinstance(element, UnaryExpression) and cast("Any", element).operator is operators.inv
+    )
+
+
+def _is_strict(element: Any) -> bool:
+    if isinstance(element, BinaryExpression | ExpressionClauseList):
+        sides = list(cast("Any", element).get_children())
+        # `= ANY (array)` is false, not NULL, where the array is empty.
+        return cast("Any", element).operator in _STRICT_OPERATORS and not any(
+            isinstance(side, CollectionAggregate) for side in sides
+        )
+    if isinstance(element, UnaryExpression):
+        return cast("Any", element).operator in _STRICT_OPERATORS
+    return isinstance(element, Grouping | Cast | TypeCoerce)
+
+
+def _bare(element: Any) -> Any:
+    return element._deannotate() if hasattr(element, "_deannotate") else element
