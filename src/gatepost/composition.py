@@ -71,7 +71,7 @@ class Composition:
         self.accounts = Accounts(
             declaration.user_model, self.database, self.tokens, observations, guesses=limiter, devices=devices
         )
-        self._plans = Plans(bigint_as_string=declaration.bigint_as_string)
+        self._plans = Plans(bigint_as_string=declaration.bigint_as_string, page_bytes_max=settings.gate.page_bytes_max)
         self._derived = {
             served.entity.model: Derived(served, declaration.catalog, self.database, self._plans)
             for served in declaration.catalog.served

@@ -182,6 +182,13 @@ class GateSettings:
     body_bytes_max: int = setting(
         "GATEPOST_BODY_BYTES_MAX", 1_048_576, "largest request body", unit="bytes", check=at_least(1)
     )
+    page_bytes_max: int = setting(
+        "GATEPOST_PAGE_BYTES_MAX",
+        4_194_304,
+        "JSON of a page's rows; a page ends before the row that would exceed it, but has one row at least",
+        unit="bytes",
+        check=at_least(1),
+    )
     body_seconds: float = setting(
         "GATEPOST_BODY_SECONDS", 10.0, "time between two parts of a body", unit="s", check=at_least(0.1)
     )

@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     false,
     func,
     literal_column,
@@ -33,6 +34,7 @@ from gatepost.models.catalog import Served, View
 from gatepost.models.conditions import BoundRule, Source, bind_decision
 from gatepost.models.entity import Relation
 from gatepost.models.filters import Filter, bind_type, filter_condition
+from gatepost.models.row_size import fits, row_bytes_max, running_bytes
 from gatepost.models.rows import (
     Build,
     Columns,
@@ -111,19 +113,23 @@ class ReadPlan(msgspec.Struct, frozen=True, eq=False):
 
 
 class RowsPlan(msgspec.Struct, frozen=True, eq=False):
-    """A compiled page, a record per row: `order_indexes` say where the order's values stand."""
+    """A compiled page, a record per row: `order_indexes` say where the order's values stand, `fits_index` whether there
+    is room for the row where bytes are counted; the texts of one without room are NULL."""
 
     statement: Statement
     build: Build
     order_indexes: tuple[int, ...]
+    fits_index: int | None = None
 
 
 class PagePlan(msgspec.Struct, frozen=True, eq=False):
     """A compiled page in one record: the rows' JSON joined by `SEPARATOR`, their number, and for each of the `terms`
-    of the order its value on the first row and on the last one shown."""
+    of the order its value on the first row and on the last one shown. Where bytes are counted it `is_cut` by
+    PostgreSQL, and the number of all rows follows that of those shown."""
 
     statement: Statement
     terms: int
+    is_cut: bool = False
 
 
 def shown(view: View, fields: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -164,45 +170,72 @@ def one_plan(
 
 
 def page_plan(
-    served: Served, view: View, rule: BoundRule, query: Query, *, bigint_as_string: bool
+    served: Served, view: View, rule: BoundRule, query: Query, *, bigint_as_string: bool, bytes_max: int
 ) -> PagePlan | RowsPlan:
-    """The statement that reads a page and one row more, which tells whether there is another page."""
+    """The statement that reads a page and one row more, which tells whether there is another page. A page ends before
+    the row with which it would have more than `bytes_max` bytes, and has one row at least."""
     source = Source(served.entity, served.entity.table)
     joined, pieces = _row(
         view, rule, source, query.fields, query.expand, source.table, bigint_as_string=bigint_as_string
     )
+    row_max = row_bytes_max(served, shown(view, query.fields), query.expand)
+    is_cut = row_max is None or row_max * query.limit > bytes_max
     if query.keys or is_spliced(pieces):
-        return _rows_plan(source, rule, query, joined, pieces)
+        return _rows_plan(source, rule, query, joined, pieces, bytes_max if is_cut else None)
     terms = [source.column(term.name).label(f"o{index}") for index, term in enumerate(query.order)]
     inner = select(row_expression(pieces).label("row"), *terms).select_from(joined)
     page: Any = _ordered(inner, rule, query, source).subquery("page")
     backward = query.position is not None and query.position.backward
-    if backward:
-        page = select(page, func.row_number().over().label("number")).subquery("numbered")
+    if backward or is_cut:
+        counted = [running_bytes([page.c.row]).label("bytes")] if is_cut else []
+        page = select(page, func.row_number().over().label("number"), *counted).subquery("numbered")
     separator = literal_column(r"E',\n'", Text())
     text = func.string_agg(page.c.row, aggregate_order_by(separator, page.c.number.desc()) if backward else separator)
     selected: list[ColumnElement[Any]] = [text, func.count()]
+    last: ColumnElement[int] = func.least(func.count(), _literal(query.limit))
+    if is_cut:
+        room = and_(page.c.number <= _literal(query.limit), fits(page.c.number, page.c.bytes, bytes_max))
+        last = func.count().filter(room)
+        selected = [text.filter(room), last, func.count()]
     for index, term in enumerate(terms):
         column = page.c[f"o{index}"]
         # PostgreSQL sorts for one ordered aggregate and gives the others that order too, unless they ask for their own.
         values = func.array_agg(
             aggregate_order_by(column, page.c.number) if backward else column, type_=ARRAY(term.type)
         )
-        selected += [values[_literal(1)], values[func.least(func.count(), _literal(query.limit))]]
-    return PagePlan(Statement(select(*selected)), len(terms))
+        selected += [values[_literal(1)], values[last]]
+    return PagePlan(Statement(select(*selected)), len(terms), is_cut)
 
 
-def _rows_plan(source: Source, rule: BoundRule, query: Query, joined: FromClause, pieces: Pieces) -> RowsPlan:
+def _rows_plan(
+    source: Source, rule: BoundRule, query: Query, joined: FromClause, pieces: Pieces, bytes_max: int | None
+) -> RowsPlan:
     """The same page with a record per row: for values that Python decodes, and for keys that a service chose."""
     columns = Columns()
     build = columns.add_row(pieces)
+    parts = len(columns.selected)
     indexes = tuple(columns.add(source.column(term.name)) for term in query.order)
     statement = select(*columns.selected).select_from(joined)
     if query.keys:
         key = source.entity.key
-        chosen = source.column(key.name) == any_(bindparam(KEYS, type_=ARRAY(key.column.type)))
-        return RowsPlan(Statement(_under(statement.where(chosen), rule, source)), build, indexes)
-    return RowsPlan(Statement(_ordered(statement, rule, query, source)), build, indexes)
+        keys: Any = bindparam(KEYS, type_=ARRAY(key.column.type))
+        statement = _under(statement.where(source.column(key.name) == any_(keys)), rule, source)
+        statement = statement.order_by(func.array_position(keys, source.column(key.name)))
+    else:
+        statement = _ordered(statement, rule, query, source)
+    if bytes_max is None:
+        return RowsPlan(Statement(statement), build, indexes)
+    page: Any = statement.subquery("page")
+    running = running_bytes(list(page.c)[:parts]).label("bytes")
+    page = select(page, func.row_number().over().label("number"), running).subquery("numbered")
+    room = fits(page.c.number, page.c.bytes, bytes_max)
+    found = [case((room, column)) for column in list(page.c)[:parts]]
+    return RowsPlan(
+        Statement(select(*found, *list(page.c)[parts : len(columns.selected)], room).order_by(page.c.number)),
+        build,
+        indexes,
+        len(columns.selected),
+    )
 
 
 def object_select(served: Served, rule: BoundRule) -> Select[Any]:

@@ -12,11 +12,12 @@ PLANS_MAX = 2048
 class Plans:
     """A bounded cache of compiled statements."""
 
-    __slots__ = ("_kept", "bigint_as_string")
+    __slots__ = ("_kept", "bigint_as_string", "page_bytes_max")
 
-    def __init__(self, *, bigint_as_string: bool) -> None:
+    def __init__(self, *, bigint_as_string: bool, page_bytes_max: int) -> None:
         self._kept: dict[Hashable, Any] = {}
         self.bigint_as_string = bigint_as_string
+        self.page_bytes_max = page_bytes_max
 
     def get(self, shape: Hashable, make: Callable[[], P]) -> P:
         """The plan of this shape, made at its first use."""

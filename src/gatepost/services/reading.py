@@ -118,7 +118,14 @@ class Reading:
         rule = bind_policy(self._policies["list"], actor, self._entity)
         plan = self._plans.get(
             ("page", self.served, view, ruled_shape(view, rule, self.served), rule.shape, query_shape(query)),
-            lambda: page_plan(self.served, view, rule, query, bigint_as_string=self._plans.bigint_as_string),
+            lambda: page_plan(
+                self.served,
+                view,
+                rule,
+                query,
+                bigint_as_string=self._plans.bigint_as_string,
+                bytes_max=self._plans.page_bytes_max,
+            ),
         )
         values = query_values(query)
         if rule.values or view.ruled:
@@ -165,9 +172,13 @@ def gathered(plan: PagePlan, query: Query, record: Record) -> Page:
     count: int = record[1]
     if not count:
         return Page("", None, None, False)
+    terms = 3 if plan.is_cut else 2
+    first = tuple(record[terms + 2 * index] for index in range(plan.terms))
+    last = tuple(record[terms + 1 + 2 * index] for index in range(plan.terms))
+    if plan.is_cut:
+        ends = (last, first) if query.position is not None and query.position.backward else (first, last)
+        return Page(text, *ends, more=record[2] > count)
     more = count > query.limit
-    first = tuple(record[2 + 2 * index] for index in range(plan.terms))
-    last = tuple(record[3 + 2 * index] for index in range(plan.terms))
     if query.position is None or not query.position.backward:
         return Page(text[: text.rindex(SEPARATOR)] if more else text, first, last, more)
     return Page(text[text.index(SEPARATOR) + len(SEPARATOR) :] if more else text, last, first, more)
@@ -175,8 +186,10 @@ def gathered(plan: PagePlan, query: Query, record: Record) -> Page:
 
 def paged(plan: RowsPlan, query: Query, records: Sequence[Record]) -> Page:
     """A page of records, in the direction they were read in."""
-    more = len(records) > query.limit
-    kept = records[: query.limit] if more else records
+    kept = records[: query.limit]
+    if plan.fits_index is not None:
+        kept = [record for record in kept if record[plan.fits_index]]
+    more = len(records) > len(kept)
     if query.position is not None and query.position.backward:
         kept = kept[::-1]
     if not kept:

@@ -1,0 +1,108 @@
+"""How many bytes the JSON of rows has: what the declaration says at most, and what PostgreSQL counts where it says
+nothing.
+
+The first is asked once per statement: where a page of such rows cannot become too large, nothing is counted.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from annotated_types import Len, MaxLen
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Date,
+    DateTime,
+    Enum,
+    Float,
+    Integer,
+    Interval,
+    LargeBinary,
+    Numeric,
+    String,
+    Text,
+    Time,
+    Uuid,
+    cast,
+    func,
+    literal_column,
+    or_,
+)
+
+from gatepost.models.catalog import Served
+from gatepost.models.entity import Attribute, plain_type, wire_values
+
+if TYPE_CHECKING:
+    from gatepost.models.reads import Expansion
+
+CHARACTER_BYTES_MAX = 6
+"""A control character is an escape of six bytes in JSON; no other character has more than four in UTF-8."""
+
+NULL_BYTES = 4
+SEPARATOR_BYTES = 2
+_FIXED: tuple[tuple[type[Any] | tuple[type[Any], ...], int], ...] = (
+    (Boolean, 5),
+    ((Integer, BigInteger), 22),
+    (Float, 26),
+    (Uuid, 38),
+    (DateTime, 40),
+    ((Date, Time), 20),
+    (Interval, 80),
+)
+
+
+def row_bytes_max(served: Served, names: Iterable[str], expand: "Sequence[Expansion]") -> int | None:
+    """The most bytes that a row with these fields has; None where one of them is unbounded."""
+    total = 2
+    for name in names:
+        size = _value_bytes_max(served.entity.attributes[name])
+        if size is None:
+            return None
+        total += len(json.dumps(name)) + 2 + max(size, NULL_BYTES)
+    for item in expand:
+        inner = row_bytes_max(item.served, (*item.view.names, *item.view.ruled), item.inner)
+        if inner is None:
+            return None
+        total += len(json.dumps(item.relation.name)) + 2 + max(inner, NULL_BYTES)
+    return total
+
+
+def _value_bytes_max(attribute: Attribute) -> int | None:
+    kind: Any = attribute.column.type
+    if kind is not plain_type(kind) or isinstance(kind, ARRAY | JSON):
+        return None
+    fixed = next((size for classes, size in _FIXED if isinstance(kind, classes)), None)
+    if fixed is not None:
+        return fixed
+    if isinstance(kind, Numeric):
+        return None if kind.precision is None else kind.precision + 5
+    if isinstance(kind, Enum):
+        return max((len(json.dumps(text)) for text in wire_values(kind).values()), default=NULL_BYTES)
+    if isinstance(kind, String | LargeBinary) and (length := _length_max(attribute)) is not None:
+        return length * CHARACTER_BYTES_MAX + 2  # base64 has less
+    return None
+
+
+def _length_max(attribute: Attribute) -> int | None:
+    """By the column's own type, or by what the model declares, which PostgreSQL checks as well."""
+    bounds = [getattr(attribute.column.type, "length", None)]
+    bounds += [item.max_length for item in attribute.constraints if isinstance(item, Len | MaxLen)]
+    known = [bound for bound in bounds if bound is not None]
+    return min(known) if known else None
+
+
+def running_bytes(texts: Sequence[ColumnElement[Any]]) -> ColumnElement[int]:
+    """The bytes of the rows up to this one, in the order in which they come. `texts` are the parts of a row."""
+    size: ColumnElement[int] = literal_column(str(SEPARATOR_BYTES), Integer)
+    for text in texts:
+        size = size + func.coalesce(func.octet_length(cast(text, Text)), NULL_BYTES)
+    return func.sum(size).over(rows=(None, 0))
+
+
+def fits(number: ColumnElement[int], running: ColumnElement[int], bytes_max: int) -> ColumnElement[bool]:
+    """Whether a row has room on the page: those up to it have no more than `bytes_max` bytes, or it is the first."""
+    return or_(running <= literal_column(str(bytes_max), Integer), number == literal_column("1", Integer))
