@@ -43,7 +43,7 @@ class LimitExceeded(msgspec.Struct):
 
 
 class LoadShed(msgspec.Struct, gc=False):
-    """A request was refused because there was no turn for it: so many run, and so many wait."""
+    """A request was refused because it had waited too long to begin: so many run, and so many still wait."""
 
     running: int
     waiting: int

@@ -195,10 +195,10 @@ class GateSettings:
     request_seconds: float = setting(
         "GATEPOST_REQUEST_SECONDS", 15.0, "time of a whole request, then 504", unit="s", check=at_least(0.1)
     )
-    wait_seconds: float = setting(
-        "GATEPOST_WAIT_SECONDS",
+    queue_seconds: float = setting(
+        "GATEPOST_QUEUE_SECONDS",
         1.0,
-        "how long a request waits for its turn where more is asked for than can be done, then 503",
+        "how long a request waits under overload before it may be refused with 503",
         unit="s",
         check=between(0.01, 60),
     )

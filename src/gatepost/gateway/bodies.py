@@ -14,9 +14,9 @@ from gatepost.gateway.media_types import is_plain, media_type
 from gatepost.request import JSON_TYPES, Message, Receive, Request
 
 if TYPE_CHECKING:
+    from gatepost.gateway.admission import AdmissionQueue
     from gatepost.gateway.deadlines import Deadlines
     from gatepost.gateway.exchange import Exchange
-    from gatepost.gateway.turns import Turns
 
 METHODS: frozenset[str] = frozenset({"POST", "PUT", "PATCH"})
 """Those that carry a body. With any other one it has no meaning (RFC 9110, section 9.3), and readers disagree."""
@@ -35,12 +35,12 @@ _CLOSE = ((b"connection", b"close"),)
 class Bodies:
     """The rules for bodies; `body_bytes_max` is the default of actions that declare none."""
 
-    __slots__ = ("_body_bytes_max", "_deadlines", "_turns")
+    __slots__ = ("_body_bytes_max", "_deadlines", "_queue")
 
-    def __init__(self, body_bytes_max: int, deadlines: "Deadlines", turns: "Turns") -> None:
+    def __init__(self, body_bytes_max: int, deadlines: "Deadlines", queue: "AdmissionQueue") -> None:
         self._body_bytes_max = body_bytes_max
         self._deadlines = deadlines
-        self._turns = turns
+        self._queue = queue
 
     def admit(self, exchange: "Exchange") -> None:
         """Check the head of a request that carries a body and bound what `receive` may give.
@@ -81,11 +81,11 @@ class Bodies:
         size = -1 if length is None else int(length)
         if size > limit:
             raise too_large(limit)
-        exchange.receive = LimitedReceive(exchange, exchange.receive, self._deadlines.reading, self._turns, limit, size)
+        exchange.receive = LimitedReceive(exchange, exchange.receive, self._deadlines.reading, self._queue, limit, size)
 
 
 class LimitedReceive(msgspec.Struct, eq=False):
-    """`receive` that counts the bytes, tells the sweeper how long it waits, and leaves its turn to others meanwhile.
+    """`receive` that counts the bytes, tells the sweeper how long it waits, and pauses its request meanwhile.
 
     `length` is what the client stated, -1 where it stated nothing. With so many bytes `received` the body is complete,
     whatever the server says of more: Granian tells the end apart from the last bytes, and asking for it would wake two
@@ -95,7 +95,7 @@ class LimitedReceive(msgspec.Struct, eq=False):
     exchange: "Exchange"
     receive: Receive
     reading: "dict[Exchange, int]"
-    turns: "Turns"
+    queue: "AdmissionQueue"
     limit: int
     length: int
     received: int = 0
@@ -109,12 +109,12 @@ class LimitedReceive(msgspec.Struct, eq=False):
             return await self._receive_last()
         exchange, reading = self.exchange, self.reading
         reading[exchange] = since = monotonic_ns()
-        self.turns.rest(exchange)
+        self.queue.pause(exchange)
         try:
             message = await self.receive()
         finally:
             del reading[exchange]
-            self.turns.resume(exchange, since)
+            self.queue.resume(exchange, since)
         received = self.received = self.received + len(message.get("body", b""))
         self.parts += 1
         if received > self.limit or self.parts > PARTS_MIN + received // PART_BYTES:

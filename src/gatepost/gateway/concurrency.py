@@ -8,36 +8,15 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from gatepost.gateway.admission_rule import RULE, AdmissionRule
+
 if TYPE_CHECKING:
     from gatepost.request import Action
 
-LIMIT_FIRST, LIMIT_MIN, LIMIT_MAX = 256, 4, 4096
-LIMIT_IDLE = 32
-"""No fewer while this process has time to spare: then it is somebody else who is slow."""
-
-BUSY_SHARE = 0.5
-"""Of a processor, used by the event loop: above it this process is busy. The server's threads use the rest."""
-
-WINDOW_NS = 50_000_000
-"""How often the limit is adapted."""
-
-SETTLING = 0.02
-"""How much of its pace an action learns from one request that ran alone."""
-
-SLOW, BRISK = 2.0, 1.5
-"""So many times the pace is too slow, or still well."""
-
-BEARABLE_NS = 8_000_000
-"""Below it nobody is slow: whoever queues for some cheap work does not mind."""
-
-CPU_EACH_NS = 500_000
-"""What a request costs, as long as that is not known."""
-
 
 class ConcurrencyLimit:
-    """`allowed` requests may run. `count` is counted up by whoever ends one,
-    `is_reached` set by whoever lets one wait.
-    """
+    """`allowed` requests may run. The admission queue counts up `count` when one ends, and sets `is_reached` when one
+    has to wait."""
 
     __slots__ = (
         "_cpu",
@@ -45,6 +24,7 @@ class ConcurrencyLimit:
         "_noted",
         "_paces",
         "_read_cpu",
+        "_rule",
         "_since",
         "_taken",
         "_wanted",
@@ -53,10 +33,11 @@ class ConcurrencyLimit:
         "is_reached",
     )
 
-    def __init__(self, cpu: Callable[[], int] = time.thread_time_ns) -> None:
+    def __init__(self, rule: AdmissionRule = RULE, cpu: Callable[[], int] = time.thread_time_ns) -> None:
         """`cpu` is what this thread has used of a processor, in nanoseconds."""
+        self._rule = rule
         self._read_cpu = cpu
-        self.allowed = LIMIT_FIRST
+        self.allowed = rule.limit_first
         self.is_reached = False
         self._paces: dict[Action | None, float] = {}
         self._wanted = 0.0
@@ -65,7 +46,7 @@ class ConcurrencyLimit:
         self.count = 0
         self._since = 0
         self._cpu = 0
-        self._cpu_each = CPU_EACH_NS
+        self._cpu_each = rule.cpu_each_ns
 
     def note(self, action: "Action | None", taken: int, running: int) -> None:
         """A request has taken so many nanoseconds; so many others are still running."""
@@ -73,7 +54,7 @@ class ConcurrencyLimit:
         if pace is None:
             self._paces[action] = pace = float(taken)
         elif not running or taken < pace:
-            self._paces[action] = pace = pace + (taken - pace) * SETTLING
+            self._paces[action] = pace = pace + (taken - pace) * self._rule.pace_settling
         self._wanted += pace
         self._taken += taken
         self._noted += 1
@@ -84,17 +65,18 @@ class ConcurrencyLimit:
 
     def adapt(self, now: int) -> None:
         """Called often; does something once in a window."""
-        if now - self._since < WINDOW_NS or not self._noted:
+        rule = self._rule
+        if now - self._since < rule.window_ns or not self._noted:
             return
         cpu = self._read_cpu()
-        if now - self._since < 4 * WINDOW_NS:
+        if now - self._since < 4 * rule.window_ns:
             self._cpu_each = (cpu - self._cpu) // max(1, self.count)
         mean, ratio = self._taken // self._noted, self._taken / max(self._wanted, 1.0)
-        least = LIMIT_MIN if cpu - self._cpu > BUSY_SHARE * (now - self._since) else LIMIT_IDLE
-        if ratio > SLOW and mean > BEARABLE_NS:
-            self.allowed = max(min(least, self.allowed), int(self.allowed * max(0.7, SLOW / ratio)))
-        elif self.is_reached and (ratio < BRISK or mean < BEARABLE_NS):
-            self.allowed = min(LIMIT_MAX, self.allowed + max(1, self.allowed // 8))
+        least = rule.limit_min if cpu - self._cpu > rule.busy_share * (now - self._since) else rule.limit_idle
+        if ratio > rule.slow_ratio and mean > rule.bearable_ns:
+            self.allowed = max(min(least, self.allowed), int(self.allowed * max(0.7, rule.slow_ratio / ratio)))
+        elif self.is_reached and (ratio < rule.brisk_ratio or mean < rule.bearable_ns):
+            self.allowed = min(rule.limit_max, self.allowed + max(1, self.allowed // 8))
         self.is_reached = False
         self._wanted, self._taken, self._noted, self.count = 0.0, 0, 0, 0
         self._since, self._cpu = now, cpu

@@ -21,7 +21,8 @@ NANOSECONDS = 1_000_000_000
 class Deadlines:
     """`request_seconds` bounds a whole request, `body_seconds` the wait for one part of a body; both to 0.1 s.
 
-    An expired request's task is cancelled, once; what the exchange has in `expired` then is the answer to give.
+    An expired request's task is cancelled, once; what the exchange has in `expired` then is the answer to give. A
+    request that waits to begin is left to the admission queue, which refuses it as overload, at the cost of no token.
     """
 
     __slots__ = ("_body_ns", "_idle", "_loop", "_request_ns", "_timer", "in_flight", "reading")
@@ -96,7 +97,7 @@ def _older(in_flight: "dict[Exchange, None]", bound: int) -> "list[Exchange]":
 
 def _expire(exchange: "Exchange", problem: Problem) -> None:
     # An application that is not ours may stream for as long as it likes once it has begun to answer.
-    if exchange.expired is not None or (exchange.status and exchange.is_foreign):
+    if exchange.waiter is not None or exchange.expired is not None or (exchange.status and exchange.is_foreign):
         return
     if exchange.task is not None and exchange.task.cancel():
         exchange.expired = problem

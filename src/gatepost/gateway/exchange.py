@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Iterable
 
 from gatepost.errors import Header, Problem
 from gatepost.gateway import cors, security_headers
+from gatepost.gateway.admission import Waiter
 from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified
 from gatepost.gateway.cors import CrossOrigin
 from gatepost.gateway.limiter import Taken
@@ -39,16 +40,18 @@ class Wardrobe:
 class Exchange(Request, kw_only=True, eq=False):
     """A request in flight.
 
-    `send` is the server's, `wardrobe` what answers are dressed with. `started` and `turn_at` are when it came and when
-    it began, in monotonic nanoseconds, 0 where that is not counted (`turns.py`). `status` is
-    that of the answer, 0 until it has begun. `expired` is the refusal to answer with after its task was cancelled for
-    time; `overruling` is one that stands whatever the application sends instead.
+    `send` is the server's, `wardrobe` what answers are dressed with. `started` and `admitted_at` are when it came and
+    when it began, in monotonic nanoseconds, 0 where that is not counted; `waiter` is its place in the queue while it
+    waits to begin (`admission.py`). `status` is that of the answer, 0 until it has begun. `expired` is the refusal to
+    answer with after its task was cancelled for time; `overruling` is one that stands whatever the application sends
+    instead.
     """
 
     send: Send
     wardrobe: Wardrobe
     started: int
-    turn_at: int = 0
+    admitted_at: int = 0
+    waiter: Waiter | None = None
     status: int = 0
     expired: Problem | None = None
     overruling: Problem | None = None

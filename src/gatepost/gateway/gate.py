@@ -13,6 +13,7 @@ from time import monotonic_ns
 
 from gatepost.cors import CORS
 from gatepost.errors import ConfigurationError, Overloaded, Problem
+from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.alone import Alone, Identify
 from gatepost.gateway.bodies import BODY_HEADERS, Bodies
 from gatepost.gateway.buckets import Buckets, LocalBuckets
@@ -25,7 +26,6 @@ from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import INTERNAL, render
-from gatepost.gateway.turns import Turns
 from gatepost.observations import Observations, RequestFailed, RequestFinished
 from gatepost.request import ASGIApp, Receive, Request, Scope, Send
 from gatepost.settings import GateSettings, Settings
@@ -137,8 +137,8 @@ class Gate:
         self._wardrobe = Wardrobe(self._cors, settings)
         self._compresses = settings.compress
         self._deadlines = Deadlines(settings.request_seconds, settings.body_seconds)
-        self._turns = Turns(settings.wait_seconds, observations, is_known)
-        self._bodies = Bodies(settings.body_bytes_max, self._deadlines, self._turns)
+        self._queue = AdmissionQueue(settings.queue_seconds, settings.request_seconds, observations, is_known)
+        self._bodies = Bodies(settings.body_bytes_max, self._deadlines, self._queue)
         self._emit_finished = observations.emitter(RequestFinished)
         self._emit_failed = observations.emitter(RequestFailed)
         self._id_prefix = f"{secrets.token_urlsafe(9)}."
@@ -148,8 +148,9 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: PLR0912 - all of it, in order
         """Serve one request, in this order:
 
-        head (framing, sizes, method, Host, who the client is), path, preflight, matching, limit of the address, turn,
-        body (type, size, time), application; around them all the deadline, the headers and the rendering of refusals.
+        head (framing, sizes, method, Host, who the client is), path, preflight, matching, limit of the address,
+        admission, body (type, size, time), application; around them all the deadline, the headers and the rendering
+        of refusals.
         Alone, before the application: forms of other origins, who is asking, limit of the user, JSON, limit of the
         account that somebody signs in to.
         """
@@ -183,8 +184,8 @@ class Gate:
                 exchange.action, exchange.key = match(scope["method"], scope["path"])
                 if (pending := self.limiter.admit_address(exchange)) is not None:
                     await pending
-                if (turn := self._turns.begin(exchange)) is not None:
-                    await turn
+                if (pending := self._queue.admit(exchange)) is not None:
+                    await pending
                 names = exchange.headers.keys()
                 if not names.isdisjoint(REMARKABLE) or scope["http_version"] >= "2":
                     self._bodies.admit(exchange)
@@ -199,8 +200,10 @@ class Gate:
             if exchange.expired is not None and exchange.task is not None:
                 exchange.task.uncancel()
             self._deadlines.leave(exchange)
-            if exchange.turn_at:
-                self._turns.end(exchange)
+            if exchange.admitted_at:
+                self._queue.release(exchange)
+            elif exchange.waiter is not None:
+                self._queue.abandon(exchange.waiter)
             # Both lead back to the exchange; without them it is freed at once, and the garbage collector has no work.
             exchange.receive = receive
             scope.pop("gatepost", None)

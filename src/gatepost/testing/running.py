@@ -21,7 +21,7 @@ def _show(failure: RequestFailed) -> None:
     traceback.print_exception(failure.error, file=sys.stderr)
 
 
-_PATIENCE = {"GATEPOST_WAIT_SECONDS": "60"}
+_PATIENCE = {"GATEPOST_QUEUE_SECONDS": "60"}
 """A test may ask for more at once than a busy machine can do in a second."""
 
 

@@ -1,0 +1,344 @@
+"""Admission under overload: which requests begin at once, which wait, and which are refused with 503 `overloaded`.
+
+In the gate, behind the rate limit of the address and before everything that costs more. A request begins at once while
+few are running and the event loop keeps up: two comparisons. Otherwise it waits in this queue. No request is refused on
+arrival, because its client could send the next one within the same pass of the loop, and refusals would displace
+service long after the cause of the overload is over (decision 0022). So:
+
+1. What cannot begin in this pass waits. The queue has no bound of its own below the bound of connections.
+2. The oldest is served first; while the oldest has waited for long, the newest, whose client is still there. Signed-in
+   clients are served before others.
+3. What has waited for `queue_seconds` is refused, the oldest of the lower priority first, while refusals have taken
+   less than their share of the wall clock (`refusal_budget.py`). What has waited for `request_seconds` is refused in
+   any case.
+
+The whole state is the age of the oldest, the order, and the credit for refusals; earlier refusals are not remembered.
+How many may run follows the time that they take (`concurrency.py`). Applications that are not ours wait for services of
+their own, which says nothing about this process: they count in no limit, and wait only where the event loop is behind.
+"""
+
+import asyncio
+import os
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from gatepost.errors import Overloaded
+from gatepost.gateway.admission_rule import RULE, AdmissionRule
+from gatepost.gateway.concurrency import ConcurrencyLimit
+from gatepost.gateway.refusal_budget import RefusalBudget
+from gatepost.observations import LoadShed, Observations
+
+if TYPE_CHECKING:
+    from gatepost.gateway.exchange import Exchange
+    from gatepost.request import Action
+
+NANOSECONDS = 1_000_000_000
+
+BULK_URGENCY = b"u=5", b"u=6", b"u=7"
+"""What RFC 9218 has for work that nobody waits for."""
+
+
+class Waiter:
+    """A request that has waited since `since`. `exchange` is None once it has been admitted, refused or abandoned."""
+
+    __slots__ = ("admitted", "exchange", "since")
+
+    def __init__(self, exchange: "Exchange", admitted: "asyncio.Future[None]") -> None:
+        self.exchange: Exchange | None = exchange
+        self.admitted = admitted
+        self.since = exchange.started
+
+
+class Lane:
+    """Waiting requests by age. What has left the queue is dropped when it comes to an end of its lane, so that leaving
+    costs no search."""
+
+    __slots__ = ("_waiters",)
+
+    def __init__(self) -> None:
+        self._waiters: deque[Waiter] = deque()
+
+    def append(self, waiter: Waiter) -> None:
+        """Add the newest."""
+        self._waiters.append(waiter)
+
+    def find_oldest(self) -> Waiter | None:
+        """The one that has waited longest, None where none waits."""
+        waiters = self._waiters
+        while waiters and waiters[0].exchange is None:
+            waiters.popleft()
+        return waiters[0] if waiters else None
+
+    def find_newest(self) -> Waiter | None:
+        """The one that arrived last, None where none waits."""
+        waiters = self._waiters
+        while waiters and waiters[-1].exchange is None:
+            waiters.pop()
+        return waiters[-1] if waiters else None
+
+    def clear(self) -> None:
+        """Forget all that wait."""
+        for waiter in self._waiters:
+            waiter.exchange = None
+        self._waiters.clear()
+
+
+class AdmissionQueue:
+    """The queue of one process; so many requests are `running`, and so many `waiting`.
+
+    `queue_seconds` is how long a request waits before it may be refused, `request_seconds` before it is in any case.
+    `is_known` tells whether a request's client is signed in, without asking the database. The rest is for tests: the
+    clock in monotonic nanoseconds, the running loop, of which `create_future`, `call_soon` and `call_later` are used,
+    and what gives the processor and the interpreter to other threads.
+    """
+
+    __slots__ = (
+        "_budget",
+        "_clock",
+        "_find_loop",
+        "_is_draining",
+        "_is_known",
+        "_is_newest_first",
+        "_limit",
+        "_loop",
+        "_lower",
+        "_mounted",
+        "_pass_until",
+        "_queue_ns",
+        "_request_ns",
+        "_rule",
+        "_shed",
+        "_signed_in",
+        "_timer",
+        "_yield_processor",
+        "running",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        queue_seconds: float,
+        request_seconds: float,
+        observations: Observations,
+        is_known: Callable[["Exchange"], bool],
+        *,
+        rule: AdmissionRule = RULE,
+        limit: ConcurrencyLimit | None = None,
+        clock: Callable[[], int] = time.monotonic_ns,
+        find_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.get_running_loop,
+        yield_processor: Callable[[], None] = os.sched_yield,
+    ) -> None:
+        self.running = 0
+        self.waiting = 0
+        self._rule = rule
+        self._limit = limit or ConcurrencyLimit(rule)
+        self._budget = RefusalBudget(rule, clock)
+        self._queue_ns = int(queue_seconds * NANOSECONDS)
+        self._request_ns = int(request_seconds * NANOSECONDS)
+        self._is_known = is_known
+        self._shed = observations.emitter(LoadShed)
+        self._clock = clock
+        self._find_loop = find_loop
+        self._yield_processor = yield_processor
+        # Two priorities. Mounted applications have the lower one, in a lane beside it: they pass the limit of running
+        # requests, and must not stand behind one that waits for it.
+        self._signed_in, self._lower, self._mounted = Lane(), Lane(), Lane()
+        self._is_newest_first = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._pass_until = 0
+        self._is_draining = False
+
+    def admit(self, exchange: "Exchange") -> Awaitable[None] | None:
+        """Called with every request that has passed the limiter of addresses.
+
+        Returns None where it begins at once, else what to await; that raises `Overloaded`. A request that has
+        begun (`exchange.admitted_at`) has to be released; one whose task ends while it waits (`exchange.waiter`) has to
+        be abandoned.
+        """
+        now = exchange.started
+        if now >= self._pass_until and (self._timer is None or self._find_loop() is not self._loop):
+            self._attach(now)
+        action = exchange.action
+        if now < self._pass_until and not self.waiting:
+            if action is not None and action.is_foreign:
+                return None
+            if self.running < self._limit.allowed:
+                self.running += 1
+                exchange.admitted_at = now
+                return None
+        if action is None or action.kind == "system":
+            return None
+        return self._wait(exchange, action)
+
+    def release(self, exchange: "Exchange") -> None:
+        """The request is over."""
+        self.running = running = self.running - 1
+        limit = self._limit
+        limit.count += 1
+        if not running or not limit.count % self._rule.sampled:
+            limit.note(exchange.action, self._clock() - exchange.admitted_at, running)
+        if self.waiting:
+            self._drain_soon()
+
+    def abandon(self, waiter: Waiter) -> None:
+        """The request's task ends while it waits."""
+        if waiter.exchange is not None:
+            waiter.exchange = None
+            self.waiting -= 1
+
+    def pause(self, exchange: "Exchange") -> None:
+        """The request waits for its client: a slow client must not keep others waiting, nor look like slow work."""
+        if exchange.admitted_at:
+            self.running -= 1
+            if self.waiting:
+                self._drain_soon()
+
+    def resume(self, exchange: "Exchange", since: int) -> None:
+        """The client was waited for since then. The request goes on at once: it is admitted only once."""
+        if exchange.admitted_at:
+            self.running += 1
+            exchange.admitted_at += self._clock() - since
+
+    def _wait(self, exchange: "Exchange", action: "Action") -> Awaitable[None]:
+        loop = self._loop
+        assert loop is not None  # noqa: S101 - `admit` has attached it
+        exchange.waiter = waiter = Waiter(exchange, loop.create_future())
+        self._lane(exchange, action).append(waiter)
+        self.waiting += 1
+        self._limit.is_reached = True
+        self._drain_soon()
+        return waiter.admitted
+
+    def _lane(self, exchange: "Exchange", action: "Action") -> Lane:
+        """Where a request waits. Clients may call their own work less urgent, not more."""
+        if action.is_foreign:
+            return self._mounted
+        is_bulk = exchange.headers.get(b"priority", b"").startswith(BULK_URGENCY)
+        return self._signed_in if self._is_known(exchange) and not is_bulk else self._lower
+
+    def _drain_soon(self) -> None:
+        if not self._is_draining and self._loop is not None:
+            self._is_draining = True
+            self._loop.call_soon(self._drain)
+
+    def _drain(self) -> None:
+        """Once in a pass of the loop, behind the requests that arrived in it: all are weighed before any is served."""
+        self._is_draining = False
+        now = self._clock()
+        self._refuse_overdue(now)
+        self._choose_order(now)
+        for _ in range(self._limit.per(self._rule.pass_ns)):
+            waiter = self._next()
+            if waiter is None:
+                return  # until one arrives or is released
+            self._begin(waiter, now)
+        if self.waiting:
+            self._drain_soon()
+            # The loop does not wait for input now. Without this the HTTP library's threads would not get hold of the
+            # interpreter nor, under SCHED_BATCH, of the processor, and requests would arrive hundreds at a time.
+            self._yield_processor()
+
+    def _choose_order(self, now: int) -> None:
+        oldest = _older(self._signed_in.find_oldest(), _older(self._lower.find_oldest(), self._mounted.find_oldest()))
+        age = 0 if oldest is None else now - oldest.since
+        rule = self._rule
+        self._is_newest_first = age >= (rule.oldest_first_ns if self._is_newest_first else rule.newest_first_ns)
+
+    def _next(self) -> Waiter | None:
+        """The request to serve next, None where none may begin."""
+        find = Lane.find_newest if self._is_newest_first else Lane.find_oldest
+        has_room = self.running < self._limit.allowed
+        if has_room and (waiter := find(self._signed_in)) is not None:
+            return waiter
+        lower, mounted = find(self._lower) if has_room else None, find(self._mounted)
+        if lower is None or mounted is None or not self._is_newest_first:
+            return _older(lower, mounted)
+        return lower if lower.since > mounted.since else mounted
+
+    def _begin(self, waiter: Waiter, now: int) -> None:
+        exchange = self._leave(waiter)
+        if waiter.admitted.done():  # its task was cancelled, and has not run since
+            return
+        action = exchange.action
+        if action is None or not action.is_foreign:
+            exchange.admitted_at = now
+            self.running += 1
+        waiter.admitted.set_result(None)
+
+    def _refuse_overdue(self, now: int) -> None:
+        loop, budget = self._loop, self._budget
+        budget.accrue(now)
+        count, charged = 0, 0.0
+        while loop is not None and (waiter := self._find_overdue(now)) is not None:
+            # The tasks of the refused run in this order, each to its end: so the loop itself can tell what they took.
+            if not count:
+                loop.call_soon(budget.begin)
+            count += 1
+            charged += budget.charge()
+            self._refuse(waiter)
+        if count and loop is not None:
+            loop.call_soon(budget.end, count, charged)
+
+    def _find_overdue(self, now: int) -> Waiter | None:
+        """The request to refuse next: of the lower priority first."""
+        lower = _older(self._lower.find_oldest(), self._mounted.find_oldest())
+        signed_in = self._signed_in.find_oldest()
+        for bound in (self._queue_ns, self._request_ns) if self._budget.is_left else (self._request_ns,):
+            for waiter in (lower, signed_in):
+                if waiter is not None and now - waiter.since >= bound:
+                    return waiter
+        return None
+
+    def _refuse(self, waiter: Waiter) -> None:
+        self._leave(waiter)
+        if waiter.admitted.done():
+            return
+        if self._shed is not None:
+            self._shed(LoadShed(running=self.running, waiting=self.waiting))
+        seconds = 1 + int(random.random() * self._rule.retry_seconds_max)  # noqa: S311
+        waiter.admitted.set_exception(
+            Overloaded("overloaded", "More is asked for than can be done.", retry_after_seconds=seconds)
+        )
+
+    def _leave(self, waiter: Waiter) -> "Exchange":
+        exchange = waiter.exchange
+        assert exchange is not None  # noqa: S101 - lanes find only those that wait
+        exchange.waiter = waiter.exchange = None
+        self.waiting -= 1
+        return exchange
+
+    def _attach(self, now: int) -> None:
+        """The process was idle; or, as in tests, it has another loop than before, which may have left requests here."""
+        loop = self._find_loop()
+        if loop is not self._loop:
+            self._loop, self._is_draining, self.waiting = loop, False, 0
+            for lane in (self._signed_in, self._lower, self._mounted):
+                lane.clear()
+        self._tick_from(now)
+
+    def _tick_from(self, now: int) -> None:
+        loop, rule = self._loop, self._rule
+        if loop is not None:
+            self._pass_until = now + rule.pass_ns + rule.timer_lag_ns
+            self._timer = loop.call_later(rule.pass_ns / NANOSECONDS, self._tick)
+
+    def _tick(self) -> None:
+        """While anything is under way: once in the time of a pass, or in each pass where that takes longer."""
+        self._timer = None
+        now = self._clock()
+        self._limit.adapt(now)
+        if self.waiting:
+            self._drain_soon()
+        elif not self.running:
+            return
+        self._tick_from(now)
+
+
+def _older(one: Waiter | None, other: Waiter | None) -> Waiter | None:
+    if one is None or other is None:
+        return one or other
+    return one if one.since <= other.since else other
