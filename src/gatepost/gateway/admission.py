@@ -41,6 +41,10 @@ BULK_URGENCY = b"u=5", b"u=6", b"u=7"
 """What RFC 9218 has for work that nobody waits for."""
 
 
+YIELD_PROCESSOR: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
+"""Gives the processor, and the interpreter with it, to a thread that waits for them, where there is such a call."""
+
+
 class Waiter:
     """A request that has waited since `since`. `exchange` is None once it has been admitted, refused or abandoned."""
 
@@ -129,7 +133,7 @@ class AdmissionQueue:
         limit: ConcurrencyLimit | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
         find_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.get_running_loop,
-        yield_processor: Callable[[], None] = os.sched_yield,
+        yield_processor: Callable[[], None] = YIELD_PROCESSOR,
     ) -> None:
         self.running = 0
         self.waiting = 0

@@ -1,0 +1,52 @@
+"""What became of a load over time."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+Event = tuple[float, Callable[[], None]]
+"""So many seconds after the start of a load, do this to the server."""
+
+
+@dataclass
+class Course:
+    """Answers by the second, since the start, in which they arrived: `served` (2xx) with its latencies in seconds, and
+    `refused` (503). An answer after its client has given up is no answer. `pending` requests had none at the end."""
+
+    served: list[float] = field(default_factory=list[float])
+    latencies: list[float] = field(default_factory=list[float])
+    refused: list[float] = field(default_factory=list[float])
+    given_up: int = 0
+    not_sent: int = 0
+    pending: int = 0
+    lag_seconds: float = 0.0
+    """By how much the last request left later than it was due: more than a little, and less was asked for than told."""
+    began: float = field(default_factory=time.perf_counter)
+
+    def note(self, status: int, sent: float, now: float) -> None:
+        """An answer has arrived. Raises where it is neither an answer nor a refusal."""
+        if status < 300:
+            self.served.append(now - self.began)
+            self.latencies.append(now - sent)
+        elif status == 503:
+            self.refused.append(now - self.began)
+        else:
+            raise ValueError(f"The server answered {status}.")
+
+    def served_per_second(self, since: float, until: float) -> float:
+        """2xx per second that arrived in this stretch."""
+        return _per_second(self.served, since, until)
+
+    def refused_per_second(self, since: float, until: float) -> float:
+        """503 per second that arrived in this stretch."""
+        return _per_second(self.refused, since, until)
+
+    def percentile_ms(self, percent: float, since: float, until: float) -> float:
+        """The latency that `percent` of what was served in this stretch stayed below."""
+        answers = zip(self.served, self.latencies, strict=True)
+        ordered = sorted(latency for moment, latency in answers if since <= moment < until)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000 if ordered else float("inf")
+
+
+def _per_second(moments: Sequence[float], since: float, until: float) -> float:
+    return sum(since <= moment < until for moment in moments) / (until - since)
