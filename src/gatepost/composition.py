@@ -26,7 +26,7 @@ from gatepost.declaration import Declaration
 from gatepost.dtos.json_values import Bounds
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.gate import Gate, make_limiter
-from gatepost.health import AWAY, OK, Probes
+from gatepost.health import AWAY, OK, READ_ONLY, Probes
 from gatepost.limits import NamedLimits, named
 from gatepost.models.catalog import Served
 from gatepost.models.violations import Violations
@@ -79,7 +79,12 @@ class Composition:
         self.registry = Registry(self._derived, declaration.services)
         self.is_leaving = False
         cursors = Cursors(secret)
-        probes = Probes(self._database_state, lambda: self.is_leaving, lambda: self.buckets.details)
+        probes = Probes(
+            self._database_state,
+            lambda: self.is_leaving,
+            lambda: self.buckets.details,
+            needs_writes=settings.database.ready_needs_writes,
+        )
         actions = [*self._resource_actions(cursors), *self.accounts.actions(declaration.prefix), *probes.actions()]
         self.table = RouteTable(actions, declaration.mounts)
         self.actions = [*actions, *self.table.mounts]
@@ -98,6 +103,7 @@ class Composition:
             limiter=limiter,
             cors=[action.cors for action in self.actions if action.cors is not None],
             is_known=self.accounts.is_known,
+            find_writing=self.database.find_writing,
         )
 
     async def start(self) -> None:
@@ -125,7 +131,9 @@ class Composition:
 
     def _database_state(self) -> str:
         """How the database is, for readiness, as the listener knows it."""
-        return AWAY if self.accounts.identities.listener.silence.is_silent else OK
+        if self.accounts.identities.listener.silence.is_silent:
+            return AWAY
+        return READ_ONLY if self.database.is_read_only else OK
 
     def _resource_actions(self, cursors: Cursors) -> list[Action]:
         catalog = self.declaration.catalog

@@ -209,7 +209,7 @@ class NotImplementedMethod(ApplicationProblem):
 
 
 class DatabaseProblem(Problem):
-    """PostgreSQL could not do its part; nothing was written."""
+    """PostgreSQL could not do its part; nothing was written, but for `OutcomeUnknown`."""
 
 
 class Overloaded(ApplicationProblem):
@@ -220,6 +220,13 @@ class Overloaded(ApplicationProblem):
 
     def __init__(self, code: str, detail: str, *, retry_after_seconds: int) -> None:
         super().__init__(code, detail, headers=[(b"retry-after", b"%d" % retry_after_seconds)])
+
+
+class OutcomeUnknown(DatabaseProblem):
+    """503: nobody knows whether it was written. Without `Retry-After`: repeating it may write it twice."""
+
+    status = 503
+    title = "Outcome unknown"
 
 
 class ServiceUnavailable(DatabaseProblem):
@@ -285,6 +292,10 @@ CODES: dict[str, ErrorCode] = {
     "internal_error": ErrorCode(InternalProblem, "Something went wrong here; quote the request id."),
     "database_unavailable": ErrorCode(ServiceUnavailable, "The database is away; try again shortly."),
     "database_busy": ErrorCode(ServiceUnavailable, "No database connection became free in time."),
+    "database_read_only": ErrorCode(ServiceUnavailable, "The database takes no writes at present; reads are served."),
+    "database_full": ErrorCode(ServiceUnavailable, "The database has no room left; nothing was written."),
+    "database_out_of_memory": ErrorCode(ServiceUnavailable, "The database has no memory left; nothing was written."),
+    "outcome_unknown": ErrorCode(OutcomeUnknown, "It may have been written: look before you repeat it."),
     "transaction_conflict": ErrorCode(ServiceUnavailable, "Concurrent changes collided; nothing was written."),
     "overloaded": ErrorCode(Overloaded, "More is asked for than can be done; try again shortly."),
     "sign_in_busy": ErrorCode(ServiceUnavailable, "Too many sign-ins at once; try again shortly."),

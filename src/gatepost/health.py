@@ -13,17 +13,25 @@ from gatepost.request import Action, Request, Response
 
 OK = "ok"
 AWAY = "database_unavailable"
+READ_ONLY = "read_only"
 
 
 class Probes:
-    """`database` says in a word how the database is, `OK` where requests can be served. `is_draining` is true from the
-    moment the process is told to stop. `limits` tells how the rate limits are kept: no reason to be sent no requests.
+    """`database` says in a word how the database is, `OK` where requests can be served, `READ_ONLY` where reads can:
+    with `needs_writes` that is not enough. `is_draining` is true from the moment the process is told to stop. `limits`
+    tells how the rate limits are kept: no reason to be sent no requests.
     """
 
     def __init__(
-        self, database: Callable[[], str], is_draining: Callable[[], bool], limits: Callable[[], Mapping[str, object]]
+        self,
+        database: Callable[[], str],
+        is_draining: Callable[[], bool],
+        limits: Callable[[], Mapping[str, object]],
+        *,
+        needs_writes: bool = False,
     ) -> None:
         self._database = database
+        self._enough = frozenset({OK} if needs_writes else {OK, READ_ONLY})
         self._is_draining = is_draining
         self._limits = limits
 
@@ -44,7 +52,7 @@ class Probes:
         database = self._database()
         # Last, so that a probe that began before the process was told to stop does not say that it goes on.
         is_draining = self._is_draining()
-        is_ready = database == OK and not is_draining
+        is_ready = database in self._enough and not is_draining
         body = {
             "status": OK if is_ready else "unavailable",
             "database": database,

@@ -74,6 +74,31 @@ class DatabaseRestored(msgspec.Struct):
     seconds: float
 
 
+class DatabaseReadOnly(msgspec.Struct):
+    """The database takes no writes: it is a standby, or set so; said once per outage. Reads go on."""
+
+    reason: str
+
+
+class DatabaseWritable(msgspec.Struct):
+    """The database takes writes again after `seconds` without."""
+
+    seconds: float
+
+
+class DatabaseExhausted(msgspec.Struct):
+    """PostgreSQL had no room, no memory, or not as much as it is allowed to take; the statement was undone."""
+
+    reason: str
+
+
+class ValueRefused(msgspec.Struct):
+    """PostgreSQL refused a value that the declaration admits, in these words; the client gets a sentence of ours."""
+
+    table: str
+    reason: str
+
+
 class WorkerDied(msgspec.Struct):
     """A serving process ended by itself; another takes its place `replaced_in_seconds` later."""
 

@@ -145,6 +145,9 @@ class DatabaseSettings:
         unit="s",
         check=at_least(0.01),
     )
+    ready_needs_writes: bool = setting(
+        "GATEPOST_READY_NEEDS_WRITES", False, "whether `/readyz` says no (503) while the database takes no writes"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Below the gate, which has taken the limits for the address, and above everything
 e-mail, a wrong password and an inactive account get the same answer after the same work.
 """
 
+import contextlib
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -20,7 +21,7 @@ from gatepost.auth.actor import Actor, ActorId, anonymous
 from gatepost.auth.policies import anyone, authenticated
 from gatepost.auth.tokens import Tokens
 from gatepost.database.database import Database
-from gatepost.errors import ConfigurationError, Problem, Unauthorized
+from gatepost.errors import ConfigurationError, DatabaseProblem, Problem, Unauthorized
 from gatepost.observations import Observations, SignInFailed, SignInSucceeded
 from gatepost.request import JSON_HEADERS, Action, Handler, Request, Response
 
@@ -166,7 +167,9 @@ class Accounts:
         stored = user.password_hash
         if stored is not None and self._passwords.needs_rehash(stored):
             renewed = await self._passwords.hash(credentials.password)
-            await self._users.replace_hash(credentials.email, stored, renewed)
+            # The password was right, whether the database takes writes now or not: the next sign-in tries again.
+            with contextlib.suppress(DatabaseProblem):
+                await self._users.replace_hash(credentials.email, stored, renewed)
 
 
 async def create_user(

@@ -1,11 +1,14 @@
 """The database of one process: the one place that chooses a connection, and the one that knows of a commit."""
 
 import asyncio
+import contextlib
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import asyncpg
+from asyncpg import exceptions as pg
 from sqlalchemy.exc import DBAPIError
 
 from gatepost.database.failures import (
@@ -15,21 +18,29 @@ from gatepost.database.failures import (
     is_lost,
     is_schema_change,
     problem_of,
+    read_only,
+    row_refused,
     unavailable,
 )
+from gatepost.database.outcomes import answer_of, is_in_doubt, outcome_unknown
 from gatepost.database.pool import Pool, PooledConnection, RawConnection, Record
+from gatepost.database.privileges import missing_privilege, refuses_row
+from gatepost.database.read_only import ReadOnly, refuses_writes
 from gatepost.database.sessions import Sessions
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import READ_COMMITTED, Transaction
 from gatepost.errors import Problem
 from gatepost.exact_json import decode
-from gatepost.observations import Observations, TransactionRetried
+from gatepost.observations import DatabaseExhausted, Observations, TransactionRetried, ValueRefused
 from gatepost.settings import DatabaseSettings
 
 T = TypeVar("T")
 
 IDLE_IN_TRANSACTION_SECONDS = 30
 """PostgreSQL ends a transaction that a stalled process left open this long."""
+
+PROBE_SECONDS = 1.0
+"""While writes are refused, a connection is opened at most so often to see whether they still are."""
 
 
 def _undescribed(broken: object) -> Problem | None:
@@ -40,7 +51,7 @@ class Database:
     """Connections, reads, single-statement writes and transactions.
 
     Every failure of PostgreSQL leaves here as a `Problem` where it is one (503, 504, 409, 422) and as itself where
-    it is a mistake in the code.
+    it is a mistake in the code. A write whose answer did not come leaves as `OutcomeUnknown`.
     """
 
     def __init__(
@@ -51,6 +62,12 @@ class Database:
         self._observations = observations
         self._describe = describe
         self._retried = observations.emitter(TransactionRetried)
+        self._exhausted = observations.emitter(DatabaseExhausted)
+        self.emit_refused = observations.emitter(ValueRefused)
+        self._read_only = ReadOnly(observations)
+        self._probe: asyncio.Task[None] | None = None
+        self._probe_at = 0.0
+        self._role = "..."
         self._sessions = Sessions()
         self.pool = Pool(
             self.connect, size=settings.pool_size, wait_seconds=settings.pool_wait_seconds, observations=observations
@@ -79,10 +96,26 @@ class Database:
         except BaseException:
             connection.terminate()
             raise
+        self._read_only.note_opened(connection)
         return connection
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the server takes no writes at present: a standby, or `default_transaction_read_only`."""
+        return self._read_only.is_on
+
+    def find_writing(self, task: "asyncio.Task[Any]") -> Callable[[], None] | None:
+        """What gives up the write whose answer a task awaits: then its outcome is unknown. None where it awaits none.
+
+        For what ends requests: one whose COMMIT was sent is not cancelled, because that would not undo it."""
+        found = next((connection for connection in self.pool.open if connection.writer is task), None)
+        return None if found is None else found.raw.terminate
 
     async def close(self) -> None:
         """Close the connections that are idle, and the others when they come back."""
+        if self._probe is not None:
+            self._probe.cancel()
+            await asyncio.gather(self._probe, return_exceptions=True)
         await self.pool.close()
 
     def note_silence(self) -> None:
@@ -119,9 +152,51 @@ class Database:
             pool.idle.append(connection)
         return records
 
-    def write(self, statement: Statement, arguments: Sequence[Any]) -> Awaitable[list[Record]]:
-        """Run one writing statement as a transaction of its own; it is committed when this was awaited."""
-        return self.read(statement, arguments)
+    async def write(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
+        """Run one writing statement as a transaction of its own; it is committed when this returns.
+
+        Raises `OutcomeUnknown` where it was sent and no answer came.
+        """
+        pool = self.pool
+        connection = pool.idle.pop() if pool.idle else await pool.acquire()
+        try:
+            prepared = connection.prepared.get(statement) or await connection.prepare(statement)
+            running = prepared.fetch(*arguments)
+        except asyncpg.InterfaceError:  # it was lost while it idled
+            pool.discard(connection)
+            return await self.write(statement, arguments)
+        except BaseException as error:
+            problem = self._failed(connection, error)
+            if problem is None:
+                raise
+            raise problem from error
+        # From here on the statement is sent: nothing before has written, and what ends the wait leaves it in doubt.
+        if statement.written is not None:
+            connection.writer = asyncio.current_task()
+        try:
+            try:
+                records = await running
+            except SCHEMA_CHANGED as error:
+                records = await self._write_anew(connection, statement, arguments, error)
+        except BaseException as error:
+            problem = self._failed(connection, error)
+            if problem is None:
+                raise
+            raise problem from error
+        connection.writer = None
+        if pool.waiting or pool.is_closed:
+            pool.hand_over(connection)
+        else:
+            pool.idle.append(connection)
+        return records
+
+    async def _write_anew(
+        self, connection: PooledConnection, statement: Statement, arguments: Sequence[Any], error: Exception
+    ) -> list[Record]:
+        writer, connection.writer = connection.writer, None
+        prepared = await connection.prepare_anew(statement, error)
+        connection.writer = writer
+        return await prepared.fetch(*arguments)
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Record]:
         """Run SQL text as a transaction of its own, outside the hot path."""
@@ -142,42 +217,56 @@ class Database:
         *,
         isolation: str = READ_COMMITTED,
         attempts: int = 1,
+        may_write: bool = True,
     ) -> T:
         """Run `work` in a transaction: committed when this returns, rolled back when it raises.
 
-        A deadlock or serialization failure runs the work again, `attempts` times in all; a schema changed by a
-        migration in between runs it again once more, whatever `attempts` says.
+        Where nobody knows which of the two it raises `OutcomeUnknown`, unless the request promised to change nothing
+        (`may_write`), and nothing is tried again. A deadlock or serialization failure runs the work again, `attempts`
+        times in all; a schema changed by a migration in between runs it again once more, whatever `attempts` says.
         """
         attempt = 0
         schema_changes = 0
         while True:
             attempt += 1
             try:
-                return await self._attempt(work, isolation)
+                return await self._attempt(work, isolation, may_write=may_write)
             except BaseException as raised:
                 error = driver_error(raised)
                 if is_schema_change(error) and schema_changes == 0:
                     schema_changes += 1
                 elif not isinstance(error, TRANSIENT) or attempt >= attempts + schema_changes:
-                    problem = problem_of(error, self._describe)
+                    problem = self.problem_of(error)
                     if problem is None:
                         raise
                     raise problem from raised
                 if self._retried is not None:
                     self._retried(TransactionRetried(reason=type(error).__name__, attempt=attempt))
 
-    async def _attempt(self, work: Callable[[Transaction], Awaitable[T]], isolation: str) -> T:
-        async with self.transaction(isolation) as transaction:
-            return await work(transaction)
+    async def _attempt(self, work: Callable[[Transaction], Awaitable[T]], isolation: str, *, may_write: bool) -> T:
+        finished: list[tuple[Transaction, T]] = []
+        try:
+            async with self.transaction(isolation, may_write=may_write) as transaction:
+                finished.append((transaction, await work(transaction)))
+        except asyncio.CancelledError:
+            if not finished or not finished[0][0].is_committed:
+                raise
+            # It is written, and a request that was told otherwise would be repeated: its time ended too late.
+            task = cast("asyncio.Task[Any]", asyncio.current_task())
+            while task.cancelling():
+                task.uncancel()
+        return finished[0][1]
 
     @asynccontextmanager
-    async def transaction(self, isolation: str = READ_COMMITTED) -> AsyncGenerator[Transaction]:
+    async def transaction(
+        self, isolation: str = READ_COMMITTED, *, may_write: bool = True
+    ) -> AsyncGenerator[Transaction]:
         """One transaction, tried once: committed at the end of the block, rolled back when the block raises.
 
-        Raises what the driver raises; `transact` translates and tries again.
+        Raises what the driver raises, and `OutcomeUnknown`; `transact` translates and tries again.
         """
         connection = self.pool.take() or await self.pool.acquire()
-        transaction = Transaction(connection, self._sessions)
+        transaction = Transaction(connection, self._sessions, may_write=may_write)
         try:
             if isolation != READ_COMMITTED:
                 await transaction.begin(isolation)
@@ -198,6 +287,10 @@ class Database:
 
     async def _roll_back(self, transaction: Transaction, error: BaseException) -> None:
         connection = transaction.connection
+        self._look_at(connection, error)
+        if connection.raw.is_closed():
+            self.pool.release(connection)
+            return
         if is_schema_change(error):
             self._forget_schema()
         if is_lost(error) or isinstance(error, asyncio.CancelledError) or transaction.is_reading:
@@ -217,24 +310,62 @@ class Database:
         self.pool.forget_schema()
         self._sessions.forget_schema()
 
-    def problem_of(self, error: BaseException) -> Problem | None:
-        """The refusal that an error of the driver or of SQLAlchemy means; None where it is a mistake in the code."""
-        return problem_of(driver_error(error), self._describe)
+    def problem_of(self, error: BaseException) -> Exception | None:
+        """The refusal that an error of the driver or of SQLAlchemy means, or the mistake in the set-up that it shows;
+        None where it is a mistake in the code."""
+        error = driver_error(error)
+        if isinstance(error, pg.ReadOnlySQLTransactionError) and self._read_only.is_on:
+            return read_only()
+        if isinstance(error, pg.InsufficientPrivilegeError):
+            return row_refused() if refuses_row(error) else missing_privilege(error, self._role)
+        return problem_of(error, self._describe)
 
-    def _failed(self, connection: PooledConnection, error: BaseException) -> Problem | None:
+    def _failed(self, connection: PooledConnection, error: BaseException) -> Exception | None:
         """Give the connection back in the state the failure left it in, and say what to answer."""
+        was_writing, connection.writer = connection.writer is not None, None
+        self._look_at(connection, error)
         if isinstance(error, asyncpg.PostgresError) and not is_lost(error):
             self.pool.release(connection)
         else:
             self.pool.recover(connection)
-        return unavailable() if isinstance(error, OSError) else problem_of(error, self._describe)
+        if was_writing and is_in_doubt(error) and not isinstance(error, asyncio.CancelledError):
+            return outcome_unknown()
+        return unavailable() if isinstance(error, OSError) else self.problem_of(error)
+
+    def _look_at(self, connection: PooledConnection, error: BaseException) -> None:
+        """Note what an error tells of the server: that it takes no writes, or has no room."""
+        if isinstance(error, pg.ReadOnlySQLTransactionError) and self._read_only.note_refused(connection.raw):
+            self._renew(connection)
+        elif isinstance(error, pg.InsufficientResourcesError) and self._exhausted is not None and not is_lost(error):
+            self._exhausted(DatabaseExhausted(reason=f"{type(error).__name__}: {error.args[0]}"))
+        elif isinstance(error, pg.InsufficientPrivilegeError) and not connection.raw.is_closed():
+            self._role = connection.raw.get_settings().session_authorization
+
+    def _renew(self, connection: PooledConnection) -> None:
+        """Close a connection whose server takes no writes, and the idle ones with it, once per outage: where another
+        server has taken over, or the setting has changed, only a new connection sees it. One is opened to look."""
+        if self._read_only.is_new():
+            self.pool.close_idle(lambda raw: True)
+        if self._probe is None or (self._probe.done() and time.monotonic() - self._probe_at > PROBE_SECONDS):
+            self._probe_at = time.monotonic()
+            self._probe = asyncio.create_task(self._look_again(), name="look whether the database takes writes")
+        connection.raw.terminate()
+
+    async def _look_again(self) -> None:
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            raw = await self.connect()
+            try:
+                if not self._read_only.is_on:
+                    self.pool.close_idle(lambda idle: refuses_writes(idle) is not False)
+            finally:
+                await raw.close(timeout=1)
 
 
 def driver_error(error: BaseException) -> BaseException:
-    """The error of asyncpg inside one of SQLAlchemy's."""
+    """The error of asyncpg inside one of SQLAlchemy's: PostgreSQL's answer, where there was one."""
     if isinstance(error, DBAPIError) and error.orig is not None:
-        return error.orig.__cause__ or error.orig
-    return error
+        error = error.orig.__cause__ or error.orig
+    return answer_of(error)
 
 
 def _milliseconds(seconds: float) -> str:

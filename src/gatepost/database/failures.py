@@ -1,7 +1,8 @@
 """What PostgreSQL and the driver raise, told apart: away, busy, too slow, worth another try, or a broken rule.
 
 A broken constraint becomes an answer through `describe`, which knows the declaration (`models/violations.py`); this
-module knows only the codes of PostgreSQL (appendix A of its manual) and asyncpg's classes.
+module knows only the codes of PostgreSQL (appendix A of its manual) and asyncpg's classes. PostgreSQL's own words are
+for the log: they may quote a row, and never become a part of an answer.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,16 @@ import asyncpg
 from asyncpg import exceptions as pg
 from sqlalchemy.orm.exc import StaleDataError
 
-from gatepost.errors import Conflict, FieldError, GatewayTimeout, Problem, ServiceUnavailable, Unprocessable
+from gatepost.database.sent_sql import given_columns
+from gatepost.errors import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    GatewayTimeout,
+    Problem,
+    ServiceUnavailable,
+    Unprocessable,
+)
 
 
 class Broken(NamedTuple):
@@ -22,10 +32,12 @@ class Broken(NamedTuple):
     column: str | None = None
     table: str | None = None
     schema: str | None = None
+    given: frozenset[str] | None = None
+    """The columns that the INSERT gave a value itself; None where it was another statement, or cannot be told."""
 
 
-Describe = Callable[[Broken], Problem | None]
-"""From what is broken to the refusal that its violation means."""
+Describe = Callable[[Broken], Exception | None]
+"""From what is broken to the refusal that its violation means, or to the mistake that it shows."""
 
 REFUSED: tuple[type[BaseException], ...] = (
     pg.InvalidAuthorizationSpecificationError,  # of which a wrong password is one
@@ -75,29 +87,58 @@ def unavailable() -> ServiceUnavailable:
     return ServiceUnavailable("database_unavailable", "The database is away; try again shortly.")
 
 
-def problem_of(error: BaseException, describe: Describe) -> Problem | None:
-    """The refusal that an error of PostgreSQL or its driver means; None where it is a mistake in the code."""
+def read_only() -> ServiceUnavailable:
+    """The refusal of a write while the server takes none."""
+    return ServiceUnavailable(
+        "database_read_only", "The database takes no writes at present; nothing was written.", retry_after_seconds=5
+    )
+
+
+def problem_of(error: BaseException, describe: Describe) -> Exception | None:
+    """The refusal that an error of PostgreSQL or its driver means, or the mistake in the set-up that it shows; None
+    where it is a mistake in the code, as every error of class 22 is that no client's value has caused."""
     if is_lost(error):
         return unavailable()
-    if isinstance(error, pg.LockNotAvailableError):
-        return GatewayTimeout("database_timeout", "A lock that another transaction holds did not become free in time.")
-    if isinstance(error, pg.QueryCanceledError):
-        return GatewayTimeout("database_timeout", "A statement took longer than its limit and was cancelled.")
-    if isinstance(error, TRANSIENT):
-        return ServiceUnavailable("transaction_conflict", "Concurrent changes collided; nothing was written.")
     if isinstance(error, pg.IntegrityConstraintViolationError):
         return _violation(error, describe)
-    return _refused_value(error)
+    return next((make() for kinds, make in _MEANINGS if isinstance(error, kinds)), None)
 
 
-def _refused_value(error: BaseException) -> Problem | None:
-    if isinstance(error, StaleDataError):
-        return Conflict("version_conflict", "The row was changed by somebody else at the same time; read it again.")
-    if isinstance(error, pg.DataError):
-        return Unprocessable(
-            "invalid_body", "A value does not fit its column.", errors=[FieldError("", "wrong_type", _first(error))]
-        )
-    return None
+_MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[], Problem]], ...] = (
+    (
+        (pg.LockNotAvailableError,),
+        lambda: GatewayTimeout(
+            "database_timeout", "A lock that another transaction holds did not become free in time."
+        ),
+    ),
+    (
+        (pg.QueryCanceledError,),
+        lambda: GatewayTimeout("database_timeout", "A statement took longer than its limit and was cancelled."),
+    ),
+    (
+        TRANSIENT,
+        lambda: ServiceUnavailable("transaction_conflict", "Concurrent changes collided; nothing was written."),
+    ),
+    (
+        (pg.DiskFullError, pg.ConfigurationLimitExceededError),
+        lambda: ServiceUnavailable(
+            "database_full", "The database has no room left; nothing was written.", retry_after_seconds=5
+        ),
+    ),
+    (
+        (pg.OutOfMemoryError,),
+        lambda: ServiceUnavailable("database_out_of_memory", "The database has no memory left; nothing was written."),
+    ),
+    (
+        (StaleDataError,),
+        lambda: Conflict("version_conflict", "The row was changed by somebody else at the same time; read it again."),
+    ),
+)
+
+
+def row_refused() -> Forbidden:
+    """The refusal of a row by row level security."""
+    return Forbidden("forbidden", "A row security policy of the database refuses this.")
 
 
 def _is_referred_to(error: pg.IntegrityConstraintViolationError) -> bool:
@@ -108,10 +149,11 @@ def _is_referred_to(error: pg.IntegrityConstraintViolationError) -> bool:
     )
 
 
-def _violation(error: pg.IntegrityConstraintViolationError, describe: Describe) -> Problem:
+def _violation(error: pg.IntegrityConstraintViolationError, describe: Describe) -> Exception:
     if _is_referred_to(error):
         return Conflict("still_referenced", "Other rows refer to this one.")
-    broken = Broken(error.constraint_name, error.column_name, error.table_name, error.schema_name)
+    given = given_columns(error)
+    broken = Broken(error.constraint_name, error.column_name, error.table_name, error.schema_name, given)
     described = describe(broken) if broken.constraint or broken.column else None
     if described is not None:
         return described
@@ -121,7 +163,3 @@ def _violation(error: pg.IntegrityConstraintViolationError, describe: Describe) 
     if isinstance(error, pg.UniqueViolationError):
         return Conflict("already_exists", "Another row has these values already.")
     return Conflict("violates_constraint", "The rows would violate a rule of the database.")
-
-
-def _first(error: BaseException) -> str:
-    return (str(error).splitlines() or ["The value does not fit."])[0]

@@ -8,7 +8,7 @@ here therefore has to be `SET LOCAL`.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -32,14 +32,18 @@ BACKOFF_SECONDS = (0.05, 1.0)
 
 
 class PooledConnection:
-    """A bare connection with what is kept on it: prepared statements, and the ORM's side of it once it was needed."""
+    """A bare connection with what is kept on it: prepared statements, and the ORM's side of it once it was needed.
 
-    __slots__ = ("orm", "prepared", "raw")
+    `writer` is the task that has sent a COMMIT, or a write that commits by itself, as long as its answer is awaited.
+    """
+
+    __slots__ = ("orm", "prepared", "raw", "writer")
 
     def __init__(self, raw: RawConnection) -> None:
         self.raw = raw
         self.prepared: dict[Statement, PreparedStatement[Any]] = {}
         self.orm: Any = None
+        self.writer: asyncio.Task[Any] | None = None
 
     def start(self, statement: Statement, arguments: Sequence[Any]) -> Awaitable[list[Record]]:
         """`fetch`, but a connection that is closed is refused before anything is awaited (`InterfaceError`)."""
@@ -51,29 +55,34 @@ class PooledConnection:
         """Run a statement and return its rows. Prepares it at its first use on this connection."""
         prepared = self.prepared.get(statement)
         if prepared is None:
-            prepared = await self._prepare(statement)
+            prepared = await self.prepare(statement)
         try:
             return await prepared.fetch(*arguments)
         except SCHEMA_CHANGED as error:
             return await self.fetch_anew(statement, arguments, error)
 
     async def fetch_anew(self, statement: Statement, arguments: Sequence[Any], error: Exception) -> list[Record]:
-        """Run a statement whose plan `error` says was outdated; raises `error` where it cannot simply be run again.
+        """Run a statement whose plan `error` says was outdated; raises `error` where it cannot simply be run again."""
+        prepared = await self.prepare_anew(statement, error)
+        return await prepared.fetch(*arguments)
 
-        Planning failed, so nothing was done: outside a transaction the statement is prepared again.
+    async def prepare_anew(self, statement: Statement, error: Exception) -> "PreparedStatement[Any]":
+        """Prepare a statement again whose plan `error` says was outdated; raises `error` where that is no help.
+
+        Planning failed, so nothing was done: outside a transaction the statement can run again.
         """
         if not is_schema_change(error) or self.raw.is_in_transaction():
             raise error
         await self.forget_schema()
-        prepared = await self._prepare(statement)
-        return await prepared.fetch(*arguments)
+        return await self.prepare(statement)
 
     async def forget_schema(self) -> None:
         """Forget what was prepared, and what asyncpg knows of types, before a migration changed them."""
         self.prepared.clear()
         await self.raw.reload_schema_state()
 
-    async def _prepare(self, statement: Statement) -> "PreparedStatement[Any]":
+    async def prepare(self, statement: Statement) -> "PreparedStatement[Any]":
+        """Prepare a statement; of what it does nothing is sent. A connection that is closed is refused at once."""
         if len(self.prepared) >= PREPARED_MAX:
             del self.prepared[next(iter(self.prepared))]
         prepared = await self.raw.prepare(statement.sql)
@@ -118,6 +127,11 @@ class Pool:
     def size(self) -> int:
         """How many connections are open or being opened."""
         return self._size
+
+    @property
+    def open(self) -> "Set[PooledConnection]":
+        """The connections that are open, idle or lent."""
+        return self._open_ones
 
     @property
     def is_available(self) -> bool:
@@ -203,6 +217,12 @@ class Pool:
             self.discard(connection)
         elif not self._line.serve(connection):
             self.idle.append(connection)
+
+    def close_idle(self, is_stale: Callable[[RawConnection], bool]) -> None:
+        """Close the idle connections of which this is true."""
+        for connection in [item for item in self.idle if is_stale(item.raw)]:
+            self.idle.remove(connection)
+            self.discard(connection)
 
     def discard(self, connection: PooledConnection) -> None:
         """Give back a connection that is of no more use."""

@@ -18,6 +18,7 @@ from sqlalchemy.util.concurrency import await_, in_greenlet
 
 from gatepost.database.guards import GuardedConnection, GuardedSession, TransactionIsOurs, check_command
 from gatepost.database.pool import PooledConnection, RawConnection
+from gatepost.database.reading_sql import only_reads
 from gatepost.exact_json import encode
 
 Begin: TypeAlias = Callable[[], Awaitable[None]]
@@ -33,7 +34,8 @@ class Borrowed(AsyncAdapt_asyncpg_connection):
     """SQLAlchemy's side of a bare connection whose state and transaction are somebody else's.
 
     `begin` opens that transaction, where that has not been done: the adapter asks for it before each statement.
-    `only_reads` is set while a statement runs that needs none. `was_rolled_back` notes that SQLAlchemy believes the
+    `only_reads` is set while a statement runs that needs none, `is_read` while one runs that changes no row;
+    `has_written` once one was sent that may. `was_rolled_back` notes that SQLAlchemy believes the
     transaction to be gone (a flush failed and nobody raised): what was written before must not be committed then.
     `is_over` is set when the transaction has ended, so that closing the session sends nothing. `is_spoiled` is set
     where SQLAlchemy's idea of the transaction and ours went apart: the bare connection goes on, with a new one of
@@ -42,12 +44,12 @@ class Borrowed(AsyncAdapt_asyncpg_connection):
 
     begin: Begin
 
-    __slots__ = ("begin", "is_over", "is_spoiled", "only_reads", "was_rolled_back")
+    __slots__ = ("begin", "has_written", "is_over", "is_read", "is_spoiled", "only_reads", "was_rolled_back")
 
     def __init__(self, dbapi: Any, raw: RawConnection) -> None:
         cast("Any", super()).__init__(dbapi, raw, prepared_statement_cache_size=PREPARED_MAX)
         self.isolation_level = "autocommit"
-        self.only_reads = False
+        self.only_reads = self.is_read = self.has_written = False
         self.is_over = False
         self.is_spoiled = False
         self.was_rolled_back = False
@@ -56,10 +58,12 @@ class Borrowed(AsyncAdapt_asyncpg_connection):
         """The adapter's own hook: it calls this before each statement."""
         if not self.only_reads:
             await self.begin()
+            self.has_written = self.has_written or not self.is_read
 
     @property
     def driver_connection(self) -> RawConnection:
         """The bare connection, for what only asyncpg can do. Nothing tells us what is sent over it."""
+        self.has_written = True
         if in_greenlet():
             await_(self.begin())
         return cast("RawConnection", self._connection)
@@ -69,6 +73,7 @@ class Borrowed(AsyncAdapt_asyncpg_connection):
 
         async def begun(raw: Any) -> Any:
             await self.begin()
+            self.has_written = True
             return await fn(raw)
 
         return super().run_async(begun)
@@ -116,10 +121,11 @@ class BorrowedDialect(PGDialect_asyncpg):
         check_command(statement)
         borrowed = cursor._adapt_connection
         borrowed.only_reads = context is not None and ONLY_READS in context.execution_options
+        borrowed.is_read = borrowed.only_reads or only_reads(statement)
         try:
             cast("Any", super()).do_execute(cursor, statement, parameters, context)
         finally:
-            borrowed.only_reads = False
+            borrowed.only_reads = borrowed.is_read = False
 
     def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """As `do_execute`."""
@@ -175,7 +181,12 @@ class Sessions:
     def __init__(self) -> None:
         # SQLAlchemy would take a lock around its first connection, which is waiting; there is nothing to find out.
         engine = create_engine(
-            "postgresql+gatepost://", poolclass=NullPool, creator=self._lend, json_serializer=encode, _initialize=False
+            "postgresql+gatepost://",
+            poolclass=NullPool,
+            creator=self._lend,
+            json_serializer=encode,
+            hide_parameters=True,  # errors are logged, and the values of a statement are a client's
+            _initialize=False,
         )
         engine.dialect.initialize(cast("Any", None))
         self._engine = AsyncEngine(engine)
@@ -189,7 +200,7 @@ class Sessions:
         if side is None or side.generation != self._generation or side.connection.sync_connection.closed:  # type: ignore[union-attr]
             side = connection.orm = self._attach(connection)
         side.borrowed.begin = begin
-        side.borrowed.is_over = side.borrowed.was_rolled_back = False
+        side.borrowed.is_over = side.borrowed.was_rolled_back = side.borrowed.has_written = False
         return RequestSession(side.connection)
 
     def close(self, connection: PooledConnection, session: RequestSession) -> None:
@@ -204,6 +215,11 @@ class Sessions:
     def was_rolled_back(connection: PooledConnection) -> bool:
         """Whether SQLAlchemy has given up the transaction that is open on the connection."""
         return cast("ORMSide", connection.orm).borrowed.was_rolled_back
+
+    @staticmethod
+    def has_written(connection: PooledConnection) -> bool:
+        """Whether the session that is open on the connection has sent a statement that may change a row."""
+        return cast("ORMSide", connection.orm).borrowed.has_written
 
     def forget_schema(self) -> None:
         """A migration has changed types: statements prepared before are of no use any more."""

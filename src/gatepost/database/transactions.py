@@ -10,6 +10,8 @@ from typing import Any, cast
 from sqlalchemy import Executable, ScalarResult
 from sqlalchemy.exc import InvalidRequestError
 
+from gatepost.database.failures import unavailable
+from gatepost.database.outcomes import is_in_doubt, outcome_unknown
 from gatepost.database.pool import PooledConnection, Record
 from gatepost.database.sessions import ONLY_READS, RequestSession, Sessions
 from gatepost.database.statements import Statement
@@ -22,7 +24,7 @@ READ_COMMITTED = "read committed"
 ISOLATION_LEVELS = (READ_COMMITTED, "repeatable read", "serializable")
 
 COMMIT_SECONDS = 5.0
-"""How long a request whose time is up still waits for a commit that was sent; then its connection is given up."""
+"""How long one who is cancelled still waits for a commit that was sent; then its connection is given up."""
 
 
 class SwallowedError(RuntimeError):
@@ -48,21 +50,26 @@ class Transaction:
 
     __slots__ = (
         "_after_commit",
+        "_has_written",
         "_is_begun",
         "_is_committed",
         "_is_over",
+        "_may_write",
         "_reads",
         "_session",
         "_sessions",
         "connection",
     )
 
-    def __init__(self, connection: PooledConnection, sessions: Sessions) -> None:
+    def __init__(self, connection: PooledConnection, sessions: Sessions, *, may_write: bool = True) -> None:
+        """`may_write` is False for a request that promises to change nothing: its outcome is never in doubt."""
         self.connection = connection
         self._sessions = sessions
         self._session: RequestSession | None = None
         self._after_commit: list[AfterCommit] = []
         self._reads = 0
+        self._may_write = may_write
+        self._has_written = False
         self._is_begun = False
         self._is_over = False
         self._is_committed = False
@@ -114,6 +121,8 @@ class Transaction:
         """Run a compiled statement that may write or lock; what the session has pending is written first, and what the
         statement changes is read again, so that the session shows no stale values."""
         await self.begin()
+        if statement.written is not None:
+            self._has_written = True
         records = await self.read(statement, values)
         if self._session is not None and statement.written is not None:
             await self._reread(self._session, statement.written)
@@ -127,7 +136,7 @@ class Transaction:
         """Write what is pending and commit. Raises where a part of the transaction would be missing.
 
         A cancellation that arrives meanwhile is raised after the outcome: a commit that was sent may have happened,
-        whatever the one who waits for it feels.
+        whatever the one who waits for it feels. Raises `OutcomeUnknown` where the answer did not come.
         """
         await self._finish_session()
         if self.is_reading:
@@ -137,15 +146,27 @@ class Transaction:
             return
         if not self.connection.raw.is_in_transaction():
             raise TransactionBroken("a service ended the transaction behind SQLAlchemy's back, with SQL of its own.")
+        wrote = self._may_write and (self._has_written or self._session_wrote())
         sent = asyncio.ensure_future(self.connection.raw.execute("COMMIT"))
+        self.connection.writer = asyncio.current_task() if wrote else None
+        cancelled: asyncio.CancelledError | None = None
         try:
-            outcome = await asyncio.shield(sent)
-        except asyncio.CancelledError:
-            self._is_committed = await self._outcome(sent) == "COMMIT"
+            try:
+                outcome = await asyncio.shield(sent)
+            except asyncio.CancelledError as error:
+                cancelled = error
+                outcome = await self._outcome(sent)
+        except BaseException as error:
+            if is_in_doubt(error):
+                raise (outcome_unknown() if wrote else unavailable()) from error
             raise
-        if outcome != "COMMIT":
+        finally:
+            self.connection.writer = None
+        self._is_committed = outcome == "COMMIT"
+        if cancelled is not None:
+            raise cancelled
+        if not self._is_committed:
             raise SwallowedError
-        self._is_committed = True
 
     @property
     def is_committed(self) -> bool:
@@ -187,6 +208,9 @@ class Transaction:
                 self.connection.raw.terminate()
                 deadline += COMMIT_SECONDS
         return sent.result()
+
+    def _session_wrote(self) -> bool:
+        return self._session is not None and self._sessions.has_written(self.connection)
 
     def _check_open(self) -> None:
         if self._is_over:

@@ -7,7 +7,8 @@ a sweep every 100 ms looks at its head. The same dict says whether the process i
 import asyncio
 import time
 from asyncio import current_task, get_running_loop
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gatepost.errors import GatewayTimeout, Problem, RequestTimeout
 
@@ -17,17 +18,31 @@ if TYPE_CHECKING:
 SWEEP_SECONDS = 0.1
 NANOSECONDS = 1_000_000_000
 
+OUTCOME_SECONDS = 5.0
+"""How much longer a request whose time is up waits for the answer to a COMMIT that was sent: cancelling would not undo
+it."""
+
+FindWriting: TypeAlias = "Callable[[asyncio.Task[Any]], Callable[[], None] | None]"
+"""What gives up the write whose answer a task awaits, None where it awaits none."""
+
+
+def never_writing(task: "asyncio.Task[Any]") -> None:
+    """For a gate that knows of no database."""
+
 
 class Deadlines:
     """`request_seconds` bounds a whole request, `body_seconds` the wait for one part of a body; both to 0.1 s.
 
     An expired request's task is cancelled, once; what the exchange has in `expired` then is the answer to give. A
     request that waits to begin is left to the admission queue, which refuses it as overload, at the cost of no token.
+    One that waits to hear whether it was written goes on for OUTCOME_SECONDS; then `find_writing` tells what ends the
+    wait.
     """
 
-    __slots__ = ("_body_ns", "_idle", "_loop", "_request_ns", "_timer", "in_flight", "reading")
+    __slots__ = ("_body_ns", "_find_writing", "_idle", "_loop", "_request_ns", "_timer", "in_flight", "reading")
 
-    def __init__(self, request_seconds: float, body_seconds: float) -> None:
+    def __init__(self, request_seconds: float, body_seconds: float, find_writing: FindWriting = never_writing) -> None:
+        self._find_writing = find_writing
         self._request_ns = int(request_seconds * NANOSECONDS)
         self._body_ns = int(body_seconds * NANOSECONDS)
         self.in_flight: dict[Exchange, None] = {}
@@ -75,6 +90,10 @@ class Deadlines:
     def _sweep(self) -> None:
         now = time.monotonic_ns()
         for exchange in _older(self.in_flight, now - self._request_ns):
+            if exchange.task is not None and (give_up := self._find_writing(exchange.task)) is not None:
+                if exchange.started < now - self._request_ns - OUTCOME_SECONDS * NANOSECONDS:
+                    give_up()
+                continue
             # A client that is still sending is late; who waits for it is not.
             _expire(exchange, _late_body() if exchange in self.reading else _late_request())
         for exchange, since in list(self.reading.items()):

@@ -12,14 +12,14 @@ from itertools import count
 from time import monotonic_ns
 
 from gatepost.cors import CORS
-from gatepost.errors import ConfigurationError, Overloaded, Problem
+from gatepost.errors import ConfigurationError, OutcomeUnknown, Overloaded, Problem
 from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.alone import Alone, Identify
 from gatepost.gateway.bodies import BODY_HEADERS, Bodies
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.compression import CONDITIONS, strip_entity_tags
 from gatepost.gateway.cors import PREFLIGHT, Match, cross_origin, is_preflight
-from gatepost.gateway.deadlines import Deadlines
+from gatepost.gateway.deadlines import Deadlines, FindWriting, never_writing
 from gatepost.gateway.exchange import Exchange, Wardrobe
 from gatepost.gateway.heads import Heads
 from gatepost.gateway.limiter import Limiter
@@ -97,12 +97,14 @@ class Gate:
         limiter: Limiter | None = None,
         cors: Iterable[CORS] = (),
         is_known: Callable[[Request], bool] = lambda request: False,
+        find_writing: FindWriting = never_writing,
     ) -> "Gate":
         """A gate of parts that stand already.
 
         `match` says which action a request is; an action of kind "mount" gets the byte limit and the headers of a page,
         one of kind "system" no rate limit. `cors` are the rules that actions declare. `limiter` is there for the second
         stage, which authentication calls. `is_known` tells whether somebody is signed in, without asking the database.
+        `find_writing` gives what ends the wait of a task that has sent a COMMIT (`deadlines.py`).
         """
         gate = cls.__new__(cls)
         limiter = limiter or make_limiter(settings, observations)
@@ -114,6 +116,7 @@ class Gate:
             limiter=limiter,
             cors=cors,
             is_known=is_known,
+            find_writing=find_writing,
         )
         return gate
 
@@ -127,6 +130,7 @@ class Gate:
         limiter: Limiter,
         cors: Iterable[CORS],
         is_known: Callable[[Request], bool],
+        find_writing: FindWriting = never_writing,
     ) -> None:
         self._app = app
         self._match = match
@@ -136,7 +140,7 @@ class Gate:
         self._cors = cross_origin(settings, cors, match)
         self._wardrobe = Wardrobe(self._cors, settings)
         self._compresses = settings.compress
-        self._deadlines = Deadlines(settings.request_seconds, settings.body_seconds)
+        self._deadlines = Deadlines(settings.request_seconds, settings.body_seconds, find_writing)
         self._queue = AdmissionQueue(settings.queue_seconds, settings.request_seconds, observations, is_known)
         self._bodies = Bodies(settings.body_bytes_max, self._deadlines, self._queue)
         self._emit_finished = observations.emitter(RequestFinished)
@@ -269,6 +273,8 @@ class Gate:
         """What to answer; raises the error itself where it is not ours to answer."""
         if exchange.overruling is not None:
             return exchange.overruling
+        if isinstance(error, OutcomeUnknown):
+            return error  # also where its time was up: what counts is that it may have been written
         if exchange.expired is not None and (exchange.task is None or exchange.task.cancelling() <= 1):
             return exchange.expired
         if isinstance(error, Problem):

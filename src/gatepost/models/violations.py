@@ -24,6 +24,7 @@ from gatepost.errors import Conflict, FieldError, Problem, Unprocessable
 from gatepost.models.checks import VIOLATION
 from gatepost.models.constraint_names import object_name
 from gatepost.models.schema import ATTRIBUTE
+from gatepost.models.sequences import find_sequence_behind
 
 
 class Violation(msgspec.Struct, frozen=True):
@@ -47,13 +48,22 @@ class Violations:
     def __init__(self, metadatas: Iterable[MetaData]) -> None:
         self._metadatas = tuple(metadatas)
 
-    def __call__(self, broken: Broken) -> Problem | None:
-        """The refusal; None for a constraint that the declaration does not know."""
+    def __call__(self, broken: Broken) -> Exception | None:
+        """The refusal, or `SequenceBehind`; None for a constraint that the declaration does not know."""
         for metadata in self._metadatas:
             found = describe(metadata, broken)
             if found is not None:
-                return _problem(found)
+                return _behind(metadata, found, broken) or _problem(found)
         return None
+
+
+def _behind(metadata: MetaData, found: Violation, broken: Broken) -> Exception | None:
+    """The mistake in the database that a duplicate shows, where no client's value is a part of it."""
+    if found.kind != "unique" or broken.given is None:
+        return None
+    table = next(_tables(metadata, broken))
+    columns = [column for column in table.columns if column.info.get(ATTRIBUTE, column.name) in found.columns]
+    return find_sequence_behind(table, columns, broken.given)
 
 
 def describe(metadata: MetaData, broken: Broken) -> Violation | None:

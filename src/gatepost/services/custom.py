@@ -54,7 +54,7 @@ class Custom:
             row = await unit.service(self._model).get(key, actor)
             return await self._show(unit, self._key(row, "get"), actor, view, fields, expand)
 
-        return await self._run(work)
+        return await self._run(work, may_write=False)
 
     async def list(self, query: Query, actor: Actor, view: View) -> Page:
         """The rows that the service's `list` returns, as the actor may see them."""
@@ -64,7 +64,7 @@ class Custom:
             keys = [self._key(row, "list") for row in rows]
             return await self._derived.reading.page_of_keys(unit.transaction, keys, query, actor, view)
 
-        return await self._run(work)
+        return await self._run(work, may_write=False)
 
     async def create(self, values: dict[str, Any], actor: Actor, view: View) -> Row:
         """What the service's `create` makes of the values."""
@@ -111,12 +111,12 @@ class Custom:
 
         await self._run(work)
 
-    async def _run(self, work: Callable[[Unit], Awaitable[T]]) -> T:
+    async def _run(self, work: Callable[[Unit], Awaitable[T]], *, may_write: bool = True) -> T:
         async def in_unit(transaction: Transaction) -> T:
             return await work(Unit(transaction, self._registry))
 
         return await self._database.transact(
-            in_unit, isolation=self._service.isolation, attempts=self._service.attempts
+            in_unit, isolation=self._service.isolation, attempts=self._service.attempts, may_write=may_write
         )
 
     async def _look(

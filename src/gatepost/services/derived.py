@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
+from asyncpg.exceptions import DataError
 from sqlalchemy import JSON, Column
 
 from gatepost.auth.actor import Actor
@@ -35,6 +36,7 @@ from gatepost.services.echoes import check_echoes, merge_documents, unchanged
 from gatepost.services.plain_writes import PlainWrites
 from gatepost.services.plans import Plans
 from gatepost.services.reading import Reading
+from gatepost.services.refused_values import refused_value
 from gatepost.services.rules import (
     Draft,
     References,
@@ -87,6 +89,7 @@ class Derived:
 
     async def create(self, values: dict[str, Any], actor: Actor, view: View) -> Row:
         """Insert one row."""
+        sent = len(values)  # what is filled in comes behind
         decision = decide(self._policies["create"], actor)
         if view.guarded:
             decision = with_field_rules(decision, view, values)
@@ -102,20 +105,22 @@ class Derived:
         if decision is True and (plain := self._inserts.find((view, tuple(values)))) is not None:
             try:
                 records = await self._database.write(plain.plan.statement, plain.pick(values))
-            except Unprocessable as problem:
-                await self._name_references(problem, values, actor)
+            except (Unprocessable, DataError) as error:
+                await self._name(error, values, sent, actor)
                 raise
             return self._written(plain.plan, records[0])
         permitted = bind_decision(decision, actor, self._entity, "c")
         plan, binds = self._insert(values, permitted, actor, view)
         if outcome is True and not looked_up:
-            records = await self._write(plan.statement, plan.statement.arguments(binds), values, actor)
+            records = await self._write(plan.statement, plan.statement.arguments(binds), values, sent, actor)
             return self._written(plan, records[0])
-        return await self._database.transact(partial(self._create_carefully, values, looked_up, plan, binds, actor))
+        carefully = partial(self._create_carefully, values, sent, looked_up, plan, binds, actor)
+        return await self._database.transact(carefully)
 
     async def update(self, key: Any, written: Written, actor: Actor, view: View, versions: Versions) -> Row:
         """Change one row."""
         values = written.values
+        sent = len(values)
         decision = decide(self._policies["update"], actor)
         if decision is False:
             raise refusal(actor)
@@ -128,8 +133,8 @@ class Derived:
         if plain is not None:
             try:
                 records = await self._database.write(plain.plan.statement, (*plain.pick(values), key))
-            except Unprocessable as problem:
-                await self._name_references(problem, values, actor)
+            except (Unprocessable, DataError) as error:
+                await self._name(error, values, sent, actor)
                 raise
             if records:
                 return self._written(plain.plan, records[0])
@@ -137,7 +142,7 @@ class Derived:
         looked_up = self.references.names(values, actor, all=False) if self.references.ruled else []
         if plain is None and not looked_up and self._is_direct(written, decision, view):
             plan, binds = self._update(key, values, permitted, actor, view, versions)
-            records = await self._write(plan.statement, plan.statement.arguments(binds), values, actor)
+            records = await self._write(plan.statement, plan.statement.arguments(binds), values, sent, actor)
             if records:
                 return self._written(plan, records[0])
 
@@ -176,6 +181,7 @@ class Derived:
     async def _create_carefully(
         self,
         values: dict[str, Any],
+        sent: int,
         looked_up: Sequence[str],
         plan: WritePlan,
         binds: dict[str, Any],
@@ -183,7 +189,11 @@ class Derived:
         transaction: Transaction,
     ) -> Row:
         await self.references.check(transaction, values, looked_up, actor)
-        record = (await transaction.fetch(plan.statement, binds))[0]
+        try:
+            record = (await transaction.fetch(plan.statement, binds))[0]
+        except DataError as error:
+            self._name_values(error, values, sent)
+            raise
         if not record[plan.permitted_index]:
             raise refusal(actor)
         return self._written(plan, record)
@@ -211,7 +221,11 @@ class Derived:
             one, binds = self.reading.one(key, actor, view, None, ())
             return self.reading.shown(one, await transaction.read(one.statement, binds), key)
         update, binds = self._update(key, values, permitted, actor, view, None)
-        changed = await transaction.fetch(update.statement, binds)
+        try:
+            changed = await transaction.fetch(update.statement, binds)
+        except DataError as error:
+            self._name_values(error, values, len(values))
+            raise
         if not changed or not changed[0][update.permitted_index]:
             raise refusal(actor)
         return self._written(update, changed[0])
@@ -238,20 +252,29 @@ class Derived:
         return plan, records[0]
 
     async def _write(
-        self, statement: Statement, arguments: Sequence[Any], values: dict[str, Any], actor: Actor
+        self, statement: Statement, arguments: Sequence[Any], values: dict[str, Any], sent: int, actor: Actor
     ) -> list[Record]:
-        """Run a writing statement by itself."""
+        """Run a writing statement by itself. The first `sent` of the values are the client's."""
         try:
             return await self._database.write(statement, arguments)
-        except Unprocessable as problem:
-            await self._name_references(problem, values, actor)
+        except (Unprocessable, DataError) as error:
+            await self._name(error, values, sent, actor)
             raise
 
-    async def _name_references(self, problem: Unprocessable, values: dict[str, Any], actor: Actor) -> None:
-        """PostgreSQL names one broken reference; the answer names all."""
-        if problem.code == "reference_not_found":
+    async def _name(self, error: Unprocessable | DataError, values: dict[str, Any], sent: int, actor: Actor) -> None:
+        """PostgreSQL names one broken reference; the answer names all. It names no field of a value that it refuses;
+        the answer does."""
+        if isinstance(error, DataError):
+            self._name_values(error, values, sent)
+        elif error.code == "reference_not_found":
             names = self.references.names(values, actor, all=True)
             await self._database.transact(lambda work: self.references.check(work, values, names, actor))
+
+    def _name_values(self, error: DataError, values: dict[str, Any], sent: int) -> None:
+        """Raise the refusal of a value that does not fit its column; return where no value of the client's is it."""
+        problem = refused_value(error, self.served, list(values)[:sent], self._database.emit_refused)
+        if problem is not None:
+            raise problem from error
 
     # Plans
 

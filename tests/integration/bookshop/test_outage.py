@@ -92,8 +92,9 @@ async def test_an_outage_under_load_loses_and_doubles_no_order(
         assert set(statuses) == {200, 201, 503}
         for _, answer in load.answers:
             if answer.status == 503:
-                assert answer.json()["code"] in ("database_unavailable", "database_busy")
-                assert int(answer.headers["retry-after"]) >= 1
+                code = answer.json()["code"]
+                assert code in ("database_unavailable", "database_busy", "outcome_unknown")
+                assert ("retry-after" in answer.headers) == (code != "outcome_unknown")
         kept = await shop.orders()
         confirmed = [answer.data["id"] for kind, answer in load.answers if kind == "order" and answer.status == 201]
         assert len(confirmed) == len(set(confirmed))

@@ -1,0 +1,86 @@
+"""Whether the server takes writes: a standby does not, nor one whose `default_transaction_read_only` is on.
+
+PostgreSQL tells both of every session without being asked (it reports the settings at connect, and when a standby is
+promoted), so reads pay nothing for it. What a service has set on its own transaction is not the server's state.
+"""
+
+import time
+
+import asyncpg
+
+from gatepost.database.pool import RawConnection
+from gatepost.observations import DatabaseReadOnly, DatabaseWritable, Observations
+
+
+class ReadOnly:
+    """The state of one database, as its connections last told it."""
+
+    def __init__(self, observations: Observations) -> None:
+        self._began = observations.emitter(DatabaseReadOnly)
+        self._ended = observations.emitter(DatabaseWritable)
+        self._witness: RawConnection | None = None
+        self._since: float | None = None
+        self._is_new = False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether writes are refused at present."""
+        witness = self._witness
+        if witness is not None and not witness.is_closed() and refuses_writes(witness) is False:
+            self._end()  # it was promoted
+        return self._since is not None
+
+    def note_opened(self, raw: RawConnection) -> None:
+        """A connection was opened: it knows the present state."""
+        if refuses_writes(raw):
+            self._begin(raw)
+        else:
+            self._end()
+
+    def note_refused(self, raw: RawConnection) -> bool:
+        """A write was refused with 25006. True where the server is the reason, and not the transaction itself."""
+        if refuses_writes(raw) is False:
+            return False
+        self._begin(raw)
+        return True
+
+    def is_new(self) -> bool:
+        """Whether this is asked for the first time since writes are refused."""
+        was_new, self._is_new = self._is_new, False
+        return was_new
+
+    def _begin(self, raw: RawConnection) -> None:
+        self._witness = raw
+        if self._since is None:
+            self._since = time.monotonic()
+            self._is_new = True
+            if self._began is not None:
+                self._began(DatabaseReadOnly(reason=_reason(raw)))
+
+    def _end(self) -> None:
+        self._witness = None
+        if self._since is not None:
+            seconds, self._since = time.monotonic() - self._since, None
+            if self._ended is not None:
+                self._ended(DatabaseWritable(seconds=seconds))
+
+
+def refuses_writes(raw: RawConnection) -> bool | None:
+    """What the session says of itself; None where a pooler in between does not pass it on, or it is closed."""
+    states = [_setting(raw, name) for name in ("in_hot_standby", "default_transaction_read_only")]
+    if "on" in states:
+        return True
+    return None if None in states else False
+
+
+def _setting(raw: RawConnection, name: str) -> str | None:
+    try:
+        return getattr(raw.get_settings(), name, None)
+    except (asyncpg.InterfaceError, AttributeError):  # it is closed
+        return None
+
+
+def _reason(raw: RawConnection) -> str:
+    if _setting(raw, "in_hot_standby") == "on":
+        return "the server is a standby (in_hot_standby)"
+    return "default_transaction_read_only is on"

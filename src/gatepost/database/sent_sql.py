@@ -1,0 +1,72 @@
+"""What an error of PostgreSQL tells of the statement that was sent: which columns an INSERT gave a value.
+
+asyncpg keeps the text of the statement with the error. A row that a trigger inserts has its statement in the context.
+"""
+
+import re
+
+import asyncpg
+
+_INSERT = re.compile(
+    r"INSERT\s+INTO\s+(?P<table>(?:\"(?:[^\"]|\"\")+\"|\w+)(?:\.(?:\"(?:[^\"]|\"\")+\"|\w+))?)"
+    r"(?:\s+AS\s+\w+)?\s*\((?P<columns>[^)]*)\)\s*(?P<values>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_EMPTY = re.compile(r"INSERT\s+INTO\s+(?P<table>\S+)\s+DEFAULT\s+VALUES", re.IGNORECASE)
+_BEGINS_VALUES = re.compile(r"\s*(?:VALUES\s*\(|SELECT\s)", re.IGNORECASE)
+
+
+def given_columns(error: asyncpg.PostgresError) -> frozenset[str] | None:
+    """The columns of the error's table that the INSERT gives a value which it does not draw from a sequence; None where
+    no INSERT into that table is seen."""
+    for text in (getattr(error, "query", None), getattr(error, "context", None)):
+        if not text or error.table_name is None:
+            continue
+        if (empty := _EMPTY.search(text)) and _last_name(empty["table"]) == error.table_name:
+            return frozenset()
+        for found in _INSERT.finditer(text):
+            if _last_name(found["table"]) != error.table_name:
+                continue
+            names = [_last_name(name.strip()) for name in found["columns"].split(",")]
+            drawn = {
+                name
+                for name, value in zip(names, _values(found["values"]), strict=False)
+                if "nextval(" in value.lower()
+            }
+            return frozenset(names) - drawn
+    return None
+
+
+def written_table(error: asyncpg.PostgresError) -> str | None:
+    """The table that the statement of an error writes to or reads first, as it is written there; None without one."""
+    found = re.search(
+        r"\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|FROM)\s+((?:\"(?:[^\"]|\"\")+\"|[\w.])+)",
+        getattr(error, "query", None) or "",
+        re.IGNORECASE,
+    )
+    return str(found[1]) if found else None
+
+
+def _values(text: str) -> list[str]:
+    """The expressions of the first row of VALUES, or of a SELECT list, as texts."""
+    begin = _BEGINS_VALUES.match(text)
+    if begin is None:
+        return []
+    values, depth = [""], 0
+    for sign in text[begin.end() :]:
+        depth += (sign == "(") - (sign == ")")
+        if depth < 0:
+            break
+        if sign == "," and depth == 0:
+            values.append("")
+        else:
+            values[-1] += sign
+    return values
+
+
+def _last_name(name: str) -> str:
+    """A name as the catalog has it, without its schema and its quotes."""
+    last: list[str] = re.findall(r"\"(?:[^\"]|\"\")+\"|\w+", name)
+    if not last:
+        return name
+    return last[-1][1:-1].replace('""', '"') if last[-1].startswith('"') else last[-1].lower()

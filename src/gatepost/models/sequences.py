@@ -1,0 +1,56 @@
+"""Values that a column draws from a sequence of its own, and the mistake that a duplicate among them shows.
+
+After an import that brought its own keys the sequence is behind its table. No client can do anything about it, and
+every creation fails until somebody sets the sequence: so it is no refusal (409), but a mistake in the log (500) that
+says what to run.
+"""
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Column, DefaultClause, Sequence, Table
+
+from gatepost.database.privileges import quoted
+
+_NEXT = re.compile(r"nextval\('([^']+)'")
+
+
+class SequenceBehind(RuntimeError):
+    """A sequence drew a value that its table has already; the message ends with what to run."""
+
+
+def find_sequence_behind(
+    table: "Table[Any]", columns: Collection["Column[Any]"], given: Collection[str] | None
+) -> SequenceBehind | None:
+    """The mistake, where one of the columns of a broken unique constraint drew its value itself; None where the
+    statement gave the value (`given` are the columns it named), or where that cannot be told."""
+    if given is None:
+        return None
+    drawn = (column for column in columns if column.name not in given)
+    return next((_behind(table, column, drawing) for column in drawn if (drawing := _drawing(table, column))), None)
+
+
+def _drawing(table: "Table[Any]", column: "Column[Any]") -> str | None:
+    """The SQL that names the sequence a column draws from; None where it draws from none."""
+    default: Any = column.default
+    server_default: Any = column.server_default
+    if isinstance(default, Sequence):
+        return f"'{'.'.join(quoted(part) for part in (default.schema, default.name) if part)}'"
+    if isinstance(server_default, DefaultClause) and (found := _NEXT.search(str(server_default.arg))):
+        return f"'{found[1]}'"
+    if column.identity is not None or (server_default is None and column is table.autoincrement_column):
+        return f"pg_get_serial_sequence('{_qualified(table)}', '{column.name}')"
+    return None
+
+
+def _behind(table: "Table[Any]", column: "Column[Any]", drawing: str) -> SequenceBehind:
+    name, key = _qualified(table), quoted(column.name)
+    return SequenceBehind(
+        f"the sequence of {table.name}.{column.name} is behind: run "
+        f"SELECT setval({drawing}, (SELECT max({key}) FROM {name}));"
+    )
+
+
+def _qualified(table: "Table[Any]") -> str:
+    return ".".join(quoted(part) for part in (table.schema, table.name) if part)

@@ -1,0 +1,56 @@
+"""An app with the same verbs twice: derived, and through services; and what a request of each leaves in its table."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gatepost import Actor, App, Model, Resource, Service, anyone
+
+
+class Entry(Model):
+    """Written by derived verbs."""
+
+    __tablename__ = "entries"
+
+    text: Mapped[str] = mapped_column(unique=True)
+    number: Mapped[int] = mapped_column(default=0)
+
+
+class Posting(Model):
+    """Written and read through a service."""
+
+    __tablename__ = "postings"
+
+    text: Mapped[str] = mapped_column(unique=True)
+    number: Mapped[int] = mapped_column(default=0)
+
+
+class Postings(Service[Posting]):
+    """Overrides every verb, and reads with a session of its own."""
+
+    async def get(self, id: Any, actor: Actor) -> Posting:
+        await self.session.execute(select(func.count()).select_from(Posting))
+        return await super().get(id, actor)
+
+    async def list(self, query: Any, actor: Actor) -> Sequence[Posting]:
+        await self.session.execute(text("SELECT count(*) FROM postings"))
+        return await super().list(query, actor)
+
+    async def before_create(self, draft: Posting, actor: Actor) -> None:
+        await self.session.scalars(select(Posting).where(Posting.text == draft.text))
+
+    async def before_update(self, row: Posting, changes: Any, actor: Actor) -> None:
+        await self.session.scalars(select(Posting.number))
+
+    async def before_delete(self, row: Posting, actor: Actor) -> None:
+        await self.session.scalars(select(Posting.number))
+
+
+app = App(
+    Resource(Entry, read=anyone, write=anyone),
+    Resource(Posting, read=anyone, write=anyone, service=Postings),
+)
+
+SETTINGS = {"GATEPOST_DATABASE_POOL_SIZE": "1", "GATEPOST_DATABASE_POOL_WAIT_SECONDS": "30"}

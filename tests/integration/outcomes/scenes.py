@@ -1,0 +1,101 @@
+"""One request with a fault at one message, and what became of it: the answer, and what is in the table."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from wire import Fault, Message, Proxy, until
+
+from gatepost.database.database import Database
+from gatepost.testing import Answer, Client
+
+KEY = uuid.UUID(int=1)
+
+VERBS = ("list", "get", "create", "update", "change nothing", "update after a look", "delete")
+RESOURCES = ("entries", "postings")
+
+
+@dataclass
+class Outcome:
+    """`is_written` says whether the row is as the request wants it, `messages` what passed the proxy."""
+
+    answer: Answer
+    is_written: bool
+    messages: list[Message]
+
+    @property
+    def code(self) -> str:
+        """The code of a refusal; `ok` where there is none."""
+        return str(self.answer.json()["code"]) if self.answer.status >= 400 else "ok"
+
+
+@dataclass
+class Scene:
+    """The running app, its proxy, and a connection of somebody else's."""
+
+    client: Client
+    database: Database
+    proxy: Proxy
+    witness: "asyncpg.Connection[Any]"
+
+    async def prepare(self, resource: str) -> None:
+        """One row, number 1, and nobody at work."""
+        self.proxy.rest()
+        await self.until_nobody_works()
+        await self.witness.execute(f"TRUNCATE {resource} RESTART IDENTITY")
+        await self.witness.execute(f"INSERT INTO {resource} (id, text, number) VALUES ($1, 'first', 1)", KEY)
+
+    async def run(self, verb: str, resource: str, fault: Fault | None = None) -> Outcome:
+        """The request on a connection that has served none, with the fault."""
+        await self.prepare(resource)
+        self.database.pool.close_idle(lambda raw: True)
+        # The connection is opened before: what passes then is not the request's.
+        self.database.pool.release(await self.database.pool.acquire())
+        messages = self.proxy.record(fault)
+        answer = await self.ask(verb, resource)
+        self.proxy.rest()
+        await self.until_nobody_works()
+        return Outcome(answer, await self.is_written(verb, resource), messages)
+
+    async def ask(self, verb: str, resource: str) -> Answer:
+        """Send the request."""
+        path, one = f"/api/{resource}", f"/api/{resource}/{KEY}"
+        method, target, body = {
+            "list": ("GET", path, None),
+            "get": ("GET", one, None),
+            "create": ("POST", path, {"text": "second", "number": 2}),
+            "update": ("PATCH", one, {"number": 2}),
+            "change nothing": ("PATCH", one, {}),
+            "update after a look": ("PATCH", one, {"id": str(KEY), "number": 2}),
+            "delete": ("DELETE", one, None),
+        }[verb]
+        return await self.client.request(method, target, **({} if body is None else {"json": body}))
+
+    async def is_written(self, verb: str, resource: str) -> bool:
+        """Whether the table shows what the request asks for."""
+        rows = await self.witness.fetch(f"SELECT text, number FROM {resource} ORDER BY number")
+        found = [tuple(row) for row in rows]
+        assert found in ([("first", 1)], [("first", 2)], [("first", 1), ("second", 2)], []), found
+        return found != [("first", 1)]
+
+    async def until_nobody_works(self) -> None:
+        """Wait until PostgreSQL has ended the backends whose connections were cut, and has answered the others."""
+
+        async def is_quiet() -> bool:
+            busy = await self.witness.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+                "AND (pid = ANY($1) OR (state <> 'idle' AND query !~ '^SELECT$'))",
+                self.proxy.cut_backends,
+            )
+            return bool(busy == 0)
+
+        await until(is_quiet)
+
+
+def span_of(messages: list[Message]) -> tuple[int, int]:
+    """The first message of the span in which the outcome is unknown, and the one whose arrival ends it."""
+    commit = [i for i, item in enumerate(messages) if item.name == ">Q" and item.payload == b"COMMIT\0"]
+    begin = commit[0] if commit else max(i for i, item in enumerate(messages) if item.name == ">B")
+    end = next(i for i, item in enumerate(messages) if i > begin and item.name == "<Z")
+    return begin, end
