@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import QueryableAttribute, aliased
 from sqlalchemy.sql import visitors
-from sqlalchemy.sql.elements import Tuple
+from sqlalchemy.sql.elements import Grouping, Tuple
 from sqlalchemy.sql.operators import in_op, not_in_op
 from sqlalchemy.sql.util import _deep_deannotate  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
 from sqlalchemy.types import TypeEngine
@@ -45,6 +45,12 @@ ROW = "gatepost_row"
 
 _MEMBERSHIP = (in_op, not_in_op)
 """Rendered as `= ANY(array)`: SQLAlchemy's own form of IN has other SQL for every length of the list."""
+
+
+TRIED_MAX = 1024
+"""Shapes of conditions known to be good; then they are tried anew."""
+
+_tried: set[Hashable] = set()
 
 
 def shape_and_binds(where: Where, model: Any, actor: Actor) -> tuple[Hashable, list[BindParameter[Any]]]:
@@ -68,7 +74,7 @@ def negated_on(table: FromClause, entity: Entity, where: Where, actor: Actor, pr
     a value satisfies neither."""
     check_function(where, entity, actor)
     condition, is_guarded = _made(table, entity, where, actor, prefix)
-    return not_(condition) if is_guarded else condition.is_not(true())
+    return _whole(not_(condition)) if is_guarded else condition.is_not(true())
 
 
 def can_take(where: Where, entity: Entity, actor: Actor) -> bool:
@@ -81,9 +87,21 @@ def can_take(where: Where, entity: Entity, actor: Actor) -> bool:
 
 
 def check_function(where: Where, entity: Entity, actor: Actor) -> None:
-    """Raise `ConfigurationError` where the condition for this actor does not mean the same on every alias."""
-    row = entity.table.alias(ROW)
+    """Raise `ConfigurationError` where the condition for this actor does not mean the same on every alias. Each shape
+    of a condition is tried once."""
     plain = _call(where, entity.model, actor)
+    shape = cast("Any", plain)._generate_cache_key()
+    key = None if shape is None else (where, entity, shape.key)
+    if key is None or key not in _tried:
+        _try(where, entity, actor, plain)
+        if len(_tried) >= TRIED_MAX:
+            _tried.clear()
+        if key is not None:
+            _tried.add(key)
+
+
+def _try(where: Where, entity: Entity, actor: Actor, plain: ColumnElement[bool]) -> None:
+    row = entity.table.alias(ROW)
     try:
         tried = _call(where, aliased(entity.model, row), actor)
     except (AttributeError, TypeError, SQLAlchemyError) as error:
@@ -117,7 +135,7 @@ def _made(
     cache_key = cast("Any", condition)._generate_cache_key()
     if cache_key is None:
         condition, is_guarded = guard_casts(condition, table)
-        return condition.self_group(), is_guarded
+        return _whole(condition), is_guarded
     condition = _correlated(_deannotated(condition), table)
     binds = cast("Any", condition)._generate_cache_key().bindparams
     names = {id(bind): f"{prefix}_{position}" for position, bind in enumerate(binds)}
@@ -128,7 +146,12 @@ def _made(
         # Kept in the statement, the value would be served to every actor after this one.
         raise _refusal(where, "holds a value that cannot be bound.", "Write it otherwise.")
     guarded, is_guarded = guard_casts(renamed, table)
-    return guarded.self_group(), is_guarded
+    return _whole(guarded), is_guarded
+
+
+def _whole(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The condition in parentheses: SQLAlchemy leaves them out of `NOT (a AND b) IS true`, which asks something else."""
+    return Grouping(condition)
 
 
 def _call(where: Where, model: Any, actor: Actor) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import ForeignKey, MetaData, and_, or_, select, text, tuple_, union
+from sqlalchemy import ForeignKey, MetaData, and_, not_, or_, select, text, tuple_, union
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
 
 from gatepost import Actor, App, Resource, policy
@@ -125,3 +125,15 @@ def test_a_subquery_over_an_alias_looks_at_the_row_wherever_it_stands() -> None:
         assert condition is not None
         sql = Statement(select(table.c.id).where(condition)).sql
         assert f"WHERE members_1.team_id = {name}.team_id AND members_1.id =" in sql
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_an_unknown_negation_is_not_taken_for_true(inverted: bool) -> None:
+    mine = policy(lambda member, actor: not_(and_(member.chief_id == 1, member.team_id == 1)))
+    entity = entity_of(Member)
+    condition = bind_policy(~mine if inverted else mine, Actor(5), entity).condition(Source(entity, entity.table))
+    assert condition is not None
+    sql = Statement(select(condition.is_(True))).sql
+    # Without the parentheses NOT would be of the whole: `NOT (NULL IS true)` is true.
+    assert "(NOT (members" in sql
+    assert ("= $2::INTEGER)) IS NOT true" if inverted else "= $2::INTEGER)) IS true") in sql

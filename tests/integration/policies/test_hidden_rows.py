@@ -1,0 +1,72 @@
+"""The law: two databases that differ only in what an actor may not see give him the same bytes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from archive import FEW, LISTS, app, ask, current, fill
+from sqlalchemy import Date, Integer, and_, cast, func, not_, or_
+
+from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.testing import TestApp
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def level(row: Any) -> Any:
+    return row.meta["level"].as_integer()
+
+
+def day(row: Any) -> Any:
+    return cast(row.meta["day"].as_string(), Date)
+
+
+CONDITIONS: dict[str, Callable[[Any], Any]] = {
+    "an integer of a document": lambda row: level(row) < 5,
+    "a number of a document": lambda row: row.meta["level"].as_numeric(4, 1) < 5,
+    "a member cast by hand": lambda row: cast(row.meta["level"], Integer) < 5,
+    "is true": lambda row: row.meta["open"].as_boolean().is_(True),
+    "a text": lambda row: cast(row.code, Integer) < 5,
+    "a day": lambda row: day(row) < func.current_date(),
+    "an element of a list": lambda row: cast(row.tags[1], Integer) < 5,
+    "a float beyond integers": lambda row: cast(row.size, Integer) < 5,
+    "no list": lambda row: level(row).in_([]),
+    "a fallback": lambda row: func.coalesce(level(row), 0) < 5,
+    "one of two": lambda row: or_(level(row) < 5, cast(row.code, Integer) >= 5),
+    "the opposite within": lambda row: not_(and_(level(row) < 5, row.meta["open"].as_boolean().is_(True))),
+}
+
+THROUGHOUT = ("an integer of a document", "the opposite within")
+"""Conditions under which everything is asked."""
+
+Answers = dict[str, dict[str, Any]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def both(module_database_url: str, postgresql: EmbeddedPostgreSQL) -> AsyncIterator[tuple[Answers, Answers]]:
+    """What is answered under each condition: without hidden rows, and with them."""
+    found: list[Answers] = []
+    other = "hidden_rows_twin"
+    await asyncio.to_thread(postgresql.execute, f"CREATE DATABASE {other}")
+    for url, with_hidden in ((module_database_url, False), (postgresql.dsn(other), True)):
+        async with TestApp(app, url) as running:
+            await fill(with_hidden=with_hidden)
+            answers: Answers = {}
+            for name, condition in CONDITIONS.items():
+                current[0] = condition
+                answers[name] = await ask(running.anonymous, LISTS if name in THROUGHOUT else FEW)
+            found.append(answers)
+    await asyncio.to_thread(postgresql.execute, f"DROP DATABASE {other} WITH (FORCE)")
+    yield found[0], found[1]
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+async def test_a_hidden_row_changes_no_byte_of_an_answer(both: tuple[Answers, Answers], name: str) -> None:
+    without, with_hidden = (answers[name] for answers in both)
+    assert without.keys() == with_hidden.keys()
+    for path, answer in without.items():
+        assert answer[0] < 500, path
+        for expected, given in zip(answer, with_hidden[path], strict=True):
+            assert given == expected, path
