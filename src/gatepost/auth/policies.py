@@ -176,12 +176,7 @@ class _Both(_Pair):
 
     def decide(self, actor: Actor) -> Decision:
         left = self.left.decide(actor)
-        if left is False:
-            return False
-        right = self.right.decide(actor)
-        if left is True or right is False:
-            return right
-        return left if right is True else Every((left, right))
+        return False if left is False else both(left, self.right.decide(actor))
 
     def __repr__(self) -> str:
         return f"{self.left!r} & {self.right!r}"
@@ -271,6 +266,13 @@ def check_is_policy(given: object, place: str) -> None:
 def decide(wanted: Policy, actor: Actor) -> Decision:
     """Weigh a policy for an actor; the system actor passes always."""
     return True if actor.is_system else wanted.decide(actor)
+
+
+def both(left: Decision, right: Decision) -> Decision:
+    """What is left of two decisions that have to hold together."""
+    if left is True or right is False or left == right:
+        return right
+    return left if isinstance(right, bool) or left is False else Every((left, right))
 
 
 def owners(wanted: Policy) -> tuple[str, ...]:

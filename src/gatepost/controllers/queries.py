@@ -11,13 +11,14 @@ import msgspec
 from sqlalchemy import Column, Enum
 
 from gatepost.auth.actor import Actor
+from gatepost.auth.policies import both, decide
 from gatepost.controllers.cursors import Cursors, broken_cursor
 from gatepost.controllers.parameters import Parameter, read_parameters
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import BadRequest
 from gatepost.hints import did_you_mean
 from gatepost.models.catalog import RESERVED, Served, View
-from gatepost.models.conditions import bind_policy
+from gatepost.models.conditions import bind_decision
 from gatepost.models.entity import wire_values
 from gatepost.models.filters import OPERATORS, Filter, Filterable, Hop, filterable
 from gatepost.models.reads import Expansion, Order, Position, Query
@@ -213,24 +214,38 @@ class QueryReader:
     def _expansions(self, tree: Mapping[str, Any], served: Served, actor: Actor, prefix: str) -> tuple[Expansion, ...]:
         found: list[Expansion] = []
         for index, (name, branch) in enumerate(tree.items()):
-            hop = self._hop(served, name, actor, f"{prefix}{index}_")
-            if hop is None or hop.relation.many:
-                known = (item for item, (relation, _) in served.relations.items() if not relation.many)
-                possible = [item for item in known if self._hop(served, item, actor, prefix) is not None]
+            hop = self._expandable(served, name, actor, f"{prefix}{index}_")
+            if hop is None:
+                possible = [item for item in served.relations if self._expandable(served, item, actor, prefix)]
                 raise _invalid("expand", f"there is no relation {name!r} to expand{_possible(possible)}")
             inner = self._expansions(branch, hop.target, actor, f"{prefix}{index}_")
             found.append(Expansion(hop.relation, hop.target, hop.target.view(actor), hop.rule, inner))
         return tuple(found)
 
-    def _hop(self, served: Served, name: str, actor: Actor, prefix: str) -> Hop | None:
-        """A step over a relation that this actor knows of."""
+    def _expandable(self, served: Served, name: str, actor: Actor, prefix: str) -> Hop | None:
+        """A step to the one row that a reference names. Who sees the reference may `get` the row; one that refers to
+        this row itself is found without a key of its own."""
+        hop = self._hop(served, name, actor, prefix)
+        if hop is None or hop.relation.many:
+            return None
+        names_target = any(key.column is hop.relation.remote for key in hop.relation.local.foreign_keys)
+        return hop if names_target else self._hop(served, name, actor, prefix, enumerates=True)
+
+    def _hop(self, served: Served, name: str, actor: Actor, prefix: str, *, enumerates: bool = False) -> Hop | None:
+        """A step over a relation that this actor knows of. One that could be followed for row after row, whoever knows
+        none of their keys, is held to the target's `list` as well as to its `get`."""
         relation, target = served.relations.get(name, (None, None))
         if relation is None or target is None:
             return None
         if not (_is_seen(served, relation.local, actor) and _is_seen(target, relation.remote, actor)):
             return None
-        rule = bind_policy(target.resource.policies["get"], actor, target.entity, prefix)
-        return None if rule.decision is False else Hop(relation, target, rule)
+        policies = target.resource.policies
+        decision = decide(policies["get"], actor)
+        if enumerates and decision is not False and policies["list"] is not policies["get"]:
+            decision = both(decision, decide(policies["list"], actor))
+        return (
+            None if decision is False else Hop(relation, target, bind_decision(decision, actor, target.entity, prefix))
+        )
 
     def _filter(self, parameter: Parameter, view: View, actor: Actor, index: int) -> Filter:
         *path, name = parameter.name.split(".")
@@ -239,7 +254,7 @@ class QueryReader:
         hops: list[Hop] = []
         served = self._served
         for depth, step in enumerate(path):
-            hop = self._hop(served, step, actor, f"f{index}_{depth}_")
+            hop = self._hop(served, step, actor, f"f{index}_{depth}_", enumerates=True)
             if hop is None:
                 raise _unknown(parameter.label, self._known(view))
             hops.append(hop)

@@ -150,7 +150,7 @@ def _made(
 
 
 def _whole(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The condition in parentheses: SQLAlchemy leaves them out of `NOT (a AND b) IS true`, which asks something else."""
+    """The condition in parentheses: SQLAlchemy leaves them out of `NOT (a AND b) IS true`, which asks for more."""
     return Grouping(condition)
 
 

@@ -17,6 +17,7 @@ from gatepost import (
     Service,
     anyone,
     authenticated,
+    nobody,
     owner,
     policy,
     role,
@@ -89,6 +90,48 @@ class Crowd(Model):
     good: Mapped[Good] = relationship()
 
 
+class Party(Model):
+    """Everybody may see it, but not who is invited."""
+
+    __tablename__ = "parties"
+
+    name: Mapped[str] = mapped_column(index=True)
+    host_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
+    invites: Mapped[list["Invite"]] = relationship(back_populates="party")
+    guest_list: Mapped["GuestList | None"] = relationship(back_populates="party", uselist=False)
+
+
+class Invite(Model):
+    """Whoever knows its key may see it; nobody may list them."""
+
+    __tablename__ = "invites"
+
+    name: Mapped[str] = mapped_column(index=True)
+    party_id: Mapped[UUID] = mapped_column(ForeignKey("parties.id"), index=True)
+    party: Mapped[Party] = relationship(back_populates="invites")
+
+
+class GuestList(Model):
+    """One for each party; to be listed by an admin, and where it is public."""
+
+    __tablename__ = "guest_lists"
+
+    name: Mapped[str] = mapped_column(index=True)
+    party_id: Mapped[UUID] = mapped_column(ForeignKey("parties.id"), index=True, unique=True)
+    party: Mapped[Party] = relationship(back_populates="guest_list")
+
+
+class Seat(Model):
+    """Refers to an invite and to a guest list."""
+
+    __tablename__ = "seats"
+
+    invite_id: Mapped[UUID | None] = mapped_column(ForeignKey("invites.id"), index=True)
+    guest_list_id: Mapped[UUID | None] = mapped_column(ForeignKey("guest_lists.id"), index=True)
+    invite: Mapped[Invite | None] = relationship()
+    guest_list: Mapped[GuestList | None] = relationship()
+
+
 class Crowds(Service[Crowd]):
     """Changes the good that it gathers around, and renames the stall of one that is called "theirs"."""
 
@@ -119,6 +162,12 @@ def is_seller(model: Any, actor: Actor) -> Any:
 
 
 @policy
+def is_public(model: Any, actor: Actor) -> Any:
+    """A condition on the row."""
+    return model.name == "public"
+
+
+@policy
 def keeps_a_named_good(model: Any, actor: Actor) -> Any:
     """A stall on which there is a good of this name."""
     return select(Good.id).where(Good.stall_id == model.id, Good.name == "apple").exists()
@@ -140,5 +189,9 @@ app = App(
     Resource(Gift, read=anyone, update=owner("holder_id") | authenticated, create=owner("holder_id")),
     Resource(Cheap, read=below),
     Resource(Entry, read=shaped, write=shaped, sort=["number"]),
+    Resource(Party, read=anyone),
+    Resource(Invite, list=nobody, get=anyone),
+    Resource(GuestList, list=role("admin") | is_public, get=anyone),
+    Resource(Seat, read=anyone),
     Resource(Crowd, read=anyone, create=authenticated, service=Crowds),
 )

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 import pytest_asyncio
-from market import Cheap, Crowd, Entry, Good, Stall, app, shapes
+from market import Cheap, Crowd, Entry, Good, GuestList, Invite, Party, Seat, Stall, app, shapes
 from sqlalchemy import false, or_, select
 
 from gatepost import Actor, NotFound, Service
@@ -122,6 +122,62 @@ async def test_a_reference_to_a_row_that_may_not_be_read_is_as_one_to_none(marke
     assert hidden.json()["errors"] == absent.json()["errors"]
     assert hidden.json()["errors"][0]["pointer"] == "/stall_id"
     assert (await market.anna.post("/api/goods", json=bodies[0])).status == 201
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/parties?invites.{}[lte]=" + str(uuid.UUID(int=5)),
+        "/api/seats?invite.{}=" + str(uuid.UUID(int=5)),
+        "/api/seats?guest_list.party.invites.{}[lte]=" + str(uuid.UUID(int=5)),
+    ],
+)
+async def test_what_may_not_be_listed_cannot_be_filtered_by_nor_told_from_what_is_not_there(
+    market: Market, path: str
+) -> None:
+    for client in (market.running.anonymous, market.anna, market.admin):
+        present, absent = (
+            await client.get(path.format("id")),
+            await client.get(path.format("id").replace("invite", "invitx")),
+        )
+        assert (present.status, present.json()["code"]) == (400, "unknown_parameter")
+        assert _plain(present) == _plain(absent)
+
+
+def _plain(answer: Any) -> str:
+    return str({**answer.json(), "request_id": None}).replace("invitx", "invite")
+
+
+async def test_a_filter_over_a_relation_finds_only_through_rows_that_may_be_listed(market: Market) -> None:
+    for name in ("public", "private"):
+        party = Party(name=secrets.token_hex(4))
+        await market.add(party)
+        guests = GuestList(name=name, party_id=party.id)
+        await market.add(guests)
+        seat = Seat(guest_list_id=guests.id)
+        await market.add(seat)
+        paths = (f"/api/parties?id={party.id}&guest_list.name={name}", f"/api/seats?guest_list.id={guests.id}")
+        for path in paths:
+            for client, is_found in ((market.running.anonymous, name == "public"), (market.admin, True)):
+                assert len((await client.get(path)).data) == is_found
+        # One that is named by a reference may be looked at, and one that is found by the party may not.
+        seen = (await market.anna.get(f"/api/seats/{seat.id}?expand=guest_list")).data
+        assert seen["guest_list"]["name"] == name
+        found = (await market.anna.get(f"/api/parties/{party.id}?expand=guest_list")).data
+        assert (found["guest_list"] is not None) == (name == "public")
+
+
+async def test_an_expansion_of_a_reference_follows_get(market: Market) -> None:
+    party = Party(name="any")
+    await market.add(party)
+    invite = Invite(name="secret", party_id=party.id)
+    await market.add(invite)
+    seat = Seat(invite_id=invite.id)
+    await market.add(seat)
+    assert (await market.anna.get(f"/api/seats/{seat.id}?expand=invite")).data["invite"]["name"] == "secret"
+    assert (await market.anna.get("/api/invites")).status == 404
+    for path in (f"/api/parties/{party.id}?expand=invites", "/api/parties?expand=invites"):
+        assert (await market.admin.get(path)).status == 400
 
 
 async def test_a_policys_subquery_is_not_tied_to_another_table_of_the_statement(market: Market) -> None:
