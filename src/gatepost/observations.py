@@ -99,6 +99,20 @@ class ValueRefused(msgspec.Struct):
     reason: str
 
 
+class PoolLimited(msgspec.Struct):
+    """PostgreSQL gives this process no connection beyond the `size` that it has; requests share those. Said once."""
+
+    size: int
+    reason: str
+
+
+class TaskFailed(msgspec.Struct):
+    """A task in the background raised what nobody expected. What it held has been given back."""
+
+    task: str
+    error: BaseException
+
+
 class WorkerDied(msgspec.Struct):
     """A serving process ended by itself; another takes its place `replaced_in_seconds` later."""
 

@@ -77,7 +77,7 @@ class Identities:
         """Begin to listen for changes. Until the listener is trusted nothing is served from the cache."""
         self._doubted = observations.emitter(IdentitiesNotCached)
         self._dropped = observations.emitter(IdentitiesInvalidated)
-        await self.listener.start()
+        await self.listener.start(observations)
 
     async def stop(self) -> None:
         """Stop listening, and forget everybody."""

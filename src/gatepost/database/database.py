@@ -11,7 +11,9 @@ import asyncpg
 from asyncpg import exceptions as pg
 from sqlalchemy.exc import DBAPIError
 
+from gatepost.background import background
 from gatepost.database.failures import (
+    DRIVER_FAILURES,
     SCHEMA_CHANGED,
     TRANSIENT,
     Describe,
@@ -23,7 +25,7 @@ from gatepost.database.failures import (
     unavailable,
 )
 from gatepost.database.outcomes import answer_of, is_in_doubt, outcome_unknown
-from gatepost.database.pool import Pool, PooledConnection, RawConnection, Record
+from gatepost.database.pool import RECOVER_SECONDS, Pool, PooledConnection, RawConnection, Record
 from gatepost.database.privileges import missing_privilege, refuses_row
 from gatepost.database.read_only import ReadOnly, refuses_writes
 from gatepost.database.sessions import Sessions
@@ -69,32 +71,38 @@ class Database:
         self._probe_at = 0.0
         self._role = "..."
         self._sessions = Sessions()
+        self._startup = {
+            "application_name": "gatepost",
+            "timezone": "UTC",
+            "intervalstyle": "iso_8601",
+            "datestyle": "ISO",
+            "bytea_output": "hex",
+            "jit": "off",
+            "statement_timeout": _milliseconds(settings.statement_seconds),
+            "lock_timeout": _milliseconds(settings.lock_seconds),
+            "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_SECONDS),
+        }
         self.pool = Pool(
-            self.connect, size=settings.pool_size, wait_seconds=settings.pool_wait_seconds, observations=observations
+            self.connect,
+            size=settings.pool_size,
+            wait_seconds=settings.pool_wait_seconds,
+            connect_seconds=settings.connect_seconds,
+            observations=observations,
         )
 
     async def connect(self) -> RawConnection:
-        """A bare connection with our codecs and limits. The caller closes it."""
-        connection: RawConnection = await asyncpg.connect(
-            self.dsn,
-            timeout=self._settings.connect_seconds,
-            server_settings={
-                "application_name": "gatepost",
-                "timezone": "UTC",
-                "intervalstyle": "iso_8601",
-                "datestyle": "ISO",
-                "bytea_output": "hex",
-                "jit": "off",
-                "statement_timeout": _milliseconds(self._settings.statement_seconds),
-                "lock_timeout": _milliseconds(self._settings.lock_seconds),
-                "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_SECONDS),
-            },
-        )
+        """A bare connection with our codecs and limits, within `connect_seconds`. The caller closes it."""
+        connection: RawConnection | None = None
         try:
-            for name in ("json", "jsonb"):
-                await connection.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=decode, format="text")
+            async with asyncio.timeout(self._settings.connect_seconds):
+                connection = await asyncpg.connect(self.dsn, server_settings=self._startup)
+                for name in ("json", "jsonb"):
+                    await connection.set_type_codec(
+                        name, schema="pg_catalog", encoder=str, decoder=decode, format="text"
+                    )
         except BaseException:
-            connection.terminate()
+            if connection is not None:
+                connection.terminate()
             raise
         self._read_only.note_opened(connection)
         return connection
@@ -273,38 +281,43 @@ class Database:
             yield transaction
             await transaction.commit()
         except BaseException as error:
-            transaction.close_session()
-            if not transaction.is_committed:
-                await self._roll_back(transaction, driver_error(error))
-                raise
-            # Cancelled while it committed: what follows the commit follows all the same.
-            self.pool.release(connection)
-            await transaction.run_after_commit(self._observations)
+            await self._end(transaction, driver_error(error))
             raise
-        transaction.close_session()
-        self.pool.release(connection)
-        await transaction.run_after_commit(self._observations)
+        await self._end(transaction, None)
 
-    async def _roll_back(self, transaction: Transaction, error: BaseException) -> None:
-        connection = transaction.connection
-        self._look_at(connection, error)
-        if connection.raw.is_closed():
-            self.pool.release(connection)
-            return
-        if is_schema_change(error):
-            self._forget_schema()
-        if is_lost(error) or isinstance(error, asyncio.CancelledError) or transaction.is_reading:
-            self.pool.recover(connection)
-            return
+    async def _end(self, transaction: Transaction, error: BaseException | None) -> None:
+        """Give the connection back, whatever the end of the session raises (a service may listen to its events). What
+        follows the commit follows also where the request was cancelled while it committed."""
         try:
-            if connection.raw.is_in_transaction():
-                await connection.raw.execute("ROLLBACK")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
-            connection.raw.terminate()
-        except BaseException:
-            self.pool.recover(connection)
-            raise
-        self.pool.release(connection)
+            transaction.close_session()
+        finally:
+            if transaction.is_committed:
+                self.pool.release(transaction.connection)
+                await transaction.run_after_commit(self._observations)
+            else:
+                await self._roll_back(transaction, error)
+
+    async def _roll_back(self, transaction: Transaction, error: BaseException | None) -> None:
+        connection = transaction.connection
+        is_good = False
+        try:
+            if error is not None:
+                self._look_at(connection, error)
+            if error is not None and is_schema_change(error):
+                self._forget_schema()
+            is_broken_off = error is not None and (is_lost(error) or not isinstance(error, Exception))
+            if not (is_broken_off or transaction.is_reading or connection.raw.is_closed()):
+                async with asyncio.timeout(RECOVER_SECONDS):
+                    if connection.raw.is_in_transaction():
+                        await connection.raw.execute("ROLLBACK")
+                is_good = True
+        except DRIVER_FAILURES:
+            pass
+        finally:
+            if is_good:
+                self.pool.release(connection)
+            else:
+                self.pool.recover(connection)
 
     def _forget_schema(self) -> None:
         self.pool.forget_schema()
@@ -323,11 +336,13 @@ class Database:
     def _failed(self, connection: PooledConnection, error: BaseException) -> Exception | None:
         """Give the connection back in the state the failure left it in, and say what to answer."""
         was_writing, connection.writer = connection.writer is not None, None
-        self._look_at(connection, error)
-        if isinstance(error, asyncpg.PostgresError) and not is_lost(error):
-            self.pool.release(connection)
-        else:
-            self.pool.recover(connection)
+        try:
+            self._look_at(connection, error)
+        finally:
+            if isinstance(error, asyncpg.PostgresError) and not is_lost(error):
+                self.pool.release(connection)
+            else:
+                self.pool.recover(connection)
         if was_writing and is_in_doubt(error) and not isinstance(error, asyncio.CancelledError):
             return outcome_unknown()
         return unavailable() if isinstance(error, OSError) else self.problem_of(error)
@@ -348,11 +363,12 @@ class Database:
             self.pool.close_idle(lambda raw: True)
         if self._probe is None or (self._probe.done() and time.monotonic() - self._probe_at > PROBE_SECONDS):
             self._probe_at = time.monotonic()
-            self._probe = asyncio.create_task(self._look_again(), name="look whether the database takes writes")
+            name = "look whether the database takes writes"
+            self._probe = background(self._look_again(), name, self._observations)
         connection.raw.terminate()
 
     async def _look_again(self) -> None:
-        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        with contextlib.suppress(*DRIVER_FAILURES):
             raw = await self.connect()
             try:
                 if not self._read_only.is_on:

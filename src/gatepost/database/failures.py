@@ -60,6 +60,14 @@ LOST: tuple[type[BaseException], ...] = (
 """The connection or the server is gone. (`asyncpg.InterfaceError` is too, but only when it says so. An `OSError` means
 that where a connection is opened; anywhere else it is a service's own: a file, another host.)"""
 
+DRIVER_FAILURES: tuple[type[Exception], ...] = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""Whatever asyncpg raises for a connection that is lost, refused or silent (a timeout is an `OSError`)."""
+
 TRANSIENT: tuple[type[BaseException], ...] = (pg.SerializationError, pg.DeadlockDetectedError)
 """The transaction lost against another one; run again, it can succeed."""
 

@@ -17,8 +17,10 @@ from typing import Any
 
 import asyncpg
 
+from gatepost.background import background, report
 from gatepost.database.pool import Connect, RawConnection
 from gatepost.database.silence import SILENCE_SECONDS, SilenceDetector, clock
+from gatepost.observations import Observations
 
 HEARTBEAT_SECONDS = 0.04
 TRUST_SECONDS = 0.09
@@ -106,10 +108,10 @@ class Listener:
         """True while every change older than TRUST_SECONDS has been heard of."""
         return clock() < self.trusted_until
 
-    async def start(self) -> None:
+    async def start(self, observations: Observations) -> None:
         """Begin to listen; returns at once, whether the database is there or not."""
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name=f"listener {self._channel}")
+            self._task = background(self._run(observations), f"listener {self._channel}", observations)
 
     async def stop(self) -> None:
         """Stop listening and close the connection."""
@@ -125,7 +127,7 @@ class Listener:
             except FAILURES:
                 connection.terminate()
 
-    async def _run(self) -> None:
+    async def _run(self, observations: Observations) -> None:
         pause = BACKOFF_SECONDS[0]
         while True:
             began = clock()
@@ -135,6 +137,8 @@ class Listener:
                 self.silence.hear()  # PostgreSQL is there: the pool may well have connections
             except FAILURES:
                 pass  # the pool reports that the database is away
+            except Exception as error:
+                report(f"listener {self._channel}", error, observations)
             self._drop()
             # A connection that lived for a while was a good one: the next try does not continue an old series.
             pause = BACKOFF_SECONDS[0] if clock() - began > BACKOFF_SECONDS[1] else min(pause * 2, BACKOFF_SECONDS[1])

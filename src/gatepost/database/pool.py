@@ -6,19 +6,20 @@ here therefore has to be `SET LOCAL`.
 """
 
 import asyncio
-import random
 import time
-from collections.abc import Awaitable, Callable, Sequence, Set
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
-from gatepost.database.failures import SCHEMA_CHANGED, is_lost, is_schema_change, unavailable
+from gatepost.background import background, report
+from gatepost.database.failures import DRIVER_FAILURES, SCHEMA_CHANGED, is_schema_change, unavailable
+from gatepost.database.reachability import LIMITED_SECONDS, Reachability
 from gatepost.database.statements import Statement
 from gatepost.database.waiting_line import WaitingLine
 from gatepost.errors import ServiceUnavailable
-from gatepost.observations import ConnectionOpened, DatabaseLost, DatabaseRestored, Observations
+from gatepost.observations import Observations
 
 RawConnection: TypeAlias = "asyncpg.Connection[Any]"
 Connect: TypeAlias = Callable[[], Awaitable[RawConnection]]
@@ -27,8 +28,11 @@ Record = asyncpg.Record
 PREPARED_MAX = 256
 """Statements kept prepared per connection; PostgreSQL holds a plan of some 10 KiB for each."""
 
-BACKOFF_SECONDS = (0.05, 1.0)
-"""First and longest pause between two tries to reach a database that is away."""
+RECOVER_SECONDS = 2.0
+"""How long a connection whose use was broken off has to answer; then it is closed."""
+
+CLOSE_SECONDS = 2.0
+"""How long a connection has to be closed in an orderly way."""
 
 
 class PooledConnection:
@@ -93,8 +97,13 @@ class PooledConnection:
 class Pool:
     """Connections of one process.
 
-    `idle` are those that nobody uses, the one used last at the end; `waiting` is whoever found none. Both are public
-    for the one place that reads (`Database.read`), which takes and gives back without a call.
+    Every connection is at each moment being opened, idle, lent, or being recovered, and `size` counts those; one that
+    is closed, by whichever side, counts no longer. Whatever is raised where a connection is used, it comes back by
+    `release`, `recover`, `hand_over` or `discard`.
+
+    `open` are the connections, `idle` those that nobody uses, the one used last at the end; `waiting` are the requests
+    that found none. Those two are public for the place that reads and writes (`Database.read`), which takes and gives
+    back without a call.
     """
 
     def __init__(
@@ -103,43 +112,40 @@ class Pool:
         *,
         size: int,
         wait_seconds: float,
+        connect_seconds: float,
         observations: Observations,
     ) -> None:
         self._connect = connect
-        self._size_max = size
         self._wait_seconds = wait_seconds
+        self._connect_seconds = connect_seconds
+        self._observations = observations
         self.idle: list[PooledConnection] = []
-        self._open_ones: set[PooledConnection] = set()
+        self.open: set[PooledConnection] = set()
+        self._opening: set[asyncio.Task[RawConnection | Exception]] = set()
+        self._failure: Exception | None = None
+        self._recovering: dict[asyncio.Task[bool], PooledConnection] = {}
         self._line = WaitingLine[PooledConnection]()
         self.waiting = self._line.waiters
-        self._recovering: set[asyncio.Task[None]] = set()
-        self._size = 0
+        self._reachability = Reachability(size, observations)
         self.is_closed = False
-        self._lost_at: float | None = None
-        self._retry_at = 0.0
-        self._pause = BACKOFF_SECONDS[0]
-        self._probing = False
-        self._opened = observations.emitter(ConnectionOpened)
-        self._lost = observations.emitter(DatabaseLost)
-        self._restored = observations.emitter(DatabaseRestored)
 
     @property
     def size(self) -> int:
         """How many connections are open or being opened."""
-        return self._size
+        return len(self.open) + len(self._opening)
 
     @property
-    def open(self) -> "Set[PooledConnection]":
-        """The connections that are open, idle or lent."""
-        return self._open_ones
+    def size_max(self) -> int:
+        """How many connections there can be: as many as asked for, or as PostgreSQL lets this process have."""
+        return self._reachability.size_max
 
     @property
     def is_available(self) -> bool:
         """False while the database is known to be away."""
-        return self._lost_at is None
+        return not self._reachability.is_lost
 
     def take(self) -> PooledConnection | None:
-        """An idle connection, or None: then `acquire` has to open one or wait."""
+        """An idle connection, or None: then `acquire` has to wait for one."""
         idle = self.idle
         while idle:
             connection = idle.pop()
@@ -149,22 +155,25 @@ class Pool:
         return None
 
     async def acquire(self) -> PooledConnection:
-        """A connection of one's own until `release`. Raises `ServiceUnavailable` when none is to be had in time."""
-        deadline: float | None = None
+        """Lend a connection until `release`: the first that is free or newly opened.
+
+        Raises `ServiceUnavailable` where none is free in time or the database is away, and what an opening raised where
+        that is a mistake (an unreadable DSN).
+        """
+        deadline = 0.0
         while True:
             if self.is_closed:
                 raise ServiceUnavailable("shutting_down", "This instance is about to stop; try again.")
             connection = self.take()
             if connection is not None:
                 return connection
-            if self._size < self._size_max:
-                return await self._open()
-            again = deadline is not None
-            deadline = deadline or time.monotonic() + self._wait_seconds
-            waiter = self._line.join(deadline, again=again)
+            if not self._open_one_more(len(self.waiting) + 1) and self._reachability.is_lost:
+                raise unavailable() from self._reachability.reason
+            deadline = deadline or self._deadline()
+            waiter = self._line.join(deadline)
             try:
                 connection = await waiter
-            except asyncio.CancelledError:
+            except BaseException:
                 self._pass_on(waiter)
                 raise
             if connection is not None:
@@ -182,122 +191,166 @@ class Pool:
 
     def recover(self, connection: PooledConnection) -> None:
         """Give back a connection whose use was broken off: it is rolled back in the background, or closed."""
-        task = asyncio.get_running_loop().create_task(self._recover(connection))
-        self._recovering.add(task)
-        task.add_done_callback(self._recovering.discard)
-
-    def forget_schema(self) -> None:
-        """A migration has changed types: no connection may go on with what it prepared before."""
-        for connection in self._open_ones:
-            connection.prepared.clear()
-
-    def drop_idle(self) -> None:
-        """Close the idle connections without a word: nothing is sent on any of them any more."""
-        while self.idle:
-            connection = self.idle.pop()
-            self._drop(connection)
-            connection.raw.terminate()
-
-    async def close(self) -> None:
-        """Close all idle connections, and the others as they come back. Whoever waits for one is refused."""
-        self.is_closed = True
-        self._line.dismiss()
-        while self._recovering:
-            await asyncio.wait(self._recovering)
-        while (connection := self.take()) is not None:
-            self._drop(connection)
-            try:
-                await connection.raw.close(timeout=2)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
-                connection.raw.terminate()
+        connection.orm = None
+        if connection.raw.is_closed():
+            self.discard(connection)
+            return
+        try:
+            task = background(_answers(connection.raw), "recover a database connection", self._observations)
+        except BaseException:
+            self.discard(connection)
+            raise
+        self._recovering[task] = connection
+        task.add_done_callback(self._recovered)
 
     def hand_over(self, connection: PooledConnection) -> None:
         """Give back a connection that is known to be good."""
-        if self.is_closed:
+        if self.is_closed or connection.raw.is_closed():
             self.discard(connection)
         elif not self._line.serve(connection):
             self.idle.append(connection)
 
+    def discard(self, connection: PooledConnection) -> None:
+        """Give back a connection that is of no more use."""
+        try:
+            if not connection.raw.is_closed():
+                connection.raw.terminate()
+        finally:
+            self._drop(connection)
+
+    def forget_schema(self) -> None:
+        """A migration has changed types: no connection may go on with what it prepared before."""
+        for connection in self.open:
+            connection.prepared.clear()
+
+    def drop_idle(self) -> None:
+        """Close the idle connections without a word: nothing is sent on any of them any more."""
+        self.close_idle(lambda _raw: True)
+
     def close_idle(self, is_stale: Callable[[RawConnection], bool]) -> None:
         """Close the idle connections of which this is true."""
         for connection in [item for item in self.idle if is_stale(item.raw)]:
-            self.idle.remove(connection)
             self.discard(connection)
 
-    def discard(self, connection: PooledConnection) -> None:
-        """Give back a connection that is of no more use."""
-        self._drop(connection)
-        if not connection.raw.is_closed():
-            connection.raw.terminate()
-        self._line.serve(None)
-
-    def _drop(self, connection: PooledConnection) -> None:
-        self._size -= 1
-        self._open_ones.discard(connection)
-
-    async def _recover(self, connection: PooledConnection) -> None:
+    async def close(self) -> None:
+        """Close all idle connections, and the others as they come back. Requests that wait for one are refused."""
+        self.is_closed = True
+        self._line.dismiss()
+        for opening in self._opening:
+            opening.cancel()
+        closing = list(iter(self.take, None))
         try:
-            async with asyncio.timeout(2):
-                await connection.raw.execute("ROLLBACK" if connection.raw.is_in_transaction() else "SELECT")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
-            connection.raw.terminate()
-        connection.orm = None
-        if connection.raw.is_closed():
+            await asyncio.gather(*(self._close(connection) for connection in closing))
+            while pending := {*self._opening, *self._recovering}:
+                await asyncio.wait(pending)
+        finally:
+            for connection in closing:
+                self.discard(connection)
+
+    async def _close(self, connection: PooledConnection) -> None:
+        try:
+            await connection.raw.close(timeout=CLOSE_SECONDS)
+        except DRIVER_FAILURES:
+            pass
+        finally:
             self.discard(connection)
-        else:
-            self.hand_over(connection)
+
+    def _deadline(self) -> float:
+        """Until when to stand in line: for an opening that decides whether the database is there, at least as long as
+        that takes."""
+        patience = self._wait_seconds if self.open else max(self._wait_seconds, self._connect_seconds + 1)
+        return time.monotonic() + patience
 
     def _pass_on(self, waiter: "asyncio.Future[PooledConnection | None]") -> None:
         """What was given to a waiter that had just stopped waiting goes to the next one."""
-        if not waiter.done() or waiter.cancelled() or waiter.exception() is not None:
-            return
-        connection = waiter.result()
-        if connection is None:
-            self._line.serve(None)
-        else:
-            self.release(connection)
+        if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            connection = waiter.result()
+            if connection is not None:
+                self.release(connection)
 
-    async def _open(self) -> PooledConnection:
-        """Open one more connection. While the database is away one caller at a time tries, after a pause."""
-        is_probe = self._lost_at is not None
-        if is_probe:
-            if self._probing or time.monotonic() < self._retry_at:
-                raise unavailable()
-            self._probing = True
-        self._size += 1
+    def _drop(self, connection: PooledConnection) -> None:
+        """Count a connection no longer; another one is opened in its place if somebody waits."""
+        if connection in self.idle:
+            self.idle.remove(connection)
+        if connection in self.open:
+            self.open.remove(connection)
+            self._open_for_waiters()
+
+    def _open_for_waiters(self) -> None:
+        while self._open_one_more(len(self.waiting)):
+            pass
+
+    def _open_one_more(self, wanted: int) -> bool:
+        """Begin to open a connection, where fewer are being opened than are wanted and one more can be had."""
+        opening = len(self._opening)
+        if opening >= wanted or self._failure is not None or self.is_closed:
+            return False
+        if not self._reachability.may_open(self.size, opening=opening, has_any=self._has_any()):
+            return False
+        task = background(self._try_to_connect(), "open a database connection", self._observations)
+        self._opening.add(task)
+        task.add_done_callback(self._opened)
+        return True
+
+    async def _try_to_connect(self) -> "RawConnection | Exception":
         try:
-            raw = await self._connect()
-        except BaseException as error:
-            self._size -= 1
-            if isinstance(error, OSError) or is_lost(error):  # a timeout is an OSError, too
-                self._note_loss(error, is_probe=is_probe)
+            return await self._connect()
+        except Exception as error:
+            return error
+
+    def _opened(self, task: "asyncio.Task[RawConnection | Exception]") -> None:
+        """One opening has ended. A failure is judged when the last of those under way at once has ended: only then is
+        it known whether the database is away or gives some, and how many."""
+        self._opening.discard(task)
+        outcome = None if task.cancelled() or task.exception() is not None else task.result()
+        if isinstance(outcome, Exception):
+            self._failure = outcome
+        elif outcome is not None:
+            connection = PooledConnection(outcome)
+            self.open.add(connection)
+            try:
+                outcome.add_termination_listener(lambda _raw: self._drop(connection))
+                self._reachability.note_success(len(self.open))
+            finally:
+                self.hand_over(connection)
+        if self._failure is not None and not self._opening:
+            failure, self._failure = self._failure, None
+            self._judge(failure)
+        self._open_for_waiters()
+
+    def _judge(self, failure: Exception) -> None:
+        if self._has_any():
+            asyncio.get_running_loop().call_later(LIMITED_SECONDS, self._open_for_waiters)
+            self._reachability.note_limit(failure, len(self.open))
+        elif isinstance(failure, DRIVER_FAILURES) and not isinstance(failure, ValueError):
+            try:
+                self._reachability.note_loss(failure)
+            finally:
                 self._line.dismiss()
-                raise unavailable() from error
-            self._line.serve(None)
-            raise
-        finally:
-            if is_probe:
-                self._probing = False
-        self._note_success()
-        connection = PooledConnection(raw)
-        self._open_ones.add(connection)
-        return connection
+        elif not self._line.fail(failure):
+            report("open a database connection", failure, self._observations)
 
-    def _note_loss(self, error: BaseException, *, is_probe: bool) -> None:
-        """Say it once, and pause before the next try: longer each time, but not for each of those who tried at once."""
-        now = time.monotonic()
-        if self._lost_at is None:
-            self._lost_at = now
-            self._pause = BACKOFF_SECONDS[0]
-            if self._lost is not None:
-                self._lost(DatabaseLost(reason=f"{type(error).__name__}: {error}"))
-        elif is_probe:
-            self._pause = min(self._pause * 2, BACKOFF_SECONDS[1])
-        self._retry_at = now + self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+    def _has_any(self) -> bool:
+        return any(not connection.raw.is_closed() for connection in self.open)
 
-    def _note_success(self) -> None:
-        if self._lost_at is not None and self._restored is not None:
-            self._restored(DatabaseRestored(seconds=time.monotonic() - self._lost_at))
-        self._lost_at = None
-        if self._opened is not None:
-            self._opened(ConnectionOpened(size=self._size))
+    def _recovered(self, task: "asyncio.Task[bool]") -> None:
+        connection = self._recovering.pop(task)
+        if not task.cancelled() and task.exception() is None and task.result():
+            self.hand_over(connection)
+        else:
+            self.discard(connection)
+
+
+async def _answers(raw: RawConnection) -> bool:
+    """Roll back what is open on a connection; whether it can be used again."""
+    if raw.is_closed():
+        return False
+    try:
+        async with asyncio.timeout(RECOVER_SECONDS):
+            if not raw.is_in_transaction():
+                await raw.execute("SELECT")  # the answer tells whether a BEGIN that was cancelled happened all the same
+            if raw.is_in_transaction():
+                await raw.execute("ROLLBACK")
+    except DRIVER_FAILURES:
+        return False
+    return not raw.is_closed()

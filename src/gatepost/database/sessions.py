@@ -207,7 +207,11 @@ class Sessions:
         """Let go of the connection, when the transaction has ended. Nothing is sent."""
         side = cast("ORMSide", connection.orm)
         side.borrowed.is_over = True
-        Session.close(session.sync_session)
+        try:
+            Session.close(session.sync_session)
+        except BaseException:
+            connection.orm = None
+            raise
         if side.borrowed.is_spoiled or side.connection.sync_connection.in_transaction():  # type: ignore[union-attr]
             connection.orm = None
 

@@ -35,6 +35,8 @@ LINES: dict[type[msgspec.Struct], Line] = {
     observations.DatabaseWritable: Line("database_writable", logging.WARNING),
     observations.DatabaseExhausted: Line("database_exhausted", logging.ERROR),
     observations.ValueRefused: Line("value_refused", logging.WARNING),
+    observations.PoolLimited: Line("pool_limited", logging.ERROR),
+    observations.TaskFailed: Line("task_failed", logging.ERROR),
     observations.WorkerDied: Line("worker_died", logging.ERROR),
     observations.WorkerReplaced: Line("worker_replaced", logging.INFO),
     observations.WorkerNotReplaced: Line("worker_not_replaced", logging.ERROR),

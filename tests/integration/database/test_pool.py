@@ -70,15 +70,15 @@ async def test_a_transaction_that_nobody_ended_is_rolled_back_before_the_next_us
 
 async def test_connections_closed_under_us_are_replaced_unseen(desk: Desk, other: "asyncpg.Connection[Any]") -> None:
     await desk.client.get("/api/plain")
-    pid = desk.database.pool.idle[-1].raw.get_server_pid()
-    await other.execute("SELECT pg_terminate_backend($1, 1000)", pid)
-    await until(lambda: _closed(desk))
+    raw = desk.database.pool.idle[-1].raw
+    await other.execute("SELECT pg_terminate_backend($1, 1000)", raw.get_server_pid())
+
+    async def is_closed() -> bool:
+        return raw.is_closed()
+
+    await until(is_closed)
     assert (await desk.client.get("/api/plain")).status == 200
     assert desk.database.pool.size == 1
-
-
-async def _closed(desk: Desk) -> bool:
-    return desk.database.pool.idle[-1].raw.is_closed()
 
 
 async def test_a_pool_that_closes_refuses_whoever_waits(database_url: str) -> None:

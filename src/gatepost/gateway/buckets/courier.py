@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha1
 from typing import Any
 
+from gatepost.background import background, report
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.buckets import rules
+from gatepost.observations import Observations
 
 PROBE_SECONDS = (0.1, 2.0)
 """The first pause before an absent server is tried again, and the longest."""
@@ -76,10 +78,12 @@ class Courier:
         self._waiting: list[Call] = []
         self._carrying: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None
+        self._observations = Observations()
         self.is_away = False
 
-    async def start(self) -> None:
+    async def start(self, observations: Observations) -> None:
         """Connect; a server that is away is no reason not to start."""
+        self._observations = observations
         self.is_away = False
         try:
             await self._greet()
@@ -102,7 +106,7 @@ class Courier:
         call = Call(script, keys, arguments, loop.create_future())
         self._waiting.append(call)
         if self._carrying is None:
-            self._carrying = loop.create_task(self._carry())
+            self._carrying = background(self._carry(), "ask Valkey", self._observations)
         return call.answer
 
     async def delete(self, keys: Sequence[str]) -> None:
@@ -120,6 +124,10 @@ class Courier:
                     self._lose(str(failure))
                     for call in batch:
                         _resolve(call, failure)
+                except Exception as error:
+                    report("ask Valkey", error, self._observations)
+                    for call in batch:
+                        _resolve(call, error)
         finally:
             self._carrying = None
 
@@ -172,7 +180,7 @@ class Courier:
             return
         self.is_away = True
         self._on_lost(reason)
-        self._probing = asyncio.get_running_loop().create_task(self._probe())
+        self._probing = background(self._probe(), "probe Valkey", self._observations)
 
     async def _probe(self) -> None:
         lost = rules.clock()
@@ -181,7 +189,9 @@ class Courier:
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - so that processes do not come together
             try:
                 await self._greet()
-            except Away:
+            except Exception as error:
+                if not isinstance(error, Away):
+                    report("probe Valkey", error, self._observations)
                 pause = min(pause * 2, longest)
                 continue
             self.is_away = False

@@ -87,7 +87,7 @@ class ValkeyBuckets:
         """Connect. A server that is away is said so, and no reason not to start."""
         self._lost = observations.emitter(BucketsLost)
         self._restored = observations.emitter(BucketsRestored)
-        await self._courier.start()
+        await self._courier.start(observations)
 
     async def stop(self) -> None:
         """Give back what this process holds and close the connection."""

@@ -1,0 +1,88 @@
+"""What openings that failed have told: the database is away, or it gives this process no more connections.
+
+The pool asks before it opens, and tells what became of it. Away is a database of which the pool has no connection at
+all: requests are refused at once, and one opening at a time probes, after a pause. Limited is one that lets the pool
+keep what it has: requests share those, and one opening at a time tries whether there are more.
+"""
+
+import random
+import time
+
+from gatepost.observations import ConnectionOpened, DatabaseLost, DatabaseRestored, Observations, PoolLimited
+
+BACKOFF_SECONDS = (0.05, 1.0)
+"""First and longest pause between two tries to reach a database that is away."""
+
+LIMITED_SECONDS = 1.0
+"""Pause before the next opening, after one failed while the pool had other connections."""
+
+SPELL_SECONDS = 60.0
+"""A limit that is found again within this time is the same one, and not said again."""
+
+
+class Reachability:
+    """The memory of one pool. `reason` is what the last opening raised while the database is away, or limited."""
+
+    def __init__(self, size_max: int, observations: Observations) -> None:
+        self._size_max = size_max
+        self.reason: Exception | None = None
+        self._lost_at: float | None = None
+        self._found: int | None = None
+        self._limited_at = float("-inf")
+        self._retry_at = 0.0
+        self._pause = BACKOFF_SECONDS[0]
+        self._opened = observations.emitter(ConnectionOpened)
+        self._lost = observations.emitter(DatabaseLost)
+        self._restored = observations.emitter(DatabaseRestored)
+        self._limited = observations.emitter(PoolLimited)
+
+    @property
+    def is_lost(self) -> bool:
+        """True while the database is known to be away."""
+        return self._lost_at is not None
+
+    @property
+    def size_max(self) -> int:
+        """How many connections there can be: those asked for, or those that there were when one more was refused."""
+        return self._size_max if self._found is None else self._found
+
+    def may_open(self, size: int, *, opening: int, has_any: bool) -> bool:
+        """Whether to open one more, with so many connections open or being opened, of which `opening` are being opened.
+        `has_any` is whether any is open."""
+        if size >= self._size_max or ((self.is_lost or self._found is not None) and opening):
+            return False
+        return time.monotonic() >= self._retry_at or not (has_any or self.is_lost)
+
+    def note_loss(self, error: Exception) -> None:
+        """Nothing is open, and nothing can be opened. Said once; the pause before the next try is longer each time."""
+        now = time.monotonic()
+        self.reason = error.with_traceback(None)
+        self._found = None
+        if self._lost_at is None:
+            self._lost_at = now
+            self._pause = BACKOFF_SECONDS[0]
+            if self._lost is not None:
+                self._lost(DatabaseLost(reason=f"{type(error).__name__}: {error}"))
+        else:
+            self._pause = min(self._pause * 2, BACKOFF_SECONDS[1])
+        self._retry_at = now + self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+
+    def note_limit(self, error: Exception, size: int) -> None:
+        """So many are open, and one more could not be opened."""
+        now = time.monotonic()
+        is_news, self._limited_at = now - self._limited_at > SPELL_SECONDS, now
+        self.reason = error.with_traceback(None)
+        self._found = size
+        self._retry_at = now + LIMITED_SECONDS
+        if is_news and self._limited is not None:
+            self._limited(PoolLimited(size=size, reason=f"{type(error).__name__}: {error}"))
+
+    def note_success(self, size: int) -> None:
+        """One was opened, and is the one of so many."""
+        if self._lost_at is not None and self._restored is not None:
+            self._restored(DatabaseRestored(seconds=time.monotonic() - self._lost_at))
+        if self._found is None or size > self._found:
+            self._found = self.reason = None
+        self._lost_at = None
+        if self._opened is not None:
+            self._opened(ConnectionOpened(size=size))

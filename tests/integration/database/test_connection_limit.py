@@ -1,0 +1,204 @@
+"""PostgreSQL gives fewer connections than the pool is large: requests share those that there are."""
+
+import asyncio
+import re
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+from desk import app, until
+
+from gatepost.database.database import Database
+from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.errors import Problem
+from gatepost.observations import DatabaseLost, Observations, PoolLimited
+from gatepost.settings import DatabaseSettings, load
+from gatepost.testing import TestApp
+
+LIMIT = 5
+said: list[PoolLimited | DatabaseLost] = []
+app.observations.subscribe(PoolLimited, said.append)
+app.observations.subscribe(DatabaseLost, said.append)
+
+
+class Limited:
+    """A role that may have few connections to a database."""
+
+    def __init__(self, server: EmbeddedPostgreSQL, url: str) -> None:
+        self.url = url
+        self.role = f"limited_{uuid.uuid4().hex}"
+        self.dsn = re.sub("(?<=://)[^@]*(?=@)", self.role, url)
+        self.execute = server.execute
+
+    @property
+    def database(self) -> str:
+        """Its name."""
+        return self.url.partition("@/")[2].partition("?")[0]
+
+    def allow(self, limit: int) -> None:
+        """From now on so many."""
+        self.execute(f"ALTER ROLE {self.role} CONNECTION LIMIT {limit}")
+
+
+@pytest.fixture
+def limited(postgresql: EmbeddedPostgreSQL, database_url: str) -> Iterator[Limited]:
+    """A role with LIMIT connections, which may read and write everything."""
+    made = Limited(postgresql, database_url)
+    postgresql.execute(f"CREATE ROLE {made.role} LOGIN CONNECTION LIMIT {LIMIT} IN ROLE pg_read_all_data")
+    yield made
+    postgresql.execute(f"DROP ROLE {made.role}")
+
+
+@asynccontextmanager
+async def many(dsn: str, count: int, size: int = 20) -> AsyncIterator[tuple[list[Database], list[Any]]]:
+    """So many processes' pools on one role, and what they said."""
+    facts: list[Any] = []
+    observations = Observations()
+    observations.subscribe(PoolLimited, facts.append)
+    observations.subscribe(DatabaseLost, facts.append)
+    settings = DatabaseSettings(pool_size=size, pool_wait_seconds=30, statement_seconds=30)
+    databases = [Database(dsn, settings, observations) for _ in range(count)]
+    for database in databases:
+        await database.fetch("SELECT 1")
+    yield databases, facts
+    for database in databases:
+        await database.close()
+
+
+@pytest.mark.parametrize("pause", [0, 0.005], ids=["at once", "one after another"])
+async def test_requests_share_the_connections_that_a_role_may_have(limited: Limited, pause: float) -> None:
+    async with TestApp(app, limited.url):
+        pass
+    said.clear()
+    wide = {"GATEPOST_DATABASE_POOL_SIZE": "20", "GATEPOST_DATABASE_POOL_WAIT_SECONDS": "30"}
+    running = TestApp(app, limited.dsn, **wide)
+    await app.start(load({"DATABASE_URL": limited.dsn, **wide}))
+    try:
+        for _ in range(3):
+            asked = []
+            for _ in range(60):
+                asked.append(asyncio.ensure_future(running.anonymous.get("/api/plain")))
+                await asyncio.sleep(pause)
+            statuses = Counter(answer.status for answer in await asyncio.gather(*asked))
+            assert statuses == {200: 60}
+        pool = app.running.database.pool
+        assert pool.is_available
+        assert pool.size_max in {LIMIT - 1, LIMIT, 20}
+    finally:
+        await app.stop()
+    assert [type(fact) for fact in said] in ([PoolLimited], [])
+    assert pause or said, "sixty at once find the limit"
+
+
+async def test_what_the_pool_found_is_told_once_and_known(limited: Limited) -> None:
+    async with many(limited.dsn, 1) as ([database], facts):
+        for _ in range(3):
+            await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.05)") for _ in range(60)))
+            assert database.pool.size == database.pool.size_max == LIMIT
+        assert [(type(fact), fact.size) for fact in facts] == [(PoolLimited, LIMIT)]
+        assert "too many connections" in facts[0].reason
+
+
+async def test_a_limit_that_is_raised_is_noticed(limited: Limited) -> None:
+    async with many(limited.dsn, 1, size=8) as ([database], _):
+        await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.05)") for _ in range(20)))
+        assert database.pool.size == LIMIT
+        limited.allow(20)
+
+        async def is_whole() -> bool:
+            await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.05)") for _ in range(20)))
+            return database.pool.size == database.pool.size_max == 8
+
+        await until(is_whole)
+
+
+async def test_processes_that_compete_for_the_connections_serve_every_request(limited: Limited) -> None:
+    async with many(limited.dsn, 3) as (databases, facts):
+        await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.01)") for _ in range(40) for database in databases))
+        assert sum(database.pool.size for database in databases) == LIMIT
+        assert all(isinstance(fact, PoolLimited) for fact in facts)
+
+
+async def test_the_limit_of_a_database_is_as_good(limited: Limited) -> None:
+    limited.allow(-1)
+    limited.execute(f"ALTER DATABASE {limited.database} CONNECTION LIMIT {LIMIT}")
+    async with many(limited.dsn, 1) as ([database], facts):
+        await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.02)") for _ in range(60)))
+        assert [(type(fact), fact.size) for fact in facts] == [(PoolLimited, LIMIT)]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TimeoutError(),
+        ConnectionRefusedError("refused"),
+        OSError("no route to host"),
+        asyncpg.InvalidPasswordError("the password was changed"),
+        asyncpg.InsufficientPrivilegeError("permission denied for database"),
+        asyncpg.InternalClientError("unexpected"),
+        RuntimeError("anything"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_whatever_an_opening_fails_with_the_connections_that_there_are_serve(
+    limited: Limited, error: Exception
+) -> None:
+    async with many(limited.url, 1) as ([database], facts):
+
+        async def fails() -> Any:
+            await asyncio.sleep(0.01)
+            raise error
+
+        database.pool._connect = fails
+        await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.002)") for _ in range(60)))
+        assert [(type(fact), fact.size) for fact in facts] == [(PoolLimited, 1)]
+
+
+async def test_an_opening_that_hangs_keeps_nobody_from_a_connection_that_becomes_free(
+    limited: Limited,
+) -> None:
+    async with many(limited.url, 1) as ([database], _):
+
+        async def hangs() -> Any:
+            await asyncio.Event().wait()
+
+        database.pool._connect = hangs
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.002)") for _ in range(60)))
+
+
+async def test_the_last_connection_lost_while_limited_is_replaced_at_once(limited: Limited) -> None:
+    async with many(limited.url, 1) as ([database], _):
+        connect = database.pool._connect
+
+        async def fails() -> Any:
+            raise asyncpg.TooManyConnectionsError("too many connections for role")
+
+        database.pool._connect = fails
+        await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.01)") for _ in range(3)))
+        database.pool._connect = connect
+        database.pool.idle[-1].raw.terminate()
+        await database.fetch("SELECT 1")
+
+
+async def test_a_limit_that_leaves_no_connection_at_all_is_an_outage(limited: Limited) -> None:
+    limited.allow(0)
+    facts: list[Any] = []
+    observations = Observations()
+    observations.subscribe(DatabaseLost, facts.append)
+    observations.subscribe(PoolLimited, facts.append)
+    database = Database(limited.dsn, DatabaseSettings(), observations)
+    refused = await asyncio.gather(*(database.fetch("SELECT 1") for _ in range(20)), return_exceptions=True)
+    assert {error.code for error in refused if isinstance(error, Problem)} == {"database_unavailable"}
+    assert [type(fact) for fact in facts] == [DatabaseLost]
+    limited.allow(LIMIT)
+
+    async def heals() -> bool:
+        return not isinstance((await asyncio.gather(database.fetch("SELECT 1"), return_exceptions=True))[0], Problem)
+
+    await until(heals)
+    await database.close()
