@@ -51,7 +51,7 @@ def _fill(dsn: str) -> None:
 
 
 async def _prepare(dsn: str) -> None:
-    applied = await apply_lossless(dsn, app.metadata)
+    applied = await apply_lossless(dsn, app.metadata, embedded=True)
     for refused in applied.refused:
         sys.stderr.write(f"Not migrated, because it could lose data: {refused}\n")
     if not applied.statements and await _is_filled(dsn):

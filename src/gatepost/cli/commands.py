@@ -38,7 +38,9 @@ def new(name: Annotated[str, typer.Argument(help="Name of the project and of its
     make_project(name, Path.cwd())
 
 
-@gatepost.command(epilog="Example: gatepost dev shop.app:app --port 8080")
+@gatepost.command(
+    epilog="Example: gatepost dev shop.app:app --port 8080   or: DATABASE_URL=postgresql:///shop gatepost dev --migrate"
+)
 def dev(
     app: AppArgument = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
@@ -46,11 +48,20 @@ def dev(
     data: Annotated[Path, typer.Option(help="Folder of the embedded PostgreSQL and the signing key.")] = Path(
         ".gatepost"
     ),
+    migrate: Annotated[
+        bool,
+        typer.Option("--migrate", help="Change the database of DATABASE_URL as well, as far as it is Gatepost's."),
+    ] = False,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="With --migrate: add to tables that Gatepost did not make.")
+    ] = False,
 ) -> None:
     """Serve while you write: own PostgreSQL, migrations applied, reload on change, limits times 100."""
     from gatepost.cli.dev import develop
 
-    develop(app, host=host, port=port, data=data)
+    if extend and not migrate:
+        raise typer.BadParameter("Write --migrate --extend.", param_hint="--extend")
+    develop(app, host=host, port=port, data=data, migrates=migrate, extends=extend)
 
 
 @gatepost.command(epilog="Example: gatepost serve shop.app:app --workers 4")

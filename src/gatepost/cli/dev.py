@@ -9,9 +9,11 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gatepost.errors import ConfigurationError
 from gatepost.logging import warn
 from gatepost.observations import Observations
 from gatepost.server.development import prepare_environment
@@ -24,12 +26,15 @@ from gatepost.settings import Settings, load
 
 if TYPE_CHECKING:
     from gatepost.app import App
+    from gatepost.migrations.lossless import Pending
 
 DRAIN_SECONDS = 1.0
 """Whoever saves a file does not want to wait for a request that hangs."""
 
 
-def develop(reference: str | None, *, host: str | None, port: int | None, data: Path) -> None:
+def develop(
+    reference: str | None, *, host: str | None, port: int | None, data: Path, migrates: bool, extends: bool
+) -> None:
     """Serve until Ctrl-C. Raises ConfigurationError where it cannot even begin."""
     name = reference_of(reference)
     prepare_environment(host=host, port=port, data=data)
@@ -38,30 +43,61 @@ def develop(reference: str | None, *, host: str | None, port: int | None, data: 
     with ExitStack() as stack:
         listener = stack.enter_context(listen(settings.server.host, settings.server.port))
         facts = facts_of_master(settings)
-        if settings.database.url is None:
+        is_embedded = settings.database.url is None
+        if is_embedded:
             settings = _with_embedded_database(stack, data, facts)
-        _greet(name, address_of(listener), settings, data)
+        _greet(
+            name, address_of(listener), settings, f"embedded PostgreSQL in {data}" if is_embedded else "DATABASE_URL"
+        )
         _preload()
         from gatepost.server.granian_server import serve_and_reload
 
-        worker = Worker(settings, name, prepare=migrate, stays=True)
+        prepare = partial(migrate, is_embedded=is_embedded, migrates=migrates, extends=extends)
+        worker = Worker(settings, name, prepare=prepare, stays=True)
         serve_and_reload(listener, worker, facts, Path.cwd(), _announce)
 
 
-async def migrate(app: "App", settings: Settings) -> None:
-    """Apply what loses nothing, before the application starts; say what was done and what was left."""
-    from gatepost.database.reaching import reach_once
-    from gatepost.migrations.lossless import apply_lossless
+async def migrate(app: "App", settings: Settings, *, is_embedded: bool, migrates: bool, extends: bool) -> None:
+    """Apply what loses nothing, before the application starts; say what was done and what was left.
 
-    if settings.database.url is None:
+    A database that is not the embedded one is changed only when it is empty, or when that was asked for. Raises
+    ConfigurationError where somebody else's table has the name of the users' own.
+    """
+    from gatepost.database.reaching import reach_once
+    from gatepost.migrations.lossless import apply_lossless, find_pending, is_empty
+
+    url = settings.database.url
+    if url is None:
         return
     await reach_once(settings.database)
-    applied = await apply_lossless(settings.database.url, app.metadata)
+    if not (is_embedded or migrates or await is_empty(url)):
+        _tell_pending(await find_pending(url, app.metadata))
+        return
+    applied = await apply_lossless(url, app.metadata, embedded=is_embedded, extend=extends)
     if applied.statements:
         sys.stdout.write(f"Migrated the database: {len(applied.statements)} statement(s).\n")
         sys.stdout.flush()  # before what is said on stderr
+    if is_embedded:
+        for refused in applied.refused:
+            warn(f"Not migrated, because it could lose data: {refused.rstrip('.')}. See `gatepost migrate make`.")
+        return
     for refused in applied.refused:
-        warn(f"Not migrated, because it could lose data: {refused.rstrip('.')}. See `gatepost migrate make`.")
+        warn(f"Not migrated: {refused}")
+    for kept in applied.kept:
+        warn(kept)
+
+
+def _tell_pending(pending: "Pending") -> None:
+    """What the database lacks, and how to get it; the application is served all the same, as far as it fits."""
+    if pending.allowed:
+        steps = "".join(f"\n  {item}" for item in pending.allowed)
+        warn(f"The database is not the embedded one: nothing was changed in it. `gatepost dev --migrate` would:{steps}")
+    for refused in pending.refused[1:] if pending.users_refusal else pending.refused:
+        warn(f"Not for Gatepost to change: {refused}")
+    if pending.extensible:
+        warn("`gatepost dev --migrate --extend` would add to tables that Gatepost did not make.")
+    if pending.users_refusal:
+        raise ConfigurationError(pending.users_refusal, place="DATABASE_URL")
 
 
 def _with_embedded_database(stack: ExitStack, data: Path, facts: Observations) -> Settings:
@@ -81,9 +117,7 @@ def _preload() -> None:
         importlib.import_module(module)
 
 
-def _greet(name: str, address: str, settings: Settings, data: Path) -> None:
-    embedded = str(settings.database.url).startswith("postgresql://gatepost@/")
-    database = f"embedded PostgreSQL in {data}" if embedded else "DATABASE_URL"
+def _greet(name: str, address: str, settings: Settings, database: str) -> None:
     lines = [
         f"Gatepost serves {name} on {address}",
         f"  API        {address}/api",

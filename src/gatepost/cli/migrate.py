@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 from gatepost.cli.output import print_json, print_table
 from gatepost.cli.running import database_settings
-from gatepost.logging import complain, confirm
+from gatepost.errors import ConfigurationError
+from gatepost.logging import complain, confirm, warn
 from gatepost.server.loading import find_app, reference_of
 
 if TYPE_CHECKING:
+    from sqlalchemy import MetaData
+
     from gatepost.app import App
+    from gatepost.migrations.claims import Claims
 
 
 def make_migration(reference: str | None, message: str, folder: Path, *, allow_loss: bool) -> None:
@@ -24,21 +28,23 @@ def make_migration(reference: str | None, message: str, folder: Path, *, allow_l
     confirm(f"Wrote {path}. Read it, then run `gatepost migrate up`." if path else "The models have not changed.")
 
 
-def migrate_up(folder: Path, target: str) -> None:
+def migrate_up(reference: str | None, folder: Path, target: str) -> None:
     """Run revisions up to `target`."""
     from gatepost.migrations import commands
 
     with database_settings() as settings:
-        done = asyncio.run(commands.up(str(settings.database.url), folder, target))
+        metadata = _models_to_record(reference)
+        done = asyncio.run(commands.up(str(settings.database.url), folder, target, metadata=metadata))
     _tell("Ran", done, "The database has every migration already.")
 
 
-def migrate_down(folder: Path, target: str) -> None:
+def migrate_down(reference: str | None, folder: Path, target: str) -> None:
     """Undo revisions down to `target`."""
     from gatepost.migrations import commands
 
     with database_settings() as settings:
-        done = asyncio.run(commands.down(str(settings.database.url), folder, target))
+        metadata = _models_to_record(reference)
+        done = asyncio.run(commands.down(str(settings.database.url), folder, target, metadata=metadata))
     _tell("Undid", done, "There is no migration to undo.")
 
 
@@ -49,6 +55,55 @@ def adopt_database(folder: Path) -> None:
     with database_settings() as settings:
         head = asyncio.run(commands.adopt(str(settings.database.url), folder))
     confirm(f"The database is at {head}." if head else "There are no migration files.")
+
+
+def claim_objects(reference: str | None, *, yes: bool, as_json: bool) -> bool:
+    """List what equals the models' own and is not recorded, and record it after a yes. True where nothing is left."""
+    from gatepost.migrations.claims import claim, find_claims
+
+    with database_settings() as settings:
+        dsn, metadata = str(settings.database.url), find_app(reference_of(reference)).metadata
+        found = asyncio.run(find_claims(dsn, metadata))
+        if not as_json:
+            _print_claims(found)
+        is_claimed = bool(found.equal) and (yes or (not as_json and _agrees()))
+        if is_claimed:
+            found = asyncio.run(claim(dsn, metadata))
+    if as_json:
+        print_json({"claimed": is_claimed, "equal": found.equal, "different": found.different})
+    elif is_claimed:
+        confirm(f"{len(found.equal)} object(s) are recorded as Gatepost's.")
+    elif found.equal:
+        complain("Nothing was recorded. Run `gatepost migrate claim --yes`.")
+    else:
+        confirm("There is nothing to claim.")
+    return is_claimed or not found.equal
+
+
+def _print_claims(found: "Claims") -> None:
+    rows = [(key.kind, key.schema, key.table, key.name, "equal") for key in found.equal]
+    rows += [(key.kind, key.schema, key.table, key.name, "differs: it stays another's") for key in found.different]
+    if rows:
+        print_table(("kind", "schema", "table", "name", "compared with the models"), rows)
+
+
+def _agrees() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    sys.stdout.write("Record what is equal as Gatepost's, to be changed and dropped as the models change? [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _models_to_record(reference: str | None) -> "MetaData | None":
+    """The models, without which the files run all the same."""
+    try:
+        return find_app(reference_of(reference)).metadata
+    except ConfigurationError as error:
+        if reference is not None:
+            raise
+        warn(f"What the files make is not recorded as Gatepost's, because the app cannot be loaded: {error}")
+        return None
 
 
 def print_status(folder: Path, *, as_json: bool) -> None:

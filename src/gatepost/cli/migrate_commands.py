@@ -32,12 +32,14 @@ def make(
 
 @migrate.command(epilog="Example: gatepost migrate up")
 def up(
-    target: Annotated[str, typer.Argument(help="The revision to stop at.")] = "head", folder: FolderOption = FOLDER
+    target: Annotated[str, typer.Argument(help="The revision to stop at.")] = "head",
+    app: AppOption = None,
+    folder: FolderOption = FOLDER,
 ) -> None:
-    """Run the migrations that the database does not have yet."""
+    """Run the migrations that the database does not have yet; record what they make of the models as Gatepost's."""
     from gatepost.cli.migrate import migrate_up
 
-    migrate_up(folder, target)
+    migrate_up(app, folder, target)
 
 
 @migrate.command(
@@ -46,12 +48,13 @@ def up(
 )
 def down(
     target: Annotated[str, typer.Argument(help="How far: -1 is the newest alone, base is all.")] = "-1",
+    app: AppOption = None,
     folder: FolderOption = FOLDER,
 ) -> None:
     """Undo migrations, the newest first."""
     from gatepost.cli.migrate import migrate_down
 
-    migrate_down(folder, target)
+    migrate_down(app, folder, target)
 
 
 @migrate.command(epilog="Example: gatepost migrate adopt")
@@ -60,6 +63,21 @@ def adopt(folder: FolderOption = FOLDER) -> None:
     from gatepost.cli.migrate import adopt_database
 
     adopt_database(folder)
+
+
+@migrate.command(epilog="Example: gatepost migrate claim   or: gatepost migrate claim --yes --json")
+def claim(
+    yes: Annotated[bool, typer.Option("--yes", help="Record it without asking.")] = False,
+    app: AppOption = None,
+    json: JSONOption = False,
+) -> None:
+    """Record what equals the models' own as Gatepost's, after a yes. Exit status 1 where that is still to do.
+
+    Gatepost drops and replaces only what it has recorded. A database that an earlier version made has no record.
+    """
+    from gatepost.cli.migrate import claim_objects
+
+    raise typer.Exit(0 if claim_objects(app, yes=yes, as_json=json) else 1)
 
 
 @migrate.command(epilog="Example: gatepost migrate status --json")

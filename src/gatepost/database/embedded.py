@@ -32,6 +32,7 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "log_line_prefix": "%m [%p] ",
         "log_timezone": "UTC",
         "max_connections": "100",
+        "search_path": "public",  # not "$user": the user has the name of the schema of `migrations/record.py`
         "timezone": "UTC",
         "unix_socket_permissions": "0700",
     }

@@ -1,38 +1,52 @@
-"""How `apply_lossless` changes a database, when there is something to change. Imports Alembic."""
+"""How a database is changed without files, when there is something to change. Imports Alembic."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from alembic.operations import Operations
-from sqlalchemy import Connection, MetaData, event, text
+from sqlalchemy import Connection, MetaData, event
 from sqlalchemy.exc import DBAPIError
 
-from gatepost.migrations.comparison import Difference, compare, migration_context
-from gatepost.migrations.connections import ADVISORY_LOCK, LOCK_TIMEOUT, connect, reason_of, told_as_sentence
-from gatepost.migrations.enums import compare_enums, plain_metadata
-from gatepost.migrations.losses import has_rows
-from gatepost.migrations.lossless import Applied
-from gatepost.migrations.objects import ensure_uuidv7
-
-_MAKE_NOTE = """
-CREATE TABLE IF NOT EXISTS gatepost_schema (
-  one boolean PRIMARY KEY DEFAULT true CHECK (one),
-  fingerprint text NOT NULL,
-  applied_at timestamptz NOT NULL DEFAULT now()
+from gatepost.errors import ConfigurationError
+from gatepost.migrations.comparison import Difference, migration_context
+from gatepost.migrations.connections import (
+    ADVISORY_LOCK,
+    LOCK_TIMEOUT,
+    connect,
+    hint_of,
+    reason_of,
+    told_as_sentence,
 )
-"""
-_WRITE_NOTE = text("""
-    INSERT INTO gatepost_schema (fingerprint) VALUES (:fingerprint)
-    ON CONFLICT (one) DO UPDATE SET fingerprint = excluded.fingerprint, applied_at = now()
-""")
+from gatepost.migrations.definitions import read_definitions
+from gatepost.migrations.lossless import Applied, Terms
+from gatepost.migrations.operations import RunSQL
+from gatepost.migrations.plan import Plan, make_plan
+from gatepost.migrations.record import (
+    has_fingerprint,
+    has_record,
+    note_fingerprint,
+    prepare_record,
+    read_record,
+)
+from gatepost.migrations.recording import record_equal, record_made
+from gatepost.migrations.subjects import creates, subject_of
 
 
-async def bring_forward(dsn: str, metadata: MetaData, fingerprint: str) -> Applied:
-    """Apply what loses nothing; the note that lets the next start skip this is written when nothing was refused."""
+async def bring_forward(dsn: str, metadata: MetaData, fingerprint: str, terms: Terms) -> Applied:
+    """Apply what may be; the note that lets the next start skip this is written when nothing was refused."""
     async with connect(dsn) as connection:
         with told_as_sentence("The database schema"):
-            return await connection.run_sync(_bring_forward, metadata, fingerprint)
+            return await connection.run_sync(_bring_forward, metadata, fingerprint, terms)
+
+
+async def look(dsn: str, metadata: MetaData) -> Plan:
+    """What `bring_forward` would do. Changes nothing."""
+    async with connect(dsn) as connection:
+        with told_as_sentence("The database schema"):
+            plan = await connection.run_sync(make_plan, metadata)
+            await connection.rollback()
+    return plan
 
 
 def take_turn(connection: Connection) -> None:
@@ -44,40 +58,54 @@ def take_turn(connection: Connection) -> None:
     connection.commit()
 
 
-def forget_note(connection: Connection) -> None:
-    """Revision files change the schema: what `apply_lossless` noted holds no longer."""
-    if connection.exec_driver_sql("SELECT to_regclass('gatepost_schema')").scalar() is not None:
-        connection.exec_driver_sql("DELETE FROM gatepost_schema")
-
-
-def _bring_forward(connection: Connection, metadata: MetaData, fingerprint: str) -> Applied:
+def _bring_forward(connection: Connection, metadata: MetaData, fingerprint: str, terms: Terms) -> Applied:
     take_turn(connection)
-    connection.exec_driver_sql(_MAKE_NOTE)
-    if connection.exec_driver_sql("SELECT fingerprint FROM gatepost_schema").scalar() == fingerprint:
+    if has_fingerprint(connection, fingerprint):
         connection.rollback()
         return Applied([], [])
-    applied = Applied(ensure_uuidv7(connection), [])
-    _extend_enums(connection, metadata, applied)
-    connection.commit()
-    for difference in compare(connection, metadata, has_rows(connection)):
-        if difference.loss is not None:
-            applied.refused.append(f"{difference.summary}: {difference.loss}.")
-        else:
-            _attempt(connection, difference, applied)
+    plan = make_plan(connection, metadata, embedded=terms.embedded, extend=terms.extend)
+    if plan.users_refusal or (plan.refused and terms.all_or_nothing):
+        connection.rollback()
+        raise refusal_of_plan(plan)
+    applied = Applied([], list(plan.refused), list(plan.kept))
+    if not plan.allowed and not terms.embedded and not has_record(connection):
+        connection.rollback()  # nothing to do, and nothing to record: not even the record is made
+        return applied
+    prepare_record(connection)
+    if _extend_enums(connection, plan.allowed, applied):
+        connection.commit()
+        plan = make_plan(connection, metadata, embedded=terms.embedded, extend=terms.extend)
+        applied.refused[:] = plan.refused
+    _apply(connection, metadata, plan.allowed, applied, terms)
+    if applied.refused and terms.all_or_nothing:
+        connection.rollback()
+        raise refusal_of_plan(Plan(refused=applied.refused))
     if not applied.refused:
-        connection.execute(_WRITE_NOTE, {"fingerprint": fingerprint})
+        note_fingerprint(connection, fingerprint, changed=bool(applied.statements))
     connection.commit()
     return applied
 
 
-def _extend_enums(connection: Connection, metadata: MetaData, applied: Applied) -> None:
-    before, _ = compare_enums(connection, plain_metadata(metadata, connection.dialect.default_schema_name))
-    for operation in before:
-        if operation.committed_at_once:
-            _attempt(connection, Difference(operation, operation.summary, None), applied)
+def _apply(
+    connection: Connection, metadata: MetaData, allowed: Sequence[Difference], applied: Applied, terms: Terms
+) -> None:
+    listed, present = read_record(connection), read_definitions(connection)
+    owned = {key for key, digest in present.items() if listed.get(key) == digest}
+    done = [item.operation for item in allowed if _attempt(connection, item, applied)]
+    record_made(connection, owned, [subject_of(operation) for operation in done if creates(operation)])
+    if terms.embedded:
+        record_equal(connection, metadata)
 
 
-def _attempt(connection: Connection, difference: Difference, applied: Applied) -> None:
+def _extend_enums(connection: Connection, allowed: Sequence[Difference], applied: Applied) -> bool:
+    """New values of enums, which PostgreSQL lets nobody use before they are committed."""
+    additions = [item for item in allowed if isinstance(item.operation, RunSQL) and item.operation.committed_at_once]
+    for item in additions:
+        _attempt(connection, item, applied)
+    return bool(additions)
+
+
+def _attempt(connection: Connection, difference: Difference, applied: Applied) -> bool:
     """In a savepoint: what the rows refuse (a check, a unique constraint) is told, and the rest goes on."""
     savepoint = connection.begin_nested()
     try:
@@ -87,10 +115,24 @@ def _attempt(connection: Connection, difference: Difference, applied: Applied) -
         savepoint.rollback()
         if error.orig is not None and getattr(error.orig, "sqlstate", None) == "55P03":
             raise
-        applied.refused.append(f"{difference.summary}: PostgreSQL refuses: {reason_of(error)}.")
-    else:
-        savepoint.commit()
-        applied.statements.extend(statements)
+        applied.refused.append(f"{difference.summary}: PostgreSQL refuses: {reason_of(error)}.{hint_of(error)}")
+        return False
+    savepoint.commit()
+    applied.statements.extend(statements)
+    return True
+
+
+def refusal_of_plan(plan: Plan) -> ConfigurationError:
+    """The list, as one error."""
+    items = "".join(f"\n  - {item}" for item in plan.refused)
+    cure = "Nothing was changed. Change the models or the database, or take another database."
+    if plan.extensible:
+        cure = f"{cure} TestApp(..., extend=True) and `gatepost dev --migrate --extend` add to tables of others."
+    return ConfigurationError(
+        f"The models do not fit the database, and Gatepost may not change it so that they do:{items}\n",
+        place="DATABASE_URL",
+        cure=cure,
+    )
 
 
 @contextmanager

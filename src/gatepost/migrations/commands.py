@@ -14,6 +14,7 @@ from gatepost.migrations.catalog import catalog_differences, read_catalog
 from gatepost.migrations.comparison import Difference, compare
 from gatepost.migrations.connections import connect, scratch_database, told_as_sentence
 from gatepost.migrations.losses import always
+from gatepost.migrations.plan import make_plan
 from gatepost.migrations.revisions import open_folder, write_revision
 from gatepost.migrations.running import current_revision, downgrade, upgrade
 from gatepost.migrations.schemas import other_schemas
@@ -50,7 +51,7 @@ async def make(dsn: str, metadata: MetaData, folder: Path, message: str, *, allo
 def _make(
     connection: Connection, metadata: MetaData, folder: Path, message: str, head: str | None, allow_loss: bool
 ) -> Path | None:
-    differences = compare(connection, metadata, always, is_ours=True)
+    differences = compare(connection, metadata, always, undeclared="all")
     losses = [f"{item.summary}: {item.loss}" for item in differences if item.loss is not None]
     if losses and not allow_loss:
         raise ConfigurationError(
@@ -61,21 +62,24 @@ def _make(
     return write_revision(connection, folder, message, head, differences) if differences else None
 
 
-async def up(dsn: str, folder: Path, target: str = "head") -> list[str]:
-    """Run the revisions up to `target`; returns what ran, oldest first."""
+async def up(dsn: str, folder: Path, target: str = "head", *, metadata: MetaData | None = None) -> list[str]:
+    """Run the revisions up to `target`; returns what ran, oldest first.
+
+    What each of them leaves as the models of `metadata` declare it is recorded as Gatepost's.
+    """
     script = open_folder(folder)
     async with connect(dsn) as connection:
         with told_as_sentence(str(folder)):
             await connection.run_sync(_refuse_unversioned, folder)
-            return await connection.run_sync(upgrade, script, folder, target)
+            return await connection.run_sync(upgrade, script, folder, target, metadata)
 
 
-async def down(dsn: str, folder: Path, target: str = "-1") -> list[str]:
+async def down(dsn: str, folder: Path, target: str = "-1", *, metadata: MetaData | None = None) -> list[str]:
     """Undo revisions down to `target` (`-1`: the newest; `base`: all); returns what was undone."""
     script = open_folder(folder)
     async with connect(dsn) as connection:
         with told_as_sentence(str(folder)):
-            return await connection.run_sync(downgrade, script, folder, target)
+            return await connection.run_sync(downgrade, script, folder, target, metadata)
 
 
 def _refuse_unversioned(connection: Connection, folder: Path) -> None:
@@ -142,7 +146,7 @@ async def check(dsn: str, metadata: MetaData, folder: Path) -> list[str]:
     async with scratch_database(dsn) as name:
         await _run_files(dsn, name, folder)
         async with connect(dsn, database=name) as connection:
-            missing: list[Difference] = await connection.run_sync(compare, metadata, always, is_ours=True)
+            missing: list[Difference] = await connection.run_sync(compare, metadata, always, undeclared="all")
     now = await status(dsn, folder)
     return [
         *(f"models: no migration file does this yet: {item.summary}" for item in missing),
@@ -155,11 +159,13 @@ async def differences(dsn: str, metadata: MetaData) -> list[str]:
     """What would bring the database to the models, however it came to be.
 
     Looks only, and needs no more rights than a server; `check`, which says also what the files lack, makes databases.
+    What others made and no model declares is no difference.
     """
     async with connect(dsn) as connection:
         with told_as_sentence("DATABASE_URL"):
-            found: list[Difference] = await connection.run_sync(compare, metadata, always)
-    return [item.summary for item in found]
+            plan = await connection.run_sync(make_plan, metadata)
+            await connection.rollback()
+    return [*(item.summary for item in plan.allowed), *(item.rstrip(".") for item in plan.refused)]
 
 
 async def _drift(dsn: str, folder: Path, revision: str | None) -> tuple[str, ...]:

@@ -4,9 +4,9 @@ Alembic compares tables, columns, types, unique constraints and foreign keys; wh
 text (checks, indexes, defaults, enums, triggers), is compared here in PostgreSQL's own words.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from alembic.autogenerate import produce_migrations
@@ -39,13 +39,14 @@ from gatepost.migrations.normal_forms import (
     read_forms,
 )
 from gatepost.migrations.objects import compare_objects
-from gatepost.migrations.operations import RunSQL
+from gatepost.migrations.operations import RunSQL, Subject
+from gatepost.migrations.record import is_of_the_record
 from gatepost.migrations.schemas import compare_schemas, declared_schemas, other_schemas
 from gatepost.migrations.words import summary_of
 from gatepost.models.schema_names import DIALECT, full_name, qualified, quote
 from gatepost.models.schema_objects import objects_of
 
-OWN_TABLES = ("alembic_version", "gatepost_schema")
+ALEMBIC_TABLE = "alembic_version"
 
 _FOREIGN_TABLES = text("""
     SELECT class.relname FROM pg_class AS class
@@ -65,6 +66,10 @@ _UNORDERED = (CreateForeignKeyOp, CreateUniqueConstraintOp, DropColumnOp, DropCo
 TableName = tuple[str | None, str]
 """Schema and name of a table."""
 
+Undeclared = Literal["keep", "default", "all"]
+"""What becomes of what the models do not declare: it is kept, whatever it is; or the default schema belongs to the
+models, and what they do not declare in it goes; or the whole database does."""
+
 
 class Difference(msgspec.Struct, frozen=True, eq=False):
     """One difference: the operation that removes it, what it does in words, and what is lost by it, if anything is."""
@@ -74,15 +79,24 @@ class Difference(msgspec.Struct, frozen=True, eq=False):
     loss: str | None
 
 
-def compare(connection: Connection, metadata: MetaData, rows: HasRows, *, is_ours: bool = False) -> list[Difference]:
+def compare(
+    connection: Connection,
+    metadata: MetaData,
+    rows: HasRows,
+    *,
+    undeclared: Undeclared,
+    skipped: Collection[TableName] = (),
+    foreign: Collection[TableName] = (),
+) -> list[Difference]:
     """Everything in which the database differs from the models, in the order in which it can be put right.
 
-    The default schema belongs to the models, and with `is_ours` the whole database: what they do not declare goes. In
-    other schemas there may be tables of others, which are left alone.
+    What is done to it is weighed by the caller: dropping the constraints and indexes of a declared table, and types,
+    functions and triggers, is always among it. Declared tables that are `skipped` are not looked at; on `foreign` ones
+    an equal check or index of another name will do.
     """
     plain = plain_metadata(metadata, connection.dialect.default_schema_name)
-    owned = other_schemas(connection) if is_ours else []
-    comparison = _Comparison(connection, plain, owned)
+    owned = other_schemas(connection) if undeclared == "all" else []
+    comparison = _Comparison(connection, plain, None if undeclared == "keep" else owned, skipped, foreign)
     schemas = compare_schemas(connection, declared_schemas(plain))
     enums, old_enums = compare_enums(connection, plain, owned)
     extensions, old_objects, objects = compare_objects(connection, objects_of(metadata))
@@ -102,14 +116,24 @@ def migration_context(connection: Connection, **options: Any) -> MigrationContex
 class _Comparison:
     """One comparison: keeps what was read of each table, for it is asked for twice."""
 
-    def __init__(self, connection: Connection, plain: MetaData, owned: Sequence[str]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        plain: MetaData,
+        owned: Sequence[str] | None,
+        skipped: Collection[TableName],
+        foreign: Collection[TableName],
+    ) -> None:
         self._connection = connection
         self._plain = plain
-        self._owned = {None, *owned}
-        self._looked_at = {*self._owned, *declared_schemas(plain)}
+        self._owned: set[str | None] = {None, *owned} if owned is not None else set()
+        self._looked_at: set[str | None] = {None, *self._owned, *declared_schemas(plain)}
+        self._skipped = skipped
+        self._foreign = foreign
+        self._tables = [table for table in plain.sorted_tables if (table.schema, table.name) not in skipped]
         self._converted: set[tuple[TableName, str]] = set()
         self._forms: dict[TableName, tuple[Forms, Forms]] = {}
-        self._ignored = {*OWN_TABLES, *connection.execute(_FOREIGN_TABLES).scalars()}
+        self._ignored = {ALEMBIC_TABLE, *connection.execute(_FOREIGN_TABLES).scalars()}
 
     def tables(self) -> Iterator[MigrateOperation]:
         """What Alembic finds, one operation at a time."""
@@ -118,8 +142,8 @@ class _Comparison:
             compare_type=True,
             compare_server_default=False,  # Alembic asks the server `old = new`, which is false for uuidv7()
             include_schemas=True,
-            include_name=self._is_ours,
-            include_object=_is_for_alembic,
+            include_name=self._is_looked_at,
+            include_object=self._is_for_alembic,
             autogenerate_plugins=["alembic.autogenerate.*", "~alembic.autogenerate.comments"],
         )
         found = produce_migrations(context, self._plain).upgrade_ops
@@ -131,14 +155,23 @@ class _Comparison:
             else:
                 yield operation
 
-    def _is_ours(self, name: str | None, kind: str, parents: Any) -> bool:
+    def _is_looked_at(self, name: str | None, kind: str, parents: Any) -> bool:
         if kind == "schema":
             return name in self._looked_at
         if kind != "table":
             return True
-        schema = parents["schema_name"]
-        declared = full_name(str(name), schema) in self._plain.tables
-        return declared or (schema in self._owned and name not in self._ignored)
+        schema: str | None = parents["schema_name"]
+        if (schema, str(name)) in self._skipped:
+            return False
+        if full_name(str(name), schema) in self._plain.tables:
+            return True
+        default = self._connection.dialect.default_schema_name or ""
+        if is_of_the_record(schema or default, str(name), default):
+            return False
+        return schema in self._owned and name not in self._ignored
+
+    def _is_for_alembic(self, item: Any, _name: object, kind: str, _is_reflected: object, _other: object) -> bool:
+        return kind != "index" and not (kind == "table" and (item.schema, item.name) in self._skipped)
 
     def checks_and_indexes(
         self, tables: Sequence[MigrateOperation]
@@ -150,8 +183,9 @@ class _Comparison:
         for item in tables:
             if isinstance(item, DropTableOp):
                 present = read_forms(self._connection, qualified(item.table_name, item.schema))
-                removed.extend(_drop_index(*known, item.schema) for known in present.indexes.items())
-        for table in self._plain.sorted_tables:
+                place = item.schema, item.table_name
+                removed.extend(_drop_index(place, *known, goes_with_table=True) for known in present.indexes.items())
+        for table in self._tables:
             if (table.schema, table.name) in created:
                 indexes = sorted(table.indexes, key=lambda index: str(index.name))
                 added.extend(CreateIndexOp.from_index(index) for index in indexes)
@@ -164,25 +198,32 @@ class _Comparison:
         self, table: "Table[Any]", removed: list[MigrateOperation], added: list[MigrateOperation]
     ) -> None:
         present, declared = self._forms_of(table)
+        place = table.schema, table.name
         names = {str(index.name) for index in table.indexes}
+        others = [index_meaning(text) for text in present.indexes.values() if place in self._foreign]
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             before, after = present.indexes.get(str(index.name)), declared.indexes.get(str(index.name))
             if before is not None and after is not None and index_meaning(before) == index_meaning(after):
                 continue
+            if before is None and after is not None and index_meaning(after) in others:
+                continue
             if before is not None:
-                removed.append(_drop_index(str(index.name), before, table.schema))
+                removed.append(_drop_index(place, str(index.name), before))
             added.append(CreateIndexOp.from_index(index))
         gone = (known for known in present.indexes.items() if known[0] not in names)
-        removed.extend(_drop_index(*known, table.schema) for known in gone)
+        removed.extend(_drop_index(place, *known) for known in gone)
 
     def _compare_checks(
         self, table: "Table[Any]", removed: list[MigrateOperation], added: list[MigrateOperation]
     ) -> None:
         present, declared = self._forms_of(table)
         left = dict(present.checks)
+        others = [text for text in present.checks.values() if (table.schema, table.name) in self._foreign]
         for name, check in named_checks(table).items():
             before, after = left.pop(name, None), declared.checks.get(name)
             if before is not None and before == after:
+                continue
+            if before is None and after in others:
                 continue
             if before is not None:
                 removed.append(_drop_check(table, name, before))
@@ -200,7 +241,7 @@ class _Comparison:
         """Server defaults that differ, of columns that are there already; a converted one has got its own."""
         found = {((schema, table), column) for schema, table, column in self._connection.execute(_COLUMNS)}
         columns = found - self._converted
-        for table in self._plain.sorted_tables:
+        for table in self._tables:
             for column in table.columns:
                 if ((table.schema, table.name), column.name) in columns and column.computed is None:
                     yield from self._default(table, column)
@@ -237,6 +278,8 @@ class _Comparison:
             [_conversion(operation, after, default_text(table.columns[operation.column_name]))],
             [_conversion(operation, before, present)],
             undo_summary=f"convert {place} back to {type_text(before)}",
+            subject=Subject("table", operation.schema, "", operation.table_name),
+            action="replace",
             loss="not every value may survive it, and some stop it",
         )
         operation.modify_type = None
@@ -274,10 +317,6 @@ def _bare(column: Column[Any]) -> Column[Any]:
     if isinstance(default, Computed | Identity):
         return Column(column.name, column.type, default, nullable=column.nullable)
     return Column(column.name, column.type, nullable=column.nullable, server_default=default)
-
-
-def _is_for_alembic(_item: object, _name: object, kind: str, _is_reflected: object, _other: object) -> bool:
-    return kind != "index"
 
 
 def _flat(operations: Sequence[MigrateOperation]) -> Iterator[MigrateOperation]:
@@ -318,9 +357,16 @@ def _python_default(column: Column[Any]) -> str | None:
     return processor(value) if processor is not None and isinstance(value, str | int | float) else None
 
 
-def _drop_index(name: str, definition: str, schema: str | None) -> RunSQL:
-    drop = f"DROP INDEX {qualified(name, schema)}"
-    return RunSQL(f"drop the index {name}", [drop], [definition], undo_summary=f"create the index {name}")
+def _drop_index(table: TableName, name: str, definition: str, *, goes_with_table: bool = False) -> RunSQL:
+    return RunSQL(
+        f"drop the index {name}",
+        [f"DROP INDEX {qualified(name, table[0])}"],
+        [definition],
+        undo_summary=f"create the index {name}",
+        subject=Subject("index", *table, name),
+        action="drop",
+        goes_with_table=goes_with_table,
+    )
 
 
 def _drop_check(table: "Table[Any]", name: str, definition: str) -> RunSQL:
@@ -331,4 +377,6 @@ def _drop_check(table: "Table[Any]", name: str, definition: str) -> RunSQL:
         [f"{alter} DROP CONSTRAINT {quote(name)}"],
         [f"{alter} ADD CONSTRAINT {quote(name)} {definition}"],
         undo_summary=undo_summary,
+        subject=Subject("constraint", table.schema, table.name, name),
+        action="drop",
     )

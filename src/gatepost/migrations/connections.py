@@ -1,5 +1,6 @@
 """Connections for migrations: asyncpg beneath, SQLAlchemy above, and what goes wrong said in a sentence."""
 
+import re
 import secrets
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -34,6 +35,18 @@ async def open_connection(dsn: str, *, database: str | None = None) -> "asyncpg.
     return connection
 
 
+_OWN_PATH = """
+    SELECT set_config('search_path', path, false)
+    FROM (SELECT string_agg(quote_ident(name), ', ') AS path FROM unnest(current_schemas(false)) AS name
+          WHERE name <> 'gatepost') AS others
+    WHERE path IS NOT NULL AND current_user = 'gatepost' AND (
+      to_regnamespace('gatepost') IS NULL
+      OR obj_description(to_regnamespace('gatepost'), 'pg_namespace') LIKE 'gatepost:%'
+    )
+"""
+"""A role named gatepost finds the record's schema first, by "$user": its tables are to be where they were before."""
+
+
 def _away(error: Exception) -> ConfigurationError:
     reason = str(error).strip().rstrip(".") or "no answer in time"
     return ConfigurationError(
@@ -62,6 +75,7 @@ async def connect(dsn: str, *, database: str | None = None) -> AsyncGenerator[As
 
     engine = create_async_engine("postgresql+asyncpg://", creator=create, poolclass=NullPool)
     try:
+        await raw.execute(_OWN_PATH)
         async with engine.connect() as connection:
             yield connection
     finally:
@@ -99,13 +113,24 @@ def reason_of(error: DBAPIError) -> str:
     return f"{text} ({detail})" if detail else text
 
 
+def hint_of(error: DBAPIError) -> str:
+    """What to do about what PostgreSQL refuses, with a space before it; empty where its own words say it."""
+    cause = error.orig.__cause__ if error.orig is not None else None
+    if isinstance(cause, pg.InsufficientPrivilegeError):
+        found = re.search(r"permission denied for (schema|database) (\S+)", str(cause))
+        if found:
+            kind, name = found.groups()
+            return f" Let its owner run: GRANT CREATE ON {kind.upper()} {name} TO the role in DATABASE_URL."
+    return ""
+
+
 @contextmanager
 def told_as_sentence(place: str) -> Generator[None]:
     """Database errors inside become ConfigurationError at `place`."""
     try:
         yield
     except DBAPIError as error:
-        cure = None
+        cure = hint_of(error).strip() or None
         if error.orig is not None and isinstance(
             error.orig.__cause__, pg.LockNotAvailableError | pg.QueryCanceledError
         ):

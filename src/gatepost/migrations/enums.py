@@ -14,13 +14,14 @@ from sqlalchemy import (
     Connection,
     ForeignKeyConstraint,
     MetaData,
+    Table,
     text,
 )
 from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.types import Enum, TypeEngine
 
 from gatepost.migrations.losses import is_array
-from gatepost.migrations.operations import RunSQL
+from gatepost.migrations.operations import RunSQL, Subject
 from gatepost.models.constraint_names import name_constraints
 from gatepost.models.entity import plain_type
 from gatepost.models.schema_names import full_name, qualified, quote
@@ -87,11 +88,14 @@ def declared_enums(metadata: MetaData) -> dict[Name, list[str]]:
     """The enum types of `plain_metadata` and their values."""
     found: dict[Name, list[str]] = {}
     for table in metadata.sorted_tables:
-        for column in table.columns:
-            kind = _enum_of(column)
-            if kind is not None and kind.name is not None:
-                found[cast("Any", kind).schema, str(kind.name)] = [str(value) for value in kind.enums]
+        found.update(enums_of(table))
     return found
+
+
+def enums_of(table: "Table[Any]") -> dict[Name, list[str]]:
+    """The enum types of one table of `plain_metadata`."""
+    kinds = (kind for kind in map(_enum_of, table.columns) if kind is not None and kind.name is not None)
+    return {(cast("Any", kind).schema, str(kind.name)): [str(value) for value in kind.enums] for kind in kinds}
 
 
 def _enum_of(column: Column[Any]) -> ENUM | None:
@@ -102,8 +106,8 @@ def _enum_of(column: Column[Any]) -> ENUM | None:
 def compare_enums(
     connection: Connection, metadata: MetaData, schemas: Sequence[str] = ()
 ) -> tuple[list[RunSQL], list[RunSQL]]:
-    """What to do to enum types before the tables change, and what after; what is not declared goes from the default
-    schema and from `schemas`."""
+    """What to do to enum types before the tables change, and what after: what is not declared goes from the default
+    schema and from `schemas`, for the caller to weigh."""
     declared = declared_enums(metadata)
     looked_at = {*schemas, *(schema for schema, _ in declared if schema is not None)}
     found = connection.execute(_EXISTING, {"schemas": sorted(looked_at)})
@@ -121,7 +125,14 @@ def compare_enums(
 
 def _created(name: Name, values: Sequence[str]) -> RunSQL:
     create, drop = f"CREATE TYPE {_sql(name)} AS ENUM ({_literals(values)})", f"DROP TYPE {_sql(name)}"
-    return RunSQL(f"create the enum {_words(name)}", [create], [drop], undo_summary=f"drop the enum {_words(name)}")
+    return RunSQL(
+        f"create the enum {_words(name)}",
+        [create],
+        [drop],
+        undo_summary=f"drop the enum {_words(name)}",
+        subject=_subject(name),
+        action="create",
+    )
 
 
 def _dropped(name: Name, values: Sequence[str]) -> RunSQL:
@@ -141,7 +152,15 @@ def _added(name: Name, values: Sequence[str], value: str) -> RunSQL:
     statement = f"ALTER TYPE {_sql(name)} ADD VALUE IF NOT EXISTS {_literals([value])} {place}"
     undo_summary = f"the value {value!r} of the enum {_words(name)} stays: PostgreSQL cannot drop it"
     summary = f"add the value {value!r} to the enum {_words(name)}"
-    return RunSQL(summary, [statement], [], undo_summary=undo_summary, committed_at_once=True)
+    return RunSQL(
+        summary,
+        [statement],
+        [],
+        undo_summary=undo_summary,
+        subject=_subject(name),
+        action="replace",
+        committed_at_once=True,
+    )
 
 
 def _rebuilt(connection: Connection, name: Name, existing: Sequence[str], values: Sequence[str]) -> RunSQL:
@@ -154,6 +173,8 @@ def _rebuilt(connection: Connection, name: Name, existing: Sequence[str], values
         _rebuild(name, values, users),
         _rebuild(name, existing, users),
         undo_summary=f"rebuild the enum {words} as it was",
+        subject=_subject(name),
+        action="replace",
         loss=loss,
     )
 
@@ -171,6 +192,10 @@ def _rebuild(name: Name, values: Sequence[str], users: Sequence[Any]) -> list[st
         statements.append(f"{alter} TYPE {kind} USING {quote(column)}::{through}::{kind}")
         statements += [f"{alter} SET DEFAULT {default}"] if default else []
     return [*statements, f"DROP TYPE {qualified(f'{bare}_old', schema)}"]
+
+
+def _subject(name: Name) -> Subject:
+    return Subject("type", name[0], "", name[1])
 
 
 def _sql(name: Name) -> str:

@@ -1,7 +1,7 @@
 """`apply_lossless`: a database brought to the models without files, as far as nothing is lost by it.
 
-Outside the request path: `gatepost dev` and `make run` call it before they serve. Where nothing has changed since the
-last time, it asks the database one question and imports no Alembic.
+Outside the request path: `gatepost dev`, `TestApp` and `make run` call it before they serve. Where nothing has changed
+since the last time, it asks the database one question and imports no Alembic.
 """
 
 import hashlib
@@ -16,30 +16,98 @@ from gatepost.migrations.connections import open_connection
 from gatepost.models.schema_names import DIALECT
 from gatepost.models.schema_objects import objects_of
 
-ALGORITHM = "1"
+ALGORITHM = "2"
 """Changed whenever the same models would be brought to another schema."""
+
+_NOTED = "SELECT fingerprint FROM gatepost.schema_fingerprints WHERE fingerprint = $1"
+_IS_EMPTY = """
+    WITH schemas AS (
+      SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+    ), found AS (
+      SELECT 'pg_class'::regclass AS catalog, class.oid, nspname, relname AS name
+      FROM pg_class AS class JOIN schemas ON schemas.oid = relnamespace WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+      UNION ALL
+      SELECT 'pg_type', type.oid, nspname, typname
+      FROM pg_type AS type JOIN schemas ON schemas.oid = typnamespace
+      WHERE typelem = 0 AND (typrelid = 0 OR EXISTS (SELECT FROM pg_class WHERE oid = typrelid AND relkind = 'c'))
+      UNION ALL
+      SELECT 'pg_proc', routine.oid, nspname, proname FROM pg_proc AS routine JOIN schemas ON schemas.oid = pronamespace
+    )
+    SELECT NOT EXISTS (
+      SELECT FROM found
+      WHERE NOT (nspname = 'gatepost' AND name IN ('schema_objects', 'schema_fingerprints'))
+        AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = catalog AND objid = found.oid AND deptype = 'e')
+    )
+"""
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """What was done: the statements that ran, and what was not done, each with the reason."""
+    """What was done: the statements that ran, and what was not done, each with the reason; and which columns no model
+    has any more."""
 
     statements: list[str]
     refused: list[str]
+    kept: list[str] = []
 
 
-async def apply_lossless(dsn: str, metadata: MetaData) -> Applied:
+class Terms(msgspec.Struct, frozen=True):
+    """On what terms a database is changed.
+
+    Of an `embedded` one everything is Gatepost's; of any other what the record lists (`ownership.py`). `extend` adds
+    to tables of others. With `all_or_nothing` a refusal raises ConfigurationError with the whole list, and nothing is
+    changed.
+    """
+
+    embedded: bool = False
+    extend: bool = False
+    all_or_nothing: bool = False
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """What would be done, and what would be refused; `extensible` where `extend` would do more of it, `users_refusal`
+    where the users' table is another's."""
+
+    allowed: list[str]
+    refused: list[str]
+    extensible: bool = False
+    users_refusal: str | None = None
+
+
+async def apply_lossless(
+    dsn: str, metadata: MetaData, *, embedded: bool = False, extend: bool = False, all_or_nothing: bool = False
+) -> Applied:
     """Create what the models declare and the database lacks, change what loses nothing, refuse and name the rest.
 
-    Several starts at once wait for each other. Every change stands in one transaction with savepoints, but for new
-    values of enums, which PostgreSQL lets nobody use before they are committed. Raises ConfigurationError where the
-    database is away or a table stays locked by others.
+    Drops and replaces only what is Gatepost's; the terms are those of `Terms`. Several starts at once wait for each
+    other. Every change, and the record of it, stands in one transaction with savepoints, but for new values of enums,
+    which PostgreSQL lets nobody use before they are committed. Raises ConfigurationError where the database is away, a
+    table stays locked by others, or the role may not record what it makes.
     """
     fingerprint = fingerprint_of(metadata)
     if await _is_current(dsn, fingerprint):
         return Applied([], [])
     from gatepost.migrations.application import bring_forward
 
-    return await bring_forward(dsn, metadata, fingerprint)
+    return await bring_forward(dsn, metadata, fingerprint, Terms(embedded, extend, all_or_nothing))
+
+
+async def find_pending(dsn: str, metadata: MetaData) -> Pending:
+    """What `apply_lossless` would do to a database that is not the embedded one. Changes nothing."""
+    if await _is_current(dsn, fingerprint_of(metadata)):
+        return Pending([], [])
+    from gatepost.migrations.application import look
+
+    plan = await look(dsn, metadata)
+    return Pending([item.summary for item in plan.allowed], plan.refused, plan.extensible, plan.users_refusal)
+
+
+async def is_empty(dsn: str) -> bool:
+    """True where nothing is there but extensions and PostgreSQL's own: no table, view, type, function or sequence."""
+    connection = await open_connection(dsn)
+    try:
+        return bool(await connection.fetchval(_IS_EMPTY))
+    finally:
+        await connection.close()
 
 
 def fingerprint_of(metadata: MetaData) -> str:
@@ -61,8 +129,8 @@ def fingerprint_of(metadata: MetaData) -> str:
 async def _is_current(dsn: str, fingerprint: str) -> bool:
     connection = await open_connection(dsn)
     try:
-        return bool(await connection.fetchval("SELECT fingerprint FROM gatepost_schema") == fingerprint)
-    except pg.UndefinedTableError:
+        return await connection.fetchval(_NOTED, fingerprint) is not None
+    except (pg.UndefinedTableError, pg.InvalidSchemaNameError, pg.UndefinedColumnError, pg.InsufficientPrivilegeError):
         return False
     finally:
         await connection.close()

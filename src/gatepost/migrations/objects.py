@@ -11,7 +11,8 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection, text
 
-from gatepost.migrations.operations import RunSQL
+from gatepost.migrations.definitions import Kind
+from gatepost.migrations.operations import RunSQL, Subject
 from gatepost.models.schema_names import full_name, qualified, quote
 from gatepost.models.schema_objects import COMMENT_PREFIX, SchemaObject
 
@@ -19,7 +20,7 @@ _EXTENSIONS = text("SELECT extname, '', NULL, '', '', '', true FROM pg_extension
 _FUNCTIONS = text("""
     SELECT proname, '', NULL, coalesce(obj_description(oid, 'pg_proc'), ''), md5(prosrc), pg_get_functiondef(oid), true
     FROM pg_proc
-    WHERE pronamespace = current_schema()::regnamespace AND pronargs = 0 AND prorettype = 'trigger'::regtype
+    WHERE pronamespace = current_schema()::regnamespace AND pronargs = 0 AND prokind IN ('f', 'p')
 """)
 _TRIGGERS = text("""
     SELECT tgname, relname, nullif(nspname, current_schema()), coalesce(obj_description(trigger.oid, 'pg_trigger'), ''),
@@ -44,6 +45,8 @@ END;
 $gatepost$
 """.strip()
 """What PostgreSQL 18 has built in, for those before it: the default of `Model.id`."""
+
+UUIDV7_SUBJECT = Subject("function", None, "", "uuidv7")
 
 
 class Present(msgspec.Struct, frozen=True):
@@ -84,16 +87,24 @@ class Present(msgspec.Struct, frozen=True):
         return f"DROP FUNCTION {quote(self.name)}()"
 
 
-def ensure_uuidv7(connection: Connection) -> list[str]:
-    """Make `uuidv7()` where the server has none; returns the statements that ran."""
+def missing_uuidv7(connection: Connection) -> list[RunSQL]:
+    """What makes `uuidv7()`, where the server has none."""
     if connection.exec_driver_sql("SELECT to_regprocedure('uuidv7()')").scalar() is not None:
         return []
-    connection.exec_driver_sql(UUIDV7)
-    return [UUIDV7]
+    return [
+        RunSQL(
+            "create the function uuidv7",
+            [UUIDV7],
+            [],
+            undo_summary="keep the function uuidv7",
+            subject=UUIDV7_SUBJECT,
+            action="create",
+        )
+    ]
 
 
 def read_objects(connection: Connection) -> dict[tuple[str, str, str], Present]:
-    """Every extension, trigger function and trigger of the database."""
+    """Every extension, function without arguments and trigger of the database."""
     found: dict[tuple[str, str, str], Present] = {}
     for kind, query in (("extension", _EXTENSIONS), ("function", _FUNCTIONS), ("trigger", _TRIGGERS)):
         for name, *rest in connection.execute(query):
@@ -134,12 +145,31 @@ def _made(item: SchemaObject, present: Mapping[tuple[str, str, str], Present]) -
     label = _label(item)
     if before is None:
         undo, verb = ([item.drop], "drop") if item.drop else ([], "keep")
-        return item, RunSQL(f"create the {label}", item.statements, undo, undo_summary=f"{verb} the {label}")
+        return item, RunSQL(
+            f"create the {label}",
+            [_creating(item.create), *item.statements[1:]],
+            undo,
+            undo_summary=f"{verb} the {label}",
+            subject=_subject(item),
+            action="create",
+        )
     statements = item.statements
     if not before.enabled:
         statements = [*statements, f"ALTER TABLE {before.target} ENABLE TRIGGER {quote(before.name)}"]
     undo = [_replacing(before.definition), *before.statements[1:]]
-    return item, RunSQL(f"replace the {label}", statements, undo, undo_summary=f"put the {label} back")
+    return item, RunSQL(
+        f"replace the {label}",
+        statements,
+        undo,
+        undo_summary=f"put the {label} back",
+        subject=_subject(item),
+        action="replace",
+    )
+
+
+def _creating(statement: str) -> str:
+    """What does not exist is not replaced: should it exist by then, it is somebody else's."""
+    return statement.replace("CREATE OR REPLACE ", "CREATE ", 1)
 
 
 def _replacing(definition: str) -> str:
@@ -148,7 +178,20 @@ def _replacing(definition: str) -> str:
 
 def _dropped(item: Present) -> RunSQL:
     label = _label(item)
-    return RunSQL(f"drop the {label}", [item.drop], item.statements, undo_summary=f"create the {label}")
+    return RunSQL(
+        f"drop the {label}",
+        [item.drop],
+        item.statements,
+        undo_summary=f"create the {label}",
+        subject=_subject(item),
+        action="drop",
+    )
+
+
+def _subject(item: SchemaObject | Present) -> Subject:
+    schema = item.schema if item.kind == "trigger" else "" if item.kind == "extension" else None
+    kind: Kind = "trigger" if item.kind == "trigger" else "extension" if item.kind == "extension" else "function"
+    return Subject(kind, schema, (item.table or "") if item.kind == "trigger" else "", item.name)
 
 
 def _label(item: SchemaObject | Present) -> str:

@@ -7,27 +7,37 @@ from typing import Any
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, MetaData
 from sqlalchemy.exc import DBAPIError
 
 from gatepost.errors import ConfigurationError
-from gatepost.migrations.application import forget_note, take_turn
+from gatepost.migrations.application import take_turn
 from gatepost.migrations.comparison import migration_context
 from gatepost.migrations.connections import reason_of
-from gatepost.migrations.objects import ensure_uuidv7
+from gatepost.migrations.objects import missing_uuidv7
+from gatepost.migrations.record import forget_fingerprints, has_record, prepare_record
+from gatepost.migrations.recording import record_equal, record_made
 from gatepost.migrations.revisions import told_as_sentence
 
 Steps = Callable[[Any, MigrationContext], Iterable[Any]]
 
 
-def upgrade(connection: Connection, script: ScriptDirectory, folder: Path, target: str) -> list[str]:
-    """Run the revisions up to the target; returns what ran."""
-    return _run(connection, folder, lambda revision, _context: script._upgrade_revs(target, revision))  # pyright: ignore[reportPrivateUsage]
+def upgrade(
+    connection: Connection, script: ScriptDirectory, folder: Path, target: str, metadata: MetaData | None = None
+) -> list[str]:
+    """Run the revisions up to the target; returns what ran.
+
+    With `metadata`, what a revision leaves as the models declare it is recorded as Gatepost's, in the revision's own
+    transaction. Without, nothing is recorded: in a database that is dropped again.
+    """
+    return _run(connection, folder, metadata, lambda revision, _context: script._upgrade_revs(target, revision))  # pyright: ignore[reportPrivateUsage]
 
 
-def downgrade(connection: Connection, script: ScriptDirectory, folder: Path, target: str) -> list[str]:
-    """Undo the revisions down to the target; returns what was undone."""
-    return _run(connection, folder, lambda revision, _context: script._downgrade_revs(target, revision))  # pyright: ignore[reportPrivateUsage]
+def downgrade(
+    connection: Connection, script: ScriptDirectory, folder: Path, target: str, metadata: MetaData | None = None
+) -> list[str]:
+    """Undo the revisions down to the target; returns what was undone. Records as `upgrade` does."""
+    return _run(connection, folder, metadata, lambda revision, _context: script._downgrade_revs(target, revision))  # pyright: ignore[reportPrivateUsage]
 
 
 def current_revision(connection: Connection, folder: Path) -> str | None:
@@ -41,10 +51,9 @@ def current_revision(connection: Connection, folder: Path) -> str | None:
     return heads[0] if heads else None
 
 
-def _run(connection: Connection, folder: Path, steps: Steps) -> list[str]:
+def _run(connection: Connection, folder: Path, metadata: MetaData | None, steps: Steps) -> list[str]:
     take_turn(connection)
-    ensure_uuidv7(connection)
-    forget_note(connection)
+    _prepare(connection, records=metadata is not None)
     connection.commit()
     ran: list[str] = []
 
@@ -53,7 +62,11 @@ def _run(connection: Connection, folder: Path, steps: Steps) -> list[str]:
             ran.append(f"{step.revision.revision} {step.revision.doc}")
             yield step
 
-    context = migration_context(connection, fn=watched, transaction_per_migration=True)
+    def record(**_options: Any) -> None:
+        if metadata is not None:
+            record_equal(connection, metadata)
+
+    context = migration_context(connection, fn=watched, transaction_per_migration=True, on_version_apply=(record,))
     try:
         with told_as_sentence(folder), Operations.context(context), context.begin_transaction():
             context.run_migrations()
@@ -64,3 +77,15 @@ def _run(connection: Connection, folder: Path, steps: Steps) -> list[str]:
             cure="It was undone; those before it are in place. Mend the file or the rows, and run it again.",
         ) from error
     return ran
+
+
+def _prepare(connection: Connection, *, records: bool) -> None:
+    if records:
+        prepare_record(connection)
+    if has_record(connection):
+        forget_fingerprints(connection)
+    made = missing_uuidv7(connection)
+    for operation in made:
+        Operations(migration_context(connection)).invoke(operation)
+    if records and made:
+        record_made(connection, (), [operation.subject for operation in made])

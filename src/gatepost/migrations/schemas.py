@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, MetaData, text
 
-from gatepost.migrations.operations import RunSQL
+from gatepost.migrations.operations import RunSQL, Subject
 from gatepost.models.schema_names import quote
 
 _SCHEMAS = text("""
@@ -40,6 +40,8 @@ def compare_schemas(connection: Connection, declared: Iterable[str]) -> list[Run
             [f"CREATE SCHEMA IF NOT EXISTS {quote(name)}"],
             [],
             undo_summary=f"keep the schema {name}",
+            subject=Subject("schema", "", "", name),
+            action="create",
         )
         for name in declared
         if name not in present

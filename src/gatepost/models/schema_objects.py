@@ -106,6 +106,15 @@ def objects_of(metadata: MetaData) -> list[SchemaObject]:
     return sorted(found.values(), key=lambda item: (_KINDS.index(item.kind), item.key))
 
 
+def tables_of_objects(metadata: MetaData) -> dict[tuple[str, str, str], list["Table[Any]"]]:
+    """The tables that declare each object, by its key."""
+    found: dict[tuple[str, str, str], list[Table[Any]]] = {}
+    for table in metadata.sorted_tables:
+        for item in cast("list[SchemaObject]", table.info.get(OBJECTS, [])):
+            found.setdefault(item.key, []).append(table)
+    return found
+
+
 def add_version_trigger(entity: Entity) -> None:
     """Keep `version`, `updated_at` and `created_at` right whoever writes, where the entity has them as managed columns.
 

@@ -28,21 +28,28 @@ _PATIENCE = {"GATEPOST_QUEUE_SECONDS": "60"}
 class TestApp:
     """Starts an app on a database, brought to its models, for the length of a block.
 
+    The database is brought to the models as far as it is Gatepost's to change: what is missing is added, and what
+    Gatepost made is changed. Entering the block raises ConfigurationError with the list of what would have to be done
+    besides, and then nothing has been done. To tables that Gatepost did not make something is added only with
+    `extend`.
+
     `settings` are environment variables by name. Limits are a hundred thousand times as generous unless they say
     otherwise.
     """
 
     __test__ = False
 
-    def __init__(self, app: App, database_url: str, **settings: str) -> None:
+    def __init__(self, app: App, database_url: str, *, extend: bool = False, **settings: str) -> None:
         self.app = app
+        self._extend = extend
         self._environ = {"DATABASE_URL": database_url, "GATEPOST_LIMIT_FACTOR": "100000", **_PATIENCE, **settings}
         self.anonymous = Client(app)
 
     async def __aenter__(self) -> "TestApp":
         from gatepost.migrations.lossless import apply_lossless
 
-        await apply_lossless(self._environ["DATABASE_URL"], self.app.metadata)
+        url = self._environ["DATABASE_URL"]
+        await apply_lossless(url, self.app.metadata, extend=self._extend, all_or_nothing=True)
         if self.app not in _shown:
             _shown.add(self.app)
             self.app.observations.subscribe(RequestFailed, _show)

@@ -1,6 +1,7 @@
 """A small shop and ways to look at its database; and single tables before and after a change."""
 
 import gc
+import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import date
@@ -29,6 +30,7 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost.auth.policies import anyone
+from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.models.base import NAMING, Model
 from gatepost.models.entity import entity_of
 from gatepost.models.schema import complete_schema
@@ -122,3 +124,9 @@ async def run(database_url: str, *statements: str) -> None:
     async with connected(database_url) as connection:
         for statement in statements:
             await connection.execute(statement)
+
+
+def dump(postgresql: EmbeddedPostgreSQL, database_url: str) -> str:
+    """The schema of a database, as `pg_dump` writes it."""
+    command = [str(postgresql.programs / "pg_dump"), "--schema-only", "--restrict-key=x", database_url]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -38,9 +38,9 @@ NOTHING = Applied([], [])
 
 
 async def again(database_url: str, metadata: MetaData) -> Applied:
-    """Compare once more, whatever the note of the last time says."""
-    await run(database_url, "DELETE FROM gatepost_schema")
-    return await apply_lossless(database_url, metadata)
+    """Compare once more, as on the embedded database, whatever the note of the last time says."""
+    await run(database_url, "DELETE FROM gatepost.schema_fingerprints")
+    return await apply_lossless(database_url, metadata, embedded=True)
 
 
 async def test_an_empty_database_is_brought_to_the_models_and_then_equals_them(database_url: str) -> None:
@@ -184,18 +184,18 @@ async def test_what_could_lose_data_is_refused_and_named(database_url: str) -> N
     await apply_lossless(database_url, tables(*(before for before, _, _ in LOSSY)))
     await run(database_url, *(f"INSERT INTO t{number} DEFAULT VALUES" for number in range(len(LOSSY))))
     metadata = tables(*(after for _, after, _ in LOSSY))
-    applied = await apply_lossless(database_url, metadata)
+    applied = await apply_lossless(database_url, metadata, embedded=True)
     wanted = [words.replace("things", f"t{number}") for number, (_, _, words) in enumerate(LOSSY)]
     assert [words for words in wanted if not any(words in refusal for refusal in applied.refused)] == []
     assert len(applied.refused) == len(wanted)
     assert applied.statements == ["ALTER TABLE t6 ALTER COLUMN x DROP DEFAULT"]
-    assert sorted((await apply_lossless(database_url, metadata)).refused) == sorted(applied.refused)
+    assert sorted((await apply_lossless(database_url, metadata, embedded=True)).refused) == sorted(applied.refused)
 
 
 async def test_a_refusal_leaves_the_rest_applied(database_url: str) -> None:
     await apply_lossless(database_url, things(text_column(), more="others"))
     await run(database_url, "INSERT INTO things DEFAULT VALUES")
-    applied = await apply_lossless(database_url, things(Column("y", Integer)))
+    applied = await apply_lossless(database_url, things(Column("y", Integer)), embedded=True)
     assert sorted(refusal.split(":")[0] for refusal in applied.refused) == [
         "drop the column things.x",
         "drop the table others",
@@ -219,7 +219,7 @@ async def test_what_somebody_changed_by_hand_is_put_right(database_url: str) -> 
         "ALTER TABLE books DROP CONSTRAINT ck_books_price_ge",
         "CREATE INDEX ix_books_price_id",
         "ALTER TABLE books ADD CONSTRAINT ck_books_price_ge CHECK (price >= 0)",
-        "CREATE OR REPLACE TRIGGER zz_gatepost_keep_row BEFORE UPDATE",
+        "CREATE TRIGGER zz_gatepost_keep_row BEFORE UPDATE",
         "CREATE OR REPLACE TRIGGER zz_gatepost_keep_row BEFORE UPDATE",
         "ALTER TABLE books ENABLE TRIGGER zz_gatepost_keep_row",
     ]

@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 async def again(database_url: str, metadata: MetaData) -> Applied:
     """Compare once more, whatever the note of the last time says."""
-    await run(database_url, "DELETE FROM gatepost_schema")
+    await run(database_url, "DELETE FROM gatepost.schema_fingerprints")
     return await apply_lossless(database_url, metadata)
 
 

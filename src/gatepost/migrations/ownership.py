@@ -1,0 +1,107 @@
+"""What of a database is Gatepost's: what the record lists and still has the recorded definition.
+
+A table, type or schema is Gatepost's by its name, whatever has been done to it since; constraints, indexes, functions
+and triggers only while nobody has changed them. Where nothing is listed, nothing is Gatepost's.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, MetaData, text
+
+from gatepost.accounts.models import DEFAULT_TABLE, KEPT
+from gatepost.migrations.comparison import TableName
+from gatepost.migrations.definitions import ObjectKey, read_definitions
+from gatepost.migrations.operations import Subject
+from gatepost.migrations.record import read_record
+from gatepost.migrations.subjects import key_of
+
+_RELATIONS = text("""
+    SELECT nspname, relname, relkind::text FROM pg_class JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
+    WHERE nspname !~ '^pg_'
+    UNION ALL
+    SELECT nspname, typname, 'T' FROM pg_type JOIN pg_namespace AS namespace ON namespace.oid = typnamespace
+    WHERE nspname !~ '^pg_' AND typrelid = 0 AND typelem = 0
+""")
+_KINDS = {
+    "r": "table",
+    "p": "table",
+    "v": "view",
+    "m": "materialized view",
+    "f": "foreign table",
+    "S": "sequence",
+    "i": "index",
+    "I": "index",
+    "c": "type",
+    "T": "type",
+}
+_READABLE = ("view", "materialized view", "foreign table")
+_TRIGGERS_OF_FUNCTION = text("""
+    SELECT tgname, relname, nspname FROM pg_trigger JOIN pg_class AS class ON class.oid = tgrelid
+    JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
+    WHERE tgfoid = to_regproc(:name)
+""")
+_COLUMNS_OF_TYPE = text("""
+    SELECT nspname, relname FROM pg_attribute JOIN pg_class AS class ON class.oid = attrelid
+    JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
+    JOIN pg_type AS type ON type.oid = atttypid
+    WHERE NOT attisdropped AND to_regtype(:name) IN (type.oid, type.typelem)
+""")
+
+
+class Ownership:
+    """Read once for a plan: what is there, what is listed, and so what is whose."""
+
+    def __init__(self, connection: Connection, metadata: MetaData) -> None:
+        self._connection = connection
+        self.default_schema = connection.dialect.default_schema_name or "public"
+        self.present = read_definitions(connection)
+        self.listed = read_record(connection)
+        self.owned = {key for key, digest in self.present.items() if self.listed.get(key) == digest}
+        relations = connection.execute(_RELATIONS).all()
+        self._relations: dict[tuple[str, str], str] = {
+            (row[0], row[1]): _KINDS.get(row[2], "object") for row in relations
+        }
+        self.declared = [self._name(table.schema, table.name) for table in metadata.sorted_tables]
+        self.users_table = self._users_table(metadata)
+
+    def owns(self, subject: Subject) -> bool:
+        """True for what may be dropped and replaced."""
+        return key_of(subject, self.default_schema) in self.owned
+
+    def was_changed(self, subject: Subject) -> bool:
+        """True for what Gatepost made and somebody else has changed since."""
+        key = key_of(subject, self.default_schema)
+        return key in self.listed and key in self.present and key not in self.owned
+
+    def relation(self, table: TableName) -> str | None:
+        """What in words has this name, None where the name is free."""
+        return self._relations.get((table[0] or self.default_schema, table[1]))
+
+    @property
+    def foreign(self) -> set[TableName]:
+        """The declared tables that are there and are not Gatepost's."""
+        there = {name for name in self.declared if self.relation(name) == "table"}
+        return {name for name in there if not self.owns(Subject("table", name[0], "", name[1]))}
+
+    @property
+    def readable(self) -> set[TableName]:
+        """The declared tables that are views and the like: served as they are, and never changed."""
+        return {name for name in self.declared if self.relation(name) in _READABLE}
+
+    def other_triggers_of(self, function: str, dropped: Sequence[ObjectKey]) -> bool:
+        """True where a trigger calls the function that is not dropped with it."""
+        rows = self._connection.execute(_TRIGGERS_OF_FUNCTION, {"name": function})
+        return any(ObjectKey("trigger", row[2], row[1], row[0]) not in dropped for row in rows)
+
+    def tables_of_type(self, name: str) -> list[TableName]:
+        """The tables with a column of this type, which is given as SQL, or of an array of it."""
+        rows = self._connection.execute(_COLUMNS_OF_TYPE, {"name": name})
+        return [self._name(row[0], row[1]) for row in rows]
+
+    def _users_table(self, metadata: MetaData) -> TableName | None:
+        """The users' table of an App without `users=`."""
+        model = metadata.info.get(KEPT)
+        return None if model is None else self._name(model.__table__.schema, DEFAULT_TABLE)
+
+    def _name(self, schema: str | None, name: str) -> TableName:
+        return None if schema == self.default_schema else schema, name

@@ -1,0 +1,180 @@
+"""The record of what Gatepost made in a database: the schema `gatepost`, kept in the transaction that makes things.
+
+`schema_objects` lists objects with the hash of their definition, `schema_fingerprints` the models that the database has
+been brought to. Only commands that change the schema write here; everything else reads, or finds nothing.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, text
+
+from gatepost.errors import ConfigurationError
+from gatepost.migrations.definitions import Definitions, Kind, ObjectKey
+from gatepost.models.schema_names import quote
+
+RECORD_SCHEMA = "gatepost"
+SCHEMA_COMMENT = "gatepost: what Gatepost made in this database"
+"""Says that the schema is of Gatepost's making: a role of the same name then does not find it first."""
+
+OBJECTS_TABLE = "schema_objects"
+FINGERPRINTS_TABLE = "schema_fingerprints"
+EARLIER_NOTE = "gatepost_schema"
+"""The table in the default schema in which versions before the record kept their one fingerprint."""
+
+_COLUMNS = {
+    OBJECTS_TABLE: ["kind", "schema_name", "table_name", "name", "definition_hash", "recorded_at"],
+    FINGERPRINTS_TABLE: ["fingerprint", "applied_at"],
+    EARLIER_NOTE: ["one", "fingerprint", "applied_at"],
+}
+_MAKE = {
+    OBJECTS_TABLE: f"""
+CREATE TABLE {RECORD_SCHEMA}.{OBJECTS_TABLE} (
+  kind text NOT NULL,
+  schema_name text NOT NULL,
+  table_name text NOT NULL,
+  name text NOT NULL,
+  definition_hash text NOT NULL,
+  recorded_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (kind, schema_name, table_name, name)
+)
+""",
+    FINGERPRINTS_TABLE: f"""
+CREATE TABLE {RECORD_SCHEMA}.{FINGERPRINTS_TABLE} (
+  fingerprint text PRIMARY KEY,
+  applied_at timestamptz NOT NULL DEFAULT now()
+)
+""",
+}
+_FIND_COLUMNS = text("""
+    SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute
+    WHERE attrelid = to_regclass(:name) AND attnum > 0 AND NOT attisdropped
+""")
+_MAY_READ = text("SELECT has_schema_privilege(:schema, 'USAGE') AND has_table_privilege(:name, 'SELECT')")
+_READ = text(f"SELECT kind, schema_name, table_name, name, definition_hash FROM {RECORD_SCHEMA}.{OBJECTS_TABLE}")
+_WRITE = text(f"""
+    INSERT INTO {RECORD_SCHEMA}.{OBJECTS_TABLE} (kind, schema_name, table_name, name, definition_hash)
+    VALUES (:kind, :schema, :table, :name, :digest)
+    ON CONFLICT (kind, schema_name, table_name, name) DO UPDATE
+    SET definition_hash = excluded.definition_hash, recorded_at = now()
+    WHERE schema_objects.definition_hash <> excluded.definition_hash
+""")
+_REMOVE = text(f"""
+    DELETE FROM {RECORD_SCHEMA}.{OBJECTS_TABLE}
+    WHERE kind = :kind AND schema_name = :schema AND table_name = :table AND name = :name
+""")
+
+
+def has_record(connection: Connection) -> bool:
+    """True where the record is there. Raises ConfigurationError where another's table has its name."""
+    columns = _columns_of(connection, OBJECTS_TABLE)
+    if columns is not None and columns != _COLUMNS[OBJECTS_TABLE]:
+        raise _not_ours(OBJECTS_TABLE)
+    return columns is not None
+
+
+def read_record(connection: Connection) -> dict[ObjectKey, str]:
+    """What is listed, with the hashes; empty where there is no record, or none that this role may read."""
+    if not has_record(connection):
+        return {}
+    name = f"{RECORD_SCHEMA}.{OBJECTS_TABLE}"
+    if not connection.execute(_MAY_READ, {"schema": RECORD_SCHEMA, "name": name}).scalar():
+        return {}
+    return {ObjectKey(kind, schema, table, name): digest for kind, schema, table, name, digest in _listed(connection)}
+
+
+def _listed(connection: Connection) -> Iterable[tuple[Kind, str, str, str, str]]:
+    return ((row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(_READ))
+
+
+def prepare_record(connection: Connection) -> None:
+    """Make the record where it is missing, and take over what an earlier version noted. Idempotent; commits nothing.
+
+    Raises ConfigurationError, with the statement to run, where the role may not make it.
+    """
+    if connection.execute(text("SELECT to_regnamespace(:name)"), {"name": RECORD_SCHEMA}).scalar() is None:
+        _check_right(connection, "has_database_privilege(current_database(), 'CREATE')")
+        connection.exec_driver_sql(f"CREATE SCHEMA {RECORD_SCHEMA}")
+        connection.exec_driver_sql(f"COMMENT ON SCHEMA {RECORD_SCHEMA} IS '{SCHEMA_COMMENT}'")
+    for table, create in _MAKE.items():
+        columns = _columns_of(connection, table)
+        if columns is None:
+            _check_right(connection, f"has_schema_privilege('{RECORD_SCHEMA}', 'USAGE, CREATE')")
+            connection.exec_driver_sql(create.strip())
+        elif columns != _COLUMNS[table]:
+            raise _not_ours(table)
+    _take_over(connection)
+
+
+def write_record(connection: Connection, made: Definitions, gone: Iterable[ObjectKey]) -> None:
+    """List these with their hashes, and forget those."""
+    for key in gone:
+        connection.execute(_REMOVE, _parameters(key))
+    for key, digest in made.items():
+        connection.execute(_WRITE, {**_parameters(key), "digest": digest})
+
+
+def note_fingerprint(connection: Connection, fingerprint: str, *, changed: bool) -> None:
+    """Note that the database is at these models; where something was changed, that it may be at no other."""
+    table = f"{RECORD_SCHEMA}.{FINGERPRINTS_TABLE}"
+    if changed:
+        connection.exec_driver_sql(f"DELETE FROM {table}")
+    insert = text(f"INSERT INTO {table} (fingerprint) VALUES (:fingerprint) ON CONFLICT DO NOTHING")
+    connection.execute(insert, {"fingerprint": fingerprint})
+
+
+def has_fingerprint(connection: Connection, fingerprint: str) -> bool:
+    """True where the database has been brought to these models, and nothing of ours has changed it since."""
+    if _columns_of(connection, FINGERPRINTS_TABLE) != _COLUMNS[FINGERPRINTS_TABLE]:
+        return False
+    query = text(f"SELECT count(*) FROM {RECORD_SCHEMA}.{FINGERPRINTS_TABLE} WHERE fingerprint = :fingerprint")
+    return bool(connection.execute(query, {"fingerprint": fingerprint}).scalar())
+
+
+def forget_fingerprints(connection: Connection) -> None:
+    """Revision files change the schema: what was noted holds no longer."""
+    connection.exec_driver_sql(f"DELETE FROM {RECORD_SCHEMA}.{FINGERPRINTS_TABLE}")
+
+
+def is_of_the_record(schema: str, table: str, default_schema: str) -> bool:
+    """True for the tables of the record, and for the one that earlier versions had in the default schema."""
+    return (schema == RECORD_SCHEMA and table in _MAKE) or (schema == default_schema and table == EARLIER_NOTE)
+
+
+def _take_over(connection: Connection) -> None:
+    if _columns_of(connection, EARLIER_NOTE, schema=None) != _COLUMNS[EARLIER_NOTE]:
+        return
+    connection.exec_driver_sql(
+        f"INSERT INTO {RECORD_SCHEMA}.{FINGERPRINTS_TABLE} (fingerprint, applied_at) "
+        f"SELECT fingerprint, applied_at FROM {EARLIER_NOTE} ON CONFLICT DO NOTHING"
+    )
+    connection.exec_driver_sql(f"DROP TABLE {EARLIER_NOTE}")
+
+
+def _columns_of(connection: Connection, table: str, *, schema: str | None = RECORD_SCHEMA) -> list[str] | None:
+    name = quote(table) if schema is None else f"{quote(schema)}.{quote(table)}"
+    found: list[str] | None = connection.execute(_FIND_COLUMNS, {"name": name}).scalar()
+    return found
+
+
+def _check_right(connection: Connection, right: str) -> None:
+    role, allowed = connection.exec_driver_sql(f"SELECT quote_ident(current_user), {right}").one()
+    if not allowed:
+        raise ConfigurationError(
+            f"The role {role} may not make the schema {RECORD_SCHEMA}, in which is recorded what Gatepost made.",
+            place="DATABASE_URL",
+            cure=f"Let an owner of the database run: CREATE SCHEMA IF NOT EXISTS {RECORD_SCHEMA}; "
+            f"COMMENT ON SCHEMA {RECORD_SCHEMA} IS '{SCHEMA_COMMENT}'; "
+            f"GRANT USAGE, CREATE ON SCHEMA {RECORD_SCHEMA} TO {role};",
+        )
+
+
+def _not_ours(table: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The table {RECORD_SCHEMA}.{table} is not the one in which Gatepost records what it made.",
+        place="DATABASE_URL",
+        cure="Rename it, or move it to another schema.",
+    )
+
+
+def _parameters(key: ObjectKey) -> dict[str, str]:
+    return {"kind": key.kind, "schema": key.schema, "table": key.table, "name": key.name}
