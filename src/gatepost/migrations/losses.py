@@ -90,6 +90,13 @@ def is_widening(before: Any, after: Any) -> bool:
     return _is_wider_number(before, after)
 
 
+def ignore_equal_type(operation: AlterColumnOp) -> None:
+    """Leave out a change between types with the same values: text and a varchar without a bound, for one."""
+    before, after = operation.existing_type, operation.modify_type
+    if before is not None and after is not None and is_widening(before, after) and is_widening(after, before):
+        operation.modify_type = None
+
+
 def _is_wider_number(before: Any, after: Any) -> bool:
     if isinstance(before, Integer) and isinstance(after, Integer):
         return _integer_digits(before) <= _integer_digits(after)

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, MetaData, PrimaryKeyConstraint, UniqueConstra
 
 from gatepost.migrations.comparison import Difference, TableName, compare
 from gatepost.migrations.enums import enums_of, plain_metadata
-from gatepost.migrations.losses import has_rows
+from gatepost.migrations.losses import has_rows, ignore_equal_type
 from gatepost.migrations.normal_forms import default_text
 from gatepost.migrations.objects import missing_uuidv7
 from gatepost.migrations.operations import RunSQL, Subject
@@ -220,6 +220,8 @@ class _Weighing:
 
     def _weigh_foreign(self, item: Difference, subject: Subject, table: TableName) -> None:
         operation = item.operation
+        if isinstance(operation, AlterColumnOp):
+            ignore_equal_type(operation)
         if subject in self._replaced or (subject.kind != "table" and self._ownership.owns(subject)):
             self.plan.allowed.append(item)
         elif is_satisfied(self._connection, operation) or _only_eases(operation):
@@ -308,7 +310,7 @@ def _only_adds(operation: MigrateOperation) -> bool:
 
 
 def _only_eases(operation: MigrateOperation) -> bool:
-    """A rule that the database has and the models have not: NOT NULL, or a default."""
+    """Nothing, or a rule that the database has and the models have not: NOT NULL, or a default."""
     return (
         isinstance(operation, AlterColumnOp)
         and operation.modify_type is None

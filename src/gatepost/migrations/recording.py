@@ -6,12 +6,14 @@ Called in the transaction that makes things, so that the record and the objects 
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from alembic.operations import MigrateOperation
+from alembic.operations.ops import AlterColumnOp
 from sqlalchemy import Connection, MetaData, Table
 
 from gatepost.migrations.comparison import compare
 from gatepost.migrations.definitions import Definitions, ObjectKey, read_definitions
 from gatepost.migrations.enums import declared_enums, plain_metadata
-from gatepost.migrations.losses import always
+from gatepost.migrations.losses import always, ignore_equal_type
 from gatepost.migrations.operations import Subject
 from gatepost.migrations.record import read_record, write_record
 from gatepost.migrations.schemas import declared_schemas
@@ -42,8 +44,8 @@ def record_equal(connection: Connection, metadata: MetaData) -> None:
 def equal_keys(connection: Connection, metadata: MetaData, present: Definitions) -> set[ObjectKey]:
     """The declared objects that are there as declared; a table with exactly the declared columns."""
     default = connection.dialect.default_schema_name or "public"
-    differences = compare(connection, metadata, always, undeclared="keep")
-    different = {key_of(subject_of(item.operation), default) for item in differences}
+    operations = [item.operation for item in compare(connection, metadata, always, undeclared="keep")]
+    different = {key_of(subject_of(operation), default) for operation in operations if _is_difference(operation)}
     declared = {key_of(subject, default) for subject in declared_subjects(metadata, default)}
     return {key for key in declared - different if key in present}
 
@@ -67,6 +69,13 @@ def declared_subjects(metadata: MetaData, default_schema: str) -> set[Subject]:
             case "trigger":
                 found.add(Subject("trigger", schema, item.table or "", item.name))
     return found
+
+
+def _is_difference(operation: MigrateOperation) -> bool:
+    if not isinstance(operation, AlterColumnOp):
+        return True
+    ignore_equal_type(operation)
+    return operation.has_changes()
 
 
 def _constraints(table: "Table[Any]") -> set[str]:

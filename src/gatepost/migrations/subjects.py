@@ -60,6 +60,5 @@ def drops(operation: MigrateOperation) -> bool:
 
 def key_of(subject: Subject, default_schema: str) -> ObjectKey:
     """The object under its real schema, as the record lists it."""
-    return ObjectKey(
-        subject.kind, default_schema if subject.schema is None else subject.schema, subject.table, subject.name
-    )
+    schema = default_schema if subject.schema is None else subject.schema
+    return ObjectKey(subject.kind, str(schema), str(subject.table), str(subject.name))  # SQLAlchemy has its own strings
