@@ -81,7 +81,7 @@ class Bodies:
         size = -1 if length is None else int(length)
         if size > limit:
             raise too_large(limit)
-        exchange.receive = LimitedReceive(exchange, exchange.receive, self._deadlines.reading, self._queue, limit, size)
+        exchange.receive = LimitedReceive(exchange, exchange.receive, self._deadlines.waiting, self._queue, limit, size)
 
 
 class LimitedReceive(msgspec.Struct, eq=False):
@@ -94,7 +94,7 @@ class LimitedReceive(msgspec.Struct, eq=False):
 
     exchange: "Exchange"
     receive: Receive
-    reading: "dict[Exchange, int]"
+    waiting: "dict[Exchange, int]"
     queue: "AdmissionQueue"
     limit: int
     length: int
@@ -107,13 +107,13 @@ class LimitedReceive(msgspec.Struct, eq=False):
         when it comes in too many small parts."""
         if self.is_complete:
             return await self._receive_last()
-        exchange, reading = self.exchange, self.reading
-        reading[exchange] = since = monotonic_ns()
+        exchange, waiting = self.exchange, self.waiting
+        waiting[exchange] = since = monotonic_ns()
         self.queue.pause(exchange)
         try:
             message = await self.receive()
         finally:
-            del reading[exchange]
+            del waiting[exchange]
             self.queue.resume(exchange, since)
         received = self.received = self.received + len(message.get("body", b""))
         self.parts += 1

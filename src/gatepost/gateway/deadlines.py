@@ -31,7 +31,8 @@ def never_writing(task: "asyncio.Task[Any]") -> None:
 
 
 class Deadlines:
-    """`request_seconds` bounds a whole request, `body_seconds` the wait for one part of a body; both to 0.1 s.
+    """`request_seconds` bounds a request until it is answered, `body_seconds` the wait for its client to send or take
+    one part of a body; both to 0.1 s. In `waiting` stands since when each waits for its client.
 
     An expired request's task is cancelled, once; what the exchange has in `expired` then is the answer to give. A
     request that waits to begin is left to the admission queue, which refuses it as overload, at the cost of no token.
@@ -39,14 +40,14 @@ class Deadlines:
     wait.
     """
 
-    __slots__ = ("_body_ns", "_find_writing", "_idle", "_loop", "_request_ns", "_timer", "in_flight", "reading")
+    __slots__ = ("_body_ns", "_find_writing", "_idle", "_loop", "_request_ns", "_timer", "in_flight", "waiting")
 
     def __init__(self, request_seconds: float, body_seconds: float, find_writing: FindWriting = never_writing) -> None:
         self._find_writing = find_writing
         self._request_ns = int(request_seconds * NANOSECONDS)
         self._body_ns = int(body_seconds * NANOSECONDS)
         self.in_flight: dict[Exchange, None] = {}
-        self.reading: dict[Exchange, int] = {}
+        self.waiting: dict[Exchange, int] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._idle: asyncio.Future[None] | None = None
@@ -94,12 +95,14 @@ class Deadlines:
                 if exchange.started < now - self._request_ns - OUTCOME_SECONDS * NANOSECONDS:
                     give_up()
                 continue
-            # A client that is still sending is late; who waits for it is not.
-            _expire(exchange, _late_body() if exchange in self.reading else _late_request())
-        for exchange, since in list(self.reading.items()):
+            if not exchange.status:  # what has begun to answer ends with its client, or with its own application
+                # A client that is still sending is late; who waits for it is not.
+                _expire(exchange, _late_body() if exchange in self.waiting else _late_request())
+        for exchange, since in list(self.waiting.items()):
             if since > now - self._body_ns:
                 break
-            _expire(exchange, _late_body())
+            if not (exchange.status and exchange.is_foreign):
+                _expire(exchange, _late_body())
         loop = self._loop
         self._timer = loop.call_later(SWEEP_SECONDS, self._sweep) if self.in_flight and loop is not None else None
 
@@ -115,8 +118,7 @@ def _older(in_flight: "dict[Exchange, None]", bound: int) -> "list[Exchange]":
 
 
 def _expire(exchange: "Exchange", problem: Problem) -> None:
-    # An application that is not ours may stream for as long as it likes once it has begun to answer.
-    if exchange.waiter is not None or exchange.expired is not None or (exchange.status and exchange.is_foreign):
+    if exchange.waiter is not None or exchange.expired is not None:
         return
     if exchange.task is not None and exchange.task.cancel():
         exchange.expired = problem

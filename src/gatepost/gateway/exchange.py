@@ -13,6 +13,7 @@ from gatepost.gateway import cors, security_headers
 from gatepost.gateway.admission import Waiter
 from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified
 from gatepost.gateway.cors import CrossOrigin
+from gatepost.gateway.large_responses import LARGE_BYTES, LargeResponses
 from gatepost.gateway.limiter import Taken
 from gatepost.gateway.security_headers import Profiles, Table, hsts_of, is_json
 from gatepost.request import Action, Message, Request, Response, Send
@@ -21,12 +22,13 @@ from gatepost.settings import GateSettings
 
 class Wardrobe:
     """What answers are dressed with: the security headers, CORS where it is configured, and the number of bytes from
-    which on one may be compressed."""
+    which on one may be compressed; and what sends the large ones."""
 
-    __slots__ = ("compressed_from", "cors", "profiles")
+    __slots__ = ("compressed_from", "cors", "large_responses", "profiles")
 
-    def __init__(self, cors: CrossOrigin | None, settings: GateSettings) -> None:
+    def __init__(self, cors: CrossOrigin | None, settings: GateSettings, large_responses: LargeResponses) -> None:
         self.cors = cors
+        self.large_responses = large_responses
         self.profiles = Profiles(hsts_of(settings))
         self.compressed_from = BYTES_MIN if settings.compress else sys.maxsize
 
@@ -90,9 +92,15 @@ class Exchange(Request, kw_only=True, eq=False):
             if status not in _BODILESS:
                 headers.append((b"content-length", b"%d" % len(body)))
             body = b""
+        is_large = len(body) > LARGE_BYTES
+        if is_large:  # sent in parts, it has a length only where we say it
+            headers.append((b"content-length", b"%d" % len(body)))
         send = self.send
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        if is_large:
+            await wardrobe.large_responses.send(self, body)
+        else:
+            await send({"type": "http.response.body", "body": body})
 
     @property
     def is_foreign(self) -> bool:

@@ -22,12 +22,14 @@ from gatepost.gateway.cors import PREFLIGHT, Match, cross_origin, is_preflight
 from gatepost.gateway.deadlines import Deadlines, FindWriting, never_writing
 from gatepost.gateway.exchange import Exchange, Wardrobe
 from gatepost.gateway.heads import Heads
+from gatepost.gateway.large_responses import LargeResponses
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import INTERNAL, render
 from gatepost.observations import Observations, RequestFailed, RequestFinished
 from gatepost.request import ASGIApp, Receive, Request, Scope, Send
+from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings, Settings
 
 NANOSECONDS = 1_000_000_000
@@ -84,6 +86,7 @@ class Gate:
             limiter=limiter,
             cors=alone.table.cors,
             is_known=lambda request: False,
+            backlog=ResponseBacklog(),
         )
 
     @classmethod
@@ -98,6 +101,7 @@ class Gate:
         cors: Iterable[CORS] = (),
         is_known: Callable[[Request], bool] = lambda request: False,
         find_writing: FindWriting = never_writing,
+        backlog: ResponseBacklog | None = None,
     ) -> "Gate":
         """A gate of parts that stand already.
 
@@ -105,6 +109,7 @@ class Gate:
         one of kind "system" no rate limit. `cors` are the rules that actions declare. `limiter` is there for the second
         stage, which authentication calls. `is_known` tells whether somebody is signed in, without asking the database.
         `find_writing` gives what ends the wait of a task that has sent a COMMIT (`deadlines.py`).
+        `backlog` is told how many bytes clients have not yet taken.
         """
         gate = cls.__new__(cls)
         limiter = limiter or make_limiter(settings, observations)
@@ -117,6 +122,7 @@ class Gate:
             cors=cors,
             is_known=is_known,
             find_writing=find_writing,
+            backlog=backlog or ResponseBacklog(),
         )
         return gate
 
@@ -131,6 +137,7 @@ class Gate:
         cors: Iterable[CORS],
         is_known: Callable[[Request], bool],
         find_writing: FindWriting = never_writing,
+        backlog: ResponseBacklog,
     ) -> None:
         self._app = app
         self._match = match
@@ -138,10 +145,10 @@ class Gate:
         self._uri_bytes_max = settings.uri_bytes_max
         self._heads = Heads(settings, match)
         self._cors = cross_origin(settings, cors, match)
-        self._wardrobe = Wardrobe(self._cors, settings)
         self._compresses = settings.compress
         self._deadlines = Deadlines(settings.request_seconds, settings.body_seconds, find_writing)
         self._queue = AdmissionQueue(settings.queue_seconds, settings.request_seconds, observations, is_known)
+        self._wardrobe = Wardrobe(self._cors, settings, LargeResponses(backlog, self._deadlines, self._queue))
         self._bodies = Bodies(settings.body_bytes_max, self._deadlines, self._queue)
         self._emit_finished = observations.emitter(RequestFinished)
         self._emit_failed = observations.emitter(RequestFailed)
@@ -263,7 +270,7 @@ class Gate:
         exchange.code = problem.code
         if exchange.status:
             # The answer has begun: all that is left is to let the server cut the connection.
-            if problem is not INTERNAL and self._emit_failed is not None:
+            if problem is not INTERNAL and problem is not exchange.expired and self._emit_failed is not None:
                 self._emit_failed(RequestFailed(request_id=exchange.id, error=error))
             raise error
         exchange.overruling = None

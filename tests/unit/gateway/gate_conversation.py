@@ -11,6 +11,7 @@ from gatepost.gateway.gate import Gate
 from gatepost.limits import RateLimit, named
 from gatepost.observations import Observations
 from gatepost.request import Action, ASGIApp, Message, Receive, Request, Response, Scope, Send
+from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings
 
 
@@ -73,10 +74,20 @@ def match(method: str, path: str) -> tuple[Action, str | None]:
     return ACTIONS[path], None
 
 
-def gate(app: ASGIApp, observations: Observations | None = None, **settings: Any) -> Gate:
+def gate(
+    app: ASGIApp,
+    observations: Observations | None = None,
+    *,
+    backlog: ResponseBacklog | None = None,
+    **settings: Any,
+) -> Gate:
     """A gate around `app`, with the defaults of production unless told otherwise."""
     return Gate.composed(
-        app, settings=GateSettings(**settings), observations=observations or Observations(), match=match
+        app,
+        settings=GateSettings(**settings),
+        observations=observations or Observations(),
+        match=match,
+        backlog=backlog,
     )
 
 

@@ -1,0 +1,52 @@
+"""Large responses: sent in parts, so that what a client does not take is known, counted and, in time, given up.
+
+The server takes a whole body at once and keeps it until the client has read it; of one in parts it takes the next part
+only when there is room. Small bodies fit into the buffers of the system and go out whole.
+"""
+
+from time import monotonic_ns
+from typing import TYPE_CHECKING
+
+from gatepost.response_backlog import ResponseBacklog
+
+if TYPE_CHECKING:
+    from gatepost.gateway.admission import AdmissionQueue
+    from gatepost.gateway.deadlines import Deadlines
+    from gatepost.gateway.exchange import Exchange
+
+LARGE_BYTES = 65_536
+PART_BYTES = 262_144
+"""A part costs some 50 us."""
+
+
+class LargeResponses:
+    """Sends the bodies of one gate. While a part waits for its client, the request is paused, and `Deadlines` gives it
+    up when that takes too long: the connection is cut."""
+
+    __slots__ = ("_backlog", "_deadlines", "_queue")
+
+    def __init__(self, backlog: ResponseBacklog, deadlines: "Deadlines", queue: "AdmissionQueue") -> None:
+        self._backlog = backlog
+        self._deadlines = deadlines
+        self._queue = queue
+
+    async def send(self, exchange: "Exchange", body: bytes) -> None:
+        """Send a body whose length the head has stated."""
+        waiting, queue, backlog = self._deadlines.waiting, self._queue, self._backlog
+        left = len(body)
+        backlog.pending += left
+        try:
+            for start in range(0, len(body), PART_BYTES):
+                part = body[start : start + PART_BYTES]
+                waiting[exchange] = since = monotonic_ns()
+                queue.pause(exchange)
+                try:
+                    more = start + PART_BYTES < len(body)
+                    await exchange.send({"type": "http.response.body", "body": part, "more_body": more})
+                finally:
+                    del waiting[exchange]
+                    queue.resume(exchange, since)
+                left -= len(part)
+                backlog.pending -= len(part)
+        finally:
+            backlog.pending -= left

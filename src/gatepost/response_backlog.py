@@ -1,0 +1,24 @@
+"""Bytes of responses that have begun and that their clients have not yet taken: bounded, because they are memory.
+
+The gate counts them (`gateway/large_responses.py`); what would make many more asks here before it reads them.
+"""
+
+from gatepost.errors import Overloaded
+
+BYTES_MAX = 256 * 1_048_576
+"""Of one process. Beyond it no statement is sent whose rows the declaration does not bound."""
+
+
+class ResponseBacklog:
+    """`pending` is how many bytes wait for their clients."""
+
+    __slots__ = ("bytes_max", "pending")
+
+    def __init__(self, bytes_max: int = BYTES_MAX) -> None:
+        self.bytes_max = bytes_max
+        self.pending = 0
+
+    def check(self) -> None:
+        """Raise 503 `overloaded` where there is no room for more."""
+        if self.pending >= self.bytes_max:
+            raise Overloaded("overloaded", "Too many responses wait for their clients.", retry_after_seconds=1)
