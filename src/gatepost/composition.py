@@ -103,6 +103,7 @@ class Composition:
             limiter=limiter,
             cors=[action.cors for action in self.actions if action.cors is not None],
             is_known=self.accounts.is_known,
+            backlog=self.database.backlog,
             find_writing=self.database.find_writing,
         )
 

@@ -34,6 +34,7 @@ from gatepost.database.transactions import READ_COMMITTED, Transaction
 from gatepost.errors import Problem
 from gatepost.exact_json import decode
 from gatepost.observations import DatabaseExhausted, Observations, TransactionRetried, ValueRefused
+from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import DatabaseSettings
 
 T = TypeVar("T")
@@ -71,6 +72,8 @@ class Database:
         self._probe_at = 0.0
         self._role = "..."
         self._sessions = Sessions()
+        # What the gate counts of responses that clients have not yet taken.
+        self.backlog = ResponseBacklog()
         self._startup = {
             "application_name": "gatepost",
             "timezone": "UTC",
@@ -159,6 +162,19 @@ class Database:
         else:
             pool.idle.append(connection)
         return records
+
+    async def read_unbounded(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
+        """`read` of rows whose bytes nothing bounds. Raises 503 `overloaded` while clients are to take too many."""
+        pool = self.pool
+        connection = pool.take() or await pool.acquire()
+        try:
+            # Asked when the statement is about to be sent: hundreds may have waited for this connection.
+            self.backlog.check()
+        except BaseException:
+            pool.release(connection)
+            raise
+        pool.idle.append(connection)
+        return await self.read(statement, arguments)
 
     async def write(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """Run one writing statement as a transaction of its own; it is committed when this returns.

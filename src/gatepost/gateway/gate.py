@@ -268,9 +268,11 @@ class Gate:
             except Problem as refusal:
                 problem = refusal
         exchange.code = problem.code
+        if exchange.status and problem is exchange.expired:
+            return  # its client takes no more: the body stays shorter than stated, and the server cuts the connection
         if exchange.status:
             # The answer has begun: all that is left is to let the server cut the connection.
-            if problem is not INTERNAL and problem is not exchange.expired and self._emit_failed is not None:
+            if problem is not INTERNAL and self._emit_failed is not None:
                 self._emit_failed(RequestFailed(request_id=exchange.id, error=error))
             raise error
         exchange.overruling = None

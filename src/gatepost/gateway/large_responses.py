@@ -32,9 +32,9 @@ class LargeResponses:
 
     async def send(self, exchange: "Exchange", body: bytes) -> None:
         """Send a body whose length the head has stated."""
-        waiting, queue, backlog = self._deadlines.waiting, self._queue, self._backlog
-        left = len(body)
-        backlog.pending += left
+        waiting, queue = self._deadlines.waiting, self._queue
+        # All of it, until its last part is taken: so long it is in memory.
+        self._backlog.pending += len(body)
         try:
             for start in range(0, len(body), PART_BYTES):
                 part = body[start : start + PART_BYTES]
@@ -46,7 +46,5 @@ class LargeResponses:
                 finally:
                     del waiting[exchange]
                     queue.resume(exchange, since)
-                left -= len(part)
-                backlog.pending -= len(part)
         finally:
-            backlog.pending -= left
+            self._backlog.pending -= len(body)

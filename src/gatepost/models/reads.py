@@ -105,11 +105,13 @@ class Query(msgspec.Struct, frozen=True, eq=False):
 
 
 class ReadPlan(msgspec.Struct, frozen=True, eq=False):
-    """A compiled read of one row: `build` makes its JSON of a record; the version stands at `version_index`."""
+    """A compiled read of one row: `build` makes its JSON of a record; the version stands at `version_index`. An
+    unbounded row may be larger than a page."""
 
     statement: Statement
     build: Build
     version_index: int
+    is_unbounded: bool
 
 
 class RowsPlan(msgspec.Struct, frozen=True, eq=False):
@@ -120,6 +122,11 @@ class RowsPlan(msgspec.Struct, frozen=True, eq=False):
     build: Build
     order_indexes: tuple[int, ...]
     fits_index: int | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether bytes are counted, because nothing else bounds them."""
+        return self.fits_index is not None
 
 
 class PagePlan(msgspec.Struct, frozen=True, eq=False):
@@ -166,7 +173,8 @@ def one_plan(
     key = served.entity.key
     statement = select(*columns.selected).select_from(joined)
     statement = statement.where(source.column(key.name) == bindparam(KEY, type_=key.column.type))
-    return ReadPlan(Statement(_under(statement, rule, source)), build, version)
+    is_unbounded = row_bytes_max(served, shown(view, fields), expand) is None
+    return ReadPlan(Statement(_under(statement, rule, source)), build, version, is_unbounded)
 
 
 def page_plan(

@@ -19,6 +19,7 @@ from gatepost.exact_json import natural
 from gatepost.models.catalog import Served, View
 from gatepost.models.conditions import bind_decision, bind_policy, holds
 from gatepost.models.reads import KEY, Expansion, Query
+from gatepost.models.row_size import row_bytes_max
 from gatepost.services.derived import Derived
 from gatepost.services.echoes import merge_documents, unchanged
 from gatepost.services.rules import Draft, fill_owner, with_field_rules
@@ -41,6 +42,7 @@ class Custom:
         self._derived = derived
         self._registry = registry
         self._database = database
+        self._is_unbounded = row_bytes_max(served, served.entity.attributes, ()) is None
         attributes = served.entity.attributes.items()
         kinds = {name: attribute.column.type for name, attribute in attributes}
         self._documents = {name for name, kind in kinds.items() if isinstance(getattr(kind, "item_type", kind), JSON)}
@@ -51,6 +53,7 @@ class Custom:
         """The row that the service's `get` returns, as the actor may see it."""
 
         async def work(unit: Unit) -> Row:
+            self._check_backlog()
             row = await unit.service(self._model).get(key, actor)
             return await self._show(unit, self._key(row, "get"), actor, view, fields, expand)
 
@@ -60,6 +63,7 @@ class Custom:
         """The rows that the service's `list` returns, as the actor may see them."""
 
         async def work(unit: Unit) -> Page:
+            self._check_backlog()
             rows = await unit.service(self._model).list(query, actor)
             keys = [self._key(row, "list") for row in rows]
             return await self._derived.reading.page_of_keys(unit.transaction, keys, query, actor, view)
@@ -165,6 +169,11 @@ class Custom:
             return await self._show(unit, key, actor, view, None, ())
         except NotFound:
             return Row("", "", key)
+
+    def _check_backlog(self) -> None:
+        """Raise 503 `overloaded` before rows without a bound are read while clients have too many bytes to take."""
+        if self._is_unbounded:
+            self._database.backlog.check()
 
     def _natural(self, values: dict[str, Any]) -> dict[str, Any]:
         """The values as a service computes with them: floats in documents, where they say the same."""

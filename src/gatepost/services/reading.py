@@ -62,7 +62,8 @@ class Reading:
     ) -> Row:
         """One row by its key."""
         if fields is None and not expand and (plain := self._plain.get(view)) is not None:
-            records = await self._database.read(plain.statement, [key])
+            read = self._database.read_unbounded if plain.is_unbounded else self._database.read
+            records = await read(plain.statement, [key])
             if not records:
                 raise not_found()
             record = records[0]
@@ -70,8 +71,8 @@ class Reading:
         plan, values = self.one(key, actor, view, fields, expand)
         if self.is_open and fields is None and not expand and plan.statement.plain_names == (KEY,):
             self._plain[view] = plan
-        records = await self._database.read(plan.statement, plan.statement.arguments(values))
-        return self.shown(plan, records, key)
+        read = self._database.read_unbounded if plan.is_unbounded else self._database.read
+        return self.shown(plan, await read(plan.statement, plan.statement.arguments(values)), key)
 
     async def list(self, query: Query, actor: Actor, view: View) -> Page:
         """A page of rows."""
@@ -84,7 +85,8 @@ class Reading:
                     self._pages.clear()
                 self._pages[query, view] = kept
         plan, arguments = kept
-        records = await self._database.read(plan.statement, arguments)
+        read = self._database.read_unbounded if plan.is_cut else self._database.read
+        records = await read(plan.statement, arguments)
         return gathered(plan, query, records[0]) if isinstance(plan, PagePlan) else paged(plan, query, records)
 
     async def object(self, transaction: Transaction, key: Any, actor: Actor) -> Any:
