@@ -35,7 +35,7 @@ class Keys:
     def token(self, user_id: UUID, algorithm: str = "EdDSA") -> str:
         """A token of the user: of Gatepost's own making for "gatepost", else with the claims its peers ask for."""
         if algorithm == "gatepost":
-            return Tokens(AuthSettings(token_minutes=LIFE_SECONDS / 60), self.ed25519).issue(str(user_id))
+            return Tokens(AuthSettings(token_minutes=LIFE_SECONDS / 60), self.ed25519).issue(str(user_id), 0)
         now = int(time.time())
         claims = {"sub": str(user_id), "iat": now, "exp": now + LIFE_SECONDS, "iss": "gatepost", "aud": "gatepost"}
         key = self.ed25519 if algorithm == "EdDSA" else self.rsa

@@ -11,7 +11,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.attributes import manager_of_class
 
-from gatepost.accounts.models import UserColumns, user_model
+from gatepost.accounts.models import UserColumns, complete_users_table, user_model
 from gatepost.auth.actor import Actor, ActorId, anonymous
 from gatepost.auth.policies import Policy
 from gatepost.dtos.body import check_fields
@@ -20,11 +20,12 @@ from gatepost.models.base import Model
 from gatepost.models.catalog import Catalog, two_classes
 from gatepost.models.conditions import check_policy
 from gatepost.models.entity import Entity, entity_of
+from gatepost.models.field_checks import check_field_rules
 from gatepost.models.schema import complete_schema
 from gatepost.mount import Mount, taken_by_mount
 from gatepost.request import ASGIApp
 from gatepost.resource import PATH, Resource
-from gatepost.services.service import Service, check_transactions, check_verbs, served_model
+from gatepost.services.service import Service, check_transactions, check_verbs, overridden, served_model
 
 
 class Declaration:
@@ -55,6 +56,9 @@ class Declaration:
         self.bigint_as_string = bigint_as_string
         base = _base_of(resources[0].model) if resources else Model
         self.user_model: type[Any] = user_model(base) if users is None else _checked_users(users)
+        for model in (self.user_model, *(resource.model for resource in resources)):
+            if UserColumns in getattr(model, "__mro__", ()) and hasattr(model, "__mapper__"):
+                complete_users_table(model)  # once more: a class may have been mapped after it was made
         self.catalog = Catalog(resources)
         self._check_mounts()
         self.entities: list[Entity] = [served.entity for served in self.catalog.served]
@@ -64,6 +68,8 @@ class Declaration:
         self.services = self._services()
         self._check_policies()
         for served in self.catalog.served:
+            service = self.services.get(served.entity.model)
+            check_field_rules(served, is_filled=service is not None and "create" in overridden(service))
             check_fields(served.writable, served.entity.name)
 
     @property
@@ -111,7 +117,9 @@ class Declaration:
         actors = [anonymous, *_signed_in(self.user_model)]
         for served in self.catalog.served:
             policies: list[Policy] = list(served.resource.policies.values())
-            policies += [policy for field in served.resource.fields.values() for policy in (field.read, field.write)]
+            policies += [
+                policy for rules in served.rules.values() for policy in (rules.read, rules.create, rules.update)
+            ]
             for policy in policies:
                 check_policy(policy, served.entity, actors)
 

@@ -26,21 +26,59 @@ PATH = re.compile(r"(?!\.+(?:/|$))[\w.~-]+(?:/(?!\.+(?:/|$))[\w.~-]+)*", re.ASCI
 """What a path may be: segments that no client has to escape and no proxy resolves (RFC 3986, section 2.3)."""
 
 
-class Field(msgspec.Struct, frozen=True):
+class Field(msgspec.Struct, frozen=True, kw_only=True):
     """Rules of one field, on top of those of its resource.
 
-    `read` and `write` narrow who sees and sets it; `write_once` fields are set at creation only; `hidden` fields
-    exist for nobody on the wire.
+    `read` says who sees it. `create` and `update` say who sets it at creation and after it; `write` is both. Where
+    `read` is not `anyone`, writing has to be said as well: what may not be read is not open for writing by default.
+    `write_once` fields are set at creation only; `hidden` fields exist for nobody on the wire.
     """
 
     read: Policy = anyone
-    write: Policy = anyone
+    write: Policy | None = None
+    create: Policy | None = None
+    update: Policy | None = None
     write_once: bool = False
     hidden: bool = False
 
     def __post_init__(self) -> None:
-        check_is_policy(self.read, "Field(read=...)")
-        check_is_policy(self.write, "Field(write=...)")
+        for name in ("read", "write", "create", "update"):
+            given = getattr(self, name)
+            if given is not None or name == "read":
+                check_is_policy(given, f"Field({name}=...)")
+        if self.write is not None and not (self.create is None and self.update is None):
+            raise ConfigurationError(
+                "is given beside create= or update=, and is both of them.",
+                place="Field(write=...)",
+                cure="Keep write=, or create= and update=.",
+            )
+        if self.write_once and self.update is not None:
+            raise ConfigurationError(
+                "is given beside write_once=True, which means that there is no update.",
+                place="Field(update=...)",
+                cure="Leave one of the two out.",
+            )
+        if self.hidden:
+            if any(given not in (None, anyone, nobody) for given in (self.read, self.write, self.create, self.update)):
+                raise ConfigurationError(
+                    "is hidden from everybody, and says who reads or writes it.",
+                    place="Field(hidden=True)",
+                    cure="Write hidden, or Field(read=..., write=...) without hidden=True.",
+                )
+            for name, policy in (("read", nobody), ("write", nobody), ("create", None), ("update", None)):
+                msgspec.structs.force_setattr(self, name, policy)
+
+    def said(self, action: str) -> Policy | None:
+        """Who is declared to set the field when a row is created, or updated; None where nothing is said."""
+        if action == "update" and self.write_once:
+            return nobody
+        own = self.create if action == "create" else self.update
+        return self.write if own is None else own
+
+    def policy(self, action: str) -> Policy:
+        """Who sets the field when a row is created, or updated."""
+        said = self.said(action)
+        return anyone if said is None else said
 
 
 write_once = Field(write_once=True)

@@ -105,12 +105,14 @@ class Identities:
         found = await self._users.find(claims.subject)
         if found is None:
             raise invalid("The token's user is gone or inactive.")
-        user, actor = found
+        if found.password_version != claims.password_version:
+            raise invalid("The password was changed after the token was issued.")
         # A change heard of while the row was on its way may be newer than the row: then it is good for this request
         # (which began before), but not to be kept.
         if generation == self._generation:
-            self._keep(authorization, _Known(actor, clock() + claims.expires_at - time.time(), user))
-        return actor
+            good_until = clock() + claims.expires_at - time.time()
+            self._keep(authorization, _Known(found.actor, good_until, found.subject))
+        return found.actor
 
     def drop(self, user: str) -> None:
         """Forget one user (the key as text), or everybody where it is empty."""

@@ -1,21 +1,35 @@
 """The users' table: a mixin for a model of one's own, and the default model for applications that bring none."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
 
 from annotated_types import Len
-from sqlalchemy import ARRAY, Boolean, CheckConstraint, String, Text, Uuid, text, true
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
+from sqlalchemy import ARRAY, Boolean, CheckConstraint, Integer, String, Table, Text, Uuid, inspect, text, true
+from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, mapped_column, validates
 
 from gatepost.accounts.notifications import notify_of_changes
+from gatepost.accounts.password_versions import raise_with_password
+from gatepost.auth.policies import nobody
 from gatepost.errors import ConfigurationError
-from gatepost.models.base import MANAGED, Model
+from gatepost.models.base import FIELD, MANAGED, Model
 from gatepost.models.schema_names import full_name
+from gatepost.resource import Field, hidden, read_only
 
 EMAIL_LENGTH_MAX = 320
 DEFAULT_TABLE = "users"
 
 KEPT = "gatepost.user_model"
 """Key in `MetaData.info`: the users' model that was made for it. SQLAlchemy holds its classes weakly."""
+
+
+FIELDS: Mapping[str, Field] = {
+    "password_hash": hidden,
+    "password_version": Field(read=nobody, write=nobody),
+    "roles": read_only,
+    "is_active": read_only,
+}
+"""The fields of `UserColumns` that are not open on the wire as those of other models are. A resource opens them with a
+`Field` of its own, but for `password_hash`, which is hidden always, and the version, which is never written."""
 
 
 def normalise_email(email: str) -> str:
@@ -27,13 +41,15 @@ class UserColumns:
     """What sign-in needs of a users' model: `class User(Model, UserColumns)` with `__tablename__` and more columns.
 
     Any key type works (UUID, int, str). `password_hash` None means that nobody can sign in with a password; a user
-    with `is_active` False is refused everywhere, within 100 ms of the change.
+    with `is_active` False is refused everywhere, within 100 ms of the change. `password_version` is raised by a trigger
+    whenever `password_hash` changes, which ends the user's tokens just as fast.
     """
 
     email: Mapped[Annotated[str, Len(3, EMAIL_LENGTH_MAX)]] = mapped_column(
         String(EMAIL_LENGTH_MAX), CheckConstraint("email = lower(email)", name="email_is_lower"), unique=True
     )
     password_hash: Mapped[str | None] = mapped_column(Text)
+    password_version: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"), info={MANAGED: True})
     roles: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, server_default=text("'{}'"))
     is_active: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
 
@@ -44,7 +60,19 @@ class UserColumns:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "__table__" in vars(cls):
-            notify_of_changes(cls)
+            complete_users_table(cls)
+
+
+def complete_users_table(model: type[Any]) -> None:
+    """Declare the triggers of the table of a users' model, and what of its columns is not open on the wire, under
+    whatever name and by whatever model they are served. Calling it again changes nothing."""
+    mapper = cast("Mapper[Any]", inspect(model))
+    notify_of_changes(model)
+    columns = {name: column for name in FIELDS if (column := mapper.columns.get(name)) is not None}
+    for name, column in columns.items():
+        column.info[FIELD] = FIELDS[name]
+    hashed, version = columns["password_hash"], columns["password_version"]
+    raise_with_password(cast("Table[Any]", mapper.local_table), hashed.name, version.name)
 
 
 def user_model(base: type[DeclarativeBase] = Model) -> type[Any]:

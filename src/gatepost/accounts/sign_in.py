@@ -127,7 +127,7 @@ class Accounts:
         if self._succeeded is not None:
             self._succeeded(SignInSucceeded(user_id=user.subject, client=request.client))
         answer = {
-            "access_token": self._tokens.issue(user.subject),
+            "access_token": self._tokens.issue(user.subject, user.password_version),
             "token_type": "Bearer",
             "expires_in": self._tokens.lifetime_seconds,
         }
@@ -196,7 +196,7 @@ async def issue_token(database: Database, model: type[Any], tokens: Tokens, emai
     if user is None or not user.is_active:
         state = "is inactive" if user is not None else "does not exist"
         raise ConfigurationError(f"The user {email} {state}.", cure="`gatepost users list` shows them all.")
-    return tokens.issue(user.subject)
+    return tokens.issue(user.subject, user.password_version)
 
 
 async def list_users(database: Database, model: type[Any], count: int = 1000) -> list[UserLine]:

@@ -13,7 +13,7 @@ from gatepost.database.statements import DIALECT
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import Entity
 
-SECRET = "password_hash"  # noqa: S105 - the name of the one column that no snapshot has
+SECRET = "password_hash"  # noqa: S105 - the name of the attribute whose column is in no snapshot
 
 _FREEZE: dict[type, Callable[[Any], Any]] = {list: tuple, dict: MappingProxyType}
 """What is shared between requests is not changed by any of them."""
@@ -40,9 +40,15 @@ def value_reader(column: Column[Any]) -> Callable[[Any], Any]:
     return processor if processor is not None else _same
 
 
+def kept_names(entity: Entity) -> list[str]:
+    """The attributes that a snapshot has: all but those of the column that holds the password's hash."""
+    secret = entity.attributes[SECRET].column
+    return [name for name, item in entity.attributes.items() if item.column is not secret]
+
+
 def snapshot_reader(entity: Entity) -> Callable[[Any], Any]:
     """From a row to a frozen struct with the model's attributes, but for the password's hash."""
-    names = [name for name in entity.attributes if name != SECRET]
+    names = kept_names(entity)
     snapshot = msgspec.defstruct(f"{entity.name}Snapshot", names, frozen=True)
     readers = [(name, value_reader(entity.attributes[name].column)) for name in names]
 

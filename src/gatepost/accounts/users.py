@@ -5,15 +5,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import BigInteger, Text, bindparam, select, update
+from sqlalchemy import BigInteger, Text, bindparam, select, text, update
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert
 
 from gatepost.accounts.models import UserColumns, normalise_email
-from gatepost.accounts.snapshots import SECRET, key_parser, snapshot_reader, value_reader
+from gatepost.accounts.password_versions import REHASH
+from gatepost.accounts.snapshots import kept_names, key_parser, snapshot_reader, value_reader
 from gatepost.auth.actor import Actor, ActorId
 from gatepost.database.database import Database
 from gatepost.database.statements import Statement
+from gatepost.database.transactions import Transaction
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import entity_of
 
@@ -22,11 +24,21 @@ _KEY_AS_TEXT = "gatepost_key"
 
 
 class SignIn(msgspec.Struct, frozen=True):
-    """What sign-in knows of a user. `subject` is the key as PostgreSQL writes it as text."""
+    """What sign-in knows of a user. `subject` is the key as PostgreSQL writes it as text; `password_version` belongs
+    to the hash beside it."""
 
     subject: str
     password_hash: str | None
+    password_version: int
     is_active: bool
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """A user as a request acts as one: the key as PostgreSQL writes it as text, and the version that tokens carry."""
+
+    subject: str
+    actor: Actor
+    password_version: int
 
 
 class UserLine(msgspec.Struct, frozen=True):
@@ -55,13 +67,14 @@ class Users:
         column = {name: item.column for name, item in entity.attributes.items()}
         key, as_text = entity.key.column, sql_cast(entity.key.column, Text).label(_KEY_AS_TEXT)
         kind = BigInteger() if entity.key.python_type is int else key.type
-        shown = [item.column.label(name) for name, item in entity.attributes.items() if name != SECRET]
+        shown = [column[name].label(name) for name in kept_names(entity)]
         self._load = Statement(select(as_text, *shown).where(key == bindparam("key", type_=kind), column["is_active"]))
         self._sign_in = Statement(
             select(
-                as_text, column["password_hash"].label("password_hash"), column["is_active"].label("is_active")
+                as_text, *(column[name].label(name) for name in ("password_hash", "password_version", "is_active"))
             ).where(column["email"] == bindparam("email"))
         )
+        self._announce_rehash = Statement(text(REHASH))
         self._rehash = Statement(
             update(entity.table)
             .values({column["password_hash"]: bindparam("new")})
@@ -73,8 +86,8 @@ class Users:
             .limit(bindparam("count"))
         )
 
-    async def find(self, subject: str) -> tuple[str, Actor] | None:
-        """The key as text and the actor, or None where the user is gone, inactive, or the subject is no key."""
+    async def find(self, subject: str) -> Identity | None:
+        """The active user with this key as text; None where there is none, or the subject is not a key."""
         try:
             key = self._parse_key(subject)
         except ValueError:
@@ -83,19 +96,23 @@ class Users:
         if not rows:
             return None
         snapshot = self._read_snapshot(rows[0])
-        return rows[0][_KEY_AS_TEXT], Actor(
-            getattr(snapshot, self._entity.key.name), frozenset(snapshot.roles), user=snapshot
-        )
+        actor = Actor(getattr(snapshot, self._entity.key.name), frozenset(snapshot.roles), user=snapshot)
+        return Identity(rows[0][_KEY_AS_TEXT], actor, rows[0]["password_version"])
 
     async def find_sign_in(self, email: str) -> SignIn | None:
         """What sign-in needs of the user with this (normalised) e-mail."""
         rows = await self._database.write(self._sign_in, self._sign_in.arguments({"email": email}))
-        return SignIn(rows[0][_KEY_AS_TEXT], rows[0]["password_hash"], rows[0]["is_active"]) if rows else None
+        names = (_KEY_AS_TEXT, "password_hash", "password_version", "is_active")
+        return SignIn(*(rows[0][name] for name in names)) if rows else None
 
     async def replace_hash(self, email: str, old: str, new: str) -> None:
-        """Store a hash with today's parameters, unless the password has been changed in between."""
-        arguments = self._rehash.arguments({"address": email, "old": old, "new": new})
-        await self._database.write(self._rehash, arguments)
+        """Store another hash of the same password, unless it has been changed in between. Tokens stay good."""
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.fetch(self._announce_rehash, {})
+            await transaction.fetch(self._rehash, {"address": email, "old": old, "new": new})
+
+        await self._database.transact(work)
 
     async def create(self, email: str, password_hash: str | None, roles: Sequence[str]) -> ActorId:
         """Make a user and return the key. Raises `ConfigurationError` where the e-mail is malformed or taken."""

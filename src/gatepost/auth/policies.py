@@ -11,7 +11,7 @@ from typing import Any, final
 import msgspec
 from sqlalchemy import ColumnElement
 
-from gatepost.auth.actor import Actor
+from gatepost.auth.actor import Actor, anonymous
 from gatepost.errors import ConfigurationError
 
 
@@ -273,6 +273,21 @@ def both(left: Decision, right: Decision) -> Decision:
     if left is True or right is False or left == right:
         return right
     return left if isinstance(right, bool) or left is False else Every((left, right))
+
+
+def role_names(wanted: Policy) -> frozenset[str]:
+    """The roles that a policy tells apart."""
+    if isinstance(wanted, _HasRole):
+        return wanted.names
+    if isinstance(wanted, _Inverse):
+        return role_names(wanted.inner)
+    parts = wanted.parts() if isinstance(wanted, _Pair) else ()
+    return frozenset(name for part in parts for name in role_names(part))
+
+
+def is_nobody(wanted: Policy) -> bool:
+    """Whether a policy is closed to every actor that makes requests."""
+    return wanted.is_constant and wanted.decide(anonymous) is False
 
 
 def owners(wanted: Policy) -> tuple[str, ...]:

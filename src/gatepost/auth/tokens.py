@@ -1,16 +1,16 @@
 """Access tokens: short-lived JWTs (RFC 7519) signed with Ed25519 (RFC 8037, RFC 9864) by this application itself.
 
 Signing happens at sign-in, verifying where a request's token is not yet known (`accounts/identities.py`). A token says
-who, never what for: roles are read from the database. Since we alone issue, `verify` admits exactly the form that
-`issue` makes (RFC 8725): one algorithm, one key, one issuer, one audience, three header members.
+who, and under which version of the password (`pv`), never what for: roles are read from the database. Since we alone
+issue, `verify` admits exactly the form that `issue` makes (RFC 8725): one algorithm, one key, one issuer, one audience,
+three header members.
 """
 
 import json
-import math
 import re
 import secrets
 import time
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import msgspec
 from joserfc import jws
@@ -28,13 +28,19 @@ TOKEN_BYTES_MAX = 4096
 LEEWAY_SECONDS = 5
 """How far ahead another instance's clock may be (`iat`, `nbf`). `exp` has no leeway: it is ours and short."""
 
+NUMBER_MAX = 2**53
+"""Numbers of claims are below this: JSON admits any, and Python would make a float or an integer of any length."""
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """What a verified token says: `subject` is the user's key as text, times are seconds since the epoch."""
+    """What a verified token says: `subject` is the user's key as text, `password_version` that of the password at the
+    time of issue, times are seconds since the epoch."""
 
     subject: str
+    password_version: int
     token_id: str
     issued_at: int
     expires_at: int
@@ -53,13 +59,15 @@ class Tokens:
         self._header = {"alg": ALGORITHM, "typ": TYPE, "kid": key.thumbprint()}
         self.lifetime_seconds = round(settings.token_minutes * 60)
 
-    def issue(self, subject: str, now: float | None = None) -> str:
-        """A token for this subject that lives `lifetime_seconds` from `now` (seconds since the epoch)."""
+    def issue(self, subject: str, password_version: int, now: float | None = None) -> str:
+        """A token for this subject that lives `lifetime_seconds` from `now` (seconds since the epoch), as long as the
+        password has this version."""
         issued_at = int(time.time() if now is None else now)
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
             "sub": subject,
+            "pv": password_version,
             "iat": issued_at,
             "exp": issued_at + self.lifetime_seconds,
             "jti": secrets.token_urlsafe(16),
@@ -83,14 +91,17 @@ class Tokens:
         if claims.get("iss") != self._issuer or claims.get("aud") != self._audience:
             raise invalid("The token was issued by or for somebody else.")
         subject, token_id = claims.get("sub"), claims.get("jti")
-        if not (isinstance(subject, str) and subject and "\0" not in subject and isinstance(token_id, str)):
+        if not (_is_text(subject) and _is_text(token_id)):
             raise invalid("The token does not say whose it is.")
+        password_version = claims.get("pv")
+        if not _is_number(password_version) or isinstance(password_version, float):
+            raise invalid("The token does not say which password it was issued under.")
         issued_at, expires_at = _moment(claims, "iat"), _moment(claims, "exp")
         if expires_at <= now:
             raise invalid("The token has expired.")
         if max(issued_at, _moment(claims, "nbf") if "nbf" in claims else 0) > now + LEEWAY_SECONDS:
             raise invalid("The token is not valid yet.")
-        return Claims(subject, token_id, issued_at, expires_at)
+        return Claims(subject, password_version, token_id, issued_at, expires_at)
 
 
 def invalid(detail: str) -> Unauthorized:
@@ -99,8 +110,18 @@ def invalid(detail: str) -> Unauthorized:
 
 
 def _moment(claims: dict[str, Any], name: str) -> int:
-    """A NumericDate, rounded down. NaN would compare false with everything and so never expire."""
+    """A NumericDate, rounded down."""
     value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not _is_number(value):
         raise invalid("The token's times are missing or malformed.")
     return int(value)
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a claim is a number that can be computed with; NaN is not, nor are infinity and what is beyond floats."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < NUMBER_MAX
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether a claim is a text that PostgreSQL takes: not empty, without NUL and without half a surrogate pair."""
+    return isinstance(value, str) and value != "" and "\0" not in value and not _SURROGATE.search(value)

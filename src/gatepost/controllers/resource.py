@@ -20,12 +20,15 @@ from gatepost.controllers.queries import QueryReader
 from gatepost.dtos.body import BodyDecoder, compile_body
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.scalars import compile_scalar
-from gatepost.errors import BadRequest, PreconditionRequired, Problem
+from gatepost.errors import BadRequest, PreconditionRequired, Problem, Unprocessable
 from gatepost.models.catalog import Served, View
 from gatepost.models.reads import Order, Query
 from gatepost.request import Request, Response
 from gatepost.services.rules import not_found
-from gatepost.services.verbs import Page, Row, Verbs, Versions, Written
+from gatepost.services.verbs import Page, Row, UnseenFields, Verbs, Versions, Written
+
+REFUSALS = ("forbidden", "not_signed_in")
+"""Codes of what a rule refuses (`auth/refusals.py`)."""
 
 _QUERY_SIGNS = "!$%&'()*+,-./:;=?@[]_~"
 _QUERY_BYTES = (_QUERY_SIGNS + string.ascii_letters + string.digits).encode()
@@ -53,6 +56,7 @@ class ResourceController:
         self._list = verbs["list"].list
         self._create = verbs["create"].create
         self._update = verbs["update"].update
+        self._unseen = verbs["update"].unseen
         self._delete = verbs["delete"].delete
         self._view = served.view
         self._only_view = served.only_view
@@ -97,10 +101,13 @@ class ResourceController:
             _refuse_parameters(request)
         view = self._only_view or self._view(request.actor)
         decoder = self._creations.get(view) or self._compile(view, partial=False)
-        body = decoder.decode(await request.body())
+        content = await request.body()
+        body = decoder.decode(content)
         try:
             row = await self._create(body.values, request.actor, view)
         except Problem as problem:
+            if view.unsure_new and problem.code in REFUSALS and (named := decoder.named(content, view.unsure_new)):
+                decoder.refuse(content, named)
             raise self._discreet(problem, view) from problem.__cause__
         location = (b"location", (self._location + _path_text(row.key)).encode())
         return one(201, row.data, row.version, location) if row.data else empty(201, location)
@@ -115,10 +122,20 @@ class ResourceController:
             versions = self._versions(request)
         view = self._only_view or self._view(request.actor)
         decoder = self._patches.get(view) or self._compile(view, partial=True)
-        body = decoder.decode(await request.body())
+        content = await request.body()
+        try:
+            body = decoder.decode(content)
+        except Unprocessable:
+            if view.unsure and (named := decoder.named(content, view.unsure)):
+                unseen = await self._unseen(key, named, request.actor, view)
+                if unseen:
+                    decoder.refuse(content, unseen)
+            raise
         written = Written(body.values, body.echoes)
         try:
             row: Row = await self._update(key, written, request.actor, view, versions)
+        except UnseenFields as unseen_fields:
+            decoder.refuse(content, unseen_fields.names)
         except Problem as problem:
             raise self._discreet(problem, view) from problem.__cause__
         return one(200, row.data, row.version) if row.data else empty(204)
@@ -171,6 +188,7 @@ class ResourceController:
                 for name in view.creatable
                 if not (partial or name in filled or attributes[name].nullable or attributes[name].has_default)
             ),
+            unsure=view.unsure if partial else view.unsure_new,
             bigint_as_string=self._bigint_as_string,
             bounds=self._bounds,
             place=self._served.entity.name,

@@ -7,7 +7,7 @@ The good case is one msgspec pass plus the checks that msgspec cannot express; e
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Required, TypedDict, cast
+from typing import Any, NoReturn, Required, TypedDict, cast
 
 import msgspec
 
@@ -101,6 +101,17 @@ class BodyDecoder:
         values, echoes = collect(self._fields, self._required, read_json(body))
         return Body(values, echoes)
 
+    def named(self, body: bytes, names: frozenset[str]) -> frozenset[str]:
+        """Those of `names` that stand in a body. Raises `BadRequest("malformed_json")`."""
+        node = read_json(body)
+        return names.intersection(cast("dict[str, Any]", node)) if isinstance(node, dict) else frozenset()
+
+    def refuse(self, body: bytes, unknown: frozenset[str]) -> NoReturn:
+        """Raise the `Unprocessable` that answers a body where the fields `unknown`, which stand in it, do not exist."""
+        fields = {name: field for name, field in self._fields.items() if name not in unknown}
+        collect(fields, self._required - unknown, read_json(body))
+        raise RuntimeError(f"the body names none of {sorted(unknown)}")
+
 
 def compile_body(
     attributes: Sequence[Attribute],
@@ -109,19 +120,23 @@ def compile_body(
     writable: frozenset[str],
     readable: frozenset[str],
     required: frozenset[str] | None = None,
+    unsure: frozenset[str] = frozenset(),
     bigint_as_string: bool = False,
     bounds: Bounds = BOUNDS,
     place: str,
 ) -> BodyDecoder:
     """The decoder of a creation (`partial=False`) or of an RFC 7396 merge patch (`partial=True`).
 
-    Attributes neither writable nor readable do not exist. `required` defaults to the writable ones that are not
+    Attributes neither writable nor readable do not exist; those that are `unsure` may turn out not to exist for the
+    actor, and no hint names them. `required` defaults to the writable ones that are not
     nullable and have no default; in a patch nothing is. `bounds` hold for JSON and arrays. `place` (the model's name)
     opens the sentence of a `ConfigurationError` for a type or constraint that cannot be served.
     """
     shown = [item for item in attributes if item.name in writable or item.name in readable]
     wire_types = functools.partial(wire_type_of, bigint_as_string=bigint_as_string, bounds=bounds)
     fields = {item.name: _field(item, item.name in writable, partial, place, wire_types) for item in shown}
+    for name in unsure & fields.keys():
+        fields[name] = msgspec.structs.replace(fields[name], hinted=False)
     if partial:
         return BodyDecoder(fields, frozenset(), bounds)
     if required is None:

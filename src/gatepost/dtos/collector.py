@@ -4,7 +4,7 @@ It shares no code with msgspec: it walks what `strict_json` read, and has the la
 the fast decoder never accepts what is refused here, and that both make the same values.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NoReturn, cast
 
 import msgspec
@@ -21,12 +21,13 @@ UNKNOWN_MAX = 100
 
 class BodyField(msgspec.Struct, frozen=True):
     """One name that a body may hold. `writable` ones become values, others echoes, or are refused where
-    `type` is None (creation)."""
+    `type` is None (creation). Only those that the actor surely knows of are `hinted` at."""
 
     name: str
     type: FieldType | None
     nullable: bool
     writable: bool
+    hinted: bool = True
 
 
 def collect(
@@ -50,7 +51,7 @@ def collect(
         except Violation as violation:
             found = [item.below(name) for item in (violation, *violation.others)]
             errors += [FieldError(item.pointer, item.code, item.detail) for item in found]
-    errors += _unknown(unknown, fields)
+    errors += _unknown(unknown, [name for name, field in fields.items() if field.hinted] if unknown else ())
     if errors:
         _refuse(errors)
     return values, echoes
@@ -66,16 +67,16 @@ def _read(field: BodyField, value: Any) -> Any:
     return None
 
 
-def _unknown(names: list[str], fields: Mapping[str, BodyField]) -> list[FieldError]:
-    errors = [FieldError(f"/{escape(name)}", "unknown_field", _hint(name, fields)) for name in names[:UNKNOWN_MAX]]
+def _unknown(names: list[str], known: Collection[str]) -> list[FieldError]:
+    errors = [FieldError(f"/{escape(name)}", "unknown_field", _hint(name, known)) for name in names[:UNKNOWN_MAX]]
     if len(names) > UNKNOWN_MAX:
         detail = f"There are {len(names) - UNKNOWN_MAX} more unknown fields."
         errors.append(FieldError("", "unknown_field", detail))
     return errors
 
 
-def _hint(name: str, fields: Mapping[str, BodyField]) -> str:
-    near = nearest(name, fields)
+def _hint(name: str, known: Collection[str]) -> str:
+    near = nearest(name, known)
     return f"There is no field {shown(name)}." + (f' Did you mean "{near}"?' if near else "")
 
 

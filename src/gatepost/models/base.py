@@ -13,6 +13,9 @@ MANAGED = "gatepost.managed"
 VERSION = "gatepost.version"
 """Key in `Column.info`: the column is the row's version, bumped by a trigger whoever writes."""
 
+FIELD = "gatepost.field"
+"""Key in `Column.info`: the `Field` of the column where a resource declares none."""
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",

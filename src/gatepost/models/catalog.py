@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from gatepost.auth.actor import Actor
-from gatepost.auth.policies import Rule, decide, nobody
+from gatepost.auth.actor import Actor, anonymous
+from gatepost.auth.policies import Decision, Policy, Rule, decide, is_nobody
 from gatepost.errors import ConfigurationError
+from gatepost.models.base import FIELD
 from gatepost.models.entity import Attribute, Entity, Relation, entity_of
 from gatepost.resource import ACTIONS, PATH, Field, Resource
 
@@ -20,19 +21,32 @@ RESERVED = ("sort", "fields", "expand", "limit", "after", "before", "count", "q"
 DEFAULT_FIELD = Field()
 
 
+class FieldRules(msgspec.Struct, frozen=True, eq=False):
+    """Who sees one field, who sets it when a row is created, and who after that."""
+
+    read: Policy
+    create: Policy
+    update: Policy
+
+
 class View(msgspec.Struct, frozen=True, eq=False):
     """The fields one kind of actor sees and sets. The same decisions give the same object, so it can be a key.
 
     `names` are seen on every row, `ruled` where their rule holds; both together, in order, are what the wire shows.
-    Only `names` can be filtered and sorted by: anything else would leak what it hides. `guarded` are those of the
-    writable ones that can be set only on rows for which their rule holds.
+    Only `names` can be filtered and sorted by: anything else would leak what it hides. `creatable` and `updatable` can
+    be set; of them `create_rules` and `update_rules` only on rows for which their rule holds. `unsure` are those that a
+    change may name and that are not seen on every row: where one is neither seen nor set on a row, it does not exist
+    for the actor there. So do those of `unsure_new` not, which are seen on no row, where a new row may not set them.
     """
 
     names: tuple[str, ...]
     ruled: Mapping[str, Rule]
     creatable: frozenset[str]
     updatable: frozenset[str]
-    guarded: Mapping[str, Rule]
+    create_rules: Mapping[str, Rule]
+    update_rules: Mapping[str, Rule]
+    unsure: frozenset[str]
+    unsure_new: frozenset[str]
 
     @property
     def readable(self) -> frozenset[str]:
@@ -51,11 +65,15 @@ class Served:
         self.entity = entity
         self.path = resource.path or str(entity.table.name)
         self.relations: dict[str, tuple[Relation, Served]] = {}
-        self.fields = {name: resource.fields.get(name, DEFAULT_FIELD) for name in entity.attributes}
+        self.fields: dict[str, Field] = {
+            name: resource.fields.get(name) or attribute.column.info.get(FIELD, DEFAULT_FIELD)
+            for name, attribute in entity.attributes.items()
+        }
+        self.rules = {name: _rules(attribute, self.fields[name]) for name, attribute in entity.attributes.items()}
         self._weighed = tuple(
-            (name, field)
-            for name, field in self.fields.items()
-            if not (field.read.is_constant and field.write.is_constant)
+            (name, rules)
+            for name, rules in self.rules.items()
+            if not (rules.read.is_constant and rules.create.is_constant and rules.update.is_constant)
         )
         self._views: dict[tuple[Any, ...], View] = {}
         self.only_view = None if self._weighed else self._make_view({})
@@ -63,18 +81,19 @@ class Served:
     @property
     def writable(self) -> list[Attribute]:
         """What somebody or other may set by a body, where the resource takes bodies."""
-        policies = self.resource.policies
-        if policies["create"] is nobody and policies["update"] is nobody:
-            return []
         return [
             attribute
-            for name, attribute in self.entity.attributes.items()
-            if not (attribute.managed or self._is_closed(self.fields[name]))
+            for attribute in self.entity.attributes.values()
+            if any(self.is_open(attribute, action) for action in ("create", "update"))
         ]
 
-    @staticmethod
-    def _is_closed(field: Field) -> bool:
-        return field.write.is_constant and field.write.decide(_NOBODY) is False
+    def is_open(self, attribute: Attribute, action: str) -> bool:
+        """Whether somebody or other may set an attribute when a row is created, or updated."""
+        if attribute.managed or (attribute.primary_key and action == "update"):
+            return False
+        rules = self.rules[attribute.name]
+        rule = rules.create if action == "create" else rules.update
+        return not (is_nobody(self.resource.policies[action]) or is_nobody(rule))
 
     def __repr__(self) -> str:
         return f"Served({self.entity.name} at {self.path})"
@@ -84,8 +103,8 @@ class Served:
         if self.only_view is not None and not actor.is_system:
             return self.only_view
         decided = {
-            name: (decide(field.read, actor), decide(field.write, actor))
-            for name, field in (self.fields.items() if actor.is_system else self._weighed)
+            name: (decide(rules.read, actor), decide(rules.create, actor), decide(rules.update, actor))
+            for name, rules in (self.rules.items() if actor.is_system else self._weighed)
         }
         key = (actor.is_system, *decided.values())
         view = self._views.get(key)
@@ -93,29 +112,47 @@ class Served:
             view = self._views[key] = self._make_view(decided)
         return view
 
-    def _make_view(self, decided: Mapping[str, tuple[bool | Rule, bool | Rule]]) -> View:
+    def _make_view(self, decided: Mapping[str, tuple[Decision, Decision, Decision]]) -> View:
         names: list[str] = []
         ruled: dict[str, Rule] = {}
-        creatable: set[str] = set()
-        updatable: set[str] = set()
-        guarded: dict[str, Rule] = {}
+        creatable: dict[str, Decision] = {}
+        updatable: dict[str, Decision] = {}
         for name, attribute in self.entity.attributes.items():
-            field = self.fields[name]
-            read, write = decided.get(name) or (field.read.decide(_NOBODY), field.write.decide(_NOBODY))
+            rules = self.rules[name]
+            constant = (rules.read, rules.create, rules.update)
+            read, create, update = decided.get(name) or [rule.decide(anonymous) for rule in constant]
             if isinstance(read, Rule):
                 ruled[name] = read
             elif read:
                 names.append(name)
-            if write is not False and not attribute.managed:
-                if isinstance(write, Rule):
-                    guarded[name] = write
-                creatable.add(name)
-                if not (field.write_once or attribute.primary_key):
-                    updatable.add(name)
-        return View(tuple(names), ruled, frozenset(creatable), frozenset(updatable), guarded)
+            if create is not False and not attribute.managed:
+                creatable[name] = create
+            if update is not False and not (attribute.managed or attribute.primary_key):
+                updatable[name] = update
+        create_rules = _only_rules(creatable)
+        return View(
+            tuple(names),
+            ruled,
+            frozenset(creatable),
+            frozenset(updatable),
+            create_rules,
+            _only_rules(updatable),
+            unsure=frozenset((updatable.keys() | ruled.keys()) - set(names)),
+            unsure_new=frozenset(create_rules.keys() - ruled.keys() - set(names)),
+        )
 
 
-_NOBODY = Actor()
+def _rules(attribute: Attribute, field: Field) -> FieldRules:
+    """What is declared; of a column that is not open by itself, only what is said."""
+    default: Field = attribute.column.info.get(FIELD, DEFAULT_FIELD)
+    create, update = (
+        default.policy(action) if (said := field.said(action)) is None else said for action in ("create", "update")
+    )
+    return FieldRules(field.read, create, update)
+
+
+def _only_rules(decisions: Mapping[str, Decision]) -> dict[str, Rule]:
+    return {name: decision for name, decision in decisions.items() if isinstance(decision, Rule)}
 
 
 class Catalog:

@@ -115,7 +115,7 @@ def _attribute(model: type[Any], prop: ColumnProperty[Any], declared: Declared) 
         nullable=bool(column.nullable),
         constraints=declared.value,
         primary_key=column.primary_key,
-        managed=bool(column.info.get(MANAGED)) or generated or column.computed is not None,
+        managed=bool(column.info.get(MANAGED) or column.info.get(VERSION)) or generated or column.computed is not None,
         has_default=column.default is not None or column.server_default is not None or column.identity is not None,
         references=_reference(model, prop.key, column),
         element_constraints=declared.elements,

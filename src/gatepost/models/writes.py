@@ -4,7 +4,7 @@ A verb that no service overrides is one statement. Policies of the row stand in 
 row can tell (may it be read, does it still satisfy the rule) comes back with it.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -12,9 +12,10 @@ from sqlalchemy import ARRAY, JSON, ColumnElement, Text, any_, bindparam, delete
 from sqlalchemy import case as sql_case
 from sqlalchemy import cast as sql_cast
 
+from gatepost.database.pool import Record
 from gatepost.database.statements import Statement
 from gatepost.models.catalog import Served, View
-from gatepost.models.conditions import BoundRule, Source
+from gatepost.models.conditions import BoundRule, Source, bind_decision
 from gatepost.models.filters import bind_type
 from gatepost.models.reads import KEY, field_rules, shown
 from gatepost.models.rows import Build, Columns, row_pieces, version_column
@@ -34,14 +35,38 @@ class WritePlan(msgspec.Struct, frozen=True, eq=False):
     permitted_index: int
 
 
+Outcome = int | bool
+"""What a record says at an index, or what is known without it."""
+
+
 class LocatePlan(msgspec.Struct, frozen=True, eq=False):
-    """A compiled look at one row before it is changed, or to say why it was not. `names` are raw present values."""
+    """A compiled look at one row before it is changed, or to say why it was not. `names` are raw present values;
+    `shown` and `writable` say of each field that was asked about whether the row shows it, and lets it be written."""
 
     statement: Statement
     names: tuple[str, ...]
     readable_index: int
     permitted_index: int
     version_index: int
+    shown: Mapping[str, Outcome]
+    writable: Mapping[str, Outcome]
+
+    def is_shown(self, record: Record, name: str) -> bool:
+        """Whether the actor sees this field on the row."""
+        return _outcome_of(record, self.shown[name])
+
+    def is_writable(self, record: Record, name: str) -> bool:
+        """Whether the rule of this field lets the actor write it on the row; the action's rule is another."""
+        return _outcome_of(record, self.writable[name])
+
+    def is_refused(self, record: Record, name: str) -> bool:
+        """Whether the rule of this field depends on the row, and does not let the actor write it on this one."""
+        outcome = self.writable[name]
+        return not (isinstance(outcome, bool) or record[outcome])
+
+
+def _outcome_of(record: Record, outcome: Outcome) -> bool:
+    return outcome if isinstance(outcome, bool) else bool(record[outcome])
 
 
 def bind_name(name: str) -> str:
@@ -93,28 +118,46 @@ def locate_plan(
     *,
     lock: bool,
     view: View | None = None,
+    asked: tuple[str, ...] = (),
 ) -> LocatePlan:
-    """SELECT of one row by key: may it be read and changed, which version has it, and the raw values of `names`.
+    """SELECT of one row by key: may it be read and changed, which version has it, the raw values of `names`, and
+    whether the `view` shows and lets be written those that are `asked` about, which `names` are among.
 
-    With a `view`, a value that it does not show on this row is NULL: whoever may not see it cannot guess it either.
+    A value that the view does not show on this row is NULL: it does not even leave the database.
     """
     source = Source(served.entity, served.entity.table)
-    rules = field_rules(view, read, source) if view is not None else None
-    hidden: Collection[str] = view.ruled if view is not None else ()
-    columns = [_exact(source.column(name)) for name in names]
-    if rules is not None:
-        columns = [
-            sql_case((rules(name), column)) if name in hidden else column
-            for name, column in zip(names, columns, strict=True)
-        ]
-    selected: list[ColumnElement[Any]] = [column.label(f"c{i}") for i, column in enumerate(columns)]
-    selected += [_outcome(read, source), _outcome(permitted, source), sql_cast(version_column(source), Text)]
+    columns = Columns()
+    shown: dict[str, Outcome] = {}
+    writable: dict[str, Outcome] = {}
+    conditions: dict[str, ColumnElement[bool]] = {}
+    if view is not None:
+        rule = field_rules(view, read, source)
+        conditions = {name: rule(name) for name in asked if name in view.ruled}
+    for name in names:
+        column = _exact(source.column(name))
+        is_shown = view is not None and name in view.names
+        columns.add(column if is_shown else sql_case((conditions.get(name, false()), column)))
+    readable = columns.add(_outcome(read, source))
+    allowed = columns.add(_outcome(permitted, source))
+    version = columns.add(sql_cast(version_column(source), Text))
+    if view is not None:
+        for name in asked:
+            shown[name] = columns.add(conditions[name]) if name in conditions else name in view.names
+            writable[name] = name in view.updatable
+            if name in view.update_rules:
+                bound = bound_field_rule(served, view, name, permitted)
+                writable[name] = columns.add(_outcome(bound, source))
     key = served.entity.key
-    statement = select(*selected).where(source.column(key.name) == bindparam(KEY, type_=key.column.type))
+    statement = select(*columns.selected).where(source.column(key.name) == bindparam(KEY, type_=key.column.type))
     if lock:
         statement = statement.with_for_update()
-    count = len(names)
-    return LocatePlan(Statement(statement), names, count, count + 1, count + 2)
+    return LocatePlan(Statement(statement), names, readable, allowed, version, shown, writable)
+
+
+def bound_field_rule(served: Served, view: View, name: str, permitted: BoundRule) -> BoundRule:
+    """The rule under which a field can be written, for the actor of the action's rule."""
+    prefix = f"{permitted.prefix}_{name}"
+    return bind_decision(view.update_rules[name], permitted.actor, served.entity, prefix)
 
 
 def _exact(column: ColumnElement[Any]) -> ColumnElement[Any]:

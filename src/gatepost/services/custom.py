@@ -4,7 +4,7 @@ A service decides what happens to which rows; what is shown of them is read by t
 everywhere else, so that fields, expansions and policies cannot be stepped around.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import JSON, inspect
@@ -17,11 +17,10 @@ from gatepost.database.transactions import Transaction
 from gatepost.errors import NotFound
 from gatepost.exact_json import natural
 from gatepost.models.catalog import Served, View
-from gatepost.models.conditions import bind_decision, bind_policy, holds
+from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
 from gatepost.models.reads import KEY, Expansion, Query
 from gatepost.models.row_size import row_bytes_max
 from gatepost.services.derived import Derived
-from gatepost.services.echoes import merge_documents, unchanged
 from gatepost.services.rules import Draft, fill_owner, with_field_rules
 from gatepost.services.service import Changes, Service
 from gatepost.services.unit import Registry, Unit
@@ -75,7 +74,8 @@ class Custom:
 
         async def work(unit: Unit) -> Row:
             filled = dict(values)
-            permitted = with_field_rules(decide(self._served.resource.policies["create"], actor), view, values)
+            decision = decide(self._served.resource.policies["create"], actor)
+            permitted = with_field_rules(decision, view.create_rules, values)
             fill_owner(self._served, filled, actor)
             if holds(permitted, Draft(filled), actor) is False:
                 raise refusal(actor)
@@ -93,9 +93,12 @@ class Custom:
         """What the service's `update` makes of the changes."""
 
         async def work(unit: Unit) -> Row:
-            values, permitted = await self._look(unit, key, "update", written, actor, view, versions)
             references = self._derived.references
-            await references.check(unit.transaction, values, references.names(values, actor, all=True), actor)
+            names = references.names(written.values, actor, all=True)
+            rule = self._rule("update", actor)
+            values, moved = await self._look(unit, key, rule, written, names, actor, view, versions)
+            await references.check(unit.transaction, moved, [name for name in names if name in moved], actor)
+            permitted = with_field_rules(rule.decision, view.update_rules, values)
             row = await unit.transaction.session.get_one(self._model, key, populate_existing=True)
             row = await unit.service(self._model).update(row, Changes(self._natural(values)), actor)
             await unit.transaction.session.flush()
@@ -109,7 +112,7 @@ class Custom:
 
         async def work(unit: Unit) -> None:
             view = self._served.view(actor)
-            await self._look(unit, key, "delete", Written({}, {}), actor, view, versions)
+            await self._look(unit, key, self._rule("delete", actor), Written({}, {}), (), actor, view, versions)
             row = await unit.transaction.session.get_one(self._model, key, populate_existing=True)
             await unit.service(self._model).delete(row, actor)
 
@@ -123,24 +126,29 @@ class Custom:
             in_unit, isolation=self._service.isolation, attempts=self._service.attempts, may_write=may_write
         )
 
+    async def unseen(self, key: Any, names: frozenset[str], actor: Actor, view: View) -> frozenset[str]:
+        """Those of `names` that the actor neither sees on the row nor may write there; none where he cannot read it."""
+        return await self._derived.unseen(key, names, actor, view)
+
+    def _rule(self, action: str, actor: Actor) -> BoundRule:
+        return bind_policy(self._served.resource.policies[action], actor, self._served.entity, "c")
+
     async def _look(
-        self, unit: Unit, key: Any, action: str, written: Written, actor: Actor, view: View, versions: Versions
-    ) -> tuple[dict[str, Any], Decision]:
-        """Lock the row and refuse what has to be refused; the values that the change comes to, and what the row has
-        to satisfy after it."""
-        policies = self._served.resource.policies
-        read = bind_policy(policies["get"], actor, self._served.entity)
-        permitted = bind_policy(policies[action], actor, self._served.entity, "c")
-        plan, record = await self._derived.look(unit.transaction, key, written, read, permitted, actor, view, versions)
-        values = merge_documents(self._served.entity, plan, record, written.values, self._derived.documents)
-        guarded = view.guarded.keys() & values.keys()
-        if not guarded:
-            return values, permitted.decision
-        same = unchanged(self._served.entity, plan, record, values, guarded)
-        values = {name: value for name, value in values.items() if name not in same}
-        decision = with_field_rules(permitted.decision, view, values)
-        await self._hold(unit, decision, key, actor)
-        return values, decision
+        self,
+        unit: Unit,
+        key: Any,
+        permitted: BoundRule,
+        written: Written,
+        references: Sequence[str],
+        actor: Actor,
+        view: View,
+        versions: Versions,
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """As `Derived.look`, in the transaction of the service."""
+        read = bind_policy(self._served.resource.policies["get"], actor, self._served.entity)
+        return await self._derived.look(
+            unit.transaction, key, written, references, read, permitted, actor, view, versions
+        )
 
     async def _hold(self, unit: Unit, decision: Decision, key: Any, actor: Actor) -> None:
         """A service may write without `super()`: the row it leaves is held to the rule all the same."""

@@ -4,7 +4,7 @@ Reads stand in `reading.py`, writes here. A transaction is opened only where one
 under a rule, a merge into JSON, a read-only field that was sent back, a rule that the change itself may break.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -27,6 +27,7 @@ from gatepost.models.writes import (
     LocatePlan,
     WritePlan,
     bind_name,
+    bound_field_rule,
     delete_statement,
     insert_plan,
     locate_plan,
@@ -44,6 +45,7 @@ from gatepost.services.rules import (
     explain,
     fill_owner,
     not_found,
+    unseen_fields,
     with_field_rules,
 )
 from gatepost.services.verbs import Row, Versions, Written
@@ -91,8 +93,8 @@ class Derived:
         """Insert one row."""
         sent = len(values)  # what is filled in comes behind
         decision = decide(self._policies["create"], actor)
-        if view.guarded:
-            decision = with_field_rules(decision, view, values)
+        if view.create_rules:
+            decision = with_field_rules(decision, view.create_rules, values)
         if self._owned:
             fill_owner(self.served, values, actor)
         outcome = decision if decision is True else holds(decision, Draft(values), actor)
@@ -119,14 +121,11 @@ class Derived:
 
     async def update(self, key: Any, written: Written, actor: Actor, view: View, versions: Versions) -> Row:
         """Change one row."""
-        values = written.values
-        sent = len(values)
         decision = decide(self._policies["update"], actor)
         if decision is False:
             raise refusal(actor)
-        for name, make in self._on_update:
-            if name not in values and values:
-                values[name] = make()
+        values = self._completed(written.values) if self._on_update else written.values
+        sent = len(written.values)  # what the model adds comes behind
         plain = None
         if decision is True and versions is None and not written.echoes:
             plain = self._updates.find((view, tuple(values)))
@@ -139,8 +138,8 @@ class Derived:
             if records:
                 return self._written(plain.plan, records[0])
         permitted = bind_decision(decision, actor, self._entity, "c")
-        looked_up = self.references.names(values, actor, all=False) if self.references.ruled else []
-        if plain is None and not looked_up and self._is_direct(written, decision, view):
+        looked_up = self.references.names(written.values, actor, all=False) if self.references.ruled else []
+        if plain is None and not (looked_up or written.echoes) and self._is_direct(values, decision, view):
             plan, binds = self._update(key, values, permitted, actor, view, versions)
             records = await self._write(plan.statement, plan.statement.arguments(binds), values, sent, actor)
             if records:
@@ -149,14 +148,12 @@ class Derived:
         carefully = partial(self._update_carefully, key, written, looked_up, permitted, actor, view, versions)
         return await self._database.transact(carefully)
 
-    def _is_direct(self, written: Written, decision: Decision, view: View) -> bool:
+    def _is_direct(self, values: dict[str, Any], decision: Decision, view: View) -> bool:
         """Whether one UPDATE can tell: nothing has to be compared with the row as it is."""
-        values = written.values
         return bool(
             values
-            and not written.echoes
             and self.documents.isdisjoint(values)
-            and view.guarded.keys().isdisjoint(values)
+            and view.update_rules.keys().isdisjoint(values)
             and not depends_on(decision, values, self.served)
         )
 
@@ -210,21 +207,21 @@ class Derived:
         transaction: Transaction,
     ) -> Row:
         read = bind_policy(self._policies["get"], actor, self._entity)
-        plan, record = await self.look(transaction, key, written, read, permitted, actor, view, versions)
-        values = merge_documents(self._entity, plan, record, written.values, self.documents)
-        if not view.guarded.keys().isdisjoint(values):
-            same = unchanged(self._entity, plan, record, values, view.guarded.keys() & values.keys())
-            values = {name: value for name, value in values.items() if name not in same}
-            permitted = bind_decision(with_field_rules(permitted.decision, view, values), actor, self._entity, "c")
-        await self.references.check(transaction, values, looked_up, actor)
+        values, moved = await self.look(transaction, key, written, looked_up, read, permitted, actor, view, versions)
+        await self.references.check(transaction, moved, [name for name in looked_up if name in moved], actor)
         if not values:
             one, binds = self.reading.one(key, actor, view, None, ())
             return self.reading.shown(one, await transaction.read(one.statement, binds), key)
+        if not view.update_rules.keys().isdisjoint(values):
+            decision = with_field_rules(permitted.decision, view.update_rules, values)
+            permitted = bind_decision(decision, actor, self._entity, "c")
+        sent = len(values)
+        values = self._completed(values)
         update, binds = self._update(key, values, permitted, actor, view, None)
         try:
             changed = await transaction.fetch(update.statement, binds)
         except DataError as error:
-            self._name_values(error, values, len(values))
+            self._name_values(error, values, sent)
             raise
         if not changed or not changed[0][update.permitted_index]:
             raise refusal(actor)
@@ -235,21 +232,55 @@ class Derived:
         transaction: Transaction,
         key: Any,
         written: Written,
+        references: Sequence[str],
         read: BoundRule,
         permitted: BoundRule,
         actor: Actor,
         view: View,
         versions: Versions,
-    ) -> tuple[LocatePlan, Record]:
-        """Lock the row that is to be changed and read what the change has to be compared with; raises what refuses."""
-        values = written.values.keys()
-        names = (*written.echoes, *sorted((self.documents | view.guarded.keys()) & values))
-        plan = self.locate(names, read, permitted, lock=True, view=view)
-        binds = {KEY: key, **read.values, **permitted.values, **ruled_values(view, read, self.served)}
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Lock the row that is to be changed and compare; raises what refuses.
+
+        Returns the values that the change comes to, and those of them that are not references to what the row, as it
+        is shown, refers to already: these need no look, for the actor sees them.
+        """
+        sent = written.values.keys() | written.echoes.keys()
+        names = tuple(sorted({*written.echoes, *(self.documents & written.values.keys()), *references}))
+        ruled = sorted(sent & (view.unsure | view.update_rules.keys()))
+        plan = self.locate(names, read, permitted, lock=True, view=view, asked=(*names, *ruled))
+        binds = self._located(key, read, permitted, view, ruled)
         records = await transaction.fetch(plan.statement, binds)
-        explain(records[0] if records else None, plan, versions, actor)
+        explain(records[0] if records else None, plan, versions, actor, ruled)
         check_echoes(self.served, plan, records[0], written)
-        return plan, records[0]
+        values = merge_documents(self._entity, plan, records[0], written.values, self.documents)
+        same = unchanged(self._entity, plan, records[0], values, references)
+        return values, {name: value for name, value in values.items() if name not in same}
+
+    async def unseen(self, key: Any, names: frozenset[str], actor: Actor, view: View) -> frozenset[str]:
+        """Those of `names` that the actor neither sees on the row nor may write there; none where he cannot read it."""
+        read = bind_policy(self._policies["get"], actor, self._entity)
+        permitted = bind_policy(self._policies["update"], actor, self._entity, "c")
+        asked = sorted(names)
+        plan = self.locate((), read, permitted, lock=False, view=view, asked=tuple(asked))
+        arguments = plan.statement.arguments(self._located(key, read, permitted, view, asked))
+        records = await self._database.read(plan.statement, arguments)
+        if not records or not records[0][plan.readable_index]:
+            return frozenset()
+        return unseen_fields(records[0], plan, names)
+
+    def _located(
+        self, key: Any, read: BoundRule, permitted: BoundRule, view: View, asked: Sequence[str]
+    ) -> dict[str, Any]:
+        binds = {KEY: key, **read.values, **permitted.values, **ruled_values(view, read, self.served)}
+        for name in asked:
+            if name in view.update_rules:
+                binds.update(bound_field_rule(self.served, view, name, permitted).values)
+        return binds
+
+    def _completed(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The values of a change, and those that the model declares for every change."""
+        made = {name: make() for name, make in self._on_update if name not in values} if values else {}
+        return {**values, **made}
 
     async def _write(
         self, statement: Statement, arguments: Sequence[Any], values: dict[str, Any], sent: int, actor: Actor
@@ -279,13 +310,25 @@ class Derived:
     # Plans
 
     def locate(
-        self, names: tuple[str, ...], read: BoundRule, permitted: BoundRule, *, lock: bool, view: View | None = None
+        self,
+        names: tuple[str, ...],
+        read: BoundRule,
+        permitted: BoundRule,
+        *,
+        lock: bool,
+        view: View | None = None,
+        asked: tuple[str, ...] = (),
     ) -> LocatePlan:
         """The plan that looks at a row before it is changed, or after it was not."""
-        ruled = () if view is None else (view, ruled_shape(view, read, self.served))
+        ruled: Hashable = ()
+        if view is not None:
+            rules = [
+                bound_field_rule(self.served, view, name, permitted) for name in asked if name in view.update_rules
+            ]
+            ruled = (view, asked, ruled_shape(view, read, self.served), tuple(rule.shape for rule in rules))
         return self._plans.get(
             ("locate", self.served, names, read.shape, permitted.shape, lock, ruled),
-            lambda: locate_plan(self.served, names, read, permitted, lock=lock, view=view),
+            lambda: locate_plan(self.served, names, read, permitted, lock=lock, view=view, asked=asked),
         )
 
     def _insert(
@@ -300,7 +343,7 @@ class Derived:
             ),
         )
         if permitted.decision is True and self.reading.is_open:
-            self._inserts.keep(view, names, plan)
+            self._inserts.keep(view, names, plan, view.create_rules)
         return plan, self._binds(values, read, permitted, view)
 
     def _update(
@@ -331,7 +374,7 @@ class Derived:
             ),
         )
         if permitted.decision is True and self.reading.is_open and not versioned:
-            self._updates.keep(view, names, plan)
+            self._updates.keep(view, names, plan, view.update_rules)
         return plan, {KEY: key, VERSIONS: versions, **self._binds(values, read, permitted, view)}
 
     def _binds(self, values: dict[str, Any], read: BoundRule, permitted: BoundRule, view: View) -> dict[str, Any]:

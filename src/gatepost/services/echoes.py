@@ -1,4 +1,8 @@
-"""What a change needs to know of the present row: read-only fields that were sent back, documents to merge into."""
+"""What a change needs to know of the present row: read-only fields that were sent back, documents to merge into.
+
+A value that the row does not show to the actor is unknown here as well: it equals nothing, and nothing is merged into
+it, so that no answer and no stored value depends on it.
+"""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -18,12 +22,8 @@ from gatepost.services.verbs import Written
 
 def check_echoes(served: Served, plan: LocatePlan, record: Record, written: Written) -> None:
     """A read-only field that repeats its present value is accepted; raises `Unprocessable` for another value."""
-    errors: list[FieldError] = []
-    for index, name in enumerate(plan.names):
-        if name not in written.echoes:
-            continue
-        if _present(served.entity, name, record[index]) != written.echoes[name]:
-            errors.append(_refused(name, once=served.fields[name].write_once))
+    same = unchanged(served.entity, plan, record, written.echoes, written.echoes)
+    errors = [_refused(name, once=served.fields[name].write_once) for name in written.echoes if name not in same]
     if errors:
         raise Unprocessable("invalid_body", "The body has errors.", errors=sorted(errors))
 
@@ -37,11 +37,11 @@ def _refused(name: str, *, once: bool) -> FieldError:
 def unchanged(
     entity: Entity, plan: LocatePlan, record: Record, values: Mapping[str, Any], names: Collection[str]
 ) -> set[str]:
-    """Those of `names` that are set to the value they have."""
+    """Those of `names` that the row shows with the value they are set to."""
     return {
         name
         for index, name in enumerate(plan.names)
-        if name in names and _present(entity, name, record[index]) == values[name]
+        if name in names and plan.is_shown(record, name) and _present(entity, name, record[index]) == values[name]
     }
 
 
@@ -54,9 +54,10 @@ def _present(entity: Entity, name: str, raw: Any) -> Any:
 
 
 def merge_documents(
-    entity: Entity, plan: LocatePlan, record: Record, values: dict[str, Any], documents: Collection[str]
+    entity: Entity, plan: LocatePlan, record: Record, values: Mapping[str, Any], documents: Collection[str]
 ) -> dict[str, Any]:
-    """Merge objects into the JSON documents of the present row (RFC 7396); everything else replaces."""
+    """Merge objects into the JSON documents that the row shows (RFC 7396); everything else replaces, and so does an
+    object where the row shows none."""
     present = dict(zip(plan.names, record, strict=False))
     return {
         name: merge_patch(_present(entity, name, present[name]), value)

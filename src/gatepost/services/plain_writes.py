@@ -4,12 +4,13 @@ Most writes are: everybody may read every row, and the actor may write every row
 plan of such a write the first time and then goes from the values to PostgreSQL without weighing anything anew.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 import msgspec
 
+from gatepost.auth.policies import Rule
 from gatepost.models.catalog import View
 from gatepost.models.reads import KEY
 from gatepost.models.writes import WritePlan, bind_name
@@ -33,9 +34,9 @@ class PlainWrites:
         self._kept: dict[tuple[View, tuple[str, ...]], PlainWrite] = {}
         self.find = self._kept.get
 
-    def keep(self, view: View, names: Sequence[str], plan: WritePlan) -> None:
-        """Keep a plan made for an actor who passes every rule, if it is plain."""
-        is_ruled = view.ruled or not view.guarded.keys().isdisjoint(names)
+    def keep(self, view: View, names: Sequence[str], plan: WritePlan, rules: Mapping[str, Rule]) -> None:
+        """Keep a plan made for an actor who passes every rule, if it is plain; `rules` are those of single fields."""
+        is_ruled = view.ruled or not rules.keys().isdisjoint(names)
         if is_ruled or not self._careful.isdisjoint(names) or len(self._kept) >= PLAIN_MAX:
             return
         names_of = {bind_name(name): name for name in names}

@@ -1,22 +1,22 @@
 """The rules of writing, shared by derived verbs and services: ownership, references, and why a row was not changed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from gatepost.auth.actor import Actor, anonymous
-from gatepost.auth.policies import Decision, Every, Not, Owned, Some, decide, owners
+from gatepost.auth.policies import Decision, Every, Not, Owned, Rule, Some, decide, owners
 from gatepost.auth.refusals import refusal
 from gatepost.database.pool import Record
 from gatepost.database.transactions import Transaction
 from gatepost.errors import FieldError, NotFound, PreconditionFailed, Unprocessable
-from gatepost.models.catalog import Catalog, Served, View
+from gatepost.models.catalog import Catalog, Served
 from gatepost.models.conditions import bind_policy
 from gatepost.models.entity import Attribute
 from gatepost.models.reads import KEY
 from gatepost.models.writes import LocatePlan, reference_statement
 from gatepost.services.plans import Plans
-from gatepost.services.verbs import Versions
+from gatepost.services.verbs import UnseenFields, Versions
 
 
 class Draft:
@@ -41,22 +41,38 @@ def not_found() -> NotFound:
     return NotFound("not_found", "There is nothing here that you may see.")
 
 
-def explain(record: Record | None, plan: LocatePlan, versions: Versions, actor: Actor) -> None:
-    """Raise what refuses the change of a row that was looked at; return where nothing does."""
+def explain(
+    record: Record | None, plan: LocatePlan, versions: Versions, actor: Actor, names: Collection[str] = ()
+) -> None:
+    """Raise what refuses the change of these fields of a row that was looked at; return where nothing does.
+
+    What the actor neither sees nor writes on the row comes before what he may not do with it: a field that does not
+    exist would have been refused before anybody looked.
+    """
     if record is None or not record[plan.readable_index]:
         raise not_found()
-    if not record[plan.permitted_index]:
+    if unseen := unseen_fields(record, plan, names):
+        raise UnseenFields(unseen)
+    if not record[plan.permitted_index] or any(plan.is_refused(record, name) for name in names):
         raise refusal(actor)
     if versions is not None and record[plan.version_index] not in versions:
         raise PreconditionFailed("version_mismatch", "The row has changed since you read it; read it again.")
 
 
-def with_field_rules(decision: Decision, view: View, names: Iterable[str]) -> Decision:
+def unseen_fields(record: Record, plan: LocatePlan, names: Iterable[str]) -> frozenset[str]:
+    """Those of `names` that the row neither shows nor lets be written."""
+    is_permitted = bool(record[plan.permitted_index])
+    return frozenset(
+        name for name in names if not (plan.is_shown(record, name) or (is_permitted and plan.is_writable(record, name)))
+    )
+
+
+def with_field_rules(decision: Decision, rules: Mapping[str, Rule], names: Iterable[str]) -> Decision:
     """What a row has to satisfy where these fields are set: the action's rule, and theirs."""
-    rules = [view.guarded[name] for name in names if name in view.guarded]
-    if not rules or decision is False:
+    found = [rules[name] for name in names if name in rules]
+    if not found or decision is False:
         return decision
-    return Every((*([] if decision is True else [decision]), *rules))
+    return Every((*([] if decision is True else [decision]), *found))
 
 
 def depends_on(decision: Decision, names: Iterable[str], served: Served) -> bool:

@@ -40,6 +40,14 @@ class Written(msgspec.Struct, frozen=True, gc=False):
     echoes: dict[str, Any]
 
 
+class UnseenFields(Exception):
+    """A body names fields that the actor neither sees on this row nor may write there: they do not exist for him."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        super().__init__(sorted(names))
+        self.names = names
+
+
 class Verbs(Protocol):
     """The five verbs. Keys are parsed, bodies validated; every policy is weighed below this line."""
 
@@ -58,7 +66,11 @@ class Verbs(Protocol):
         ...
 
     async def update(self, key: Any, written: Written, actor: Actor, view: View, versions: Versions) -> Row:
-        """Change. Raises `NotFound`, `Forbidden`, `PreconditionFailed`, `Conflict`, `Unprocessable`."""
+        """Change. Raises `NotFound`, `Forbidden`, `PreconditionFailed`, `Conflict`, `Unprocessable`, `UnseenFields`."""
+        ...
+
+    async def unseen(self, key: Any, names: frozenset[str], actor: Actor, view: View) -> frozenset[str]:
+        """Those of `names` that the actor neither sees on the row nor may write there; none where he cannot read it."""
         ...
 
     async def delete(self, key: Any, actor: Actor, versions: Versions) -> None:

@@ -20,7 +20,7 @@ from accounts_scenes import (
 
 from gatepost.accounts.identities import Identities
 from gatepost.accounts.sign_in import Accounts, create_user
-from gatepost.accounts.users import Users
+from gatepost.accounts.users import Identity, Users
 from gatepost.auth.actor import Actor
 from gatepost.database.database import Database
 from gatepost.errors import Unauthorized
@@ -39,8 +39,8 @@ async def make_user(connection: Connection, email: str = "ada@example.com") -> U
     return key
 
 
-def header(key: object, now: float | None = None) -> bytes:
-    return b"Bearer " + TOKENS.issue(str(key), now).encode()
+def header(key: object, now: float | None = None, version: int = 0) -> bytes:
+    return b"Bearer " + TOKENS.issue(str(key), version, now).encode()
 
 
 def identify(accounts: Accounts, authorization: bytes) -> Any:
@@ -174,7 +174,7 @@ class SlowUsers(Users):
         self.is_read = asyncio.Event()
         self.arrive = asyncio.Event()
 
-    async def find(self, subject: str) -> tuple[str, Actor] | None:
+    async def find(self, subject: str) -> Identity | None:
         found = await super().find(subject)
         self.is_read.set()
         await self.arrive.wait()

@@ -128,7 +128,7 @@ async def test_a_token_for_nobody_is_refused(connection: Connection, database_ur
     tokens = make_tokens()
     async with running_accounts(database_url, tokens=tokens) as accounts:
         with pytest.raises(Unauthorized):
-            await accounts.identify(request(token=tokens.issue(subject)))
+            await accounts.identify(request(token=tokens.issue(subject, 0)))
 
 
 @pytest.mark.parametrize("subject", ["x", "7", "99999999999999", "9" * 19, "-" + "9" * 19, "9" * 5000])
@@ -136,7 +136,7 @@ async def test_an_integer_that_is_no_key_is_refused(database_url: str, connectio
     tokens = make_tokens()
     async with running_accounts(database_url, Member, tokens=tokens) as accounts:
         with pytest.raises(Unauthorized):
-            await accounts.identify(request(token=tokens.issue(subject)))
+            await accounts.identify(request(token=tokens.issue(subject, 0)))
 
 
 async def test_the_scheme_is_read_in_any_case(accounts: Accounts, database: Database, database_url: str) -> None:

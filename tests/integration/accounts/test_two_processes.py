@@ -26,7 +26,7 @@ BOUND_SECONDS = 0.1
 async def two_processes(connection: Connection, url: str) -> AsyncIterator[list[Watch]]:
     """Both answer that the user is an editor, from their caches."""
     key: UUID = await connection.fetchval("INSERT INTO users (email, roles) VALUES ('a@b', '{editor}') RETURNING id")
-    token = make_tokens(PEM).issue(str(key))
+    token = make_tokens(PEM).issue(str(key), 0)
     async with AsyncExitStack() as stack:
         watches = [await stack.enter_async_context(watching(url, PEM, token)) for _ in range(2)]
         for watch in watches:

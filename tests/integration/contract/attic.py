@@ -181,7 +181,8 @@ class Parcels(Service[Parcel]):
 app = App(
     Resource(Member, read=role("admin"), fields={"password_hash": hidden}),
     Resource(Chest, read=anyone, create=owner("member_id"), update=authenticated,
-             fields={"secret": Field(read=owner("member_id")), "note": Field(read=owner("member_id"))}),
+             fields={"secret": Field(read=owner("member_id"), write=anyone),
+                     "note": Field(read=owner("member_id"), write=anyone)}),
     Resource(Trinket, read=anyone, write=authenticated, sort=["rank", "motto", "colour", "wait"], filter=["label"],
              fields={"serial": hidden}),
     Resource(Crate, read=anyone, write=authenticated, service=Crates),

@@ -24,6 +24,7 @@ CLAIMS: dict[str, Any] = {
     "iss": "gatepost",
     "aud": "gatepost",
     "sub": "42",
+    "pv": 0,
     "iat": NOW,
     "exp": NOW + 900,
     "jti": "one",
@@ -47,6 +48,32 @@ def with_public_key_as_secret(algorithm: str) -> str:
     secret = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     head = f"{encoded(json.dumps({**HEADER, 'alg': algorithm}).encode())}.{encoded(json.dumps(CLAIMS).encode())}"
     return f"{head}.{encoded(hmac.new(secret, head.encode(), hashlib.sha256).digest())}"
+
+
+def with_number(name: str, text: str) -> str:
+    """A token whose claim has this text in its JSON, written out as no library would."""
+    claims = json.dumps({**CLAIMS, name: "here"}).replace('"here"', text)
+    return signed(HEADER, claims.encode())
+
+
+ABSURD = {
+    "of 400 digits": "1" + "0" * 399,
+    "of 3,000 digits": "1" + "0" * 2999,
+    "beyond floats": "1e400",
+    "below floats": "-1e400",
+    "of 400 digits below zero": "-1" + "0" * 399,
+    "at the end of floats": "1e308",
+    "beyond what a clock says": str(2**53),
+    "below zero": "-1",
+    "infinite": "Infinity",
+    "not a number": "NaN",
+    "true": "true",
+    "null": "null",
+    "a text": '"1"',
+    "a list": "[1]",
+    "nested": '{"a": [[[{}]]]}',
+    "nested deep": "[" * 1000 + "]" * 1000,
+}
 
 
 def without(name: str) -> dict[str, Any]:
@@ -112,7 +139,13 @@ REFUSED = {
     "expires at NaN": signed(HEADER, json.dumps({**CLAIMS, "exp": float("nan")}).encode()),
     "expires true": signed(HEADER, {**CLAIMS, "exp": True}),
     "expires a text": signed(HEADER, {**CLAIMS, "exp": str(NOW + 900)}),
-    "expires at a number beyond floats": signed(HEADER, b'{"exp": 1' + b"0" * 400 + b"}"),
+    "half a character as subject": signed(HEADER, {**CLAIMS, "sub": "\ud800"}),
+    "half a character as id": signed(HEADER, {**CLAIMS, "jti": "\udfff"}),
+    "a password version that is not whole": with_number("pv", "0.0"),
+    **{
+        f"{name} {how}": with_number(name, text) for how, text in ABSURD.items() for name in ("exp", "iat", "nbf", "pv")
+    },
+    **{f"{name} nested deep": with_number(name, ABSURD["nested deep"]) for name in CLAIMS},
     "issued in the future": signed(HEADER, {**CLAIMS, "iat": NOW + LEEWAY_SECONDS + 1}),
     "not yet valid": signed(HEADER, {**CLAIMS, "nbf": NOW + LEEWAY_SECONDS + 1}),
     **{f"without {name}": signed(HEADER, without(name)) for name in CLAIMS},
@@ -127,8 +160,8 @@ def test_a_token_that_was_not_issued_here_or_not_for_now_is_refused(name: str) -
 
 
 def test_an_issued_token_says_who_and_until_when() -> None:
-    claims = TOKENS.verify(TOKENS.issue("42", NOW), NOW)
-    assert (claims.subject, claims.issued_at, claims.expires_at) == ("42", NOW, NOW + 900)
+    claims = TOKENS.verify(TOKENS.issue("42", 7, NOW), NOW)
+    assert (claims.subject, claims.password_version, claims.issued_at, claims.expires_at) == ("42", 7, NOW, NOW + 900)
 
 
 def test_the_reference_that_the_refusals_differ_from_is_admitted() -> None:
@@ -136,34 +169,34 @@ def test_the_reference_that_the_refusals_differ_from_is_admitted() -> None:
 
 
 def test_a_token_is_good_until_the_second_in_which_it_expires() -> None:
-    token = TOKENS.issue("42", NOW)
+    token = TOKENS.issue("42", 7, NOW)
     assert TOKENS.verify(token, NOW + 899.9).subject == "42"
     with pytest.raises(Unauthorized):
         TOKENS.verify(token, NOW + 900)
 
 
 def test_a_clock_that_is_a_little_behind_the_issuer_is_borne_with() -> None:
-    assert TOKENS.verify(TOKENS.issue("42", NOW), NOW - LEEWAY_SECONDS).subject == "42"
+    assert TOKENS.verify(TOKENS.issue("42", 7, NOW), NOW - LEEWAY_SECONDS).subject == "42"
 
 
 def test_now_is_the_default_of_issuing_and_verifying() -> None:
-    assert TOKENS.verify(TOKENS.issue("42")).expires_at == pytest.approx(time.time() + 900, abs=5)
+    assert TOKENS.verify(TOKENS.issue("42", 7)).expires_at == pytest.approx(time.time() + 900, abs=5)
 
 
 def test_two_tokens_are_never_equal() -> None:
-    assert TOKENS.issue("42", NOW) != TOKENS.issue("42", NOW)
+    assert TOKENS.issue("42", 7, NOW) != TOKENS.issue("42", 7, NOW)
 
 
 def test_another_instance_with_the_same_key_and_settings_verifies() -> None:
     key = OKPKey.import_key(KEY.as_pem(private=True))
-    assert Tokens(AuthSettings(), key).verify(TOKENS.issue("42", NOW), NOW).subject == "42"
+    assert Tokens(AuthSettings(), key).verify(TOKENS.issue("42", 7, NOW), NOW).subject == "42"
 
 
 def test_issuer_audience_and_life_come_from_the_settings() -> None:
     tokens = Tokens(AuthSettings(issuer="a", audience="b", token_minutes=1), KEY)
-    assert tokens.verify(tokens.issue("42", NOW), NOW).expires_at == NOW + 60
+    assert tokens.verify(tokens.issue("42", 7, NOW), NOW).expires_at == NOW + 60
     with pytest.raises(Unauthorized):
-        TOKENS.verify(tokens.issue("42", NOW), NOW)
+        TOKENS.verify(tokens.issue("42", 7, NOW), NOW)
 
 
 def test_a_public_key_cannot_issue() -> None:

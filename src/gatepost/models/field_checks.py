@@ -1,0 +1,95 @@
+"""Whether the rules of fields fit together, and fit the resource. Asked once, when the app is built.
+
+Refuses what would be open without a word, and what no request could ever satisfy.
+"""
+
+from collections.abc import Iterator
+from itertools import chain, combinations
+
+from gatepost.auth.actor import Actor, anonymous
+from gatepost.auth.policies import anyone, owners, role_names
+from gatepost.errors import ConfigurationError
+from gatepost.models.base import FIELD
+from gatepost.models.catalog import Served
+from gatepost.models.entity import Attribute
+from gatepost.resource import Field
+
+ROLES_MAX = 6
+"""Of so many roles every combination is tried; of more, each alone and all together."""
+
+
+def check_field_rules(served: Served, *, is_filled: bool) -> None:
+    """Raise `ConfigurationError` for a rule that opens what nobody said is open, or closes what a creation needs.
+
+    `is_filled` says that a service overrides the creation, and may fill in what a client does not send.
+    """
+    for name, field in served.resource.fields.items():
+        attribute = served.entity.attributes[name]
+        _check_is_secret(served, attribute, field)
+        _check_writing_is_said(served, attribute, field)
+    version = served.entity.version
+    if version is not None and version.default is None and version.server_default is None and not version.nullable:
+        raise ConfigurationError(
+            "is the version of its row, which clients never set, and has no first value.",
+            place=f"{served.entity.name}.{version.key}",
+            cure='Write server_default=text("1").',
+        )
+    if not is_filled:
+        for attribute in served.entity.attributes.values():
+            _check_can_be_sent(served, attribute)
+
+
+def _check_is_secret(served: Served, attribute: Attribute, field: Field) -> None:
+    default = attribute.column.info.get(FIELD)
+    if default is not None and default.hidden and not field.hidden:
+        raise ConfigurationError(
+            "holds the hashes of passwords, which are never on the wire.",
+            place=_place(served, attribute),
+            cure="Leave the Field out: it is hidden always.",
+        )
+
+
+def _check_writing_is_said(served: Served, attribute: Attribute, field: Field) -> None:
+    if field.read is anyone:
+        return
+    if any(field.said(action) is None and served.is_open(attribute, action) for action in ("create", "update")):
+        who = repr(field.read)
+        raise ConfigurationError(
+            f"is shown to {who} alone, and can be written by all who may write the row.",
+            place=_place(served, attribute),
+            cure=f"Write Field(read={who}, write={who}), or Field(read={who}, write=anyone) to leave it open.",
+        )
+
+
+def _check_can_be_sent(served: Served, attribute: Attribute) -> None:
+    """A required field that an actor may not set makes every creation of his a refusal: 422 with it, 422 without it."""
+    create = served.resource.policies["create"]
+    if attribute.nullable or attribute.has_default or attribute.managed or attribute.name in owners(create):
+        return
+    rule = served.rules[attribute.name].create
+    for actor in _actors(sorted(role_names(create) | role_names(rule))):
+        if create.decide(actor) is not False and rule.decide(actor) is False:
+            raise ConfigurationError(
+                f"is required, and {_who(actor)} may create rows but not set it.",
+                place=_place(served, attribute),
+                cure="Let all who create set it (Field(create=...), with update= apart), give the column a default "
+                "(server_default=FetchedValue() where a trigger fills it), or fill it in before_create of a service.",
+            )
+
+
+def _actors(roles: list[str]) -> Iterator[Actor]:
+    """An actor of every kind that these roles tell apart."""
+    yield anonymous
+    sizes = range(len(roles) + 1) if len(roles) <= ROLES_MAX else (0, 1, len(roles))
+    for some in chain.from_iterable(combinations(roles, size) for size in sizes):
+        yield Actor(0, frozenset(some))
+
+
+def _who(actor: Actor) -> str:
+    if actor.is_anonymous:
+        return "an anonymous client"
+    return f"a user with {', '.join(sorted(actor.roles))}" if actor.roles else "a user without roles"
+
+
+def _place(served: Served, attribute: Attribute) -> str:
+    return f"Resource({served.entity.name}, fields[{attribute.name!r}])"

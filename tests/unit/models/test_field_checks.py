@@ -1,0 +1,318 @@
+"""Rules of fields that open something without a word, or close what is needed, are refused when the app is built."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import FetchedValue, MetaData, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, registry
+
+from gatepost import App, Field, Model, Resource, Service, anyone, authenticated, hidden, owner, policy, read_only, role
+from gatepost.accounts.models import UserColumns
+from gatepost.auth.actor import Actor, anonymous
+from gatepost.auth.policies import Policy, nobody
+from gatepost.errors import ConfigurationError
+from gatepost.models.catalog import Served, View
+from gatepost.resource import write_once
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData()
+
+
+class Paper(Base):
+    """`name` is required, and `salary` is not; `stamp` is kept by the database."""
+
+    __tablename__ = "papers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    salary: Mapped[int | None]
+    stamp: Mapped[int] = mapped_column(server_default=FetchedValue(), info={"gatepost.managed": True})
+    writer_id: Mapped[int | None]
+    version: Mapped[int] = mapped_column(server_default="1", info={"gatepost.version": True})
+
+
+class Papers(Service[Paper]):
+    async def before_create(self, draft: Paper, actor: Actor) -> None:
+        draft.name = "filled"
+
+
+@policy
+def is_public(model: Any, actor: Actor) -> Any:
+    return model.salary.is_(None)
+
+
+def refusal_of(fields: dict[str, Field], **options: Any) -> str:
+    with pytest.raises(ConfigurationError) as refusal:
+        built(fields, **options)
+    return str(refusal.value)
+
+
+def built(fields: dict[str, Field], **options: Any) -> App:
+    return App(Resource(Paper, **{"read": anyone, "write": anyone, "fields": fields, **options}), users=User)
+
+
+def view_of(app: App, actor: Actor = anonymous) -> View:
+    (served,) = (item for item in app.declaration.catalog.served if item.entity.model is Paper)
+    assert isinstance(served, Served)
+    return served.view(actor)
+
+
+class User(Base, UserColumns):
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+ADMIN = Actor(1, frozenset({"admin"}))
+USER = Actor(2)
+
+READERS: dict[str, Policy] = {
+    "role('hr')": role("hr"),
+    "owner('writer_id')": owner("writer_id"),
+    "is_public": is_public,
+    "authenticated": authenticated,
+    "nobody": nobody,
+    "(role('hr') | owner('writer_id'))": role("hr") | owner("writer_id"),
+    "~role('hr')": ~role("hr"),
+    "anyone & authenticated": anyone & authenticated,
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_rule_of_reading_alone_is_refused_and_both_ways_out_are_printed(name: str) -> None:
+    sentence = refusal_of({"salary": Field(read=READERS[name])})
+    assert sentence == (
+        f"Resource(Paper, fields['salary']): is shown to {name} alone, and can be written by all who may write the "
+        f"row. Write Field(read={name}, write={name}), or Field(read={name}, write=anyone) to leave it open."
+    )
+    built({"salary": Field(read=READERS[name], write=READERS[name])})
+    built({"salary": Field(read=READERS[name], write=anyone)})
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        Field(read=role("hr"), create=role("hr")),
+        Field(read=role("hr"), update=nobody),
+        Field(read=role("hr"), write_once=True),
+    ],
+)
+def test_what_is_said_of_one_way_of_writing_says_nothing_of_the_other(field: Field) -> None:
+    assert "Field(read=role('hr'), write=role('hr'))" in refusal_of({"salary": field})
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("salary", {"write": nobody}),
+        ("salary", {"write": nobody, "delete": anyone}),
+        ("stamp", {}),
+        ("version", {}),
+        ("id", {}),
+    ],
+)
+def test_a_rule_of_reading_alone_is_enough_where_nobody_writes(name: str, options: dict[str, Any]) -> None:
+    built({name: Field(read=role("hr"))}, **options)
+
+
+def test_only_the_open_way_of_writing_has_to_be_said() -> None:
+    built({"salary": Field(read=role("hr"), create=role("hr"))}, update=nobody)
+    built({"salary": Field(read=role("hr"), update=role("hr"))}, create=nobody)
+    built({"salary": Field(read=role("hr"), write=role("hr"), write_once=True)})
+
+
+@pytest.mark.parametrize("argument", ["create", "update"])
+def test_write_beside_one_of_its_halves_is_refused(argument: str) -> None:
+    arguments: dict[str, Any] = {"write": anyone, argument: anyone}
+    with pytest.raises(ConfigurationError) as refusal:
+        Field(**arguments)
+    sentence = "is given beside create= or update=, and is both of them. Keep write=, or create= and update=."
+    assert str(refusal.value) == f"Field(write=...): {sentence}"
+
+
+def test_an_update_of_what_is_written_once_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"^Field\(update=\.\.\.\): is given beside write_once=True"):
+        Field(write_once=True, update=anyone)
+
+
+@pytest.mark.parametrize("arguments", [{"read": role("hr")}, {"write": role("hr")}, {"create": authenticated}])
+def test_hidden_with_a_rule_beside_it_is_refused(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"^Field\(hidden=True\): "):
+        Field(hidden=True, **arguments)
+
+
+def test_hidden_by_its_argument_is_as_hidden_as_the_constant() -> None:
+    assert Field(hidden=True) == hidden
+
+
+@pytest.mark.parametrize(
+    ("field", "creatable", "updatable"),
+    [
+        (Field(), True, True),
+        (Field(write=role("admin")), False, False),
+        (Field(create=role("admin")), False, True),
+        (Field(update=role("admin")), True, False),
+        (Field(create=nobody, update=anyone), False, True),
+        (Field(create=anyone, update=nobody), True, False),
+        (write_once, True, False),
+        (Field(create=role("admin"), write_once=True), False, False),
+        (read_only, False, False),
+        (hidden, False, False),
+    ],
+)
+def test_create_and_update_are_apart_and_write_is_both(field: Field, creatable: bool, updatable: bool) -> None:
+    view = view_of(built({"salary": field}), USER)
+    assert ("salary" in view.creatable, "salary" in view.updatable) == (creatable, updatable)
+
+
+def test_a_rule_of_the_row_for_one_way_of_writing_leaves_the_other_alone() -> None:
+    view = view_of(built({"salary": Field(create=owner("writer_id"))}), USER)
+    assert (set(view.create_rules), set(view.update_rules)) == ({"salary"}, set())
+
+
+def test_two_actors_who_differ_in_one_rule_alone_have_two_views() -> None:
+    app = built({"salary": Field(update=role("admin"))})
+    assert view_of(app, USER) is not view_of(app, ADMIN)
+    assert view_of(app, USER) is view_of(app, anonymous)
+
+
+UNSENDABLE: list[tuple[Field, dict[str, Any], str]] = [
+    (read_only, {}, "an anonymous client"),
+    (hidden, {}, "an anonymous client"),
+    (Field(create=nobody), {"create": role("editor")}, "a user with editor"),
+    (Field(write=authenticated), {}, "an anonymous client"),
+    (Field(write=role("editor")), {"write": authenticated}, "a user without roles"),
+    (Field(write=role("editor")), {"write": role("editor", "clerk")}, "a user with clerk"),
+    (Field(create=~role("banned")), {"write": authenticated}, "a user with banned"),
+    (Field(create=~(role("a") & role("b"))), {"write": authenticated}, "a user with a, b"),
+    (Field(write=role("editor")), {"write": owner("writer_id")}, "a user without roles"),
+]
+
+
+@pytest.mark.parametrize(("field", "options", "who"), UNSENDABLE)
+def test_a_required_field_that_somebody_who_creates_may_not_set_is_refused(
+    field: Field, options: dict[str, Any], who: str
+) -> None:
+    sentence = refusal_of({"name": field}, **options)
+    assert sentence.startswith(
+        f"Resource(Paper, fields['name']): is required, and {who} may create rows but not set it. "
+    )
+    assert "Field(create=...)" in sentence
+    built({"name": field}, **options, service=Papers)
+    built({"salary": field if field.hidden else Field(write=nobody)}, **options)
+
+
+@pytest.mark.parametrize(
+    ("field", "options"),
+    [
+        (read_only, {"create": nobody}),
+        (Field(create=anyone, update=nobody), {}),
+        (write_once, {}),
+        (Field(write=role("editor")), {"write": role("editor")}),
+        (Field(create=role("editor", "clerk"), update=nobody), {"write": role("editor") & ~role("banned")}),
+        (Field(create=owner("writer_id")), {"write": authenticated}),
+    ],
+)
+def test_a_required_field_that_all_who_create_may_set_is_taken(field: Field, options: dict[str, Any]) -> None:
+    built({"name": field}, **options)
+
+
+def test_the_owners_column_need_not_be_sent() -> None:
+    class Note(Base):
+        __tablename__ = "notes"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        writer_id: Mapped[int]
+
+    App(Resource(Note, read=anyone, write=owner("writer_id"), fields={"writer_id": read_only}), users=User)
+
+
+def test_a_version_of_ones_own_is_set_by_nobody_and_needs_a_first_value() -> None:
+    view = view_of(built({"version": Field(write=anyone)}))
+    assert "version" not in view.creatable | view.updatable
+
+    class Loose(Base):
+        __tablename__ = "loose"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        version: Mapped[int] = mapped_column(info={"gatepost.version": True})
+
+    with pytest.raises(ConfigurationError) as refusal:
+        App(Resource(Loose, read=anyone, write=anyone), users=User)
+    assert str(refusal.value) == (
+        "Loose.version: is the version of its row, which clients never set, and has no first value. "
+        'Write server_default=text("1").'
+    )
+
+
+# Users
+
+
+def users_view(fields: dict[str, Field], actor: Actor = anonymous) -> View:
+    app = App(Resource(User, read=anyone, write=anyone, fields=fields), users=User)
+    return app.declaration.catalog.by_model[User].view(actor)
+
+
+def test_of_users_neither_hash_nor_version_is_shown_and_roles_and_activity_are_read_only() -> None:
+    view = users_view({})
+    assert set(view.names) == {"id", "email", "roles", "is_active"}
+    assert view.creatable == view.updatable == {"email"}
+
+
+@pytest.mark.parametrize("name", ["roles", "is_active"])
+def test_roles_and_activity_are_opened_by_a_field_that_says_who_writes_and_by_no_other(name: str) -> None:
+    for closed in (Field(), Field(read=authenticated), Field(create=role("admin"))):
+        assert name not in users_view({name: closed}, ADMIN).updatable
+    for opened in (Field(write=role("admin")), Field(update=role("admin")), Field(read=nobody, write=anyone)):
+        assert name in users_view({name: opened}, ADMIN).updatable
+    assert name not in users_view({name: Field(write=role("admin"))}, USER).updatable
+
+
+def test_the_version_of_the_password_may_be_shown_and_never_written() -> None:
+    view = users_view({"password_version": Field(read=role("admin"), write=anyone)}, ADMIN)
+    assert "password_version" in view.names
+    assert "password_version" not in view.creatable | view.updatable
+
+
+@pytest.mark.parametrize(
+    "field",
+    [Field(), read_only, write_once, Field(read=nobody, write=nobody), Field(read=nobody, write=role("admin"))],
+)
+def test_a_field_that_does_not_hide_the_hash_is_refused(field: Field) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        users_view({"password_hash": field})
+    assert str(refusal.value) == (
+        "Resource(User, fields['password_hash']): holds the hashes of passwords, which are never on the wire. "
+        "Leave the Field out: it is hidden always."
+    )
+    users_view({"password_hash": hidden})
+
+
+def hash_names(model: type[Any], users: type[Any]) -> set[str]:
+    """What of a model that maps the users' table is on the wire."""
+    view = App(Resource(model, read=anyone, write=anyone), users=users).declaration.catalog.by_model[model].view(ADMIN)
+    return {*view.names, *view.ruled, *view.creatable, *view.updatable}
+
+
+def test_the_hash_is_hidden_under_every_name_and_by_every_model_that_maps_it() -> None:
+    class Person(Model, UserColumns):
+        __tablename__ = "persons_of_field_checks"
+        password_hash: Mapped[str | None] = mapped_column("pw", Text)
+
+    Person.digest = column_property(Person.__table__.c.pw)  # type: ignore[attr-defined]
+
+    class Shadow(Model):
+        __table__ = Person.__table__
+
+    assert not {"password_hash", "digest", "pw"} & hash_names(Person, Person)
+    assert "pw" not in hash_names(Shadow, Person)
+
+
+def test_the_hash_is_hidden_in_a_model_that_is_mapped_after_it_is_made() -> None:
+    mapper = registry()
+
+    @mapper.mapped
+    class Late(UserColumns):
+        __tablename__ = "late"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    assert hash_names(Late, Late) == {"id", "email", "roles", "is_active"}
