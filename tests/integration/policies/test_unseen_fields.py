@@ -1,0 +1,406 @@
+"""What a row does not show can be neither read, guessed, merged into nor told from what does not exist."""
+
+import re
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from vault import (
+    NAMES,
+    PAIRS,
+    Apart,
+    Diary,
+    Drawer,
+    Label,
+    PlainDiary,
+    Safe,
+    ServicedDiary,
+    ServicedSafe,
+    ServicedSheet,
+    Sheet,
+    app,
+    name_of,
+)
+
+from gatepost.testing import Answer, Client, TestApp
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+IDENTITIES = ("anonymous", "stranger", "owner", "hr", "admin")
+SIGNED_IN = IDENTITIES[1:]
+SAFES = {"safes": Safe, "serviced_safes": ServicedSafe}
+
+
+@dataclass
+class Vault:
+    """The running app, and a client of every identity; rows belong to the owner."""
+
+    clients: dict[str, Client]
+    ids: dict[str, str]
+
+    async def add(self, *rows: Any) -> Any:
+        """Insert rows, whatever the policies say; the key of the last one."""
+        async with app.transaction() as tx:
+            tx.session.add_all(rows)
+        return rows[-1].id
+
+    async def safe(self, path: str, **values: Any) -> str:
+        """The path of a new row."""
+        return f"/api/{path}/{await self.add(SAFES[path](owner_id=self.ids['owner'], **values))}"
+
+    async def stored(self, path: str, name: str) -> Any:
+        """The value of a field, whatever the policies say."""
+        _, _, table, key = path.split("/")
+        model = {**SAFES, "diaries": Diary, "serviced_diaries": ServicedDiary, "aparts": Apart}[table]
+        async with app.transaction() as tx:
+            return getattr(await tx.session.get_one(model, key), name)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def vault(module_database_url: str) -> AsyncIterator[Vault]:
+    """The vault, started on an empty database."""
+    async with TestApp(app, module_database_url) as running:
+        clients, ids = {"anonymous": running.anonymous}, {"anonymous": ""}
+        for name in SIGNED_IN:
+            clients[name], key = await running.user_and_id(*([name] if name in ("hr", "admin") else []))
+            ids[name] = str(key)
+        yield Vault(clients, ids)
+
+
+def passes(rule: str, identity: str) -> bool:
+    """Whether a rule holds for an identity on a row of the owner's."""
+    return {
+        "anyone": True,
+        "nobody": False,
+        "hr": identity == "hr",
+        "owner": identity == "owner",
+        "mine": identity in ("owner", "admin"),
+    }[rule]
+
+
+def is_of_the_row(rule: str, identity: str) -> bool:
+    """Whether what a rule says to an identity depends on the row."""
+    return rule == "mine" or (rule == "owner" and identity != "anonymous")
+
+
+def plain(answer: Answer) -> str:
+    """An answer as far as it may depend on what was asked: its status and its body, without the request's id."""
+    body = re.sub(rb'"request_id":"[^"]*"', b"", answer.body)
+    return f"{answer.status} {body.decode()}"
+
+
+def errors(answer: Answer) -> list[tuple[str, str]]:
+    return [(error["pointer"], error["code"]) for error in answer.json()["errors"]]
+
+
+# Reading
+
+
+@pytest.mark.parametrize("path", SAFES)
+@pytest.mark.parametrize("identity", IDENTITIES)
+async def test_a_row_shows_to_an_identity_what_its_rules_of_reading_say(vault: Vault, path: str, identity: str) -> None:
+    secret = secrets.token_hex(8)
+    row = await vault.safe(path, **dict.fromkeys(NAMES, secret))
+    key, client = row.rpartition("/")[2], vault.clients[identity]
+    wanted = {name_of(*pair) for pair in PAIRS if passes(pair[0], identity)}
+    (listed,) = (await client.get(f"/api/{path}?id={key}")).data
+    for shown in ((await client.get(row)).data, listed):
+        assert {name for name in shown if name in NAMES} == wanted
+        assert {name for name in shown if name.endswith("_doc")} == {f"{name}_doc" for name in wanted}
+        assert str(shown).count(secret) == len(wanted)
+
+
+@pytest.mark.parametrize("identity", IDENTITIES)
+async def test_an_expansion_shows_no_more_than_the_row_itself(vault: Vault, identity: str) -> None:
+    row = await vault.safe("safes")
+    label = await vault.add(Label(safe_id=row.rpartition("/")[2]))
+    client = vault.clients[identity]
+    expanded = (await client.get(f"/api/labels/{label}?expand=safe")).data["safe"]
+    assert expanded == (await client.get(row)).data
+
+
+@pytest.mark.parametrize("path", SAFES)
+@pytest.mark.parametrize("identity", IDENTITIES)
+async def test_only_what_every_row_shows_can_be_filtered_and_sorted_by(vault: Vault, path: str, identity: str) -> None:
+    client = vault.clients[identity]
+    for reads, writes in PAIRS:
+        name = name_of(reads, writes)
+        surely = reads == "anyone" or (reads == "hr" and identity == "hr")
+        refused = {"filter": f"{name}=first", "operator": f"{name}[gt]=a", "sort": f"sort={name}"}
+        if path == "safes":
+            refused["hop"] = f"safe.{name}=first"
+        for how, query in refused.items():
+            target = "labels" if how == "hop" else path
+            answer = await client.get(f"/api/{target}?{query}")
+            assert answer.status == (200 if surely else 400), (name, how)
+
+
+@pytest.mark.parametrize("path", ["diaries", "serviced_diaries"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "secret=right",
+        "secret[gt]=a",
+        "secret[none]=a",
+        "secre=right",
+        "sort=secret",
+        "sort=-secret,text",
+        "fields=secret",
+        "fields=id,secre",
+        "expand=secret",
+        "secret.id=1",
+    ],
+)
+async def test_a_query_that_names_it_is_answered_as_where_it_does_not_exist(
+    vault: Vault, path: str, query: str
+) -> None:
+    for identity in ("anonymous", "stranger", "owner", "hr"):
+        answer = await vault.clients[identity].get(f"/api/{path}?{query}")
+        assert plain(answer) == plain(await vault.clients[identity].get(f"/api/plain_diaries?{query}"))
+        assert answer.status == 400
+
+
+@pytest.mark.parametrize("identity", IDENTITIES)
+async def test_no_message_names_what_an_identity_never_sees(vault: Vault, identity: str) -> None:
+    client = vault.clients[identity]
+    row = await vault.safe("safes")
+    never = [name for name in NAMES if not (passes(name.split("_")[0], identity) or is_of_the_row(name, identity))]
+    never = [name for name in never if name.split("_")[0] in ("nobody", "hr")]
+    queries = ["fields=nobodi_nobody", "sort=nobodi_nobody", "nobodi_nobody=1", "expand=nobody", "fields=hr_h"]
+    answers = [await client.get(f"/api/safes?{query}") for query in queries]
+    if identity != "anonymous":
+        answers += [await client.patch(row, json={f"{name}x": 1}) for name in never]
+    for answer in answers:
+        assert answer.status in (400, 422)
+        for word in re.findall(r"\w+", answer.json()["detail"] + str(answer.json()["errors"])):
+            assert word not in never, answer.body
+
+
+# Changing
+
+
+async def expect_change(vault: Vault, path: str, identity: str, pair: tuple[str, str], value: str) -> None:
+    """Send a value for a field of a row that holds "first", and compare with what the rules say."""
+    reads, writes = pair
+    name, client = name_of(*pair), vault.clients[identity]
+    row = await vault.safe(path)
+    answer = await client.patch(row, json={name: value})
+    sees, sets = passes(reads, identity), passes(writes, identity)
+    case = (path, identity, name, value, answer.body)
+    if sets:
+        assert answer.status == 200, case
+        assert answer.data.get(name) == (value if sees else None), case
+        assert await vault.stored(row, name) == value, case
+        return
+    assert await vault.stored(row, name) == "first", case
+    if not sees:
+        assert (answer.status, errors(answer)) == (422, [(f"/{name}", "unknown_field")]), case
+    elif is_of_the_row(writes, identity):
+        assert (answer.status, answer.json()["code"]) == (403, "forbidden"), case
+    elif value == "first":
+        assert answer.status == 200, case
+    else:
+        assert (answer.status, errors(answer)) == (422, [(f"/{name}", "read_only")]), case
+
+
+@pytest.mark.parametrize("path", SAFES)
+@pytest.mark.parametrize("identity", SIGNED_IN)
+@pytest.mark.parametrize("value", ["first", "other"])
+async def test_what_a_change_answers_depends_on_what_the_row_shows_and_on_who_writes(
+    vault: Vault, path: str, identity: str, value: str
+) -> None:
+    for pair in PAIRS:
+        await expect_change(vault, path, identity, pair, value)
+
+
+@pytest.mark.parametrize("path", SAFES)
+@pytest.mark.parametrize("identity", SIGNED_IN)
+async def test_right_and_wrong_guesses_get_the_same_answer(vault: Vault, path: str, identity: str) -> None:
+    for reads, writes in PAIRS:
+        if passes(reads, identity) or passes(writes, identity):
+            continue
+        name, client = name_of(reads, writes), vault.clients[identity]
+        row = await vault.safe(path)
+        texts = [plain(await client.patch(row, json={name: guess})) for guess in ("first", "other", None, "")]
+        guesses = ({"a": 1, "keep": "me"}, {"a": 1}, {}, None, [1])
+        documents = [plain(await client.patch(row, json={f"{name}_doc": guess})) for guess in guesses]
+        assert len(set(texts)) == len(set(documents)) == 1, (reads, writes)
+        assert texts[0].startswith("422 ")
+
+
+@pytest.mark.parametrize("path", SAFES)
+@pytest.mark.parametrize("identity", SIGNED_IN)
+async def test_a_document_is_merged_into_where_it_is_shown_and_replaced_whole_where_not(
+    vault: Vault, path: str, identity: str
+) -> None:
+    for reads, writes in PAIRS:
+        name, client = f"{name_of(reads, writes)}_doc", vault.clients[identity]
+        row = await vault.safe(path)
+        answer = await client.patch(row, json={name: {"b": 2}})
+        stored = await vault.stored(row, name)
+        if not passes(writes, identity):
+            assert (answer.status in (403, 422), stored) == (True, {"a": 1, "keep": "me"}), (reads, writes)
+            continue
+        wanted = {"a": 1, "b": 2, "keep": "me"} if passes(reads, identity) else {"b": 2}
+        assert (answer.status, stored) == (200, wanted), (reads, writes)
+        assert answer.data.get(name) == (wanted if passes(reads, identity) else None)
+        assert (await client.patch(row, json={name: None})).status == 200
+        assert await vault.stored(row, name) is None
+
+
+@pytest.mark.parametrize("path", SAFES)
+async def test_a_row_is_sent_back_as_it_was_read_but_for_what_a_rule_of_the_row_guards(vault: Vault, path: str) -> None:
+    for identity in SIGNED_IN:
+        row = await vault.safe(path)
+        shown = (await vault.clients[identity].get(row)).data
+        kept = {
+            name: value
+            for name, value in shown.items()
+            if "_" not in name
+            or name in ("created_at", "owner_id")
+            or not is_of_the_row(name.split("_")[1], identity)
+            or passes(name.split("_")[1], identity)
+        }
+        answer = await vault.clients[identity].patch(row, json=kept)
+        assert (answer.status, answer.data) == (200, shown), identity
+
+
+# Creating
+
+
+@pytest.mark.parametrize("path", SAFES)
+@pytest.mark.parametrize("identity", SIGNED_IN)
+async def test_a_creation_sets_what_its_rule_lets_and_shows_what_the_new_row_shows(
+    vault: Vault, path: str, identity: str
+) -> None:
+    for reads, writes in PAIRS:
+        name, body = name_of(reads, writes), {"owner_id": vault.ids["owner"]}
+        answer = await vault.clients[identity].post(f"/api/{path}", json={**body, name: "set"})
+        case = (identity, name, answer.body)
+        if passes(writes, identity):
+            assert answer.status == 201, case
+            assert answer.data.get(name) == ("set" if passes(reads, identity) else None), case
+            continue
+        is_known = passes(reads, identity) or is_of_the_row(reads, identity)
+        if not is_known:
+            assert (answer.status, errors(answer)) == (422, [(f"/{name}", "unknown_field")]), case
+        elif is_of_the_row(writes, identity):
+            assert answer.status == 403, case
+        else:
+            assert (answer.status, errors(answer)) == (422, [(f"/{name}", "read_only")]), case
+
+
+async def test_creating_and_changing_have_rules_of_their_own(vault: Vault) -> None:
+    body = {"owner_id": vault.ids["owner"], "number": 1}
+    made = await vault.clients["stranger"].post("/api/aparts", json=body)
+    assert made.status == 201
+    row = f"/api/aparts/{made.data['id']}"
+    assert errors(await vault.clients["stranger"].patch(row, json={"number": 2})) == [("/number", "read_only")]
+    assert (await vault.clients["stranger"].patch(row, json={"number": 1})).status == 200
+    assert (await vault.clients["hr"].patch(row, json={"number": 2})).data["number"] == 2
+    refused = await vault.clients["owner"].post("/api/aparts", json={**body, "later": 1})
+    assert errors(refused) == [("/later", "read_only")]
+    assert (await vault.clients["owner"].patch(row, json={"later": 3})).data["later"] == 3
+    assert errors(await vault.clients["hr"].patch(row, json={"later": 3})) == [("/later", "unknown_field")]
+
+
+# As what does not exist
+
+BODIES: list[dict[str, Any]] = [
+    {"secret": "right"},
+    {"secret": "wrong"},
+    {"secret": None},
+    {"secret": 5},
+    {"secret": "x" * 30},
+    {"secret": {"a": 1}},
+    {"secrets": 7},
+    {"secrets": "seven"},
+    {"secret": "right", "secrets": 7},
+    {"secret": "right", "text": "new"},
+    {"secret": "right", "size": "not a number"},
+    {"secret": 5, "size": "not a number", "nothing": 1},
+    {"secret": "right", "id": "00000000-0000-7000-8000-000000000000"},
+    {"secret": "right", "version": 99},
+    {"secre": 1},
+    {"secretes": 1, "sizes": 1},
+    {"siz": 1, "secret": "right"},
+]
+
+
+@pytest.mark.parametrize("path", ["diaries", "serviced_diaries"])
+@pytest.mark.parametrize("headers", [{}, {"If-Match": '"1"'}, {"If-Match": '"77"'}])
+async def test_a_field_neither_seen_nor_writable_is_to_the_byte_as_one_that_does_not_exist(
+    vault: Vault, path: str, headers: dict[str, str]
+) -> None:
+    model = {"diaries": Diary, "serviced_diaries": ServicedDiary}[path]
+    key = await vault.add(model(owner_id=vault.ids["owner"], secret="right"))
+    await vault.add(PlainDiary(id=key, owner_id=vault.ids["owner"]))
+    try:
+        for identity in ("stranger", "hr"):
+            for body in BODIES:
+                client = vault.clients[identity]
+                with_secret = await client.patch(f"/api/{path}/{key}", json=body, headers=headers)
+                without = await client.patch(f"/api/plain_diaries/{key}", json=body, headers=headers)
+                assert plain(with_secret) == plain(without), body
+                assert with_secret.status == 422
+        assert await vault.stored(f"/api/{path}/{key}", "secret") == "right"
+    finally:
+        async with app.transaction() as tx:
+            await tx.session.delete(await tx.session.get_one(PlainDiary, key))
+
+
+@pytest.mark.parametrize("path", ["diaries", "serviced_diaries"])
+async def test_a_creation_with_such_a_field_is_as_one_with_an_unknown_one(vault: Vault, path: str) -> None:
+    for body in ({"secret": "x"}, {"secret": "x", "text": "y"}, {"secrets": 1}):
+        sent = {**body, "owner_id": vault.ids["owner"]}
+        refused = await vault.clients["stranger"].post(f"/api/{path}", json=sent)
+        assert plain(refused) == plain(await vault.clients["stranger"].post("/api/plain_diaries", json=sent))
+        made = await vault.clients["owner"].post(f"/api/{path}", json=sent)
+        assert made.status == 201
+        assert not {"secret", "secrets"} & made.data.keys()
+
+
+@pytest.mark.parametrize("path", ["diaries", "serviced_diaries"])
+async def test_the_one_who_may_write_without_reading_replaces_and_clears(vault: Vault, path: str) -> None:
+    model = {"diaries": Diary, "serviced_diaries": ServicedDiary}[path]
+    row = f"/api/{path}/{await vault.add(model(owner_id=vault.ids['owner'], secret='right'))}"
+    for value in ("wrong", "right", None, "last"):
+        answer = await vault.clients["owner"].patch(row, json={"secret": value})
+        assert (answer.status, "secret" in answer.data) == (200, False)
+        assert await vault.stored(row, "secret") == value
+    wrong = await vault.clients["owner"].patch(row, json={"secret": 5})
+    assert errors(wrong) == [("/secret", "wrong_type")]
+    assert (await vault.clients["admin"].get(row)).data["secret"] == "last"
+    assert errors(await vault.clients["admin"].patch(row, json={"secret": "x"})) == []
+    absent = await vault.clients["owner"].patch(f"{row[:-12]}000000000000", json={"secret": "x"})
+    assert absent.status == 404
+
+
+# References
+
+
+@pytest.mark.parametrize("path", ["sheets", "serviced_sheets"])
+async def test_a_reference_to_a_hidden_row_may_be_sent_back_and_is_otherwise_looked_up(vault: Vault, path: str) -> None:
+    drawers = [Drawer(owner_id=vault.ids["owner"]) for _ in range(2)]
+    await vault.add(*drawers)
+    model = {"sheets": Sheet, "serviced_sheets": ServicedSheet}[path]
+    row = f"/api/{path}/{await vault.add(model(drawer_id=drawers[0].id))}"
+    client = vault.clients["stranger"]
+    shown = (await client.get(row)).data
+    assert (await client.patch(row, json=shown)).data == shown
+    assert (await client.patch(row, json={"drawer_id": shown["drawer_id"], "text": "new"})).data["text"] == "new"
+
+    other, nothing = str(drawers[1].id), "00000000-0000-7000-8000-000000000000"
+    for target in (other, nothing):
+        refused = await client.patch(row, json={"drawer_id": target})
+        assert errors(refused) == [("/drawer_id", "not_found")]
+        both = await client.patch(row, json={"drawer_id": shown["drawer_id"], "other_id": target})
+        assert errors(both) == [("/other_id", "not_found")], "the one that is as it was is none of them"
+        again = (await client.get(row)).data
+        all_three = await client.patch(row, json={**again, "other_id": target, "label_id": nothing})
+        assert errors(all_three) == [("/label_id", "not_found"), ("/other_id", "not_found")]
+    assert (await client.post(f"/api/{path}", json={"drawer_id": shown["drawer_id"]})).status == 422
+    assert (await vault.clients["owner"].patch(row, json={"drawer_id": other})).status == 200

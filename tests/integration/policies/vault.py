@@ -1,0 +1,198 @@
+"""An app made for rules of fields: a field for every pair of a rule of reading and one of writing, served twice."""
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from gatepost import (
+    Actor,
+    App,
+    Changes,
+    Field,
+    Model,
+    Resource,
+    Service,
+    anyone,
+    authenticated,
+    owner,
+    policy,
+    role,
+)
+from gatepost.auth.policies import Policy, nobody
+
+T = TypeVar("T")
+
+
+@policy
+def is_mine(model: Any, actor: Actor) -> Any:
+    """As `owner`, in the words of a user's own, and with an answer of its own for admins."""
+    return True if "admin" in actor.roles else model.owner_id == actor.id
+
+
+RULES: dict[str, Policy] = {
+    "anyone": anyone,
+    "nobody": nobody,
+    "hr": role("hr"),
+    "owner": owner("owner_id"),
+    "mine": is_mine,
+}
+
+PAIRS = [
+    *((reads, writes) for reads in RULES if reads != "mine" for writes in RULES if writes != "mine"),
+    ("mine", "mine"),
+    ("mine", "anyone"),
+    ("anyone", "mine"),
+    ("nobody", "mine"),
+]
+
+
+class Columns:
+    """A row of somebody's; the fields of `PAIRS` are added below."""
+
+    title: Mapped[str] = mapped_column(default="title")
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
+
+
+def name_of(reads: str, writes: str) -> str:
+    """The text field with these rules; its document is called the same with `_doc` behind."""
+    return f"{reads}_{writes}"
+
+
+for pair in PAIRS:
+    setattr(Columns, name_of(*pair), mapped_column(String, default="first"))
+    setattr(Columns, f"{name_of(*pair)}_doc", mapped_column(JSONB, default=lambda: {"a": 1, "keep": "me"}))
+    Columns.__annotations__[name_of(*pair)] = Mapped[str | None]
+    Columns.__annotations__[f"{name_of(*pair)}_doc"] = Mapped[Any | None]
+
+
+class Safe(Columns, Model):
+    __tablename__ = "safes"
+
+
+class ServicedSafe(Columns, Model):
+    __tablename__ = "serviced_safes"
+
+
+class Label(Model):
+    """Stands on a safe, which it expands."""
+
+    __tablename__ = "labels"
+
+    safe_id: Mapped[UUID] = mapped_column(ForeignKey("safes.id"), index=True)
+    safe: Mapped[Safe] = relationship()
+
+
+class Drawer(Model):
+    """Hidden from all but its owner."""
+
+    __tablename__ = "drawers"
+
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+
+
+class Referring:
+    """A visible row that refers to a hidden one."""
+
+    text: Mapped[str] = mapped_column(default="")
+    drawer_id: Mapped[UUID] = mapped_column(ForeignKey("drawers.id"), index=True)
+    other_id: Mapped[UUID | None] = mapped_column(ForeignKey("drawers.id"), index=True)
+    label_id: Mapped[UUID | None] = mapped_column(ForeignKey("labels.id"), index=True)
+
+
+class Sheet(Referring, Model):
+    __tablename__ = "sheets"
+
+
+class ServicedSheet(Referring, Model):
+    __tablename__ = "serviced_sheets"
+
+
+class DiaryColumns:
+    text: Mapped[str] = mapped_column(default="")
+    size: Mapped[int] = mapped_column(default=1)
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
+
+
+class Diary(DiaryColumns, Model):
+    """Its secret may be written by the owner, and read by an admin."""
+
+    __tablename__ = "diaries"
+
+    secret: Mapped[str | None] = mapped_column(String(20))
+    secrets: Mapped[int | None] = mapped_column(default=7)
+
+
+class ServicedDiary(DiaryColumns, Model):
+    __tablename__ = "serviced_diaries"
+
+    secret: Mapped[str | None] = mapped_column(String(20))
+    secrets: Mapped[int | None] = mapped_column(default=7)
+
+
+class PlainDiary(DiaryColumns, Model):
+    """The same without any secret."""
+
+    __tablename__ = "plain_diaries"
+
+
+class Apart(Model):
+    """Written in one way by some, in the other by others."""
+
+    __tablename__ = "aparts"
+
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
+    number: Mapped[int]
+    later: Mapped[int | None]
+
+
+class Passing(Service[T]):
+    """Overrides what can be overridden, and changes nothing."""
+
+    async def before_create(self, draft: Any, actor: Actor) -> None: ...
+
+    async def after_update(self, row: Any, changes: Changes[Any], actor: Actor) -> None: ...
+
+    async def get(self, id: Any, actor: Actor) -> Any:
+        return await super().get(id, actor)
+
+    async def list(self, query: Any, actor: Actor) -> Any:
+        return await super().list(query, actor)
+
+
+def passing() -> type[Service[Any]]:
+    """Of each service there is one per resource."""
+    return type("PassingOn", (Passing,), {})
+
+
+FIELDS = {
+    name + suffix: Field(read=RULES[reads], write=RULES[writes])
+    for reads, writes in PAIRS
+    for name in (name_of(reads, writes),)
+    for suffix in ("", "_doc")
+}
+NAMES = [name_of(*pair) for pair in PAIRS]
+SECRETS = {name: Field(read=role("admin"), write=owner("owner_id")) for name in ("secret", "secrets")}
+OPEN = {"read": anyone, "create": authenticated, "update": authenticated}
+
+app = App(
+    Resource(Safe, **OPEN, fields=FIELDS, sort=NAMES),
+    Resource(ServicedSafe, **OPEN, fields=FIELDS, sort=NAMES, service=passing()),
+    Resource(Label, **OPEN),
+    Resource(Drawer, read=owner("owner_id"), write=owner("owner_id")),
+    Resource(Sheet, **OPEN),
+    Resource(ServicedSheet, **OPEN, service=passing()),
+    Resource(Diary, **OPEN, fields=SECRETS),
+    Resource(ServicedDiary, **OPEN, fields=SECRETS, service=passing()),
+    Resource(PlainDiary, **OPEN),
+    Resource(
+        Apart,
+        **OPEN,
+        fields={
+            "number": Field(create=anyone, update=role("hr")),
+            "later": Field(read=owner("owner_id"), create=nobody, update=owner("owner_id")),
+        },
+    ),
+)
