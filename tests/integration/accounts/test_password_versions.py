@@ -9,13 +9,15 @@ import pytest
 from accounts_scenes import PASSWORD, User, make_tokens, request, running_accounts, until
 from argon2 import PasswordHasher
 
-from gatepost.accounts.password_versions import REHASH
+from gatepost import App, Model, Resource, UserColumns, anyone
+from gatepost.accounts.password_versions import REHASH, TRIGGER
 from gatepost.accounts.sign_in import Accounts, create_user
 from gatepost.accounts.users import Users
 from gatepost.database.database import Database
 from gatepost.errors import Unauthorized
 from gatepost.observations import Observations
 from gatepost.settings import DatabaseSettings
+from gatepost.testing import Client, TestApp
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
@@ -46,6 +48,10 @@ KEEPS = {
     "no version": "UPDATE users SET password_version = NULL",
     "a rehash": f"BEGIN; {REHASH}; UPDATE users SET password_hash = 'rehashed'; COMMIT",
 }
+
+
+class Gated(Model, UserColumns):
+    __tablename__ = "gated_users"
 
 
 async def user_and_token(connection: Connection, version: int = 0) -> bytes:
@@ -108,6 +114,22 @@ async def test_the_rehash_at_sign_in_ends_no_token(connection: Connection, datab
         assert await connection.fetchval("SELECT password_version FROM users") == 1
         await identify(accounts, authorization)
     await database.close()
+
+
+async def test_a_users_table_from_before_gets_the_version_and_its_trigger(database_url: str) -> None:
+    app = App(Resource(Gated, read=anyone), users=Gated)
+    async with TestApp(app, database_url) as running:
+        await running.user(email="ada@example.com", password=PASSWORD)
+    connection: Connection = await asyncpg.connect(database_url)
+    await connection.execute(f"DROP TRIGGER {TRIGGER} ON gated_users; ALTER TABLE gated_users DROP password_version")
+    async with TestApp(app, database_url) as running:
+        body = {"email": "ada@example.com", "password": PASSWORD}
+        answer = await running.anonymous.post("/api/auth/login", json=body)
+        await connection.execute("UPDATE gated_users SET password_hash = 'another'")
+        assert await connection.fetchval("SELECT password_version FROM gated_users") == 1
+        refused = await Client(app, token=answer.data["access_token"]).get("/api/auth/me")
+        assert refused.status == 401
+    await connection.close()
 
 
 async def test_what_a_rehash_announces_ends_with_its_transaction(connection: Connection, database_url: str) -> None:
