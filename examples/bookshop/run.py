@@ -14,6 +14,7 @@ from gatepost.cli.main import guarded
 from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.database.embedded_guardian import Guardian
 from gatepost.errors import ConfigurationError
+from gatepost.logging import StandardStreams
 from gatepost.migrations.lossless import apply_lossless
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
@@ -27,6 +28,8 @@ DRAIN_SECONDS = 2.0
 def main() -> None:
     """Serve the bookshop. Everything that it keeps lies in the data folder."""
     options = _parser().parse_args()
+    streams = StandardStreams()
+    streams.start()
     prepare_environment(host=None, port=options.port, data=options.data)
     settings = with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
     with listen(settings.server.host, settings.server.port) as listener, EmbeddedPostgreSQL(options.data) as server:
@@ -34,7 +37,7 @@ def main() -> None:
         _fill(dsn)
         settings = with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
         _greet(address_of(listener), settings)
-        facts = facts_of_master(settings)
+        facts = facts_of_master(settings, streams)
         with Guardian(server, facts):
             run(listener, APP, settings, facts)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatepost.errors import ConfigurationError
-from gatepost.logging import warn
+from gatepost.logging import StandardStreams, warn
 from gatepost.observations import Observations
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
@@ -36,13 +36,15 @@ def develop(
     reference: str | None, *, host: str | None, port: int | None, data: Path, migrates: bool, extends: bool
 ) -> None:
     """Serve until Ctrl-C. Raises ConfigurationError where it cannot even begin."""
+    streams = StandardStreams()
+    streams.start()
     name = reference_of(reference)
     prepare_environment(host=host, port=port, data=data)
     settings = with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
     warn_of_unknown(os.environ)
     with ExitStack() as stack:
         listener = stack.enter_context(listen(settings.server.host, settings.server.port))
-        facts = facts_of_master(settings)
+        facts = facts_of_master(settings, streams)
         is_embedded = settings.database.url is None
         if is_embedded:
             settings = _with_embedded_database(stack, data, facts)

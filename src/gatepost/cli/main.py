@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from gatepost.errors import ConfigurationError
+from gatepost.server.descriptors import open_standard_descriptors
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the arguments name, and exit."""
+    open_standard_descriptors()
     words = list(sys.argv[1:] if arguments is None else arguments)
     guarded(lambda: _run(words))
 

@@ -7,5 +7,6 @@ their own (`access.py`), everything else goes through structlog (`records.py`), 
 
 from gatepost.logging.complaints import complain, confirm, warn
 from gatepost.logging.logs import Logs
+from gatepost.logging.streams import StandardStreams
 
-__all__ = ["Logs", "complain", "confirm", "warn"]
+__all__ = ["Logs", "StandardStreams", "complain", "confirm", "warn"]

@@ -5,13 +5,13 @@ The server makes one per worker and starts it after the fork; commands make one 
 
 import atexit
 import logging
-import os
 import sys
 
 from gatepost.logging import events
 from gatepost.logging.access import console_lines, json_lines
 from gatepost.logging.complaints import is_coloured
 from gatepost.logging.records import FindRequestID, RecordHandler
+from gatepost.logging.streams import StandardStreams
 from gatepost.logging.writer import Writer
 from gatepost.observations import Observations, RequestFinished
 from gatepost.settings import Settings
@@ -25,16 +25,20 @@ class Logs:
 
     Creating it adopts the standard library's root logger, unless `adopts` is False: then records go where the process
     sends them, and only access lines are written here. `start` writes in batches from a thread; without it every line
-    is written at once. `close` writes what is left, and is called at exit.
+    is written at once. `close` writes what is left, and is called at exit. `writer` is one that stands already, in
+    place of one for `descriptor`.
     """
 
-    def __init__(self, settings: Settings, *, descriptor: int = 1, adopts: bool = True) -> None:
+    def __init__(
+        self, settings: Settings, *, descriptor: int = 1, writer: Writer | None = None, adopts: bool = True
+    ) -> None:
         self._settings = settings
         self._level = logging.getLevelNamesMapping()[settings.log.level.upper()]
         stream = sys.stdout if descriptor == 1 else sys.stderr
         self._coloured = settings.log_form == "console" and is_coloured(stream)
-        self.writer = Writer(descriptor)
+        self.writer = writer or Writer(descriptor)
         self._handler = RecordHandler(self._write, form=settings.log_form, coloured=self._coloured)
+        self._streams: StandardStreams | None = None
         if adopts:
             self._adopt()
 
@@ -54,10 +58,16 @@ class Logs:
         """Write in batches from now on. After the fork, in the process that serves."""
         self.writer.start()
         atexit.register(self.close)
-        os.register_at_fork(after_in_child=self.writer.forget)
+
+    def take_streams(self) -> None:
+        """Write in the same way what goes to `sys.stdout` and `sys.stderr`. After `start`, in a process of our own."""
+        self._streams = StandardStreams(self.writer)
+        self._streams.start()
 
     def close(self) -> None:
         """Write what is left; later lines are written at once. Idempotent."""
+        if self._streams is not None:
+            self._streams.close()
         self.writer.close()
 
     def _write(self, line: bytes) -> None:

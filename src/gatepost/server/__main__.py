@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from gatepost.errors import ConfigurationError
-from gatepost.logging import complain
+from gatepost.logging import StandardStreams, complain
+from gatepost.server.descriptors import open_standard_descriptors
 
 _EXAMPLES = """\
 examples:
@@ -42,7 +43,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse, serve, and end with the status that the commands have in common: 2 for what the user has to mend."""
+    open_standard_descriptors()
     options = vars(parser().parse_args(arguments))
+    streams = StandardStreams()
+    streams.start()
     from gatepost.server.serving import serve_app
 
     # Workers read the environment by themselves: what the command was given has to be in there.
@@ -51,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options[option] is not None:
             os.environ[variable] = options[option]
     try:
-        serve_app(options["app"], os.environ)
+        serve_app(options["app"], os.environ, streams)
     except ConfigurationError as error:
         complain(error)
         sys.exit(2)

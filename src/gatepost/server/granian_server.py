@@ -38,6 +38,11 @@ from gatepost.server.worker import REFUSED, Post, Worker
 _Granian: Any = granian.Granian  # pyright: ignore[reportUnknownMemberType]
 _SocketHolder: Any = granian.net.SocketHolder  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage]
 
+_LOGGER = logging.getLogger("_granian")
+
+STOP_POLL_SECONDS = 0.01
+"""How often a stopping server looks whether its workers have ended."""
+
 _QUIET_LOGGING: dict[str, Any] = {"incremental": True, "formatters": {}, "handlers": {}, "loggers": {}}
 
 
@@ -69,7 +74,7 @@ class Server(_Granian):  # type: ignore[misc]
         buckets = Table.shared(table_name(port), factor=settings.gate.limit_factor or 1)
         self._load = partial(worker, Post(Lifeline(), listener, self.crew.reports, buckets))
         # How a worker ended is said by the crew, or by the worker itself.
-        logging.getLogger("_granian").addFilter(lambda record: "Unexpected exit" not in record.getMessage())
+        _LOGGER.addFilter(lambda record: "Unexpected exit" not in record.getMessage())
 
     def run(self) -> None:
         """Serve until a signal; ends the process with REFUSED where a worker said that the application cannot start."""
@@ -97,13 +102,36 @@ class Server(_Granian):  # type: ignore[misc]
 
     def shutdown(self, exit_code: int = 0) -> None:
         """Called by Granian when its loop has ended. Connections are taken for a while: load balancers need it."""
-        refused = any(worker.inner.exitcode == REFUSED for worker in self.wrks)
         if self.interrupt_signal:
-            self.interrupt_children.clear()  # Ctrl-C in a terminal reaches workers, too: their end is no failure
+            # Ctrl-C in a terminal reaches workers as well: from now on the end of one is no failure.
+            for worker in self.wrks:
+                worker.interrupt_by_parent = True
             deadline = time.monotonic() + self._delay_seconds
             while time.monotonic() < deadline and not self.crew.has_ended():
                 time.sleep(0.02)
-        super().shutdown(REFUSED if refused else exit_code)  # pyright: ignore[reportUnknownMemberType]
+        elif any(worker.inner.exitcode == REFUSED for worker in self.wrks):
+            exit_code = REFUSED
+        super().shutdown(exit_code)  # pyright: ignore[reportUnknownMemberType]
+
+    def _stop_workers(self) -> None:
+        """Ask all to end, and kill those that do not in time.
+
+        Granian joins them while its own thread waits for the same process: the one that comes second is told that there
+        is no such child, and takes it for alive.
+        """
+        for worker in self.wrks:
+            worker.terminate()
+        deadline = time.monotonic() + self.workers_kill_timeout
+        while not self.crew.has_ended() and time.monotonic() < deadline:
+            time.sleep(STOP_POLL_SECONDS)
+        for worker in self.wrks:
+            if worker.is_alive():
+                _LOGGER.warning("Killing worker-%d after it refused to gracefully stop", worker.idx + 1)
+                worker.kill()
+                worker.join()
+        self.wrks.clear()
+        if self.interrupt_signal:
+            self.interrupt_children.clear()
 
     def _init_shared_socket(self) -> None:
         self._ssp = None

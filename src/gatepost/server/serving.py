@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from importlib import import_module
 
-from gatepost.logging import Logs
+from gatepost.logging import Logs, StandardStreams
 from gatepost.observations import Observations
 from gatepost.server.listening import listen
 from gatepost.server.loading import reference_of
@@ -15,8 +15,9 @@ from gatepost.server.worker import Worker
 from gatepost.settings import Settings, load
 
 
-def serve_app(reference: str | None, environ: Mapping[str, str]) -> None:
-    """Serve the application until a signal; raises ConfigurationError where it cannot even begin."""
+def serve_app(reference: str | None, environ: Mapping[str, str], streams: StandardStreams) -> None:
+    """Serve the application until a signal; raises ConfigurationError where it cannot even begin. `streams` are those
+    of this process."""
     settings = load(environ)
     warn_of_unknown(environ)
     refuse_unsafe(settings)
@@ -24,7 +25,7 @@ def serve_app(reference: str | None, environ: Mapping[str, str]) -> None:
     with listen(settings.server.host, settings.server.port) as listener:
         address = address_of(listener)
         sys.stderr.write(f"Serving {name} on {address} with {settings.server.workers} worker(s).\n")
-        run(listener, name, settings, facts_of_master(settings))
+        run(listener, name, settings, facts_of_master(settings, streams))
 
 
 def run(listener: socket.socket, reference: str, settings: Settings, facts: Observations) -> None:
@@ -35,10 +36,10 @@ def run(listener: socket.socket, reference: str, settings: Settings, facts: Obse
     serve(listener, Worker(settings, reference), facts)
 
 
-def facts_of_master(settings: Settings) -> Observations:
+def facts_of_master(settings: Settings, streams: StandardStreams) -> Observations:
     """What happens to the processes of a server, and where it is logged. The workers have logs of their own."""
     facts = Observations()
-    Logs(settings).subscribe(facts)
+    Logs(settings, writer=streams.out).subscribe(facts)
     return facts
 
 

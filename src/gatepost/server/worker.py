@@ -70,6 +70,7 @@ class Worker:
         post.lifeline.watch(partial(end_in_order, self.settings.server.drain_seconds))
         logs = Logs(self.settings)
         logs.start()
+        logs.take_streams()
         try:
             app = find_app(self.reference)
         except ConfigurationError as error:

@@ -1,6 +1,10 @@
 """The writer: nothing is lost while the reader reads, nothing blocks when it does not."""
 
+import contextlib
+import errno
 import os
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +21,15 @@ def pipe() -> Iterator[Ends]:
     yield ends
     for end in ends:
         os.close(end)
+
+
+def fill(descriptor: int) -> None:
+    """Leave no room in a pipe."""
+    os.set_blocking(descriptor, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(descriptor, b"x" * 4096)
+    os.set_blocking(descriptor, True)
 
 
 def test_lines_are_written_at_once_before_the_start(pipe: Ends) -> None:
@@ -57,6 +70,69 @@ def test_what_does_not_fit_is_dropped_and_counted(pipe: Ends) -> None:
     assert writer.dropped == 2
     writer.close()
     assert os.read(pipe[0], 1000) == b'0\n1\n2\n{"level":"warning","event":"log_lines_dropped","count":2}\n'
+
+
+def test_a_line_is_written_when_it_comes_where_nothing_is_waited_for(pipe: Ends) -> None:
+    writer = Writer(pipe[1], flush_seconds=None)
+    writer.start()
+    for number in range(3):
+        writer.write(b"%d\n" % number)
+        assert os.read(pipe[0], 100) == b"%d\n" % number
+    writer.close()
+
+
+def test_a_reader_that_has_been_stuck_for_long_is_not_waited_for_at_the_end(pipe: Ends) -> None:
+    fill(pipe[1])
+    others = set(threading.enumerate())
+    writer = Writer(pipe[1], lines_max=2, flush_seconds=None)
+    writer.start()
+    for _ in range(10):
+        writer.write(b"more\n")
+    began = time.monotonic()
+    writer.close()
+    first, began = time.monotonic() - began, time.monotonic()
+    writer.close()
+    writer.write(b"after the end\n")
+    assert time.monotonic() - began < first / 2
+    while b"log_lines_dropped" not in os.read(pipe[0], 65536):
+        pass
+    for thread in set(threading.enumerate()) - others:
+        thread.join()
+
+
+def test_a_line_that_a_full_disk_cut_off_ends_there_and_the_lost_ones_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = b""
+    room = 5
+
+    def write(descriptor: int, data: memoryview) -> int:
+        nonlocal written, room
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        count = min(room, len(data))
+        written, room = written + bytes(data[:count]), room - count
+        return count
+
+    monkeypatch.setattr("gatepost.logging.writer.os.write", write)
+    writer = Writer(1, flush_seconds=60)
+    writer.start()
+    for line in (b"one\n", b"two\n", b"three\n"):
+        writer.write(line)
+    writer.close()
+    assert (written, writer.dropped) == (b"one\nt", 2)
+    room = 1000
+    writer.start()
+    writer.write(b"four\n")
+    writer.close()
+    assert written == b'one\nt\nfour\n{"level":"warning","event":"log_lines_dropped","count":2}\n'
+
+
+def test_text_without_a_newline_is_passed_on_as_it_is(pipe: Ends) -> None:
+    writer = Writer(pipe[1])
+    writer.write(b"a")
+    writer.write(b"b\n")
+    assert os.read(pipe[0], 100) == b"ab\n"
 
 
 def test_an_event_of_which_no_line_can_be_made_ends_nothing(pipe: Ends) -> None:
