@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from gatepost.cli.doctor_connections import examine_connections
+from gatepost.cli.doctor_row_security import examine_row_security
 from gatepost.cli.finding import Finding, failed
 from gatepost.errors import ConfigurationError
 from gatepost.settings import Settings
@@ -40,7 +41,8 @@ async def examine_database(settings: Settings, app: "App | None") -> list[Findin
             found += [await _pooling(database), await _prepared(connection, database)]
             found.append(await examine_connections(connection, settings))
             if app is not None:
-                found += [await _identities(connection, app), await _migrations(database.dsn, app)]
+                found += [await _identities(connection, app), await examine_row_security(connection, app)]
+                found.append(await _migrations(database.dsn, app))
             return found
     except ConfigurationError as error:
         return [failed("database", error)]

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import msgspec
 
+from gatepost.logging.row_values import hidden_row_values, without_arguments
 from gatepost.logging.text import escaped, safe_value, shortened
 
 Write = Callable[[bytes], None]
@@ -96,7 +97,7 @@ def _formatter(form: str, add_request_id: Processor, *, coloured: bool) -> loggi
 
 
 def _shown_traceback(logger: object, method: str, event: EventDict) -> EventDict:
-    """`exc_info` as text, without the values of variables, which may be secrets."""
+    """`exc_info` as text, without the values of variables, rows and statements, which may be secrets."""
     found = event.pop("exc_info", None)
     if not found:
         return event
@@ -104,7 +105,9 @@ def _shown_traceback(logger: object, method: str, event: EventDict) -> EventDict
     if isinstance(found, BaseException):
         info = (type(found), found, found.__traceback__)
     if info[0] is not None:  # pyright: ignore[reportUnnecessaryComparison] - sys.exc_info() outside of an except
-        event["exception"] = shortened("".join(traceback.format_exception(*info)).rstrip(), TRACEBACK_LENGTH_MAX)
+        with hidden_row_values(info[1]):
+            text = "".join(traceback.format_exception(*info)).rstrip()
+        event["exception"] = shortened(without_arguments(text), TRACEBACK_LENGTH_MAX)
     return event
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Integer, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost import Actor, App, Model, Resource, Service, anyone
+from gatepost.observations import RequestFailed, ValueRefused
 
 
 class Entry(Model):
@@ -48,9 +49,43 @@ class Postings(Service[Posting]):
         await self.session.scalars(select(Posting.number))
 
 
+class Coin(Model):
+    """Numbered by a sequence of its own."""
+
+    __tablename__ = "coins"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    text: Mapped[str] = mapped_column(unique=True)
+    number: Mapped[int] = mapped_column(default=0)
+
+
+class Token(Model):
+    """The same, through a service."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    text: Mapped[str] = mapped_column(unique=True)
+
+
+class Tokens(Service[Token]):
+    """Overrides create, to set the key where the text says so."""
+
+    async def before_create(self, draft: Token, actor: Actor) -> None:
+        if draft.text.startswith("key "):
+            draft.id = int(draft.text.removeprefix("key "))
+
+
 app = App(
+    Resource(Coin, read=anyone, write=anyone),
+    Resource(Token, read=anyone, write=anyone, service=Tokens),
     Resource(Entry, read=anyone, write=anyone),
     Resource(Posting, read=anyone, write=anyone, service=Postings),
 )
+
+failures: list[BaseException] = []
+refused: list[str] = []
+app.observations.subscribe(RequestFailed, lambda fact: failures.append(fact.error))
+app.observations.subscribe(ValueRefused, lambda fact: refused.append(fact.reason))
 
 SETTINGS = {"GATEPOST_DATABASE_POOL_SIZE": "1", "GATEPOST_DATABASE_POOL_WAIT_SECONDS": "30"}

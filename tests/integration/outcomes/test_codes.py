@@ -1,0 +1,155 @@
+"""What PostgreSQL refuses, by its codes: the answer, that nothing is written, and that its words stay in the log."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from ledger import failures, refused
+from scenes import KEY, Scene
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+WORDS = "the words of PostgreSQL with a hidden value"
+
+RAISE = f"""
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.text ~ '^[0-9A-Z]{{5}}$' THEN RAISE EXCEPTION USING ERRCODE = NEW.text, MESSAGE = '{WORDS}'; END IF;
+        RETURN NEW;
+    END $$
+"""
+
+VALUES = ("22001", "22003", "22007", "22008", "22P02", "22021", "22P05")
+
+CODES = {
+    "53100": (503, "database_full"),
+    "53400": (503, "database_full"),
+    "53200": (503, "database_out_of_memory"),
+    "57014": (504, "database_timeout"),
+    "55P03": (504, "database_timeout"),
+    "40001": (503, "transaction_conflict"),
+    "40P01": (503, "transaction_conflict"),
+    "25006": (500, "internal_error"),
+    "42501": (500, "internal_error"),
+    "22000": (500, "internal_error"),
+    "22012": (500, "internal_error"),
+    "2200H": (500, "internal_error"),
+    "P0001": (500, "internal_error"),
+    "XX000": (500, "internal_error"),
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def refusing(scene: Scene) -> AsyncIterator[Scene]:
+    """Rows whose text is a SQLSTATE are refused with it."""
+    scene.proxy.rest()
+    await scene.witness.execute(RAISE)
+    for table in ("entries", "postings"):
+        await scene.witness.execute(
+            f"CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
+    yield scene
+    await scene.witness.execute("DROP FUNCTION refuse CASCADE")
+
+
+async def ask(scene: Scene, method: str, resource: str, state: str) -> tuple[int, str, str]:
+    """Write a text that is refused; the answer as text too."""
+    await scene.prepare(resource)
+    failures.clear()
+    refused.clear()
+    path = f"/api/{resource}" if method == "POST" else f"/api/{resource}/{KEY}"
+    answer = await scene.client.request(method, path, json={"text": state})
+    assert not await scene.is_written("create", resource)
+    return answer.status, answer.json()["code"], answer.body.decode()
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize("resource", ["entries", "postings"])
+async def test_each_code_has_its_answer_and_no_words_of_postgresql(refusing: Scene, resource: str, method: str) -> None:
+    for state, (status, code) in CODES.items():
+        found = await ask(refusing, method, resource, state)
+        assert found[:2] == (status, code), state
+        assert "words" not in found[2], state
+        assert len(failures) == (status == 500), state
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_a_value_that_does_not_fit_names_the_fields_of_the_body_in_our_words(
+    refusing: Scene, method: str
+) -> None:
+    for state in VALUES:
+        status, code, body = await ask(refusing, method, "entries", state)
+        assert (status, code) == (422, "invalid_body"), state
+        assert '"pointer":"/text"' in body
+        assert "words" not in body
+        assert refused == [f"{state} {WORDS}"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_inside_a_service_a_value_that_does_not_fit_is_a_mistake_of_the_service(
+    refusing: Scene, method: str
+) -> None:
+    for state in VALUES:
+        status, code, body = await ask(refusing, method, "postings", state)
+        assert (status, code) == (500, "internal_error"), state
+        assert "words" not in body
+        assert len(failures) == 1
+
+
+@pytest.mark.parametrize("resource", ["entries", "postings"])
+async def test_what_commit_refuses_is_not_written(scene: Scene, resource: str) -> None:
+    scene.proxy.rest()
+    await scene.witness.execute(RAISE.replace("refuse", "refuse_late"))
+    await scene.witness.execute(
+        f"CREATE CONSTRAINT TRIGGER refuse_late AFTER INSERT ON {resource} DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION refuse_late()"
+    )
+    try:
+        for state in ("53100", "40001", "57014", "55P03"):
+            status, code, _ = await ask(scene, "POST", resource, state)
+            assert (status, code) == CODES[state]
+    finally:
+        await scene.witness.execute("DROP FUNCTION refuse_late CASCADE")
+
+
+@pytest.mark.parametrize("resource", ["coins", "tokens"])
+async def test_a_used_up_sequence_is_a_mistake_in_the_log(scene: Scene, resource: str) -> None:
+    scene.proxy.rest()
+    await scene.witness.execute(f"ALTER SEQUENCE {resource}_id_seq MAXVALUE 2 RESTART WITH 2")
+    failures.clear()
+    try:
+        answers = [await scene.client.post(f"/api/{resource}", json={"text": str(i)}) for i in range(3)]
+        assert [answer.status for answer in answers] == [201, 500, 500]
+        assert all("sequence" not in answer.body.decode() for answer in answers)
+        assert len(failures) == 2
+        assert "reached maximum value of sequence" in str(failures[0])
+    finally:
+        await scene.witness.execute(f"TRUNCATE {resource} RESTART IDENTITY")
+        await scene.witness.execute(f"ALTER SEQUENCE {resource}_id_seq NO MAXVALUE RESTART WITH 1")
+
+
+@pytest.mark.parametrize("resource", ["coins", "tokens"])
+async def test_a_sequence_behind_its_table_is_a_mistake_in_the_log_that_says_what_to_run(
+    scene: Scene, resource: str
+) -> None:
+    scene.proxy.rest()
+    await scene.witness.execute(f"TRUNCATE {resource} RESTART IDENTITY")
+    await scene.witness.execute(
+        f"INSERT INTO {resource} (id, text{', number' * (resource == 'coins')}) "
+        f"VALUES (1, 'imported'{', 0' * (resource == 'coins')})"
+    )
+    failures.clear()
+    assert (await scene.client.post(f"/api/{resource}", json={"text": "new"})).status == 500
+    assert f"the sequence of {resource}.id is behind" in str(failures[0])
+    await scene.witness.execute(str(failures[0]).partition("run ")[2])
+    assert (await scene.client.post(f"/api/{resource}", json={"text": "new"})).status == 201
+    duplicate = await scene.client.post(f"/api/{resource}", json={"text": "new"})
+    assert (duplicate.status, duplicate.json()["errors"][0]["pointer"]) == (409, "/text")
+
+
+async def test_a_key_that_a_service_has_set_is_a_duplicate_like_any_other(scene: Scene) -> None:
+    scene.proxy.rest()
+    await scene.witness.execute("TRUNCATE tokens RESTART IDENTITY")
+    await scene.client.post("/api/tokens", json={"text": "first"})
+    answer = await scene.client.post("/api/tokens", json={"text": "key 1"})
+    assert (answer.status, answer.json()["code"]) == (409, "already_exists")

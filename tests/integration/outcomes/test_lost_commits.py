@@ -1,0 +1,63 @@
+"""Commits that wait for a standby, and whose backends end meanwhile: the rows are there, and nobody says otherwise."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from ledger import app
+from wire import until
+
+from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.testing import TestApp
+
+
+@pytest.fixture
+async def waiting(postgresql: EmbeddedPostgreSQL, database_url: str) -> AsyncIterator[TestApp]:
+    """An app each of whose commits waits for a standby that does not exist."""
+    async with TestApp(app, database_url, GATEPOST_DATABASE_POOL_SIZE="5") as running:
+        name = database_url.partition("?")[0].rpartition("/")[2]
+        postgresql.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")
+        app.running.database.pool.close_idle(lambda raw: True)
+        postgresql.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        postgresql.execute("SELECT pg_reload_conf()")
+        try:
+            yield running
+        finally:
+            postgresql.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            postgresql.execute("SELECT pg_reload_conf()")
+
+
+async def test_backends_that_end_while_their_commits_wait_leave_the_outcome_unknown(
+    waiting: TestApp, postgresql: EmbeddedPostgreSQL
+) -> None:
+    requests = [
+        asyncio.ensure_future(waiting.anonymous.post(f"/api/{resource}", json={"text": f"{resource} {number}"}))
+        for resource in ("entries", "postings")
+        for number in range(2)
+    ]
+
+    async def all_wait() -> bool:
+        count = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        return (await asyncio.to_thread(postgresql.execute, count)).strip() == "4"
+
+    await until(all_wait)
+    ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    await asyncio.to_thread(postgresql.execute, ended)
+    answers = await asyncio.gather(*requests)
+    for answer in answers:
+        assert (answer.status, answer.json()["code"]) == (503, "outcome_unknown")
+        assert "retry-after" not in answer.headers
+        assert "look before" in answer.json()["detail"]
+    for resource in ("entries", "postings"):
+        assert len((await waiting.anonymous.get(f"/api/{resource}")).data) == 2
+
+
+async def test_a_cancelled_wait_for_the_standby_is_a_commit(waiting: TestApp, postgresql: EmbeddedPostgreSQL) -> None:
+    request = asyncio.ensure_future(waiting.anonymous.post("/api/postings", json={"text": "one"}))
+
+    async def cancelled() -> bool:
+        order = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        return (await asyncio.to_thread(postgresql.execute, order)).strip() != "0"
+
+    await until(cancelled)
+    assert (await request).status == 201
