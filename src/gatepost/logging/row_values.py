@@ -8,8 +8,8 @@ the one value that a cast did not understand.
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Generator
+from typing import Any, cast
 
 _TELLS_NO_ROW = frozenset({"08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "XX"})
 """Classes of SQLSTATE whose DETAIL speaks of statements, locks, names and limits; in all others it may hold a row."""
@@ -20,7 +20,7 @@ HIDDEN = "DETAIL is not logged: it may hold the values of a row"
 
 
 @contextlib.contextmanager
-def hidden_row_values(error: BaseException) -> Iterator[None]:
+def hidden_row_values(error: BaseException) -> Generator[None]:
     """For as long as an error is written: its DETAIL, and that of every error in its chain, holds no row."""
     driver = sys.modules.get("asyncpg")  # where it is not loaded, no error is one of its
     kept = [(each, each.detail) for each in _chain(error, driver) if _may_hold_row(each)] if driver is not None else []
@@ -56,5 +56,5 @@ def _chain(error: BaseException, driver: Any) -> list[Any]:
             found.append(each)
         waiting += [each.__cause__, each.__context__]
         if isinstance(each, BaseExceptionGroup):
-            waiting += each.exceptions
+            waiting += cast("Any", each).exceptions
     return found
