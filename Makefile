@@ -55,7 +55,7 @@ test-all: $(READY) node ## Install the programs of Debian that further tests nee
 	@tests/install-programs
 	@$(BIN)/python -m pytest tests tests_all
 
-soak: $(READY) ## Run what takes long: eight processes and one limit for SOAK_SECONDS=30
+soak: $(READY) ## Run what takes long for SOAK_SECONDS=30 each: one limit in eight processes; faults under load
 	@GATEPOST_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest tests_soak -s
 
 check: $(READY) node ## Format, lint, types and import directions
