@@ -10,7 +10,7 @@ class Relay:
     """Forwards bytes between clients and PostgreSQL's Unix socket.
 
     `stall` stops the connections that are open, both ways and without a word, and `stall_new` those to come; `flow`
-    lets everything go on. `edit` changes what PostgreSQL sends.
+    lets everything go on. `edit` changes what PostgreSQL sends, `watch` sees what it is sent before it is forwarded.
     """
 
     def __init__(self, database_url: str) -> None:
@@ -22,6 +22,7 @@ class Relay:
         self._stalls_new = False
         self.accepted = 0
         self.edit: Callable[[bytes], bytes] = bytes
+        self.watch: Callable[[bytes], None] = lambda _data: None
 
     @property
     def url(self) -> str:
@@ -41,9 +42,10 @@ class Relay:
                 stream.transport.abort()
             self.flow()
 
-    def stall(self) -> None:
-        """Forward nothing more on the connections that are open: to both ends it looks like silence."""
-        for flows in self._flows:
+    def stall(self, *, oldest: int | None = None) -> None:
+        """Forward nothing more on the connections that are open, or so many of them: to both ends it looks like
+        silence."""
+        for flows in self._flows[:oldest]:
             flows.clear()
 
     def stall_new(self) -> None:
@@ -65,11 +67,15 @@ class Relay:
         far_reader, far_writer = await asyncio.open_unix_connection(str(self._server))
         self._streams |= {writer, far_writer}
         await asyncio.gather(
-            self._pump(reader, far_writer, flows, bytes), self._pump(far_reader, writer, flows, self._edited)
+            self._pump(reader, far_writer, flows, self._watched), self._pump(far_reader, writer, flows, self._edited)
         )
 
     def _edited(self, data: bytes) -> bytes:
         return self.edit(data)
+
+    def _watched(self, data: bytes) -> bytes:
+        self.watch(data)
+        return data
 
     async def _pump(
         self,
@@ -80,10 +86,11 @@ class Relay:
     ) -> None:
         try:
             while data := await source.read(65536):
+                edited = edit(data)
                 await flows.wait()
                 if target.is_closing():
                     return
-                target.write(edit(data))
+                target.write(edited)
         except ConnectionError:
             pass  # as if it had ended
         await flows.wait()

@@ -22,6 +22,7 @@ from gatepost.controllers.queries import QueryReader, Readable
 from gatepost.controllers.resource import ResourceController
 from gatepost.database.database import Database
 from gatepost.database.reaching import reach
+from gatepost.database.shares import ACCOUNTS
 from gatepost.declaration import Declaration
 from gatepost.dtos.json_values import Bounds
 from gatepost.gateway.buckets import Buckets, LocalBuckets
@@ -69,11 +70,18 @@ class Composition:
         self.buckets = buckets or LocalBuckets()
         limiter = make_limiter(settings.gate, observations, self.buckets, find_device=devices.find_key)
         self.accounts = Accounts(
-            declaration.user_model, self.database, self.tokens, observations, guesses=limiter, devices=devices
+            declaration.user_model,
+            self.database.for_resource(ACCOUNTS),
+            self.tokens,
+            observations,
+            guesses=limiter,
+            devices=devices,
         )
         self._plans = Plans(bigint_as_string=declaration.bigint_as_string, page_bytes_max=settings.gate.page_bytes_max)
         self._derived = {
-            served.entity.model: Derived(served, declaration.catalog, self.database, self._plans)
+            served.entity.model: Derived(
+                served, declaration.catalog, self.database.for_resource(served.path), self._plans
+            )
             for served in declaration.catalog.served
         }
         self.registry = Registry(self._derived, declaration.services)
@@ -168,7 +176,7 @@ class Composition:
         service = self.declaration.services.get(served.entity.model)
         if service is None:
             return dict.fromkeys(ACTIONS, derived)
-        custom = Custom(served, service, derived, self.registry, self.database)
+        custom = Custom(served, service, derived, self.registry, self.database.for_resource(served.path))
         through = overridden(service)
         return {action: custom if action in through else derived for action in ACTIONS}
 

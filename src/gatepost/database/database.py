@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -57,10 +58,14 @@ class Database:
     it is a mistake in the code. A write whose answer did not come leaves as `OutcomeUnknown`.
     """
 
+    is_sending = True
+    has_own_limit = False
+
     def __init__(
         self, dsn: str, settings: DatabaseSettings, observations: Observations, describe: Describe = _undescribed
     ) -> None:
         self.dsn = dsn
+        self.resource: str | None = None
         self._settings = settings
         self._observations = observations
         self._describe = describe
@@ -68,6 +73,7 @@ class Database:
         self._exhausted = observations.emitter(DatabaseExhausted)
         self.emit_refused = observations.emitter(ValueRefused)
         self._read_only = ReadOnly(observations)
+        self._origin = self
         self._probe: asyncio.Task[None] | None = None
         self._probe_at = 0.0
         self._role = "..."
@@ -90,6 +96,7 @@ class Database:
             size=settings.pool_size,
             wait_seconds=settings.pool_wait_seconds,
             connect_seconds=settings.connect_seconds,
+            statement_seconds=settings.statement_seconds,
             observations=observations,
         )
 
@@ -119,7 +126,7 @@ class Database:
         """What gives up the write whose answer a task awaits: then its outcome is unknown. None where it awaits none.
 
         For what ends requests: one whose COMMIT was sent is not cancelled, because that would not undo it."""
-        found = next((connection for connection in self.pool.open if connection.writer is task), None)
+        found = next((item for item in (*self.pool.open, *self.pool.given_up) if item.writer is task), None)
         return None if found is None else found.raw.terminate
 
     async def close(self) -> None:
@@ -129,14 +136,27 @@ class Database:
             await asyncio.gather(self._probe, return_exceptions=True)
         await self.pool.close()
 
+    def for_resource(self, resource: str) -> "Database":
+        """The same database, with the same pool, for the requests of one resource: what is lent counts for it."""
+        made = copy.copy(self)
+        made.resource = resource
+        return made
+
+    def begin_statement(self, sql: str) -> None:
+        """As holders of connections do (`holders.py`); a database lends one for a single statement."""
+
+    def end_statement(self) -> None:
+        """See above."""
+
     def note_silence(self) -> None:
         """The database has been silent for too long: connections that idled meanwhile may be dead."""
-        self.pool.drop_idle()
+        self.pool.give_up()
 
     async def read(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """Run one reading statement. The one place that chooses the connection for a read."""
         pool = self.pool
-        connection = pool.idle.pop() if pool.idle else await pool.acquire()
+        connection = pool.idle.pop() if pool.idle else await pool.acquire(self)
+        connection.holder = self
         prepared = connection.prepared.get(statement)
         try:
             # Every frame between here and the driver is entered again when the answer arrives: so there is none. A
@@ -157,7 +177,7 @@ class Database:
             if problem is None:
                 raise
             raise problem from error
-        if pool.waiting or pool.is_closed:
+        if pool.waiting or pool.is_strict:
             pool.hand_over(connection)
         else:
             pool.idle.append(connection)
@@ -182,7 +202,8 @@ class Database:
         Raises `OutcomeUnknown` where it was sent and no answer came.
         """
         pool = self.pool
-        connection = pool.idle.pop() if pool.idle else await pool.acquire()
+        connection = pool.idle.pop() if pool.idle else await pool.acquire(self)
+        connection.holder = self
         try:
             prepared = connection.prepared.get(statement) or await connection.prepare(statement)
             running = prepared.fetch(*arguments)
@@ -208,7 +229,7 @@ class Database:
                 raise
             raise problem from error
         connection.writer = None
-        if pool.waiting or pool.is_closed:
+        if pool.waiting or pool.is_strict:
             pool.hand_over(connection)
         else:
             pool.idle.append(connection)
@@ -224,7 +245,8 @@ class Database:
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Record]:
         """Run SQL text as a transaction of its own, outside the hot path."""
-        connection = self.pool.take() or await self.pool.acquire()
+        connection = self.pool.take() or await self.pool.acquire(self)
+        connection.holder = self
         try:
             records = await connection.raw.fetch(sql, *arguments)
         except BaseException as error:
@@ -289,8 +311,8 @@ class Database:
 
         Raises what the driver raises, and `OutcomeUnknown`; `transact` translates and tries again.
         """
-        connection = self.pool.take() or await self.pool.acquire()
-        transaction = Transaction(connection, self._sessions, may_write=may_write)
+        connection = self.pool.take() or await self.pool.acquire(self)
+        transaction = Transaction(connection, self._sessions, self.resource, may_write=may_write)
         try:
             if isolation != READ_COMMITTED:
                 await transaction.begin(isolation)
@@ -364,11 +386,13 @@ class Database:
         return unavailable() if isinstance(error, OSError) else self.problem_of(error)
 
     def _look_at(self, connection: PooledConnection, error: BaseException) -> None:
-        """Note what an error tells of the server: that it takes no writes, or has no room."""
+        """Note what an error tells of the server: that it takes no writes, has no room, or others hold a lock."""
         if isinstance(error, pg.ReadOnlySQLTransactionError) and self._read_only.note_refused(connection.raw):
             self._renew(connection)
         elif isinstance(error, pg.InsufficientResourcesError) and self._exhausted is not None and not is_lost(error):
             self._exhausted(DatabaseExhausted(reason=f"{type(error).__name__}: {error.args[0]}"))
+        elif isinstance(error, pg.LockNotAvailableError | pg.QueryCanceledError):
+            self.pool.note_timeout(connection)
         elif isinstance(error, pg.InsufficientPrivilegeError) and not connection.raw.is_closed():
             self._role = connection.raw.get_settings().session_authorization
 
@@ -377,10 +401,11 @@ class Database:
         server has taken over, or the setting has changed, only a new connection sees it. One is opened to look."""
         if self._read_only.is_new():
             self.pool.close_idle(lambda raw: True)
-        if self._probe is None or (self._probe.done() and time.monotonic() - self._probe_at > PROBE_SECONDS):
-            self._probe_at = time.monotonic()
+        origin = self._origin
+        if origin._probe is None or (origin._probe.done() and time.monotonic() - origin._probe_at > PROBE_SECONDS):
+            origin._probe_at = time.monotonic()
             name = "look whether the database takes writes"
-            self._probe = background(self._look_again(), name, self._observations)
+            origin._probe = background(self._look_again(), name, self._observations)
         connection.raw.terminate()
 
     async def _look_again(self) -> None:

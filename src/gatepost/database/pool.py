@@ -14,8 +14,11 @@ import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from gatepost.background import background, report
+from gatepost.database.deadlines import Deadlines
 from gatepost.database.failures import DRIVER_FAILURES, SCHEMA_CHANGED, is_schema_change, unavailable
+from gatepost.database.holders import Holder
 from gatepost.database.reachability import LIMITED_SECONDS, Reachability
+from gatepost.database.shares import PATIENCE_SECONDS, SLOW_SECONDS, Shares
 from gatepost.database.statements import Statement
 from gatepost.database.waiting_line import WaitingLine
 from gatepost.errors import ServiceUnavailable
@@ -39,12 +42,14 @@ class PooledConnection:
     """A bare connection with what is kept on it: prepared statements, and the ORM's side of it once it was needed.
 
     `writer` is the task that has sent a COMMIT, or a write that commits by itself, as long as its answer is awaited.
+    `holder` is on whose behalf it is lent, or was lent last.
     """
 
-    __slots__ = ("orm", "prepared", "raw", "writer")
+    __slots__ = ("holder", "orm", "prepared", "raw", "writer")
 
     def __init__(self, raw: RawConnection) -> None:
         self.raw = raw
+        self.holder: Holder | None = None
         self.prepared: dict[Statement, PreparedStatement[Any]] = {}
         self.orm: Any = None
         self.writer: asyncio.Task[Any] | None = None
@@ -102,8 +107,12 @@ class Pool:
     `release`, `recover`, `hand_over` or `discard`.
 
     `open` are the connections, `idle` those that nobody uses, the one used last at the end; `waiting` are the requests
-    that found none. Those two are public for the place that reads and writes (`Database.read`), which takes and gives
-    back without a call.
+    that found none; `is_strict` is true while what comes back has to be looked at. Those three are public for the place
+    that reads and writes (`Database.read`), which takes and gives back without a call.
+
+    When the database has fallen silent, what idles is closed, and what is lent is `given_up`: it counts no longer, and
+    is closed when it comes back, or when a statement that was sent by then would be overdue (`deadlines.py`). While one
+    resource has all that it may have and others wait, connections are shared out (`shares.py`).
     """
 
     def __init__(
@@ -113,6 +122,7 @@ class Pool:
         size: int,
         wait_seconds: float,
         connect_seconds: float,
+        statement_seconds: float,
         observations: Observations,
     ) -> None:
         self._connect = connect
@@ -124,10 +134,14 @@ class Pool:
         self._opening: set[asyncio.Task[RawConnection | Exception]] = set()
         self._failure: Exception | None = None
         self._recovering: dict[asyncio.Task[bool], PooledConnection] = {}
-        self._line = WaitingLine[PooledConnection]()
+        self._line = WaitingLine[PooledConnection](self._look_at_line)
         self.waiting = self._line.waiters
         self._reachability = Reachability(size, observations)
+        self._shares = Shares[PooledConnection](self._lent, lambda: self.size, lambda: self.size_max)
+        self.given_up: set[PooledConnection] = set()
+        self._deadlines = Deadlines(lambda: {*self._lent(), *self.given_up}, statement_seconds)
         self.is_closed = False
+        self.is_strict = False
 
     @property
     def size(self) -> int:
@@ -150,12 +164,13 @@ class Pool:
         while idle:
             connection = idle.pop()
             if not connection.raw.is_closed():
+                connection.holder = None
                 return connection
             self._drop(connection)
         return None
 
-    async def acquire(self) -> PooledConnection:
-        """Lend a connection until `release`: the first that is free or newly opened.
+    async def acquire(self, holder: Holder | None = None) -> PooledConnection:
+        """Lend a connection until `release`: the first that is free or newly opened, and that `holder` may have.
 
         Raises `ServiceUnavailable` where none is free in time or the database is away, and what an opening raised where
         that is a mistake (an unreadable DSN).
@@ -164,13 +179,13 @@ class Pool:
         while True:
             if self.is_closed:
                 raise ServiceUnavailable("shutting_down", "This instance is about to stop; try again.")
-            connection = self.take()
+            connection = self._take_share(holder) if self._shares.is_on else self.take()
             if connection is not None:
                 return connection
             if not self._open_one_more(len(self.waiting) + 1) and self._reachability.is_lost:
                 raise unavailable() from self._reachability.reason
             deadline = deadline or self._deadline()
-            waiter = self._line.join(deadline)
+            waiter = self._line.join(deadline, holder)
             try:
                 connection = await waiter
             except BaseException:
@@ -203,10 +218,28 @@ class Pool:
         self._recovering[task] = connection
         task.add_done_callback(self._recovered)
 
+    def give_up(self) -> None:
+        """The database has fallen silent: connections that have not answered since may be dead.
+
+        Nothing is sent any more on those that idle. Those that are lent get as long as their statements may take, and
+        others are opened meanwhile.
+        """
+        self.given_up.update(self._lent())
+        self.open -= self.given_up
+        self._deadlines.doom(self.given_up)
+        self.is_strict = True
+        for opening in self._opening:
+            opening.cancel()
+        self.close_idle(lambda _raw: True)
+        self._line.extend(PATIENCE_SECONDS, lambda _holder: True)
+        self._open_for_waiters()
+
     def hand_over(self, connection: PooledConnection) -> None:
         """Give back a connection that is known to be good."""
-        if self.is_closed or connection.raw.is_closed():
+        if connection.raw.is_closed():
             self.discard(connection)
+        elif self.is_strict:
+            self._look_at(connection)
         elif not self._line.serve(connection):
             self.idle.append(connection)
 
@@ -223,18 +256,15 @@ class Pool:
         for connection in self.open:
             connection.prepared.clear()
 
-    def drop_idle(self) -> None:
-        """Close the idle connections without a word: nothing is sent on any of them any more."""
-        self.close_idle(lambda _raw: True)
-
     def close_idle(self, is_stale: Callable[[RawConnection], bool]) -> None:
         """Close the idle connections of which this is true."""
-        for connection in [item for item in self.idle if is_stale(item.raw)]:
+        for connection in [item for item in (*self.idle, *self._shares.spare) if is_stale(item.raw)]:
             self.discard(connection)
 
     async def close(self) -> None:
         """Close all idle connections, and the others as they come back. Requests that wait for one are refused."""
-        self.is_closed = True
+        self.is_closed = self.is_strict = True
+        self._shares.end(self.idle)
         self._line.dismiss()
         for opening in self._opening:
             opening.cancel()
@@ -244,6 +274,7 @@ class Pool:
             while pending := {*self._opening, *self._recovering}:
                 await asyncio.wait(pending)
         finally:
+            self._deadlines.stop()
             for connection in closing:
                 self.discard(connection)
 
@@ -254,6 +285,70 @@ class Pool:
             pass
         finally:
             self.discard(connection)
+
+    def _lent(self) -> set[PooledConnection]:
+        return self.open.difference(self.idle, self._shares.spare)
+
+    def _note_strictness(self) -> None:
+        self.is_strict = self.is_closed or self._shares.is_on or bool(self.given_up)
+
+    def _look_at(self, connection: PooledConnection) -> None:
+        """What came back is good, but there may be something else to do with it than to lend it again."""
+        if self.is_closed or connection in self.given_up:
+            self.discard(connection)
+        elif self._shares.is_on:
+            self._shares.spare.append(connection)
+            self._share_out()
+        elif not self._line.serve(connection):
+            self.idle.append(connection)
+
+    def note_timeout(self, connection: PooledConnection) -> None:
+        """A statement ran into its limit: its resource may be waiting for a lock."""
+        if self._shares.note_timeout(connection.holder) and not self._shares.is_on:
+            self._begin_shares()
+
+    def _look_at_line(self) -> None:
+        """Now and then, while somebody waits: share the connections out if they do not come back quickly."""
+        slow = self._line.holders(time.monotonic() - min(SLOW_SECONDS, self._wait_seconds / 2))
+        if slow and self._shares.is_due(slow) and not self._shares.is_on:
+            self._begin_shares()
+            self._line.extend(PATIENCE_SECONDS, self._shares.choices().may_have_more)
+        if self._shares.is_on:
+            self._share_out()
+
+    def _begin_shares(self) -> None:
+        self._shares.begin(self.idle)
+        self._note_strictness()
+
+    def _end_shares(self) -> None:
+        self._shares.end(self.idle)
+        self._note_strictness()
+        while self.idle and self._line.serve(self.idle[-1]):
+            self.idle.pop()
+
+    def _take_share(self, holder: Holder | None) -> PooledConnection | None:
+        if self._shares.is_over():
+            self._end_shares()
+            return self.take()
+        spare = self._shares.spare
+        while spare and self._shares.choices().may_take(holder):
+            connection = spare.pop()
+            if not connection.raw.is_closed():
+                connection.holder = holder
+                return connection
+            self._drop(connection)
+        return None
+
+    def _share_out(self) -> None:
+        if self._shares.is_over():
+            self._end_shares()
+            return
+        spare = self._shares.spare
+        while spare:
+            served = self._line.serve_first(spare[-1], self._shares.choices().may_take)
+            if served is None:
+                return
+            (spare.pop().holder,) = served
 
     def _deadline(self) -> float:
         """Until when to stand in line: for an opening that decides whether the database is there, at least as long as
@@ -270,11 +365,15 @@ class Pool:
 
     def _drop(self, connection: PooledConnection) -> None:
         """Count a connection no longer; another one is opened in its place if somebody waits."""
-        if connection in self.idle:
-            self.idle.remove(connection)
+        for free in (self.idle, self._shares.spare):
+            if connection in free:
+                free.remove(connection)
         if connection in self.open:
             self.open.remove(connection)
             self._open_for_waiters()
+        elif connection in self.given_up:
+            self.given_up.remove(connection)
+            self._note_strictness()
 
     def _open_for_waiters(self) -> None:
         while self._open_one_more(len(self.waiting)):
@@ -308,6 +407,7 @@ class Pool:
         elif outcome is not None:
             connection = PooledConnection(outcome)
             self.open.add(connection)
+            self._deadlines.start()
             try:
                 outcome.add_termination_listener(lambda _raw: self._drop(connection))
                 self._reachability.note_success(len(self.open))

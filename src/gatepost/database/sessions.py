@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.util.concurrency import await_, in_greenlet
 
 from gatepost.database.guards import GuardedConnection, GuardedSession, TransactionIsOurs, check_command
+from gatepost.database.holders import Holder
 from gatepost.database.pool import PooledConnection, RawConnection
 from gatepost.database.reading_sql import only_reads
 from gatepost.exact_json import encode
@@ -43,8 +44,18 @@ class Borrowed(AsyncAdapt_asyncpg_connection):
     """
 
     begin: Begin
+    transaction: Holder
 
-    __slots__ = ("begin", "has_written", "is_over", "is_read", "is_spoiled", "only_reads", "was_rolled_back")
+    __slots__ = (
+        "begin",
+        "has_written",
+        "is_over",
+        "is_read",
+        "is_spoiled",
+        "only_reads",
+        "transaction",
+        "was_rolled_back",
+    )
 
     def __init__(self, dbapi: Any, raw: RawConnection) -> None:
         cast("Any", super()).__init__(dbapi, raw, prepared_statement_cache_size=PREPARED_MAX)
@@ -122,20 +133,32 @@ class BorrowedDialect(PGDialect_asyncpg):
         borrowed = cursor._adapt_connection
         borrowed.only_reads = context is not None and ONLY_READS in context.execution_options
         borrowed.is_read = borrowed.only_reads or only_reads(statement)
+        borrowed.transaction.begin_statement(statement)
         try:
             cast("Any", super()).do_execute(cursor, statement, parameters, context)
         finally:
             borrowed.only_reads = borrowed.is_read = False
+            borrowed.transaction.end_statement()
 
     def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """As `do_execute`."""
         check_command(statement)
-        cast("Any", super()).do_executemany(cursor, statement, parameters, context)
+        transaction = cursor._adapt_connection.transaction
+        transaction.begin_statement(statement)
+        try:
+            cast("Any", super()).do_executemany(cursor, statement, parameters, context)
+        finally:
+            transaction.end_statement()
 
     def do_execute_no_params(self, cursor: Any, statement: str, context: Any = None) -> None:
         """As `do_execute`."""
         check_command(statement)
-        cast("Any", super()).do_execute_no_params(cursor, statement, context)
+        transaction = cursor._adapt_connection.transaction
+        transaction.begin_statement(statement)
+        try:
+            cast("Any", super()).do_execute_no_params(cursor, statement, context)
+        finally:
+            transaction.end_statement()
 
     def do_rollback_to_savepoint(self, connection: Any, name: str) -> None:
         """Undo back to a savepoint, as long as there is one."""
@@ -200,6 +223,7 @@ class Sessions:
         if side is None or side.generation != self._generation or side.connection.sync_connection.closed:  # type: ignore[union-attr]
             side = connection.orm = self._attach(connection)
         side.borrowed.begin = begin
+        side.borrowed.transaction = cast("Holder", connection.holder)
         side.borrowed.is_over = side.borrowed.was_rolled_back = side.borrowed.has_written = False
         return RequestSession(side.connection)
 

@@ -44,6 +44,9 @@ class TransactionBroken(RuntimeError):
 class Transaction:
     """What services work in. Begun and ended by `Database.transact`, never by the work itself.
 
+    `resource` is that of the request's path. `is_sending` is true while a statement is under way that PostgreSQL has to
+    answer within the limit, which is not so of a COMMIT, nor where the transaction set a limit of its own.
+
     BEGIN is sent before the first statement that may write, lock or set something. Until then each reading statement
     of ours is a transaction of its own, which at "read committed" sees the same, and has nothing to commit.
     """
@@ -59,11 +62,20 @@ class Transaction:
         "_session",
         "_sessions",
         "connection",
+        "has_own_limit",
+        "is_sending",
+        "resource",
     )
 
-    def __init__(self, connection: PooledConnection, sessions: Sessions, *, may_write: bool = True) -> None:
+    def __init__(
+        self, connection: PooledConnection, sessions: Sessions, resource: str | None = None, *, may_write: bool = True
+    ) -> None:
         """`may_write` is False for a request that promises to change nothing: its outcome is never in doubt."""
         self.connection = connection
+        self.resource = resource
+        self.is_sending = False
+        self.has_own_limit = False
+        connection.holder = self
         self._sessions = sessions
         self._session: RequestSession | None = None
         self._after_commit: list[AfterCommit] = []
@@ -80,7 +92,11 @@ class Transaction:
         if self._is_begun:
             return
         command = "BEGIN" if isolation == READ_COMMITTED else f"BEGIN ISOLATION LEVEL {isolation.upper()}"
-        await self.connection.raw.execute(command)
+        was_sending, self.is_sending = self.is_sending, True
+        try:
+            await self.connection.raw.execute(command)
+        finally:
+            self.is_sending = was_sending
         self._is_begun = True
 
     @property
@@ -103,10 +119,12 @@ class Transaction:
         if self._session is not None:
             await self._session.flush()
         self._reads += 1
+        self.is_sending = True
         try:
             return await self.connection.fetch(statement, statement.arguments(values))
         finally:
             self._reads -= 1
+            self.is_sending = False
 
     async def load(self, statement: Executable, values: dict[str, Any]) -> ScalarResult[Any]:
         """Load objects into the session by a SELECT that does nothing but read; each comes once."""
@@ -127,6 +145,16 @@ class Transaction:
         if self._session is not None and statement.written is not None:
             await self._reread(self._session, statement.written)
         return records
+
+    def begin_statement(self, sql: str) -> None:
+        """A statement of the session is about to be sent."""
+        self.is_sending = True
+        if "statement_timeout" in sql or "set_config" in sql:
+            self.has_own_limit = True
+
+    def end_statement(self) -> None:
+        """It was answered, or broken off."""
+        self.is_sending = False
 
     def after_commit(self, callback: AfterCommit) -> None:
         """Call `callback` once the transaction is committed, and never if it is not."""

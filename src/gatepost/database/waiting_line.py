@@ -6,39 +6,51 @@ One timer for the whole line instead of one per waiter: under load every third r
 import asyncio
 import time
 from collections import deque
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Generic, TypeAlias, TypeVar
 
+from gatepost.database.holders import Holder
 from gatepost.errors import ServiceUnavailable
 
 C = TypeVar("C")
+
+Waiter: TypeAlias = "tuple[float, asyncio.Future[C | None], Holder | None, float]"
+"""Until when a request stands in line (monotonic seconds), where the connection goes, on whose behalf, since when."""
 
 SWEEP_SECONDS = 0.05
 """How late a waiter may be told that its time is over."""
 
 
+def _nothing() -> None:
+    pass
+
+
 class WaitingLine(Generic[C]):
     """Futures that get a connection, None (things have changed: try again), or `ServiceUnavailable` at their deadline.
 
-    `waiters` is true while somebody stands in line; those whose time is over soonest stand in front.
+    `waiters` is true while somebody stands in line; those whose time is over soonest stand in front. `on_sweep` is
+    called every SWEEP_SECONDS meanwhile, before those are refused whose time is over.
     """
 
-    def __init__(self) -> None:
-        self.waiters: deque[tuple[float, asyncio.Future[C | None]]] = deque()
+    def __init__(self, on_sweep: Callable[[], None] = _nothing) -> None:
+        self.waiters: deque[Waiter[C]] = deque()
+        self._on_sweep = on_sweep
         self._timer: asyncio.TimerHandle | None = None
 
-    def join(self, deadline: float) -> "asyncio.Future[C | None]":
+    def join(self, deadline: float, holder: Holder | None = None) -> "asyncio.Future[C | None]":
         """Stand in line until `deadline` (monotonic seconds)."""
         loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[C | None] = loop.create_future()
+        future: asyncio.Future[C | None] = loop.create_future()
         waiters = self.waiters
+        waiter = (deadline, future, holder, time.monotonic())
         if not waiters or waiters[-1][0] <= deadline:
-            waiters.append((deadline, waiter))
+            waiters.append(waiter)
         else:
-            place = next(place for place, (other, _) in enumerate(waiters) if other > deadline)
-            waiters.insert(place, (deadline, waiter))
+            waiters.insert(next(place for place, other in enumerate(waiters) if other[0] > deadline), waiter)
         if self._timer is None:
             self._timer = loop.call_later(SWEEP_SECONDS, self._sweep, loop)
-        return waiter
+        return future
 
     def serve(self, connection: C | None) -> bool:
         """Give the first one who still waits a connection, or None; False where nobody does."""
@@ -61,19 +73,47 @@ class WaitingLine(Generic[C]):
         while self.serve(None):
             pass
 
+    def holders(self, since: float) -> "list[Holder | None]":
+        """On whose behalf those still wait who have waited since then."""
+        return [holder for _, future, holder, joined in self.waiters if joined <= since and not future.done()]
+
+    def serve_first(self, connection: C, may_take: "Callable[[Holder | None], bool]") -> "tuple[Holder | None] | None":
+        """Give a connection to the first one who still waits and may have it. On whose behalf, in a tuple; None where
+        there is nobody."""
+        for place, (_, future, holder, _) in enumerate(self.waiters):
+            if not future.done() and may_take(holder):
+                del self.waiters[place]
+                future.set_result(connection)
+                return (holder,)
+        return None
+
+    def extend(self, seconds: float, is_meant: "Callable[[Holder | None], bool]") -> None:
+        """Let those wait longer of whom this is true."""
+        waiters = [
+            (deadline + seconds if is_meant(holder) else deadline, future, holder, joined)
+            for deadline, future, holder, joined in self.waiters
+        ]
+        self.waiters.clear()
+        self.waiters.extend(sorted(waiters, key=itemgetter(0)))
+
     def _next(self) -> "asyncio.Future[C | None] | None":
         waiters = self.waiters
         while waiters:
-            _, waiter = waiters.popleft()
-            if not waiter.done():
-                return waiter
+            future = waiters.popleft()[1]
+            if not future.done():
+                return future
         return None
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = time.monotonic()
         waiters = self.waiters
-        while waiters and (waiters[0][0] <= now or waiters[0][1].done()):
-            _, waiter = waiters.popleft()
-            if not waiter.done():
-                waiter.set_exception(ServiceUnavailable("database_busy", "No database connection became free in time."))
-        self._timer = loop.call_later(SWEEP_SECONDS, self._sweep, loop) if waiters else None
+        try:
+            self._on_sweep()
+        finally:
+            now = time.monotonic()
+            while waiters and (waiters[0][0] <= now or waiters[0][1].done()):
+                future = waiters.popleft()[1]
+                if not future.done():
+                    future.set_exception(
+                        ServiceUnavailable("database_busy", "No database connection became free in time.")
+                    )
+            self._timer = loop.call_later(SWEEP_SECONDS, self._sweep, loop) if waiters else None

@@ -209,7 +209,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     @invariant()
     def nobody_waits_for_nothing(self) -> None:
-        if any(not waiter.done() for _, waiter in self.pool.waiting):
+        if any(not waiter.done() for _, waiter, *_ in self.pool.waiting):
             assert not self.pool.idle
             assert self.pool.size
 

@@ -1,0 +1,81 @@
+"""The client's own deadline of statements: what PostgreSQL does not end in time, because it is gone, is ended here.
+
+PostgreSQL cancels a statement after `statement_seconds`. Where no answer has come a second later, none will come: the
+connection is closed, and its request learns that it is lost. Outside the request path: one sweep every half second
+looks at the connections that are lent and counts; a statement pays nothing for it.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable, Collection
+from typing import Any, Protocol
+
+from gatepost.database.holders import Holder
+
+SWEEP_SECONDS = 0.5
+"""How late a statement may be ended."""
+
+GRACE_SECONDS = 1.0
+"""How much longer than PostgreSQL we wait: its answer has a way to go."""
+
+
+class Lent(Protocol):
+    """A connection that is lent."""
+
+    raw: Any
+    holder: Holder | None
+
+
+class Deadlines:
+    """Closes connections whose statement is overdue. `lent` says which are lent at present.
+
+    Time is counted in sweeps: a process that stood still for a while has not waited for anybody.
+    """
+
+    def __init__(self, lent: Callable[[], Collection[Lent]], statement_seconds: float) -> None:
+        self._lent = lent
+        self._sweeps_max = math.ceil((statement_seconds + GRACE_SECONDS) / SWEEP_SECONDS)
+        self._running: dict[Lent, tuple[int, int]] = {}
+        self._doomed: dict[Lent, int] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to look, where that has not been done."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def doom(self, connections: Collection[Lent]) -> None:
+        """Their peer is silent: whatever is under way on them ends when a statement sent just now would have to."""
+        self._doomed.update(dict.fromkeys(connections, self._sweeps_max))
+
+    def _sweep(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+        lent = self._lent()
+        running: dict[Lent, tuple[int, int]] = {}
+        for connection in lent:
+            holder = connection.holder
+            if holder is None or not holder.is_sending or holder.has_own_limit or connection.raw.is_closed():
+                continue
+            count = connection.raw._protocol.queries_count  # as asyncpg's own pool reads it
+            before, sweeps = self._running.get(connection, (count, 0))
+            if before != count:
+                sweeps = 0
+            elif sweeps >= self._sweeps_max:
+                connection.raw.terminate()
+                continue
+            running[connection] = (count, sweeps + 1)
+        self._running = running
+        self._end_doomed(lent)
+
+    def _end_doomed(self, lent: Collection[Lent]) -> None:
+        self._doomed = {connection: left - 1 for connection, left in self._doomed.items() if connection in lent}
+        for connection in [connection for connection, left in self._doomed.items() if left < 0]:
+            del self._doomed[connection]
+            if connection.holder is None or not connection.holder.has_own_limit:
+                connection.raw.terminate()

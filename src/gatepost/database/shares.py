@@ -1,0 +1,129 @@
+"""Who may have a connection while others wait: no resource takes all of them, and sign-in always finds one.
+
+A lock on one table makes every request for its resource hold a connection for as long as it waits. So connections count
+for the resource in a request's path, but only in need: while they come back quickly nobody is kept waiting for another
+one's sake, and nothing is counted. `docs/decisions/0018-locks-and-dead-connections.md` has the reasons.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Set
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from gatepost.database.holders import Holder
+
+SIZE_MIN = 4
+"""A smaller pool is not shared out."""
+
+FOR_OTHERS = 2
+"""So many connections one resource leaves to the others, of which one is for sign-in and the loading of users."""
+
+SLOW_SECONDS = 0.1
+"""Who has waited for so long waits for connections that do not come back quickly."""
+
+SPELL_SECONDS = 0.2
+"""For how long connections are shared out each time that others are found waiting."""
+
+TIMEOUT_SPELL_SECONDS = 5.0
+"""For how long a resource whose statements ran into their limits, a lock's perhaps, keeps to its share: whoever comes
+meanwhile need not wait until the next one runs into it."""
+
+PATIENCE_SECONDS = 0.5
+"""How much longer the others may wait when it begins: until one of the statements before them gives up its lock."""
+
+ACCOUNTS = "(accounts)"
+"""The resource of sign-in and of the loading of users; no path of a resource can be written like that."""
+
+
+class Held(Protocol):
+    """A connection that is open."""
+
+    holder: Holder | None
+
+
+H = TypeVar("H", bound=Held)
+
+
+class Shares(Generic[H]):
+    """Shares out one pool. `is_on` says whether; then the idle connections are `spare`, out of the fast path's reach.
+
+    `lent` says which connections are lent, `size` how many there are and `size_max` how many there can be.
+    """
+
+    def __init__(self, lent: Callable[[], Collection[H]], size: Callable[[], int], size_max: Callable[[], int]) -> None:
+        self._lent = lent
+        self._size = size
+        self._size_max = size_max
+        self._until = 0.0
+        self._slow: dict[str | None, float] = {}
+        self.spare: list[H] = []
+        self.is_on = False
+
+    def is_due(self, waiting: Collection[Holder | None]) -> bool:
+        """Whether one resource has all that it may have, and others wait. `waiting` are those who have waited for long.
+        Connections are shared out for a moment then."""
+        choices = self.choices()
+        resources = {_resource_of(holder) for holder in waiting}
+        is_due = bool(choices.full) and not resources <= choices.full
+        if is_due:
+            self._until = time.monotonic() + SPELL_SECONDS
+        return is_due
+
+    def note_timeout(self, holder: Holder | None) -> bool:
+        """A statement of this holder ran into its limit. Whether its resource has to keep to its share from now on."""
+        resource = _resource_of(holder)
+        is_full = resource in self.choices().full
+        if is_full:
+            self._slow[resource] = time.monotonic() + TIMEOUT_SPELL_SECONDS
+        return is_full
+
+    def begin(self, idle: list[H]) -> None:
+        """Take the idle connections in charge."""
+        self.is_on = True
+        self.spare += idle
+        idle.clear()
+
+    def end(self, idle: list[H]) -> None:
+        """Give them back."""
+        self.is_on = False
+        self._slow.clear()
+        idle += self.spare
+        self.spare.clear()
+
+    def is_over(self) -> bool:
+        """Whether no others have waited lately, and no statements have run into their limits."""
+        now = time.monotonic()
+        for resource in [resource for resource, until in self._slow.items() if until <= now]:
+            del self._slow[resource]
+        return now >= self._until and not self._slow
+
+    def choices(self) -> "Choices":
+        """Who may have one of the connections that are spare or can still be opened."""
+        size_max = self._size_max()
+        held = Counter(_resource_of(connection.holder) for connection in self._lent())
+        held_max = size_max - FOR_OTHERS if size_max >= SIZE_MIN else size_max + 1
+        full = {resource for resource, count in held.items() if count >= held_max}
+        limited = full if time.monotonic() < self._until else full & self._slow.keys()
+        return Choices(full, limited, len(self.spare) + max(0, size_max - self._size()))
+
+
+class Choices(NamedTuple):
+    """Who may have a connection at one moment. `full` are the resources that have all that they may have while others
+    wait, `limited` those to which that applies now, `free` is how many connections there are."""
+
+    full: Set[str | None]
+    limited: Set[str | None]
+    free: int
+
+    def may_have_more(self, holder: Holder | None) -> bool:
+        """Whether this holder's resource has less than it may have."""
+        return _resource_of(holder) not in self.full
+
+    def may_take(self, holder: Holder | None) -> bool:
+        """Whether there is one for this holder: the last one is for accounts."""
+        resource = _resource_of(holder)
+        return self.free > (0 if resource == ACCOUNTS else 1) and resource not in self.limited
+
+
+def _resource_of(holder: Holder | None) -> str | None:
+    return None if holder is None else holder.resource
