@@ -53,6 +53,13 @@ class BoundRule(msgspec.Struct, frozen=True, eq=False):
             return false()
         return _condition(self.decision, source, self, [0])
 
+    def conditions(self, source: Source) -> list[ColumnElement[bool]]:
+        """The conditions on `source` that have to hold together."""
+        if isinstance(self.decision, bool):
+            return [] if self.decision else [false()]
+        count = [0]
+        return [_condition(part, source, self, count) for part in _parts(self.decision)]
+
 
 def bind_policy(policy: Policy, actor: Actor, entity: Entity, prefix: str = "w") -> BoundRule:
     """Weigh a policy for an actor, ready to become part of a statement."""
@@ -102,6 +109,10 @@ def _wheres(rule: Rule) -> list[Where]:
     if isinstance(rule, Every | Some):
         return [where for part in rule.rules for where in _wheres(part)]
     return []
+
+
+def _parts(rule: Rule) -> list[Rule]:
+    return [part for item in rule.rules for part in _parts(item)] if isinstance(rule, Every) else [rule]
 
 
 def _condition(rule: Rule, source: Source, bound: BoundRule, count: list[int]) -> ColumnElement[bool]:

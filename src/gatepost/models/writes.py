@@ -14,6 +14,7 @@ from sqlalchemy import cast as sql_cast
 
 from gatepost.database.pool import Record
 from gatepost.database.statements import Statement
+from gatepost.models.candidates import bind_name, cells_of_insert, cells_of_update, weighed
 from gatepost.models.catalog import Served, View
 from gatepost.models.conditions import BoundRule, Source, bind_decision
 from gatepost.models.filters import bind_type
@@ -69,17 +70,28 @@ def _outcome_of(record: Record, outcome: Outcome) -> bool:
     return outcome if isinstance(outcome, bool) else bool(record[outcome])
 
 
-def bind_name(name: str) -> str:
-    """The bind of a written value; prefixed, so that no column can collide with a bind of ours."""
-    return f"v_{name}"
-
-
 def insert_plan(
-    served: Served, view: View, names: tuple[str, ...], read: BoundRule, permitted: BoundRule, *, bigint_as_string: bool
+    served: Served,
+    view: View,
+    names: tuple[str, ...],
+    read: BoundRule,
+    permitted: BoundRule,
+    *,
+    is_weighed: bool,
+    bigint_as_string: bool,
 ) -> WritePlan:
-    """INSERT of these attributes; `permitted` is what the new row has to satisfy."""
-    source = Source(served.entity, served.entity.table)
-    statement = insert(served.entity.table).values(_values(served, names))
+    """INSERT of these attributes; `permitted` is what the new row has to satisfy. Where it `is_weighed`, nothing is
+    inserted, and no constraint looked at, unless the candidate does."""
+    entity = served.entity
+    source = Source(entity, entity.table)
+    values = _values(served, names)
+    statement: Any = insert(entity.table)
+    candidate, known = weighed(entity, permitted, cells_of_insert(entity, names)) if is_weighed else (None, [])
+    if candidate is not None and known and values:
+        chosen = select(*values.values()).select_from(candidate).where(*known)
+        statement = statement.from_select(list(values), chosen)
+    else:
+        statement = statement.values(values)
     return _returning(statement, served, view, source, read, permitted, bigint_as_string=bigint_as_string)
 
 
@@ -90,14 +102,20 @@ def update_plan(
     read: BoundRule,
     permitted: BoundRule,
     *,
+    is_weighed: bool,
     versioned: bool,
     bigint_as_string: bool,
 ) -> WritePlan:
-    """UPDATE of these attributes of the row with the key, where it can be read and changed by the actor."""
+    """UPDATE of these attributes of the row with the key, where it can be read and changed by the actor. Where it
+    `is_weighed`, the row that the change would make has to satisfy `permitted` as well."""
     source = Source(served.entity, served.entity.table)
     statement = update(served.entity.table).values(_values(served, names))
     for condition in _conditions(source, read, permitted, versioned=versioned):
         statement = statement.where(condition)
+    if is_weighed:
+        candidate, known = weighed(served.entity, permitted, cells_of_update(served.entity, names))
+        if known:
+            statement = statement.where(select(1).select_from(candidate).where(*known).exists())
     return _returning(statement, served, view, source, read, permitted, bigint_as_string=bigint_as_string)
 
 

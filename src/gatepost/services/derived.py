@@ -19,6 +19,7 @@ from gatepost.database.pool import Record
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
 from gatepost.errors import Unprocessable
+from gatepost.models.candidates import bind_name, candidate_statement
 from gatepost.models.catalog import Catalog, Served, View
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
 from gatepost.models.reads import KEY, ruled_shape, ruled_values
@@ -26,7 +27,6 @@ from gatepost.models.writes import (
     VERSIONS,
     LocatePlan,
     WritePlan,
-    bind_name,
     bound_field_rule,
     delete_statement,
     insert_plan,
@@ -112,7 +112,7 @@ class Derived:
                 raise
             return self._written(plain.plan, records[0])
         permitted = bind_decision(decision, actor, self._entity, "c")
-        plan, binds = self._insert(values, permitted, actor, view)
+        plan, binds = self._insert(values, permitted, actor, view, is_weighed=outcome is None)
         if outcome is True and not looked_up:
             records = await self._write(plan.statement, plan.statement.arguments(binds), values, sent, actor)
             return self._written(plan, records[0])
@@ -187,13 +187,13 @@ class Derived:
     ) -> Row:
         await self.references.check(transaction, values, looked_up, actor)
         try:
-            record = (await transaction.fetch(plan.statement, binds))[0]
+            records = await transaction.fetch(plan.statement, binds)
         except DataError as error:
             self._name_values(error, values, sent)
             raise
-        if not record[plan.permitted_index]:
+        if not records or not records[0][plan.permitted_index]:
             raise refusal(actor)
-        return self._written(plan, record)
+        return self._written(plan, records[0])
 
     async def _update_carefully(
         self,
@@ -331,15 +331,30 @@ class Derived:
             lambda: locate_plan(self.served, names, read, permitted, lock=lock, view=view, asked=asked),
         )
 
+    def candidate(self, names: tuple[str, ...], unknown: frozenset[str], permitted: BoundRule) -> Statement | None:
+        """The statement that weighs a row that somebody else is about to write; None where that cannot be told."""
+        (statement,) = self._plans.get(
+            ("candidate", self.served, names, unknown, permitted.shape),
+            lambda: (candidate_statement(self._entity, names, unknown, permitted),),
+        )
+        return statement
+
     def _insert(
-        self, values: dict[str, Any], permitted: BoundRule, actor: Actor, view: View
+        self, values: dict[str, Any], permitted: BoundRule, actor: Actor, view: View, *, is_weighed: bool
     ) -> tuple[WritePlan, dict[str, Any]]:
         names = tuple(values)
         read = bind_policy(self._policies["get"], actor, self._entity)
+        ruled = ruled_shape(view, read, self.served)
         plan = self._plans.get(
-            ("insert", self.served, view, ruled_shape(view, read, self.served), names, read.shape, permitted.shape),
+            ("insert", self.served, view, ruled, names, read.shape, permitted.shape, is_weighed),
             lambda: insert_plan(
-                self.served, view, names, read, permitted, bigint_as_string=self._plans.bigint_as_string
+                self.served,
+                view,
+                names,
+                read,
+                permitted,
+                is_weighed=is_weighed,
+                bigint_as_string=self._plans.bigint_as_string,
             ),
         )
         if permitted.decision is True and self.reading.is_open:
@@ -351,6 +366,7 @@ class Derived:
     ) -> tuple[WritePlan, dict[str, Any]]:
         names = tuple(values)
         versioned = versions is not None
+        is_weighed = depends_on(permitted.decision, names, self.served)
         read = bind_policy(self._policies["get"], actor, self._entity)
         plan = self._plans.get(
             (
@@ -361,6 +377,7 @@ class Derived:
                 names,
                 read.shape,
                 permitted.shape,
+                is_weighed,
                 versioned,
             ),
             lambda: update_plan(
@@ -369,6 +386,7 @@ class Derived:
                 names,
                 read,
                 permitted,
+                is_weighed=is_weighed,
                 versioned=versioned,
                 bigint_as_string=self._plans.bigint_as_string,
             ),

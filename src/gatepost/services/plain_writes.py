@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from gatepost.auth.policies import Rule
+from gatepost.models.candidates import bind_name
 from gatepost.models.catalog import View
 from gatepost.models.reads import KEY
-from gatepost.models.writes import WritePlan, bind_name
+from gatepost.models.writes import WritePlan
 
 PLAIN_MAX = 256
 """Plain writes kept per resource and verb."""

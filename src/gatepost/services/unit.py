@@ -9,9 +9,11 @@ from gatepost.auth.actor import Actor
 from gatepost.auth.refusals import refusal
 from gatepost.database.transactions import Transaction
 from gatepost.errors import ConfigurationError
+from gatepost.models.candidates import bind_name
 from gatepost.models.conditions import bind_policy, holds
 from gatepost.models.reads import KEY, Query
 from gatepost.services.derived import Derived
+from gatepost.services.drafts import known_values
 from gatepost.services.rules import depends_on, fill_owner
 from gatepost.services.service import Changes, Service
 
@@ -60,23 +62,26 @@ class Unit:
         for name, value in values.items():
             if getattr(draft, name) is None:
                 setattr(draft, name, value)
-        await self._permit("create", draft, actor, written=False)
+        await self._weigh("create", draft, {}, actor, is_new=True)
         self.transaction.session.add(draft)
         await self.transaction.session.flush()
-        await self._permit("create", draft, actor, written=True)
+        await self._permit("create", draft, actor)
 
     async def update(self, row: Any, changes: Changes[Any], actor: Actor) -> None:
         """Apply the changes, write them, and hold the row to the update rule, as it was and as it becomes."""
-        await self._permit("update", row, actor, written=True)
+        await self._permit("update", row, actor)
+        decision = self.rule("update", _model_of(row), actor).decision
+        is_at_stake = depends_on(decision, changes, self.derived(_model_of(row)).served)
+        if is_at_stake:
+            await self._weigh("update", row, changes, actor, is_new=False)
         changes.apply(row)
         await self.transaction.session.flush()
-        decision = self.rule("update", _model_of(row), actor).decision
-        if depends_on(decision, changes, self.derived(_model_of(row)).served):
-            await self._permit("update", row, actor, written=True)
+        if is_at_stake:
+            await self._permit("update", row, actor)
 
     async def delete(self, row: Any, actor: Actor) -> None:
         """Delete the row, under the delete rule."""
-        await self._permit("delete", row, actor, written=True)
+        await self._permit("delete", row, actor)
         await self.transaction.session.delete(row)
         await self.transaction.session.flush()
 
@@ -85,13 +90,30 @@ class Unit:
         served = self.derived(model).served
         return bind_policy(served.resource.policies[action], actor, served.entity, "c")
 
-    async def _permit(self, action: str, row: Any, actor: Actor, *, written: bool) -> None:
-        """Raise `Forbidden` unless the rule holds; where only the database can tell, ask it once the row is there."""
+    async def _weigh(self, action: str, row: Any, changes: Mapping[str, Any], actor: Actor, *, is_new: bool) -> None:
+        """Raise `Forbidden` where the rule does not hold for what is about to be written, before a constraint can tell
+        of another row. Where the rule looks at the row in the database, this is a question to it."""
+        rule = self.rule(action, _model_of(row), actor)
+        outcome = holds(rule.decision, row, actor) if is_new else None
+        if outcome is False:
+            raise refusal(actor)
+        derived = self.derived(_model_of(row))
+        known = None if outcome else known_values(derived.served.entity, row, changes, is_new=is_new)
+        if known is None:
+            return
+        statement = derived.candidate(tuple(known.values), known.unknown, rule)
+        if statement is not None:
+            values = {bind_name(name): value for name, value in known.values.items()}
+            if not await self.transaction.read(statement, {**values, **rule.values}):
+                raise refusal(actor)
+
+    async def _permit(self, action: str, row: Any, actor: Actor) -> None:
+        """Raise `Forbidden` unless the rule holds for a row that is there; where only the database can tell, ask it."""
         rule = self.rule(action, _model_of(row), actor)
         outcome = holds(rule.decision, row, actor)
         if outcome is False:
             raise refusal(actor)
-        if outcome is True or not written:
+        if outcome is True:
             return
         derived = self.derived(_model_of(row))
         plan = derived.locate((), rule, rule, lock=False)

@@ -1,0 +1,147 @@
+"""Candidates: a row as it is about to be written, weighed by a policy in the statement that writes it.
+
+A unique violation must not be told to those who may not write the row at all, so the policy is a condition of the
+INSERT or UPDATE, on `(VALUES (...)) AS candidate (...)`. What the database fills (server defaults, identities, computed
+columns, columns declared with `FetchedValue()` for a trigger) is not known before: parts of a policy that read it are
+left to the written row, which is weighed in any case.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, cast
+
+from sqlalchemy import (
+    Alias,
+    Column,
+    ColumnElement,
+    Computed,
+    DefaultClause,
+    FetchedValue,
+    FromClause,
+    Identity,
+    bindparam,
+    null,
+    select,
+)
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import TableValuedColumn
+from sqlalchemy.types import Enum, String, Text
+
+from gatepost.database.statements import Statement
+from gatepost.models.conditions import BoundRule, Source
+from gatepost.models.entity import Entity, plain_type
+
+Cells = Mapping[str, ColumnElement[Any]]
+"""What is known of a candidate: a value for the key of each column."""
+
+
+class Candidate(Alias):
+    """An alias of a table that stands for one row, whose `cells` are the columns that a policy reads."""
+
+    inherit_cache = True  # or no condition on it has a key, by which its values are found
+    cells: Cells
+
+
+def bind_name(name: str) -> str:
+    """The bind of a written value; prefixed, so that no column can collide with a bind of ours."""
+    return f"v_{name}"
+
+
+def cells_of_insert(entity: Entity, names: Collection[str], unknown: Collection[str] = ()) -> Cells:
+    """What is known of a row that an INSERT of these attributes makes; `unknown` are further ones that are not."""
+    return {
+        attribute.column.key: _written(name, attribute.column) if name in names else _null(attribute.column)
+        for name, attribute in entity.attributes.items()
+        if name not in unknown and not _is_filled(attribute.column, is_given=name in names)
+    }
+
+
+def cells_of_update(entity: Entity, names: Collection[str]) -> Cells:
+    """What is known of a row that an UPDATE of these attributes makes: all others stay as they are."""
+    return {
+        attribute.column.key: _written(name, attribute.column) if name in names else attribute.column
+        for name, attribute in entity.attributes.items()
+        if not _is_changed(attribute.column, is_given=name in names)
+    }
+
+
+def weighed(entity: Entity, rule: BoundRule, cells: Cells) -> tuple[FromClause, list[ColumnElement[bool]]]:
+    """The candidate, and the conditions on it that can be told before it is written."""
+    candidate = cast("Candidate", cast("Any", Candidate)._construct(entity.table, name="candidate"))
+    known: list[ColumnElement[bool]] = []
+    read: set[str] = set()
+    for condition in rule.conditions(Source(entity, candidate)):
+        keys = set(_read(condition, candidate))
+        if keys <= cells.keys():
+            known.append(condition)
+            read |= keys
+    candidate.cells = {key: cells[key] for key in sorted(read)}
+    return candidate, known
+
+
+def candidate_statement(
+    entity: Entity, names: Collection[str], unknown: Collection[str], rule: BoundRule
+) -> Statement | None:
+    """SELECT of whether a row with these attributes satisfies the rule; None where that cannot be told."""
+    candidate, known = weighed(entity, rule, cells_of_insert(entity, names, unknown))
+    return Statement(select(1).select_from(candidate).where(*known)) if known else None
+
+
+def _written(name: str, column: Column[Any]) -> ColumnElement[Any]:
+    kind: Any = column.type
+    plain = plain_type(kind)
+    # A text that is too long must be refused by the column, not cut here.
+    is_text = isinstance(plain, String) and not isinstance(plain, Enum) and plain.length is not None
+    return sql_cast(bindparam(bind_name(name), type_=kind), Text() if is_text else plain)
+
+
+def _null(column: Column[Any]) -> ColumnElement[Any]:
+    return sql_cast(null(), plain_type(column.type))
+
+
+def _is_filled(column: Column[Any], *, is_given: bool) -> bool:
+    """Whether the database decides what an INSERT puts there."""
+    if _is_trigger(column.server_default) or column.computed is not None:
+        return True
+    defaults = (column.server_default, column.default, column.identity)
+    return not is_given and (any(item is not None for item in defaults) or column is _autoincremented(column))
+
+
+def _is_changed(column: Column[Any], *, is_given: bool) -> bool:
+    """Whether the database decides what an UPDATE puts there."""
+    if _is_trigger(column.server_onupdate) or column.computed is not None:
+        return True
+    return not is_given and column.onupdate is not None
+
+
+def _is_trigger(default: Any) -> bool:
+    return isinstance(default, FetchedValue) and not isinstance(default, DefaultClause | Computed | Identity)
+
+
+def _autoincremented(column: Column[Any]) -> Any:
+    return cast("Any", column.table).autoincrement_column
+
+
+def _read(condition: ColumnElement[bool], candidate: Candidate) -> Iterator[str]:
+    """The keys of the candidate's columns in a condition; "*" where it uses the row as a whole."""
+    for element in visitors.iterate(condition):
+        table = getattr(element, "table", None)
+        if isinstance(element, TableValuedColumn):
+            yield "*"
+        elif table is not None and _bare(table) is candidate:
+            yield cast("Any", element).key
+
+
+def _bare(element: Any) -> Any:
+    return element._deannotate() if hasattr(element, "_deannotate") else element
+
+
+@compiles(Candidate)
+def _render(element: Candidate, compiler: Any, asfrom: bool = False, **_: Any) -> str:
+    if not asfrom:
+        return str(compiler.preparer.quote(element.name))
+    columns = cast("Any", element).element.c
+    names = [compiler.preparer.quote(columns[key].name) for key in element.cells] or ["nothing"]
+    cells = [compiler.process(cell) for cell in element.cells.values()] or ["NULL"]
+    return f"(VALUES ({', '.join(cells)})) AS {element.name} ({', '.join(names)})"
