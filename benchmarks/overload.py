@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 from rich.console import Console
 
-from benchmarks.load import run_load
+from benchmarks.closed_load import run_closed
 from benchmarks.overload_scenarios import SCENARIOS, Figures, Scenario, Server
 from benchmarks.process import Process, free_port
 from benchmarks.run import cores
@@ -28,6 +28,9 @@ EXAMPLES = """examples:
   python -m benchmarks.overload --against ../before another checkout, with its .venv, in turns with this one
   python -m benchmarks.overload --json              the figures as JSON, on stdout
 """
+
+
+WARMING_CLIENTS = 16
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                             with console.status(f"round {number + 1}, ({letter}), {checkout.name}"):
                                 figures = _measure(scenario, checkout, dsn, keys, Path(folder), serving)
                             found[checkout, letter].append(figures)
+                            shown = ", ".join(f"{name} {figure:.2f}" for name, figure in figures.items())
+                            console.print(f"[dim]{number + 1} ({letter}) {checkout.name}: {shown}[/]")
     medians = {place: _medians(rounds) for place, rounds in found.items()}
     if options.json:
         listed = [
@@ -106,8 +111,8 @@ def _measure(scenario: Scenario, checkout: Path, dsn: str, keys: Sequence[str], 
         expensive = [request_bytes("GET", f"/api/dear/{key}", None) for key in keys]
         # A page, because a single row costs less than what sends the requests.
         cheap = [request_bytes("GET", "/api/cheap?limit=50", None)] * 64
-        run_load(port, cheap, 200, seconds=1)
-        run_load(port, expensive, 200, seconds=1)
+        for requests in (cheap, expensive):
+            run_closed(port, requests, WARMING_CLIENTS, seconds=1)
         return scenario.measure(Server(port, process.pid, expensive, cheap))
 
 
@@ -134,8 +139,7 @@ def _medians(rounds: Sequence[Figures]) -> Figures:
 
 def _report(console: Console, letter: str, figures: Figures, checkout: Path | None) -> None:
     scenarios = SCENARIOS[letter]
-    summary = (scenarios[0].measure.__doc__ or _after_a_pause_summary()).strip().splitlines()[0]
-    console.print(f"[bold]{summary}[/]" + (f"  {checkout}" if checkout is not None else ""))
+    console.print(f"[bold]({letter}) {scenarios[0].title}[/]" + (f"  {checkout}" if checkout is not None else ""))
     bounds = {name: bound for scenario in scenarios for name, bound in scenario.bounds.items()}
     for name, figure in figures.items():
         bound = bounds.get(name)
@@ -146,12 +150,6 @@ def _report(console: Console, letter: str, figures: Figures, checkout: Path | No
         verdict = "[green]reached[/]" if bound.holds(figure) else "[red]missed[/]"
         note = ", gives way to the others" if bound.gives_way else ""
         console.print(f"  {name:36} {figure:9.2f}  ({side} {bound.value:g}{note})  {verdict}")
-
-
-def _after_a_pause_summary() -> str:
-    from benchmarks.overload_scenarios import closed_loop_after_a_pause
-
-    return closed_loop_after_a_pause.__doc__ or ""
 
 
 if __name__ == "__main__":

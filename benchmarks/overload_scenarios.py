@@ -66,7 +66,6 @@ Figures = dict[str, float]
 def expensive_open_loop(server: Server) -> Figures:
     """(a) Four times what can be done of requests that compute for 2 ms each."""
     first = server.peak(server.expensive)
-    quiet = run_closed(server.port, server.expensive, 1, seconds=1)  # the connection pool and the caches are warm again
     quiet = run_open(
         server.port, server.expensive, rate=first * UNLOADED_TIMES, seconds=5, connections=UNLOADED_CLIENTS
     )
@@ -164,31 +163,42 @@ def retried_at_once(server: Server) -> Figures:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A load, and the bounds of those of its figures that have one."""
+    """A load in words, what measures it, and the bounds of those of its figures that have one."""
 
+    title: str
     measure: Callable[[Server], Figures]
     bounds: dict[str, Bound]
 
 
 def _after_a_pause(count: int) -> Scenario:
     return Scenario(
-        lambda server: closed_loop_after_a_pause(server, count), {f"{count} clients, after / before": Bound(0.9)}
+        "clients that ask again at once, and a pause of the worker of 1 s",
+        lambda server: closed_loop_after_a_pause(server, count),
+        {f"{count} clients, after / before": Bound(0.9)},
     )
 
 
 SCENARIOS: dict[str, list[Scenario]] = {
     "a": [
         Scenario(
+            "four times what can be done of requests that compute for 2 ms",
             expensive_open_loop,
             {"goodput": Bound(0.85), "p99, times the unloaded one": Bound(3, is_most=True, gives_way=True)},
         )
     ],
-    "b": [Scenario(cheap_open_loop, {"goodput": Bound(0.65)})],
+    "b": [Scenario("twice what can be done of pages of 50 small rows", cheap_open_loop, {"goodput": Bound(0.65)})],
     "c": [_after_a_pause(count) for count in (64, 200, 400, 800, 1500)],
-    "d": [Scenario(closed_loop_from_the_start, {"of the peak": Bound(0.85)})],
-    "e": [Scenario(impatient_clients, {"in time, of the peak": Bound(0.6)})],
+    "d": [Scenario("1,500 clients that ask again at once", closed_loop_from_the_start, {"of the peak": Bound(0.85)})],
+    "e": [
+        Scenario(
+            "800 clients that give up after 300 ms and come back, and a pause of 1 s",
+            impatient_clients,
+            {"in time, of the peak": Bound(0.6)},
+        )
+    ],
     "f": [
         Scenario(
+            "first tries at 0.7 of the peak, each that is refused again at once, and a pause of 3 s",
             retried_at_once,
             # Nobody has waited for 100 ms: the order in which requests are served has never changed.
             {"503 a second, 15 s later": Bound(0, is_most=True), "p99 15 s later, ms": Bound(100, is_most=True)},
