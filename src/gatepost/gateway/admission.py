@@ -213,7 +213,9 @@ class AdmissionQueue:
         exchange.waiter = waiter = Waiter(exchange, loop.create_future())
         self._lane(exchange, action).append(waiter)
         self.waiting += 1
-        self._limit.is_reached = True
+        limit = self._limit
+        limit.is_reached = True
+        limit.unserved_ns += min(self._clock() - exchange.started, self._rule.weighing_max_ns)
         self._drain_soon()
         return waiter.admitted
 
@@ -285,7 +287,10 @@ class AdmissionQueue:
             charged += budget.charge()
             self._refuse(waiter)
         if count and loop is not None:
-            loop.call_soon(budget.end, count, charged)
+            loop.call_soon(self._end_refusals, count, charged)
+
+    def _end_refusals(self, count: int, charged: float) -> None:
+        self._limit.unserved_ns += self._budget.end(count, charged)
 
     def _find_overdue(self, now: int) -> Waiter | None:
         """The request to refuse next: of the lower priority first."""

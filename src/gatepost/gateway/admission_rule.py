@@ -38,6 +38,9 @@ class AdmissionRule:
     refusal_settling: float = 0.1
     """The cost of a refusal moves this far towards what the last batch of them took."""
 
+    weighing_max_ns: int = 200_000
+    """Weighing a request that has to wait is taken to cost no more than this: above it, the process was interrupted."""
+
     retry_seconds_max: int = 3
     """`Retry-After` is drawn from 1 to this, so that refused clients do not all come back together."""
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 class ConcurrencyLimit:
     """`allowed` requests may run. The admission queue counts up `count` when one ends, and sets `is_reached` when one
-    has to wait."""
+    has to wait, and adds to `unserved_ns` what was spent on weighing those that wait and on refusing."""
 
     __slots__ = (
         "_cpu",
@@ -31,6 +31,7 @@ class ConcurrencyLimit:
         "allowed",
         "count",
         "is_reached",
+        "unserved_ns",
     )
 
     def __init__(self, rule: AdmissionRule = RULE, cpu: Callable[[], int] = time.thread_time_ns) -> None:
@@ -39,6 +40,7 @@ class ConcurrencyLimit:
         self._read_cpu = cpu
         self.allowed = rule.limit_first
         self.is_reached = False
+        self.unserved_ns = 0
         self._paces: dict[Action | None, float] = {}
         self._wanted = 0.0
         self._taken = 0
@@ -70,7 +72,9 @@ class ConcurrencyLimit:
             return
         cpu = self._read_cpu()
         if now - self._since < 4 * rule.window_ns:
-            self._cpu_each = (cpu - self._cpu) // max(1, self.count)
+            # Without the rest: else the more requests wait, the fewer would begin in a pass.
+            used = cpu - self._cpu
+            self._cpu_each = max(used - self.unserved_ns, used // 4) // max(1, self.count)
         mean, ratio = self._taken // self._noted, self._taken / max(self._wanted, 1.0)
         least = rule.limit_min if cpu - self._cpu > rule.busy_share * (now - self._since) else rule.limit_idle
         if ratio > rule.slow_ratio and mean > rule.bearable_ns:
@@ -78,5 +82,5 @@ class ConcurrencyLimit:
         elif self.is_reached and (ratio < rule.brisk_ratio or mean < rule.bearable_ns):
             self.allowed = min(rule.limit_max, self.allowed + max(1, self.allowed // 8))
         self.is_reached = False
-        self._wanted, self._taken, self._noted, self.count = 0.0, 0, 0, 0
+        self._wanted, self._taken, self._noted, self.count, self.unserved_ns = 0.0, 0, 0, 0, 0
         self._since, self._cpu = now, cpu

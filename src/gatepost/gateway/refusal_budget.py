@@ -46,9 +46,11 @@ class RefusalBudget:
         """The first refusal of a batch is about to be answered."""
         self._began = self._clock()
 
-    def end(self, count: int, charged: float) -> None:
-        """The `count` refusals of a batch have been answered; together they were `charged` so much."""
+    def end(self, count: int, charged: float) -> int:
+        """The `count` refusals of a batch have been answered; together they were `charged` so much. Returns what they
+        took."""
         rule = self._rule
         took = min(self._clock() - self._began, count * rule.refusal_max_ns)
         self._cost += (took / count - self._cost) * rule.refusal_settling
         self._credit = max(-float(rule.refusal_credit_ns), self._credit + charged - took)
+        return took

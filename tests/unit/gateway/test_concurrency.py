@@ -20,6 +20,7 @@ class Clock:
         action = ACTIONS["/api/books"]
         for _ in range(count):
             self.limit.note(action, int(milliseconds * MILLISECONDS), running)
+        self.limit.count += count
         self.now += RULE.window_ns
         self.limit.adapt(self.now)
         return self.limit.allowed
@@ -50,6 +51,19 @@ def test_what_is_slow_by_nature_is_not_slow() -> None:
     for _ in range(20):
         clock.window(900, running=0)
     assert clock.window(900, running=200) == RULE.limit_first
+
+
+def test_what_is_weighed_and_refused_does_not_count_as_the_cost_of_what_is_served() -> None:
+    clock = Clock()
+    clock.window(0.3, running=0)  # 50 ms for 50 requests
+    clock.window(0.3, running=0)
+    assert clock.limit.per(3 * MILLISECONDS) == 3
+    clock.limit.unserved_ns += 30 * MILLISECONDS
+    clock.window(0.3, running=0, count=20)
+    assert clock.limit.per(3 * MILLISECONDS) == 3
+    clock.limit.unserved_ns += 50 * MILLISECONDS  # more than all: it is an estimate
+    clock.window(0.3, running=0, count=20)
+    assert clock.limit.per(3 * MILLISECONDS) == 4
 
 
 def test_cheap_work_may_queue_a_little() -> None:
