@@ -70,13 +70,12 @@ class Served:
             for name, attribute in entity.attributes.items()
         }
         self.rules = {name: _rules(attribute, self.fields[name]) for name, attribute in entity.attributes.items()}
-        self._weighed = tuple(
-            (name, rules)
-            for name, rules in self.rules.items()
-            if not (rules.read.is_constant and rules.create.is_constant and rules.update.is_constant)
-        )
+        policies = [policy for rules in self.rules.values() for policy in (rules.read, rules.create, rules.update)]
+        # One policy may rule many fields, and both ways of writing one: it is weighed once per request.
+        self._weighed = tuple({id(policy): policy for policy in policies if not policy.is_constant}.values())
         self._views: dict[tuple[Any, ...], View] = {}
-        self.only_view = None if self._weighed else self._make_view({})
+        self._system_view: View | None = None
+        self.only_view = None if self._weighed else self._make_view(anonymous)
 
     @property
     def writable(self) -> list[Attribute]:
@@ -100,27 +99,25 @@ class Served:
 
     def view(self, actor: Actor) -> View:
         """What this actor sees and sets."""
-        if self.only_view is not None and not actor.is_system:
+        if actor.is_system:
+            self._system_view = self._system_view or self._make_view(actor)
+            return self._system_view
+        if self.only_view is not None:
             return self.only_view
-        decided = {
-            name: (decide(rules.read, actor), decide(rules.create, actor), decide(rules.update, actor))
-            for name, rules in (self.rules.items() if actor.is_system else self._weighed)
-        }
-        key = (actor.is_system, *decided.values())
+        key = tuple([policy.decide(actor) for policy in self._weighed])
         view = self._views.get(key)
         if view is None:
-            view = self._views[key] = self._make_view(decided)
+            view = self._views[key] = self._make_view(actor)
         return view
 
-    def _make_view(self, decided: Mapping[str, tuple[Decision, Decision, Decision]]) -> View:
+    def _make_view(self, actor: Actor) -> View:
         names: list[str] = []
         ruled: dict[str, Rule] = {}
         creatable: dict[str, Decision] = {}
         updatable: dict[str, Decision] = {}
         for name, attribute in self.entity.attributes.items():
             rules = self.rules[name]
-            constant = (rules.read, rules.create, rules.update)
-            read, create, update = decided.get(name) or [rule.decide(anonymous) for rule in constant]
+            read, create, update = (decide(rule, actor) for rule in (rules.read, rules.create, rules.update))
             if isinstance(read, Rule):
                 ruled[name] = read
             elif read:

@@ -379,6 +379,35 @@ async def test_the_one_who_may_write_without_reading_replaces_and_clears(vault: 
     assert absent.status == 404
 
 
+@pytest.mark.parametrize("path", SAFES)
+@pytest.mark.parametrize("identity", SIGNED_IN)
+async def test_two_rows_that_are_shown_alike_answer_alike(vault: Vault, path: str, identity: str) -> None:
+    """Whatever is hidden in them, and whatever is sent: only that a row was written may be told."""
+    client = vault.clients[identity]
+    unseen = [name_of(*pair) for pair in PAIRS if not passes(pair[0], identity)]
+    hidden = ({}, dict.fromkeys(unseen, "other"), dict.fromkeys(unseen))
+    documents = ({}, {f"{name}_doc": {"b": [2]} for name in unseen}, {f"{name}_doc": None for name in unseen})
+    bodies: list[dict[str, Any]] = [
+        {},
+        {"title": "new"},
+        *({name: value} for name in unseen for value in ("first", 1)),
+        *({f"{name}_doc": {"a": 1, "keep": None, "b": [2]}} for name in unseen),
+        dict.fromkeys(unseen, "first"),
+        {"title": 1, **dict.fromkeys(unseen, "other")},
+        {"owner_id": vault.ids[identity], **dict.fromkeys(unseen[:2])},
+    ]
+    rows = [await vault.safe(path, **texts, **docs) for texts, docs in zip(hidden, documents, strict=True)]
+
+    def told(answer: Answer, row: str) -> str:
+        text = plain(answer).replace(row.rpartition("/")[2], "the row")
+        return re.sub(r'"(version|created_at|updated_at)":("[^"]*"|\d+)', "", text)
+
+    for body in bodies:
+        answers = {told(await client.patch(row, json=body), row) for row in rows}
+        assert len(answers) == 1, body
+        assert len({told(await client.get(row), row) for row in rows}) == 1, body
+
+
 # References
 
 
