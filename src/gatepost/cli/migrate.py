@@ -116,7 +116,9 @@ def print_status(folder: Path, *, as_json: bool) -> None:
         print_json(found)
         return
     rows = [("at", found.current or "before the first"), ("newest", found.head or "none")]
-    rows += [("to run", item) for item in found.pending] + [("differs", item) for item in found.drift]
+    rows += [("to run", item) for item in found.pending] + [("differs", item) for item in found.drift or ()]
+    if found.drift is None:
+        rows.append(("not compared", "the role may not create a database to run the files in (CREATEDB)"))
     print_table(("what", "revision or difference"), rows)
 
 

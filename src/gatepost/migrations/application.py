@@ -24,7 +24,7 @@ from gatepost.migrations.operations import RunSQL
 from gatepost.migrations.plan import Plan, make_plan
 from gatepost.migrations.record import (
     has_fingerprint,
-    has_record,
+    may_write_record,
     note_fingerprint,
     prepare_record,
     read_record,
@@ -68,7 +68,7 @@ def _bring_forward(connection: Connection, metadata: MetaData, fingerprint: str,
         connection.rollback()
         raise refusal_of_plan(plan)
     applied = Applied([], list(plan.refused), list(plan.kept))
-    if not plan.allowed and not terms.embedded and not has_record(connection):
+    if not plan.allowed and not terms.embedded and not may_write_record(connection):
         connection.rollback()  # nothing to do, and nothing to record: not even the record is made
         return applied
     prepare_record(connection)
@@ -125,7 +125,10 @@ def _attempt(connection: Connection, difference: Difference, applied: Applied) -
 def refusal_of_plan(plan: Plan) -> ConfigurationError:
     """The list, as one error."""
     items = "".join(f"\n  - {item}" for item in plan.refused)
-    cure = "Nothing was changed. Change the models or the database, or take another database."
+    cure = (
+        "Nothing was changed. Change the models or the database, or take another database; what an earlier version "
+        "of Gatepost made, `gatepost migrate claim` records."
+    )
     if plan.extensible:
         cure = f"{cure} TestApp(..., extend=True) and `gatepost dev --migrate --extend` add to tables of others."
     return ConfigurationError(

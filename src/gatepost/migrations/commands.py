@@ -12,7 +12,7 @@ from sqlalchemy import Connection, MetaData
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.catalog import catalog_differences, read_catalog
 from gatepost.migrations.comparison import Difference, compare
-from gatepost.migrations.connections import connect, scratch_database, told_as_sentence
+from gatepost.migrations.connections import ScratchRefused, connect, scratch_database, told_as_sentence
 from gatepost.migrations.losses import always
 from gatepost.migrations.plan import make_plan
 from gatepost.migrations.revisions import open_folder, write_revision
@@ -24,13 +24,14 @@ class Status(msgspec.Struct, frozen=True):
     """Where a database stands.
 
     `current` and `head` are revisions, None before the first; `pending` names the revisions that are still to run;
-    `drift` is what the database has otherwise than the files up to `current` make it.
+    `drift` is what the database has otherwise than the files up to `current` make it, None where that was not looked
+    at because the role may not create databases.
     """
 
     current: str | None
     head: str | None
     pending: tuple[str, ...]
-    drift: tuple[str, ...]
+    drift: tuple[str, ...] | None
 
 
 async def make(dsn: str, metadata: MetaData, folder: Path, message: str, *, allow_loss: bool = False) -> Path | None:
@@ -135,24 +136,39 @@ async def status(dsn: str, folder: Path) -> Status:
             cure="Fetch the files that made it, or use another database.",
         )
     pending = known[: names.index(current)] if current is not None else known
-    drift = await _drift(dsn, folder, current)
+    try:
+        drift = await _drift(dsn, folder, current)
+    except ScratchRefused:
+        drift = None
     return Status(
         current, script.get_current_head(), tuple(f"{item.revision} {item.doc}" for item in reversed(pending)), drift
     )
 
 
 async def check(dsn: str, metadata: MetaData, folder: Path) -> list[str]:
-    """Every difference between the models, the files and the database; empty where all is well."""
+    """Every difference between the models, the files and the database; empty where all is well.
+
+    Where the role may not create databases, the database is compared with the models, and the files only counted.
+    """
+    try:
+        missing = [
+            f"models: no migration file does this yet: {item.summary}" for item in await _missing(dsn, metadata, folder)
+        ]
+    except ScratchRefused:
+        missing = [f"database: to do: {item}" for item in await differences(dsn, metadata)]
+    now = await status(dsn, folder)
+    return [
+        *missing,
+        *(f"database: the revision has not run: {item}" for item in now.pending),
+        *(f"database: {item}" for item in now.drift or ()),
+    ]
+
+
+async def _missing(dsn: str, metadata: MetaData, folder: Path) -> list[Difference]:
     async with scratch_database(dsn) as name:
         await _run_files(dsn, name, folder)
         async with connect(dsn, database=name) as connection:
-            missing: list[Difference] = await connection.run_sync(compare, metadata, always, undeclared="all")
-    now = await status(dsn, folder)
-    return [
-        *(f"models: no migration file does this yet: {item.summary}" for item in missing),
-        *(f"database: the revision has not run: {item}" for item in now.pending),
-        *(f"database: {item}" for item in now.drift),
-    ]
+            return await connection.run_sync(compare, metadata, always, undeclared="all")
 
 
 async def differences(dsn: str, metadata: MetaData) -> list[str]:

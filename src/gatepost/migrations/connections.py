@@ -83,16 +83,23 @@ async def connect(dsn: str, *, database: str | None = None) -> AsyncGenerator[As
         await raw.close()
 
 
+class ScratchRefused(ConfigurationError):
+    """The role may not create databases."""
+
+
 @asynccontextmanager
 async def scratch_database(dsn: str) -> AsyncGenerator[str]:
-    """The name of an empty database on the same server, dropped at the end: there migration files show what they do."""
+    """The name of an empty database on the same server, dropped at the end: there migration files show what they do.
+
+    Raises ScratchRefused where the role may not create one.
+    """
     name = f"gatepost_scratch_{secrets.token_hex(8)}"
     raw = await open_connection(dsn)
     try:
         try:
             await raw.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         except pg.InsufficientPrivilegeError as error:
-            raise ConfigurationError(
+            raise ScratchRefused(
                 "Its user may not create databases; migration files are tried out in an empty one beside it.",
                 place="DATABASE_URL",
                 cure="Run this against a development database, or grant the user CREATEDB.",

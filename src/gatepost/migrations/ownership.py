@@ -35,10 +35,19 @@ _KINDS = {
     "T": "type",
 }
 _READABLE = ("view", "materialized view", "foreign table")
-_TRIGGERS_OF_FUNCTION = text("""
-    SELECT tgname, relname, nspname FROM pg_trigger JOIN pg_class AS class ON class.oid = tgrelid
-    JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
-    WHERE tgfoid = to_regproc(:name)
+_DEPENDENTS_OF_FUNCTION = text("""
+    SELECT tgname, relname, nspname
+    FROM pg_depend AS dependency
+    LEFT JOIN pg_trigger AS trigger ON classid = 'pg_trigger'::regclass AND trigger.oid = objid
+    LEFT JOIN pg_class AS class ON class.oid = tgrelid
+    LEFT JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
+    WHERE refclassid = 'pg_proc'::regclass AND refobjid = to_regprocedure(:name) AND deptype IN ('n', 'a')
+""")
+_IS_TYPE_USED = text("""
+    SELECT EXISTS (
+      SELECT FROM pg_type AS type JOIN pg_depend ON refobjid IN (type.oid, typarray)
+      WHERE type.oid = to_regtype(:name) AND refclassid = 'pg_type'::regclass AND deptype IN ('n', 'a')
+    )
 """)
 _COLUMNS_OF_TYPE = text("""
     SELECT nspname, relname FROM pg_attribute JOIN pg_class AS class ON class.oid = attrelid
@@ -88,10 +97,14 @@ class Ownership:
         """The declared tables that are views and the like: served as they are, and never changed."""
         return {name for name in self.declared if self.relation(name) in _READABLE}
 
-    def other_triggers_of(self, function: str, dropped: Sequence[ObjectKey]) -> bool:
-        """True where a trigger calls the function that is not dropped with it."""
-        rows = self._connection.execute(_TRIGGERS_OF_FUNCTION, {"name": function})
-        return any(ObjectKey("trigger", row[2], row[1], row[0]) not in dropped for row in rows)
+    def is_function_used(self, function: str, dropped: Sequence[ObjectKey]) -> bool:
+        """True where something depends on the function (a trigger, mostly) that is not dropped with it."""
+        rows = self._connection.execute(_DEPENDENTS_OF_FUNCTION, {"name": f"{function}()"})
+        return any(row[0] is None or ObjectKey("trigger", row[2], row[1], row[0]) not in dropped for row in rows)
+
+    def is_type_used(self, name: str) -> bool:
+        """True where something depends on the type: a column, a view, a function, a domain."""
+        return bool(self._connection.execute(_IS_TYPE_USED, {"name": name}).scalar())
 
     def tables_of_type(self, name: str) -> list[TableName]:
         """The tables with a column of this type, which is given as SQL, or of an array of it."""

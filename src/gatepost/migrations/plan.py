@@ -143,9 +143,9 @@ class _Weighing:
         if subject.kind == "function":
             default = self._ownership.default_schema
             dropped = [key_of(gone, default) for gone in self._replaced]
-            return self._ownership.other_triggers_of(quote(subject.name), dropped)
+            return self._ownership.is_function_used(quote(subject.name), dropped)
         if subject.kind == "type":
-            return bool(self._ownership.tables_of_type(qualified(subject.name, subject.schema)))
+            return self._ownership.is_type_used(qualified(subject.name, subject.schema))
         if subject.kind == "trigger":
             return table_of(subject) not in self._ownership.declared
         return False

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, text
 
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.definitions import Definitions, Kind, ObjectKey
-from gatepost.models.schema_names import quote
 
 RECORD_SCHEMA = "gatepost"
 SCHEMA_COMMENT = "gatepost: what Gatepost made in this database"
@@ -46,10 +45,23 @@ CREATE TABLE {RECORD_SCHEMA}.{FINGERPRINTS_TABLE} (
 """,
 }
 _FIND_COLUMNS = text("""
-    SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute
-    WHERE attrelid = to_regclass(:name) AND attnum > 0 AND NOT attisdropped
+    SELECT array_agg(attname::text ORDER BY attnum)
+    FROM pg_attribute JOIN pg_class AS class ON class.oid = attrelid
+    JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
+    WHERE nspname = coalesce(CAST(:schema AS text), current_schema()) AND relname = :name
+      AND attnum > 0 AND NOT attisdropped
 """)
-_MAY_READ = text("SELECT has_schema_privilege(:schema, 'USAGE') AND has_table_privilege(:name, 'SELECT')")
+_MAY = text("""
+    SELECT count(*) FROM pg_class AS class JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
+    WHERE nspname = :schema AND relname = ANY (CAST(:names AS text[])) AND has_schema_privilege(namespace.oid, 'USAGE')
+      AND (SELECT bool_and(has_table_privilege(class.oid, privilege))
+           FROM unnest(CAST(:privileges AS text[])) AS privilege)
+""")
+_OWNS_EARLIER_NOTE = text("""
+    SELECT pg_has_role(relowner, 'USAGE') FROM pg_class
+    WHERE relname = :name AND relnamespace = current_schema()::regnamespace
+""")
+_READING, _WRITING = ["SELECT"], ["SELECT", "INSERT", "UPDATE", "DELETE"]
 _READ = text(f"SELECT kind, schema_name, table_name, name, definition_hash FROM {RECORD_SCHEMA}.{OBJECTS_TABLE}")
 _WRITE = text(f"""
     INSERT INTO {RECORD_SCHEMA}.{OBJECTS_TABLE} (kind, schema_name, table_name, name, definition_hash)
@@ -74,16 +86,18 @@ def has_record(connection: Connection) -> bool:
 
 def read_record(connection: Connection) -> dict[ObjectKey, str]:
     """What is listed, with the hashes; empty where there is no record, or none that this role may read."""
-    if not has_record(connection):
-        return {}
-    name = f"{RECORD_SCHEMA}.{OBJECTS_TABLE}"
-    if not connection.execute(_MAY_READ, {"schema": RECORD_SCHEMA, "name": name}).scalar():
+    if not (has_record(connection) and _may(connection, [OBJECTS_TABLE], _READING)):
         return {}
     return {ObjectKey(kind, schema, table, name): digest for kind, schema, table, name, digest in _listed(connection)}
 
 
 def _listed(connection: Connection) -> Iterable[tuple[Kind, str, str, str, str]]:
     return ((row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(_READ))
+
+
+def may_write_record(connection: Connection) -> bool:
+    """True where the record is there, and this role may write in it."""
+    return has_record(connection) and _may(connection, list(_MAKE), _WRITING)
 
 
 def prepare_record(connection: Connection) -> None:
@@ -102,6 +116,8 @@ def prepare_record(connection: Connection) -> None:
             connection.exec_driver_sql(create.strip())
         elif columns != _COLUMNS[table]:
             raise _not_ours(table)
+    if not _may(connection, list(_MAKE), _WRITING):
+        raise _closed(connection)
     _take_over(connection)
 
 
@@ -126,6 +142,8 @@ def has_fingerprint(connection: Connection, fingerprint: str) -> bool:
     """True where the database has been brought to these models, and nothing of ours has changed it since."""
     if _columns_of(connection, FINGERPRINTS_TABLE) != _COLUMNS[FINGERPRINTS_TABLE]:
         return False
+    if not _may(connection, [FINGERPRINTS_TABLE], _READING):
+        return False
     query = text(f"SELECT count(*) FROM {RECORD_SCHEMA}.{FINGERPRINTS_TABLE} WHERE fingerprint = :fingerprint")
     return bool(connection.execute(query, {"fingerprint": fingerprint}).scalar())
 
@@ -143,6 +161,8 @@ def is_of_the_record(schema: str, table: str, default_schema: str) -> bool:
 def _take_over(connection: Connection) -> None:
     if _columns_of(connection, EARLIER_NOTE, schema=None) != _COLUMNS[EARLIER_NOTE]:
         return
+    if not connection.execute(_OWNS_EARLIER_NOTE, {"name": EARLIER_NOTE}).scalar():
+        return
     connection.exec_driver_sql(
         f"INSERT INTO {RECORD_SCHEMA}.{FINGERPRINTS_TABLE} (fingerprint, applied_at) "
         f"SELECT fingerprint, applied_at FROM {EARLIER_NOTE} ON CONFLICT DO NOTHING"
@@ -151,9 +171,23 @@ def _take_over(connection: Connection) -> None:
 
 
 def _columns_of(connection: Connection, table: str, *, schema: str | None = RECORD_SCHEMA) -> list[str] | None:
-    name = quote(table) if schema is None else f"{quote(schema)}.{quote(table)}"
-    found: list[str] | None = connection.execute(_FIND_COLUMNS, {"name": name}).scalar()
+    found: list[str] | None = connection.execute(_FIND_COLUMNS, {"name": table, "schema": schema}).scalar()
     return found
+
+
+def _may(connection: Connection, names: list[str], privileges: list[str]) -> bool:
+    values = {"schema": RECORD_SCHEMA, "names": names, "privileges": privileges}
+    return connection.execute(_MAY, values).scalar() == len(names)
+
+
+def _closed(connection: Connection) -> ConfigurationError:
+    role = connection.exec_driver_sql("SELECT quote_ident(current_user)").scalar()
+    return ConfigurationError(
+        f"The role {role} may not write in the schema {RECORD_SCHEMA}, in which is recorded what Gatepost made.",
+        place="DATABASE_URL",
+        cure=f"Let its owner run: GRANT USAGE ON SCHEMA {RECORD_SCHEMA} TO {role}; "
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {RECORD_SCHEMA} TO {role};",
+    )
 
 
 def _check_right(connection: Connection, right: str) -> None:

@@ -35,10 +35,19 @@ def record_made(connection: Connection, owned: Collection[ObjectKey], made: Iter
     _write(connection, keys, present)
 
 
-def record_equal(connection: Connection, metadata: MetaData) -> None:
-    """List everything of the models that the database has as they declare it."""
+def record_equal(connection: Connection, metadata: MetaData, before: Definitions | None = None) -> Definitions:
+    """List everything of the models that the database has as they declare it; returns what is there.
+
+    And what is not as they declare it, but has been made or changed since `before`, by a file that they are ahead of.
+    """
     present = read_definitions(connection)
-    _write(connection, equal_keys(connection, metadata, present), present)
+    keys = equal_keys(connection, metadata, present)
+    if before is not None:
+        default = connection.dialect.default_schema_name or "public"
+        declared = {key_of(subject, default) for subject in declared_subjects(metadata, default)}
+        keys |= {key for key in declared if key in present and before.get(key) != present[key]}
+    _write(connection, keys, present)
+    return present
 
 
 def equal_keys(connection: Connection, metadata: MetaData, present: Definitions) -> set[ObjectKey]:

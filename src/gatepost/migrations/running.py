@@ -14,6 +14,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.migrations.application import take_turn
 from gatepost.migrations.comparison import migration_context
 from gatepost.migrations.connections import reason_of
+from gatepost.migrations.definitions import Definitions, read_definitions
 from gatepost.migrations.objects import missing_uuidv7
 from gatepost.migrations.record import forget_fingerprints, has_record, prepare_record
 from gatepost.migrations.recording import record_equal, record_made
@@ -62,9 +63,13 @@ def _run(connection: Connection, folder: Path, metadata: MetaData | None, steps:
             ran.append(f"{step.revision.revision} {step.revision.doc}")
             yield step
 
+    before: Definitions = read_definitions(connection) if metadata is not None else {}
+    connection.commit()
+
     def record(**_options: Any) -> None:
+        nonlocal before
         if metadata is not None:
-            record_equal(connection, metadata)
+            before = record_equal(connection, metadata, before)
 
     context = migration_context(connection, fn=watched, transaction_per_migration=True, on_version_apply=(record,))
     try:

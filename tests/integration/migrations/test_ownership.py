@@ -1,6 +1,7 @@
 """What Gatepost did not make is neither dropped nor changed, and what it did make is known by its record."""
 
 import asyncio
+import uuid
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.claims import claim, find_claims
-from gatepost.migrations.commands import differences, down, make, up
+from gatepost.migrations.commands import check, differences, down, make, status, up
 from gatepost.migrations.lossless import Applied, apply_lossless, find_pending, is_empty
 from gatepost.models.base import NAMING
 from gatepost.models.schema_objects import add_object, trigger, trigger_function
@@ -442,3 +443,72 @@ async def test_looking_changes_nothing(database_url: str, postgresql: EmbeddedPo
 async def test_starts_at_once_record_once(database_url: str) -> None:
     await asyncio.gather(*(apply_lossless(database_url, with_function(), all_or_nothing=True) for _ in range(3)))
     assert (await again(database_url, with_function(), all_or_nothing=True)).statements == []
+
+
+async def test_an_embedded_database_of_an_earlier_version_is_brought_over_without_a_word(database_url: str) -> None:
+    await apply_lossless(database_url, shop())
+    await run(
+        database_url,
+        "CREATE TABLE gatepost_schema (one boolean PRIMARY KEY DEFAULT true CHECK (one), fingerprint text NOT NULL,"
+        " applied_at timestamptz NOT NULL DEFAULT now())",
+        "INSERT INTO gatepost_schema (fingerprint) VALUES ('of an earlier version')",
+        "DROP SCHEMA gatepost CASCADE",
+    )
+    assert await apply_lossless(database_url, shop(), embedded=True) == Applied([], [])
+    assert {("table", "books"), ("constraint", "ck_books_price_ge"), ("index", "ix_books_price_id")} <= (
+        await record(database_url)
+    )
+    async with connected(database_url) as connection:
+        assert await connection.fetchval("SELECT to_regclass('gatepost_schema')") is None
+    assert (await find_claims(database_url, shop())).equal == []
+
+
+async def test_files_that_the_models_are_ahead_of_make_tables_that_are_ours(database_url: str, tmp_path: Any) -> None:
+    folder = tmp_path / "migrations"
+    await make(database_url, things(Column("x", Text, index=True)), folder, "First")
+    ahead = things(Column("x", Text, index=True), Column("y", Integer))
+    await up(database_url, folder, metadata=ahead)
+    assert {("table", "things"), ("index", "ix_things_x")} <= await record(database_url)
+    assert (await again(database_url, ahead, all_or_nothing=True)).statements == [
+        "ALTER TABLE things ADD COLUMN y INTEGER"
+    ]
+
+
+async def test_what_others_use_of_ours_is_not_dropped(database_url: str) -> None:
+    await apply_lossless(database_url, with_function(), all_or_nothing=True)
+    await run(
+        database_url,
+        "ALTER TABLE things DROP COLUMN kind",
+        "CREATE FUNCTION is_a(kind) RETURNS boolean LANGUAGE sql AS $$SELECT $1 = 'a'$$",
+        "CREATE TABLE theirs (id int)",
+        "CREATE TRIGGER theirs BEFORE UPDATE ON theirs FOR EACH ROW EXECUTE FUNCTION keep()",
+    )
+    await again(database_url, things(Column("x", Text)), all_or_nothing=True)
+    assert {("type", "kind"), ("function", "keep")} <= await record(database_url)
+    assert ("trigger", "keeps") not in await record(database_url)
+
+
+async def test_a_role_without_rights_on_the_record_looks_and_is_told_what_to_grant(
+    database_url: str, postgresql: EmbeddedPostgreSQL, tmp_path: Any
+) -> None:
+    folder, metadata = tmp_path / "migrations", things(Column("x", Text))
+    await make(database_url, metadata, folder, "First")
+    await up(database_url, folder, metadata=metadata)
+    role = f"role_{uuid.uuid4().hex}"
+    limited = database_url.replace("gatepost@", f"{role}@")
+    postgresql.execute(f"CREATE ROLE {role} LOGIN")
+    try:
+        await run(database_url, f"GRANT CREATE, USAGE ON SCHEMA public TO {role}")
+        await run(database_url, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+        assert (await find_pending(limited, metadata)).refused == []
+        assert await apply_lossless(limited, metadata, all_or_nothing=True) == Applied([], [])
+        now = await status(limited, folder)
+        assert (now.pending, now.drift) == ((), None)
+        assert await check(limited, metadata, folder) == []
+        more = things(Column("x", Text), more="others")
+        assert len(await check(limited, more, folder)) == 2
+        with pytest.raises(ConfigurationError, match="GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES"):
+            await apply_lossless(limited, more, all_or_nothing=True)
+    finally:
+        await run(database_url, f"DROP OWNED BY {role}")
+        postgresql.execute(f"DROP ROLE {role}")
