@@ -29,6 +29,7 @@ from gatepost.database.outcomes import answer_of, is_in_doubt, outcome_unknown
 from gatepost.database.pool import RECOVER_SECONDS, Pool, PooledConnection, RawConnection, Record
 from gatepost.database.privileges import missing_privilege, refuses_row
 from gatepost.database.read_only import ReadOnly, refuses_writes
+from gatepost.database.session_state import DriverConnection
 from gatepost.database.sessions import Sessions
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import READ_COMMITTED, Transaction
@@ -102,10 +103,12 @@ class Database:
 
     async def connect(self) -> RawConnection:
         """A bare connection with our codecs and limits, within `connect_seconds`. The caller closes it."""
-        connection: RawConnection | None = None
+        connection: DriverConnection | None = None
         try:
             async with asyncio.timeout(self._settings.connect_seconds):
-                connection = await asyncpg.connect(self.dsn, server_settings=self._startup)
+                connection = await asyncpg.connect(
+                    self.dsn, server_settings=self._startup, connection_class=DriverConnection
+                )
                 for name in ("json", "jsonb"):
                     await connection.set_type_codec(
                         name, schema="pg_catalog", encoder=str, decoder=decode, format="text"
@@ -177,8 +180,8 @@ class Database:
             if problem is None:
                 raise
             raise problem from error
-        if pool.waiting or pool.is_strict:
-            pool.hand_over(connection)
+        if connection.needs_reset or pool.waiting or pool.is_strict:
+            pool.release(connection)
         else:
             pool.idle.append(connection)
         return records
@@ -229,8 +232,8 @@ class Database:
                 raise
             raise problem from error
         connection.writer = None
-        if pool.waiting or pool.is_strict:
-            pool.hand_over(connection)
+        if connection.needs_reset or pool.waiting or pool.is_strict:
+            pool.release(connection)
         else:
             pool.idle.append(connection)
         return records

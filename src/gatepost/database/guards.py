@@ -18,13 +18,23 @@ ADVICE = (
     "self.after_commit(callback) for what must follow the commit."
 )
 
-_COMMENTS = r"\s*(?:(?:--[^\n]*(?:\n|$)|/\*.*?\*/)\s*)*"
+_BEFORE = r"[\s;]*(?:(?:--[^\n]*(?:\n|$)|/\*.*?\*/)[\s;]*)*"
+_FIRST = re.compile(_BEFORE + r"(\w+)", re.DOTALL)
 _ENDING = re.compile(
-    _COMMENTS + r"(COMMIT|END|ABORT|BEGIN|START\s+TRANSACTION|PREPARE\s+TRANSACTION|DISCARD"
+    _BEFORE + r"(COMMIT|END|ABORT|BEGIN|START\s+TRANSACTION|PREPARE\s+TRANSACTION|DISCARD"
     r"|ROLLBACK(?!\s+(?:(?:WORK|TRANSACTION)\s+)?TO\b))\b",
     re.IGNORECASE | re.DOTALL,
 )
-_LASTING = re.compile(_COMMENTS + r"(SET\s+(?!LOCAL\b|CONSTRAINTS\b|TRANSACTION\b))", re.IGNORECASE | re.DOTALL)
+_LASTING = re.compile(_BEFORE + r"SET\s+(?!LOCAL\b|CONSTRAINTS\b|TRANSACTION\b)", re.IGNORECASE | re.DOTALL)
+_KEPT = {
+    "PREPARE": "The driver prepares every statement that is run, and keeps it: run the statement itself.",
+    "EXECUTE": "The driver prepares every statement that is run, and keeps it: run the statement itself.",
+    "DEALLOCATE": "The statements that are prepared on a connection belong to the driver, which closes them itself.",
+    "LOAD": "A library stays loaded for all who use the connection: name it in session_preload_libraries.",
+}
+"""What would stay on the connection for others, and what to do instead."""
+
+_WATCHED = frozenset({"COMMIT", "END", "ABORT", "BEGIN", "START", "DISCARD", "ROLLBACK", "SET", *_KEPT})
 
 
 class TransactionIsOurs(RuntimeError):
@@ -36,10 +46,18 @@ class TransactionIsOurs(RuntimeError):
 
 def check_command(sql: str) -> None:
     """Refuse SQL text that ends the transaction, or sets what would outlive it on a connection that others use."""
+    first = _FIRST.match(sql)
+    if first is not None and (command := first[1].upper()) in _WATCHED:
+        _check_watched(sql, command)
+
+
+def _check_watched(sql: str, command: str) -> None:
     if (found := _ENDING.match(sql)) is not None:
         raise TransactionIsOurs(f"the command {found[1].upper()}")
     if _LASTING.match(sql) is not None:
         raise TransactionIsOurs("SET", "The connection is shared: use SET LOCAL, which ends with the transaction.")
+    if command in _KEPT:
+        raise TransactionIsOurs(f"the command {command}", _KEPT[command])
 
 
 class GuardedSession(Session):
@@ -100,6 +118,7 @@ class GuardedConnection(AsyncConnection):
     async def get_raw_connection(self) -> Any:
         """The driver's side: `driver_connection` is the asyncpg connection, for what only asyncpg can do (COPY)."""
         borrowed: Any = (await super().get_raw_connection()).dbapi_connection
+        borrowed.pooled.needs_reset = True
         await borrowed.begin()
         return borrowed
 

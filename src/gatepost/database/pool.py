@@ -1,8 +1,8 @@
 """The pool: a small stack of bare asyncpg connections, last in first out, bounded, with a wait timeout.
 
 Ours instead of asyncpg's, because that one resets every connection at release with a round trip and invalidates
-prepared statements that we and SQLAlchemy keep (`docs/decisions/0001-an-own-pool.md`). What is set on a connection
-here therefore has to be `SET LOCAL`.
+prepared statements that we and SQLAlchemy keep (`docs/decisions/0001-an-own-pool.md`). Only a connection on which a
+service may have left something is reset (`session_state.py`).
 """
 
 import asyncio
@@ -41,17 +41,19 @@ CLOSE_SECONDS = 2.0
 class PooledConnection:
     """A bare connection with what is kept on it: prepared statements, and the ORM's side of it once it was needed.
 
+    `needs_reset` is set where a service may have left something on it: the pool undoes that before it is lent again.
     `writer` is the task that has sent a COMMIT, or a write that commits by itself, as long as its answer is awaited.
     `holder` is on whose behalf it is lent, or was lent last.
     """
 
-    __slots__ = ("holder", "orm", "prepared", "raw", "writer")
+    __slots__ = ("holder", "needs_reset", "orm", "prepared", "raw", "writer")
 
     def __init__(self, raw: RawConnection) -> None:
         self.raw = raw
         self.holder: Holder | None = None
         self.prepared: dict[Statement, PreparedStatement[Any]] = {}
         self.orm: Any = None
+        self.needs_reset = False
         self.writer: asyncio.Task[Any] | None = None
 
     def start(self, statement: Statement, arguments: Sequence[Any]) -> Awaitable[list[Record]]:
@@ -92,6 +94,9 @@ class PooledConnection:
 
     async def prepare(self, statement: Statement) -> "PreparedStatement[Any]":
         """Prepare a statement; of what it does nothing is sent. A connection that is closed is refused at once."""
+        if statement.lasts:  # never kept, so that each use comes here and is noted
+            self.needs_reset = True
+            return await self.raw.prepare(statement.sql)
         if len(self.prepared) >= PREPARED_MAX:
             del self.prepared[next(iter(self.prepared))]
         prepared = await self.raw.prepare(statement.sql)
@@ -201,6 +206,8 @@ class Pool:
             self.discard(connection)
         elif raw.is_in_transaction():
             self.recover(connection)
+        elif connection.needs_reset:
+            self._look_after(connection, is_broken_off=False)
         else:
             self.hand_over(connection)
 
@@ -209,9 +216,13 @@ class Pool:
         connection.orm = None
         if connection.raw.is_closed():
             self.discard(connection)
-            return
+        else:
+            self._look_after(connection, is_broken_off=True)
+
+    def _look_after(self, connection: PooledConnection, *, is_broken_off: bool) -> None:
+        work = _make_good(connection, is_broken_off=is_broken_off)
         try:
-            task = background(_answers(connection.raw), "recover a database connection", self._observations)
+            task = background(work, "recover a database connection", self._observations)
         except BaseException:
             self.discard(connection)
             raise
@@ -441,16 +452,18 @@ class Pool:
             self.discard(connection)
 
 
-async def _answers(raw: RawConnection) -> bool:
-    """Roll back what is open on a connection; whether it can be used again."""
-    if raw.is_closed():
-        return False
+async def _make_good(connection: PooledConnection, *, is_broken_off: bool) -> bool:
+    """Roll back what is open on a connection and undo what a service set there; whether it can be used again."""
+    raw = connection.raw
     try:
         async with asyncio.timeout(RECOVER_SECONDS):
-            if not raw.is_in_transaction():
+            if is_broken_off and not raw.is_in_transaction():
                 await raw.execute("SELECT")  # the answer tells whether a BEGIN that was cancelled happened all the same
             if raw.is_in_transaction():
                 await raw.execute("ROLLBACK")
+            if connection.needs_reset:
+                await raw.reset()
+                connection.needs_reset = False
     except DRIVER_FAILURES:
         return False
     return not raw.is_closed()

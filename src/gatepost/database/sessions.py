@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util.concurrency import await_, in_greenlet
 
+from gatepost.database.compiler import SessionCompiler, leaves_nothing
 from gatepost.database.guards import GuardedConnection, GuardedSession, TransactionIsOurs, check_command
 from gatepost.database.holders import Holder
 from gatepost.database.pool import PooledConnection, RawConnection
@@ -40,7 +41,8 @@ class Borrowed(AsyncAdapt_asyncpg_connection):
     transaction to be gone (a flush failed and nobody raised): what was written before must not be committed then.
     `is_over` is set when the transaction has ended, so that closing the session sends nothing. `is_spoiled` is set
     where SQLAlchemy's idea of the transaction and ours went apart: the bare connection goes on, with a new one of
-    these.
+    these. `is_known` is set while the dialect runs a statement, which it has weighed; whatever else is sent, or handed
+    out to send something, may leave anything on the connection.
     """
 
     begin: Begin
@@ -49,24 +51,36 @@ class Borrowed(AsyncAdapt_asyncpg_connection):
     __slots__ = (
         "begin",
         "has_written",
+        "is_known",
         "is_over",
         "is_read",
         "is_spoiled",
         "only_reads",
+        "pooled",
         "transaction",
         "was_rolled_back",
     )
 
-    def __init__(self, dbapi: Any, raw: RawConnection) -> None:
-        cast("Any", super()).__init__(dbapi, raw, prepared_statement_cache_size=PREPARED_MAX)
+    def __init__(self, dbapi: Any, pooled: PooledConnection) -> None:
+        cast("Any", super()).__init__(dbapi, pooled.raw, prepared_statement_cache_size=PREPARED_MAX)
+        self.pooled = pooled
+        self.is_known = False
         self.isolation_level = "autocommit"
         self.only_reads = self.is_read = self.has_written = False
         self.is_over = False
         self.is_spoiled = False
         self.was_rolled_back = False
 
+    def weigh(self, statement: str, context: Any) -> None:
+        """Note what a statement of the dialect may leave on the connection."""
+        if not leaves_nothing(statement, context):
+            self.pooled.needs_reset = True
+        self.is_known = True
+
     async def _start_transaction(self) -> None:
         """The adapter's own hook: it calls this before each statement."""
+        if not self.is_known:
+            self.pooled.needs_reset = True
         if not self.only_reads:
             await self.begin()
             self.has_written = self.has_written or not self.is_read
@@ -74,7 +88,7 @@ class Borrowed(AsyncAdapt_asyncpg_connection):
     @property
     def driver_connection(self) -> RawConnection:
         """The bare connection, for what only asyncpg can do. Nothing tells us what is sent over it."""
-        self.has_written = True
+        self._hand_out()
         if in_greenlet():
             await_(self.begin())
         return cast("RawConnection", self._connection)
@@ -84,10 +98,14 @@ class Borrowed(AsyncAdapt_asyncpg_connection):
 
         async def begun(raw: Any) -> Any:
             await self.begin()
-            self.has_written = True
+            self._hand_out()
             return await fn(raw)
 
         return super().run_async(begun)
+
+    def _hand_out(self) -> None:
+        self.has_written = self.pooled.needs_reset = True
+        cast("Any", self._connection).is_handed_out = True
 
     def commit(self) -> None:
         """Refused at any depth of SQLAlchemy: the request commits."""
@@ -116,6 +134,7 @@ class BorrowedDialect(PGDialect_asyncpg):
     """PostgreSQL through asyncpg, on borrowed connections."""
 
     supports_statement_cache = True
+    statement_compiler = SessionCompiler
 
     def on_connect(self) -> Any:
         """Set nothing: the codecs of the connection are ours, and one set serves both ways."""
@@ -133,22 +152,25 @@ class BorrowedDialect(PGDialect_asyncpg):
         borrowed = cursor._adapt_connection
         borrowed.only_reads = context is not None and ONLY_READS in context.execution_options
         borrowed.is_read = borrowed.only_reads or only_reads(statement)
+        borrowed.weigh(statement, context)
         borrowed.transaction.begin_statement(statement)
         try:
             cast("Any", super()).do_execute(cursor, statement, parameters, context)
         finally:
-            borrowed.only_reads = borrowed.is_read = False
+            borrowed.only_reads = borrowed.is_read = borrowed.is_known = False
             borrowed.transaction.end_statement()
 
     def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """As `do_execute`."""
         check_command(statement)
-        transaction = cursor._adapt_connection.transaction
-        transaction.begin_statement(statement)
+        borrowed = cursor._adapt_connection
+        borrowed.weigh(statement, context)
+        borrowed.transaction.begin_statement(statement)
         try:
             cast("Any", super()).do_executemany(cursor, statement, parameters, context)
         finally:
-            transaction.end_statement()
+            borrowed.is_known = False
+            borrowed.transaction.end_statement()
 
     def do_execute_no_params(self, cursor: Any, statement: str, context: Any = None) -> None:
         """As `do_execute`."""
@@ -190,12 +212,30 @@ class RequestSession(AsyncSession):
 class ORMSide:
     """What is kept for the ORM on a pooled connection."""
 
-    __slots__ = ("borrowed", "connection", "generation")
+    __slots__ = ("_options", "borrowed", "connection", "generation")
 
     def __init__(self, connection: AsyncConnection, borrowed: Borrowed, generation: int) -> None:
         self.connection = connection
         self.borrowed = borrowed
         self.generation = generation
+        self._options = self._sync._execution_options
+
+    @property
+    def is_altered(self) -> bool:
+        """Whether SQLAlchemy's connection has ended, or a service has left its mark there: options, notes, events."""
+        sync = self._sync
+        return bool(
+            sync.in_transaction()
+            or sync.closed
+            or sync.invalidated
+            or sync._execution_options is not self._options
+            or sync._has_events
+            or sync.connection.info
+        )
+
+    @property
+    def _sync(self) -> Any:
+        return self.connection.sync_connection
 
 
 class Sessions:
@@ -236,7 +276,7 @@ class Sessions:
         except BaseException:
             connection.orm = None
             raise
-        if side.borrowed.is_spoiled or side.connection.sync_connection.in_transaction():  # type: ignore[union-attr]
+        if side.borrowed.is_spoiled or side.is_altered:
             connection.orm = None
 
     @staticmethod
@@ -255,7 +295,7 @@ class Sessions:
 
     def _attach(self, connection: PooledConnection) -> ORMSide:
         """Make the ORM's side of a pooled connection; it is kept as long as the connection."""
-        borrowed = Borrowed(self._dbapi, connection.raw)
+        borrowed = Borrowed(self._dbapi, connection)
         self._lent.append(borrowed)
         orm = self._engine.sync_engine.connect()
         # SQLAlchemy's pool must not look after it: it would complain at every bare connection that is closed.

@@ -11,6 +11,7 @@ from sqlalchemy import Executable, UpdateBase
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from gatepost.database.lasting_sql import calls_lasting
 from gatepost.exact_json import encode
 
 
@@ -50,15 +51,16 @@ class Statement:
     """SQL text with positional parameters, and how to fill them from named values.
 
     Prepared once per connection; identity is its key there, so keep the object. `written` is the table that it
-    changes, None where it only reads.
+    changes, None where it only reads; `lasts` says that it leaves something on its connection.
     """
 
-    __slots__ = ("_base", "_binders", "_names", "sql", "written")
+    __slots__ = ("_base", "_binders", "_names", "lasts", "sql", "written")
 
     def __init__(self, expression: Executable) -> None:
         compiled = cast("SQLCompiler", cast("Any", expression).compile(dialect=DIALECT))
         processors: Mapping[str, Callable[[Any], Any]] = cast("Any", compiled)._bind_processors
         self.sql: str = compiled.string
+        self.lasts = calls_lasting(self.sql)
         self.written: Any = expression.table if isinstance(expression, UpdateBase) else None
         self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
         self._binders = tuple((name, processors.get(name)) for name in self._names)

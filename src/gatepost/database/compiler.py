@@ -1,0 +1,37 @@
+"""The compiler of what services send: it notes, once per statement, whether that may leave something on the connection.
+
+SQLAlchemy keeps what it compiled, so a statement that is run again costs one look at an attribute.
+"""
+
+from typing import Any, cast
+
+from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg
+from sqlalchemy.engine.interfaces import ExecuteStyle
+
+from gatepost.database.lasting_sql import may_last
+
+
+class SessionCompiler(PGCompiler_asyncpg):
+    """Compiles as ever. `has_text` says that a part was written as text, `lasts` is what `may_last` found."""
+
+    has_text = False
+    lasts: bool | None = None
+
+    def visit_textclause(self, *arguments: Any, **options: Any) -> str:
+        """A part that was given as `text()`."""
+        self.has_text = True
+        return cast("str", cast("Any", super()).visit_textclause(*arguments, **options))
+
+
+def leaves_nothing(statement: str, context: Any) -> bool:
+    """Whether a statement that is about to be executed leaves nothing on its connection, for certain."""
+    compiled = context.compiled
+    if not isinstance(compiled, SessionCompiler):  # SQL of the driver's, or a change of the schema
+        return False
+    if compiled.lasts is None:
+        compiled.lasts = compiled.has_text or may_last(compiled.string)
+    if compiled.lasts:
+        return False
+    # What computes a default before the statement, and what a hook has made of it, is text of its own.
+    is_own = statement is context.statement or context.execute_style is ExecuteStyle.INSERTMANYVALUES
+    return is_own or not may_last(statement)

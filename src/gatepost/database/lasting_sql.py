@@ -1,0 +1,55 @@
+"""Whether SQL may leave something on its connection that outlives the transaction: a setting, a lock, a table.
+
+Says no only where that is certain by the text: one SELECT, INSERT, UPDATE, DELETE or MERGE, or what a savepoint needs,
+in which every function is known. Asked once per compiled statement (`compiler.py`), never of a request.
+"""
+
+import re
+from functools import lru_cache
+
+from gatepost.database.sql_words import FUNCTIONS, LASTING, WITHOUT_STATE
+
+_BEGINS = frozenset(
+    ["(", "SELECT", "WITH", "VALUES", "INSERT", "UPDATE", "DELETE", "MERGE", "SAVEPOINT", "RELEASE", "ROLLBACK"]
+)
+_UNCLEAR = re.compile(r"\\|\$\w*\$|--|/\*|;")
+_TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|::|[^\W\d][\w$]*|\d[\w.]*|\S")
+_CALL = re.compile(r"(\w+)\"?\s*\(")
+_NAME = re.compile(r"\"|[^\W\d]")
+_NAMES_NO_CALL = frozenset(["INTO", "AS", "WITH", "RECURSIVE", "::", ")"])
+"""What stands after one of these, before a bracket, is a table, an alias or a type."""
+
+_KNOWN_FUNCTIONS = frozenset(FUNCTIONS.split())
+
+
+@lru_cache(maxsize=1024)
+def may_last(sql: str) -> bool:
+    """Whether this statement may leave something on its connection. True where that is not certain."""
+    if _UNCLEAR.search(sql) is not None:  # a comment, or a literal that may end elsewhere
+        return True
+    tokens: list[str] = _TOKEN.findall(sql)
+    if not tokens or tokens[0].upper() not in _BEGINS:
+        return True
+    return any(sign == "(" and _calls_unknown(tokens, place) for place, sign in enumerate(tokens))
+
+
+def calls_lasting(sql: str) -> bool:
+    """Whether a statement of ours, which a policy or an expression of the user's is a part of, calls one of LASTING."""
+    return any(name.lower() in LASTING for name in _CALL.findall(sql))
+
+
+def _calls_unknown(tokens: list[str], bracket: int) -> bool:
+    """Whether what stands before this bracket is a call of a function that is not known."""
+    first = last = bracket - 1
+    if last < 0 or _NAME.match(tokens[last]) is None:
+        return False
+    while first >= 2 and tokens[first - 1] == ".":
+        first -= 2
+    if first > 0 and tokens[first - 1].upper() in _NAMES_NO_CALL:
+        return False
+    name = tokens[last]
+    if first == last and not name.startswith('"'):
+        return name.lower() not in WITHOUT_STATE
+    if first != last and tokens[first].strip('"').lower() != "pg_catalog":
+        return True
+    return name.strip('"').lower() not in _KNOWN_FUNCTIONS
