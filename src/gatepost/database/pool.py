@@ -139,6 +139,7 @@ class Pool:
         self._opening: set[asyncio.Task[RawConnection | Exception]] = set()
         self._failure: Exception | None = None
         self._recovering: dict[asyncio.Task[bool], PooledConnection] = {}
+        self._resetting: set[PooledConnection] = set()
         self._line = WaitingLine[PooledConnection](self._look_at_line)
         self.waiting = self._line.waiters
         self._reachability = Reachability(size, observations)
@@ -227,6 +228,8 @@ class Pool:
             self.discard(connection)
             raise
         self._recovering[task] = connection
+        if not is_broken_off:
+            self._resetting.add(connection)
         task.add_done_callback(self._recovered)
 
     def give_up(self) -> None:
@@ -391,9 +394,10 @@ class Pool:
             pass
 
     def _open_one_more(self, wanted: int) -> bool:
-        """Begin to open a connection, where fewer are being opened than are wanted and one more can be had."""
+        """Begin to open a connection, where fewer are about to come than are wanted and one more can be had."""
         opening = len(self._opening)
-        if opening >= wanted or self._failure is not None or self.is_closed:
+        expected = opening + len(self._resetting & self.open)  # a reset takes less than an opening
+        if expected >= wanted or self._failure is not None or self.is_closed:
             return False
         if not self._reachability.may_open(self.size, opening=opening, has_any=self._has_any()):
             return False
@@ -446,6 +450,7 @@ class Pool:
 
     def _recovered(self, task: "asyncio.Task[bool]") -> None:
         connection = self._recovering.pop(task)
+        self._resetting.discard(connection)
         if not task.cancelled() and task.exception() is None and task.result():
             self.hand_over(connection)
         else:

@@ -107,9 +107,10 @@ class PoolMachine(RuleBasedStateMachine):
         self.start(hold())
 
     @precondition(lambda self: self.held)
-    @rule(where=place, how=st.sampled_from(["release", "recover", "discard"]))
-    def give_back(self, where: int, how: str) -> None:
+    @rule(where=place, how=st.sampled_from(["release", "recover", "discard"]), is_altered=st.booleans())
+    def give_back(self, where: int, how: str, is_altered: bool) -> None:
         connection = self.held.pop(where % len(self.held))
+        connection.needs_reset = is_altered
 
         async def give_back() -> None:
             getattr(self.pool, how)(connection)
