@@ -48,9 +48,10 @@ class RefusalBudget:
 
     def end(self, count: int, charged: float) -> int:
         """The `count` refusals of a batch have been answered; together they were `charged` so much. Returns what they
-        took."""
+        took of the event loop."""
         rule = self._rule
-        took = min(self._clock() - self._began, count * rule.refusal_max_ns)
+        looped = min(self._clock() - self._began, count * rule.refusal_max_ns)
+        took = looped * rule.refusal_threads
         self._cost += (took / count - self._cost) * rule.refusal_settling
         self._credit = max(-float(rule.refusal_credit_ns), self._credit + charged - took)
-        return took
+        return looped
