@@ -31,7 +31,7 @@ from gatepost.health import AWAY, OK, READ_ONLY, Probes
 from gatepost.limits import NamedLimits, named
 from gatepost.models.catalog import Served
 from gatepost.models.violations import Violations
-from gatepost.observations import Observations
+from gatepost.observations import Observations, PolicyMayFail
 from gatepost.request import Action, Handler
 from gatepost.resource import ACTIONS
 from gatepost.routes.dispatch import Dispatch
@@ -120,6 +120,10 @@ class Composition:
 
         Raises ConfigurationError where the database refuses us; one that is away is no reason not to start.
         """
+        warn = self.observations.emitter(PolicyMayFail)
+        if warn is not None:
+            for warning in self.declaration.policy_warnings():
+                warn(PolicyMayFail(*warning))
         if await reach(self.database):
             self.accounts.identities.listener.silence.hear()
         await self.buckets.start(self.observations)

@@ -21,6 +21,7 @@ from gatepost.models.catalog import Catalog, two_classes
 from gatepost.models.conditions import check_policy
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
+from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
 from gatepost.models.schema import complete_schema
 from gatepost.mount import Mount, taken_by_mount
 from gatepost.request import ASGIApp
@@ -110,6 +111,10 @@ class Declaration:
             check_verbs(service)
             services[served.entity.model] = service
         return services
+
+    def policy_warnings(self) -> list[PolicyWarning]:
+        """What of the policies can raise on a row. Computed anew: for the start, and for `gatepost doctor`."""
+        return policy_warnings(self.catalog.served, [anonymous, *_signed_in(self.user_model)])
 
     def _check_policies(self) -> None:
         """Every path of `owner()` has to lead somewhere, and every function to give SQL: a mistake must not wait for a

@@ -201,6 +201,14 @@ class IdentitiesNotCached(msgspec.Struct):
     reason: str
 
 
+class PolicyMayFail(msgspec.Struct):
+    """An expression of a policy can raise on a row, which then takes the list from everybody; said at start."""
+
+    policy: str
+    expression: str
+    reason: str
+
+
 def ending_of(status: int) -> str:
     """What `ended_by` says of a process that ended with this status: the name of a signal, or `status N`."""
     return signal.Signals(-status).name if status < 0 else f"status {status}"

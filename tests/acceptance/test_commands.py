@@ -144,6 +144,21 @@ def test_doctor_finds_nothing_wrong_where_nothing_is(gatepost: Command) -> None:
     assert {finding["check"] for finding in findings} >= {"python", "packages", "database", "migrations", "clock"}
 
 
+def test_doctor_warns_of_a_policy_that_can_raise_on_a_row(
+    gatepost: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"app_{uuid.uuid4().hex}"
+    source = APP.format(model=f"M{name}", table=name).replace("read=anyone", "read=policy(rare)")
+    rule = "from gatepost import policy\n\ndef rare(row, actor):\n    return 100 / row.id > 2\n"
+    (tmp_path / f"{name}.py").write_text(rule + source)
+    importlib.invalidate_caches()
+    monkeypatch.setenv("GATEPOST_APP", f"{name}:app")
+    _, out, _ = gatepost("doctor")
+    assert f"WARN policies: rare (M{name}.list) has " in out
+    assert f"{name}.id" in out
+    assert "a division by zero raises, and one row takes the list from everybody" in out
+
+
 def test_a_misspelt_setting_is_pointed_out(gatepost: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEPOST_PROT", "8123")
     status, out, _ = gatepost("doctor")

@@ -58,6 +58,7 @@ def _findings(reference: str | None) -> Iterator[Finding]:
     try:
         app = find_app(reference_of(reference))
         yield Finding("application", True, f"{reference_of(reference)}, {len(app.resources)} resource(s)")
+        yield from _policies(app)
     except ConfigurationError as error:
         yield failed("application", error)
     with ExitStack() as stack:
@@ -67,6 +68,17 @@ def _findings(reference: str | None) -> Iterator[Finding]:
             yield failed("database", error)
             return
         yield from asyncio.run(examine_database(settings, app))
+
+
+def _policies(app: "App") -> Iterator[Finding]:
+    """What of the policies can raise on a row."""
+    found = app.declaration.policy_warnings()
+    for policy, expression, reason in found:
+        detail = f"{policy} has {expression}: {reason}, and one row takes the list from everybody"
+        hint = "Let a CHECK keep such rows out, or a column hold the result; see docs/how-to/write-a-policy.md."
+        yield Finding("policies", False, detail, hint, is_warning=True)
+    if not found:
+        yield Finding("policies", True, "no expression of a policy can raise on a row")
 
 
 def _python() -> Finding:

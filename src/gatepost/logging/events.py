@@ -49,6 +49,7 @@ LINES: dict[type[msgspec.Struct], Line] = {
     observations.SignInSucceeded: Line("sign_in_succeeded", logging.INFO),
     observations.AfterCommitFailed: Line("after_commit_failed", logging.ERROR),
     observations.IdentitiesNotCached: Line("identities_not_cached", logging.WARNING),
+    observations.PolicyMayFail: Line("policy_may_fail", logging.WARNING),
     observations.IdentitiesInvalidated: Line("identities_invalidated", logging.DEBUG),
 }
 

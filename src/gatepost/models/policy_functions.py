@@ -86,6 +86,16 @@ def can_take(where: Where, entity: Entity, actor: Actor) -> bool:
     return True
 
 
+def condition_of(where: Where, entity: Entity, actor: Actor) -> ColumnElement[bool]:
+    """The condition on the entity's table as the function returns it, open to be looked into."""
+    return _deannotated(_call(where, entity.model, actor))
+
+
+def name_of(where: Where) -> str:
+    """The function's name."""
+    return getattr(where.function, "__name__", "policy")
+
+
 def check_function(where: Where, entity: Entity, actor: Actor) -> None:
     """Raise `ConfigurationError` where the condition for this actor does not mean the same on every alias. Each shape
     of a condition is tried once."""
@@ -239,8 +249,7 @@ def _bare(element: Any) -> Any:
 
 
 def _refusal(where: Where, message: str, cure: str | None = None) -> ConfigurationError:
-    name = getattr(where.function, "__name__", "policy")
-    return ConfigurationError(f"the policy {name} {message}", place=_place(where), cure=cure)
+    return ConfigurationError(f"the policy {name_of(where)} {message}", place=_place(where), cure=cure)
 
 
 def _place(where: Where) -> str | None:

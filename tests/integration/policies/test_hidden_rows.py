@@ -10,6 +10,7 @@ from archive import FEW, LISTS, app, ask, current, fill
 from sqlalchemy import Date, Integer, and_, cast, func, not_, or_
 
 from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.observations import PolicyMayFail
 from gatepost.testing import TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,14 +26,11 @@ def day(row: Any) -> Any:
 
 CONDITIONS: dict[str, Callable[[Any], Any]] = {
     "an integer of a document": lambda row: level(row) < 5,
-    "a number of a document": lambda row: row.meta["level"].as_numeric(4, 1) < 5,
     "a member cast by hand": lambda row: cast(row.meta["level"], Integer) < 5,
     "is true": lambda row: row.meta["open"].as_boolean().is_(True),
     "a text": lambda row: cast(row.code, Integer) < 5,
     "a day": lambda row: day(row) < func.current_date(),
     "an element of a list": lambda row: cast(row.tags[1], Integer) < 5,
-    "a float beyond integers": lambda row: cast(row.size, Integer) < 5,
-    "no list": lambda row: level(row).in_([]),
     "a fallback": lambda row: func.coalesce(level(row), 0) < 5,
     "one of two": lambda row: or_(level(row) < 5, cast(row.code, Integer) >= 5),
     "the opposite within": lambda row: not_(and_(level(row) < 5, row.meta["open"].as_boolean().is_(True))),
@@ -70,3 +68,17 @@ async def test_a_hidden_row_changes_no_byte_of_an_answer(both: tuple[Answers, An
         assert answer[0] < 500, path
         for expected, given in zip(answer, with_hidden[path], strict=True):
             assert given == expected, path
+
+
+async def test_the_start_warns_of_a_policy_that_can_raise_on_a_row(module_database_url: str) -> None:
+    warned: list[PolicyMayFail] = []
+    app.observations.subscribe(PolicyMayFail, warned.append)
+    current[0] = lambda row: 10 / row.rank > 2
+    async with TestApp(app, module_database_url):
+        pass
+    assert {(warning.policy, warning.reason) for warning in warned} == {
+        ("chosen (Paper.list)", "a division by zero raises"),
+        ("chosen (Opposite.list)", "a division by zero raises"),
+        ("chosen (Either.list)", "a division by zero raises"),
+        ("chosen (Excerpt.code)", "a division by zero raises"),
+    }
