@@ -21,6 +21,7 @@ from gatepost.controllers.cursors import Cursors
 from gatepost.controllers.queries import QueryReader, Readable
 from gatepost.controllers.resource import ResourceController
 from gatepost.database.database import Database
+from gatepost.database.letters import Letters
 from gatepost.database.reaching import reach
 from gatepost.database.shares import ACCOUNTS
 from gatepost.declaration import Declaration
@@ -30,6 +31,7 @@ from gatepost.gateway.gate import Gate, make_limiter
 from gatepost.health import AWAY, OK, READ_ONLY, Probes
 from gatepost.limits import NamedLimits, named
 from gatepost.models.catalog import Served
+from gatepost.models.trigrams import Trigrams
 from gatepost.models.violations import Violations
 from gatepost.observations import Observations, PolicyMayFail
 from gatepost.request import Action, Handler
@@ -86,6 +88,8 @@ class Composition:
         }
         self.registry = Registry(self._derived, declaration.services)
         self.is_leaving = False
+        self._trigrams = Trigrams()
+        self._letters: Letters | None = None
         cursors = Cursors(secret)
         probes = Probes(
             self._database_state,
@@ -126,6 +130,8 @@ class Composition:
                 warn(PolicyMayFail(*warning))
         if await reach(self.database):
             self.accounts.identities.listener.silence.hear()
+        if self._letters is not None:
+            await self._letters.ask()
         await self.buckets.start(self.observations)
         await self.accounts.start()
 
@@ -133,6 +139,8 @@ class Composition:
         """Stop listening and close the connections."""
         self.drain()
         await self.gate.wait_idle(self.settings.server.drain_seconds)
+        if self._letters is not None:
+            self._letters.stop()
         await self.accounts.stop()
         await self.buckets.stop()
         await self.database.close()
@@ -151,10 +159,12 @@ class Composition:
     def _resource_actions(self, cursors: Cursors) -> list[Action]:
         catalog = self.declaration.catalog
         readables = {served: Readable(served) for served in catalog.served}
+        if any(item.filterable.by_trigrams for item in readables.values()):
+            self._letters = Letters(self.database, self._trigrams, self.observations)
         actions: list[Action] = []
         for served in catalog.served:
             verbs = self._verbs(served)
-            queries = QueryReader(served, readables, cursors)
+            queries = QueryReader(served, readables, cursors, self._trigrams)
             controller = ResourceController(
                 served,
                 verbs,

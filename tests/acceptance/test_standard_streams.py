@@ -71,8 +71,8 @@ def test_a_log_that_nobody_reads_keeps_the_master_from_nothing(
     try:
         server.ready()
         kill_worker(server)
-        server.send(signal.SIGHUP)
         [before] = server.children()
+        server.send(signal.SIGHUP)
         wait_for(lambda: [child for child in server.children() if child != before], "the worker to be replaced")
         assert server.get("/livez")[0] == 200
         server.send(signal.SIGTERM)

@@ -22,6 +22,7 @@ from gatepost.models.conditions import bind_decision
 from gatepost.models.entity import wire_values
 from gatepost.models.filters import OPERATORS, Filter, Filterable, Hop, filterable
 from gatepost.models.reads import Expansion, Order, Position, Query
+from gatepost.models.trigrams import Trigrams
 from gatepost.models.wire import decoder_of
 
 DEPTH_MAX = 3
@@ -57,8 +58,11 @@ class Readable:
 class QueryReader:
     """Reads the query strings of one resource."""
 
-    def __init__(self, served: Served, readables: Mapping[Served, Readable], cursors: Cursors) -> None:
+    def __init__(
+        self, served: Served, readables: Mapping[Served, Readable], cursors: Cursors, trigrams: Trigrams
+    ) -> None:
         self._served = served
+        self._trigrams = trigrams
         self._readables = readables
         self._cursors = cursors
         self._resource = served.resource
@@ -263,7 +267,12 @@ class QueryReader:
         if name not in (served.view(actor) if path else view).names:
             raise _unknown(parameter.label, self._known(view))
         operator = _operator(parameter, name, readable.filterable, served.view(actor).names)
-        return Filter(tuple(hops), name, operator, _value(parameter, operator, readable.scalars[name]))
+        value = _value(parameter, operator, readable.scalars[name])
+        if (name, operator) in readable.filterable.by_trigrams:
+            at_beginning = operator == "starts_with"
+            if not self._trigrams.can_find(str(value), at_beginning=at_beginning):
+                raise _invalid(parameter.label, self._trigrams.wish(at_beginning=at_beginning))
+        return Filter(tuple(hops), name, operator, value)
 
 
 def _is_seen(served: Served, column: Column[Any], actor: Actor) -> bool:

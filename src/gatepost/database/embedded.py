@@ -8,6 +8,7 @@ what lies in its folder in `embedded_folder.py`, where its programs come from in
 
 import atexit
 import contextlib
+import locale
 import os
 import signal
 import subprocess
@@ -192,6 +193,7 @@ class EmbeddedPostgreSQL:
             return
         unfinished = folder.make_unfinished_cluster(account)
         options = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+        options.append(f"--lc-ctype={_letters_locale()}")
         options += [f"--username={DATABASE_USER}", "--auth-local=peer", "--auth-host=reject"]
         with folder.open_log() as log:
             command = [str(programs / "initdb"), "-D", str(unfinished), *options]
@@ -243,6 +245,19 @@ class EmbeddedPostgreSQL:
             place=str(self._folder.path),
             cure=f"Its log is {self._folder.log}.",
         )
+
+
+def _letters_locale() -> str:
+    """The LC_CTYPE of new clusters, by which `pg_trgm` tells letters from other characters. C, for which only those of
+    ASCII are letters, where the system does not know the other one."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
+    except locale.Error:
+        return "C"
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+    return "C.UTF-8"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

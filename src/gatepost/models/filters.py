@@ -89,16 +89,21 @@ class Filter(msgspec.Struct, frozen=True, eq=False):
 
 
 class Filterable(msgspec.Struct, frozen=True):
-    """What can be done with the fields of a resource: operators by field name, and the fields to sort by."""
+    """What can be done with the fields of a resource: operators by field name, and the fields to sort by.
+
+    `by_trigrams` are the pairs of field and operator that only a trigram index serves: not for every text.
+    """
 
     operators: dict[str, tuple[str, ...]]
     sortable: tuple[str, ...]
+    by_trigrams: frozenset[tuple[str, str]]
 
 
 def filterable(served: Served) -> Filterable:
     """Read the indexes of the table, as they are once the schema is completed."""
     operators: dict[str, tuple[str, ...]] = {}
     sortable: list[str] = []
+    by_trigrams: set[tuple[str, str]] = set()
     for name, attribute in served.entity.attributes.items():
         kind = plain_type(attribute.column.type)
         uses = uses_of(served.entity.table, attribute.column)
@@ -106,12 +111,14 @@ def filterable(served: Served) -> Filterable:
             uses = Use.NOTHING
         possible = [item for item in (UNORDERED if isinstance(kind, Boolean | Enum) else ORDERED) if USES[item] & uses]
         if isinstance(kind, String) and not isinstance(kind, Enum):
-            possible += [item for item in SEARCHED if USES[item] & uses]
+            searched = [item for item in SEARCHED if USES[item] & uses]
+            possible += searched
+            by_trigrams.update((name, item) for item in searched if USES[item] & uses == Use.TRIGRAMS)
         if possible:
             operators[name] = tuple(possible)
         if (Use.RISING | Use.FALLING if attribute.nullable else Use.RISING) in uses:
             sortable.append(name)
-    return Filterable(operators, tuple(sortable))
+    return Filterable(operators, tuple(sortable), frozenset(by_trigrams))
 
 
 def bind_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:

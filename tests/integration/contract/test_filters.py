@@ -32,8 +32,10 @@ def operands(name: str, operator: str) -> Sequence[Any]:
     known = [value for value in VALUES[name] if value is not None]
     if operator == "null":
         return (True, False)
-    if operator in ("contains", "starts_with"):
-        return ("a", "%", "_", "\\", "sea", "Ö", "zz")
+    if operator == "contains":
+        return ("sea", "land", "Ödl", "100%", "ack\\sla", "sla", "b_sea", "zzz")
+    if operator == "starts_with":
+        return ("a", "a_", "a%", "sea", "Ö", "back\\", "100%", "zz")
     return ([value for value in known if value != ""][:2],) if operator == "in" else known[:3]
 
 

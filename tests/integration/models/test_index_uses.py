@@ -75,7 +75,7 @@ async def test_an_order_that_is_offered_reads_an_index(connection: Any, name: st
     rule = BoundRule(True, True, {}, anonymous, "w")
     plan = await plan_of(
         connection,
-        page_plan(SERVED, SERVED.view(anonymous), rule, query, bigint_as_string=False).statement,
+        page_plan(SERVED, SERVED.view(anonymous), rule, query, bigint_as_string=False, bytes_max=2**22).statement,
         query_values(query),
     )
     assert not [line for line in plan.splitlines() if line.strip() == "->  Sort"], plan

@@ -1,0 +1,150 @@
+"""Texts that the trigram index cannot look for are refused, and those that are taken are looked for by the index."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from sqlalchemy import Index, MetaData, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from gatepost import App, Model, Resource, anyone
+from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.database.statements import Statement
+from gatepost.models.conditions import Source
+from gatepost.models.filters import Filter, filter_condition
+from gatepost.testing import TestApp
+
+ROWS = 30_000
+TAKEN = ["zq1", "abc", "seven", "0x7", "a_b_seven", "se%ven", "ven 1"]
+WITH_LETTERS = ["ÉÈÊ", "中文字", "Жук", "éte", "ẞßß"]
+UNSERVED = ["", "zq", "%", "½½½", "🜁🜁🜁", "--------"]
+REFUSED = [*UNSERVED, "a_b", "ab cd", "e\u0301e\u0301e\u0301", "٣٤٥"]
+"""The last ones could be found by what stands at the beginning of a word, which is far from selective."""
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=Model.metadata.naming_convention)
+
+
+class Entry(Base):
+    """`code` is looked for by its beginning with an index of its own."""
+
+    __tablename__ = "entries"
+    __table_args__ = (Index("ix_code", "code", postgresql_ops={"code": "text_pattern_ops"}),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    code: Mapped[str]
+
+
+class Remark(Base):
+    """The extension is there, whatever is asked first."""
+
+    __tablename__ = "remarks"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str]
+
+
+app = App(Resource(Entry, read=anyone, search=["name"]), Resource(Remark, read=anyone, search=["text"]))
+SERVED = app.declaration.catalog.by_model[Entry]
+
+FILL = f"""
+INSERT INTO entries (name, code)
+SELECT translate(md5(number::text), '0123456789', 'ghijklmnop') || ' ' || number || repeat(' -', 100), md5(number::text)
+FROM generate_series(1, {ROWS}) AS number
+"""
+
+
+@pytest.fixture(scope="module", params=["C.UTF-8", "C"])
+def ctype(request: pytest.FixtureRequest) -> str:
+    """LC_CTYPE of the database: the one of new embedded databases, and the one of older ones."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def entries_url(postgresql: EmbeddedPostgreSQL, ctype: str) -> Iterator[str]:
+    """An empty database with that LC_CTYPE."""
+    name = f"entries_{uuid4().hex}"
+    postgresql.execute(f"CREATE DATABASE {name} TEMPLATE template0 LC_CTYPE '{ctype}'")
+    yield postgresql.dsn(name)
+    postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(entries_url: str) -> AsyncIterator[TestApp]:
+    """The app, with rows enough for an index to be worth while."""
+    async with TestApp(app, entries_url) as started:
+        await started.app.running.database.fetch(FILL)
+        await started.app.running.database.fetch("VACUUM ANALYZE entries")  # also of what the index has put off
+        yield started
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def connection(running: TestApp, entries_url: str) -> AsyncIterator[Any]:
+    """A connection that asks for plans."""
+    made = await asyncpg.connect(entries_url)
+    yield made
+    await made.close()
+
+
+async def plan(connection: Any, name: str, operator: str, text: str) -> str:
+    """How PostgreSQL looks for a text."""
+    item = Filter((), name, operator, text)
+    source = Source(SERVED.entity, SERVED.entity.table)
+    statement = Statement(select(source.column("id")).where(filter_condition(item, source, "f0")))
+    rows = await connection.fetch(f"EXPLAIN (COSTS off) {statement.sql}", *statement.arguments({"f0": item.bound}))
+    return "\n".join(row[0] for row in rows)
+
+
+async def status(running: TestApp, name: str, operator: str, text: str) -> int:
+    """How the app answers who looks for a text."""
+    answer = await running.anonymous.get("/api/entries", params={f"{name}[{operator}]": text})
+    assert answer.status == 200 or answer.json()["code"] == "invalid_parameter"
+    return answer.status
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("text", TAKEN + WITH_LETTERS)
+async def test_a_text_that_is_taken_is_looked_for_by_the_index(
+    running: TestApp, connection: Any, ctype: str, text: str
+) -> None:
+    is_taken = text in TAKEN or ctype != "C"
+    assert await status(running, "name", "contains", text) == (200 if is_taken else 400)
+    if is_taken:
+        assert "Index Cond" in await plan(connection, "name", "contains", text)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("text", REFUSED)
+async def test_a_text_without_a_trigram_is_refused(running: TestApp, connection: Any, text: str) -> None:
+    assert await status(running, "name", "contains", text) == 400
+    if text in UNSERVED:
+        assert "Seq Scan" in await plan(connection, "name", "contains", text)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("text", "expected"), [("zq", 200), ("z", 200), ("-zq", 200), ("-", 400), ("", 400)])
+async def test_a_beginning_wants_one_letter(running: TestApp, connection: Any, text: str, expected: int) -> None:
+    assert await status(running, "name", "starts_with", text) == expected
+    if expected == 200:
+        assert "Index Cond" in await plan(connection, "name", "starts_with", text)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_beginning_may_be_anything_where_an_index_of_its_own_serves_it(
+    running: TestApp, connection: Any
+) -> None:
+    for text in ("-", "%", "é"):
+        assert await status(running, "code", "starts_with", text) == 200
+        assert "Index Cond" in await plan(connection, "code", "starts_with", text)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_refusal_says_what_is_wanted(running: TestApp, ctype: str) -> None:
+    answer = await running.anonymous.get("/api/entries?name[contains]=zq")
+    letters = "letters (a to z)" if ctype == "C" else "letters"
+    assert answer.json()["detail"] == f"The parameter 'name[contains]': three {letters} or digits in a row are wanted."
