@@ -110,7 +110,8 @@ def filterable(served: Served) -> Filterable:
         if isinstance(kind, JSON | ARRAY | LargeBinary):
             uses = Use.NOTHING
         possible = [item for item in (UNORDERED if isinstance(kind, Boolean | Enum) else ORDERED) if USES[item] & uses]
-        if isinstance(kind, String) and not isinstance(kind, Enum):
+        # Not of a type of the user's own, which would make something else of the pattern.
+        if isinstance(attribute.column.type, String) and not isinstance(kind, Enum):
             searched = [item for item in SEARCHED if USES[item] & uses]
             possible += searched
             by_trigrams.update((name, item) for item in searched if USES[item] & uses == Use.TRIGRAMS)
