@@ -189,7 +189,7 @@ class Database:
     async def read_unbounded(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """`read` of rows whose bytes nothing bounds. Raises 503 `overloaded` while clients are to take too many."""
         pool = self.pool
-        connection = pool.take() or await pool.acquire()
+        connection = pool.take() or await pool.acquire(self)
         try:
             # Asked when the statement is about to be sent: hundreds may have waited for this connection.
             self.backlog.check()
