@@ -81,7 +81,9 @@ class Custom:
                 raise refusal(actor)
             references = self._derived.references
             await references.check(unit.transaction, filled, references.names(filled, actor, all=True), actor)
-            row = await unit.service(self._model).create(self._model(**self._natural(filled)), actor)
+            draft = self._model(**self._natural(filled))
+            unit.hold_fields(draft, view.create_rules, values)
+            row = await unit.service(self._model).create(draft, actor)
             await unit.transaction.session.flush()
             key = self._key(row, "create")
             await self._hold(unit, permitted, key, actor)
@@ -100,6 +102,7 @@ class Custom:
             await references.check(unit.transaction, moved, [name for name in names if name in moved], actor)
             permitted = with_field_rules(rule.decision, view.update_rules, values)
             row = await unit.transaction.session.get_one(self._model, key, populate_existing=True)
+            unit.hold_fields(row, view.update_rules, values)
             row = await unit.service(self._model).update(row, Changes(self._natural(values)), actor)
             await unit.transaction.session.flush()
             await self._hold(unit, permitted, key, actor)

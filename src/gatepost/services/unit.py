@@ -1,20 +1,21 @@
 """A unit of services: every service that takes part in one transaction, and what their default verbs do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import inspect
 
 from gatepost.auth.actor import Actor
+from gatepost.auth.policies import Rule
 from gatepost.auth.refusals import refusal
 from gatepost.database.transactions import Transaction
 from gatepost.errors import ConfigurationError
 from gatepost.models.candidates import bind_name
-from gatepost.models.conditions import bind_policy, holds
+from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
 from gatepost.models.reads import KEY, Query
 from gatepost.services.derived import Derived
 from gatepost.services.drafts import known_values
-from gatepost.services.rules import depends_on, fill_owner
+from gatepost.services.rules import depends_on, fill_owner, with_field_rules
 from gatepost.services.service import Changes, Service
 
 S = TypeVar("S", bound=Service[Any])
@@ -28,6 +29,7 @@ class Unit:
         self.transaction = transaction
         self._registry = registry
         self._made: dict[type[Any], Service[Any]] = {}
+        self._asked: tuple[Any, Mapping[str, Rule]] = (None, {})
 
     def of(self, service: type[S]) -> S:
         """The service of this class. Raises `ConfigurationError` for one that no resource names."""
@@ -43,6 +45,11 @@ class Unit:
     def derived(self, model: type[Any]) -> Derived:
         """The compiled verbs of a served model."""
         return self._registry.derived_of(model)
+
+    def hold_fields(self, row: Any, rules: Mapping[str, Rule], names: Iterable[str]) -> None:
+        """Hold what becomes of the request's own row to the rules of the fields that its body sets as well. What a
+        service sets, of this row and of others, is its own decision."""
+        self._asked = (row, {name: rules[name] for name in names if name in rules})
 
     # What the default verbs of a service do
 
@@ -70,7 +77,7 @@ class Unit:
     async def update(self, row: Any, changes: Changes[Any], actor: Actor) -> None:
         """Apply the changes, write them, and hold the row to the update rule, as it was and as it becomes."""
         await self._permit("update", row, actor)
-        decision = self.rule("update", _model_of(row), actor).decision
+        decision = self._weighed("update", row, actor).decision
         is_at_stake = depends_on(decision, changes, self.derived(_model_of(row)).served)
         if is_at_stake:
             await self._weigh("update", row, changes, actor, is_new=False)
@@ -85,15 +92,24 @@ class Unit:
         await self.transaction.session.delete(row)
         await self.transaction.session.flush()
 
-    def rule(self, action: str, model: type[Any], actor: Actor) -> Any:
+    def rule(self, action: str, model: type[Any], actor: Actor) -> BoundRule:
         """The rule of an action for an actor."""
         served = self.derived(model).served
         return bind_policy(served.resource.policies[action], actor, served.entity, "c")
 
+    def _weighed(self, action: str, row: Any, actor: Actor) -> BoundRule:
+        """What the row has to satisfy once it is written."""
+        rule = self.rule(action, _model_of(row), actor)
+        asked, rules = self._asked
+        if row is not asked or not rules or actor.is_system:
+            return rule
+        decision = with_field_rules(rule.decision, rules, rules)
+        return bind_decision(decision, actor, self.derived(_model_of(row)).served.entity, "c")
+
     async def _weigh(self, action: str, row: Any, changes: Mapping[str, Any], actor: Actor, *, is_new: bool) -> None:
         """Raise `Forbidden` where the rule does not hold for what is about to be written, before a constraint can tell
         of another row. Where the rule looks at the row in the database, this is a question to it."""
-        rule = self.rule(action, _model_of(row), actor)
+        rule = self._weighed(action, row, actor)
         outcome = holds(rule.decision, row, actor) if is_new else None
         if outcome is False:
             raise refusal(actor)

@@ -307,6 +307,23 @@ async def test_creating_and_changing_have_rules_of_their_own(vault: Vault) -> No
     assert errors(await vault.clients["hr"].patch(row, json={"later": 3})) == [("/later", "unknown_field")]
 
 
+@pytest.mark.parametrize("path", ["vault_tickets", "serviced_vault_tickets"])
+async def test_the_rule_of_a_field_is_weighed_before_a_constraint_tells_of_another_row(vault: Vault, path: str) -> None:
+    codes = [secrets.token_hex(4) for _ in range(3)]
+    owner, stranger = vault.clients["owner"], vault.clients["stranger"]
+    body = {"owner_id": vault.ids["owner"], "note": "set"}
+    assert (await owner.post(f"/api/{path}", json={**body, "code": codes[0]})).status == 201
+    made = await owner.post(f"/api/{path}", json={**body, "code": codes[1]})
+    row = f"/api/{path}/{made.data['id']}"
+    for code in (codes[0], codes[2]):
+        refused = await stranger.post(f"/api/{path}", json={**body, "code": code})
+        assert (refused.status, refused.json()["code"]) == (403, "forbidden")
+        given = {"code": code, "owner_id": vault.ids["stranger"], "note": "new"}
+        assert (await owner.patch(row, json=given)).status == 403
+    assert (await owner.patch(row, json={"code": codes[0], "note": "new"})).status == 409
+    assert (await stranger.post(f"/api/{path}", json={"code": codes[0]})).status == 409
+
+
 # As what does not exist
 
 BODIES: list[dict[str, Any]] = [

@@ -138,6 +138,22 @@ class PlainDiary(DiaryColumns, Model):
     __tablename__ = "plain_diaries"
 
 
+class TicketColumns:
+    """The note may be set by its owner alone, in the words of a user's own."""
+
+    code: Mapped[str] = mapped_column(unique=True)
+    note: Mapped[str | None]
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
+
+
+class Ticket(TicketColumns, Model):
+    __tablename__ = "vault_tickets"
+
+
+class ServicedTicket(TicketColumns, Model):
+    __tablename__ = "serviced_vault_tickets"
+
+
 class Apart(Model):
     """Written in one way by some, in the other by others."""
 
@@ -187,6 +203,8 @@ app = App(
     Resource(Diary, **OPEN, fields=SECRETS),
     Resource(ServicedDiary, **OPEN, fields=SECRETS, service=passing()),
     Resource(PlainDiary, **OPEN),
+    Resource(Ticket, **OPEN, fields={"note": Field(write=is_mine)}),
+    Resource(ServicedTicket, **OPEN, fields={"note": Field(write=is_mine)}, service=passing()),
     Resource(
         Apart,
         **OPEN,
