@@ -233,3 +233,13 @@ def test_claim_lists_asks_and_records(existing: Environ, project: Path) -> None:
     assert (claimed.returncode, '"claimed": true' in claimed.stdout) == (0, True)
     nothing = run("migrate", "claim", cwd=project, environ=existing)
     assert (nothing.returncode, nothing.stdout) == (0, "There is nothing to claim.\n")
+
+
+def test_files_run_without_the_app_and_say_that_nothing_is_recorded(existing: Environ, project: Path) -> None:
+    execute(existing["DATABASE_URL"], "drop table mine, theirs")
+    assert run("migrate", "make", "first", cwd=project, environ=existing).returncode == 0
+    (project / "app.py").unlink()
+    ran = run("migrate", "up", cwd=project, environ=existing)
+    assert ran.returncode == 0
+    assert "is not recorded as Gatepost's, because the app cannot be loaded" in ran.stderr
+    assert run("migrate", "up", "--app", "app:app", cwd=project, environ=existing).returncode == 2

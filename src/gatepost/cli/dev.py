@@ -77,8 +77,9 @@ async def migrate(app: "App", settings: Settings, *, is_embedded: bool, migrates
         return
     applied = await apply_lossless(url, app.metadata, embedded=is_embedded, extend=extends)
     if applied.statements:
-        sys.stdout.write(f"Migrated the database: {len(applied.statements)} statement(s).\n")
-        sys.stdout.flush()  # before what is said on stderr
+        # On stderr as the warnings are: two streams arrive in any order.
+        sys.stderr.write(f"Migrated the database: {len(applied.statements)} statement(s).\n")
+        sys.stderr.flush()
     if is_embedded:
         for refused in applied.refused:
             warn(f"Not migrated, because it could lose data: {refused.rstrip('.')}. See `gatepost migrate make`.")

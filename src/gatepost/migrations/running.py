@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.application import take_turn
 from gatepost.migrations.comparison import migration_context
-from gatepost.migrations.connections import reason_of
+from gatepost.migrations.connections import hint_of, reason_of
 from gatepost.migrations.definitions import Definitions, read_definitions
 from gatepost.migrations.objects import missing_uuidv7
 from gatepost.migrations.record import forget_fingerprints, has_record, prepare_record
@@ -31,14 +31,22 @@ def upgrade(
     With `metadata`, what a revision leaves as the models declare it is recorded as Gatepost's, in the revision's own
     transaction. Without, nothing is recorded: in a database that is dropped again.
     """
-    return _run(connection, folder, metadata, lambda revision, _context: script._upgrade_revs(target, revision))  # pyright: ignore[reportPrivateUsage]
+
+    def steps(revision: Any, _context: MigrationContext) -> Iterable[Any]:
+        return script._upgrade_revs(target, revision)  # pyright: ignore[reportPrivateUsage]
+
+    return _run(connection, script, folder, metadata, steps)
 
 
 def downgrade(
     connection: Connection, script: ScriptDirectory, folder: Path, target: str, metadata: MetaData | None = None
 ) -> list[str]:
     """Undo the revisions down to the target; returns what was undone. Records as `upgrade` does."""
-    return _run(connection, folder, metadata, lambda revision, _context: script._downgrade_revs(target, revision))  # pyright: ignore[reportPrivateUsage]
+
+    def steps(revision: Any, _context: MigrationContext) -> Iterable[Any]:
+        return script._downgrade_revs(target, revision)  # pyright: ignore[reportPrivateUsage]
+
+    return _run(connection, script, folder, metadata, steps)
 
 
 def current_revision(connection: Connection, folder: Path) -> str | None:
@@ -52,9 +60,11 @@ def current_revision(connection: Connection, folder: Path) -> str | None:
     return heads[0] if heads else None
 
 
-def _run(connection: Connection, folder: Path, metadata: MetaData | None, steps: Steps) -> list[str]:
+def _run(
+    connection: Connection, script: ScriptDirectory, folder: Path, metadata: MetaData | None, steps: Steps
+) -> list[str]:
     take_turn(connection)
-    _prepare(connection, records=metadata is not None)
+    _prepare(connection, script, records=metadata is not None)
     connection.commit()
     ran: list[str] = []
 
@@ -79,18 +89,24 @@ def _run(connection: Connection, folder: Path, metadata: MetaData | None, steps:
         raise ConfigurationError(
             f"The revision {ran[-1] if ran else '(none)'} stopped: PostgreSQL refuses: {reason_of(error)}.",
             place=str(folder),
-            cure="It was undone; those before it are in place. Mend the file or the rows, and run it again.",
+            cure="It was undone; those before it are in place."
+            + (hint_of(error) or " Correct the file or the rows, and run it again."),
         ) from error
     return ran
 
 
-def _prepare(connection: Connection, *, records: bool) -> None:
+def _prepare(connection: Connection, script: ScriptDirectory, *, records: bool) -> None:
     if records:
         prepare_record(connection)
     if has_record(connection):
         forget_fingerprints(connection)
-    made = missing_uuidv7(connection)
+    made = missing_uuidv7(connection) if _use_uuidv7(script) else []
     for operation in made:
         Operations(migration_context(connection)).invoke(operation)
     if records and made:
         record_made(connection, (), [operation.subject for operation in made])
+
+
+def _use_uuidv7(script: ScriptDirectory) -> bool:
+    """Servers before PostgreSQL 18 have no such function, and it is made only for files that call it."""
+    return any("uuidv7(" in path.read_text(encoding="utf-8") for path in Path(script.dir, "versions").glob("*.py"))

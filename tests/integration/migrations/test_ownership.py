@@ -372,7 +372,7 @@ async def test_somebody_elses_tables_of_our_names_are_left_alone(
 
 
 async def test_a_role_that_may_not_record_is_told_what_to_run(
-    database_url: str, postgresql: EmbeddedPostgreSQL
+    database_url: str, postgresql: EmbeddedPostgreSQL, tmp_path: Any
 ) -> None:
     name = database_url.rpartition("/")[2].partition("?")[0]
     role = f"role_{name}"
@@ -387,7 +387,10 @@ async def test_a_role_that_may_not_record_is_told_what_to_run(
         script = str(refusal.value).partition("run: ")[2]
         await run(database_url, *script.strip().rstrip(";").split("; "))
         await apply_lossless(limited, things(), all_or_nothing=True)
-        await run(database_url, f"REVOKE CREATE ON SCHEMA public FROM {role}")
+        await make(database_url, things(more="others"), tmp_path / "migrations", "First")
+        await run(database_url, f"REVOKE CREATE ON SCHEMA public FROM {role}", "DROP TABLE things")
+        with pytest.raises(ConfigurationError, match="GRANT CREATE ON SCHEMA public"):
+            await up(limited, tmp_path / "migrations", metadata=things(more="others"))
         with pytest.raises(ConfigurationError, match="GRANT CREATE ON SCHEMA public"):
             await apply_lossless(limited, things(more="others"), all_or_nothing=True)
     finally:
