@@ -13,7 +13,7 @@ from gatepost.observations import RequestFailed, ValueRefused
 class Entry(Model):
     """Written by derived verbs."""
 
-    __tablename__ = "entries"
+    __tablename__ = "bookings"
 
     text: Mapped[str] = mapped_column(unique=True)
     number: Mapped[int] = mapped_column(default=0)

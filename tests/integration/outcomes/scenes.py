@@ -13,7 +13,7 @@ from gatepost.testing import Answer, Client
 KEY = uuid.UUID(int=1)
 
 VERBS = ("list", "get", "create", "update", "change nothing", "update after a look", "delete")
-RESOURCES = ("entries", "postings")
+RESOURCES = ("bookings", "postings")
 
 
 @dataclass

@@ -44,7 +44,7 @@ async def refusing(scene: Scene) -> AsyncIterator[Scene]:
     """Rows whose text is a SQLSTATE are refused with it."""
     scene.proxy.rest()
     await scene.witness.execute(RAISE)
-    for table in ("entries", "postings"):
+    for table in ("bookings", "postings"):
         await scene.witness.execute(
             f"CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()"
         )
@@ -64,7 +64,7 @@ async def ask(scene: Scene, method: str, resource: str, state: str) -> tuple[int
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-@pytest.mark.parametrize("resource", ["entries", "postings"])
+@pytest.mark.parametrize("resource", ["bookings", "postings"])
 async def test_each_code_has_its_answer_and_no_words_of_postgresql(refusing: Scene, resource: str, method: str) -> None:
     for state, (status, code) in CODES.items():
         found = await ask(refusing, method, resource, state)
@@ -78,7 +78,7 @@ async def test_a_value_that_does_not_fit_names_the_fields_of_the_body_in_our_wor
     refusing: Scene, method: str
 ) -> None:
     for state in VALUES:
-        status, code, body = await ask(refusing, method, "entries", state)
+        status, code, body = await ask(refusing, method, "bookings", state)
         assert (status, code) == (422, "invalid_body"), state
         assert '"pointer":"/text"' in body
         assert "words" not in body
@@ -96,7 +96,7 @@ async def test_inside_a_service_a_value_that_does_not_fit_is_a_mistake_of_the_se
         assert len(failures) == 1
 
 
-@pytest.mark.parametrize("resource", ["entries", "postings"])
+@pytest.mark.parametrize("resource", ["bookings", "postings"])
 async def test_what_commit_refuses_is_not_written(scene: Scene, resource: str) -> None:
     scene.proxy.rest()
     await scene.witness.execute(RAISE.replace("refuse", "refuse_late"))

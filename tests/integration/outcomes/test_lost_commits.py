@@ -32,7 +32,7 @@ async def test_backends_that_end_while_their_commits_wait_leave_the_outcome_unkn
 ) -> None:
     requests = [
         asyncio.ensure_future(waiting.anonymous.post(f"/api/{resource}", json={"text": f"{resource} {number}"}))
-        for resource in ("entries", "postings")
+        for resource in ("bookings", "postings")
         for number in range(2)
     ]
 
@@ -48,7 +48,7 @@ async def test_backends_that_end_while_their_commits_wait_leave_the_outcome_unkn
         assert (answer.status, answer.json()["code"]) == (503, "outcome_unknown")
         assert "retry-after" not in answer.headers
         assert "look before" in answer.json()["detail"]
-    for resource in ("entries", "postings"):
+    for resource in ("bookings", "postings"):
         assert len((await waiting.anonymous.get(f"/api/{resource}")).data) == 2
 
 

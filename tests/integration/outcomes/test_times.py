@@ -24,7 +24,7 @@ def hasty(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
     return scene
 
 
-@pytest.mark.parametrize("resource", ["entries", "postings"])
+@pytest.mark.parametrize("resource", ["bookings", "postings"])
 @pytest.mark.parametrize("verb", ["create", "update", "delete"])
 async def test_an_answer_that_comes_late_is_told(hasty: Scene, verb: str, resource: str) -> None:
     begin, end = span_of((await hasty.run(verb, resource)).messages)
@@ -33,7 +33,7 @@ async def test_an_answer_that_comes_late_is_told(hasty: Scene, verb: str, resour
         assert (outcome.code, outcome.is_written) == ("ok", True)
 
 
-@pytest.mark.parametrize("resource", ["entries", "postings"])
+@pytest.mark.parametrize("resource", ["bookings", "postings"])
 @pytest.mark.parametrize("verb", ["create", "update", "delete"])
 async def test_an_answer_that_does_not_come_leaves_the_outcome_unknown(hasty: Scene, verb: str, resource: str) -> None:
     begin, end = span_of((await hasty.run(verb, resource)).messages)
@@ -44,7 +44,7 @@ async def test_an_answer_that_does_not_come_leaves_the_outcome_unknown(hasty: Sc
         assert SECONDS + 0.9 < time.monotonic() - started < 10
 
 
-@pytest.mark.parametrize("resource", ["entries", "postings"])
+@pytest.mark.parametrize("resource", ["bookings", "postings"])
 async def test_before_the_write_is_sent_nothing_is_written_when_time_runs_out(hasty: Scene, resource: str) -> None:
     undisturbed = await hasty.run("create", resource)
     begin, _ = span_of(undisturbed.messages)

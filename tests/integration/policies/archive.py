@@ -51,7 +51,7 @@ class Excerpt(Columns, Model):
 
 
 class Note(Model):
-    __tablename__ = "notes"
+    __tablename__ = "remarks"
 
     text: Mapped[str]
     paper_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("papers.id"), index=True)
@@ -181,11 +181,11 @@ LISTS: tuple[str, ...] = (
     "/api/{name}?title=marked&fields=id,title",
     "/api/{name}/" + str(HIDDEN_KEY),
     "/api/{name}/" + str(key(11)),
-    "/api/notes?expand={one}&limit=2",
-    "/api/notes/" + str(key(12)) + "?expand={one}",
-    "/api/notes?{one}.rank[lte]=22",
-    "/api/notes?{one}.title=hidden",
-    "/api/notes?{one}.id[gte]=" + str(HIDDEN_KEY),
+    "/api/remarks?expand={one}&limit=2",
+    "/api/remarks/" + str(key(12)) + "?expand={one}",
+    "/api/remarks?{one}.rank[lte]=22",
+    "/api/remarks?{one}.title=hidden",
+    "/api/remarks?{one}.id[gte]=" + str(HIDDEN_KEY),
 )
 
 FEW = (LISTS[0], LISTS[8], LISTS[10], LISTS[13])
@@ -241,5 +241,5 @@ def _writes(client: Client) -> dict[str, Callable[[], Awaitable[Answer]]]:
         asked[f"PATCH {path}"] = lambda path=path: client.patch(path, json={"rank": 3})  # type: ignore[misc]
         asked[f"DELETE {path}"] = lambda path=path: client.delete(path)  # type: ignore[misc]
         body = {"text": "spy", f"{one}_id": str(HIDDEN_KEY)}
-        asked[f"POST /api/notes {one}"] = lambda body=body: client.post("/api/notes", json=body)  # type: ignore[misc]
+        asked[f"POST /api/remarks {one}"] = lambda body=body: client.post("/api/remarks", json=body)  # type: ignore[misc]
     return asked
