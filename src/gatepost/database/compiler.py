@@ -12,15 +12,27 @@ from gatepost.database.lasting_sql import may_last
 
 
 class SessionCompiler(PGCompiler_asyncpg):
-    """Compiles as ever. `has_text` says that a part was written as text, `lasts` is what `may_last` found."""
+    """Compiles as ever. `has_text` says that a part was written as text, `sequences` how many keys are drawn from one
+    that the model declares, `lasts` is what came of it."""
 
     has_text = False
+    sequences = 0
     lasts: bool | None = None
 
     def visit_textclause(self, *arguments: Any, **options: Any) -> str:
         """A part that was given as `text()`."""
         self.has_text = True
         return cast("str", cast("Any", super()).visit_textclause(*arguments, **options))
+
+    def visit_sequence(self, *arguments: Any, **options: Any) -> str:
+        """The next value of a `Sequence`, with which the ORM makes a key."""
+        self.sequences += 1
+        return cast("str", cast("Any", super()).visit_sequence(*arguments, **options))
+
+    def weigh(self) -> bool:
+        """Whether this may leave something on the connection; `nextval` by hand leaves a `currval` for others."""
+        by_hand = self.string.lower().count("nextval") > self.sequences
+        return self.has_text or by_hand or may_last(self.string)
 
 
 def leaves_nothing(statement: str, context: Any) -> bool:
@@ -29,7 +41,7 @@ def leaves_nothing(statement: str, context: Any) -> bool:
     if not isinstance(compiled, SessionCompiler):  # SQL of the driver's, or a change of the schema
         return False
     if compiled.lasts is None:
-        compiled.lasts = compiled.has_text or may_last(compiled.string)
+        compiled.lasts = compiled.weigh()
     if compiled.lasts:
         return False
     # What computes a default before the statement, and what a hook has made of it, is text of its own.

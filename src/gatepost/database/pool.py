@@ -34,6 +34,9 @@ PREPARED_MAX = 256
 RECOVER_SECONDS = 2.0
 """How long a connection whose use was broken off has to answer; then it is closed."""
 
+OPENING_SECONDS = 1.0
+"""How long a request waits for a connection that is opened because of it, where it would wait for none longer."""
+
 CLOSE_SECONDS = 2.0
 """How long a connection has to be closed in an orderly way."""
 
@@ -188,9 +191,10 @@ class Pool:
             connection = self._take_share(holder) if self._shares.is_on else self.take()
             if connection is not None:
                 return connection
-            if not self._open_one_more(len(self.waiting) + 1) and self._reachability.is_lost:
+            is_opening = self._open_one_more(len(self.waiting) + 1)
+            if self._reachability.is_lost and not is_opening:
                 raise unavailable() from self._reachability.reason
-            deadline = deadline or self._deadline()
+            deadline = deadline or self._deadline(is_opening=is_opening)
             waiter = self._line.join(deadline, holder)
             try:
                 connection = await waiter
@@ -364,10 +368,14 @@ class Pool:
                 return
             (spare.pop().holder,) = served
 
-    def _deadline(self) -> float:
+    def _deadline(self, *, is_opening: bool) -> float:
         """Until when to stand in line: for an opening that decides whether the database is there, at least as long as
-        that takes."""
-        patience = self._wait_seconds if self.open else max(self._wait_seconds, self._connect_seconds + 1)
+        that takes, and for any other as long as it usually does."""
+        patience = self._wait_seconds
+        if not self.open:
+            patience = max(patience, self._connect_seconds + 1)
+        elif is_opening:
+            patience = max(patience, min(self._connect_seconds, OPENING_SECONDS))
         return time.monotonic() + patience
 
     def _pass_on(self, waiter: "asyncio.Future[PooledConnection | None]") -> None:

@@ -10,6 +10,7 @@ import pytest_asyncio
 from desk import Desk, Note, Plain, app, failures, until
 from sqlalchemy import (
     Integer,
+    Sequence,
     String,
     cast,
     delete,
@@ -308,8 +309,20 @@ async def test_nothing_is_left(desk: Desk, left: str) -> None:
 
 
 @pytest.mark.parametrize("call", ["currval('numbers')", "lastval()"])
-async def test_a_sequence_that_a_service_drew_from_has_no_value_afterwards(desk: Desk, call: str) -> None:
-    await desk.do(execute(text("SELECT nextval('numbers')")))
+@pytest.mark.parametrize(
+    "statement",
+    [
+        text("SELECT nextval('numbers')"),
+        select(func.nextval("numbers")),
+        select(literal_column("nextval('numbers')")),
+        insert(Note).values(number=func.nextval("numbers")),
+    ],
+    ids=["text", "function", "column", "insert"],
+)
+async def test_a_sequence_that_a_service_drew_from_has_no_value_afterwards(
+    desk: Desk, call: str, statement: Any
+) -> None:
+    await desk.do(execute(statement))
     with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError):
         await (await raw_of(desk)).fetch(f"SELECT {call}")
 
@@ -452,6 +465,7 @@ async def _loads(service: Service[Any]) -> None:
         await session.execute(delete(Plain).where(Plain.text == "nobody"))
     async for _ in await session.stream_scalars(select(Plain).order_by(Plain.text.desc().nulls_last())):
         pass
+    await session.execute(insert(Note).values(number=Sequence("numbers").next_value()))
     await session.delete(first)
     await session.flush()
     second.text = "changed"
