@@ -21,7 +21,6 @@ import asyncio
 import os
 import random
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -29,6 +28,7 @@ from gatepost.errors import Overloaded
 from gatepost.gateway.admission_rule import RULE, AdmissionRule
 from gatepost.gateway.concurrency import ConcurrencyLimit
 from gatepost.gateway.refusal_budget import RefusalBudget
+from gatepost.gateway.waiters import Lane, Waiter, older
 from gatepost.observations import LoadShed, Observations
 
 if TYPE_CHECKING:
@@ -40,54 +40,8 @@ NANOSECONDS = 1_000_000_000
 BULK_URGENCY = b"u=5", b"u=6", b"u=7"
 """What RFC 9218 has for work that nobody waits for."""
 
-
 YIELD_PROCESSOR: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 """Gives the processor, and the interpreter with it, to a thread that waits for them, where there is such a call."""
-
-
-class Waiter:
-    """A request that has waited since `since`. `exchange` is None once it has been admitted, refused or abandoned."""
-
-    __slots__ = ("admitted", "exchange", "since")
-
-    def __init__(self, exchange: "Exchange", admitted: "asyncio.Future[None]") -> None:
-        self.exchange: Exchange | None = exchange
-        self.admitted = admitted
-        self.since = exchange.started
-
-
-class Lane:
-    """Waiting requests by age. What has left the queue is dropped when it comes to an end of its lane, so that leaving
-    costs no search."""
-
-    __slots__ = ("_waiters",)
-
-    def __init__(self) -> None:
-        self._waiters: deque[Waiter] = deque()
-
-    def append(self, waiter: Waiter) -> None:
-        """Add the newest."""
-        self._waiters.append(waiter)
-
-    def find_oldest(self) -> Waiter | None:
-        """The one that has waited longest, None where none waits."""
-        waiters = self._waiters
-        while waiters and waiters[0].exchange is None:
-            waiters.popleft()
-        return waiters[0] if waiters else None
-
-    def find_newest(self) -> Waiter | None:
-        """The one that arrived last, None where none waits."""
-        waiters = self._waiters
-        while waiters and waiters[-1].exchange is None:
-            waiters.pop()
-        return waiters[-1] if waiters else None
-
-    def clear(self) -> None:
-        """Forget all that wait."""
-        for waiter in self._waiters:
-            waiter.exchange = None
-        self._waiters.clear()
 
 
 class AdmissionQueue:
@@ -249,7 +203,7 @@ class AdmissionQueue:
             self._yield_processor()
 
     def _choose_order(self, now: int) -> None:
-        oldest = _older(self._signed_in.find_oldest(), _older(self._lower.find_oldest(), self._mounted.find_oldest()))
+        oldest = older(self._signed_in.find_oldest(), older(self._lower.find_oldest(), self._mounted.find_oldest()))
         age = 0 if oldest is None else now - oldest.since
         rule = self._rule
         self._is_newest_first = age >= (rule.oldest_first_ns if self._is_newest_first else rule.newest_first_ns)
@@ -262,7 +216,7 @@ class AdmissionQueue:
             return waiter
         lower, mounted = find(self._lower) if has_room else None, find(self._mounted)
         if lower is None or mounted is None or not self._is_newest_first:
-            return _older(lower, mounted)
+            return older(lower, mounted)
         return lower if lower.since > mounted.since else mounted
 
     def _begin(self, waiter: Waiter, now: int) -> None:
@@ -294,7 +248,7 @@ class AdmissionQueue:
 
     def _find_overdue(self, now: int) -> Waiter | None:
         """The request to refuse next: of the lower priority first."""
-        lower = _older(self._lower.find_oldest(), self._mounted.find_oldest())
+        lower = older(self._lower.find_oldest(), self._mounted.find_oldest())
         signed_in = self._signed_in.find_oldest()
         for bound in (self._queue_ns, self._request_ns) if self._budget.is_left else (self._request_ns,):
             for waiter in (lower, signed_in):
@@ -345,9 +299,3 @@ class AdmissionQueue:
         elif not self.running:
             return
         self._tick_from(now)
-
-
-def _older(one: Waiter | None, other: Waiter | None) -> Waiter | None:
-    if one is None or other is None:
-        return one or other
-    return one if one.since <= other.since else other

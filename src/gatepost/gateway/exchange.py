@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Iterable
 
 from gatepost.errors import Header, Problem
 from gatepost.gateway import cors, security_headers
-from gatepost.gateway.admission import Waiter
 from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified
 from gatepost.gateway.cors import CrossOrigin
 from gatepost.gateway.large_responses import LARGE_BYTES, LargeResponses
 from gatepost.gateway.limiter import Taken
 from gatepost.gateway.security_headers import Profiles, Table, hsts_of, is_json
+from gatepost.gateway.waiters import Waiter
 from gatepost.request import Action, Message, Request, Response, Send
 from gatepost.settings import GateSettings
 

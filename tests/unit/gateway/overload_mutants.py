@@ -6,8 +6,9 @@ from typing import Any
 from overload_simulation import MILLISECONDS, SECONDS
 
 from gatepost.errors import Overloaded
-from gatepost.gateway.admission import AdmissionQueue, Lane, Waiter
+from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.admission_rule import RULE
+from gatepost.gateway.waiters import Lane, Waiter
 
 OLDEST_FIRST = replace(RULE, newest_first_ns=3600 * SECONDS)
 UNLIMITED_REFUSALS = replace(RULE, refusal_share=1.0, refusal_credit_ns=3600 * SECONDS)

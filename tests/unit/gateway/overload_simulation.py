@@ -10,9 +10,10 @@ from virtual_loop import VirtualLoop
 
 from gatepost.auth.policies import anyone
 from gatepost.errors import Overloaded
-from gatepost.gateway.admission import AdmissionQueue, Waiter
+from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.admission_rule import RULE, AdmissionRule
 from gatepost.gateway.concurrency import ConcurrencyLimit
+from gatepost.gateway.waiters import Waiter
 from gatepost.observations import Observations
 from gatepost.request import Action, Request, Response
 
