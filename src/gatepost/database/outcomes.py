@@ -3,7 +3,7 @@
 The outcome is unknown from the moment the first byte of COMMIT, or of a writing statement outside BEGIN, was handed to
 the transport until the answer to that message was read. Whoever sends such a message marks its connection
 (`PooledConnection.writer`) for just that span, and asks here what a failure inside it means. Outside the span nothing
-was written.
+was written (`docs/decisions/0017-the-outcome-is-told-as-it-is.md`).
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """Fixtures: the ledger behind a proxy that can fail, and a connection that sees what was really written."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -15,8 +16,15 @@ from gatepost.testing import TestApp
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def scene(module_database_url: str) -> AsyncIterator[Scene]:
     """One app for the tests of a module."""
-    async with Proxy(module_database_url) as proxy:
-        witness: asyncpg.Connection[Any] = await asyncpg.connect(module_database_url)
+    async with opened(module_database_url) as opened_scene:
+        yield opened_scene
+
+
+@asynccontextmanager
+async def opened(dsn: str) -> AsyncGenerator[Scene]:
+    """The ledger on a database, and all around it."""
+    async with Proxy(dsn) as proxy:
+        witness: asyncpg.Connection[Any] = await asyncpg.connect(dsn)
         async with TestApp(app, proxy.dsn, **SETTINGS) as running:
             yield Scene(running.anonymous, app.running.database, proxy, witness)
             proxy.rest()

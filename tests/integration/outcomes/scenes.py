@@ -79,6 +79,20 @@ class Scene:
         assert found in ([("first", 1)], [("first", 2)], [("first", 1), ("second", 2)], []), found
         return found != [("first", 1)]
 
+    async def until_served(self) -> None:
+        """Wait until a connection can be had."""
+
+        async def is_served() -> bool:
+            return (await self.client.get("/api/entries")).status == 200
+
+        await until(is_served)
+
+    async def until_writable(self) -> None:
+        """Wait until the app knows that the database takes writes."""
+        self.database.pool.close_idle(lambda raw: True)
+        await self.until_served()
+        assert not self.database.is_read_only
+
     async def until_nobody_works(self) -> None:
         """Wait until PostgreSQL has ended the backends whose connections were cut, and has answered the others."""
 

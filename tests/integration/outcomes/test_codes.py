@@ -115,6 +115,7 @@ async def test_what_commit_refuses_is_not_written(scene: Scene, resource: str) -
 @pytest.mark.parametrize("resource", ["coins", "tokens"])
 async def test_a_used_up_sequence_is_a_mistake_in_the_log(scene: Scene, resource: str) -> None:
     scene.proxy.rest()
+    await scene.witness.execute(f"TRUNCATE {resource}")
     await scene.witness.execute(f"ALTER SEQUENCE {resource}_id_seq MAXVALUE 2 RESTART WITH 2")
     failures.clear()
     try:

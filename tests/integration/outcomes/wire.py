@@ -47,11 +47,13 @@ class Link:
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
     is_listener: bool = False
+    is_cut: bool = False
     stalled: dict[str, asyncio.Event] = field(default_factory=dict)
     backend: int = 0
 
     def cut(self) -> None:
         """The app sees a reset; PostgreSQL reads what was passed on, then the end."""
+        self.is_cut = True
         self.client.transport.abort()
         self.server.close()
 
@@ -64,6 +66,7 @@ class Proxy:
         self.messages: list[Message] = []
         self._fault: Fault | None = None
         self._is_recording = False
+        self.is_away = False
         self._links: set[Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -88,9 +91,12 @@ class Proxy:
         return self.messages
 
     def rest(self) -> None:
-        """Pass everything on."""
+        """Pass everything on; what stalls until now arrives nowhere."""
         self._fault, self._is_recording = None, False
-        for link in self._links:
+        for link in list(self._links):
+            if link.stalled:
+                self.cut_backends.append(link.backend)
+                link.cut()
             for event in link.stalled.values():
                 event.set()
 
@@ -121,6 +127,9 @@ class Proxy:
             self._tasks.discard(task)
 
     async def _link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.is_away:
+            writer.transport.abort()
+            return
         server_reader, server_writer = await self._reach()
         link = Link(writer, server_writer)
         self._links.add(link)
@@ -184,7 +193,7 @@ class Proxy:
         else:
             event = link.stalled[message.sender] = asyncio.Event()
             await event.wait()
-        return False
+        return link.is_cut
 
 
 async def _read_startup(reader: asyncio.StreamReader) -> bytes:

@@ -1,0 +1,297 @@
+"""Every moment at which a request can fail, provoked for real: what is answered, and what is in the table then."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ledger import Postings, app
+from scenes import Outcome, Scene, span_of
+from wire import Fault
+
+from gatepost.gateway import deadlines
+
+Provoke = Callable[[Scene, str, str], Awaitable[list[Outcome]]]
+
+WAYS = {"get": "entries", "create": "entries", "create through a service": "postings"}
+"""The kinds of request in the table, and the resource that each is sent to."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """`sentence` says when; `provoke` runs a verb on a resource at that moment, in each way in which it can happen."""
+
+    sentence: str
+    provoke: Provoke
+    ways: tuple[str, ...]
+
+
+MOMENTS: list[Moment] = []
+
+
+def moment(sentence: str, ways: tuple[str, ...] = tuple(WAYS)) -> Callable[[Provoke], Provoke]:
+    """Add a moment to the table."""
+
+    def add(provoke: Provoke) -> Provoke:
+        MOMENTS.append(Moment(sentence, provoke, ways))
+        return provoke
+
+    return add
+
+
+WRITES = ("create", "create through a service")
+SERVICE = ("create through a service",)
+
+
+@asynccontextmanager
+async def patched(target: Any, name: str, value: Any) -> AsyncGenerator[None]:
+    """Another value for as long as the block runs."""
+    kept = getattr(target, name)
+    setattr(target, name, value)
+    try:
+        yield
+    finally:
+        setattr(target, name, kept)
+
+
+@asynccontextmanager
+async def database_setting(scene: Scene, name: str, value: str) -> AsyncGenerator[None]:
+    """A setting of the database that new connections have."""
+    database = await scene.witness.fetchval("SELECT quote_ident(current_database())")
+    await scene.witness.execute(f"ALTER DATABASE {database} SET {name} = {value}")
+    try:
+        yield
+    finally:
+        await scene.witness.execute(f"ALTER DATABASE {database} RESET {name}")
+
+
+@asynccontextmanager
+async def trigger(scene: Scene, resource: str, body: str, *, deferred: bool = False) -> AsyncGenerator[None]:
+    """What PostgreSQL does when a row is inserted, or when that is committed."""
+    await scene.prepare(resource)
+    kind = "CONSTRAINT TRIGGER act AFTER INSERT" if deferred else "TRIGGER act BEFORE INSERT"
+    late = "DEFERRABLE INITIALLY DEFERRED" if deferred else ""
+    await scene.witness.execute(
+        f"CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}; RETURN NEW; END $$"
+    )
+    await scene.witness.execute(
+        f"CREATE {kind} ON {resource} {late} FOR EACH ROW WHEN (NEW.text = 'second') EXECUTE FUNCTION act()"
+    )
+    try:
+        yield
+    finally:
+        await scene.until_nobody_works()
+        await scene.witness.execute("DROP FUNCTION act CASCADE")
+
+
+def hasty() -> Any:
+    """Requests that have little time, and commits a little more."""
+    return patched(app.running.gate._deadlines, "_request_ns", int(0.3 * deadlines.NANOSECONDS))
+
+
+async def span(scene: Scene, verb: str, resource: str) -> tuple[int, int]:
+    """Where the span of the request begins and ends."""
+    return span_of((await scene.run(verb, resource)).messages)
+
+
+@moment("No connection becomes free in time")
+async def busy(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    await scene.prepare(resource)
+    connection = await scene.database.pool.acquire()
+    async with patched(scene.database.pool, "_wait_seconds", 0.05):
+        answer = await scene.ask(verb, resource)
+    scene.database.pool.release(connection)
+    return [Outcome(answer, await scene.is_written(verb, resource), [])]
+
+
+@moment("The database is away")
+async def away(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    await scene.prepare(resource)
+    scene.database.pool.close_idle(lambda raw: True)
+    async with patched(scene.proxy, "is_away", True):
+        answer = await scene.ask(verb, resource)
+    await scene.until_served()
+    return [Outcome(answer, await scene.is_written(verb, resource), [])]
+
+
+@moment("The connection is lost before the write, or COMMIT, is sent")
+async def lost_before(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    begin, _ = await span(scene, verb, resource)
+    return [await scene.run(verb, resource, Fault(index)) for index in (0, begin - 1)]
+
+
+@moment("The connection is lost between the sending of the write, or of COMMIT, and its answer")
+async def lost_inside(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    begin, end = await span(scene, verb, resource)
+    return [await scene.run(verb, resource, Fault(index)) for index in (begin, end)]
+
+
+@moment("The same, and PostgreSQL has answered that it refuses", ("create",))
+async def lost_after_refusal(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    async with trigger(scene, resource, "RAISE EXCEPTION USING ERRCODE = '53100'"):
+        refused = await scene.run(verb, resource)
+        return [await scene.run(verb, resource, Fault(len(refused.messages) - 1))]
+
+
+@moment("The backend is ended while it writes or commits (57P01, 57P02, 57P03, 08xxx, 40003)", WRITES)
+async def ended(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    async with trigger(scene, resource, "PERFORM pg_terminate_backend(pg_backend_pid())", deferred=True):
+        lost = await scene.run(verb, resource)
+    _, end = await span(scene, verb, resource)
+    return [lost, await scene.run(verb, resource, Fault(end))]
+
+
+@moment("The time of the request ends before the write, or COMMIT, is sent")
+async def late_before(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    async with hasty():
+        return [await scene.run(verb, resource, Fault(0, "stall"))]
+
+
+@moment("It ends after that, and the answer comes within 5 s", WRITES)
+async def late_answer(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    _, end = await span(scene, verb, resource)
+    async with hasty():
+        return [await scene.run(verb, resource, Fault(end, "delay", 0.8))]
+
+
+@moment("It ends after that, and no answer comes within 5 s", WRITES)
+async def no_answer(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    begin, end = await span(scene, verb, resource)
+    async with hasty(), patched(deadlines, "OUTCOME_SECONDS", 0.3):
+        return [await scene.run(verb, resource, Fault(index, "stall")) for index in (begin, end)]
+
+
+@moment("It ends after the commit, while what `after_commit` calls runs", SERVICE)
+async def late_callback(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    async def follow(self: Postings, draft: object, actor: object) -> None:
+        self.after_commit(lambda: asyncio.sleep(30))
+
+    async with hasty(), patched(Postings, "before_create", follow):
+        return [await scene.run(verb, resource)]
+
+
+@moment("What `after_commit` calls raises", SERVICE)
+async def failed_callback(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    def fail() -> None:
+        raise ValueError("no mail server")
+
+    async def follow(self: Postings, draft: object, actor: object) -> None:
+        self.after_commit(fail)
+
+    async with patched(Postings, "before_create", follow):
+        return [await scene.run(verb, resource)]
+
+
+@moment("The service raises what is no refusal", SERVICE)
+async def mistaken(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    async def fail(self: Postings, draft: object, actor: object) -> None:
+        raise ValueError("a mistake")
+
+    async with patched(Postings, "after_create", fail):
+        return [await scene.run(verb, resource)]
+
+
+@moment("The statement takes longer than its limit (57014)", WRITES)
+async def too_slow(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    async with trigger(scene, resource, "PERFORM pg_sleep(30)"):
+        return [await _with_timeout(scene, verb, resource, "statement_timeout")]
+
+
+@moment("A lock does not become free in time (55P03)", WRITES)
+async def locked(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    await scene.prepare(resource)
+    async with scene.witness.transaction():
+        await scene.witness.execute(f"LOCK TABLE {resource} IN SHARE MODE")
+        return [await _with_timeout(scene, verb, resource, "lock_timeout")]
+
+
+@moment("It collides with another transaction (40001, 40P01), in each of the service's `attempts`", WRITES)
+async def collided(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    return await refused_with(scene, verb, resource, "40001", "40P01")
+
+
+@moment("The server is read-only, or a standby (25006)")
+async def read_only(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    await scene.prepare(resource)
+    async with database_setting(scene, "default_transaction_read_only", "on"):
+        scene.database.pool.close_idle(lambda raw: True)
+        answer = await scene.ask(verb, resource)
+    await scene.until_writable()
+    return [Outcome(answer, await scene.is_written(verb, resource), [])]
+
+
+@moment("The disk is full, or a temporary file too large (53100, 53400)", WRITES)
+async def full(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    return await refused_with(scene, verb, resource, "53100", "53400")
+
+
+@moment("PostgreSQL has no memory left (53200)", WRITES)
+async def out_of_memory(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    return await refused_with(scene, verb, resource, "53200")
+
+
+@moment("Another row has the value (23505)", WRITES)
+async def duplicate(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    async with trigger(scene, resource, "NEW.text = 'first'"):
+        return [await scene.run(verb, resource)]
+
+
+@moment("A value does not fit its column (22001, 22003, 22007, 22008, 22P02, 22021, 22P05)", WRITES)
+async def unfit(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    return await refused_with(scene, verb, resource, "22001", "22003", "22007", "22008", "22P02", "22021", "22P05")
+
+
+@moment("Any other error of class 22, and a sequence that is used up (2200H)", WRITES)
+async def mistaken_statement(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    return await refused_with(scene, verb, resource, "22012", "2200H")
+
+
+@moment("Row level security refuses the row (42501)", WRITES)
+async def row_security(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    await scene.prepare(resource)
+    await scene.witness.execute(f"ALTER TABLE {resource} ENABLE ROW LEVEL SECURITY")
+    try:
+        return [await as_teller(scene, verb, resource, "ALL")]
+    finally:
+        await scene.witness.execute(f"ALTER TABLE {resource} DISABLE ROW LEVEL SECURITY")
+
+
+@moment("The role of `DATABASE_URL` may not write (42501)", WRITES)
+async def no_right(scene: Scene, verb: str, resource: str) -> list[Outcome]:
+    return [await as_teller(scene, verb, resource, "SELECT")]
+
+
+async def refused_with(scene: Scene, verb: str, resource: str, *states: str) -> list[Outcome]:
+    """The request, refused by PostgreSQL with each of these SQLSTATEs."""
+    outcomes: list[Outcome] = []
+    for state in states:
+        async with trigger(scene, resource, f"RAISE EXCEPTION USING ERRCODE = '{state}'"):
+            outcomes.append(await scene.run(verb, resource))
+    return outcomes
+
+
+async def as_teller(scene: Scene, verb: str, resource: str, rights: str) -> Outcome:
+    """The request on a connection whose role has these rights on the table, and is no superuser."""
+    await scene.prepare(resource)
+    role = "teller_" + await scene.witness.fetchval("SELECT md5(current_database())")
+    await scene.witness.execute(f"CREATE ROLE {role}")
+    await scene.witness.execute(f"GRANT {rights} ON {resource} TO {role}")
+    try:
+        async with database_setting(scene, "role", role):
+            return await scene.run(verb, resource)
+    finally:
+        scene.database.pool.close_idle(lambda raw: True)
+        await scene.until_nobody_works()
+        await scene.witness.execute(f"DROP OWNED BY {role}")
+        await scene.witness.execute(f"DROP ROLE {role}")
+
+
+async def _with_timeout(scene: Scene, verb: str, resource: str, name: str) -> Outcome:
+    scene.database.pool.close_idle(lambda raw: True)
+    connection = await scene.database.pool.acquire()
+    await connection.raw.execute(f"SET {name} = '100ms'")
+    scene.database.pool.release(connection)
+    answer = await scene.ask(verb, resource)
+    scene.database.pool.close_idle(lambda raw: True)
+    return Outcome(answer, await scene.is_written(verb, resource), [])

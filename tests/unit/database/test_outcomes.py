@@ -1,0 +1,64 @@
+"""Which failures of a statement that was sent leave it in doubt."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from gatepost.database.outcomes import answer_of, is_in_doubt
+
+
+def answer(state: str, severity: str = "ERROR") -> Any:
+    """An ErrorResponse as asyncpg raises it."""
+    return asyncpg.PostgresError.new({"C": state, "M": "", "S": severity, "V": severity})
+
+
+def lost(cause: BaseException | None = None) -> BaseException:
+    """A lost connection, after an ErrorResponse or without one."""
+    error = asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lost(),
+        lost(ConnectionResetError()),
+        lost(answer("57P01", "FATAL")),
+        lost(answer("XX000", "PANIC")),
+        answer("57P01"),
+        answer("57P02"),
+        answer("57P03"),
+        answer("40003"),
+        answer("08006"),
+        answer("25P03", "FATAL"),
+        TimeoutError(),
+        OSError(),
+    ],
+    ids=repr,
+)
+def test_what_does_not_say_what_happened_leaves_a_doubt(error: BaseException) -> None:
+    assert is_in_doubt(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        answer("57014"),
+        answer("23505"),
+        answer("40001"),
+        answer("53100"),
+        lost(answer("23505")),
+        asyncpg.InterfaceError("cannot perform operation: connection is closed"),
+        ValueError("of a codec"),
+    ],
+    ids=repr,
+)
+def test_an_answer_leaves_none(error: BaseException) -> None:
+    assert not is_in_doubt(error)
+
+
+def test_an_answer_counts_though_the_connection_was_lost_after_it() -> None:
+    refusal = answer("23505")
+    assert answer_of(lost(refusal)) is refusal
