@@ -1,9 +1,7 @@
 """The database of one process: the one place that chooses a connection, and the one that knows of a commit."""
 
 import asyncio
-import contextlib
 import copy
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
@@ -12,7 +10,6 @@ import asyncpg
 from asyncpg import exceptions as pg
 from sqlalchemy.exc import DBAPIError
 
-from gatepost.background import background
 from gatepost.database.failures import (
     DRIVER_FAILURES,
     SCHEMA_CHANGED,
@@ -28,7 +25,8 @@ from gatepost.database.failures import (
 from gatepost.database.outcomes import answer_of, is_in_doubt, outcome_unknown
 from gatepost.database.pool import RECOVER_SECONDS, Pool, PooledConnection, RawConnection, Record
 from gatepost.database.privileges import missing_privilege, refuses_row
-from gatepost.database.read_only import ReadOnly, refuses_writes
+from gatepost.database.read_only import ReadOnly
+from gatepost.database.renewal import Renewal
 from gatepost.database.session_state import DriverConnection
 from gatepost.database.sessions import Sessions
 from gatepost.database.statements import Statement
@@ -43,9 +41,6 @@ T = TypeVar("T")
 
 IDLE_IN_TRANSACTION_SECONDS = 30
 """PostgreSQL ends a transaction that a stalled process left open this long."""
-
-PROBE_SECONDS = 1.0
-"""While writes are refused, a connection is opened at most so often to see whether they still are."""
 
 
 def _undescribed(broken: object) -> Problem | None:
@@ -74,9 +69,6 @@ class Database:
         self._exhausted = observations.emitter(DatabaseExhausted)
         self.emit_refused = observations.emitter(ValueRefused)
         self._read_only = ReadOnly(observations)
-        self._origin = self
-        self._probe: asyncio.Task[None] | None = None
-        self._probe_at = 0.0
         self._role = "..."
         self._sessions = Sessions()
         # What the gate counts of responses that clients have not yet taken.
@@ -100,6 +92,7 @@ class Database:
             statement_seconds=settings.statement_seconds,
             observations=observations,
         )
+        self._renewal = Renewal(self.connect, self.pool, self._read_only, observations)
 
     async def connect(self) -> RawConnection:
         """A bare connection with our codecs and limits, within `connect_seconds`. The caller closes it."""
@@ -134,9 +127,7 @@ class Database:
 
     async def close(self) -> None:
         """Close the connections that are idle, and the others when they come back."""
-        if self._probe is not None:
-            self._probe.cancel()
-            await asyncio.gather(self._probe, return_exceptions=True)
+        await self._renewal.stop()
         await self.pool.close()
 
     def for_resource(self, resource: str) -> "Database":
@@ -391,34 +382,13 @@ class Database:
     def _look_at(self, connection: PooledConnection, error: BaseException) -> None:
         """Note what an error tells of the server: that it takes no writes, has no room, or others hold a lock."""
         if isinstance(error, pg.ReadOnlySQLTransactionError) and self._read_only.note_refused(connection.raw):
-            self._renew(connection)
+            self._renewal.renew(connection.raw)
         elif isinstance(error, pg.InsufficientResourcesError) and self._exhausted is not None and not is_lost(error):
             self._exhausted(DatabaseExhausted(reason=f"{type(error).__name__}: {error.args[0]}"))
         elif isinstance(error, pg.LockNotAvailableError | pg.QueryCanceledError):
             self.pool.note_timeout(connection)
         elif isinstance(error, pg.InsufficientPrivilegeError) and not connection.raw.is_closed():
             self._role = connection.raw.get_settings().session_authorization
-
-    def _renew(self, connection: PooledConnection) -> None:
-        """Close a connection whose server takes no writes, and the idle ones with it, once per outage: where another
-        server has taken over, or the setting has changed, only a new connection sees it. One is opened to look."""
-        if self._read_only.is_new():
-            self.pool.close_idle(lambda raw: True)
-        origin = self._origin
-        if origin._probe is None or (origin._probe.done() and time.monotonic() - origin._probe_at > PROBE_SECONDS):
-            origin._probe_at = time.monotonic()
-            name = "look whether the database takes writes"
-            origin._probe = background(self._look_again(), name, self._observations)
-        connection.raw.terminate()
-
-    async def _look_again(self) -> None:
-        with contextlib.suppress(*DRIVER_FAILURES):
-            raw = await self.connect()
-            try:
-                if not self._read_only.is_on:
-                    self.pool.close_idle(lambda idle: refuses_writes(idle) is not False)
-            finally:
-                await raw.close(timeout=1)
 
 
 def driver_error(error: BaseException) -> BaseException:
