@@ -5,6 +5,7 @@ declaration demands. Both hold two readings of the same thing, `decode` for the 
 """
 
 import enum
+import math
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -187,7 +188,13 @@ def _float(kind: sa.Float[Any], place: str) -> WireType:
 
     single = isinstance(kind, sa.REAL) or (kind.precision is not None and kind.precision <= 24)
     rules = (at_least(-REAL_MAX, python_type=float), at_most(REAL_MAX, python_type=float)) if single else ()
-    return WireType(float, msgspec.Raw, texts.raw_float, read, texts.float_of, rules)
+    return WireType(float, msgspec.Raw, texts.raw_float, read, _single_of if single else texts.float_of, rules)
+
+
+def _single_of(text: str) -> float:
+    """A number to compare a single-precision column with: beyond its range one is like another."""
+    found = texts.float_of(text)
+    return math.copysign(math.inf, found) if abs(found) > REAL_MAX else found
 
 
 def _numeric(kind: Any, place: str) -> WireType:

@@ -31,6 +31,8 @@ PARSED: list[tuple[Any, str, Any]] = [
     (sa.Boolean(), "true", True),
     (sa.Boolean(), "false", False),
     (sa.Float(), "1e3", 1000.0),
+    (sa.REAL(), "1e3", 1000.0),
+    (sa.REAL(), "-1e39", float("-inf")),
     (sa.Uuid(), UUID_TEXT, UUID(UUID_TEXT)),
     (STAMP, "2030-01-31T12:00:00+02:00", datetime(2030, 1, 31, 10, tzinfo=UTC)),
     (sa.Enum(Colour), "red", Colour.RED),
