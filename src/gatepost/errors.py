@@ -42,6 +42,11 @@ class ConfigurationError(Exception):
         return f"{place}{self.message}{cure}"
 
 
+class DatabaseMistake(RuntimeError):
+    """Something in the database that its owner has to set right; the message says what to run. A request is answered
+    with a bland 500, the message is in the log."""
+
+
 class Problem(Exception):
     """A refusal with an answer of its own.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gatepost.cli.output import print_rows
 from gatepost.cli.running import database_settings
-from gatepost.errors import ConfigurationError, Problem
+from gatepost.errors import ConfigurationError, DatabaseMistake, OutcomeUnknown, Problem
 from gatepost.logging import confirm
 from gatepost.observations import Observations
 from gatepost.server.loading import find_app, reference_of
@@ -95,6 +95,10 @@ async def _run(work: Work[T], model: type[Any], settings: Settings) -> T:
     try:
         await reach(database)
         return await work(database, model, settings)
+    except OutcomeUnknown as problem:
+        raise ConfigurationError(problem.detail, place="DATABASE_URL", cure="`gatepost users list` shows it.") from None
+    except DatabaseMistake as error:
+        raise ConfigurationError(f"{error}", place="DATABASE_URL") from None
     except Problem as problem:
         raise ConfigurationError(
             problem.detail, place="DATABASE_URL", cure="`gatepost doctor` says what is missing."

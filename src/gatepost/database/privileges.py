@@ -9,6 +9,7 @@ import re
 import asyncpg
 
 from gatepost.database.sent_sql import written_table
+from gatepost.errors import DatabaseMistake
 
 _ROW_SECURITY = "ExecWithCheckOptions"
 
@@ -22,7 +23,7 @@ _RIGHTS = {
 _NAMED = re.compile(r"permission denied for (table|view|relation|sequence|schema|function) (\S+)")
 
 
-class PrivilegeMissing(RuntimeError):
+class PrivilegeMissing(DatabaseMistake):
     """The role that Gatepost connects as may not do what was asked; the message ends with the GRANT to run."""
 
 

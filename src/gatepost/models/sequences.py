@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import Column, DefaultClause, Sequence, Table
 
 from gatepost.database.privileges import quoted
+from gatepost.errors import DatabaseMistake
 
 _NEXT = re.compile(r"nextval\('([^']+)'")
 
 
-class SequenceBehind(RuntimeError):
+class SequenceBehind(DatabaseMistake):
     """A sequence drew a value that its table has already; the message ends with what to run."""
 
 
