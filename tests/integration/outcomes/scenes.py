@@ -46,17 +46,23 @@ class Scene:
         await self.witness.execute(f"TRUNCATE {resource} RESTART IDENTITY")
         await self.witness.execute(f"INSERT INTO {resource} (id, text, number) VALUES ($1, 'first', 1)", KEY)
 
-    async def run(self, verb: str, resource: str, fault: Fault | None = None) -> Outcome:
-        """The request on a connection that has served none, with the fault."""
+    async def run(self, verb: str, resource: str, fault: Fault | None = None, *, is_warm: bool = False) -> Outcome:
+        """The request with the fault, on a connection that has served none, or the same one just before."""
         await self.prepare(resource)
-        self.database.pool.close_idle(lambda raw: True)
-        # The connection is opened before: what passes then is not the request's.
-        self.database.pool.release(await self.database.pool.acquire())
+        await self.renew_connection()
+        if is_warm:
+            await self.ask(verb, resource)
+            await self.prepare(resource)
         messages = self.proxy.record(fault)
         answer = await self.ask(verb, resource)
         self.proxy.rest()
         await self.until_nobody_works()
         return Outcome(answer, await self.is_written(verb, resource), messages)
+
+    async def renew_connection(self) -> None:
+        """Open a connection that has served no request: what passes then is no request's."""
+        self.database.pool.close_idle(lambda raw: True)
+        self.database.pool.release(await self.database.pool.acquire())
 
     async def ask(self, verb: str, resource: str) -> Answer:
         """Send the request."""

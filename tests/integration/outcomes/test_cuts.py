@@ -1,11 +1,19 @@
 """The connection to PostgreSQL is cut before each message of a request: no answer claims what nobody can know."""
 
+from typing import Any
+
 import pytest
+from ledger import Posting, Postings, app
 from scenes import RESOURCES, VERBS, Scene, span_of
+from sqlalchemy import text
 from wire import Fault
+
+from gatepost import Service
+from gatepost.errors import Problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+WRITES = ("create", "update", "delete")
 READS = ("list", "get", "change nothing")
 
 
@@ -42,3 +50,52 @@ async def test_what_only_reads_is_never_unknown(scene: Scene, verb: str, resourc
     for index in range(len(undisturbed.messages)):
         outcome = await scene.run(verb, resource, Fault(index))
         assert outcome.code in ("ok", "database_unavailable"), f"{index} of {undisturbed.messages}"
+
+
+@pytest.mark.parametrize("verb", WRITES)
+async def test_a_write_that_is_prepared_already_is_unknown_from_its_first_message_on(scene: Scene, verb: str) -> None:
+    undisturbed = await scene.run(verb, "entries", is_warm=True)
+    assert (undisturbed.code, undisturbed.is_written) == ("ok", True)
+    begin, end = span_of(undisturbed.messages)
+    assert begin == 0
+    for index in range(end + 1):
+        outcome = await scene.run(verb, "entries", Fault(index), is_warm=True)
+        assert outcome.code == "outcome_unknown" or (outcome.code == "ok" and outcome.is_written)
+
+
+async def test_nothing_unknown_is_tried_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Postings, "attempts", 3)
+    begin, end = span_of((await scene.run("create", "postings")).messages)
+    for index, is_written in ((begin, False), (end, True)):
+        outcome = await scene.run("create", "postings", Fault(index))
+        assert (outcome.code, outcome.is_written) == ("outcome_unknown", is_written)
+
+
+async def test_a_get_whose_service_writes_is_not_unknown(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def count(self: Postings, id: Any, actor: Any) -> Any:
+        await self.session.execute(text("UPDATE postings SET number = number"))
+        return await Service.get(self, id, actor)
+
+    monkeypatch.setattr(Postings, "get", count)
+    begin, _ = span_of((await scene.run("get", "postings")).messages)
+    assert (await scene.run("get", "postings", Fault(begin))).code == "database_unavailable"
+
+
+async def test_a_transaction_of_the_program_s_own_says_so_too(scene: Scene) -> None:
+    async def post() -> None:
+        async with app.transaction() as tx:
+            tx.session.add(Posting(text="second", number=2))
+
+    begin = 0
+    for offset, code in ((None, "ok"), (-1, "database_unavailable"), (0, "outcome_unknown")):
+        await scene.prepare("postings")
+        await scene.renew_connection()
+        messages = scene.proxy.record(None if offset is None else Fault(begin + offset))
+        told = "ok"
+        try:
+            await post()
+        except Problem as problem:
+            told = problem.code
+        scene.proxy.rest()
+        assert told == code
+        begin = begin or span_of(messages)[0]
