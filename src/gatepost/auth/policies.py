@@ -44,7 +44,7 @@ class Some(Rule, frozen=True):
 
 
 class Not(Rule, frozen=True):
-    """The rule does not hold (unknown counts as not)."""
+    """The rule does not hold. Unknown counts as not, but in a function with casts: without a value it is neither."""
 
     rule: Rule
 

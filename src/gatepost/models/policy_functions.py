@@ -97,25 +97,28 @@ def name_of(where: Where) -> str:
 
 
 def check_function(where: Where, entity: Entity, actor: Actor) -> None:
-    """Raise `ConfigurationError` where the condition for this actor does not mean the same on every alias. Each shape
-    of a condition is tried once."""
-    plain = _call(where, entity.model, actor)
-    shape = cast("Any", plain)._generate_cache_key()
-    key = None if shape is None else (where, entity, shape.key)
-    if key is None or key not in _tried:
-        _try(where, entity, actor, plain)
-        if len(_tried) >= TRIED_MAX:
-            _tried.clear()
-        if key is not None:
-            _tried.add(key)
-
-
-def _try(where: Where, entity: Entity, actor: Actor, plain: ColumnElement[bool]) -> None:
+    """Raise `ConfigurationError` where the condition for this actor does not mean the same on every alias. What has
+    given the same on the table and on an alias before is known."""
     row = entity.table.alias(ROW)
+    plain = _call(where, entity.model, actor)
     try:
         tried = _call(where, aliased(entity.model, row), actor)
     except (AttributeError, TypeError, SQLAlchemyError) as error:
         raise _refusal(where, f"cannot take an alias of {entity.name}: {error}.", "Use its attributes alone.") from None
+    shapes = [cast("Any", condition)._generate_cache_key() for condition in (plain, tried)]
+    key = None if None in shapes else (where, entity, *(shape.key for shape in shapes))
+    if key is not None and key in _tried:
+        return
+    _try(where, entity, actor, row, plain, tried)
+    if len(_tried) >= TRIED_MAX:
+        _tried.clear()
+    if key is not None:
+        _tried.add(key)
+
+
+def _try(
+    where: Where, entity: Entity, actor: Actor, row: FromClause, plain: ColumnElement[bool], tried: ColumnElement[bool]
+) -> None:
     if _mentions(_deannotated(tried), entity.table) or _keeps(_deannotated(plain), entity.table):
         raise _refusal(
             where,

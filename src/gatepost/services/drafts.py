@@ -34,6 +34,10 @@ def known_values(entity: Entity, row: Any, changes: Mapping[str, Any], *, is_new
         is_missing = is_missing or (not is_new and name not in changes and _is_touched(attribute.column))
         if not is_missing and not isinstance(loaded[name], ClauseElement):
             values[name] = loaded[name]
+        elif (
+            is_new and name not in loaded and attribute.column not in referring and _is_scalar(attribute.column.default)
+        ):
+            values[name] = cast("Any", attribute.column.default).arg
         elif name in loaded or not is_new or attribute.references is not None or attribute.column.default is not None:
             unknown.add(name)
     return KnownValues(values, frozenset(unknown))
@@ -42,3 +46,7 @@ def known_values(entity: Entity, row: Any, changes: Mapping[str, Any], *, is_new
 def _is_touched(column: Column[Any]) -> bool:
     """Whether a change of another column changes this one."""
     return column.onupdate is not None or column.server_onupdate is not None
+
+
+def _is_scalar(default: Any) -> bool:
+    return default is not None and default.is_scalar

@@ -282,11 +282,11 @@ async def test_a_value_that_does_not_cast_satisfies_neither_a_condition_nor_its_
         return  # PostgreSQL 15 cannot tell
     value = cast(operand, target)
     text = cast(value, Text)
-    alike = await _ids(connection, table, text.like("%"))
+    alike = await _ids(connection, table, text >= "")
     assert alike <= await _casts(connection, table, operand, target)
     whole = {record[0] for record in await connection.fetch(f"SELECT id FROM {table.name}")}
     for condition in (
-        text.like("%"),
+        text >= "",
         value.is_(None),
         value.is_distinct_from(None),
         among(func.coalesce(text, ""), ""),

@@ -102,6 +102,15 @@ def test_a_function_is_tried_on_a_signed_in_user_too() -> None:
         App(Resource(Member, read=mine))
 
 
+def test_what_one_actor_has_shown_does_not_vouch_for_another() -> None:
+    @policy
+    def mine(member: Any, actor: Actor) -> Any:
+        return member.id == 1 if actor.is_anonymous else Member.id == 1
+
+    with pytest.raises(ConfigurationError, match="the policy mine uses Member itself"):
+        App(Resource(Member, read=mine))
+
+
 def test_what_only_a_real_actor_shows_is_refused_before_a_statement_is_made() -> None:
     @policy
     def mine(member: Any, actor: Actor) -> Any:
