@@ -12,6 +12,23 @@ from tests.acceptance.conftest import GATEPOST, Running, Start, is_alive, wait_f
 Environ = dict[str, str]
 
 
+PRINTING = """
+import sys
+
+from gatepost import App
+
+
+async def printing(scope, receive, send):
+    print("x" * 200_000)
+    sys.stderr.write("y" * 200_000 + chr(10))
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"printed"})
+
+
+app = App(mount={"/printing": printing})
+"""
+
+
 class Mute(Running):
     """A server of whose output nothing can be read; its port is that on which it listens."""
 
@@ -77,6 +94,16 @@ def test_a_log_that_nobody_reads_keeps_the_master_from_nothing(
         assert server.get("/livez")[0] == 200
         server.send(signal.SIGTERM)
         assert server.wait() == 0
+    finally:
+        server.close()
+
+
+def test_a_service_that_prints_waits_for_no_reader(project: Path, production: Environ, full_pipe: int) -> None:
+    (project / "app.py").write_text(PRINTING)
+    server = Mute(project, production, "serve", "--port", "0").started(stdout=full_pipe, stderr=full_pipe)
+    try:
+        server.ready()
+        assert [server.get("/printing") for _ in range(3)] == [(200, "printed")] * 3
     finally:
         server.close()
 

@@ -14,6 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 LINES_MAX = 50_000
+BYTES_MAX = 64 * 1024 * 1024
+"""Of lines that wait; events are not counted, of which none is large."""
+
 FLUSH_SECONDS = 0.05
 CLOSE_SECONDS = 2.0
 BATCH_LINES = 2_000
@@ -33,6 +36,7 @@ class Writer:
         self.descriptor = descriptor
         self._flush_seconds = flush_seconds
         self._lines_max = lines_max
+        self._bytes = 0  # of waiting lines, about: threads do not wait for each other to count
         self._room = 0  # lines that may wait; none while no thread is there to take them
         self._lines: deque[bytes | tuple[Callable[[float, Any], bytes], float, Any]] = deque()
         self._stop = threading.Event()
@@ -44,8 +48,9 @@ class Writer:
 
     def write(self, line: bytes) -> None:
         """Take one line, which ends in a newline."""
-        if len(self._lines) < self._room:
+        if len(self._lines) < self._room and self._bytes < BYTES_MAX:
             self._lines.append(line)
+            self._bytes += len(line)
             if self._flush_seconds is None:
                 self._call_thread()
         elif self._thread is None:
@@ -99,6 +104,7 @@ class Writer:
         self._room = 0
         self._thread = None
         self._lines.clear()
+        self._bytes = 0
         self._writing_since = 0.0
         # The parent's thread may have held their locks when the process was forked.
         self._stop, self._wake = threading.Event(), threading.Lock()
@@ -122,7 +128,9 @@ class Writer:
     def _flush(self) -> None:
         while self._lines:
             count = min(len(self._lines), BATCH_LINES)
-            self.dropped += self._put(b"".join([_rendered(self._lines.popleft()) for _ in range(count)]))
+            batch = b"".join([_rendered(self._lines.popleft()) for _ in range(count)])
+            self.dropped += self._put(batch)
+            self._bytes = max(0, self._bytes - len(batch)) if self._lines else 0
         if self.dropped:
             dropped, self.dropped = self.dropped, 0
             if self._put(b'{"level":"warning","event":"log_lines_dropped","count":%d}\n' % dropped):

@@ -128,6 +128,18 @@ def test_a_line_that_a_full_disk_cut_off_ends_there_and_the_lost_ones_are_counte
     assert written == b'one\nt\nfour\n{"level":"warning","event":"log_lines_dropped","count":2}\n'
 
 
+def test_large_lines_wait_up_to_a_number_of_bytes(monkeypatch: pytest.MonkeyPatch, pipe: Ends) -> None:
+    monkeypatch.setattr("gatepost.logging.writer.BYTES_MAX", 1000)
+    writer = Writer(pipe[1], flush_seconds=60)
+    for _ in range(2):
+        writer.start()
+        for _ in range(5):
+            writer.write(b"x" * 499 + b"\n")
+        assert writer.dropped == 3
+        writer.close()
+        assert os.read(pipe[0], 5000).count(b"\n") == 3
+
+
 def test_text_without_a_newline_is_passed_on_as_it_is(pipe: Ends) -> None:
     writer = Writer(pipe[1])
     writer.write(b"a")
