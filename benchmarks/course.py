@@ -11,11 +11,13 @@ Event = tuple[float, Callable[[], None]]
 @dataclass
 class Course:
     """Answers by the second, since the start, in which they arrived: `served` (2xx) with its latencies in seconds, and
-    `refused` (503). An answer after its client has given up is no answer. `pending` requests had none at the end."""
+    `refused` (503); any other status is `failed`. An answer after its client has given up does not count. `pending`
+    requests had none at the end."""
 
     served: list[float] = field(default_factory=list[float])
     latencies: list[float] = field(default_factory=list[float])
     refused: list[float] = field(default_factory=list[float])
+    failed: int = 0
     given_up: int = 0
     not_sent: int = 0
     pending: int = 0
@@ -24,14 +26,14 @@ class Course:
     began: float = field(default_factory=time.perf_counter)
 
     def note(self, status: int, sent: float, now: float) -> None:
-        """An answer has arrived. Raises where it is neither an answer nor a refusal."""
+        """An answer has arrived."""
         if status < 300:
             self.served.append(now - self.began)
             self.latencies.append(now - sent)
         elif status == 503:
             self.refused.append(now - self.began)
         else:
-            raise ValueError(f"The server answered {status}.")
+            self.failed += 1
 
     def served_per_second(self, since: float, until: float) -> float:
         """2xx per second that arrived in this stretch."""

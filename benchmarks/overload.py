@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found: dict[tuple[Path, str], list[Figures]] = defaultdict(list)
     serving, loading = cores()
     from gatepost.database.embedded import EmbeddedPostgreSQL
+    from gatepost.server.descriptors import connections_max
+
+    connections_max()  # asks for as many descriptors as a server gets
 
     with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as folder:
         # The database shares the core of the server: beside the load it would starve, and be what is overloaded.

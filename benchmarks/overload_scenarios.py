@@ -82,6 +82,7 @@ def expensive_open_loop(server: Server) -> Figures:
         "peak a second": peak,
         "not sent": loud.not_sent,
         "lag, s": loud.lag_seconds,
+        "other answers": loud.failed,
     }
 
 
@@ -95,6 +96,7 @@ def cheap_open_loop(server: Server) -> Figures:
         "peak a second": peak,
         "not sent": loud.not_sent,
         "lag, s": loud.lag_seconds,
+        "other answers": loud.failed,
     }
 
 
@@ -108,6 +110,7 @@ def closed_loop_after_a_pause(server: Server, count: int) -> Figures:
         f"{count} clients, before": before,
         f"{count} clients, after": after,
         f"{count} clients, 503 after": course.refused_per_second(4 + SETTLED_SECONDS, end),
+        f"{count} clients, other answers": course.failed,
     }
 
 
@@ -121,6 +124,7 @@ def closed_loop_from_the_start(server: Server) -> Figures:
         "peak a second": peak,
         "served a second": served,
         "503 a second": course.refused_per_second(2, 7),
+        "other answers": course.failed,
     }
 
 
@@ -135,6 +139,7 @@ def impatient_clients(server: Server) -> Figures:
         "in time before the pause": course.served_per_second(1, 3),
         "in time a second": served,
         "given up": course.given_up,
+        "other answers": course.failed,
     }
 
 
@@ -158,6 +163,7 @@ def retried_at_once(server: Server) -> Figures:
         "peak a second": peak,
         "not sent": course.not_sent,
         "lag, s": course.lag_seconds,
+        "other answers": course.failed,
     }
 
 
