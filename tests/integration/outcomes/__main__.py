@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from conftest import opened
-from table import PAGE, table_of, with_table
+from outcome_table import PAGE, table_of, with_table
 
 from gatepost.database.embedded import EmbeddedPostgreSQL
 

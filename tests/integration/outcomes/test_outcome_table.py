@@ -2,8 +2,8 @@
 
 import pytest
 from moments import MOMENTS, Moment
+from outcome_table import HEAD, PAGE, in_page, row_of
 from scenes import Scene
-from table import HEAD, PAGE, in_page, row_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
