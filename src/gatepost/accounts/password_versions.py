@@ -1,4 +1,4 @@
-"""The version of a user's password: a trigger on the users' table raises it whenever the hash changes, whoever writes.
+"""The version of a user's password: a trigger on the users' table raises it whenever the hash changes, by any writer.
 
 It is part of the schema: declared with the table, created by migrations. An access token carries the version under
 which it was issued (`auth/tokens.py`), and ends with it (`identities.py`). Only the rehash at sign-in, which stores the

@@ -1,4 +1,4 @@
-"""A token ends with the password under which it was issued, whoever changes that."""
+"""A token ends with the password under which it was issued, changed by any writer."""
 
 import asyncio
 import time
