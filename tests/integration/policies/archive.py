@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import Text
 
-from gatepost import Actor, App, Field, Model, Resource, anyone, nobody, policy, role
+from gatepost import Actor, App, Field, Model, Resource, Service, anyone, nobody, policy, role
 from gatepost.testing import Answer, Client
 
 Condition = Callable[[Any], Any]
@@ -80,12 +80,25 @@ def marked(row: Any, actor: Actor) -> Any:
     return row.title == "marked"
 
 
+class Eithers(Service[Either]):
+    """Reads and writes through the ORM, and leaves what may be seen to `super()`."""
+
+    async def get(self, id: Any, actor: Actor) -> Either:
+        return await super().get(id, actor)
+
+    async def list(self, query: Any, actor: Actor) -> Any:
+        return await super().list(query, actor)
+
+    async def update(self, row: Either, changes: Any, actor: Actor) -> Either:
+        return await super().update(row, changes, actor)
+
+
 OPTIONS: dict[str, Any] = {"search": ["title"], "sort": ["rank"], "page_size": 3}
 
 app = App(
     Resource(Paper, read=chosen, write=chosen, **OPTIONS),
     Resource(Opposite, read=~chosen, write=~chosen, **OPTIONS),
-    Resource(Either, read=chosen | marked, write=chosen | marked, **OPTIONS),
+    Resource(Either, read=chosen | marked, write=chosen | marked, service=Eithers, **OPTIONS),
     Resource(
         Excerpt,
         read=anyone,
