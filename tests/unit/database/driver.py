@@ -6,6 +6,7 @@ It injects failures that no real server can be made to produce on demand; the sa
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -56,6 +57,7 @@ class Raw:
         self._is_terminated = False
         self._is_in_transaction = False
         self._is_beginning = False
+        self._protocol = SimpleNamespace(queries_count=0)
 
     def is_closed(self) -> bool:
         return self._is_closed
@@ -119,6 +121,7 @@ class Raw:
 
     async def _talk(self) -> None:
         self.check()
+        self._protocol.queries_count += 1
         await self._driver.wait()
         if self._is_closed:
             raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")

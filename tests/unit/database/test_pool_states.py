@@ -20,10 +20,10 @@ from gatepost.database.transactions import Transaction
 from gatepost.observations import Observations
 from gatepost.settings import DatabaseSettings
 
-SIZE = 3
+SIZE = 4  # the smallest that is shared out
 READ = Statement(select(1))
 WRITE = Statement(insert(table("things", column("number"))).values(number=1))
-CLOCKS = ("pool", "waiting_line", "reachability", "transactions")
+CLOCKS = ("pool", "waiting_line", "reachability", "shares", "transactions")
 
 FAILURES = (
     OSError("the network is unreachable"),
@@ -199,10 +199,18 @@ class PoolMachine(RuleBasedStateMachine):
         self.loop.now += seconds
         self.loop.settle()
 
+    @rule()
+    def fall_silent(self) -> None:
+        self.loop.call_soon(self.database.note_silence)
+        self.loop.settle()
+
     @invariant()
     def every_slot_is_an_open_connection_or_one_that_is_being_opened(self) -> None:
-        assert self.pool.size == len(self.driver.open) + self.driver.opening <= SIZE
-        idle = [connection.raw for connection in self.pool.idle]
+        given_up = [connection.raw for connection in self.pool.given_up]
+        assert self.pool.size == len(self.driver.open) - len(given_up) + self.driver.opening <= SIZE
+        assert not self.pool.idle or not self.pool._shares.is_on
+        idle = [connection.raw for connection in (*self.pool.idle, *self.pool._shares.spare)]
+        assert not set(given_up) & set(idle)
         assert len(set(idle)) == len(idle)
         assert all(raw in self.driver.open and not raw.is_in_transaction() for raw in idle)  # type: ignore[comparison-overlap]
         users = len(asyncio.all_tasks(self.loop)) + len(self.held)
