@@ -42,8 +42,12 @@ async def test_an_instance_whose_connections_all_wait_for_a_lock_is_ready(scene:
     async with other.transaction():
         await other.execute("LOCK TABLE plain")
         waiting = [asyncio.ensure_future(running.anonymous.get("/api/plain")) for _ in range(2)]
-        pool = app.running.database.pool
-        await until(lambda: _true(pool.size == 2 and not pool.idle))
+
+        async def all_wait_for_the_lock() -> bool:
+            sql = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'plain'::regclass"
+            return int(await other.fetchval(sql)) == 2
+
+        await until(all_wait_for_the_lock)
         answer = await running.anonymous.get("/api/notes")
         assert (answer.status, answer.json()["code"]) == (503, "database_busy"), "no connection is left"
         for _ in range(20):
