@@ -11,7 +11,7 @@ from sqlalchemy import Connection, MetaData
 
 from gatepost.migrations.application import take_turn
 from gatepost.migrations.connections import connect, told_as_sentence
-from gatepost.migrations.definitions import ObjectKey, read_definitions
+from gatepost.migrations.definitions import Definitions, ObjectKey, read_definitions
 from gatepost.migrations.objects import Present, read_objects
 from gatepost.migrations.record import prepare_record, read_record, write_record
 from gatepost.migrations.recording import declared_subjects, equal_keys
@@ -59,19 +59,22 @@ def _find(connection: Connection, metadata: MetaData) -> Claims:
     default = connection.dialect.default_schema_name or "public"
     present, listed = read_definitions(connection), read_record(connection)
     declared = {key_of(subject, default) for subject in declared_subjects(metadata, default)} & present.keys()
-    ours = equal_keys(connection, metadata, present) | (_marked(connection, default) & declared)
+    ours = equal_keys(connection, metadata, present) | (_marked(connection, default, listed) & declared)
     unlisted = {key for key in declared if listed.get(key) != present[key] and key.kind not in _SHARED}
     return Claims(sorted(unlisted & ours), sorted(unlisted - ours))
 
 
-def _marked(connection: Connection, default_schema: str) -> set[ObjectKey]:
+def _marked(connection: Connection, default_schema: str, listed: Definitions) -> set[ObjectKey]:
+    """By an earlier version, that is: a trigger that is listed may have been added to a table of others."""
     found: set[ObjectKey] = set()
     for item in read_objects(connection).values():
         if not item.comment.startswith(COMMENT_PREFIX):
             continue
         if item.kind == "trigger":
             schema = item.schema or default_schema
-            found |= {ObjectKey("trigger", schema, item.table, item.name), ObjectKey("table", schema, "", item.table)}
+            key = ObjectKey("trigger", schema, item.table, item.name)
+            if key not in listed:
+                found |= {key, ObjectKey("table", schema, "", item.table)}
         elif item.kind == "function" and _is_as_made(item):
             found.add(ObjectKey("function", default_schema, "", item.name))
     return found

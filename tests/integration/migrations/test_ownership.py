@@ -126,6 +126,7 @@ async def test_extend_adds_to_a_table_of_others_and_drops_and_alters_nothing(
         await record(database_url)
     )
     assert ("table", "things") not in await record(database_url)
+    assert "things" not in {key.name for key in (await find_claims(database_url, metadata)).equal}
     # What was added is Gatepost's, and goes with its declaration; the table is still not.
     again_ = await again(database_url, things(Column("x", String(10)), Column("more", Integer), Column("y", Integer)))
     assert again_.refused == []
