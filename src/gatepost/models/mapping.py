@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sqlalchemy import BinaryExpression, Column, Table, inspect
 from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
-from sqlalchemy.orm import Mapper, RelationshipProperty
+from sqlalchemy.orm import Mapper, RelationshipProperty, registry
 from sqlalchemy.sql.operators import eq
 
 from gatepost.errors import ConfigurationError
@@ -23,6 +23,9 @@ OWN_TABLES = (
 def mapper_of(model: type[Any]) -> "Mapper[Any]":
     """The mapper of a class that can be served. Raises `ConfigurationError` for any other."""
     try:
+        known = getattr(model, "registry", None)
+        if isinstance(known, registry):
+            known.configure()  # maps what is mapped late, such as the base of a concrete hierarchy
         mapper: Mapper[Any] = inspect(model)
         mapper.registry.configure()
     except InvalidRequestError as error:

@@ -72,8 +72,9 @@ class RouteTable:
 
     def _add_mount(self, prefix: str, action: Action) -> None:
         # Among the fixed paths, so that a mount beside `/{id}` costs no request anything.
-        if prefix in self._fixed or prefix in self._keyed:
-            raise taken_by_mount(prefix, (self._fixed.get(prefix) or self._keyed[prefix]).popitem()[1].name)
+        taken = self._fixed.get(prefix) or self._keyed.get(prefix)
+        if taken is not None:
+            raise taken_by_mount(prefix, next(iter(taken.values())).name)
         self._fixed[prefix] = {ANY: action}
 
 
