@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ledger import Postings, app
+from ledger import Postings
 from scenes import Outcome, Scene, span_of
 from wire import Fault
 
@@ -14,7 +14,7 @@ from gatepost.gateway import deadlines
 
 Provoke = Callable[[Scene, str, str], Awaitable[list[Outcome]]]
 
-WAYS = {"get": "entries", "create": "entries", "create through a service": "postings"}
+WAYS = {"get": "bookings", "create": "bookings", "create through a service": "postings"}
 """The kinds of request in the table, and the resource that each is sent to."""
 
 
@@ -85,11 +85,6 @@ async def trigger(scene: Scene, resource: str, body: str, *, deferred: bool = Fa
         await scene.witness.execute("DROP FUNCTION act CASCADE")
 
 
-def hasty() -> Any:
-    """Requests that have little time, and commits a little more."""
-    return patched(app.running.gate._deadlines, "_request_ns", int(0.3 * deadlines.NANOSECONDS))
-
-
 async def span(scene: Scene, verb: str, resource: str) -> tuple[int, int]:
     """Where the span of the request begins and ends."""
     return span_of((await scene.run(verb, resource)).messages)
@@ -144,30 +139,34 @@ async def ended(scene: Scene, verb: str, resource: str) -> list[Outcome]:
 
 @moment("The time of the request ends before the write, or COMMIT, is sent")
 async def late_before(scene: Scene, verb: str, resource: str) -> list[Outcome]:
-    async with hasty():
-        return [await scene.run(verb, resource, Fault(0, "stall"))]
+    return [await scene.run(verb, resource, Fault(0, "stall"), is_last_moment=True)]
 
 
 @moment("It ends after that, and the answer comes within 5 s", WRITES)
 async def late_answer(scene: Scene, verb: str, resource: str) -> list[Outcome]:
     _, end = await span(scene, verb, resource)
-    async with hasty():
-        return [await scene.run(verb, resource, Fault(end, "delay", 0.8))]
+    return [await scene.run(verb, resource, Fault(end, "delay", 0.5), is_last_moment=True)]
 
 
 @moment("It ends after that, and no answer comes within 5 s", WRITES)
 async def no_answer(scene: Scene, verb: str, resource: str) -> list[Outcome]:
     begin, end = await span(scene, verb, resource)
-    async with hasty(), patched(deadlines, "OUTCOME_SECONDS", 0.3):
-        return [await scene.run(verb, resource, Fault(index, "stall")) for index in (begin, end)]
+    async with patched(deadlines, "OUTCOME_SECONDS", 0.3):
+        return [await scene.run(verb, resource, Fault(index, "stall"), is_last_moment=True) for index in (begin, end)]
 
 
 @moment("It ends after the commit, while what `after_commit` calls runs", SERVICE)
 async def late_callback(scene: Scene, verb: str, resource: str) -> list[Outcome]:
-    async def follow(self: Postings, draft: object, actor: object) -> None:
-        self.after_commit(lambda: asyncio.sleep(30))
+    follows = asyncio.Event()
 
-    async with hasty(), patched(Postings, "before_create", follow):
+    async def wait_long() -> None:
+        follows.set()
+        await asyncio.sleep(30)
+
+    async def follow(self: Postings, draft: object, actor: object) -> None:
+        self.after_commit(wait_long)
+
+    async with scene.no_more_time(follows), patched(Postings, "before_create", follow):
         return [await scene.run(verb, resource)]
 
 

@@ -1,10 +1,15 @@
 """One request with a fault at one message, and what became of it: the answer, and what is in the table."""
 
+import asyncio
+import time
 import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
+from ledger import app
 from wire import Fault, Message, Proxy, until
 
 from gatepost.database.database import Database
@@ -46,18 +51,46 @@ class Scene:
         await self.witness.execute(f"TRUNCATE {resource} RESTART IDENTITY")
         await self.witness.execute(f"INSERT INTO {resource} (id, text, number) VALUES ($1, 'first', 1)", KEY)
 
-    async def run(self, verb: str, resource: str, fault: Fault | None = None, *, is_warm: bool = False) -> Outcome:
-        """The request with the fault, on a connection that has served none, or the same one just before."""
+    async def run(
+        self,
+        verb: str,
+        resource: str,
+        fault: Fault | None = None,
+        *,
+        is_warm: bool = False,
+        is_last_moment: bool = False,
+    ) -> Outcome:
+        """The request with the fault, on a connection that has served none, or the same one just before. At the fault
+        its time is over, where that is its `is_last_moment`."""
         await self.prepare(resource)
         await self.renew_connection()
         if is_warm:
             await self.ask(verb, resource)
             await self.prepare(resource)
         messages = self.proxy.record(fault)
-        answer = await self.ask(verb, resource)
+        async with self.no_more_time(self.proxy.happened if is_last_moment else asyncio.Event()):
+            answer = await self.ask(verb, resource)
         self.proxy.rest()
         await self.until_nobody_works()
         return Outcome(answer, await self.is_written(verb, resource), messages)
+
+    @asynccontextmanager
+    async def no_more_time(self, event: asyncio.Event) -> AsyncGenerator[None]:
+        """Once it happens, the time of the request that is served is over, however long it has taken until then."""
+        deadlines = app.running.gate._deadlines
+        kept = deadlines._request_ns
+
+        async def end() -> None:
+            await event.wait()
+            deadlines._request_ns = time.monotonic_ns() - min(each.started for each in deadlines.in_flight)
+
+        ending = asyncio.create_task(end())
+        try:
+            yield
+        finally:
+            ending.cancel()
+            await asyncio.gather(ending, return_exceptions=True)
+            deadlines._request_ns = kept
 
     async def renew_connection(self) -> None:
         """Open a connection that has served no request: what passes then is no request's."""
@@ -89,7 +122,7 @@ class Scene:
         """Wait until a connection can be had."""
 
         async def is_served() -> bool:
-            return (await self.client.get("/api/entries")).status == 200
+            return (await self.client.get("/api/bookings")).status == 200
 
         await until(is_served)
 

@@ -54,12 +54,12 @@ async def test_what_only_reads_is_never_unknown(scene: Scene, verb: str, resourc
 
 @pytest.mark.parametrize("verb", WRITES)
 async def test_a_write_that_is_prepared_already_is_unknown_from_its_first_message_on(scene: Scene, verb: str) -> None:
-    undisturbed = await scene.run(verb, "entries", is_warm=True)
+    undisturbed = await scene.run(verb, "bookings", is_warm=True)
     assert (undisturbed.code, undisturbed.is_written) == ("ok", True)
     begin, end = span_of(undisturbed.messages)
     assert begin == 0
     for index in range(end + 1):
-        outcome = await scene.run(verb, "entries", Fault(index), is_warm=True)
+        outcome = await scene.run(verb, "bookings", Fault(index), is_warm=True)
         assert outcome.code == "outcome_unknown" or (outcome.code == "ok" and outcome.is_written)
 
 

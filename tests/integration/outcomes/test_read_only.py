@@ -44,7 +44,7 @@ async def test_an_outage_of_writes_is_told_and_heals(
     set_read_only(postgresql, database_url, "on")
     database.pool.close_idle(lambda raw: True)
     await fill_pool(running)
-    for resource in ("entries", "postings"):
+    for resource in ("bookings", "postings"):
         answer = await client.post(f"/api/{resource}", json={"text": "one"})
         assert (answer.status, answer.json()["code"]) == (503, "database_read_only")
         assert int(answer.headers["retry-after"]) >= 1
@@ -57,7 +57,7 @@ async def test_an_outage_of_writes_is_told_and_heals(
     set_read_only(postgresql, database_url, "off")
 
     async def is_written() -> bool:
-        return (await client.post("/api/entries", json={"text": "two"})).status == 201
+        return (await client.post("/api/bookings", json={"text": "two"})).status == 201
 
     tries = 0
     async with asyncio.timeout(30):
@@ -79,11 +79,11 @@ async def test_idle_connections_are_closed_once_in_an_outage(
     pool.close_idle(lambda raw: True)
     await fill_pool(running)
     before = set(pool.open)
-    await running.anonymous.post("/api/entries", json={"text": "one"})
+    await running.anonymous.post("/api/bookings", json={"text": "one"})
     assert before.isdisjoint(pool.open)
     await fill_pool(running)
     before = set(pool.open)
-    await running.anonymous.post("/api/entries", json={"text": "one"})
+    await running.anonymous.post("/api/bookings", json={"text": "one"})
     assert len(before - set(pool.open)) == 1
 
 
@@ -92,7 +92,7 @@ async def test_readiness_says_no_where_writes_are_needed(postgresql: EmbeddedPos
         assert (await started.anonymous.get("/readyz")).status == 200
         set_read_only(postgresql, database_url, "on")
         started.app.running.database.pool.close_idle(lambda raw: True)
-        await started.anonymous.get("/api/entries")
+        await started.anonymous.get("/api/bookings")
         ready = await started.anonymous.get("/readyz")
         assert (ready.status, ready.json()["database"]) == (503, "read_only")
 

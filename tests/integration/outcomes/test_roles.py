@@ -26,7 +26,7 @@ async def teller(postgresql: EmbeddedPostgreSQL, database_url: str) -> AsyncIter
     postgresql.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
-@pytest.mark.parametrize("resource", ["entries", "postings"])
+@pytest.mark.parametrize("resource", ["bookings", "postings"])
 async def test_a_role_that_may_only_read_is_a_mistake_whose_line_has_the_grant(
     teller: tuple[str, str], resource: str
 ) -> None:
@@ -49,20 +49,20 @@ async def test_a_row_that_row_level_security_refuses_is_forbidden_and_doctor_nam
     role, dsn = teller
     name = database_url.partition("?")[0].rpartition("/")[2]
     postgresql.execute(
-        f"GRANT ALL ON entries, postings TO {role}; ALTER TABLE entries ENABLE ROW LEVEL SECURITY; "
+        f"GRANT ALL ON bookings, postings TO {role}; ALTER TABLE bookings ENABLE ROW LEVEL SECURITY; "
         "ALTER TABLE postings ENABLE ROW LEVEL SECURITY",
         database=name,
     )
     await app.start(_settings(dsn))
     try:
         client = TestApp(app, dsn).anonymous
-        for resource in ("entries", "postings"):
+        for resource in ("bookings", "postings"):
             answer = await client.post(f"/api/{resource}", json={"text": "one"})
             assert (answer.status, answer.json()["code"]) == (403, "forbidden")
         connection = await app.running.database.pool.acquire()
         finding = await examine_row_security(connection.raw, app)
         assert (finding.ok, finding.is_warning) == (False, True)
-        assert "entries, postings" in finding.detail
+        assert "bookings, postings" in finding.detail
         app.running.database.pool.release(connection)
     finally:
         await app.stop()
