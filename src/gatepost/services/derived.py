@@ -192,6 +192,7 @@ class Derived:
             self._name_values(error, values, sent)
             raise
         if not records or not records[0][plan.permitted_index]:
+            await self.references.check_all(transaction, values, actor)
             raise refusal(actor)
         return self._written(plan, records[0])
 
@@ -224,6 +225,7 @@ class Derived:
             self._name_values(error, values, sent)
             raise
         if not changed or not changed[0][update.permitted_index]:
+            await self.references.check_all(transaction, moved, actor)
             raise refusal(actor)
         return self._written(update, changed[0])
 

@@ -142,3 +142,8 @@ class References:
                 errors.append(FieldError(f"/{name}", "not_found", "No row that you may read has this key."))
         if errors:
             raise Unprocessable("reference_not_found", "A reference leads nowhere.", errors=sorted(errors))
+
+    async def check_all(self, transaction: Transaction, values: Mapping[str, Any], actor: Actor) -> None:
+        """`check` where a policy refuses the row: what it reads by way of a reference that leads nowhere is not there,
+        and that is what its author has to be told."""
+        await self.check(transaction, values, self.names(values, actor, all=True), actor)
