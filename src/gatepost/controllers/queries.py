@@ -278,7 +278,7 @@ class QueryReader:
 def _is_seen(served: Served, column: Column[Any], actor: Actor) -> bool:
     """Whether the actor sees a column that joins: who may not cannot be let in by the side door of a relation."""
     attribute = served.entity.attribute_of(column)
-    return attribute is None or attribute.name in served.view(actor).names
+    return attribute is not None and attribute.name in served.view(actor).names
 
 
 def _operator(parameter: Parameter, name: str, possible: Filterable, visible: tuple[str, ...]) -> str:

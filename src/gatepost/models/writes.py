@@ -183,10 +183,10 @@ def _exact(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return sql_cast(column, Text) if isinstance(column.type, JSON) else column
 
 
-def reference_statement(served: Served, column_name: str, rule: BoundRule) -> Statement:
-    """SELECT of whether a row that the actor may read has this value in the referred column."""
+def reference_statement(served: Served, name: str, rule: BoundRule) -> Statement:
+    """SELECT of whether a row that the actor may name has this value in the referred attribute."""
     source = Source(served.entity, served.entity.table)
-    column = source.same(served.entity.table.c[column_name])
+    column = source.column(name)
     statement = select(column).where(column == bindparam(KEY, type_=bind_type(column.type)))
     condition = rule.condition(source)
     return Statement(statement if condition is None else statement.where(condition))

@@ -6,6 +6,7 @@ under a rule, a merge into JSON, a read-only field that was sent back, a rule th
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, cast
 
 from asyncpg.exceptions import DataError
@@ -86,8 +87,8 @@ class Derived:
         self.documents = frozenset(
             name for name, attribute in served.entity.attributes.items() if isinstance(attribute.column.type, JSON)
         )
-        self._inserts = PlainWrites(frozenset(self.references.ruled))
-        self._updates = PlainWrites(frozenset(self.references.ruled) | self.documents)
+        self._inserts = PlainWrites(self.references.ruled)
+        self._updates = PlainWrites(self.references.ruled | self.documents)
 
     async def create(self, values: dict[str, Any], actor: Actor, view: View) -> Row:
         """Insert one row."""
@@ -185,14 +186,15 @@ class Derived:
         actor: Actor,
         transaction: Transaction,
     ) -> Row:
-        await self.references.check(transaction, values, looked_up, actor)
+        given = dict(islice(values.items(), sent))
+        await self.references.check(transaction, given, looked_up, actor)
         try:
             records = await transaction.fetch(plan.statement, binds)
         except DataError as error:
             self._name_values(error, values, sent)
             raise
         if not records or not records[0][plan.permitted_index]:
-            await self.references.check_all(transaction, values, actor)
+            await self.references.check_all(transaction, given, actor)
             raise refusal(actor)
         return self._written(plan, records[0])
 
@@ -300,8 +302,8 @@ class Derived:
         if isinstance(error, DataError):
             self._name_values(error, values, sent)
         elif error.code == "reference_not_found":
-            names = self.references.names(values, actor, all=True)
-            await self._database.transact(lambda work: self.references.check(work, values, names, actor))
+            given = dict(islice(values.items(), sent))
+            await self._database.transact(lambda work: self.references.check_all(work, given, actor))
 
     def _name_values(self, error: DataError, values: dict[str, Any], sent: int) -> None:
         """Raise the refusal of a value that does not fit its column; return where no value of the client's is it."""

@@ -1,17 +1,19 @@
 """The rules of writing, shared by derived verbs and services: ownership, references, and why a row was not changed."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+import msgspec
+
 from gatepost.auth.actor import Actor, anonymous
-from gatepost.auth.policies import Decision, Every, Not, Owned, Rule, Some, decide, owners
+from gatepost.auth.policies import Decision, Every, Not, Owned, Rule, Some, both, decide, owners
 from gatepost.auth.refusals import refusal
 from gatepost.database.pool import Record
 from gatepost.database.transactions import Transaction
 from gatepost.errors import FieldError, NotFound, PreconditionFailed, Unprocessable
 from gatepost.models.catalog import Catalog, Served
-from gatepost.models.conditions import bind_policy
+from gatepost.models.conditions import bind_decision
 from gatepost.models.entity import Attribute
 from gatepost.models.reads import KEY
 from gatepost.models.writes import LocatePlan, reference_statement
@@ -91,34 +93,56 @@ def depends_on(decision: Decision, names: Iterable[str], served: Served) -> bool
     return True
 
 
+class Reference(msgspec.Struct, frozen=True, eq=False):
+    """A foreign key to a served table, and the attribute that it names a row by. That is None where the target's class
+    maps no such column, which nobody is shown then."""
+
+    target: Served
+    by: Attribute | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everybody may read every row of the target, and is shown there what it is named by."""
+        if self.by is None:
+            return False
+        rules = (self.target.resource.policies["get"], self.target.rules[self.by.name].read)
+        return all(rule.is_constant and decide(rule, anonymous) is True for rule in rules)
+
+    def decision(self, actor: Actor) -> Decision:
+        """Which rows the actor may name: those that he may read, as far as they show him what names them. Otherwise
+        a hidden value could be guessed: the reference would be taken for the right one alone."""
+        if self.by is None:
+            return False
+        readable = decide(self.target.resource.policies["get"], actor)
+        return both(readable, decide(self.target.rules[self.by.name].read, actor))
+
+
 class References:
-    """Checks that the foreign keys of a body name rows that the actor may read."""
+    """Checks that the foreign keys of a body name rows that the actor may read, by what they show him."""
 
     def __init__(self, served: Served, catalog: Catalog, plans: Plans) -> None:
         self._plans = plans
         self._owned = owners(served.resource.policies["create"])
-        self._targets: dict[str, tuple[Attribute, Served]] = {
-            attribute.name: (attribute, catalog.by_table[attribute.references[0]])
+        self._references: dict[str, tuple[Reference, ...]] = {
+            attribute.name: found
             for attribute in served.entity.attributes.values()
-            if attribute.references is not None and attribute.references[0] in catalog.by_table
+            if (found := tuple(_references_of(attribute, catalog)))
         }
-        # Of the others everybody may read every row: the foreign key constraint says the same without a look.
-        self.ruled = {
-            name: (attribute, target)
-            for name, (attribute, target) in self._targets.items()
-            if not (target.resource.policies["get"].is_constant and decide(target.resource.policies["get"], anonymous))
-        }
+        # Of the others the foreign key constraint says the same without a look.
+        self.ruled = frozenset(
+            name for name, found in self._references.items() if not all(reference.is_open for reference in found)
+        )
 
     def names(self, values: Mapping[str, Any], actor: Actor, *, all: bool) -> list[str]:
-        """The references in `values` to look up. Where the actor may read every row of the target, the foreign
+        """The references in `values` to look up. Where the actor may name every row of the target, the foreign
         key constraint says the same without a look, unless `all` are asked for. An owner's column that names the
         actor needs none: one knows of oneself, whoever may read the users."""
         return [
             name
-            for name, (_, target) in (self._targets if all else self.ruled).items()
+            for name in (self._references if all else self.ruled)
             if values.get(name) is not None
             and not (name in self._owned and values[name] == actor.id)
-            and (all or bind_policy(target.resource.policies["get"], actor, target.entity).decision is not True)
+            and (all or any(reference.decision(actor) is not True for reference in self._references[name]))
         ]
 
     async def check(
@@ -129,21 +153,31 @@ class References:
         errors: list[FieldError] = []
         others = (name for name in self.names(values, actor, all=True) if errors and name not in names)
         for name in chain(names, others):
-            attribute, target = self._targets[name]
-            column_name = (attribute.references or ("", ""))[1]
-            rule = bind_policy(target.resource.policies["get"], actor, target.entity)
-            statement = self._plans.get(
-                ("reference", target, column_name, rule.shape),
-                lambda target=target, column_name=column_name, rule=rule: reference_statement(  # type: ignore[misc]
-                    target, column_name, rule
-                ),
-            )
-            if not await transaction.read(statement, {KEY: values[name], **rule.values}):
+            found = [await self._is_found(transaction, item, values[name], actor) for item in self._references[name]]
+            if not min(found):
                 errors.append(FieldError(f"/{name}", "not_found", "No row that you may read has this key."))
         if errors:
             raise Unprocessable("reference_not_found", "A reference leads nowhere.", errors=sorted(errors))
+
+    async def _is_found(self, transaction: Transaction, reference: Reference, value: Any, actor: Actor) -> bool:
+        target, by, decision = reference.target, reference.by, reference.decision(actor)
+        if by is None or decision is False:
+            return False
+        rule = bind_decision(decision, actor, target.entity)
+        statement = self._plans.get(
+            ("reference", target, by.name, rule.shape), lambda: reference_statement(target, by.name, rule)
+        )
+        return bool(await transaction.read(statement, {KEY: value, **rule.values}))
 
     async def check_all(self, transaction: Transaction, values: Mapping[str, Any], actor: Actor) -> None:
         """`check` where a policy refuses the row: what it reads by way of a reference that leads nowhere is not there,
         and that is what its author has to be told."""
         await self.check(transaction, values, self.names(values, actor, all=True), actor)
+
+
+def _references_of(attribute: Attribute, catalog: Catalog) -> Iterator[Reference]:
+    """Every foreign key of a column that leads to a served table."""
+    for key in sorted(attribute.column.foreign_keys, key=lambda key: key.target_fullname):
+        target = catalog.by_table.get(key.column.table.fullname)
+        if target is not None:
+            yield Reference(target, target.entity.attribute_of(key.column))
