@@ -21,6 +21,7 @@ from gatepost.models.catalog import Catalog, two_classes
 from gatepost.models.conditions import check_policy
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
+from gatepost.models.mapping import table_key
 from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
 from gatepost.models.schema import complete_schema
 from gatepost.mount import Mount, taken_by_mount
@@ -86,9 +87,9 @@ class Declaration:
 
     def _users_entity(self) -> Entity:
         entity = entity_of(self.user_model)
-        other = self.catalog.by_table.get(entity.table.fullname)
+        other = self.catalog.by_table.get(table_key(entity.table))
         if other is not None:
-            raise two_classes(entity.table.fullname, entity, other.entity)
+            raise two_classes(entity, other.entity)
         return entity
 
     def _services(self) -> dict[type[Any], type[Service[Any]]]:

@@ -13,6 +13,7 @@ from gatepost.auth.policies import Decision, Policy, Rule, decide, is_nobody
 from gatepost.errors import ConfigurationError
 from gatepost.models.base import FIELD
 from gatepost.models.entity import Attribute, Entity, Relation, entity_of
+from gatepost.models.mapping import TableKey, table_key
 from gatepost.resource import ACTIONS, PATH, Field, Resource
 
 RESERVED = ("sort", "fields", "expand", "limit", "after", "before", "count", "q")
@@ -159,7 +160,7 @@ class Catalog:
         self.served: list[Served] = [Served(resource, entity_of(resource.model)) for resource in resources]
         self.by_model: dict[type[Any], Served] = {}
         self.by_path: dict[str, Served] = {}
-        self.by_table: dict[str, Served] = {}
+        self.by_table: dict[TableKey, Served] = {}
         for item in self.served:
             self._enter(item)
         for item in self.served:
@@ -179,9 +180,9 @@ class Catalog:
         if not PATH.fullmatch(item.path):
             cure = 'Write path= with letters, digits, "-", "_", "." and "~", without a slash at its ends.'
             raise ConfigurationError(f"{item.path!r} is no path.", place=place, cure=cure)
-        table = item.entity.table.fullname
+        table = table_key(item.entity.table)
         if table in self.by_table:
-            raise two_classes(table, self.by_table[table].entity, item.entity)
+            raise two_classes(self.by_table[table].entity, item.entity)
         self.by_model[item.entity.model] = self.by_path[item.path] = item
         self.by_table[table] = item
 
@@ -193,11 +194,18 @@ class Catalog:
         assert set(item.resource.policies) == set(ACTIONS)  # noqa: S101 - of our own making
 
 
-def two_classes(table: str, first: Entity, second: Entity) -> ConfigurationError:
+def two_classes(first: Entity, second: Entity) -> ConfigurationError:
     """The refusal of two classes over one table: each would be a way past the policies and hidden fields of the
     other."""
+    names = [entity.table.fullname for entity in (first, second)]
+    mapped = f"the table {names[0]!r} is mapped to {first.name} and to {second.name}, and the app serves both."
+    if names[0] != names[1]:
+        mapped = (
+            f"{names[0]!r} of {first.name} and {names[1]!r} of {second.name} are one table on the default search_path, "
+            "and the app serves both."
+        )
     return ConfigurationError(
-        f"the table {table!r} is mapped to {first.name} and to {second.name}, and the app serves both.",
+        mapped,
         place=f"Resource({second.name})",
         cure="Serve the table by one class; show others less of it by policies and Field(read=...).",
     )

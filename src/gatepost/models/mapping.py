@@ -14,6 +14,9 @@ from sqlalchemy.sql.operators import eq
 
 from gatepost.errors import ConfigurationError
 
+DEFAULT_SCHEMA = "public"
+"""Where PostgreSQL finds and makes a table whose schema is not given."""
+
 OWN_TABLES = (
     "Give each class a table of its own, and share columns by a mixin or by a base with `__abstract__ = True`; or map "
     "the table to one class, with the kind as an ordinary column, and say in policies who sees which kind."
@@ -40,6 +43,16 @@ def mapper_of(model: type[Any]) -> "Mapper[Any]":
 def table_of(mapper: "Mapper[Any]") -> "Table[Any]":
     """The table of a mapper that `mapper_of` gave."""
     return cast("Table[Any]", mapper.local_table)
+
+
+TableKey = tuple[str, str]
+"""Schema and name."""
+
+
+def table_key(table: "Table[Any]") -> TableKey:
+    """What two classes have in common where they may be over one table: on the default search_path a table without a
+    schema is in `public`."""
+    return table.schema or DEFAULT_SCHEMA, table.name
 
 
 def joined_columns(prop: "RelationshipProperty[Any]") -> tuple[Column[Any], Column[Any]] | None:

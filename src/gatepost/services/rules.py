@@ -15,6 +15,7 @@ from gatepost.errors import FieldError, NotFound, PreconditionFailed, Unprocessa
 from gatepost.models.catalog import Catalog, Served
 from gatepost.models.conditions import bind_decision
 from gatepost.models.entity import Attribute
+from gatepost.models.mapping import table_key
 from gatepost.models.reads import KEY
 from gatepost.models.writes import LocatePlan, reference_statement
 from gatepost.services.plans import Plans
@@ -178,6 +179,6 @@ class References:
 def _references_of(attribute: Attribute, catalog: Catalog) -> Iterator[Reference]:
     """Every foreign key of a column that leads to a served table."""
     for key in sorted(attribute.column.foreign_keys, key=lambda key: key.target_fullname):
-        target = catalog.by_table.get(key.column.table.fullname)
+        target = catalog.by_table.get(table_key(key.column.table))
         if target is not None:
             yield Reference(target, target.entity.attribute_of(key.column))

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 class Person(Model):
     """Seen by everybody, under natural keys that not everybody is shown."""
 
-    __tablename__ = "persons"
+    __tablename__ = "natural_persons"
 
     name: Mapped[str] = mapped_column(unique=True)
     ssn: Mapped[str | None] = mapped_column(unique=True)
@@ -34,42 +34,44 @@ class Columns:
     """A reference by each of the keys."""
 
     text: Mapped[str] = mapped_column(default="")
-    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("persons.id"), index=True)
-    name: Mapped[str | None] = mapped_column(ForeignKey("persons.name"), index=True)
-    ssn: Mapped[str | None] = mapped_column(ForeignKey("persons.ssn"), index=True)
-    badge: Mapped[str | None] = mapped_column(ForeignKey("persons.badge"), index=True)
-    seal: Mapped[str | None] = mapped_column(ForeignKey("persons.seal"), index=True)
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("natural_persons.id"), index=True)
+    name: Mapped[str | None] = mapped_column(ForeignKey("natural_persons.name"), index=True)
+    ssn: Mapped[str | None] = mapped_column(ForeignKey("natural_persons.ssn"), index=True)
+    badge: Mapped[str | None] = mapped_column(ForeignKey("natural_persons.badge"), index=True)
+    seal: Mapped[str | None] = mapped_column(ForeignKey("natural_persons.seal"), index=True)
 
 
-class Ref(Columns, Model):
-    __tablename__ = "refs"
+class NaturalRef(Columns, Model):
+    __tablename__ = "natural_refs"
 
-    by_ssn: Mapped[Person | None] = relationship(foreign_keys="Ref.ssn")
-    by_badge: Mapped[Person | None] = relationship(foreign_keys="Ref.badge")
-    by_name: Mapped[Person | None] = relationship(foreign_keys="Ref.name")
+    by_ssn: Mapped[Person | None] = relationship(foreign_keys="NaturalRef.ssn")
+    by_badge: Mapped[Person | None] = relationship(foreign_keys="NaturalRef.badge")
+    by_name: Mapped[Person | None] = relationship(foreign_keys="NaturalRef.name")
 
 
 class ServicedRef(Columns, Model):
-    __tablename__ = "serviced_refs"
+    __tablename__ = "natural_serviced_refs"
 
 
 class Twice(Model):
     """One column, two foreign keys; and a reference that the model fills in."""
 
-    __tablename__ = "twices"
+    __tablename__ = "natural_twices"
 
     code: Mapped[str] = mapped_column(
-        ForeignKey("persons.name", name="code_is_a_name"), ForeignKey("persons.ssn", name="code_is_an_ssn"), index=True
+        ForeignKey("natural_persons.name", name="code_is_a_name"),
+        ForeignKey("natural_persons.ssn", name="code_is_an_ssn"),
+        index=True,
     )
-    seal: Mapped[str | None] = mapped_column(ForeignKey("persons.seal"), default="s1", index=True)
+    seal: Mapped[str | None] = mapped_column(ForeignKey("natural_persons.seal"), default="s1", index=True)
 
 
 class Seat(Model):
     """Belongs to whoever takes it; the owner's column leads to a hidden one."""
 
-    __tablename__ = "seats"
+    __tablename__ = "natural_seats"
 
-    account: Mapped[UUID] = mapped_column(ForeignKey("persons.account"), index=True)
+    account: Mapped[UUID] = mapped_column(ForeignKey("natural_persons.account"), index=True)
     number: Mapped[int] = mapped_column(default=1)
 
 
@@ -98,14 +100,14 @@ app = App(
             "account": hidden,
         },
     ),
-    Resource(Ref, read=anyone, write=anyone),
+    Resource(NaturalRef, read=anyone, write=anyone),
     Resource(ServicedRef, read=anyone, write=anyone, service=Refs),
     Resource(Twice, read=anyone, write=anyone),
     Resource(Seat, read=anyone, write=owner("account")),
 )
 
 IDENTITIES = ("anonymous", "stranger", "owner", "hr", "admin")
-PATHS = ("/api/refs", "/api/serviced_refs")
+PATHS = ("/api/natural_refs", "/api/natural_serviced_refs")
 TRUE = {"ssn": "123-45", "badge": "b1", "seal": "s1"}
 SHOWN = {
     "ssn": {"hr"},
@@ -149,7 +151,7 @@ def facts(answer: Answer, value: str) -> tuple[int, bytes]:
 async def row(office: Office, path: str, **values: Any) -> str:
     """The path of a new row, whatever the policies say."""
     async with app.transaction() as tx:
-        made = (Ref if path == PATHS[0] else ServicedRef)(**values)
+        made = (NaturalRef if path == PATHS[0] else ServicedRef)(**values)
         tx.session.add(made)
     return f"{path}/{made.id}"
 
@@ -207,10 +209,10 @@ async def test_a_hidden_key_that_the_row_shows_already_may_be_sent_back(office: 
 
 
 async def test_an_owners_column_that_is_filled_may_lead_to_a_hidden_key(office: Office) -> None:
-    assert (await office.clients["owner"].post("/api/seats", json={})).status == 201
-    there = f"/api/seats/{(await office.clients['owner'].get('/api/seats')).data[0]['id']}"
+    assert (await office.clients["owner"].post("/api/natural_seats", json={})).status == 201
+    there = f"/api/natural_seats/{(await office.clients['owner'].get('/api/natural_seats')).data[0]['id']}"
     assert (await office.clients["owner"].patch(there, json={"number": 2})).status == 200
-    taken = await office.clients["stranger"].post("/api/seats", json={"account": str(office.ids["owner"])})
+    taken = await office.clients["stranger"].post("/api/natural_seats", json={"account": str(office.ids["owner"])})
     assert taken.status == 403
 
 
@@ -218,11 +220,11 @@ async def test_every_foreign_key_of_a_column_is_held_to_what_is_shown(office: Of
     async with app.transaction() as tx:
         tx.session.add(Person(name="both", ssn="both"))
     anonymous, hr = office.clients["anonymous"], office.clients["hr"]
-    refused = await anonymous.post("/api/twices", json={"code": "both"})
+    refused = await anonymous.post("/api/natural_twices", json={"code": "both"})
     assert [error["pointer"] for error in refused.json()["errors"]] == ["/code"]
-    assert facts(refused, "both") == facts(await anonymous.post("/api/twices", json={"code": "Bob"}), "Bob")
-    assert (await hr.post("/api/twices", json={"code": "both"})).status == 201
-    assert (await hr.post("/api/twices", json={"code": "Bob"})).status == 422
+    assert facts(refused, "both") == facts(await anonymous.post("/api/natural_twices", json={"code": "Bob"}), "Bob")
+    assert (await hr.post("/api/natural_twices", json={"code": "both"})).status == 201
+    assert (await hr.post("/api/natural_twices", json={"code": "Bob"})).status == 422
 
 
 async def test_no_relation_over_a_hidden_key_is_filtered_or_expanded(office: Office) -> None:
@@ -236,16 +238,16 @@ async def test_no_relation_over_a_hidden_key_is_filtered_or_expanded(office: Off
     ):
         client = office.clients[identity]
         for query in (f"expand={relation}", f"{relation}.id={office.person}"):
-            assert (await client.get(f"/api/refs?{query}")).status == status, (identity, query)
+            assert (await client.get(f"/api/natural_refs?{query}")).status == status, (identity, query)
 
 
 async def test_only_references_to_keys_that_are_not_shown_to_all_are_looked_up(
     office: Office, fetched: list[tuple[str, list[Any]]]
 ) -> None:
     for client in ("anonymous", "hr"):
-        assert (await office.clients[client].post("/api/refs", json={"person_id": office.person})).status == 201
+        assert (await office.clients[client].post("/api/natural_refs", json={"person_id": office.person})).status == 201
     assert not fetched
-    assert (await office.clients["hr"].post("/api/refs", json={"ssn": "123-45"})).status == 201
+    assert (await office.clients["hr"].post("/api/natural_refs", json={"ssn": "123-45"})).status == 201
     assert not fetched
-    assert (await office.clients["owner"].post("/api/refs", json={"badge": "b1"})).status == 201
-    assert any("FROM persons" in sql for sql, _ in fetched)
+    assert (await office.clients["owner"].post("/api/natural_refs", json={"badge": "b1"})).status == 201
+    assert any("FROM natural_persons" in sql for sql, _ in fetched)

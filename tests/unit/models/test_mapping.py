@@ -187,6 +187,49 @@ def test_a_second_class_over_the_users_table_is_refused() -> None:
     assert "the table 'members' is mapped to Member and to MemberRow, and the app serves both" in sentence
 
 
+@pytest.mark.parametrize("schemas", [(None, "public"), ("public", None)])
+def test_a_schema_that_is_left_out_may_be_public(schemas: tuple[str | None, str | None]) -> None:
+    class Own(DeclarativeBase):
+        metadata = MetaData()
+
+    class Other(DeclarativeBase):
+        metadata = MetaData()
+
+    class Member(Own, UserColumns):
+        __tablename__ = "members"
+        __table_args__ = {"schema": schemas[0]}  # noqa: RUF012
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    def shadow(base: type[DeclarativeBase], name: str, schema: str | None) -> type[Any]:
+        return type(
+            f"Shadow_{base.__name__}_{name}_{schema}",
+            (base,),
+            {
+                "__module__": base.__module__,
+                "__tablename__": name,
+                "__table_args__": {"schema": schema},
+                "id": mapped_column(Integer, primary_key=True),
+                "password_hash": mapped_column(Text),
+            },
+        )
+
+    words = "are one table on the default search_path"
+    shadows = [shadow(base, "members", schemas[1]) for base in (Own, Other)]
+    for given in shadows:
+        sentence = refusal_of(lambda given=given: App(Resource(given, read=anyone), users=Member))  # type: ignore[misc]
+        assert words in sentence
+        assert "'members'" in sentence
+        assert "'public.members'" in sentence
+    both = [Resource(Member, read=anyone), Resource(shadows[1], read=anyone, path="shadows")]
+    assert words in refusal_of(lambda: App(*both, users=Member))
+    twins = [shadow(Own, "twins", schema) for schema in schemas]
+    resources = [Resource(twin, read=anyone, path=f"twins{index}") for index, twin in enumerate(twins)]
+    assert words in refusal_of(lambda: App(*resources, users=Member))
+    apart = [shadow(Own, "apart", schema) for schema in ("one", "two")]
+    resources = [Resource(model, read=anyone, path=f"apart{index}") for index, model in enumerate(apart)]
+    assert len(App(*resources, users=Member).entities) == 3
+
+
 def test_columns_of_mixins_and_of_abstract_bases_are_served() -> None:
     class Own(DeclarativeBase):
         metadata = MetaData()
