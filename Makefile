@@ -11,6 +11,9 @@ READY := $(VENV)/.ready
 LOCK := requirements/dev.txt
 NODE_LOCK := requirements/node.txt
 
+# Tests wait more than they compute: twice as many processes as cores, each with whole files and servers of its own.
+PARALLEL ?= --numprocesses $$(( $$(nproc 2>/dev/null || echo 2) * 2 )) --dist loadfile
+
 # Behind a company's proxy the machine's own certificates count; uv and Node would use those that they bring.
 CERTIFICATES := /etc/ssl/certs/ca-certificates.crt
 ifneq ($(wildcard $(CERTIFICATES)),)
@@ -43,7 +46,8 @@ run: $(READY) ## Serve examples/bookshop on an embedded PostgreSQL (PORT=8000 DA
 	@exec $(BIN)/python -m examples.bookshop.run --port "$(PORT)" --data "$(DATA)"
 
 test: $(READY) ## Run the tests that need nothing but Python
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not alone" tests
+	@$(BIN)/python -m pytest -m alone tests
 
 # Node.js, which pyright and two peers of the benchmarks are written for: the machine's, or a wheel where it has none or
 # an old one, as Debian 12 has.
@@ -53,7 +57,9 @@ node: $(READY)
 
 test-all: $(READY) node ## Install the programs of Debian that further tests need, and run all tests
 	@tests/install-programs
-	@$(BIN)/python -m pytest tests tests_all
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not alone" tests
+	@$(BIN)/python -m pytest -m alone tests
+	@$(BIN)/python -m pytest tests_all
 
 soak: $(READY) ## Run what takes long for SOAK_SECONDS=30 each: one limit in eight processes; faults under load
 	@GATEPOST_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest tests_soak -s

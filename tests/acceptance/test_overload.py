@@ -18,10 +18,13 @@ APP = """
 from gatepost import App, Model, Resource, anyone
 
 class Note(Model):
-    __tablename__ = "notes"
+    __tablename__ = "paused_notes"
 
 app = App(Resource(Note, read=anyone))
 """
+
+
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def test_a_pause_of_the_worker_does_not_outlast_itself(
     start: Start, production: Mapping[str, str], database_url: str
 ) -> None:
     class Note(Model):
-        __tablename__ = "notes"
+        __tablename__ = "paused_notes"
 
     asyncio.run(apply_lossless(database_url, App(Resource(Note, read=anyone)).metadata))
     environ = {**production, "GATEPOST_LIMIT_API": "1000000000", "GATEPOST_LOG_ACCESS": "false"}
@@ -42,7 +45,7 @@ def test_a_pause_of_the_worker_does_not_outlast_itself(
     (worker,) = running.children()
     course = run_closed(
         running.port,
-        [request_bytes("GET", "/api/notes?limit=20", None)],
+        [request_bytes("GET", "/api/paused_notes?limit=20", None)],
         200,
         seconds=7,
         events=[

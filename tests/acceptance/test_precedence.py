@@ -9,7 +9,10 @@ import psutil
 import pytest
 from tests.acceptance.conftest import Running, Start, wait_for
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows the policy")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows the policy"),
+]
 
 APP = '''
 """An application that computes for a second when it is asked."""

@@ -75,7 +75,7 @@ class Cheap(Model):
 
 
 class Entry(Model):
-    __tablename__ = "numbers"
+    __tablename__ = "market_entries"
 
     number: Mapped[int] = mapped_column(index=True)
     writer_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)

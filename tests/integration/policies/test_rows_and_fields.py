@@ -310,7 +310,7 @@ async def test_one_policy_never_serves_one_actors_values_or_shape_to_another(mar
 
     async def look(client: Client, key: Any) -> None:
         for _ in range(10):
-            shown = await client.get("/api/numbers?sort=number&limit=100")
+            shown = await client.get("/api/market_entries?sort=number&limit=100")
             assert {row["number"] for row in shown.data} == wanted[str(key)]
 
     async def ask_services(key: Any) -> None:
@@ -351,10 +351,10 @@ async def test_a_policy_may_refuse_a_change_that_it_would_not_refuse_after_it(ma
     shapes[str(key)] = lambda model, actor: model.number > 5000
     inside, outside = Entry(number=6000), Entry(number=4000)
     await market.add(inside, outside)
-    assert (await client.patch(f"/api/numbers/{inside.id}", json={"number": 4999})).status == 403
-    assert (await client.patch(f"/api/numbers/{outside.id}", json={"number": 6001})).status == 404
-    assert (await client.post("/api/numbers", json={"number": 1})).status == 403
-    assert (await client.post("/api/numbers", json={"number": 6002})).status == 201
+    assert (await client.patch(f"/api/market_entries/{inside.id}", json={"number": 4999})).status == 403
+    assert (await client.patch(f"/api/market_entries/{outside.id}", json={"number": 6001})).status == 404
+    assert (await client.post("/api/market_entries", json={"number": 1})).status == 403
+    assert (await client.post("/api/market_entries", json={"number": 6002})).status == 201
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 50])
@@ -363,7 +363,7 @@ async def test_a_list_of_literals_may_have_any_length(market: Market, length: in
     await market.add(*(Entry(number=10_000 + length * 100 + n) for n in range(length + 1)))
     allowed = [10_000 + length * 100 + n for n in range(length)]
     shapes[str(key)] = lambda model, actor: model.number.in_(allowed)
-    assert len((await client.get("/api/numbers?limit=100")).data) == length
+    assert len((await client.get("/api/market_entries?limit=100")).data) == length
     shapes[str(key)] = lambda model, actor: model.number.not_in(allowed)
-    shown = (await client.get(f"/api/numbers?limit=100&number[gte]={10_000 + length * 100}")).data
+    shown = (await client.get(f"/api/market_entries?limit=100&number[gte]={10_000 + length * 100}")).data
     assert {row["number"] for row in shown}.isdisjoint(allowed)
