@@ -28,7 +28,7 @@ from gatepost.declaration import Declaration
 from gatepost.dtos.json_values import Bounds
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.gate import Gate, make_limiter
-from gatepost.health import AWAY, OK, READ_ONLY, Probes
+from gatepost.health import AWAY, NO_CONNECTION, OK, READ_ONLY, Probes
 from gatepost.limits import NamedLimits, named
 from gatepost.models.catalog import Served
 from gatepost.models.trigrams import Trigrams
@@ -152,7 +152,9 @@ class Composition:
 
     def _database_state(self) -> str:
         """How the database is, for readiness, as the listener knows it."""
-        if self.accounts.identities.listener.silence.is_silent:
+        if self.database.pool.is_refused:
+            return NO_CONNECTION
+        if self.accounts.identities.listener.silence.is_silent or not self.database.pool.is_available:
             return AWAY
         return READ_ONLY if self.database.is_read_only else OK
 

@@ -13,6 +13,7 @@ from gatepost.request import Action, Request, Response
 
 OK = "ok"
 AWAY = "database_unavailable"
+NO_CONNECTION = "no_connection"
 READ_ONLY = "read_only"
 
 

@@ -64,13 +64,14 @@ class Identities:
         self._doubted: Callable[[IdentitiesNotCached], None] | None = None
         self._dropped: Callable[[IdentitiesInvalidated], None] | None = None
         self.listener = Listener(
-            database.connect,
+            database.connect_listener,
             CHANNEL,
             on_notification=self.drop,
             on_reset=self.drop_all,
             check=lambda connection: are_notified(connection, model),
             on_doubt=self._note_doubt,
             on_silence=database.note_silence,
+            on_beat=database.note_beat,
         )
 
     async def start(self, observations: Observations) -> None:

@@ -106,12 +106,29 @@ class Database:
                     await connection.set_type_codec(
                         name, schema="pg_catalog", encoder=str, decoder=decode, format="text"
                     )
-        except BaseException:
+        except BaseException as error:
             if connection is not None:
                 connection.terminate()
+            if isinstance(error, TimeoutError) and not str(error):
+                words = f"PostgreSQL did not answer within {self._settings.connect_seconds:g} s"
+                raise TimeoutError(words) from None
             raise
         self._read_only.note_opened(connection)
         return connection
+
+    async def connect_listener(self) -> RawConnection:
+        """A connection beside the pool's. While the pool has none because PostgreSQL refuses more, that is refused as
+        well: what there is to be had is the pool's."""
+        self._leave_to_pool()
+        return await self.connect()
+
+    def _leave_to_pool(self) -> None:
+        if self.pool.is_refused:
+            raise pg.TooManyConnectionsError("what PostgreSQL gives is left to the pool, which has none")
+
+    def note_beat(self, raw: RawConnection, *, refuses_writes: bool) -> None:
+        """The listener's connection has answered. Raises where it is to be given up, because the pool has none."""
+        self._leave_to_pool()
 
     @property
     def is_read_only(self) -> bool:

@@ -95,6 +95,14 @@ def unavailable() -> ServiceUnavailable:
     return ServiceUnavailable("database_unavailable", "The database is away; try again shortly.")
 
 
+def no_connection() -> ServiceUnavailable:
+    """The refusal while PostgreSQL is there, and gives this process no connection."""
+    return ServiceUnavailable(
+        "database_unavailable",
+        "PostgreSQL gives this process no connection, because a limit on them is reached; try again shortly.",
+    )
+
+
 def read_only() -> ServiceUnavailable:
     """The refusal of a write while the server takes none."""
     return ServiceUnavailable(

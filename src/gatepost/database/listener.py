@@ -1,7 +1,7 @@
 """One dedicated connection that LISTENs, and the time until which what it has heard may be trusted.
 
 Whoever caches rows and drops them when PostgreSQL notifies a change asks `trusted_until` before serving from the
-cache. A heartbeat (`SELECT`) makes a round trip every 40 ms. PostgreSQL delivers every notification signalled
+cache. A heartbeat (`BEAT`) makes a round trip every 40 ms. PostgreSQL delivers every notification signalled
 before a query ends ahead of that query's answer, so when an answer arrives, every change that was committed before
 the heartbeat was SENT has been handed to `on_notification`. That holds for the next TRUST_SECONDS, counted from the
 sending: a change committed after it cannot be older than that. Lost packets, a stalled event loop, a killed backend or
@@ -13,7 +13,7 @@ Not in the request path: one task per process. What is cached, and how it is loa
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 
@@ -49,10 +49,26 @@ FAILURES: tuple[type[Exception], ...] = (
 )
 """What a connection that is lost, refused or silent raises (a timeout is an `OSError`)."""
 
+BEAT = "SELECT WHERE current_setting('transaction_read_only') = 'on'"
+"""What a heartbeat asks: its answer has one row on a server that takes no writes, and none on another one."""
+
+REFUSED_SECONDS = 1.0
+"""How long it takes at most until a connection is tried again that PostgreSQL had refused because of a limit."""
+
 Check = Callable[[RawConnection], Awaitable[bool]]
 
 
 def _nothing() -> None:
+    pass
+
+
+class OnBeat(Protocol):
+    """Called with each answer to a heartbeat; what it raises of FAILURES gives the connection up."""
+
+    def __call__(self, raw: RawConnection, *, refuses_writes: bool) -> None: ...
+
+
+def _no_beat(raw: RawConnection, *, refuses_writes: bool) -> None:
     pass
 
 
@@ -63,7 +79,8 @@ class Listener:
     is trusted: notifications in the gap were lost, so everything kept from before has to go. `check` says whether
     the database notifies at all (its triggers are there); while it answers False nothing is trusted. `on_doubt` gets
     the reason why nothing can be trusted, once until it is another one, or until there is none. `silence` knows whether
-    PostgreSQL answers at all, whatever can be trusted; `on_silence` is called each time that it has fallen silent.
+    PostgreSQL answers at all, whatever can be trusted; `on_silence` is called each time that it has fallen silent, and
+    `on_beat` with each answer, which tells whether the server takes writes.
     """
 
     __slots__ = (
@@ -72,6 +89,7 @@ class Listener:
         "_connect",
         "_connection",
         "_doubt",
+        "_on_beat",
         "_on_doubt",
         "_on_notification",
         "_on_reset",
@@ -90,6 +108,7 @@ class Listener:
         check: Check | None = None,
         on_doubt: Callable[[str], None] | None = None,
         on_silence: Callable[[], None] = _nothing,
+        on_beat: OnBeat = _no_beat,
     ) -> None:
         self._connect = connect
         self._channel = channel
@@ -97,6 +116,7 @@ class Listener:
         self._on_reset = on_reset
         self._check = check
         self._on_doubt = on_doubt
+        self._on_beat = on_beat
         self._doubt: str | None = None
         self._connection: RawConnection | None = None
         self._task: asyncio.Task[None] | None = None
@@ -130,10 +150,11 @@ class Listener:
     async def _run(self, observations: Observations) -> None:
         pause = BACKOFF_SECONDS[0]
         while True:
-            began = clock()
+            began, is_refused = clock(), False
             try:
                 await self._listen()
-            except asyncpg.TooManyConnectionsError:
+            except asyncpg.InsufficientResourcesError:
+                is_refused = True
                 self.silence.hear()  # PostgreSQL is there: the pool may well have connections
             except FAILURES:
                 pass  # the pool reports that the database is away
@@ -142,6 +163,8 @@ class Listener:
             self._drop()
             # A connection that lived for a while was a good one: the next try does not continue an old series.
             pause = BACKOFF_SECONDS[0] if clock() - began > BACKOFF_SECONDS[1] else min(pause * 2, BACKOFF_SECONDS[1])
+            if is_refused:
+                pause = min(pause, REFUSED_SECONDS)  # or it would seem to be silent
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
 
     async def _listen(self) -> None:
@@ -155,20 +178,22 @@ class Listener:
         self._on_reset()
         while not connection.is_closed():
             sent = clock()
-            async with asyncio.timeout(SILENCE_SECONDS):
-                await connection.execute("SELECT")
+            await self._beat(connection, SILENCE_SECONDS)
             self.trusted_until = sent + TRUST_SECONDS
-            self.silence.hear()
             await asyncio.sleep(max(0.0, sent + HEARTBEAT_SECONDS - clock()))
 
     async def _ping(self, connection: RawConnection) -> None:
         """See for a while that the database is there: readiness asks for no more."""
         examine_at = clock() + DOUBT_SECONDS
         while clock() < examine_at:
-            async with asyncio.timeout(PING_SECONDS_MAX):
-                await connection.execute("SELECT")
-            self.silence.hear()
+            await self._beat(connection, PING_SECONDS_MAX)
             await asyncio.sleep(PING_SECONDS)
+
+    async def _beat(self, connection: RawConnection, seconds: float) -> None:
+        async with asyncio.timeout(seconds):
+            answer = await connection.execute(BEAT)
+        self.silence.hear()
+        self._on_beat(connection, refuses_writes=answer == "SELECT 1")
 
     async def _is_beyond_doubt(self, connection: RawConnection) -> bool:
         async with asyncio.timeout(SILENCE_SECONDS):

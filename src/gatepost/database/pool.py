@@ -15,10 +15,11 @@ from asyncpg.prepared_stmt import PreparedStatement
 
 from gatepost.background import background, report
 from gatepost.database.deadlines import Deadlines
-from gatepost.database.failures import DRIVER_FAILURES, SCHEMA_CHANGED, is_schema_change, unavailable
+from gatepost.database.failures import DRIVER_FAILURES, SCHEMA_CHANGED, is_schema_change, no_connection, unavailable
 from gatepost.database.holders import Holder
 from gatepost.database.reachability import LIMITED_SECONDS, Reachability
 from gatepost.database.shares import PATIENCE_SECONDS, SLOW_SECONDS, Shares
+from gatepost.database.silence import SILENCE_SECONDS
 from gatepost.database.statements import Statement
 from gatepost.database.waiting_line import WaitingLine
 from gatepost.errors import ServiceUnavailable
@@ -36,6 +37,9 @@ RECOVER_SECONDS = 2.0
 
 OPENING_SECONDS = 1.0
 """How long a request waits for a connection that is opened because of it, where it would wait for none longer."""
+
+PROBE_SECONDS = 0.02
+"""When the first connection is tried after the database has fallen silent."""
 
 CLOSE_SECONDS = 2.0
 """How long a connection has to be closed in an orderly way."""
@@ -141,6 +145,7 @@ class Pool:
         self.open: set[PooledConnection] = set()
         self._opening: set[asyncio.Task[RawConnection | Exception]] = set()
         self._failure: Exception | None = None
+        self._probing: asyncio.TimerHandle | None = None
         self._recovering: dict[asyncio.Task[bool], PooledConnection] = {}
         self._resetting: set[PooledConnection] = set()
         self._line = WaitingLine[PooledConnection](self._look_at_line)
@@ -167,6 +172,11 @@ class Pool:
         """False while the database is known to be away."""
         return not self._reachability.is_lost
 
+    @property
+    def is_refused(self) -> bool:
+        """True while PostgreSQL is there, and gives this process no connection because a limit is reached."""
+        return self._reachability.is_refused
+
     def take(self) -> PooledConnection | None:
         """An idle connection, or None: then `acquire` has to wait for one."""
         idle = self.idle
@@ -192,8 +202,8 @@ class Pool:
             if connection is not None:
                 return connection
             is_opening = self._open_one_more(len(self.waiting) + 1)
-            if self._reachability.is_lost and not is_opening:
-                raise unavailable() from self._reachability.reason
+            if self._reachability.is_lost and (not is_opening or self._reachability.is_silent):
+                raise (no_connection() if self.is_refused else unavailable()) from self._reachability.reason
             deadline = deadline or self._deadline(is_opening=is_opening)
             waiter = self._line.join(deadline, holder)
             try:
@@ -236,11 +246,11 @@ class Pool:
             self._resetting.add(connection)
         task.add_done_callback(self._recovered)
 
-    def give_up(self) -> None:
-        """The database has fallen silent: connections that have not answered since may be dead.
+    def give_up(self, seconds: float = SILENCE_SECONDS) -> None:
+        """The database has been silent for so long: connections that have not answered since may be dead.
 
         Nothing is sent any more on those that idle. Those that are lent get as long as their statements may take, and
-        others are opened meanwhile.
+        others are opened meanwhile: the first one tells whether there are any to be had.
         """
         self.given_up.update(self._lent())
         self.open -= self.given_up
@@ -249,7 +259,9 @@ class Pool:
         for opening in self._opening:
             opening.cancel()
         self.close_idle(lambda _raw: True)
-        self._line.extend(PATIENCE_SECONDS, lambda _holder: True)
+        self._line.extend(self._connect_seconds + 1, lambda _holder: True)
+        self._reachability.note_silence(seconds)
+        self._probe_after(PROBE_SECONDS)
         self._open_for_waiters()
 
     def hand_over(self, connection: PooledConnection) -> None:
@@ -284,6 +296,8 @@ class Pool:
         self.is_closed = self.is_strict = True
         self._shares.end(self.idle)
         self._line.dismiss()
+        if self._probing is not None:
+            self._probing.cancel()
         for opening in self._opening:
             opening.cancel()
         closing = list(iter(self.take, None))
@@ -436,10 +450,28 @@ class Pool:
                 self._reachability.note_success(len(self.open))
             finally:
                 self.hand_over(connection)
-        if self._failure is not None and not self._opening:
+        # One that took all its time without an answer tells enough: who waits need not wait for the next one.
+        if self._failure is not None and (not self._opening or self._is_out_of_reach(self._failure)):
             failure, self._failure = self._failure, None
             self._judge(failure)
         self._open_for_waiters()
+        if self._reachability.is_doubtful and not self._opening and not self.open:
+            self._probe_after(self._reachability.pause)
+
+    def _is_out_of_reach(self, failure: Exception) -> bool:
+        return isinstance(failure, TimeoutError) and not self._has_any()
+
+    def _probe_after(self, seconds: float) -> None:
+        """Try to open a connection whether or not somebody waits: while there is none, nobody is sent here."""
+        if self._probing is not None:
+            self._probing.cancel()
+        if not self.is_closed:
+            self._probing = asyncio.get_running_loop().call_later(seconds, self._probe)
+
+    def _probe(self) -> None:
+        self._probing = None
+        if not self.open and not self._open_one_more(max(1, len(self.waiting))) and not self._opening:
+            self._probe_after(max(PROBE_SECONDS, self._reachability.pause))
 
     def _judge(self, failure: Exception) -> None:
         if self._has_any():

@@ -1,12 +1,15 @@
 """What openings that failed have told: the database is away, or it gives this process no more connections.
 
 The pool asks before it opens, and tells what became of it. Away is a database of which the pool has no connection at
-all: requests are refused at once, and one opening at a time probes, after a pause. Limited is one that lets the pool
-keep what it has: requests share those, and one opening at a time tries whether there are more.
+all: requests are refused at once, and one opening at a time probes, after a pause. Refused is a pool that has none
+because PostgreSQL gives it none. Limited is one that may keep what it has: requests share those, and one opening at a
+time tries whether there are more.
 """
 
 import random
 import time
+
+from asyncpg import exceptions as pg
 
 from gatepost.observations import ConnectionOpened, DatabaseLost, DatabaseRestored, Observations, PoolLimited
 
@@ -27,6 +30,8 @@ class Reachability:
         self._size_max = size_max
         self.reason: Exception | None = None
         self._lost_at: float | None = None
+        self._silent_since: float | None = None
+        self._said: set[bool] = set()
         self._found: int | None = None
         self._limited_at = float("-inf")
         self._retry_at = 0.0
@@ -42,6 +47,26 @@ class Reachability:
         return self._lost_at is not None
 
     @property
+    def is_refused(self) -> bool:
+        """True while PostgreSQL is there, and gives this process no connection."""
+        return self.is_lost and isinstance(self.reason, pg.InsufficientResourcesError)
+
+    @property
+    def is_silent(self) -> bool:
+        """True while the database is away and does not even refuse: an opening takes all the time that it has."""
+        return self.is_lost and isinstance(self.reason, TimeoutError)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """True from the beginning of a silence or an outage until a connection is opened."""
+        return self.is_lost or self._silent_since is not None
+
+    @property
+    def pause(self) -> float:
+        """In how many seconds the next opening may be tried."""
+        return max(0.0, self._retry_at - time.monotonic())
+
+    @property
     def size_max(self) -> int:
         """How many connections there can be: those asked for, or those that there were when one more was refused."""
         return self._size_max if self._found is None else self._found
@@ -53,18 +78,28 @@ class Reachability:
             return False
         return time.monotonic() >= self._retry_at or not (has_any or self.is_lost)
 
+    def note_silence(self, seconds: float) -> None:
+        """The database has been silent for so long. Where nothing can be opened, that is when the outage began."""
+        if not self.is_doubtful:
+            self._silent_since = time.monotonic() - seconds
+
     def note_loss(self, error: Exception) -> None:
-        """Nothing is open, and nothing can be opened. Said once; the pause before the next try is longer each time."""
+        """Nothing is open, and nothing can be opened. Said once, and once that PostgreSQL refuses; the pause before the
+        next try is longer each time."""
         now = time.monotonic()
         self.reason = error.with_traceback(None)
         self._found = None
         if self._lost_at is None:
-            self._lost_at = now
+            self._lost_at = now if self._silent_since is None else self._silent_since
             self._pause = BACKOFF_SECONDS[0]
-            if self._lost is not None:
-                self._lost(DatabaseLost(reason=f"{type(error).__name__}: {error}"))
         else:
             self._pause = min(self._pause * 2, BACKOFF_SECONDS[1])
+        if self.is_refused not in self._said:
+            self._said.add(self.is_refused)
+            if self.is_refused and self._limited is not None:
+                self._limited(PoolLimited(size=0, reason=_words(error)))
+            elif not self.is_refused and self._lost is not None:
+                self._lost(DatabaseLost(reason=_words(error)))
         self._retry_at = now + self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
     def note_limit(self, error: Exception, size: int) -> None:
@@ -75,14 +110,19 @@ class Reachability:
         self._found = size
         self._retry_at = now + LIMITED_SECONDS
         if is_news and self._limited is not None:
-            self._limited(PoolLimited(size=size, reason=f"{type(error).__name__}: {error}"))
+            self._limited(PoolLimited(size=size, reason=_words(error)))
 
     def note_success(self, size: int) -> None:
         """One was opened, and is the one of so many."""
         if self._lost_at is not None and self._restored is not None:
-            self._restored(DatabaseRestored(seconds=time.monotonic() - self._lost_at))
+            self._restored(DatabaseRestored(seconds=round(time.monotonic() - self._lost_at, 3)))
         if self._found is None or size > self._found:
             self._found = self.reason = None
-        self._lost_at = None
+        self._lost_at = self._silent_since = None
+        self._said.clear()
         if self._opened is not None:
             self._opened(ConnectionOpened(size=size))
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error) or 'no answer in time'}"

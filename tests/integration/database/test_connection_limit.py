@@ -185,7 +185,9 @@ async def test_the_last_connection_lost_while_limited_is_replaced_at_once(limite
         await database.fetch("SELECT 1")
 
 
-async def test_a_limit_that_leaves_no_connection_at_all_is_an_outage(limited: Limited) -> None:
+async def test_a_limit_that_leaves_no_connection_at_all_is_told_as_a_limit_and_heals_by_itself(
+    limited: Limited,
+) -> None:
     limited.allow(0)
     facts: list[Any] = []
     observations = Observations()
@@ -193,12 +195,71 @@ async def test_a_limit_that_leaves_no_connection_at_all_is_an_outage(limited: Li
     observations.subscribe(PoolLimited, facts.append)
     database = Database(limited.dsn, DatabaseSettings(), observations)
     refused = await asyncio.gather(*(database.fetch("SELECT 1") for _ in range(20)), return_exceptions=True)
-    assert {error.code for error in refused if isinstance(error, Problem)} == {"database_unavailable"}
-    assert [type(fact) for fact in facts] == [DatabaseLost]
+    problems = [error for error in refused if isinstance(error, Problem)]
+    assert len(problems) == 20
+    assert {error.code for error in problems} == {"database_unavailable"}
+    assert all("gives this process no connection" in str(error.detail) for error in problems)
+    assert [(type(fact), fact.size) for fact in facts] == [(PoolLimited, 0)]
     limited.allow(LIMIT)
 
     async def heals() -> bool:
-        return not isinstance((await asyncio.gather(database.fetch("SELECT 1"), return_exceptions=True))[0], Problem)
+        return database.pool.is_available
 
     await until(heals)
+    assert database.pool.size == 1, "nobody has asked meanwhile"
     await database.close()
+
+
+async def test_a_process_that_gets_no_connection_is_not_ready_until_it_gets_one(limited: Limited) -> None:
+    async with TestApp(app, limited.url):
+        pass
+    limited.allow(0)
+    running = TestApp(app, limited.dsn)
+    await app.start(load({"DATABASE_URL": limited.dsn}))
+    try:
+
+        async def is_refused() -> bool:
+            return app.running.accounts.identities.listener.silence.is_silent is False
+
+        await until(is_refused)
+        for _ in range(5):
+            ready = await running.anonymous.get("/readyz")
+            assert (ready.status, ready.json()["database"]) == (503, "no_connection")
+            answer = await running.anonymous.get("/api/plain")
+            assert (answer.status, answer.json()["code"]) == (503, "database_unavailable")
+            assert "gives this process no connection" in answer.json()["detail"]
+        limited.allow(1)
+
+        async def heals() -> bool:
+            return (await running.anonymous.get("/readyz")).status == 200
+
+        await until(heals)
+        assert (await running.anonymous.get("/api/plain")).status == 200
+    finally:
+        await app.stop()
+
+
+async def test_a_listener_leaves_its_connection_to_a_pool_that_has_none(limited: Limited) -> None:
+    async with TestApp(app, limited.url):
+        pass
+    limited.allow(2)
+    running = TestApp(app, limited.dsn, GATEPOST_DATABASE_POOL_SIZE="1")
+    await app.start(load({"DATABASE_URL": limited.dsn, "GATEPOST_DATABASE_POOL_SIZE": "1"}))
+    try:
+        listener = app.running.accounts.identities.listener
+
+        async def listens() -> bool:
+            return listener._connection is not None
+
+        await until(listens)
+        limited.allow(1)
+        app.running.database.pool.close_idle(lambda _raw: True)
+
+        async def serves() -> bool:
+            return (await running.anonymous.get("/api/plain")).status == 200
+
+        await until(serves)
+        assert (await running.anonymous.get("/readyz")).status == 200
+        assert listener._connection is None
+    finally:
+        await app.stop()

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from tests.relay import Relay
 
 from gatepost import Service
+from gatepost.observations import DatabaseLost, DatabaseRestored
 from gatepost.testing import Answer, TestApp
 
 Scene: TypeAlias = tuple[Desk, Relay]
@@ -19,6 +20,9 @@ STATEMENT_SECONDS = 0.5
 DEADLINE_SECONDS = STATEMENT_SECONDS + 1
 NOTICED_SECONDS = 2.0
 SLACK_SECONDS = 2.0  # half a second of sweeping, and a busy machine
+facts: list[DatabaseLost | DatabaseRestored] = []
+app.observations.subscribe(DatabaseLost, facts.append)
+app.observations.subscribe(DatabaseRestored, facts.append)
 SETTINGS = {
     "GATEPOST_DATABASE_POOL_SIZE": str(POOL_SIZE),
     "GATEPOST_DATABASE_STATEMENT_SECONDS": str(STATEMENT_SECONDS),
@@ -169,6 +173,48 @@ async def test_an_outage_is_refused_soon_and_heals(scene: Scene) -> None:
     await until(heals)
     await heard()
     assert desk.database.pool.size <= POOL_SIZE
+
+
+async def test_in_a_silence_requests_that_come_one_after_another_are_refused_soon_and_its_length_is_told(
+    scene: Scene,
+) -> None:
+    desk, relay = scene
+    loop = asyncio.get_running_loop()
+    facts.clear()
+    began = loop.time()
+    relay.stall()
+    relay.stall_new()
+    await silence()
+    asked: list[asyncio.Task[tuple[Answer, float]]] = []
+
+    async def timed() -> tuple[Answer, float]:
+        sent = loop.time()
+        return await desk.client.get("/api/plain"), loop.time() - sent
+
+    async def is_said_to_be_lost() -> bool:
+        asked.append(asyncio.ensure_future(timed()))
+        return bool(facts)
+
+    await until(is_said_to_be_lost)
+    answers = await asyncio.gather(*asked)
+    assert {(answer.status, answer.json()["code"]) for answer, _ in answers} == {(503, "database_unavailable")}
+    assert max(seconds for _, seconds in answers) < 3 + 0.5, "the time of one opening"
+    for _ in range(5):
+        answer, seconds = await timed()
+        assert (answer.json()["code"], seconds < 0.5) == ("database_unavailable", True), "it is known by now"
+    relay.flow()
+
+    async def is_restored() -> bool:
+        return len(facts) == 2
+
+    await until(is_restored)  # though nobody asks
+    took = loop.time() - began
+    lost, restored = facts
+    assert isinstance(lost, DatabaseLost)
+    assert lost.reason == "TimeoutError: PostgreSQL did not answer within 3 s"
+    assert isinstance(restored, DatabaseRestored)
+    assert took - 0.5 <= restored.seconds <= took + 0.2
+    assert restored.seconds == round(restored.seconds, 3)
 
 
 async def test_a_silence_that_ends_loses_nothing(scene: Scene) -> None:
