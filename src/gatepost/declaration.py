@@ -15,6 +15,7 @@ from gatepost.accounts.models import UserColumns, complete_users_table, user_mod
 from gatepost.auth.actor import Actor, ActorId, anonymous
 from gatepost.auth.policies import Policy
 from gatepost.dtos.body import check_fields
+from gatepost.dtos.path_keys import check_key
 from gatepost.errors import ConfigurationError
 from gatepost.models.base import Model
 from gatepost.models.catalog import Catalog, two_classes
@@ -73,6 +74,7 @@ class Declaration:
             service = self.services.get(served.entity.model)
             check_field_rules(served, is_filled=service is not None and "create" in overridden(service))
             check_fields(served.writable, served.entity.name)
+            check_key(served.entity.key, f"{served.entity.name}.{served.entity.key.name}")
 
     @property
     def metadata(self) -> MetaData:

@@ -3,7 +3,6 @@
 import string
 from typing import Any
 from urllib.parse import quote
-from uuid import UUID
 
 from gatepost.auth.policies import owners
 from gatepost.controllers.answers import (
@@ -19,6 +18,7 @@ from gatepost.controllers.parameters import read_parameters
 from gatepost.controllers.queries import QueryReader
 from gatepost.dtos.body import BodyDecoder, compile_body
 from gatepost.dtos.json_values import BOUNDS, Bounds
+from gatepost.dtos.path_keys import path_writer
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import BadRequest, PreconditionRequired, Problem, Unprocessable
 from gatepost.models.catalog import Served, View
@@ -62,6 +62,7 @@ class ResourceController:
         self._only_view = served.only_view
         self._requires_version = served.resource.require_if_match
         self._parse_key = compile_scalar(served.entity.key, stored=True)
+        self._write_key = path_writer(served.entity.key)
         self._location = f"{prefix}/{served.path}/"
         self._list_path = quote(f"{prefix}/{served.path}").encode()
         self._creations: dict[View, BodyDecoder] = {}
@@ -109,7 +110,7 @@ class ResourceController:
             if view.unsure_new and problem.code in REFUSALS and (named := decoder.named(content, view.unsure_new)):
                 decoder.refuse(content, named)
             raise self._discreet(problem, view) from problem.__cause__
-        location = (b"location", (self._location + _path_text(row.key)).encode())
+        location = (b"location", (self._location + self._write_key(row.key)).encode())
         return one(201, row.data, row.version, location) if row.data else empty(201, location)
 
     async def update(self, request: Request) -> Response:
@@ -233,14 +234,6 @@ class ResourceController:
             if cursor is not None
         ]
         return b", ".join(links)
-
-
-def _path_text(key: Any) -> str:
-    """A key as a segment of a path. Most are UUIDs, whose texts need no escapes."""
-    if isinstance(key, UUID):
-        return str(key)
-    text = str(getattr(key, "value", key))
-    return text if text.isascii() and text.isalnum() else quote(text, safe="")
 
 
 def _refuse_parameters(request: Request) -> None:

@@ -5,7 +5,6 @@ The good case is one msgspec pass plus the checks that msgspec cannot express; e
 """
 
 import functools
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Required, TypedDict, cast
 
@@ -13,6 +12,7 @@ import msgspec
 
 from gatepost.dtos.collector import BodyField, collect
 from gatepost.dtos.json_values import BOUNDS, Bounds, NumberReader, members
+from gatepost.dtos.path_keys import fits_in_a_path
 from gatepost.dtos.rules import Rule, longer
 from gatepost.dtos.strict_json import may_hide_keys, may_hold_nul, read_json
 from gatepost.dtos.violations import Violation
@@ -174,10 +174,8 @@ def _field_type(attribute: Attribute, place: str, wire_types: WireTypes) -> Fiel
     return field_type_of(wire_type, attribute.constraints, place)
 
 
-_NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f/\\]")
-
 _IN_A_PATH = Rule(
-    lambda text: not _NOT_IN_A_PATH.search(text) and text not in (".", ".."),
+    fits_in_a_path,
     "pattern_mismatch",
     "A key stands in the path of its row: it cannot be dots alone, nor hold slashes or control characters.",
 )

@@ -24,6 +24,7 @@ from gatepost.models.candidates import bind_name, candidate_statement
 from gatepost.models.catalog import Catalog, Served, View
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
 from gatepost.models.reads import KEY, ruled_shape, ruled_values
+from gatepost.models.wire import decoder_of
 from gatepost.models.writes import (
     VERSIONS,
     LocatePlan,
@@ -82,6 +83,7 @@ class Derived:
         self.list = self.reading.list
         self.references = References(served, catalog, plans)
         self._owned = owners(self._policies["create"])
+        self._decode_key = decoder_of(self._entity.key.column.type)
         self._defaults = _fillers(served, lambda column: column.default)
         self._on_update = _fillers(served, lambda column: column.onupdate)
         self.documents = frozenset(
@@ -407,7 +409,9 @@ class Derived:
             binds.update(ruled_values(view, read, self.served))
         return binds
 
-    @staticmethod
-    def _written(plan: WritePlan, record: Record) -> Row:
+    def _written(self, plan: WritePlan, record: Record) -> Row:
         data = plan.build(record) if record[plan.readable_index] else ""
-        return Row(data, str(record[plan.version_index]), record[plan.key_index])
+        key = record[plan.key_index]
+        if self._decode_key is not None:
+            key = self._decode_key(key)
+        return Row(data, str(record[plan.version_index]), key)

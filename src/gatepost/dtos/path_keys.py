@@ -1,0 +1,83 @@
+"""A key as a segment of the path of its row: what may stand there, and how a key is written.
+
+`Location` is written here, and read by `compile_scalar`. A key reads in a path as it does in a body. Types whose wire
+texts do not fit in a path are refused when the app is built.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from enum import Enum
+from typing import Any, cast
+from urllib.parse import quote
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+
+from gatepost.errors import ConfigurationError
+from gatepost.models.entity import Attribute, plain_type, wire_values
+
+_NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f/\\]")
+
+_WITHOUT_A_PATH = (sa.LargeBinary, sa.ARRAY, sa.JSON)
+
+
+def fits_in_a_path(text: str) -> bool:
+    """Whether a text can be a segment of a path that every proxy hands on as it is."""
+    return text not in ("", ".", "..") and not _NOT_IN_A_PATH.search(text)
+
+
+def check_key(key: Attribute, place: str) -> None:
+    """Raise `ConfigurationError` for a key column with values that cannot stand in the path of a row."""
+    kind: Any = plain_type(key.column.type)
+    if isinstance(kind, _WITHOUT_A_PATH):
+        raise ConfigurationError(
+            f"is a key of type {type(cast('object', kind)).__name__}, whose values cannot stand in the path of a row.",
+            place=place,
+            cure="Use a Uuid, a number or a text as the key, and keep this column beside it with unique=True.",
+        )
+    if isinstance(kind, sa.Enum):
+        wrong = sorted(value for value in wire_values(kind).values() if not fits_in_a_path(value))
+        if wrong:
+            raise ConfigurationError(
+                f"is a key with the choices {', '.join(map(repr, wrong))}, which cannot stand in the path of a row.",
+                place=place,
+                cure="Give them names: not empty, not dots alone, without slashes and control characters.",
+            )
+
+
+def path_writer(key: Attribute) -> Callable[[Any], str]:
+    """What writes a key of this column, as Python holds it, as a segment of a path."""
+    kind: Any = plain_type(key.column.type)
+    stored = wire_values(kind) if isinstance(kind, sa.Enum) else {}
+
+    def write(value: Any) -> str:
+        if isinstance(value, UUID):  # most are, and need no escapes
+            return str(value)
+        text = stored.get(value, value) if type(value) is str else _wire_text(value)
+        return text if text.isascii() and text.isalnum() else quote(text, safe="")
+
+    return write
+
+
+def _wire_text(value: Any) -> str:
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return _without_zeros(value.astimezone(UTC).replace(tzinfo=None).isoformat()) + "Z"
+    if isinstance(value, time):
+        return _without_zeros(value.isoformat())
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    plain = msgspec.to_builtins(value)
+    return plain if isinstance(plain, str) else json.dumps(plain)
+
+
+def _without_zeros(text: str) -> str:
+    """PostgreSQL writes no zeros at the end of a fraction."""
+    return text.rstrip("0") if "." in text else text
