@@ -7,6 +7,11 @@ from gatepost.errors import BadRequest
 
 PARAMETERS_MAX = 50
 
+HOPS_MAX = 8
+"""Relations that all filters of a query follow together, however often the same. Each is a join, and the time that
+PostgreSQL takes to plan joins grows much faster than their number: 8 take 20 ms, 24 took 0.1 s and 72 took 5 s, also of
+an empty table."""
+
 _PERCENT, _PLUS = b"%+"
 """As numbers: Python looks for a byte in bytes at once, and for bytes in bytes by way of an error."""
 
@@ -23,6 +28,11 @@ class Parameter(NamedTuple):
         """As it was written."""
         return self.name if self.operator is None else f"{self.name}[{self.operator}]"
 
+    @property
+    def hops(self) -> int:
+        """The relations that a filter of this name follows."""
+        return self.name.count(".")
+
 
 def read_parameters(query_string: bytes) -> list[Parameter]:
     """Take a query string apart. Raises `BadRequest`."""
@@ -36,6 +46,8 @@ def read_parameters(query_string: bytes) -> list[Parameter]:
         if part:
             name, _, value = part.partition(b"=")
             found.append(_parameter(_decoded(name), _decoded(value)))
+    if sum(parameter.hops for parameter in found) > HOPS_MAX:
+        raise BadRequest("invalid_parameter", f"The filters follow more than {HOPS_MAX} relations together.")
     return found
 
 

@@ -26,6 +26,11 @@ from gatepost.models.trigrams import Trigrams
 from gatepost.models.wire import decoder_of
 
 DEPTH_MAX = 3
+
+RELATIONS_MAX = 12
+"""Relations that the filters and `expand` follow together: with 8 and 4 PostgreSQL takes 50 ms, with 8 and 22 it took
+0.4 s. Rules that follow relations themselves, as `owner("a.b.id")` does, make no difference at this size."""
+
 MEMBERS_MAX = 100
 EXPANSIONS_MAX = 10
 
@@ -136,6 +141,7 @@ class QueryReader:
                     raise _invalid("after", "`after` and `before` exclude each other")
                 case name:
                     raise _unknown(name, self._known(view))
+        _check_relations(filters, expand)
         position = self._position(cursor, order) if cursor is not None else None
         return Query(order, limit, tuple(filters), fields, expand, position)
 
@@ -213,7 +219,9 @@ class QueryReader:
             branch = tree
             for step in steps:
                 branch = branch.setdefault(step, {})
-        return self._expansions(tree, self._served, actor, "x")
+        expand = self._expansions(tree, self._served, actor, "x")
+        _check_relations((), expand)
+        return expand
 
     def _expansions(self, tree: Mapping[str, Any], served: Served, actor: Actor, prefix: str) -> tuple[Expansion, ...]:
         found: list[Expansion] = []
@@ -273,6 +281,15 @@ class QueryReader:
             if not self._trigrams.can_find(str(value), at_beginning=at_beginning):
                 raise _invalid(parameter.label, self._trigrams.wish(at_beginning=at_beginning))
         return Filter(tuple(hops), name, operator, value)
+
+
+def _check_relations(filters: Iterable[Filter], expand: tuple[Expansion, ...]) -> None:
+    if expand and sum(len(item.hops) for item in filters) + _number(expand) > RELATIONS_MAX:
+        raise _invalid("expand", f"it and the filters follow more than {RELATIONS_MAX} relations together")
+
+
+def _number(expand: tuple[Expansion, ...]) -> int:
+    return sum(1 + _number(item.inner) for item in expand)
 
 
 def _is_seen(served: Served, column: Column[Any], actor: Actor) -> bool:

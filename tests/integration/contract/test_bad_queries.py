@@ -97,6 +97,44 @@ async def test_a_bad_query_is_refused(client: Client, name: str) -> None:
     assert held(await client.get(f"/api/samples/1?{BAD[name]}"))["status"] == answer.status
 
 
+def followed(filters: int, expand: str = "", path: str = "author.name[ne]") -> str:
+    """So many filters over a path, and an expansion."""
+    return "&".join([f"{path}=q{index}" for index in range(filters)] + [f"expand={expand}"] * bool(expand))
+
+
+TREE = "author.mentor.mentor,author.mentor.country,author.country"
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [(followed(8), ""),
+     (followed(9), "The filters follow more than 8 relations together"),
+     (followed(50), "The filters follow more than 8 relations together"),
+     (followed(2, path="author.works.author.name[ne]"), ""),
+     (followed(3, path="author.works.author.name[ne]"), "The filters follow more than 8 relations together"),
+     (followed(4, path="author.works.title"), ""),
+     (followed(8, "author,editor.mentor.country"), ""),
+     (followed(8, TREE), "it and the filters follow more than 12 relations together"),
+     (followed(2, f"{TREE},{TREE.replace('author', 'editor')}"), ""),
+     (followed(3, f"{TREE},{TREE.replace('author', 'editor')}"), "it and the filters follow more than 12 relations"),
+     (followed(0, "x.y.z,a.b.c,d.e.f,g.h.i,j"), "there is no relation 'x'")],
+)  # fmt: skip
+async def test_a_query_follows_few_relations(client: Client, query: str, words: str) -> None:
+    answer = await client.get(f"/api/works?{query}")
+    if words:
+        assert problem(answer, 400, "invalid_parameter")["detail"].count(words) == 1
+    else:
+        assert answer.status == 200, answer.body
+
+
+async def test_an_expansion_of_one_row_follows_few_relations(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = (await client.get("/api/works?limit=1")).data[0]
+    path = f"/api/works/{work['id']}?{followed(0, TREE)}"
+    assert (await client.get(path)).status == 200
+    monkeypatch.setattr("gatepost.controllers.queries.RELATIONS_MAX", 4)
+    assert "follow more than 4 relations" in problem(await client.get(path), 400, "invalid_parameter")["detail"]
+
+
 @pytest.mark.parametrize(
     "query",
     ["", "&", "&&&", "small=1&", "&small=1", "%73mall=1", "small%5Blt%5D=1", "word=a%26b%3Dc", "word==", "word=%",
