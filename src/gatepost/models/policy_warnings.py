@@ -1,6 +1,7 @@
 """What of a policy can raise on a row all the same, so that one row, hidden or not, takes the list from everybody.
 
-Casts are guarded; divisions, arithmetic, scalar subqueries and functions cannot be. They are told of when a server
+Casts are guarded; divisions, arithmetic, comparisons of a `Numeric` with a float, scalar subqueries and functions
+cannot be. They are told of when a server
 starts and by `gatepost doctor`, before a row does.
 """
 
@@ -8,22 +9,25 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnClause, ColumnElement, Numeric, Select, TextClause
+from sqlalchemy import Case, ColumnClause, ColumnElement, Float, Interval, Numeric, Select, TextClause
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import (
     BinaryExpression,
+    ClauseList,
     CollectionAggregate,
     ExpressionClauseList,
+    Grouping,
     UnaryExpression,
 )
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.sql.selectable import Exists, ScalarSelect
-from sqlalchemy.types import Integer, String
+from sqlalchemy.sql.selectable import Exists, ScalarSelect, SelectStatementGrouping
+from sqlalchemy.types import Integer, String, TypeEngine
 
 from gatepost.auth.actor import Actor
 from gatepost.auth.policies import Policy, functions
 from gatepost.database.statements import DIALECT
 from gatepost.models.catalog import Served
+from gatepost.models.entity import plain_type
 from gatepost.models.policy_functions import can_take, condition_of, name_of
 
 _AGGREGATES = "count min max avg sum bool_and bool_or every any_value array_agg string_agg json_agg"
@@ -53,6 +57,12 @@ _PATTERNS = (
     operators.regexp_match_op,
     operators.not_regexp_match_op,
 )
+_SUMMING = frozenset(("sum", "avg"))
+_OUT_OF_RANGE = "the result may be out of range"
+
+_DOUBLE_DIGITS = 308
+"""A number of so many digits before the point is within the range of a double."""
+
 _CONSTANT = re.compile(r"-?\d+(\.\d+)?|'[^']*'|true|false|null|\*", re.IGNORECASE)
 
 EXPRESSION_CHARACTERS_MAX = 120
@@ -119,13 +129,24 @@ def _reason(element: Any, *, is_of_any_number: bool) -> str | None:
     if isinstance(element, ScalarSelect):
         is_safe = is_of_any_number or _is_of_one_row(element)
         return None if is_safe else "a subquery without .limit(1) may give two rows"
+    reason = None
     if isinstance(element, FunctionElement):
-        name: str = getattr(cast("Any", element), "name", "")
-        is_safe = name.lower() in TOTAL_FUNCTIONS or not _has_column(element)
-        return None if is_safe else f"the function {name} is not known to take every value"
-    if isinstance(element, BinaryExpression | ExpressionClauseList | UnaryExpression) and _has_column(element):
-        return _reason_of_operator(cast("Any", element))
-    return None
+        reason = _reason_of_function(cast("Any", element))
+    elif isinstance(element, BinaryExpression | ExpressionClauseList | UnaryExpression) and _has_column(element):
+        reason = _reason_of_operator(cast("Any", element))
+    if reason is None and isinstance(element, BinaryExpression | FunctionElement | Case) and _makes_doubles(element):
+        reason = "a number may be out of the range of a double"
+    return reason
+
+
+def _reason_of_function(element: Any) -> str | None:
+    name: str = getattr(element, "name", "")
+    if name.lower() not in TOTAL_FUNCTIONS and _has_column(element):
+        return f"the function {name} is not known to take every value"
+    is_growing = name.lower() in _SUMMING and any(
+        isinstance(item.type, Float | Interval) for item in _operands(element)
+    )
+    return _OUT_OF_RANGE if is_growing else None
 
 
 def _is_unread(element: Any) -> bool:
@@ -137,16 +158,44 @@ def _reason_of_operator(element: Any) -> str | None:
     if operator in _DIVISIONS:
         return "a division by zero raises"
     if operator in _SUMS:
-        is_number = isinstance(element.type, Integer | Numeric)
         sides = list(element.get_children())
-        is_unbounded = len(sides) > 1 and all(_has_column(side) for side in sides) and not _is_text(element)
-        return "the result may be out of range" if is_number or is_unbounded else None
+        is_varying = len(sides) > 1 and all(_has_column(side) for side in sides) and not _is_text(element)
+        is_interval = any(isinstance(side.type, Interval) and _has_column(side) for side in sides)
+        is_out_of_range = is_varying or is_interval or isinstance(element.type, Integer | Numeric | Float)
+        return _OUT_OF_RANGE if is_out_of_range else None
     if operator in _PATTERNS:
         return "a pattern out of a column may be broken" if _has_column(element.right) else None
     if isinstance(operator, operators.custom_op):
         sign = cast("Any", operator).opstring
         return None if sign in TOTAL_OPERATORS else f"the operator {sign} is not known to take every value"
     return None
+
+
+def _makes_doubles(element: Any) -> bool:
+    """Whether a float among the operands makes PostgreSQL take a decimal number of any size for a double."""
+    operands = list(_operands(element))
+    return any(isinstance(item.type, Float) for item in operands) and any(_is_endless(item) for item in operands)
+
+
+def _operands(element: Any) -> Iterator[Any]:
+    """What an operator, a function or a CASE takes, out of its lists and subqueries."""
+    for child in element.get_children():
+        if isinstance(
+            child, ClauseList | ExpressionClauseList | Grouping | CollectionAggregate | SelectStatementGrouping
+        ):
+            yield from _operands(child)
+        elif isinstance(child, Select):
+            yield from child.selected_columns
+        elif isinstance(getattr(child, "type", None), TypeEngine):
+            yield child
+
+
+def _is_endless(element: Any) -> bool:
+    """Whether the values are decimal numbers of columns that may have more digits than a double's range."""
+    kind = plain_type(element.type)
+    if not isinstance(kind, Numeric) or not _has_column(element):
+        return False
+    return kind.precision is None or kind.precision - (kind.scale or 0) > _DOUBLE_DIGITS
 
 
 def _is_of_one_row(element: Any) -> bool:

@@ -1,15 +1,18 @@
 """What of a policy can raise on a row is told of; what is guarded, or never raises, is not."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import (
     DateTime,
+    Double,
     Integer,
     Interval,
     MetaData,
+    Numeric,
     and_,
     any_,
     case,
@@ -17,6 +20,7 @@ from sqlalchemy import (
     exists,
     extract,
     func,
+    literal,
     literal_column,
     not_,
     or_,
@@ -46,6 +50,9 @@ class Paper(Base):
     span: Mapped[Any] = mapped_column(Interval)
     meta: Mapped[Any] = mapped_column(JSONB)
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    day: Mapped[date]
+    exact: Mapped[Decimal] = mapped_column(Numeric)
+    narrow: Mapped[Decimal] = mapped_column(Numeric(10, 2))
 
 
 Other = aliased(Paper)
@@ -58,8 +65,27 @@ TOLD: list[tuple[Function, str, str]] = [
     (lambda row: not_(or_(row.level > 2, 10 / row.price > 2)), "papers.price", "a division by zero raises"),
     (lambda row: row.level + 1 < 5, "papers.level +", "the result may be out of range"),
     (lambda row: row.level * row.price < 5, "papers.price", "the result may be out of range"),
+    (lambda row: row.price * 10 < 5, "papers.price *", "the result may be out of range"),
     (lambda row: -row.level < 5, "-papers.level", "the result may be out of range"),
     (lambda row: row.moment + row.span > func.now(), "papers.span", "the result may be out of range"),
+    (lambda row: row.moment > func.now() - row.span, "now() - papers.span", "the result may be out of range"),
+    (lambda row: literal(3) * row.span < timedelta(days=3), "* papers.span", "the result may be out of range"),
+    (lambda row: row.span + timedelta(days=3) < timedelta(days=5), "papers.span +", "the result may be out of range"),
+    (lambda row: row.moment + row.day > func.now(), "papers.day", "the result may be out of range"),
+    (lambda row: row.meta.op("-")("a") == row.meta, "papers.meta -", "the operator - is not known to take"),
+    (lambda row: row.exact < row.price, "papers.exact < papers.price", "a number may be out of the range of a double"),
+    (lambda row: row.price == row.exact, "papers.price = papers.exact", "out of the range of a double"),
+    (lambda row: row.price.between(row.exact, 5), "papers.exact", "out of the range of a double"),
+    (lambda row: row.exact.between(1.5, 5), "papers.exact BETWEEN $1::FLOAT", "out of the range of a double"),
+    (lambda row: row.price.in_([row.exact, 5]), "papers.exact", "out of the range of a double"),
+    (lambda row: row.exact > literal(1.5, Double), "papers.exact", "out of the range of a double"),
+    (lambda row: row.price.in_(select(Other.exact)), "SELECT", "out of the range of a double"),
+    (lambda row: row.price == any_(select(Other.exact).scalar_subquery()), "SELECT", "out of the range of a double"),
+    (lambda row: row.price > select(func.max(Other.exact)).scalar_subquery(), "SELECT", "out of the range of a double"),
+    (lambda row: func.coalesce(row.exact, row.price) > 5, "coalesce", "out of the range of a double"),
+    (lambda row: case((row.level > 5, row.exact), else_=row.price) > 5, "CASE", "out of the range of a double"),
+    (lambda row: row.price > select(func.sum(Other.price)).scalar_subquery(), "sum(", "the result may be out of range"),
+    (lambda row: row.span > select(func.avg(Other.span)).scalar_subquery(), "avg(", "the result may be out of range"),
     (lambda row: row.level == select(Other.level).scalar_subquery(), "SELECT", "may give two rows"),
     (lambda row: row.level == select(Other.level).limit(2).scalar_subquery(), "SELECT", "may give two rows"),
     (lambda row: row.level == select(func.max(Other.level)).group_by(Other.name).scalar_subquery(), "S", "two rows"),
@@ -82,6 +108,18 @@ SILENT: list[Function] = [
     lambda row: cast(row.name, Integer).between(1, 5),
     lambda row: row.moment > func.now() - timedelta(days=3),
     lambda row: row.moment + timedelta(days=3) > func.now(),
+    lambda row: func.now() - row.moment < timedelta(days=3),
+    lambda row: func.now() - row.moment < row.span,
+    lambda row: row.span < timedelta(days=3),
+    lambda row: row.day + 3 > date(2026, 1, 1),
+    lambda row: row.exact < 5,
+    lambda row: row.exact.in_([5, 1.5]) & row.exact.between(1, 5) & (row.exact > Decimal("1.5")),
+    lambda row: (row.price > 1.5) & (row.price < row.level) & (row.exact > row.level) & (row.exact > row.narrow),
+    lambda row: row.narrow < row.price,
+    lambda row: func.coalesce(row.exact, 5) > func.coalesce(row.level, 1.5),
+    lambda row: row.level > select(func.sum(Other.level)).scalar_subquery(),
+    lambda row: row.exact > select(func.avg(Other.exact)).scalar_subquery(),
+    lambda row: case((row.price > 5, row.exact > 5), else_=row.level > 5),
     lambda row: row.name + "x" == "yx",
     lambda row: row.name + row.pattern == "yx",
     lambda row: func.coalesce(func.lower(row.name), "") == "x",
