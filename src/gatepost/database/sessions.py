@@ -8,7 +8,7 @@ says why it is refused (`guards.py`). Nothing here waits: a session costs its re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias, cast
 
-from sqlalchemy import create_engine
+from sqlalchemy import Numeric, create_engine
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection, PGDialect_asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
@@ -21,6 +21,7 @@ from gatepost.database.guards import GuardedConnection, GuardedSession, Transact
 from gatepost.database.holders import Holder
 from gatepost.database.pool import PooledConnection, RawConnection
 from gatepost.database.reading_sql import only_reads
+from gatepost.database.statements import DigitsAsWritten
 from gatepost.exact_json import encode
 
 Begin: TypeAlias = Callable[[], Awaitable[None]]
@@ -135,6 +136,7 @@ class BorrowedDialect(PGDialect_asyncpg):
 
     supports_statement_cache = True
     statement_compiler = SessionCompiler
+    colspecs = {**PGDialect_asyncpg.colspecs, Numeric: DigitsAsWritten}  # noqa: RUF012 - as SQLAlchemy declares it
 
     def on_connect(self) -> Any:
         """Set nothing: the codecs of the connection are ours, and one set serves both ways."""

@@ -5,9 +5,10 @@ the key of its shape; a request only supplies values.
 """
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import Executable, UpdateBase
+from sqlalchemy import Executable, Numeric, UpdateBase
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -36,11 +37,24 @@ class _Compiler(postgresql.PGCompiler_asyncpg):
             self.stack[-1] = entry
 
 
+class DigitsAsWritten(postgresql.AsyncpgNumeric):
+    """`Numeric(asdecimal=False)`: asyncpg would send the float 5.01 as the 52 digits that it stands for."""
+
+    def bind_processor(self, dialect: Any) -> Any:
+        """What makes a decimal number of a float."""
+        return None if self.asdecimal else _as_written
+
+
+def _as_written(value: Any) -> Any:
+    return Decimal(repr(value)) if isinstance(value, float) else value
+
+
 def make_dialect() -> Any:
     """A dialect that compiles for asyncpg; ranges need the driver adapter's module."""
     factory = cast("Any", postgresql.dialect)
     dialect = factory(dbapi=factory.import_dbapi(), json_serializer=encode)
     dialect.statement_compiler = _Compiler
+    dialect.colspecs = {**dialect.colspecs, Numeric: DigitsAsWritten}
     return dialect
 
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import ARRAY, Column, DateTime, Enum, Interval, Table
+from sqlalchemy import ARRAY, Column, DateTime, Enum, Interval, Numeric, Table
 from sqlalchemy.exc import NoReferenceError
 from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipDirection, RelationshipProperty
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from gatepost.errors import ConfigurationError
 from gatepost.models.annotations import Annotations, Declared, is_constraint
@@ -136,6 +136,14 @@ def plain_type(kind: Any) -> Any:
     if isinstance(kind, TypeDecorator) and not isinstance(kind, Interval):
         return cast("Any", kind).impl_instance
     return kind
+
+
+def unrounded(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type that a compared number is bound as: with the precision of its column it would be rounded first, or
+    refused by PostgreSQL. Types other than numbers are as they are."""
+    if not isinstance(kind, Numeric):
+        return kind
+    return Numeric() if kind.asdecimal else Numeric(asdecimal=False)
 
 
 def _reference(model: type[Any], name: str, column: Column[Any]) -> tuple[str, str] | None:

@@ -17,7 +17,6 @@ from sqlalchemy import (
     Enum,
     Integer,
     LargeBinary,
-    Numeric,
     String,
     any_,
     bindparam,
@@ -27,7 +26,7 @@ from sqlalchemy.types import TypeEngine
 
 from gatepost.models.catalog import Served
 from gatepost.models.conditions import BoundRule, Source
-from gatepost.models.entity import Relation, plain_type
+from gatepost.models.entity import Relation, plain_type, unrounded
 from gatepost.models.index_uses import Use, uses_of
 
 COMPARISONS: dict[str, Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]]] = {
@@ -126,11 +125,9 @@ def bind_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     """The type a compared value is bound as: without precision, length or range, which would round, cut or refuse."""
     if isinstance(kind, Integer):
         return BigInteger()
-    if isinstance(kind, Numeric):
-        return Numeric() if kind.asdecimal else kind
     if isinstance(kind, String) and not isinstance(kind, Enum):
         return String()
-    return kind
+    return unrounded(kind)
 
 
 def filter_condition(item: Filter, source: Source, bind_name: str) -> ColumnElement[bool]:

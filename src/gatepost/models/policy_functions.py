@@ -15,7 +15,6 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     FromClause,
-    Numeric,
     Select,
     all_,
     any_,
@@ -31,14 +30,13 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import Grouping, Tuple
 from sqlalchemy.sql.operators import in_op, not_in_op
 from sqlalchemy.sql.util import _deep_deannotate  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
-from sqlalchemy.types import TypeEngine
 
 from gatepost.auth.actor import Actor
 from gatepost.auth.policies import Where
 from gatepost.database.statements import Statement
 from gatepost.errors import ConfigurationError
 from gatepost.models.casts import guard_casts
-from gatepost.models.entity import Entity
+from gatepost.models.entity import Entity, unrounded
 
 ROW = "gatepost_row"
 """Name of the alias on which a condition is tried."""
@@ -46,6 +44,8 @@ ROW = "gatepost_row"
 _MEMBERSHIP = (in_op, not_in_op)
 """Rendered as `= ANY(array)`: SQLAlchemy's own form of IN has other SQL for every length of the list."""
 
+_IN_LIST = "[POSTCOMPILE_"
+"""Stands in compiled SQL for a list that is not a bind parameter."""
 
 TRIED_MAX = 1024
 """Shapes of conditions known to be good; then they are tried anew."""
@@ -131,6 +131,13 @@ def _try(
         sql = Statement(select(1).select_from(row).where(condition)).sql
     except SQLAlchemyError as error:
         raise _refusal(where, f"cannot be written as SQL: {error}", "Write it otherwise.") from None
+    if _IN_LIST in sql:
+        raise _refusal(
+            where,
+            "has an IN whose list SQLAlchemy writes only when a statement runs, as it does for a mapped class that "
+            "inherits the table of another.",
+            "Select from the class that has the table, and compare its discriminator column.",
+        )
     if len(re.findall(rf"\bAS {ROW}\b", sql)) != 1:
         raise _refusal(
             where,
@@ -209,17 +216,12 @@ def _renamed(condition: ColumnElement[bool], names: dict[int, str], where: Where
             if isinstance(element.left, Tuple):
                 raise _refusal(where, "asks whether a tuple is in a list.", "Write or_(and_(...), ...), or a subquery.")
             compared = _renamed(element.left, names, where)
-            members = bindparam(names[id(element.right)], type_=ARRAY(_unrounded(element.left.type)))
+            members = bindparam(names[id(element.right)], type_=ARRAY(unrounded(element.left.type)))
             return compared == any_(members) if operator is in_op else compared != all_(members)
         name = names.get(id(element))
-        return None if name is None else bindparam(name, type_=_unrounded(element.type))
+        return None if name is None else bindparam(name, type_=unrounded(element.type))
 
     return visitors.replacement_traverse(condition, {}, rename)
-
-
-def _unrounded(kind: TypeEngine[Any]) -> TypeEngine[Any]:
-    """The type of a bound value: a number with the column's scale would be rounded before it is compared."""
-    return Numeric() if isinstance(kind, Numeric) and kind.asdecimal else kind
 
 
 def _mentions(condition: Any, table: FromClause) -> bool:

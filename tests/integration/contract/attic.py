@@ -36,6 +36,7 @@ from gatepost import (
     authenticated,
     hidden,
     owner,
+    policy,
     role,
 )
 from gatepost.models.reads import Query
@@ -134,6 +135,21 @@ class Crate(Base):
     prices: Mapped[Annotated[list[Annotated[Decimal, Ge(0)]], MaxLen(2)] | None] = mapped_column(ARRAY(Numeric(6, 2)))
 
 
+class Weight(Base):
+    """Numbers of a precision that are floats in Python."""
+
+    __tablename__ = "weights"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    grams: Mapped[float] = mapped_column(Numeric(6, 2, asdecimal=False))
+    endless: Mapped[float] = mapped_column(Numeric(asdecimal=False))
+
+
+def is_light(row: Any, actor: Actor) -> Any:
+    """As the column compares it, not as it would store it: 5.004 grams would be 5.00, and 1e10 an error."""
+    return (row.grams < 1e10) & (row.grams != 5.004) & row.grams.in_([1e10, 5.0, 5.01])
+
+
 class Rack(Base):
     """Comes with all of its hooks, wherever an object of it is loaded."""
 
@@ -187,6 +203,7 @@ app = App(
              fields={"serial": hidden}),
     Resource(Crate, read=anyone, write=authenticated, service=Crates),
     Resource(Rack, read=anyone, service=Racks),
+    Resource(Weight, read=policy(is_light), create=authenticated, sort=["grams", "endless"]),
     Resource(Parcel, read=anyone, write=authenticated, service=Parcels, fields={"sender": hidden}),
     users=Member,
     bigint="string",

@@ -69,6 +69,23 @@ async def test_fields_under_rules_are_json_whichever_of_them_is_shown(finders: F
         assert ("secret" in expanded) is (client is finders.own)
 
 
+@pytest.mark.parametrize(
+    ("query", "number"),
+    [("grams[lt]=1e10", 2), ("grams=1e10", 0), ("grams[ne]=1e10", 2), ("grams[in]=1e10,5", 1), ("grams[gt]=-1e10", 2),
+     ("grams=5.004", 0), ("grams[lt]=5.004", 1), ("grams[in]=5.004", 0),
+     ("grams=5.01", 1), ("grams[in]=5.01", 1), ("endless=5.01", 2), ("endless[in]=5.01,1e300", 2)],
+)  # fmt: skip
+async def test_a_number_is_compared_as_it_is(finders: Finders, query: str, number: int) -> None:
+    if not (await finders.own.get("/api/weights")).data:
+        for grams in (5, 5.01):
+            created = await finders.own.post("/api/weights", json={"grams": grams, "endless": 5.01})
+            assert created.status == 201, created.body
+            assert b'"endless":5.01}' in created.body
+    answer = await finders.nobody.get(f"/api/weights?{query}")
+    assert answer.status == 200, answer.body
+    assert len(answer.data) == number
+
+
 async def test_what_a_type_of_ones_own_stores_is_never_seen(finders: Finders) -> None:
     label = {"label": "stored"}
     for rank, motto in ((3, "abc"), (1, "cba"), (2, None), (2, "bca")):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import ForeignKey, MetaData, and_, not_, or_, select, text, tuple_, union
+from sqlalchemy import ForeignKey, MetaData, and_, exists, not_, or_, select, text, tuple_, union
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
 
 from gatepost import Actor, App, Resource, policy
@@ -37,6 +37,40 @@ class Member(Base):
     chief: Mapped["Member | None"] = relationship(remote_side="Member.id")
 
 
+class Document(Base):
+    __tablename__ = "documents"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    member_id: Mapped[int]
+
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "any"}  # noqa: RUF012 - as SQLAlchemy declares it
+
+
+class Letter(Document):
+    __mapper_args__ = {"polymorphic_identity": "letter"}  # noqa: RUF012
+
+
+class Entry(Base):
+    """A joined-table hierarchy."""
+
+    __tablename__ = "entries"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    member_id: Mapped[int]
+
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "any"}  # noqa: RUF012
+
+
+class Invoice(Entry):
+    __tablename__ = "invoices"
+
+    id: Mapped[int] = mapped_column(ForeignKey("entries.id"), primary_key=True)
+
+    __mapper_args__ = {"polymorphic_identity": "invoice"}  # noqa: RUF012
+
+
 Other = aliased(Member)
 Function = Callable[[Any, Actor], Any]
 
@@ -53,8 +87,11 @@ RIGHT: list[Function] = [
     lambda member, actor: or_(*(and_(member.team_id == team, member.id == actor.id) for team in (1, 2))),
     lambda member, actor: select(Team.id).where(Team.id == member.team_id).correlate(member).exists(),
     lambda member, actor: member.team_id.in_(union(select(Team.id), select(Team.id).where(Team.id == member.id))),
+    lambda member, actor: member.id.in_(select(Document.member_id).where(Document.kind.in_(["letter"]))),
+    lambda member, actor: member.id.in_(select(Invoice.member_id).where(Invoice.id == actor.id)),
 ]
 
+SUBCLASS = "a mapped class that inherits the table of another"
 ITSELF = "uses Member itself where it is about one row"
 ALL_ROWS = "looks at all rows of the table"
 WRONG: list[tuple[Function, str]] = [
@@ -76,6 +113,10 @@ WRONG: list[tuple[Function, str]] = [
     (lambda member, actor: text("is_open"), "returned TextClause, not a SQL condition or a bool"),
     (lambda member, actor: None, "returned NoneType, not a SQL condition or a bool"),
     (lambda member, actor: member.__table__.c.is_open, ITSELF),
+    (lambda member, actor: member.id.in_(select(Letter.member_id)), SUBCLASS),
+    (lambda member, actor: exists().where(Letter.member_id == member.id), SUBCLASS),
+    (lambda member, actor: member.id.in_(select(aliased(Letter).member_id)), SUBCLASS),
+    (lambda member, actor: not_(member.id == select(Letter.member_id).limit(1).scalar_subquery()), SUBCLASS),
     (lambda member, actor: member().id is None and member.is_open, "cannot take an alias of Member"),
 ]
 
