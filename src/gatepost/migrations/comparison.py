@@ -40,6 +40,7 @@ from gatepost.migrations.normal_forms import (
 )
 from gatepost.migrations.objects import compare_objects
 from gatepost.migrations.operations import RunSQL, Subject
+from gatepost.migrations.primary_keys import with_keys
 from gatepost.migrations.record import is_of_the_record
 from gatepost.migrations.schemas import compare_schemas, declared_schemas, other_schemas
 from gatepost.migrations.words import summary_of
@@ -100,7 +101,7 @@ def compare(
     schemas = compare_schemas(connection, declared_schemas(plain))
     enums, old_enums = compare_enums(connection, plain, owned)
     extensions, old_objects, objects = compare_objects(connection, objects_of(metadata))
-    tables = list(comparison.tables())
+    tables = comparison.with_keys(list(comparison.tables()))
     defaults = list(comparison.defaults())
     removed, added = comparison.checks_and_indexes(tables)
     before = [*extensions, *schemas, *enums, *old_objects, *removed]
@@ -154,6 +155,11 @@ class _Comparison:
                 yield from _added(operation)
             else:
                 yield operation
+
+    def with_keys(self, operations: Sequence[MigrateOperation]) -> list[MigrateOperation]:
+        """The operations, and the changes of primary keys in their places."""
+        foreign = [table for table in self._tables if (table.schema, table.name) in self._foreign]
+        return with_keys(self._connection, self._tables, operations, foreign)
 
     def _is_looked_at(self, name: str | None, kind: str, parents: Any) -> bool:
         if kind == "schema":

@@ -16,7 +16,7 @@ from gatepost.migrations.connections import open_connection
 from gatepost.models.schema_names import DIALECT
 from gatepost.models.schema_objects import objects_of
 
-ALGORITHM = "2"
+ALGORITHM = "3"
 """Changed whenever the same models would be brought to another schema."""
 
 _NOTED = "SELECT fingerprint FROM gatepost.schema_fingerprints WHERE fingerprint = $1"

@@ -8,10 +8,23 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import CheckConstraint, Column, Computed, Connection, Identity, MetaData, Table, TextClause, text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Computed,
+    Connection,
+    Identity,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    TextClause,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import AddConstraint, CreateIndex, DefaultClause
 
+from gatepost.models.constraint_names import object_name
 from gatepost.models.schema_names import DIALECT, qualified, quote
 
 SCRATCH = "gatepost_scratch"
@@ -32,6 +45,21 @@ _DEFAULTS = text("""
     FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
     WHERE adrelid = to_regclass(:name) AND attgenerated = ''
 """)
+_KEYS = text("""
+    SELECT conname, contype::text,
+           ARRAY(SELECT attname::text FROM unnest(conkey) WITH ORDINALITY AS key (number, place)
+                 JOIN pg_attribute ON attrelid = conrelid AND attnum = number ORDER BY place),
+           condeferrable
+    FROM pg_constraint WHERE conrelid = to_regclass(:name) AND contype IN ('p', 'u')
+""")
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A primary key or unique constraint: its columns in their order, and whether its check can be put off."""
+
+    is_primary: bool
+    columns: tuple[str, ...]
+    is_deferrable: bool = False
 
 
 class Forms(msgspec.Struct, frozen=True):
@@ -49,6 +77,25 @@ def read_forms(connection: Connection, table: str) -> Forms:
         return {row[0]: row[1] for row in connection.execute(query, {"name": table})}
 
     return Forms(read(_CHECKS), read(_INDEXES), read(_DEFAULTS))
+
+
+def read_keys(connection: Connection, table: str) -> dict[str, Key]:
+    """The primary key and the unique constraints that the database has on this table, by name."""
+    rows = connection.execute(_KEYS, {"name": table})
+    return {name: Key(kind == "p", tuple(columns), deferrable) for name, kind, columns, deferrable in rows}
+
+
+def declared_keys(table: "Table[Any]") -> dict[str, Key]:
+    """The primary key and the unique constraints of a model, by the names that they have in a database."""
+    found: dict[str, Key] = {}
+    for item in table.constraints:
+        if isinstance(item, PrimaryKeyConstraint | UniqueConstraint):
+            is_primary = isinstance(item, PrimaryKeyConstraint)
+            name = str(item.name) if item.name else object_name(table.name, "", "pkey") if is_primary else None
+            columns = tuple(str(column.name) for column in item.columns)
+            if name is not None and columns:
+                found[name] = Key(is_primary, columns, bool(item.deferrable))
+    return found
 
 
 def declared_forms(connection: Connection, table: "Table[Any]") -> Forms:

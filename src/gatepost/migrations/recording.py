@@ -14,11 +14,13 @@ from gatepost.migrations.comparison import compare
 from gatepost.migrations.definitions import Definitions, ObjectKey, read_definitions
 from gatepost.migrations.enums import declared_enums, plain_metadata
 from gatepost.migrations.losses import always, ignore_equal_type
+from gatepost.migrations.normal_forms import declared_keys, read_keys
 from gatepost.migrations.operations import Subject
 from gatepost.migrations.record import read_record, write_record
 from gatepost.migrations.schemas import declared_schemas
 from gatepost.migrations.subjects import key_of, subject_of
 from gatepost.models.constraint_names import object_name
+from gatepost.models.schema_names import qualified
 from gatepost.models.schema_objects import objects_of
 
 
@@ -56,7 +58,8 @@ def equal_keys(connection: Connection, metadata: MetaData, present: Definitions)
     operations = [item.operation for item in compare(connection, metadata, always, undeclared="keep")]
     different = {key_of(subject_of(operation), default) for operation in operations if _is_difference(operation)}
     declared = {key_of(subject, default) for subject in declared_subjects(metadata, default)}
-    return {key for key in declared - different if key in present}
+    other = _other_keys(connection, metadata, default)
+    return {key for key in declared - different - other if key in present}
 
 
 def declared_subjects(metadata: MetaData, default_schema: str) -> set[Subject]:
@@ -77,6 +80,17 @@ def declared_subjects(metadata: MetaData, default_schema: str) -> set[Subject]:
                 found.add(Subject("function", None, "", item.name))
             case "trigger":
                 found.add(Subject("trigger", schema, item.table or "", item.name))
+    return found
+
+
+def _other_keys(connection: Connection, metadata: MetaData, default_schema: str) -> set[ObjectKey]:
+    """Primary keys and unique constraints that have a declared name, and are not what is declared."""
+    found: set[ObjectKey] = set()
+    for table in plain_metadata(metadata, default_schema).sorted_tables:
+        present = read_keys(connection, qualified(table.name, table.schema))
+        for name, key in declared_keys(table).items():
+            if present.get(name) != key:
+                found.add(key_of(Subject("constraint", table.schema, table.name, name), default_schema))
     return found
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -290,7 +291,7 @@ async def test_a_renamed_table_is_not_ours_until_it_is_claimed(database_url: str
 
     metadata = stuff(Column("y", Integer))
     pending = await find_pending(database_url, metadata)
-    assert "stuff is not Gatepost's" in pending.refused[0]
+    assert "Gatepost did not create the table stuff" in pending.refused[0]
     assert ("table", "stuff") in {(key.kind, key.name) for key in (await claim(database_url, stuff())).equal}
     assert (await again(database_url, metadata, all_or_nothing=True)).statements == [
         "ALTER TABLE stuff ADD COLUMN y INTEGER"
@@ -516,3 +517,55 @@ async def test_a_role_without_rights_on_the_record_looks_and_is_told_what_to_gra
     finally:
         await run(database_url, f"DROP OWNED BY {role}")
         postgresql.execute(f"DROP ROLE {role}")
+
+
+USERS_OF_OTHERS = "CREATE TABLE users (user_no serial PRIMARY KEY, login text NOT NULL, email text)"
+
+
+def users(key: str, *more: Any) -> MetaData:
+    metadata = MetaData(naming_convention=NAMING)
+    kind = Integer if key in ("id", "user_no") else Text
+    Table("users", metadata, Column(key, kind, primary_key=True), *more)
+    return metadata
+
+
+async def test_a_primary_key_on_another_column_is_a_difference(
+    database_url: str, postgresql: EmbeddedPostgreSQL
+) -> None:
+    await run(database_url, USERS_OF_OTHERS)
+    before = dump(postgresql, database_url)
+    found = await differences(database_url, users("login"))
+    assert [item for item in found if "primary key of users from (user_no) to (login)" in item], found
+    for extend in (False, True):
+        with pytest.raises(ConfigurationError, match="primary key of users"):
+            await apply_lossless(database_url, users("login"), extend=extend, all_or_nothing=True)
+    assert dump(postgresql, database_url) == before
+    assert await differences(database_url, users("user_no")) == []
+    # What is unique and NOT NULL identifies a row as well as the primary key does.
+    await run(database_url, "CREATE UNIQUE INDEX by_login ON users (login)")
+    assert await differences(database_url, users("login")) == []
+
+
+@pytest.mark.parametrize("key", ["id", "login"])
+async def test_a_key_on_other_columns_is_not_claimed(database_url: str, key: str) -> None:
+    await run(
+        database_url, USERS_OF_OTHERS, "ALTER TABLE users ADD CONSTRAINT uq_users_email UNIQUE (email) DEFERRABLE"
+    )
+    metadata = users(key, Column("email", Text, unique=True))
+    assert [item.name for item in (await find_claims(database_url, metadata)).equal] == []
+    different = {item.name for item in (await claim(database_url, metadata)).different}
+    assert {"users", "users_pkey"} <= different
+    assert await record(database_url) == set()
+
+
+async def test_a_primary_key_of_ours_is_changed_and_changed_back_by_files(database_url: str, tmp_path: Path) -> None:
+    first = things(Column("code", Text, nullable=False))
+    other = MetaData(naming_convention=NAMING)
+    Table("things", other, Column("id", Integer, nullable=False), Column("code", Text, primary_key=True))
+    await make(database_url, first, tmp_path, "first")
+    await up(database_url, tmp_path, metadata=first)
+    assert await make(database_url, other, tmp_path, "second") is not None
+    await up(database_url, tmp_path, metadata=other)
+    assert await check(database_url, other, tmp_path) == []
+    await down(database_url, tmp_path, metadata=first)
+    assert not [item for item in await differences(database_url, first) if "primary key" in item]
