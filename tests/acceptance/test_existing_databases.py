@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -126,7 +127,7 @@ def test_dev_migrates_what_is_asked_for_and_drops_nothing_of_others(
     (project / "app.py").write_text(
         source.replace("name: Mapped[str]", "name: Mapped[str]\n    more: Mapped[int | None]")
     )
-    words = "The table mine is not Gatepost's, and nothing is added to it unasked: add the column mine.more"
+    words = "Gatepost did not create the table mine and leaves it unchanged; the models need: add the column mine.more"
     wait_for(lambda: words in server.output, "the refusal to add to a table of others")
     assert dump(postgresql, url) == after
     server.close()
@@ -225,7 +226,8 @@ def test_claim_lists_asks_and_records(existing: Environ, project: Path) -> None:
     assert listed.returncode == 1
     assert "mine" in listed.stdout
     assert "theirs" not in listed.stdout
-    assert "gatepost migrate claim --yes" in listed.stderr
+    assert "Nothing was recorded. Run `gatepost migrate claim --yes`." in listed.stdout
+    assert listed.stderr == ""
     as_json = run("migrate", "claim", "--json", cwd=project, environ=existing)
     assert as_json.returncode == 1, as_json.stderr
     assert '"claimed": false' in as_json.stdout
@@ -243,3 +245,35 @@ def test_files_run_without_the_app_and_say_that_nothing_is_recorded(existing: En
     assert ran.returncode == 0
     assert "is not recorded as Gatepost's, because the app cannot be loaded" in ran.stderr
     assert run("migrate", "up", "--app", "app:app", cwd=project, environ=existing).returncode == 2
+
+
+HINTS = [
+    ("create table users (id serial primary key, login text)", "name: Mapped[str]", "App(users=...)"),
+    ("select 1", "name: Mapped[str]\n    more: Mapped[int | None]", "`gatepost dev --migrate --extend` adds"),
+    ("select 1", "name: Mapped[int]", "or the database by hand"),
+]
+
+
+@pytest.mark.parametrize(("statement", "columns", "hint"), HINTS)
+def test_doctor_names_what_helps_on_a_database_of_others(
+    existing: Environ, project: Path, statement: str, columns: str, hint: str
+) -> None:
+    execute(existing["DATABASE_URL"], statement)
+    (project / "app.py").write_text(MINE.replace("name: Mapped[str]", columns))
+    examined = run("doctor", cwd=project, environ=existing).stdout
+    migrations = examined[examined.index("FAIL migrations") :]
+    assert hint in migrations
+    assert "`gatepost migrate status`" not in examined
+    if "users" in statement:
+        identities = examined[examined.index("WARN identities") : examined.index("FAIL migrations")]
+        assert hint in identities
+        assert "migrate up" not in examined
+
+
+def test_doctor_says_that_a_server_is_read_only_and_what_to_do(existing: Environ, project: Path) -> None:
+    url = existing["DATABASE_URL"]
+    execute(url, f"alter database {urlsplit(url).path[1:]} set default_transaction_read_only = on")
+    for command in ("doctor", "migrate check"):
+        ran = run(*command.split(), cwd=project, environ=existing)
+        assert "The server is read-only" in ran.stdout + ran.stderr
+        assert "DATABASE_URL at the primary server" in ran.stdout + ran.stderr

@@ -82,7 +82,7 @@ async def migrate(app: "App", settings: Settings, *, is_embedded: bool, migrates
         sys.stderr.flush()
     if is_embedded:
         for refused in applied.refused:
-            warn(f"Not migrated, because it could lose data: {refused.rstrip('.')}. See `gatepost migrate make`.")
+            warn(f"Not migrated: {refused.rstrip('.')}. See `gatepost migrate make`.")
         return
     for refused in applied.refused:
         warn(f"Not migrated: {refused}")
@@ -96,7 +96,7 @@ def _tell_pending(pending: "Pending") -> None:
         steps = "".join(f"\n  {item}" for item in pending.allowed)
         warn(f"The database is not the embedded one: nothing was changed in it. `gatepost dev --migrate` would:{steps}")
     for refused in pending.refused[1:] if pending.users_refusal else pending.refused:
-        warn(f"Not for Gatepost to change: {refused}")
+        warn(f"Not changed: {refused}")
     if pending.extensible:
         warn("`gatepost dev --migrate --extend` would add to tables that Gatepost did not make.")
     if pending.users_refusal:

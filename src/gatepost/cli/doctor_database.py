@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatepost.cli.doctor_connections import examine_connections
 from gatepost.cli.doctor_row_security import examine_row_security
+from gatepost.cli.doctor_schema import Schema, examine_schema
 from gatepost.cli.finding import Finding, failed
 from gatepost.errors import ConfigurationError
 from gatepost.settings import Settings
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 POSTGRESQL_VERSION_MIN = 14
 CLOCK_SECONDS_MAX = 2.0
-SHOWN = 3
 OTHERS = 4
 """Transactions that are open at the same time, so that a pooler runs out of backends that it could hand out."""
 
@@ -41,8 +41,9 @@ async def examine_database(settings: Settings, app: "App | None") -> list[Findin
             found += [await _pooling(database), await _prepared(connection, database)]
             found.append(await examine_connections(connection, settings))
             if app is not None:
-                found += [await _identities(connection, app), await examine_row_security(connection, app)]
-                found.append(await _migrations(database.dsn, app))
+                schema = await examine_schema(database.dsn, app)
+                found += [await _identities(connection, app, schema), await examine_row_security(connection, app)]
+                found.append(schema.finding)
             return found
     except ConfigurationError as error:
         return [failed("database", error)]
@@ -140,7 +141,7 @@ async def _prepared(connection: "RawConnection", database: "Database") -> Findin
     return Finding("prepared statements", True, "kept by their connection")
 
 
-async def _identities(connection: "RawConnection", app: "App") -> Finding:
+async def _identities(connection: "RawConnection", app: "App", schema: Schema) -> Finding:
     """Whether a server will be able to keep verified users in memory."""
     from gatepost.accounts.notifications import are_notified
     from gatepost.database.listener import POOLED, doubt_of
@@ -149,17 +150,4 @@ async def _identities(connection: "RawConnection", app: "App") -> Finding:
     if doubt is None:
         return Finding("identities", True, "changes of users are heard of, so that users are kept in memory")
     detail = f"every request loads its user from the database, because {doubt.partition(':')[0]}"
-    cure = POOLER if doubt is POOLED else "Run `gatepost migrate up`."
-    return Finding("identities", False, detail, cure, is_warning=True)
-
-
-async def _migrations(url: str, app: "App") -> Finding:
-    from gatepost.migrations.commands import differences
-
-    try:
-        found = await differences(url, app.metadata)
-    except ConfigurationError as error:
-        return failed("migrations", error)
-    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    detail = f"to do: {'; '.join(found[:SHOWN])}{more}" if found else "the database is what the models declare"
-    return Finding("migrations", not found, detail, "Run `gatepost migrate up`; `gatepost migrate status` says more.")
+    return Finding("identities", False, detail, POOLER if doubt is POOLED else schema.hint, is_warning=True)

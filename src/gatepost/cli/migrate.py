@@ -74,7 +74,8 @@ def claim_objects(reference: str | None, *, yes: bool, as_json: bool) -> bool:
     elif is_claimed:
         confirm(f"{len(found.equal)} object(s) are recorded as Gatepost's.")
     elif found.equal:
-        complain("Nothing was recorded. Run `gatepost migrate claim --yes`.")
+        is_asked = sys.stdin.isatty()
+        confirm("Nothing was recorded." if is_asked else "Nothing was recorded. Run `gatepost migrate claim --yes`.")
     else:
         confirm("There is nothing to claim.")
     return is_claimed or not found.equal
@@ -82,7 +83,7 @@ def claim_objects(reference: str | None, *, yes: bool, as_json: bool) -> bool:
 
 def _print_claims(found: "Claims") -> None:
     rows = [(key.kind, key.schema, key.table, key.name, "equal") for key in found.equal]
-    rows += [(key.kind, key.schema, key.table, key.name, "differs: it stays another's") for key in found.different]
+    rows += [(key.kind, key.schema, key.table, key.name, "differs: not recorded") for key in found.different]
     if rows:
         print_table(("kind", "schema", "table", "name", "compared with the models"), rows)
 

@@ -38,7 +38,11 @@ DOUBT_SECONDS = 2.0
 BACKOFF_SECONDS = (0.02, 2.0)
 
 POOLED = "a pooler stands between this process and PostgreSQL: point DATABASE_URL at PostgreSQL itself"
-UNNOTIFIED = "the triggers that tell of changed users are missing or disabled: run `gatepost migrate up`"
+UNNOTIFIED = (
+    "the triggers that tell of changed users are missing or disabled: where Gatepost created the users' table, run "
+    "`gatepost migrate up`; to another table `gatepost dev --migrate --extend` adds them, or name your own model of it "
+    "in App(users=...)"
+)
 """Why nothing can be trusted, for the log and for `gatepost doctor`."""
 
 FAILURES: tuple[type[Exception], ...] = (

@@ -23,7 +23,7 @@ _SHARED = ("schema", "extension")
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """What can be taken in, and what has a declared name, but is not what is declared, so that it stays another's."""
+    """What can be taken in, and what has a declared name, but is not what is declared, and is left out."""
 
     equal: list[ObjectKey]
     different: list[ObjectKey]

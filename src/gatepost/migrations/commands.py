@@ -7,6 +7,7 @@ what `gatepost dev` has done to the given one already. Mistakes of a user are Co
 from pathlib import Path
 
 import msgspec
+from alembic.operations.ops import AddColumnOp
 from sqlalchemy import Connection, MetaData
 
 from gatepost.errors import ConfigurationError
@@ -55,8 +56,9 @@ def _make(
     differences = compare(connection, metadata, always, undeclared="all")
     losses = [f"{item.summary}: {item.loss}" for item in differences if item.loss is not None]
     if losses and not allow_loss:
+        stopped = all(isinstance(item.operation, AddColumnOp) for item in differences if item.loss is not None)
         raise ConfigurationError(
-            f"This would lose data: {'; '.join(losses)}.",
+            f"{'Rows that exist would stop this' if stopped else 'This would lose data'}: {'; '.join(losses)}.",
             place=str(folder),
             cure="If that is meant, run it again with --allow-loss, and read the file before you run it.",
         )

@@ -56,6 +56,15 @@ def _away(error: Exception) -> ConfigurationError:
     )
 
 
+def _read_only(place: str) -> ConfigurationError:
+    return ConfigurationError(
+        "The server is read-only, and the models are compared by means of a temporary table, which it does not allow.",
+        place=place,
+        cure="Run this command with DATABASE_URL at the primary server; where this is the primary, turn off "
+        "`default_transaction_read_only`.",
+    )
+
+
 def _other(database: str | None) -> dict[str, Any]:
     return {} if database is None else {"database": database}
 
@@ -137,6 +146,8 @@ def told_as_sentence(place: str) -> Generator[None]:
     try:
         yield
     except DBAPIError as error:
+        if error.orig is not None and isinstance(error.orig.__cause__, pg.ReadOnlySQLTransactionError):
+            raise _read_only(place) from error
         cure = hint_of(error).strip() or None
         if error.orig is not None and isinstance(
             error.orig.__cause__, pg.LockNotAvailableError | pg.QueryCanceledError

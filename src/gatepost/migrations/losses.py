@@ -30,7 +30,7 @@ def always(_table: str) -> bool:
 
 
 def loss_of(operation: MigrateOperation, rows: HasRows) -> str | None:
-    """What the operation loses, as a sentence's beginning, or None."""
+    """What the operation loses, or why rows stop it, as a sentence's end; None where it does neither."""
     match operation:
         case RunSQL():
             return operation.loss
@@ -52,8 +52,7 @@ def _loss_of_addition(operation: AddColumnOp, rows: HasRows) -> str | None:
     if column.nullable or filled or not rows(qualified(operation.table_name, operation.schema)):
         return None
     return (
-        f"adds the column {table_words(operation)}.{column.name}, NOT NULL and without a server default, "
-        "to a table that has rows (a server_default= would give them a value)"
+        "it is NOT NULL, and the rows that exist have no value for it: give it a server_default=, or make it nullable"
     )
 
 

@@ -109,8 +109,8 @@ class _Weighing:
             self._weigh(item, subject_of(item.operation))
         for table, summaries in self._missing.items():
             self.plan.refused.append(
-                f"The table {full_name(table[1], table[0])} is not Gatepost's, and nothing is added to it unasked: "
-                f"{'; '.join(summaries)}."
+                f"Gatepost did not create the table {full_name(table[1], table[0])} and leaves it unchanged; "
+                f"the models need: {'; '.join(summaries)}."
             )
 
     def _weigh(self, item: Difference, subject: Subject) -> None:
@@ -231,7 +231,10 @@ class _Weighing:
         elif subject.kind == "trigger" and not creates(operation):
             self._refuse_foreign(subject)
         elif not _only_adds(operation):
-            self._refuse(f"{item.summary}: the table is not Gatepost's, which changes no columns of others.", None)
+            self._refuse(
+                f"{item.summary}: Gatepost did not create the table, and changes no columns and keys of such tables.",
+                None,
+            )
         elif not self._extend:
             self._miss(table, item.summary)
         else:
@@ -279,10 +282,12 @@ class _Weighing:
 
     def _refuse_foreign(self, subject: Subject) -> None:
         words = key_of(subject, self._ownership.default_schema).words(self._ownership.default_schema)
-        reason = "is not Gatepost's"
+        reason = "Gatepost did not create it"
         if self._ownership.was_changed(subject):
             reason = "was changed by somebody else since Gatepost made it"
-        self._refuse(f"{words[0].upper()}{words[1:]} differs from the models, and {reason}: it stays.", subject)
+        self._refuse(
+            f"{words[0].upper()}{words[1:]} differs from the models, and {reason}: it is left unchanged.", subject
+        )
 
     def _refuse_users_that_is_no_table(self) -> None:
         name = self._ownership.users_table

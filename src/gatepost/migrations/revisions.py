@@ -44,6 +44,11 @@ def downgrade() -> None:
 '''
 
 
+def has_files(folder: Path) -> bool:
+    """True where the folder has revisions."""
+    return any((folder / "versions").glob("*.py"))
+
+
 def open_folder(folder: Path) -> ScriptDirectory:
     """The revisions of a folder. Raises ConfigurationError where it is missing, broken or has two ends."""
     if not (folder / "versions").is_dir():

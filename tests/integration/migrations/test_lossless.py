@@ -168,7 +168,7 @@ LOSSY: list[tuple[list[Any], list[Any], str]] = [
     (
         [text_column()],
         [text_column(), Column("y", Integer, nullable=False)],
-        "NOT NULL and without a server default",
+        "it is NOT NULL, and the rows that exist have no value for it",
     ),
     ([text_column()], [text_column(nullable=False)], "contains null values"),
     ([Column("x", Enum("a", "b", name="l"))], [Column("x", Enum("a", name="l"))], "removes 'b' from the enum l"),

@@ -1,0 +1,60 @@
+"""`gatepost doctor` on the schema: what the models lack in the database, and which command helps on this one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from gatepost.cli.finding import Finding, failed
+from gatepost.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from gatepost.app import App
+    from gatepost.migrations.plan import Plan
+
+SHOWN = 3
+FOLDER = Path("migrations")
+
+
+class Schema(NamedTuple):
+    """The finding, and what helps where something is missing."""
+
+    finding: Finding
+    hint: str
+
+
+async def examine_schema(url: str, app: "App") -> Schema:
+    """Compare the models with the database; changes nothing."""
+    from gatepost.migrations.application import look
+    from gatepost.migrations.revisions import has_files
+
+    try:
+        plan = await look(url, app.metadata)
+    except ConfigurationError as error:
+        finding = failed("migrations", error)
+        return Schema(finding, finding.cure or "See `migrations` below.")
+    found = [*(item.summary for item in plan.allowed), *(item.rstrip(".") for item in plan.refused)]
+    hint = _hint(plan, has_files=has_files(FOLDER))
+    if not found:
+        return Schema(Finding("migrations", True, "the database is what the models declare"), hint)
+    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return Schema(Finding("migrations", False, f"to do: {'; '.join(found[:SHOWN])}{more}", hint), hint)
+
+
+def _hint(plan: "Plan", *, has_files: bool) -> str:
+    """Only what helps here: files extend no table of others, and no command converts its columns."""
+    steps: list[str] = []
+    if plan.users_refusal is not None:
+        steps.append("Gatepost did not create the users' table: name your own model of it in App(users=...).")
+    if has_files:
+        steps.append("Run `gatepost migrate up`; `gatepost migrate status` says more.")
+    elif plan.allowed:
+        steps.append(
+            "Run `gatepost dev --migrate`; or write migration files with `gatepost migrate make`, and run them with "
+            "`gatepost migrate up`."
+        )
+    if plan.extensible:
+        steps.append("`gatepost dev --migrate --extend` adds what is missing to tables that Gatepost did not create.")
+    elif plan.refused and plan.users_refusal is None:
+        steps.append("Change the models, or the database by hand, so that they agree.")
+    if not has_files:
+        steps.append("`gatepost migrate check` lists everything.")
+    return " ".join(steps)
