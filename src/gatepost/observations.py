@@ -99,6 +99,16 @@ class ValueRefused(msgspec.Struct):
     reason: str
 
 
+class ConstraintViolated(msgspec.Struct):
+    """A write broke a constraint or unique index that the answer cannot name; the client gets a bland 409.
+
+    The models do not declare it, or it is on an expression. The constraint of a domain has no table.
+    """
+
+    constraint: str | None
+    table: str | None
+
+
 class PoolLimited(msgspec.Struct):
     """PostgreSQL gives this process no connection beyond the `size` that it has; requests share those. Said once."""
 

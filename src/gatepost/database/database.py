@@ -17,6 +17,7 @@ from gatepost.database.failures import (
     Describe,
     is_lost,
     is_schema_change,
+    is_unnamed,
     problem_of,
     read_only,
     row_refused,
@@ -33,7 +34,7 @@ from gatepost.database.statements import Statement
 from gatepost.database.transactions import READ_COMMITTED, Transaction
 from gatepost.errors import Problem
 from gatepost.exact_json import decode
-from gatepost.observations import DatabaseExhausted, Observations, TransactionRetried, ValueRefused
+from gatepost.observations import ConstraintViolated, DatabaseExhausted, Observations, TransactionRetried, ValueRefused
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import DatabaseSettings
 
@@ -67,6 +68,7 @@ class Database:
         self._describe = describe
         self._retried = observations.emitter(TransactionRetried)
         self._exhausted = observations.emitter(DatabaseExhausted)
+        self._violated = observations.emitter(ConstraintViolated)
         self.emit_refused = observations.emitter(ValueRefused)
         self._read_only = ReadOnly(observations)
         self._role = "..."
@@ -380,7 +382,10 @@ class Database:
             return read_only()
         if isinstance(error, pg.InsufficientPrivilegeError):
             return row_refused() if refuses_row(error) else missing_privilege(error, self._role)
-        return problem_of(error, self._describe)
+        problem = problem_of(error, self._describe)
+        if self._violated is not None and is_unnamed(error, problem):
+            self._violated(ConstraintViolated(constraint=error.constraint_name, table=error.table_name))
+        return problem
 
     def _failed(self, connection: PooledConnection, error: BaseException) -> Exception | None:
         """Give the connection back in the state the failure left it in, and say what to answer."""

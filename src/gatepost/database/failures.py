@@ -6,7 +6,7 @@ for the log: they may quote a row, and never become a part of an answer.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import asyncpg
 from asyncpg import exceptions as pg
@@ -155,6 +155,16 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[], Problem]], 
 def row_refused() -> Forbidden:
     """The refusal of a row by row level security."""
     return Forbidden("forbidden", "A row security policy of the database refuses this.")
+
+
+def is_unnamed(error: BaseException, problem: Exception | None) -> TypeGuard[pg.IntegrityConstraintViolationError]:
+    """True for a broken constraint whose answer names neither it nor a field."""
+    return (
+        isinstance(error, pg.IntegrityConstraintViolationError)
+        and isinstance(problem, Conflict)
+        and not problem.errors
+        and problem.code in ("already_exists", "violates_constraint")
+    )
 
 
 def _is_referred_to(error: pg.IntegrityConstraintViolationError) -> bool:

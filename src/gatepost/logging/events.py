@@ -35,6 +35,7 @@ LINES: dict[type[msgspec.Struct], Line] = {
     observations.DatabaseWritable: Line("database_writable", logging.WARNING),
     observations.DatabaseExhausted: Line("database_exhausted", logging.ERROR),
     observations.ValueRefused: Line("value_refused", logging.WARNING),
+    observations.ConstraintViolated: Line("constraint_violated", logging.WARNING),
     observations.PoolLimited: Line("pool_limited", logging.ERROR),
     observations.TaskFailed: Line("task_failed", logging.ERROR),
     observations.WorkerDied: Line("worker_died", logging.ERROR),

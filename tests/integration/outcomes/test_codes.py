@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from ledger import failures, refused
+from ledger import failures, refused, violated
 from scenes import KEY, Scene
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -154,3 +154,22 @@ async def test_a_key_that_a_service_has_set_is_a_duplicate_like_any_other(scene:
     await scene.client.post("/api/tokens", json={"text": "first"})
     answer = await scene.client.post("/api/tokens", json={"text": "key 1"})
     assert (answer.status, answer.json()["code"]) == (409, "already_exists")
+
+
+async def test_a_constraint_that_the_answer_cannot_name_is_named_in_the_log(scene: Scene) -> None:
+    scene.proxy.rest()
+    await scene.witness.execute("TRUNCATE tokens RESTART IDENTITY")
+    await scene.witness.execute("CREATE UNIQUE INDEX tokens_lower ON tokens (lower(text))")
+    await scene.witness.execute("ALTER TABLE tokens ADD CONSTRAINT not_bad CHECK (text <> 'bad')")
+    try:
+        await scene.client.post("/api/tokens", json={"text": "word"})
+        violated.clear()
+        same = await scene.client.post("/api/tokens", json={"text": "WORD"})
+        assert (same.json()["code"], same.json().get("errors", [])) == ("already_exists", [])
+        assert (await scene.client.post("/api/tokens", json={"text": "bad"})).json()["code"] == "violates_constraint"
+        assert violated == [("tokens_lower", "tokens"), ("not_bad", "tokens")]
+        violated.clear()
+        assert (await scene.client.post("/api/tokens", json={"text": "word"})).status == 409
+    finally:
+        await scene.witness.execute("DROP INDEX tokens_lower")
+        await scene.witness.execute("ALTER TABLE tokens DROP CONSTRAINT not_bad")
