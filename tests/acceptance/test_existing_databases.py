@@ -277,3 +277,11 @@ def test_doctor_says_that_a_server_is_read_only_and_what_to_do(existing: Environ
         ran = run(*command.split(), cwd=project, environ=existing)
         assert "The server is read-only" in ran.stdout + ran.stderr
         assert "DATABASE_URL at the primary server" in ran.stdout + ran.stderr
+
+
+def test_make_says_which_tables_are_there_already_and_what_to_do(existing: Environ, project: Path) -> None:
+    made = run("migrate", "make", "first", cwd=project, environ=existing)
+    assert made.returncode == 0, made.stderr
+    assert "tables already that this file creates: mine" in made.stderr
+    assert "gatepost migrate adopt" in made.stderr
+    assert "gatepost migrate up`." not in made.stdout

@@ -1,6 +1,7 @@
 """`gatepost migrate`: says what `gatepost.migrations` did to the database that the settings name."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from gatepost.cli.running import database_settings
 from gatepost.errors import ConfigurationError
 from gatepost.logging import complain, confirm, warn
 from gatepost.server.loading import find_app, reference_of
+from gatepost.settings import load
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
@@ -21,10 +23,24 @@ if TYPE_CHECKING:
 def make_migration(reference: str | None, message: str, folder: Path, *, allow_loss: bool) -> None:
     """Write the next revision file."""
     from gatepost.migrations import commands
+    from gatepost.migrations.revisions import has_files
 
+    is_first, is_embedded = not has_files(folder), load(os.environ).database.url is None
+    there: list[str] = []
     with database_settings() as settings:
-        metadata = find_app(reference_of(reference)).metadata
-        path = asyncio.run(commands.make(str(settings.database.url), metadata, folder, message, allow_loss=allow_loss))
+        url, metadata = str(settings.database.url), find_app(reference_of(reference)).metadata
+        path = asyncio.run(commands.make(url, metadata, folder, message, allow_loss=allow_loss))
+        if path and is_first and not is_embedded:
+            there = asyncio.run(commands.existing_tables(url, metadata))
+    if there:
+        warn(
+            f"The database has tables already that this file creates: {', '.join(there)}. `gatepost migrate up` "
+            "refuses to run on it. `gatepost migrate adopt` notes the file as run where the database is equal to what "
+            "the file makes, and lists what differs where it is not. Without files, `gatepost dev --migrate` "
+            "creates the tables that are missing."
+        )
+        confirm(f"Wrote {path}.")
+        return
     confirm(f"Wrote {path}. Read it, then run `gatepost migrate up`." if path else "The models have not changed.")
 
 

@@ -12,13 +12,16 @@ from sqlalchemy import Connection, MetaData
 
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.catalog import catalog_differences, read_catalog
-from gatepost.migrations.comparison import Difference, compare
+from gatepost.migrations.comparison import Difference, TableName, compare
 from gatepost.migrations.connections import ScratchRefused, connect, scratch_database, told_as_sentence
 from gatepost.migrations.losses import always
+from gatepost.migrations.ownership import Ownership
 from gatepost.migrations.plan import make_plan
 from gatepost.migrations.revisions import open_folder, write_revision
 from gatepost.migrations.running import current_revision, downgrade, upgrade
 from gatepost.migrations.schemas import other_schemas
+from gatepost.migrations.subjects import subject_of, table_of
+from gatepost.models.schema_names import full_name
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -38,22 +41,48 @@ class Status(msgspec.Struct, frozen=True):
 async def make(dsn: str, metadata: MetaData, folder: Path, message: str, *, allow_loss: bool = False) -> Path | None:
     """Write the revision file that brings the newest revision to the models; None where nothing differs.
 
-    What loses data is refused, and with `allow_loss` written with a comment that says so. `dsn` names the server; its
-    database is neither read nor changed.
+    What loses data is refused, and with `allow_loss` written with a comment that says so. `dsn` names the server; of
+    its database is read only which of the models are views there: those are in no file.
     """
     (folder / "versions").mkdir(parents=True, exist_ok=True)
     head = open_folder(folder).get_current_head()
+    views = await _views(dsn, metadata)
     async with scratch_database(dsn) as name:
         await _run_files(dsn, name, folder)
         async with connect(dsn, database=name) as connection:
             with told_as_sentence(str(folder)):
-                return await connection.run_sync(_make, metadata, folder, message, head, allow_loss)
+                return await connection.run_sync(_make, metadata, views, folder, message, head, allow_loss)
+
+
+async def existing_tables(dsn: str, metadata: MetaData) -> list[str]:
+    """The declared tables that the database has, whoever created them."""
+    async with connect(dsn) as connection:
+        with told_as_sentence("DATABASE_URL"):
+            ownership = await connection.run_sync(Ownership, metadata)
+    return [full_name(name[1], name[0]) for name in ownership.declared if ownership.relation(name) == "table"]
+
+
+async def _views(dsn: str, metadata: MetaData) -> set[TableName]:
+    async with connect(dsn) as connection:
+        with told_as_sentence("DATABASE_URL"):
+            return (await connection.run_sync(Ownership, metadata)).readable
+
+
+def _compare_files(connection: Connection, metadata: MetaData, views: set[TableName]) -> list[Difference]:
+    found = compare(connection, metadata, always, undeclared="all", skipped=views)
+    return [item for item in found if table_of(subject_of(item.operation)) not in views]
 
 
 def _make(
-    connection: Connection, metadata: MetaData, folder: Path, message: str, head: str | None, allow_loss: bool
+    connection: Connection,
+    metadata: MetaData,
+    views: set[TableName],
+    folder: Path,
+    message: str,
+    head: str | None,
+    allow_loss: bool,
 ) -> Path | None:
-    differences = compare(connection, metadata, always, undeclared="all")
+    differences = _compare_files(connection, metadata, views)
     losses = [f"{item.summary}: {item.loss}" for item in differences if item.loss is not None]
     if losses and not allow_loss:
         stopped = all(isinstance(item.operation, AddColumnOp) for item in differences if item.loss is not None)
@@ -167,10 +196,11 @@ async def check(dsn: str, metadata: MetaData, folder: Path) -> list[str]:
 
 
 async def _missing(dsn: str, metadata: MetaData, folder: Path) -> list[Difference]:
+    views = await _views(dsn, metadata)
     async with scratch_database(dsn) as name:
         await _run_files(dsn, name, folder)
         async with connect(dsn, database=name) as connection:
-            return await connection.run_sync(compare, metadata, always, undeclared="all")
+            return await connection.run_sync(_compare_files, metadata, views)
 
 
 async def differences(dsn: str, metadata: MetaData) -> list[str]:

@@ -569,3 +569,18 @@ async def test_a_primary_key_of_ours_is_changed_and_changed_back_by_files(databa
     assert await check(database_url, other, tmp_path) == []
     await down(database_url, tmp_path, metadata=first)
     assert not [item for item in await differences(database_url, first) if "primary key" in item]
+
+
+async def test_a_mapped_view_is_in_no_file(database_url: str, tmp_path: Path) -> None:
+    await run(database_url, "CREATE TABLE base (id int PRIMARY KEY)", "CREATE VIEW seen AS SELECT id FROM base")
+    metadata = things(Column("x", Text))
+    seen = Table("seen", metadata, Column("id", Integer, primary_key=True, index=True))
+    function = trigger_function("kept", "BEGIN RETURN NEW; END")
+    add_object(seen, function)
+    add_object(seen, trigger("keeps", seen, "BEFORE INSERT {table}", "FOR EACH ROW EXECUTE FUNCTION kept()"))
+    path = await make(database_url, metadata, tmp_path, "first")
+    assert path is not None
+    written = path.read_text()
+    assert "things" in written
+    assert "seen" not in written
+    assert not [item for item in await check(database_url, metadata, tmp_path) if "seen" in item]
