@@ -14,7 +14,10 @@ from gatepost.errors import BadRequest
 NUMBER_CHARACTERS_MAX = 1_000
 """Characters of one number, written out in full: PostgreSQL shows `1e308` with 309 digits."""
 
-_LONG_INTEGER = re.compile(rb"[0-9]{%d}" % NUMBER_CHARACTERS_MAX)
+_LONG_INTEGER = re.compile(rb"(?<![0-9])[0-9]{%d}" % NUMBER_CHARACTERS_MAX)
+"""Looked for once per run of digits: a search that began anew at every digit would take the square of their length."""
+
+_NESTED = frozenset((dict, list))
 _EXPONENT_DIGITS_MAX = 6
 
 
@@ -86,15 +89,21 @@ def check_double(number: str) -> None:
 
 def members(value: Any, bounds: Bounds = BOUNDS, level: int = 0) -> int:
     """How many members all objects in a decoded value have; `Violation` where it nests too deeply or is too long."""
-    if not isinstance(value, dict | list):
+    kind = value.__class__
+    if kind not in _NESTED:
         return 0
     if level == bounds.depth:
         raise _too_deep(bounds)
-    if isinstance(value, dict):
-        inner = cast("dict[str, Any]", value).values()
-        return len(inner) + sum([members(item, bounds, level + 1) for item in inner if isinstance(item, dict | list)])
-    items = _items(value, bounds)
-    return sum([members(item, bounds, level + 1) for item in items if isinstance(item, dict | list)])
+    # A plain loop over classes: this runs for every list and object of every body.
+    if kind is dict:
+        count, inner = len(value), value.values()
+    else:
+        count, inner = 0, _items(value, bounds)
+    level += 1
+    for item in inner:
+        if item.__class__ in _NESTED:
+            count += members(item, bounds, level)
+    return count
 
 
 def read(node: Any, bounds: Bounds = BOUNDS) -> Any:

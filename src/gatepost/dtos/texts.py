@@ -207,7 +207,7 @@ def date_of(text: str) -> date:
     """A date as `YYYY-MM-DD`."""
     try:
         return msgspec.convert(text, date)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):  # the latter is for lone surrogates
         raise Violation("invalid_format", 'Send a date that exists, as "2030-01-31".') from None
 
 
