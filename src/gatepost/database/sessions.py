@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util.concurrency import await_, in_greenlet
 
+from gatepost.database.arrays import TYPES
 from gatepost.database.compiler import SessionCompiler, leaves_nothing
 from gatepost.database.guards import GuardedConnection, GuardedSession, TransactionIsOurs, check_command
 from gatepost.database.holders import Holder
@@ -136,7 +137,7 @@ class BorrowedDialect(PGDialect_asyncpg):
 
     supports_statement_cache = True
     statement_compiler = SessionCompiler
-    colspecs = {**PGDialect_asyncpg.colspecs, Numeric: DigitsAsWritten}  # noqa: RUF012 - as SQLAlchemy declares it
+    colspecs = {**TYPES, Numeric: DigitsAsWritten}  # noqa: RUF012 - as SQLAlchemy declares it
 
     def on_connect(self) -> Any:
         """Set nothing: the codecs of the connection are ours, and one set serves both ways."""

@@ -12,6 +12,7 @@ from sqlalchemy import Executable, Numeric, UpdateBase
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from gatepost.database.arrays import TYPES
 from gatepost.database.lasting_sql import calls_lasting
 from gatepost.exact_json import encode
 
@@ -54,7 +55,7 @@ def make_dialect() -> Any:
     factory = cast("Any", postgresql.dialect)
     dialect = factory(dbapi=factory.import_dbapi(), json_serializer=encode)
     dialect.statement_compiler = _Compiler
-    dialect.colspecs = {**dialect.colspecs, Numeric: DigitsAsWritten}
+    dialect.colspecs = {**TYPES, Numeric: DigitsAsWritten}
     return dialect
 
 

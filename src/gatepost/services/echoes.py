@@ -13,7 +13,7 @@ from gatepost.database.pool import Record
 from gatepost.database.statements import DIALECT
 from gatepost.dtos.merge_patch import merge_patch
 from gatepost.errors import FieldError, Unprocessable
-from gatepost.exact_json import decode_exact
+from gatepost.exact_json import decode_exact, natural
 from gatepost.models.catalog import Served
 from gatepost.models.entity import Entity
 from gatepost.models.writes import LocatePlan
@@ -41,8 +41,16 @@ def unchanged(
     return {
         name
         for index, name in enumerate(plan.names)
-        if name in names and plan.is_shown(record, name) and _present(entity, name, record[index]) == values[name]
+        if name in names
+        and plan.is_shown(record, name)
+        and _present(entity, name, record[index]) == _comparable(entity, name, values[name])
     }
+
+
+def _comparable(entity: Entity, name: str, value: Any) -> Any:
+    """The driver has decoded the documents of an array as services see them."""
+    kind: Any = entity.attributes[name].column.type
+    return natural(value) if isinstance(getattr(kind, "item_type", None), JSON) else value
 
 
 def _present(entity: Entity, name: str, raw: Any) -> Any:

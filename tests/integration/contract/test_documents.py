@@ -1,16 +1,18 @@
 """Numbers inside documents: kept exactly by every verb, and bounded by what they come to when written out in full."""
 
+import json
 from collections.abc import AsyncIterator
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import ARRAY, JSON, Float, MetaData
+from sqlalchemy import ARRAY, JSON, Date, Float, MetaData
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from gatepost import Actor, App, Resource, Service, anyone
+from gatepost import Actor, App, Resource, Service, anyone, write_once
 from gatepost.testing import TestApp
 
 LIMIT = 1_048_576
@@ -28,8 +30,11 @@ class Columns:
     doc: Mapped[Any] = mapped_column(JSONB, nullable=True)
     plain: Mapped[Any] = mapped_column(JSON, nullable=True)
     docs: Mapped[list[Any] | None] = mapped_column(ARRAY(JSONB))
+    plains: Mapped[list[Any] | None] = mapped_column(ARRAY(JSON))
     ratio: Mapped[float | None]
     ratios: Mapped[list[float] | None] = mapped_column(ARRAY(Float))
+    day: Mapped[date | None]
+    days: Mapped[list[date] | None] = mapped_column(ARRAY(Date))
 
 
 class Derived(Columns, Base):
@@ -40,7 +45,12 @@ class Overridden(Columns, Base):
     __tablename__ = "overridden"
 
 
+class Frozen(Columns, Base):
+    __tablename__ = "frozen"
+
+
 seen: list[Any] = []
+lists: list[Any] = []
 
 
 class Overrides(Service[Overridden]):
@@ -48,11 +58,16 @@ class Overrides(Service[Overridden]):
         seen.append(draft.doc)
 
     async def before_update(self, row: Overridden, changes: Any, actor: Actor) -> None:
-        seen.extend([row.doc, changes["doc"]])
+        seen.extend([row.doc, changes.get("doc")])
+        lists.append(row.docs)
 
 
 OPEN: dict[str, Any] = {"read": anyone, "create": anyone, "update": anyone}
-app = App(Resource(Derived, **OPEN), Resource(Overridden, service=Overrides, **OPEN))
+app = App(
+    Resource(Derived, **OPEN, filter=["day"]),
+    Resource(Overridden, service=Overrides, **OPEN, filter=["day"]),
+    Resource(Frozen, **OPEN, fields={"docs": write_once}),
+)
 PATHS = ["/api/derived", "/api/overridden"]
 
 
@@ -156,3 +171,60 @@ async def test_a_list_of_floats_is_stored_as_it_is(client: Any) -> None:
         "/ratios/3": "wrong_type",
         "/ratios/4": "too_large",
     }
+
+
+LISTS = [
+    "[[1, 2], [3]]",
+    "[[1], 2]",
+    "[[]]",
+    "[[], [[]]]",
+    "[[1, 2], [3, 4]]",
+    '["ab", [1], {"a": [1, 2]}]',
+    '[[1], "ab", {"a": 1, "b": 2}]',
+    "[null, [null]]",
+    "[[[[1]]], true, 1.10]",
+    "[]",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("column", ["docs", "plains"])
+@pytest.mark.parametrize("elements", LISTS)
+async def test_elements_of_a_list_of_documents_may_be_lists(client: Any, path: str, column: str, elements: str) -> None:
+    """The driver takes lists within lists for more dimensions of one array."""
+    shown = json.loads(elements)
+    created = await create(client, path, f'{{"{column}":{elements}}}')
+    assert (created.status, created.json()["data"][column]) == (201, shown)
+    row = f"{path}/{created.data['id']}"
+    patched = await client.patch(row, content=f'{{"{column}":{elements},"ratio":1}}'.encode())
+    assert (patched.status, patched.json()["data"][column]) == (200, shown)
+    assert (await client.get(row)).json()["data"][column] == shown
+    assert (await client.patch(row, json={"ratio": 2})).json()["data"][column] == shown
+
+
+async def test_a_service_reads_and_writes_lists_of_documents_as_they_are(client: Any) -> None:
+    elements = [[1, 2], "ab", {"a": 1}, [], None]
+    created = await client.post(PATHS[1], json={"docs": elements})
+    lists.clear()
+    await client.patch(f"{PATHS[1]}/{created.data['id']}", json={"doc": 1})
+    assert lists == [elements]
+
+
+async def test_a_read_only_list_of_documents_may_be_sent_back(client: Any) -> None:
+    elements = "[[1.10, 2], [12345678901234.123456]]"
+    created = await create(client, "/api/frozen", f'{{"docs":{elements}}}')
+    row = f"/api/frozen/{created.data['id']}"
+    assert (await client.patch(row, content=f'{{"docs":{elements}}}'.encode())).status == 200
+    assert (await client.patch(row, json={"docs": [[1.10, 2], [3]]})).status == 422
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_lone_surrogate_is_no_date(client: Any, path: str) -> None:
+    for body, pointer in (('{"day":"\\ud800"}', "/day"), ('{"days":["2030-01-31","\\ud800"]}', "/days/1")):
+        created = await create(client, path, body)
+        assert created.status == 422
+        assert [(error["pointer"], error["code"]) for error in created.json()["errors"]] == [
+            (pointer, "invalid_format")
+        ]
+    for query in ("day=%ED%A0%80", "day[in]=2030-01-31,%ED%A0%80"):
+        assert (await client.get(f"{path}?{query}")).status == 400
