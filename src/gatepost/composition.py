@@ -82,7 +82,11 @@ class Composition:
         self._plans = Plans(bigint_as_string=declaration.bigint_as_string, page_bytes_max=settings.gate.page_bytes_max)
         self._derived = {
             served.entity.model: Derived(
-                served, declaration.catalog, self.database.for_resource(served.path), self._plans
+                served,
+                declaration.catalog,
+                self.database.for_resource(served.path),
+                self._plans,
+                self._bounds(served),
             )
             for served in declaration.catalog.served
         }

@@ -48,6 +48,11 @@ def encode(value: Any) -> str:
         return _encode_decimals(value).decode()
 
 
+def encode_bytes(value: Any) -> bytes:
+    """The shortest text of what `decode_exact` gave, and of bodies."""
+    return _encode_decimals(value)
+
+
 class _HoldsDecimal(Exception):
     """The quick encoder met a Decimal, which it cannot write."""
 

@@ -16,7 +16,7 @@ class Array(AsyncpgARRAY):
     """An array of documents has one dimension where the model declares no other number."""
 
     def _apply_item_processor(self, arr: Any, itemproc: Any, dim: int | None, collection_callable: Any) -> Any:
-        if dim is None and _is_document(self.item_type):
+        if dim is None and _is_document(cast("Any", self).item_type):
             dim = 1
         return cast("Any", super())._apply_item_processor(arr, itemproc, dim, collection_callable)
 

@@ -8,7 +8,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, JSON, ColumnElement, Text, any_, bindparam, delete, false, insert, select, true, update
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    ColumnElement,
+    Text,
+    any_,
+    bindparam,
+    delete,
+    false,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 from sqlalchemy import case as sql_case
 from sqlalchemy import cast as sql_cast
 
@@ -20,6 +34,7 @@ from gatepost.models.conditions import BoundRule, Source, bind_decision
 from gatepost.models.filters import bind_type
 from gatepost.models.reads import KEY, field_rules, shown
 from gatepost.models.rows import Build, Columns, row_pieces, version_column
+from gatepost.models.wire import literal_number, literal_text
 
 VERSIONS = "versions"
 """Bind name of the versions that `If-Match` admits."""
@@ -36,16 +51,21 @@ class WritePlan(msgspec.Struct, frozen=True, eq=False):
     permitted_index: int
 
 
+TOO_LARGE = ""
+"""Stands for the text of a document that is too large to be read; no document has an empty text."""
+
 Outcome = int | bool
 """What a record says at an index, or what is known without it."""
 
 
 class LocatePlan(msgspec.Struct, frozen=True, eq=False):
-    """A compiled look at one row before it is changed, or to say why it was not. `names` are raw present values;
-    `shown` and `writable` say of each field that was asked about whether the row shows it, and lets it be written."""
+    """A compiled look at one row before it is changed, or to say why it was not. `names` are raw present values,
+    `documents` those that are JSON. `shown` and `writable` say of each field that was asked about whether the row shows
+    it, and lets it be written."""
 
     statement: Statement
     names: tuple[str, ...]
+    documents: frozenset[str]
     readable_index: int
     permitted_index: int
     version_index: int
@@ -135,13 +155,15 @@ def locate_plan(
     permitted: BoundRule,
     *,
     lock: bool,
+    document_bytes_max: int,
     view: View | None = None,
     asked: tuple[str, ...] = (),
 ) -> LocatePlan:
     """SELECT of one row by key: may it be read and changed, which version has it, the raw values of `names`, and
     whether the `view` shows and lets be written those that are `asked` about, which `names` are among.
 
-    A value that the view does not show on this row is NULL: it does not even leave the database.
+    A value that the view does not show on this row is NULL: it does not even leave the database. Nor does a document
+    whose text is longer than `document_bytes_max`, in place of which stands `TOO_LARGE`.
     """
     source = Source(served.entity, served.entity.table)
     columns = Columns()
@@ -152,7 +174,7 @@ def locate_plan(
         rule = field_rules(view, read, source)
         conditions = {name: rule(name) for name in asked if name in view.ruled}
     for name in names:
-        column = _exact(source.column(name))
+        column = _exact(source.column(name), document_bytes_max)
         is_shown = view is not None and name in view.names
         columns.add(column if is_shown else sql_case((conditions.get(name, false()), column)))
     readable = columns.add(_outcome(read, source))
@@ -169,7 +191,8 @@ def locate_plan(
     statement = select(*columns.selected).where(source.column(key.name) == bindparam(KEY, type_=key.column.type))
     if lock:
         statement = statement.with_for_update()
-    return LocatePlan(Statement(statement), names, readable, allowed, version, shown, writable)
+    documents = frozenset(name for name in names if _is_document(source.column(name)))
+    return LocatePlan(Statement(statement), names, documents, readable, allowed, version, shown, writable)
 
 
 def bound_field_rule(served: Served, view: View, name: str, permitted: BoundRule) -> BoundRule:
@@ -178,9 +201,16 @@ def bound_field_rule(served: Served, view: View, name: str, permitted: BoundRule
     return bind_decision(view.update_rules[name], permitted.actor, served.entity, prefix)
 
 
-def _exact(column: ColumnElement[Any]) -> ColumnElement[Any]:
+def _exact(column: ColumnElement[Any], bytes_max: int) -> ColumnElement[Any]:
     """A document as its text: the driver would make floats of its numbers, for services to compute with."""
-    return sql_cast(column, Text) if isinstance(column.type, JSON) else column
+    if not _is_document(column):
+        return column
+    text = sql_cast(column, Text)
+    return sql_case((func.octet_length(text) > literal_number(str(bytes_max)), literal_text(TOO_LARGE)), else_=text)
+
+
+def _is_document(column: ColumnElement[Any]) -> bool:
+    return isinstance(column.type, JSON)
 
 
 def reference_statement(served: Served, name: str, rule: BoundRule) -> Statement:

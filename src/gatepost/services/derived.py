@@ -19,6 +19,8 @@ from gatepost.database.database import Database
 from gatepost.database.pool import Record
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
+from gatepost.dtos.json_values import BOUNDS, Bounds
+from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.errors import Unprocessable
 from gatepost.models.candidates import bind_name, candidate_statement
 from gatepost.models.catalog import Catalog, Served, View
@@ -72,7 +74,9 @@ def _fillers(served: Served, default_of: Callable[[Column[Any]], Any]) -> tuple[
 class Derived:
     """The verbs of one resource as compiled statements. Implements `Verbs`."""
 
-    def __init__(self, served: Served, catalog: Catalog, database: Database, plans: Plans) -> None:
+    def __init__(
+        self, served: Served, catalog: Catalog, database: Database, plans: Plans, bounds: Bounds = BOUNDS
+    ) -> None:
         self.served = served
         self._entity = served.entity
         self._policies = served.resource.policies
@@ -89,6 +93,7 @@ class Derived:
         self.documents = frozenset(
             name for name, attribute in served.entity.attributes.items() if isinstance(attribute.column.type, JSON)
         )
+        self._merged = MergedDocuments(bounds)
         self._inserts = PlainWrites(self.references.ruled)
         self._updates = PlainWrites(self.references.ruled | self.documents)
 
@@ -251,14 +256,15 @@ class Derived:
         is shown, refers to already: these need no look, for the actor sees them.
         """
         sent = written.values.keys() | written.echoes.keys()
-        names = tuple(sorted({*written.echoes, *(self.documents & written.values.keys()), *references}))
+        merging = {name for name in self.documents & written.values.keys() if isinstance(written.values[name], dict)}
+        names = tuple(sorted({*written.echoes, *merging, *references}))
         ruled = sorted(sent & (view.unsure | view.update_rules.keys()))
         plan = self.locate(names, read, permitted, lock=True, view=view, asked=(*names, *ruled))
         binds = self._located(key, read, permitted, view, ruled)
         records = await transaction.fetch(plan.statement, binds)
         explain(records[0] if records else None, plan, versions, actor, ruled)
         check_echoes(self.served, plan, records[0], written)
-        values = merge_documents(self._entity, plan, records[0], written.values, self.documents)
+        values = merge_documents(self._entity, plan, records[0], written.values, self._merged)
         same = unchanged(self._entity, plan, records[0], values, references)
         return values, {name: value for name, value in values.items() if name not in same}
 
@@ -334,7 +340,16 @@ class Derived:
             ruled = (view, asked, ruled_shape(view, read, self.served), tuple(rule.shape for rule in rules))
         return self._plans.get(
             ("locate", self.served, names, read.shape, permitted.shape, lock, ruled),
-            lambda: locate_plan(self.served, names, read, permitted, lock=lock, view=view, asked=asked),
+            lambda: locate_plan(
+                self.served,
+                names,
+                read,
+                permitted,
+                lock=lock,
+                document_bytes_max=self._merged.stored_bytes_max,
+                view=view,
+                asked=asked,
+            ),
         )
 
     def candidate(self, names: tuple[str, ...], unknown: frozenset[str], permitted: BoundRule) -> Statement | None:

@@ -12,11 +12,13 @@ from sqlalchemy import JSON
 from gatepost.database.pool import Record
 from gatepost.database.statements import DIALECT
 from gatepost.dtos.merge_patch import merge_patch
+from gatepost.dtos.merged_documents import MergedDocuments
+from gatepost.dtos.violations import Violation
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.exact_json import decode_exact, natural
 from gatepost.models.catalog import Served
 from gatepost.models.entity import Entity
-from gatepost.models.writes import LocatePlan
+from gatepost.models.writes import TOO_LARGE, LocatePlan
 from gatepost.services.verbs import Written
 
 
@@ -56,20 +58,47 @@ def _comparable(entity: Entity, name: str, value: Any) -> Any:
 def _present(entity: Entity, name: str, raw: Any) -> Any:
     kind = entity.attributes[name].column.type
     if isinstance(kind, JSON):
-        return None if raw is None else decode_exact(raw)
+        return raw if raw is None or raw == TOO_LARGE else decode_exact(raw)
     process: Any = kind.dialect_impl(DIALECT).result_processor(DIALECT, None)
     return raw if process is None else process(raw)
 
 
 def merge_documents(
-    entity: Entity, plan: LocatePlan, record: Record, values: Mapping[str, Any], documents: Collection[str]
+    entity: Entity, plan: LocatePlan, record: Record, values: Mapping[str, Any], merged: MergedDocuments
 ) -> dict[str, Any]:
-    """Merge objects into the JSON documents that the row shows (RFC 7396); everything else replaces, and so does an
-    object where the row shows none."""
+    """Merge objects into the JSON documents that were looked at (RFC 7396); everything else replaces, and so does an
+    object where the row shows none. Raises `Unprocessable` where a document becomes, or is, too large or too deep."""
     present = dict(zip(plan.names, record, strict=False))
-    return {
-        name: merge_patch(_present(entity, name, present[name]), value)
-        if name in documents and isinstance(value, dict)
-        else value
-        for name, value in values.items()
-    }
+    found: dict[str, Any] = {}
+    errors: list[FieldError] = []
+    for name, value in values.items():
+        try:
+            found[name] = _merged(present[name], value, merged) if name in plan.documents else value
+        except Violation as violation:
+            detail = f"{violation.detail} {_way_out(entity, name)}"
+            errors.append(FieldError(f"/{name}", violation.code, detail))
+    if errors:
+        raise Unprocessable("invalid_body", "The body cannot be merged into the row.", errors=sorted(errors))
+    return found
+
+
+def _merged(text: str | None, patch: Any, merged: MergedDocuments) -> Any:
+    if text is None:
+        return merge_patch(None, patch)
+    if text == TOO_LARGE:
+        raise Violation(
+            "too_long", f"The document is too large to be merged into: a body has {merged.bytes_max} bytes."
+        )
+    try:
+        target = decode_exact(text)
+        found = merge_patch(target, patch)
+        if isinstance(target, dict):  # else it is the patch itself, which the body's reader has measured
+            merged.check(found)
+    except RecursionError:
+        raise Violation("too_deep", "The document nests too deeply to be merged into.") from None
+    return found
+
+
+def _way_out(entity: Entity, name: str) -> str:
+    other = "null" if entity.attributes[name].nullable else "[]"
+    return f"Send {other} to replace it, and then the whole document that is wanted; or remove members with null."

@@ -1,0 +1,59 @@
+"""Documents that a merge patch has made: held to the bounds that a body holds a document to.
+
+Each patch is bounded by itself; without this a document would grow by every one of them.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from gatepost.dtos.json_values import NUMBER_CHARACTERS_MAX, Bounds, NumberReader, members, read
+from gatepost.dtos.strict_json import read_json
+from gatepost.dtos.violations import Violation
+from gatepost.exact_json import encode_bytes
+
+STORED_FACTOR = 3
+"""How much longer than its body a stored document may read: PostgreSQL writes spaces and numbers in full, and a column
+of `JSON` keeps letters as escapes."""
+
+_EXPONENTS = re.compile(rb"[0-9]E[-+]")
+_LONG_NUMBER = re.compile(rb"(?<![0-9.])[0-9.]{%d}" % NUMBER_CHARACTERS_MAX)
+
+
+class MergedDocuments:
+    """The check of the merged documents of one resource. `stored_bytes_max` is the length of the text beyond which a
+    stored document is not even read: it has come from elsewhere than a body."""
+
+    __slots__ = ("_bounds", "_decode", "_numbers", "stored_bytes_max")
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._numbers = NumberReader(bounds)
+        self._decode = msgspec.json.Decoder(float_hook=self._numbers).decode
+        self.stored_bytes_max = STORED_FACTOR * bounds.number_characters
+
+    @property
+    def bytes_max(self) -> int:
+        """What the JSON of a document may have: as much as a body."""
+        return self._bounds.number_characters
+
+    def check(self, document: Any) -> None:
+        """Raise the `Violation` of a document that no body could bring."""
+        members(document, self._bounds)
+        text = encode_bytes(document)
+        if len(text) > self.bytes_max:
+            raise Violation("too_long", f"The merged document has more than {self.bytes_max} bytes of JSON.")
+        if not self._is_within(text):
+            read(read_json(text), self._bounds)  # which knows for sure, and what to say
+
+    def _is_within(self, text: bytes) -> bool:
+        """Whether the numbers are within the bounds, written out in full. False also in some doubt."""
+        if not _EXPONENTS.search(text):  # without them no number is shorter than PostgreSQL shows it
+            return not _LONG_NUMBER.search(text)
+        self._numbers.surplus = 0
+        try:
+            self._decode(text)
+        except (msgspec.DecodeError, Violation):
+            return False
+        return self._numbers.is_within(text)
