@@ -26,7 +26,7 @@ from gatepost.database.failures import (
 from gatepost.database.outcomes import answer_of, is_in_doubt, outcome_unknown
 from gatepost.database.pool import RECOVER_SECONDS, Pool, PooledConnection, RawConnection, Record
 from gatepost.database.privileges import missing_privilege, refuses_row
-from gatepost.database.read_only import ReadOnly
+from gatepost.database.read_only import ReadOnly, is_standby
 from gatepost.database.renewal import Renewal
 from gatepost.database.session_state import DriverConnection
 from gatepost.database.sessions import Sessions
@@ -129,8 +129,12 @@ class Database:
             raise pg.TooManyConnectionsError("what PostgreSQL gives is left to the pool, which has none")
 
     def note_beat(self, raw: RawConnection, *, refuses_writes: bool) -> None:
-        """The listener's connection has answered. Raises where it is to be given up, because the pool has none."""
+        """The listener's connection has answered, and told whether its server takes writes. Raises where it is to be
+        given up, because the pool has none."""
         self._leave_to_pool()
+        self._read_only.note_told(raw, refuses=refuses_writes)
+        if self._read_only.is_on and not is_standby(raw):
+            self._renewal.look()  # sessions go on as they began, and requests may not come until this is over
 
     @property
     def is_read_only(self) -> bool:

@@ -1,7 +1,9 @@
 """Whether the server takes writes: a standby does not, nor one whose `default_transaction_read_only` is on.
 
 PostgreSQL tells both of every session without being asked (it reports the settings at connect, and when a standby is
-promoted), so reads pay nothing for it. What a service has set on its own transaction is not the server's state.
+promoted), so reads pay nothing for it. A setting that is reloaded is told with the next answer: the listener's
+heartbeat asks for it, so that it is known where nobody writes. What a service has set on its own transaction is not the
+server's state.
 """
 
 import time
@@ -21,6 +23,7 @@ class ReadOnly:
         self._witness: RawConnection | None = None
         self._since: float | None = None
         self._is_new = False
+        self._told: tuple[RawConnection, bool] | None = None
 
     @property
     def is_on(self) -> bool:
@@ -44,6 +47,17 @@ class ReadOnly:
         self._begin(raw)
         return True
 
+    def note_told(self, raw: RawConnection, *, refuses: bool) -> None:
+        """What a connection that is asked again and again has answered. Only a change tells of the server: an older
+        session goes on as it began where the setting of a role or a database has changed."""
+        told, self._told = self._told, (raw, refuses)
+        if told == self._told:
+            return
+        if refuses:
+            self._begin(raw)
+        elif told == (raw, True):
+            self._end()
+
     def is_new(self) -> bool:
         """Whether this is asked for the first time since writes are refused."""
         was_new, self._is_new = self._is_new, False
@@ -60,7 +74,7 @@ class ReadOnly:
     def _end(self) -> None:
         self._witness = None
         if self._since is not None:
-            seconds, self._since = time.monotonic() - self._since, None
+            seconds, self._since = round(time.monotonic() - self._since, 3), None
             if self._ended is not None:
                 self._ended(DatabaseWritable(seconds=seconds))
 
@@ -73,6 +87,11 @@ def refuses_writes(raw: RawConnection) -> bool | None:
     return None if None in states else False
 
 
+def is_standby(raw: RawConnection) -> bool:
+    """Whether the session's server is a standby: its promotion will be told to the session."""
+    return _setting(raw, "in_hot_standby") == "on"
+
+
 def _setting(raw: RawConnection, name: str) -> str | None:
     try:
         return getattr(raw.get_settings(), name, None)
@@ -81,6 +100,6 @@ def _setting(raw: RawConnection, name: str) -> str | None:
 
 
 def _reason(raw: RawConnection) -> str:
-    if _setting(raw, "in_hot_standby") == "on":
+    if is_standby(raw):
         return "the server is a standby (in_hot_standby)"
     return "default_transaction_read_only is on"

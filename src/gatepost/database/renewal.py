@@ -32,11 +32,15 @@ class Renewal:
         """A write was refused on this connection: it is closed, and the idle ones with it, once per outage."""
         if self._read_only.is_new():
             self._pool.close_idle(lambda idle: True)
+        self.look()
+        raw.terminate()
+
+    def look(self) -> None:
+        """See whether a new session takes writes, if none was opened for that just now."""
         if self._task is None or (self._task.done() and time.monotonic() - self._looked_at > LOOK_SECONDS):
             self._looked_at = time.monotonic()
             name = "look whether the database takes writes"
             self._task = background(self._look(), name, self._observations)
-        raw.terminate()
 
     async def stop(self) -> None:
         """Look no more."""
