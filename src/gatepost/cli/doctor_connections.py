@@ -58,7 +58,14 @@ async def examine_connections(connection: "RawConnection", settings: Settings) -
         f"an instance opens up to {needed} ({sum_of}), for which there is room for {narrowest.room}: {narrowest.words}"
     )
     fits = (narrowest.room - MONITORS) // (GENERATIONS * workers) - LISTENERS
-    lower = f"Set GATEPOST_DATABASE_POOL_SIZE to {fits} at most, or " if fits > 0 else "Run fewer workers, or "
+    if fits > 0:
+        lower = f"Set GATEPOST_DATABASE_POOL_SIZE to {fits} at most, or "
+    else:
+        lower = (
+            "Run fewer workers, or "
+            if workers > 1
+            else f"One worker needs {GENERATIONS * (1 + LISTENERS) + MONITORS} at least: "
+        )
     cure = f"{lower}{narrowest.raising}. While a rolling restart replaces workers, old and new ones are connected."
     return Finding("connections", needed <= narrowest.room, detail, cure)
 

@@ -30,23 +30,24 @@ POOLER = (
 
 
 async def examine_database(settings: Settings, app: "App | None") -> list[Finding]:
-    """Every finding; one alone where the database cannot be reached."""
+    """Every finding, up to the one that the database cannot be reached, or gives no further connection."""
     from gatepost.database.database import Database
     from gatepost.observations import Observations
 
     database = Database(str(settings.database.url), settings.database, Observations())
+    found: list[Finding] = []
     try:
         async with _connected(database) as connection:
-            found = [await _version(connection), await _clock(connection), await _session(connection)]
+            found += [await _version(connection), await _clock(connection), await _session(connection)]
+            found.append(await examine_connections(connection, settings))  # first: others need more than one
             found += [await _pooling(database), await _prepared(connection, database)]
-            found.append(await examine_connections(connection, settings))
             if app is not None:
                 schema = await examine_schema(database.dsn, app)
                 found += [await _identities(connection, app, schema), await examine_row_security(connection, app)]
                 found.append(schema.finding)
             return found
     except ConfigurationError as error:
-        return [failed("database", error)]
+        return [*found, failed("database", error)]
 
 
 @asynccontextmanager
@@ -67,7 +68,14 @@ async def _connect(database: "Database") -> "RawConnection":
         return await database.connect()
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         refusal = refusal_of(error)
-        if refusal is None:
+        if isinstance(error, asyncpg.TooManyConnectionsError):
+            cure = (
+                "Raise the limit that PostgreSQL names: the CONNECTION LIMIT of the role (ALTER ROLE) or of the "
+                "database (ALTER DATABASE), or max_connections; or end other clients. This command needs "
+                f"{OTHERS + 1} connections."
+            )
+            refusal = ConfigurationError(f"gives this command no further connection: {error}.", cure=cure)
+        elif refusal is None:
             reason = str(error) or "no answer in time"
             cure = "Start PostgreSQL, or correct DATABASE_URL: postgresql://user:password@host:port/database."
             refusal = ConfigurationError(f"cannot be reached: {reason}", cure=cure)

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from gatepost.cli.doctor_connections import examine_connections
+from gatepost.cli.doctor_database import examine_database
 from gatepost.cli.finding import Finding
 from gatepost.database.database import Database
 from gatepost.database.embedded import EmbeddedPostgreSQL
@@ -75,6 +76,22 @@ async def test_where_no_pool_would_fit_fewer_workers_are_the_hint(
     refused = await found(clerk, workers=4, pool=1)
     assert not refused.ok
     assert str(refused.cure).startswith("Run fewer workers, or ")
+    alone = await found(clerk, workers=1, pool=10)
+    assert str(alone.cure).startswith(f"One worker needs 6 at least: `ALTER ROLE {role} CONNECTION LIMIT")
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3, 4])
+async def test_a_limit_that_leaves_the_doctor_too_few_is_named(
+    postgresql: EmbeddedPostgreSQL, clerk: Database, role: str, limit: int
+) -> None:
+    postgresql.execute(f"ALTER ROLE {role} CONNECTION LIMIT {limit}")
+    findings = await examine_database(Settings(database=DatabaseSettings(url=clerk.dsn)), None)
+    last = findings[-1]
+    assert (last.check, last.ok) == ("database", False)
+    assert "no further connection: too many connections for role" in last.detail
+    assert "ALTER ROLE" in str(last.cure)
+    assert "Start PostgreSQL" not in str(last.cure)
+    assert any("connection limit" in item.detail for item in findings) == (limit > 0)
 
 
 async def test_what_others_hold_of_a_limit_is_not_ours_and_our_own_pool_is_no_other(
