@@ -567,8 +567,11 @@ async def test_a_primary_key_of_ours_is_changed_and_changed_back_by_files(databa
     assert await make(database_url, other, tmp_path, "second") is not None
     await up(database_url, tmp_path, metadata=other)
     assert await check(database_url, other, tmp_path) == []
-    await down(database_url, tmp_path, metadata=first)
-    assert not [item for item in await differences(database_url, first) if "primary key" in item]
+    key = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'things'::regclass AND contype = 'p'"
+    async with connected(database_url) as connection:
+        assert await connection.fetchval(key) == "PRIMARY KEY (code)"
+        await down(database_url, tmp_path, metadata=first)
+        assert await connection.fetchval(key) == "PRIMARY KEY (id)"
 
 
 async def test_a_mapped_view_is_in_no_file(database_url: str, tmp_path: Path) -> None:
