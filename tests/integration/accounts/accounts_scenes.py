@@ -22,6 +22,7 @@ from gatepost.accounts.models import UserColumns
 from gatepost.accounts.sign_in import Accounts, Guesses
 from gatepost.auth.tokens import Tokens
 from gatepost.database.database import Database
+from gatepost.database.listener import BEAT
 from gatepost.database.statements import DIALECT
 from gatepost.models.base import NAMING
 from gatepost.models.schema_objects import objects_of
@@ -34,7 +35,7 @@ WORKER = Path(__file__).parent / "accounts_worker.py"
 
 _LISTENING = """
 SELECT pid FROM pg_stat_activity
-WHERE datname = current_database() AND application_name = 'gatepost' AND query = 'SELECT' AND pid <> pg_backend_pid()
+WHERE datname = current_database() AND application_name = 'gatepost' AND query = $1 AND pid <> pg_backend_pid()
 """
 """A listener is known by its heartbeat."""
 
@@ -116,7 +117,7 @@ async def listening_backends(connection: "asyncpg.Connection[Any]", count: int) 
     """The process ids of the listeners' backends in this database, as soon as there are so many."""
     async with asyncio.timeout(60):
         while True:
-            rows = await connection.fetch(_LISTENING)
+            rows = await connection.fetch(_LISTENING, BEAT)
             if len(rows) == count:
                 return [row["pid"] for row in rows]
 
