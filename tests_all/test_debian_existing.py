@@ -22,7 +22,7 @@ async def test_a_refused_app_leaves_a_database_without_uuidv7_as_it_was(
     psql(debian_url, "CREATE TABLE books (id int); CREATE UNIQUE INDEX theirs ON books (id)")
     before = dump(debian, debian_url)
     assert "create the function uuidv7" in (await find_pending(debian_url, app.metadata)).allowed
-    with pytest.raises(ConfigurationError, match="books is not Gatepost's"):
+    with pytest.raises(ConfigurationError, match="did not create the table books"):
         async with TestApp(app, debian_url):
             pass
     assert dump(debian, debian_url) == before
