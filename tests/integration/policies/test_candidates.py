@@ -126,7 +126,7 @@ class Filled(Columns, Model):
 
     state: Mapped[str] = mapped_column(server_default="blue")
     stamp: Mapped[str | None] = mapped_column(server_default=FetchedValue(), server_onupdate=FetchedValue())
-    double: Mapped[int | None] = mapped_column(Integer, Computed("length(code) * 2"))
+    double: Mapped[int | None] = mapped_column(Integer, Computed("length(code) * 2", persisted=True))
 
 
 class Listened(Columns, Model):
