@@ -195,15 +195,7 @@ class Derived:
     ) -> Row:
         given = dict(islice(values.items(), sent))
         await self.references.check(transaction, given, looked_up, actor)
-        try:
-            records = await transaction.fetch(plan.statement, binds)
-        except DataError as error:
-            self._name_values(error, values, sent)
-            raise
-        if not records or not records[0][plan.permitted_index]:
-            await self.references.check_all(transaction, given, actor)
-            raise refusal(actor)
-        return self._written(plan, records[0])
+        return await self._write_weighed(transaction, plan, binds, values, sent, given, actor)
 
     async def _update_carefully(
         self,
@@ -228,15 +220,29 @@ class Derived:
         sent = len(values)
         values = self._completed(values)
         update, binds = self._update(key, values, permitted, actor, view, None)
+        return await self._write_weighed(transaction, update, binds, values, sent, moved, actor)
+
+    async def _write_weighed(
+        self,
+        transaction: Transaction,
+        plan: WritePlan,
+        binds: dict[str, Any],
+        values: dict[str, Any],
+        sent: int,
+        references: dict[str, Any],
+        actor: Actor,
+    ) -> Row:
+        """Run a writing statement that weighs its row by the policy. The first `sent` of the values are the client's;
+        where the row is refused, those of `references` that lead nowhere are named first."""
         try:
-            changed = await transaction.fetch(update.statement, binds)
+            records = await transaction.fetch(plan.statement, binds)
         except DataError as error:
             self._name_values(error, values, sent)
             raise
-        if not changed or not changed[0][update.permitted_index]:
-            await self.references.check_all(transaction, moved, actor)
+        if not records or not records[0][plan.permitted_index]:
+            await self.references.check_all(transaction, references, actor)
             raise refusal(actor)
-        return self._written(update, changed[0])
+        return self._written(plan, records[0])
 
     async def look(
         self,
