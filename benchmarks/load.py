@@ -39,19 +39,29 @@ class Load:
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000
 
 
-def run_load(port: int, requests: Sequence[bytes], status: int, *, seconds: float, count: int | None = None) -> Load:
-    """Send `requests` in a circle for `seconds`, or until `count` are answered, over CONNECTIONS connections."""
-    return uvloop.run(_run(port, requests, status, seconds, count))
+def run_load(
+    port: int,
+    requests: Sequence[bytes],
+    status: int,
+    *,
+    seconds: float,
+    count: int | None = None,
+    connections: int = CONNECTIONS,
+) -> Load:
+    """Send `requests` in a circle for `seconds`, or until `count` are answered, over so many connections."""
+    return uvloop.run(_run(port, requests, status, seconds, count, connections))
 
 
-async def _run(port: int, requests: Sequence[bytes], status: int, seconds: float, count: int | None) -> Load:
+async def _run(
+    port: int, requests: Sequence[bytes], status: int, seconds: float, count: int | None, connections: int
+) -> Load:
     loop = asyncio.get_running_loop()
     load = Load()
     clients: list[_Client] = []
-    each = None if count is None else count // CONNECTIONS
-    for number in range(CONNECTIONS):
+    each = None if count is None else count // connections
+    for number in range(connections):
         # Each connection begins elsewhere in the circle, so that no two ask for the same row at once.
-        client = _Client(requests[number::CONNECTIONS], status, load.latencies, each)
+        client = _Client(requests[number::connections], status, load.latencies, each)
         await loop.create_connection(partial(_itself, client), "127.0.0.1", port)
         clients.append(client)
     started = time.perf_counter()

@@ -29,8 +29,9 @@ class AdmissionRule:
     refusal_credit_ns: int = 20 * MILLISECONDS
     """Time for refusals that was not used is kept up to this much, and overdrawn by no more."""
 
-    refusal_threads: float = 1.5
-    """A refusal takes this many times what it takes of the event loop: the HTTP library's threads write the answer."""
+    refusal_cost_factor: float = 2.4
+    """A refusal costs this many times what it takes of the event loop: the HTTP library's threads write the response,
+    and a client that retries at once sends a request that has to be weighed again."""
 
     refusal_first_ns: int = 60_000
     """A refusal is taken to cost this until some have been measured."""

@@ -51,7 +51,7 @@ class RefusalBudget:
         took of the event loop."""
         rule = self._rule
         looped = min(self._clock() - self._began, count * rule.refusal_max_ns)
-        took = looped * rule.refusal_threads
+        took = looped * rule.refusal_cost_factor
         self._cost += (took / count - self._cost) * rule.refusal_settling
         self._credit = max(-float(rule.refusal_credit_ns), self._credit + charged - took)
         return looped

@@ -211,7 +211,7 @@ def test_refusals_take_a_twentieth_of_the_time_whatever_they_cost(refusal_ns: in
     bench.run(1.0)  # the first were charged with a guess
     first = len(bench.refused)
     bench.run(2.0)
-    taken = (len(bench.refused) - first) * refusal_ns * RULE.refusal_threads
+    taken = (len(bench.refused) - first) * refusal_ns * RULE.refusal_cost_factor
     assert bench.queue.waiting > 0
     assert 0.045 * 2 * SECONDS < taken < 0.055 * 2 * SECONDS
 
