@@ -1,18 +1,18 @@
 """The one-line application of `benchmarks.gate`, alone and behind the gate, made by factories that Granian calls.
 
 The gate has everything on: limits, all headers, CORS, body and time limits, request ids, compression. Nobody subscribes
-to its facts, so there is no access line.
+to its events, so there is no access line.
 """
 
 import os
 
 from gatepost.auth.policies import anyone
+from gatepost.events import Events
 from gatepost.gateway import Gate
 from gatepost.gateway.buckets import Buckets, LocalBuckets, Table
 from gatepost.gateway.buckets.valkey import ValkeyBuckets
 from gatepost.gateway.gate import make_limiter
 from gatepost.limits import RateLimit, minutes, named
-from gatepost.observations import Observations
 from gatepost.request import Action, ASGIApp, Message, Receive, Request, Response, Scope, Send
 from gatepost.settings import GateSettings
 
@@ -63,14 +63,14 @@ def _gate(buckets: Buckets) -> Gate:
         cors_origins=(ORIGIN,),
         trusted_proxies=("127.0.0.1",) if os.environ.get("BEHIND_A_PROXY") else (),
     )
-    observations = Observations()
+    events = Events()
     action = Action("hello", "GET", "/", _unused, allow=anyone, source=__name__, limits=named("hello", (LIMIT,)))
     return Gate.composed(
         hello,
         settings=settings,
-        observations=observations,
+        events=events,
         match=lambda method, path: (action, None),
-        limiter=make_limiter(settings, observations, buckets),
+        limiter=make_limiter(settings, events, buckets),
     )
 
 

@@ -18,7 +18,7 @@ from gatepost.logging import StandardStreams
 from gatepost.migrations.lossless import apply_lossless
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
-from gatepost.server.serving import address_of, facts_of_master, run, with_server
+from gatepost.server.serving import address_of, master_events, run, with_server
 from gatepost.settings import Settings, load
 
 APP = "examples.bookshop.app:app"
@@ -37,9 +37,9 @@ def main() -> None:
         _fill(dsn)
         settings = with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
         _greet(address_of(listener), settings)
-        facts = facts_of_master(settings, streams)
-        with Guardian(server, facts):
-            run(listener, APP, settings, facts)
+        events = master_events(settings, streams)
+        with Guardian(server, events):
+            run(listener, APP, settings, events)
 
 
 def _fill(dsn: str) -> None:

@@ -17,11 +17,11 @@ from gatepost.auth.keys import signing_key
 from gatepost.composition import Composition
 from gatepost.declaration import Declaration
 from gatepost.errors import ConfigurationError, Problem
+from gatepost.events import Events
 from gatepost.gateway.buckets import Buckets, Table
 from gatepost.gateway.buckets.choosing import choose_buckets
 from gatepost.models.entity import Entity
 from gatepost.mount import Mount
-from gatepost.observations import Observations
 from gatepost.request import Action, ASGIApp, Receive, Scope, Send
 from gatepost.resource import Resource
 from gatepost.services.unit import Unit
@@ -52,7 +52,7 @@ class App:
         self.declaration = Declaration(
             resources, users=users, prefix=prefix, mounts=mount or {}, bigint_as_string=bigint == "string"
         )
-        self.observations = Observations()
+        self.events = Events()
         self._composition: Composition | None = None
         self.rate_limits = rate_limits
         self._table: Table | None = None
@@ -90,7 +90,7 @@ class App:
     def actions_under(self, settings: Settings) -> list[Action]:
         """Every action as these settings make it."""
         key = OKPKey.generate_key("Ed25519")
-        return Composition(self.declaration, settings, key, "", Observations()).actions
+        return Composition(self.declaration, settings, key, "", Events()).actions
 
     @property
     def running(self) -> Composition:
@@ -109,7 +109,7 @@ class App:
             )
         key = signing_key(settings)
         buckets = choose_buckets(self.rate_limits, settings.valkey, self._table)
-        composition = Composition(self.declaration, settings, key, settings.database.url, self.observations, buckets)
+        composition = Composition(self.declaration, settings, key, settings.database.url, self.events, buckets)
         await composition.start()
         self._composition = composition
 

@@ -9,33 +9,33 @@ import functools
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from gatepost.observations import Observations, TaskFailed
+from gatepost.events import Events, TaskFailed
 
 T = TypeVar("T")
 
 _running: set["asyncio.Task[Any]"] = set()
 
 
-def background(coroutine: Coroutine[Any, Any, T], name: str, observations: Observations) -> "asyncio.Task[T]":
+def background(coroutine: Coroutine[Any, Any, T], name: str, events: Events) -> "asyncio.Task[T]":
     """Run a coroutine as a task. What it raises, but for its cancellation, is emitted as `TaskFailed`; where nobody
     subscribed it goes to the loop's exception handler."""
     task = asyncio.get_running_loop().create_task(coroutine, name=name)
     _running.add(task)
-    task.add_done_callback(functools.partial(_ended, observations))
+    task.add_done_callback(functools.partial(_ended, events))
     return task
 
 
-def report(name: str, error: BaseException, observations: Observations) -> None:
+def report(name: str, error: BaseException, events: Events) -> None:
     """Tell what a task of ours raised, where the task itself goes on."""
-    failed = observations.emitter(TaskFailed)
+    failed = events.emitter(TaskFailed)
     if failed is not None:
         failed(TaskFailed(task=name, error=error))
     else:
         asyncio.get_running_loop().call_exception_handler({"message": f"{name} failed", "exception": error})
 
 
-def _ended(observations: Observations, task: "asyncio.Task[Any]") -> None:
+def _ended(events: Events, task: "asyncio.Task[Any]") -> None:
     _running.discard(task)
     error = None if task.cancelled() else task.exception()
     if error is not None:
-        report(task.get_name(), error, observations)
+        report(task.get_name(), error, events)

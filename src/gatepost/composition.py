@@ -26,6 +26,7 @@ from gatepost.database.reaching import reach
 from gatepost.database.shares import ACCOUNTS
 from gatepost.declaration import Declaration
 from gatepost.dtos.json_values import Bounds
+from gatepost.events import Events, PolicyMayFail
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.gate import Gate, make_limiter
 from gatepost.health import AWAY, NO_CONNECTION, OK, READ_ONLY, Probes
@@ -33,7 +34,6 @@ from gatepost.limits import NamedLimits, named
 from gatepost.models.catalog import Served
 from gatepost.models.trigrams import Trigrams
 from gatepost.models.violations import Violations
-from gatepost.observations import Observations, PolicyMayFail
 from gatepost.request import Action, Handler
 from gatepost.resource import ACTIONS
 from gatepost.routes.dispatch import Dispatch
@@ -58,24 +58,24 @@ class Composition:
         settings: Settings,
         key: OKPKey,
         dsn: str,
-        observations: Observations,
+        events: Events,
         buckets: Buckets | None = None,
     ) -> None:
         self.declaration = declaration
         self.settings = settings
-        self.observations = observations
+        self.events = events
         violations = Violations(dict.fromkeys(item.table.metadata for item in declaration.entities))
-        self.database = Database(dsn, settings.database, observations, violations)
+        self.database = Database(dsn, settings.database, events, violations)
         self.tokens = Tokens(settings.auth, key)
         secret = key.as_pem(private=True)
         devices = Devices(secret, f"{declaration.prefix}/auth")
         self.buckets = buckets or LocalBuckets()
-        limiter = make_limiter(settings.gate, observations, self.buckets, find_device=devices.find_key)
+        limiter = make_limiter(settings.gate, events, self.buckets, find_device=devices.find_key)
         self.accounts = Accounts(
             declaration.user_model,
             self.database.for_resource(ACCOUNTS),
             self.tokens,
-            observations,
+            events,
             guesses=limiter,
             devices=devices,
         )
@@ -114,7 +114,7 @@ class Composition:
         self.gate = Gate.composed(
             dispatch.answer,
             settings=settings.gate,
-            observations=observations,
+            events=events,
             match=self.table.match,
             limiter=limiter,
             cors=[action.cors for action in self.actions if action.cors is not None],
@@ -128,7 +128,7 @@ class Composition:
 
         Raises ConfigurationError where the database refuses us; one that is away is no reason not to start.
         """
-        warn = self.observations.emitter(PolicyMayFail)
+        warn = self.events.emitter(PolicyMayFail)
         if warn is not None:
             for warning in self.declaration.policy_warnings():
                 warn(PolicyMayFail(*warning))
@@ -136,7 +136,7 @@ class Composition:
             self.accounts.identities.listener.silence.hear()
         if self._letters is not None:
             await self._letters.ask()
-        await self.buckets.start(self.observations)
+        await self.buckets.start(self.events)
         await self.accounts.start()
 
     async def stop(self) -> None:
@@ -166,7 +166,7 @@ class Composition:
         catalog = self.declaration.catalog
         readables = {served: Readable(served) for served in catalog.served}
         if any(item.filterable.by_trigrams for item in readables.values()):
-            self._letters = Letters(self.database, self._trigrams, self.observations)
+            self._letters = Letters(self.database, self._trigrams, self.events)
         actions: list[Action] = []
         for served in catalog.served:
             verbs = self._verbs(served)

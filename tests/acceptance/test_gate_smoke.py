@@ -15,7 +15,7 @@ PROGRAM = """
 import asyncio
 from gatepost.auth.policies import anyone
 from gatepost.gateway import Gate
-from gatepost.observations import Observations
+from gatepost.events import Events
 from gatepost.request import Action, Response
 from gatepost.settings import GateSettings
 
@@ -40,7 +40,7 @@ async def app(scope, receive, send):
 
 ACTION = Action("x", "GET", "/x", unused, allow=anyone, source="x")
 SETTINGS = GateSettings(api_count=1000, request_seconds=1.0, body_seconds=0.7, body_bytes_max=100)
-gate = Gate.composed(app, settings=SETTINGS, observations=Observations(), match=match)
+gate = Gate.composed(app, settings=SETTINGS, events=Events(), match=match)
 """
 
 

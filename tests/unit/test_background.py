@@ -9,7 +9,7 @@ import pytest
 
 import gatepost
 from gatepost.background import background
-from gatepost.observations import Observations, TaskFailed
+from gatepost.events import Events, TaskFailed
 
 SOURCE = Path(gatepost.__file__).parent
 AWAITED_AT_ONCE = {
@@ -27,8 +27,8 @@ def told() -> list[TaskFailed]:
 
 
 @pytest.fixture
-def observations(told: list[TaskFailed]) -> Observations:
-    made = Observations()
+def events(told: list[TaskFailed]) -> Events:
+    made = Events()
     made.subscribe(TaskFailed, told.append)
     return made
 
@@ -38,16 +38,16 @@ async def _raise(error: BaseException) -> None:
     raise error
 
 
-async def test_what_a_task_raises_is_told_with_its_name(observations: Observations, told: list[TaskFailed]) -> None:
+async def test_what_a_task_raises_is_told_with_its_name(events: Events, told: list[TaskFailed]) -> None:
     error = AttributeError("no such thing")
-    task = background(_raise(error), "sweep", observations)
+    task = background(_raise(error), "sweep", events)
     await asyncio.wait({task})
     await asyncio.sleep(0)
-    assert [(fact.task, fact.error) for fact in told] == [("sweep", error)]
+    assert [(event.task, event.error) for event in told] == [("sweep", error)]
 
 
-async def test_a_task_that_is_cancelled_is_not_told(observations: Observations, told: list[TaskFailed]) -> None:
-    task = background(asyncio.sleep(60), "sleep", observations)
+async def test_a_task_that_is_cancelled_is_not_told(events: Events, told: list[TaskFailed]) -> None:
+    task = background(asyncio.sleep(60), "sleep", events)
     task.cancel()
     await asyncio.wait({task})
     await asyncio.sleep(0)
@@ -57,13 +57,13 @@ async def test_a_task_that_is_cancelled_is_not_told(observations: Observations, 
 async def test_without_a_subscriber_the_loop_is_told() -> None:
     told: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context))
-    task = background(_raise(ValueError("wrong")), "sweep", Observations())
+    task = background(_raise(ValueError("wrong")), "sweep", Events())
     await asyncio.wait({task})
     await asyncio.sleep(0)
     assert [context["message"] for context in told] == ["sweep failed"]
 
 
-async def test_a_task_that_only_its_own_future_knows_is_not_collected(observations: Observations) -> None:
+async def test_a_task_that_only_its_own_future_knows_is_not_collected(events: Events) -> None:
     """Without a reference of ours the task, its coroutine and the future are an island for the collector."""
     done: list[bool] = []
 
@@ -77,7 +77,7 @@ async def test_a_task_that_only_its_own_future_knows_is_not_collected(observatio
             done.append(True)
 
     futures: list[int] = []
-    name = background(wait(), "wait", observations).get_name()
+    name = background(wait(), "wait", events).get_name()
     await asyncio.sleep(0)
     gc.collect()
     assert done == []

@@ -9,9 +9,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gatepost import App, ConfigurationError, RateLimit, Resource, anyone, hours, minutes, seconds
 from gatepost.composition import Composition
+from gatepost.events import Events
 from gatepost.gateway.buckets.valkey import ValkeyBuckets
 from gatepost.gateway.gate import make_limiter
-from gatepost.observations import Observations
 from gatepost.settings import GateSettings, Settings
 
 TWENTY, THOUSAND = RateLimit(20, per=seconds(1)), RateLimit(1000, per=hours(1))
@@ -30,7 +30,7 @@ def rules_of(rate_limit: Any, factor: int = 1) -> dict[str, list[str]]:
     """The names of the rules that a client's requests take from, by action."""
     app = App(Resource(Thing, read=anyone, write=anyone, rate_limit=rate_limit))
     actions = app.actions_under(Settings(gate=GateSettings(limit_factor=factor)))
-    limiter = make_limiter(GateSettings(), Observations())
+    limiter = make_limiter(GateSettings(), Events())
     found: dict[str, list[str]] = {}
     for action in actions:
         if action.name.startswith("things."):
@@ -90,6 +90,6 @@ def test_a_limit_that_valkey_cannot_count_is_refused_when_the_app_is_composed() 
             Settings(),
             OKPKey.generate_key("Ed25519"),
             "",
-            Observations(),
+            Events(),
             ValkeyBuckets("valkey://localhost"),
         )

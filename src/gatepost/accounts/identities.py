@@ -16,7 +16,7 @@ from gatepost.auth.tokens import TOKEN_BYTES_MAX, Tokens, invalid
 from gatepost.database.database import Database
 from gatepost.database.listener import Listener
 from gatepost.database.silence import clock
-from gatepost.observations import IdentitiesInvalidated, IdentitiesNotCached, Observations
+from gatepost.events import Events, IdentitiesInvalidated, IdentitiesNotCached
 
 SIZE_MAX = 10_000
 """Tokens kept, about 1.5 KiB each. Of the oldest the first that was not used since it was last asked goes first."""
@@ -74,11 +74,11 @@ class Identities:
             on_beat=database.note_beat,
         )
 
-    async def start(self, observations: Observations) -> None:
+    async def start(self, events: Events) -> None:
         """Begin to listen for changes. Until the listener is trusted nothing is served from the cache."""
-        self._doubted = observations.emitter(IdentitiesNotCached)
-        self._dropped = observations.emitter(IdentitiesInvalidated)
-        await self.listener.start(observations)
+        self._doubted = events.emitter(IdentitiesNotCached)
+        self._dropped = events.emitter(IdentitiesInvalidated)
+        await self.listener.start(events)
 
     async def stop(self) -> None:
         """Stop listening, and forget everybody."""

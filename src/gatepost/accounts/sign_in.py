@@ -22,7 +22,7 @@ from gatepost.auth.policies import anyone, authenticated
 from gatepost.auth.tokens import Tokens
 from gatepost.database.database import Database
 from gatepost.errors import ConfigurationError, DatabaseProblem, Problem, Unauthorized
-from gatepost.observations import Observations, SignInFailed, SignInSucceeded
+from gatepost.events import Events, SignInFailed, SignInSucceeded
 from gatepost.request import JSON_HEADERS, Action, Handler, Request, Response
 
 BODY_BYTES_MAX = 8192
@@ -51,7 +51,7 @@ class Accounts:
         user_model: type[Any],
         database: Database,
         tokens: Tokens,
-        observations: Observations,
+        events: Events,
         *,
         guesses: Guesses,
         devices: Devices,
@@ -60,7 +60,7 @@ class Accounts:
         self._guesses = guesses
         self._devices = devices
         self._tokens = tokens
-        self._observations = observations
+        self._events = events
         self._users = Users(database, user_model)
         self._passwords = passwords or Passwords()
         self._failed: Callable[[SignInFailed], None] | None = None
@@ -85,9 +85,9 @@ class Accounts:
 
     async def start(self) -> None:
         """Begin to listen for changes of users."""
-        self._failed = self._observations.emitter(SignInFailed)
-        self._succeeded = self._observations.emitter(SignInSucceeded)
-        await self.identities.start(self._observations)
+        self._failed = self._events.emitter(SignInFailed)
+        self._succeeded = self._events.emitter(SignInSucceeded)
+        await self.identities.start(self._events)
 
     async def stop(self) -> None:
         """Stop listening; sign-ins that wait for a thread are given up."""

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatepost.errors import ConfigurationError
+from gatepost.events import Events
 from gatepost.logging import StandardStreams, warn
-from gatepost.observations import Observations
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
 from gatepost.server.loading import reference_of
 from gatepost.server.safety import warn_of_unknown
-from gatepost.server.serving import address_of, facts_of_master, with_server
+from gatepost.server.serving import address_of, master_events, with_server
 from gatepost.server.worker import Worker
 from gatepost.settings import Settings, load
 
@@ -44,10 +44,10 @@ def develop(
     warn_of_unknown(os.environ)
     with ExitStack() as stack:
         listener = stack.enter_context(listen(settings.server.host, settings.server.port))
-        facts = facts_of_master(settings, streams)
+        events = master_events(settings, streams)
         is_embedded = settings.database.url is None
         if is_embedded:
-            settings = _with_embedded_database(stack, data, facts)
+            settings = _with_embedded_database(stack, data, events)
         _greet(
             name, address_of(listener), settings, f"embedded PostgreSQL in {data}" if is_embedded else "DATABASE_URL"
         )
@@ -56,7 +56,7 @@ def develop(
 
         prepare = partial(migrate, is_embedded=is_embedded, migrates=migrates, extends=extends)
         worker = Worker(settings, name, prepare=prepare, stays=True)
-        serve_and_reload(listener, worker, facts, Path.cwd(), _announce)
+        serve_and_reload(listener, worker, events, Path.cwd(), _announce)
 
 
 async def migrate(app: "App", settings: Settings, *, is_embedded: bool, migrates: bool, extends: bool) -> None:
@@ -103,13 +103,13 @@ def _tell_pending(pending: "Pending") -> None:
         raise ConfigurationError(pending.users_refusal, place="DATABASE_URL")
 
 
-def _with_embedded_database(stack: ExitStack, data: Path, facts: Observations) -> Settings:
+def _with_embedded_database(stack: ExitStack, data: Path, events: Events) -> Settings:
     from gatepost.cli.embedded import DATABASE
     from gatepost.database.embedded import EmbeddedPostgreSQL
     from gatepost.database.embedded_guardian import Guardian
 
     server = stack.enter_context(EmbeddedPostgreSQL(data / "postgresql", database=DATABASE))
-    stack.enter_context(Guardian(server, facts))
+    stack.enter_context(Guardian(server, events))
     os.environ["DATABASE_URL"] = server.dsn(DATABASE)
     return with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
 

@@ -32,9 +32,9 @@ POOLER = (
 async def examine_database(settings: Settings, app: "App | None") -> list[Finding]:
     """Every finding, up to the one that the database cannot be reached, or gives no further connection."""
     from gatepost.database.database import Database
-    from gatepost.observations import Observations
+    from gatepost.events import Events
 
-    database = Database(str(settings.database.url), settings.database, Observations())
+    database = Database(str(settings.database.url), settings.database, Events())
     found: list[Finding] = []
     try:
         async with _connected(database) as connection:

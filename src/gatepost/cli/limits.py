@@ -17,13 +17,13 @@ from gatepost.auth.keys import signing_key
 from gatepost.cli.output import print_rows
 from gatepost.cli.running import quiet_settings
 from gatepost.errors import ConfigurationError
+from gatepost.events import Events
 from gatepost.gateway.addresses import network_of
 from gatepost.gateway.buckets import Group, Table
 from gatepost.gateway.buckets.choosing import choose_buckets
 from gatepost.gateway.buckets.finding import find_table
 from gatepost.gateway.gate import make_limiter
 from gatepost.logging import confirm
-from gatepost.observations import Observations
 from gatepost.server.loading import find_app, reference_of
 from gatepost.settings import Settings
 
@@ -70,13 +70,13 @@ def _on_buckets(
     with _table(settings, port) as table:
         if table is not None:
             settings = replace(settings, gate=replace(settings.gate, limit_factor=table.factor))
-        observations = Observations()
+        events = Events()
         buckets = choose_buckets(app.rate_limits, settings.valkey, table)
-        limiter = make_limiter(settings.gate, observations, buckets)
+        limiter = make_limiter(settings.gate, events, buckets)
         groups = [rule_set.group for rule_set in limiter.rule_sets(kind, app.actions_under(settings))]
 
         async def run() -> T:
-            await buckets.start(observations)
+            await buckets.start(events)
             try:
                 if buckets.details["limits"] != "ok":
                     raise ConfigurationError("does not answer.", place="GATEPOST_VALKEY_URL")

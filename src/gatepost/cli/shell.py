@@ -35,7 +35,7 @@ def open_shell(reference: str | None, command: str | None) -> None:
     """Run `command`, or what is typed, with the application started; exit status 1 when the command raises."""
     with database_settings() as settings:
         app = find_app(reference_of(reference))
-        Logs(settings, descriptor=2).subscribe(app.observations)
+        Logs(settings, descriptor=2).subscribe(app.events)
         loop = LoopThread()
         try:
             loop.run(app.start(settings))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gatepost.cli.output import print_rows
 from gatepost.cli.running import database_settings
 from gatepost.errors import ConfigurationError, DatabaseMistake, OutcomeUnknown, Problem
+from gatepost.events import Events
 from gatepost.logging import confirm
-from gatepost.observations import Observations
 from gatepost.server.loading import find_app, reference_of
 from gatepost.settings import Settings
 
@@ -91,7 +91,7 @@ async def _run(work: Work[T], model: type[Any], settings: Settings) -> T:
     from gatepost.database.database import Database
     from gatepost.database.reaching import reach
 
-    database = Database(str(settings.database.url), settings.database, Observations())
+    database = Database(str(settings.database.url), settings.database, Events())
     try:
         await reach(database)
         return await work(database, model, settings)

@@ -33,8 +33,8 @@ from gatepost.database.sessions import Sessions
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import READ_COMMITTED, Transaction
 from gatepost.errors import Problem
+from gatepost.events import ConstraintViolated, DatabaseExhausted, Events, TransactionRetried, ValueRefused
 from gatepost.exact_json import decode
-from gatepost.observations import ConstraintViolated, DatabaseExhausted, Observations, TransactionRetried, ValueRefused
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import DatabaseSettings
 
@@ -58,19 +58,17 @@ class Database:
     is_sending = True
     has_own_limit = False
 
-    def __init__(
-        self, dsn: str, settings: DatabaseSettings, observations: Observations, describe: Describe = _undescribed
-    ) -> None:
+    def __init__(self, dsn: str, settings: DatabaseSettings, events: Events, describe: Describe = _undescribed) -> None:
         self.dsn = dsn
         self.resource: str | None = None
         self._settings = settings
-        self._observations = observations
+        self._events = events
         self._describe = describe
-        self._retried = observations.emitter(TransactionRetried)
-        self._exhausted = observations.emitter(DatabaseExhausted)
-        self._violated = observations.emitter(ConstraintViolated)
-        self.emit_refused = observations.emitter(ValueRefused)
-        self._read_only = ReadOnly(observations)
+        self._retried = events.emitter(TransactionRetried)
+        self._exhausted = events.emitter(DatabaseExhausted)
+        self._violated = events.emitter(ConstraintViolated)
+        self.emit_refused = events.emitter(ValueRefused)
+        self._read_only = ReadOnly(events)
         self._role = "..."
         self._sessions = Sessions()
         # What the gate counts of responses that clients have not yet taken.
@@ -92,9 +90,9 @@ class Database:
             wait_seconds=settings.pool_wait_seconds,
             connect_seconds=settings.connect_seconds,
             statement_seconds=settings.statement_seconds,
-            observations=observations,
+            events=events,
         )
-        self._renewal = Renewal(self.connect, self.pool, self._read_only, observations)
+        self._renewal = Renewal(self.connect, self.pool, self._read_only, events)
 
     async def connect(self) -> RawConnection:
         """A bare connection with our codecs and limits, within `connect_seconds`. The caller closes it."""
@@ -348,7 +346,7 @@ class Database:
         finally:
             if transaction.is_committed:
                 self.pool.release(transaction.connection)
-                await transaction.run_after_commit(self._observations)
+                await transaction.run_after_commit(self._events)
             else:
                 await self._roll_back(transaction, error)
 

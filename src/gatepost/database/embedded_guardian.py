@@ -11,11 +11,11 @@ from typing import Self
 
 from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
-from gatepost.observations import (
+from gatepost.events import (
     EmbeddedDatabaseEnded,
     EmbeddedDatabaseNotRestarted,
     EmbeddedDatabaseRestarted,
-    Observations,
+    Events,
     ending_of,
 )
 
@@ -33,11 +33,11 @@ class Guardian:
     only with the server: leave the block first, then stop the server.
     """
 
-    def __init__(self, server: EmbeddedPostgreSQL, facts: Observations) -> None:
+    def __init__(self, server: EmbeddedPostgreSQL, events: Events) -> None:
         self._server = server
-        self._ended = facts.emitter(EmbeddedDatabaseEnded)
-        self._restarted = facts.emitter(EmbeddedDatabaseRestarted)
-        self._not_restarted = facts.emitter(EmbeddedDatabaseNotRestarted)
+        self._ended = events.emitter(EmbeddedDatabaseEnded)
+        self._restarted = events.emitter(EmbeddedDatabaseRestarted)
+        self._not_restarted = events.emitter(EmbeddedDatabaseNotRestarted)
         self._is_over = threading.Event()
         self._starting = threading.Lock()
         self._tries = 0

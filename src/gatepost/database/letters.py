@@ -10,7 +10,7 @@ from typing import Protocol
 from gatepost.background import background
 from gatepost.database.database import Database
 from gatepost.errors import Problem
-from gatepost.observations import Observations
+from gatepost.events import Events
 
 AGAIN_SECONDS = 2.0
 
@@ -27,16 +27,16 @@ class Seen(Protocol):
 class Letters:
     """Asks `database`, and notes the answer in `seen`."""
 
-    def __init__(self, database: Database, seen: Seen, observations: Observations) -> None:
+    def __init__(self, database: Database, seen: Seen, events: Events) -> None:
         self._database = database
         self._seen = seen
-        self._observations = observations
+        self._events = events
         self._task: asyncio.Task[None] | None = None
 
     async def ask(self) -> None:
         """Ask, and go on asking in the background where there is no answer."""
         if not await self._is_answered():
-            self._task = background(self._go_on(), "asking for letters", self._observations)
+            self._task = background(self._go_on(), "asking for letters", self._events)
 
     def stop(self) -> None:
         """Ask no more."""

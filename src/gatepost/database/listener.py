@@ -20,7 +20,7 @@ import asyncpg
 from gatepost.background import background, report
 from gatepost.database.pool import Connect, RawConnection
 from gatepost.database.silence import SILENCE_SECONDS, SilenceDetector, clock
-from gatepost.observations import Observations
+from gatepost.events import Events
 
 HEARTBEAT_SECONDS = 0.04
 TRUST_SECONDS = 0.09
@@ -132,10 +132,10 @@ class Listener:
         """True while every change older than TRUST_SECONDS has been heard of."""
         return clock() < self.trusted_until
 
-    async def start(self, observations: Observations) -> None:
+    async def start(self, events: Events) -> None:
         """Begin to listen; returns at once, whether the database is there or not."""
         if self._task is None:
-            self._task = background(self._run(observations), f"listener {self._channel}", observations)
+            self._task = background(self._run(events), f"listener {self._channel}", events)
 
     async def stop(self) -> None:
         """Stop listening and close the connection."""
@@ -151,7 +151,7 @@ class Listener:
             except FAILURES:
                 connection.terminate()
 
-    async def _run(self, observations: Observations) -> None:
+    async def _run(self, events: Events) -> None:
         pause = BACKOFF_SECONDS[0]
         while True:
             began, is_refused = clock(), False
@@ -163,7 +163,7 @@ class Listener:
             except FAILURES:
                 pass  # the pool reports that the database is away
             except Exception as error:
-                report(f"listener {self._channel}", error, observations)
+                report(f"listener {self._channel}", error, events)
             self._drop()
             # A connection that lived for a while was a good one: the next try does not continue an old series.
             pause = BACKOFF_SECONDS[0] if clock() - began > BACKOFF_SECONDS[1] else min(pause * 2, BACKOFF_SECONDS[1])

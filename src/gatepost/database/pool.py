@@ -23,7 +23,7 @@ from gatepost.database.silence import SILENCE_SECONDS
 from gatepost.database.statements import Statement
 from gatepost.database.waiting_line import WaitingLine
 from gatepost.errors import ServiceUnavailable
-from gatepost.observations import Observations
+from gatepost.events import Events
 
 RawConnection: TypeAlias = "asyncpg.Connection[Any]"
 Connect: TypeAlias = Callable[[], Awaitable[RawConnection]]
@@ -135,12 +135,12 @@ class Pool:
         wait_seconds: float,
         connect_seconds: float,
         statement_seconds: float,
-        observations: Observations,
+        events: Events,
     ) -> None:
         self._connect = connect
         self._wait_seconds = wait_seconds
         self._connect_seconds = connect_seconds
-        self._observations = observations
+        self._events = events
         self.idle: list[PooledConnection] = []
         self.open: set[PooledConnection] = set()
         self._opening: set[asyncio.Task[RawConnection | Exception]] = set()
@@ -150,7 +150,7 @@ class Pool:
         self._resetting: set[PooledConnection] = set()
         self._line = WaitingLine[PooledConnection](self._look_at_line)
         self.waiting = self._line.waiters
-        self._reachability = Reachability(size, observations)
+        self._reachability = Reachability(size, events)
         self._shares = Shares[PooledConnection](self._lent, lambda: self.size, lambda: self.size_max)
         self.given_up: set[PooledConnection] = set()
         self._deadlines = Deadlines(lambda: {*self._lent(), *self.given_up}, statement_seconds)
@@ -237,7 +237,7 @@ class Pool:
     def _look_after(self, connection: PooledConnection, *, is_broken_off: bool) -> None:
         work = _make_good(connection, is_broken_off=is_broken_off)
         try:
-            task = background(work, "recover a database connection", self._observations)
+            task = background(work, "recover a database connection", self._events)
         except BaseException:
             self.discard(connection)
             raise
@@ -423,7 +423,7 @@ class Pool:
             return False
         if not self._reachability.may_open(self.size, opening=opening, has_any=self._has_any()):
             return False
-        task = background(self._try_to_connect(), "open a database connection", self._observations)
+        task = background(self._try_to_connect(), "open a database connection", self._events)
         self._opening.add(task)
         task.add_done_callback(self._opened)
         return True
@@ -483,7 +483,7 @@ class Pool:
             finally:
                 self._line.dismiss()
         elif not self._line.fail(failure):
-            report("open a database connection", failure, self._observations)
+            report("open a database connection", failure, self._events)
 
     def _has_any(self) -> bool:
         return any(not connection.raw.is_closed() for connection in self.open)

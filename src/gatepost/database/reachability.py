@@ -11,7 +11,7 @@ import time
 
 from asyncpg import exceptions as pg
 
-from gatepost.observations import ConnectionOpened, DatabaseLost, DatabaseRestored, Observations, PoolLimited
+from gatepost.events import ConnectionOpened, DatabaseLost, DatabaseRestored, Events, PoolLimited
 
 BACKOFF_SECONDS = (0.05, 1.0)
 """First and longest pause between two tries to reach a database that is away."""
@@ -26,7 +26,7 @@ SPELL_SECONDS = 60.0
 class Reachability:
     """The memory of one pool. `reason` is what the last opening raised while the database is away, or limited."""
 
-    def __init__(self, size_max: int, observations: Observations) -> None:
+    def __init__(self, size_max: int, events: Events) -> None:
         self._size_max = size_max
         self.reason: Exception | None = None
         self._lost_at: float | None = None
@@ -36,10 +36,10 @@ class Reachability:
         self._limited_at = float("-inf")
         self._retry_at = 0.0
         self._pause = BACKOFF_SECONDS[0]
-        self._opened = observations.emitter(ConnectionOpened)
-        self._lost = observations.emitter(DatabaseLost)
-        self._restored = observations.emitter(DatabaseRestored)
-        self._limited = observations.emitter(PoolLimited)
+        self._opened = events.emitter(ConnectionOpened)
+        self._lost = events.emitter(DatabaseLost)
+        self._restored = events.emitter(DatabaseRestored)
+        self._limited = events.emitter(PoolLimited)
 
     @property
     def is_lost(self) -> bool:

@@ -10,7 +10,7 @@ from gatepost.database.database import Database
 from gatepost.database.failures import REFUSED, is_lost
 from gatepost.database.pooling import is_transaction_pooled
 from gatepost.errors import ConfigurationError, Problem
-from gatepost.observations import Observations
+from gatepost.events import Events
 from gatepost.settings import DatabaseSettings
 
 PLACE = "DATABASE_URL"
@@ -44,7 +44,7 @@ async def reach(database: Database) -> bool:
 
 async def reach_once(settings: DatabaseSettings) -> None:
     """As `reach`, and leave no connection: for what uses connections of its own, such as migrations."""
-    database = Database(str(settings.url), settings, Observations())
+    database = Database(str(settings.url), settings, Events())
     try:
         await reach(database)
     finally:

@@ -11,15 +11,15 @@ import time
 import asyncpg
 
 from gatepost.database.pool import RawConnection
-from gatepost.observations import DatabaseReadOnly, DatabaseWritable, Observations
+from gatepost.events import DatabaseReadOnly, DatabaseWritable, Events
 
 
 class ReadOnly:
     """The state of one database, as its connections last told it."""
 
-    def __init__(self, observations: Observations) -> None:
-        self._began = observations.emitter(DatabaseReadOnly)
-        self._ended = observations.emitter(DatabaseWritable)
+    def __init__(self, events: Events) -> None:
+        self._began = events.emitter(DatabaseReadOnly)
+        self._ended = events.emitter(DatabaseWritable)
         self._witness: RawConnection | None = None
         self._since: float | None = None
         self._is_new = False

@@ -11,7 +11,7 @@ from gatepost.background import background
 from gatepost.database.failures import DRIVER_FAILURES
 from gatepost.database.pool import Connect, Pool, RawConnection
 from gatepost.database.read_only import ReadOnly, refuses_writes
-from gatepost.observations import Observations
+from gatepost.events import Events
 
 LOOK_SECONDS = 1.0
 """While writes are refused, a connection is opened at most so often to see whether they still are."""
@@ -20,11 +20,11 @@ LOOK_SECONDS = 1.0
 class Renewal:
     """Closes what the pool has of such connections, and looks whether new ones are better."""
 
-    def __init__(self, connect: Connect, pool: Pool, read_only: ReadOnly, observations: Observations) -> None:
+    def __init__(self, connect: Connect, pool: Pool, read_only: ReadOnly, events: Events) -> None:
         self._connect = connect
         self._pool = pool
         self._read_only = read_only
-        self._observations = observations
+        self._events = events
         self._task: asyncio.Task[None] | None = None
         self._looked_at = 0.0
 
@@ -40,7 +40,7 @@ class Renewal:
         if self._task is None or (self._task.done() and time.monotonic() - self._looked_at > LOOK_SECONDS):
             self._looked_at = time.monotonic()
             name = "look whether the database takes writes"
-            self._task = background(self._look(), name, self._observations)
+            self._task = background(self._look(), name, self._events)
 
     async def stop(self) -> None:
         """Look no more."""

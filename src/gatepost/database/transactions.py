@@ -15,7 +15,7 @@ from gatepost.database.outcomes import is_in_doubt, outcome_unknown
 from gatepost.database.pool import PooledConnection, Record
 from gatepost.database.sessions import ONLY_READS, RequestSession, Sessions
 from gatepost.database.statements import Statement
-from gatepost.observations import AfterCommitFailed, Observations
+from gatepost.events import AfterCommitFailed, Events
 
 AfterCommit = Callable[[], Awaitable[None] | None]
 
@@ -208,7 +208,7 @@ class Transaction:
             session, self._session = self._session, None
             self._sessions.close(self.connection, session)
 
-    async def run_after_commit(self, observations: Observations) -> None:
+    async def run_after_commit(self, events: Events) -> None:
         """Run the callbacks in order. One that raises is reported and stops none of the others, nor does a
         cancellation, which is raised at the end."""
         cancelled: asyncio.CancelledError | None = None
@@ -220,7 +220,7 @@ class Transaction:
             except asyncio.CancelledError as error:
                 cancelled = error
             except Exception as error:
-                failed = observations.emitter(AfterCommitFailed)
+                failed = events.emitter(AfterCommitFailed)
                 if failed is not None:
                     failed(AfterCommitFailed(callback=getattr(callback, "__qualname__", repr(callback)), error=error))
         if cancelled is not None:

@@ -25,11 +25,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from gatepost.errors import Overloaded
+from gatepost.events import Events, LoadShed
 from gatepost.gateway.admission_rule import RULE, AdmissionRule
 from gatepost.gateway.concurrency import ConcurrencyLimit
 from gatepost.gateway.refusal_budget import RefusalBudget
 from gatepost.gateway.waiters import Lane, Waiter, older
-from gatepost.observations import LoadShed, Observations
 
 if TYPE_CHECKING:
     from gatepost.gateway.exchange import Exchange
@@ -80,7 +80,7 @@ class AdmissionQueue:
         self,
         queue_seconds: float,
         request_seconds: float,
-        observations: Observations,
+        events: Events,
         is_known: Callable[["Exchange"], bool],
         *,
         rule: AdmissionRule = RULE,
@@ -97,7 +97,7 @@ class AdmissionQueue:
         self._queue_ns = int(queue_seconds * NANOSECONDS)
         self._request_ns = int(request_seconds * NANOSECONDS)
         self._is_known = is_known
-        self._shed = observations.emitter(LoadShed)
+        self._shed = events.emitter(LoadShed)
         self._clock = clock
         self._find_loop = find_loop
         self._yield_processor = yield_processor

@@ -18,6 +18,7 @@ from gatepost.auth.actor import Actor, ActorId
 from gatepost.auth.keys import signing_key
 from gatepost.dtos.json_values import Bounds
 from gatepost.errors import ConfigurationError
+from gatepost.events import Events
 from gatepost.gateway.bodies import LimitedReceive
 from gatepost.gateway.buckets import Buckets
 from gatepost.gateway.buckets.choosing import choose_buckets
@@ -28,7 +29,6 @@ from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.path_table import PathTable
 from gatepost.gateway.sign_ins import SignIn
 from gatepost.logging import Logs
-from gatepost.observations import Observations
 from gatepost.origins import Origins
 from gatepost.request import Action, ASGIApp, Message, Receive, Request, Scope, Send
 from gatepost.settings import Settings, load
@@ -69,7 +69,7 @@ class Alone:
         identify: Identify | None,
         paths: Mapping[str, PathRules] | None,
         settings: Settings | None,
-        observations: Observations | None,
+        events: Events | None,
         rate_limits: Buckets | None,
     ) -> None:
         self.settings = _checked_settings(settings)
@@ -80,9 +80,9 @@ class Alone:
         known = Origins(gate.cors_origins, place="GATEPOST_CORS_ORIGINS")
         self._forms = Forms({each: known if each.cors is None else each.cors.origins for each in self.table.actions})
         self._json = JSONBodies(Bounds(gate.json_depth_max, gate.json_items_max, gate.body_bytes_max, doubles=True))
-        self.observations = observations or Observations()
+        self.events = events or Events()
         self._logs = Logs(self.settings, adopts=False)
-        self._logs.subscribe(self.observations)
+        self._logs.subscribe(self.events)
         self.buckets = choose_buckets(rate_limits, self.settings.valkey)
         self._sign_ins = _sign_ins(self.table, self.settings)
 
@@ -133,7 +133,7 @@ class Alone:
             return message
 
         self._logs.start()
-        await self.buckets.start(self.observations)
+        await self.buckets.start(self.events)
         try:
             await self._app(scope, watched, send)
         finally:

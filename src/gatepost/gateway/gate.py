@@ -13,6 +13,7 @@ from time import monotonic_ns
 
 from gatepost.cors import CORS
 from gatepost.errors import ConfigurationError, OutcomeUnknown, Overloaded, Problem
+from gatepost.events import Events, RequestFailed, RequestFinished
 from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.alone import Alone, Identify
 from gatepost.gateway.bodies import BODY_HEADERS, Bodies
@@ -27,7 +28,6 @@ from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import INTERNAL, render
-from gatepost.observations import Observations, RequestFailed, RequestFinished
 from gatepost.request import ASGIApp, Receive, Request, Scope, Send
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings, Settings
@@ -54,13 +54,13 @@ class Gate:
         identify: Identify | None = None,
         paths: Mapping[str, PathRules] | None = None,
         settings: Settings | None = None,
-        observations: Observations | None = None,
+        events: Events | None = None,
         rate_limits: Buckets | None = None,
     ) -> None:
         """`identify` tells from a request's headers who sends it, `paths` have rules of their own. `rate_limits` is
         where the buckets are kept; without it, where `GATEPOST_VALKEY_URL` says, else in this process.
 
-        `settings` are those of the environment by default, as in production; `observations` gets the facts. What
+        `settings` are those of the environment by default, as in production; `events` holds your subscribers. What
         subscribes to them has to do so before. Raises `ConfigurationError`.
         """
         try:
@@ -69,19 +69,19 @@ class Gate:
                 identify=identify,
                 paths=paths,
                 settings=settings,
-                observations=observations,
+                events=events,
                 rate_limits=rate_limits,
             )
         except ConfigurationError as error:
             # Another server than ours shows the trace: of it only the line that makes the gate is of use to its author.
             raise error.with_traceback(None) from None
-        limiter = make_limiter(alone.settings.gate, alone.observations, alone.buckets, find_device=alone.find_device)
+        limiter = make_limiter(alone.settings.gate, alone.events, alone.buckets, find_device=alone.find_device)
         limiter.prepare(alone.table.actions)
         alone.limiter = limiter
         self._compose(
             alone.answer,
             settings=alone.settings.gate,
-            observations=alone.observations,
+            events=alone.events,
             match=alone.table.match,
             limiter=limiter,
             cors=alone.table.cors,
@@ -95,7 +95,7 @@ class Gate:
         app: ASGIApp,
         *,
         settings: GateSettings,
-        observations: Observations,
+        events: Events,
         match: Match,
         limiter: Limiter | None = None,
         cors: Iterable[CORS] = (),
@@ -112,11 +112,11 @@ class Gate:
         `backlog` is told how many bytes clients have not yet taken.
         """
         gate = cls.__new__(cls)
-        limiter = limiter or make_limiter(settings, observations)
+        limiter = limiter or make_limiter(settings, events)
         gate._compose(
             app,
             settings=settings,
-            observations=observations,
+            events=events,
             match=match,
             limiter=limiter,
             cors=cors,
@@ -131,7 +131,7 @@ class Gate:
         app: ASGIApp,
         *,
         settings: GateSettings,
-        observations: Observations,
+        events: Events,
         match: Match,
         limiter: Limiter,
         cors: Iterable[CORS],
@@ -147,11 +147,11 @@ class Gate:
         self._cors = cross_origin(settings, cors, match)
         self._compresses = settings.compress
         self._deadlines = Deadlines(settings.request_seconds, settings.body_seconds, find_writing)
-        self._queue = AdmissionQueue(settings.queue_seconds, settings.request_seconds, observations, is_known)
+        self._queue = AdmissionQueue(settings.queue_seconds, settings.request_seconds, events, is_known)
         self._wardrobe = Wardrobe(self._cors, settings, LargeResponses(backlog, self._deadlines, self._queue))
         self._bodies = Bodies(settings.body_bytes_max, self._deadlines, self._queue)
-        self._emit_finished = observations.emitter(RequestFinished)
-        self._emit_failed = observations.emitter(RequestFailed)
+        self._emit_finished = events.emitter(RequestFinished)
+        self._emit_failed = events.emitter(RequestFailed)
         self._id_prefix = f"{secrets.token_urlsafe(9)}."
         self._numbers = count(1)
         self.is_draining = False
@@ -304,7 +304,7 @@ class Gate:
 
 def make_limiter(
     settings: GateSettings,
-    observations: Observations,
+    events: Events,
     buckets: Buckets | None = None,
     *,
     find_device: Callable[[Request], str] = lambda request: "",
@@ -313,7 +313,7 @@ def make_limiter(
     return Limiter(
         {"api": settings.api_limit, "auth": settings.auth_limit, "preflight": settings.preflight_limit},
         buckets or LocalBuckets(),
-        observations,
+        events,
         find_device=find_device,
         returns_on_success=settings.auth_counts == "failures",
     )

@@ -14,11 +14,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from gatepost.errors import Header, TooManyRequests
+from gatepost.events import Events, LimitExceeded
 from gatepost.gateway.addresses import network_of
 from gatepost.gateway.buckets import Buckets, Refusal
 from gatepost.gateway.buckets.rules import Outcome, Rule
 from gatepost.limits import RateLimit
-from gatepost.observations import LimitExceeded, Observations
 from gatepost.request import Action, Request
 
 Write = Callable[[tuple[int, ...]], tuple[Header, Header]]
@@ -89,7 +89,7 @@ class Limiter:
         self,
         limits: Mapping[str, RateLimit],
         buckets: Buckets,
-        observations: Observations,
+        events: Events,
         *,
         find_device: Callable[[Request], str] = lambda request: "",
         returns_on_success: bool = True,
@@ -102,7 +102,7 @@ class Limiter:
         self._device = RuleSet(buckets, [(DEVICE, limits["auth"])], strict=True)
         self._find_device = find_device
         self._returns_on_success = returns_on_success
-        self._emit_exceeded = observations.emitter(LimitExceeded)
+        self._emit_exceeded = events.emitter(LimitExceeded)
 
     def admit_address(self, request: Request) -> Awaitable[None] | None:
         """First stage, called by the gate. Raises `TooManyRequests`. A request without an action counts as "api"."""

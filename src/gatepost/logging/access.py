@@ -1,4 +1,4 @@
-"""Access lines: one per request, made of `RequestFinished` and the moment it was observed.
+"""Access lines: one per request, made of `RequestFinished` and the moment it was emitted.
 
 Off the request path: the event is kept as it is, and the writer's thread makes lines of many at once, which costs a
 third of making each between two requests. The path is written without its query, which holds values of people.
@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from gatepost.events import RequestFinished
 from gatepost.logging.text import TEXT_LENGTH_MAX, escaped, is_plain, shortened
-from gatepost.observations import RequestFinished
 
 Render = Callable[[float, RequestFinished], bytes]
 """Makes a line of an event and its moment, in seconds since the epoch."""

@@ -7,13 +7,13 @@ import atexit
 import logging
 import sys
 
-from gatepost.logging import events
+from gatepost.events import Events, RequestFinished
+from gatepost.logging import event_lines
 from gatepost.logging.access import console_lines, json_lines
 from gatepost.logging.complaints import is_coloured
 from gatepost.logging.records import FindRequestID, RecordHandler
 from gatepost.logging.streams import StandardStreams
 from gatepost.logging.writer import Writer
-from gatepost.observations import Observations, RequestFinished
 from gatepost.settings import Settings
 
 _QUIET = ("asyncpg.pool", "asyncio", "watchfiles", "_granian", "sqlalchemy", "alembic")
@@ -42,13 +42,13 @@ class Logs:
         if adopts:
             self._adopt()
 
-    def subscribe(self, facts: Observations) -> None:
-        """Write what the application observes. Before the application is started."""
+    def subscribe(self, events: Events) -> None:
+        """Write the events of the application. Call it before the application is started."""
         if self._settings.log.access and self._level <= logging.INFO:
             json = self._settings.log_form == "json"
             render = json_lines() if json else console_lines(coloured=self._coloured)
-            facts.subscribe(RequestFinished, self.writer.subscriber(render))
-        events.subscribe(facts, self._level)
+            events.subscribe(RequestFinished, self.writer.subscriber(render))
+        event_lines.subscribe(events, self._level)
 
     def name_requests(self, find_request_id: FindRequestID) -> None:
         """Give every record that is made while a request is served the request's id."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from gatepost.observations import Observations, WorkerDied, WorkerNotReplaced, WorkerReplaced, ending_of
+from gatepost.events import Events, WorkerDied, WorkerNotReplaced, WorkerReplaced, ending_of
 from gatepost.server.signals import HAND_OVER
 
 START_SECONDS_MAX = 60.0
@@ -38,11 +38,11 @@ class Crew:
     Behind them in that list stand those that come or go, so that whoever ends the server ends them, too.
     """
 
-    def __init__(self, server: Any, facts: Observations) -> None:
+    def __init__(self, server: Any, events: Events) -> None:
         self._server = server
-        self._died = facts.emitter(WorkerDied)
-        self._replaced = facts.emitter(WorkerReplaced)
-        self._not_replaced = facts.emitter(WorkerNotReplaced)
+        self._died = events.emitter(WorkerDied)
+        self._replaced = events.emitter(WorkerReplaced)
+        self._not_replaced = events.emitter(WorkerNotReplaced)
         self._incoming, self.reports = multiprocessing.Pipe(duplex=False)
         self._ready: set[int] = set()
         self._has_served = False

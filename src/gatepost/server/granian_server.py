@@ -25,8 +25,8 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from gatepost.events import Events
 from gatepost.gateway.buckets.table import Table, table_name
-from gatepost.observations import Observations
 from gatepost.server.crew import Crew
 from gatepost.server.descriptors import connections_max
 from gatepost.server.lifeline import Lifeline
@@ -49,7 +49,7 @@ _QUIET_LOGGING: dict[str, Any] = {"incremental": True, "formatters": {}, "handle
 class Server(_Granian):  # type: ignore[misc]
     """A Granian that listens on a socket of ours. See `serve`."""
 
-    def __init__(self, listener: socket.socket, worker: Worker, facts: Observations, **options: Any) -> None:
+    def __init__(self, listener: socket.socket, worker: Worker, events: Events, **options: Any) -> None:
         settings = worker.settings
         host, port = listener.getsockname()[:2]
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
@@ -70,7 +70,7 @@ class Server(_Granian):  # type: ignore[misc]
         self._listener = listener
         self._delay_seconds = settings.server.drain_delay_seconds or 0.0
         self._ends_with_terminal = not settings.is_production
-        self.crew = Crew(self, facts)
+        self.crew = Crew(self, events)
         buckets = Table.shared(table_name(port), factor=settings.gate.limit_factor or 1)
         self._load = partial(worker, Post(Lifeline(), listener, self.crew.reports, buckets))
         # How a worker ended is said by the crew, or by the worker itself.
@@ -154,20 +154,20 @@ class Server(_Granian):  # type: ignore[misc]
                 self.crew.replace_all(spawn)
 
 
-def serve(listener: socket.socket, worker: Worker, facts: Observations) -> None:
+def serve(listener: socket.socket, worker: Worker, events: Events) -> None:
     """Serve with `settings.workers` processes until SIGTERM or SIGINT; SIGHUP replaces them one by one.
 
-    `facts` gets what happens to the processes.
+    `events` gets what happens to the processes.
     A worker that dies is replaced. One that dies before any has served ends the server with status 1, and one that
     ends with REFUSED with that status.
     """
-    Server(listener, worker, facts, workers=worker.settings.server.workers).run()
+    Server(listener, worker, events, workers=worker.settings.server.workers).run()
 
 
 def serve_and_reload(
     listener: socket.socket,
     worker: Worker,
-    facts: Observations,
+    events: Events,
     folder: Path,
     on_change: Callable[[Sequence[Path]], None],
 ) -> None:
@@ -191,7 +191,7 @@ def serve_and_reload(
     server = Server(
         listener,
         worker,
-        facts,
+        events,
         workers=1,
         reload=True,
         reload_paths=[folder],

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping
 from importlib import import_module
 
+from gatepost.events import Events
 from gatepost.logging import Logs, StandardStreams
-from gatepost.observations import Observations
 from gatepost.server.listening import listen
 from gatepost.server.loading import reference_of
 from gatepost.server.safety import refuse_unsafe, warn_of_unknown
@@ -25,22 +25,22 @@ def serve_app(reference: str | None, environ: Mapping[str, str], streams: Standa
     with listen(settings.server.host, settings.server.port) as listener:
         address = address_of(listener)
         sys.stderr.write(f"Serving {name} on {address} with {settings.server.workers} worker(s).\n")
-        run(listener, name, settings, facts_of_master(settings, streams))
+        run(listener, name, settings, master_events(settings, streams))
 
 
-def run(listener: socket.socket, reference: str, settings: Settings, facts: Observations) -> None:
-    """Serve on a socket that listens already; `facts` gets what happens to the processes."""
+def run(listener: socket.socket, reference: str, settings: Settings, events: Events) -> None:
+    """Serve on a socket that listens already; `events` gets what happens to the processes."""
     from gatepost.server.granian_server import serve
 
     import_module("gatepost.app")  # once, here: workers are forked, and one that is replaced is back at once
-    serve(listener, Worker(settings, reference), facts)
+    serve(listener, Worker(settings, reference), events)
 
 
-def facts_of_master(settings: Settings, streams: StandardStreams) -> Observations:
+def master_events(settings: Settings, streams: StandardStreams) -> Events:
     """What happens to the processes of a server, and where it is logged. The workers have logs of their own."""
-    facts = Observations()
-    Logs(settings, writer=streams.out).subscribe(facts)
-    return facts
+    events = Events()
+    Logs(settings, writer=streams.out).subscribe(events)
+    return events
 
 
 def address_of(listener: socket.socket) -> str:

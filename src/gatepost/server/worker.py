@@ -76,7 +76,7 @@ class Worker:
         except ConfigurationError as error:
             return Lifespan(self._without(error, logs), logs).serve
         app.share(post.buckets)
-        logs.subscribe(app.observations)
+        logs.subscribe(app.events)
         logs.name_requests(app.find_request_id)
         on_signal(DRAIN, app.drain)
         on_signal(HAND_OVER, partial(_hand_over, app, post.listener))

@@ -26,8 +26,8 @@ from sqlalchemy.types import (
 )
 
 from gatepost.errors import FieldError, Unprocessable
+from gatepost.events import ValueRefused
 from gatepost.models.catalog import Served
-from gatepost.observations import ValueRefused
 
 _TEXTS = (String, JSON, ARRAY)
 _NUMBERS = (Integer, Numeric)

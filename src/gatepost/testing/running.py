@@ -9,7 +9,7 @@ from typing import Any
 
 from gatepost.accounts.sign_in import create_user, issue_token
 from gatepost.app import App
-from gatepost.observations import RequestFailed
+from gatepost.events import RequestFailed
 from gatepost.settings import load
 from gatepost.testing.client import Client
 
@@ -52,7 +52,7 @@ class TestApp:
         await apply_lossless(url, self.app.metadata, extend=self._extend, all_or_nothing=True)
         if self.app not in _shown:
             _shown.add(self.app)
-            self.app.observations.subscribe(RequestFailed, _show)
+            self.app.events.subscribe(RequestFailed, _show)
         await self.app.start(load(self._environ))
         return self
 

@@ -24,9 +24,9 @@ from gatepost.auth.tokens import Tokens
 from gatepost.database.database import Database
 from gatepost.database.listener import BEAT
 from gatepost.database.statements import DIALECT
+from gatepost.events import Events
 from gatepost.models.base import NAMING
 from gatepost.models.schema_objects import objects_of
-from gatepost.observations import Observations
 from gatepost.request import Request
 from gatepost.settings import AuthSettings, DatabaseSettings
 
@@ -73,11 +73,11 @@ async def create_schema(connection: "asyncpg.Connection[Any]") -> None:
 
 
 def make_accounts(
-    model: type[Any], database: Database, tokens: Tokens, facts: Observations, guesses: Guesses | None = None
+    model: type[Any], database: Database, tokens: Tokens, events: Events, guesses: Guesses | None = None
 ) -> Accounts:
     """Accounts on a database; without `guesses` nobody counts how often somebody tries."""
     devices = Devices(b"secret", "/api/auth")
-    return Accounts(model, database, tokens, facts, guesses=guesses or Uncounted(), devices=devices)
+    return Accounts(model, database, tokens, events, guesses=guesses or Uncounted(), devices=devices)
 
 
 class Uncounted:
@@ -92,12 +92,12 @@ class Uncounted:
 
 @asynccontextmanager
 async def running_accounts(
-    url: str, model: type[Any] = User, *, tokens: Tokens | None = None, observations: Observations | None = None
+    url: str, model: type[Any] = User, *, tokens: Tokens | None = None, events: Events | None = None
 ) -> AsyncIterator[Accounts]:
     """Accounts whose listener is trusted, as a process that serves has them."""
-    facts = observations or Observations()
-    database = Database(url, DatabaseSettings(), facts)
-    accounts = make_accounts(model, database, tokens or make_tokens(), facts)
+    events = events or Events()
+    database = Database(url, DatabaseSettings(), events)
+    accounts = make_accounts(model, database, tokens or make_tokens(), events)
     await accounts.start()
     try:
         await until(lambda: accounts.identities.listener.is_trusted)

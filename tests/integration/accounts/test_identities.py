@@ -24,7 +24,7 @@ from gatepost.accounts.users import Identity, Users
 from gatepost.auth.actor import Actor
 from gatepost.database.database import Database
 from gatepost.errors import Unauthorized
-from gatepost.observations import IdentitiesInvalidated, Observations
+from gatepost.events import Events, IdentitiesInvalidated
 from gatepost.settings import DatabaseSettings
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
@@ -101,10 +101,10 @@ async def test_everybody_is_forgotten_by_one_notification_when_many_change(
 ) -> None:
     key = await make_user(connection)
     await connection.execute("INSERT INTO users (email) SELECT n || '@example.com' FROM generate_series(1, 500) AS n")
-    facts = Observations()
+    events = Events()
     told: list[str | None] = []
-    facts.subscribe(IdentitiesInvalidated, lambda fact: told.append(fact.user_id))
-    async with running_accounts(database_url, tokens=TOKENS, observations=facts) as accounts:
+    events.subscribe(IdentitiesInvalidated, lambda event: told.append(event.user_id))
+    async with running_accounts(database_url, tokens=TOKENS, events=events) as accounts:
         authorization = header(key)
         await known(accounts, authorization)
         told.clear()
@@ -126,7 +126,7 @@ async def test_a_change_that_is_rolled_back_forgets_nobody(connection: Connectio
 
 
 async def test_integer_keys_are_forgotten_too(connection: Connection, database_url: str) -> None:
-    database = Database(database_url, DatabaseSettings(), Observations())
+    database = Database(database_url, DatabaseSettings(), Events())
     key = await create_user(database, Member, "ada@example.com", None, ["editor"])
     await database.close()
     async with running_accounts(database_url, Member, tokens=TOKENS) as accounts:
@@ -183,13 +183,13 @@ class SlowUsers(Users):
 
 async def test_a_row_that_was_overtaken_by_its_change_is_not_kept(connection: Connection, database_url: str) -> None:
     key = await make_user(connection)
-    facts = Observations()
+    events = Events()
     told: list[str | None] = []
-    facts.subscribe(IdentitiesInvalidated, lambda fact: told.append(fact.user_id))
-    database = Database(database_url, DatabaseSettings(), facts)
+    events.subscribe(IdentitiesInvalidated, lambda event: told.append(event.user_id))
+    database = Database(database_url, DatabaseSettings(), events)
     users = SlowUsers(database, User)
     identities = Identities(database, User, users, TOKENS)
-    await identities.start(facts)
+    await identities.start(events)
     try:
         await until(lambda: identities.listener.is_trusted)
         loading = asyncio.create_task(identities.load(header(key)))
@@ -208,9 +208,9 @@ async def test_the_token_not_used_for_longest_goes_when_there_is_no_room(
     connection: Connection, database_url: str
 ) -> None:
     key = await make_user(connection)
-    database = Database(database_url, DatabaseSettings(), Observations())
+    database = Database(database_url, DatabaseSettings(), Events())
     identities = Identities(database, User, Users(database, User), TOKENS, size_max=2)
-    await identities.start(Observations())
+    await identities.start(Events())
     try:
         await until(lambda: identities.listener.is_trusted)
         first, second, third = (header(key) for _ in range(3))
@@ -232,8 +232,8 @@ async def test_without_its_triggers_in_the_database_nothing_is_served_from_the_c
 ) -> None:
     key = await make_user(connection)
     await connection.execute("ALTER TABLE users DISABLE TRIGGER gatepost_identity_update")
-    database = Database(database_url, DatabaseSettings(), Observations())
-    accounts = make_accounts(User, database, TOKENS, Observations())
+    database = Database(database_url, DatabaseSettings(), Events())
+    accounts = make_accounts(User, database, TOKENS, Events())
     await accounts.start()
     try:
         authorization = header(key)
@@ -250,7 +250,7 @@ async def test_without_its_triggers_in_the_database_nothing_is_served_from_the_c
 
 async def test_a_token_of_another_key_is_refused_before_the_database_is_asked(database_url: str) -> None:
     """The database has no tables here: asking it would be another error."""
-    database = Database(database_url, DatabaseSettings(), Observations())
+    database = Database(database_url, DatabaseSettings(), Events())
     identities = Identities(database, User, Users(database, User), make_tokens())
     with pytest.raises(Unauthorized):
         await identities.load(header("0198c0de-0000-7000-8000-000000000000"))
@@ -261,7 +261,7 @@ class GatedDatabase(Database):
     """A database to which no new connection is opened before `is_open` is set."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(url, DatabaseSettings(), Observations())
+        super().__init__(url, DatabaseSettings(), Events())
         self.is_open = asyncio.Event()
         self.is_open.set()
 
@@ -276,7 +276,7 @@ async def test_nobody_outlives_the_gap_in_which_notifications_are_lost(
     """The change commits while nobody listens, and nobody asks in between."""
     key = await make_user(connection)
     database = GatedDatabase(database_url)
-    accounts = make_accounts(User, database, TOKENS, Observations())
+    accounts = make_accounts(User, database, TOKENS, Events())
     await accounts.start()
     try:
         await until(lambda: accounts.identities.listener.is_trusted)

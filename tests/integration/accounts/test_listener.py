@@ -15,7 +15,7 @@ from tests.relay import Relay
 from gatepost.database import listener as listener_module
 from gatepost.database.listener import HEARTBEAT_SECONDS, POOLED, TRUST_SECONDS, UNNOTIFIED, Listener
 from gatepost.database.silence import clock
-from gatepost.observations import Observations
+from gatepost.events import Events
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
@@ -50,7 +50,7 @@ async def listening(
         on_doubt=on_doubt,
         on_silence=on_silence,
     )
-    await made.start(Observations())
+    await made.start(Events())
     try:
         yield made, heard, resets
     finally:
@@ -170,7 +170,7 @@ async def test_a_database_that_is_not_there_is_tried_again_and_stopping_is_quick
         raise ConnectionRefusedError
 
     made = Listener(connect, "news", on_notification=lambda _: None, on_reset=lambda: None)
-    await made.start(Observations())
+    await made.start(Events())
     await until(lambda: len(tries) >= 3)
     assert not made.is_trusted
     async with asyncio.timeout(5):

@@ -17,10 +17,10 @@ from gatepost.accounts.sign_in import Accounts, create_user
 from gatepost.accounts.users import Users
 from gatepost.database.database import Database
 from gatepost.errors import Unauthorized
+from gatepost.events import Events
 from gatepost.migrations.lossless import apply_lossless
 from gatepost.models.base import NAMING
 from gatepost.models.schema_objects import OBJECTS
-from gatepost.observations import Observations
 from gatepost.settings import DatabaseSettings
 from gatepost.testing import TestApp
 
@@ -116,7 +116,7 @@ async def test_a_token_of_another_version_is_refused(connection: Connection, dat
 
 
 async def test_the_rehash_at_sign_in_ends_no_token(connection: Connection, database_url: str) -> None:
-    database = Database(database_url, DatabaseSettings(), Observations())
+    database = Database(database_url, DatabaseSettings(), Events())
     key = await create_user(database, User, "ada@example.com", PASSWORD)
     await connection.execute("UPDATE users SET password_hash = $1", OLD_HASH)
     authorization = b"Bearer " + TOKENS.issue(str(key), 1).encode()
@@ -146,7 +146,7 @@ async def test_a_users_table_from_before_gets_the_version_and_its_trigger(databa
 
 
 async def test_what_a_rehash_announces_ends_with_its_transaction(connection: Connection, database_url: str) -> None:
-    database = Database(database_url, DatabaseSettings(pool_size=1), Observations())
+    database = Database(database_url, DatabaseSettings(pool_size=1), Events())
     await create_user(database, User, "ada@example.com", PASSWORD)
     await Users(database, User).replace_hash("ada@example.com", "not this one", "new")
     await database.fetch("UPDATE users SET password_hash = 'another'")
@@ -157,7 +157,7 @@ async def test_what_a_rehash_announces_ends_with_its_transaction(connection: Con
 async def test_a_sign_in_that_a_new_password_overtakes_gives_no_token_that_is_good(
     connection: Connection, database_url: str
 ) -> None:
-    database = Database(database_url, DatabaseSettings(), Observations())
+    database = Database(database_url, DatabaseSettings(), Events())
     await create_user(database, User, "ada@example.com", PASSWORD)
     user = await Users(database, User).find_sign_in("ada@example.com")
     assert user is not None

@@ -13,7 +13,7 @@ from gatepost.accounts.sign_in import Accounts, create_user, issue_token, list_u
 from gatepost.auth.actor import anonymous
 from gatepost.database.database import Database
 from gatepost.errors import ConfigurationError, Unauthorized, Unprocessable
-from gatepost.observations import Observations, SignInFailed, SignInSucceeded
+from gatepost.events import Events, SignInFailed, SignInSucceeded
 from gatepost.settings import DatabaseSettings
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
@@ -21,7 +21,7 @@ Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 @pytest.fixture
 async def database(connection: Connection, database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url, DatabaseSettings(), Observations())
+    opened = Database(database_url, DatabaseSettings(), Events())
     yield opened
     await opened.close()
 
@@ -66,11 +66,11 @@ async def test_unknown_wrong_inactive_and_without_password_look_the_same(
     for name in ("known", "inactive", "tokenonly"):
         await create_user(database, User, f"{name}@example.com", None if name == "tokenonly" else PASSWORD)
     await connection.execute("UPDATE users SET is_active = false WHERE email = 'inactive@example.com'")
-    facts = Observations()
+    events = Events()
     failures: list[str] = []
-    facts.subscribe(SignInFailed, lambda fact: failures.append(fact.reason))
+    events.subscribe(SignInFailed, lambda event: failures.append(event.reason))
     answers: set[tuple[object, ...]] = set()
-    async with running_accounts(database_url, observations=facts) as accounts:
+    async with running_accounts(database_url, events=events) as accounts:
         for name, password in (("unknown", PASSWORD), ("known", "wrong"), ("inactive", PASSWORD), ("tokenonly", "x")):
             with pytest.raises(Unauthorized) as caught:
                 await sign_in(accounts, f"{name}@example.com", password)
@@ -82,10 +82,10 @@ async def test_unknown_wrong_inactive_and_without_password_look_the_same(
 
 async def test_a_success_is_told_with_the_user_and_the_address(database: Database, database_url: str) -> None:
     key = await create_user(database, User, "ada@example.com", PASSWORD)
-    facts = Observations()
+    events = Events()
     told: list[SignInSucceeded] = []
-    facts.subscribe(SignInSucceeded, told.append)
-    async with running_accounts(database_url, observations=facts) as accounts:
+    events.subscribe(SignInSucceeded, told.append)
+    async with running_accounts(database_url, events=events) as accounts:
         await sign_in(accounts, "ada@example.com")
     assert told == [SignInSucceeded(user_id=str(key), client="192.0.2.1")]
 

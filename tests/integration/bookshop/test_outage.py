@@ -10,13 +10,13 @@ from examples.bookshop.app import app
 from shop import Shop, open_shop
 
 from gatepost.database.embedded import EmbeddedPostgreSQL
-from gatepost.observations import DatabaseLost, DatabaseRestored
+from gatepost.events import DatabaseLost, DatabaseRestored
 from gatepost.testing import Answer, TestApp
 
 STOCK = 1_000_000
-facts: list[str] = []
-app.observations.subscribe(DatabaseLost, lambda fact: facts.append("lost"))
-app.observations.subscribe(DatabaseRestored, lambda fact: facts.append("restored"))
+emitted: list[str] = []
+app.events.subscribe(DatabaseLost, lambda event: emitted.append("lost"))
+app.events.subscribe(DatabaseRestored, lambda event: emitted.append("restored"))
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def refused(answers: list[tuple[str, Answer]]) -> bool:
 async def test_an_outage_under_load_loses_and_doubles_no_order(
     server: EmbeddedPostgreSQL, end: Callable[[EmbeddedPostgreSQL], None]
 ) -> None:
-    facts.clear()
+    emitted.clear()
     async with TestApp(app, server.dsn("gatepost")) as running:
         shop = await open_shop(running, STOCK)
         load = Load(shop)
@@ -100,4 +100,4 @@ async def test_an_outage_under_load_loses_and_doubles_no_order(
         assert len(confirmed) == len(set(confirmed))
         assert set(confirmed) <= set(kept)
         assert STOCK - await shop.stock() == sum(kept.values())
-        assert facts == ["lost", "restored"]
+        assert emitted == ["lost", "restored"]

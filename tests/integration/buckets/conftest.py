@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from tests.valkey_server import ValkeyServer
 
+from gatepost.events import Events
 from gatepost.gateway.buckets import Buckets, LocalBuckets, Table
 from gatepost.gateway.buckets.valkey import ValkeyBuckets
-from gatepost.observations import Observations
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ async def buckets(request: pytest.FixtureRequest, valkey: ValkeyServer) -> Async
         made = ValkeyBuckets(valkey.url, prefix=uuid.uuid4().hex, patience_seconds=5)
     else:
         made = LocalBuckets(Table.shared("gatepost-test") if request.param == "shared" else None)
-    # The observations of a limiter that nobody listens to.
-    await made.start(Observations())
+    # The events of a limiter that nobody listens to.
+    await made.start(Events())
     yield made
     await made.stop()

@@ -11,10 +11,10 @@ import sys
 
 from asking import admits
 
+from gatepost.events import Events
 from gatepost.gateway.buckets import Buckets, LocalBuckets, Table
 from gatepost.gateway.buckets.valkey import ValkeyBuckets
 from gatepost.limits import RateLimit
-from gatepost.observations import Observations
 
 LIMIT = RateLimit(200, per=1.0, burst=50)
 KEYS = ("192.0.2.1", "192.0.2.2")
@@ -28,7 +28,7 @@ async def main(store: str, prefix: str, seconds: str = "") -> None:
     else:
         buckets = ValkeyBuckets(store, prefix=prefix, patience_seconds=5)
     group = buckets.group([("api", LIMIT)])
-    await buckets.start(Observations())
+    await buckets.start(Events())
     print("ready", flush=True)
     if seconds:
         admitted: list[str] = []

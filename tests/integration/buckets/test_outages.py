@@ -10,10 +10,10 @@ from asking import admits, take
 from tests.valkey_server import ValkeyServer
 
 from gatepost.errors import ConfigurationError
+from gatepost.events import BucketsLost, BucketsRestored, Events
 from gatepost.gateway.buckets import Group, Refusal
 from gatepost.gateway.buckets.valkey import PATIENCE_SECONDS, ValkeyBuckets
 from gatepost.limits import RateLimit, minutes
-from gatepost.observations import BucketsLost, BucketsRestored, Observations
 
 LONG = minutes(15)
 
@@ -23,10 +23,10 @@ class Scene:
 
     def __init__(self, server: ValkeyServer, patience_seconds: float = 5.0) -> None:
         self.server = server
-        self.facts: list[BucketsLost | BucketsRestored] = []
-        self.observations = Observations()
-        self.observations.subscribe(BucketsLost, self.facts.append)
-        self.observations.subscribe(BucketsRestored, self.facts.append)
+        self.emitted: list[BucketsLost | BucketsRestored] = []
+        self.events = Events()
+        self.events.subscribe(BucketsLost, self.emitted.append)
+        self.events.subscribe(BucketsRestored, self.emitted.append)
         self.buckets = ValkeyBuckets(server.url, prefix=uuid.uuid4().hex, patience_seconds=patience_seconds)
         self.api = self.buckets.group([("api", RateLimit(100, per=LONG))])
         self.auth = self.buckets.group([("auth", RateLimit(5, per=LONG))], strict=True)
@@ -43,7 +43,7 @@ class Scene:
 @pytest.fixture
 async def scene(own_valkey: ValkeyServer) -> AsyncIterator[Scene]:
     scene = Scene(own_valkey)
-    await scene.buckets.start(scene.observations)
+    await scene.buckets.start(scene.events)
     yield scene
     await scene.buckets.stop()
 
@@ -55,10 +55,10 @@ async def test_a_dead_server_is_said_once_and_found_again_by_itself(scene: Scene
     for _ in range(50):
         assert await scene.admits(scene.api)
     assert scene.buckets.details["limits"] == "local"
-    assert [type(fact) for fact in scene.facts] == [BucketsLost]
+    assert [type(event) for event in scene.emitted] == [BucketsLost]
     scene.server.start()
     await scene.until(lambda: not scene.buckets.is_away)
-    _, restored = scene.facts
+    _, restored = scene.emitted
     assert isinstance(restored, BucketsRestored)
     # The first request may have spent a token of a lease; all others were decided here.
     assert 48 <= restored.decided_locally <= 50
@@ -87,7 +87,7 @@ async def test_what_was_taken_here_is_given_back_here(scene: Scene) -> None:
 @pytest.mark.parametrize("way", ["kill", "pause"])
 async def test_a_server_that_is_dead_or_hangs_costs_next_to_nothing(own_valkey: ValkeyServer, way: str) -> None:
     scene = Scene(own_valkey, PATIENCE_SECONDS)
-    await scene.buckets.start(scene.observations)
+    await scene.buckets.start(scene.events)
     getattr(scene.server, way)()
     waits: list[float] = []
     for number in range(1000):
@@ -105,7 +105,7 @@ async def test_a_server_that_is_dead_or_hangs_costs_next_to_nothing(own_valkey: 
 async def test_forgotten_scripts_are_loaded_again(scene: Scene) -> None:
     assert scene.server.command("SCRIPT", "FLUSH") == "+OK"
     assert [await scene.admits(scene.auth) for _ in range(6)] == [True] * 5 + [False]
-    assert scene.facts == []
+    assert scene.emitted == []
 
 
 async def test_a_key_that_somebody_else_has_spoilt_is_decided_here(scene: Scene) -> None:
@@ -119,7 +119,7 @@ async def test_a_key_that_somebody_else_has_spoilt_is_decided_here(scene: Scene)
 async def test_a_server_that_comes_later_is_no_reason_not_to_start(own_valkey: ValkeyServer) -> None:
     own_valkey.kill()
     scene = Scene(own_valkey)
-    await scene.buckets.start(scene.observations)
+    await scene.buckets.start(scene.events)
     assert await scene.admits(scene.api)
     own_valkey.start()
     await scene.until(lambda: not scene.buckets.is_away)
@@ -132,7 +132,7 @@ async def test_tokens_that_are_held_go_back_when_the_process_stops(scene: Scene)
     await scene.buckets.stop()
     other = ValkeyBuckets(scene.server.url, prefix=scene.buckets.prefix)
     group = other.group([("api", RateLimit(100, per=LONG))], strict=True)
-    await other.start(scene.observations)
+    await other.start(scene.events)
     assert sum([await admits(other, group) for _ in range(100)]) == 80
     await other.stop()
 

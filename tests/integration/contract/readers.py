@@ -6,13 +6,13 @@ from uuid import UUID
 import msgspec
 from library import app
 
-from gatepost.observations import RequestFailed
+from gatepost.events import RequestFailed
 from gatepost.testing import Answer, Client, TestApp
 
 failures: list[RequestFailed] = []
 """What was behind the internal errors of the test that is running."""
 
-app.observations.subscribe(RequestFailed, failures.append)
+app.events.subscribe(RequestFailed, failures.append)
 
 
 class Readers(msgspec.Struct):

@@ -11,12 +11,12 @@ from readers import failures, pointers, problem
 from sqlalchemy import text
 from walking import page
 
-from gatepost.observations import RequestFailed
+from gatepost.events import RequestFailed
 from gatepost.testing import Client, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-app.observations.subscribe(RequestFailed, failures.append)
+app.events.subscribe(RequestFailed, failures.append)
 
 
 class Finders(NamedTuple):

@@ -10,12 +10,12 @@ from msgspec import UNSET
 from readers import failures, pointers, problem
 from workshop import Cup, Kiln, app, events
 
-from gatepost.observations import RequestFailed
+from gatepost.events import RequestFailed
 from gatepost.testing import Client, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-app.observations.subscribe(RequestFailed, failures.append)
+app.events.subscribe(RequestFailed, failures.append)
 
 
 class Hands(NamedTuple):

@@ -8,13 +8,13 @@ import pytest_asyncio
 from depot import app, bare
 from readers import failures, pointers, problem
 
-from gatepost.observations import RequestFailed
+from gatepost.events import RequestFailed
 from gatepost.testing import Client, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 for item in (app, bare):
-    item.observations.subscribe(RequestFailed, failures.append)
+    item.events.subscribe(RequestFailed, failures.append)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

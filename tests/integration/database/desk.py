@@ -8,7 +8,7 @@ from sqlalchemy import Enum
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost import Actor, App, Model, Resource, Service, anyone
-from gatepost.observations import AfterCommitFailed, RequestFailed, TransactionRetried
+from gatepost.events import AfterCommitFailed, RequestFailed, TransactionRetried
 from gatepost.testing import Answer, TestApp
 
 Deed = Callable[[Service[Any]], Awaitable[None]]
@@ -102,9 +102,9 @@ app = App(
 failures: list[BaseException] = []
 callbacks_failed: list[str] = []
 retries: list[str] = []
-app.observations.subscribe(RequestFailed, lambda fact: failures.append(fact.error))
-app.observations.subscribe(AfterCommitFailed, lambda fact: callbacks_failed.append(fact.callback))
-app.observations.subscribe(TransactionRetried, lambda fact: retries.append(fact.reason))
+app.events.subscribe(RequestFailed, lambda event: failures.append(event.error))
+app.events.subscribe(AfterCommitFailed, lambda event: callbacks_failed.append(event.callback))
+app.events.subscribe(TransactionRetried, lambda event: retries.append(event.reason))
 
 
 class Desk:

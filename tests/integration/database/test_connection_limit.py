@@ -15,14 +15,14 @@ from desk import app, until
 from gatepost.database.database import Database
 from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.errors import Problem
-from gatepost.observations import DatabaseLost, Observations, PoolLimited
+from gatepost.events import DatabaseLost, Events, PoolLimited
 from gatepost.settings import DatabaseSettings, load
 from gatepost.testing import TestApp
 
 LIMIT = 5
 said: list[PoolLimited | DatabaseLost] = []
-app.observations.subscribe(PoolLimited, said.append)
-app.observations.subscribe(DatabaseLost, said.append)
+app.events.subscribe(PoolLimited, said.append)
+app.events.subscribe(DatabaseLost, said.append)
 
 
 class Limited:
@@ -56,15 +56,15 @@ def limited(postgresql: EmbeddedPostgreSQL, database_url: str) -> Iterator[Limit
 @asynccontextmanager
 async def many(dsn: str, count: int, size: int = 20) -> AsyncIterator[tuple[list[Database], list[Any]]]:
     """So many processes' pools on one role, and what they said."""
-    facts: list[Any] = []
-    observations = Observations()
-    observations.subscribe(PoolLimited, facts.append)
-    observations.subscribe(DatabaseLost, facts.append)
+    emitted: list[Any] = []
+    events = Events()
+    events.subscribe(PoolLimited, emitted.append)
+    events.subscribe(DatabaseLost, emitted.append)
     settings = DatabaseSettings(pool_size=size, pool_wait_seconds=30, statement_seconds=30)
-    databases = [Database(dsn, settings, observations) for _ in range(count)]
+    databases = [Database(dsn, settings, events) for _ in range(count)]
     for database in databases:
         await database.fetch("SELECT 1")
-    yield databases, facts
+    yield databases, emitted
     for database in databases:
         await database.close()
 
@@ -90,17 +90,17 @@ async def test_requests_share_the_connections_that_a_role_may_have(limited: Limi
         assert pool.size_max in {LIMIT - 1, LIMIT, 20}
     finally:
         await app.stop()
-    assert [type(fact) for fact in said] in ([PoolLimited], [])
+    assert [type(event) for event in said] in ([PoolLimited], [])
     assert pause or said, "sixty at once find the limit"
 
 
 async def test_what_the_pool_found_is_told_once_and_known(limited: Limited) -> None:
-    async with many(limited.dsn, 1) as ([database], facts):
+    async with many(limited.dsn, 1) as ([database], emitted):
         for _ in range(3):
             await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.05)") for _ in range(60)))
             assert database.pool.size == database.pool.size_max == LIMIT
-        assert [(type(fact), fact.size) for fact in facts] == [(PoolLimited, LIMIT)]
-        assert "too many connections" in facts[0].reason
+        assert [(type(event), event.size) for event in emitted] == [(PoolLimited, LIMIT)]
+        assert "too many connections" in emitted[0].reason
 
 
 async def test_a_limit_that_is_raised_is_noticed(limited: Limited) -> None:
@@ -117,18 +117,18 @@ async def test_a_limit_that_is_raised_is_noticed(limited: Limited) -> None:
 
 
 async def test_processes_that_compete_for_the_connections_serve_every_request(limited: Limited) -> None:
-    async with many(limited.dsn, 3) as (databases, facts):
+    async with many(limited.dsn, 3) as (databases, emitted):
         await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.01)") for _ in range(40) for database in databases))
         assert sum(database.pool.size for database in databases) == LIMIT
-        assert all(isinstance(fact, PoolLimited) for fact in facts)
+        assert all(isinstance(event, PoolLimited) for event in emitted)
 
 
 async def test_the_limit_of_a_database_is_as_good(limited: Limited) -> None:
     limited.allow(-1)
     limited.execute(f"ALTER DATABASE {limited.database} CONNECTION LIMIT {LIMIT}")
-    async with many(limited.dsn, 1) as ([database], facts):
+    async with many(limited.dsn, 1) as ([database], emitted):
         await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.02)") for _ in range(60)))
-        assert [(type(fact), fact.size) for fact in facts] == [(PoolLimited, LIMIT)]
+        assert [(type(event), event.size) for event in emitted] == [(PoolLimited, LIMIT)]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ async def test_the_limit_of_a_database_is_as_good(limited: Limited) -> None:
 async def test_whatever_an_opening_fails_with_the_connections_that_there_are_serve(
     limited: Limited, error: Exception
 ) -> None:
-    async with many(limited.url, 1) as ([database], facts):
+    async with many(limited.url, 1) as ([database], emitted):
 
         async def fails() -> Any:
             await asyncio.sleep(0.01)
@@ -155,7 +155,7 @@ async def test_whatever_an_opening_fails_with_the_connections_that_there_are_ser
 
         database.pool._connect = fails
         await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.002)") for _ in range(60)))
-        assert [(type(fact), fact.size) for fact in facts] == [(PoolLimited, 1)]
+        assert [(type(event), event.size) for event in emitted] == [(PoolLimited, 1)]
 
 
 async def test_an_opening_that_hangs_keeps_nobody_from_a_connection_that_becomes_free(
@@ -189,17 +189,17 @@ async def test_a_limit_that_leaves_no_connection_at_all_is_told_as_a_limit_and_h
     limited: Limited,
 ) -> None:
     limited.allow(0)
-    facts: list[Any] = []
-    observations = Observations()
-    observations.subscribe(DatabaseLost, facts.append)
-    observations.subscribe(PoolLimited, facts.append)
-    database = Database(limited.dsn, DatabaseSettings(), observations)
+    emitted: list[Any] = []
+    events = Events()
+    events.subscribe(DatabaseLost, emitted.append)
+    events.subscribe(PoolLimited, emitted.append)
+    database = Database(limited.dsn, DatabaseSettings(), events)
     refused = await asyncio.gather(*(database.fetch("SELECT 1") for _ in range(20)), return_exceptions=True)
     problems = [error for error in refused if isinstance(error, Problem)]
     assert len(problems) == 20
     assert {error.code for error in problems} == {"database_unavailable"}
     assert all("gives this process no connection" in str(error.detail) for error in problems)
-    assert [(type(fact), fact.size) for fact in facts] == [(PoolLimited, 0)]
+    assert [(type(event), event.size) for event in emitted] == [(PoolLimited, 0)]
     limited.allow(LIMIT)
 
     async def heals() -> bool:

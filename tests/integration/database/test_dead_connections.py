@@ -10,7 +10,7 @@ from sqlalchemy import text
 from tests.relay import Relay
 
 from gatepost import Service
-from gatepost.observations import DatabaseLost, DatabaseRestored
+from gatepost.events import DatabaseLost, DatabaseRestored
 from gatepost.testing import Answer, TestApp
 
 Scene: TypeAlias = tuple[Desk, Relay]
@@ -20,9 +20,9 @@ STATEMENT_SECONDS = 0.5
 DEADLINE_SECONDS = STATEMENT_SECONDS + 1
 NOTICED_SECONDS = 2.0
 SLACK_SECONDS = 2.0  # half a second of sweeping, and a busy machine
-facts: list[DatabaseLost | DatabaseRestored] = []
-app.observations.subscribe(DatabaseLost, facts.append)
-app.observations.subscribe(DatabaseRestored, facts.append)
+emitted: list[DatabaseLost | DatabaseRestored] = []
+app.events.subscribe(DatabaseLost, emitted.append)
+app.events.subscribe(DatabaseRestored, emitted.append)
 SETTINGS = {
     "GATEPOST_DATABASE_POOL_SIZE": str(POOL_SIZE),
     "GATEPOST_DATABASE_STATEMENT_SECONDS": str(STATEMENT_SECONDS),
@@ -180,7 +180,7 @@ async def test_in_a_silence_requests_that_come_one_after_another_are_refused_soo
 ) -> None:
     desk, relay = scene
     loop = asyncio.get_running_loop()
-    facts.clear()
+    emitted.clear()
     began = loop.time()
     relay.stall()
     relay.stall_new()
@@ -193,7 +193,7 @@ async def test_in_a_silence_requests_that_come_one_after_another_are_refused_soo
 
     async def is_said_to_be_lost() -> bool:
         asked.append(asyncio.ensure_future(timed()))
-        return bool(facts)
+        return bool(emitted)
 
     await until(is_said_to_be_lost)
     answers = await asyncio.gather(*asked)
@@ -205,11 +205,11 @@ async def test_in_a_silence_requests_that_come_one_after_another_are_refused_soo
     relay.flow()
 
     async def is_restored() -> bool:
-        return len(facts) == 2
+        return len(emitted) == 2
 
     await until(is_restored)  # though nobody asks
     took = loop.time() - began
-    lost, restored = facts
+    lost, restored = emitted
     assert isinstance(lost, DatabaseLost)
     assert lost.reason == "TimeoutError: PostgreSQL did not answer within 3 s"
     assert isinstance(restored, DatabaseRestored)

@@ -14,7 +14,7 @@ from gatepost.cli.doctor_database import examine_database
 from gatepost.cli.finding import Finding
 from gatepost.database.database import Database
 from gatepost.database.embedded import EmbeddedPostgreSQL
-from gatepost.observations import Observations
+from gatepost.events import Events
 from gatepost.settings import DatabaseSettings, ServerSettings, Settings
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
@@ -32,7 +32,7 @@ def role(postgresql: EmbeddedPostgreSQL, database_url: str) -> Iterator[str]:
 @pytest.fixture
 async def clerk(database_url: str, role: str) -> AsyncIterator[Database]:
     """A database as that role reaches it."""
-    made = Database(database_url.replace("gatepost@", f"{role}@"), DatabaseSettings(), Observations())
+    made = Database(database_url.replace("gatepost@", f"{role}@"), DatabaseSettings(), Events())
     yield made
     await made.close()
 
@@ -134,7 +134,7 @@ async def test_max_connections_holds_less_what_is_reserved(clerk: Database, data
 
 
 async def test_a_superuser_is_under_no_limit_but_the_servers(postgresql: EmbeddedPostgreSQL, database_url: str) -> None:
-    superuser = Database(database_url, DatabaseSettings(), Observations())
+    superuser = Database(database_url, DatabaseSettings(), Events())
     name = urlsplit(database_url).path.removeprefix("/")
     postgresql.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 1")
     assert "max_connections" in (await found(superuser, workers=1, pool=2)).detail

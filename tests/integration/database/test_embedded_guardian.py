@@ -10,11 +10,11 @@ from tests.integration.database.embedded_scenes import SMALL, is_running, wait_u
 
 from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.database.embedded_guardian import Guardian
-from gatepost.observations import (
+from gatepost.events import (
     EmbeddedDatabaseEnded,
     EmbeddedDatabaseNotRestarted,
     EmbeddedDatabaseRestarted,
-    Observations,
+    Events,
 )
 
 Told = list[object]
@@ -27,9 +27,9 @@ def told() -> Told:
 
 
 @pytest.fixture
-def facts(told: Told) -> Observations:
-    """Observations that end up in `told`."""
-    made = Observations()
+def events(told: Told) -> Events:
+    """Events that end up in `told`."""
+    made = Events()
     for event in (EmbeddedDatabaseEnded, EmbeddedDatabaseRestarted, EmbeddedDatabaseNotRestarted):
         made.subscribe(event, told.append)
     return made
@@ -51,9 +51,9 @@ def kill(server: EmbeddedPostgreSQL) -> int:
 
 
 def test_a_killed_server_is_back_with_its_data_and_it_is_said_once(
-    server: EmbeddedPostgreSQL, told: Told, facts: Observations
+    server: EmbeddedPostgreSQL, told: Told, events: Events
 ) -> None:
-    with Guardian(server, facts):
+    with Guardian(server, events):
         killed = kill(server)
         wait_until(lambda: len(told) == 2)
         assert server.execute("SELECT answer FROM kept", database="gatepost") == "42"
@@ -64,7 +64,7 @@ def test_a_killed_server_is_back_with_its_data_and_it_is_said_once(
 
 
 def test_it_comes_back_while_forked_children_share_the_folders_lock(
-    server: EmbeddedPostgreSQL, told: Told, facts: Observations
+    server: EmbeddedPostgreSQL, told: Told, events: Events
 ) -> None:
     reader, writer = os.pipe()
     child = os.fork()
@@ -73,7 +73,7 @@ def test_it_comes_back_while_forked_children_share_the_folders_lock(
         os.read(reader, 1)
         os._exit(0)
     try:
-        with Guardian(server, facts):
+        with Guardian(server, events):
             kill(server)
             wait_until(lambda: len(told) == 2)
             assert server.execute("SELECT answer FROM kept", database="gatepost") == "42"
@@ -84,10 +84,10 @@ def test_it_comes_back_while_forked_children_share_the_folders_lock(
 
 
 def test_a_server_that_cannot_start_is_tried_again_and_the_reason_said_once(
-    server: EmbeddedPostgreSQL, told: Told, facts: Observations, spoilable: Path
+    server: EmbeddedPostgreSQL, told: Told, events: Events, spoilable: Path
 ) -> None:
     needed = spoilable / "cluster" / "global"
-    with Guardian(server, facts):
+    with Guardian(server, events):
         hidden = needed.rename(spoilable / "hidden")
         kill(server)
         starts = "could not open file"
@@ -100,8 +100,8 @@ def test_a_server_that_cannot_start_is_tried_again_and_the_reason_said_once(
     assert str(server.log) in reason.reason
 
 
-def test_a_server_that_is_stopped_stays_so(server: EmbeddedPostgreSQL, told: Told, facts: Observations) -> None:
-    with Guardian(server, facts):
+def test_a_server_that_is_stopped_stays_so(server: EmbeddedPostgreSQL, told: Told, events: Events) -> None:
+    with Guardian(server, events):
         pid = server.pid
     assert pid is not None
     assert is_running(pid), "leaving the block does not stop it"

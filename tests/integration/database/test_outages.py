@@ -12,19 +12,19 @@ from desk import app, until
 from gatepost.database.database import Database
 from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.errors import Problem
-from gatepost.observations import DatabaseLost, DatabaseRestored, Observations
+from gatepost.events import DatabaseLost, DatabaseRestored, Events
 from gatepost.settings import DatabaseSettings, load
 from gatepost.testing import TestApp
 
 
-class Facts:
+class OutageLog:
     """What the pool said."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
-        self.observations = Observations()
-        self.observations.subscribe(DatabaseLost, lambda fact: self.said.append("lost"))
-        self.observations.subscribe(DatabaseRestored, lambda fact: self.said.append("restored"))
+        self.events = Events()
+        self.events.subscribe(DatabaseLost, lambda event: self.said.append("lost"))
+        self.events.subscribe(DatabaseRestored, lambda event: self.said.append("restored"))
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def server(data: Path) -> Iterator[EmbeddedPostgreSQL]:
 
 
 async def test_while_the_database_is_away_few_try_and_all_are_refused_at_once(server: EmbeddedPostgreSQL) -> None:
-    facts, tries = Facts(), 0
-    database = Database(server.dsn("gatepost"), DatabaseSettings(), facts.observations)
+    outages, tries = OutageLog(), 0
+    database = Database(server.dsn("gatepost"), DatabaseSettings(), outages.events)
     connect = database.connect
 
     async def counting() -> Any:
@@ -54,7 +54,7 @@ async def test_while_the_database_is_away_few_try_and_all_are_refused_at_once(se
         assert (refused.value.status, refused.value.code) == (503, "database_unavailable")
     assert asyncio.get_running_loop().time() - started < 10
     assert tries < 20
-    assert facts.said == ["lost"]
+    assert outages.said == ["lost"]
     server.start()
 
     async def heals() -> bool:
@@ -63,7 +63,7 @@ async def test_while_the_database_is_away_few_try_and_all_are_refused_at_once(se
         return False
 
     await until(heals)
-    assert facts.said == ["lost", "restored"]
+    assert outages.said == ["lost", "restored"]
     assert database.pool.is_available
     await database.close()
 
@@ -72,7 +72,7 @@ async def test_whoever_waits_for_a_connection_when_the_database_goes_is_refused_
     server: EmbeddedPostgreSQL,
 ) -> None:
     settings = DatabaseSettings(pool_size=2, pool_wait_seconds=30)
-    database = Database(server.dsn("gatepost"), settings, Observations())
+    database = Database(server.dsn("gatepost"), settings, Events())
     held = [await database.pool.acquire() for _ in range(2)]
     waiters = [asyncio.ensure_future(database.fetch("SELECT 1")) for _ in range(10)]
     await asyncio.sleep(0)

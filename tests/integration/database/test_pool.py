@@ -10,7 +10,7 @@ from desk import Desk, until
 from gatepost.database.database import Database
 from gatepost.database.pool import PooledConnection
 from gatepost.errors import ServiceUnavailable
-from gatepost.observations import Observations
+from gatepost.events import Events
 from gatepost.settings import DatabaseSettings
 
 
@@ -82,7 +82,7 @@ async def test_connections_closed_under_us_are_replaced_unseen(desk: Desk, other
 
 
 async def test_a_pool_that_closes_refuses_whoever_waits(database_url: str) -> None:
-    database = Database(database_url, DatabaseSettings(pool_size=1, pool_wait_seconds=5), Observations())
+    database = Database(database_url, DatabaseSettings(pool_size=1, pool_wait_seconds=5), Events())
     connection = await database.pool.acquire()
     waiter = asyncio.ensure_future(database.pool.acquire())
     await asyncio.sleep(0)

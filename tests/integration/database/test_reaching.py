@@ -10,12 +10,12 @@ from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.database.pooling import is_transaction_pooled
 from gatepost.database.reaching import reach
 from gatepost.errors import ConfigurationError
-from gatepost.observations import DatabaseLost, Observations
+from gatepost.events import DatabaseLost, Events
 from gatepost.settings import DatabaseSettings
 
 
-def database(url: str, facts: Observations | None = None) -> Database:
-    return Database(url, DatabaseSettings(), facts or Observations())
+def database(url: str, events: Events | None = None) -> Database:
+    return Database(url, DatabaseSettings(), events or Events())
 
 
 async def test_a_database_that_is_there_has_a_connection_afterwards(database_url: str) -> None:
@@ -27,9 +27,9 @@ async def test_a_database_that_is_there_has_a_connection_afterwards(database_url
 
 async def test_a_database_that_is_away_is_no_reason_not_to_start(tmp_path: Path) -> None:
     lost: list[DatabaseLost] = []
-    facts = Observations()
-    facts.subscribe(DatabaseLost, lost.append)
-    await reach(database(f"postgresql://nobody@/nothing?host={tmp_path}", facts))
+    events = Events()
+    events.subscribe(DatabaseLost, lost.append)
+    await reach(database(f"postgresql://nobody@/nothing?host={tmp_path}", events))
     assert len(lost) == 1
 
 

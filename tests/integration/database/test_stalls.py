@@ -15,7 +15,7 @@ from tests.integration.database.embedded_scenes import SMALL, processes_of
 
 from gatepost import Service
 from gatepost.database.embedded import EmbeddedPostgreSQL
-from gatepost.observations import TaskFailed
+from gatepost.events import TaskFailed
 from gatepost.testing import Answer, TestApp
 
 SIZE = 4
@@ -27,7 +27,7 @@ SETTINGS = {
 }
 
 died: list[TaskFailed] = []
-app.observations.subscribe(TaskFailed, died.append)
+app.events.subscribe(TaskFailed, died.append)
 
 
 class Stall:

@@ -7,14 +7,14 @@ import pytest
 from desk import app, until
 
 from gatepost.database.embedded import EmbeddedPostgreSQL
-from gatepost.observations import DatabaseReadOnly, DatabaseWritable
+from gatepost.events import DatabaseReadOnly, DatabaseWritable
 from gatepost.testing import TestApp
 
 SETTING = "default_transaction_read_only"
 NEEDS_WRITES = {"GATEPOST_READY_NEEDS_WRITES": "true"}
-facts: list[str] = []
-app.observations.subscribe(DatabaseReadOnly, lambda fact: facts.append(fact.reason))
-app.observations.subscribe(DatabaseWritable, lambda fact: facts.append("writable"))
+emitted: list[str] = []
+app.events.subscribe(DatabaseReadOnly, lambda event: emitted.append(event.reason))
+app.events.subscribe(DatabaseWritable, lambda event: emitted.append("writable"))
 
 
 @pytest.fixture
@@ -53,15 +53,15 @@ async def open_anew(running: TestApp) -> None:
 async def test_a_setting_that_is_reloaded_is_known_before_anybody_writes(server: EmbeddedPostgreSQL) -> None:
     server.execute("CREATE DATABASE writable")
     async with TestApp(app, server.dsn("writable"), **NEEDS_WRITES) as running:
-        facts.clear()
+        emitted.clear()
         reload(server, "on")
         await says(running, 503, "read_only")
         for _ in range(5):
             await open_anew(running)
-        assert facts == ["default_transaction_read_only is on"]
+        assert emitted == ["default_transaction_read_only is on"]
         reload(server, "off")
         await says(running, 200, "ok")
-        assert facts == ["default_transaction_read_only is on", "writable"]
+        assert emitted == ["default_transaction_read_only is on", "writable"]
 
 
 async def test_what_only_new_sessions_are_told_is_over_when_a_new_session_says_so_though_nobody_asks(
@@ -69,11 +69,11 @@ async def test_what_only_new_sessions_are_told_is_over_when_a_new_session_says_s
 ) -> None:
     name = database_url.partition("?")[0].rpartition("/")[2]
     async with TestApp(app, database_url, **NEEDS_WRITES) as running:
-        facts.clear()
+        emitted.clear()
         postgresql.execute(f"ALTER DATABASE {name} SET {SETTING} = on")
         await open_anew(running)
         await says(running, 503, "read_only")
-        assert facts == ["default_transaction_read_only is on"]
+        assert emitted == ["default_transaction_read_only is on"]
         postgresql.execute(f"ALTER DATABASE {name} SET {SETTING} = off")
         await says(running, 200, "ok")
-        assert facts == ["default_transaction_read_only is on", "writable"]
+        assert emitted == ["default_transaction_read_only is on", "writable"]

@@ -7,7 +7,7 @@ from sqlalchemy import Integer, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost import Actor, App, Model, Resource, Service, anyone
-from gatepost.observations import ConstraintViolated, RequestFailed, ValueRefused
+from gatepost.events import ConstraintViolated, RequestFailed, ValueRefused
 
 
 class Entry(Model):
@@ -86,8 +86,8 @@ app = App(
 failures: list[BaseException] = []
 refused: list[str] = []
 violated: list[tuple[str | None, str | None]] = []
-app.observations.subscribe(RequestFailed, lambda fact: failures.append(fact.error))
-app.observations.subscribe(ValueRefused, lambda fact: refused.append(fact.reason))
+app.events.subscribe(RequestFailed, lambda event: failures.append(event.error))
+app.events.subscribe(ValueRefused, lambda event: refused.append(event.reason))
 
 SETTINGS = {"GATEPOST_DATABASE_POOL_SIZE": "1", "GATEPOST_DATABASE_POOL_WAIT_SECONDS": "30"}
-app.observations.subscribe(ConstraintViolated, lambda fact: violated.append((fact.constraint, fact.table)))
+app.events.subscribe(ConstraintViolated, lambda event: violated.append((event.constraint, event.table)))

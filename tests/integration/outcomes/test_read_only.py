@@ -7,19 +7,19 @@ import pytest
 from ledger import app
 
 from gatepost.database.embedded import EmbeddedPostgreSQL
-from gatepost.observations import DatabaseReadOnly, DatabaseWritable
+from gatepost.events import DatabaseReadOnly, DatabaseWritable
 from gatepost.testing import TestApp
 
-facts: list[str] = []
-app.observations.subscribe(DatabaseReadOnly, lambda fact: facts.append(fact.reason))
-app.observations.subscribe(DatabaseWritable, lambda fact: facts.append("writable"))
+emitted: list[str] = []
+app.events.subscribe(DatabaseReadOnly, lambda event: emitted.append(event.reason))
+app.events.subscribe(DatabaseWritable, lambda event: emitted.append("writable"))
 
 
 @pytest.fixture
 async def running(database_url: str) -> AsyncIterator[TestApp]:
     """An app with a few connections."""
     async with TestApp(app, database_url, GATEPOST_DATABASE_POOL_SIZE="4") as started:
-        facts.clear()
+        emitted.clear()
         yield started
 
 
@@ -51,7 +51,7 @@ async def test_an_outage_of_writes_is_told_and_heals(
         assert (await client.get(f"/api/{resource}")).status == 200
     ready = await client.get("/readyz")
     assert (ready.status, ready.json()["database"]) == (200, "read_only")
-    assert facts == ["default_transaction_read_only is on"]
+    assert emitted == ["default_transaction_read_only is on"]
 
     await fill_pool(running)  # connections that know of nothing else, as reads have left them
     set_read_only(postgresql, database_url, "off")
@@ -66,7 +66,7 @@ async def test_an_outage_of_writes_is_told_and_heals(
             await asyncio.sleep(0.3)
     assert tries <= 6
     assert (await client.get("/readyz")).json()["database"] == "ok"
-    assert facts == ["default_transaction_read_only is on", "writable"]
+    assert emitted == ["default_transaction_read_only is on", "writable"]
     for number in range(8):
         assert (await client.post("/api/postings", json={"text": str(number)})).status == 201
 
@@ -109,12 +109,12 @@ async def test_a_transaction_that_a_service_has_made_read_only_says_nothing_of_t
     monkeypatch.setattr(Postings, "before_create", make_read_only)
     assert (await running.anonymous.post("/api/postings", json={"text": "one"})).status == 500
     assert not running.app.running.database.is_read_only
-    assert facts == []
+    assert emitted == []
 
 
 async def test_a_promoted_standby_takes_writes_without_a_new_connection() -> None:
     from gatepost.database.read_only import ReadOnly
-    from gatepost.observations import Observations
+    from gatepost.events import Events
 
     class Session:
         """What asyncpg knows of a session; PostgreSQL reports the change at the promotion."""
@@ -127,7 +127,7 @@ async def test_a_promoted_standby_takes_writes_without_a_new_connection() -> Non
         def is_closed(self) -> bool:
             return False
 
-    session, state = Session(), ReadOnly(Observations())
+    session, state = Session(), ReadOnly(Events())
     state.note_opened(session)
     assert state.is_on
     session.in_hot_standby = "off"

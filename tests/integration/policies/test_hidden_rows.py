@@ -10,7 +10,7 @@ from archive import FEW, LISTS, app, ask, current, fill
 from sqlalchemy import Date, Integer, and_, cast, func, not_, or_
 
 from gatepost.database.embedded import EmbeddedPostgreSQL
-from gatepost.observations import PolicyMayFail
+from gatepost.events import PolicyMayFail
 from gatepost.testing import TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -72,7 +72,7 @@ async def test_a_hidden_row_changes_no_byte_of_an_answer(both: tuple[Answers, An
 
 async def test_the_start_warns_of_a_policy_that_can_raise_on_a_row(module_database_url: str) -> None:
     warned: list[PolicyMayFail] = []
-    app.observations.subscribe(PolicyMayFail, warned.append)
+    app.events.subscribe(PolicyMayFail, warned.append)
     current[0] = lambda row: 10 / row.rank > 2
     async with TestApp(app, module_database_url):
         pass

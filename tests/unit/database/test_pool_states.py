@@ -17,7 +17,7 @@ from gatepost.database.database import Database
 from gatepost.database.pool import PooledConnection
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
-from gatepost.observations import Observations
+from gatepost.events import Events
 from gatepost.settings import DatabaseSettings
 
 SIZE = 4  # the smallest that is shared out
@@ -58,7 +58,7 @@ class PoolMachine(RuleBasedStateMachine):
             with contextlib.suppress(ModuleNotFoundError):
                 self.patches.enter_context(mock.patch(f"gatepost.database.{name}.time", clock))
         self.driver = Driver(self.loop)
-        self.database = Database("", DatabaseSettings(pool_size=SIZE), Observations())
+        self.database = Database("", DatabaseSettings(pool_size=SIZE), Events())
         self.pool = self.database.pool
         self.pool._connect = self.driver.connect  # type: ignore[assignment]
         self.tasks: list[asyncio.Task[Any]] = []

@@ -7,9 +7,9 @@ import msgspec
 
 from gatepost.auth.policies import anyone
 from gatepost.errors import Header, MethodNotAllowed, NotFound
+from gatepost.events import Events
 from gatepost.gateway.gate import Gate
 from gatepost.limits import RateLimit, named
-from gatepost.observations import Observations
 from gatepost.request import Action, ASGIApp, Message, Receive, Request, Response, Scope, Send
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings
@@ -76,7 +76,7 @@ def match(method: str, path: str) -> tuple[Action, str | None]:
 
 def gate(
     app: ASGIApp,
-    observations: Observations | None = None,
+    events: Events | None = None,
     *,
     backlog: ResponseBacklog | None = None,
     **settings: Any,
@@ -85,7 +85,7 @@ def gate(
     return Gate.composed(
         app,
         settings=GateSettings(**settings),
-        observations=observations or Observations(),
+        events=events or Events(),
         match=match,
         backlog=backlog,
     )

@@ -10,11 +10,11 @@ from virtual_loop import VirtualLoop
 
 from gatepost.auth.policies import anyone
 from gatepost.errors import Overloaded
+from gatepost.events import Events
 from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.admission_rule import RULE, AdmissionRule
 from gatepost.gateway.concurrency import ConcurrencyLimit
 from gatepost.gateway.waiters import Waiter
-from gatepost.observations import Observations
 from gatepost.request import Action, Request, Response
 
 MICROSECONDS, MILLISECONDS, SECONDS = 1_000, 1_000_000, 1_000_000_000
@@ -155,7 +155,7 @@ class Simulation:
         self.queue: Any = make(
             1.0,
             15.0,
-            Observations(),
+            Events(),
             lambda exchange: False,
             rule=rule,
             limit=ConcurrencyLimit(rule, loop.cpu),

@@ -8,11 +8,11 @@ from gate_conversation import ACTIONS, scope
 from virtual_loop import VirtualLoop
 
 from gatepost.errors import Overloaded
+from gatepost.events import Events, LoadShed
 from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.admission_rule import MILLISECONDS, RULE
 from gatepost.gateway.concurrency import ConcurrencyLimit
 from gatepost.gateway.exchange import Exchange
-from gatepost.observations import LoadShed, Observations
 
 SECONDS = 1000 * MILLISECONDS
 REFUSAL_NS = 40_000
@@ -24,14 +24,14 @@ class Bench:
     def __init__(self, *, refusal_ns: int = REFUSAL_NS) -> None:
         self.loop = VirtualLoop(lambda slept: None)
         self.shed: list[LoadShed] = []
-        observations = Observations()
-        observations.subscribe(LoadShed, self.shed.append)
+        events = Events()
+        events.subscribe(LoadShed, self.shed.append)
         self.limit = ConcurrencyLimit(replace(RULE, window_ns=3600 * SECONDS))  # it does not adapt
         self.limit.allowed = 1
         self.queue = AdmissionQueue(
             1.0,
             15.0,
-            observations,
+            events,
             lambda exchange: b"authorization" in exchange.headers,
             limit=self.limit,
             clock=self.loop.clock,

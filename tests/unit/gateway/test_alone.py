@@ -13,9 +13,9 @@ from gate_conversation import Answer, answering, ask, parts, raising, scope
 from gatepost.auth.actor import Actor
 from gatepost.cors import CORS
 from gatepost.errors import ConfigurationError, Header, Unauthorized
+from gatepost.events import Events, RequestFinished
 from gatepost.gateway import Gate, PathRules
 from gatepost.limits import RateLimit
-from gatepost.observations import Observations, RequestFinished
 from gatepost.request import ASGIApp, Message, Receive, Scope, Send
 from gatepost.settings import Settings, load
 
@@ -344,11 +344,11 @@ async def test_an_answer_that_has_begun_may_take_its_time() -> None:
 
 
 async def test_facts_are_for_whoever_subscribed() -> None:
-    facts = Observations()
+    events = Events()
     seen: list[RequestFinished] = []
-    facts.subscribe(RequestFinished, seen.append)
-    await ask(alone(answering(), observations=facts, paths={"/items/{id}": PathRules()}), scope(path="/items/7"))
-    assert [(fact.route, fact.path, fact.status) for fact in seen] == [("/items/{id}", "/items/7", 200)]
+    events.subscribe(RequestFinished, seen.append)
+    await ask(alone(answering(), events=events, paths={"/items/{id}": PathRules()}), scope(path="/items/7"))
+    assert [(event.route, event.path, event.status) for event in seen] == [("/items/{id}", "/items/7", 200)]
 
 
 async def test_a_failure_is_told_to_the_log_of_the_process_which_stays_as_it_is(

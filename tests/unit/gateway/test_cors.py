@@ -8,8 +8,8 @@ from gate_conversation import ACTIONS, Answer, answering, ask, gate, match, rais
 
 from gatepost.cors import CORS
 from gatepost.errors import ConfigurationError, Header
+from gatepost.events import Events
 from gatepost.gateway.gate import Gate
-from gatepost.observations import Observations
 from gatepost.request import Action, ASGIApp
 from gatepost.settings import GateSettings
 
@@ -213,7 +213,7 @@ def with_own_rule(rule: CORS, **settings: Any) -> Gate:
         return (own, key) if found is books else (found, key)
 
     chosen = dataclasses.replace(GateSettings(), **settings)
-    return Gate.composed(answering(), settings=chosen, observations=Observations(), match=matching, cors=[rule])
+    return Gate.composed(answering(), settings=chosen, events=Events(), match=matching, cors=[rule])
 
 
 async def test_the_rule_of_a_resource_stands_in_place_of_the_apps() -> None:

@@ -7,9 +7,9 @@ from gate_conversation import ACTIONS, answering, ask, collect, forbidden_receiv
 
 from gatepost.auth.actor import Actor
 from gatepost.errors import Conflict, FieldError, Header, Problem, Unauthorized, Unprocessable
+from gatepost.events import Events, RequestFailed, RequestFinished
 from gatepost.gateway.gate import Gate
 from gatepost.headers import Headers
-from gatepost.observations import Observations, RequestFailed, RequestFinished
 from gatepost.request import Action, ASGIApp, Message, Receive, Scope, Send
 from gatepost.settings import GateSettings
 
@@ -41,13 +41,13 @@ def signed_in(inner: Any) -> Any:
     return app
 
 
-def observed() -> tuple[Observations, list[RequestFinished], list[RequestFailed]]:
+def observed() -> tuple[Events, list[RequestFinished], list[RequestFailed]]:
     finished: list[RequestFinished] = []
     failed: list[RequestFailed] = []
-    observations = Observations()
-    observations.subscribe(RequestFinished, finished.append)
-    observations.subscribe(RequestFailed, failed.append)
-    return observations, finished, failed
+    events = Events()
+    events.subscribe(RequestFinished, finished.append)
+    events.subscribe(RequestFailed, failed.append)
+    return events, finished, failed
 
 
 @pytest.mark.parametrize(
@@ -103,10 +103,8 @@ async def test_the_headers_that_an_action_declares_are_on_its_answers_and_a_rule
     own = Action(*(books.name, "GET", books.pattern, books.handler), allow=books.allow, source="", headers=declared)
 
     def behind(app: ASGIApp) -> Gate:
-        observations = Observations()
-        return Gate.composed(
-            app, settings=GateSettings(), observations=observations, match=lambda method, path: (own, None)
-        )
+        events = Events()
+        return Gate.composed(app, settings=GateSettings(), events=events, match=lambda method, path: (own, None))
 
     refused = await ask(behind(signed_in(raising(Conflict("out_of_stock", "No.")))))
     assert (refused.status, refused.header("cache-control")) == (409, "no-store")
@@ -178,15 +176,15 @@ async def test_405_names_the_methods_that_are_there() -> None:
     assert answer.problem["code"] == "method_not_allowed"
 
 
-async def test_an_unknown_error_says_nothing_but_the_request_id_and_is_observed() -> None:
-    observations, finished, failed = observed()
+async def test_an_unknown_error_says_nothing_but_the_request_id_and_is_emitted() -> None:
+    events, finished, failed = observed()
     error = RuntimeError("secret of /srv/shop")
-    answer = await ask(gate(raising(error), observations))
+    answer = await ask(gate(raising(error), events))
     assert answer.status == 500
     assert answer.problem["code"] == "internal_error"
     assert b"secret" not in answer.body
-    assert [(fact.request_id, fact.error) for fact in failed] == [(answer.header("x-request-id"), error)]
-    assert [(fact.status, fact.code) for fact in finished] == [(500, "internal_error")]
+    assert [(event.request_id, event.error) for event in failed] == [(answer.header("x-request-id"), error)]
+    assert [(event.status, event.code) for event in finished] == [(500, "internal_error")]
 
 
 async def test_an_application_that_does_not_answer_is_an_internal_error() -> None:
@@ -201,11 +199,11 @@ async def test_an_error_behind_the_start_of_the_answer_is_raised_so_that_the_con
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise Conflict("too_late", "Too late.")
 
-    observations, finished, failed = observed()
+    events, finished, failed = observed()
     with pytest.raises(Conflict):
-        await ask(gate(app, observations))
-    assert [type(fact.error) for fact in failed] == [Conflict]
-    assert [fact.status for fact in finished] == [200]
+        await ask(gate(app, events))
+    assert [type(event.error) for event in failed] == [Conflict]
+    assert [event.status for event in finished] == [200]
 
 
 @pytest.mark.parametrize("app", [answering(body=b"content"), raising(Conflict("x", "y"))])
@@ -213,15 +211,15 @@ async def test_head_has_no_body(app: Any) -> None:
     assert (await ask(gate(app), scope("HEAD"))).body == b""
 
 
-async def test_what_finished_is_observed() -> None:
-    observations, finished, _ = observed()
-    answer = await ask(gate(signed_in(answering(201)), observations), scope("POST", client="2001:db8::1"))
+async def test_what_finished_is_emitted() -> None:
+    events, finished, _ = observed()
+    answer = await ask(gate(signed_in(answering(201)), events), scope("POST", client="2001:db8::1"))
     assert len(finished) == 1
-    fact = finished[0]
-    assert fact.request_id == answer.header("x-request-id")
-    assert (fact.method, fact.path, fact.route, fact.status) == ("POST", "/api/books", "/Book.get", 201)
-    assert (fact.client, fact.actor_id, fact.code) == ("2001:db8::1", 7, None)
-    assert 0 <= fact.seconds < 5
+    event = finished[0]
+    assert event.request_id == answer.header("x-request-id")
+    assert (event.method, event.path, event.route, event.status) == ("POST", "/api/books", "/Book.get", 201)
+    assert (event.client, event.actor_id, event.code) == ("2001:db8::1", 7, None)
+    assert 0 <= event.seconds < 5
 
 
 async def test_a_request_over_its_time_is_cancelled_and_answered_504() -> None:
@@ -252,13 +250,13 @@ async def test_a_cancellation_from_outside_is_not_ours_to_answer() -> None:
         await asyncio.Event().wait()
 
     started = asyncio.Event()
-    observations, finished, _ = observed()
-    task = asyncio.create_task(ask(gate(app, observations)))
+    events, finished, _ = observed()
+    task = asyncio.create_task(ask(gate(app, events)))
     await started.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert [fact.status for fact in finished] == [499]
+    assert [event.status for event in finished] == [499]
 
 
 async def test_a_mounted_application_may_stream_beyond_the_deadline() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from gate_conversation import ACTIONS, action, answering, ask, gate, parts, reading, scope
 
-from gatepost.observations import Observations, RequestFinished
+from gatepost.events import Events, RequestFinished
 
 CLIENT = "198.51.100.7"
 
@@ -31,9 +31,9 @@ async def test_a_preflight_with_a_bad_host_is_refused() -> None:
 
 async def test_limits_logs_and_hsts_have_one_answer_to_who_is_asking() -> None:
     finished: list[RequestFinished] = []
-    observations = Observations()
-    observations.subscribe(RequestFinished, finished.append)
-    app = gate(answering(), observations, api_count=1, trusted_proxies=("192.0.2.1",))
+    events = Events()
+    events.subscribe(RequestFinished, finished.append)
+    app = gate(answering(), events, api_count=1, trusted_proxies=("192.0.2.1",))
     headers = [(b"x-forwarded-for", CLIENT.encode()), (b"x-forwarded-proto", b"https")]
 
     answer = await ask(app, scope(headers=headers))
@@ -43,7 +43,7 @@ async def test_limits_logs_and_hsts_have_one_answer_to_who_is_asking() -> None:
     assert (await ask(app, scope(headers=[(b"x-forwarded-for", b"198.51.100.8")]))).status == 200
     assert (await ask(app, scope(headers=headers, client="203.0.113.1"))).header("strict-transport-security") is None
 
-    assert [fact.client for fact in finished] == [CLIENT, CLIENT, "198.51.100.8", "203.0.113.1"]
+    assert [event.client for event in finished] == [CLIENT, CLIENT, "198.51.100.8", "203.0.113.1"]
 
 
 async def test_an_action_takes_the_content_types_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from gate_conversation import answering, ask, gate, parts, reading, scope
 
+from gatepost.events import Events, RequestFinished
 from gatepost.gateway.admission_rule import MILLISECONDS, RULE
 from gatepost.gateway.gate import Gate
-from gatepost.observations import Observations, RequestFinished
 from gatepost.request import Receive, Response, Scope, Send
 
 
@@ -27,16 +27,16 @@ def burning(seconds: float, served: list[float]) -> Callable[[Scope, Receive, Se
 
 
 async def test_a_refusal_costs_no_token_and_reaches_no_application() -> None:
-    observations = Observations()
+    events = Events()
     finished: list[RequestFinished] = []
-    observations.subscribe(RequestFinished, finished.append)
+    events.subscribe(RequestFinished, finished.append)
     asked: list[Scope] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         asked.append(scope)
         await scope["gatepost"].respond(Response(200))
 
-    guarded: Gate = gate(app, observations, api_count=202, queue_seconds=0.01)
+    guarded: Gate = gate(app, events, api_count=202, queue_seconds=0.01)
     before = await ask(guarded)
     guarded._queue.running = RULE.limit_max + 1
     refused = await asyncio.gather(*(ask(guarded) for _ in range(200)))

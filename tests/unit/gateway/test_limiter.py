@@ -3,10 +3,10 @@ from gate_conversation import ACTIONS, action, forbidden_receive, scope
 
 from gatepost.auth.actor import Actor
 from gatepost.errors import TooManyRequests
+from gatepost.events import Events, LimitExceeded
 from gatepost.gateway.buckets import LocalBuckets
 from gatepost.gateway.limiter import Limiter
 from gatepost.limits import RateLimit
-from gatepost.observations import LimitExceeded, Observations
 from gatepost.request import Action, Request
 
 SECOND = 1_000_000_000
@@ -17,9 +17,9 @@ class Bench:
     def __init__(self) -> None:
         self.now = 123 * SECOND
         self.exceeded: list[LimitExceeded] = []
-        observations = Observations()
-        observations.subscribe(LimitExceeded, self.exceeded.append)
-        self.limiter = Limiter(LIMITS, LocalBuckets(clock=lambda: self.now), observations)
+        events = Events()
+        events.subscribe(LimitExceeded, self.exceeded.append)
+        self.limiter = Limiter(LIMITS, LocalBuckets(clock=lambda: self.now), events)
 
     def request(self, which: Action | None, client: str = "192.0.2.1", actor: Actor | None = None) -> Request:
         request = Request(scope(), forbidden_receive, "id", client, {}, b"", action=which)
@@ -38,7 +38,7 @@ def test_the_headers_say_what_is_left_and_when_it_is_whole_again() -> None:
     assert bench.headers(request) == {"ratelimit-policy": '"api";q=3;w=30', "ratelimit": '"api";r=2;t=10'}
 
 
-def test_a_refusal_says_when_to_come_again_and_is_observed() -> None:
+def test_a_refusal_says_when_to_come_again_and_is_emitted() -> None:
     bench = Bench()
     for _ in range(3):
         bench.limiter.admit_address(bench.request(None, client="2001:db8::1"))

@@ -5,8 +5,8 @@ import json
 import msgspec
 import pytest
 
+from gatepost.events import RequestFinished
 from gatepost.logging.access import console_lines, json_lines
-from gatepost.observations import RequestFinished
 
 EVENT = RequestFinished("r1", "GET", "/api/books", "/api/books", 200, 0.0125, "127.0.0.1", "u1", None)
 MOMENT = 1_700_000_000.25

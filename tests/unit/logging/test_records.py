@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from gatepost.logging.events import subscribe
+from gatepost.events import DatabaseLost, Events, LimitExceeded, RequestFailed
+from gatepost.logging.event_lines import subscribe
 from gatepost.logging.records import RecordHandler
-from gatepost.observations import DatabaseLost, LimitExceeded, Observations, RequestFailed
 
 
 class Captured:
@@ -105,9 +105,9 @@ def test_a_console_line_cannot_be_forged_by_a_message() -> None:
 
 
 def test_an_unexpected_failure_is_told_with_its_request_id(records: Captured, caplog: pytest.LogCaptureFixture) -> None:
-    facts = Observations()
-    subscribe(facts, logging.INFO)
-    failed = facts.emitter(RequestFailed)
+    events = Events()
+    subscribe(events, logging.INFO)
+    failed = events.emitter(RequestFailed)
     assert failed is not None
     logger = logging.getLogger("gatepost")
     logger.addHandler(records.handler)
@@ -120,11 +120,11 @@ def test_an_unexpected_failure_is_told_with_its_request_id(records: Captured, ca
     assert found["exception"] == "KeyError: 'gone'"
 
 
-def test_observations_below_the_level_cost_nothing() -> None:
-    facts = Observations()
-    subscribe(facts, logging.INFO)
-    assert facts.emitter(LimitExceeded) is None
-    assert facts.emitter(DatabaseLost) is not None
+def test_events_below_the_level_cost_nothing() -> None:
+    events = Events()
+    subscribe(events, logging.INFO)
+    assert events.emitter(LimitExceeded) is None
+    assert events.emitter(DatabaseLost) is not None
 
 
 def test_a_process_with_nothing_to_say_does_not_load_structlog() -> None:
@@ -134,8 +134,8 @@ def test_a_process_with_nothing_to_say_does_not_load_structlog() -> None:
         "import sys\n"
         "from gatepost.logging import Logs\n"
         "from gatepost.settings import Settings\n"
-        "from gatepost.observations import Observations\n"
-        "Logs(Settings()).subscribe(Observations())\n"
+        "from gatepost.events import Events\n"
+        "Logs(Settings()).subscribe(Events())\n"
         "print([name for name in ('structlog', 'rich', 'typer') if name in sys.modules])\n"
     )
     environ = {**os.environ, "GATEPOST_ENV": "production"}

@@ -13,8 +13,8 @@ from typing import Any
 
 from gatepost.background import background, report
 from gatepost.errors import ConfigurationError
+from gatepost.events import Events
 from gatepost.gateway.buckets import rules
-from gatepost.observations import Observations
 
 PROBE_SECONDS = (0.1, 2.0)
 """The first pause before an absent server is tried again, and the longest."""
@@ -78,12 +78,12 @@ class Courier:
         self._waiting: list[Call] = []
         self._carrying: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None
-        self._observations = Observations()
+        self._events = Events()
         self.is_away = False
 
-    async def start(self, observations: Observations) -> None:
+    async def start(self, events: Events) -> None:
         """Connect; a server that is away is no reason not to start."""
-        self._observations = observations
+        self._events = events
         self.is_away = False
         try:
             await self._greet()
@@ -106,7 +106,7 @@ class Courier:
         call = Call(script, keys, arguments, loop.create_future())
         self._waiting.append(call)
         if self._carrying is None:
-            self._carrying = background(self._carry(), "ask Valkey", self._observations)
+            self._carrying = background(self._carry(), "ask Valkey", self._events)
         return call.answer
 
     async def delete(self, keys: Sequence[str]) -> None:
@@ -125,7 +125,7 @@ class Courier:
                     for call in batch:
                         _resolve(call, failure)
                 except Exception as error:
-                    report("ask Valkey", error, self._observations)
+                    report("ask Valkey", error, self._events)
                     for call in batch:
                         _resolve(call, error)
         finally:
@@ -180,7 +180,7 @@ class Courier:
             return
         self.is_away = True
         self._on_lost(reason)
-        self._probing = background(self._probe(), "probe Valkey", self._observations)
+        self._probing = background(self._probe(), "probe Valkey", self._events)
 
     async def _probe(self) -> None:
         lost = rules.clock()
@@ -191,7 +191,7 @@ class Courier:
                 await self._greet()
             except Exception as error:
                 if not isinstance(error, Away):
-                    report("probe Valkey", error, self._observations)
+                    report("probe Valkey", error, self._events)
                 pause = min(pause * 2, longest)
                 continue
             self.is_away = False

@@ -10,11 +10,11 @@ from functools import partial
 from hashlib import blake2b
 from types import MappingProxyType
 
+from gatepost.events import Events
 from gatepost.gateway.buckets.leases import Leases
 from gatepost.gateway.buckets.rules import Outcome, Refusal, Rule, sliding_lack, sliding_moment
 from gatepost.gateway.buckets.table import Table
 from gatepost.limits import RateLimit
-from gatepost.observations import Observations
 
 
 class LocalBuckets:
@@ -37,7 +37,7 @@ class LocalBuckets:
             self._leases.append(group.leases)
         return group
 
-    async def start(self, observations: Observations) -> None:
+    async def start(self, events: Events) -> None:
         """Nothing has to be opened."""
 
     async def stop(self) -> None:

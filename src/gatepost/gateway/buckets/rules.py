@@ -16,8 +16,8 @@ from typing import Protocol
 
 import msgspec
 
+from gatepost.events import Events
 from gatepost.limits import RateLimit
-from gatepost.observations import Observations
 
 NANOSECONDS = 1_000_000_000
 MICROSECONDS = 1_000_000
@@ -127,7 +127,7 @@ class Buckets(Protocol):
         """
         ...
 
-    async def start(self, observations: Observations) -> None:
+    async def start(self, events: Events) -> None:
         """Before the first request, after the last group was made."""
         ...
 

@@ -7,13 +7,13 @@ decisions are made with the buckets of this machine, stricter ones for signing i
 from collections.abc import Callable, Mapping, Sequence
 
 from gatepost.errors import ConfigurationError
+from gatepost.events import BucketsLost, BucketsRestored, Events
 from gatepost.gateway.buckets import rules as clocks
 from gatepost.gateway.buckets.courier import Courier
 from gatepost.gateway.buckets.local import LocalBuckets
 from gatepost.gateway.buckets.rules import MICROSECONDS, Rule
 from gatepost.gateway.buckets.valkey_group import GIVE_BACK, TAKE, ValkeyGroup
 from gatepost.limits import RateLimit
-from gatepost.observations import BucketsLost, BucketsRestored, Observations
 
 PATIENCE_SECONDS = 0.02
 """How long one batch may take. Then the server is given up, until it is found again."""
@@ -83,11 +83,11 @@ class ValkeyBuckets:
         self._groups.append(group)
         return group
 
-    async def start(self, observations: Observations) -> None:
+    async def start(self, events: Events) -> None:
         """Connect. A server that is away is said so, and no reason not to start."""
-        self._lost = observations.emitter(BucketsLost)
-        self._restored = observations.emitter(BucketsRestored)
-        await self._courier.start(observations)
+        self._lost = events.emitter(BucketsLost)
+        self._restored = events.emitter(BucketsRestored)
+        await self._courier.start(events)
 
     async def stop(self) -> None:
         """Give back what this process holds and close the connection."""

@@ -1,4 +1,4 @@
-"""Facts that layers emit; logging and metrics subscribe.
+"""Events that layers emit; logging and metrics subscribe.
 
 The list is closed: every event is a class of this module. A layer asks once, when the chain is composed, for the
 emitter of an event; where nobody subscribed it gets None and pays nothing per request.
@@ -224,7 +224,7 @@ def ending_of(status: int) -> str:
     return signal.Signals(-status).name if status < 0 else f"status {status}"
 
 
-class Observations:
+class Events:
     """The subscriptions of one application. Subscribe before the application is started."""
 
     def __init__(self) -> None:
@@ -243,8 +243,8 @@ class Observations:
             return subscribers[0]
         calls = tuple(subscribers)
 
-        def emit(fact: E) -> None:
+        def emit(event: E) -> None:
             for call in calls:
-                call(fact)
+                call(event)
 
         return emit
