@@ -60,14 +60,14 @@ def test_a_pooler_that_refuses_what_is_asked_for_is_named(
         found = findings(pooler, environ, tmp_path)["database"]
         assert not found["ok"]
         assert "unsupported startup parameter" in found["detail"]
-        assert "pooler" in found["cure"]
+        assert "pooler" in found["hint"]
         started = {**environ, "DATABASE_URL": pooler.dsn("pooled")}
         refused = subprocess.run([GATEPOST, "serve"], cwd=tmp_path, env=started, capture_output=True, check=False)
         assert refused.returncode == 2
         assert b"pooler" in refused.stderr
 
 
-def test_transaction_mode_is_refused_and_the_cure_told(
+def test_transaction_mode_is_refused_and_the_hint_told(
     debian: DebianPostgreSQL, database: str, environ: Environ, tmp_path: Path
 ) -> None:
     with PgBouncer(debian, pool_mode="transaction") as pooler:
@@ -89,14 +89,14 @@ def test_transaction_mode_is_refused_and_the_cure_told(
     assert not found["connection settings"]["ok"]
     assert "intervalstyle" in found["connection settings"]["detail"]
     assert (found["identities"]["ok"], found["identities"]["is_warning"]) == (False, True)
-    assert "Point DATABASE_URL at PostgreSQL itself" in found["identities"]["cure"]
+    assert "Point DATABASE_URL at PostgreSQL itself" in found["identities"]["hint"]
 
 
-def test_session_mode_with_the_settings_of_the_cure_serves_but_keeps_no_identities(
+def test_session_mode_with_the_settings_of_the_hint_serves_but_keeps_no_identities(
     debian: DebianPostgreSQL, database: str, environ: Environ, tmp_path: Path
 ) -> None:
     with PgBouncer(debian, pool_mode="session") as pooler:
-        for line in findings(pooler, environ, tmp_path)["connection settings"]["cure"].splitlines():
+        for line in findings(pooler, environ, tmp_path)["connection settings"]["hint"].splitlines():
             if "ALTER ROLE" in line:
                 psql(debian.dsn("postgres", "postgres"), line)
     with PgBouncer(debian, pool_mode="session") as pooler:

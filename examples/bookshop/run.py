@@ -49,7 +49,7 @@ def _fill(dsn: str) -> None:
         asyncio.run(_prepare(dsn))
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise ConfigurationError(
-            f"PostgreSQL was lost while the shop was filled: {error}.", cure="Start again; nothing is there twice."
+            f"PostgreSQL was lost while the shop was filled: {error}.", hint="Start again; nothing is there twice."
         ) from None
 
 

@@ -48,7 +48,7 @@ class App:
         rate_limits: Buckets | None = None,
     ) -> None:
         if bigint not in ("number", "string"):
-            raise ConfigurationError(f"bigint={bigint!r}.", place="App", cure='Write "number" or "string".')
+            raise ConfigurationError(f"bigint={bigint!r}.", location="App", hint='Write "number" or "string".')
         self.declaration = Declaration(
             resources, users=users, prefix=prefix, mounts=mount or {}, bigint_as_string=bigint == "string"
         )
@@ -96,7 +96,9 @@ class App:
     def running(self) -> Composition:
         """The composed layers. Raises `ConfigurationError` before `start`."""
         if self._composition is None:
-            raise ConfigurationError("the app is not started.", place="App", cure="Call `await app.start(settings)`.")
+            raise ConfigurationError(
+                "the app is not started.", location="App", hint="Call `await app.start(settings)`."
+            )
         return self._composition
 
     async def start(self, settings: Settings) -> None:
@@ -104,8 +106,8 @@ class App:
         if settings.database.url is None:
             raise ConfigurationError(
                 "is not set.",
-                place="DATABASE_URL",
-                cure="Set it to postgresql://user:password@host/database, or run `gatepost dev`, which brings its own.",
+                location="DATABASE_URL",
+                hint="Set it to postgresql://user:password@host/database, or run `gatepost dev`, which brings its own.",
             )
         key = signing_key(settings)
         buckets = choose_buckets(self.rate_limits, settings.valkey, self._table)
@@ -169,7 +171,7 @@ class App:
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
-            raise ConfigurationError("a request came before the lifespan's startup.", place="App")
+            raise ConfigurationError("a request came before the lifespan's startup.", location="App")
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

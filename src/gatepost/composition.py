@@ -240,11 +240,11 @@ def _source(served: Served, service: type[Service[Any]] | None, action: str) -> 
     """Where the code that answers stands: the overriding method of a service, or the model it is derived from."""
     if service is not None and action in overridden(service):
         seams = [seam for seam in SEAMS[action] if getattr(service, seam) is not getattr(Service, seam)]
-        return f"{service.__name__}.{seams[0]} {place_of(getattr(service, seams[0]))}"
-    return f"derived from {served.entity.name} {place_of(served.entity.model)}"
+        return f"{service.__name__}.{seams[0]} {location_of(getattr(service, seams[0]))}"
+    return f"derived from {served.entity.name} {location_of(served.entity.model)}"
 
 
-def place_of(code: Any) -> str:
+def location_of(code: Any) -> str:
     """`file:line` of a class or function, relative to the current folder where it is below."""
     try:
         file = inspect.getsourcefile(code) or ""

@@ -33,10 +33,10 @@ class CORS:
         headers: Sequence[str] = (),
         exposed: Sequence[str] = (),
         max_age_seconds: int = MAX_AGE_SECONDS,
-        place: str = "CORS",
+        location: str = "CORS",
     ) -> None:
-        """Raises `ConfigurationError`, which names `place`, for what would let in more than it says, or nobody."""
-        self.origins = Origins(origins, place=place)
+        """Raises `ConfigurationError`, which names `location`, for what would let in more than it says, or nobody."""
+        self.origins = Origins(origins, location=location)
         self.public = public
         self.credentials = credentials
         self.headers = tuple(name.lower() for name in headers)
@@ -44,11 +44,13 @@ class CORS:
         self.max_age_seconds = max_age_seconds
         if public and (credentials or origins):
             what = "credentials" if credentials else "a list of origins"
-            cure = "Every page with everybody's cookies is no rule: list the origins." if credentials else "Keep one."
-            raise ConfigurationError(f"CORS is public and has {what}.", place=place, cure=cure)
+            hint = "Every page with everybody's cookies is no rule: list the origins." if credentials else "Keep one."
+            raise ConfigurationError(f"CORS is public and has {what}.", location=location, hint=hint)
         for name in (*headers, *exposed):
             if _NAME.fullmatch(name) is None:
-                cure = "Name each one; a star would hold for none that matters."
-                raise ConfigurationError(f"CORS has {name!r}, which is no name of a header.", place=place, cure=cure)
+                hint = "Name each one; a star would hold for none that matters."
+                raise ConfigurationError(
+                    f"CORS has {name!r}, which is no name of a header.", location=location, hint=hint
+                )
         if max_age_seconds < 0:
-            raise ConfigurationError("CORS has a negative max_age_seconds.", place=place)
+            raise ConfigurationError("CORS has a negative max_age_seconds.", location=location)

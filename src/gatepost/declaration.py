@@ -47,10 +47,12 @@ class Declaration:
             if not isinstance(given, Resource):  # pyright: ignore[reportUnnecessaryIsInstance]
                 name = getattr(given, "__name__", repr(given))
                 raise ConfigurationError(
-                    f"{name} is no Resource.", place="App", cure="Write Resource(Model, read=...)."
+                    f"{name} is no Resource.", location="App", hint="Write Resource(Model, read=...)."
                 )
         if not resources and not mounts:
-            raise ConfigurationError("App() serves nothing.", place="App", cure="Give it a Resource(Model, read=...).")
+            raise ConfigurationError(
+                "App() serves nothing.", location="App", hint="Give it a Resource(Model, read=...)."
+            )
         self.prefix = _path("prefix", prefix)
         self.mounts = {
             _path("mount", path): app if isinstance(app, Mount) else Mount(_callable(path, app))
@@ -100,16 +102,18 @@ class Declaration:
             service: type[Any] | None = served.resource.service
             if service is None:
                 continue
-            place = f"Resource({served.entity.name})"
+            location = f"Resource({served.entity.name})"
             name = getattr(service, "__name__", repr(service))
             if not _is_service(service):
-                raise ConfigurationError(f"service={name} is no subclass of Service.", place=place)
+                raise ConfigurationError(f"service={name} is no subclass of Service.", location=location)
             model = served_model(service)
             if model is not None and model is not served.entity.model:
-                cure = f"Write class {name}(Service[{served.entity.name}])."
-                raise ConfigurationError(f"{name} is a service of {model.__name__}.", place=place, cure=cure)
+                hint = f"Write class {name}(Service[{served.entity.name}])."
+                raise ConfigurationError(f"{name} is a service of {model.__name__}.", location=location, hint=hint)
             if service in services.values():
-                raise ConfigurationError(f"{name} serves two resources.", place=place, cure="Make a subclass for one.")
+                raise ConfigurationError(
+                    f"{name} serves two resources.", location=location, hint="Make a subclass for one."
+                )
             check_transactions(service)
             check_verbs(service)
             services[served.entity.model] = service
@@ -158,8 +162,8 @@ def _checked_users(users: type[Any]) -> type[Any]:
         name = getattr(users, "__name__", "User")
         raise ConfigurationError(
             f"users={getattr(users, '__name__', repr(users))} has no UserColumns.",
-            place="App",
-            cure=f"Write class {name}(Model, UserColumns).",
+            location="App",
+            hint=f"Write class {name}(Model, UserColumns).",
         )
     return users
 
@@ -167,13 +171,15 @@ def _checked_users(users: type[Any]) -> type[Any]:
 def _callable(path: str, app: ASGIApp) -> ASGIApp:
     if not callable(app):
         raise ConfigurationError(
-            f"mount={path!r} is {app!r}, no ASGI application.", place="App", cure="Mount a callable, or a Mount of one."
+            f"mount={path!r} is {app!r}, no ASGI application.",
+            location="App",
+            hint="Mount a callable, or a Mount of one.",
         )
     return app
 
 
 def _path(what: str, path: str) -> str:
     if not path.startswith("/") or not PATH.fullmatch(path[1:]):
-        cure = 'Begin with a slash, end without; letters, digits, "-", "_", "." and "~" between.'
-        raise ConfigurationError(f"{what}={path!r} is no path.", place="App", cure=cure)
+        hint = 'Begin with a slash, end without; letters, digits, "-", "_", "." and "~" between.'
+        raise ConfigurationError(f"{what}={path!r} is no path.", location="App", hint=hint)
     return path

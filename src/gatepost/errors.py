@@ -27,19 +27,19 @@ class FieldError(msgspec.Struct, frozen=True, order=True):
 class ConfigurationError(Exception):
     """A mistake in a declaration, a setting or a command: shown as a sentence, never as a traceback.
 
-    `place` names the file, class or setting; `cure` says what to do about it.
+    `location` names the file, class or setting; `hint` says what to do about it.
     """
 
-    def __init__(self, message: str, *, place: str | None = None, cure: str | None = None) -> None:
+    def __init__(self, message: str, *, location: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.place = place
-        self.cure = cure
+        self.location = location
+        self.hint = hint
 
     def __str__(self) -> str:
-        place = f"{self.place}: " if self.place else ""
-        cure = f" {self.cure}" if self.cure else ""
-        return f"{place}{self.message}{cure}"
+        location = f"{self.location}: " if self.location else ""
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{location}{self.message}{hint}"
 
 
 class DatabaseMistake(RuntimeError):

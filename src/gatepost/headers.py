@@ -33,13 +33,15 @@ class Headers:
 
     __slots__ = ("removed", "values")
 
-    def __init__(self, given: Mapping[str, str | None], *, place: str) -> None:
-        """`given` maps names to values, None to leave a header out. Raises `ConfigurationError` that names `place`."""
+    def __init__(self, given: Mapping[str, str | None], *, location: str) -> None:
+        """`given` maps names to values, None to leave a header out. Raises `ConfigurationError`."""
         names = [name.lower() for name in given]
         for name, value in zip(names, given.values(), strict=True):
-            _check(name, value, place)
+            _check(name, value, location)
         if len(set(names)) < len(names):
-            raise ConfigurationError("headers= names a header twice.", place=place, cure="Case makes no difference.")
+            raise ConfigurationError(
+                "headers= names a header twice.", location=location, hint="Case makes no difference."
+            )
         pairs = list(zip(names, given.values(), strict=True))
         self.values: tuple[Header, ...] = tuple(
             (name.encode(), value.encode()) for name, value in pairs if value is not None
@@ -50,20 +52,22 @@ class Headers:
         return f"Headers({dict(self.values)}, removed={sorted(self.removed)})"
 
 
-def _check(name: str, value: str | None, place: str) -> None:
+def _check(name: str, value: str | None, location: str) -> None:
     if _NAME.fullmatch(name) is None:
-        raise ConfigurationError(f"headers= has {name!r}, which is no name of a header.", place=place)
+        raise ConfigurationError(f"headers= has {name!r}, which is no name of a header.", location=location)
     if name.startswith("access-control-"):
-        raise ConfigurationError(f"headers= cannot set {name}.", place=place, cure="Use cors=CORS(...).")
+        raise ConfigurationError(f"headers= cannot set {name}.", location=location, hint="Use cors=CORS(...).")
     if name in _ELSEWHERE:
-        raise ConfigurationError(f"headers= cannot set {name}.", place=place, cure=_ELSEWHERE[name])
+        raise ConfigurationError(f"headers= cannot set {name}.", location=location, hint=_ELSEWHERE[name])
     if name in _OF_ONE_ANSWER:
         raise ConfigurationError(
-            f"headers= cannot set {name}.", place=place, cure="It belongs to the single answer or to the connection."
+            f"headers= cannot set {name}.",
+            location=location,
+            hint="It belongs to the single answer or to the connection.",
         )
     if value is not None and _VALUE.fullmatch(value) is None:
         raise ConfigurationError(
             f"headers= sets {name} to {value!r}.",
-            place=place,
-            cure="Write visible ASCII without line breaks, or None to leave the header out.",
+            location=location,
+            hint="Write visible ASCII without line breaks, or None to leave the header out.",
         )

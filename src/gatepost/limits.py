@@ -46,12 +46,12 @@ class RateLimit(msgspec.Struct, frozen=True):
         counts = (self.count, 1 if self.burst is None else self.burst)
         if min(counts) < 1 or not math.isfinite(self.per) or self.per < 1e-6:
             raise ConfigurationError(
-                f"{shown} admits nothing.", cure="Use positive numbers: RateLimit(100, per=minutes(15))."
+                f"{shown} admits nothing.", hint="Use positive numbers: RateLimit(100, per=minutes(15))."
             )
         if self.sliding and (self.burst is not None or self.count > SLIDING_COUNT_MAX):
             raise ConfigurationError(
                 f"{shown} cannot be sliding.",
-                cure=f"A sliding limit has no burst, and {SLIDING_COUNT_MAX} requests at most; a bucket has no bound.",
+                hint=f"A sliding limit has no burst, and {SLIDING_COUNT_MAX} requests at most; a bucket has no bound.",
             )
 
     @property
@@ -90,31 +90,31 @@ def named(name: str, limits: Sequence[RateLimit]) -> NamedLimits:
 
 
 def limits_by_action(
-    declared: Limits | Mapping[str, Limits] | None, actions: Collection[str], *, place: str
+    declared: Limits | Mapping[str, Limits] | None, actions: Collection[str], *, location: str
 ) -> Mapping[str | None, tuple[RateLimit, ...]]:
     """The limits of single actions, and under None those of the others together.
 
-    Raises `ConfigurationError`, which names `place`, for what is no limit and for an action that is none of `actions`.
+    Raises `ConfigurationError` at `location` for what is not a limit and for an action that is not in `actions`.
     """
     if declared is None:
         return {}
     if not isinstance(declared, Mapping):
-        return {None: _together(declared, place)}
+        return {None: _together(declared, location)}
     if unknown := [name for name in declared if name not in actions]:
         raise ConfigurationError(
-            f"names an action {unknown[0]!r}.", place=place, cure=f"The actions are {', '.join(actions)}."
+            f"names an action {unknown[0]!r}.", location=location, hint=f"The actions are {', '.join(actions)}."
         )
-    return {name: _together(limits, place) for name, limits in declared.items()}
+    return {name: _together(limits, location) for name, limits in declared.items()}
 
 
-def _together(limits: Limits, place: str) -> tuple[RateLimit, ...]:
+def _together(limits: Limits, location: str) -> tuple[RateLimit, ...]:
     several: Any = limits if isinstance(limits, Sequence) else (limits,)
     together = tuple(several)
     are_limits = all(isinstance(limit, RateLimit) for limit in together)
     if not together or not are_limits or len(set(together)) < len(together):
         raise ConfigurationError(
             f"is {limits!r}.",
-            place=place,
-            cure="Write RateLimit(100, per=minutes(1)), a list of different ones, or a dict of them by action.",
+            location=location,
+            hint="Write RateLimit(100, per=minutes(1)), a list of different ones, or a dict of them by action.",
         )
     return together

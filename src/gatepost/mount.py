@@ -21,7 +21,7 @@ class Mount:
         self, app: ASGIApp, *, headers: Mapping[str, str | None] | None = None, cors: CORS | None = None
     ) -> None:
         self.app = app
-        self.headers = Headers(headers, place="Mount") if headers else None
+        self.headers = Headers(headers, location="Mount") if headers else None
         self.cors = cors
 
 
@@ -29,6 +29,6 @@ def taken_by_mount(prefix: str, name: str) -> ConfigurationError:
     """The refusal of a mount at a path that is taken already."""
     return ConfigurationError(
         f"mount={prefix!r} is also the path of {name}.",
-        place="App",
-        cure=f"Mount it elsewhere, such as {prefix + '/more'!r}: the longer path wins; or choose another path=.",
+        location="App",
+        hint=f"Mount it elsewhere, such as {prefix + '/more'!r}: the longer path wins; or choose another path=.",
     )

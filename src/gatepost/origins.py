@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from gatepost.errors import ConfigurationError
 
-CURE = "Write scheme, host and port as browsers send them: https://shop.example, or https://*.shop.example."
+HINT = "Write scheme, host and port as browsers send them: https://shop.example, or https://*.shop.example."
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 LABELS_BEHIND_STAR_MIN = 2
 
@@ -19,15 +19,15 @@ _ORIGIN = re.compile(r"(?P<scheme>[^:/]+)://(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?
 
 
 class Origins:
-    """A list of exact origins and patterns. Raises `ConfigurationError`, which names `place`, for what is neither."""
+    """A list of exact origins and patterns. Raises `ConfigurationError` at `location` for what is neither."""
 
     __slots__ = ("_exact", "_patterns")
 
-    def __init__(self, listed: Sequence[str], *, place: str) -> None:
+    def __init__(self, listed: Sequence[str], *, location: str) -> None:
         for origin in listed:
             complaint = _complaint(origin)
             if complaint is not None:
-                raise ConfigurationError(f"{origin!r} {complaint}.", place=place, cure=CURE)
+                raise ConfigurationError(f"{origin!r} {complaint}.", location=location, hint=HINT)
         self._exact = frozenset(origin.encode() for origin in listed if "*" not in origin)
         patterns = (origin.encode().partition(b"*") for origin in listed if "*" in origin)
         self._patterns = tuple((before, behind) for before, _, behind in patterns)

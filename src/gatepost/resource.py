@@ -49,21 +49,21 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         if self.write is not None and not (self.create is None and self.update is None):
             raise ConfigurationError(
                 "is given beside create= or update=, and is both of them.",
-                place="Field(write=...)",
-                cure="Keep write=, or create= and update=.",
+                location="Field(write=...)",
+                hint="Keep write=, or create= and update=.",
             )
         if self.write_once and self.update is not None:
             raise ConfigurationError(
                 "is given beside write_once=True, which means that there is no update.",
-                place="Field(update=...)",
-                cure="Leave one of the two out.",
+                location="Field(update=...)",
+                hint="Leave one of the two out.",
             )
         if self.hidden:
             if any(given not in (None, anyone, nobody) for given in (self.read, self.write, self.create, self.update)):
                 raise ConfigurationError(
                     "is hidden from everybody, and says who reads or writes it.",
-                    place="Field(hidden=True)",
-                    cure="Write hidden, or Field(read=..., write=...) without hidden=True.",
+                    location="Field(hidden=True)",
+                    hint="Write hidden, or Field(read=..., write=...) without hidden=True.",
                 )
             for name, policy in (("read", nobody), ("write", nobody), ("create", None), ("update", None)):
                 msgspec.structs.force_setattr(self, name, policy)
@@ -148,12 +148,12 @@ class Resource(Generic[M]):
         self.search = _names(model, "search", search)
         self.page_size = page_size
         self.page_size_max = page_size_max
-        self.rate_limits = limits_by_action(rate_limit, ACTIONS, place=f"Resource({_name(model)}, rate_limit=...)")
+        self.rate_limits = limits_by_action(rate_limit, ACTIONS, location=f"Resource({_name(model)}, rate_limit=...)")
         self.require_if_match = require_if_match
         self.body_bytes_max = body_bytes_max
         self.json_depth_max = json_depth_max
         self.json_items_max = json_items_max
-        self.headers = Headers(headers, place=f"Resource({_name(model)})") if headers else None
+        self.headers = Headers(headers, location=f"Resource({_name(model)})") if headers else None
         self.cors = cors
         _check(self)
 
@@ -171,13 +171,13 @@ def _check(resource: Resource[Any]) -> None:
     if not 1 <= _whole(name, "page_size", resource) <= _whole(name, "page_size_max", resource):
         raise ConfigurationError(
             f"page_size is {resource.page_size}, page_size_max is {resource.page_size_max}.",
-            place=f"Resource({name})",
-            cure="Choose 1 <= page_size <= page_size_max.",
+            location=f"Resource({name})",
+            hint="Choose 1 <= page_size <= page_size_max.",
         )
     for argument in ("body_bytes_max", "json_depth_max", "json_items_max"):
         if getattr(resource, argument) is not None and (bound := _whole(name, argument, resource)) < 1:
             raise ConfigurationError(
-                f"{argument} is {bound}.", place=f"Resource({name})", cure="Choose a positive number."
+                f"{argument} is {bound}.", location=f"Resource({name})", hint="Choose a positive number."
             )
 
 
@@ -188,8 +188,8 @@ def _name(model: object) -> str:
 def _names(model: object, argument: str, given: Sequence[str]) -> tuple[str, ...]:
     # A text is a sequence, too: of its letters.
     if isinstance(given, str) or not isinstance(given, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
-        place = f"Resource({_name(model)}, {argument}=...)"
-        raise ConfigurationError(f"is {given!r}.", place=place, cure='Write a list of names: ["title"].')
+        location = f"Resource({_name(model)}, {argument}=...)"
+        raise ConfigurationError(f"is {given!r}.", location=location, hint='Write a list of names: ["title"].')
     return tuple(given)
 
 
@@ -201,4 +201,6 @@ def _whole(name: str, argument: str, resource: Resource[Any]) -> int:
 
 def _check_kind(name: str, argument: str, given: object, kind: Any, wanted: str) -> None:
     if not isinstance(given, kind):
-        raise ConfigurationError(f"is {given!r}.", place=f"Resource({name}, {argument}=...)", cure=f"Write {wanted}.")
+        raise ConfigurationError(
+            f"is {given!r}.", location=f"Resource({name}, {argument}=...)", hint=f"Write {wanted}."
+        )

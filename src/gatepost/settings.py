@@ -346,7 +346,7 @@ class Settings:
 
 
 def load(environ: Mapping[str, str]) -> Settings:
-    """Read and check all settings; raises `ConfigurationError` naming the variable and the cure."""
+    """Read and check all settings; raises `ConfigurationError` that names the variable and what to do."""
     settings = Settings(
         server=_read(ServerSettings, environ),
         database=_read(DatabaseSettings, environ),
@@ -396,7 +396,7 @@ def _read(concern: type[C], environ: Mapping[str, str]) -> C:
         if check is not None and (complaint := check(value)) is not None:
             # A secret is not shown, not even one that is none.
             shown = "" if item.metadata["secret"] else f", is {text!r}"
-            raise ConfigurationError(f"{complaint}{shown}.", place=variable)
+            raise ConfigurationError(f"{complaint}{shown}.", location=variable)
         values[item.name] = value
     return concern(**values)
 
@@ -404,11 +404,13 @@ def _read(concern: type[C], environ: Mapping[str, str]) -> C:
 def _text(variable: str, environ: Mapping[str, str], *, secret: bool) -> str | None:
     if secret and (path := environ.get(f"{variable}_FILE")):
         if variable in environ:
-            raise ConfigurationError(f"both {variable} and {variable}_FILE are set.", place=variable, cure="Keep one.")
+            raise ConfigurationError(
+                f"both {variable} and {variable}_FILE are set.", location=variable, hint="Keep one."
+            )
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"cannot be read: {error}.", place=f"{variable}_FILE={path}") from None
+            raise ConfigurationError(f"cannot be read: {error}.", location=f"{variable}_FILE={path}") from None
     return environ.get(variable) or None
 
 
@@ -420,14 +422,16 @@ def _convert(variable: str, text: str, wanted: Any) -> Any:
             return True
         if text.lower() in ("0", "false", "no", "off"):
             return False
-        raise ConfigurationError(f"is {text!r}, neither true nor false.", place=variable, cure="Write true or false.")
+        raise ConfigurationError(
+            f"is {text!r}, neither true nor false.", location=variable, hint="Write true or false."
+        )
     for number in (int, float):
         if wanted in (number, number | None):
             try:
                 return _finite(number(text))
             except ValueError:
                 kind = "a whole number" if number is int else "a number"
-                raise ConfigurationError(f"is {text!r}, not {kind}.", place=variable) from None
+                raise ConfigurationError(f"is {text!r}, not {kind}.", location=variable) from None
     return text
 
 

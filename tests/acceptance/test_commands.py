@@ -169,7 +169,7 @@ def test_a_misspelt_setting_is_pointed_out(gatepost: Command, monkeypatch: pytes
     assert "Warning: GATEPOST_PROT is no setting" in gatepost("config", "show")[2]
 
 
-def test_doctor_names_a_database_that_is_away_and_the_cure(
+def test_doctor_names_a_database_that_is_away_and_the_hint(
     gatepost: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", f"postgresql://nobody@/nothing?host={tmp_path}")

@@ -70,7 +70,7 @@ def accepts(port: int) -> bool:
     return True
 
 
-def test_a_bad_server_gets_a_cure_for_everything_that_an_application_can_do_wrong(
+def test_a_bad_server_gets_a_hint_for_everything_that_an_application_can_do_wrong(
     bad_url: str, tmp_path: Path, environ: Environ
 ) -> None:
     done = run("doctor", "--gate", bad_url, "--patience", "0.5", cwd=tmp_path, environ=environ)
@@ -81,7 +81,7 @@ def test_a_bad_server_gets_a_cure_for_everything_that_an_application_can_do_wron
              for mark in ("ok  ", "--  ", "FAIL")}  # fmt: skip
     assert names["ok  "] == OF_THE_SERVER
     assert names["--  "] == NOT_LOOKED_AT
-    assert all(lines[number + 1].startswith("       ") for number in failed), "a cure for each"
+    assert all(lines[number + 1].startswith("       ") for number in failed), "a hint for each"
     assert lines[-1].startswith("Grade F, ")
 
 

@@ -1,4 +1,4 @@
-"""Mistakes in a declaration are refused when the app is built, each with the place and the cure."""
+"""Mistakes in a declaration are refused when the app is built, each with the location and a hint."""
 
 from typing import Annotated, Any
 

@@ -7,7 +7,7 @@ from gatepost.headers import Headers
 
 
 def test_values_and_what_is_left_out_are_told_apart_whatever_their_case() -> None:
-    headers = Headers({"X-Frame-Options": "SAMEORIGIN", "Origin-Agent-Cluster": None}, place="test")
+    headers = Headers({"X-Frame-Options": "SAMEORIGIN", "Origin-Agent-Cluster": None}, location="test")
     assert headers.values == ((b"x-frame-options", b"SAMEORIGIN"),)
     assert headers.removed == {b"origin-agent-cluster"}
 
@@ -34,5 +34,5 @@ def test_values_and_what_is_left_out_are_told_apart_whatever_their_case() -> Non
 )
 def test_what_is_not_the_paths_to_say_is_refused(given: Mapping[str, str | None], complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=complaint) as raised:
-        Headers(given, place="Resource(Book)")
-    assert raised.value.place == "Resource(Book)"
+        Headers(given, location="Resource(Book)")
+    assert raised.value.location == "Resource(Book)"

@@ -27,7 +27,7 @@ LISTED = (
     ],
 )
 def test_what_is_listed_is_in(origin: bytes) -> None:
-    assert origin in Origins(LISTED, place="test")
+    assert origin in Origins(LISTED, location="test")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_what_is_listed_is_in(origin: bytes) -> None:
     ids=lambda origin: origin[:40].decode("latin-1"),
 )
 def test_what_only_looks_like_it_is_not(origin: bytes) -> None:
-    assert origin not in Origins(LISTED, place="test")
+    assert origin not in Origins(LISTED, location="test")
 
 
 @pytest.mark.parametrize(
@@ -149,13 +149,13 @@ def test_what_only_looks_like_it_is_not(origin: bytes) -> None:
 )
 def test_what_could_never_match_or_would_match_too_much_is_refused_at_start(origin: str, complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=complaint) as raised:
-        Origins([origin], place="GATEPOST_CORS_ORIGINS")
-    assert raised.value.place == "GATEPOST_CORS_ORIGINS"
-    assert raised.value.cure
+        Origins([origin], location="GATEPOST_CORS_ORIGINS")
+    assert raised.value.location == "GATEPOST_CORS_ORIGINS"
+    assert raised.value.hint
 
 
 @pytest.mark.parametrize(
     "origin", ["https://192.0.2.7", "http://[2001:db8::1]", "http://localhost", "https://a-b.example"]
 )
 def test_addresses_and_short_names_can_be_listed(origin: str) -> None:
-    assert origin.encode() in Origins([origin], place="test")
+    assert origin.encode() in Origins([origin], location="test")

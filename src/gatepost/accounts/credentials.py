@@ -28,8 +28,8 @@ def read_credentials(body: bytes) -> Credentials:
 
 
 def _text(name: str, bounds: Len) -> BodyField:
-    place = f"Credentials.{name}"
-    kind = field_type_of(wire_type_of(Text(), place), [bounds], place)
+    location = f"Credentials.{name}"
+    kind = field_type_of(wire_type_of(Text(), location), [bounds], location)
     return BodyField(name, kind, nullable=False, writable=True)
 
 

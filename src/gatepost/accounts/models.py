@@ -105,6 +105,6 @@ def _existing(base: type[DeclarativeBase]) -> type[Any]:
             return mapper.class_
     raise ConfigurationError(
         f"There is a table {DEFAULT_TABLE!r} that is no users' model.",
-        place=f"{base.__name__}.metadata",
-        cure="Let its class inherit from UserColumns and say App(users=...), or rename the table.",
+        location=f"{base.__name__}.metadata",
+        hint="Let its class inherit from UserColumns and say App(users=...), or rename the table.",
     )

@@ -40,7 +40,7 @@ def check_new_password(password: str) -> None:
     if not LENGTH_MIN <= len(password) <= LENGTH_MAX or len(password.encode("utf-8", "replace")) > BYTES_MAX:
         raise ConfigurationError(
             f"The password has {len(password)} characters.",
-            cure=f"Choose one of {LENGTH_MIN} to {LENGTH_MAX} characters ({BYTES_MAX} bytes at most).",
+            hint=f"Choose one of {LENGTH_MIN} to {LENGTH_MAX} characters ({BYTES_MAX} bytes at most).",
         )
 
 

@@ -195,7 +195,7 @@ async def issue_token(database: Database, model: type[Any], tokens: Tokens, emai
     user = await Users(database, model).find_sign_in(normalise_email(email))
     if user is None or not user.is_active:
         state = "is inactive" if user is not None else "does not exist"
-        raise ConfigurationError(f"The user {email} {state}.", cure="`gatepost users list` shows them all.")
+        raise ConfigurationError(f"The user {email} {state}.", hint="`gatepost users list` shows them all.")
     return tokens.issue(user.subject, user.password_version)
 
 

@@ -28,8 +28,8 @@ def key_parser(entity: Entity) -> Callable[[str], ActorId]:
     if kind not in (UUID, int, str):
         raise ConfigurationError(
             f"has a key of type {getattr(kind, '__name__', kind)}.",
-            place=f"{entity.name}.{entity.key.name}",
-            cure="Give users a key of type UUID, int or str.",
+            location=f"{entity.name}.{entity.key.name}",
+            hint="Give users a key of type UUID, int or str.",
         )
     return _parse_int if kind is int else cast("Callable[[str], ActorId]", kind)
 

@@ -58,8 +58,8 @@ class Users:
 
     def __init__(self, database: Database, model: type[Any]) -> None:
         if not issubclass(model, UserColumns):
-            cure = f"Write `class {model.__name__}(Model, UserColumns)`."
-            raise ConfigurationError("is no users' model.", place=model.__name__, cure=cure)
+            hint = f"Write `class {model.__name__}(Model, UserColumns)`."
+            raise ConfigurationError("is no users' model.", location=model.__name__, hint=hint)
         self._database = database
         self._entity = entity = entity_of(model)
         self._parse_key = key_parser(entity)
@@ -118,12 +118,12 @@ class Users:
         """Make a user and return the key. Raises `ConfigurationError` where the e-mail is malformed or taken."""
         address = normalise_email(email)
         if not 3 <= len(address) <= 320 or _EMAIL.fullmatch(address) is None:
-            raise ConfigurationError(f"{email!r} is not an e-mail address.", cure="Write it as name@example.com.")
+            raise ConfigurationError(f"{email!r} is not an e-mail address.", hint="Write it as name@example.com.")
         values = {"email": address, "password_hash": password_hash, "roles": list(roles), "is_active": True}
         statement, arguments = self._insertion(values)
         rows = await self._database.write(statement, arguments)
         if not rows:
-            raise ConfigurationError(f"There is a user {address} already.", cure="Choose another e-mail address.")
+            raise ConfigurationError(f"There is a user {address} already.", hint="Choose another e-mail address.")
         return cast("ActorId", value_reader(self._entity.key.column)(rows[0][0]))
 
     def _insertion(self, values: Mapping[str, Any]) -> tuple[Statement, list[Any]]:

@@ -20,7 +20,7 @@ KEY_FOLDER = Path(".gatepost")
 
 KEY_FILE = "signing-key.pem"
 VARIABLE = "GATEPOST_SIGNING_KEY"
-CURE = (
+HINT = (
     "Make one with `openssl genpkey -algorithm ed25519 -out signing-key.pem` "
     "and name the file in GATEPOST_SIGNING_KEY_FILE, or put its text into GATEPOST_SIGNING_KEY."
 )
@@ -34,23 +34,23 @@ def signing_key(settings: Settings, folder: Path = KEY_FOLDER) -> OKPKey:
     if settings.auth.signing_key is not None:
         return load_signing_key(settings.auth.signing_key)
     if settings.is_production:
-        raise ConfigurationError("is not set, and production makes no key by itself.", place=VARIABLE, cure=CURE)
+        raise ConfigurationError("is not set, and production makes no key by itself.", location=VARIABLE, hint=HINT)
     return development_key(folder)
 
 
-def load_signing_key(pem: str, *, place: str = VARIABLE) -> OKPKey:
+def load_signing_key(pem: str, *, location: str = VARIABLE) -> OKPKey:
     """Read an Ed25519 private key from PEM (PKCS #8, unencrypted); `\\n` may stand for a line break.
 
-    `place` names where the text came from. Raises `ConfigurationError` for anything else, without showing the text.
+    `location` names where the text came from. Raises `ConfigurationError` for anything else, without showing the text.
     """
     try:
         key = OKPKey.import_key(pem.replace("\\n", "\n"))
     except (ValueError, TypeError, JoseError):
-        raise ConfigurationError("is not a readable, unencrypted PEM key.", place=place, cure=CURE) from None
+        raise ConfigurationError("is not a readable, unencrypted PEM key.", location=location, hint=HINT) from None
     if key.private_key is None:
-        raise ConfigurationError("is a public key; signing needs the private one.", place=place, cure=CURE)
+        raise ConfigurationError("is a public key; signing needs the private one.", location=location, hint=HINT)
     if not isinstance(key.private_key, Ed25519PrivateKey):
-        raise ConfigurationError(f"is a key for {key.curve_name}, not Ed25519.", place=place, cure=CURE)
+        raise ConfigurationError(f"is a key for {key.curve_name}, not Ed25519.", location=location, hint=HINT)
     return key
 
 
@@ -66,9 +66,11 @@ def development_key(folder: Path) -> OKPKey:
         path.chmod(0o600)
         text = path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
-        cure = f"Mend or remove {path}, or choose another folder."
-        raise ConfigurationError(f"The development key cannot be kept: {error}.", place=str(path), cure=cure) from None
-    return load_signing_key(text, place=str(path))
+        hint = f"Mend or remove {path}, or choose another folder."
+        raise ConfigurationError(
+            f"The development key cannot be kept: {error}.", location=str(path), hint=hint
+        ) from None
+    return load_signing_key(text, location=str(path))
 
 
 def _keep(path: Path, pem: bytes) -> None:

@@ -79,8 +79,8 @@ class Policy:
         # `owner("id") and role("editor")` would be the role alone, without a word.
         raise ConfigurationError(
             "a policy is neither true nor false before there is an actor.",
-            place=repr(self),
-            cure="Combine policies with &, | and ~ in place of and, or and not.",
+            location=repr(self),
+            hint="Combine policies with &, | and ~ in place of and, or and not.",
         )
 
 
@@ -227,7 +227,7 @@ authenticated: Policy = _Authenticated()
 def role(*names: str) -> Policy:
     """Users who hold at least one of these roles."""
     if not names or not all(isinstance(name, str) and name for name in names):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ConfigurationError("role() needs the names of roles.", cure='Write role("editor").')
+        raise ConfigurationError("role() needs the names of roles.", hint='Write role("editor").')
     return _HasRole(frozenset(names))
 
 
@@ -237,7 +237,7 @@ def owner(path: str) -> Policy:
     On create the column is filled when absent, and 403 answers somebody else's id.
     """
     if not path:
-        raise ConfigurationError("owner() needs the name of a column.", cure='Write owner("buyer_id").')
+        raise ConfigurationError("owner() needs the name of a column.", hint='Write owner("buyer_id").')
     return Owner(path)
 
 
@@ -250,17 +250,17 @@ def policy(function: Callable[[Any, Actor], ColumnElement[bool] | bool]) -> Poli
     return _Where(function)
 
 
-def check_is_policy(given: object, place: str) -> None:
+def check_is_policy(given: object, location: str) -> None:
     """Raise `ConfigurationError` for what is declared as a policy and is none."""
     if isinstance(given, Policy):
         return
     name = getattr(given, "__name__", repr(given))
-    cure = 'Write anyone, authenticated, role("editor"), owner("buyer_id"), or policy(function).'
+    hint = 'Write anyone, authenticated, role("editor"), owner("buyer_id"), or policy(function).'
     if given in (role, owner):
-        cure = f'Call it: {name}("...").'
+        hint = f'Call it: {name}("...").'
     elif callable(given) and not isinstance(given, type):
-        cure = f"Write policy({name})."
-    raise ConfigurationError(f"{name} is no policy.", place=place, cure=cure)
+        hint = f"Write policy({name})."
+    raise ConfigurationError(f"{name} is no policy.", location=location, hint=hint)
 
 
 def decide(wanted: Policy, actor: Actor) -> Decision:

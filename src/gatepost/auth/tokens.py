@@ -51,7 +51,7 @@ class Tokens:
 
     def __init__(self, settings: AuthSettings, key: OKPKey) -> None:
         if key.private_key is None:
-            raise ConfigurationError("is a public key; signing needs the private one.", place="GATEPOST_SIGNING_KEY")
+            raise ConfigurationError("is a public key; signing needs the private one.", location="GATEPOST_SIGNING_KEY")
         self._key = key
         self._public = OKPKey.import_key(key.public_key)
         self._issuer = settings.issuer

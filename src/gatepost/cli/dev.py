@@ -100,7 +100,7 @@ def _tell_pending(pending: "Pending") -> None:
     if pending.extensible:
         warn("`gatepost dev --migrate --extend` would add to tables that Gatepost did not make.")
     if pending.users_refusal:
-        raise ConfigurationError(pending.users_refusal, place="DATABASE_URL")
+        raise ConfigurationError(pending.users_refusal, location="DATABASE_URL")
 
 
 def _with_embedded_database(stack: ExitStack, data: Path, events: Events) -> Settings:

@@ -1,4 +1,4 @@
-"""`gatepost doctor`: what a server needs, checked one by one, each failure with its cure."""
+"""`gatepost doctor`: what a server needs, checked one by one, each failure with a hint."""
 
 import asyncio
 import importlib.metadata
@@ -38,8 +38,8 @@ def _line(finding: Finding) -> str:
     mark, colour = ("ok  ", GREEN) if finding.ok else ("WARN", YELLOW) if finding.is_warning else ("FAIL", RED)
     if is_coloured(sys.stdout):
         mark = f"\x1b[{colour}m{mark}\x1b[0m"
-    cure = f"\n       {finding.cure}" if finding.cure and not finding.ok else ""
-    return f"{mark} {finding.check}: {finding.detail}{cure}"
+    hint = f"\n       {finding.hint}" if finding.hint and not finding.ok else ""
+    return f"{mark} {finding.check}: {finding.detail}{hint}"
 
 
 def _findings(reference: str | None) -> Iterator[Finding]:
@@ -105,8 +105,8 @@ def _signing_key(settings: Settings) -> Finding:
     if settings.auth.signing_key is None:
         kept = DATA_FOLDER / KEY_FILE
         if settings.is_production:
-            cure = "Make one with `openssl genpkey -algorithm ed25519 -out key.pem`; set GATEPOST_SIGNING_KEY_FILE."
-            return Finding("signing key", False, "GATEPOST_SIGNING_KEY is not set", cure)
+            hint = "Make one with `openssl genpkey -algorithm ed25519 -out key.pem`; set GATEPOST_SIGNING_KEY_FILE."
+            return Finding("signing key", False, "GATEPOST_SIGNING_KEY is not set", hint)
         detail = f"kept in {kept}" if kept.exists() else "`gatepost dev` will make one"
         return Finding("signing key", True, detail)
     try:

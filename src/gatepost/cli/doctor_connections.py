@@ -66,8 +66,8 @@ async def examine_connections(connection: "RawConnection", settings: Settings) -
             if workers > 1
             else f"One worker needs {GENERATIONS * (1 + LISTENERS) + MONITORS} at least: "
         )
-    cure = f"{lower}{narrowest.raising}. While a rolling restart replaces workers, old and new ones are connected."
-    return Finding("connections", needed <= narrowest.room, detail, cure)
+    hint = f"{lower}{narrowest.raising}. While a rolling restart replaces workers, old and new ones are connected."
+    return Finding("connections", needed <= narrowest.room, detail, hint)
 
 
 async def _limits(connection: "RawConnection") -> list[Limit]:

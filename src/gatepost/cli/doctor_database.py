@@ -69,16 +69,16 @@ async def _connect(database: "Database") -> "RawConnection":
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         refusal = refusal_of(error)
         if isinstance(error, asyncpg.TooManyConnectionsError):
-            cure = (
+            hint = (
                 "Raise the limit that PostgreSQL names: the CONNECTION LIMIT of the role (ALTER ROLE) or of the "
                 "database (ALTER DATABASE), or max_connections; or end other clients. This command needs "
                 f"{OTHERS + 1} connections."
             )
-            refusal = ConfigurationError(f"gives this command no further connection: {error}.", cure=cure)
+            refusal = ConfigurationError(f"gives this command no further connection: {error}.", hint=hint)
         elif refusal is None:
             reason = str(error) or "no answer in time"
-            cure = "Start PostgreSQL, or correct DATABASE_URL: postgresql://user:password@host:port/database."
-            refusal = ConfigurationError(f"cannot be reached: {reason}", cure=cure)
+            hint = "Start PostgreSQL, or correct DATABASE_URL: postgresql://user:password@host:port/database."
+            refusal = ConfigurationError(f"cannot be reached: {reason}", hint=hint)
         raise refusal from None
 
 
@@ -106,8 +106,8 @@ async def _session(connection: "RawConnection") -> Finding:
         return Finding("connection settings", True, "as a server asks for them")
     role = await connection.fetchval("SELECT quote_ident(current_user)")
     orders = "".join(f"\n       ALTER ROLE {role} SET {name} = '{wanted[name]}';" for name in lost)
-    cure = f"{POOLER} Its role then needs:{orders}"
-    return Finding("connection settings", False, f"a pooler drops {', '.join(lost)}", cure)
+    hint = f"{POOLER} Its role then needs:{orders}"
+    return Finding("connection settings", False, f"a pooler drops {', '.join(lost)}", hint)
 
 
 def _asked_for(connection: Any) -> dict[str, str]:

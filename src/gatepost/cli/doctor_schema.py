@@ -30,7 +30,7 @@ async def examine_schema(url: str, app: "App") -> Schema:
         plan = await look(url, app.metadata)
     except ConfigurationError as error:
         finding = failed("migrations", error)
-        return Schema(finding, finding.cure or "See `migrations` below.")
+        return Schema(finding, finding.hint or "See `migrations` below.")
     found = [*(item.summary for item in plan.allowed), *(item.rstrip(".") for item in plan.refused)]
     hint = _hint(plan, has_files=has_files(FOLDER))
     if not found:

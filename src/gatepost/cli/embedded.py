@@ -21,7 +21,7 @@ def embedded_database(data: Path) -> Generator[str]:
     if not folder.exists():
         raise ConfigurationError(
             f"There is no database: DATABASE_URL is not set, and {folder} does not exist.",
-            cure="Set DATABASE_URL, or run `gatepost dev` once.",
+            hint="Set DATABASE_URL, or run `gatepost dev` once.",
         )
     server = EmbeddedPostgreSQL(folder, database=DATABASE)
     if DataFolder(folder).find_server() is not None:

@@ -14,11 +14,11 @@ class Finding(msgspec.Struct, frozen=True):
     check: str
     ok: bool
     detail: str
-    cure: str | None = None
+    hint: str | None = None
     is_warning: bool = False
 
 
 def failed(check: str, error: ConfigurationError) -> Finding:
     """The finding that a refusal is."""
-    place = f"{error.place}: " if error.place else ""
-    return Finding(check, False, f"{place}{error.message}", error.cure)
+    location = f"{error.location}: " if error.location else ""
+    return Finding(check, False, f"{location}{error.message}", error.hint)

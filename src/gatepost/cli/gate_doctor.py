@@ -42,5 +42,5 @@ def _line(finding: Finding) -> str:
     mark = MARKS[finding.outcome]
     if is_coloured(sys.stdout) and finding.outcome in ("ok", "fail"):
         mark = f"\x1b[{GREEN if finding.outcome == 'ok' else RED}m{mark}\x1b[0m"
-    cure = f"\n       {finding.cure}" if finding.cure else ""
-    return f"  {mark} {finding.check}: {finding.detail}{cure}"
+    hint = f"\n       {finding.hint}" if finding.hint else ""
+    return f"  {mark} {finding.check}: {finding.detail}{hint}"

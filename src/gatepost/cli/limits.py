@@ -79,7 +79,7 @@ def _on_buckets(
             await buckets.start(events)
             try:
                 if buckets.details["limits"] != "ok":
-                    raise ConfigurationError("does not answer.", place="GATEPOST_VALKEY_URL")
+                    raise ConfigurationError("does not answer.", location="GATEPOST_VALKEY_URL")
                 return await work(groups, name)
             finally:
                 await buckets.stop()
@@ -97,7 +97,7 @@ def _table(settings: Settings, port: int | None) -> Generator[Table | None]:
     if table is None:
         raise ConfigurationError(
             f"No server of yours keeps limits on port {wanted} of this machine.",
-            cure="Name its port with --port, or where all instances keep them: GATEPOST_VALKEY_URL.",
+            hint="Name its port with --port, or where all instances keep them: GATEPOST_VALKEY_URL.",
         )
     yield table
 

@@ -26,7 +26,7 @@ def make_project(name: str, parent: Path) -> Path:
     check_name(name)
     folder = parent / name
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigurationError("exists already, and is not empty.", place=str(folder), cure="Choose another name.")
+        raise ConfigurationError("exists already, and is not empty.", location=str(folder), hint="Choose another name.")
     for path, template in TEMPLATE.items():
         _write(folder / path, _text(template).replace("{{name}}", name))
     confirm(f"Made {name}: {', '.join(TEMPLATE)}.")
@@ -40,10 +40,10 @@ def check_name(name: str) -> None:
     if _NAME.fullmatch(name) is None or len(name) > 60 or keyword.iskeyword(name):
         raise ConfigurationError(
             f"{name!r} cannot name a project.",
-            cure="Use small letters, digits and single hyphens, beginning with a letter: gatepost new my-shop.",
+            hint="Use small letters, digits and single hyphens, beginning with a letter: gatepost new my-shop.",
         )
     if name in sys.stdlib_module_names or name in ("gatepost", "app", "tests"):
-        raise ConfigurationError(f"{name!r} is the name of a Python module.", cure="Choose another name.")
+        raise ConfigurationError(f"{name!r} is the name of a Python module.", hint="Choose another name.")
 
 
 def _text(template: str) -> str:
@@ -55,4 +55,4 @@ def _write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigurationError(f"cannot be written: {error.strerror}.", place=str(path)) from None
+        raise ConfigurationError(f"cannot be written: {error.strerror}.", location=str(path)) from None

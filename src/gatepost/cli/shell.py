@@ -60,7 +60,7 @@ def _open_on(app: "App", loop: "LoopThread", command: str | None) -> bool:
 def _converse(console: "AsyncConsole", command: str | None, models: list[str]) -> bool:
     if command is not None:
         if console.runsource(command, "<command>", "exec"):
-            raise ConfigurationError("ends before it is complete.", place="--command", cure="Close what it opens.")
+            raise ConfigurationError("ends before it is complete.", location="--command", hint="Close what it opens.")
         return console.failed
     if sys.stdin.isatty():
         importlib.import_module("readline")  # gives `input` its history and its keys

@@ -71,11 +71,11 @@ def read_password(*, from_stdin: bool) -> str:
         return sys.stdin.readline().rstrip("\n")
     if not sys.stdin.isatty():
         raise ConfigurationError(
-            "There is no terminal to ask for the password at.", cure="Give it on stdin, with --password-stdin."
+            "There is no terminal to ask for the password at.", hint="Give it on stdin, with --password-stdin."
         )
     password = getpass.getpass("Password: ")
     if getpass.getpass("Again: ") != password:
-        raise ConfigurationError("The two passwords are not the same.", cure="Try again.")
+        raise ConfigurationError("The two passwords are not the same.", hint="Try again.")
     return password
 
 
@@ -96,16 +96,18 @@ async def _run(work: Work[T], model: type[Any], settings: Settings) -> T:
         await reach(database)
         return await work(database, model, settings)
     except OutcomeUnknown as problem:
-        raise ConfigurationError(problem.detail, place="DATABASE_URL", cure="`gatepost users list` shows it.") from None
+        raise ConfigurationError(
+            problem.detail, location="DATABASE_URL", hint="`gatepost users list` shows it."
+        ) from None
     except DatabaseMistake as error:
-        raise ConfigurationError(f"{error}", place="DATABASE_URL") from None
+        raise ConfigurationError(f"{error}", location="DATABASE_URL") from None
     except Problem as problem:
         raise ConfigurationError(
-            problem.detail, place="DATABASE_URL", cure="`gatepost doctor` says what is missing."
+            problem.detail, location="DATABASE_URL", hint="`gatepost doctor` says what is missing."
         ) from None
     except asyncpg.PostgresError as error:
         raise ConfigurationError(
-            f"{error}.", place="DATABASE_URL", cure="Bring the database to the models first: `gatepost migrate up`."
+            f"{error}.", location="DATABASE_URL", hint="Bring the database to the models first: `gatepost migrate up`."
         ) from None
     finally:
         await database.close()

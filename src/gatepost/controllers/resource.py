@@ -192,7 +192,7 @@ class ResourceController:
             unsure=view.unsure if partial else view.unsure_new,
             bigint_as_string=self._bigint_as_string,
             bounds=self._bounds,
-            place=self._served.entity.name,
+            location=self._served.entity.name,
         )
         (self._patches if partial else self._creations)[view] = decoder
         return decoder

@@ -108,8 +108,8 @@ class EmbeddedPostgreSQL:
                 raise
             raise ConfigurationError(
                 f"The data folder cannot be used: {error}.",
-                place=str(self._folder.path),
-                cure="Choose another folder, or mend its permissions or the disk.",
+                location=str(self._folder.path),
+                hint="Choose another folder, or mend its permissions or the disk.",
             ) from error
         return self.dsn(self._database)
 
@@ -242,8 +242,8 @@ class EmbeddedPostgreSQL:
     def _did_not_start(self, reason: str) -> ConfigurationError:
         return ConfigurationError(
             f"The embedded PostgreSQL did not start: {reason}.",
-            place=str(self._folder.path),
-            cure=f"Its log is {self._folder.log}.",
+            location=str(self._folder.path),
+            hint=f"Its log is {self._folder.log}.",
         )
 
 

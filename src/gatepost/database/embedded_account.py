@@ -46,8 +46,8 @@ def name_of_user(uid: int) -> str:
     except KeyError:
         raise ConfigurationError(
             f"The user id {uid} has no name, and PostgreSQL does not run without one.",
-            place="embedded PostgreSQL",
-            cure="Add the user to /etc/passwd, or set DATABASE_URL to a PostgreSQL of your own.",
+            location="embedded PostgreSQL",
+            hint="Add the user to /etc/passwd, or set DATABASE_URL to a PostgreSQL of your own.",
         ) from None
 
 
@@ -77,16 +77,16 @@ def _unprivileged_user() -> pwd.struct_passwd:
     except KeyError:
         raise ConfigurationError(
             f'PostgreSQL refuses to run as root, and there is no user "{UNPRIVILEGED_USER}" to run it as.',
-            place="embedded PostgreSQL",
-            cure="Run the command as an ordinary user, or set DATABASE_URL.",
+            location="embedded PostgreSQL",
+            hint="Run the command as an ordinary user, or set DATABASE_URL.",
         ) from None
 
 
 def _wrong_owner(cluster: Path, owner: int, reason: str) -> ConfigurationError:
     return ConfigurationError(
         f"The folder belongs to user id {owner}, and {reason}.",
-        place=str(cluster),
-        cure="Run the command as the owner, choose another data folder, or change the owner with chown -R.",
+        location=str(cluster),
+        hint="Run the command as the owner, choose another data folder, or change the owner with chown -R.",
     )
 
 
@@ -114,8 +114,8 @@ def _passing_capability(cluster: Path, program: Path) -> int:
             return capability
     raise ConfigurationError(
         f"PostgreSQL refuses to run as root, and the user {UNPRIVILEGED_USER!r} cannot reach this folder or {program}.",
-        place=str(cluster),
-        cure="Choose a data folder whose parents are open to others, run as an ordinary user, or set DATABASE_URL.",
+        location=str(cluster),
+        hint="Choose a data folder whose parents are open to others, run as an ordinary user, or set DATABASE_URL.",
     )
 
 

@@ -60,8 +60,8 @@ class DataFolder:
         if (self.path / "PG_VERSION").exists():
             raise ConfigurationError(
                 "This is a data folder of PostgreSQL itself; Gatepost keeps its own in a subfolder `cluster`.",
-                place=str(self.path),
-                cure="Name another folder, or the parent folder of one that Gatepost made.",
+                location=str(self.path),
+                hint="Name another folder, or the parent folder of one that Gatepost made.",
             )
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.mkdir(mode=0o711, exist_ok=True)
@@ -105,8 +105,8 @@ class DataFolder:
         which = f"PostgreSQL is process {server.pid}, " if server and str(server.pid) != holder else ""
         return ConfigurationError(
             f"An embedded PostgreSQL is already running in this folder ({which}started by process {holder}).",
-            place=str(self.path),
-            cure=f"Stop it (Ctrl-C where it runs, or `kill {holder}`), or choose another data folder.",
+            location=str(self.path),
+            hint=f"Stop it (Ctrl-C where it runs, or `kill {holder}`), or choose another data folder.",
         )
 
     def find_server(self) -> RunningServer | None:
@@ -164,8 +164,8 @@ class DataFolder:
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid or found.st_mode & 0o077:
                 raise ConfigurationError(
                     f"It is not a folder that only user id {account.uid} may enter.",
-                    place=str(folder),
-                    cure="Remove it, or choose a data folder with a shorter path.",
+                    location=str(folder),
+                    hint="Remove it, or choose a data folder with a shorter path.",
                 ) from None
 
     def write_access_rules(self) -> None:

@@ -54,8 +54,8 @@ def spawn(
     except (OSError, subprocess.SubprocessError) as error:
         raise ConfigurationError(
             f"The program could not be started as user id {account.uid}: {error}",
-            place=command[0],
-            cure="Run the command as an ordinary user, or set DATABASE_URL.",
+            location=command[0],
+            hint="Run the command as an ordinary user, or set DATABASE_URL.",
         ) from error
 
 

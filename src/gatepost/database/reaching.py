@@ -13,7 +13,7 @@ from gatepost.errors import ConfigurationError, Problem
 from gatepost.events import Events
 from gatepost.settings import DatabaseSettings
 
-PLACE = "DATABASE_URL"
+LOCATION = "DATABASE_URL"
 _DOCTOR = "`gatepost doctor` looks further."
 _POOLER = "Point it at PostgreSQL itself, or see docs/how-to/run-in-production.md#connections."
 
@@ -56,8 +56,8 @@ def transaction_pooled() -> ConfigurationError:
     return ConfigurationError(
         "a pooler in transaction mode stands in front of PostgreSQL. What Gatepost keeps on a connection (prepared "
         "statements, LISTEN, time limits) would be on another backend with the next transaction.",
-        place=PLACE,
-        cure=f"{_POOLER} Session mode works.",
+        location=LOCATION,
+        hint=f"{_POOLER} Session mode works.",
     )
 
 
@@ -66,21 +66,23 @@ def refusal_of(error: BaseException | None) -> ConfigurationError | None:
     if isinstance(error, pg.DuplicatePreparedStatementError | pg.InvalidSQLStatementNameError):
         return transaction_pooled()  # another client's statements are on the backend that we were given
     if isinstance(error, asyncpg.PostgresError) and (isinstance(error, REFUSED) or not is_lost(error)):
-        return ConfigurationError(f"PostgreSQL refuses the connection: {error}.", place=PLACE, cure=_cure(error))
+        return ConfigurationError(f"PostgreSQL refuses the connection: {error}.", location=LOCATION, hint=_hint(error))
     if isinstance(error, pg.ClientConfigurationError):
-        return ConfigurationError(f"{error}.", place=PLACE, cure="Write postgresql://user:password@host:port/database.")
+        return ConfigurationError(
+            f"{error}.", location=LOCATION, hint="Write postgresql://user:password@host:port/database."
+        )
     if isinstance(error, ValueError):
         # The driver's words may hold a part of the password.
         return ConfigurationError(
             "cannot be read.",
-            place=PLACE,
-            cure="Write postgresql://user:password@host:port/database, and : / @ ? # % in the password as %3A %2F %40 "
+            location=LOCATION,
+            hint="Write postgresql://user:password@host:port/database, and : / @ ? # % in the password as %3A %2F %40 "
             "%3F %23 %25.",
         )
     return None
 
 
-def _cure(error: asyncpg.PostgresError) -> str:
+def _hint(error: asyncpg.PostgresError) -> str:
     if isinstance(error, pg.InvalidPasswordError):
         return "Correct the user or the password in it."
     if isinstance(error, pg.InvalidCatalogNameError):

@@ -123,18 +123,18 @@ def compile_body(
     unsure: frozenset[str] = frozenset(),
     bigint_as_string: bool = False,
     bounds: Bounds = BOUNDS,
-    place: str,
+    location: str,
 ) -> BodyDecoder:
     """The decoder of a creation (`partial=False`) or of an RFC 7396 merge patch (`partial=True`).
 
     Attributes neither writable nor readable do not exist; those that are `unsure` may turn out not to exist for the
     actor, and no hint names them. `required` defaults to the writable ones that are not
-    nullable and have no default; in a patch nothing is. `bounds` hold for JSON and arrays. `place` (the model's name)
-    opens the sentence of a `ConfigurationError` for a type or constraint that cannot be served.
+    nullable and have no default; in a patch nothing is. `bounds` hold for JSON and arrays. `location` (the name of the
+    model) opens the sentence of a `ConfigurationError` for a type or constraint that cannot be served.
     """
     shown = [item for item in attributes if item.name in writable or item.name in readable]
     wire_types = functools.partial(wire_type_of, bigint_as_string=bigint_as_string, bounds=bounds)
-    fields = {item.name: _field(item, item.name in writable, partial, place, wire_types) for item in shown}
+    fields = {item.name: _field(item, item.name in writable, partial, location, wire_types) for item in shown}
     for name in unsure & fields.keys():
         fields[name] = msgspec.structs.replace(fields[name], hinted=False)
     if partial:
@@ -144,16 +144,16 @@ def compile_body(
     return BodyDecoder(fields, required & writable, bounds)
 
 
-def check_fields(attributes: Iterable[Attribute], place: str) -> None:
+def check_fields(attributes: Iterable[Attribute], location: str) -> None:
     """Raise the `ConfigurationError` of the first attribute that no body can hold, before there is a body."""
     for attribute in attributes:
-        _field_type(attribute, f"{place}.{attribute.name}", wire_type_of)
+        _field_type(attribute, f"{location}.{attribute.name}", wire_type_of)
 
 
-def _field(attribute: Attribute, writable: bool, partial: bool, place: str, wire_types: WireTypes) -> BodyField:
+def _field(attribute: Attribute, writable: bool, partial: bool, location: str, wire_types: WireTypes) -> BodyField:
     kind: FieldType | None = None
     if writable:
-        kind = _field_type(attribute, f"{place}.{attribute.name}", wire_types)
+        kind = _field_type(attribute, f"{location}.{attribute.name}", wire_types)
     elif partial:
         kind = _echo_type(attribute, wire_types)
     return BodyField(attribute.name, kind, attribute.nullable, writable)
@@ -167,11 +167,11 @@ def _echo_type(attribute: Attribute, wire_types: WireTypes) -> FieldType | None:
         return None
 
 
-def _field_type(attribute: Attribute, place: str, wire_types: WireTypes) -> FieldType:
-    wire_type = wire_types(attribute.column.type, place, elements=attribute.element_constraints)
+def _field_type(attribute: Attribute, location: str, wire_types: WireTypes) -> FieldType:
+    wire_type = wire_types(attribute.column.type, location, elements=attribute.element_constraints)
     if attribute.primary_key and wire_type.python_type is str:
         wire_type = msgspec.structs.replace(wire_type, rules=(longer(1, "character"), _IN_A_PATH, *wire_type.rules))
-    return field_type_of(wire_type, attribute.constraints, place)
+    return field_type_of(wire_type, attribute.constraints, location)
 
 
 _IN_A_PATH = Rule(

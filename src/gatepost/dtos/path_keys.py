@@ -30,22 +30,22 @@ def fits_in_a_path(text: str) -> bool:
     return text not in ("", ".", "..") and not _NOT_IN_A_PATH.search(text)
 
 
-def check_key(key: Attribute, place: str) -> None:
+def check_key(key: Attribute, location: str) -> None:
     """Raise `ConfigurationError` for a key column with values that cannot stand in the path of a row."""
     kind: Any = plain_type(key.column.type)
     if isinstance(kind, _WITHOUT_A_PATH):
         raise ConfigurationError(
             f"is a key of type {type(cast('object', kind)).__name__}, whose values cannot stand in the path of a row.",
-            place=place,
-            cure="Use a Uuid, a number or a text as the key, and keep this column beside it with unique=True.",
+            location=location,
+            hint="Use a Uuid, a number or a text as the key, and keep this column beside it with unique=True.",
         )
     if isinstance(kind, sa.Enum):
         wrong = sorted(value for value in wire_values(kind).values() if not fits_in_a_path(value))
         if wrong:
             raise ConfigurationError(
                 f"is a key with the choices {', '.join(map(repr, wrong))}, which cannot stand in the path of a row.",
-                place=place,
-                cure="Give them names: not empty, not dots alone, without slashes and control characters.",
+                location=location,
+                hint="Give them names: not empty, not dots alone, without slashes and control characters.",
             )
 
 

@@ -89,12 +89,12 @@ def shorter(count: int, noun: str) -> Rule:
     )
 
 
-def rules_of(constraints: Iterable[Any], python_type: type, place: str) -> tuple[Rule, ...]:
+def rules_of(constraints: Iterable[Any], python_type: type, location: str) -> tuple[Rule, ...]:
     """The rules that `Annotated[...]` declares; unknown metadata is somebody else's and ignored.
 
     Raises `ConfigurationError` where a constraint makes no sense for the column's type.
     """
-    return tuple(rule for item in _flat(constraints) for rule in _rules(item, python_type, place))
+    return tuple(rule for item in _flat(constraints) for rule in _rules(item, python_type, location))
 
 
 def _flat(constraints: Iterable[Any]) -> Iterator[Any]:
@@ -105,22 +105,22 @@ def _flat(constraints: Iterable[Any]) -> Iterator[Any]:
             yield item
 
 
-def _rules(item: Any, python_type: type, place: str) -> Iterator[Rule]:
+def _rules(item: Any, python_type: type, location: str) -> Iterator[Rule]:
     match item:
         case annotated_types.Ge(bound):
-            yield at_least(_bound(item, bound, python_type, place), python_type=python_type)
+            yield at_least(_bound(item, bound, python_type, location), python_type=python_type)
         case annotated_types.Le(bound):
-            yield at_most(_bound(item, bound, python_type, place), python_type=python_type)
+            yield at_most(_bound(item, bound, python_type, location), python_type=python_type)
         case annotated_types.Gt(bound):
-            yield _above(_bound(item, bound, python_type, place), python_type)
+            yield _above(_bound(item, bound, python_type, location), python_type)
         case annotated_types.Lt(bound):
-            yield _below(_bound(item, bound, python_type, place), python_type)
+            yield _below(_bound(item, bound, python_type, location), python_type)
         case annotated_types.MultipleOf(step):
-            yield _multiple(item, step, python_type, place)
+            yield _multiple(item, step, python_type, location)
         case annotated_types.MinLen(count):
-            yield longer(_count(item, count, python_type, place), _UNITS[python_type])
+            yield longer(_count(item, count, python_type, location), _UNITS[python_type])
         case annotated_types.MaxLen(count):
-            yield shorter(_count(item, count, python_type, place), _UNITS[python_type])
+            yield shorter(_count(item, count, python_type, location), _UNITS[python_type])
         case annotated_types.Predicate(function):
             yield _predicate(function)
         case annotated_types.Not():
@@ -139,10 +139,10 @@ def _below(bound: Any, python_type: type) -> Rule:
     return Rule(lambda value: value < bound, "too_large", f"The value must be less than {_said(bound)}.", native)
 
 
-def _multiple(item: Any, step: Any, python_type: type, place: str) -> Rule:
+def _multiple(item: Any, step: Any, python_type: type, location: str) -> Rule:
     """Exact for fractions too: 1.10 is a multiple of 0.01, as it is written."""
     if python_type not in NUMBERS or not isinstance(step, NUMBERS) or isinstance(step, bool) or _decimal(step) <= 0:
-        raise _misfit(item, python_type, place)
+        raise _misfit(item, python_type, location)
     exact = _decimal(step)
 
     def holds(value: Any) -> bool:
@@ -170,27 +170,27 @@ def _name(function: Callable[[Any], object]) -> str:
     return name.strip("_") if name and name != "<lambda>" else "the condition of this field"
 
 
-def _bound(item: Any, bound: Any, python_type: type, place: str) -> Any:
+def _bound(item: Any, bound: Any, python_type: type, location: str) -> Any:
     if python_type in NUMBERS and isinstance(bound, NUMBERS) and not isinstance(bound, bool):
         return _decimal(bound) if python_type is Decimal else bound
     if python_type in ORDERED and type(bound) is python_type:
         aware = getattr(bound, "tzinfo", None) is not None
         if python_type is not datetime or aware:
             return bound
-    raise _misfit(item, python_type, place)
+    raise _misfit(item, python_type, location)
 
 
-def _count(item: Any, count: Any, python_type: type, place: str) -> int:
+def _count(item: Any, count: Any, python_type: type, location: str) -> int:
     if python_type not in SIZED or not isinstance(count, int) or count < 0:
-        raise _misfit(item, python_type, place)
+        raise _misfit(item, python_type, location)
     return count
 
 
-def _misfit(item: Any, python_type: type, place: str) -> ConfigurationError:
+def _misfit(item: Any, python_type: type, location: str) -> ConfigurationError:
     return ConfigurationError(
         f"{item!r} does not fit a column whose values are of type {python_type.__name__}.",
-        place=place,
-        cure="Take it out of Annotated[...], or correct its bound (timestamps need a time zone).",
+        location=location,
+        hint="Take it out of Annotated[...], or correct its bound (timestamps need a time zone).",
     )
 
 

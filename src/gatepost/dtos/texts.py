@@ -227,7 +227,7 @@ def interval_of(text: str) -> timedelta:
     """An ISO 8601 duration of weeks, or of days, hours, minutes and seconds; months and years have no fixed length."""
     found = _INTERVAL.fullmatch(text)
     if found is None:
-        raise Violation("invalid_format", _interval_cure(text))
+        raise Violation("invalid_format", _interval_hint(text))
     sign, weeks, days, hours, minutes, seconds, fraction = found.groups()
     _whole_microseconds(fraction)
     try:
@@ -244,7 +244,7 @@ def interval_of(text: str) -> timedelta:
         raise _beyond(text, "The interval is longer than 999999999 days.") from None
 
 
-def _interval_cure(text: str) -> str:
+def _interval_hint(text: str) -> str:
     if re.match("-?P[0-9]+[YM]", text):
         return "Years and months have no fixed length: send days, hours, minutes and seconds."
     return 'Send an ISO 8601 duration, such as "P1DT12H" or "PT90S".'

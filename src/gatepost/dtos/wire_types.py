@@ -60,9 +60,9 @@ class FieldType(msgspec.Struct, frozen=True):
     read: Callable[[Any], Any]
 
 
-def field_type_of(wire_type: WireType, constraints: Sequence[Any], place: str) -> FieldType:
+def field_type_of(wire_type: WireType, constraints: Sequence[Any], location: str) -> FieldType:
     """Compile; raises `ConfigurationError` where a constraint does not fit the type."""
-    rules = (*rules_of(constraints, wire_type.python_type, place), *wire_type.rules)
+    rules = (*rules_of(constraints, wire_type.python_type, location), *wire_type.rules)
     wire, left = wire_type.wire, rules
     if wire_type.convert is None and wire in (int, float, str) and (meta := meta_of(rules)) is not None:
         wire = Annotated[wire, meta]
@@ -86,7 +86,7 @@ def _guarded(convert: Callable[[Any], Any] | None, rules: tuple[Rule, ...]) -> C
 
 
 def wire_type_of(
-    kind: Any, place: str, *, bigint_as_string: bool = False, bounds: Bounds = BOUNDS, elements: Sequence[Any] = ()
+    kind: Any, location: str, *, bigint_as_string: bool = False, bounds: Bounds = BOUNDS, elements: Sequence[Any] = ()
 ) -> WireType:
     """The wire type of a SQLAlchemy type; raises `ConfigurationError` where there is none.
 
@@ -97,18 +97,18 @@ def wire_type_of(
     if not isinstance(kind, PickleType):  # what a pickle would execute is not for clients to choose
         kind = plain_type(kind)
     if bigint_as_string and isinstance(kind, sa.BigInteger):
-        return _bigint_or_text(kind, place)
+        return _bigint_or_text(kind, location)
     if isinstance(kind, sa.ARRAY):
-        return _array(kind, elements, place, bigint_as_string=bigint_as_string, bounds=bounds)
+        return _array(kind, elements, location, bigint_as_string=bigint_as_string, bounds=bounds)
     if isinstance(kind, sa.JSON):
         return _json(bounds, is_decorated=kind is not declared)
     for classes, build in _BUILDERS:
         if isinstance(kind, classes):
-            return build(kind, place)
+            return build(kind, location)
     raise ConfigurationError(
         f"is of type {type(cast('object', kind)).__name__}, which has no form in JSON here.",
-        place=place,
-        cure='Hide it with fields={"...": hidden}, or use a type that JSON can carry, such as JSONB or Text.',
+        location=location,
+        hint='Hide it with fields={"...": hidden}, or use a type that JSON can carry, such as JSONB or Text.',
     )
 
 
@@ -130,7 +130,7 @@ def _textual(python_type: type, parse: Callable[[str], Any], noun: str, rules: t
     return WireType(python_type, str, parse, read, parse, rules)
 
 
-def _text(kind: sa.String, place: str) -> WireType:
+def _text(kind: sa.String, location: str) -> WireType:
     def read(node: Any) -> str:
         if type(node) is not str:
             raise _expected("a text", node)
@@ -141,7 +141,7 @@ def _text(kind: sa.String, place: str) -> WireType:
     return WireType(str, str, None, read, texts.text_of, rules)
 
 
-def _boolean(kind: Any, place: str) -> WireType:
+def _boolean(kind: Any, location: str) -> WireType:
     def read(node: Any) -> bool:
         if not isinstance(node, bool):
             raise _expected("true or false", node)
@@ -165,11 +165,11 @@ def _integer(bits: int) -> Callable[[Any, str], WireType]:
         check(number, comparable)
         return number
 
-    return lambda kind, place: WireType(int, int, None, read, text, bounds)
+    return lambda kind, location: WireType(int, int, None, read, text, bounds)
 
 
-def _bigint_or_text(kind: Any, place: str) -> WireType:
-    number = _integer(64)(kind, place)
+def _bigint_or_text(kind: Any, location: str) -> WireType:
+    number = _integer(64)(kind, location)
 
     def convert(value: int | str) -> int:
         return texts.integer_of(value) if isinstance(value, str) else value
@@ -180,7 +180,7 @@ def _bigint_or_text(kind: Any, place: str) -> WireType:
     return WireType(int, int | str, convert, read, number.text, number.rules)
 
 
-def _float(kind: sa.Float[Any], place: str) -> WireType:
+def _float(kind: sa.Float[Any], location: str) -> WireType:
     def read(node: Any) -> float:
         if not isinstance(node, Number):
             raise _expected("a number", node)
@@ -197,7 +197,7 @@ def _single_of(text: str) -> float:
     return math.copysign(math.inf, found) if abs(found) > REAL_MAX else found
 
 
-def _numeric(kind: Any, place: str) -> WireType:
+def _numeric(kind: Any, location: str) -> WireType:
     whole, scale = texts.DIGITS_MAX, texts.DIGITS_MAX
     if kind.precision is not None:
         scale = kind.scale or 0
@@ -212,31 +212,31 @@ def _numeric(kind: Any, place: str) -> WireType:
     return WireType(Decimal, msgspec.Raw, texts.raw_decimal_reader(whole, scale), read, texts.decimal_of)
 
 
-def _uuid(kind: Any, place: str) -> WireType:
+def _uuid(kind: Any, location: str) -> WireType:
     if kind.as_uuid:
         return _textual(UUID, texts.uuid_of, "a UUID")
     return _textual(UUID, lambda text: str(texts.uuid_of(text)), "a UUID")
 
 
-def _timestamp(kind: sa.DateTime, place: str) -> WireType:
+def _timestamp(kind: sa.DateTime, location: str) -> WireType:
     if not kind.timezone:
         raise ConfigurationError(
-            "is a timestamp without a time zone.", place=place, cure="Use DateTime(timezone=True)."
+            "is a timestamp without a time zone.", location=location, hint="Use DateTime(timezone=True)."
         )
     return _textual(datetime, texts.timestamp_of, "a timestamp", _seconds_kept(kind))
 
 
-def _time(kind: sa.Time, place: str) -> WireType:
+def _time(kind: sa.Time, location: str) -> WireType:
     if kind.timezone:
         raise ConfigurationError(
             "is a time of day with an offset, whose date (and so daylight saving) is unknown.",
-            place=place,
-            cure="Use Time(), or DateTime(timezone=True).",
+            location=location,
+            hint="Use Time(), or DateTime(timezone=True).",
         )
     return _textual(time, texts.time_of, "a time of day", _seconds_kept(kind))
 
 
-def _interval(kind: Any, place: str) -> WireType:
+def _interval(kind: Any, location: str) -> WireType:
     return _textual(timedelta, texts.interval_of, "an interval", _seconds_kept(kind))
 
 
@@ -256,16 +256,16 @@ def _seconds_kept(kind: Any) -> tuple[Rule, ...]:
     return (Rule(holds, "too_precise", f"Send at most {precision} digits of a second."),)
 
 
-def _date(kind: Any, place: str) -> WireType:
+def _date(kind: Any, location: str) -> WireType:
     return _textual(date, texts.date_of, "a date")
 
 
-def _bytes(kind: Any, place: str) -> WireType:
+def _bytes(kind: Any, location: str) -> WireType:
     rules = (shorter(kind.length, "byte"),) if kind.length is not None else ()
     return _textual(bytes, texts.bytes_of, "base64", rules)
 
 
-def _enum(kind: sa.Enum, place: str) -> WireType:
+def _enum(kind: sa.Enum, location: str) -> WireType:
     choices = _choices(kind)
     names = ", ".join(list(choices)[:20]) + (", ..." if len(choices) > 20 else "")
 
@@ -295,13 +295,13 @@ def _json(bounds: Bounds, *, is_decorated: bool) -> WireType:
     return WireType(dict, Any, None, read, json_values.text)
 
 
-def _array(kind: Any, elements: Sequence[Any], place: str, *, bigint_as_string: bool, bounds: Bounds) -> WireType:
+def _array(kind: Any, elements: Sequence[Any], location: str, *, bigint_as_string: bool, bounds: Bounds) -> WireType:
     if (kind.dimensions or 1) != 1:
         raise ConfigurationError(
-            f"is an array of {kind.dimensions} dimensions.", place=place, cure="Use JSONB for nested lists."
+            f"is an array of {kind.dimensions} dimensions.", location=location, hint="Use JSONB for nested lists."
         )
-    item_type = wire_type_of(kind.item_type, place, bigint_as_string=bigint_as_string, bounds=bounds)
-    item = field_type_of(item_type, elements, place)
+    item_type = wire_type_of(kind.item_type, location, bigint_as_string=bigint_as_string, bounds=bounds)
+    item = field_type_of(item_type, elements, location)
 
     def read(node: Any) -> list[Any]:
         if not _is_list(node):

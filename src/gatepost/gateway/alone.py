@@ -33,7 +33,7 @@ from gatepost.origins import Origins
 from gatepost.request import Action, ASGIApp, Message, Receive, Request, Scope, Send
 from gatepost.settings import Settings, load
 
-PLACE = "Gate"
+LOCATION = "Gate"
 
 Identify = Callable[["RequestHeaders"], ActorId | Awaitable[ActorId | None] | None]
 """Who sends a request with these headers: the key of a user, None for nobody. Raises `Unauthorized` to refuse it."""
@@ -77,7 +77,7 @@ class Alone:
         self._identify = _checked_identify(identify)
         gate = self.settings.gate
         self.table = PathTable(_checked_paths(paths), gate)
-        known = Origins(gate.cors_origins, place="GATEPOST_CORS_ORIGINS")
+        known = Origins(gate.cors_origins, location="GATEPOST_CORS_ORIGINS")
         self._forms = Forms({each: known if each.cors is None else each.cors.origins for each in self.table.actions})
         self._json = JSONBodies(Bounds(gate.json_depth_max, gate.json_items_max, gate.body_bytes_max, doubles=True))
         self.events = events or Events()
@@ -145,36 +145,38 @@ class Alone:
 def _checked_settings(given: Settings | None) -> Settings:
     """Those that are given, or those of the environment: as in production, unless it says otherwise."""
     if given is not None and not isinstance(given, Settings):  # pyright: ignore[reportUnnecessaryIsInstance]
-        cure = "Write settings=load({...}), with `from gatepost.settings import load`, or leave it out."
-        raise ConfigurationError(f"settings={given!r} is no Settings.", place=PLACE, cure=cure)
+        hint = "Write settings=load({...}), with `from gatepost.settings import load`, or leave it out."
+        raise ConfigurationError(f"settings={given!r} is no Settings.", location=LOCATION, hint=hint)
     settings = load({"GATEPOST_ENV": "production", **os.environ}) if given is None else given
     if settings.is_production and (settings.gate.limit_factor or 1) > 1:
         raise ConfigurationError(
             "raises every limit, in production.",
-            place="GATEPOST_LIMIT_FACTOR",
-            cure="Set the limits themselves instead, or GATEPOST_ENV=development.",
+            location="GATEPOST_LIMIT_FACTOR",
+            hint="Set the limits themselves instead, or GATEPOST_ENV=development.",
         )
     return settings
 
 
 def _checked_app(app: ASGIApp) -> ASGIApp:
     if not callable(app):
-        cure = "Give it the ASGI application itself: Gate(app)."
-        raise ConfigurationError(f"{app!r} is no application.", place=PLACE, cure=cure)
+        hint = "Give it the ASGI application itself: Gate(app)."
+        raise ConfigurationError(f"{app!r} is no application.", location=LOCATION, hint=hint)
     return app
 
 
 def _checked_identify(identify: Identify | None) -> Identify | None:
     if identify is None:
         return None
-    cure = "Write `async def identify(headers): ...`, which returns the key of a user or None."
+    hint = "Write `async def identify(headers): ...`, which returns the key of a user or None."
     if not callable(identify):
-        raise ConfigurationError(f"identify={identify!r} is no function.", place=PLACE, cure=cure)
+        raise ConfigurationError(f"identify={identify!r} is no function.", location=LOCATION, hint=hint)
     try:
         inspect.signature(identify).bind(None)
     except TypeError:
         name = getattr(identify, "__name__", repr(identify))
-        raise ConfigurationError(f"identify={name} does not take the headers alone.", place=PLACE, cure=cure) from None
+        raise ConfigurationError(
+            f"identify={name} does not take the headers alone.", location=LOCATION, hint=hint
+        ) from None
     except ValueError:
         pass  # written in C: it has no signature to look at
     return identify
@@ -182,8 +184,8 @@ def _checked_identify(identify: Identify | None) -> Identify | None:
 
 def _checked_paths(paths: Mapping[str, PathRules] | None) -> Mapping[str, PathRules]:
     if paths is not None and not isinstance(paths, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-        cure = 'Write paths={"/login": PathRules(auth=True)}.'
-        raise ConfigurationError(f"paths={paths!r} maps no paths to rules.", place=PLACE, cure=cure)
+        hint = 'Write paths={"/login": PathRules(auth=True)}.'
+        raise ConfigurationError(f"paths={paths!r} maps no paths to rules.", location=LOCATION, hint=hint)
     return paths or {}
 
 

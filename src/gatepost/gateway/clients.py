@@ -16,7 +16,7 @@ from gatepost.request import Request
 
 _SCHEMES = frozenset({"http", "https"})
 _ADDRESS_CHARACTERS_MAX = 64
-_PLACE = "GATEPOST_TRUSTED_PROXIES"
+_LOCATION = "GATEPOST_TRUSTED_PROXIES"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -144,6 +144,6 @@ def _count(entry: str) -> int:
 def _mistake(entry: str, complaint: str) -> ConfigurationError:
     return ConfigurationError(
         f"{entry!r} {complaint}.",
-        place=_PLACE,
-        cure="Name the proxies in front: 10.0.0.7, 10.1.0.0/16, unix, or how many there are: 1.",
+        location=_LOCATION,
+        hint="Name the proxies in front: 10.0.0.7, 10.1.0.0/16, unix, or how many there are: 1.",
     )

@@ -106,7 +106,7 @@ def cross_origin(settings: GateSettings, declared: Iterable[CORS], match: Match)
         *settings.cors_origins,
         public=settings.cors_public,
         credentials=settings.cors_credentials,
-        place="GATEPOST_CORS_ORIGINS",
+        location="GATEPOST_CORS_ORIGINS",
     )
     return CrossOrigin(default, rules, match) if rules or settings.cors_origins or settings.cors_public else None
 

@@ -73,7 +73,7 @@ def _checked(entry: str) -> bytes:
     if _ENTRY.fullmatch(entry.lower()) is None:
         raise ConfigurationError(
             f"{entry!r} is not a host.",
-            place="GATEPOST_ALLOWED_HOSTS",
-            cure="List names without scheme and path, where needed with a port: shop.example, *.shop.example.",
+            location="GATEPOST_ALLOWED_HOSTS",
+            hint="List names without scheme and path, where needed with a port: shop.example, *.shop.example.",
         )
     return entry.lower().encode()

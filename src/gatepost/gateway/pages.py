@@ -25,9 +25,9 @@ class Page:
     the policy would silently stop: handlers and styles in attributes, and files from elsewhere.
     """
 
-    def __init__(self, html: str, *, place: str) -> None:
+    def __init__(self, html: str, *, location: str) -> None:
         html = html.replace("\r\n", "\n")  # as the browser reads it before it takes its own digest
-        reader = _Reader(place)
+        reader = _Reader(location)
         reader.feed(html)
         reader.close()
         self.policy = "; ".join(
@@ -38,16 +38,16 @@ class Page:
                 *("base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'"),
             )
         )
-        self.headers = Headers({"content-security-policy": self.policy}, place=place)
+        self.headers = Headers({"content-security-policy": self.policy}, location=location)
         self.response = Response(200, html.encode(), ((b"content-type", b"text/html; charset=utf-8"),))
 
 
 class _Reader(HTMLParser):
     """Collects the sources of scripts and styles by directive."""
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, location: str) -> None:
         super().__init__(convert_charrefs=False)
-        self._place = place
+        self._location = location
         self._inline: str | None = None
         self._text = ""
         self.sources: dict[str, set[str]] = {"script-src": set(), "style-src": set()}
@@ -77,5 +77,7 @@ class _Reader(HTMLParser):
             self.sources[self._inline].add(f"'sha256-{digest}'")
             self._inline = None
 
-    def _refuse(self, what: str, cure: str) -> None:
-        raise ConfigurationError(f"{what} would be stopped by the page's own policy.", place=self._place, cure=cure)
+    def _refuse(self, what: str, hint: str) -> None:
+        raise ConfigurationError(
+            f"{what} would be stopped by the page's own policy.", location=self._location, hint=hint
+        )

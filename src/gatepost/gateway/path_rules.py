@@ -46,24 +46,26 @@ class PathRules:
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         return PathRules(**{name: getattr(wider, name) if value is None else value for name, value in values.items()})
 
-    def check(self, place: str) -> None:
-        """Raise `ConfigurationError`, which names `place`, for what is of a wrong type or means nothing."""
+    def check(self, location: str) -> None:
+        """Raise `ConfigurationError`, which names `location`, for what is of a wrong type or means nothing."""
         for name, wanted in (("auth", bool), ("probe", bool), ("strict_json", bool), ("cors", CORS)):
             value = getattr(self, name)
             if value is not None and not isinstance(value, wanted):
-                raise ConfigurationError(f"{name}={value!r} is no {wanted.__name__}.", place=place)
+                raise ConfigurationError(f"{name}={value!r} is no {wanted.__name__}.", location=location)
         if self.auth and self.probe:
-            raise ConfigurationError("is both auth and probe.", place=place, cure="A probe has no limit: keep one.")
+            raise ConfigurationError(
+                "is both auth and probe.", location=location, hint="A probe has no limit: keep one."
+            )
         if not all(_is(limit, RateLimit) for limit in self.limits):
-            cure = "Write rate_limit=RateLimit(5, per=minutes(15))."
-            raise ConfigurationError(f"rate_limit={self.rate_limit!r} is no RateLimit.", place=place, cure=cure)
+            hint = "Write rate_limit=RateLimit(5, per=minutes(15))."
+            raise ConfigurationError(f"rate_limit={self.rate_limit!r} is no RateLimit.", location=location, hint=hint)
         size = self.body_bytes_max
         if size is not None and (not _is(size, int) or size < 0):
-            raise ConfigurationError(f"body_bytes_max={size!r} is no number of bytes.", place=place)
+            raise ConfigurationError(f"body_bytes_max={size!r} is no number of bytes.", location=location)
         if self.content_types is not None:
-            self._check_types(place)
-        self.composed_headers(place)
-        self._check_sign_in(place)
+            self._check_types(location)
+        self.composed_headers(location)
+        self._check_sign_in(location)
 
     @property
     def limits(self) -> tuple[RateLimit, ...]:
@@ -73,51 +75,53 @@ class PathRules:
             return ()
         return tuple(given) if isinstance(given, Sequence) else (given,)
 
-    def composed_headers(self, place: str) -> Headers | None:
+    def composed_headers(self, location: str) -> Headers | None:
         """The headers as the gate composes them. Raises `ConfigurationError`."""
         if self.headers is None:
             return None
         if not isinstance(self.headers, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - what users write
-            raise ConfigurationError("headers= is no mapping of names to values.", place=place)
-        return Headers(self.headers, place=place)
+            raise ConfigurationError("headers= is no mapping of names to values.", location=location)
+        return Headers(self.headers, location=location)
 
-    def _check_sign_in(self, place: str) -> None:
+    def _check_sign_in(self, location: str) -> None:
         if self.account is not None and (not _is(self.account, str) or not self.account):
-            cure = 'Write the name of the member: account="email".'
-            raise ConfigurationError(f"account={self.account!r} names no member of a body.", place=place, cure=cure)
+            hint = 'Write the name of the member: account="email".'
+            raise ConfigurationError(
+                f"account={self.account!r} names no member of a body.", location=location, hint=hint
+            )
         given: Any = self.signed_in
         if given is None:
             return
         if isinstance(given, str) or not isinstance(given, Collection) or not _are_successes(cast("Any", given)):
-            cure = "Write those of a success, and of nothing else: signed_in=[200]."
+            hint = "Write those of a success, and of nothing else: signed_in=[200]."
             raise ConfigurationError(
-                f"signed_in={given!r} is no list of statuses from 200 to 399.", place=place, cure=cure
+                f"signed_in={given!r} is no list of statuses from 200 to 399.", location=location, hint=hint
             )
 
-    def check_settled(self, place: str) -> None:
+    def check_settled(self, location: str) -> None:
         """Raise `ConfigurationError` for what contradicts itself, once all that holds for the path is together."""
         if not self.auth and (self.account is not None or self.signed_in is not None):
-            cure = "Add auth=True: account= and signed_in= are about signing in."
-            raise ConfigurationError("is no path of signing in.", place=place, cure=cure)
+            hint = "Add auth=True: account= and signed_in= are about signing in."
+            raise ConfigurationError("is no path of signing in.", location=location, hint=hint)
         if self.account is None:
             return
         if self.strict_json is False:
-            cure = "Leave strict_json= out: a body that two readers may read differently may name two accounts."
-            raise ConfigurationError("names an account in JSON that is not checked.", place=place, cure=cure)
+            hint = "Leave strict_json= out: a body that two readers may read differently may name two accounts."
+            raise ConfigurationError("names an account in JSON that is not checked.", location=location, hint=hint)
         unread = sorted({*(self.content_types or ())} - _ACCOUNT_TYPES)
         if unread:
-            cure = f"Keep JSON and {_FORM}: in those the account is found."
-            raise ConfigurationError(f"has account= and takes {', '.join(unread)}.", place=place, cure=cure)
+            hint = f"Keep JSON and {_FORM}: in those the account is found."
+            raise ConfigurationError(f"has account= and takes {', '.join(unread)}.", location=location, hint=hint)
 
-    def _check_types(self, place: str) -> None:
+    def _check_types(self, location: str) -> None:
         given: Any = self.content_types
         if isinstance(given, str) or not isinstance(given, Collection):
-            cure = 'Write content_types=["multipart/form-data"].'
-            raise ConfigurationError(f"content_types={given!r} is no list.", place=place, cure=cure)
+            hint = 'Write content_types=["multipart/form-data"].'
+            raise ConfigurationError(f"content_types={given!r} is no list.", location=location, hint=hint)
         for name in cast("Collection[object]", given):
             if not isinstance(name, str) or media_type(name.encode()) != name.encode():
-                cure = "Write each as type/subtype, in lower case and without parameters."
-                raise ConfigurationError(f"content_types= has {name!r}.", place=place, cure=cure)
+                hint = "Write each as type/subtype, in lower case and without parameters."
+                raise ConfigurationError(f"content_types= has {name!r}.", location=location, hint=hint)
 
 
 def _are_successes(values: Collection[Any]) -> bool:

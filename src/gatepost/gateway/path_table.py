@@ -77,7 +77,7 @@ class PathTable:
         for given, rules in paths.items():
             pattern = _read(given)
             if pattern in declared:
-                raise ConfigurationError("is declared twice.", place=_place(pattern))
+                raise ConfigurationError("is declared twice.", location=_location(pattern))
             declared[pattern] = _checked(rules, pattern)
         self._factor = settings.limit_factor or 1
         self.strict: set[Action] = set()
@@ -120,13 +120,13 @@ class PathTable:
             limits=named(str(pattern), [limit.times(self._factor) for limit in rules.limits]) if rules.limits else (),
             body_bytes_max=rules.body_bytes_max,
             content_types=JSON_TYPES if types is None else frozenset(name.encode() for name in types),
-            headers=rules.composed_headers(_place(pattern)),
+            headers=rules.composed_headers(_location(pattern)),
             cors=rules.cors,
             is_foreign=True,
         )
         if rules.strict_json is not False:
             self.strict.add(action)
-        rules.check_settled(_place(pattern))
+        rules.check_settled(_location(pattern))
         if rules.account is not None or rules.signed_in is not None:
             self.sign_ins[action] = rules, pattern
         return action
@@ -147,21 +147,21 @@ def _read(given: object) -> Pattern:
     if pattern is None or not all(_is_parameter(each) or not {*"{}"} & {*each} for each in pattern.segments):
         raise ConfigurationError(
             f"{given!r} is no path.",
-            place="Gate(paths=)",
-            cure="Write /login, POST /login, /items/{id}, or /admin/* for all below.",
+            location="Gate(paths=)",
+            hint="Write /login, POST /login, /items/{id}, or /admin/* for all below.",
         )
     return pattern
 
 
 def _checked(rules: object, pattern: Pattern) -> PathRules:
     if not isinstance(rules, PathRules):
-        cure = f'Write "{pattern}": PathRules(rate_limit=...).'
-        raise ConfigurationError(f"{rules!r} is no PathRules.", place=_place(pattern), cure=cure)
-    rules.check(_place(pattern))
+        hint = f'Write "{pattern}": PathRules(rate_limit=...).'
+        raise ConfigurationError(f"{rules!r} is no PathRules.", location=_location(pattern), hint=hint)
+    rules.check(_location(pattern))
     return rules
 
 
-def _place(pattern: Pattern) -> str:
+def _location(pattern: Pattern) -> str:
     return f'Gate(paths["{pattern}"])'
 
 

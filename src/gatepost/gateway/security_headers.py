@@ -117,8 +117,8 @@ def hsts_of(settings: GateSettings) -> Header:
     if settings.hsts_preload and (seconds < YEAR_SECONDS or not settings.hsts_subdomains):
         raise ConfigurationError(
             "asks for preloading, which browsers grant only for a year or more and with all subdomains.",
-            place="GATEPOST_HSTS_PRELOAD",
-            cure=f"Set GATEPOST_HSTS_SECONDS={YEAR_SECONDS} or more, and GATEPOST_HSTS_SUBDOMAINS=true.",
+            location="GATEPOST_HSTS_PRELOAD",
+            hint=f"Set GATEPOST_HSTS_SECONDS={YEAR_SECONDS} or more, and GATEPOST_HSTS_SUBDOMAINS=true.",
         )
     subdomains = "; includeSubDomains" if settings.hsts_subdomains else ""
     preload = "; preload" if settings.hsts_preload else ""

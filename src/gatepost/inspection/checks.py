@@ -1,4 +1,4 @@
-"""What a check is: a name, a weight, a cure, and a function that looks and gives a verdict."""
+"""What a check is: a name, a weight, a hint, and a function that looks and gives a verdict."""
 
 from collections.abc import Awaitable, Callable
 from typing import Literal
@@ -25,11 +25,11 @@ Examine = Callable[[Visit], Awaitable[Verdict]]
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One thing to look at. `cure` says what to do where the verdict is bad."""
+    """One thing to look at. `hint` says what to do where the verdict is bad."""
 
     name: str
     weight: int
-    cure: str
+    hint: str
     examine: Examine
 
 
@@ -40,7 +40,7 @@ class Finding(msgspec.Struct, frozen=True):
     outcome: Outcome
     detail: str
     weight: int
-    cure: str | None = None
+    hint: str | None = None
 
 
 def ok(detail: str) -> Verdict:

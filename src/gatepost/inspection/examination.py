@@ -99,5 +99,5 @@ def _report(url: str, verdicts: dict[Check, Verdict]) -> Report:
 
 
 def _finding(check: Check, verdict: Verdict) -> Finding:
-    cure = check.cure if verdict.outcome == "fail" else None
-    return Finding(check.name, verdict.outcome, verdict.detail, check.weight, cure)
+    hint = check.hint if verdict.outcome == "fail" else None
+    return Finding(check.name, verdict.outcome, verdict.detail, check.weight, hint)

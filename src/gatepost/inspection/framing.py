@@ -23,7 +23,7 @@ def _post(visit: Visit, *lines: str) -> list[str]:
     return [f"POST {visit.post_path or visit.target.path} HTTP/1.1", _host(visit), "content-type: text/plain", *lines]
 
 
-def refused(name: str, weight: int, cure: str, lines: Lines, body: str = "", *, or_closed: bool = False) -> Check:
+def refused(name: str, weight: int, hint: str, lines: Lines, body: str = "", *, or_closed: bool = False) -> Check:
     """A malformed request that has to be refused, or at least answered by the end of the connection."""
 
     async def examine(visit: Visit) -> Verdict:
@@ -32,7 +32,7 @@ def refused(name: str, weight: int, cure: str, lines: Lines, body: str = "", *, 
         is_well = _is_refused(reply) or (or_closed and reply.ended)
         return verdict(is_well, f"{reply}{', connection closed' if reply.status and reply.ended else ''}")
 
-    return Check(name, weight, cure, examine)
+    return Check(name, weight, hint, examine)
 
 
 def _is_refused(reply: Reply) -> bool:

@@ -47,6 +47,8 @@ def target_of(url: str) -> Target:
     except ValueError:
         parts, port = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii() or " " in url:
-        raise ConfigurationError(f"{url!r} is no URL.", place="--gate", cure="Write http://127.0.0.1:8000/api/books.")
+        raise ConfigurationError(
+            f"{url!r} is no URL.", location="--gate", hint="Write http://127.0.0.1:8000/api/books."
+        )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80), path)

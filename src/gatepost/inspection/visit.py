@@ -38,14 +38,14 @@ class Visit:
         try:
             self.page = await caller.ask("GET")
         except (OSError, TimeoutError) as error:
-            cure = "Start the server, or correct the URL."
+            hint = "Start the server, or correct the URL."
             reason = str(error) or type(error).__name__
-            raise ConfigurationError(f"cannot be reached: {reason}.", place=target.url, cure=cure) from None
+            raise ConfigurationError(f"cannot be reached: {reason}.", location=target.url, hint=hint) from None
         except Limited as error:
-            cure = f"Try again in {error.seconds} seconds."
-            raise ConfigurationError("its rate limit lets nobody in.", place=target.url, cure=cure) from None
+            hint = f"Try again in {error.seconds} seconds."
+            raise ConfigurationError("its rate limit lets nobody in.", location=target.url, hint=hint) from None
         if not self.page.status:
-            raise ConfigurationError(f"gives {self.page}.", place=target.url, cure="Is it a web server?")
+            raise ConfigurationError(f"gives {self.page}.", location=target.url, hint="Is it a web server?")
         self.head = await caller.ask("HEAD")
         self.missing = await caller.ask("GET", f"/{secrets.token_hex(8)}")
         self.odd = await caller.ask("BREW")

@@ -125,16 +125,16 @@ def _attempt(connection: Connection, difference: Difference, applied: Applied) -
 def refusal_of_plan(plan: Plan) -> ConfigurationError:
     """The list, as one error."""
     items = "".join(f"\n  - {item}" for item in plan.refused)
-    cure = (
+    hint = (
         "Nothing was changed. Change the models or the database, or take another database; what an earlier version "
         "of Gatepost made, `gatepost migrate claim` records."
     )
     if plan.extensible:
-        cure = f"{cure} TestApp(..., extend=True) and `gatepost dev --migrate --extend` add to tables of others."
+        hint = f"{hint} TestApp(..., extend=True) and `gatepost dev --migrate --extend` add to tables of others."
     return ConfigurationError(
         f"The models do not fit the database, and Gatepost may not change it so that they do:{items}\n",
-        place="DATABASE_URL",
-        cure=cure,
+        location="DATABASE_URL",
+        hint=hint,
     )
 
 

@@ -88,8 +88,8 @@ def _make(
         stopped = all(isinstance(item.operation, AddColumnOp) for item in differences if item.loss is not None)
         raise ConfigurationError(
             f"{'Rows that exist would stop this' if stopped else 'This would lose data'}: {'; '.join(losses)}.",
-            place=str(folder),
-            cure="If that is meant, run it again with --allow-loss, and read the file before you run it.",
+            location=str(folder),
+            hint="If that is meant, run it again with --allow-loss, and read the file before you run it.",
         )
     return write_revision(connection, folder, message, head, differences) if differences else None
 
@@ -122,8 +122,8 @@ def _refuse_unversioned(connection: Connection, folder: Path) -> None:
     if tables and revision is None:
         raise ConfigurationError(
             f"The database has {len(tables)} tables, and no revision has run on it.",
-            place="DATABASE_URL",
-            cure="`gatepost dev` and `make run` keep theirs without files: use an empty database, or run "
+            location="DATABASE_URL",
+            hint="`gatepost dev` and `make run` keep theirs without files: use an empty database, or run "
             "`gatepost migrate adopt` where it is equal to the files.",
         )
 
@@ -137,7 +137,7 @@ async def adopt(dsn: str, folder: Path) -> str | None:
     differences = await _drift(dsn, folder, "head")
     if differences:
         raise ConfigurationError(
-            f"The database is not what the files make: {'; '.join(differences)}.", place="DATABASE_URL"
+            f"The database is not what the files make: {'; '.join(differences)}.", location="DATABASE_URL"
         )
     async with connect(dsn) as connection:
         with told_as_sentence("DATABASE_URL"):
@@ -163,8 +163,8 @@ async def status(dsn: str, folder: Path) -> Status:
     if current is not None and current not in names:
         raise ConfigurationError(
             f"The database is at the revision {current}, which is not among the files.",
-            place=str(folder),
-            cure="Fetch the files that made it, or use another database.",
+            location=str(folder),
+            hint="Fetch the files that made it, or use another database.",
         )
     pending = known[: names.index(current)] if current is not None else known
     try:

@@ -189,8 +189,10 @@ class _Comparison:
         for item in tables:
             if isinstance(item, DropTableOp):
                 present = read_forms(self._connection, qualified(item.table_name, item.schema))
-                place = item.schema, item.table_name
-                removed.extend(_drop_index(place, *known, goes_with_table=True) for known in present.indexes.items())
+                table_key = item.schema, item.table_name
+                removed.extend(
+                    _drop_index(table_key, *known, goes_with_table=True) for known in present.indexes.items()
+                )
         for table in self._tables:
             if (table.schema, table.name) in created:
                 indexes = sorted(table.indexes, key=lambda index: str(index.name))
@@ -204,9 +206,9 @@ class _Comparison:
         self, table: "Table[Any]", removed: list[MigrateOperation], added: list[MigrateOperation]
     ) -> None:
         present, declared = self._forms_of(table)
-        place = table.schema, table.name
+        table_key = table.schema, table.name
         names = {str(index.name) for index in table.indexes}
-        others = [index_meaning(text) for text in present.indexes.values() if place in self._foreign]
+        others = [index_meaning(text) for text in present.indexes.values() if table_key in self._foreign]
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             before, after = present.indexes.get(str(index.name)), declared.indexes.get(str(index.name))
             if before is not None and after is not None and index_meaning(before) == index_meaning(after):
@@ -214,10 +216,10 @@ class _Comparison:
             if before is None and after is not None and index_meaning(after) in others:
                 continue
             if before is not None:
-                removed.append(_drop_index(place, str(index.name), before))
+                removed.append(_drop_index(table_key, str(index.name), before))
             added.append(CreateIndexOp.from_index(index))
         gone = (known for known in present.indexes.items() if known[0] not in names)
-        removed.extend(_drop_index(place, *known) for known in gone)
+        removed.extend(_drop_index(table_key, *known) for known in gone)
 
     def _compare_checks(
         self, table: "Table[Any]", removed: list[MigrateOperation], added: list[MigrateOperation]
@@ -276,14 +278,14 @@ class _Comparison:
             yield operation
             return
         name = table_words(operation)
-        table, place = self._plain.tables[name], f"{name}.{operation.column_name}"
+        table, location = self._plain.tables[name], f"{name}.{operation.column_name}"
         self._converted.add(((operation.schema, operation.table_name), operation.column_name))
         present = self._forms_of(table)[0].defaults.get(operation.column_name)
         yield RunSQL(
-            f"convert {place} from {type_text(before)} to {type_text(after)}",
+            f"convert {location} from {type_text(before)} to {type_text(after)}",
             [_conversion(operation, after, default_text(table.columns[operation.column_name]))],
             [_conversion(operation, before, present)],
-            undo_summary=f"convert {place} back to {type_text(before)}",
+            undo_summary=f"convert {location} back to {type_text(before)}",
             subject=Subject("table", operation.schema, "", operation.table_name),
             action="replace",
             loss="not every value may survive it, and some stop it",

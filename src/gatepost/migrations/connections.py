@@ -51,16 +51,16 @@ def _away(error: Exception) -> ConfigurationError:
     reason = str(error).strip().rstrip(".") or "no answer in time"
     return ConfigurationError(
         f"The database cannot be reached: {reason}.",
-        place="DATABASE_URL",
-        cure="Start PostgreSQL, or mend the address, the user or the password.",
+        location="DATABASE_URL",
+        hint="Start PostgreSQL, or mend the address, the user or the password.",
     )
 
 
-def _read_only(place: str) -> ConfigurationError:
+def _read_only(location: str) -> ConfigurationError:
     return ConfigurationError(
         "The server is read-only, and the models are compared by means of a temporary table, which it does not allow.",
-        place=place,
-        cure="Run this command with DATABASE_URL at the primary server; where this is the primary, turn off "
+        location=location,
+        hint="Run this command with DATABASE_URL at the primary server; where this is the primary, turn off "
         "`default_transaction_read_only`.",
     )
 
@@ -110,8 +110,8 @@ async def scratch_database(dsn: str) -> AsyncGenerator[str]:
         except pg.InsufficientPrivilegeError as error:
             raise ScratchRefused(
                 "Its user may not create databases; migration files are tried out in an empty one beside it.",
-                place="DATABASE_URL",
-                cure="Run this against a development database, or grant the user CREATEDB.",
+                location="DATABASE_URL",
+                hint="Run this against a development database, or grant the user CREATEDB.",
             ) from error
         try:
             yield name
@@ -141,16 +141,16 @@ def hint_of(error: DBAPIError) -> str:
 
 
 @contextmanager
-def told_as_sentence(place: str) -> Generator[None]:
-    """Database errors inside become ConfigurationError at `place`."""
+def told_as_sentence(location: str) -> Generator[None]:
+    """Database errors inside become ConfigurationError at `location`."""
     try:
         yield
     except DBAPIError as error:
         if error.orig is not None and isinstance(error.orig.__cause__, pg.ReadOnlySQLTransactionError):
-            raise _read_only(place) from error
-        cure = hint_of(error).strip() or None
+            raise _read_only(location) from error
+        hint = hint_of(error).strip() or None
         if error.orig is not None and isinstance(
             error.orig.__cause__, pg.LockNotAvailableError | pg.QueryCanceledError
         ):
-            cure = f"Others use the table: no lock came free within {LOCK_TIMEOUT}. Try again when it is quieter."
-        raise ConfigurationError(f"PostgreSQL refuses: {reason_of(error)}.", place=place, cure=cure) from error
+            hint = f"Others use the table: no lock came free within {LOCK_TIMEOUT}. Try again when it is quieter."
+        raise ConfigurationError(f"PostgreSQL refuses: {reason_of(error)}.", location=location, hint=hint) from error

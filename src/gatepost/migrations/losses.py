@@ -57,9 +57,9 @@ def _loss_of_addition(operation: AddColumnOp, rows: HasRows) -> str | None:
 
 
 def _loss_of_alteration(operation: AlterColumnOp, rows: HasRows) -> str | None:
-    place = f"{table_words(operation)}.{operation.column_name}"
+    location = f"{table_words(operation)}.{operation.column_name}"
     if operation.modify_nullable is False and rows is always:
-        return f"makes {place} NOT NULL, which rows without a value stop"
+        return f"makes {location} NOT NULL, which rows without a value stop"
     return None
 
 

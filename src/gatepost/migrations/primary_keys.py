@@ -33,31 +33,33 @@ def with_keys(
     found = list(operations)
     created = {(item.schema, item.table_name) for item in operations if isinstance(item, CreateTableOp)}
     for table in tables:
-        place = table.schema, table.name
-        if place in created:
+        table_key = table.schema, table.name
+        if table_key in created:
             continue
         for change in _change(connection, table, is_foreign=table in foreign):
             columns = [
                 number
                 for number, item in enumerate(found)
-                if isinstance(item, AddColumnOp | AlterColumnOp) and (item.schema, item.table_name) == place
+                if isinstance(item, AddColumnOp | AlterColumnOp) and (item.schema, item.table_name) == table_key
             ]
             found.insert(columns[-1] + 1 if columns else 0, change)
     return found
 
 
 def _change(connection: Connection, table: "Table[Any]", *, is_foreign: bool) -> Iterator[RunSQL]:
-    place, words = qualified(table.name, table.schema), full_name(table.name, table.schema)
+    qualified_name, words = qualified(table.name, table.schema), full_name(table.name, table.schema)
     wanted = next(((name, key.columns) for name, key in declared_keys(table).items() if key.is_primary), None)
-    before = next(((name, key.columns) for name, key in read_keys(connection, place).items() if key.is_primary), None)
+    before = next(
+        ((name, key.columns) for name, key in read_keys(connection, qualified_name).items() if key.is_primary), None
+    )
     if wanted is None or (before is not None and sorted(before[1]) == sorted(wanted[1])):
         return
     columns = sorted(wanted[1])
-    if is_foreign and connection.execute(_IS_KEY, {"name": place, "columns": columns}).scalar():
+    if is_foreign and connection.execute(_IS_KEY, {"name": qualified_name, "columns": columns}).scalar():
         return
     name, old = wanted[0], before[0] if before is not None else wanted[0]
-    drop = f"ALTER TABLE {place} DROP CONSTRAINT IF EXISTS "
-    add = f"ALTER TABLE {place} ADD CONSTRAINT {quote(name)} PRIMARY KEY ({_list(wanted[1])})"
+    drop = f"ALTER TABLE {qualified_name} DROP CONSTRAINT IF EXISTS "
+    add = f"ALTER TABLE {qualified_name} ADD CONSTRAINT {quote(name)} PRIMARY KEY ({_list(wanted[1])})"
     if before is None:
         yield RunSQL(
             f"add the primary key ({', '.join(wanted[1])}) to {words}",
@@ -68,7 +70,7 @@ def _change(connection: Connection, table: "Table[Any]", *, is_foreign: bool) ->
             action="create",
         )
         return
-    back = f"ALTER TABLE {place} ADD CONSTRAINT {quote(old)} PRIMARY KEY ({_list(before[1])})"
+    back = f"ALTER TABLE {qualified_name} ADD CONSTRAINT {quote(old)} PRIMARY KEY ({_list(before[1])})"
     yield RunSQL(
         f"change the primary key of {words} from ({', '.join(before[1])}) to ({', '.join(wanted[1])})",
         [drop + quote(old), add],

@@ -184,8 +184,8 @@ def _closed(connection: Connection) -> ConfigurationError:
     role = connection.exec_driver_sql("SELECT quote_ident(current_user)").scalar()
     return ConfigurationError(
         f"The role {role} may not write in the schema {RECORD_SCHEMA}, in which is recorded what Gatepost made.",
-        place="DATABASE_URL",
-        cure=f"Let its owner run: GRANT USAGE ON SCHEMA {RECORD_SCHEMA} TO {role}; "
+        location="DATABASE_URL",
+        hint=f"Let its owner run: GRANT USAGE ON SCHEMA {RECORD_SCHEMA} TO {role}; "
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {RECORD_SCHEMA} TO {role};",
     )
 
@@ -195,8 +195,8 @@ def _check_right(connection: Connection, right: str) -> None:
     if not allowed:
         raise ConfigurationError(
             f"The role {role} may not make the schema {RECORD_SCHEMA}, in which is recorded what Gatepost made.",
-            place="DATABASE_URL",
-            cure=f"Let an owner of the database run: CREATE SCHEMA IF NOT EXISTS {RECORD_SCHEMA}; "
+            location="DATABASE_URL",
+            hint=f"Let an owner of the database run: CREATE SCHEMA IF NOT EXISTS {RECORD_SCHEMA}; "
             f"COMMENT ON SCHEMA {RECORD_SCHEMA} IS '{SCHEMA_COMMENT}'; "
             f"GRANT USAGE, CREATE ON SCHEMA {RECORD_SCHEMA} TO {role};",
         )
@@ -205,8 +205,8 @@ def _check_right(connection: Connection, right: str) -> None:
 def _not_ours(table: str) -> ConfigurationError:
     return ConfigurationError(
         f"The table {RECORD_SCHEMA}.{table} is not the one in which Gatepost records what it made.",
-        place="DATABASE_URL",
-        cure="Rename it, or move it to another schema.",
+        location="DATABASE_URL",
+        hint="Rename it, or move it to another schema.",
     )
 
 

@@ -54,8 +54,8 @@ def open_folder(folder: Path) -> ScriptDirectory:
     if not (folder / "versions").is_dir():
         raise ConfigurationError(
             "There are no migration files here.",
-            place=str(folder / "versions"),
-            cure="Run `gatepost migrate make` first, or name the folder.",
+            location=str(folder / "versions"),
+            hint="Run `gatepost migrate make` first, or name the folder.",
         )
     script = ScriptDirectory(str(folder))
     with told_as_sentence(folder):
@@ -64,8 +64,8 @@ def open_folder(folder: Path) -> ScriptDirectory:
         files = ", ".join(Path(script.get_revision(head).path).name for head in heads)
         raise ConfigurationError(
             f"There are {len(heads)} newest revisions: {files}.",
-            place=str(folder),
-            cure="Two branches were merged: set down_revision of one to the revision of the other.",
+            location=str(folder),
+            hint="Two branches were merged: set down_revision of one to the revision of the other.",
         )
     return script
 
@@ -78,12 +78,12 @@ def told_as_sentence(folder: Path) -> Generator[None]:
             warnings.simplefilter("error", UserWarning)  # so Alembic tells of a revision that is not there
             yield
     except (CommandError, UserWarning) as error:
-        raise ConfigurationError(f"{error}".rstrip(".") + ".", place=str(folder)) from error
+        raise ConfigurationError(f"{error}".rstrip(".") + ".", location=str(folder)) from error
     except SyntaxError as error:
-        place = f"{error.filename}:{error.lineno}"
-        raise ConfigurationError(f"The file cannot be read: {error.msg}.", place=place) from error
+        location = f"{error.filename}:{error.lineno}"
+        raise ConfigurationError(f"The file cannot be read: {error.msg}.", location=location) from error
     except (ImportError, AttributeError, NameError, TypeError, ValueError) as error:
-        raise ConfigurationError(f"A revision cannot be loaded: {error}.", place=str(folder)) from error
+        raise ConfigurationError(f"A revision cannot be loaded: {error}.", location=str(folder)) from error
 
 
 def write_revision(

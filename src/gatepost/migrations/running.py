@@ -55,7 +55,7 @@ def current_revision(connection: Connection, folder: Path) -> str | None:
         heads = migration_context(connection).get_current_heads()
     if len(heads) > 1:
         raise ConfigurationError(
-            f"The database is at several revisions at once: {', '.join(heads)}.", place="alembic_version"
+            f"The database is at several revisions at once: {', '.join(heads)}.", location="alembic_version"
         )
     return heads[0] if heads else None
 
@@ -88,8 +88,8 @@ def _run(
     except DBAPIError as error:
         raise ConfigurationError(
             f"The revision {ran[-1] if ran else '(none)'} stopped: PostgreSQL refuses: {reason_of(error)}.",
-            place=str(folder),
-            cure="It was undone; those before it are in place."
+            location=str(folder),
+            hint="It was undone; those before it are in place."
             + (hint_of(error) or " Correct the file or the rows, and run it again."),
         ) from error
     return ran

@@ -43,20 +43,20 @@ class Annotations:
     def of(self, name: str) -> Declared:
         """What is declared of one attribute. Raises `ConfigurationError` where it cannot be read, or not be held."""
         annotation, namespace = self._found.get(name, (None, {}))
-        place = f"{self._model.__name__}.{name}"
+        location = f"{self._model.__name__}.{name}"
         try:
             found = list(_metadata(annotation, namespace, 0))
         except (NameError, AttributeError, TypeError, SyntaxError) as error:
             raise ConfigurationError(
                 f"the annotation cannot be read: {error}.",
-                place=place,
-                cure="Import what it names where the program sees it, too, and not the type checker alone.",
+                location=location,
+                hint="Import what it names where the program sees it, too, and not the type checker alone.",
             ) from None
         if any(depth > 1 and is_constraint(item) for depth, item in found):
             raise ConfigurationError(
                 "has constraints deeper than in the elements of a list; nobody could hold them.",
-                place=place,
-                cure="Take them out, or write Annotated[..., Predicate(function)] around the whole.",
+                location=location,
+                hint="Take them out, or write Annotated[..., Predicate(function)] around the whole.",
             )
         return Declared(*(tuple(item for at, item in found if at == depth) for depth in (0, 1)))
 

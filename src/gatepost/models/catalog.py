@@ -172,14 +172,16 @@ class Catalog:
             }
 
     def _enter(self, item: Served) -> None:
-        place = f"Resource({item.entity.name})"
+        location = f"Resource({item.entity.name})"
         if item.entity.model in self.by_model:
-            raise ConfigurationError("the model has two resources.", place=place, cure="Keep one.")
+            raise ConfigurationError("the model has two resources.", location=location, hint="Keep one.")
         if item.path in self.by_path or item.path in ("auth", "batch"):
-            raise ConfigurationError(f"the path {item.path!r} is taken.", place=place, cure="Choose another path=.")
+            raise ConfigurationError(
+                f"the path {item.path!r} is taken.", location=location, hint="Choose another path=."
+            )
         if not PATH.fullmatch(item.path):
-            cure = 'Write path= with letters, digits, "-", "_", "." and "~", without a slash at its ends.'
-            raise ConfigurationError(f"{item.path!r} is no path.", place=place, cure=cure)
+            hint = 'Write path= with letters, digits, "-", "_", "." and "~", without a slash at its ends.'
+            raise ConfigurationError(f"{item.path!r} is no path.", location=location, hint=hint)
         table = table_key(item.entity.table)
         if table in self.by_table:
             raise two_classes(self.by_table[table].entity, item.entity)
@@ -187,10 +189,10 @@ class Catalog:
         self.by_table[table] = item
 
     def _check(self, item: Served) -> None:
-        place = f"Resource({item.entity.name})"
+        location = f"Resource({item.entity.name})"
         clash = set(item.entity.relations) & set(item.entity.attributes)
         if clash:
-            raise ConfigurationError(f"{sorted(clash)} are both a column and a relation.", place=place)
+            raise ConfigurationError(f"{sorted(clash)} are both a column and a relation.", location=location)
         assert set(item.resource.policies) == set(ACTIONS)  # noqa: S101 - of our own making
 
 
@@ -206,6 +208,6 @@ def two_classes(first: Entity, second: Entity) -> ConfigurationError:
         )
     return ConfigurationError(
         mapped,
-        place=f"Resource({second.name})",
-        cure="Serve the table by one class; show others less of it by policies and Field(read=...).",
+        location=f"Resource({second.name})",
+        hint="Serve the table by one class; show others less of it by policies and Field(read=...).",
     )

@@ -149,11 +149,11 @@ def _owned(path: tuple[str, ...], source: Source) -> ColumnElement[bool]:
     if len(path) == 1:
         attribute = entity.attributes.get(path[0])
         if attribute is None:
-            raise ConfigurationError(f"owner({path[0]!r}) names no column of {entity.name}.", place=entity.name)
+            raise ConfigurationError(f"owner({path[0]!r}) names no column of {entity.name}.", location=entity.name)
         return source.column(path[0]) == bindparam(ACTOR_ID, type_=attribute.column.type)
     relation = entity.relations.get(path[0])
     if relation is None:
-        raise ConfigurationError(f"owner('{'.'.join(path)}') names no relation {path[0]!r}.", place=entity.name)
+        raise ConfigurationError(f"owner('{'.'.join(path)}') names no relation {path[0]!r}.", location=entity.name)
     target = entity_of(relation.target)
     inner = Source(target, target.table.alias())
     found = select(1).select_from(inner.table).where(inner.same(relation.remote) == source.same(relation.local))
@@ -184,8 +184,8 @@ def _check_holds_key(path: tuple[str, ...], entity: Entity, actor: Actor) -> Non
         raise ConfigurationError(
             f"owner({'.'.join(path)!r}) is of type {kind.__name__}, and the keys of users are of type "
             f"{type(actor.id).__name__}.",
-            place=f"{entity.name}.{path[-1]}",
-            cure="Name the column that refers to the user.",
+            location=f"{entity.name}.{path[-1]}",
+            hint="Name the column that refers to the user.",
         )
 
 

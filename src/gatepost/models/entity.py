@@ -80,8 +80,8 @@ def _entity(model: type[Any], mapper: Mapper[Any], table: "Table[Any]") -> Entit
         keys = ", ".join(column.name for column in table.primary_key.columns)
         raise ConfigurationError(
             f"has a composite primary key ({keys}).",
-            place=model.__name__,
-            cure="Give it one key column; composite keys are only for pure association tables.",
+            location=model.__name__,
+            hint="Give it one key column; composite keys are only for pure association tables.",
         )
     annotations = Annotations(model)
     attributes = {
@@ -101,8 +101,8 @@ def _attribute(model: type[Any], prop: ColumnProperty[Any], declared: Declared) 
     if isinstance(kind, DateTime) and not kind.timezone:
         raise ConfigurationError(
             "is a timestamp without a time zone.",
-            place=f"{model.__name__}.{prop.key}",
-            cure="Use mapped_column(DateTime(timezone=True)).",
+            location=f"{model.__name__}.{prop.key}",
+            hint="Use mapped_column(DateTime(timezone=True)).",
         )
     _check_elements(kind, declared, f"{model.__name__}.{prop.key}")
     generated = column.primary_key and (
@@ -122,12 +122,12 @@ def _attribute(model: type[Any], prop: ColumnProperty[Any], declared: Declared) 
     )
 
 
-def _check_elements(kind: Any, declared: Declared, place: str) -> None:
+def _check_elements(kind: Any, declared: Declared, location: str) -> None:
     if not isinstance(plain_type(kind), ARRAY) and any(is_constraint(item) for item in declared.elements):
         raise ConfigurationError(
             "constrains the elements of a list, which only an ARRAY column has; a document is validated as a whole.",
-            place=place,
-            cure="Use mapped_column(ARRAY(...)), or write Annotated[..., Predicate(function)] around the whole.",
+            location=location,
+            hint="Use mapped_column(ARRAY(...)), or write Annotated[..., Predicate(function)] around the whole.",
         )
 
 
@@ -155,8 +155,8 @@ def _reference(model: type[Any], name: str, column: Column[Any]) -> tuple[str, s
     except NoReferenceError as error:
         raise ConfigurationError(
             f"has a foreign key that leads nowhere: {error}.",
-            place=f"{model.__name__}.{name}",
-            cure="Import the model it names before App(...), in the same MetaData, or correct the name.",
+            location=f"{model.__name__}.{name}",
+            hint="Import the model it names before App(...), in the same MetaData, or correct the name.",
         ) from None
     return target.table.fullname, target.name
 

@@ -31,8 +31,8 @@ def check_field_rules(served: Served, *, is_filled: bool) -> None:
     if version is not None and version.default is None and version.server_default is None and not version.nullable:
         raise ConfigurationError(
             "is the version of its row, which clients never set, and has no first value.",
-            place=f"{served.entity.name}.{version.key}",
-            cure='Write server_default=text("1").',
+            location=f"{served.entity.name}.{version.key}",
+            hint='Write server_default=text("1").',
         )
     if not is_filled:
         for attribute in served.entity.attributes.values():
@@ -44,8 +44,8 @@ def _check_is_secret(served: Served, attribute: Attribute, field: Field) -> None
     if default is not None and default.hidden and not field.hidden:
         raise ConfigurationError(
             "holds the hashes of passwords, which are never on the wire.",
-            place=_place(served, attribute),
-            cure="Leave the Field out: it is hidden always.",
+            location=_location(served, attribute),
+            hint="Leave the Field out: it is hidden always.",
         )
 
 
@@ -56,8 +56,8 @@ def _check_writing_is_said(served: Served, attribute: Attribute, field: Field) -
         who = repr(field.read)
         raise ConfigurationError(
             f"is shown to {who} alone, and can be written by all who may write the row.",
-            place=_place(served, attribute),
-            cure=f"Write Field(read={who}, write={who}), or Field(read={who}, write=anyone) to leave it open.",
+            location=_location(served, attribute),
+            hint=f"Write Field(read={who}, write={who}), or Field(read={who}, write=anyone) to leave it open.",
         )
 
 
@@ -71,8 +71,8 @@ def _check_can_be_sent(served: Served, attribute: Attribute) -> None:
         if create.decide(actor) is not False and rule.decide(actor) is False:
             raise ConfigurationError(
                 f"is required, and {_who(actor)} may create rows but not set it.",
-                place=_place(served, attribute),
-                cure="Let all who create set it (Field(create=...), with update= apart), give the column a default "
+                location=_location(served, attribute),
+                hint="Let all who create set it (Field(create=...), with update= apart), give the column a default "
                 "(server_default=FetchedValue() where a trigger fills it), or fill it in before_create of a service.",
             )
 
@@ -91,5 +91,5 @@ def _who(actor: Actor) -> str:
     return f"a user with {', '.join(sorted(actor.roles))}" if actor.roles else "a user without roles"
 
 
-def _place(served: Served, attribute: Attribute) -> str:
+def _location(served: Served, attribute: Attribute) -> str:
     return f"Resource({served.entity.name}, fields[{attribute.name!r}])"

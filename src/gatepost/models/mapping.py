@@ -32,9 +32,9 @@ def mapper_of(model: type[Any]) -> "Mapper[Any]":
         mapper: Mapper[Any] = inspect(model)
         mapper.registry.configure()
     except InvalidRequestError as error:
-        raise ConfigurationError(f"cannot be mapped: {error}", place=model.__name__) from None
+        raise ConfigurationError(f"cannot be mapped: {error}", location=model.__name__) from None
     except SQLAlchemyError as error:
-        raise ConfigurationError(f"is not a mapped SQLAlchemy class: {error}", place=model.__name__) from None
+        raise ConfigurationError(f"is not a mapped SQLAlchemy class: {error}", location=model.__name__) from None
     _refuse_hierarchy(mapper, model.__name__)
     _refuse_derived_table(mapper, model.__name__)
     return mapper
@@ -82,8 +82,8 @@ def _refuse_hierarchy(mapper: "Mapper[Any]", name: str) -> None:
     raise ConfigurationError(
         f"{complaint}, and mapped inheritance is not served yet: derived statements would show and change rows of "
         "the other classes.",
-        place=name,
-        cure=OWN_TABLES,
+        location=name,
+        hint=OWN_TABLES,
     )
 
 
@@ -92,14 +92,14 @@ def _refuse_derived_table(mapper: "Mapper[Any]", name: str) -> None:
     if not isinstance(table, Table):
         raise ConfigurationError(
             f"is mapped to an SQLAlchemy {type(table).__name__}, not to a table.",
-            place=name,
-            cure="Map the class to one table: `__tablename__ = ...`, or `__table__ = Table(...)`.",
+            location=name,
+            hint="Map the class to one table: `__tablename__ = ...`, or `__table__ = Table(...)`.",
         )
     keys = [column.name for column in mapper.local_table.primary_key]
     if [column.name for column in mapper.primary_key] != keys:
         raise ConfigurationError(
             f"says in __mapper_args__ that its key is {', '.join(column.name for column in mapper.primary_key)}, and "
             f"the table's is {', '.join(keys) or 'missing'}.",
-            place=name,
-            cure="Leave out primary_key in __mapper_args__, and say primary_key=True at the one key column.",
+            location=name,
+            hint="Leave out primary_key in __mapper_args__, and say primary_key=True at the one key column.",
         )

@@ -253,10 +253,10 @@ def _bare(element: Any) -> Any:
     return element._deannotate() if hasattr(element, "_deannotate") else element
 
 
-def _refusal(where: Where, message: str, cure: str | None = None) -> ConfigurationError:
-    return ConfigurationError(f"the policy {name_of(where)} {message}", place=_place(where), cure=cure)
+def _refusal(where: Where, message: str, hint: str | None = None) -> ConfigurationError:
+    return ConfigurationError(f"the policy {name_of(where)} {message}", location=_location(where), hint=hint)
 
 
-def _place(where: Where) -> str | None:
+def _location(where: Where) -> str | None:
     code = getattr(where.function, "__code__", None)
     return None if code is None else f"{code.co_filename}:{code.co_firstlineno}"

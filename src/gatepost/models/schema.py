@@ -68,9 +68,9 @@ def _check_names(entity: Entity, resource: Resource[Any]) -> None:
 def _check_name(entity: Entity, option: str, field: str, known: Collection[str]) -> None:
     if field in known:
         return
-    cure = did_you_mean(field, known).strip() or f"Known are: {', '.join(sorted(known))}."
-    place = f"Resource({entity.name}, {option}=...)"
-    raise ConfigurationError(f"{entity.name} has no field {field!r}.", place=place, cure=cure)
+    hint = did_you_mean(field, known).strip() or f"Known are: {', '.join(sorted(known))}."
+    location = f"Resource({entity.name}, {option}=...)"
+    raise ConfigurationError(f"{entity.name} has no field {field!r}.", location=location, hint=hint)
 
 
 def _check_is_text(entity: Entity, field: str) -> None:
@@ -78,6 +78,6 @@ def _check_is_text(entity: Entity, field: str) -> None:
     if not isinstance(kind, String) or isinstance(kind, Enum):
         raise ConfigurationError(
             f"The field {field!r} is not text.",
-            place=f"Resource({entity.name}, search=...)",
-            cure="Only text can be searched; name the field in filter= instead.",
+            location=f"Resource({entity.name}, search=...)",
+            hint="Only text can be searched; name the field in filter= instead.",
         )

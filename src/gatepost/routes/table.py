@@ -66,7 +66,7 @@ class RouteTable:
             taken = methods[action.method]
             raise ConfigurationError(
                 f"{action.method} {action.pattern} is both {taken.name} and {action.name}.",
-                cure="Choose another path=.",
+                hint="Choose another path=.",
             )
         methods[action.method] = action
 

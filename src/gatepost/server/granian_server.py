@@ -1,6 +1,6 @@
-"""Granian with its traps cured: `serve` runs one master and its workers until a signal ends them.
+"""Granian with its pitfalls fixed: `serve` runs one master and its workers until a signal ends them.
 
-Before the request path: the sockets and HTTP/1 itself are Granian's. What is cured here, and what was seen without
+Before the request path: the sockets and HTTP/1 itself are Granian's. What is fixed here, and what was seen without
 it: silent connections that are never closed (`http=1`, short head timeout), idle connections that block everybody (high
 backpressure, `descriptors.py`), answers that nobody reads and servers that share a port unnoticed (`listening.py`),
 orphans (`lifeline.py`), signals that nobody hears (`loop.py`), replaced workers that cut connections off, and

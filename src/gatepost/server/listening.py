@@ -79,13 +79,13 @@ def _refusal(host: str, port: int, error: Exception) -> ConfigurationError:
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.EADDRINUSE:
         message = f"Another program is already listening on {host}:{port}."
-        cure = "Stop it, or choose another port with --port or GATEPOST_PORT."
+        hint = "Stop it, or choose another port with --port or GATEPOST_PORT."
     elif number == errno.EACCES:
         message = f"This user may not listen on port {port}."
-        cure = "Choose a port above 1023 with --port or GATEPOST_PORT."
+        hint = "Choose a port above 1023 with --port or GATEPOST_PORT."
     elif isinstance(error, OverflowError):
-        message, cure = f"{port} is not a port.", "Choose one from 0 to 65535."
+        message, hint = f"{port} is not a port.", "Choose one from 0 to 65535."
     else:
         message = f"Cannot listen on {host}:{port}: {error}."
-        cure = "Choose an address of this machine with --host or GATEPOST_HOST."
-    return ConfigurationError(message, cure=cure)
+        hint = "Choose an address of this machine with --host or GATEPOST_HOST."
+    return ConfigurationError(message, hint=hint)

@@ -41,14 +41,14 @@ def find_app(reference: str) -> "App":
     except AttributeError:
         raise ConfigurationError(
             f"has no attribute {attribute!r}.",
-            place=getattr(module, "__file__", None) or module_name,
-            cure=f"Write `{attribute} = App(...)` in it, or name another one: {module_name}:NAME.",
+            location=getattr(module, "__file__", None) or module_name,
+            hint=f"Write `{attribute} = App(...)` in it, or name another one: {module_name}:NAME.",
         ) from None
     if not isinstance(found, App):
         raise ConfigurationError(
             f"is a {type(found).__name__}, not a gatepost.App.",
-            place=f"{module_name}:{attribute}",
-            cure="Name the attribute that holds the App: MODULE:ATTRIBUTE.",
+            location=f"{module_name}:{attribute}",
+            hint="Name the attribute that holds the App: MODULE:ATTRIBUTE.",
         )
     return found
 
@@ -59,17 +59,19 @@ def _from_project_file(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"cannot be read: {error}.", place=str(path)) from None
+        raise ConfigurationError(f"cannot be read: {error}.", location=str(path)) from None
     found = content.get("tool", {}).get("gatepost", {}).get("app")
     if found is not None and not isinstance(found, str):
-        raise ConfigurationError("is not a text.", place=f"{path}, [tool.gatepost] app", cure='Write app = "app:app".')
+        raise ConfigurationError(
+            "is not a text.", location=f"{path}, [tool.gatepost] app", hint='Write app = "app:app".'
+        )
     return found
 
 
 def _imported(name: str, reference: str) -> Any:
     if not name or not all(part.isidentifier() for part in name.split(".")):
         raise ConfigurationError(
-            f"{reference!r} does not name an application.", cure="Write MODULE:ATTRIBUTE, for example app:app."
+            f"{reference!r} does not name an application.", hint="Write MODULE:ATTRIBUTE, for example app:app."
         )
     folder = str(Path.cwd())
     if folder not in sys.path:
@@ -80,17 +82,17 @@ def _imported(name: str, reference: str) -> Any:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise ConfigurationError(
                 f"There is no module {error.name!r} in {folder}.",
-                cure="Change to the project's folder, or name the application: MODULE:ATTRIBUTE.",
+                hint="Change to the project's folder, or name the application: MODULE:ATTRIBUTE.",
             ) from None
         raise _failed(error, name) from None
     except ConfigurationError as error:
         # The sentence of a declaration is good as it is; where it stands is what is missing.
-        place = _place(error)
-        raise ConfigurationError(str(error), place=place) from None
+        location = _location(error)
+        raise ConfigurationError(str(error), location=location) from None
     except SyntaxError as error:
         shown = f"{error.filename}, line {error.lineno}"
         source = f": {error.text.strip()}" if error.text else "."
-        raise ConfigurationError(f"{error.msg}{source}", place=shown) from None
+        raise ConfigurationError(f"{error.msg}{source}", location=shown) from None
     except (Exception, SystemExit) as error:
         raise _failed(error, name) from None
 
@@ -98,11 +100,11 @@ def _imported(name: str, reference: str) -> Any:
 def _failed(error: BaseException, name: str) -> ConfigurationError:
     text = str(error).strip()
     return ConfigurationError(
-        f"{type(error).__name__}{': ' + text if text else ''}.".replace("..", "."), place=_place(error) or name
+        f"{type(error).__name__}{': ' + text if text else ''}.".replace("..", "."), location=_location(error) or name
     )
 
 
-def _place(error: BaseException) -> str | None:
+def _location(error: BaseException) -> str | None:
     """The innermost line that is the user's own: not Gatepost's, not an installed library's, not the importer's."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if _is_own(frame.filename)]

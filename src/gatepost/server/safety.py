@@ -19,8 +19,8 @@ def refuse_unsafe(settings: Settings) -> None:
     if complaints:
         raise ConfigurationError(
             " ".join(complaints),
-            place="A production server does not start like this",
-            cure="For development run `gatepost dev`, which needs none of this.",
+            location="A production server does not start like this",
+            hint="For development run `gatepost dev`, which needs none of this.",
         )
 
 

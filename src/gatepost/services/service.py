@@ -170,14 +170,14 @@ def check_transactions(service: type[Service[Any]]) -> None:
         *some, last = (repr(level) for level in ISOLATION_LEVELS)
         raise ConfigurationError(
             f"{isolation!r} is no isolation level of PostgreSQL's.",
-            place=f"{service.__name__}.isolation",
-            cure=f"Choose {', '.join(some)} or {last}.",
+            location=f"{service.__name__}.isolation",
+            hint=f"Choose {', '.join(some)} or {last}.",
         )
     if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
         raise ConfigurationError(
             f"{attempts!r} is no number of attempts.",
-            place=f"{service.__name__}.attempts",
-            cure="Write 1 (try once) or more.",
+            location=f"{service.__name__}.attempts",
+            hint="Write 1 (try once) or more.",
         )
 
 
@@ -189,15 +189,15 @@ def check_verbs(service: type[Service[Any]]) -> None:
         method = inspect.unwrap(getattr(service, seam))
         if method is getattr(Service, seam):
             continue
-        place = f"{service.__name__}.{seam}"
+        location = f"{service.__name__}.{seam}"
         if not inspect.iscoroutinefunction(method):
-            raise ConfigurationError("is not asynchronous.", place=place, cure=f"Write `async def {seam}`.")
+            raise ConfigurationError("is not asynchronous.", location=location, hint=f"Write `async def {seam}`.")
         names = list(inspect.signature(getattr(Service, seam)).parameters)
         try:
             inspect.signature(method).bind(*names)
         except TypeError as error:
-            cure = f"Write `async def {seam}({', '.join(names)})`."
-            raise ConfigurationError(f"cannot be called as it is: {error}.", place=place, cure=cure) from None
+            hint = f"Write `async def {seam}({', '.join(names)})`."
+            raise ConfigurationError(f"cannot be called as it is: {error}.", location=location, hint=hint) from None
 
 
 def _check_names(service: type[Service[Any]]) -> None:
@@ -206,5 +206,5 @@ def _check_names(service: type[Service[Any]]) -> None:
         if name.startswith(("before_", "after_")) and not hasattr(Service, name):
             near = nearest(name, small, likeness=NAME_LIKENESS_MIN)
             if near is not None:
-                place = f"{service.__name__}.{name}"
-                raise ConfigurationError("is called by nothing.", place=place, cure=f"Did you mean {near!r}?")
+                location = f"{service.__name__}.{name}"
+                raise ConfigurationError("is called by nothing.", location=location, hint=f"Did you mean {near!r}?")

@@ -156,19 +156,19 @@ class Registry:
         model = self._models.get(service)
         if model is None:
             raise ConfigurationError(
-                f"no resource has service={service.__name__}.", place=service.__name__, cure="Name it in a Resource."
+                f"no resource has service={service.__name__}.", location=service.__name__, hint="Name it in a Resource."
             )
         return model
 
     def service_of(self, model: type[Any]) -> type[Service[Any]]:
         """The service class of a model; the plain one where none is named."""
         if model not in self._derived:
-            raise ConfigurationError(f"{model.__name__} has no resource.", place="service()")
+            raise ConfigurationError(f"{model.__name__} has no resource.", location="service()")
         return self._services.get(model, Service)
 
     def derived_of(self, model: type[Any]) -> Derived:
         """The compiled verbs of a model."""
         found = self._derived.get(model)
         if found is None:
-            raise ConfigurationError(f"{model.__name__} has no resource.", place="service()")
+            raise ConfigurationError(f"{model.__name__} has no resource.", location="service()")
         return found

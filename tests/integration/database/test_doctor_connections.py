@@ -64,8 +64,8 @@ async def test_what_fits_exactly_is_well_and_one_more_is_not(
     refused = await found(clerk, workers=2, pool=10)
     assert (refused.ok, refused.is_warning, room(refused)) == (False, False, 45)
     assert f"connection limit 45 of role {role}" in refused.detail
-    assert "Set GATEPOST_DATABASE_POOL_SIZE to 9 at most" in str(refused.cure)
-    assert f"ALTER ROLE {role} CONNECTION LIMIT" in str(refused.cure)
+    assert "Set GATEPOST_DATABASE_POOL_SIZE to 9 at most" in str(refused.hint)
+    assert f"ALTER ROLE {role} CONNECTION LIMIT" in str(refused.hint)
     assert (await found(clerk, workers=2, pool=9)).ok, "the hint is right"
 
 
@@ -75,9 +75,9 @@ async def test_where_no_pool_would_fit_fewer_workers_are_the_hint(
     postgresql.execute(f"ALTER ROLE {role} CONNECTION LIMIT 5")
     refused = await found(clerk, workers=4, pool=1)
     assert not refused.ok
-    assert str(refused.cure).startswith("Run fewer workers, or ")
+    assert str(refused.hint).startswith("Run fewer workers, or ")
     alone = await found(clerk, workers=1, pool=10)
-    assert str(alone.cure).startswith(f"One worker needs 6 at least: `ALTER ROLE {role} CONNECTION LIMIT")
+    assert str(alone.hint).startswith(f"One worker needs 6 at least: `ALTER ROLE {role} CONNECTION LIMIT")
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3, 4])
@@ -89,8 +89,8 @@ async def test_a_limit_that_leaves_the_doctor_too_few_is_named(
     last = findings[-1]
     assert (last.check, last.ok) == ("database", False)
     assert "no further connection: too many connections for role" in last.detail
-    assert "ALTER ROLE" in str(last.cure)
-    assert "Start PostgreSQL" not in str(last.cure)
+    assert "ALTER ROLE" in str(last.hint)
+    assert "Start PostgreSQL" not in str(last.hint)
     assert any("connection limit" in item.detail for item in findings) == (limit > 0)
 
 

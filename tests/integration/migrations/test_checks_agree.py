@@ -58,7 +58,7 @@ def lists(sent: Sequence[Any]) -> Iterator[list[Any]]:
 def accepted(attribute: Attribute, sent: Any) -> tuple[bool, Any]:
     """Whether a body with this value is accepted, and the value of it."""
     names = frozenset({"x"})
-    made = compile_body([attribute], partial=False, writable=names, readable=names, place="Thing")
+    made = compile_body([attribute], partial=False, writable=names, readable=names, location="Thing")
     try:
         return True, made.decode(json.dumps({"x": sent}).encode()).values["x"]
     except Unprocessable:

@@ -1,4 +1,4 @@
-"""The signing key: loaded, made and kept, refused with a cure."""
+"""The signing key: loaded, made and kept, refused with a hint."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
-def test_an_unusable_key_is_refused_with_the_variable_and_a_cure_and_without_its_text(name: str) -> None:
+def test_an_unusable_key_is_refused_with_the_variable_and_a_hint_and_without_its_text(name: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_signing_key(UNUSABLE[name])
     message = str(caught.value)

@@ -42,7 +42,7 @@ def decoder(
         writable=names - frozenset(read_only),
         readable=names,
         bounds=bounds,
-        place="Thing",
+        location="Thing",
     )
 
 

@@ -49,7 +49,7 @@ def test_every_violation_is_found_and_sorted_by_pointer() -> None:
 def test_required_fields_can_be_chosen() -> None:
     names = frozenset(item.name for item in BOOK)
     made = compile_body(
-        BOOK, partial=False, writable=names, readable=names, required=frozenset({"note", "price"}), place="Book"
+        BOOK, partial=False, writable=names, readable=names, required=frozenset({"note", "price"}), location="Book"
     )
     assert refusal(made, b"{}") == [("/note", "required"), ("/price", "required")]
     assert made.decode(b'{"note": null, "price": 1}').values["note"] is None

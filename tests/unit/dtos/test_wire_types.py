@@ -275,6 +275,6 @@ def test_a_type_decorator_is_read_as_the_type_beneath_it() -> None:
 def test_a_type_without_a_form_in_json_is_refused_when_the_app_is_built(kind: Any) -> None:
     item = attribute("odd", kind)
     with pytest.raises(ConfigurationError) as refused:
-        compile_body([item], partial=False, writable=frozenset({"odd"}), readable=frozenset(), place="Thing")
-    assert refused.value.place == "Thing.odd"
-    assert refused.value.cure
+        compile_body([item], partial=False, writable=frozenset({"odd"}), readable=frozenset(), location="Thing")
+    assert refused.value.location == "Thing.odd"
+    assert refused.value.hint

@@ -98,7 +98,7 @@ async def test_what_a_mounted_application_says_in_json_gets_the_strict_headers(g
 async def test_the_headers_that_an_action_declares_are_on_its_answers_and_a_rule_for_caches_is_not_on_refusals() -> (
     None
 ):
-    declared = Headers({"cache-control": "public, max-age=60", "x-frame-options": None}, place="test")
+    declared = Headers({"cache-control": "public, max-age=60", "x-frame-options": None}, location="test")
     books = ACTIONS["/api/books"]
     own = Action(*(books.name, "GET", books.pattern, books.handler), allow=books.allow, source="", headers=declared)
 

@@ -17,7 +17,7 @@ def directives(page: Page) -> dict[str, str]:
 
 def test_the_policy_admits_exactly_the_scripts_and_styles_of_the_page() -> None:
     script = "if (1 < 2 && 3 > 2) { x = '&amp;</b>' }\n"
-    page = Page(f"<!doctype html><style>p {{}}</style><script>{script}</script><p>1 &amp; 2", place="docs")
+    page = Page(f"<!doctype html><style>p {{}}</style><script>{script}</script><p>1 &amp; 2", location="docs")
     assert directives(page) == {
         "default-src": "'none'",
         "script-src": digest(script),
@@ -35,14 +35,15 @@ def test_the_policy_admits_exactly_the_scripts_and_styles_of_the_page() -> None:
 
 def test_files_of_the_same_origin_are_admitted_and_a_page_without_any_admits_none() -> None:
     page = Page(
-        '<link rel="stylesheet" href="/a.css"><link rel="icon" href="/a.ico"><script src="/a.js"></script>', place="x"
+        '<link rel="stylesheet" href="/a.css"><link rel="icon" href="/a.ico"><script src="/a.js"></script>',
+        location="x",
     )
     assert (directives(page)["script-src"], directives(page)["style-src"]) == ("'self'", "'self'")
-    assert "script-src" not in directives(Page("<p>Nothing runs here.", place="x"))
+    assert "script-src" not in directives(Page("<p>Nothing runs here.", location="x"))
 
 
 def test_the_digest_is_of_what_the_browser_reads() -> None:
-    page = Page("<script>a()\r\nb()</script>", place="x")
+    page = Page("<script>a()\r\nb()</script>", location="x")
     assert directives(page)["script-src"] == digest("a()\nb()")
     assert b"\r" not in page.response.body
 
@@ -59,5 +60,5 @@ def test_the_digest_is_of_what_the_browser_reads() -> None:
 )
 def test_what_the_policy_would_silently_stop_is_refused_at_start(html: str) -> None:
     with pytest.raises(ConfigurationError, match="own policy") as raised:
-        Page(html, place="the page of docs")
-    assert raised.value.place == "the page of docs"
+        Page(html, location="the page of docs")
+    assert raised.value.location == "the page of docs"

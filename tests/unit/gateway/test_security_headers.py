@@ -107,7 +107,7 @@ def test_a_preload_that_browsers_would_refuse_is_refused_at_start(settings: dict
 def test_what_a_path_declares_replaces_removes_and_adds() -> None:
     declared = Headers(
         {"Cross-Origin-Resource-Policy": "cross-origin", "X-Frame-Options": None, "X-Robots-Tag": "noindex"},
-        place="test",
+        location="test",
     )
     profiles = profiles_of()
     for is_page in (False, True):
@@ -133,7 +133,7 @@ def test_what_a_path_declares_replaces_removes_and_adds() -> None:
 def test_a_rule_for_caches_holds_for_what_is_shown_and_not_for_refusals(
     is_private: bool, is_ruled: bool, value: str | None
 ) -> None:
-    declared = Headers({"cache-control": "public, max-age=60"}, place="test")
+    declared = Headers({"cache-control": "public, max-age=60"}, location="test")
     table = profiles_of().declared(declared, is_page=False, is_ruled=is_ruled)
     assert sent_by(table, is_private=is_private).get("cache-control") == value
 
@@ -141,7 +141,7 @@ def test_a_rule_for_caches_holds_for_what_is_shown_and_not_for_refusals(
 def test_a_draining_server_says_the_same_and_closes() -> None:
     profiles = profiles_of(hsts_seconds=300)
     closing = profiles.closing()
-    declared = Headers({"x-robots-tag": "noindex"}, place="test")
+    declared = Headers({"x-robots-tag": "noindex"}, location="test")
     for before, after in (
         (profiles.json, closing.json),
         (profiles.pages, closing.pages),

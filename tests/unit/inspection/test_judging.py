@@ -61,7 +61,7 @@ def test_hsts_is_for_half_a_year_at_least(value: str | None, is_well: bool) -> N
 
 @pytest.mark.parametrize("origin", ["https://shop.example", "http://localhost:3000"])
 def test_every_trick_is_another_origin(origin: str) -> None:
-    listed = Origins([origin], place="test")
+    listed = Origins([origin], location="test")
     assert origin.encode() in listed
     assert [trick for trick in tricks(origin).values() if trick.encode() in listed] == []
 

@@ -24,7 +24,7 @@ BATCH_MAX = 256
 LATE_SECONDS = 0.005
 """Where a timer of ours fires later than that, this process has been busy, and the answer may be here unread."""
 
-PLACE = "GATEPOST_VALKEY_URL"
+LOCATION = "GATEPOST_VALKEY_URL"
 SCHEMES = {"valkey": "redis", "valkeys": "rediss", "redis": "redis", "rediss": "rediss", "unix": "unix"}
 
 
@@ -214,12 +214,14 @@ def _client(url: str, patience_seconds: float) -> Any:
         import redis.asyncio
     except ModuleNotFoundError:
         raise ConfigurationError(
-            "needs the library redis.", place=PLACE, cure="Install it: pip install 'gatepost[valkey]'."
+            "needs the library redis.", location=LOCATION, hint="Install it: pip install 'gatepost[valkey]'."
         ) from None
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in SCHEMES:
         raise ConfigurationError(
-            "is no URL of a Valkey.", place=PLACE, cure="Write valkey://host:6379/0, valkeys://... or unix:///socket."
+            "is no URL of a Valkey.",
+            location=LOCATION,
+            hint="Write valkey://host:6379/0, valkeys://... or unix:///socket.",
         )
     try:
         return redis.asyncio.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
@@ -232,4 +234,4 @@ def _client(url: str, patience_seconds: float) -> Any:
             health_check_interval=0,
         )
     except ValueError as error:
-        raise ConfigurationError(f"cannot be read: {error}.", place=PLACE) from None
+        raise ConfigurationError(f"cannot be read: {error}.", location=LOCATION) from None

@@ -74,7 +74,7 @@ class ValkeyBuckets:
             if rule.full >= EXACT_MAX:
                 raise ConfigurationError(
                     f"RateLimit {rule.limit} of {rule.name} is too large to be counted exactly in Valkey.",
-                    cure="Choose a shorter time, or numbers that divide it.",
+                    hint="Choose a shorter time, or numbers that divide it.",
                 )
         local = self.local.group(
             [(name, _stricter(limit) if strict else limit) for name, limit in rules], strict=strict
