@@ -18,7 +18,7 @@ from gatepost.logging import StandardStreams
 from gatepost.migrations.lossless import apply_lossless
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
-from gatepost.server.serving import address_of, master_events, run, with_server
+from gatepost.server.serving import master_events, run, url_of, with_server
 from gatepost.settings import Settings, load
 
 APP = "examples.bookshop.app:app"
@@ -36,7 +36,7 @@ def main() -> None:
         os.environ["DATABASE_URL"] = dsn = server.dsn("gatepost")
         _fill(dsn)
         settings = with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
-        _greet(address_of(listener), settings)
+        _greet(url_of(listener), settings)
         events = master_events(settings, streams)
         with Guardian(server, events):
             run(listener, APP, settings, events)

@@ -20,7 +20,7 @@ from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
 from gatepost.server.loading import reference_of
 from gatepost.server.safety import warn_of_unknown
-from gatepost.server.serving import address_of, master_events, with_server
+from gatepost.server.serving import master_events, url_of, with_server
 from gatepost.server.worker import Worker
 from gatepost.settings import Settings, load
 
@@ -48,14 +48,12 @@ def develop(
         is_embedded = settings.database.url is None
         if is_embedded:
             settings = _with_embedded_database(stack, data, events)
-        _greet(
-            name, address_of(listener), settings, f"embedded PostgreSQL in {data}" if is_embedded else "DATABASE_URL"
-        )
+        _greet(name, url_of(listener), settings, f"embedded PostgreSQL in {data}" if is_embedded else "DATABASE_URL")
         _preload()
         from gatepost.server.granian_server import serve_and_reload
 
         prepare = partial(migrate, is_embedded=is_embedded, migrates=migrates, extends=extends)
-        worker = Worker(settings, name, prepare=prepare, stays=True)
+        worker = Worker(settings, name, prepare=prepare, serves_refusal=True)
         serve_and_reload(listener, worker, events, Path.cwd(), _announce)
 
 

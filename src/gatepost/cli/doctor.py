@@ -16,7 +16,7 @@ from gatepost.cli.running import DATA_FOLDER, database_settings
 from gatepost.errors import ConfigurationError
 from gatepost.logging.complaints import GREEN, RED, YELLOW, is_coloured
 from gatepost.server.loading import find_app, reference_of
-from gatepost.server.safety import sentence_of
+from gatepost.server.safety import unknown_variable_message
 from gatepost.settings import Settings, load, unknown_variables
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def _findings(reference: str | None) -> Iterator[Finding]:
         return
     yield Finding("settings", True, f"{settings.server.environment}; see `gatepost config show`")
     for name, nearest in unknown_variables(os.environ):
-        yield Finding("settings", False, sentence_of(name, nearest), "Correct or remove it.", is_warning=True)
+        yield Finding(
+            "settings", False, unknown_variable_message(name, nearest), "Correct or remove it.", is_warning=True
+        )
     yield _signing_key(settings)
     app: App | None = None
     try:

@@ -3,8 +3,8 @@
 Before the request path: the sockets and HTTP/1 itself are Granian's. What is fixed here, and what was seen without
 it: silent connections that are never closed (`http=1`, short head timeout), idle connections that block everybody (high
 backpressure, `descriptors.py`), answers that nobody reads and servers that share a port unnoticed (`listening.py`),
-orphans (`lifeline.py`), signals that nobody hears (`loop.py`), replaced workers that cut connections off, and
-replacements that do not start (`crew.py`), a second Ctrl-C that hangs.
+orphans (`parent_watch.py`), signals that nobody hears (`loop.py`), replaced workers that cut connections off, and
+replacements that do not start (`supervisor.py`), a second Ctrl-C that hangs.
 """
 
 import logging
@@ -27,12 +27,12 @@ from granian.log import LogLevels
 
 from gatepost.events import Events
 from gatepost.gateway.buckets.table import Table, table_name
-from gatepost.server.crew import Crew
 from gatepost.server.descriptors import connections_max
-from gatepost.server.lifeline import Lifeline
 from gatepost.server.listening import BACKLOG
-from gatepost.server.signals import DRAIN, ignore_until_told
-from gatepost.server.worker import REFUSED, Post, Worker
+from gatepost.server.parent_watch import ParentWatch
+from gatepost.server.signals import DRAIN, ignore_until_handled
+from gatepost.server.supervisor import WorkerSupervisor
+from gatepost.server.worker import EXIT_REFUSED, Worker, WorkerContext
 
 # Neither is typed: what is overridden below is checked by the tests of tests/acceptance, against the running server.
 _Granian: Any = granian.Granian  # pyright: ignore[reportUnknownMemberType]
@@ -70,18 +70,18 @@ class Server(_Granian):  # type: ignore[misc]
         self._listener = listener
         self._delay_seconds = settings.server.drain_delay_seconds or 0.0
         self._ends_with_terminal = not settings.is_production
-        self.crew = Crew(self, events)
+        self.supervisor = WorkerSupervisor(self, events)
         buckets = Table.shared(table_name(port), factor=settings.gate.limit_factor or 1)
-        self._load = partial(worker, Post(Lifeline(), listener, self.crew.reports, buckets))
-        # How a worker ended is said by the crew, or by the worker itself.
+        self._load = partial(worker, WorkerContext(ParentWatch(), listener, self.supervisor.reports, buckets))
+        # How a worker ended is said by the supervisor, or by the worker itself.
         _LOGGER.addFilter(lambda record: "Unexpected exit" not in record.getMessage())
 
     def run(self) -> None:
-        """Serve until a signal; ends the process with REFUSED where a worker said that the application cannot start."""
+        """Serve until a signal. Ends the process with EXIT_REFUSED if a worker's application cannot start."""
         if sys.platform == "linux":
             # Python 3.14 no longer forks by itself; a fork shares what is loaded, and takes the listener along.
             multiprocessing.set_start_method("fork", force=True)
-        ignore_until_told()
+        ignore_until_handled()
         self.serve(target_loader=self._load, wrap_loader=False)  # pyright: ignore[reportUnknownMemberType]
 
     def signal_handler_interrupt(self, *arguments: Any, **options: Any) -> None:
@@ -90,7 +90,7 @@ class Server(_Granian):  # type: ignore[misc]
             for worker in self.wrks:
                 worker.kill()
             os._exit(130)
-        self.crew.announce(DRAIN)
+        self.supervisor.signal_workers(DRAIN)
         super().signal_handler_interrupt(*arguments, **options)  # pyright: ignore[reportUnknownMemberType]
 
     def signal_handler_reload(self, *arguments: Any, **options: Any) -> None:
@@ -107,10 +107,10 @@ class Server(_Granian):  # type: ignore[misc]
             for worker in self.wrks:
                 worker.interrupt_by_parent = True
             deadline = time.monotonic() + self._delay_seconds
-            while time.monotonic() < deadline and not self.crew.has_ended():
+            while time.monotonic() < deadline and not self.supervisor.have_all_ended():
                 time.sleep(0.02)
-        elif any(worker.inner.exitcode == REFUSED for worker in self.wrks):
-            exit_code = REFUSED
+        elif any(worker.inner.exitcode == EXIT_REFUSED for worker in self.wrks):
+            exit_code = EXIT_REFUSED
         super().shutdown(exit_code)  # pyright: ignore[reportUnknownMemberType]
 
     def _stop_workers(self) -> None:
@@ -122,7 +122,7 @@ class Server(_Granian):  # type: ignore[misc]
         for worker in self.wrks:
             worker.terminate()
         deadline = time.monotonic() + self.workers_kill_timeout
-        while not self.crew.has_ended() and time.monotonic() < deadline:
+        while not self.supervisor.have_all_ended() and time.monotonic() < deadline:
             time.sleep(STOP_POLL_SECONDS)
         for worker in self.wrks:
             if worker.is_alive():
@@ -145,13 +145,13 @@ class Server(_Granian):  # type: ignore[misc]
 
         self.reload_signal = False
         while not self.interrupt_signal:
-            self.main_loop_interrupt.wait(self.crew.pause_seconds)
+            self.main_loop_interrupt.wait(self.supervisor.next_restart_seconds)
             self.main_loop_interrupt.clear()
-            if not self.crew.replace_dead(spawn):
+            if not self.supervisor.replace_dead(spawn):
                 return
             if self.reload_signal:
                 self.reload_signal = False
-                self.crew.replace_all(spawn)
+                self.supervisor.replace_all(spawn)
 
 
 def serve(listener: socket.socket, worker: Worker, events: Events) -> None:
@@ -159,7 +159,7 @@ def serve(listener: socket.socket, worker: Worker, events: Events) -> None:
 
     `events` gets what happens to the processes.
     A worker that dies is replaced. One that dies before any has served ends the server with status 1, and one that
-    ends with REFUSED with that status.
+    ends with EXIT_REFUSED with that status.
     """
     Server(listener, worker, events, workers=worker.settings.server.workers).run()
 

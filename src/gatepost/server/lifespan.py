@@ -58,7 +58,7 @@ class Lifespan:
             if message["type"] == "lifespan.startup.complete":
                 self._has_started = True
                 self._entry = getattr(self._app, "entry", self._app)
-                _settle()
+                _freeze_gc()
                 if self._on_ready is not None:
                     self._on_ready()
             await send(message)
@@ -67,18 +67,18 @@ class Lifespan:
             await self._run(scope, receive, watch)
             _raise_first(failures)
         except ConfigurationError as error:
-            await self._stand_in(error, scope, receive, send)
+            await self._serve_refusal(error, scope, receive, send)
         except Exception as error:
             if self._has_started:
                 raise
             # Granian would serve an application that failed to start, as one that knows no lifespan.
             LOGGER.exception("application_not_started")
             text = f"The application did not start: {type(error).__name__}: {error}"
-            await self._stand_in(ConfigurationError(text), scope, receive, send)
+            await self._serve_refusal(ConfigurationError(text), scope, receive, send)
         finally:
             self._logs.close()
 
-    async def _stand_in(self, error: ConfigurationError, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve_refusal(self, error: ConfigurationError, scope: Scope, receive: Receive, send: Send) -> None:
         if self._refuse is None:
             raise error
         self._app = self._entry = self._refuse(error)
@@ -90,7 +90,7 @@ class Lifespan:
         await self._app(scope, receive, send)
 
 
-class Refusal:
+class RefusalApp:
     """Answers every request with 503 and the reason why there is no application: in development only."""
 
     def __init__(self, reason: str) -> None:
@@ -113,7 +113,7 @@ def _raise_first(failures: list[str]) -> None:
         raise ConfigurationError(failures[0])
 
 
-def _settle() -> None:
+def _freeze_gc() -> None:
     """What was made at start lives as long as the process: the collector need not look at it again.
 
     Nor look at everything else as often as it does by itself. Under overload thousands of requests wait, all of them

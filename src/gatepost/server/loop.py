@@ -14,11 +14,11 @@ import uvloop
 
 Ts = TypeVarTuple("Ts")
 
-NAME = "gatepost"
+LOOP_NAME = "gatepost"
 """By which Granian knows this loop, in every process that imports this module."""
 
 
-class Loop(uvloop.Loop):
+class SignalSafeLoop(uvloop.Loop):
     """A uvloop whose signal handlers are called in it whenever the signal came: now, or as soon as it runs."""
 
     def __init__(self) -> None:
@@ -46,8 +46,8 @@ class Loop(uvloop.Loop):
         super().close()
 
 
-@granian.loops.register(NAME)
-def _make() -> Loop:
-    loop = Loop()
+@granian.loops.register(LOOP_NAME)
+def _make() -> SignalSafeLoop:
+    loop = SignalSafeLoop()
     asyncio.set_event_loop(loop)
     return loop

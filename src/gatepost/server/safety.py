@@ -15,10 +15,10 @@ def refuse_unsafe(settings: Settings) -> None:
     """Raise ConfigurationError that names every setting that is missing or unsafe; development may do anything."""
     if not settings.is_production:
         return
-    complaints = _complaints(settings)
-    if complaints:
+    problems = _unsafe_settings(settings)
+    if problems:
         raise ConfigurationError(
-            " ".join(complaints),
+            " ".join(problems),
             location="A production server does not start like this",
             hint="For development run `gatepost dev`, which needs none of this.",
         )
@@ -27,16 +27,16 @@ def refuse_unsafe(settings: Settings) -> None:
 def warn_of_unknown(environ: Mapping[str, str]) -> None:
     """Say which variables look like settings and are none: with a misspelt one the default goes on holding."""
     for name, nearest in unknown_variables(environ):
-        warn(sentence_of(name, nearest))
+        warn(unknown_variable_message(name, nearest))
 
 
-def sentence_of(name: str, nearest: str | None) -> str:
+def unknown_variable_message(name: str, nearest: str | None) -> str:
     """What is wrong with a variable that is no setting."""
     hint = f" Did you mean {nearest}?" if nearest else ""
     return f"{name} is no setting of Gatepost's and does nothing.{hint}"
 
 
-def _complaints(settings: Settings) -> list[str]:
+def _unsafe_settings(settings: Settings) -> list[str]:
     found: list[str] = []
     if not settings.database.url:
         found.append("DATABASE_URL is not set: name the database, postgresql://user:password@host:port/database.")

@@ -23,7 +23,7 @@ def serve_app(reference: str | None, environ: Mapping[str, str], streams: Standa
     refuse_unsafe(settings)
     name = reference_of(reference)
     with listen(settings.server.host, settings.server.port) as listener:
-        address = address_of(listener)
+        address = url_of(listener)
         sys.stderr.write(f"Serving {name} on {address} with {settings.server.workers} worker(s).\n")
         run(listener, name, settings, master_events(settings, streams))
 
@@ -43,7 +43,7 @@ def master_events(settings: Settings, streams: StandardStreams) -> Events:
     return events
 
 
-def address_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket) -> str:
     """The URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -26,13 +26,13 @@ def on_signal(number: signal.Signals, act: Callable[[], None]) -> None:
     signal.signal(number, handle)
 
 
-def ignore_until_told() -> None:
+def ignore_until_handled() -> None:
     """In the master, before it forks: a worker that is not yet there, or a stray signal, is no reason to die."""
     for number in (DRAIN, HAND_OVER):
         signal.signal(number, signal.SIG_IGN)
 
 
-def forget_master() -> None:
+def reset_inherited_signals() -> None:
     """In a worker, before it loads the application: a fork inherits the master's handlers, which are not for it.
 
     Until the server sets its own, SIGTERM and SIGINT simply end the process: there is nothing to finish yet.
@@ -42,7 +42,7 @@ def forget_master() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
-def end_in_order(seconds_max: float) -> None:
+def terminate_gracefully(seconds_max: float) -> None:
     """End this process as SIGTERM does, and at the latest after `seconds_max`, whatever a request may be doing."""
     signal.alarm(max(1, math.ceil(seconds_max)))
     os.kill(os.getpid(), signal.SIGTERM)

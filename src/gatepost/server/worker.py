@@ -17,30 +17,30 @@ from gatepost.gateway.buckets import Table
 from gatepost.logging import Logs, complain
 from gatepost.request import ASGIApp
 from gatepost.server.allocator import return_large_blocks
-from gatepost.server.lifeline import Lifeline
-from gatepost.server.lifespan import Lifespan, Refusal
+from gatepost.server.cpu_scheduling import BatchScheduling
+from gatepost.server.lifespan import Lifespan, RefusalApp
 from gatepost.server.listening import stop_accepting
 from gatepost.server.loading import find_app
-from gatepost.server.loop import NAME
-from gatepost.server.precedence import Precedence
-from gatepost.server.signals import DRAIN, HAND_OVER, end_in_order, forget_master, on_signal
+from gatepost.server.loop import LOOP_NAME
+from gatepost.server.parent_watch import ParentWatch
+from gatepost.server.signals import DRAIN, HAND_OVER, on_signal, reset_inherited_signals, terminate_gracefully
 from gatepost.settings import Settings
 
 if TYPE_CHECKING:
     from gatepost.app import App
 
-REFUSED = 2
+EXIT_REFUSED = 2
 """Exit status of a worker whose application cannot start as it is: starting it again would not help."""
 
 Prepare = Callable[["App", Settings], Awaitable[None]]
 
 
 @dataclass(frozen=True)
-class Post:
-    """What a worker has from its master: its lifeline, the socket, where to say that it is ready, and the buckets that
-    all workers take tokens from."""
+class WorkerContext:
+    """What a worker has from its master: the watch on its parent process, the socket, the pipe to report readiness, and
+    the buckets that all workers take tokens from."""
 
-    lifeline: Lifeline
+    parent_watch: ParentWatch
     listener: socket.socket
     reports: "Connection[int, int]"
     buckets: Table
@@ -54,38 +54,38 @@ class Post:
 class Worker:
     """What a new process calls to get the application; `prepare` runs before the application starts.
 
-    `loop` is Granian's name of the event loop for it. `stays` makes a worker that answers 503 with the reason instead
-    of ending when the application cannot start.
+    `loop` is Granian's name of the event loop for it. With `serves_refusal` a worker whose application cannot start
+    answers 503 with the reason instead of ending.
     """
 
-    loop: ClassVar[str] = NAME
+    loop: ClassVar[str] = LOOP_NAME
     settings: Settings
     reference: str
     prepare: Prepare | None = None
-    stays: bool = False
+    serves_refusal: bool = False
 
-    def __call__(self, post: Post) -> ASGIApp:
-        forget_master()
+    def __call__(self, context: WorkerContext) -> ASGIApp:
+        reset_inherited_signals()
         return_large_blocks()
-        post.lifeline.watch(partial(end_in_order, self.settings.server.drain_seconds))
+        context.parent_watch.watch(partial(terminate_gracefully, self.settings.server.drain_seconds))
         logs = Logs(self.settings)
         logs.start()
         logs.take_streams()
         try:
             app = find_app(self.reference)
         except ConfigurationError as error:
-            return Lifespan(self._without(error, logs), logs).serve
-        app.share(post.buckets)
+            return Lifespan(self._refuse(error, logs), logs).serve
+        app.share(context.buckets)
         logs.subscribe(app.events)
         logs.name_requests(app.find_request_id)
         on_signal(DRAIN, app.drain)
-        on_signal(HAND_OVER, partial(_hand_over, app, post.listener))
+        on_signal(HAND_OVER, partial(_retire, app, context.listener))
         lifespan = Lifespan(
             app,
             logs,
             prepare=self._prepare(app),
-            refuse=lambda error: self._without(error, logs),
-            on_ready=partial(_begin, post),
+            refuse=lambda error: self._refuse(error, logs),
+            on_ready=partial(_report_ready, context),
         )
         return lifespan.serve
 
@@ -93,19 +93,19 @@ class Worker:
         prepare = self.prepare
         return None if prepare is None else lambda: prepare(app, self.settings)
 
-    def _without(self, error: ConfigurationError, logs: Logs) -> ASGIApp:
+    def _refuse(self, error: ConfigurationError, logs: Logs) -> ASGIApp:
         complain(error)
-        if self.stays:
-            return Refusal(str(error))
+        if self.serves_refusal:
+            return RefusalApp(str(error))
         logs.close()
-        os._exit(REFUSED)
+        os._exit(EXIT_REFUSED)
 
 
-def _begin(post: Post) -> None:
-    Precedence().watch(asyncio.get_running_loop())
-    post.report_ready()
+def _report_ready(context: WorkerContext) -> None:
+    BatchScheduling().watch(asyncio.get_running_loop())
+    context.report_ready()
 
 
-def _hand_over(app: "App", listener: socket.socket) -> None:
+def _retire(app: "App", listener: socket.socket) -> None:
     stop_accepting(listener)
     app.hand_over()

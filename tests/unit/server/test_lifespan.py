@@ -8,7 +8,7 @@ import pytest
 from gatepost.errors import ConfigurationError
 from gatepost.logging import Logs
 from gatepost.request import ASGIApp, Message, Receive, Scope, Send
-from gatepost.server.lifespan import Lifespan, Refusal
+from gatepost.server.lifespan import Lifespan, RefusalApp
 from gatepost.settings import Settings
 
 
@@ -51,7 +51,7 @@ async def test_an_application_that_fails_to_start_is_replaced_by_its_refusal(
 
     def refuse(reason: ConfigurationError) -> ASGIApp:
         refused.append(str(reason))
-        return Refusal(str(reason))
+        return RefusalApp(str(reason))
 
     with caplog.at_level(logging.ERROR, "gatepost"):
         sent = await started(
@@ -90,4 +90,4 @@ async def test_a_failure_at_the_end_is_the_servers_to_report(logs: Logs) -> None
         raise TypeError("while it stopped")
 
     with pytest.raises(TypeError):
-        await started(Lifespan(app, logs, refuse=lambda reason: Refusal(str(reason))).serve)
+        await started(Lifespan(app, logs, refuse=lambda reason: RefusalApp(str(reason))).serve)

@@ -37,11 +37,11 @@ def stop(worker: Late, seconds: int) -> None:
     server: Any = Server.__new__(Server)
     server.wrks, server.workers_kill_timeout, server.interrupt_signal = [worker], seconds, False
 
-    class Crew:
-        def has_ended(self) -> bool:
+    class WorkerSupervisor:
+        def have_all_ended(self) -> bool:
             return not worker.is_alive()
 
-    server.crew = Crew()
+    server.supervisor = WorkerSupervisor()
     server._stop_workers()
     assert server.wrks == []
 

@@ -15,14 +15,14 @@ import sys
 import time
 from pathlib import Path
 
-BUSY_SHARE, CALM_SHARE = 0.5, 0.3
+BUSY_SHARE, IDLE_SHARE = 0.5, 0.3
 """Of a processor, used by this process: above the first it is busy, until it uses less than the second. Between them
 lies more than what taking turns saves, or the one would lead to the other."""
 
-LOOK_SECONDS = 0.5
+SAMPLE_SECONDS = 0.5
 
 
-class Precedence:
+class BatchScheduling:
     """Has the threads of this process take turns while it is busy. Makes a timer, no thread."""
 
     __slots__ = ("_cpu", "_is_busy", "_now")
@@ -40,16 +40,16 @@ class Precedence:
         """
         with contextlib.suppress(OSError):
             if sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER:
-                loop.call_later(LOOK_SECONDS, self._look, loop)
+                loop.call_later(SAMPLE_SECONDS, self._sample, loop)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _sample(self, loop: asyncio.AbstractEventLoop) -> None:
         cpu, now = time.process_time_ns(), time.monotonic_ns()
         share = (cpu - self._cpu) / (now - self._now)
         self._cpu, self._now = cpu, now
-        if self._is_busy != (share > (CALM_SHARE if self._is_busy else BUSY_SHARE)):
+        if self._is_busy != (share > (IDLE_SHARE if self._is_busy else BUSY_SHARE)):
             self._is_busy = not self._is_busy
             _set_policy(os.SCHED_BATCH if self._is_busy else os.SCHED_OTHER)
-        loop.call_later(LOOK_SECONDS, self._look, loop)
+        loop.call_later(SAMPLE_SECONDS, self._sample, loop)
 
 
 def _set_policy(policy: int) -> None:

@@ -22,17 +22,17 @@ START_SECONDS_MAX = 60.0
 HAND_OVER_SECONDS = 3.0
 """How long a replaced worker waits for the next request of each of its connections, to answer that it closes."""
 
-PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+RESTART_DELAYS_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Before a dead worker is replaced: the first at once, one that keeps dying ever later, but for ever."""
 
-CALM_SECONDS = 60.0
+STABLE_SECONDS = 60.0
 """After this long without a death in its place, a worker's death counts as a first one."""
 
 Spawn = Callable[[int], Any]
 """Makes the process of the worker with this number, not yet started."""
 
 
-class Crew:
+class WorkerSupervisor:
     """Looks after the workers of `server`, a Granian, in whose list `wrks` they stand by number.
 
     Behind them in that list stand those that come or go, so that whoever ends the server ends them, too.
@@ -47,14 +47,14 @@ class Crew:
         self._ready: set[int] = set()
         self._has_served = False
         self._deaths: dict[int, tuple[int, float]] = {}
-        self._due: dict[int, float] = {}
+        self._restart_at: dict[int, float] = {}
 
-    def announce(self, number: signal.Signals) -> None:
+    def signal_workers(self, number: signal.Signals) -> None:
         """Send a signal to every worker."""
         for worker in self._server.wrks:
-            _send(worker, number)
+            _send_signal(worker, number)
 
-    def has_ended(self) -> bool:
+    def have_all_ended(self) -> bool:
         """True where no worker is left."""
         return not any(worker.is_alive() for worker in self._server.wrks)
 
@@ -67,24 +67,24 @@ class Crew:
     def replace_dead(self, spawn: Spawn) -> bool:
         """Start a worker for each that has died. False where none has ever served: then there is no use in it."""
         server = self._server
-        self._hear()
+        self._read_reports()
         while server.interrupt_children:
             if not self._has_served:
                 return False
             index = server.interrupt_children.pop(0)
             # Where one lives in this place, the one that had it before was meant.
             if not server.wrks[index].is_alive():
-                self._due[index] = self._when_to_replace(index)
-        for index in [index for index, moment in self._due.items() if moment <= time.monotonic()]:
-            del self._due[index]
+                self._restart_at[index] = self._schedule_restart(index)
+        for index in [index for index, moment in self._restart_at.items() if moment <= time.monotonic()]:
+            del self._restart_at[index]
             server.wrks[index] = worker = spawn(index)
             worker.start()
         return True
 
     @property
-    def pause_seconds(self) -> float | None:
+    def next_restart_seconds(self) -> float | None:
         """When to call `replace_dead` again; None where nothing waits for it."""
-        return max(0.0, min(self._due.values()) - time.monotonic()) if self._due else None
+        return max(0.0, min(self._restart_at.values()) - time.monotonic()) if self._restart_at else None
 
     def replace_all(self, spawn: Spawn) -> None:
         """Replace every worker, one after the other. The first that does not start ends it: the old ones go on."""
@@ -100,14 +100,14 @@ class Crew:
         self.wait(START_SECONDS_MAX, until=lambda: self._is_ready(new) or not new.is_alive())
         if not self._is_ready(new):
             self._report_failure(index, new)
-            self._end(new, seconds=0)
+            self._stop(new, seconds=0)
             return False
         old = self._swap(index, new)
         if self._replaced is not None:
             self._replaced(WorkerReplaced(worker=index + 1, pid=new.inner.pid, old_pid=old.inner.pid))
-        _send(old, HAND_OVER)
+        _send_signal(old, HAND_OVER)
         self.wait(HAND_OVER_SECONDS, until=lambda: not old.is_alive())
-        self._end(old, seconds=self._server.workers_kill_timeout)
+        self._stop(old, seconds=self._server.workers_kill_timeout)
         return True
 
     def _swap(self, index: int, new: Any) -> Any:
@@ -116,14 +116,14 @@ class Crew:
         wrks.remove(new)
         old, wrks[index] = wrks[index], new
         wrks.append(old)
-        self._due.pop(index, None)
+        self._restart_at.pop(index, None)
         old.interrupt_by_parent = True
         new.interrupt_by_parent = False
         if not new.is_alive():
             self._server.interrupt_children.append(index)
         return old
 
-    def _end(self, worker: Any, *, seconds: float) -> None:
+    def _stop(self, worker: Any, *, seconds: float) -> None:
         """Let it finish what it has, for `seconds`. Where the server is to stop meanwhile, that ends it, too."""
         worker.terminate()
         self.wait(seconds, until=lambda: not worker.is_alive())
@@ -135,20 +135,20 @@ class Crew:
         self._ready.discard(worker.inner.pid)
 
     def _is_ready(self, worker: Any) -> bool:
-        self._hear()
+        self._read_reports()
         return worker.inner.pid in self._ready
 
-    def _hear(self) -> None:
+    def _read_reports(self) -> None:
         while self._incoming.poll():
             self._ready.add(self._incoming.recv())
             self._has_served = True
 
-    def _when_to_replace(self, index: int) -> float:
+    def _schedule_restart(self, index: int) -> float:
         now = time.monotonic()
         count, last = self._deaths.get(index, (0, 0.0))
-        count = 0 if now - last > CALM_SECONDS else count
+        count = 0 if now - last > STABLE_SECONDS else count
         self._deaths[index] = (count + 1, now)
-        pause = PAUSES_SECONDS[min(count, len(PAUSES_SECONDS) - 1)]
+        pause = RESTART_DELAYS_SECONDS[min(count, len(RESTART_DELAYS_SECONDS) - 1)]
         died = self._server.wrks[index].inner
         if self._died is not None:
             ended_by = ending_of(died.exitcode)
@@ -163,7 +163,7 @@ class Crew:
         self._not_replaced(WorkerNotReplaced(worker=index + 1, reason=reason))
 
 
-def _send(worker: Any, number: signal.Signals) -> None:
+def _send_signal(worker: Any, number: signal.Signals) -> None:
     # One that has just died, or whose process is not yet there, has nothing to be told.
     with contextlib.suppress(ProcessLookupError, TypeError):
         os.kill(worker.inner.pid, number)

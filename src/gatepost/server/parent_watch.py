@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 
-class Lifeline:
+class ParentWatch:
     """Made by the master, and handed to its workers by a fork or by pickling; the master keeps it as long as it lives.
 
     Whatever else the master starts must not inherit the writing end: programs do not, because descriptors are closed
@@ -35,7 +35,7 @@ class Lifeline:
         """In a worker: call `act`, in a thread, when the master has ended."""
         if self._writer is not None:
             self._writer.close()  # a fork's copy, by which it would keep itself and the others waiting
-        threading.Thread(target=self._wait, args=[act], name="gatepost-lifeline", daemon=True).start()
+        threading.Thread(target=self._wait, args=[act], name="gatepost-parent-watch", daemon=True).start()
 
     def _wait(self, act: Callable[[], None]) -> None:
         os.read(self._reader.fileno(), 1)  # returns at the end alone: nothing is ever written
