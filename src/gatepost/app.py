@@ -24,8 +24,8 @@ from gatepost.models.entity import Entity
 from gatepost.mount import Mount
 from gatepost.request import Action, ASGIApp, Receive, Scope, Send
 from gatepost.resource import Resource
-from gatepost.services.unit import Unit
-from gatepost.services.work import Work
+from gatepost.services.service_transaction import ServiceTransaction
+from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.settings import Settings, load
 
 
@@ -146,7 +146,7 @@ class App:
             self._composition.gate.drain()
 
     @asynccontextmanager
-    async def transaction(self, actor: Actor = system) -> AsyncGenerator[Work]:
+    async def transaction(self, actor: Actor = system) -> AsyncGenerator[ServiceTransaction]:
         """Services outside a request, in one transaction: `async with app.transaction() as tx`.
 
         Committed at the end of the block, rolled back when it raises. Tried once: what runs here can run again.
@@ -154,7 +154,7 @@ class App:
         running = self.running
         try:
             async with running.database.transaction() as transaction:
-                yield Work(Unit(transaction, running.registry), actor)
+                yield ServiceTransaction(UnitOfWork(transaction, running.registry), actor)
         except Problem:
             raise
         except Exception as error:

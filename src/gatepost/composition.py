@@ -38,11 +38,11 @@ from gatepost.request import Action, Handler
 from gatepost.resource import ACTIONS
 from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.table import RouteTable
-from gatepost.services.custom import Custom
-from gatepost.services.derived import Derived
+from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.plans import Plans
 from gatepost.services.service import SEAMS, Service, overridden
-from gatepost.services.unit import Registry
+from gatepost.services.service_verbs import ServiceVerbs
+from gatepost.services.unit_of_work import ServiceRegistry
 from gatepost.services.verbs import Verbs
 from gatepost.settings import Settings
 
@@ -80,8 +80,8 @@ class Composition:
             devices=devices,
         )
         self._plans = Plans(bigint_as_string=declaration.bigint_as_string, page_bytes_max=settings.gate.page_bytes_max)
-        self._derived = {
-            served.entity.model: Derived(
+        self._compiled = {
+            served.entity.model: CompiledVerbs(
                 served,
                 declaration.catalog,
                 self.database.for_resource(served.path),
@@ -90,7 +90,7 @@ class Composition:
             )
             for served in declaration.catalog.served
         }
-        self.registry = Registry(self._derived, declaration.services)
+        self.registry = ServiceRegistry(self._compiled, declaration.services)
         self.is_leaving = False
         self._trigrams = Trigrams()
         self._letters: Letters | None = None
@@ -192,11 +192,11 @@ class Composition:
         )
 
     def _verbs(self, served: Served) -> dict[str, Verbs]:
-        derived = self._derived[served.entity.model]
+        derived = self._compiled[served.entity.model]
         service = self.declaration.services.get(served.entity.model)
         if service is None:
             return dict.fromkeys(ACTIONS, derived)
-        custom = Custom(served, service, derived, self.registry, self.database.for_resource(served.path))
+        custom = ServiceVerbs(served, service, derived, self.registry, self.database.for_resource(served.path))
         through = overridden(service)
         return {action: custom if action in through else derived for action in ACTIONS}
 

@@ -24,8 +24,8 @@ from gatepost.errors import BadRequest, PreconditionRequired, Problem, Unprocess
 from gatepost.models.catalog import Served, View
 from gatepost.models.reads import Order, Query
 from gatepost.request import Request, Response
-from gatepost.services.rules import not_found
-from gatepost.services.verbs import Page, Row, UnseenFields, Verbs, Versions, Written
+from gatepost.services.verbs import ChangeSet, Row, RowPage, UnseenFields, Verbs, Versions
+from gatepost.services.write_policies import not_found
 
 REFUSALS = ("forbidden", "not_signed_in")
 """Codes of what a rule refuses (`auth/refusals.py`)."""
@@ -132,9 +132,9 @@ class ResourceController:
                 if unseen:
                     decoder.refuse(content, unseen)
             raise
-        written = Written(body.values, body.echoes)
+        changes = ChangeSet(body.values, body.read_only_values)
         try:
-            row: Row = await self._update(key, written, request.actor, view, versions)
+            row: Row = await self._update(key, changes, request.actor, view, versions)
         except UnseenFields as unseen_fields:
             decoder.refuse(content, unseen_fields.names)
         except Problem as problem:
@@ -197,7 +197,7 @@ class ResourceController:
         (self._patches if partial else self._creations)[view] = decoder
         return decoder
 
-    def _facts(self, query: Query, page: Page) -> PageFacts:
+    def _facts(self, query: Query, page: RowPage) -> PageFacts:
         """The cursors of a page. Beyond where one came from there is a page, even if its rows have gone since."""
         backward = query.position is not None and query.position.backward
         has_next = backward or page.more

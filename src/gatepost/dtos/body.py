@@ -28,18 +28,28 @@ WireTypes = Callable[..., WireType]
 class Body(msgspec.Struct):
     """A decoded body: Python values as SQLAlchemy's bind processors take them, only of fields that were present.
 
-    `echoes` are read-only fields that a PATCH or PUT sent back: the service accepts those equal to the present row
-    and refuses others with `read_only`.
+    `read_only_values` are the read-only fields that a PATCH sent back: the service accepts values equal to the row's
+    present ones, and refuses others with `read_only`.
     """
 
     values: dict[str, Any]
-    echoes: dict[str, Any]
+    read_only_values: dict[str, Any]
 
 
 class BodyDecoder:
     """Decodes the bodies of one action for one set of fields."""
 
-    __slots__ = ("_bounds", "_decode", "_echoes", "_fields", "_finishes", "_json", "_numbers", "_required", "_unasked")
+    __slots__ = (
+        "_bounds",
+        "_decode",
+        "_fields",
+        "_finishes",
+        "_json",
+        "_numbers",
+        "_read_only",
+        "_required",
+        "_unasked",
+    )
 
     def __init__(self, fields: Mapping[str, BodyField], required: frozenset[str], bounds: Bounds) -> None:
         known = {name: (field, field.type) for name, field in fields.items() if field.type is not None}
@@ -53,7 +63,7 @@ class BodyDecoder:
         finishes = ((name, _finish(field, kind)) for name, (field, kind) in known.items())
         self._finishes: dict[str, Finish] = {name: finish for name, finish in finishes if finish is not None}
         self._json = tuple(name for name, (_, kind) in known.items() if kind.wire in (Any, list[Any]))
-        self._echoes = frozenset(name for name, (field, _) in known.items() if not field.writable)
+        self._read_only = frozenset(name for name, (field, _) in known.items() if not field.writable)
         self._unasked = tuple(
             name for name, (_, kind) in known.items() if name in required and kind.wire is msgspec.Raw
         )
@@ -91,15 +101,15 @@ class BodyDecoder:
                     values[name] = finishes[name](value)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Violation):
             return None
-        if not self._echoes or self._echoes.isdisjoint(values):
+        if not self._read_only or self._read_only.isdisjoint(values):
             return Body(values, {})
-        echoes = {name: values.pop(name) for name in self._echoes & values.keys()}
-        return Body(values, echoes)
+        read_only_values = {name: values.pop(name) for name in self._read_only & values.keys()}
+        return Body(values, read_only_values)
 
     def decode_carefully(self, body: bytes) -> Body:
         """What `decode` does when in doubt: the same values, or the refusal."""
-        values, echoes = collect(self._fields, self._required, read_json(body))
-        return Body(values, echoes)
+        values, read_only_values = collect(self._fields, self._required, read_json(body))
+        return Body(values, read_only_values)
 
     def named(self, body: bytes, names: frozenset[str]) -> frozenset[str]:
         """Those of `names` that stand in a body. Raises `BadRequest("malformed_json")`."""

@@ -20,7 +20,7 @@ UNKNOWN_MAX = 100
 
 
 class BodyField(msgspec.Struct, frozen=True):
-    """One name that a body may hold. `writable` ones become values, others echoes, or are refused where
+    """One name that a body may hold. `writable` ones become values, others read-only values, or are refused where
     `type` is None (creation). Only those that the actor surely knows of are `hinted` at."""
 
     name: str
@@ -33,13 +33,16 @@ class BodyField(msgspec.Struct, frozen=True):
 def collect(
     fields: Mapping[str, BodyField], required: frozenset[str], node: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Values and echoes of a body; raises `Unprocessable("invalid_body")` with all violations in pointer order."""
+    """The values and the read-only values of a body.
+
+    Raises `Unprocessable("invalid_body")` with all violations in pointer order.
+    """
     if not isinstance(node, dict):
         _refuse([FieldError("", "wrong_type", f"Send a JSON object, not {_noun(node)}.")])
     members = cast("dict[str, Any]", node)
     errors = [FieldError(f"/{escape(name)}", "required", "The field is missing.") for name in required - members.keys()]
     values: dict[str, Any] = {}
-    echoes: dict[str, Any] = {}
+    read_only_values: dict[str, Any] = {}
     unknown: list[str] = []
     for name, value in members.items():
         field = fields.get(name)
@@ -47,14 +50,14 @@ def collect(
             unknown.append(name)
             continue
         try:
-            (values if field.writable else echoes)[name] = _read(field, value)
+            (values if field.writable else read_only_values)[name] = _read(field, value)
         except Violation as violation:
             found = [item.below(name) for item in (violation, *violation.others)]
             errors += [FieldError(item.pointer, item.code, item.detail) for item in found]
     errors += _unknown(unknown, [name for name, field in fields.items() if field.hinted] if unknown else ())
     if errors:
         _refuse(errors)
-    return values, echoes
+    return values, read_only_values
 
 
 def _read(field: BodyField, value: Any) -> Any:

@@ -155,7 +155,7 @@ def field_rules(view: View, rule: BoundRule, source: Source) -> Rules:
     return condition
 
 
-def one_plan(
+def row_plan(
     served: Served,
     view: View,
     rule: BoundRule,

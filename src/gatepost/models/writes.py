@@ -58,7 +58,7 @@ Outcome = int | bool
 """What a record says at an index, or what is known without it."""
 
 
-class LocatePlan(msgspec.Struct, frozen=True, eq=False):
+class RowStatusPlan(msgspec.Struct, frozen=True, eq=False):
     """A compiled look at one row before it is changed, or to say why it was not. `names` are raw present values,
     `documents` those that are JSON. `shown` and `writable` say of each field that was asked about whether the row shows
     it, and lets it be written."""
@@ -148,7 +148,7 @@ def delete_statement(served: Served, read: BoundRule, permitted: BoundRule, *, v
     return Statement(statement.returning(source.column(served.entity.key.name)))
 
 
-def locate_plan(
+def row_status_plan(
     served: Served,
     names: tuple[str, ...],
     read: BoundRule,
@@ -158,7 +158,7 @@ def locate_plan(
     document_bytes_max: int,
     view: View | None = None,
     asked: tuple[str, ...] = (),
-) -> LocatePlan:
+) -> RowStatusPlan:
     """SELECT of one row by key: may it be read and changed, which version has it, the raw values of `names`, and
     whether the `view` shows and lets be written those that are `asked` about, which `names` are among.
 
@@ -192,7 +192,7 @@ def locate_plan(
     if lock:
         statement = statement.with_for_update()
     documents = frozenset(name for name in names if _is_document(source.column(name)))
-    return LocatePlan(Statement(statement), names, documents, readable, allowed, version, shown, writable)
+    return RowStatusPlan(Statement(statement), names, documents, readable, allowed, version, shown, writable)
 
 
 def bound_field_rule(served: Served, view: View, name: str, permitted: BoundRule) -> BoundRule:

@@ -2,7 +2,7 @@
 
 Every way in (an HTTP request, a seed, a test, another service) calls these same verbs. Each verb weighs its policy
 for the actor it is given; a service that is not overridden is not instantiated at all: its verbs are single
-statements (`derived.py`).
+statements (`compiled_verbs.py`).
 """
 
 import inspect
@@ -18,7 +18,7 @@ from gatepost.hints import nearest
 
 if TYPE_CHECKING:
     from gatepost.models.reads import Query
-    from gatepost.services.unit import Unit
+    from gatepost.services.unit_of_work import UnitOfWork
 
 M = TypeVar("M")
 N = TypeVar("N")
@@ -63,7 +63,7 @@ class Service(Generic[M]):
     isolation: ClassVar[str] = "read committed"
     attempts: ClassVar[int] = 1
 
-    def __init__(self, unit: "Unit", model: type[M]) -> None:
+    def __init__(self, unit: "UnitOfWork", model: type[M]) -> None:
         self._unit = unit
         self._model = model
 

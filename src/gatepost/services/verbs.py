@@ -23,7 +23,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     key: Any
 
 
-class Page(msgspec.Struct, frozen=True, gc=False):
+class RowPage(msgspec.Struct, frozen=True, gc=False):
     """A page of rows: `rows` is their JSON, joined. `first` and `last` are the positions of its ends, where it has
     rows; `more` tells whether rows follow in the direction of reading."""
 
@@ -33,11 +33,11 @@ class Page(msgspec.Struct, frozen=True, gc=False):
     more: bool
 
 
-class Written(msgspec.Struct, frozen=True, gc=False):
+class ChangeSet(msgspec.Struct, frozen=True, gc=False):
     """What a body asks to be written: `values` by attribute, and the read-only fields it repeats."""
 
     values: dict[str, Any]
-    echoes: dict[str, Any]
+    read_only_values: dict[str, Any]
 
 
 class UnseenFields(Exception):
@@ -57,7 +57,7 @@ class Verbs(Protocol):
         """One row. Raises `NotFound`, also where the actor may not read it."""
         ...
 
-    async def list(self, query: Query, actor: Actor, view: View) -> Page:
+    async def list(self, query: Query, actor: Actor, view: View) -> RowPage:
         """A page of the rows that the actor may read."""
         ...
 
@@ -65,7 +65,7 @@ class Verbs(Protocol):
         """Insert. Raises `Forbidden`, `Conflict`, `Unprocessable` (references, constraints)."""
         ...
 
-    async def update(self, key: Any, written: Written, actor: Actor, view: View, versions: Versions) -> Row:
+    async def update(self, key: Any, changes: ChangeSet, actor: Actor, view: View, versions: Versions) -> Row:
         """Change. Raises `NotFound`, `Forbidden`, `PreconditionFailed`, `Conflict`, `Unprocessable`, `UnseenFields`."""
         ...
 

@@ -41,7 +41,7 @@ from gatepost import (
     role,
 )
 from gatepost.database.pool import Record
-from gatepost.services import derived
+from gatepost.services import compiled_verbs
 from gatepost.testing import Client, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -329,7 +329,7 @@ async def test_a_candidate_costs_no_statement_of_its_own(
 async def test_a_policy_that_does_not_look_at_the_row_weighs_no_candidate(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(derived, "insert_plan", partial(_unweighed, derived.insert_plan))
+    monkeypatch.setattr(compiled_verbs, "insert_plan", partial(_unweighed, compiled_verbs.insert_plan))
     for path, body in (("teams", {"name": "new"}), ("notices", {"text": "mine"})):
         assert (await office.user.post(f"/api/{path}", json=body)).status == 201
 

@@ -57,7 +57,7 @@ def test_required_fields_can_be_chosen() -> None:
 
 def test_a_read_only_field_of_a_patch_is_an_echo() -> None:
     body = PATCH.decode(b'{"id": 7, "stock": 3}')
-    assert (body.values, body.echoes) == ({"stock": 3}, {"id": 7})
+    assert (body.values, body.read_only_values) == ({"stock": 3}, {"id": 7})
     assert PATCH.decode_quickly(b'{"id": 7, "stock": 3}') == body
 
 

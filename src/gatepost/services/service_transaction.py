@@ -8,13 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gatepost.auth.actor import Actor
 from gatepost.database.transactions import AfterCommit
 from gatepost.services.service import Changes, Service
-from gatepost.services.unit import Unit
+from gatepost.services.unit_of_work import UnitOfWork
 
 M = TypeVar("M")
 S = TypeVar("S", bound=Service[Any])
 
 
-class Acting(Generic[M]):
+class BoundService(Generic[M]):
     """The verbs of one service, for the actor of the transaction."""
 
     def __init__(self, service: Service[M], actor: Actor) -> None:
@@ -38,20 +38,20 @@ class Acting(Generic[M]):
         await self._service.delete(row, self._actor)
 
 
-class Work:
+class ServiceTransaction:
     """A transaction of an actor's: `tx[Orders].create(Order(...))`, `tx.session`, `tx.service(Orders)`."""
 
-    def __init__(self, unit: Unit, actor: Actor) -> None:
+    def __init__(self, unit: UnitOfWork, actor: Actor) -> None:
         self._unit = unit
         self.actor = actor
 
-    def __getitem__(self, service: type[Service[M]]) -> Acting[M]:
+    def __getitem__(self, service: type[Service[M]]) -> BoundService[M]:
         """The verbs of a service class that a resource names."""
-        return Acting(self._unit.of(service), self.actor)
+        return BoundService(self._unit.of(service), self.actor)
 
-    def model(self, model: type[M]) -> Acting[M]:
+    def model(self, model: type[M]) -> BoundService[M]:
         """The verbs of a served model, whether it has a service class or not."""
-        return Acting(self._unit.service(model), self.actor)
+        return BoundService(self._unit.service(model), self.actor)
 
     def service(self, service: type[S]) -> S:
         """The service itself, for methods of its own."""

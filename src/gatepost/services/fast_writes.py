@@ -1,7 +1,7 @@
-"""Plain writes: those whose statement depends only on the view and on the names that are set, and how to fill it.
+"""Fast writes: those whose statement depends only on the view and on the names that are set, and how to fill it.
 
-Most writes are: everybody may read every row, and the actor may write every row. Beside `derived.py`, which keeps the
-plan of such a write the first time and then goes from the values to PostgreSQL without weighing anything anew.
+Most writes are: every row may be read by all, and this actor may write every row. `compiled_verbs.py` keeps the plan
+of such a write the first time; later ones go from the values to PostgreSQL without evaluating a policy again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,34 +16,34 @@ from gatepost.models.catalog import View
 from gatepost.models.reads import KEY
 from gatepost.models.writes import WritePlan
 
-PLAIN_MAX = 256
-"""Plain writes kept per resource and verb."""
+FAST_WRITES_MAX = 256
+"""Fast writes kept per resource and verb."""
 
 
-class PlainWrite(msgspec.Struct, frozen=True, gc=False):
+class FastWrite(msgspec.Struct, frozen=True, gc=False):
     """A plan, and what picks its arguments from the values, in the order of its parameters; a key comes behind them."""
 
     plan: WritePlan
     pick: Callable[[dict[str, Any]], Sequence[Any]]
 
 
-class PlainWrites:
-    """The plain writes of one verb of one resource. `careful` names attributes that never are written plainly."""
+class FastWrites:
+    """The fast writes of one verb of one resource. `never_fast` names attributes that are never written this way."""
 
-    def __init__(self, careful: frozenset[str]) -> None:
-        self._careful = careful
-        self._kept: dict[tuple[View, tuple[str, ...]], PlainWrite] = {}
+    def __init__(self, never_fast: frozenset[str]) -> None:
+        self._never_fast = never_fast
+        self._kept: dict[tuple[View, tuple[str, ...]], FastWrite] = {}
         self.find = self._kept.get
 
     def keep(self, view: View, names: Sequence[str], plan: WritePlan, rules: Mapping[str, Rule]) -> None:
         """Keep a plan made for an actor who passes every rule, if it is plain; `rules` are those of single fields."""
         is_ruled = view.ruled or not rules.keys().isdisjoint(names)
-        if is_ruled or not self._careful.isdisjoint(names) or len(self._kept) >= PLAIN_MAX:
+        if is_ruled or not self._never_fast.isdisjoint(names) or len(self._kept) >= FAST_WRITES_MAX:
             return
         names_of = {bind_name(name): name for name in names}
         binds = [bind for bind in plan.statement.plain_names or () if bind != KEY]
         if plan.statement.plain_names in ((*binds,), (*binds, KEY)) and names_of.keys() >= set(binds):
-            self._kept[view, tuple(names)] = PlainWrite(plan, _picker([names_of[bind] for bind in binds]))
+            self._kept[view, tuple(names)] = FastWrite(plan, _picker([names_of[bind] for bind in binds]))
 
 
 def _picker(names: Sequence[str]) -> Callable[[dict[str, Any]], Sequence[Any]]:

@@ -20,25 +20,30 @@ from gatepost.models.catalog import Served, View
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
 from gatepost.models.reads import KEY, Expansion, Query
 from gatepost.models.row_size import row_bytes_max
-from gatepost.services.derived import Derived
-from gatepost.services.rules import Draft, fill_owner, with_field_rules
+from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.service import Changes, Service
-from gatepost.services.unit import Registry, Unit
-from gatepost.services.verbs import Page, Row, Versions, Written
+from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
+from gatepost.services.verbs import ChangeSet, Row, RowPage, Versions
+from gatepost.services.write_policies import ProposedRow, fill_owner, with_field_rules
 
 T = TypeVar("T")
 
 
-class Custom:
+class ServiceVerbs:
     """The verbs of one resource through its service. Implements `Verbs`; unused for actions that are not overridden."""
 
     def __init__(
-        self, served: Served, service: type[Service[Any]], derived: Derived, registry: Registry, database: Database
+        self,
+        served: Served,
+        service: type[Service[Any]],
+        compiled: CompiledVerbs,
+        registry: ServiceRegistry,
+        database: Database,
     ) -> None:
         self._served = served
         self._service = service
         self._model = served.entity.model
-        self._derived = derived
+        self._compiled = compiled
         self._registry = registry
         self._database = database
         self._is_unbounded = row_bytes_max(served, served.entity.attributes, ()) is None
@@ -51,61 +56,61 @@ class Custom:
     ) -> Row:
         """The row that the service's `get` returns, as the actor may see it."""
 
-        async def work(unit: Unit) -> Row:
+        async def work(unit: UnitOfWork) -> Row:
             self._check_backlog()
             row = await unit.service(self._model).get(key, actor)
             return await self._show(unit, self._key(row, "get"), actor, view, fields, expand)
 
         return await self._run(work, may_write=False)
 
-    async def list(self, query: Query, actor: Actor, view: View) -> Page:
+    async def list(self, query: Query, actor: Actor, view: View) -> RowPage:
         """The rows that the service's `list` returns, as the actor may see them."""
 
-        async def work(unit: Unit) -> Page:
+        async def work(unit: UnitOfWork) -> RowPage:
             self._check_backlog()
             rows = await unit.service(self._model).list(query, actor)
             keys = [self._key(row, "list") for row in rows]
-            return await self._derived.reading.page_of_keys(unit.transaction, keys, query, actor, view)
+            return await self._compiled.reads.page_of_keys(unit.transaction, keys, query, actor, view)
 
         return await self._run(work, may_write=False)
 
     async def create(self, values: dict[str, Any], actor: Actor, view: View) -> Row:
         """What the service's `create` makes of the values."""
 
-        async def work(unit: Unit) -> Row:
+        async def work(unit: UnitOfWork) -> Row:
             filled = dict(values)
             decision = decide(self._served.resource.policies["create"], actor)
             permitted = with_field_rules(decision, view.create_rules, values)
             fill_owner(self._served, filled, actor)
-            if holds(permitted, Draft(filled), actor) is False:
+            if holds(permitted, ProposedRow(filled), actor) is False:
                 raise refusal(actor)
-            references = self._derived.references
+            references = self._compiled.references
             await references.check(unit.transaction, filled, references.names(filled, actor, all=True), actor)
             draft = self._model(**self._natural(filled))
-            unit.hold_fields(draft, view.create_rules, values)
+            unit.enforce_field_rules(draft, view.create_rules, values)
             row = await unit.service(self._model).create(draft, actor)
             await unit.transaction.session.flush()
             key = self._key(row, "create")
-            await self._hold(unit, permitted, key, actor)
+            await self._enforce_policy(unit, permitted, key, actor)
             return await self._show_or_nothing(unit, key, actor, view)
 
         return await self._run(work)
 
-    async def update(self, key: Any, written: Written, actor: Actor, view: View, versions: Versions) -> Row:
+    async def update(self, key: Any, changes: ChangeSet, actor: Actor, view: View, versions: Versions) -> Row:
         """What the service's `update` makes of the changes."""
 
-        async def work(unit: Unit) -> Row:
-            references = self._derived.references
-            names = references.names(written.values, actor, all=True)
+        async def work(unit: UnitOfWork) -> Row:
+            references = self._compiled.references
+            names = references.names(changes.values, actor, all=True)
             rule = self._rule("update", actor)
-            values, moved = await self._look(unit, key, rule, written, names, actor, view, versions)
+            values, moved = await self._lock_for_update(unit, key, rule, changes, names, actor, view, versions)
             await references.check(unit.transaction, moved, [name for name in names if name in moved], actor)
             permitted = with_field_rules(rule.decision, view.update_rules, values)
             row = await unit.transaction.session.get_one(self._model, key, populate_existing=True)
-            unit.hold_fields(row, view.update_rules, values)
+            unit.enforce_field_rules(row, view.update_rules, values)
             row = await unit.service(self._model).update(row, Changes(self._natural(values)), actor)
             await unit.transaction.session.flush()
-            await self._hold(unit, permitted, key, actor)
+            await self._enforce_policy(unit, permitted, key, actor)
             return await self._show_or_nothing(unit, self._key(row, "update"), actor, view)
 
         return await self._run(work)
@@ -113,69 +118,71 @@ class Custom:
     async def delete(self, key: Any, actor: Actor, versions: Versions) -> None:
         """What the service's `delete` makes of it."""
 
-        async def work(unit: Unit) -> None:
+        async def work(unit: UnitOfWork) -> None:
             view = self._served.view(actor)
-            await self._look(unit, key, self._rule("delete", actor), Written({}, {}), (), actor, view, versions)
+            await self._lock_for_update(
+                unit, key, self._rule("delete", actor), ChangeSet({}, {}), (), actor, view, versions
+            )
             row = await unit.transaction.session.get_one(self._model, key, populate_existing=True)
             await unit.service(self._model).delete(row, actor)
 
         await self._run(work)
 
-    async def _run(self, work: Callable[[Unit], Awaitable[T]], *, may_write: bool = True) -> T:
-        async def in_unit(transaction: Transaction) -> T:
-            return await work(Unit(transaction, self._registry))
+    async def _run(self, work: Callable[[UnitOfWork], Awaitable[T]], *, may_write: bool = True) -> T:
+        async def in_transaction(transaction: Transaction) -> T:
+            return await work(UnitOfWork(transaction, self._registry))
 
         return await self._database.transact(
-            in_unit, isolation=self._service.isolation, attempts=self._service.attempts, may_write=may_write
+            in_transaction, isolation=self._service.isolation, attempts=self._service.attempts, may_write=may_write
         )
 
     async def unseen(self, key: Any, names: frozenset[str], actor: Actor, view: View) -> frozenset[str]:
         """Those of `names` that the actor neither sees on the row nor may write there; none where he cannot read it."""
-        return await self._derived.unseen(key, names, actor, view)
+        return await self._compiled.unseen(key, names, actor, view)
 
     def _rule(self, action: str, actor: Actor) -> BoundRule:
         return bind_policy(self._served.resource.policies[action], actor, self._served.entity, "c")
 
-    async def _look(
+    async def _lock_for_update(
         self,
-        unit: Unit,
+        unit: UnitOfWork,
         key: Any,
         permitted: BoundRule,
-        written: Written,
+        changes: ChangeSet,
         references: Sequence[str],
         actor: Actor,
         view: View,
         versions: Versions,
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """As `Derived.look`, in the transaction of the service."""
+        """As `CompiledVerbs.lock_for_update`, in the transaction of the service."""
         read = bind_policy(self._served.resource.policies["get"], actor, self._served.entity)
-        return await self._derived.look(
-            unit.transaction, key, written, references, read, permitted, actor, view, versions
+        return await self._compiled.lock_for_update(
+            unit.transaction, key, changes, references, read, permitted, actor, view, versions
         )
 
-    async def _hold(self, unit: Unit, decision: Decision, key: Any, actor: Actor) -> None:
+    async def _enforce_policy(self, unit: UnitOfWork, decision: Decision, key: Any, actor: Actor) -> None:
         """A service may write without `super()`: the row it leaves is held to the rule all the same."""
         if decision is True:
             return
         rule = bind_decision(decision, actor, self._served.entity, "c")
-        plan = self._derived.locate((), rule, rule, lock=False)
+        plan = self._compiled.status_plan((), rule, rule, lock=False)
         records = await unit.transaction.read(plan.statement, {KEY: key, **rule.values})
         if not records or not records[0][plan.permitted_index]:
             raise refusal(actor)
 
     async def _show(
         self,
-        unit: Unit,
+        unit: UnitOfWork,
         key: Any,
         actor: Actor,
         view: View,
         fields: tuple[str, ...] | None,
         expand: tuple[Expansion, ...],
     ) -> Row:
-        plan, values = self._derived.reading.one(key, actor, view, fields, expand)
-        return self._derived.reading.shown(plan, await unit.transaction.read(plan.statement, values), key)
+        plan, values = self._compiled.reads.plan_row(key, actor, view, fields, expand)
+        return self._compiled.reads.render(plan, await unit.transaction.read(plan.statement, values), key)
 
-    async def _show_or_nothing(self, unit: Unit, key: Any, actor: Actor, view: View) -> Row:
+    async def _show_or_nothing(self, unit: UnitOfWork, key: Any, actor: Actor, view: View) -> Row:
         try:
             return await self._show(unit, key, actor, view, None, ())
         except NotFound:

@@ -17,12 +17,12 @@ from gatepost.models.conditions import bind_decision
 from gatepost.models.entity import Attribute
 from gatepost.models.mapping import table_key
 from gatepost.models.reads import KEY
-from gatepost.models.writes import LocatePlan, reference_statement
+from gatepost.models.writes import RowStatusPlan, reference_statement
 from gatepost.services.plans import Plans
 from gatepost.services.verbs import UnseenFields, Versions
 
 
-class Draft:
+class ProposedRow:
     """Values of a row that does not exist yet, as attributes, for policies that look at an object."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -44,8 +44,8 @@ def not_found() -> NotFound:
     return NotFound("not_found", "There is nothing here that you may see.")
 
 
-def explain(
-    record: Record | None, plan: LocatePlan, versions: Versions, actor: Actor, names: Collection[str] = ()
+def raise_refusal(
+    record: Record | None, plan: RowStatusPlan, versions: Versions, actor: Actor, names: Collection[str] = ()
 ) -> None:
     """Raise what refuses the change of these fields of a row that was looked at; return where nothing does.
 
@@ -62,7 +62,7 @@ def explain(
         raise PreconditionFailed("version_mismatch", "The row has changed since you read it; read it again.")
 
 
-def unseen_fields(record: Record, plan: LocatePlan, names: Iterable[str]) -> frozenset[str]:
+def unseen_fields(record: Record, plan: RowStatusPlan, names: Iterable[str]) -> frozenset[str]:
     """Those of `names` that the row neither shows nor lets be written."""
     is_permitted = bool(record[plan.permitted_index])
     return frozenset(

@@ -18,14 +18,16 @@ from gatepost.errors import FieldError, Unprocessable
 from gatepost.exact_json import decode_exact, natural
 from gatepost.models.catalog import Served
 from gatepost.models.entity import Entity
-from gatepost.models.writes import TOO_LARGE, LocatePlan
-from gatepost.services.verbs import Written
+from gatepost.models.writes import TOO_LARGE, RowStatusPlan
+from gatepost.services.verbs import ChangeSet
 
 
-def check_echoes(served: Served, plan: LocatePlan, record: Record, written: Written) -> None:
+def check_read_only_values(served: Served, plan: RowStatusPlan, record: Record, changes: ChangeSet) -> None:
     """A read-only field that repeats its present value is accepted; raises `Unprocessable` for another value."""
-    same = unchanged(served.entity, plan, record, written.echoes, written.echoes)
-    errors = [_refused(name, once=served.fields[name].write_once) for name in written.echoes if name not in same]
+    same = unchanged(served.entity, plan, record, changes.read_only_values, changes.read_only_values)
+    errors = [
+        _refused(name, once=served.fields[name].write_once) for name in changes.read_only_values if name not in same
+    ]
     if errors:
         raise Unprocessable("invalid_body", "The body has errors.", errors=sorted(errors))
 
@@ -37,7 +39,7 @@ def _refused(name: str, *, once: bool) -> FieldError:
 
 
 def unchanged(
-    entity: Entity, plan: LocatePlan, record: Record, values: Mapping[str, Any], names: Collection[str]
+    entity: Entity, plan: RowStatusPlan, record: Record, values: Mapping[str, Any], names: Collection[str]
 ) -> set[str]:
     """Those of `names` that the row shows with the value they are set to."""
     return {
@@ -64,7 +66,7 @@ def _present(entity: Entity, name: str, raw: Any) -> Any:
 
 
 def merge_documents(
-    entity: Entity, plan: LocatePlan, record: Record, values: Mapping[str, Any], merged: MergedDocuments
+    entity: Entity, plan: RowStatusPlan, record: Record, values: Mapping[str, Any], merged: MergedDocuments
 ) -> dict[str, Any]:
     """Merge objects into the JSON documents that were looked at (RFC 7396); everything else replaces, and so does an
     object where the row shows none. Raises `Unprocessable` where a document becomes, or is, too large or too deep."""

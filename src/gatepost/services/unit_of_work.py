@@ -13,19 +13,19 @@ from gatepost.errors import ConfigurationError
 from gatepost.models.candidates import bind_name
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
 from gatepost.models.reads import KEY, Query
-from gatepost.services.derived import Derived
+from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
-from gatepost.services.rules import depends_on, fill_owner, with_field_rules
 from gatepost.services.service import Changes, Service
+from gatepost.services.write_policies import depends_on, fill_owner, with_field_rules
 
 S = TypeVar("S", bound=Service[Any])
 N = TypeVar("N")
 
 
-class Unit:
+class UnitOfWork:
     """The services of one transaction, made when they are first asked for: `unit[Orders]`, `unit.service(Order)`."""
 
-    def __init__(self, transaction: Transaction, registry: "Registry") -> None:
+    def __init__(self, transaction: Transaction, registry: "ServiceRegistry") -> None:
         self.transaction = transaction
         self._registry = registry
         self._made: dict[type[Any], Service[Any]] = {}
@@ -42,11 +42,11 @@ class Unit:
             made = self._made[model] = self._registry.service_of(model)(self, model)
         return made
 
-    def derived(self, model: type[Any]) -> Derived:
+    def compiled(self, model: type[Any]) -> CompiledVerbs:
         """The compiled verbs of a served model."""
-        return self._registry.derived_of(model)
+        return self._registry.compiled_of(model)
 
-    def hold_fields(self, row: Any, rules: Mapping[str, Rule], names: Iterable[str]) -> None:
+    def enforce_field_rules(self, row: Any, rules: Mapping[str, Rule], names: Iterable[str]) -> None:
         """Hold what becomes of the request's own row to the rules of the fields that its body sets as well. What a
         service sets, of this row and of others, is its own decision."""
         self._asked = (row, {name: rules[name] for name in names if name in rules})
@@ -55,17 +55,17 @@ class Unit:
 
     async def find_row(self, model: type[N], id: Any, actor: Actor) -> N:
         """Load the row with this key, under the read rule."""
-        return cast("N", await self.derived(model).reading.object(self.transaction, id, actor))
+        return cast("N", await self.compiled(model).reads.object(self.transaction, id, actor))
 
     async def find_rows(self, model: type[N], query: Query, actor: Actor) -> Sequence[N]:
         """Load the rows of a query, one more than its limit, in its order."""
-        return await self.derived(model).reading.objects(self.transaction, query, actor)
+        return await self.compiled(model).reads.objects(self.transaction, query, actor)
 
     async def insert(self, draft: Any, actor: Actor) -> None:
         """Add the draft to the session, write it, and hold it to the create rule."""
-        derived = self.derived(_model_of(draft))
+        compiled = self.compiled(_model_of(draft))
         values: dict[str, Any] = {}
-        fill_owner(derived.served, values, actor)
+        fill_owner(compiled.served, values, actor)
         for name, value in values.items():
             if getattr(draft, name) is None:
                 setattr(draft, name, value)
@@ -78,7 +78,7 @@ class Unit:
         """Apply the changes, write them, and hold the row to the update rule, as it was and as it becomes."""
         await self._permit("update", row, actor)
         decision = self._weighed("update", row, actor).decision
-        is_at_stake = depends_on(decision, changes, self.derived(_model_of(row)).served)
+        is_at_stake = depends_on(decision, changes, self.compiled(_model_of(row)).served)
         if is_at_stake:
             await self._weigh("update", row, changes, actor, is_new=False)
         changes.apply(row)
@@ -94,7 +94,7 @@ class Unit:
 
     def rule(self, action: str, model: type[Any], actor: Actor) -> BoundRule:
         """The rule of an action for an actor."""
-        served = self.derived(model).served
+        served = self.compiled(model).served
         return bind_policy(served.resource.policies[action], actor, served.entity, "c")
 
     def _weighed(self, action: str, row: Any, actor: Actor) -> BoundRule:
@@ -104,7 +104,7 @@ class Unit:
         if row is not asked or not rules or actor.is_system:
             return rule
         decision = with_field_rules(rule.decision, rules, rules)
-        return bind_decision(decision, actor, self.derived(_model_of(row)).served.entity, "c")
+        return bind_decision(decision, actor, self.compiled(_model_of(row)).served.entity, "c")
 
     async def _weigh(self, action: str, row: Any, changes: Mapping[str, Any], actor: Actor, *, is_new: bool) -> None:
         """Raise `Forbidden` where the rule does not hold for what is about to be written, before a constraint can tell
@@ -113,11 +113,11 @@ class Unit:
         outcome = holds(rule.decision, row, actor) if is_new else None
         if outcome is False:
             raise refusal(actor)
-        derived = self.derived(_model_of(row))
-        known = None if outcome else known_values(derived.served.entity, row, changes, is_new=is_new)
+        compiled = self.compiled(_model_of(row))
+        known = None if outcome else known_values(compiled.served.entity, row, changes, is_new=is_new)
         if known is None:
             return
-        statement = derived.candidate(tuple(known.values), known.unknown, rule)
+        statement = compiled.candidate(tuple(known.values), known.unknown, rule)
         if statement is not None:
             values = {bind_name(name): value for name, value in known.values.items()}
             if not await self.transaction.read(statement, {**values, **rule.values}):
@@ -131,8 +131,8 @@ class Unit:
             raise refusal(actor)
         if outcome is True:
             return
-        derived = self.derived(_model_of(row))
-        plan = derived.locate((), rule, rule, lock=False)
+        compiled = self.compiled(_model_of(row))
+        plan = compiled.status_plan((), rule, rule, lock=False)
         key = inspect(row).identity[0]
         records = await self.transaction.read(plan.statement, {KEY: key, **rule.values})
         if not records or not records[0][plan.permitted_index]:
@@ -143,11 +143,13 @@ def _model_of(row: object) -> type[Any]:
     return row.__class__
 
 
-class Registry:
+class ServiceRegistry:
     """Which service answers for which model. Made once, when the app starts."""
 
-    def __init__(self, derived: Mapping[type[Any], Derived], services: Mapping[type[Any], type[Service[Any]]]) -> None:
-        self._derived = derived
+    def __init__(
+        self, compiled: Mapping[type[Any], CompiledVerbs], services: Mapping[type[Any], type[Service[Any]]]
+    ) -> None:
+        self._compiled = compiled
         self._services = services
         self._models = {service: model for model, service in services.items()}
 
@@ -162,13 +164,13 @@ class Registry:
 
     def service_of(self, model: type[Any]) -> type[Service[Any]]:
         """The service class of a model; the plain one where none is named."""
-        if model not in self._derived:
+        if model not in self._compiled:
             raise ConfigurationError(f"{model.__name__} has no resource.", location="service()")
         return self._services.get(model, Service)
 
-    def derived_of(self, model: type[Any]) -> Derived:
+    def compiled_of(self, model: type[Any]) -> CompiledVerbs:
         """The compiled verbs of a model."""
-        found = self._derived.get(model)
+        found = self._compiled.get(model)
         if found is None:
             raise ConfigurationError(f"{model.__name__} has no resource.", location="service()")
         return found

@@ -1,7 +1,7 @@
-"""Derived verbs: what no service overrides is one compiled statement, from the policy to the row that is shown.
+"""Compiled verbs: what no service overrides is one compiled statement, from the policy to the row that is shown.
 
-Reads stand in `reading.py`, writes here. A transaction is opened only where one statement cannot tell: references
-under a rule, a merge into JSON, a read-only field that was sent back, a rule that the change itself may break.
+Reads are in `compiled_reads.py`, writes here. A transaction is opened only where one statement cannot decide:
+references under a rule, a merge into JSON, a read-only field that was sent back, a rule that the change may break.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -29,30 +29,30 @@ from gatepost.models.reads import KEY, ruled_shape, ruled_values
 from gatepost.models.wire import decoder_of
 from gatepost.models.writes import (
     VERSIONS,
-    LocatePlan,
+    RowStatusPlan,
     WritePlan,
     bound_field_rule,
     delete_statement,
     insert_plan,
-    locate_plan,
+    row_status_plan,
     update_plan,
 )
-from gatepost.services.echoes import check_echoes, merge_documents, unchanged
-from gatepost.services.plain_writes import PlainWrites
+from gatepost.services.compiled_reads import CompiledReads
+from gatepost.services.current_values import check_read_only_values, merge_documents, unchanged
+from gatepost.services.fast_writes import FastWrites
 from gatepost.services.plans import Plans
-from gatepost.services.reading import Reading
 from gatepost.services.refused_values import refused_value
-from gatepost.services.rules import (
-    Draft,
+from gatepost.services.verbs import ChangeSet, Row, Versions
+from gatepost.services.write_policies import (
+    ProposedRow,
     References,
     depends_on,
-    explain,
     fill_owner,
     not_found,
+    raise_refusal,
     unseen_fields,
     with_field_rules,
 )
-from gatepost.services.verbs import Row, Versions, Written
 
 
 def _constant(value: Any) -> Callable[[], Any]:
@@ -71,7 +71,7 @@ def _fillers(served: Served, default_of: Callable[[Column[Any]], Any]) -> tuple[
     return tuple(found)
 
 
-class Derived:
+class CompiledVerbs:
     """The verbs of one resource as compiled statements. Implements `Verbs`."""
 
     def __init__(
@@ -82,9 +82,9 @@ class Derived:
         self._policies = served.resource.policies
         self._database = database
         self._plans = plans
-        self.reading = Reading(served, database, plans)
-        self.get = self.reading.get
-        self.list = self.reading.list
+        self.reads = CompiledReads(served, database, plans)
+        self.get = self.reads.get
+        self.list = self.reads.list
         self.references = References(served, catalog, plans)
         self._owned = owners(self._policies["create"])
         self._decode_key = decoder_of(self._entity.key.column.type)
@@ -94,8 +94,8 @@ class Derived:
             name for name, attribute in served.entity.attributes.items() if isinstance(attribute.column.type, JSON)
         )
         self._merged = MergedDocuments(bounds)
-        self._inserts = PlainWrites(self.references.ruled)
-        self._updates = PlainWrites(self.references.ruled | self.documents)
+        self._inserts = FastWrites(self.references.ruled)
+        self._updates = FastWrites(self.references.ruled | self.documents)
 
     async def create(self, values: dict[str, Any], actor: Actor, view: View) -> Row:
         """Insert one row."""
@@ -105,56 +105,56 @@ class Derived:
             decision = with_field_rules(decision, view.create_rules, values)
         if self._owned:
             fill_owner(self.served, values, actor)
-        outcome = decision if decision is True else holds(decision, Draft(values), actor)
+        outcome = decision if decision is True else holds(decision, ProposedRow(values), actor)
         if outcome is False:
             raise refusal(actor)
         looked_up = self.references.names(values, actor, all=False) if self.references.ruled else []
         for name, make in self._defaults:
             if name not in values:
                 values[name] = make()
-        if decision is True and (plain := self._inserts.find((view, tuple(values)))) is not None:
+        if decision is True and (fast := self._inserts.find((view, tuple(values)))) is not None:
             try:
-                records = await self._database.write(plain.plan.statement, plain.pick(values))
+                records = await self._database.write(fast.plan.statement, fast.pick(values))
             except (Unprocessable, DataError) as error:
-                await self._name(error, values, sent, actor)
+                await self._raise_named(error, values, sent, actor)
                 raise
-            return self._written(plain.plan, records[0])
+            return self._row_of(fast.plan, records[0])
         permitted = bind_decision(decision, actor, self._entity, "c")
         plan, binds = self._insert(values, permitted, actor, view, is_weighed=outcome is None)
         if outcome is True and not looked_up:
             records = await self._write(plan.statement, plan.statement.arguments(binds), values, sent, actor)
-            return self._written(plan, records[0])
-        carefully = partial(self._create_carefully, values, sent, looked_up, plan, binds, actor)
-        return await self._database.transact(carefully)
+            return self._row_of(plan, records[0])
+        write = partial(self._create_in_transaction, values, sent, looked_up, plan, binds, actor)
+        return await self._database.transact(write)
 
-    async def update(self, key: Any, written: Written, actor: Actor, view: View, versions: Versions) -> Row:
+    async def update(self, key: Any, changes: ChangeSet, actor: Actor, view: View, versions: Versions) -> Row:
         """Change one row."""
         decision = decide(self._policies["update"], actor)
         if decision is False:
             raise refusal(actor)
-        values = self._completed(written.values) if self._on_update else written.values
-        sent = len(written.values)  # what the model adds comes behind
-        plain = None
-        if decision is True and versions is None and not written.echoes:
-            plain = self._updates.find((view, tuple(values)))
-        if plain is not None:
+        values = self._with_updates(changes.values) if self._on_update else changes.values
+        sent = len(changes.values)  # what the model adds comes behind
+        fast = None
+        if decision is True and versions is None and not changes.read_only_values:
+            fast = self._updates.find((view, tuple(values)))
+        if fast is not None:
             try:
-                records = await self._database.write(plain.plan.statement, (*plain.pick(values), key))
+                records = await self._database.write(fast.plan.statement, (*fast.pick(values), key))
             except (Unprocessable, DataError) as error:
-                await self._name(error, values, sent, actor)
+                await self._raise_named(error, values, sent, actor)
                 raise
             if records:
-                return self._written(plain.plan, records[0])
+                return self._row_of(fast.plan, records[0])
         permitted = bind_decision(decision, actor, self._entity, "c")
-        looked_up = self.references.names(written.values, actor, all=False) if self.references.ruled else []
-        if plain is None and not (looked_up or written.echoes) and self._is_direct(values, decision, view):
+        looked_up = self.references.names(changes.values, actor, all=False) if self.references.ruled else []
+        if fast is None and not (looked_up or changes.read_only_values) and self._is_direct(values, decision, view):
             plan, binds = self._update(key, values, permitted, actor, view, versions)
             records = await self._write(plan.statement, plan.statement.arguments(binds), values, sent, actor)
             if records:
-                return self._written(plan, records[0])
+                return self._row_of(plan, records[0])
 
-        carefully = partial(self._update_carefully, key, written, looked_up, permitted, actor, view, versions)
-        return await self._database.transact(carefully)
+        write = partial(self._update_in_transaction, key, changes, looked_up, permitted, actor, view, versions)
+        return await self._database.transact(write)
 
     def _is_direct(self, values: dict[str, Any], decision: Decision, view: View) -> bool:
         """Whether one UPDATE can tell: nothing has to be compared with the row as it is."""
@@ -177,13 +177,13 @@ class Derived:
         )
         values = {KEY: key, VERSIONS: versions, **read.values, **permitted.values}
         if not await self._database.write(statement, statement.arguments(values)):
-            plan = self.locate((), read, permitted, lock=False)
+            plan = self.status_plan((), read, permitted, lock=False)
             binds = {KEY: key, **read.values, **permitted.values}
             records = await self._database.read(plan.statement, plan.statement.arguments(binds))
-            explain(records[0] if records else None, plan, versions, actor)
+            raise_refusal(records[0] if records else None, plan, versions, actor)
             raise not_found()
 
-    async def _create_carefully(
+    async def _create_in_transaction(
         self,
         values: dict[str, Any],
         sent: int,
@@ -197,10 +197,10 @@ class Derived:
         await self.references.check(transaction, given, looked_up, actor)
         return await self._write_weighed(transaction, plan, binds, values, sent, given, actor)
 
-    async def _update_carefully(
+    async def _update_in_transaction(
         self,
         key: Any,
-        written: Written,
+        changes: ChangeSet,
         looked_up: Sequence[str],
         permitted: BoundRule,
         actor: Actor,
@@ -209,16 +209,18 @@ class Derived:
         transaction: Transaction,
     ) -> Row:
         read = bind_policy(self._policies["get"], actor, self._entity)
-        values, moved = await self.look(transaction, key, written, looked_up, read, permitted, actor, view, versions)
+        values, moved = await self.lock_for_update(
+            transaction, key, changes, looked_up, read, permitted, actor, view, versions
+        )
         await self.references.check(transaction, moved, [name for name in looked_up if name in moved], actor)
         if not values:
-            one, binds = self.reading.one(key, actor, view, None, ())
-            return self.reading.shown(one, await transaction.read(one.statement, binds), key)
+            row_plan, binds = self.reads.plan_row(key, actor, view, None, ())
+            return self.reads.render(row_plan, await transaction.read(row_plan.statement, binds), key)
         if not view.update_rules.keys().isdisjoint(values):
             decision = with_field_rules(permitted.decision, view.update_rules, values)
             permitted = bind_decision(decision, actor, self._entity, "c")
         sent = len(values)
-        values = self._completed(values)
+        values = self._with_updates(values)
         update, binds = self._update(key, values, permitted, actor, view, None)
         return await self._write_weighed(transaction, update, binds, values, sent, moved, actor)
 
@@ -237,18 +239,18 @@ class Derived:
         try:
             records = await transaction.fetch(plan.statement, binds)
         except DataError as error:
-            self._name_values(error, values, sent)
+            self._raise_named_values(error, values, sent)
             raise
         if not records or not records[0][plan.permitted_index]:
             await self.references.check_all(transaction, references, actor)
             raise refusal(actor)
-        return self._written(plan, records[0])
+        return self._row_of(plan, records[0])
 
-    async def look(
+    async def lock_for_update(
         self,
         transaction: Transaction,
         key: Any,
-        written: Written,
+        changes: ChangeSet,
         references: Sequence[str],
         read: BoundRule,
         permitted: BoundRule,
@@ -261,16 +263,16 @@ class Derived:
         Returns the values that the change comes to, and those of them that are not references to what the row, as it
         is shown, refers to already: these need no look, for the actor sees them.
         """
-        sent = written.values.keys() | written.echoes.keys()
-        merging = {name for name in self.documents & written.values.keys() if isinstance(written.values[name], dict)}
-        names = tuple(sorted({*written.echoes, *merging, *references}))
+        sent = changes.values.keys() | changes.read_only_values.keys()
+        merging = {name for name in self.documents & changes.values.keys() if isinstance(changes.values[name], dict)}
+        names = tuple(sorted({*changes.read_only_values, *merging, *references}))
         ruled = sorted(sent & (view.unsure | view.update_rules.keys()))
-        plan = self.locate(names, read, permitted, lock=True, view=view, asked=(*names, *ruled))
-        binds = self._located(key, read, permitted, view, ruled)
+        plan = self.status_plan(names, read, permitted, lock=True, view=view, asked=(*names, *ruled))
+        binds = self._status_binds(key, read, permitted, view, ruled)
         records = await transaction.fetch(plan.statement, binds)
-        explain(records[0] if records else None, plan, versions, actor, ruled)
-        check_echoes(self.served, plan, records[0], written)
-        values = merge_documents(self._entity, plan, records[0], written.values, self._merged)
+        raise_refusal(records[0] if records else None, plan, versions, actor, ruled)
+        check_read_only_values(self.served, plan, records[0], changes)
+        values = merge_documents(self._entity, plan, records[0], changes.values, self._merged)
         same = unchanged(self._entity, plan, records[0], values, references)
         return values, {name: value for name, value in values.items() if name not in same}
 
@@ -279,14 +281,14 @@ class Derived:
         read = bind_policy(self._policies["get"], actor, self._entity)
         permitted = bind_policy(self._policies["update"], actor, self._entity, "c")
         asked = sorted(names)
-        plan = self.locate((), read, permitted, lock=False, view=view, asked=tuple(asked))
-        arguments = plan.statement.arguments(self._located(key, read, permitted, view, asked))
+        plan = self.status_plan((), read, permitted, lock=False, view=view, asked=tuple(asked))
+        arguments = plan.statement.arguments(self._status_binds(key, read, permitted, view, asked))
         records = await self._database.read(plan.statement, arguments)
         if not records or not records[0][plan.readable_index]:
             return frozenset()
         return unseen_fields(records[0], plan, names)
 
-    def _located(
+    def _status_binds(
         self, key: Any, read: BoundRule, permitted: BoundRule, view: View, asked: Sequence[str]
     ) -> dict[str, Any]:
         binds = {KEY: key, **read.values, **permitted.values, **ruled_values(view, read, self.served)}
@@ -295,7 +297,7 @@ class Derived:
                 binds.update(bound_field_rule(self.served, view, name, permitted).values)
         return binds
 
-    def _completed(self, values: dict[str, Any]) -> dict[str, Any]:
+    def _with_updates(self, values: dict[str, Any]) -> dict[str, Any]:
         """The values of a change, and those that the model declares for every change."""
         made = {name: make() for name, make in self._on_update if name not in values} if values else {}
         return {**values, **made}
@@ -307,19 +309,21 @@ class Derived:
         try:
             return await self._database.write(statement, arguments)
         except (Unprocessable, DataError) as error:
-            await self._name(error, values, sent, actor)
+            await self._raise_named(error, values, sent, actor)
             raise
 
-    async def _name(self, error: Unprocessable | DataError, values: dict[str, Any], sent: int, actor: Actor) -> None:
+    async def _raise_named(
+        self, error: Unprocessable | DataError, values: dict[str, Any], sent: int, actor: Actor
+    ) -> None:
         """PostgreSQL names one broken reference; the answer names all. It names no field of a value that it refuses;
         the answer does."""
         if isinstance(error, DataError):
-            self._name_values(error, values, sent)
+            self._raise_named_values(error, values, sent)
         elif error.code == "reference_not_found":
             given = dict(islice(values.items(), sent))
             await self._database.transact(lambda work: self.references.check_all(work, given, actor))
 
-    def _name_values(self, error: DataError, values: dict[str, Any], sent: int) -> None:
+    def _raise_named_values(self, error: DataError, values: dict[str, Any], sent: int) -> None:
         """Raise the refusal of a value that does not fit its column; return where no value of the client's is it."""
         problem = refused_value(error, self.served, list(values)[:sent], self._database.emit_refused)
         if problem is not None:
@@ -327,7 +331,7 @@ class Derived:
 
     # Plans
 
-    def locate(
+    def status_plan(
         self,
         names: tuple[str, ...],
         read: BoundRule,
@@ -336,7 +340,7 @@ class Derived:
         lock: bool,
         view: View | None = None,
         asked: tuple[str, ...] = (),
-    ) -> LocatePlan:
+    ) -> RowStatusPlan:
         """The plan that looks at a row before it is changed, or after it was not."""
         ruled: Hashable = ()
         if view is not None:
@@ -345,8 +349,8 @@ class Derived:
             ]
             ruled = (view, asked, ruled_shape(view, read, self.served), tuple(rule.shape for rule in rules))
         return self._plans.get(
-            ("locate", self.served, names, read.shape, permitted.shape, lock, ruled),
-            lambda: locate_plan(
+            ("status", self.served, names, read.shape, permitted.shape, lock, ruled),
+            lambda: row_status_plan(
                 self.served,
                 names,
                 read,
@@ -384,7 +388,7 @@ class Derived:
                 bigint_as_string=self._plans.bigint_as_string,
             ),
         )
-        if permitted.decision is True and self.reading.is_open:
+        if permitted.decision is True and self.reads.is_open:
             self._inserts.keep(view, names, plan, view.create_rules)
         return plan, self._binds(values, read, permitted, view)
 
@@ -418,7 +422,7 @@ class Derived:
                 bigint_as_string=self._plans.bigint_as_string,
             ),
         )
-        if permitted.decision is True and self.reading.is_open and not versioned:
+        if permitted.decision is True and self.reads.is_open and not versioned:
             self._updates.keep(view, names, plan, view.update_rules)
         return plan, {KEY: key, VERSIONS: versions, **self._binds(values, read, permitted, view)}
 
@@ -430,7 +434,7 @@ class Derived:
             binds.update(ruled_values(view, read, self.served))
         return binds
 
-    def _written(self, plan: WritePlan, record: Record) -> Row:
+    def _row_of(self, plan: WritePlan, record: Record) -> Row:
         data = plan.build(record) if record[plan.readable_index] else ""
         key = record[plan.key_index]
         if self._decode_key is not None:

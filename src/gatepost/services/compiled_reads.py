@@ -1,4 +1,4 @@
-"""Derived reads: a row or a page is one compiled statement, found under the shape of what was asked.
+"""Compiled reads: a row or a page is one compiled statement, found under the shape of what was asked.
 
 Policies are conditions of the statement, rows leave PostgreSQL as JSON; what recurs is kept with its arguments.
 """
@@ -26,22 +26,22 @@ from gatepost.models.reads import (
     expansion_values,
     object_select,
     objects_select,
-    one_plan,
     page_plan,
     query_shape,
     query_values,
+    row_plan,
     ruled_shape,
     ruled_values,
 )
 from gatepost.services.plans import Plans
-from gatepost.services.rules import not_found
-from gatepost.services.verbs import Page, Row
+from gatepost.services.verbs import Row, RowPage
+from gatepost.services.write_policies import not_found
 
 PAGES_MAX = 1024
 """Recurring pages kept per resource: the statement and its arguments."""
 
 
-class Reading:
+class CompiledReads:
     """The reading verbs of one resource, and what services need of them inside their transactions."""
 
     def __init__(self, served: Served, database: Database, plans: Plans) -> None:
@@ -53,41 +53,45 @@ class Reading:
         # Where the policy is the same for everybody, the statement depends on the view alone. (A policy that is
         # merely decided for this actor, an administrator say, must not lend its statement to the next one.)
         self.is_open = self._policies["get"].is_constant
-        self._plain: dict[View, ReadPlan] = {}
-        self._lists_plainly = self._policies["list"].is_constant
+        self._fast_reads: dict[View, ReadPlan] = {}
+        self._is_list_open = self._policies["list"].is_constant
         self._pages: dict[tuple[Query, View], tuple[PagePlan | RowsPlan, list[Any]]] = {}
 
     async def get(
         self, key: Any, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
     ) -> Row:
         """One row by its key."""
-        if fields is None and not expand and (plain := self._plain.get(view)) is not None:
-            read = self._database.read_unbounded if plain.is_unbounded else self._database.read
-            records = await read(plain.statement, [key])
+        if fields is None and not expand and (fast := self._fast_reads.get(view)) is not None:
+            read = self._database.read_unbounded if fast.is_unbounded else self._database.read
+            records = await read(fast.statement, [key])
             if not records:
                 raise not_found()
             record = records[0]
-            return Row(plain.build(record), str(record[plain.version_index]), key)
-        plan, values = self.one(key, actor, view, fields, expand)
+            return Row(fast.build(record), str(record[fast.version_index]), key)
+        plan, values = self.plan_row(key, actor, view, fields, expand)
         if self.is_open and fields is None and not expand and plan.statement.plain_names == (KEY,):
-            self._plain[view] = plan
+            self._fast_reads[view] = plan
         read = self._database.read_unbounded if plan.is_unbounded else self._database.read
-        return self.shown(plan, await read(plan.statement, plan.statement.arguments(values)), key)
+        return self.render(plan, await read(plan.statement, plan.statement.arguments(values)), key)
 
-    async def list(self, query: Query, actor: Actor, view: View) -> Page:
+    async def list(self, query: Query, actor: Actor, view: View) -> RowPage:
         """A page of rows."""
         kept = self._pages.get((query, view))
         if kept is None:
-            plan, values = self._page(query, actor, view)
+            plan, values = self._plan_page(query, actor, view)
             kept = plan, plan.statement.arguments(values)
-            if query.recurs and self._lists_plainly and not view.ruled:
+            if query.recurs and self._is_list_open and not view.ruled:
                 if len(self._pages) >= PAGES_MAX:
                     self._pages.clear()
                 self._pages[query, view] = kept
         plan, arguments = kept
         read = self._database.read_unbounded if plan.is_cut else self._database.read
         records = await read(plan.statement, arguments)
-        return gathered(plan, query, records[0]) if isinstance(plan, PagePlan) else paged(plan, query, records)
+        return (
+            page_of_record(plan, query, records[0])
+            if isinstance(plan, PagePlan)
+            else page_of_records(plan, query, records)
+        )
 
     async def object(self, transaction: Transaction, key: Any, actor: Actor) -> Any:
         """Load the row with this key. Raises `NotFound`, also where the actor may not read it."""
@@ -108,15 +112,15 @@ class Reading:
 
     async def page_of_keys(
         self, transaction: Transaction, keys: Sequence[Any], query: Query, actor: Actor, view: View
-    ) -> Page:
+    ) -> RowPage:
         """The page that shows exactly these rows, as far as the actor may list them, in this order."""
         chosen = msgspec.structs.replace(query, filters=(), position=None, limit=0, keys=True)
-        plan, values = self._page(chosen, actor, view)
+        plan, values = self._plan_page(chosen, actor, view)
         records = await transaction.read(plan.statement, {**values, KEYS: list(keys)})
         assert isinstance(plan, RowsPlan)  # noqa: S101 - a plan for keys is made so
-        return paged(plan, query, in_order(plan, records, keys))
+        return page_of_records(plan, query, in_order(plan, records, keys))
 
-    def _page(self, query: Query, actor: Actor, view: View) -> tuple[PagePlan | RowsPlan, dict[str, Any]]:
+    def _plan_page(self, query: Query, actor: Actor, view: View) -> tuple[PagePlan | RowsPlan, dict[str, Any]]:
         rule = bind_policy(self._policies["list"], actor, self._entity)
         plan = self._plans.get(
             ("page", self.served, view, ruled_shape(view, rule, self.served), rule.shape, query_shape(query)),
@@ -135,7 +139,7 @@ class Reading:
             values.update(ruled_values(view, rule, self.served))
         return plan, values
 
-    def one(
+    def plan_row(
         self, key: Any, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
     ) -> tuple[ReadPlan, dict[str, Any]]:
         """The plan and the values that read one row."""
@@ -150,7 +154,7 @@ class Reading:
                 fields,
                 *(item.shape for item in expand),
             ),
-            lambda: one_plan(self.served, view, rule, fields, expand, bigint_as_string=self._plans.bigint_as_string),
+            lambda: row_plan(self.served, view, rule, fields, expand, bigint_as_string=self._plans.bigint_as_string),
         )
         values = {KEY: key, **rule.values}
         if expand:
@@ -160,7 +164,7 @@ class Reading:
         return plan, values
 
     @staticmethod
-    def shown(plan: ReadPlan, records: Sequence[Record], key: Any) -> Row:
+    def render(plan: ReadPlan, records: Sequence[Record], key: Any) -> Row:
         """The row of a record; raises `NotFound` where there is none."""
         if not records:
             raise not_found()
@@ -168,25 +172,25 @@ class Reading:
         return Row(plan.build(record), str(record[plan.version_index]), key)
 
 
-def gathered(plan: PagePlan, query: Query, record: Record) -> Page:
+def page_of_record(plan: PagePlan, query: Query, record: Record) -> RowPage:
     """A page that PostgreSQL joined: the row beyond the limit only tells that there are more, and is cut off."""
     text: str = record[0] or ""
     count: int = record[1]
     if not count:
-        return Page("", None, None, False)
+        return RowPage("", None, None, False)
     terms = 3 if plan.is_cut else 2
     first = tuple(record[terms + 2 * index] for index in range(plan.terms))
     last = tuple(record[terms + 1 + 2 * index] for index in range(plan.terms))
     if plan.is_cut:
         ends = (last, first) if query.position is not None and query.position.backward else (first, last)
-        return Page(text, *ends, more=record[2] > count)
+        return RowPage(text, *ends, more=record[2] > count)
     more = count > query.limit
     if query.position is None or not query.position.backward:
-        return Page(text[: text.rindex(SEPARATOR)] if more else text, first, last, more)
-    return Page(text[text.index(SEPARATOR) + len(SEPARATOR) :] if more else text, last, first, more)
+        return RowPage(text[: text.rindex(SEPARATOR)] if more else text, first, last, more)
+    return RowPage(text[text.index(SEPARATOR) + len(SEPARATOR) :] if more else text, last, first, more)
 
 
-def paged(plan: RowsPlan, query: Query, records: Sequence[Record]) -> Page:
+def page_of_records(plan: RowsPlan, query: Query, records: Sequence[Record]) -> RowPage:
     """A page of records, in the direction they were read in."""
     kept = records[: query.limit]
     if plan.fits_index is not None:
@@ -195,9 +199,9 @@ def paged(plan: RowsPlan, query: Query, records: Sequence[Record]) -> Page:
     if query.position is not None and query.position.backward:
         kept = kept[::-1]
     if not kept:
-        return Page("", None, None, more)
+        return RowPage("", None, None, more)
     first, last = (tuple(record[index] for index in plan.order_indexes) for record in (kept[0], kept[-1]))
-    return Page(SEPARATOR.join([plan.build(record) for record in kept]), first, last, more)
+    return RowPage(SEPARATOR.join([plan.build(record) for record in kept]), first, last, more)
 
 
 def in_order(plan: RowsPlan, records: Sequence[Record], keys: Sequence[Any]) -> list[Record]:
