@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
 HERE = Path(__file__).parent
 # Autovacuum would run in the middle of somebody's measurement; the harness vacuums between measurements instead.

@@ -6,14 +6,15 @@ to its events, so there is no access line.
 
 import os
 
-from gatepost.auth.policies import anyone
+from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
+from gatepost.declaring.policies import anyone
+from gatepost.declaring.rate_limits import RateLimit, minutes, named
 from gatepost.events import Events
 from gatepost.gateway import Gate
 from gatepost.gateway.buckets import Buckets, LocalBuckets, Table
 from gatepost.gateway.buckets.valkey import ValkeyBuckets
 from gatepost.gateway.gate import make_limiter
-from gatepost.limits import RateLimit, minutes, named
-from gatepost.request import Action, ASGIApp, Message, Receive, Request, Response, Scope, Send
+from gatepost.request import Action, Request, Response
 from gatepost.settings import GateSettings
 
 ORIGIN = "https://shop.example"

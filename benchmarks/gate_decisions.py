@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from fcntl import LOCK_EX, LOCK_UN, lockf
 
 from benchmarks.gate_figures import Figure
+from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.gateway.buckets import LocalBuckets, Table
 from gatepost.gateway.buckets.local import LocalGroup
-from gatepost.limits import RateLimit, minutes
 
 LIMIT = RateLimit(1_000_000_000, per=minutes(15))
 CLIENTS = [f"192.0.2.{number % 250}" for number in range(1000)]

@@ -15,9 +15,9 @@ from tests.valkey_server import ValkeyServer
 from benchmarks.gate_figures import Figure
 from benchmarks.gate_script import take_text
 from benchmarks.gate_wire import Wire, encoded
+from gatepost.declaring.rate_limits import RateLimit, hours
 from gatepost.gateway.buckets import LocalBuckets, Refusal, Table
 from gatepost.gateway.buckets.valkey import ValkeyBuckets
-from gatepost.limits import RateLimit, hours
 
 KEYS = 1_000_000
 LIMIT = RateLimit(2, per=hours(24))

@@ -15,8 +15,8 @@ from tests.valkey_server import ValkeyServer
 
 from benchmarks.gate_figures import Figure
 from benchmarks.gate_wire import Wire, encoded
+from gatepost.declaring.rate_limits import RateLimit, hours
 from gatepost.gateway.buckets.valkey import ValkeyBuckets
-from gatepost.limits import RateLimit, hours
 
 BARE = """
 local count = redis.call('INCR', KEYS[1])

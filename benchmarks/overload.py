@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     checkouts = [ROOT, *options.against]
     found: dict[tuple[Path, str], list[Figures]] = defaultdict(list)
     serving, loading = cores()
-    from gatepost.database.embedded import EmbeddedPostgreSQL
+    from gatepost.embedded.postgresql import EmbeddedPostgreSQL
     from gatepost.server.descriptors import connections_max
 
     connections_max()  # asks for as many descriptors as a server gets

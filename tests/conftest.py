@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
 # A test's data need not survive the machine; kill -9 of the server it survives all the same.
 FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

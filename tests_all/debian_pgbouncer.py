@@ -10,7 +10,7 @@ from typing import Self
 
 from debian_postgresql import ROLE, DebianPostgreSQL, psql
 
-from gatepost.database.embedded_processes import spawn
+from gatepost.embedded.processes import spawn
 
 STARTUP_SECONDS_MAX = 30.0
 PORT = 6432

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import Self
 
-from gatepost.database.embedded_account import Account, hand_over
-from gatepost.database.embedded_processes import spawn
+from gatepost.embedded.account import Account, hand_over
+from gatepost.embedded.processes import spawn
 
 ROLE = "bookseller"
 DEVELOPER = "developer"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "how-to"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
 QUIET_SECONDS = 8.0
 """Between two faults: what is to heal in five seconds has healed, and is seen to work."""

@@ -22,7 +22,7 @@ from tests_soak.faults import Fault, Faults, LogReader
 from tests_soak.ledger import Ledger, Told
 
 from gatepost.auth.keys import KEY_FILE, development_key
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
 SECONDS = float(os.environ.get("GATEPOST_SOAK_SECONDS", "60"))
 HEALING_SECONDS = 5.0

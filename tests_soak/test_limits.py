@@ -10,8 +10,8 @@ from crowds import PROCESSES, admissions, check_bound, share
 from taker import LIMIT, SECOND
 from tests.valkey_server import ValkeyServer
 
+from gatepost.declaring.rate_limits import RateLimit
 from gatepost.gateway.buckets import Table
-from gatepost.limits import RateLimit
 
 SECONDS = float(os.environ.get("GATEPOST_SOAK_SECONDS", "30"))
 SHARE_MIN = 0.95

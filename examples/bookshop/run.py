@@ -11,8 +11,8 @@ from pathlib import Path
 
 from examples.bookshop.app import app
 from gatepost.cli.main import guarded
-from gatepost.database.embedded import EmbeddedPostgreSQL
-from gatepost.database.embedded_guardian import Guardian
+from gatepost.embedded.guardian import Guardian
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
 from gatepost.logging import StandardStreams
 from gatepost.migrations.lossless import apply_lossless

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gatepost.accounts.models import UserColumns
+    from gatepost.actor import Actor, anonymous, system
     from gatepost.app import App
-    from gatepost.auth.actor import Actor, anonymous, system
-    from gatepost.auth.policies import Policy, anyone, authenticated, nobody, owner, policy, role
-    from gatepost.cors import CORS
+    from gatepost.declaring.cors import CORS
+    from gatepost.declaring.mount import Mount
+    from gatepost.declaring.policies import Policy, anyone, authenticated, nobody, owner, policy, role
+    from gatepost.declaring.rate_limits import RateLimit, hours, minutes, seconds
+    from gatepost.declaring.resource import Field, Resource, hidden, read_only, write_once
     from gatepost.errors import (
         BadRequest,
         ConfigurationError,
@@ -26,10 +29,7 @@ if TYPE_CHECKING:
         Unprocessable,
     )
     from gatepost.gateway.buckets.valkey import ValkeyBuckets
-    from gatepost.limits import RateLimit, hours, minutes, seconds
     from gatepost.models.base import Model
-    from gatepost.mount import Mount
-    from gatepost.resource import Field, Resource, hidden, read_only, write_once
     from gatepost.services.service import Changes, Service
 
 __all__ = [
@@ -75,16 +75,16 @@ __all__ = [
 _NAMES = {
     "accounts.models": "UserColumns",
     "app": "App",
-    "auth.actor": "Actor anonymous system",
-    "auth.policies": "Policy anyone authenticated nobody owner policy role",
-    "cors": "CORS",
+    "actor": "Actor anonymous system",
+    "declaring.policies": "Policy anyone authenticated nobody owner policy role",
+    "declaring.cors": "CORS",
     "errors": "BadRequest ConfigurationError Conflict FieldError Forbidden NotFound PreconditionFailed Problem "
     "Unauthorized Unprocessable",
     "gateway.buckets.valkey": "ValkeyBuckets",
-    "limits": "RateLimit hours minutes seconds",
+    "declaring.rate_limits": "RateLimit hours minutes seconds",
     "models.base": "Model",
-    "mount": "Mount",
-    "resource": "Field Resource hidden read_only write_once",
+    "declaring.mount": "Mount",
+    "declaring.resource": "Field Resource hidden read_only write_once",
     "services.service": "Changes Service",
 }
 """What type checkers read above, for the interpreter; a test holds the two together."""

@@ -12,18 +12,19 @@ from typing import Any, Literal
 from joserfc.jwk import OKPKey
 from sqlalchemy import MetaData
 
-from gatepost.auth.actor import Actor, system
+from gatepost.actor import Actor, system
+from gatepost.asgi import ASGIApp, Receive, Scope, Send
 from gatepost.auth.keys import signing_key
 from gatepost.composition import Composition
 from gatepost.declaration import Declaration
+from gatepost.declaring.mount import Mount
+from gatepost.declaring.resource import Resource
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.events import Events
 from gatepost.gateway.buckets import Buckets, Table
 from gatepost.gateway.buckets.choosing import choose_buckets
 from gatepost.models.entity import Entity
-from gatepost.mount import Mount
-from gatepost.request import Action, ASGIApp, Receive, Scope, Send
-from gatepost.resource import Resource
+from gatepost.request import Action
 from gatepost.services.service_transaction import ServiceTransaction
 from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.settings import Settings, load

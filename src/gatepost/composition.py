@@ -15,7 +15,6 @@ from joserfc.jwk import OKPKey
 
 from gatepost.accounts.devices import Devices
 from gatepost.accounts.sign_in import Accounts
-from gatepost.auth.policies import nobody
 from gatepost.auth.tokens import Tokens
 from gatepost.controllers.cursors import Cursors
 from gatepost.controllers.queries import QueryReader, Readable
@@ -25,17 +24,18 @@ from gatepost.database.letters import Letters
 from gatepost.database.reaching import reach
 from gatepost.database.shares import ACCOUNTS
 from gatepost.declaration import Declaration
+from gatepost.declaring.policies import nobody
+from gatepost.declaring.rate_limits import NamedLimits, named
+from gatepost.declaring.resource import ACTIONS
 from gatepost.dtos.json_values import Bounds
 from gatepost.events import Events, PolicyMayFail
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.gate import Gate, make_limiter
 from gatepost.health import AWAY, NO_CONNECTION, OK, READ_ONLY, Probes
-from gatepost.limits import NamedLimits, named
 from gatepost.models.catalog import Served
 from gatepost.models.trigrams import Trigrams
 from gatepost.models.violations import Violations
 from gatepost.request import Action, Handler
-from gatepost.resource import ACTIONS
 from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.table import RouteTable
 from gatepost.services.compiled_verbs import CompiledVerbs

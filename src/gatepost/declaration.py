@@ -12,8 +12,11 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.attributes import manager_of_class
 
 from gatepost.accounts.models import UserColumns, complete_users_table, user_model
-from gatepost.auth.actor import Actor, ActorId, anonymous
-from gatepost.auth.policies import Policy
+from gatepost.actor import Actor, ActorId, anonymous
+from gatepost.asgi import ASGIApp
+from gatepost.declaring.mount import Mount, taken_by_mount
+from gatepost.declaring.policies import Policy
+from gatepost.declaring.resource import PATH, Resource
 from gatepost.dtos.body import check_fields
 from gatepost.dtos.path_keys import check_key
 from gatepost.errors import ConfigurationError
@@ -25,9 +28,6 @@ from gatepost.models.field_checks import check_field_rules
 from gatepost.models.mapping import table_key
 from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
 from gatepost.models.schema import complete_schema
-from gatepost.mount import Mount, taken_by_mount
-from gatepost.request import ASGIApp
-from gatepost.resource import PATH, Resource
 from gatepost.services.service import Service, check_transactions, check_verbs, overridden, served_model
 
 

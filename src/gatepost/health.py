@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from gatepost.auth.policies import anyone
+from gatepost.declaring.policies import anyone
 from gatepost.request import Action, Request, Response
 
 OK = "ok"

@@ -3,23 +3,18 @@
 The gate makes one `Request` per HTTP request and leaves it in `scope["gatepost"]`; every layer below reads it there.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
-from gatepost.auth.actor import Actor, anonymous
-from gatepost.auth.policies import Policy
-from gatepost.cors import CORS
+from gatepost.actor import Actor, anonymous
+from gatepost.asgi import Receive, Scope
+from gatepost.declaring.cors import CORS
+from gatepost.declaring.headers import Headers
+from gatepost.declaring.policies import Policy
+from gatepost.declaring.rate_limits import NamedLimits
 from gatepost.errors import BadRequest, Header
-from gatepost.headers import Headers
-from gatepost.limits import NamedLimits
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
 """The methods that this server knows, in the order of `Allow`."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.errors import ConfigurationError
 from gatepost.hints import nearest
-from gatepost.limits import RateLimit, minutes
 
 C = TypeVar("C")
 

@@ -16,7 +16,7 @@ from tests.acceptance.answer_kinds import Kind
 from tests.acceptance.conftest import Running
 
 from gatepost.auth.keys import KEY_FILE, development_key
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
 HERE = Path(__file__).parent
 

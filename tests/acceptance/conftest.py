@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
 SECONDS_MAX = 60.0  # for a busy machine; nothing waits so long on an idle one
 STOP_SECONDS_MAX = 5.0

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from tests.acceptance.conftest import Running, wait_for
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
 ROOT = Path(__file__).parents[2]
 COUNTS = "SELECT (SELECT count(*) FROM authors), (SELECT count(*) FROM books), (SELECT count(*) FROM orders)"

@@ -15,7 +15,7 @@ import pytest
 
 from gatepost.auth.keys import KEY_FILE, development_key
 from gatepost.cli.main import main
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.migrations.lossless import apply_lossless
 
 APP = """

@@ -7,7 +7,7 @@ import pytest
 from tests.acceptance.answer_kinds import KINDS, Kind
 from tests.acceptance.answers_site import Site, serving
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
 VOLATILE = {"date", "x-request-id", "ratelimit", "ratelimit-policy", "content-length"}
 

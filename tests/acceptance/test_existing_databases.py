@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from tests.acceptance.conftest import Start, run, wait_for
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
 from gatepost.server.loading import find_app
 from gatepost.testing import TestApp

@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.answers_site import serving
 from tests.acceptance.conftest import run, wait_for
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
 Environ = dict[str, str]
 

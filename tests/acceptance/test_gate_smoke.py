@@ -13,7 +13,7 @@ import pytest
 
 PROGRAM = """
 import asyncio
-from gatepost.auth.policies import anyone
+from gatepost.declaring.policies import anyone
 from gatepost.gateway import Gate
 from gatepost.events import Events
 from gatepost.request import Action, Response

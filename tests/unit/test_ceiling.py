@@ -5,10 +5,10 @@ from pathlib import Path
 
 from benchmarks import ceiling_data
 
+from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.gateway.buckets import LocalBuckets
 from gatepost.gateway.limiter import RuleSet
 from gatepost.gateway.security_headers import NO_STORE, STRICT
-from gatepost.limits import RateLimit, minutes
 
 CEILING = Path(ceiling_data.__file__).with_name("ceiling.py")
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from benchmarks import gate_apps
 
+from gatepost.asgi import ASGIApp
 from gatepost.gateway.buckets import Table
-from gatepost.request import ASGIApp
 from gatepost.testing import Client
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from gatepost.accounts.notifications import CHANNEL, are_notified
 from gatepost.accounts.users import Users
-from gatepost.auth.actor import Actor
+from gatepost.actor import Actor
 from gatepost.auth.tokens import TOKEN_BYTES_MAX, Tokens, invalid
 from gatepost.database.database import Database
 from gatepost.database.listener import Listener

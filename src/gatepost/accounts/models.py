@@ -9,11 +9,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, mapped_column, valid
 
 from gatepost.accounts.notifications import notify_of_changes
 from gatepost.accounts.password_versions import raise_with_password
-from gatepost.auth.policies import nobody
+from gatepost.declaring.policies import nobody
+from gatepost.declaring.resource import Field, hidden, read_only
 from gatepost.errors import ConfigurationError
 from gatepost.models.base import FIELD, MANAGED, Model
 from gatepost.models.schema_names import full_name
-from gatepost.resource import Field, hidden, read_only
 
 EMAIL_LENGTH_MAX = 320
 DEFAULT_TABLE = "users"

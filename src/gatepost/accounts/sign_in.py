@@ -17,10 +17,10 @@ from gatepost.accounts.identities import Identities
 from gatepost.accounts.models import normalise_email
 from gatepost.accounts.passwords import Passwords, check_new_password
 from gatepost.accounts.users import SignIn, UserLine, Users
-from gatepost.auth.actor import Actor, ActorId, anonymous
-from gatepost.auth.policies import anyone, authenticated
+from gatepost.actor import Actor, ActorId, anonymous
 from gatepost.auth.tokens import Tokens
 from gatepost.database.database import Database
+from gatepost.declaring.policies import anyone, authenticated
 from gatepost.errors import ConfigurationError, DatabaseProblem, Problem, Unauthorized
 from gatepost.events import Events, SignInFailed, SignInSucceeded
 from gatepost.request import JSON_HEADERS, Action, Handler, Request, Response

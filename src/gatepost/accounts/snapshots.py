@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Column
 
-from gatepost.auth.actor import ActorId
+from gatepost.actor import ActorId
 from gatepost.database.statements import DIALECT
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import Entity

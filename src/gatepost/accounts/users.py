@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from gatepost.accounts.models import UserColumns, normalise_email
 from gatepost.accounts.password_versions import REHASH
 from gatepost.accounts.snapshots import kept_names, key_parser, snapshot_reader, value_reader
-from gatepost.auth.actor import Actor, ActorId
+from gatepost.actor import Actor, ActorId
 from gatepost.database.database import Database
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction

@@ -1,6 +1,6 @@
 """What answers an actor whom a rule refuses: the same two answers at the front and behind it."""
 
-from gatepost.auth.actor import Actor
+from gatepost.actor import Actor
 from gatepost.errors import Forbidden, Unauthorized
 
 

@@ -102,9 +102,9 @@ def _tell_pending(pending: "Pending") -> None:
 
 
 def _with_embedded_database(stack: ExitStack, data: Path, events: Events) -> Settings:
-    from gatepost.cli.embedded import DATABASE
-    from gatepost.database.embedded import EmbeddedPostgreSQL
-    from gatepost.database.embedded_guardian import Guardian
+    from gatepost.cli.embedded_database import DATABASE
+    from gatepost.embedded.guardian import Guardian
+    from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
     server = stack.enter_context(EmbeddedPostgreSQL(data / "postgresql", database=DATABASE))
     stack.enter_context(Guardian(server, events))

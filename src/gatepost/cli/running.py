@@ -32,7 +32,7 @@ def database_settings(data: Path = DATA_FOLDER) -> Generator[Settings]:
     if settings.database.url is not None:
         yield settings
         return
-    from gatepost.cli.embedded import embedded_database
+    from gatepost.cli.embedded_database import embedded_database
 
     with embedded_database(data) as dsn:
         os.environ["DATABASE_URL"] = dsn

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from gatepost.auth.actor import anonymous, system
+from gatepost.actor import anonymous, system
 from gatepost.cli.running import database_settings
 from gatepost.errors import ConfigurationError
 from gatepost.logging import Logs, complain

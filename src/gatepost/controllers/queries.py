@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Column, Enum
 
-from gatepost.auth.actor import Actor
-from gatepost.auth.policies import both, decide
+from gatepost.actor import Actor
 from gatepost.controllers.cursors import Cursors, broken_cursor
 from gatepost.controllers.parameters import Parameter, read_parameters
+from gatepost.declaring.policies import both, decide
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import BadRequest
 from gatepost.hints import did_you_mean

@@ -4,7 +4,6 @@ import string
 from typing import Any
 from urllib.parse import quote
 
-from gatepost.auth.policies import owners
 from gatepost.controllers.answers import (
     PageFacts,
     empty,
@@ -16,6 +15,7 @@ from gatepost.controllers.answers import (
 )
 from gatepost.controllers.parameters import read_parameters
 from gatepost.controllers.queries import QueryReader
+from gatepost.declaring.policies import owners
 from gatepost.dtos.body import BodyDecoder, compile_body
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.path_keys import path_writer

@@ -14,8 +14,10 @@ from typing import Any
 from uuid import UUID
 
 from gatepost.accounts.devices import Devices
-from gatepost.auth.actor import Actor, ActorId
+from gatepost.actor import Actor, ActorId
+from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
 from gatepost.auth.keys import signing_key
+from gatepost.declaring.origins import Origins
 from gatepost.dtos.json_values import Bounds
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
@@ -29,8 +31,7 @@ from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.path_table import PathTable
 from gatepost.gateway.sign_ins import SignIn
 from gatepost.logging import Logs
-from gatepost.origins import Origins
-from gatepost.request import Action, ASGIApp, Message, Receive, Request, Scope, Send
+from gatepost.request import Action, Request
 from gatepost.settings import Settings, load
 
 LOCATION = "Gate"

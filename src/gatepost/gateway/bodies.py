@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gatepost.asgi import Message, Receive
 from gatepost.errors import BadRequest, ContentTooLarge, Problem, UnsupportedMediaType
 from gatepost.gateway.media_types import is_plain, media_type
-from gatepost.request import JSON_TYPES, Message, Receive, Request
+from gatepost.request import JSON_TYPES, Request
 
 if TYPE_CHECKING:
     from gatepost.gateway.admission import AdmissionQueue

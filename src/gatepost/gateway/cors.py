@@ -7,8 +7,8 @@ all.
 
 from collections.abc import Callable, Iterable
 
-from gatepost.auth.policies import anyone
-from gatepost.cors import CORS
+from gatepost.declaring.cors import CORS
+from gatepost.declaring.policies import anyone
 from gatepost.errors import Header, Problem
 from gatepost.request import Action, Request, Response
 from gatepost.settings import GateSettings

@@ -8,6 +8,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Iterable
 
+from gatepost.asgi import Message, Send
 from gatepost.errors import Header, Problem
 from gatepost.gateway import cors, security_headers
 from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified
@@ -16,7 +17,7 @@ from gatepost.gateway.large_responses import LARGE_BYTES, LargeResponses
 from gatepost.gateway.limiter import Taken
 from gatepost.gateway.security_headers import Profiles, Table, hsts_of, is_json
 from gatepost.gateway.waiters import Waiter
-from gatepost.request import Action, Message, Request, Response, Send
+from gatepost.request import Action, Request, Response
 from gatepost.settings import GateSettings
 
 

@@ -6,9 +6,9 @@ nobody first. JSON, and every method but POST, has had its preflight.
 
 from collections.abc import Mapping
 
+from gatepost.declaring.origins import Origins
 from gatepost.errors import Forbidden
 from gatepost.gateway.media_types import URLENCODED, media_type
-from gatepost.origins import Origins
 from gatepost.request import Action, Request
 
 FORM_TYPES: frozenset[bytes] = frozenset(

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from time import monotonic_ns
 
-from gatepost.cors import CORS
+from gatepost.asgi import ASGIApp, Receive, Scope, Send
+from gatepost.declaring.cors import CORS
 from gatepost.errors import ConfigurationError, OutcomeUnknown, Overloaded, Problem
 from gatepost.events import Events, RequestFailed, RequestFinished
 from gatepost.gateway.admission import AdmissionQueue
@@ -28,7 +29,7 @@ from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import INTERNAL, render
-from gatepost.request import ASGIApp, Receive, Request, Scope, Send
+from gatepost.request import Request
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings, Settings
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
+from gatepost.asgi import Message, Receive
 from gatepost.dtos.json_values import Bounds, NumberReader, members, read
 from gatepost.dtos.strict_json import may_hide_keys, read_json
 from gatepost.dtos.violations import Violation
 from gatepost.errors import BadRequest, FieldError, Unprocessable
 from gatepost.gateway.security_headers import is_json
-from gatepost.request import Message, Receive, Request
+from gatepost.request import Request
 
 
 class JSONBodies:

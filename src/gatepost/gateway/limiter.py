@@ -13,12 +13,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
+from gatepost.declaring.rate_limits import RateLimit
 from gatepost.errors import Header, TooManyRequests
 from gatepost.events import Events, LimitExceeded
 from gatepost.gateway.addresses import network_of
 from gatepost.gateway.buckets import Buckets, Refusal
 from gatepost.gateway.buckets.rules import Outcome, Rule
-from gatepost.limits import RateLimit
 from gatepost.request import Action, Request
 
 Write = Callable[[tuple[int, ...]], tuple[Header, Header]]

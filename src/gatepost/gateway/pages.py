@@ -8,8 +8,8 @@ import base64
 import hashlib
 from html.parser import HTMLParser
 
+from gatepost.declaring.headers import Headers
 from gatepost.errors import ConfigurationError
-from gatepost.headers import Headers
 from gatepost.request import Response
 
 Attributes = list[tuple[str, str | None]]

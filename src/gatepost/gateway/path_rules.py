@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
-from gatepost.cors import CORS
+from gatepost.declaring.cors import CORS
+from gatepost.declaring.headers import Headers
+from gatepost.declaring.rate_limits import RateLimit
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.media_types import URLENCODED, media_type
-from gatepost.headers import Headers
-from gatepost.limits import RateLimit
 from gatepost.request import JSON_TYPES
 
 _FORM = URLENCODED.decode()

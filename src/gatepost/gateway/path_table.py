@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from gatepost.auth.policies import anyone
-from gatepost.cors import CORS
+from gatepost.declaring.cors import CORS
+from gatepost.declaring.policies import anyone
+from gatepost.declaring.rate_limits import named
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.path_rules import PathRules
-from gatepost.limits import named
 from gatepost.request import JSON_TYPES, METHODS, Action, Request, Response
 from gatepost.settings import GateSettings
 

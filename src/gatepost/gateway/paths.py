@@ -9,8 +9,8 @@ it stands.
 import re
 from urllib.parse import unquote_to_bytes
 
+from gatepost.asgi import Scope
 from gatepost.errors import BadRequest, URITooLong
-from gatepost.request import Scope
 
 # Every escape is whole and stands for neither a control character nor a slash or backslash.
 _ESCAPES = re.compile(rb"(?:[^%]|%(?![01][0-9a-f]|7f|2f|5c)[0-9a-f]{2})*", re.IGNORECASE)

@@ -5,8 +5,8 @@ with something else (a mounted application) gets the profile of a page, which ma
 What an answer sets itself wins, except for what names us. The profile of our own pages is made in `pages.py`.
 """
 
+from gatepost.declaring.headers import Headers
 from gatepost.errors import ConfigurationError, Header
-from gatepost.headers import Headers
 from gatepost.settings import GateSettings
 
 YEAR_SECONDS = 31_536_000

@@ -14,13 +14,14 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from gatepost.accounts.devices import Devices
+from gatepost.asgi import Message, Receive, Send
 from gatepost.errors import BadRequest, Header
 from gatepost.gateway.bodies import LimitedReceive
 from gatepost.gateway.json_bodies import Replay
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.media_types import URLENCODED, media_type
 from gatepost.gateway.security_headers import is_json
-from gatepost.request import Message, Receive, Request, Send
+from gatepost.request import Request
 
 FIELDS_MAX = 1000
 """A form that signs somebody in has a few."""

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from gatepost.auth.actor import Actor, anonymous
-from gatepost.auth.policies import Decision, Policy, Rule, decide, is_nobody
+from gatepost.actor import Actor, anonymous
+from gatepost.declaring.policies import Decision, Policy, Rule, decide, is_nobody
+from gatepost.declaring.resource import ACTIONS, PATH, Field, Resource
 from gatepost.errors import ConfigurationError
 from gatepost.models.base import FIELD
 from gatepost.models.entity import Attribute, Entity, Relation, entity_of
 from gatepost.models.mapping import TableKey, table_key
-from gatepost.resource import ACTIONS, PATH, Field, Resource
 
 RESERVED = ("sort", "fields", "expand", "limit", "after", "before", "count", "q")
 """Parameters of lists; a column of the same name is filtered by `name[eq]=`."""

@@ -11,8 +11,8 @@ import msgspec
 from sqlalchemy import ColumnElement, FromClause, TypeDecorator, and_, bindparam, false, or_, select, true
 from sqlalchemy.types import TypeEngine
 
-from gatepost.auth.actor import Actor
-from gatepost.auth.policies import Decision, Every, Not, Owned, Policy, Rule, Some, Where, decide, functions, paths
+from gatepost.actor import Actor
+from gatepost.declaring.policies import Decision, Every, Not, Owned, Policy, Rule, Some, Where, decide, functions, paths
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.policy_functions import can_take, check_function, condition_on, negated_on, shape_and_binds

@@ -6,13 +6,13 @@ Refuses what would be open without a word, and what no request could ever satisf
 from collections.abc import Iterator
 from itertools import chain, combinations
 
-from gatepost.auth.actor import Actor, anonymous
-from gatepost.auth.policies import anyone, owners, role_names
+from gatepost.actor import Actor, anonymous
+from gatepost.declaring.policies import anyone, owners, role_names
+from gatepost.declaring.resource import Field
 from gatepost.errors import ConfigurationError
 from gatepost.models.base import FIELD
 from gatepost.models.catalog import Served
 from gatepost.models.entity import Attribute
-from gatepost.resource import Field
 
 ROLES_MAX = 6
 """Of so many roles every combination is tried; of more, each alone and all together."""

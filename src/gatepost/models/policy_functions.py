@@ -31,9 +31,9 @@ from sqlalchemy.sql.elements import Grouping, Tuple
 from sqlalchemy.sql.operators import in_op, not_in_op
 from sqlalchemy.sql.util import _deep_deannotate  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
 
-from gatepost.auth.actor import Actor
-from gatepost.auth.policies import Where
+from gatepost.actor import Actor
 from gatepost.database.statements import Statement
+from gatepost.declaring.policies import Where
 from gatepost.errors import ConfigurationError
 from gatepost.models.casts import guard_casts
 from gatepost.models.entity import Entity, unrounded

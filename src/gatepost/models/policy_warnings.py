@@ -23,9 +23,9 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import Exists, ScalarSelect, SelectStatementGrouping
 from sqlalchemy.types import Integer, String, TypeEngine
 
-from gatepost.auth.actor import Actor
-from gatepost.auth.policies import Policy, functions
+from gatepost.actor import Actor
 from gatepost.database.statements import DIALECT
+from gatepost.declaring.policies import Policy, functions
 from gatepost.models.catalog import Served
 from gatepost.models.entity import plain_type
 from gatepost.models.policy_functions import can_take, condition_of, name_of

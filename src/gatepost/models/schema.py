@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import String
 from sqlalchemy.types import Enum
 
+from gatepost.declaring.resource import Resource
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
 from gatepost.models.checks import add_checks
@@ -18,7 +19,6 @@ from gatepost.models.constraint_names import name_constraints
 from gatepost.models.entity import Entity, plain_type
 from gatepost.models.indexes import add_filter_index, add_search_index, add_sort_index
 from gatepost.models.schema_objects import add_object, add_version_trigger, extension
-from gatepost.resource import Resource
 
 ATTRIBUTE = "gatepost.attribute"
 """Key in `Column.info`: the name of the attribute that maps the column, where the two differ."""

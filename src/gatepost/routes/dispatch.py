@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from gatepost.auth.actor import Actor
-from gatepost.auth.policies import anyone, decide
+from gatepost.actor import Actor
+from gatepost.asgi import ASGIApp, Receive, Scope, Send
 from gatepost.auth.refusals import refusal
-from gatepost.request import Action, ASGIApp, Receive, Request, Scope, Send
+from gatepost.declaring.policies import anyone, decide
+from gatepost.request import Action, Request
 
 Find = Callable[[bytes], Actor | None]
 """The actor of an `Authorization` header, where it is known already."""

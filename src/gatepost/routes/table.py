@@ -7,9 +7,9 @@ above it, the longer mount before the shorter.
 
 from collections.abc import Iterable, Mapping
 
-from gatepost.auth.policies import anyone
+from gatepost.declaring.mount import Mount, taken_by_mount
+from gatepost.declaring.policies import anyone
 from gatepost.errors import ConfigurationError, MethodNotAllowed, NotFound, NotImplementedMethod
-from gatepost.mount import Mount, taken_by_mount
 from gatepost.request import METHODS, REFUSED_METHODS, Action, Request, Response
 
 KEY_SEGMENT = "/{id}"

@@ -7,9 +7,9 @@ import gc
 import logging
 from collections.abc import Awaitable, Callable
 
+from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
 from gatepost.errors import ConfigurationError
 from gatepost.logging import Logs
-from gatepost.request import ASGIApp, Message, Receive, Scope, Send
 
 LOGGER = logging.getLogger("gatepost")
 

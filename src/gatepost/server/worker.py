@@ -12,10 +12,10 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, ClassVar
 
+from gatepost.asgi import ASGIApp
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.buckets import Table
 from gatepost.logging import Logs, complain
-from gatepost.request import ASGIApp
 from gatepost.server.allocator import return_large_blocks
 from gatepost.server.cpu_scheduling import BatchScheduling
 from gatepost.server.lifespan import Lifespan, RefusalApp

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gatepost.auth.actor import Actor
+from gatepost.actor import Actor
 from gatepost.database.database import Database
 from gatepost.database.pool import Record
 from gatepost.database.transactions import Transaction

@@ -12,13 +12,13 @@ from typing import Any, cast
 from asyncpg.exceptions import DataError
 from sqlalchemy import JSON, Column
 
-from gatepost.auth.actor import Actor
-from gatepost.auth.policies import Decision, decide, owners
+from gatepost.actor import Actor
 from gatepost.auth.refusals import refusal
 from gatepost.database.database import Database
 from gatepost.database.pool import Record
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
+from gatepost.declaring.policies import Decision, decide, owners
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.errors import Unprocessable

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from gatepost.auth.policies import Rule
+from gatepost.declaring.policies import Rule
 from gatepost.models.candidates import bind_name
 from gatepost.models.catalog import View
 from gatepost.models.reads import KEY

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_arg
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gatepost.auth.actor import Actor
+from gatepost.actor import Actor
 from gatepost.database.transactions import ISOLATION_LEVELS, AfterCommit
 from gatepost.errors import ConfigurationError
 from gatepost.hints import nearest

@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gatepost.auth.actor import Actor
+from gatepost.actor import Actor
 from gatepost.database.transactions import AfterCommit
 from gatepost.services.service import Changes, Service
 from gatepost.services.unit_of_work import UnitOfWork

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import JSON, inspect
 
-from gatepost.auth.actor import Actor
-from gatepost.auth.policies import Decision, decide
+from gatepost.actor import Actor
 from gatepost.auth.refusals import refusal
 from gatepost.database.database import Database
 from gatepost.database.transactions import Transaction
+from gatepost.declaring.policies import Decision, decide
 from gatepost.errors import NotFound
 from gatepost.exact_json import natural
 from gatepost.models.catalog import Served, View

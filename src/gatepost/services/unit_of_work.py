@@ -5,10 +5,10 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import inspect
 
-from gatepost.auth.actor import Actor
-from gatepost.auth.policies import Rule
+from gatepost.actor import Actor
 from gatepost.auth.refusals import refusal
 from gatepost.database.transactions import Transaction
+from gatepost.declaring.policies import Rule
 from gatepost.errors import ConfigurationError
 from gatepost.models.candidates import bind_name
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from gatepost.auth.actor import Actor
+from gatepost.actor import Actor
 from gatepost.models.catalog import View
 from gatepost.models.reads import Expansion, Query
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from gatepost.auth.actor import Actor, anonymous
-from gatepost.auth.policies import Decision, Every, Not, Owned, Rule, Some, both, decide, owners
+from gatepost.actor import Actor, anonymous
 from gatepost.auth.refusals import refusal
 from gatepost.database.pool import Record
 from gatepost.database.transactions import Transaction
+from gatepost.declaring.policies import Decision, Every, Not, Owned, Rule, Some, both, decide, owners
 from gatepost.errors import FieldError, NotFound, PreconditionFailed, Unprocessable
 from gatepost.models.catalog import Catalog, Served
 from gatepost.models.conditions import bind_decision

@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote_to_bytes, urlencode
 
 import msgspec
 
-from gatepost.request import ASGIApp, Message
+from gatepost.asgi import ASGIApp, Message
 
 
 class Answer(msgspec.Struct, frozen=True):

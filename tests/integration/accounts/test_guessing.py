@@ -11,7 +11,8 @@ import pytest
 
 from gatepost import App
 from gatepost.accounts.devices import COOKIE, LIFETIME_SECONDS, Devices
-from gatepost.request import Receive, Request, Scope, Send
+from gatepost.asgi import Receive, Scope, Send
+from gatepost.request import Request
 from gatepost.testing import Client, TestApp
 from gatepost.testing.client import Answer
 

@@ -21,7 +21,7 @@ from accounts_scenes import (
 from gatepost.accounts.identities import Identities
 from gatepost.accounts.sign_in import Accounts, create_user
 from gatepost.accounts.users import Identity, Users
-from gatepost.auth.actor import Actor
+from gatepost.actor import Actor
 from gatepost.database.database import Database
 from gatepost.errors import Unauthorized
 from gatepost.events import Events, IdentitiesInvalidated

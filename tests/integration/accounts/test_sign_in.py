@@ -10,7 +10,7 @@ from accounts_scenes import PASSWORD, Member, User, make_tokens, request, runnin
 from argon2 import PasswordHasher
 
 from gatepost.accounts.sign_in import Accounts, create_user, issue_token, list_users
-from gatepost.auth.actor import anonymous
+from gatepost.actor import anonymous
 from gatepost.database.database import Database
 from gatepost.errors import ConfigurationError, Unauthorized, Unprocessable
 from gatepost.events import Events, SignInFailed, SignInSucceeded

@@ -9,7 +9,7 @@ import pytest
 from examples.bookshop.app import app
 from shop import Shop, open_shop
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.events import DatabaseLost, DatabaseRestored
 from gatepost.testing import Answer, TestApp
 

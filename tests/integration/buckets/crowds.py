@@ -11,8 +11,8 @@ from pathlib import Path
 
 from taker import LIMIT, SECOND
 
+from gatepost.declaring.rate_limits import RateLimit
 from gatepost.gateway.buckets import Table
-from gatepost.limits import RateLimit
 
 PROCESSES = 8
 HERE = Path(__file__).parent

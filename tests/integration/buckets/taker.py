@@ -11,10 +11,10 @@ import sys
 
 from asking import admits
 
+from gatepost.declaring.rate_limits import RateLimit
 from gatepost.events import Events
 from gatepost.gateway.buckets import Buckets, LocalBuckets, Table
 from gatepost.gateway.buckets.valkey import ValkeyBuckets
-from gatepost.limits import RateLimit
 
 LIMIT = RateLimit(200, per=1.0, burst=50)
 KEYS = ("192.0.2.1", "192.0.2.2")

@@ -6,8 +6,8 @@ from fractions import Fraction
 import pytest
 from asking import admits, left, take
 
+from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.gateway.buckets import Buckets, Refusal
-from gatepost.limits import RateLimit, minutes
 
 LONG = minutes(15)
 SECOND = 1_000_000_000

@@ -9,11 +9,11 @@ import pytest
 from asking import admits, take
 from tests.valkey_server import ValkeyServer
 
+from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.errors import ConfigurationError
 from gatepost.events import BucketsLost, BucketsRestored, Events
 from gatepost.gateway.buckets import Group, Refusal
 from gatepost.gateway.buckets.valkey import PATIENCE_SECONDS, ValkeyBuckets
-from gatepost.limits import RateLimit, minutes
 
 LONG = minutes(15)
 

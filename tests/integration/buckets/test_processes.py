@@ -8,9 +8,9 @@ from crowds import admissions, check_bound, crowd, share
 from taker import KEYS, LIMIT, SECOND
 from tests.valkey_server import ValkeyServer
 
+from gatepost.declaring.rate_limits import RateLimit
 from gatepost.gateway.buckets import Table
 from gatepost.gateway.buckets.rules import clock
-from gatepost.limits import RateLimit
 
 SECONDS = 3.0
 

@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from gatepost import Actor, App, Changes, Conflict, Field, Resource, Service, anyone, authenticated, owner, role
+from gatepost.asgi import Receive, Scope, Send
 from gatepost.models.reads import Query
-from gatepost.request import Receive, Scope, Send
 
 events: list[str] = []
 """What the hooks of `Pots` did, in order."""

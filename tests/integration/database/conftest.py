@@ -13,7 +13,7 @@ import pytest_asyncio
 from desk import SETTINGS, Desk, app
 from tests.integration.database.embedded_scenes import SMALL, processes_of, wait_until
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.testing import TestApp
 
 

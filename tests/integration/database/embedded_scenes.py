@@ -11,7 +11,7 @@ SMALL = {"fsync": "off", "full_page_writes": "off", "max_connections": "20", "sh
 SUPERVISOR = """
 import os, sys, time
 from pathlib import Path
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
 server = EmbeddedPostgreSQL(Path(sys.argv[1]), settings={"fsync": "off", "shared_buffers": "16MB"})
 server.start()

@@ -13,7 +13,7 @@ from gatepost.cli.doctor_connections import examine_connections
 from gatepost.cli.doctor_database import examine_database
 from gatepost.cli.finding import Finding
 from gatepost.database.database import Database
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.events import Events
 from gatepost.settings import DatabaseSettings, ServerSettings, Settings
 

@@ -15,11 +15,11 @@ import psutil
 import pytest
 from tests.integration.database.embedded_scenes import SMALL, SUPERVISOR, is_running, processes_of, wait_until
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
-from gatepost.database.embedded_account import choose_account
-from gatepost.database.embedded_folder import LOG_BYTES_MAX, DataFolder
-from gatepost.database.embedded_processes import spawn
-from gatepost.database.embedded_programs import find_programs
+from gatepost.embedded.account import choose_account
+from gatepost.embedded.data_folder import LOG_BYTES_MAX, DataFolder
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+from gatepost.embedded.processes import spawn
+from gatepost.embedded.programs import find_programs
 from gatepost.errors import ConfigurationError
 
 

@@ -14,10 +14,10 @@ import psutil
 import pytest
 from tests.integration.database.embedded_scenes import SMALL, processes_of
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
-from gatepost.database.embedded_account import UNPRIVILEGED_USER, Account, choose_account
-from gatepost.database.embedded_processes import spawn
-from gatepost.database.embedded_programs import find_programs
+from gatepost.embedded.account import UNPRIVILEGED_USER, Account, choose_account
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+from gatepost.embedded.processes import spawn
+from gatepost.embedded.programs import find_programs
 from gatepost.errors import ConfigurationError
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -25,7 +25,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become som
 LIFE = """
 import json, os, sys
 from pathlib import Path
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
 
 try:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.integration.database.embedded_scenes import SMALL, is_running, wait_until
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
-from gatepost.database.embedded_guardian import Guardian
+from gatepost.embedded.guardian import Guardian
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.events import (
     EmbeddedDatabaseEnded,
     EmbeddedDatabaseNotRestarted,

@@ -10,7 +10,7 @@ import pytest
 from desk import app, until
 
 from gatepost.database.database import Database
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import Problem
 from gatepost.events import DatabaseLost, DatabaseRestored, Events
 from gatepost.settings import DatabaseSettings, load

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from gatepost.database.database import Database
-from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.database.pooling import is_transaction_pooled
 from gatepost.database.reaching import reach
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
 from gatepost.events import DatabaseLost, Events
 from gatepost.settings import DatabaseSettings

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from tests.integration.database.embedded_scenes import SMALL, processes_of
 
 from gatepost import Service
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.events import TaskFailed
 from gatepost.testing import Answer, TestApp
 

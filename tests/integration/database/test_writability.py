@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from desk import app, until
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.events import DatabaseReadOnly, DatabaseWritable
 from gatepost.testing import TestApp
 

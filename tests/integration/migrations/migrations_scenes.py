@@ -29,12 +29,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gatepost.auth.policies import anyone
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.declaring.policies import anyone
+from gatepost.declaring.resource import Resource
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.models.base import NAMING, Model
 from gatepost.models.entity import entity_of
 from gatepost.models.schema import complete_schema
-from gatepost.resource import Resource
 
 
 class Genre(Enum):

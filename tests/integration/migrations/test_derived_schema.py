@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 from migrations_scenes import connected, run, shop
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.database.failures import Broken
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.migrations.lossless import apply_lossless
 from gatepost.migrations.objects import UUIDV7
 from gatepost.models.violations import describe

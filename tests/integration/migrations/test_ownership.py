@@ -10,7 +10,7 @@ from migrations_scenes import connected, dump, run, shop, shop_without_objects, 
 from sqlalchemy import CheckConstraint, Column, Enum, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.claims import claim, find_claims
 from gatepost.migrations.commands import check, differences, down, make, status, up

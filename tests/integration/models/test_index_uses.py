@@ -12,7 +12,7 @@ import pytest_asyncio
 from shelf import OPERATORS, SORTABLE, Kind, Shelf, app
 from sqlalchemy import select
 
-from gatepost.auth.actor import anonymous
+from gatepost.actor import anonymous
 from gatepost.database.statements import Statement
 from gatepost.models.conditions import BoundRule, Source
 from gatepost.models.filters import Filter, filter_condition, filterable

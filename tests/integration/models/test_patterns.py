@@ -11,8 +11,8 @@ from sqlalchemy import Index, MetaData, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gatepost import App, Model, Resource, anyone
-from gatepost.database.embedded import EmbeddedPostgreSQL
 from gatepost.database.statements import Statement
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.models.conditions import Source
 from gatepost.models.filters import Filter, filter_condition
 from gatepost.testing import TestApp

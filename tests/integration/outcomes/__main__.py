@@ -7,7 +7,7 @@ from pathlib import Path
 from conftest import opened
 from outcome_table import PAGE, table_of, with_table
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
 
 async def main(dsn: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from ledger import app
 from wire import until
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.testing import TestApp
 
 

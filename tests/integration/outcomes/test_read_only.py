@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from ledger import app
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.events import DatabaseReadOnly, DatabaseWritable
 from gatepost.testing import TestApp
 

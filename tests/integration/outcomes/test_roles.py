@@ -7,7 +7,7 @@ import pytest
 from ledger import app, failures
 
 from gatepost.cli.doctor_row_security import examine_row_security
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.settings import Settings, load
 from gatepost.testing import TestApp
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 from archive import FEW, LISTS, app, ask, current, fill
 from sqlalchemy import Date, Integer, and_, cast, func, not_, or_
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.events import PolicyMayFail
 from gatepost.testing import TestApp
 

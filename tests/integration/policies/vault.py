@@ -21,7 +21,7 @@ from gatepost import (
     policy,
     role,
 )
-from gatepost.auth.policies import Policy, nobody
+from gatepost.declaring.policies import Policy, nobody
 
 T = TypeVar("T")
 

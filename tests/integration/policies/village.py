@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gatepost import Actor, App, Model, Resource, Service, anyone, authenticated, owner, policy, role
-from gatepost.auth.policies import nobody
+from gatepost.declaring.policies import nobody
 
 
 class Member(Model):

@@ -5,12 +5,13 @@ from typing import Any
 
 import msgspec
 
-from gatepost.auth.policies import anyone
+from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
+from gatepost.declaring.policies import anyone
+from gatepost.declaring.rate_limits import RateLimit, named
 from gatepost.errors import Header, MethodNotAllowed, NotFound
 from gatepost.events import Events
 from gatepost.gateway.gate import Gate
-from gatepost.limits import RateLimit, named
-from gatepost.request import Action, ASGIApp, Message, Receive, Request, Response, Scope, Send
+from gatepost.request import Action, Request, Response
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from virtual_loop import VirtualLoop
 
-from gatepost.auth.policies import anyone
+from gatepost.declaring.policies import anyone
 from gatepost.errors import Overloaded
 from gatepost.events import Events
 from gatepost.gateway.admission import AdmissionQueue

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from gate_conversation import Answer, answering, ask, parts, raising, scope
 
-from gatepost.auth.actor import Actor
-from gatepost.cors import CORS
+from gatepost.actor import Actor
+from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
+from gatepost.declaring.cors import CORS
+from gatepost.declaring.rate_limits import RateLimit
 from gatepost.errors import ConfigurationError, Header, Unauthorized
 from gatepost.events import Events, RequestFinished
 from gatepost.gateway import Gate, PathRules
-from gatepost.limits import RateLimit
-from gatepost.request import ASGIApp, Message, Receive, Scope, Send
 from gatepost.settings import Settings, load
 
 JSON: Header = (b"content-type", b"application/json")

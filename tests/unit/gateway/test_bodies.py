@@ -3,8 +3,9 @@ import asyncio
 import pytest
 from gate_conversation import answering, ask, gate, parts, reading, scope
 
+from gatepost.asgi import Message, Receive, Scope, Send
 from gatepost.errors import Header
-from gatepost.request import Message, Receive, Request, Scope, Send
+from gatepost.request import Request
 
 JSON: Header = (b"content-type", b"application/json")
 CHUNKED: Header = (b"transfer-encoding", b"chunked")

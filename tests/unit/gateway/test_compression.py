@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from gate_conversation import action, ask, gate, scope
 
+from gatepost.asgi import Message, Receive, Scope, Send
 from gatepost.errors import Header
 from gatepost.gateway.codings import wanted_coding
 from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified, strip_entity_tags
-from gatepost.request import Message, Receive, Request, Response, Scope, Send
+from gatepost.request import Request, Response
 
 if sys.version_info >= (3, 14):
     from compression import zstd

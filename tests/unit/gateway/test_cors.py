@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from gate_conversation import ACTIONS, Answer, answering, ask, gate, match, raising, scope
 
-from gatepost.cors import CORS
+from gatepost.asgi import ASGIApp
+from gatepost.declaring.cors import CORS
 from gatepost.errors import ConfigurationError, Header
 from gatepost.events import Events
 from gatepost.gateway.gate import Gate
-from gatepost.request import Action, ASGIApp
+from gatepost.request import Action
 from gatepost.settings import GateSettings
 
 ORIGIN = (b"origin", b"https://shop.example")

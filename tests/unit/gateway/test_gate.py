@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 from gate_conversation import ACTIONS, answering, ask, collect, forbidden_receive, gate, raising, scope
 
-from gatepost.auth.actor import Actor
+from gatepost.actor import Actor
+from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
+from gatepost.declaring.headers import Headers
 from gatepost.errors import Conflict, FieldError, Header, Problem, Unauthorized, Unprocessable
 from gatepost.events import Events, RequestFailed, RequestFinished
 from gatepost.gateway.gate import Gate
-from gatepost.headers import Headers
-from gatepost.request import Action, ASGIApp, Message, Receive, Scope, Send
+from gatepost.request import Action
 from gatepost.settings import GateSettings
 
 SECURITY = {

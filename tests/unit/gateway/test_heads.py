@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from gate_conversation import request, scope
 
-from gatepost.auth.policies import anyone
+from gatepost.asgi import Scope
+from gatepost.declaring.mount import Mount
+from gatepost.declaring.policies import anyone
 from gatepost.errors import ConfigurationError, Header, Problem
 from gatepost.gateway.heads import Heads
 from gatepost.gateway.hosts import REMEMBERED_MAX, Hosts
-from gatepost.mount import Mount
-from gatepost.request import Action, Request, Response, Scope
+from gatepost.request import Action, Request, Response
 from gatepost.routes.table import RouteTable
 from gatepost.settings import GateSettings
 

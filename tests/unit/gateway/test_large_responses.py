@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from gate_conversation import gate, scope
 
+from gatepost.asgi import Message, Scope
 from gatepost.gateway.large_responses import LARGE_BYTES, PART_BYTES
-from gatepost.request import Message, Request, Response, Scope
+from gatepost.request import Request, Response
 from gatepost.response_backlog import ResponseBacklog
 
 

@@ -1,12 +1,12 @@
 import pytest
 from gate_conversation import ACTIONS, action, forbidden_receive, scope
 
-from gatepost.auth.actor import Actor
+from gatepost.actor import Actor
+from gatepost.declaring.rate_limits import RateLimit
 from gatepost.errors import TooManyRequests
 from gatepost.events import Events, LimitExceeded
 from gatepost.gateway.buckets import LocalBuckets
 from gatepost.gateway.limiter import Limiter
-from gatepost.limits import RateLimit
 from gatepost.request import Action, Request
 
 SECOND = 1_000_000_000

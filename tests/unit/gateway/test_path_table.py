@@ -2,11 +2,11 @@ from typing import Any
 
 import pytest
 
-from gatepost.cors import CORS
+from gatepost.declaring.cors import CORS
+from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.path_table import PathTable
-from gatepost.limits import RateLimit, minutes
 from gatepost.request import JSON_TYPES
 from gatepost.settings import GateSettings
 

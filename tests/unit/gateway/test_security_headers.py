@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from gatepost.declaring.headers import Headers
 from gatepost.errors import ConfigurationError, Header
 from gatepost.gateway.security_headers import Profiles, Table, hsts_of
-from gatepost.headers import Headers
 from gatepost.settings import GateSettings
 
 HELMET = {

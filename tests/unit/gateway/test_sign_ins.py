@@ -8,11 +8,11 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 from gate_conversation import Answer, ask, parts, scope
 
+from gatepost.asgi import Receive, Scope, Send
 from gatepost.auth.keys import development_key
+from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.errors import ConfigurationError, Header
 from gatepost.gateway import Gate, PathRules
-from gatepost.limits import RateLimit, minutes
-from gatepost.request import Receive, Scope, Send
 from gatepost.settings import load
 
 JSON = "application/json"

@@ -7,11 +7,11 @@ from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import CreateIndex
 
-from gatepost.auth.policies import anyone
+from gatepost.declaring.policies import anyone
+from gatepost.declaring.resource import Resource
 from gatepost.models.base import Model
 from gatepost.models.entity import entity_of
 from gatepost.models.schema import complete_schema
-from gatepost.resource import Resource
 
 
 def model(**attributes: Any) -> type[Any]:

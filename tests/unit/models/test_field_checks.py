@@ -8,11 +8,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_colu
 
 from gatepost import App, Field, Model, Resource, Service, anyone, authenticated, hidden, owner, policy, read_only, role
 from gatepost.accounts.models import UserColumns
-from gatepost.auth.actor import Actor, anonymous
-from gatepost.auth.policies import Policy, nobody
+from gatepost.actor import Actor, anonymous
+from gatepost.declaring.policies import Policy, nobody
+from gatepost.declaring.resource import write_once
 from gatepost.errors import ConfigurationError
 from gatepost.models.catalog import Served, View
-from gatepost.resource import write_once
 
 
 class Base(DeclarativeBase):

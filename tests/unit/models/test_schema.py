@@ -11,13 +11,13 @@ from sqlalchemy import ARRAY, Index, Integer, MetaData, Numeric, SmallInteger, T
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from gatepost.declaring.resource import Field
 from gatepost.errors import ConfigurationError
 from gatepost.models.base import MANAGED, VERSION
 from gatepost.models.entity import entity_of
 from gatepost.models.schema import complete_schema
 from gatepost.models.schema_names import NAME_BYTES_MAX, schema_name
 from gatepost.models.schema_objects import objects_of
-from gatepost.resource import Field
 
 
 class Doubled(TypeDecorator[int]):

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from gatepost.auth.policies import anyone
+from gatepost.asgi import Receive, Scope, Send
+from gatepost.declaring.mount import Mount
+from gatepost.declaring.policies import anyone
 from gatepost.errors import ConfigurationError, Problem
-from gatepost.mount import Mount
-from gatepost.request import Action, Receive, Request, Response, Scope, Send
+from gatepost.request import Action, Request, Response
 from gatepost.routes.table import RouteTable
 
 

@@ -5,9 +5,9 @@ import logging
 
 import pytest
 
+from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
 from gatepost.errors import ConfigurationError
 from gatepost.logging import Logs
-from gatepost.request import ASGIApp, Message, Receive, Scope, Send
 from gatepost.server.lifespan import Lifespan, RefusalApp
 from gatepost.settings import Settings
 

@@ -10,11 +10,11 @@ from functools import partial
 from hashlib import blake2b
 from types import MappingProxyType
 
+from gatepost.declaring.rate_limits import RateLimit
 from gatepost.events import Events
 from gatepost.gateway.buckets.leases import Leases
 from gatepost.gateway.buckets.rules import Outcome, Refusal, Rule, sliding_lack, sliding_moment
 from gatepost.gateway.buckets.table import Table
-from gatepost.limits import RateLimit
 
 
 class LocalBuckets:

@@ -16,8 +16,8 @@ from typing import Protocol
 
 import msgspec
 
+from gatepost.declaring.rate_limits import RateLimit
 from gatepost.events import Events
-from gatepost.limits import RateLimit
 
 NANOSECONDS = 1_000_000_000
 MICROSECONDS = 1_000_000

@@ -6,6 +6,7 @@ decisions are made with the buckets of this machine, stricter ones for signing i
 
 from collections.abc import Callable, Mapping, Sequence
 
+from gatepost.declaring.rate_limits import RateLimit
 from gatepost.errors import ConfigurationError
 from gatepost.events import BucketsLost, BucketsRestored, Events
 from gatepost.gateway.buckets import rules as clocks
@@ -13,7 +14,6 @@ from gatepost.gateway.buckets.courier import Courier
 from gatepost.gateway.buckets.local import LocalBuckets
 from gatepost.gateway.buckets.rules import MICROSECONDS, Rule
 from gatepost.gateway.buckets.valkey_group import GIVE_BACK, TAKE, ValkeyGroup
-from gatepost.limits import RateLimit
 
 PATIENCE_SECONDS = 0.02
 """How long one batch may take. Then the server is given up, until it is found again."""

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gatepost.declaring.rate_limits import RateLimit
 from gatepost.gateway.buckets import LocalBuckets, Refusal, Rule, Table
 from gatepost.gateway.buckets.local import LocalGroup
 from gatepost.gateway.limiter import RuleSet, Taken
-from gatepost.limits import RateLimit
 
 SECOND = 1_000_000_000
 

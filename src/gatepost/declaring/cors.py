@@ -6,8 +6,8 @@ The gate compiles it (`gateway/cors.py`). Without a rule no other origin may rea
 import re
 from collections.abc import Sequence
 
+from gatepost.declaring.origins import Origins
 from gatepost.errors import ConfigurationError
-from gatepost.origins import Origins
 
 MAX_AGE_SECONDS = 7200
 """How long a browser may keep the answer to a preflight: what Chromium allows at most."""

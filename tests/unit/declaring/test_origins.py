@@ -1,7 +1,7 @@
 import pytest
 
+from gatepost.declaring.origins import Origins
 from gatepost.errors import ConfigurationError
-from gatepost.origins import Origins
 
 LISTED = (
     "https://shop.example",

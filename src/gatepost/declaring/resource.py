@@ -10,11 +10,11 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from gatepost.auth.policies import Policy, anyone, check_is_policy, nobody
-from gatepost.cors import CORS
+from gatepost.declaring.cors import CORS
+from gatepost.declaring.headers import Headers
+from gatepost.declaring.policies import Policy, anyone, check_is_policy, nobody
+from gatepost.declaring.rate_limits import Limits, limits_by_action
 from gatepost.errors import ConfigurationError
-from gatepost.headers import Headers
-from gatepost.limits import Limits, limits_by_action
 
 M = TypeVar("M")
 

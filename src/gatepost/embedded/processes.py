@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gatepost.database.embedded_account import Account, hand_over, prctl
+from gatepost.embedded.account import Account, hand_over, prctl
 from gatepost.errors import ConfigurationError
 
 _PR_SET_PDEATHSIG = 1

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from gatepost.cors import CORS
+from gatepost.asgi import ASGIApp
+from gatepost.declaring.cors import CORS
+from gatepost.declaring.headers import Headers
 from gatepost.errors import ConfigurationError
-from gatepost.headers import Headers
-from gatepost.request import ASGIApp
 
 
 class Mount:

@@ -9,7 +9,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
 from gatepost.events import (
     EmbeddedDatabaseEnded,

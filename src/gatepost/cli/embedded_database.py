@@ -4,8 +4,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gatepost.database.embedded import EmbeddedPostgreSQL
-from gatepost.database.embedded_folder import DataFolder
+from gatepost.embedded.data_folder import DataFolder
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
 
 DATABASE = "gatepost"

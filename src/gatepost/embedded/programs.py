@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from gatepost.database.embedded_processes import clean_environment
+from gatepost.embedded.processes import clean_environment
 from gatepost.errors import ConfigurationError
 
 

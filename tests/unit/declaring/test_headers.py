@@ -2,8 +2,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from gatepost.declaring.headers import Headers
 from gatepost.errors import ConfigurationError
-from gatepost.headers import Headers
 
 
 def test_values_and_what_is_left_out_are_told_apart_whatever_their_case() -> None:

@@ -18,10 +18,10 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from gatepost.database.embedded_account import Account, choose_account
-from gatepost.database.embedded_folder import DataFolder
-from gatepost.database.embedded_processes import spawn
-from gatepost.database.embedded_programs import check_version, find_programs, run_script
+from gatepost.embedded.account import Account, choose_account
+from gatepost.embedded.data_folder import DataFolder
+from gatepost.embedded.processes import spawn
+from gatepost.embedded.programs import check_version, find_programs, run_script
 from gatepost.errors import ConfigurationError
 
 DATABASE_USER = "gatepost"

@@ -11,7 +11,7 @@ from typing import Any, final
 import msgspec
 from sqlalchemy import ColumnElement
 
-from gatepost.auth.actor import Actor, anonymous
+from gatepost.actor import Actor, anonymous
 from gatepost.errors import ConfigurationError
 
 

@@ -22,8 +22,8 @@ import time
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from gatepost.database.embedded_account import Account, name_of_user
-from gatepost.database.embedded_processes import command_line
+from gatepost.embedded.account import Account, name_of_user
+from gatepost.embedded.processes import command_line
 from gatepost.errors import ConfigurationError
 
 LOG_BYTES_MAX = 10 * 1024 * 1024

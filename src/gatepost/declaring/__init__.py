@@ -1,0 +1,1 @@
+"""What an application declares: resources, policies, limits, headers, origins, mounts. Values and their checks."""
