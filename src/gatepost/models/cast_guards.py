@@ -7,7 +7,7 @@ user's own counts as what the database sees.
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import JSON, BindParameter, Cast, ColumnElement, Enum, Numeric, String, Text, func, or_
@@ -19,7 +19,7 @@ from sqlalchemy.sql.operators import json_getitem_op, json_path_getitem_op
 from sqlalchemy.types import TypeEngine
 
 from gatepost.database.statements import DIALECT
-from gatepost.models.cast_patterns import PATTERNS, UNREADABLE_ESCAPE
+from gatepost.models.cast_patterns import PATTERNS, UNREADABLE_ESCAPE, WARY_PATTERNS
 from gatepost.models.wire import literal_number, literal_text
 
 TEXTS = frozenset({"VARCHAR", "TEXT", "CHAR", "NAME", "CITEXT", ""})
@@ -142,9 +142,17 @@ def _guards(operand: Any, source: Kind, target: Kind) -> Guards:
         return _of_json(operand, target)
     if source.name in NUMBERS and target.name in COMMON:
         return _in_range(operand, source, target)
+    return [*_of_bytes_and_times(operand, source, target), *_of_rare_types(operand, source, target)]
+
+
+def _of_bytes_and_times(operand: Any, source: Kind, target: Kind) -> Guards:
+    if source.name == "BYTEA" and target.name in BITS:  # which PostgreSQL 18 casts, up to the size of the integer
+        return [func.octet_length(operand) <= literal_number(str((BITS[target.name] + 1) // 8))]
+    if source.name == "INTERVAL" and target.name.startswith("TIME "):
+        return [func.isfinite(operand)]
     if target.name in TIMESTAMPS and source.name in (*TIMESTAMPS, "DATE") and source.name != target.name:
         return [or_(~func.isfinite(operand), operand.between(literal_text(EARLIEST), literal_text(LATEST)))]
-    return _of_rare_types(operand, source, target)
+    return []
 
 
 def _of_rare_types(operand: Any, source: Kind, target: Kind) -> Guards:
@@ -177,6 +185,9 @@ def _of_text(text: ColumnElement[Any], target: Kind) -> Guards:
         return [_is_short(text) & _matches(text, PATTERNS[target.name])]
     if isinstance(target.type, Enum):
         return [text.in_([literal_text(label) for label in target.type.enums])]
+    wary = next((pattern for name, pattern in WARY_PATTERNS.items() if target.name.startswith(name)), None)
+    if wary is not None:
+        return [_is_short(text) & _matches(text, wary), _is_valid(text, target)]
     return [_is_valid(text, target)]
 
 
@@ -198,8 +209,9 @@ def _in_range(number: ColumnElement[Any], source: Kind, target: Kind) -> Guards:
     precision = getattr(target.type, "precision", None)
     if target.name == "NUMERIC" and precision is not None:
         scale: int = getattr(target.type, "scale", None) or 0
-        bound = Decimal(10) ** (precision - scale) - Decimal("0.5").scaleb(-scale)
-        return [_between(number, -bound, bound)]
+        with localcontext(prec=precision + abs(scale) + 2):
+            bound = Decimal(10) ** (precision - scale) - Decimal("0.5").scaleb(-scale)
+            return [_between(number, -bound, bound)]
     if target.name in SMALLEST_AND_LARGEST and source.name not in (*BITS, "REAL", target.name):
         smallest, largest = (literal_number(text) for text in SMALLEST_AND_LARGEST[target.name])
         size = func.abs(number)

@@ -42,6 +42,15 @@ PATTERNS: dict[str, str] = {
     "INTERVAL": f"^(?=.)(?:{_ISO_DURATION}|{_WRITTEN_DURATION})$",
 }
 
+_NAME = "[a-zA-Z_][a-zA-Z0-9_]*"
+
+WARY_PATTERNS: dict[str, str] = {
+    "JSONPATH": "^(?!.*[0-9.][eE][+-]?[0-9]{4})",
+    "REG": f"^{_NAME}(?:[.]{_NAME})?$",
+}
+"""By the beginning of a type's name: what a text has to look like before `pg_input_is_valid` can be asked, which raises
+for other texts itself, or answers for another cast than that of a text."""
+
 UNREADABLE_ESCAPE = (
     r"\\u0000|\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
     r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"

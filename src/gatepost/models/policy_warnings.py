@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Case, ColumnClause, ColumnElement, Float, Interval, Numeric, Select, TextClause
+from sqlalchemy.dialects.postgresql.ranges import AbstractRange
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import (
     BinaryExpression,
@@ -58,6 +59,8 @@ _PATTERNS = (
     operators.not_regexp_match_op,
 )
 _SUMMING = frozenset(("sum", "avg"))
+_NAMED = {"current_setting": 0, "date_part": 0, "pg_input_is_valid": 1}
+"""Functions that raise for a name that they do not know, and which argument that is."""
 _OUT_OF_RANGE = "the result may be out of range"
 
 _DOUBLE_DIGITS = 308
@@ -141,7 +144,9 @@ def _reason(element: Any, *, is_of_any_number: bool) -> str | None:
 
 def _reason_of_function(element: Any) -> str | None:
     name: str = getattr(element, "name", "")
-    if name.lower() not in TOTAL_FUNCTIONS and _has_column(element):
+    arguments = list(element.clauses) if name.lower() in _NAMED else []
+    is_named = any(_has_column(item) for item in arguments[_NAMED[name.lower()] :][:1]) if arguments else False
+    if is_named or (name.lower() not in TOTAL_FUNCTIONS and _has_column(element)):
         return f"the function {name} is not known to take every value"
     is_growing = name.lower() in _SUMMING and any(
         isinstance(item.type, Float | Interval) for item in _operands(element)
@@ -161,7 +166,8 @@ def _reason_of_operator(element: Any) -> str | None:
         sides = list(element.get_children())
         is_varying = len(sides) > 1 and all(_has_column(side) for side in sides) and not _is_text(element)
         is_interval = any(isinstance(side.type, Interval) and _has_column(side) for side in sides)
-        is_out_of_range = is_varying or is_interval or isinstance(element.type, Integer | Numeric | Float)
+        is_range = isinstance(element.type, AbstractRange)  # what is left or comes out may be no single range
+        is_out_of_range = is_varying or is_interval or is_range or isinstance(element.type, Integer | Numeric | Float)
         return _OUT_OF_RANGE if is_out_of_range else None
     if operator in _PATTERNS:
         return "a pattern out of a column may be broken" if _has_column(element.right) else None

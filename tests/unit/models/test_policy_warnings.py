@@ -27,7 +27,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, INT4RANGE, JSONB, Range
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
 from sqlalchemy.types import Text
 
@@ -53,6 +53,7 @@ class Paper(Base):
     day: Mapped[date]
     exact: Mapped[Decimal] = mapped_column(Numeric)
     narrow: Mapped[Decimal] = mapped_column(Numeric(10, 2))
+    period: Mapped[Any] = mapped_column(INT4RANGE)
 
 
 Other = aliased(Paper)
@@ -100,6 +101,11 @@ TOLD: list[tuple[Function, str, str]] = [
     (lambda row: and_(row.level > 0, text("papers_secret / 2 > 1")), "papers_secret", "SQL as text is not looked into"),
     (lambda row: row.level > literal_column("(1/0)"), "(1/0)", "SQL as text is not looked into"),
     (lambda row: cast(row.name, Integer) / 2 > 1, "CAST(papers.name", "a division by zero raises"),
+    (lambda row: func.date_part(row.name, row.moment) > 1, "date_part", "date_part is not known to take every value"),
+    (lambda row: func.current_setting(row.name, True) == "x", "current_setting", "current_setting is not known"),
+    (lambda row: func.pg_input_is_valid("1", row.name), "pg_input_is_valid", "pg_input_is_valid is not known"),
+    (lambda row: row.period + Range(1, 5) == Range(1, 9), "papers.period +", "the result may be out of range"),
+    (lambda row: row.period - Range(2, 3) == Range(1, 9), "papers.period -", "the result may be out of range"),
 ]
 
 SILENT: list[Function] = [
@@ -133,6 +139,10 @@ SILENT: list[Function] = [
     lambda row: row.tags.overlap(["a"]) & (row.tags[1] == "a"),
     lambda row: extract("year", row.moment) == 2026,
     lambda row: func.pi() / 2 > 1,
+    lambda row: func.date_part("year", row.moment) == 2026,
+    lambda row: func.current_setting("app.team", True) == row.name,
+    lambda row: func.pg_input_is_valid(row.name, "integer"),
+    lambda row: row.period.overlaps(Range(1, 5)),
     lambda row: row.level.is_distinct_from(literal_column("5")),
     lambda row: row.name.icontains("a") & row.name.startswith("b"),
 ]
