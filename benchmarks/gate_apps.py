@@ -11,7 +11,7 @@ from gatepost.declaring.policies import anyone
 from gatepost.declaring.rate_limits import RateLimit, minutes, named
 from gatepost.events import Events
 from gatepost.gateway import Gate
-from gatepost.gateway.buckets import Buckets, LocalBuckets, Table
+from gatepost.gateway.buckets import Buckets, BucketTable, LocalBuckets
 from gatepost.gateway.buckets.valkey import ValkeyBuckets
 from gatepost.gateway.gate import make_limiter
 from gatepost.request import Action, Request, Response
@@ -29,7 +29,7 @@ END: Message = {"type": "http.response.body", "body": BODY}
 LIMIT = RateLimit(100, per=minutes(15), burst=10_000_000)
 """The default limit's refill, which decides how long a lease is good, and a bucket that nobody empties in a run."""
 
-PATIENCE_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 """A pause of the machine must not turn a measurement of Valkey into one of the buckets that stand in for it."""
 
 
@@ -51,12 +51,12 @@ def private() -> ASGIApp:
 
 def shared() -> ASGIApp:
     """The gate as `gatepost serve` has it: buckets in shared memory, and leases in front of them."""
-    return _gate(LocalBuckets(Table.shared("gatepost-benchmark")))
+    return _gate(LocalBuckets(BucketTable.shared("gatepost-benchmark")))
 
 
 def valkey() -> ASGIApp:
     """The gate with buckets in a Valkey, and leases. Nothing starts it: the first question loads the script."""
-    return _gate(ValkeyBuckets(os.environ["VALKEY_URL"], patience_seconds=PATIENCE_SECONDS))
+    return _gate(ValkeyBuckets(os.environ["VALKEY_URL"], timeout_seconds=TIMEOUT_SECONDS))
 
 
 def _gate(buckets: Buckets) -> Gate:

@@ -11,7 +11,7 @@ from fcntl import LOCK_EX, LOCK_UN, lockf
 
 from benchmarks.gate_figures import Figure
 from gatepost.declaring.rate_limits import RateLimit, minutes
-from gatepost.gateway.buckets import LocalBuckets, Table
+from gatepost.gateway.buckets import BucketTable, LocalBuckets
 from gatepost.gateway.buckets.local import LocalGroup
 
 LIMIT = RateLimit(1_000_000_000, per=minutes(15))
@@ -21,16 +21,16 @@ TAKES = 20_000
 
 def measure_decisions(rounds: int, progress: Callable[[str], None]) -> list[Figure]:
     """All by turns in each round; medians."""
-    shared = LocalBuckets(Table.shared("gatepost-benchmark"))
+    shared = LocalBuckets(BucketTable.shared("gatepost-benchmark"))
     private = LocalBuckets()
-    rules = [("api", LIMIT)]
+    specs = [("api", LIMIT)]
     descriptor = shared.table.descriptor
     assert descriptor is not None
     works: dict[str, Callable[[], None]] = {
-        "out of a lease": _taking(shared, shared.group(rules), CLIENTS[:1] * len(CLIENTS)),
-        "at the shared table": _taking(shared, shared.group(rules, strict=True), CLIENTS),
+        "out of a lease": _taking(shared, shared.group(specs), CLIENTS[:1] * len(CLIENTS)),
+        "at the shared table": _taking(shared, shared.group(specs, strict=True), CLIENTS),
         "of which the lock": lambda: _locking(descriptor),
-        "at a table of the process alone": _taking(private, private.group(rules, strict=True), CLIENTS),
+        "at a table of the process alone": _taking(private, private.group(specs, strict=True), CLIENTS),
     }
     samples: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds):

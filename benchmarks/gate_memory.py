@@ -16,7 +16,7 @@ from benchmarks.gate_figures import Figure
 from benchmarks.gate_script import take_text
 from benchmarks.gate_wire import Wire, encoded
 from gatepost.declaring.rate_limits import RateLimit, hours
-from gatepost.gateway.buckets import LocalBuckets, Refusal, Table
+from gatepost.gateway.buckets import BucketTable, LocalBuckets, TakeRefused
 from gatepost.gateway.buckets.valkey import ValkeyBuckets
 
 KEYS = 1_000_000
@@ -33,7 +33,7 @@ def measure_memory(progress: Callable[[str], None]) -> list[Figure]:
     progress(f"memory: {part} in a private table")
     private, _ = _table_mib(None)
     progress(f"memory: {part} in a shared table")
-    shared, crowded = _table_mib(Table.shared("gatepost-benchmark"))
+    shared, crowded = _table_mib(BucketTable.shared("gatepost-benchmark"))
     progress(f"memory: {part} in a Valkey, networks")
     used, largest = _key_bytes("api", list(_networks()))
     progress(f"memory: {part} in a Valkey, users")
@@ -60,7 +60,7 @@ def _users() -> Iterator[str]:
     return (str(UUID(int=numbers.getrandbits(128))) for _ in range(KEYS))
 
 
-def _table_mib(table: Table | None) -> tuple[float, int]:
+def _table_mib(table: BucketTable | None) -> tuple[float, int]:
     """How much a process grows, and how many new keys found their bucket used by others."""
     keys = list(_networks())
     process = psutil.Process()
@@ -70,25 +70,27 @@ def _table_mib(table: Table | None) -> tuple[float, int]:
     crowded = 0
     for key in keys:
         outcome = group.take(key, buckets.clock())
-        crowded += isinstance(outcome, Refusal) or outcome[0] > group.rules[0].step
+        crowded += isinstance(outcome, TakeRefused) or outcome[0] > group.specs[0].units_per_token
     return round((process.memory_info().rss - before) / 2**20, 1), crowded
 
 
 def _key_bytes(rule: str, keys: Sequence[str]) -> tuple[float, float]:
     """`used_memory` per key, and MEMORY USAGE of the largest of some."""
     group = ValkeyBuckets("valkey://127.0.0.1").group([(rule, LIMIT)])
-    argument = group.argument(2, 2)
+    script_argument = group.script_argument(2, 2)
     with ValkeyServer() as server, Wire(server) as wire:
         digest: bytes = wire.call("SCRIPT", "LOAD", take_text())
         before = int(wire.info("memory")["used_memory"])
-        names = [group.names(key)[0] for key in keys]
+        bucket_keys = [group.bucket_keys(key)[0] for key in keys]
         for start in range(0, KEYS, BATCH):
-            calls = [encoded("EVALSHA", digest, 1, name, argument) for name in names[start : start + BATCH]]
+            calls = [
+                encoded("EVALSHA", digest, 1, name, script_argument) for name in bucket_keys[start : start + BATCH]
+            ]
             answer: bytes = wire.send(b"".join(calls), len(calls))
             if struct.unpack("<3d", answer)[1] != 2:
                 raise RuntimeError("A key was there before: too few were counted.")
         used = (int(wire.info("memory")["used_memory"]) - before) / KEYS
-        sizes = [wire.call("MEMORY", "USAGE", name) for name in names[:: KEYS // SAMPLES]]
+        sizes = [wire.call("MEMORY", "USAGE", name) for name in bucket_keys[:: KEYS // SAMPLES]]
         if wire.call("DBSIZE") != KEYS:
             raise RuntimeError("Keys have been forgotten: too few were counted.")
     return round(used, 1), float(max(sizes))

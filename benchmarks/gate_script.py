@@ -2,7 +2,7 @@
 
 The counter is the usual fixed window: INCR, and an expiry where the key is new. Both run over the same number of keys
 with names of the same length, which are there already; every decision takes a token. Calls are sent one by one over one
-connection, as a lone request is, and many at once, as the courier sends what has come together.
+connection, as a lone request is, and many at once, as the client sends what has come together.
 """
 
 import os
@@ -62,18 +62,20 @@ class _Script:
         self._digest: bytes = wire.call("SCRIPT", "LOAD", text)
         self._name = name
 
-    def requests(self, argument: bytes, keys: int, depth: int) -> list[bytes]:
+    def requests(self, script_argument: bytes, keys: int, depth: int) -> list[bytes]:
         """CALLS calls, `depth` at once."""
-        calls = [self._call(number % keys, argument) for number in range(CALLS)]
+        calls = [self._call(number % keys, script_argument) for number in range(CALLS)]
         return [b"".join(calls[start : start + depth]) for start in range(0, CALLS, depth)]
 
-    def last(self, argument: bytes) -> bytes:
+    def last(self, script_argument: bytes) -> bytes:
         """What the script answers."""
-        answer: bytes = self._wire.send(self._call(0, argument))
+        answer: bytes = self._wire.send(self._call(0, script_argument))
         return answer
 
-    def _call(self, number: int, argument: bytes) -> bytes:
-        return encoded("EVALSHA", self._digest, 1, f"gatepost:{{2001:db8:0:{number:04x}::/64}}:{self._name}", argument)
+    def _call(self, number: int, script_argument: bytes) -> bytes:
+        return encoded(
+            "EVALSHA", self._digest, 1, f"gatepost:{{2001:db8:0:{number:04x}::/64}}:{self._name}", script_argument
+        )
 
 
 def _round(wire: Wire, requests: Sequence[Sequence[bytes]], depth: int) -> list[float]:
@@ -95,4 +97,4 @@ def _bare_argument() -> bytes:
 
 
 def _argument() -> bytes:
-    return ValkeyBuckets("valkey://127.0.0.1").group([("api", LIMIT)]).argument(1, 1)
+    return ValkeyBuckets("valkey://127.0.0.1").group([("api", LIMIT)]).script_argument(1, 1)

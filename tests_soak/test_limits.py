@@ -11,7 +11,7 @@ from taker import LIMIT, SECOND
 from tests.valkey_server import ValkeyServer
 
 from gatepost.declaring.rate_limits import RateLimit
-from gatepost.gateway.buckets import Table
+from gatepost.gateway.buckets import BucketTable
 
 SECONDS = float(os.environ.get("GATEPOST_SOAK_SECONDS", "30"))
 SHARE_MIN = 0.95
@@ -24,7 +24,7 @@ Times = list[tuple[int, int]]
 @pytest.fixture(scope="module", params=["shared", "valkey"])
 def found(request: pytest.FixtureRequest, valkey: ValkeyServer) -> dict[str, Times]:
     """When the processes were admitted, by key: asked and answered."""
-    return admissions(valkey.url if request.param == "valkey" else Table.shared("gatepost-soak"), SECONDS)
+    return admissions(valkey.url if request.param == "valkey" else BucketTable.shared("gatepost-soak"), SECONDS)
 
 
 def test_no_stretch_of_time_admits_more_than_capacity_and_refill(

@@ -21,8 +21,8 @@ from gatepost.declaring.mount import Mount
 from gatepost.declaring.resource import Resource
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.events import Events
-from gatepost.gateway.buckets import Buckets, Table
-from gatepost.gateway.buckets.choosing import choose_buckets
+from gatepost.gateway.buckets import Buckets, BucketTable
+from gatepost.gateway.buckets.factory import make_buckets
 from gatepost.models.entity import Entity
 from gatepost.request import Action
 from gatepost.services.service_transaction import ServiceTransaction
@@ -56,7 +56,7 @@ class App:
         self.events = Events()
         self._composition: Composition | None = None
         self.rate_limits = rate_limits
-        self._table: Table | None = None
+        self._table: BucketTable | None = None
 
     @property
     def prefix(self) -> str:
@@ -111,7 +111,7 @@ class App:
                 hint="Set it to postgresql://user:password@host/database, or run `gatepost dev`, which brings its own.",
             )
         key = signing_key(settings)
-        buckets = choose_buckets(self.rate_limits, settings.valkey, self._table)
+        buckets = make_buckets(self.rate_limits, settings.valkey, self._table)
         composition = Composition(self.declaration, settings, key, settings.database.url, self.events, buckets)
         await composition.start()
         self._composition = composition
@@ -132,7 +132,7 @@ class App:
         request = self._composition.gate.find_current() if self._composition is not None else None
         return None if request is None else request.id
 
-    def share(self, table: Table) -> None:
+    def share(self, table: BucketTable) -> None:
         """Keep the rate limits in a table that other processes of this machine use, too. Before `start`."""
         self._table = table
 

@@ -293,8 +293,8 @@ class ValkeySettings:
         secret=True,
     )
     prefix: str = setting("GATEPOST_VALKEY_PREFIX", "gatepost", "begins the names of all keys")
-    patience_seconds: float = setting(
-        "GATEPOST_VALKEY_PATIENCE_SECONDS",
+    timeout_seconds: float = setting(
+        "GATEPOST_VALKEY_TIMEOUT_SECONDS",
         0.02,
         "how long an answer may take; then each machine decides by itself until it is back",
         unit="s",

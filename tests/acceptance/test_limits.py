@@ -67,7 +67,7 @@ def valkey() -> Iterator[ValkeyServer]:
 def test_instances_share_one_count_and_go_on_without_their_valkey(
     start: Start, limited: Environ, valkey: ValkeyServer
 ) -> None:
-    environ = {**limited, "GATEPOST_VALKEY_URL": valkey.url, "GATEPOST_VALKEY_PATIENCE_SECONDS": "1"}
+    environ = {**limited, "GATEPOST_VALKEY_URL": valkey.url, "GATEPOST_VALKEY_TIMEOUT_SECONDS": "1"}
     one = start("serve", "--port", "0", "--workers", "2", environ=environ).ready()
     other = start("serve", "--port", "0", environ=environ).ready()
     assert admitted(one, 8) + admitted(other, LIMIT) + admitted(one, 10) == LIMIT

@@ -14,7 +14,7 @@ from gatepost.events import Events, TaskFailed
 SOURCE = Path(gatepost.__file__).parent
 AWAITED_AT_ONCE = {
     "database/transactions.py",
-    "gateway/buckets/courier.py",
+    "gateway/buckets/valkey_client.py",
     "inspection/caller.py",
     "inspection/examination.py",
 }

@@ -7,14 +7,14 @@ import pytest
 from benchmarks import gate_apps
 
 from gatepost.asgi import ASGIApp
-from gatepost.gateway.buckets import Table
+from gatepost.gateway.buckets import BucketTable
 from gatepost.testing import Client
 
 
 @pytest.fixture(autouse=True)
 def table(monkeypatch: pytest.MonkeyPatch) -> None:
     """No shared memory by a name that a run of the benchmark may use at the same time."""
-    monkeypatch.setattr(Table, "shared", lambda *_: Table.private())
+    monkeypatch.setattr(BucketTable, "shared", lambda *_: BucketTable.private())
 
 
 @pytest.mark.parametrize("make", [gate_apps.alone, gate_apps.private, gate_apps.shared])

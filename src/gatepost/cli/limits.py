@@ -19,9 +19,9 @@ from gatepost.cli.running import quiet_settings
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
 from gatepost.gateway.addresses import network_of
-from gatepost.gateway.buckets import Group, Table
-from gatepost.gateway.buckets.choosing import choose_buckets
-from gatepost.gateway.buckets.finding import find_table
+from gatepost.gateway.buckets import BucketGroup, BucketTable
+from gatepost.gateway.buckets.discovery import find_table
+from gatepost.gateway.buckets.factory import make_buckets
 from gatepost.gateway.gate import make_limiter
 from gatepost.logging import confirm
 from gatepost.server.loading import find_app, reference_of
@@ -35,32 +35,32 @@ COLUMNS = ("limit", "rate", "left", "full_in_seconds")
 def show_limits(reference: str | None, key: str, *, port: int | None, as_json: bool) -> None:
     """Print every limit that holds for the key."""
 
-    async def look(groups: list[Group], name: str) -> list[dict[str, Any]]:
-        return [row for group in groups for row in _rows(group, await group.look(name))]
+    async def peek(groups: list[BucketGroup], name: str) -> list[dict[str, Any]]:
+        return [row for group in groups for row in _rows(group, await group.peek(name))]
 
-    print_rows(_on_buckets(reference, key, port, look), as_json=as_json, columns=COLUMNS)
+    print_rows(_on_buckets(reference, key, port, peek), as_json=as_json, columns=COLUMNS)
 
 
 def reset_limits(reference: str | None, key: str, *, port: int | None) -> None:
     """Fill every bucket of the key."""
 
-    async def fill(groups: list[Group], name: str) -> int:
+    async def refill(groups: list[BucketGroup], name: str) -> int:
         for group in groups:
-            await group.fill(name)
-        return sum(len(group.rules) for group in groups)
+            await group.refill(name)
+        return sum(len(group.specs) for group in groups)
 
-    count = _on_buckets(reference, key, port, fill)
+    count = _on_buckets(reference, key, port, refill)
     confirm(f"Filled {count} bucket(s) of {key}. A process may refuse it for one second more.")
 
 
-def _rows(group: Group, lacks: tuple[int, ...]) -> Iterator[dict[str, Any]]:
-    for rule, lack in zip(group.rules, lacks, strict=True):
-        left, seconds = rule.figures(lack)
-        yield {"limit": rule.name, "rate": str(rule.limit), "left": left, "full_in_seconds": seconds}
+def _rows(group: BucketGroup, deficits: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    for spec, deficit in zip(group.specs, deficits, strict=True):
+        left, seconds = spec.remaining(deficit)
+        yield {"limit": spec.name, "rate": str(spec.limit), "left": left, "full_in_seconds": seconds}
 
 
 def _on_buckets(
-    reference: str | None, key: str, port: int | None, work: Callable[[list[Group], str], Awaitable[T]]
+    reference: str | None, key: str, port: int | None, work: Callable[[list[BucketGroup], str], Awaitable[T]]
 ) -> T:
     # Without it the limits would be those of development, which nobody looks at from outside.
     os.environ.setdefault("GATEPOST_ENV", "production")
@@ -71,9 +71,9 @@ def _on_buckets(
         if table is not None:
             settings = replace(settings, gate=replace(settings.gate, limit_factor=table.factor))
         events = Events()
-        buckets = choose_buckets(app.rate_limits, settings.valkey, table)
+        buckets = make_buckets(app.rate_limits, settings.valkey, table)
         limiter = make_limiter(settings.gate, events, buckets)
-        groups = [rule_set.group for rule_set in limiter.rule_sets(kind, app.actions_under(settings))]
+        groups = [limit_set.group for limit_set in limiter.limit_sets(kind, app.actions_under(settings))]
 
         async def run() -> T:
             await buckets.start(events)
@@ -88,7 +88,7 @@ def _on_buckets(
 
 
 @contextmanager
-def _table(settings: Settings, port: int | None) -> Generator[Table | None]:
+def _table(settings: Settings, port: int | None) -> Generator[BucketTable | None]:
     if settings.valkey.url is not None:
         yield None
         return

@@ -23,7 +23,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.events import Events
 from gatepost.gateway.bodies import LimitedReceive
 from gatepost.gateway.buckets import Buckets
-from gatepost.gateway.buckets.choosing import choose_buckets
+from gatepost.gateway.buckets.factory import make_buckets
 from gatepost.gateway.forms import Forms
 from gatepost.gateway.json_bodies import JSONBodies
 from gatepost.gateway.limiter import Limiter
@@ -84,7 +84,7 @@ class Alone:
         self.events = events or Events()
         self._logs = Logs(self.settings, adopts=False)
         self._logs.subscribe(self.events)
-        self.buckets = choose_buckets(rate_limits, self.settings.valkey)
+        self.buckets = make_buckets(rate_limits, self.settings.valkey)
         self._sign_ins = _sign_ins(self.table, self.settings)
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -14,7 +14,7 @@ from gatepost.gateway import cors, security_headers
 from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified
 from gatepost.gateway.cors import CrossOrigin
 from gatepost.gateway.large_responses import LARGE_BYTES, LargeResponses
-from gatepost.gateway.limiter import Taken
+from gatepost.gateway.limiter import Admission
 from gatepost.gateway.security_headers import Profiles, Table, hsts_of, is_json
 from gatepost.gateway.waiters import Waiter
 from gatepost.request import Action, Request, Response
@@ -151,7 +151,7 @@ class Exchange(Request, kw_only=True, eq=False):
         is_tls: bool = self.scope["scheme"] == "https"
         headers += table[is_tls * 2 + is_private]
         headers.append((b"x-request-id", self.id.encode()))
-        admission: Taken | None = self.admission
+        admission: Admission | None = self.admission
         if admission is not None:
             headers += admission.headers()
         if wardrobe.cors is not None:

@@ -17,61 +17,70 @@ from gatepost.declaring.rate_limits import RateLimit
 from gatepost.errors import Header, TooManyRequests
 from gatepost.events import Events, LimitExceeded
 from gatepost.gateway.addresses import network_of
-from gatepost.gateway.buckets import Buckets, Refusal
-from gatepost.gateway.buckets.rules import Outcome, Rule
+from gatepost.gateway.buckets import Buckets, TakeRefused
+from gatepost.gateway.buckets.bucket_spec import BucketSpec, TakeOutcome
 from gatepost.request import Action, Request
 
-Write = Callable[[tuple[int, ...]], tuple[Header, Header]]
+WriteHeaders = Callable[[tuple[int, ...]], tuple[Header, Header]]
 """Makes `RateLimit-Policy` and `RateLimit` of what each bucket lacks."""
 
 ACCOUNT, DEVICE = "auth-account", "auth-device"
 """The names of the limits of one account, and of one device that has signed in to it before."""
 
 
-class RuleSet:
+class LimitSet:
     """Rules that one request takes from together, and what writes their headers."""
 
-    __slots__ = ("ask", "give_back", "group", "rules", "take", "unions", "write")
+    __slots__ = (
+        "give_back",
+        "group",
+        "specs",
+        "take",
+        "take_remote",
+        "unions",
+        "write",
+    )
 
-    def __init__(self, buckets: Buckets, rules: Sequence[tuple[str, RateLimit]], *, strict: bool) -> None:
-        self.group = group = buckets.group(rules, strict=strict)
+    def __init__(self, buckets: Buckets, specs: Sequence[tuple[str, RateLimit]], *, strict: bool) -> None:
+        self.group = group = buckets.group(specs, strict=strict)
         self.take = group.take
-        self.ask = group.ask
+        self.take_remote = group.take_remote
         self.give_back = group.give_back
-        self.rules = group.rules
-        self.write = _writer(self.rules)
-        self.unions: dict[RuleSet, Write] = {}
+        self.specs = group.specs
+        self.write = _writer(self.specs)
+        self.unions: dict[LimitSet, WriteHeaders] = {}
 
-    def with_others(self, other: "RuleSet") -> Write:
+    def with_others(self, other: "LimitSet") -> WriteHeaders:
         """What writes the headers of the rules of both, to be made once."""
-        union = self.unions[other] = _writer(self.rules + other.rules)
+        union = self.unions[other] = _writer(self.specs + other.specs)
         return union
 
 
-class Taken(msgspec.Struct, gc=False):
+class Admission(msgspec.Struct, gc=False):
     """What was taken for one request in one stage: from which rules, by whose key, when, and how much each bucket
     lacks since then. `also` is what the other stage took."""
 
-    rule_set: RuleSet
+    limit_set: LimitSet
     key: str
-    lacks: tuple[int, ...]
+    deficits: tuple[int, ...]
     at: int
-    also: "Taken | None" = None
+    also: "Admission | None" = None
 
     def headers(self) -> tuple[Header, Header]:
         """`RateLimit-Policy` and `RateLimit`: `r` are whole tokens left, `t` the seconds until the bucket is full."""
-        rule_set, also = self.rule_set, self.also
+        limit_set, also = self.limit_set, self.also
         if also is None:
-            return rule_set.write(self.lacks)
-        write = rule_set.unions.get(also.rule_set) or rule_set.with_others(also.rule_set)
-        return write(self.lacks + also.lacks)
+            return limit_set.write(self.deficits)
+        write = limit_set.unions.get(also.limit_set) or limit_set.with_others(also.limit_set)
+        return write(self.deficits + also.deficits)
 
     def give_back(self) -> None:
         """Give back what was taken, here and in the other stage, and say so in the headers."""
-        self.rule_set.give_back(self.key, self.lacks, self.at)
-        rules = self.rule_set.rules
-        self.lacks = tuple(
-            lack if rule.cells else max(0, lack - rule.step) for rule, lack in zip(rules, self.lacks, strict=True)
+        self.limit_set.give_back(self.key, self.deficits, self.at)
+        specs = self.limit_set.specs
+        self.deficits = tuple(
+            deficit if spec.sliding_slots else max(0, deficit - spec.units_per_token)
+            for spec, deficit in zip(specs, self.deficits, strict=True)
         )
         if self.also is not None:
             self.also.give_back()
@@ -98,8 +107,8 @@ class Limiter:
         self._clock = buckets.clock
         self._address = _Stage(limits, buckets, "")
         self._actor = _Stage(limits, buckets, "-actor")
-        self._account = RuleSet(buckets, [(ACCOUNT, limits["auth"])], strict=True)
-        self._device = RuleSet(buckets, [(DEVICE, limits["auth"])], strict=True)
+        self._account = LimitSet(buckets, [(ACCOUNT, limits["auth"])], strict=True)
+        self._device = LimitSet(buckets, [(DEVICE, limits["auth"])], strict=True)
         self._find_device = find_device
         self._returns_on_success = returns_on_success
         self._emit_exceeded = events.emitter(LimitExceeded)
@@ -107,40 +116,40 @@ class Limiter:
     def admit_address(self, request: Request) -> Awaitable[None] | None:
         """First stage, called by the gate. Raises `TooManyRequests`. A request without an action counts as "api"."""
         action = request.action
-        rule_set = self._address[action]
-        if rule_set is None:
+        limit_set = self._address[action]
+        if limit_set is None:
             return None
         client = request.client
         key = network_of(client) if ":" in client else client
         if action is not None and action.kind == "auth" and (device := self._find_device(request)):
-            rule_set, key = self._device, device
-        clock, take = self._clock, rule_set.take
+            limit_set, key = self._device, device
+        clock, take = self._clock, limit_set.take
         now = clock()
         outcome = take(key, now)
         if type(outcome) is tuple:
-            request.admission = Taken(rule_set, key, outcome, now)
+            request.admission = Admission(limit_set, key, outcome, now)
             return None
-        return self._not_yet(request, rule_set, key, now, outcome)
+        return self._decide_later(request, limit_set, key, now, outcome)
 
     def admit_actor(self, request: Request) -> Awaitable[None] | None:
         """Second stage, called once the actor is known. Raises `TooManyRequests`; takes nothing from the anonymous."""
         key = request.actor.key
         if not key:
             return None
-        rule_set = self._actor[request.action]
-        if rule_set is None:
+        limit_set = self._actor[request.action]
+        if limit_set is None:
             return None
-        clock, take = self._clock, rule_set.take
+        clock, take = self._clock, limit_set.take
         now = clock()
         outcome = take(key, now)
         if type(outcome) is tuple:
-            taken = Taken(rule_set, key, outcome, now)
+            taken = Admission(limit_set, key, outcome, now)
             if request.admission is None:
                 request.admission = taken
             else:
                 request.admission.also = taken
             return None
-        return self._not_yet(request, rule_set, key, now, outcome)
+        return self._decide_later(request, limit_set, key, now, outcome)
 
     async def admit_account(self, request: Request, account: str, *, is_own_device: bool) -> None:
         """Second stage of signing in to `account`. Raises `TooManyRequests`.
@@ -150,7 +159,7 @@ class Limiter:
         """
         if is_own_device:
             return
-        if request.admission is not None and request.admission.rule_set is self._device:
+        if request.admission is not None and request.admission.limit_set is self._device:
             request.admission.give_back()
             request.admission = None
             await self._take(request, self._address[request.action], network_of(request.client))
@@ -167,36 +176,36 @@ class Limiter:
             self._address[action]  # pyright: ignore[reportUnusedExpression] - a stage makes what it misses
             self._actor[action]  # pyright: ignore[reportUnusedExpression]
 
-    def rule_sets(self, kind: str, actions: Iterable[Action]) -> list[RuleSet]:
+    def limit_sets(self, kind: str, actions: Iterable[Action]) -> list[LimitSet]:
         """All rules whose keys are of this kind: "address", "actor" or "account". For operators."""
         if kind == "account":
             return [self._account]
         stage = self._address if kind == "address" else self._actor
         return [found for found in dict.fromkeys(stage[action] for action in (None, *actions)) if found is not None]
 
-    async def _take(self, request: Request, rule_set: RuleSet | None, key: str) -> None:
-        if rule_set is None:
+    async def _take(self, request: Request, limit_set: LimitSet | None, key: str) -> None:
+        if limit_set is None:
             return
         now = self._clock()
-        outcome = rule_set.take(key, now)
-        self._settle(request, rule_set, key, now, outcome if outcome is not None else await rule_set.ask(key))
+        outcome = limit_set.take(key, now)
+        self._apply(request, limit_set, key, now, outcome if outcome is not None else await limit_set.take_remote(key))
 
-    def _not_yet(
-        self, request: Request, rule_set: RuleSet, key: str, now: int, outcome: Outcome | None
+    def _decide_later(
+        self, request: Request, limit_set: LimitSet, key: str, now: int, outcome: TakeOutcome | None
     ) -> Awaitable[None] | None:
         """A refusal, or somebody else has to be asked first."""
         if outcome is None:
-            return self._ask(request, rule_set, key, now)
-        self._settle(request, rule_set, key, now, outcome)
+            return self._take_remote(request, limit_set, key, now)
+        self._apply(request, limit_set, key, now, outcome)
         return None
 
-    async def _ask(self, request: Request, rule_set: RuleSet, key: str, now: int) -> None:
-        self._settle(request, rule_set, key, now, await rule_set.ask(key))
+    async def _take_remote(self, request: Request, limit_set: LimitSet, key: str, now: int) -> None:
+        self._apply(request, limit_set, key, now, await limit_set.take_remote(key))
 
-    def _settle(self, request: Request, rule_set: RuleSet, key: str, now: int, outcome: Outcome) -> None:
-        first: Taken | None = request.admission
-        if not isinstance(outcome, Refusal):
-            taken = Taken(rule_set, key, outcome, now)
+    def _apply(self, request: Request, limit_set: LimitSet, key: str, now: int, outcome: TakeOutcome) -> None:
+        first: Admission | None = request.admission
+        if not isinstance(outcome, TakeRefused):
+            taken = Admission(limit_set, key, outcome, now)
             if first is None:
                 request.admission = taken
             else:
@@ -204,30 +213,30 @@ class Limiter:
             return
         if first is not None:
             first.give_back()
-        request.admission = Taken(rule_set, key, outcome.lacks, now)
+        request.admission = Admission(limit_set, key, outcome.deficits, now)
         if self._emit_exceeded is not None:
-            self._emit_exceeded(LimitExceeded(limit=outcome.rule.name, key=key))
+            self._emit_exceeded(LimitExceeded(limit=outcome.spec.name, key=key))
         raise TooManyRequests(
             "too_many_requests",
-            f"The limit of {outcome.rule.limit} is used up; try again in {outcome.seconds} s.",
+            f"The limit of {outcome.spec.limit} is used up; try again in {outcome.seconds} s.",
             headers=[(b"retry-after", b"%d" % outcome.seconds)],
         )
 
 
-class _Stage(dict[Action | None, RuleSet | None]):
+class _Stage(dict[Action | None, LimitSet | None]):
     """The rules of one stage by action: its own, or those of its kind; found once."""
 
     def __init__(self, limits: Mapping[str, RateLimit], buckets: Buckets, suffix: str) -> None:
         self._buckets = buckets
         self._suffix = suffix
-        self._own: dict[tuple[tuple[str, RateLimit], ...], RuleSet] = {}
-        self._by_kind: dict[str, RuleSet | None] = {
-            kind: RuleSet(buckets, [(kind + suffix, limit)], strict=kind == "auth") for kind, limit in limits.items()
+        self._own: dict[tuple[tuple[str, RateLimit], ...], LimitSet] = {}
+        self._by_kind: dict[str, LimitSet | None] = {
+            kind: LimitSet(buckets, [(kind + suffix, limit)], strict=kind == "auth") for kind, limit in limits.items()
         }
         self._default = self._by_kind["api"]
         self._by_kind["system"] = None
 
-    def __missing__(self, action: Action | None) -> RuleSet | None:
+    def __missing__(self, action: Action | None) -> LimitSet | None:
         if action is None:
             found = self._default
         elif action.limits:
@@ -237,41 +246,53 @@ class _Stage(dict[Action | None, RuleSet | None]):
         self[action] = found
         return found
 
-    def _make(self, action: Action) -> RuleSet:
+    def _make(self, action: Action) -> LimitSet:
         """Actions that declare the same limit by the same name share its buckets."""
-        rules = tuple((f"{name}{self._suffix}", limit) for name, limit in action.limits)
-        if rules not in self._own:
-            self._own[rules] = RuleSet(self._buckets, rules, strict=action.kind == "auth")
-        return self._own[rules]
+        specs = tuple((f"{name}{self._suffix}", limit) for name, limit in action.limits)
+        if specs not in self._own:
+            self._own[specs] = LimitSet(self._buckets, specs, strict=action.kind == "auth")
+        return self._own[specs]
 
 
-def _writer(rules: Sequence[Rule]) -> Write:
-    policy = ", ".join(f"{_quoted(rule.name)};q={rule.limit.count};w={rule.limit.per:.0f}" for rule in rules)
+def _writer(specs: Sequence[BucketSpec]) -> WriteHeaders:
+    policy = ", ".join(f"{_quoted(spec.name)};q={spec.limit.count};w={spec.limit.per:.0f}" for spec in specs)
     said = (b"ratelimit-policy", policy.encode())
-    template = ", ".join(f"{_quoted(rule.name)};r=%d;t=%d" for rule in rules).encode()
-    # A bucket in each stage, or in the first alone, as for nearly every request: `Rule.figures` written out.
-    numbers = [(rule.full, rule.step, rule.second) for rule in rules if not rule.cells]
-    if len(rules) == len(numbers) == 1:
-        ((full, step, second),) = numbers
+    template = ", ".join(f"{_quoted(spec.name)};r=%d;t=%d" for spec in specs).encode()
+    # A bucket in each stage, or in the first alone, as for nearly every request: `BucketSpec.remaining` written out.
+    numbers = [
+        (spec.capacity_units, spec.units_per_token, spec.units_per_second) for spec in specs if not spec.sliding_slots
+    ]
+    if len(specs) == len(numbers) == 1:
+        ((capacity_units, units_per_token, units_per_second),) = numbers
 
-        def write_one(lacks: tuple[int, ...]) -> tuple[Header, Header]:
-            (lack,) = lacks
-            return said, (b"ratelimit", template % ((full - lack) // step, -(-lack // second)))
+        def write_one(deficits: tuple[int, ...]) -> tuple[Header, Header]:
+            (deficit,) = deficits
+            return said, (
+                b"ratelimit",
+                template % ((capacity_units - deficit) // units_per_token, -(-deficit // units_per_second)),
+            )
 
         return write_one
-    if len(rules) == len(numbers) == 2:
-        (full, step, second), (full_too, step_too, second_too) = numbers
+    if len(specs) == len(numbers) == 2:
+        (capacity_units, units_per_token, units_per_second), (full_too, step_too, second_too) = numbers
 
-        def write_two(lacks: tuple[int, ...]) -> tuple[Header, Header]:
-            lack, too = lacks
-            figures = ((full - lack) // step, -(-lack // second), (full_too - too) // step_too, -(-too // second_too))
-            return said, (b"ratelimit", template % figures)
+        def write_two(deficits: tuple[int, ...]) -> tuple[Header, Header]:
+            deficit, too = deficits
+            remaining = (
+                (capacity_units - deficit) // units_per_token,
+                -(-deficit // units_per_second),
+                (full_too - too) // step_too,
+                -(-too // second_too),
+            )
+            return said, (b"ratelimit", template % remaining)
 
         return write_two
 
-    def write(lacks: tuple[int, ...]) -> tuple[Header, Header]:
-        figures = [figure for rule, lack in zip(rules, lacks, strict=True) for figure in rule.figures(lack)]
-        return said, (b"ratelimit", template % (*figures,))
+    def write(deficits: tuple[int, ...]) -> tuple[Header, Header]:
+        remaining = [
+            figure for spec, deficit in zip(specs, deficits, strict=True) for figure in spec.remaining(deficit)
+        ]
+        return said, (b"ratelimit", template % (*remaining,))
 
     return write
 

@@ -26,7 +26,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from gatepost.events import Events
-from gatepost.gateway.buckets.table import Table, table_name
+from gatepost.gateway.buckets.bucket_table import BucketTable, table_name
 from gatepost.server.descriptors import connections_max
 from gatepost.server.listening import BACKLOG
 from gatepost.server.parent_watch import ParentWatch
@@ -71,7 +71,7 @@ class Server(_Granian):  # type: ignore[misc]
         self._delay_seconds = settings.server.drain_delay_seconds or 0.0
         self._ends_with_terminal = not settings.is_production
         self.supervisor = WorkerSupervisor(self, events)
-        buckets = Table.shared(table_name(port), factor=settings.gate.limit_factor or 1)
+        buckets = BucketTable.shared(table_name(port), factor=settings.gate.limit_factor or 1)
         self._load = partial(worker, WorkerContext(ParentWatch(), listener, self.supervisor.reports, buckets))
         # How a worker ended is said by the supervisor, or by the worker itself.
         _LOGGER.addFilter(lambda record: "Unexpected exit" not in record.getMessage())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from gatepost.asgi import ASGIApp
 from gatepost.errors import ConfigurationError
-from gatepost.gateway.buckets import Table
+from gatepost.gateway.buckets import BucketTable
 from gatepost.logging import Logs, complain
 from gatepost.server.allocator import return_large_blocks
 from gatepost.server.cpu_scheduling import BatchScheduling
@@ -43,7 +43,7 @@ class WorkerContext:
     parent_watch: ParentWatch
     listener: socket.socket
     reports: "Connection[int, int]"
-    buckets: Table
+    buckets: BucketTable
 
     def report_ready(self) -> None:
         """Tell the master that this process serves from now on."""

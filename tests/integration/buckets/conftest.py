@@ -7,7 +7,7 @@ import pytest
 from tests.valkey_server import ValkeyServer
 
 from gatepost.events import Events
-from gatepost.gateway.buckets import Buckets, LocalBuckets, Table
+from gatepost.gateway.buckets import Buckets, BucketTable, LocalBuckets
 from gatepost.gateway.buckets.valkey import ValkeyBuckets
 
 
@@ -31,9 +31,9 @@ async def buckets(request: pytest.FixtureRequest, valkey: ValkeyServer) -> Async
     made: Buckets
     if request.param == "valkey":
         # With the patience for a machine that does something else at the same time.
-        made = ValkeyBuckets(valkey.url, prefix=uuid.uuid4().hex, patience_seconds=5)
+        made = ValkeyBuckets(valkey.url, prefix=uuid.uuid4().hex, timeout_seconds=5)
     else:
-        made = LocalBuckets(Table.shared("gatepost-test") if request.param == "shared" else None)
+        made = LocalBuckets(BucketTable.shared("gatepost-test") if request.param == "shared" else None)
     # The events of a limiter that nobody listens to.
     await made.start(Events())
     yield made

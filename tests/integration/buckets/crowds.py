@@ -12,17 +12,19 @@ from pathlib import Path
 from taker import LIMIT, SECOND
 
 from gatepost.declaring.rate_limits import RateLimit
-from gatepost.gateway.buckets import Table
+from gatepost.gateway.buckets import BucketTable
 
 PROCESSES = 8
 HERE = Path(__file__).parent
 
 
 @contextmanager
-def crowd(store: str | Table, *arguments: str, processes: int = PROCESSES) -> Iterator[list["subprocess.Popen[str]"]]:
+def crowd(
+    store: str | BucketTable, *arguments: str, processes: int = PROCESSES
+) -> Iterator[list["subprocess.Popen[str]"]]:
     """So many processes, ready to take."""
     passed: tuple[int, ...] = ()
-    if isinstance(store, Table):
+    if isinstance(store, BucketTable):
         assert store.descriptor is not None
         passed = (store.descriptor,)
     name = str(passed[0]) if passed else str(store)
@@ -50,7 +52,7 @@ def crowd(store: str | Table, *arguments: str, processes: int = PROCESSES) -> It
             process.communicate()
 
 
-def admissions(store: str | Table, seconds: float) -> dict[str, list[tuple[int, int]]]:
+def admissions(store: str | BucketTable, seconds: float) -> dict[str, list[tuple[int, int]]]:
     """When the crowd was admitted for each key in so many seconds: asked and answered."""
     found: dict[str, list[tuple[int, int]]] = {}
     with crowd(store, str(seconds)) as processes:

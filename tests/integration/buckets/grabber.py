@@ -14,7 +14,7 @@ from pathlib import Path
 
 from taker import KEYS, LIMIT
 
-from gatepost.gateway.buckets import LocalBuckets, Refusal, Table
+from gatepost.gateway.buckets import BucketTable, LocalBuckets, TakeRefused
 
 _PR_SET_PDEATHSIG = 1
 
@@ -25,17 +25,17 @@ def main(descriptor: str, folder: str) -> None:
         pid = os.fork()
         if not pid:
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            grab(Table.opened(int(descriptor)), Path(folder) / name)
+            grab(BucketTable.opened(int(descriptor)), Path(folder) / name)
         print(pid, flush=True)
 
 
-def grab(table: Table, record: Path) -> None:
+def grab(table: BucketTable, record: Path) -> None:
     buckets = LocalBuckets(table)
     group = buckets.group([("api", LIMIT)], strict=True)
     with record.open("ab", buffering=0) as file:
         while True:
             before = buckets.clock()
-            if not isinstance(group.take(KEYS[0], before), Refusal):
+            if not isinstance(group.take(KEYS[0], before), TakeRefused):
                 file.write(b"%d %d\n" % (before, buckets.clock()))
 
 

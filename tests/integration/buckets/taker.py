@@ -9,11 +9,11 @@
 import asyncio
 import sys
 
-from asking import admits
+from taking import admits
 
 from gatepost.declaring.rate_limits import RateLimit
 from gatepost.events import Events
-from gatepost.gateway.buckets import Buckets, LocalBuckets, Table
+from gatepost.gateway.buckets import Buckets, BucketTable, LocalBuckets
 from gatepost.gateway.buckets.valkey import ValkeyBuckets
 
 LIMIT = RateLimit(200, per=1.0, burst=50)
@@ -24,9 +24,9 @@ SECOND = 1_000_000_000
 async def main(store: str, prefix: str, seconds: str = "") -> None:
     buckets: Buckets
     if store.isdigit():
-        buckets = LocalBuckets(Table.opened(int(store)))
+        buckets = LocalBuckets(BucketTable.opened(int(store)))
     else:
-        buckets = ValkeyBuckets(store, prefix=prefix, patience_seconds=5)
+        buckets = ValkeyBuckets(store, prefix=prefix, timeout_seconds=5)
     group = buckets.group([("api", LIMIT)])
     await buckets.start(Events())
     print("ready", flush=True)

@@ -4,10 +4,10 @@ import asyncio
 from fractions import Fraction
 
 import pytest
-from asking import admits, left, take
+from taking import admits, left, take
 
 from gatepost.declaring.rate_limits import RateLimit, minutes
-from gatepost.gateway.buckets import Buckets, Refusal
+from gatepost.gateway.buckets import Buckets, TakeRefused
 
 LONG = minutes(15)
 SECOND = 1_000_000_000
@@ -22,12 +22,12 @@ async def test_a_full_bucket_admits_its_capacity_and_then_says_when_to_come_agai
     group = buckets.group([("api", RateLimit(5, per=LONG))], strict=strict)
     for expected in (4, 3, 2, 1, 0):
         outcome = await take(buckets, group, "a")
-        assert not isinstance(outcome, Refusal)
+        assert not isinstance(outcome, TakeRefused)
         assert left(group, outcome) == [expected]
     for _ in range(10):
         refusal = await take(buckets, group, "a")
-        assert isinstance(refusal, Refusal)
-        assert (refusal.rule.name, left(group, refusal.lacks)) == ("api", [0])
+        assert isinstance(refusal, TakeRefused)
+        assert (refusal.spec.name, left(group, refusal.deficits)) == ("api", [0])
         assert 178 <= refusal.seconds <= 180
     assert await admits(buckets, group, "b")
 
@@ -54,8 +54,8 @@ async def test_of_several_rules_all_are_taken_or_none(buckets: Buckets, strict: 
     wide = buckets.group([("wide", RateLimit(10, per=LONG))], strict=strict)
     assert [await admits(buckets, both) for _ in range(5)] == [True, True, False, False, False]
     refusal = await take(buckets, both, "192.0.2.1")
-    assert isinstance(refusal, Refusal)
-    assert (refusal.rule.name, left(both, refusal.lacks)) == ("narrow", [8, 0])
+    assert isinstance(refusal, TakeRefused)
+    assert (refusal.spec.name, left(both, refusal.deficits)) == ("narrow", [8, 0])
     assert sum([await admits(buckets, wide) for _ in range(20)]) == 8
 
 
@@ -65,7 +65,7 @@ async def test_what_is_given_back_can_be_taken_again(buckets: Buckets, strict: b
     for _ in range(10):
         at = buckets.clock()
         outcome = await take(buckets, group, "a")
-        assert not isinstance(outcome, Refusal)
+        assert not isinstance(outcome, TakeRefused)
         group.give_back("a", outcome, at)
         await asyncio.sleep(0)
     assert sum([await admits(buckets, group, "a") for _ in range(5)]) == 3
@@ -76,14 +76,14 @@ async def test_what_has_flown_in_meanwhile_is_not_given_back(buckets: Buckets, s
     group = buckets.group([("api", RateLimit(2, per=0.2, burst=1))], strict=strict)
     at = buckets.clock()
     early = await take(buckets, group, "a")
-    assert not isinstance(early, Refusal)
+    assert not isinstance(early, TakeRefused)
     await until_clock(buckets, at + SECOND // 5)
     begun = buckets.clock()
     assert await admits(buckets, group, "a")
     group.give_back("a", early, at)
     await asyncio.sleep(0)
     outcome = await take(buckets, group, "a")
-    assert isinstance(outcome, Refusal) or buckets.clock() - begun > SECOND // 10
+    assert isinstance(outcome, TakeRefused) or buckets.clock() - begun > SECOND // 10
 
 
 @strictness
@@ -117,7 +117,7 @@ async def test_a_sliding_limit_is_the_literal_bound(buckets: Buckets) -> None:
     end = buckets.clock() + SECOND
     while (before := buckets.clock()) < end:
         outcome = await take(buckets, group, "a")
-        if isinstance(outcome, Refusal):
+        if isinstance(outcome, TakeRefused):
             assert outcome.seconds == 1
         else:
             admitted.append((before, buckets.clock()))
@@ -131,13 +131,13 @@ async def test_a_sliding_limit_gives_back_and_tells_what_is_left(buckets: Bucket
     group = buckets.group([("slow", RateLimit(2, per=LONG, sliding=True))], strict=True)
     at = buckets.clock()
     first = await take(buckets, group, "a")
-    assert not isinstance(first, Refusal)
+    assert not isinstance(first, TakeRefused)
     assert left(group, first) == [1]
     second = await take(buckets, group, "a")
-    assert not isinstance(second, Refusal)
+    assert not isinstance(second, TakeRefused)
     assert left(group, second) == [0]
     refusal = await take(buckets, group, "a")
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, TakeRefused)
     assert 898 <= refusal.seconds <= 900
     group.give_back("a", first, at)
     assert [await admits(buckets, group, "a") for _ in range(2)] == [True, False]
@@ -151,7 +151,7 @@ async def test_a_limit_that_has_been_made_smaller_refuses_who_has_used_more(buck
     after = buckets.group([("api", RateLimit(10, per=minutes(1)))], strict=strict)
     for _ in range(3):
         refusal = await take(buckets, after, "192.0.2.1")
-        assert isinstance(refusal, Refusal)
+        assert isinstance(refusal, TakeRefused)
         assert 13 * 60 - 60 <= refusal.seconds <= 900
 
 

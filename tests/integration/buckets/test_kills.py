@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from crowds import HERE, check_bound
 
-from gatepost.gateway.buckets import Table
+from gatepost.gateway.buckets import BucketTable
 
 PROCESSES = 4
 KILLS = 60
@@ -24,7 +24,7 @@ class Grabbers:
     """Processes that take from one table, each with a record of its own."""
 
     def __init__(self, folder: Path) -> None:
-        table = Table.shared("gatepost-test")
+        table = BucketTable.shared("gatepost-test")
         assert table.descriptor is not None
         self._table = table
         self._folder = folder

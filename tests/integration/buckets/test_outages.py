@@ -6,14 +6,14 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from asking import admits, take
+from taking import admits, take
 from tests.valkey_server import ValkeyServer
 
 from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.errors import ConfigurationError
 from gatepost.events import BucketsLost, BucketsRestored, Events
-from gatepost.gateway.buckets import Group, Refusal
-from gatepost.gateway.buckets.valkey import PATIENCE_SECONDS, ValkeyBuckets
+from gatepost.gateway.buckets import BucketGroup, TakeRefused
+from gatepost.gateway.buckets.valkey import TIMEOUT_SECONDS, ValkeyBuckets
 
 LONG = minutes(15)
 
@@ -21,17 +21,17 @@ LONG = minutes(15)
 class Scene:
     """Buckets in a Valkey of their own, and what they tell; patient, as long as time is not what is looked at."""
 
-    def __init__(self, server: ValkeyServer, patience_seconds: float = 5.0) -> None:
+    def __init__(self, server: ValkeyServer, timeout_seconds: float = 5.0) -> None:
         self.server = server
         self.emitted: list[BucketsLost | BucketsRestored] = []
         self.events = Events()
         self.events.subscribe(BucketsLost, self.emitted.append)
         self.events.subscribe(BucketsRestored, self.emitted.append)
-        self.buckets = ValkeyBuckets(server.url, prefix=uuid.uuid4().hex, patience_seconds=patience_seconds)
+        self.buckets = ValkeyBuckets(server.url, prefix=uuid.uuid4().hex, timeout_seconds=timeout_seconds)
         self.api = self.buckets.group([("api", RateLimit(100, per=LONG))])
         self.auth = self.buckets.group([("auth", RateLimit(5, per=LONG))], strict=True)
 
-    async def admits(self, group: Group, key: str = "192.0.2.1") -> bool:
+    async def admits(self, group: BucketGroup, key: str = "192.0.2.1") -> bool:
         return await admits(self.buckets, group, key)
 
     async def until(self, holds: Callable[[], bool]) -> None:
@@ -49,7 +49,7 @@ async def scene(own_valkey: ValkeyServer) -> AsyncIterator[Scene]:
 
 
 async def test_a_dead_server_is_said_once_and_found_again_by_itself(scene: Scene) -> None:
-    assert not scene.buckets.is_away
+    assert not scene.buckets.is_unavailable
     assert await scene.admits(scene.auth)
     scene.server.kill()
     for _ in range(50):
@@ -57,7 +57,7 @@ async def test_a_dead_server_is_said_once_and_found_again_by_itself(scene: Scene
     assert scene.buckets.details["limits"] == "local"
     assert [type(event) for event in scene.emitted] == [BucketsLost]
     scene.server.start()
-    await scene.until(lambda: not scene.buckets.is_away)
+    await scene.until(lambda: not scene.buckets.is_unavailable)
     _, restored = scene.emitted
     assert isinstance(restored, BucketsRestored)
     # The first request may have spent a token of a lease; all others were decided here.
@@ -71,8 +71,8 @@ async def test_while_it_is_away_signing_in_is_stricter_and_the_api_is_not(scene:
     assert [await scene.admits(scene.auth) for _ in range(4)] == [True, True, False, False]
     assert sum([await scene.admits(scene.api) for _ in range(200)]) == 100
     refusal = await take(scene.buckets, scene.api, "192.0.2.1")
-    assert isinstance(refusal, Refusal)
-    assert scene.api.rules[0].figures(refusal.lacks[0])[0] == 0
+    assert isinstance(refusal, TakeRefused)
+    assert scene.api.specs[0].remaining(refusal.deficits[0])[0] == 0
 
 
 async def test_what_was_taken_here_is_given_back_here(scene: Scene) -> None:
@@ -80,13 +80,13 @@ async def test_what_was_taken_here_is_given_back_here(scene: Scene) -> None:
     for _ in range(5):
         at = scene.buckets.clock()
         outcome = await take(scene.buckets, scene.auth, "a")
-        assert not isinstance(outcome, Refusal)
+        assert not isinstance(outcome, TakeRefused)
         scene.auth.give_back("a", outcome, at)
 
 
 @pytest.mark.parametrize("way", ["kill", "pause"])
 async def test_a_server_that_is_dead_or_hangs_costs_next_to_nothing(own_valkey: ValkeyServer, way: str) -> None:
-    scene = Scene(own_valkey, PATIENCE_SECONDS)
+    scene = Scene(own_valkey, TIMEOUT_SECONDS)
     await scene.buckets.start(scene.events)
     getattr(scene.server, way)()
     waits: list[float] = []
@@ -98,7 +98,7 @@ async def test_a_server_that_is_dead_or_hangs_costs_next_to_nothing(own_valkey: 
     assert sorted(waits)[989] < 0.005
     if way == "pause":
         scene.server.go_on()
-        await scene.until(lambda: not scene.buckets.is_away)
+        await scene.until(lambda: not scene.buckets.is_unavailable)
     await scene.buckets.stop()
 
 
@@ -109,10 +109,10 @@ async def test_forgotten_scripts_are_loaded_again(scene: Scene) -> None:
 
 
 async def test_a_key_that_somebody_else_has_spoilt_is_decided_here(scene: Scene) -> None:
-    (name,) = scene.auth.names("a")  # type: ignore[attr-defined]
+    (name,) = scene.auth.bucket_keys("a")  # type: ignore[attr-defined]
     scene.server.command("RPUSH", name, "x")
     assert [await scene.admits(scene.auth, "a") for _ in range(3)] == [True, True, False]
-    assert not scene.buckets.is_away
+    assert not scene.buckets.is_unavailable
     assert await scene.admits(scene.auth, "b")
 
 
@@ -122,7 +122,7 @@ async def test_a_server_that_comes_later_is_no_reason_not_to_start(own_valkey: V
     await scene.buckets.start(scene.events)
     assert await scene.admits(scene.api)
     own_valkey.start()
-    await scene.until(lambda: not scene.buckets.is_away)
+    await scene.until(lambda: not scene.buckets.is_unavailable)
     await scene.buckets.stop()
 
 
@@ -142,7 +142,7 @@ async def test_buckets_are_small_and_vanish_when_they_are_full(scene: Scene) -> 
     for number in range(100):
         await scene.admits(scene.auth, f"2001:db8:0:{number:x}::/64")
         await scene.admits(fast, f"2001:db8:0:{number:x}::/64")
-    (name,) = scene.auth.names("2001:db8:0:7::/64")  # type: ignore[attr-defined]
+    (name,) = scene.auth.bucket_keys("2001:db8:0:7::/64")  # type: ignore[attr-defined]
     answer = scene.server.command("MEMORY", "USAGE", name)
     assert answer is not None
     assert int(answer.removeprefix(":")) <= 150

@@ -9,8 +9,8 @@ from taker import KEYS, LIMIT, SECOND
 from tests.valkey_server import ValkeyServer
 
 from gatepost.declaring.rate_limits import RateLimit
-from gatepost.gateway.buckets import Table
-from gatepost.gateway.buckets.rules import clock
+from gatepost.gateway.buckets import BucketTable
+from gatepost.gateway.buckets.bucket_spec import clock
 
 SECONDS = 3.0
 
@@ -18,12 +18,12 @@ Times = list[tuple[int, int]]
 
 
 @pytest.fixture(params=["shared", "valkey"])
-def store(request: pytest.FixtureRequest, valkey: ValkeyServer) -> str | Table:
+def store(request: pytest.FixtureRequest, valkey: ValkeyServer) -> str | BucketTable:
     """Where the buckets are."""
-    return valkey.url if request.param == "valkey" else Table.shared("gatepost-test")
+    return valkey.url if request.param == "valkey" else BucketTable.shared("gatepost-test")
 
 
-def test_eight_processes_together_are_admitted_what_one_would_be(store: str | Table) -> None:
+def test_eight_processes_together_are_admitted_what_one_would_be(store: str | BucketTable) -> None:
     found = admissions(store, SECONDS)
     assert set(found) == set(KEYS)
     for admitted in found.values():
@@ -31,7 +31,7 @@ def test_eight_processes_together_are_admitted_what_one_would_be(store: str | Ta
         assert share(admitted) >= 0.95
 
 
-def test_a_lone_client_over_eight_processes_gets_nearly_all(store: str | Table) -> None:
+def test_a_lone_client_over_eight_processes_gets_nearly_all(store: str | BucketTable) -> None:
     with crowd(store) as processes:
         begun, admitted = clock(), 0
         for process in itertools.cycle(processes):

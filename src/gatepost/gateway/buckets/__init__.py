@@ -1,12 +1,12 @@
 """Where the tokens are: in the memory of one process or one machine, or in a Valkey that all machines share.
 
-Behind the limiter, which asks a `Group` of rules for a key and knows no more of it. What a bucket is stands in
-`rules.py`, what is kept of one in `table.py` and, for Valkey, in `take.lua`; `leases.py` keeps processes from asking
-for every token.
+Behind the limiter, which asks a `BucketGroup` of rules for a key and knows no more of it. `bucket_spec.py`
+defines a bucket and its arithmetic, `bucket_table.py` and, for Valkey, `take.lua` store its state; with `leases.py`
+a process need not ask for every token.
 """
 
+from gatepost.gateway.buckets.bucket_spec import BucketGroup, Buckets, BucketSpec, TakeRefused
+from gatepost.gateway.buckets.bucket_table import BucketTable
 from gatepost.gateway.buckets.local import LocalBuckets
-from gatepost.gateway.buckets.rules import Buckets, Group, Refusal, Rule
-from gatepost.gateway.buckets.table import Table
 
-__all__ = ["Buckets", "Group", "LocalBuckets", "Refusal", "Rule", "Table"]
+__all__ = ["BucketGroup", "BucketSpec", "BucketTable", "Buckets", "LocalBuckets", "TakeRefused"]

@@ -1,10 +1,10 @@
 """Tokens that a process holds in advance, so that most requests ask nobody.
 
 Between a group of rules and whoever keeps its buckets for several processes. A lease is tokens of one key, taken at
-once and spent one by one. What holds of a bucket holds of bucket and leases together: while a leased token is good its
-bucket lacks it, and it is good only until the stretch begins in which the bucket gets it back (`rules.py`). So the
-tokens in the bucket and the good ones outside are never more than its capacity, and no stretch of time admits more than
-capacity and refill, however many processes hold leases.
+once and spent one by one. The bound of a bucket holds for the bucket and its leases together: while a leased token is
+valid its bucket counts it as missing, and it is valid only until the stretch begins in which the bucket gets it back
+(`bucket_spec.py`). So the tokens in the bucket and the valid ones outside are never more than its capacity, and no
+stretch of time admits more than capacity and refill, however many processes hold leases.
 
 Nor are they stingy: a process that is asked for a key now and then gets one token at a time, one that is asked all the
 time twice as many each time, but no more than one part in sixteen of what the bucket holds; and what is not spent
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from gatepost.gateway.buckets.rules import NANOSECONDS, Rule
+from gatepost.gateway.buckets.bucket_spec import NANOSECONDS, BucketSpec
 
 LEASE_SECONDS = 1.0
 LEASE_NS = int(LEASE_SECONDS * NANOSECONDS)
@@ -34,14 +34,20 @@ clock of whoever keeps them."""
 class Lease:
     """`left` tokens out of `size`, the last ones before `full_at` of each rule; good until `until` at the latest.
 
-    `kept_until` is the same as `full_at` by the clock of whoever keeps the buckets.
+    `shared_full_at` is the same as `full_at` by the clock of whoever keeps the buckets.
     """
 
-    __slots__ = ("full_at", "kept_until", "left", "size", "until")
+    __slots__ = (
+        "full_at",
+        "left",
+        "shared_full_at",
+        "size",
+        "until",
+    )
 
-    def __init__(self, full_at: tuple[int, ...], kept_until: tuple[int, ...], size: int, until: int) -> None:
+    def __init__(self, full_at: tuple[int, ...], shared_full_at: tuple[int, ...], size: int, until: int) -> None:
         self.full_at = full_at
-        self.kept_until = kept_until
+        self.shared_full_at = shared_full_at
         self.size = size
         self.left = size
         self.until = until
@@ -51,19 +57,21 @@ class Leases:
     """The leases of one group of rules in this process. `clock` is in nanoseconds, of which a tick of the rules has
     `ticks`."""
 
-    def __init__(self, rules: Sequence[Rule], give_back: GiveBack, clock: Callable[[], int], ticks: int = 1) -> None:
-        self._scales = tuple((rule.units, rule.step) for rule in rules)
+    def __init__(
+        self, specs: Sequence[BucketSpec], give_back: GiveBack, clock: Callable[[], int], ticks: int = 1
+    ) -> None:
+        self._scales = tuple((spec.units_per_tick, spec.units_per_token) for spec in specs)
         self._give_back = give_back
         self._clock = clock
         self._ticks = ticks
-        self._kept: dict[str, Lease] = {}
+        self._leases: dict[str, Lease] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._leases)
 
-    def taker(self, otherwise: Callable[[str, int], T]) -> Callable[[str, int], tuple[int, ...] | T]:
+    def make_take(self, otherwise: Callable[[str, int], T]) -> Callable[[str, int], tuple[int, ...] | T]:
         """What takes a token of a key at a moment and returns what each bucket lacks then, the unspent ones not
         counted; where there is no good one, what `otherwise` returns.
 
@@ -72,92 +80,105 @@ class Leases:
         """
         if len(self._scales) != 1:
             return partial(self._take_of_several, otherwise)
-        kept, ticks, ((units, step),) = self._kept, self._ticks, self._scales
+        kept, ticks, ((units_per_tick, units_per_token),) = self._leases, self._ticks, self._scales
 
         def take(key: str, now: int) -> tuple[int, ...] | T:
             lease = kept.get(key)
             if lease is not None and (left := lease.left) and now < lease.until:
-                lack = lease.full_at[0] - now // ticks * units
-                if left * step <= lack or (left := lack // step) > 0:
+                deficit = lease.full_at[0] - now // ticks * units_per_tick
+                if left * units_per_token <= deficit or (left := deficit // units_per_token) > 0:
                     lease.left = left = left - 1
-                    return (lack - left * step,)
+                    return (deficit - left * units_per_token,)
                 lease.left = 0
             return otherwise(key, now)
 
         return take
 
     def _take_of_several(self, otherwise: Callable[[str, int], T], key: str, now: int) -> tuple[int, ...] | T:
-        lease = self._kept.get(key)
+        lease = self._leases.get(key)
         if lease is None or not lease.left or now >= lease.until:
             return otherwise(key, now)
         ticks = now // self._ticks
-        lacks = [full_at - ticks * units for (units, _), full_at in zip(self._scales, lease.full_at, strict=True)]
-        good = min(lack // step for (_, step), lack in zip(self._scales, lacks, strict=True))
+        deficits = [
+            full_at - ticks * units_per_tick
+            for (units_per_tick, _), full_at in zip(self._scales, lease.full_at, strict=True)
+        ]
+        good = min(
+            deficit // units_per_token for (_, units_per_token), deficit in zip(self._scales, deficits, strict=True)
+        )
         lease.left = left = max(0, min(lease.left, good) - 1)
         if good < 1:
             return otherwise(key, now)
-        return tuple([lack - left * step for (_, step), lack in zip(self._scales, lacks, strict=True)])
+        return tuple(
+            [
+                deficit - left * units_per_token
+                for (_, units_per_token), deficit in zip(self._scales, deficits, strict=True)
+            ]
+        )
 
     def end(self, key: str, now: int) -> int:
         """Give back what is left of a lease. Returns how many tokens to ask for now."""
-        lease = self._kept.pop(key, None)
+        lease = self._leases.pop(key, None)
         if lease is None:
             return 1
         self._return(key, lease)
         return lease.size * 2 if now < lease.until + LEASE_NS else 1
 
     def begin(
-        self, key: str, full_at: tuple[int, ...], size: int, now: int, kept_until: tuple[int, ...] | None = None
+        self, key: str, full_at: tuple[int, ...], size: int, now: int, shared_full_at: tuple[int, ...] | None = None
     ) -> tuple[int, ...]:
         """Keep `size` tokens, of which one is spent at once. Returns what each bucket lacks without the others."""
-        if key not in self._kept and len(self._kept) >= KEYS_MAX:
-            oldest = next(iter(self._kept))
-            self._return(oldest, self._kept.pop(oldest))
-        lease = self._kept[key] = Lease(full_at, kept_until or full_at, size, now + LEASE_NS)
+        if key not in self._leases and len(self._leases) >= KEYS_MAX:
+            oldest = next(iter(self._leases))
+            self._return(oldest, self._leases.pop(oldest))
+        lease = self._leases[key] = Lease(full_at, shared_full_at or full_at, size, now + LEASE_NS)
         lease.left -= 1
-        self._arm()
+        self._start_timer()
         ticks = now // self._ticks
         return tuple(
-            end - lease.left * step - ticks * units
-            for (units, step), end in zip(self._scales, lease.full_at, strict=True)
+            end - lease.left * units_per_token - ticks * units_per_tick
+            for (units_per_tick, units_per_token), end in zip(self._scales, lease.full_at, strict=True)
         )
 
     def spent_until(self, key: str) -> tuple[int, ...]:
         """Until when the token that was spent last was good, by the clock of whoever keeps the buckets."""
-        lease = self._kept[key]
-        return tuple(end - lease.left * step for (_, step), end in zip(self._scales, lease.kept_until, strict=True))
+        lease = self._leases[key]
+        return tuple(
+            end - lease.left * units_per_token
+            for (_, units_per_token), end in zip(self._scales, lease.shared_full_at, strict=True)
+        )
 
-    def put_back(self, key: str, lacks: tuple[int, ...], at: int, now: int) -> bool:
+    def put_back(self, key: str, deficits: tuple[int, ...], at: int, now: int) -> bool:
         """Unspend the token that was spent at `at` and left the buckets lacking so much; False where it is none of the
         present lease's, or no longer good."""
-        lease = self._kept.get(key)
+        lease = self._leases.get(key)
         if lease is None:
             return False
-        for (units, step), end, lack in zip(self._scales, lease.full_at, lacks, strict=True):
-            token_end = at // self._ticks * units + lack
+        for (units_per_tick, units_per_token), end, deficit in zip(self._scales, lease.full_at, deficits, strict=True):
+            token_end = at // self._ticks * units_per_tick + deficit
             after = end - token_end
-            if after % step or not lease.left <= after // step < lease.size:
+            if after % units_per_token or not lease.left <= after // units_per_token < lease.size:
                 return False
-            if token_end - step < now // self._ticks * units:
+            if token_end - units_per_token < now // self._ticks * units_per_tick:
                 return False
         lease.left += 1
         return True
 
     def clear(self) -> None:
         """Give everything back."""
-        for key, lease in self._kept.items():
+        for key, lease in self._leases.items():
             self._return(key, lease)
-        self._kept.clear()
+        self._leases.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _return(self, key: str, lease: Lease) -> None:
         if lease.left:
-            self._give_back(key, lease.kept_until, lease.left)
+            self._give_back(key, lease.shared_full_at, lease.left)
             lease.left = 0
 
-    def _arm(self) -> None:
+    def _start_timer(self) -> None:
         """Look after the leases as long as there are some, where there is a loop to do it in."""
         try:
             loop = asyncio.get_running_loop()
@@ -170,13 +191,13 @@ class Leases:
     def _sweep(self) -> None:
         now = self._clock()
         over: list[str] = []
-        for key, lease in self._kept.items():  # in the order in which they end
+        for key, lease in self._leases.items():  # in the order in which they end
             if lease.until > now:
                 break
             self._return(key, lease)
             if lease.until + LEASE_NS <= now:
                 over.append(key)
         for key in over:
-            del self._kept[key]
+            del self._leases[key]
         loop = self._loop
-        self._timer = loop.call_later(LEASE_SECONDS, self._sweep) if self._kept and loop is not None else None
+        self._timer = loop.call_later(LEASE_SECONDS, self._sweep) if self._leases and loop is not None else None

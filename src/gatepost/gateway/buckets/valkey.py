@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from gatepost.declaring.rate_limits import RateLimit
 from gatepost.errors import ConfigurationError
 from gatepost.events import BucketsLost, BucketsRestored, Events
-from gatepost.gateway.buckets import rules as clocks
-from gatepost.gateway.buckets.courier import Courier
+from gatepost.gateway.buckets import bucket_spec
+from gatepost.gateway.buckets.bucket_spec import MICROSECONDS, BucketSpec
 from gatepost.gateway.buckets.local import LocalBuckets
-from gatepost.gateway.buckets.rules import MICROSECONDS, Rule
+from gatepost.gateway.buckets.valkey_client import ValkeyClient
 from gatepost.gateway.buckets.valkey_group import GIVE_BACK, TAKE, ValkeyGroup
 
-PATIENCE_SECONDS = 0.02
+TIMEOUT_SECONDS = 0.02
 """How long one batch may take. Then the server is given up, until it is found again."""
 
 PREFIX = "gatepost"
@@ -35,49 +35,49 @@ class ValkeyBuckets:
         url: str,
         *,
         prefix: str = PREFIX,
-        patience_seconds: float = PATIENCE_SECONDS,
+        timeout_seconds: float = TIMEOUT_SECONDS,
         local: LocalBuckets | None = None,
-        clock: Callable[[], int] = clocks.clock,
+        clock: Callable[[], int] = bucket_spec.clock,
     ) -> None:
         self.clock = clock
         self.prefix = prefix
         self.local = local or LocalBuckets(clock=clock)
         self.decided_locally = 0
-        self._courier = Courier(
-            url, patience_seconds, (TAKE, GIVE_BACK), on_lost=self._note_lost, on_restored=self._note_restored
+        self._client = ValkeyClient(
+            url, timeout_seconds, (TAKE, GIVE_BACK), on_lost=self._note_lost, on_restored=self._note_restored
         )
         self._lost: Callable[[BucketsLost], None] | None = None
         self._restored: Callable[[BucketsRestored], None] | None = None
         self._groups: list[ValkeyGroup] = []
 
     @property
-    def courier(self) -> Courier:
+    def client(self) -> ValkeyClient:
         """The way to the server."""
-        return self._courier
+        return self._client
 
     @property
-    def is_away(self) -> bool:
+    def is_unavailable(self) -> bool:
         """True while decisions are made with the buckets of this machine."""
-        return self._courier.is_away
+        return self._client.is_unavailable
 
     @property
     def details(self) -> Mapping[str, object]:
         """For `/readyz`: while the server is away, that it is, and how many decisions this process made without it."""
-        if not self.is_away:
+        if not self.is_unavailable:
             return {"limits": "ok"}
         return {"limits": "local", "limits_decided_locally": self.decided_locally}
 
-    def group(self, rules: Sequence[tuple[str, RateLimit]], *, strict: bool = False) -> "ValkeyGroup":
+    def group(self, specs: Sequence[tuple[str, RateLimit]], *, strict: bool = False) -> "ValkeyGroup":
         """These rules, by name."""
-        made = tuple(Rule(name, limit, MICROSECONDS) for name, limit in rules)
-        for rule in made:
-            if rule.full >= EXACT_MAX:
+        made = tuple(BucketSpec(name, limit, MICROSECONDS) for name, limit in specs)
+        for spec in made:
+            if spec.capacity_units >= EXACT_MAX:
                 raise ConfigurationError(
-                    f"RateLimit {rule.limit} of {rule.name} is too large to be counted exactly in Valkey.",
+                    f"RateLimit {spec.limit} of {spec.name} is too large to be counted exactly in Valkey.",
                     hint="Choose a shorter time, or numbers that divide it.",
                 )
         local = self.local.group(
-            [(name, _stricter(limit) if strict else limit) for name, limit in rules], strict=strict
+            [(name, _stricter(limit) if strict else limit) for name, limit in specs], strict=strict
         )
         group = ValkeyGroup(made, self, local, strict=strict)
         self._groups.append(group)
@@ -87,14 +87,14 @@ class ValkeyBuckets:
         """Connect. A server that is away is said so, and no reason not to start."""
         self._lost = events.emitter(BucketsLost)
         self._restored = events.emitter(BucketsRestored)
-        await self._courier.start(events)
+        await self._client.start(events)
 
     async def stop(self) -> None:
         """Give back what this process holds and close the connection."""
         for group in self._groups:
             group.clear()
         self._groups.clear()
-        await self._courier.stop()
+        await self._client.stop()
         await self.local.stop()
 
     def _note_lost(self, reason: str) -> None:

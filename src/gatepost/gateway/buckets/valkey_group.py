@@ -9,10 +9,17 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from gatepost.gateway.buckets.courier import Away, Script
+from gatepost.gateway.buckets.bucket_spec import (
+    MICROSECONDS,
+    NANOSECONDS,
+    BucketSpec,
+    TakeOutcome,
+    TakeRefused,
+    sliding_deficit,
+)
 from gatepost.gateway.buckets.leases import LEASE_NS, Leases
 from gatepost.gateway.buckets.local import LocalGroup
-from gatepost.gateway.buckets.rules import MICROSECONDS, NANOSECONDS, Outcome, Refusal, Rule, sliding_lack
+from gatepost.gateway.buckets.valkey_client import Script, ValkeyUnavailable
 
 if TYPE_CHECKING:
     from gatepost.gateway.buckets.valkey import ValkeyBuckets
@@ -29,54 +36,60 @@ TAKE = Script(_FOLDER.joinpath("take.lua").read_text())
 GIVE_BACK = Script(_FOLDER.joinpath("give_back.lua").read_text())
 
 
-class Asked(tuple[int, ...]):
+class SharedDeficits(tuple[int, ...]):
     """What each bucket lacks after the server has been asked; with what giving the token back needs."""
 
     full_at: tuple[int, ...]
     """When each bucket is full by the server's clock; the moment itself for a sliding limit."""
 
 
-class Locally(tuple[int, ...]):
+class LocalDeficits(tuple[int, ...]):
     """What each bucket lacks, as far as the buckets of this machine know."""
 
-    lacks: tuple[int, ...]
+    deficits: tuple[int, ...]
     """The same in the units of those."""
 
 
 class ValkeyGroup:
     """Rules that one request takes from together."""
 
-    def __init__(self, rules: tuple[Rule, ...], buckets: "ValkeyBuckets", local: LocalGroup, *, strict: bool) -> None:
-        self.rules = rules
+    def __init__(
+        self, specs: tuple[BucketSpec, ...], buckets: "ValkeyBuckets", local: LocalGroup, *, strict: bool
+    ) -> None:
+        self.specs = specs
         self._buckets = buckets
-        self._courier = buckets.courier
+        self._client = buckets.client
         self._clock = buckets.clock
         self._local = local
         self._leases: Leases | None = None
-        self._take_here: Callable[[str, int], Outcome | None] = self._recent_refusal
-        if not strict and not any(rule.cells for rule in rules):
-            self._leases = Leases(rules, self._return, buckets.clock, TICK_NS)
-            self._take_here = self._leases.taker(self._recent_refusal)
-        self._rounds: dict[str, _Round] = {}
-        self._refusals: dict[str, tuple[Refusal, int]] = {}
-        numbers = [number for rule in rules for number in (rule.units, rule.step, rule.full, rule.cells)]
+        self._take_held: Callable[[str, int], TakeOutcome | None] = self._recent_refusal
+        if not strict and not any(spec.sliding_slots for spec in specs):
+            self._leases = Leases(specs, self._return, buckets.clock, TICK_NS)
+            self._take_held = self._leases.make_take(self._recent_refusal)
+        self._pending: dict[str, _PendingTake] = {}
+        self._refusals: dict[str, tuple[TakeRefused, int]] = {}
+        numbers = [
+            number
+            for spec in specs
+            for number in (spec.units_per_tick, spec.units_per_token, spec.capacity_units, spec.sliding_slots)
+        ]
         self._numbers = _packed(*numbers)
 
-    def names(self, key: str) -> list[str]:
+    def bucket_keys(self, key: str) -> list[str]:
         """The keys of the buckets. In a cluster all of one client are in the same place."""
-        return [f"{self._buckets.prefix}:{{{key}}}:{rule.name}" for rule in self.rules]
+        return [f"{self._buckets.prefix}:{{{key}}}:{spec.name}" for spec in self.specs]
 
-    def argument(self, need: int, want: int) -> bytes:
+    def script_argument(self, need: int, want: int) -> bytes:
         """What `take.lua` is told beside the keys: tokens needed, tokens wanted, and the numbers of the rules."""
         return _packed(need, want) + self._numbers
 
-    def take(self, key: str, now: int) -> Outcome | None:
+    def take(self, key: str, now: int) -> TakeOutcome | None:
         """Take without asking anybody: from a lease, or, where the server is away, on this machine."""
-        if self._courier.is_away:
+        if self._client.is_unavailable:
             return self._take_locally(key, now)
-        return self._take_here(key, now)
+        return self._take_held(key, now)
 
-    def _recent_refusal(self, key: str, now: int) -> Refusal | None:
+    def _recent_refusal(self, key: str, now: int) -> TakeRefused | None:
         """What the server said last, where it would say it again."""
         kept = self._refusals.get(key)
         if kept is not None:
@@ -85,156 +98,163 @@ class ValkeyGroup:
             del self._refusals[key]
         return None
 
-    async def ask(self, key: str) -> Outcome:
+    async def take_remote(self, key: str) -> TakeOutcome:
         """Take from the server; those who ask for the same key at the same time ask once."""
         leases = self._leases
         if leases is None:
             return await self._fetch(key, 1, 1)
         need = 1
-        while (pending := self._rounds.get(key)) is not None:
+        while (pending := self._pending.get(key)) is not None:
             pending.waiting += 1
             found = await asyncio.shield(pending.outcome)
-            if isinstance(found, Refusal):
+            if isinstance(found, TakeRefused):
                 return found
             outcome = self.take(key, self._clock())
-            if isinstance(outcome, Refusal | Locally):
+            if isinstance(outcome, TakeRefused | LocalDeficits):
                 return outcome
             if outcome is not None:
-                return _asked(outcome, leases.spent_until(key))
+                return _shared_deficits(outcome, leases.spent_until(key))
             need = max(need, pending.waiting)
-        present = self._rounds[key] = _Round(asyncio.get_running_loop().create_future())
+        present = self._pending[key] = _PendingTake(asyncio.get_running_loop().create_future())
         outcome = None
         try:
             outcome = await self._fetch(key, need, leases.end(key, self._clock()))
             return outcome
         finally:
-            del self._rounds[key]
+            del self._pending[key]
             present.outcome.set_result(outcome)
 
-    def give_back(self, key: str, lacks: tuple[int, ...], at: int) -> None:
+    def give_back(self, key: str, deficits: tuple[int, ...], at: int) -> None:
         """Undo a take, where it was made. Nobody waits for it."""
-        if isinstance(lacks, Locally):
-            self._local.give_back(key, lacks.lacks, at)
-        elif isinstance(lacks, Asked):
-            self._return(key, lacks.full_at, 1)
+        if isinstance(deficits, LocalDeficits):
+            self._local.give_back(key, deficits.deficits, at)
+        elif isinstance(deficits, SharedDeficits):
+            self._return(key, deficits.full_at, 1)
         elif self._leases is not None:
-            self._leases.put_back(key, lacks, at, self._clock())
+            self._leases.put_back(key, deficits, at, self._clock())
 
-    async def look(self, key: str) -> tuple[int, ...]:
-        """What each bucket lacks; raises `Away`."""
-        moment, _, *figures = await self._run_take(key, 0, 0)
-        return self._lacks(moment, figures)[0]
+    async def peek(self, key: str) -> tuple[int, ...]:
+        """What each bucket lacks; raises `ValkeyUnavailable`."""
+        moment, _, *remaining = await self._run_take(key, 0, 0)
+        return self._deficits(moment, remaining)[0]
 
-    async def fill(self, key: str) -> None:
-        """Make the buckets of a key full; raises `Away`."""
-        await self._courier.delete(self.names(key))
+    async def refill(self, key: str) -> None:
+        """Make the buckets of a key full; raises `ValkeyUnavailable`."""
+        await self._client.delete(self.bucket_keys(key))
 
     def clear(self) -> None:
         """Give back what this process holds."""
         if self._leases is not None:
             self._leases.clear()
 
-    def _take_locally(self, key: str, now: int) -> Outcome:
+    def _take_locally(self, key: str, now: int) -> TakeOutcome:
         self._buckets.decided_locally += 1
         outcome = self._local.take(key, now)
-        lacks = outcome.lacks if isinstance(outcome, Refusal) else outcome
-        pairs = zip(self.rules, self._local.rules, lacks, strict=True)
-        translated = Locally(_translated(rule, local, lack) for rule, local, lack in pairs)
-        translated.lacks = lacks
-        if isinstance(outcome, Refusal):
-            return Refusal(outcome.rule, translated, outcome.seconds)
+        deficits = outcome.deficits if isinstance(outcome, TakeRefused) else outcome
+        pairs = zip(self.specs, self._local.specs, deficits, strict=True)
+        translated = LocalDeficits(_translated(spec, local, deficit) for spec, local, deficit in pairs)
+        translated.deficits = deficits
+        if isinstance(outcome, TakeRefused):
+            return TakeRefused(outcome.spec, translated, outcome.seconds)
         return translated
 
-    async def _fetch(self, key: str, need: int, want: int) -> Outcome:
+    async def _fetch(self, key: str, need: int, want: int) -> TakeOutcome:
         sent = self._clock()
-        if self._courier.is_away:
+        if self._client.is_unavailable:
             return self._take_locally(key, sent)
         try:
-            moment, granted, *figures = await self._run_take(key, need, want)
-        except Away:
+            moment, granted, *remaining = await self._run_take(key, need, want)
+        except ValkeyUnavailable:
             return self._take_locally(key, self._clock())
-        lacks, soonest = self._lacks(moment, figures)
+        deficits, soonest = self._deficits(moment, remaining)
         if not granted:
-            return self._refused(key, lacks, soonest)
+            return self._refuse(key, deficits, soonest)
         full_at = tuple(
-            moment if rule.cells else moment * rule.units + lack for rule, lack in zip(self.rules, lacks, strict=True)
+            moment if spec.sliding_slots else moment * spec.units_per_tick + deficit
+            for spec, deficit in zip(self.specs, deficits, strict=True)
         )
         if self._leases is None:
-            return _asked(lacks, full_at)
+            return _shared_deficits(deficits, full_at)
         here = tuple(
-            sent // TICK_NS * rule.units + lack - lack // DRIFT for rule, lack in zip(self.rules, lacks, strict=True)
+            sent // TICK_NS * spec.units_per_tick + deficit - deficit // DRIFT
+            for spec, deficit in zip(self.specs, deficits, strict=True)
         )
-        lacks = self._leases.begin(key, here, granted, sent, full_at)
-        return _asked(lacks, self._leases.spent_until(key))
+        deficits = self._leases.begin(key, here, granted, sent, full_at)
+        return _shared_deficits(deficits, self._leases.spent_until(key))
 
     async def _run_take(self, key: str, need: int, want: int) -> list[int]:
-        answer: bytes = await self._courier.call(TAKE, self.names(key), (self.argument(need, want),))
+        answer: bytes = await self._client.call(TAKE, self.bucket_keys(key), (self.script_argument(need, want),))
         return list(map(int, struct.unpack(f"<{len(answer) // 8}d", answer)))
 
-    def _lacks(self, moment: int, figures: list[int]) -> tuple[tuple[int, ...], int]:
+    def _deficits(self, moment: int, remaining: list[int]) -> tuple[tuple[int, ...], int]:
         """What each bucket lacks, and the time until the fullest of the sliding limits admits again, in ticks."""
-        lacks: list[int] = []
+        deficits: list[int] = []
         soonest = 0
-        for rule in self.rules:
-            if rule.cells:
-                used, left, next_free = figures.pop(0), figures.pop(0), figures.pop(0)
-                lacks.append(sliding_lack(moment, used, left))
-                if used >= rule.cells:
+        for spec in self.specs:
+            if spec.sliding_slots:
+                used, left, next_free = remaining.pop(0), remaining.pop(0), remaining.pop(0)
+                deficits.append(sliding_deficit(moment, used, left))
+                if used >= spec.sliding_slots:
                     soonest = max(soonest, next_free)
             else:
-                lacks.append(figures.pop(0))
-        return tuple(lacks), soonest
+                deficits.append(remaining.pop(0))
+        return tuple(deficits), soonest
 
-    def _refused(self, key: str, lacks: tuple[int, ...], soonest: int) -> Refusal:
+    def _refuse(self, key: str, deficits: tuple[int, ...], soonest: int) -> TakeRefused:
         """The refusal. Until a token is there again, a second at most, nobody has to ask."""
         waits = [
-            -(-soonest // MICROSECONDS) if rule.cells else rule.seconds_to_token(lack)
-            for rule, lack in zip(self.rules, lacks, strict=True)
+            -(-soonest // MICROSECONDS) if spec.sliding_slots else spec.seconds_to_token(deficit)
+            for spec, deficit in zip(self.specs, deficits, strict=True)
         ]
         wait = max(waits)
-        refusal = Refusal(self.rules[waits.index(wait)], lacks, max(1, wait))
+        refusal = TakeRefused(self.specs[waits.index(wait)], deficits, max(1, wait))
         if self._leases is not None:
+            beyond_empty = [deficit - spec.capacity_units for spec, deficit in zip(self.specs, deficits, strict=True)]
             ticks = min(
-                (lack - rule.full + rule.step) // rule.units for rule, lack in zip(self.rules, lacks, strict=True)
-                if lack + rule.step > rule.full
-            )  # fmt: skip
+                (missing + spec.units_per_token) // spec.units_per_tick
+                for spec, missing in zip(self.specs, beyond_empty, strict=True)
+                if missing + spec.units_per_token > 0
+            )
             if len(self._refusals) >= REFUSALS_MAX:
                 self._refusals.pop(next(iter(self._refusals)))
             self._refusals[key] = refusal, self._clock() + min(LEASE_NS, ticks * TICK_NS)
         return refusal
 
-    def _return(self, key: str, kept_until: tuple[int, ...], count: int) -> None:
-        if self._courier.is_away:
+    def _return(self, key: str, shared_full_at: tuple[int, ...], count: int) -> None:
+        if self._client.is_unavailable:
             return  # they come back by themselves
         arguments: list[Any] = [count]
-        for rule, until in zip(self.rules, kept_until, strict=True):
-            ticks, rest = (until, 0) if rule.cells else divmod(until, rule.units)
-            arguments += (rule.units, rule.step, rule.cells, ticks, rest)
-        self._courier.call(GIVE_BACK, self.names(key), arguments).add_done_callback(_ignore)
+        for spec, until in zip(self.specs, shared_full_at, strict=True):
+            ticks, rest = (until, 0) if spec.sliding_slots else divmod(until, spec.units_per_tick)
+            arguments += (spec.units_per_tick, spec.units_per_token, spec.sliding_slots, ticks, rest)
+        self._client.call(GIVE_BACK, self.bucket_keys(key), arguments).add_done_callback(_ignore)
 
 
-class _Round:
+class _PendingTake:
     """One question about a key, and how many wait for its answer."""
 
-    __slots__ = ("outcome", "waiting")
+    __slots__ = (
+        "outcome",
+        "waiting",
+    )
 
-    def __init__(self, outcome: "asyncio.Future[Outcome | None]") -> None:
+    def __init__(self, outcome: "asyncio.Future[TakeOutcome | None]") -> None:
         self.outcome = outcome
         self.waiting = 0
 
 
-def _asked(lacks: tuple[int, ...], full_at: tuple[int, ...]) -> Asked:
-    asked = Asked(lacks)
+def _shared_deficits(deficits: tuple[int, ...], full_at: tuple[int, ...]) -> SharedDeficits:
+    asked = SharedDeficits(deficits)
     asked.full_at = full_at
     return asked
 
 
-def _translated(rule: Rule, local: Rule, lack: int) -> int:
+def _translated(spec: BucketSpec, local: BucketSpec, deficit: int) -> int:
     """A lack of a rule of this machine in the units of the shared one: as many whole tokens are left."""
-    left, seconds = local.figures(lack)
-    if rule.cells:
-        return sliding_lack(0, rule.cells - left, seconds * rule.second)
-    return max(0, rule.full - left * rule.step)
+    left, seconds = local.remaining(deficit)
+    if spec.sliding_slots:
+        return sliding_deficit(0, spec.sliding_slots - left, seconds * spec.units_per_second)
+    return max(0, spec.capacity_units - left * spec.units_per_token)
 
 
 def _packed(*numbers: int) -> bytes:

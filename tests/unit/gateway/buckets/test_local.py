@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatepost.declaring.rate_limits import RateLimit
-from gatepost.gateway.buckets import LocalBuckets, Refusal, Rule, Table
+from gatepost.gateway.buckets import BucketSpec, BucketTable, LocalBuckets, TakeRefused
 from gatepost.gateway.buckets.local import LocalGroup
-from gatepost.gateway.limiter import RuleSet, Taken
+from gatepost.gateway.limiter import Admission, LimitSet
 
 SECOND = 1_000_000_000
 
@@ -25,22 +25,22 @@ class Clock:
 class Bench:
     """A table with a clock that is set by hand, and one group of rules."""
 
-    def __init__(self, *limits: RateLimit, table: Table | None = None, strict: bool = True) -> None:
+    def __init__(self, *limits: RateLimit, table: BucketTable | None = None, strict: bool = True) -> None:
         self.clock = Clock()
-        self.buckets = LocalBuckets(table or Table.private(16), self.clock)
+        self.buckets = LocalBuckets(table or BucketTable.private(16), self.clock)
         self.group: LocalGroup = self.buckets.group(
             [(f"rule {n}", limit) for n, limit in enumerate(limits)], strict=strict
         )
 
-    def take(self, key: str = "a") -> tuple[int, ...] | Refusal:
+    def take(self, key: str = "a") -> tuple[int, ...] | TakeRefused:
         return self.group.take(key, self.clock.now)
 
     def admits(self, key: str = "a") -> bool:
-        return not isinstance(self.take(key), Refusal)
+        return not isinstance(self.take(key), TakeRefused)
 
     def left(self, key: str = "a") -> list[int]:
-        lacks = asyncio.run(self.group.look(key))
-        return [rule.figures(lack)[0] for rule, lack in zip(self.group.rules, lacks, strict=True)]
+        deficits = asyncio.run(self.group.peek(key))
+        return [spec.remaining(deficit)[0] for spec, deficit in zip(self.group.specs, deficits, strict=True)]
 
 
 class ExactBucket:
@@ -91,17 +91,17 @@ def test_buckets_equal_an_exact_model(declared: list[RateLimit], asked: list[tup
             refused = [index for index, exact in enumerate(model[key]) if exact.tokens < 1]
             outcome = bench.take(key)
             if refused:
-                assert isinstance(outcome, Refusal)
-                assert outcome.rule is bench.group.rules[refused[0]]
+                assert isinstance(outcome, TakeRefused)
+                assert outcome.spec is bench.group.specs[refused[0]]
             else:
-                assert not isinstance(outcome, Refusal)
+                assert not isinstance(outcome, TakeRefused)
                 taken.append((key, outcome, bench.clock.now, [exact.take() for exact in model[key]]))
         elif taken:
-            given_back, lacks, at, full_at = taken.pop()
+            given_back, deficits, at, full_at = taken.pop()
             for exact, until in zip(model[given_back], full_at, strict=True):
                 exact.refill(bench.clock.now)
                 exact.give_back(until)
-            bench.group.give_back(given_back, lacks, at)
+            bench.group.give_back(given_back, deficits, at)
         assert bench.left(key) == [exact.tokens.__floor__() for exact in model[key]]
 
 
@@ -117,15 +117,15 @@ def test_a_sliding_limit_is_the_literal_bound(limit: RateLimit, asked: list[tupl
         within = [moment for moment, _ in admitted if moment > bench.clock.now - limit.per * SECOND]
         outcome = bench.take()
         if len(within) >= limit.count:
-            assert isinstance(outcome, Refusal)
+            assert isinstance(outcome, TakeRefused)
             assert outcome.seconds == -(-(min(within) + int(limit.per) * SECOND - bench.clock.now) // SECOND)
             continue
-        assert not isinstance(outcome, Refusal)
-        assert bench.group.rules[0].figures(outcome[0]) == (limit.count - len(within) - 1, int(limit.per))
+        assert not isinstance(outcome, TakeRefused)
+        assert bench.group.specs[0].remaining(outcome[0]) == (limit.count - len(within) - 1, int(limit.per))
         admitted.append((bench.clock.now, outcome))
         if gives_back:
-            moment, lacks = admitted.pop()
-            bench.group.give_back("a", lacks, moment)
+            moment, deficits = admitted.pop()
+            bench.group.give_back("a", deficits, moment)
 
 
 def test_no_stretch_of_time_admits_more_than_a_full_bucket_and_its_refill() -> None:
@@ -143,7 +143,7 @@ def test_no_stretch_of_time_admits_more_than_a_full_bucket_and_its_refill() -> N
 def test_a_token_that_has_come_back_by_itself_is_not_given_back_too() -> None:
     bench = Bench(RateLimit(1, per=1.0))
     early, at = bench.take(), bench.clock.now
-    assert not isinstance(early, Refusal)
+    assert not isinstance(early, TakeRefused)
     bench.clock.now += 5 * SECOND
     assert bench.admits()
     bench.group.give_back("a", early, at)
@@ -157,7 +157,7 @@ def test_a_refused_request_takes_nothing_and_says_when_to_come_again() -> None:
     bench.clock.now += 4 * SECOND
     for _ in range(100):
         refusal = bench.take()
-        assert isinstance(refusal, Refusal)
+        assert isinstance(refusal, TakeRefused)
         assert refusal.seconds == 1
     bench.clock.now += SECOND - 1
     assert not bench.admits()
@@ -169,13 +169,13 @@ def test_all_or_none_is_taken_over_several_rules() -> None:
     bench = Bench(RateLimit(10, per=60.0), RateLimit(1, per=60.0))
     assert bench.admits()
     refusal = bench.take()
-    assert isinstance(refusal, Refusal)
-    assert refusal.rule is bench.group.rules[1]
+    assert isinstance(refusal, TakeRefused)
+    assert refusal.spec is bench.group.specs[1]
     assert bench.left() == [9, 0]
 
 
 def test_a_flood_of_keys_resets_nobody_and_refuses_nobody_it_need_not() -> None:
-    bench = Bench(RateLimit(2, per=900.0), table=Table.private(16))
+    bench = Bench(RateLimit(2, per=900.0), table=BucketTable.private(16))
     assert [bench.admits("victim") for _ in range(3)] == [True, True, False]
     for number in range(5000):  # twenty times as many as the table holds
         bench.clock.now += 1
@@ -186,7 +186,7 @@ def test_a_flood_of_keys_resets_nobody_and_refuses_nobody_it_need_not() -> None:
 
 
 def test_a_key_that_came_during_a_flood_gets_no_second_bucket_behind_it() -> None:
-    bench = Bench(RateLimit(3, per=900.0), table=Table.private(2))  # one set: fifteen buckets of their own
+    bench = Bench(RateLimit(3, per=900.0), table=BucketTable.private(2))  # one set: fifteen buckets of their own
     for number in range(15):
         bench.take(f"first {number}")
     assert [bench.admits("late") for _ in range(4)] == [True, True, True, False]
@@ -200,7 +200,7 @@ def test_a_bucket_can_be_filled_by_hand() -> None:
     for limit in (RateLimit(2, per=900.0), RateLimit(2, per=900.0, sliding=True)):
         bench = Bench(limit)
         assert [bench.admits() for _ in range(3)] == [True, True, False]
-        asyncio.run(bench.group.fill("a"))
+        asyncio.run(bench.group.refill("a"))
         assert bench.left() == [2]
         assert bench.admits()
 
@@ -208,10 +208,10 @@ def test_a_bucket_can_be_filled_by_hand() -> None:
 @pytest.mark.parametrize("count", [1, 100, 1_000_000])
 def test_the_figures_of_a_fresh_bucket_are_one_token_less(count: int) -> None:
     bench = Bench()
-    rule_set = RuleSet(bench.buckets, [("x", RateLimit(count, per=900.0))], strict=True)
-    lacks = rule_set.take("a", bench.clock.now)
-    assert isinstance(lacks, tuple)
-    _, (_, value) = Taken(rule_set, "a", lacks, bench.clock.now).headers()
+    limit_set = LimitSet(bench.buckets, [("x", RateLimit(count, per=900.0))], strict=True)
+    deficits = limit_set.take("a", bench.clock.now)
+    assert isinstance(deficits, tuple)
+    _, (_, value) = Admission(limit_set, "a", deficits, bench.clock.now).headers()
     assert re.findall(rb"[rt]=(\d+)", value) == [b"%d" % (count - 1), b"%d" % -(-900 // count)]
 
 
@@ -222,5 +222,5 @@ def test_every_limit_is_a_whole_number_of_units() -> None:
         RateLimit(1_000_000, per=1.0),
         RateLimit(1, per=1e-6),
     ):
-        rule = Rule("x", limit)
-        assert rule.step * limit.count == round(limit.per * SECOND) * rule.units
+        spec = BucketSpec("x", limit)
+        assert spec.units_per_token * limit.count == round(limit.per * SECOND) * spec.units_per_tick

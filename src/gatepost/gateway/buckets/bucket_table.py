@@ -19,7 +19,7 @@ from hashlib import blake2b
 from multiprocessing.reduction import DupFd
 from typing import Any
 
-from gatepost.gateway.buckets.rules import Rule
+from gatepost.gateway.buckets.bucket_spec import BucketSpec
 
 SETS = 1 << 17
 """Two million buckets in 64 MiB, of which only what is used is ever touched."""
@@ -46,7 +46,7 @@ def table_name(port: int) -> str:
     return f"gatepost-limits-{port}"
 
 
-class Table:
+class BucketTable:
     """The buckets of one process, or, with the `descriptor` of a file that is mapped, of all processes that have it.
 
     For one thread of each process. Every `now` is in ticks: nanoseconds of the machine. `factor` is what the limits of
@@ -62,12 +62,12 @@ class Table:
         _, self._secret, self.factor = _head.unpack_from(memory)
 
     @classmethod
-    def private(cls, sets: int = SETS) -> "Table":
+    def private(cls, sets: int = SETS) -> "BucketTable":
         """A table of this process alone. `sets` is a power of two."""
         return cls(mmap.mmap(-1, sets * SET_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
     @classmethod
-    def shared(cls, name: str, sets: int = SETS, factor: int = 1) -> "Table":
+    def shared(cls, name: str, sets: int = SETS, factor: int = 1) -> "BucketTable":
         """A table that processes share which inherit or open its descriptor; `name` is what the system shows."""
         if hasattr(os, "memfd_create"):
             descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
@@ -78,7 +78,7 @@ class Table:
         return cls.opened(descriptor, factor)
 
     @classmethod
-    def opened(cls, descriptor: int, factor: int = 1) -> "Table":
+    def opened(cls, descriptor: int, factor: int = 1) -> "BucketTable":
         """The table in a file that is open for reading and writing; in an empty one it is made."""
         return cls(mmap.mmap(descriptor, os.fstat(descriptor).st_size), descriptor, factor)
 
@@ -96,50 +96,50 @@ class Table:
         """What makes the digests of one rule's keys: copy it, `update` with the key, take the `digest`."""
         return blake2b(name.encode() + b"\0", digest_size=DIGEST_BYTES, key=self._secret)
 
-    def take(self, rule: Rule, digest: bytes, now: int, want: int = 1) -> tuple[int, int]:
+    def take(self, spec: BucketSpec, digest: bytes, now: int, want: int = 1) -> tuple[int, int]:
         """Take up to `want` tokens. Returns how many, and what the bucket then lacks: 0 where it does not hold one.
 
         More than one is taken only out of plenty: no more than one part in LEASE_SHARE of what is there.
         """
         start = self._lock(digest)
         try:
-            place, full_at = self._find(start, digest, now, rule.units)
-            moment = now * rule.units
-            lack = full_at - moment if full_at > moment else 0
-            step = rule.step
-            free = rule.full - lack
-            if free < step:
-                return 0, lack
-            count = 1 if want == 1 else max(1, min(want, free // step // LEASE_SHARE))
-            lack += count * step
-            self._write(place, digest, moment + lack, rule.units)
-            return count, lack
+            place, full_at = self._find(start, digest, now, spec.units_per_tick)
+            moment = now * spec.units_per_tick
+            deficit = full_at - moment if full_at > moment else 0
+            units_per_token = spec.units_per_token
+            free = spec.capacity_units - deficit
+            if free < units_per_token:
+                return 0, deficit
+            count = 1 if want == 1 else max(1, min(want, free // units_per_token // LEASE_SHARE))
+            deficit += count * units_per_token
+            self._write(place, digest, moment + deficit, spec.units_per_tick)
+            return count, deficit
         finally:
             if self._descriptor is not None:
                 lockf(self._descriptor, LOCK_UN, 1, start)
 
-    def give_back(self, rule: Rule, digest: bytes, now: int, taken_until: int, amount: int) -> None:
+    def give_back(self, spec: BucketSpec, digest: bytes, now: int, taken_until: int, amount: int) -> None:
         """Give back `amount` units, taken so that the bucket was to be full at `taken_until`, as far as they have not
         flown in meanwhile. Where the key shares a slot they stay taken: erring that way admits less."""
         start = self._lock(digest)
         try:
-            place, full_at = self._find(start, digest, now, rule.units)
-            amount = min(amount, taken_until - now * rule.units)
+            place, full_at = self._find(start, digest, now, spec.units_per_tick)
+            amount = min(amount, taken_until - now * spec.units_per_tick)
             if amount > 0 and full_at and place != start + _SHARED:
-                self._write(place, digest, full_at - amount, rule.units)
+                self._write(place, digest, full_at - amount, spec.units_per_tick)
         finally:
             self._unlock(start)
 
-    def lack(self, rule: Rule, digest: bytes, now: int) -> int:
+    def deficit(self, spec: BucketSpec, digest: bytes, now: int) -> int:
         """What the bucket lacks, 0 where it is full."""
         start = self._lock(digest)
         try:
-            _, full_at = self._find(start, digest, now, rule.units)
-            return max(0, full_at - now * rule.units)
+            _, full_at = self._find(start, digest, now, spec.units_per_tick)
+            return max(0, full_at - now * spec.units_per_tick)
         finally:
             self._unlock(start)
 
-    def fill(self, digest: bytes, now: int) -> None:
+    def refill(self, digest: bytes, now: int) -> None:
         """Make a bucket full. One that shares a slot shares it on."""
         start = self._lock(digest)
         try:
@@ -160,12 +160,12 @@ class Table:
         if self._descriptor is not None:
             lockf(self._descriptor, LOCK_UN, 1, start)
 
-    def _find(self, start: int, digest: bytes, now: int, units: int) -> tuple[int, int]:
+    def _find(self, start: int, digest: bytes, now: int, units_per_tick: int) -> tuple[int, int]:
         """Where a bucket is, or can be, and when it is full, 0 for a new one."""
         place = self._memory.find(digest, start, start + SET_BYTES)
         if place >= 0 and not place % SLOT_BYTES:
             ticks, rest = _moment.unpack_from(self._memory, place + DIGEST_BYTES)
-            return place, ticks * units + rest
+            return place, ticks * units_per_tick + rest
         last = start + _SHARED
         shared, _ = _moment.unpack_from(self._memory, last + DIGEST_BYTES)
         is_in_use = shared >= now
@@ -177,14 +177,14 @@ class Table:
         if not is_in_use:
             self._memory[last : last + DIGEST_BYTES] = bytes(DIGEST_BYTES)
             return last, 0
-        return last, shared * units
+        return last, shared * units_per_tick
 
     def _marks(self, last: int) -> int:
         """Who may have shared the last slot since it was full: a bit for each, in place of a digest."""
         return int.from_bytes(self._memory[last : last + DIGEST_BYTES])
 
-    def _write(self, place: int, digest: bytes, full_at: int, units: int) -> None:
-        ticks, rest = (full_at, 0) if units == 1 else divmod(full_at, units)
+    def _write(self, place: int, digest: bytes, full_at: int, units_per_tick: int) -> None:
+        ticks, rest = (full_at, 0) if units_per_tick == 1 else divmod(full_at, units_per_tick)
         if place % SET_BYTES == _SHARED:  # for rules of different units: whole ticks, rounded to the safe side
             _moment.pack_into(self._memory, place + DIGEST_BYTES, ticks + (rest > 0), 0)
             digest = (self._marks(place) | _mark(digest)).to_bytes(DIGEST_BYTES)
@@ -199,5 +199,5 @@ def _mark(digest: bytes) -> int:
     return 1 << (digest[4] & 127)
 
 
-def _received(descriptor: Any) -> Table:
-    return Table.opened(descriptor.detach())
+def _received(descriptor: Any) -> BucketTable:
+    return BucketTable.opened(descriptor.detach())

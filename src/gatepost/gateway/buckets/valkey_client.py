@@ -1,7 +1,7 @@
 """Carries questions to Valkey and answers back: many at a time over one connection, with little patience.
 
 Whoever asks while a batch is under way goes with the next. A server that is slow or down is given up after
-`patience_seconds`; from then on nobody waits for it any more, until a probe in the background finds it again.
+`timeout_seconds`; from then on nobody waits for it any more, until a probe in the background finds it again.
 """
 
 import asyncio
@@ -14,21 +14,21 @@ from typing import Any
 from gatepost.background import background, report
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
-from gatepost.gateway.buckets import rules
+from gatepost.gateway.buckets import bucket_spec
 
 PROBE_SECONDS = (0.1, 2.0)
 """The first pause before an absent server is tried again, and the longest."""
 
 BATCH_MAX = 256
 
-LATE_SECONDS = 0.005
+LAG_SECONDS = 0.005
 """Where a timer of ours fires later than that, this process has been busy, and the answer may be here unread."""
 
 LOCATION = "GATEPOST_VALKEY_URL"
 SCHEMES = {"valkey": "redis", "valkeys": "rediss", "redis": "redis", "rediss": "rediss", "unix": "unix"}
 
 
-class Away(Exception):
+class ValkeyUnavailable(Exception):
     """The server did not answer in time, or with an error."""
 
 
@@ -40,10 +40,15 @@ class Script:
         self.digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-class Call:
+class ScriptCall:
     """One call that waits for its answer."""
 
-    __slots__ = ("answer", "arguments", "keys", "script")
+    __slots__ = (
+        "answer",
+        "arguments",
+        "keys",
+        "script",
+    )
 
     def __init__(
         self, script: Script, keys: Sequence[str], arguments: Sequence[object], answer: "asyncio.Future[Any]"
@@ -54,46 +59,46 @@ class Call:
         self.answer = answer
 
 
-class Courier:
+class ValkeyClient:
     """One process's way to a Valkey or Redis. `on_lost` and `on_restored` are told once per outage."""
 
     def __init__(
         self,
         url: str,
-        patience_seconds: float,
+        timeout_seconds: float,
         scripts: Sequence[Script],
         *,
         on_lost: Callable[[str], None],
         on_restored: Callable[[float], None],
     ) -> None:
-        self._client = _client(url, patience_seconds)
+        self._client = _connect(url, timeout_seconds)
         from redis.exceptions import NoScriptError, RedisError
 
         self._unknown_script = NoScriptError
         self._failures = (OSError, RedisError)
-        self._patience_seconds = patience_seconds
+        self._timeout_seconds = timeout_seconds
         self._scripts = scripts
         self._on_lost = on_lost
         self._on_restored = on_restored
-        self._waiting: list[Call] = []
-        self._carrying: asyncio.Task[None] | None = None
+        self._waiting: list[ScriptCall] = []
+        self._sending: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None
         self._events = Events()
-        self.is_away = False
+        self.is_unavailable = False
 
     async def start(self, events: Events) -> None:
         """Connect; a server that is away is no reason not to start."""
         self._events = events
-        self.is_away = False
+        self.is_unavailable = False
         try:
-            await self._greet()
-        except Away as failure:
-            self._lose(str(failure))
+            await self._load_scripts()
+        except ValkeyUnavailable as failure:
+            self._open_circuit(str(failure))
 
     async def stop(self) -> None:
         """Carry what waits and close the connection."""
-        if self._carrying is not None:
-            await self._carrying
+        if self._sending is not None:
+            await self._sending
         if self._probing is not None:
             self._probing.cancel()
             await asyncio.gather(self._probing, return_exceptions=True)
@@ -101,27 +106,27 @@ class Courier:
         await self._client.aclose()
 
     def call(self, script: Script, keys: Sequence[str], arguments: Sequence[object]) -> "asyncio.Future[Any]":
-        """Run a script. The answer is a future, which raises `Away`."""
+        """Run a script. The answer is a future, which raises `ValkeyUnavailable`."""
         loop = asyncio.get_running_loop()
-        call = Call(script, keys, arguments, loop.create_future())
+        call = ScriptCall(script, keys, arguments, loop.create_future())
         self._waiting.append(call)
-        if self._carrying is None:
-            self._carrying = background(self._carry(), "ask Valkey", self._events)
+        if self._sending is None:
+            self._sending = background(self._send_batches(), "ask Valkey", self._events)
         return call.answer
 
     async def delete(self, keys: Sequence[str]) -> None:
-        """Delete keys; raises `Away`. For operators."""
-        await self._patiently(self._client.delete(*keys))
+        """Delete keys; raises `ValkeyUnavailable`. For operators."""
+        await self._with_timeout(self._client.delete(*keys))
 
-    async def _carry(self) -> None:
+    async def _send_batches(self) -> None:
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
                 try:
                     for call, answer in zip(batch, await self._run(batch), strict=True):
                         _resolve(call, answer)
-                except Away as failure:
-                    self._lose(str(failure))
+                except ValkeyUnavailable as failure:
+                    self._open_circuit(str(failure))
                     for call in batch:
                         _resolve(call, failure)
                 except Exception as error:
@@ -129,87 +134,89 @@ class Courier:
                     for call in batch:
                         _resolve(call, error)
         finally:
-            self._carrying = None
+            self._sending = None
 
-    async def _run(self, batch: Sequence[Call]) -> list[Any]:
-        if self.is_away:
-            raise Away("it was lost before")
+    async def _run(self, batch: Sequence[ScriptCall]) -> list[Any]:
+        if self.is_unavailable:
+            raise ValkeyUnavailable("it was lost before")
         answers = await self._send(batch)
         again = [index for index, answer in enumerate(answers) if isinstance(answer, self._unknown_script)]
         if again:  # after SCRIPT FLUSH
-            await self._greet()
+            await self._load_scripts()
             for index, answer in zip(again, await self._send([batch[index] for index in again]), strict=True):
                 answers[index] = answer
         return answers
 
-    async def _greet(self) -> None:
+    async def _load_scripts(self) -> None:
         for script in self._scripts:
-            await self._patiently(self._client.script_load(script.text))
+            await self._with_timeout(self._client.script_load(script.text))
 
-    async def _send(self, batch: Sequence[Call]) -> list[Any]:
+    async def _send(self, batch: Sequence[ScriptCall]) -> list[Any]:
         pipeline = self._client.pipeline(transaction=False)
         for call in batch:
             pipeline.evalsha(call.script.digest, len(call.keys), *call.keys, *call.arguments)
-        answers: list[Any] = await self._patiently(pipeline.execute(raise_on_error=False))
+        answers: list[Any] = await self._with_timeout(pipeline.execute(raise_on_error=False))
         return answers
 
-    async def _patiently(self, work: Awaitable[Any]) -> Any:
-        """The result of `work`; raises `Away` when it fails or takes too long through no fault of this process."""
+    async def _with_timeout(self, work: Awaitable[Any]) -> Any:
+        """The result of `work`; raises `ValkeyUnavailable` when it fails, or is late although this process was not."""
         task = asyncio.ensure_future(work)
-        deadline = time.monotonic() + self._patience_seconds
+        deadline = time.monotonic() + self._timeout_seconds
         try:
             while not task.done():
                 await asyncio.wait((task,), timeout=max(0.0, deadline - time.monotonic()))
                 late = time.monotonic() - deadline
                 if task.done() or late < 0:
                     continue
-                if late < LATE_SECONDS:
-                    raise Away(f"it did not answer within {self._patience_seconds * 1000:g} ms")
-                deadline = time.monotonic() + LATE_SECONDS
+                if late < LAG_SECONDS:
+                    raise ValkeyUnavailable(f"it did not answer within {self._timeout_seconds * 1000:g} ms")
+                deadline = time.monotonic() + LAG_SECONDS
             return task.result()
         except self._failures as error:
-            raise Away(f"{type(error).__name__}: {error}") from None
+            raise ValkeyUnavailable(f"{type(error).__name__}: {error}") from None
         finally:
             if not task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 await self._client.connection_pool.disconnect()
 
-    def _lose(self, reason: str) -> None:
-        if self.is_away:
+    def _open_circuit(self, reason: str) -> None:
+        if self.is_unavailable:
             return
-        self.is_away = True
+        self.is_unavailable = True
         self._on_lost(reason)
         self._probing = background(self._probe(), "probe Valkey", self._events)
 
     async def _probe(self) -> None:
-        lost = rules.clock()
+        lost = bucket_spec.clock()
         pause, longest = PROBE_SECONDS
         while True:
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - so that processes do not come together
             try:
-                await self._greet()
+                await self._load_scripts()
             except Exception as error:
-                if not isinstance(error, Away):
+                if not isinstance(error, ValkeyUnavailable):
                     report("probe Valkey", error, self._events)
                 pause = min(pause * 2, longest)
                 continue
-            self.is_away = False
+            self.is_unavailable = False
             self._probing = None
-            self._on_restored((rules.clock() - lost) / rules.NANOSECONDS)
+            self._on_restored((bucket_spec.clock() - lost) / bucket_spec.NANOSECONDS)
             return
 
 
-def _resolve(call: Call, answer: Any) -> None:
+def _resolve(call: ScriptCall, answer: Any) -> None:
     if call.answer.done():  # the request was cancelled meanwhile
         return
     if isinstance(answer, Exception):
-        call.answer.set_exception(answer if isinstance(answer, Away) else Away(f"{type(answer).__name__}: {answer}"))
+        call.answer.set_exception(
+            answer if isinstance(answer, ValkeyUnavailable) else ValkeyUnavailable(f"{type(answer).__name__}: {answer}")
+        )
     else:
         call.answer.set_result(answer)
 
 
-def _client(url: str, patience_seconds: float) -> Any:
+def _connect(url: str, timeout_seconds: float) -> Any:
     try:
         import redis.asyncio
     except ModuleNotFoundError:
@@ -226,8 +233,8 @@ def _client(url: str, patience_seconds: float) -> Any:
     try:
         return redis.asyncio.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
             f"{SCHEMES[scheme]}://{rest}",
-            socket_timeout=None,  # the courier has patience of its own
-            socket_connect_timeout=patience_seconds,
+            socket_timeout=None,  # `_with_timeout` bounds every command
+            socket_connect_timeout=timeout_seconds,
             retry=None,
             retry_on_error=[],
             max_connections=2,

@@ -3,13 +3,13 @@
 At start, before the request path.
 """
 
+from gatepost.gateway.buckets.bucket_spec import Buckets
+from gatepost.gateway.buckets.bucket_table import BucketTable
 from gatepost.gateway.buckets.local import LocalBuckets
-from gatepost.gateway.buckets.rules import Buckets
-from gatepost.gateway.buckets.table import Table
 from gatepost.settings import ValkeySettings
 
 
-def choose_buckets(declared: Buckets | None, settings: ValkeySettings, table: Table | None = None) -> Buckets:
+def make_buckets(declared: Buckets | None, settings: ValkeySettings, table: BucketTable | None = None) -> Buckets:
     """The buckets that hold. `table` is what the processes of this machine have in common; without it each is alone.
 
     Raises `ConfigurationError` for a URL that is none, and where the library for it is not installed.
@@ -19,7 +19,7 @@ def choose_buckets(declared: Buckets | None, settings: ValkeySettings, table: Ta
     from gatepost.gateway.buckets.valkey import ValkeyBuckets
 
     if declared is None:
-        declared = ValkeyBuckets(settings.url or "", prefix=settings.prefix, patience_seconds=settings.patience_seconds)
+        declared = ValkeyBuckets(settings.url or "", prefix=settings.prefix, timeout_seconds=settings.timeout_seconds)
     if isinstance(declared, ValkeyBuckets) and table is not None:
         declared.local = LocalBuckets(table, declared.clock)
     return declared
