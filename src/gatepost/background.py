@@ -27,10 +27,7 @@ def background(coroutine: Coroutine[Any, Any, T], name: str, events: Events) -> 
 
 def report(name: str, error: BaseException, events: Events) -> None:
     """Tell what a task of ours raised, where the task itself goes on."""
-    failed = events.emitter(TaskFailed)
-    if failed is not None:
-        failed(TaskFailed(task=name, error=error))
-    else:
+    if not events.emit(TaskFailed(task=name, error=error)):
         asyncio.get_running_loop().call_exception_handler({"message": f"{name} failed", "exception": error})
 
 

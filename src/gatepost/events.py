@@ -4,8 +4,10 @@ The list is closed: every event is a class of this module. A layer asks once, wh
 emitter of an event; where nobody subscribed it gets None and pays nothing per request.
 """
 
+import functools
 import signal
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -224,27 +226,66 @@ def ending_of(status: int) -> str:
     return signal.Signals(-status).name if status < 0 else f"status {status}"
 
 
+class SubscriberFailed(msgspec.Struct):
+    """A subscriber raised. Emitted for the first time that each does; `Events.failures` counts the rest."""
+
+    event: str
+    subscriber: str
+    error: BaseException
+
+
 class Events:
-    """The subscriptions of one application. Subscribe before the application is started."""
+    """The subscriptions of one application, to be made before it is started.
+
+    `failures` counts by subscriber's name how often each has raised: no layer, and so no response, notices that.
+    """
 
     def __init__(self) -> None:
         self._subscribers: dict[type[Any], list[Callable[[Any], None]]] = {}
+        self._composed: set[type[Any]] = set()
+        self.failures: Counter[str] = Counter()
 
     def subscribe(self, event: type[E], subscriber: Callable[[E], None]) -> None:
-        """Call `subscriber` with every event of this class. It must return quickly and must not raise."""
+        """Call `subscriber` with every event of this class, in the thread that emits it. It must return quickly.
+
+        Raises RuntimeError where the layer that emits this event is already composed, and would never call it.
+        """
+        if event in self._composed:
+            raise RuntimeError(
+                f"{_name_of(subscriber)} subscribed to {event.__name__} too late: subscribe before the app is started."
+            )
         self._subscribers.setdefault(event, []).append(subscriber)
 
     def emitter(self, event: type[E]) -> Callable[[E], None] | None:
-        """What a layer calls with an event, or None where nobody subscribed. Ask once, at start."""
-        subscribers = self._subscribers.get(event)
-        if not subscribers:
-            return None
-        if len(subscribers) == 1:
-            return subscribers[0]
-        calls = tuple(subscribers)
+        """What a layer calls with an event, or None where nothing subscribed. Ask once, when the layer is composed."""
+        self._composed.add(event)
+        subscribers = tuple(self._subscribers.get(event, ()))
+        return functools.partial(self._call, subscribers) if subscribers else None
 
-        def emit(event: E) -> None:
-            for call in calls:
-                call(event)
+    def emit(self, event: msgspec.Struct) -> bool:
+        """Emit an event that is too rare for a layer to keep its emitter; False where nothing subscribed."""
+        subscribers = self._subscribers.get(type(event), ())
+        self._call(subscribers, event)
+        return bool(subscribers)
 
-        return emit
+    def _call(self, subscribers: Sequence[Callable[[Any], None]], event: msgspec.Struct) -> None:
+        for subscriber in subscribers:
+            try:
+                subscriber(event)
+            except Exception as error:
+                self._fail(subscriber, event, error)
+
+    def _fail(self, subscriber: Callable[[Any], None], event: msgspec.Struct, error: Exception) -> None:
+        name = _name_of(subscriber)
+        self.failures[name] += 1
+        # Not again for each event, nor where the subscriber to failures is what fails: that would go on forever.
+        if self.failures[name] == 1 and not isinstance(event, SubscriberFailed):
+            self.emit(SubscriberFailed(event=type(event).__name__, subscriber=name, error=error))
+
+
+def _name_of(subscriber: Callable[[Any], None]) -> str:
+    return (
+        f"{subscriber.__module__}.{subscriber.__qualname__}"
+        if hasattr(subscriber, "__qualname__")
+        else repr(subscriber)
+    )

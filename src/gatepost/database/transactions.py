@@ -220,9 +220,7 @@ class Transaction:
             except asyncio.CancelledError as error:
                 cancelled = error
             except Exception as error:
-                failed = events.emitter(AfterCommitFailed)
-                if failed is not None:
-                    failed(AfterCommitFailed(callback=getattr(callback, "__qualname__", repr(callback)), error=error))
+                events.emit(AfterCommitFailed(callback=getattr(callback, "__qualname__", repr(callback)), error=error))
         if cancelled is not None:
             raise cancelled
 

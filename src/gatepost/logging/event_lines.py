@@ -37,6 +37,7 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.ValueRefused: Line("value_refused", logging.WARNING),
     events.ConstraintViolated: Line("constraint_violated", logging.WARNING),
     events.PoolLimited: Line("pool_limited", logging.ERROR),
+    events.SubscriberFailed: Line("subscriber_failed", logging.ERROR),
     events.TaskFailed: Line("task_failed", logging.ERROR),
     events.WorkerDied: Line("worker_died", logging.ERROR),
     events.WorkerReplaced: Line("worker_replaced", logging.INFO),

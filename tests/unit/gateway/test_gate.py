@@ -223,6 +223,19 @@ async def test_what_finished_is_emitted() -> None:
     assert 0 <= event.seconds < 5
 
 
+@pytest.mark.parametrize("path", ["/api/books", "/nowhere"])
+async def test_a_subscriber_that_raises_changes_no_response(path: str) -> None:
+    def fails(event: RequestFinished) -> None:
+        raise ValueError("a bug in the metrics")
+
+    events = Events()
+    events.subscribe(RequestFinished, fails)
+    plain = await ask(gate(answering(200)), scope(path=path))
+    observed = await ask(gate(answering(200), events), scope(path=path))
+    assert (observed.status, observed.body[:10]) == (plain.status, plain.body[:10])
+    assert events.failures.total() == 1
+
+
 async def test_a_request_over_its_time_is_cancelled_and_answered_504() -> None:
     cleaned: list[bool] = []
 
