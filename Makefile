@@ -26,10 +26,12 @@ export PIP_NO_CACHE_DIR ?= true
 export UV_NO_CACHE ?= true
 export npm_config_cache ?= $(CURDIR)/$(VENV)/npm
 endif
+# Tests start hundreds of processes: each would compile every module again where Python may write no bytecode.
+test test-all soak coverage: export PYTHONDONTWRITEBYTECODE :=
 # pyright would ask the registry at every run whether there is a newer one.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 
-.PHONY: help run test test-all soak check format bench docs lock clean node
+.PHONY: help run test test-all soak coverage check format bench docs lock clean node
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -46,6 +48,7 @@ run: $(READY) ## Serve examples/bookshop on an embedded PostgreSQL (PORT=8000 DA
 	@exec $(BIN)/python -m examples.bookshop.run --port "$(PORT)" --data "$(DATA)"
 
 test: $(READY) ## Run the tests that need nothing but Python
+	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not alone" tests
 	@$(BIN)/python -m pytest -m alone tests
 
@@ -55,14 +58,22 @@ node: $(READY)
 	@{ node -e 'process.exit(parseInt(process.versions.node) < 20)' && npm --version; } >/dev/null 2>&1 || \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python -r $(NODE_LOCK)
 
-test-all: $(READY) node ## Install the programs of Debian that further tests need, and run all tests
+test-all: $(READY) node ## Run the tests that make test leaves out; installs the programs of Debian that they need
 	@tests/install-programs
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not alone" tests
-	@$(BIN)/python -m pytest -m alone tests
-	@$(BIN)/python -m pytest tests_all
+	@$(BIN)/python -m compileall -q src
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not alone" tests_all
+	@$(BIN)/python -m pytest -m alone tests_all
 
-soak: $(READY) ## Run what takes long for SOAK_SECONDS=30 each: one limit in eight processes; faults under load
+soak: $(READY) ## Run what takes long, SOAK_SECONDS=30 each: limits and faults under load, thousands of random examples
 	@GATEPOST_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest tests_soak -s
+	@$(BIN)/python -m pytest --hypothesis-profile soak tests/unit/dtos/test_agreement.py tests/unit/dtos/test_refusals.py
+
+coverage: $(READY) ## Run make test and show which branches of src no test takes; fails below the minimum
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(PARALLEL) -m "not alone" tests
+	@$(BIN)/coverage run -m pytest -m alone tests
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 check: $(READY) node ## Format, lint, types and import directions
 	@$(BIN)/ruff format --check .

@@ -151,6 +151,7 @@ async def test_psql_cannot_write_what_the_declaration_forbids(editor: Client, de
         psql(debian_url, "UPDATE books SET price = -1")
 
 
+@pytest.mark.alone
 async def test_a_role_or_user_that_psql_takes_away_is_gone_after_100_ms(
     running: TestApp, editor: Client, debian_url: str
 ) -> None:

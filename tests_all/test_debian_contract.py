@@ -5,13 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[1]
 FOLDERS = [f"tests/integration/{name}" for name in ("contract", "policies")]
 SECONDS_MAX = 900
 
 
 def test_what_holds_on_the_embedded_postgresql_holds_on_debians() -> None:
-    command = [sys.executable, "-m", "pytest", "--debian", "-p", "no:cacheprovider", *FOLDERS]
+    processes = str(2 * (os.cpu_count() or 2))
+    parallel = ["--numprocesses", processes, "--dist", "loadfile"]
+    command = [sys.executable, "-m", "pytest", "--debian", "-p", "no:cacheprovider", *parallel, *FOLDERS]
 
     done = subprocess.run(
         command,

@@ -22,6 +22,8 @@ from examples.bookshop.seed import seed
 from gatepost.auth.keys import KEY_FILE, development_key
 from gatepost.migrations.lossless import apply_lossless
 
+pytestmark = pytest.mark.alone
+
 GATEPOST = Path(sys.executable).parent / "gatepost"
 ROOT = Path(__file__).parents[1]
 CONNECTIONS = 16

@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from benchmarks.servers import SERVERS
 from benchmarks.works import WORK_NAMES
+
+pytestmark = pytest.mark.alone
 
 ROOT = Path(__file__).parents[1]
 FIGURES = {

@@ -8,6 +8,8 @@ import pytest
 from slow_attack import BODY, HEAD, RATIO_MAX, READ, Attack, compare
 from tests.acceptance import gated_site, gatehouse
 
+pytestmark = pytest.mark.alone
+
 LIMITS = {"GATEPOST_LIMIT_API": "1000000000"}
 
 

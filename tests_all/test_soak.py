@@ -11,6 +11,8 @@ from tests.acceptance.traffic import Traffic
 
 from gatepost.auth.keys import KEY_FILE, development_key
 
+pytestmark = pytest.mark.alone
+
 REQUESTS = 130_000
 CUT_MAX = 1 / 10_000
 WORKERS = 2

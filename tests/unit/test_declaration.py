@@ -315,4 +315,5 @@ def test_a_misspelt_small_method_is_refused(name: str, meant: str) -> None:
 def test_a_service_may_have_methods_of_its_own() -> None:
     names = ["after_payment", "before_noon", "after_commit", "restock", "created"]
     service = type("Own", (Things,), dict.fromkeys(names, lambda self: None))
-    App(Resource(Thing, read=anyone, service=service))
+    app = App(Resource(Thing, read=anyone, service=service))
+    assert [served.resource.service for served in app.declaration.catalog.served] == [service]

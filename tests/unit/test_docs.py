@@ -3,6 +3,7 @@
 import ast
 import base64
 import dataclasses
+import functools
 import hashlib
 import inspect
 import re
@@ -44,10 +45,16 @@ def rows_of(text: str) -> dict[str, list[str]]:
     return found
 
 
+@functools.cache
+def nodes() -> dict[Path, list[ast.AST]]:
+    """Every node of every module of the source, parsed once."""
+    return {path: list(ast.walk(ast.parse(path.read_text()))) for path in SOURCE.rglob("*.py")}
+
+
 def calls() -> Iterator[tuple[str, ast.Call]]:
     """Every call in the source, with the name of what is called."""
-    for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+    for found in nodes().values():
+        for node in found:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 yield node.func.id, node
 
@@ -64,9 +71,13 @@ def problems() -> set[tuple[str, str]]:
 
 def texts() -> set[str]:
     """Every text in the source, errors.py left out: a field's code may reach its FieldError over a variable."""
-    paths = (path for path in SOURCE.rglob("*.py") if path != SOURCE / "errors.py" and path.name != "__init__.py")
-    nodes = (node for path in paths for node in ast.walk(ast.parse(path.read_text())))
-    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    found = (
+        node
+        for path, inside in nodes().items()
+        if path != SOURCE / "errors.py" and path.name != "__init__.py"
+        for node in inside
+    )
+    return {node.value for node in found if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def test_the_page_of_errors_lists_every_code_with_its_status_class_and_meaning() -> None:
@@ -269,5 +280,8 @@ def test_pages_do_not_say_where_they_were_written(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_python_on_the_pages_is_python(page: Path) -> None:
-    for program in re.findall(r"^```python[^\n]*\n(.*?)^```$", page.read_text(), re.M | re.S):
+    text = page.read_text()
+    programs = re.findall(r"^```python[^\n]*\n(.*?)^```$", text, re.M | re.S)
+    assert len(programs) == len(re.findall(r"^ *```python", text, re.M)), "a fence that is not found is not checked"
+    for program in programs:
         compile(program, str(page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

@@ -20,8 +20,7 @@ from gatepost.dtos.body import Body, BodyDecoder
 from gatepost.errors import BadRequest, Problem, Unprocessable
 from gatepost.exact_json import natural
 
-QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-THOROUGH = settings(QUICK, max_examples=500)
+SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 NUMBERS = st.one_of(
     st.integers(-(2**64), 2**64).map(str),
@@ -171,13 +170,13 @@ def _agree(made: BodyDecoder, body: bytes) -> None:
     assert _outcome(made.decode, body) == careful
 
 
-@THOROUGH
+@SETTINGS
 @given(_cases())
 def test_both_readers_refuse_the_same_bodies(case: tuple[BodyDecoder, bytes]) -> None:
     _agree(*case)
 
 
-@QUICK
+@SETTINGS
 @given(_cases(), st.data())
 def test_both_readers_refuse_the_same_damaged_bodies(case: tuple[BodyDecoder, bytes], data: st.DataObject) -> None:
     made, body = case
@@ -186,7 +185,7 @@ def test_both_readers_refuse_the_same_damaged_bodies(case: tuple[BodyDecoder, by
     _agree(made, body[:start] + data.draw(st.binary(max_size=2)) + body[end:])
 
 
-@QUICK
+@SETTINGS
 @given(_cases(), st.binary(max_size=40))
 def test_both_readers_refuse_the_same_random_bytes(case: tuple[BodyDecoder, bytes], body: bytes) -> None:
     _agree(case[0], body)
@@ -215,7 +214,7 @@ GOOD: list[tuple[Any, st.SearchStrategy[Any]]] = [
 ]
 
 
-@QUICK
+@SETTINGS
 @given(st.sampled_from(GOOD).flatmap(lambda pair: st.tuples(st.just(pair[0]), pair[1])))
 def test_what_is_sent_in_its_form_is_accepted_at_once_and_exactly(case: tuple[Any, Any]) -> None:
     kind, value = case

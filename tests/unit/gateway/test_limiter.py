@@ -101,8 +101,10 @@ def test_an_actor_is_limited_over_all_addresses_and_a_refusal_gives_the_address_
 
 def test_the_second_stage_takes_nothing_from_the_anonymous() -> None:
     bench = Bench()
-    for _ in range(10):
-        bench.limiter.admit_actor(bench.request(ACTIONS["/api/books"]))
+    requests = [bench.request(ACTIONS["/api/books"]) for _ in range(10)]
+    assert [bench.limiter.admit_actor(request) for request in requests] == [None] * 10
+    assert {request.admission for request in requests} == {None}
+    assert bench.exceeded == []
 
 
 def test_a_name_cannot_break_the_structured_field() -> None:

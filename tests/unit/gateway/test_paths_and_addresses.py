@@ -94,7 +94,10 @@ def test_a_path_and_its_query_have_a_length(path: str, raw: bytes | None, query:
 
 
 def test_the_asterisk_is_a_path_of_options_alone() -> None:
-    check_path({"method": "OPTIONS", "path": "*", "raw_path": b"*", "query_string": b""}, 8192)
+    asterisk = {"path": "*", "raw_path": b"*", "query_string": b""}
+    check_path({"method": "OPTIONS", **asterisk}, 8192)
+    with pytest.raises(BadRequest, match="has to begin with a slash"):
+        check_path({"method": "GET", **asterisk}, 8192)
 
 
 @pytest.mark.parametrize(
