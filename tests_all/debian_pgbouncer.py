@@ -15,7 +15,7 @@ from gatepost.embedded.processes import spawn
 STARTUP_SECONDS_MAX = 30.0
 PORT = 6432
 ADMITTED = (
-    "extra_float_digits,intervalstyle,bytea_output,jit,statement_timeout,lock_timeout,"
+    "default_transaction_isolation,extra_float_digits,intervalstyle,bytea_output,jit,statement_timeout,lock_timeout,"
     "idle_in_transaction_session_timeout"
 )
 """What has to be in `ignore_startup_parameters`, for PgBouncer would refuse our connections."""

@@ -152,10 +152,11 @@ async def _prepared(connection: "RawConnection", database: "Database") -> Findin
 async def _identities(connection: "RawConnection", app: "App", schema: Schema) -> Finding:
     """Whether a server will be able to keep verified users in memory."""
     from gatepost.accounts.notifications import are_notified
-    from gatepost.database.listener import POOLED, doubt_of
+    from gatepost.database.listener import POOLED, STANDBY, doubt_of
 
     doubt = await doubt_of(connection, lambda it: are_notified(it, app.user_model))
     if doubt is None:
         return Finding("identities", True, "changes of users are heard of, so that users are kept in memory")
     detail = f"every request loads its user from the database, because {doubt.partition(':')[0]}"
-    return Finding("identities", False, detail, POOLER if doubt is POOLED else schema.hint, is_warning=True)
+    hint = {POOLED: POOLER, STANDBY: "Point DATABASE_URL at the primary."}.get(doubt, schema.hint)
+    return Finding("identities", False, detail, hint, is_warning=True)

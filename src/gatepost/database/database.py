@@ -31,7 +31,7 @@ from gatepost.database.renewal import Renewal
 from gatepost.database.session_state import DriverConnection
 from gatepost.database.sessions import Sessions
 from gatepost.database.statements import Statement
-from gatepost.database.transactions import READ_COMMITTED, Transaction
+from gatepost.database.transactions import READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE, Transaction
 from gatepost.errors import Problem
 from gatepost.events import ConstraintViolated, DatabaseExhausted, Events, TransactionRetried, ValueRefused
 from gatepost.exact_json import decode
@@ -80,6 +80,8 @@ class Database:
             "datestyle": "ISO",
             "bytea_output": "hex",
             "jit": "off",
+            "default_transaction_isolation": READ_COMMITTED,
+            "extra_float_digits": "1",
             "statement_timeout": _milliseconds(settings.statement_seconds),
             "lock_timeout": _milliseconds(settings.lock_seconds),
             "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_SECONDS),
@@ -330,7 +332,7 @@ class Database:
         transaction = Transaction(connection, self._sessions, self.resource, may_write=may_write)
         try:
             if isolation != READ_COMMITTED:
-                await transaction.begin(isolation)
+                await _begin(transaction, isolation, may_write=may_write)
             yield transaction
             await transaction.commit()
         except BaseException as error:
@@ -420,6 +422,20 @@ def driver_error(error: BaseException) -> BaseException:
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig.__cause__ or error.orig
     return answer_of(error)
+
+
+async def _begin(transaction: Transaction, isolation: str, *, may_write: bool) -> None:
+    """Begin at another isolation than usual. A standby has no "serializable": what only reads gets the strictest that
+    there is, and what may write is refused (`database_read_only`)."""
+    raw = transaction.connection.raw
+    if isolation == SERIALIZABLE and not may_write and is_standby(raw):
+        isolation = REPEATABLE_READ
+    try:
+        await transaction.begin(isolation)
+    except pg.FeatureNotSupportedError as error:  # asked all the same: a session learns of a promotion by an answer
+        if not is_standby(raw):
+            raise
+        raise read_only() from error
 
 
 def _milliseconds(seconds: float) -> str:

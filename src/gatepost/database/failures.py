@@ -90,6 +90,11 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, LOST)
 
 
+def is_unreadable(error: BaseException) -> bool:
+    """True where the DSN itself is at fault; a certificate that is refused is a `ValueError` as well, but not that."""
+    return isinstance(error, ValueError) and not isinstance(error, OSError)
+
+
 def unavailable() -> ServiceUnavailable:
     """The refusal while the database is away."""
     return ServiceUnavailable("database_unavailable", "The database is away; try again shortly.")

@@ -19,6 +19,7 @@ import asyncpg
 
 from gatepost.background import background, report
 from gatepost.database.pool import Connect, RawConnection
+from gatepost.database.read_only import is_standby
 from gatepost.database.silence import SILENCE_SECONDS, SilenceDetector, clock
 from gatepost.events import Events
 
@@ -43,6 +44,7 @@ UNNOTIFIED = (
     "`gatepost migrate up`; to another table `gatepost dev --migrate --extend` adds them, or name your own model of it "
     "in App(users=...)"
 )
+STANDBY = "the server is a standby, on which nothing can be listened to: point DATABASE_URL at the primary"
 """Why nothing can be trusted, for the log and for `gatepost doctor`."""
 
 FAILURES: tuple[type[Exception], ...] = (
@@ -175,10 +177,10 @@ class Listener:
         """One connection's life. Returns or raises when it is of no use any more."""
         self._connection = connection = await self._connect()
         connection.add_termination_listener(self._lapse)
-        async with asyncio.timeout(SILENCE_SECONDS):
-            await connection.add_listener(self._channel, self._hear)
         while not await self._is_beyond_doubt(connection):
             await self._ping(connection)
+        async with asyncio.timeout(SILENCE_SECONDS):
+            await connection.add_listener(self._channel, self._hear)
         self._on_reset()
         while not connection.is_closed():
             sent = clock()
@@ -221,8 +223,10 @@ class Listener:
 
 
 async def doubt_of(connection: RawConnection, check: Check | None) -> str | None:
-    """Why nothing that is heard on a connection can be trusted: POOLED or UNNOTIFIED; None where it can."""
+    """Why nothing that is heard on a connection can be trusted: POOLED, STANDBY or UNNOTIFIED; None where it can."""
     backend = await connection.fetchval("SELECT pg_backend_pid()")
     if backend != connection.get_server_pid():
         return POOLED  # its backend is not ours, and may change under us
+    if is_standby(connection):
+        return STANDBY  # it refuses LISTEN until it is promoted
     return None if check is None or await check(connection) else UNNOTIFIED

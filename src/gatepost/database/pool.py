@@ -15,7 +15,14 @@ from asyncpg.prepared_stmt import PreparedStatement
 
 from gatepost.background import background, report
 from gatepost.database.deadlines import Deadlines
-from gatepost.database.failures import DRIVER_FAILURES, SCHEMA_CHANGED, is_schema_change, no_connection, unavailable
+from gatepost.database.failures import (
+    DRIVER_FAILURES,
+    SCHEMA_CHANGED,
+    is_schema_change,
+    is_unreadable,
+    no_connection,
+    unavailable,
+)
 from gatepost.database.holders import Holder
 from gatepost.database.reachability import LIMITED_SECONDS, Reachability
 from gatepost.database.shares import PATIENCE_SECONDS, SLOW_SECONDS, Shares
@@ -477,7 +484,7 @@ class Pool:
         if self._has_any():
             asyncio.get_running_loop().call_later(LIMITED_SECONDS, self._open_for_waiters)
             self._reachability.note_limit(failure, len(self.open))
-        elif isinstance(failure, DRIVER_FAILURES) and not isinstance(failure, ValueError):
+        elif isinstance(failure, DRIVER_FAILURES) and not is_unreadable(failure):
             try:
                 self._reachability.note_loss(failure)
             finally:

@@ -3,11 +3,13 @@
 Outside the request path: at the start of a process, and in the commands that ask what is wrong.
 """
 
+import ssl
+
 import asyncpg
 from asyncpg import exceptions as pg
 
 from gatepost.database.database import Database
-from gatepost.database.failures import REFUSED, is_lost
+from gatepost.database.failures import REFUSED, is_lost, is_unreadable
 from gatepost.database.pooling import is_transaction_pooled
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.events import Events
@@ -71,7 +73,13 @@ def refusal_of(error: BaseException | None) -> ConfigurationError | None:
         return ConfigurationError(
             f"{error}.", location=LOCATION, hint="Write postgresql://user:password@host:port/database."
         )
-    if isinstance(error, ValueError):
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return ConfigurationError(
+            f"the certificate of PostgreSQL is refused: {error.verify_message}.",
+            location=LOCATION,
+            hint="Renew it, or name the authority that signed it with sslrootcert= and the host that it is made for.",
+        )
+    if error is not None and is_unreadable(error):
         # The driver's words may hold a part of the password.
         return ConfigurationError(
             "cannot be read.",

@@ -21,7 +21,11 @@ AfterCommit = Callable[[], Awaitable[None] | None]
 
 READ_COMMITTED = "read committed"
 
-ISOLATION_LEVELS = (READ_COMMITTED, "repeatable read", "serializable")
+REPEATABLE_READ = "repeatable read"
+
+SERIALIZABLE = "serializable"
+
+ISOLATION_LEVELS = (READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE)
 
 COMMIT_SECONDS = 5.0
 """How long one who is cancelled still waits for a commit that was sent; then its connection is given up."""

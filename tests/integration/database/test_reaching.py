@@ -1,15 +1,25 @@
 """The first connection: away is worth waiting for, a refusal is a sentence that names DATABASE_URL."""
 
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.x509.oid import NameOID
 
 from gatepost.database.database import Database
 from gatepost.database.pooling import is_transaction_pooled
 from gatepost.database.reaching import reach
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
-from gatepost.errors import ConfigurationError
+from gatepost.errors import ConfigurationError, ServiceUnavailable
 from gatepost.events import DatabaseLost, Events
 from gatepost.settings import DatabaseSettings
 
@@ -89,3 +99,48 @@ async def test_where_only_one_connection_may_be_opened_the_app_starts_all_the_sa
     assert made.pool.size == 1
     await made.close()
     postgresql.execute(f"DROP ROLE {role}")
+
+
+@asynccontextmanager
+async def server_with_another_hosts_certificate(folder: Path) -> AsyncGenerator[str]:
+    """The DSN of what speaks TLS as PostgreSQL does, with a certificate that is not for it."""
+    key = ed25519.Ed25519PrivateKey.generate()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "elsewhere")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = (
+        builder.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    )
+    certificate, pem = builder.sign(key, None), serialization.Encoding.PEM
+    (folder / "certificate").write_bytes(certificate.public_bytes(pem))
+    private = serialization.PrivateFormat.PKCS8
+    (folder / "key").write_bytes(key.private_bytes(pem, private, serialization.NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate", folder / "key")
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)  # SSLRequest
+        writer.write(b"S")
+        with contextlib.suppress(OSError):
+            await writer.start_tls(context)
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield f"postgresql://me@127.0.0.1:{port}/db?sslmode=verify-full&sslrootcert={folder / 'certificate'}"
+
+
+async def test_a_certificate_that_is_refused_is_named_at_the_start(tmp_path: Path) -> None:
+    async with server_with_another_hosts_certificate(tmp_path) as dsn:
+        with pytest.raises(ConfigurationError, match="certificate of PostgreSQL is refused"):
+            await reach(database(dsn))
+
+
+async def test_while_a_server_runs_a_refused_certificate_is_an_outage(tmp_path: Path) -> None:
+    async with server_with_another_hosts_certificate(tmp_path) as dsn:
+        made = database(dsn)
+        for _ in range(2):
+            with pytest.raises(ServiceUnavailable, match="database_unavailable"):
+                await made.pool.acquire()
+        assert not made.pool.is_available
+        await made.close()
