@@ -1,0 +1,134 @@
+"""Private names of libraries that Gatepost uses: each is listed here, and is there in the versions that are installed.
+
+Versions of these libraries are bounded in `pyproject.toml`, because a private name may go with any minor one.
+"""
+
+import ast
+import inspect
+import tomllib
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import granian
+import pytest
+from alembic.script import ScriptDirectory
+from asyncpg.protocol import protocol
+from sqlalchemy import Connection, Select
+from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_cursor
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import util as sql_util
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.sql.selectable import Alias
+
+import gatepost
+from gatepost.database.sessions import Sessions
+
+SOURCE = Path(gatepost.__file__).parent
+ROOT = SOURCE.parent.parent
+
+BORROWED: dict[str, Any] = {
+    "_adapt_connection": AsyncAdapt_dbapi_cursor,
+    "_auto_correlate": Select,
+    "_bind_processors": SQLCompiler,
+    "_clone": ClauseElement,
+    "_construct": Alias,
+    "_deannotate": ClauseElement,
+    "_deep_deannotate": sql_util,
+    "_downgrade_revs": ScriptDirectory,
+    "_execution_options": Connection,
+    "_for_update_arg": Select,
+    "_generate_cache_key": ClauseElement,
+    "_group_by_clauses": Select,
+    "_has_events": Connection,
+    "_is_clean": Session,
+    "_params": asyncpg.Connection,
+    "_protocol": asyncpg.Connection,
+    "_spawn_worker": granian.Granian,
+    "_upgrade_revs": ScriptDirectory,
+    "_where_criteria": Select,
+}
+"""What the source reads or calls on objects of a library, by the class or module that has it."""
+
+OVERRIDDEN = ("_init_shared_socket", "_serve_loop", "_stop_workers")
+"""Methods of Granian's that `server/granian_server.py` overrides."""
+
+SET = ("_ssp", "_shd", "_sfd", "_sso")
+"""Attributes of Granian's that it sets."""
+
+BOUNDED = ("alembic", "asyncpg", "granian", "sqlalchemy[asyncio]")
+
+
+def _trees() -> list[ast.Module]:
+    return [ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))]
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__")
+
+
+def _defined(node: ast.AST) -> list[str]:
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return [node.name]
+        case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name, ctx=ast.Store()):
+            return [name]
+        case ast.Name(id=name, ctx=ast.Store()):
+            return [name]
+        case _:
+            return []
+
+
+def _used(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Attribute(attr=name):
+            return [name]
+        case ast.ImportFrom(names=names):
+            return [alias.name for alias in names]
+        case _:
+            return []
+
+
+def _names(of: Callable[[ast.AST], list[str]]) -> set[str]:
+    nodes = chain.from_iterable(ast.walk(tree) for tree in _trees())
+    return {name for node in nodes for name in of(node) if _is_private(name)}
+
+
+def test_every_private_name_of_a_library_is_listed() -> None:
+    ours = _names(_defined)
+    assert _names(_used) - ours - {"_exit"} == BORROWED.keys()  # os._exit is public
+
+
+@pytest.mark.parametrize("name", BORROWED)
+def test_a_private_name_of_a_library_is_there(name: str) -> None:
+    owner = BORROWED[name]
+    assert hasattr(owner, name) or f"self.{name} =" in inspect.getsource(owner)
+
+
+@pytest.mark.parametrize("name", OVERRIDDEN)
+def test_a_method_of_granians_that_is_overridden_is_there(name: str) -> None:
+    assert callable(getattr(granian.Granian, name))
+
+
+@pytest.mark.parametrize("name", SET)
+def test_an_attribute_of_granians_that_is_set_is_there(name: str) -> None:
+    bases = [base for base in granian.Granian.__mro__ if base.__module__.startswith("granian.")]
+    assert any(f"self.{name}" in inspect.getsource(base) for base in bases)
+
+
+def test_asyncpg_counts_the_queries_of_a_connection() -> None:
+    assert hasattr(protocol.BaseProtocol, "queries_count")
+
+
+def test_sqlalchemy_makes_an_engine_without_a_first_connection() -> None:
+    assert Sessions()
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_a_library_with_borrowed_names_has_a_bounded_version(name: str) -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    (line,) = (each for each in declared if each.startswith(f"{name}>="))
+    assert ",<" in line
