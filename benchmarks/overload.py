@@ -103,7 +103,7 @@ def _measure(scenario: Scenario, checkout: Path, dsn: str, keys: Sequence[str], 
         "GATEPOST_ENV": "development",
         "GATEPOST_LIMIT_API": "1000000000",
         "GATEPOST_LIMIT_FACTOR": "1",
-        "GATEPOST_HEAD_SECONDS": "60",
+        "GATEPOST_HEADER_SECONDS": "60",
         "GATEPOST_LOG": "json",
     }
     checkout = checkout.absolute()

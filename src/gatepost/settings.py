@@ -86,10 +86,10 @@ class ServerSettings:
     host: str = setting("GATEPOST_HOST", "127.0.0.1", "address to listen on")
     port: int = setting("GATEPOST_PORT", 8000, "port to listen on; 0 for any free one", check=between(0, 65_535))
     workers: int = setting("GATEPOST_WORKERS", 1, "processes that serve", check=at_least(1))
-    head_seconds: float = setting(
-        "GATEPOST_HEAD_SECONDS",
+    header_seconds: float = setting(
+        "GATEPOST_HEADER_SECONDS",
         8.0,
-        "how long the head of a request may take, and how long a connection may idle",
+        "how long the headers of a request may take, and how long a connection may idle",
         unit="s",
         check=between(1, 60),
     )
@@ -296,7 +296,7 @@ class ValkeySettings:
     timeout_seconds: float = setting(
         "GATEPOST_VALKEY_TIMEOUT_SECONDS",
         0.02,
-        "how long an answer may take; then each machine decides by itself until it is back",
+        "how long a response of Valkey may take; after a timeout each machine decides alone until Valkey is back",
         unit="s",
         check=between(0.001, 1),
     )

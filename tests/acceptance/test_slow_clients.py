@@ -14,7 +14,7 @@ JSON = "content-type: application/json"
 @pytest.fixture(scope="module")
 def hasty(gatehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server of little patience: a second for a head and for an idle connection, half of one for a body's part."""
-    settings = {"GATEPOST_HEAD_SECONDS": "1", "GATEPOST_BODY_SECONDS": "0.5", "GATEPOST_REQUEST_SECONDS": "1.5"}
+    settings = {"GATEPOST_HEADER_SECONDS": "1", "GATEPOST_BODY_SECONDS": "0.5", "GATEPOST_REQUEST_SECONDS": "1.5"}
     with serving(tmp_path_factory.mktemp("hasty"), gatehouse_url, **settings) as server:
         yield server
 

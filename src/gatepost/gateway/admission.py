@@ -13,8 +13,9 @@ service long after the cause of the overload is over (decision 0022). So:
    any case.
 
 The whole state is the age of the oldest, the order, and the credit for refusals; earlier refusals are not remembered.
-How many may run follows the time that they take (`concurrency.py`). Applications that are not ours wait for services of
-their own, which says nothing about this process: they count in no limit, and wait only where the event loop is behind.
+How many may run follows from their latency (`concurrency_limit.py`). Mounted applications wait for services of their
+own, which says nothing about this process: they do not count towards the limit, and wait only while the event loop is
+behind.
 """
 
 import asyncio
@@ -27,9 +28,9 @@ from typing import TYPE_CHECKING
 from gatepost.errors import Overloaded
 from gatepost.events import Events, LoadShed
 from gatepost.gateway.admission_rule import RULE, AdmissionRule
-from gatepost.gateway.concurrency import ConcurrencyLimit
+from gatepost.gateway.concurrency_limit import ConcurrencyLimit
+from gatepost.gateway.queue_lanes import QueuedRequest, QueueLane, older
 from gatepost.gateway.refusal_budget import RefusalBudget
-from gatepost.gateway.waiters import Lane, Waiter, older
 
 if TYPE_CHECKING:
     from gatepost.gateway.exchange import Exchange
@@ -56,11 +57,11 @@ class AdmissionQueue:
     __slots__ = (
         "_budget",
         "_clock",
+        "_concurrency",
         "_find_loop",
         "_is_draining",
         "_is_known",
         "_is_newest_first",
-        "_limit",
         "_loop",
         "_lower",
         "_mounted",
@@ -84,7 +85,7 @@ class AdmissionQueue:
         is_known: Callable[["Exchange"], bool],
         *,
         rule: AdmissionRule = RULE,
-        limit: ConcurrencyLimit | None = None,
+        concurrency: ConcurrencyLimit | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
         find_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.get_running_loop,
         yield_processor: Callable[[], None] = YIELD_PROCESSOR,
@@ -92,7 +93,7 @@ class AdmissionQueue:
         self.running = 0
         self.waiting = 0
         self._rule = rule
-        self._limit = limit or ConcurrencyLimit(rule)
+        self._concurrency = concurrency or ConcurrencyLimit(rule)
         self._budget = RefusalBudget(rule, clock)
         self._queue_ns = int(queue_seconds * NANOSECONDS)
         self._request_ns = int(request_seconds * NANOSECONDS)
@@ -103,7 +104,7 @@ class AdmissionQueue:
         self._yield_processor = yield_processor
         # Two priorities. Mounted applications have the lower one, in a lane beside it: they pass the limit of running
         # requests, and must not stand behind one that waits for it.
-        self._signed_in, self._lower, self._mounted = Lane(), Lane(), Lane()
+        self._signed_in, self._lower, self._mounted = QueueLane(), QueueLane(), QueueLane()
         self._is_newest_first = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -124,7 +125,7 @@ class AdmissionQueue:
         if now < self._pass_until and not self.waiting:
             if action is not None and action.is_foreign:
                 return None
-            if self.running < self._limit.allowed:
+            if self.running < self._concurrency.limit:
                 self.running += 1
                 exchange.admitted_at = now
                 return None
@@ -135,17 +136,17 @@ class AdmissionQueue:
     def release(self, exchange: "Exchange") -> None:
         """The request is over."""
         self.running = running = self.running - 1
-        limit = self._limit
-        limit.count += 1
-        if not running or not limit.count % self._rule.sampled:
-            limit.note(exchange.action, self._clock() - exchange.admitted_at, running)
+        concurrency = self._concurrency
+        concurrency.count += 1
+        if not running or not concurrency.count % self._rule.sample_every:
+            concurrency.record(exchange.action, self._clock() - exchange.admitted_at, running)
         if self.waiting:
             self._drain_soon()
 
-    def abandon(self, waiter: Waiter) -> None:
+    def abandon(self, queued: QueuedRequest) -> None:
         """The request's task ends while it waits."""
-        if waiter.exchange is not None:
-            waiter.exchange = None
+        if queued.exchange is not None:
+            queued.exchange = None
             self.waiting -= 1
 
     def pause(self, exchange: "Exchange") -> None:
@@ -164,16 +165,16 @@ class AdmissionQueue:
     def _wait(self, exchange: "Exchange", action: "Action") -> Awaitable[None]:
         loop = self._loop
         assert loop is not None  # noqa: S101 - `admit` has attached it
-        exchange.waiter = waiter = Waiter(exchange, loop.create_future())
-        self._lane(exchange, action).append(waiter)
+        exchange.queued = queued = QueuedRequest(exchange, loop.create_future())
+        self._lane(exchange, action).append(queued)
         self.waiting += 1
-        limit = self._limit
-        limit.is_reached = True
-        limit.unserved_ns += min(self._clock() - exchange.started, self._rule.weighing_max_ns)
+        concurrency = self._concurrency
+        concurrency.is_reached = True
+        concurrency.overhead_ns += min(self._clock() - exchange.started, self._rule.enqueue_max_ns)
         self._drain_soon()
-        return waiter.admitted
+        return queued.admitted
 
-    def _lane(self, exchange: "Exchange", action: "Action") -> Lane:
+    def _lane(self, exchange: "Exchange", action: "Action") -> QueueLane:
         """Where a request waits. Clients may call their own work less urgent, not more."""
         if action.is_foreign:
             return self._mounted
@@ -191,11 +192,11 @@ class AdmissionQueue:
         now = self._clock()
         self._refuse_overdue(now)
         self._choose_order(now)
-        for _ in range(self._limit.per(self._rule.pass_ns)):
-            waiter = self._next()
-            if waiter is None:
+        for _ in range(self._concurrency.capacity_for(self._rule.pass_ns)):
+            queued = self._next()
+            if queued is None:
                 return  # until one arrives or is released
-            self._begin(waiter, now)
+            self._begin(queued, now)
         if self.waiting:
             self._drain_soon()
             # The loop does not wait for input now. Without this the HTTP library's threads would not get hold of the
@@ -208,69 +209,69 @@ class AdmissionQueue:
         rule = self._rule
         self._is_newest_first = age >= (rule.oldest_first_ns if self._is_newest_first else rule.newest_first_ns)
 
-    def _next(self) -> Waiter | None:
+    def _next(self) -> QueuedRequest | None:
         """The request to serve next, None where none may begin."""
-        find = Lane.find_newest if self._is_newest_first else Lane.find_oldest
-        has_room = self.running < self._limit.allowed
-        if has_room and (waiter := find(self._signed_in)) is not None:
-            return waiter
+        find = QueueLane.find_newest if self._is_newest_first else QueueLane.find_oldest
+        has_room = self.running < self._concurrency.limit
+        if has_room and (queued := find(self._signed_in)) is not None:
+            return queued
         lower, mounted = find(self._lower) if has_room else None, find(self._mounted)
         if lower is None or mounted is None or not self._is_newest_first:
             return older(lower, mounted)
         return lower if lower.since > mounted.since else mounted
 
-    def _begin(self, waiter: Waiter, now: int) -> None:
-        exchange = self._leave(waiter)
-        if waiter.admitted.done():  # its task was cancelled, and has not run since
+    def _begin(self, queued: QueuedRequest, now: int) -> None:
+        exchange = self._leave(queued)
+        if queued.admitted.done():  # its task was cancelled, and has not run since
             return
         action = exchange.action
         if action is None or not action.is_foreign:
             exchange.admitted_at = now
             self.running += 1
-        waiter.admitted.set_result(None)
+        queued.admitted.set_result(None)
 
     def _refuse_overdue(self, now: int) -> None:
         loop, budget = self._loop, self._budget
         budget.accrue(now)
         count, charged = 0, 0.0
-        while loop is not None and (waiter := self._find_overdue(now)) is not None:
+        while loop is not None and (queued := self._find_overdue(now)) is not None:
             # The tasks of the refused run in this order, each to its end: so the loop itself can tell what they took.
             if not count:
                 loop.call_soon(budget.begin)
             count += 1
             charged += budget.charge()
-            self._refuse(waiter)
+            self._refuse(queued)
         if count and loop is not None:
             loop.call_soon(self._end_refusals, count, charged)
 
     def _end_refusals(self, count: int, charged: float) -> None:
-        self._limit.unserved_ns += self._budget.end(count, charged)
+        self._concurrency.overhead_ns += self._budget.end(count, charged)
 
-    def _find_overdue(self, now: int) -> Waiter | None:
+    def _find_overdue(self, now: int) -> QueuedRequest | None:
         """The request to refuse next: of the lower priority first."""
         lower = older(self._lower.find_oldest(), self._mounted.find_oldest())
         signed_in = self._signed_in.find_oldest()
         for bound in (self._queue_ns, self._request_ns) if self._budget.is_left else (self._request_ns,):
-            for waiter in (lower, signed_in):
-                if waiter is not None and now - waiter.since >= bound:
-                    return waiter
+            for queued in (lower, signed_in):
+                if queued is not None and now - queued.since >= bound:
+                    return queued
         return None
 
-    def _refuse(self, waiter: Waiter) -> None:
-        self._leave(waiter)
-        if waiter.admitted.done():
+    def _refuse(self, queued: QueuedRequest) -> None:
+        self._leave(queued)
+        if queued.admitted.done():
             return
         if self._shed is not None:
             self._shed(LoadShed(running=self.running, waiting=self.waiting))
         seconds = 1 + int(random.random() * self._rule.retry_seconds_max)  # noqa: S311
-        waiter.admitted.set_exception(
+        queued.admitted.set_exception(
             Overloaded("overloaded", "More is asked for than can be done.", retry_after_seconds=seconds)
         )
 
-    def _leave(self, waiter: Waiter) -> "Exchange":
-        exchange = waiter.exchange
+    def _leave(self, queued: QueuedRequest) -> "Exchange":
+        exchange = queued.exchange
         assert exchange is not None  # noqa: S101 - lanes find only those that wait
-        exchange.waiter = waiter.exchange = None
+        exchange.queued = queued.exchange = None
         self.waiting -= 1
         return exchange
 
@@ -293,7 +294,7 @@ class AdmissionQueue:
         """While anything is under way: once in the time of a pass, or in each pass where that takes longer."""
         self._timer = None
         now = self._clock()
-        self._limit.adapt(now)
+        self._concurrency.adapt(now)
         if self.waiting:
             self._drain_soon()
         elif not self.running:

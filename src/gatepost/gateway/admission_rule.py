@@ -1,5 +1,7 @@
-"""Every constant of admission under overload, in one place. `admission.py` and `concurrency.py` say how they are used;
-decision 0022 has the figures behind them."""
+"""Every constant of admission under overload, in one place.
+
+`admission.py` and `concurrency_limit.py` say how they are used; decision 0022 has the measurements behind them.
+"""
 
 from dataclasses import dataclass
 
@@ -39,25 +41,25 @@ class AdmissionRule:
     refusal_max_ns: int = 1 * MILLISECONDS
     """A refusal is taken to cost no more than this: above it, it is the process that was stopped."""
 
-    refusal_settling: float = 0.1
+    refusal_cost_smoothing: float = 0.1
     """The cost of a refusal moves this far towards what the last batch of them took."""
 
-    weighing_max_ns: int = 200_000
+    enqueue_max_ns: int = 200_000
     """Weighing a request that has to wait is taken to cost no more than this: above it, the process was interrupted."""
 
     retry_seconds_max: int = 3
     """`Retry-After` is drawn from 1 to this, so that refused clients do not all come back together."""
 
-    sampled: int = 4
+    sample_every: int = 4
     """Of requests that run beside others, one in this many is measured for the concurrency limit."""
 
     limit_first: int = 256
     """A process that has measured nothing yet runs this many requests at once."""
 
-    limit_min: int = 4
+    limit_min_busy: int = 4
     """A busy process runs at least this many at once, or it would idle while they wait for the database."""
 
-    limit_idle: int = 32
+    limit_min_idle: int = 32
     """A process with time to spare runs at least this many: then it is something else that is slow."""
 
     limit_max: int = 4096
@@ -69,19 +71,19 @@ class AdmissionRule:
     window_ns: int = 50 * MILLISECONDS
     """The limit is adapted once in this time."""
 
-    pace_settling: float = 0.02
+    baseline_smoothing: float = 0.02
     """The pace of an action moves this far towards the time of a request that ran alone."""
 
     slow_ratio: float = 2.0
     """The limit shrinks where requests take more than this many times their pace."""
 
-    brisk_ratio: float = 1.5
+    fast_ratio: float = 1.5
     """The limit grows, where it was reached, while requests take less than this many times their pace."""
 
-    bearable_ns: int = 8 * MILLISECONDS
+    latency_tolerated_ns: int = 8 * MILLISECONDS
     """The limit never shrinks while requests take less than this: cheap ones may queue a little."""
 
-    cpu_each_ns: int = 500_000
+    request_cpu_first_ns: int = 500_000
     """A request is taken to cost this much CPU until some have been measured."""
 
 

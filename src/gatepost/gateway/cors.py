@@ -28,10 +28,16 @@ Match = Callable[[str, str], tuple[Action, str | None]]
 """Method and decoded path in; the action and the `{id}` segment out. Raises a `Problem` where nothing matches."""
 
 
-class Rule:
+class CompiledCORS:
     """One declared rule, compiled to bytes."""
 
-    __slots__ = ("_exposure", "_granted", "_origins", "_public", "_refused")
+    __slots__ = (
+        "_exposure",
+        "_granted",
+        "_origins",
+        "_public",
+        "_refused",
+    )
 
     def __init__(self, declared: CORS) -> None:
         credentials = (CREDENTIALS,) * declared.credentials
@@ -68,13 +74,17 @@ class Rule:
         return b"access-control-allow-origin", origin
 
 
-class CrossOrigin:
+class CORSRules:
     """All rules of an app: its own, and those of actions that declare one. `match` finds the action of a preflight."""
 
-    __slots__ = ("_default", "_match", "_rules")
+    __slots__ = (
+        "_default",
+        "_match",
+        "_rules",
+    )
 
     def __init__(self, default: CORS, declared: Iterable[CORS], match: Match) -> None:
-        self._rules = {rule: Rule(rule) for rule in (default, *declared)}
+        self._rules = {rule: CompiledCORS(rule) for rule in (default, *declared)}
         self._default = self._rules[default]
         self._match = match
 
@@ -95,11 +105,11 @@ class CrossOrigin:
             return self._default.preflight(request)
         return self._rule(action).preflight(request)
 
-    def _rule(self, action: Action | None) -> Rule:
+    def _rule(self, action: Action | None) -> CompiledCORS:
         return self._default if action is None or action.cors is None else self._rules[action.cors]
 
 
-def cross_origin(settings: GateSettings, declared: Iterable[CORS], match: Match) -> CrossOrigin | None:
+def compile_cors(settings: GateSettings, declared: Iterable[CORS], match: Match) -> CORSRules | None:
     """The rules of these settings and declarations; None where there are none. Raises `ConfigurationError`."""
     rules = tuple(declared)
     default = CORS(
@@ -108,7 +118,7 @@ def cross_origin(settings: GateSettings, declared: Iterable[CORS], match: Match)
         credentials=settings.cors_credentials,
         location="GATEPOST_CORS_ORIGINS",
     )
-    return CrossOrigin(default, rules, match) if rules or settings.cors_origins or settings.cors_public else None
+    return CORSRules(default, rules, match) if rules or settings.cors_origins or settings.cors_public else None
 
 
 def is_preflight(request: Request) -> bool:

@@ -1,7 +1,7 @@
-"""One request with its answer, as the gate sees it: what comes in, what goes out, and how long it takes.
+"""One request and its response, as the gate sees them: what comes in, what goes out, and how long it takes.
 
-Lower layers know it as the `Request` in `scope["gatepost"]`. The answer passes through `send_dressed`, which adds the
-headers of the gate to whatever the application sends.
+Lower layers know it as the `Request` in `scope["gatepost"]`. The response passes through `send_with_headers`, which
+adds the gate's headers to whatever the application sends.
 """
 
 import asyncio
@@ -12,49 +12,54 @@ from gatepost.asgi import Message, Send
 from gatepost.errors import Header, Problem
 from gatepost.gateway import cors, security_headers
 from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified
-from gatepost.gateway.cors import CrossOrigin
+from gatepost.gateway.cors import CORSRules
 from gatepost.gateway.large_responses import LARGE_BYTES, LargeResponses
 from gatepost.gateway.limiter import Admission
-from gatepost.gateway.security_headers import Profiles, Table, hsts_of, is_json
-from gatepost.gateway.waiters import Waiter
+from gatepost.gateway.queue_lanes import QueuedRequest
+from gatepost.gateway.security_headers import HeaderProfiles, HeaderTable, hsts_of, is_json
 from gatepost.request import Action, Request, Response
 from gatepost.settings import GateSettings
 
 
-class Wardrobe:
+class ResponseHeaders:
     """What answers are dressed with: the security headers, CORS where it is configured, and the number of bytes from
     which on one may be compressed; and what sends the large ones."""
 
-    __slots__ = ("compressed_from", "cors", "large_responses", "profiles")
+    __slots__ = (
+        "compressed_from",
+        "cors",
+        "large_responses",
+        "profiles",
+    )
 
-    def __init__(self, cors: CrossOrigin | None, settings: GateSettings, large_responses: LargeResponses) -> None:
+    def __init__(self, cors: CORSRules | None, settings: GateSettings, large_responses: LargeResponses) -> None:
         self.cors = cors
         self.large_responses = large_responses
-        self.profiles = Profiles(hsts_of(settings))
+        self.profiles = HeaderProfiles(hsts_of(settings))
         self.compressed_from = BYTES_MIN if settings.compress else sys.maxsize
 
-    def table(self, action: Action | None, *, is_page: bool, is_ruled: bool) -> Table:
+    def table(self, action: Action | None, *, is_page: bool, is_caching_decided: bool) -> HeaderTable:
         """The security headers of an answer whose action may declare its own."""
         if action is not None and action.headers is not None:
-            return self.profiles.declared(action.headers, is_page=is_page, is_ruled=is_ruled)
+            return self.profiles.declared(action.headers, is_page=is_page, is_caching_decided=is_caching_decided)
         return self.profiles.pages if is_page else self.profiles.json
 
 
 class Exchange(Request, kw_only=True, eq=False):
     """A request in flight.
 
-    `send` is the server's, `wardrobe` what answers are dressed with. `started` and `admitted_at` are when it came and
-    when it began, in monotonic nanoseconds, 0 where that is not counted; `waiter` is its place in the queue while it
-    waits to begin (`admission.py`). `status` is that of the answer, 0 until it has begun. `expired` is the refusal to
-    answer with after its task was cancelled for time; `overruling` is one that stands whatever the application sends
-    instead.
+    `send` is the server's; `response_headers` adds the gate's headers. `started` and `admitted_at` are when the request
+    arrived and when it began to run, in monotonic nanoseconds, 0 if it does not count; `queued` is its place in the
+    queue while it waits (`admission.py`). `status` is that of the response, 0 until it has begun. `expired` is the
+    refusal to send after the task was cancelled by a deadline; `overruling` replaces whatever the application
+    sends.
     """
 
     send: Send
-    wardrobe: Wardrobe
+    response_headers: ResponseHeaders
     started: int
     admitted_at: int = 0
-    waiter: Waiter | None = None
+    queued: QueuedRequest | None = None
     status: int = 0
     expired: Problem | None = None
     overruling: Problem | None = None
@@ -64,19 +69,21 @@ class Exchange(Request, kw_only=True, eq=False):
         """Send an answer of this application's own: it repeats none of the gate's headers."""
         self.status = status = response.status
         scope = self.scope
-        wardrobe = self.wardrobe
-        if len(response.body) >= wardrobe.compressed_from:
+        response_headers = self.response_headers
+        if len(response.body) >= response_headers.compressed_from:
             response = compressed(self, response)
-        elif status == 304 and wardrobe.compressed_from == BYTES_MIN:
+        elif status == 304 and response_headers.compressed_from == BYTES_MIN:
             response = not_modified(self, response)
         body = response.body
         caching = response.cache_control
         is_private = caching is None and self.actor.id is not None
         action = self.action
         if action is None or action.headers is None:
-            table = wardrobe.profiles.json
+            table = response_headers.profiles.json
         else:
-            table = wardrobe.table(action, is_page=False, is_ruled=caching is not None or status >= 400)
+            table = response_headers.table(
+                action, is_page=False, is_caching_decided=caching is not None or status >= 400
+            )
         headers: list[Header] = [
             *response.headers,
             (b"x-request-id", self.id.encode()),
@@ -86,8 +93,8 @@ class Exchange(Request, kw_only=True, eq=False):
             headers.append((b"cache-control", caching))
         if self.admission is not None:
             headers += self.admission.headers()
-        if wardrobe.cors is not None:
-            headers += wardrobe.cors.headers(self)
+        if response_headers.cors is not None:
+            headers += response_headers.cors.headers(self)
         if scope["method"] == "HEAD":
             # Where there is a body, the server says how long it is.
             if status not in _BODILESS:
@@ -99,7 +106,7 @@ class Exchange(Request, kw_only=True, eq=False):
         send = self.send
         await send({"type": "http.response.start", "status": status, "headers": headers})
         if is_large:
-            await wardrobe.large_responses.send(self, body)
+            await response_headers.large_responses.send(self, body)
         else:
             await send({"type": "http.response.body", "body": body})
 
@@ -113,27 +120,27 @@ class Exchange(Request, kw_only=True, eq=False):
         """True where another application answers, below a mount."""
         return self.action is not None and self.action.kind == "mount"
 
-    def send_dressed(self, message: Message) -> Awaitable[None]:
+    def send_with_headers(self, message: Message) -> Awaitable[None]:
         """The `send` that the application gets. A plain function: it costs no coroutine of its own."""
         if message["type"] == "http.response.start":
             if self.overruling is not None:
                 raise self.overruling
             self.status = message["status"]
             # A copy: the application may send the same message object again and again.
-            message = {**message, "headers": self._dress(message.get("headers", ()))}
+            message = {**message, "headers": self._add_headers(message.get("headers", ()))}
         elif self.scope["method"] == "HEAD" and message.get("body"):
             message = {**message, "body": b""}
         return self.send(message)
 
-    def _dress(self, given: Iterable[Header]) -> list[Header]:
-        action, wardrobe = self.action, self.wardrobe
+    def _add_headers(self, given: Iterable[Header]) -> list[Header]:
+        action, response_headers = self.action, self.response_headers
         headers: list[Header] = [*given]
         named = dict(headers)
         is_page = self.is_foreign
         is_private = self.actor.id is not None
-        is_ruled = self.status >= 400
+        is_caching_decided = self.status >= 400
         clashes = action is not None and action.headers is not None
-        if named.keys() <= _PLAIN and len(named) == len(headers):  # as of nearly every answer
+        if named.keys() <= _NEVER_CLASHING and len(named) == len(headers):  # as of nearly every answer
             headers = [*named.items()]
             is_page = is_page and not is_json(named.get(b"content-type", b""))
         else:
@@ -143,20 +150,20 @@ class Exchange(Request, kw_only=True, eq=False):
                 if name == b"content-type":
                     is_page = is_page and not is_json(value)
                 elif name == b"cache-control":
-                    is_private, is_ruled = False, True
+                    is_private, is_caching_decided = False, True
                 elif name in _REPEATABLE:
                     clashes = True
         given_count = len(headers)
-        table = wardrobe.table(action, is_page=is_page, is_ruled=is_ruled)
+        table = response_headers.table(action, is_page=is_page, is_caching_decided=is_caching_decided)
         is_tls: bool = self.scope["scheme"] == "https"
         headers += table[is_tls * 2 + is_private]
         headers.append((b"x-request-id", self.id.encode()))
         admission: Admission | None = self.admission
         if admission is not None:
             headers += admission.headers()
-        if wardrobe.cors is not None:
-            headers += wardrobe.cors.headers(self)
-        return _settle(headers[:given_count], headers[given_count:]) if clashes else headers
+        if response_headers.cors is not None:
+            headers += response_headers.cors.headers(self)
+        return _resolve_clashes(headers[:given_count], headers[given_count:]) if clashes else headers
 
 
 _BODILESS = frozenset({204, 304})
@@ -164,15 +171,17 @@ _BODILESS = frozenset({204, 304})
 
 _REPEATABLE = security_headers.NAMES | security_headers.OURS | cors.NAMES
 
-_PLAIN = frozenset({b"content-type", b"content-length", b"date", b"etag", b"last-modified", b"location", b"link"})
+_NEVER_CLASHING = frozenset(
+    {b"content-type", b"content-length", b"date", b"etag", b"last-modified", b"location", b"link"}
+)
 """What an application may say without contradicting anything the gate says."""
 
-_BESIDE = frozenset({b"vary", b"ratelimit", b"ratelimit-policy"})
+_LISTS = frozenset({b"vary", b"ratelimit", b"ratelimit-policy"})
 """Lists, to which an application and the gate may each add a line."""
 
 
-def _settle(given: list[Header], ours: list[Header]) -> list[Header]:
+def _resolve_clashes(given: list[Header], ours: list[Header]) -> list[Header]:
     """The answer's own headers win, except for those that are ours to say."""
     given = [header for header in given if header[0] not in security_headers.OURS]
-    names = {name for name, _ in given} - _BESIDE
+    names = {name for name, _ in given} - _LISTS
     return given + [header for header in ours if header[0] not in names]

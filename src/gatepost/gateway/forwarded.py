@@ -2,7 +2,7 @@
 
 Each proxy adds its word at the right end, so only the right end can be by somebody trusted: both readers go from there
 and stop at the first element that cannot be read. What stands further left is not looked at, however long or broken it
-is. Whom to believe is decided by `clients.py`.
+is. Whom to believe is decided by `trusted_proxies.py`.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-Headers = Mapping[bytes, bytes]
+HeaderValues = Mapping[bytes, bytes]
 """Names in lower case and values; what came in several lines is one list."""
 
 HOPS_MAX = 32
@@ -26,7 +26,7 @@ _ELEMENT = re.compile(rf"{_PAIR.pattern}(?:[ \t]*;[ \t]*{_PAIR.pattern})*;?")
 _ESCAPE = re.compile(r"\\(.)")
 
 
-class Hop(msgspec.Struct, frozen=True):
+class ProxyHop(msgspec.Struct, frozen=True):
     """What one proxy says of the one it was asked by: its address, and the scheme and host that it asked with."""
 
     node: str
@@ -34,7 +34,7 @@ class Hop(msgspec.Struct, frozen=True):
     host: str | None = None
 
 
-def forwarded_hops(headers: Headers) -> Iterator[Hop]:
+def forwarded_hops(headers: HeaderValues) -> Iterator[ProxyHop]:
     """The elements of `Forwarded`, the last one first."""
     line = headers.get(b"forwarded", b"").decode("latin-1")
     for _ in range(HOPS_MAX):
@@ -46,10 +46,10 @@ def forwarded_hops(headers: Headers) -> Iterator[Hop]:
         pairs = _pairs(element)
         if pairs is None:
             return
-        yield Hop(pairs.get("for", ""), pairs.get("proto"), pairs.get("host"))
+        yield ProxyHop(pairs.get("for", ""), pairs.get("proto"), pairs.get("host"))
 
 
-def x_forwarded_hops(headers: Headers) -> Iterator[Hop]:
+def x_forwarded_hops(headers: HeaderValues) -> Iterator[ProxyHop]:
     """The entries of `X-Forwarded-For`, the last one first, with what stands in the same place in the other two.
 
     Where -Proto and -Host have fewer entries, their first one holds: it is by the proxy that is furthest out.
@@ -57,7 +57,7 @@ def x_forwarded_hops(headers: Headers) -> Iterator[Hop]:
     schemes = _entries(headers.get(b"x-forwarded-proto"))
     hosts = _entries(headers.get(b"x-forwarded-host"))
     for place, node in enumerate(_entries(headers.get(b"x-forwarded-for")) or [""]):
-        yield Hop(node, _at(schemes, place), _at(hosts, place))
+        yield ProxyHop(node, _at(schemes, place), _at(hosts, place))
 
 
 def _entries(line: bytes | None) -> list[str]:

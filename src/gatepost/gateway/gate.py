@@ -16,26 +16,26 @@ from gatepost.declaring.cors import CORS
 from gatepost.errors import ConfigurationError, OutcomeUnknown, Overloaded, Problem
 from gatepost.events import Events, RequestFailed, RequestFinished
 from gatepost.gateway.admission import AdmissionQueue
-from gatepost.gateway.alone import Alone, Identify
-from gatepost.gateway.bodies import BODY_HEADERS, Bodies
+from gatepost.gateway.body_limits import BODY_HEADERS, BodyLimits
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.compression import CONDITIONS, strip_entity_tags
-from gatepost.gateway.cors import PREFLIGHT, Match, cross_origin, is_preflight
-from gatepost.gateway.deadlines import Deadlines, FindWriting, never_writing
-from gatepost.gateway.exchange import Exchange, Wardrobe
-from gatepost.gateway.heads import Heads
+from gatepost.gateway.cors import PREFLIGHT, Match, compile_cors, is_preflight
+from gatepost.gateway.exchange import Exchange, ResponseHeaders
+from gatepost.gateway.header_checks import HeaderChecks
 from gatepost.gateway.large_responses import LargeResponses
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import INTERNAL, render
+from gatepost.gateway.request_deadlines import FindWriting, RequestDeadlines, find_no_writing
+from gatepost.gateway.standalone import FindActorId, StandaloneGate
 from gatepost.request import Request
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings, Settings
 
 NANOSECONDS = 1_000_000_000
 
-REMARKABLE = CONDITIONS | BODY_HEADERS
+HEADERS_TO_CHECK = CONDITIONS | BODY_HEADERS
 """What a request has to have for a body or an entity tag to be in it: most reads have none of them."""
 
 CANCELLED = 499
@@ -45,14 +45,14 @@ CANCELLED = 499
 class Gate:
     """Limits, headers, CORS, bodies, deadlines and refusals in front of any ASGI application.
 
-    Alone, around an application of another framework: `Gate(app)`. Around Gatepost's own layers it is `composed`.
+    In front of an application of another framework: `Gate(app)`. In front of Gatepost's own layers: `Gate.composed`.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        identify: Identify | None = None,
+        identify: FindActorId | None = None,
         paths: Mapping[str, PathRules] | None = None,
         settings: Settings | None = None,
         events: Events | None = None,
@@ -65,7 +65,7 @@ class Gate:
         subscribes to them has to do so before. Raises `ConfigurationError`.
         """
         try:
-            alone = Alone(
+            standalone = StandaloneGate(
                 app,
                 identify=identify,
                 paths=paths,
@@ -76,16 +76,18 @@ class Gate:
         except ConfigurationError as error:
             # Another server than ours shows the trace: of it only the line that makes the gate is of use to its author.
             raise error.with_traceback(None) from None
-        limiter = make_limiter(alone.settings.gate, alone.events, alone.buckets, find_device=alone.find_device)
-        limiter.prepare(alone.table.actions)
-        alone.limiter = limiter
+        limiter = make_limiter(
+            standalone.settings.gate, standalone.events, standalone.buckets, find_device=standalone.find_device
+        )
+        limiter.prepare(standalone.table.actions)
+        standalone.limiter = limiter
         self._compose(
-            alone.answer,
-            settings=alone.settings.gate,
-            events=alone.events,
-            match=alone.table.match,
+            standalone.answer,
+            settings=standalone.settings.gate,
+            events=standalone.events,
+            match=standalone.table.match,
             limiter=limiter,
-            cors=alone.table.cors,
+            cors=standalone.table.cors,
             is_known=lambda request: False,
             backlog=ResponseBacklog(),
         )
@@ -101,7 +103,7 @@ class Gate:
         limiter: Limiter | None = None,
         cors: Iterable[CORS] = (),
         is_known: Callable[[Request], bool] = lambda request: False,
-        find_writing: FindWriting = never_writing,
+        find_writing: FindWriting = find_no_writing,
         backlog: ResponseBacklog | None = None,
     ) -> "Gate":
         """A gate of parts that stand already.
@@ -109,7 +111,7 @@ class Gate:
         `match` says which action a request is; an action of kind "mount" gets the byte limit and the headers of a page,
         one of kind "system" no rate limit. `cors` are the rules that actions declare. `limiter` is there for the second
         stage, which authentication calls. `is_known` tells whether somebody is signed in, without asking the database.
-        `find_writing` gives what ends the wait of a task that has sent a COMMIT (`deadlines.py`).
+        `find_writing` gives what ends the wait of a task that has sent a COMMIT (`request_deadlines.py`).
         `backlog` is told how many bytes clients have not yet taken.
         """
         gate = cls.__new__(cls)
@@ -137,20 +139,22 @@ class Gate:
         limiter: Limiter,
         cors: Iterable[CORS],
         is_known: Callable[[Request], bool],
-        find_writing: FindWriting = never_writing,
+        find_writing: FindWriting = find_no_writing,
         backlog: ResponseBacklog,
     ) -> None:
         self._app = app
         self._match = match
         self.limiter = limiter
         self._uri_bytes_max = settings.uri_bytes_max
-        self._heads = Heads(settings, match)
-        self._cors = cross_origin(settings, cors, match)
+        self._header_checks = HeaderChecks(settings, match)
+        self._cors = compile_cors(settings, cors, match)
         self._compresses = settings.compress
-        self._deadlines = Deadlines(settings.request_seconds, settings.body_seconds, find_writing)
+        self._deadlines = RequestDeadlines(settings.request_seconds, settings.body_seconds, find_writing)
         self._queue = AdmissionQueue(settings.queue_seconds, settings.request_seconds, events, is_known)
-        self._wardrobe = Wardrobe(self._cors, settings, LargeResponses(backlog, self._deadlines, self._queue))
-        self._bodies = Bodies(settings.body_bytes_max, self._deadlines, self._queue)
+        self._response_headers = ResponseHeaders(
+            self._cors, settings, LargeResponses(backlog, self._deadlines, self._queue)
+        )
+        self._body_limits = BodyLimits(settings.body_bytes_max, self._deadlines, self._queue)
         self._emit_finished = events.emitter(RequestFinished)
         self._emit_failed = events.emitter(RequestFailed)
         self._id_prefix = f"{secrets.token_urlsafe(9)}."
@@ -163,8 +167,8 @@ class Gate:
         head (framing, sizes, method, Host, who the client is), path, preflight, matching, limit of the address,
         admission, body (type, size, time), application; around them all the deadline, the headers and the rendering
         of refusals.
-        Alone, before the application: forms of other origins, who is asking, limit of the user, JSON, limit of the
-        account that somebody signs in to.
+        With `Gate(app)`, before the application: cross-site forms, identification, limit of the user, JSON, limit
+        of the account to sign in to.
         """
         if scope["type"] != "http":
             return await self._serve_other(scope, receive, send)
@@ -177,13 +181,13 @@ class Gate:
             dict(scope["headers"]),
             scope["query_string"],
             send=send,
-            wardrobe=self._wardrobe,
+            response_headers=self._response_headers,
             started=monotonic_ns(),
         )
         scope["gatepost"] = exchange
         self._deadlines.enter(exchange)
         try:
-            self._heads.check(exchange)
+            self._header_checks.check(exchange)
             check_path(scope, self._uri_bytes_max)
             if self._cors is not None and is_preflight(exchange):
                 exchange.action = PREFLIGHT
@@ -199,11 +203,11 @@ class Gate:
                 if (pending := self._queue.admit(exchange)) is not None:
                     await pending
                 names = exchange.headers.keys()
-                if not names.isdisjoint(REMARKABLE) or scope["http_version"] >= "2":
-                    self._bodies.admit(exchange)
+                if not names.isdisjoint(HEADERS_TO_CHECK) or scope["http_version"] >= "2":
+                    self._body_limits.admit(exchange)
                     if self._compresses and not names.isdisjoint(CONDITIONS):
                         strip_entity_tags(exchange)
-                await app(scope, exchange.receive, exchange.send_dressed)
+                await app(scope, exchange.receive, exchange.send_with_headers)
             if not exchange.status:
                 await self._refuse(exchange, RuntimeError("The application returned without an answer."))
         except BaseException as error:
@@ -214,8 +218,8 @@ class Gate:
             self._deadlines.leave(exchange)
             if exchange.admitted_at:
                 self._queue.release(exchange)
-            elif exchange.waiter is not None:
-                self._queue.abandon(exchange.waiter)
+            elif exchange.queued is not None:
+                self._queue.abandon(exchange.queued)
             # Both lead back to the exchange; without them it is freed at once, and the garbage collector has no work.
             exchange.receive = receive
             scope.pop("gatepost", None)
@@ -251,7 +255,7 @@ class Gate:
     def drain(self) -> None:
         """From now on every answer closes its connection; whoever asks for readiness should look at `is_draining`."""
         self.is_draining = True
-        self._wardrobe.profiles = self._wardrobe.profiles.closing()
+        self._response_headers.profiles = self._response_headers.profiles.closing()
 
     async def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until no request is in flight; False where that took longer than `timeout_seconds`."""

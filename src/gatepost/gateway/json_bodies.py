@@ -20,7 +20,11 @@ from gatepost.request import Request
 class JSONBodies:
     """Reads and checks bodies before the application is called, so that a slow one occupies nothing but the gate."""
 
-    __slots__ = ("_bounds", "_decode", "_numbers")
+    __slots__ = (
+        "_bounds",
+        "_decode",
+        "_numbers",
+    )
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -66,7 +70,11 @@ class JSONBodies:
 class Replay:
     """`receive` of a body that has been read: once the whole of it, then what the server says."""
 
-    __slots__ = ("_message", "_receive", "body")
+    __slots__ = (
+        "_message",
+        "_receive",
+        "body",
+    )
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self.body = body

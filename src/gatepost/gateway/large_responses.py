@@ -11,8 +11,8 @@ from gatepost.response_backlog import ResponseBacklog
 
 if TYPE_CHECKING:
     from gatepost.gateway.admission import AdmissionQueue
-    from gatepost.gateway.deadlines import Deadlines
     from gatepost.gateway.exchange import Exchange
+    from gatepost.gateway.request_deadlines import RequestDeadlines
 
 LARGE_BYTES = 65_536
 PART_BYTES = 262_144
@@ -20,12 +20,16 @@ PART_BYTES = 262_144
 
 
 class LargeResponses:
-    """Sends the bodies of one gate. While a part waits for its client, the request is paused, and `Deadlines` gives it
-    up when that takes too long: the connection is cut."""
+    """Sends the bodies of one gate. While a part waits for its client, the request is paused. If that takes too long,
+    `RequestDeadlines` cancels the request and the connection is cut."""
 
-    __slots__ = ("_backlog", "_deadlines", "_queue")
+    __slots__ = (
+        "_backlog",
+        "_deadlines",
+        "_queue",
+    )
 
-    def __init__(self, backlog: ResponseBacklog, deadlines: "Deadlines", queue: "AdmissionQueue") -> None:
+    def __init__(self, backlog: ResponseBacklog, deadlines: "RequestDeadlines", queue: "AdmissionQueue") -> None:
         self._backlog = backlog
         self._deadlines = deadlines
         self._queue = queue

@@ -1,8 +1,8 @@
 """`Content-Type` and `Content-Encoding`, read as strictly as RFC 9110 writes them.
 
-Asked by `bodies.py` for bodies whose type is not written the everyday way. Lenient readers disagree about odd values,
-and a browser sends some of them to other origins without asking first (Fetch standard, CORS-safelisted request-header):
-what is not certainly one of the wanted types is another one.
+Called by `body_limits.py` for types that are not written in the usual way. Lenient parsers disagree about odd values,
+and a browser sends some of them cross-origin without a preflight (Fetch standard, CORS-safelisted request-header):
+a value that is not certainly one of the accepted types is refused.
 """
 
 import re

@@ -18,7 +18,7 @@ Attributes = list[tuple[str, str | None]]
 DIRECTIVES = {"script": ("script-src", "src"), "style": ("style-src", ""), "link": ("style-src", "href")}
 
 
-class Page:
+class HTMLPage:
     """A page: `response` is the answer, `headers` are those of its action, `Action(..., headers=page.headers)`.
 
     Scripts and styles are inline, or files of the same origin, named by a path. Raises `ConfigurationError` for what

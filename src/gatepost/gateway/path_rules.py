@@ -41,7 +41,7 @@ class PathRules:
     headers: Mapping[str, str | None] | None = None
     cors: CORS | None = None
 
-    def within(self, wider: "PathRules") -> "PathRules":
+    def completed_by(self, wider: "PathRules") -> "PathRules":
         """These rules, with those of a wider path where these say nothing."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         return PathRules(**{name: getattr(wider, name) if value is None else value for name, value in values.items()})
@@ -98,7 +98,7 @@ class PathRules:
                 f"signed_in={given!r} is no list of statuses from 200 to 399.", location=location, hint=hint
             )
 
-    def check_settled(self, location: str) -> None:
+    def check_combined(self, location: str) -> None:
         """Raise `ConfigurationError` for what contradicts itself, once all that holds for the path is together."""
         if not self.auth and (self.account is not None or self.signed_in is not None):
             hint = "Add auth=True: account= and signed_in= are about signing in."

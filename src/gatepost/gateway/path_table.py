@@ -21,7 +21,7 @@ _PATTERN = re.compile(rf"(?:({'|'.join(METHODS)}) )?(?=/)((?:/[^/*\s]+)*/?(?:(?<
 _PARAMETER = re.compile(r"\{\w+\}")
 
 
-class Pattern(NamedTuple):
+class PathPattern(NamedTuple):
     """A declared path: `/login`, `/items/{id}` (any one segment), `/admin/*` (what is below, and `/admin` itself)."""
 
     method: str | None
@@ -33,34 +33,36 @@ class Pattern(NamedTuple):
         return self.path.removesuffix(REST).split("/")[1:]
 
     @property
-    def is_wide(self) -> bool:
+    def is_prefix(self) -> bool:
         """Whether it means everything below it."""
         return self.path.endswith(REST)
 
     @property
     def is_fixed(self) -> bool:
         """Whether it means one path only."""
-        return not self.is_wide and _PARAMETER.search(self.path) is None
+        return not self.is_prefix and _PARAMETER.search(self.path) is None
 
-    def covers(self, other: "Pattern") -> bool:
+    def covers(self, other: "PathPattern") -> bool:
         """Whether all that the other means is meant by this one, too."""
         mine, theirs = self.segments, other.segments
-        is_long_enough = len(mine) <= len(theirs) if self.is_wide else len(mine) == len(theirs) and not other.is_wide
+        is_long_enough = (
+            len(mine) <= len(theirs) if self.is_prefix else len(mine) == len(theirs) and not other.is_prefix
+        )
         is_wider = is_long_enough and self.method in (None, other.method) and self != other
         return is_wider and all(_is_parameter(a) or a == b for a, b in zip(mine, theirs, strict=False))
 
-    def order(self) -> tuple[object, ...]:
+    def specificity(self) -> tuple[object, ...]:
         """Sorts the nearest first: at the first segment where two differ, a fixed one comes before a parameter, and a
         parameter before everything below; then the one with a method."""
         ranks = [int(_is_parameter(each)) for each in self.segments]
-        return ([*ranks, 2] if self.is_wide else ranks, self.method is None)
+        return ([*ranks, 2] if self.is_prefix else ranks, self.method is None)
 
     def compiled(self) -> re.Pattern[str]:
         """What matches the paths that it means."""
         parts = ["[^/]+" if _is_parameter(each) else re.escape(each) for each in self.segments]
-        return re.compile("".join(f"/{part}" for part in parts) + ("(?:/.*)?" if self.is_wide else ""), re.DOTALL)
+        return re.compile("".join(f"/{part}" for part in parts) + ("(?:/.*)?" if self.is_prefix else ""), re.DOTALL)
 
-    def means(self, method: str) -> bool:
+    def holds_for(self, method: str) -> bool:
         """Whether it holds for a method; HEAD is GET without the body."""
         return self.method is None or self.method == ("GET" if method == "HEAD" else method)
 
@@ -73,7 +75,7 @@ class PathTable:
     rules and which path those have that look at who is signing in."""
 
     def __init__(self, paths: Mapping[str, PathRules], settings: GateSettings) -> None:
-        declared: dict[Pattern, PathRules] = {}
+        declared: dict[PathPattern, PathRules] = {}
         for given, rules in paths.items():
             pattern = _read(given)
             if pattern in declared:
@@ -81,13 +83,13 @@ class PathTable:
             declared[pattern] = _checked(rules, pattern)
         self._factor = settings.limit_factor or 1
         self.strict: set[Action] = set()
-        self.sign_ins: dict[Action, tuple[PathRules, Pattern]] = {}
-        self._default = self._action(Pattern(None, REST), PathRules())
-        ordered = sorted(declared, key=Pattern.order)
-        made = {pattern: self._action(pattern, _settled(pattern, declared, ordered)) for pattern in ordered}
+        self.sign_ins: dict[Action, tuple[PathRules, PathPattern]] = {}
+        self._default = self._action(PathPattern(None, REST), PathRules())
+        ordered = sorted(declared, key=PathPattern.specificity)
+        made = {pattern: self._action(pattern, _inherited(pattern, declared, ordered)) for pattern in ordered}
         self.actions = (*made.values(), self._default)
         self._wider = tuple((each, each.compiled(), made[each]) for each in ordered if not each.is_fixed)
-        self._fixed: dict[str, list[tuple[Pattern, Action]]] = {}
+        self._fixed: dict[str, list[tuple[PathPattern, Action]]] = {}
         for pattern in ordered:
             if pattern.is_fixed:
                 self._fixed.setdefault(pattern.path, []).append((pattern, made[pattern]))
@@ -100,14 +102,14 @@ class PathTable:
     def match(self, method: str, path: str) -> tuple[Action, None]:
         """The action of the nearest pattern that means this request."""
         for pattern, action in self._fixed.get(path, ()):
-            if pattern.means(method):
+            if pattern.holds_for(method):
                 return action, None
         for pattern, compiled, action in self._wider:
-            if pattern.means(method) and compiled.fullmatch(path) is not None:
+            if pattern.holds_for(method) and compiled.fullmatch(path) is not None:
                 return action, None
         return self._default, None
 
-    def _action(self, pattern: Pattern, rules: PathRules) -> Action:
+    def _action(self, pattern: PathPattern, rules: PathRules) -> Action:
         types = rules.content_types
         action = Action(
             str(pattern),
@@ -126,24 +128,26 @@ class PathTable:
         )
         if rules.strict_json is not False:
             self.strict.add(action)
-        rules.check_settled(_location(pattern))
+        rules.check_combined(_location(pattern))
         if rules.account is not None or rules.signed_in is not None:
             self.sign_ins[action] = rules, pattern
         return action
 
 
-def _settled(pattern: Pattern, declared: Mapping[Pattern, PathRules], ordered: list[Pattern]) -> PathRules:
+def _inherited(
+    pattern: PathPattern, declared: Mapping[PathPattern, PathRules], ordered: list[PathPattern]
+) -> PathRules:
     """The rules of a pattern, completed by those of all wider ones, the nearest first."""
     rules = declared[pattern]
     for wider in ordered:
         if wider.covers(pattern):
-            rules = rules.within(declared[wider])
+            rules = rules.completed_by(declared[wider])
     return rules
 
 
-def _read(given: object) -> Pattern:
+def _read(given: object) -> PathPattern:
     found = _PATTERN.fullmatch(given) if isinstance(given, str) else None
-    pattern = None if found is None else Pattern(found[1], found[2])
+    pattern = None if found is None else PathPattern(found[1], found[2])
     if pattern is None or not all(_is_parameter(each) or not {*"{}"} & {*each} for each in pattern.segments):
         raise ConfigurationError(
             f"{given!r} is no path.",
@@ -153,7 +157,7 @@ def _read(given: object) -> Pattern:
     return pattern
 
 
-def _checked(rules: object, pattern: Pattern) -> PathRules:
+def _checked(rules: object, pattern: PathPattern) -> PathRules:
     if not isinstance(rules, PathRules):
         hint = f'Write "{pattern}": PathRules(rate_limit=...).'
         raise ConfigurationError(f"{rules!r} is no PathRules.", location=_location(pattern), hint=hint)
@@ -161,7 +165,7 @@ def _checked(rules: object, pattern: Pattern) -> PathRules:
     return rules
 
 
-def _location(pattern: Pattern) -> str:
+def _location(pattern: PathPattern) -> str:
     return f'Gate(paths["{pattern}"])'
 
 

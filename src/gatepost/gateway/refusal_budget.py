@@ -17,7 +17,14 @@ class RefusalBudget:
     loop around the refusals of one batch; then the estimate is corrected, and the charge replaced by what they took.
     """
 
-    __slots__ = ("_accrued_at", "_began", "_clock", "_cost", "_credit", "_rule")
+    __slots__ = (
+        "_accrued_at",
+        "_began",
+        "_clock",
+        "_cost",
+        "_credit",
+        "_rule",
+    )
 
     def __init__(self, rule: AdmissionRule, clock: Callable[[], int]) -> None:
         self._rule = rule
@@ -52,6 +59,6 @@ class RefusalBudget:
         rule = self._rule
         looped = min(self._clock() - self._began, count * rule.refusal_max_ns)
         took = looped * rule.refusal_cost_factor
-        self._cost += (took / count - self._cost) * rule.refusal_settling
+        self._cost += (took / count - self._cost) * rule.refusal_cost_smoothing
         self._credit = max(-float(rule.refusal_credit_ns), self._credit + charged - took)
         return looped

@@ -62,46 +62,52 @@ OURS: frozenset[bytes] = frozenset({b"server", b"x-request-id"})
 """What an answer cannot set: who serves, and the id that is in our log."""
 
 
-Table = tuple[tuple[Header, ...], ...]
+HeaderTable = tuple[tuple[Header, ...], ...]
 """The headers of an answer: plain, private, plain over TLS, private over TLS."""
 
 
-class Profiles:
+class HeaderProfiles:
     """The headers to add, by what is answered. `json` is for data, `pages` for what a mounted application answers else.
 
     The tables are made once; `is_closing` adds `connection: close` to all of them, for draining.
     """
 
-    __slots__ = ("_declared", "_hsts", "_is_closing", "json", "pages")
+    __slots__ = (
+        "_declared",
+        "_hsts",
+        "_is_closing",
+        "json",
+        "pages",
+    )
 
     def __init__(self, hsts: Header, *, is_closing: bool = False) -> None:
         self._hsts = hsts
         self._is_closing = is_closing
         self.json, _, self.pages, _ = self._tables(None)
-        self._declared: dict[Headers, tuple[Table, ...]] = {}
+        self._declared: dict[Headers, tuple[HeaderTable, ...]] = {}
 
-    def declared(self, headers: Headers, *, is_page: bool, is_ruled: bool) -> Table:
-        """The table of a path that declares `headers`. What these say to caches is left out where `is_ruled`: the
-        answer is a refusal, or speaks to caches itself."""
+    def declared(self, headers: Headers, *, is_page: bool, is_caching_decided: bool) -> HeaderTable:
+        """The table of a path that declares `headers`. Their `Cache-Control` is left out with `is_caching_decided`: the
+        response is a refusal, or sets its own."""
         tables = self._declared.get(headers)
         if tables is None:
             tables = self._declared[headers] = self._tables(headers)
-        return tables[is_page * 2 + is_ruled]
+        return tables[is_page * 2 + is_caching_decided]
 
-    def closing(self) -> "Profiles":
+    def closing(self) -> "HeaderProfiles":
         """The same, for a server that is about to stop."""
-        return Profiles(self._hsts, is_closing=True)
+        return HeaderProfiles(self._hsts, is_closing=True)
 
-    def _tables(self, headers: Headers | None) -> tuple[Table, ...]:
+    def _tables(self, headers: Headers | None) -> tuple[HeaderTable, ...]:
         return tuple(
             tuple(
-                _merged(_profile(is_page, is_tls, self._hsts), headers, is_private, is_ruled)
+                _merged(_profile(is_page, is_tls, self._hsts), headers, is_private, is_caching_decided)
                 + (CLOSE,) * self._is_closing
                 for is_tls in (False, True)
                 for is_private in (False, True)
             )
             for is_page in (False, True)
-            for is_ruled in (False, True)
+            for is_caching_decided in (False, True)
         )
 
 
@@ -137,11 +143,11 @@ def _profile(is_page: bool, is_tls: bool, hsts: Header) -> tuple[Header, ...]:
 
 
 def _merged(
-    profile: tuple[Header, ...], headers: Headers | None, is_private: bool, is_ruled: bool
+    profile: tuple[Header, ...], headers: Headers | None, is_private: bool, is_caching_decided: bool
 ) -> tuple[Header, ...]:
     ours = profile + (NO_STORE,) * is_private
     if headers is None:
         return ours
-    given = tuple(header for header in headers.values if not (is_ruled and header[0] == NO_STORE[0]))
+    given = tuple(header for header in headers.values if not (is_caching_decided and header[0] == NO_STORE[0]))
     gone = {name for name, _ in given} | headers.removed
     return (*(header for header in ours if header[0] not in gone), *given)

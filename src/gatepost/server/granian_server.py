@@ -59,7 +59,7 @@ class Server(_Granian):  # type: ignore[misc]
             interface=Interfaces.ASGI,
             loop=worker.loop,
             http=HTTPModes.http1,
-            http1_settings=HTTP1Settings(header_read_timeout=int(settings.server.head_seconds * 1000)),
+            http1_settings=HTTP1Settings(header_read_timeout=int(settings.server.header_seconds * 1000)),
             websockets=False,
             backpressure=connections_max(),
             log_level=LogLevels.warning,

@@ -10,7 +10,7 @@ from ledger import Postings
 from scenes import Outcome, Scene, span_of
 from wire import Fault
 
-from gatepost.gateway import deadlines
+from gatepost.gateway import request_deadlines
 
 Provoke = Callable[[Scene, str, str], Awaitable[list[Outcome]]]
 
@@ -151,7 +151,7 @@ async def late_answer(scene: Scene, verb: str, resource: str) -> list[Outcome]:
 @moment("It ends after that, and no answer comes within 5 s", WRITES)
 async def no_answer(scene: Scene, verb: str, resource: str) -> list[Outcome]:
     begin, end = await span(scene, verb, resource)
-    async with patched(deadlines, "OUTCOME_SECONDS", 0.3):
+    async with patched(request_deadlines, "OUTCOME_SECONDS", 0.3):
         return [await scene.run(verb, resource, Fault(index, "stall"), is_last_moment=True) for index in (begin, end)]
 
 

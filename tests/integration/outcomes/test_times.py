@@ -8,7 +8,7 @@ from ledger import Postings
 from scenes import Scene, span_of
 from wire import Fault
 
-from gatepost.gateway import deadlines
+from gatepost.gateway import request_deadlines
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,7 +27,7 @@ async def test_an_answer_that_comes_late_is_told(scene: Scene, verb: str, resour
 async def test_an_answer_that_does_not_come_leaves_the_outcome_unknown(
     scene: Scene, verb: str, resource: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadlines, "OUTCOME_SECONDS", 0.5)
+    monkeypatch.setattr(request_deadlines, "OUTCOME_SECONDS", 0.5)
     begin, end = span_of((await scene.run(verb, resource)).messages)
     for index in (begin, end):
         started = time.monotonic()

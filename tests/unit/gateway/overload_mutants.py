@@ -8,15 +8,15 @@ from overload_simulation import MILLISECONDS, SECONDS
 from gatepost.errors import Overloaded
 from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.admission_rule import RULE
-from gatepost.gateway.waiters import Lane, Waiter
+from gatepost.gateway.queue_lanes import QueuedRequest, QueueLane
 
 OLDEST_FIRST = replace(RULE, newest_first_ns=3600 * SECONDS)
 UNLIMITED_REFUSALS = replace(RULE, refusal_share=1.0, refusal_credit_ns=3600 * SECONDS)
 HALF_OF_TIME = replace(RULE, refusal_share=0.5)
 
 
-def _oldest(queue: AdmissionQueue) -> Waiter | None:
-    lane: Lane = queue._lower
+def _oldest(queue: AdmissionQueue) -> QueuedRequest | None:
+    lane: QueueLane = queue._lower
     return lane.find_oldest()
 
 
@@ -30,24 +30,24 @@ class RefusesOnArrival(AdmissionQueue):
         now = exchange.started
         if now >= self._sheds_until:
             return super().admit(exchange)
-        if now < self._pass_until and self.running < self._limit.allowed:
+        if now < self._pass_until and self.running < self._concurrency.limit:
             self.running += 1
             exchange.admitted_at = now
             return None
         self._sheds_until = now + 1 * SECONDS
         raise Overloaded("overloaded", "x", retry_after_seconds=1)
 
-    def _find_overdue(self, now: int) -> Waiter | None:
-        waiter = _oldest(self)
-        if waiter is None:
+    def _find_overdue(self, now: int) -> QueuedRequest | None:
+        queued = _oldest(self)
+        if queued is None:
             return None
         sheds = now < self._sheds_until
-        if not sheds and now - waiter.since > self._queue_ns // 2:
+        if not sheds and now - queued.since > self._queue_ns // 2:
             self._sheds_until = now + 1 * SECONDS
-        if now - waiter.since <= (10 * MILLISECONDS if sheds else self._queue_ns):
+        if now - queued.since <= (10 * MILLISECONDS if sheds else self._queue_ns):
             return None
         self._sheds_until = now + 1 * SECONDS
-        return waiter
+        return queued
 
 
 class ControlledDelay(AdmissionQueue):
@@ -56,13 +56,13 @@ class ControlledDelay(AdmissionQueue):
 
     _empty_at = 0
 
-    def _find_overdue(self, now: int) -> Waiter | None:
-        waiter = _oldest(self)
-        if waiter is None:
+    def _find_overdue(self, now: int) -> QueuedRequest | None:
+        queued = _oldest(self)
+        if queued is None:
             self._empty_at = now
             return None
         patience = 5 if now - self._empty_at > 100 * MILLISECONDS else 100
-        return waiter if now - waiter.since > patience * MILLISECONDS else None
+        return queued if now - queued.since > patience * MILLISECONDS else None
 
 
 class BoundedQueue(AdmissionQueue):

@@ -13,8 +13,8 @@ from gatepost.errors import Overloaded
 from gatepost.events import Events
 from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.admission_rule import RULE, AdmissionRule
-from gatepost.gateway.concurrency import ConcurrencyLimit
-from gatepost.gateway.waiters import Waiter
+from gatepost.gateway.concurrency_limit import ConcurrencyLimit
+from gatepost.gateway.queue_lanes import QueuedRequest
 from gatepost.request import Action, Request, Response
 
 MICROSECONDS, MILLISECONDS, SECONDS = 1_000, 1_000_000, 1_000_000_000
@@ -52,13 +52,22 @@ class Costs:
 class Visit:
     """A request, as far as the admission queue looks at it, and what its client makes of it."""
 
-    __slots__ = ("action", "admitted_at", "client", "has_given_up", "headers", "sent", "started", "waiter")
+    __slots__ = (
+        "action",
+        "admitted_at",
+        "client",
+        "has_given_up",
+        "headers",
+        "queued",
+        "sent",
+        "started",
+    )
 
     def __init__(self, client: "Client", sent: int) -> None:
         self.client = client
         self.sent = sent
         self.started = self.admitted_at = 0
-        self.waiter: Waiter | None = None
+        self.queued: QueuedRequest | None = None
         self.action = ACTION
         self.headers: dict[bytes, bytes] = {}
         self.has_given_up = False
@@ -158,7 +167,7 @@ class Simulation:
             Events(),
             lambda exchange: False,
             rule=rule,
-            limit=ConcurrencyLimit(rule, loop.cpu),
+            concurrency=ConcurrencyLimit(rule, loop.cpu),
             clock=loop.clock,
             find_loop=loop.as_loop,
             yield_processor=lambda: None,

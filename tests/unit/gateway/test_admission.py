@@ -11,7 +11,7 @@ from gatepost.errors import Overloaded
 from gatepost.events import Events, LoadShed
 from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.admission_rule import MILLISECONDS, RULE
-from gatepost.gateway.concurrency import ConcurrencyLimit
+from gatepost.gateway.concurrency_limit import ConcurrencyLimit
 from gatepost.gateway.exchange import Exchange
 
 SECONDS = 1000 * MILLISECONDS
@@ -27,13 +27,13 @@ class Bench:
         events = Events()
         events.subscribe(LoadShed, self.shed.append)
         self.limit = ConcurrencyLimit(replace(RULE, window_ns=3600 * SECONDS))  # it does not adapt
-        self.limit.allowed = 1
+        self.limit.limit = 1
         self.queue = AdmissionQueue(
             1.0,
             15.0,
             events,
             lambda exchange: b"authorization" in exchange.headers,
-            limit=self.limit,
+            concurrency=self.limit,
             clock=self.loop.clock,
             find_loop=self.loop.as_loop,
             yield_processor=lambda: None,
@@ -54,7 +54,7 @@ class Bench:
             {name.encode(): value.encode() for name, value in headers.items()},
             b"",
             send=None,  # type: ignore[arg-type]
-            wardrobe=None,  # type: ignore[arg-type]
+            response_headers=None,  # type: ignore[arg-type]
             started=self.loop.now,
         )
         made.action = ACTIONS[path]
@@ -153,8 +153,8 @@ def test_once_the_wait_is_short_the_oldest_is_served_first_again() -> None:
     bench.queue.release(held)
     bench.run(0.0005)
     assert bench.begun == ["c"]
-    assert old.waiter is not None
-    bench.queue.abandon(old.waiter)
+    assert old.queued is not None
+    bench.queue.abandon(old.queued)
     bench.run(0.05)
     assert bench.begun == ["c", "a", "b"]
 
@@ -246,9 +246,9 @@ def test_a_request_that_was_abandoned_is_neither_served_nor_counted() -> None:
     held = bench.hold()
     waiting = [bench.ask(name) for name in ("a", "b", "c")]
     for exchange in waiting[:2]:
-        assert exchange.waiter is not None
-        bench.queue.abandon(exchange.waiter)
-        bench.queue.abandon(exchange.waiter)
+        assert exchange.queued is not None
+        bench.queue.abandon(exchange.queued)
+        bench.queue.abandon(exchange.queued)
     assert bench.queue.waiting == 1
     bench.queue.release(held)
     bench.run(0.05)
@@ -262,13 +262,13 @@ def test_requests_that_come_and_give_up_leave_nothing_behind() -> None:
     first = bench.ask("first")
     for number in range(10_000):
         exchange = bench.ask(str(number))
-        assert exchange.waiter is not None
-        bench.queue.abandon(exchange.waiter)
-    assert first.waiter is not None
-    bench.queue.abandon(first.waiter)
+        assert exchange.queued is not None
+        bench.queue.abandon(exchange.queued)
+    assert first.queued is not None
+    bench.queue.abandon(first.queued)
     bench.run(0.01)
     assert bench.queue.waiting == 0
-    assert not bench.queue._lower._waiters
+    assert not bench.queue._lower._requests
 
 
 def test_probes_never_wait_and_mounts_wait_only_for_the_loop() -> None:
@@ -296,7 +296,7 @@ def test_a_mount_does_not_stand_behind_a_request_that_waits_for_the_limit() -> N
 
 def test_mounts_and_strangers_have_one_priority() -> None:
     bench = Bench()
-    bench.limit.allowed = 10
+    bench.limit.limit = 10
     bench.hold()
     bench.loop.spend(2 * RULE.pass_ns)
     for name, path in (("a", "/legacy"), ("b", "/api/books"), ("c", "/legacy"), ("d", "/api/books")):
@@ -317,7 +317,7 @@ def test_a_slow_client_keeps_nobody_waiting_and_does_not_look_like_slow_work() -
     bench.queue.resume(uploading, since)
     bench.queue.release(uploading)
     assert bench.queue.running == 0
-    assert max(bench.limit._paces.values()) < 50 * MILLISECONDS
+    assert max(bench.limit._baseline_latency.values()) < 50 * MILLISECONDS
 
 
 def test_a_pause_of_the_process_leaves_one_timer() -> None:
@@ -344,6 +344,6 @@ def test_a_queue_that_was_left_by_its_loop_serves_on_another() -> None:
     bench.queue.release(held)
     bench.ask("here")
     assert bench.begun == ["here"]
-    assert left.waiter is not None
-    bench.queue.abandon(left.waiter)
+    assert left.queued is not None
+    bench.queue.abandon(left.queued)
     assert bench.queue.waiting == 0

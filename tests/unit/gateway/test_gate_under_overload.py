@@ -96,7 +96,7 @@ async def test_a_request_that_is_cancelled_while_it_waits_takes_no_place() -> No
 
 async def test_a_request_that_waits_for_a_slow_client_gives_up_its_place() -> None:
     guarded: Gate = gate(reading, api_count=1000)
-    guarded._queue._limit.allowed = 1
+    guarded._queue._concurrency.limit = 1
     released = asyncio.Event()
 
     async def slow() -> dict[str, object]:
@@ -111,4 +111,4 @@ async def test_a_request_that_waits_for_a_slow_client_gives_up_its_place() -> No
     released.set()
     assert {answer.status for answer in await asyncio.gather(*uploads)} == {200}
     assert guarded._queue.running == 0
-    assert max(guarded._queue._limit._paces.values()) < 50 * MILLISECONDS
+    assert max(guarded._queue._concurrency._baseline_latency.values()) < 50 * MILLISECONDS

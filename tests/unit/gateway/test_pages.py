@@ -4,20 +4,20 @@ import hashlib
 import pytest
 
 from gatepost.errors import ConfigurationError
-from gatepost.gateway.pages import Page
+from gatepost.gateway.pages import HTMLPage
 
 
 def digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def directives(page: Page) -> dict[str, str]:
+def directives(page: HTMLPage) -> dict[str, str]:
     return dict(part.strip().partition(" ")[::2] for part in page.policy.split(";"))
 
 
 def test_the_policy_admits_exactly_the_scripts_and_styles_of_the_page() -> None:
     script = "if (1 < 2 && 3 > 2) { x = '&amp;</b>' }\n"
-    page = Page(f"<!doctype html><style>p {{}}</style><script>{script}</script><p>1 &amp; 2", location="docs")
+    page = HTMLPage(f"<!doctype html><style>p {{}}</style><script>{script}</script><p>1 &amp; 2", location="docs")
     assert directives(page) == {
         "default-src": "'none'",
         "script-src": digest(script),
@@ -34,16 +34,16 @@ def test_the_policy_admits_exactly_the_scripts_and_styles_of_the_page() -> None:
 
 
 def test_files_of_the_same_origin_are_admitted_and_a_page_without_any_admits_none() -> None:
-    page = Page(
+    page = HTMLPage(
         '<link rel="stylesheet" href="/a.css"><link rel="icon" href="/a.ico"><script src="/a.js"></script>',
         location="x",
     )
     assert (directives(page)["script-src"], directives(page)["style-src"]) == ("'self'", "'self'")
-    assert "script-src" not in directives(Page("<p>Nothing runs here.", location="x"))
+    assert "script-src" not in directives(HTMLPage("<p>Nothing runs here.", location="x"))
 
 
 def test_the_digest_is_of_what_the_browser_reads() -> None:
-    page = Page("<script>a()\r\nb()</script>", location="x")
+    page = HTMLPage("<script>a()\r\nb()</script>", location="x")
     assert directives(page)["script-src"] == digest("a()\nb()")
     assert b"\r" not in page.response.body
 
@@ -60,5 +60,5 @@ def test_the_digest_is_of_what_the_browser_reads() -> None:
 )
 def test_what_the_policy_would_silently_stop_is_refused_at_start(html: str) -> None:
     with pytest.raises(ConfigurationError, match="own policy") as raised:
-        Page(html, location="the page of docs")
+        HTMLPage(html, location="the page of docs")
     assert raised.value.location == "the page of docs"

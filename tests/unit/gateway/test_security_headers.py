@@ -6,7 +6,7 @@ import pytest
 
 from gatepost.declaring.headers import Headers
 from gatepost.errors import ConfigurationError, Header
-from gatepost.gateway.security_headers import Profiles, Table, hsts_of
+from gatepost.gateway.security_headers import HeaderProfiles, HeaderTable, hsts_of
 from gatepost.settings import GateSettings
 
 HELMET = {
@@ -32,11 +32,11 @@ STRICTER = {
 BEYOND = {"cross-origin-embedder-policy", "permissions-policy"}
 
 
-def profiles_of(**settings: Any) -> Profiles:
-    return Profiles(hsts_of(GateSettings(**settings)))
+def profiles_of(**settings: Any) -> HeaderProfiles:
+    return HeaderProfiles(hsts_of(GateSettings(**settings)))
 
 
-def sent_by(table: Table, *, is_tls: bool = False, is_private: bool = False) -> dict[str, str]:
+def sent_by(table: HeaderTable, *, is_tls: bool = False, is_private: bool = False) -> dict[str, str]:
     return of(table[is_tls * 2 + is_private])
 
 
@@ -112,8 +112,8 @@ def test_what_a_path_declares_replaces_removes_and_adds() -> None:
     profiles = profiles_of()
     for is_page in (False, True):
         usual = sent_by(profiles.pages if is_page else profiles.json, is_tls=True, is_private=True)
-        table = profiles.declared(declared, is_page=is_page, is_ruled=False)
-        assert table is profiles.declared(declared, is_page=is_page, is_ruled=False), "made once"
+        table = profiles.declared(declared, is_page=is_page, is_caching_decided=False)
+        assert table is profiles.declared(declared, is_page=is_page, is_caching_decided=False), "made once"
         assert sent_by(table, is_tls=True, is_private=True) == {
             **{name: value for name, value in usual.items() if name != "x-frame-options"},
             "cross-origin-resource-policy": "cross-origin",
@@ -122,7 +122,7 @@ def test_what_a_path_declares_replaces_removes_and_adds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("is_private", "is_ruled", "value"),
+    ("is_private", "is_caching_decided", "value"),
     [
         (False, False, "public, max-age=60"),
         (True, False, "public, max-age=60"),
@@ -131,10 +131,10 @@ def test_what_a_path_declares_replaces_removes_and_adds() -> None:
     ],
 )
 def test_a_rule_for_caches_holds_for_what_is_shown_and_not_for_refusals(
-    is_private: bool, is_ruled: bool, value: str | None
+    is_private: bool, is_caching_decided: bool, value: str | None
 ) -> None:
     declared = Headers({"cache-control": "public, max-age=60"}, location="test")
-    table = profiles_of().declared(declared, is_page=False, is_ruled=is_ruled)
+    table = profiles_of().declared(declared, is_page=False, is_caching_decided=is_caching_decided)
     assert sent_by(table, is_private=is_private).get("cache-control") == value
 
 
@@ -145,6 +145,6 @@ def test_a_draining_server_says_the_same_and_closes() -> None:
     for before, after in (
         (profiles.json, closing.json),
         (profiles.pages, closing.pages),
-        *((item.declared(declared, is_page=True, is_ruled=False) for item in (profiles, closing)),),
+        *((item.declared(declared, is_page=True, is_caching_decided=False) for item in (profiles, closing)),),
     ):
         assert [of(headers) for headers in after] == [{**of(headers), "connection": "close"} for headers in before]

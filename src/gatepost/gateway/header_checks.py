@@ -15,32 +15,39 @@ from gatepost.errors import (
     NotImplementedMethod,
     Problem,
 )
-from gatepost.gateway.clients import compose_clients
+from gatepost.gateway.allowed_hosts import AllowedHosts
 from gatepost.gateway.cors import Match
-from gatepost.gateway.hosts import Hosts
+from gatepost.gateway.trusted_proxies import compose_trusted_proxies
 from gatepost.request import METHODS, REFUSED_METHODS, Request
 from gatepost.settings import GateSettings
 
 _CLOSE: tuple[Header, ...] = ((b"connection", b"close"),)
-_KNOWN = frozenset(METHODS)
+_KNOWN_METHODS = frozenset(METHODS)
 
-SINGLE = frozenset(
+SINGLETON_HEADERS = frozenset(
     {b"host", b"content-length", b"content-type", b"authorization", b"origin", b"access-control-request-method"}
 )
 """Headers of which two readers may believe different ones: they stand once. Of all others many lines are one list
 (RFC 9110, section 5.3)."""
 
 
-class Heads:
+class HeaderChecks:
     """The rules for heads. `match` is the gate's; it tells what is asked for, where a refusal depends on that."""
 
-    __slots__ = ("_clients", "_count_max", "_hosts", "_known_hosts", "_match", "_values_bytes_max")
+    __slots__ = (
+        "_count_max",
+        "_hosts",
+        "_known_hosts",
+        "_match",
+        "_trusted_proxies",
+        "_values_bytes_max",
+    )
 
     def __init__(self, settings: GateSettings, match: Match) -> None:
-        self._clients = compose_clients(settings.trusted_proxies)
+        self._trusted_proxies = compose_trusted_proxies(settings.trusted_proxies)
         self._count_max = settings.header_count_max
         self._values_bytes_max = settings.header_bytes_max
-        self._hosts = Hosts(settings.allowed_hosts)
+        self._hosts = AllowedHosts(settings.allowed_hosts)
         self._known_hosts = self._hosts.known
         self._match = match
 
@@ -55,12 +62,12 @@ class Heads:
         count = len(scope["headers"])
         if count != len(request.headers):
             _join(request)
-        if self._clients is not None:
-            self._clients(request)
+        if self._trusted_proxies is not None:
+            self._trusted_proxies(request)
         headers = request.headers
         if count > self._count_max or len(b"".join(headers.values())) > self._values_bytes_max:
             raise self._too_large()
-        if scope["method"] not in _KNOWN:
+        if scope["method"] not in _KNOWN_METHODS:
             raise self._refused_method(scope["method"], scope["path"])
         if headers.get(b"host") not in self._known_hosts:
             self._check_host(request)
@@ -110,6 +117,6 @@ def _join(request: Request) -> None:
         lines.setdefault(name, []).append(value)
     for name, values in lines.items():
         if len(values) > 1:
-            if name in SINGLE:
+            if name in SINGLETON_HEADERS:
                 raise BadRequest("malformed_request", f"There are two headers {name.decode()}.", headers=_CLOSE)
             request.headers[name] = (b"; " if name == b"cookie" else b", ").join(values)

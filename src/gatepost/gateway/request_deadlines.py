@@ -26,11 +26,11 @@ FindWriting: TypeAlias = "Callable[[asyncio.Task[Any]], Callable[[], None] | Non
 """What gives up the write whose answer a task awaits, None where it awaits none."""
 
 
-def never_writing(task: "asyncio.Task[Any]") -> None:
+def find_no_writing(task: "asyncio.Task[Any]") -> None:
     """For a gate that knows of no database."""
 
 
-class Deadlines:
+class RequestDeadlines:
     """`request_seconds` bounds a request until it is answered, `body_seconds` the wait for its client to send or take
     one part of a body; both to 0.1 s. In `waiting` stands since when each waits for its client.
 
@@ -40,9 +40,20 @@ class Deadlines:
     wait.
     """
 
-    __slots__ = ("_body_ns", "_find_writing", "_idle", "_loop", "_request_ns", "_timer", "in_flight", "waiting")
+    __slots__ = (
+        "_body_ns",
+        "_find_writing",
+        "_idle",
+        "_loop",
+        "_request_ns",
+        "_timer",
+        "in_flight",
+        "waiting",
+    )
 
-    def __init__(self, request_seconds: float, body_seconds: float, find_writing: FindWriting = never_writing) -> None:
+    def __init__(
+        self, request_seconds: float, body_seconds: float, find_writing: FindWriting = find_no_writing
+    ) -> None:
         self._find_writing = find_writing
         self._request_ns = int(request_seconds * NANOSECONDS)
         self._body_ns = int(body_seconds * NANOSECONDS)
@@ -118,7 +129,7 @@ def _older(in_flight: "dict[Exchange, None]", bound: int) -> "list[Exchange]":
 
 
 def _expire(exchange: "Exchange", problem: Problem) -> None:
-    if exchange.waiter is not None or exchange.expired is not None:
+    if exchange.queued is not None or exchange.expired is not None:
         return
     if exchange.task is not None and exchange.task.cancel():
         exchange.expired = problem

@@ -1,10 +1,10 @@
-"""The gate alone, around an application that is not Gatepost's: what has to be there once and is known only at start.
+"""The composition of `Gate(app)`, in front of an ASGI application of another framework.
 
-    settings -> actions of the declared paths -> logs -> limiter -> the application, behind who is asking
+    settings -> actions of the declared paths -> logs -> limiter -> identification -> application
 
-`Gate(app)` is composed of an `Alone`, which stands between the gate and the application: it refuses forms of other
-origins, finds out who is asking, takes the second limit, reads JSON before the application does, and counts attempts
-to sign in.
+`StandaloneGate` stands between the gate and the application, in place of the layers of Gatepost's own applications. It
+refuses cross-site forms, identifies the user, applies the limit of the user, checks JSON before the application reads
+it, and counts attempts to sign in.
 """
 
 import inspect
@@ -21,22 +21,22 @@ from gatepost.declaring.origins import Origins
 from gatepost.dtos.json_values import Bounds
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
-from gatepost.gateway.bodies import LimitedReceive
+from gatepost.gateway.body_limits import LimitedReceive
 from gatepost.gateway.buckets import Buckets
 from gatepost.gateway.buckets.factory import make_buckets
-from gatepost.gateway.forms import Forms
+from gatepost.gateway.cross_site_forms import CrossSiteForms
 from gatepost.gateway.json_bodies import JSONBodies
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.path_table import PathTable
-from gatepost.gateway.sign_ins import SignIn
+from gatepost.gateway.sign_in_attempts import SignInAttempts
 from gatepost.logging import Logs
 from gatepost.request import Action, Request
 from gatepost.settings import Settings, load
 
 LOCATION = "Gate"
 
-Identify = Callable[["RequestHeaders"], ActorId | Awaitable[ActorId | None] | None]
+FindActorId = Callable[["RequestHeaders"], ActorId | Awaitable[ActorId | None] | None]
 """Who sends a request with these headers: the key of a user, None for nobody. Raises `Unauthorized` to refuse it."""
 
 
@@ -58,7 +58,7 @@ class RequestHeaders(Mapping[str, str]):
         return len(self._headers)
 
 
-class Alone:
+class StandaloneGate:
     """What the gate needs to stand alone, checked. Raises `ConfigurationError`. `limiter` is set by the gate."""
 
     limiter: Limiter
@@ -67,7 +67,7 @@ class Alone:
         self,
         app: ASGIApp,
         *,
-        identify: Identify | None,
+        identify: FindActorId | None,
         paths: Mapping[str, PathRules] | None,
         settings: Settings | None,
         events: Events | None,
@@ -79,7 +79,9 @@ class Alone:
         gate = self.settings.gate
         self.table = PathTable(_checked_paths(paths), gate)
         known = Origins(gate.cors_origins, location="GATEPOST_CORS_ORIGINS")
-        self._forms = Forms({each: known if each.cors is None else each.cors.origins for each in self.table.actions})
+        self._forms = CrossSiteForms(
+            {each: known if each.cors is None else each.cors.origins for each in self.table.actions}
+        )
         self._json = JSONBodies(Bounds(gate.json_depth_max, gate.json_items_max, gate.body_bytes_max, doubles=True))
         self.events = events or Events()
         self._logs = Logs(self.settings, adopts=False)
@@ -111,7 +113,7 @@ class Alone:
         sign_in = self._sign_ins.get(request.action)
         return "" if sign_in is None else sign_in.find_device(request)
 
-    async def _find_actor(self, request: Request, identify: Identify) -> None:
+    async def _find_actor(self, request: Request, identify: FindActorId) -> None:
         found: Any = identify(RequestHeaders(request.headers))
         if inspect.isawaitable(found):
             found = await found
@@ -165,7 +167,7 @@ def _checked_app(app: ASGIApp) -> ASGIApp:
     return app
 
 
-def _checked_identify(identify: Identify | None) -> Identify | None:
+def _checked_identify(identify: FindActorId | None) -> FindActorId | None:
     if identify is None:
         return None
     hint = "Write `async def identify(headers): ...`, which returns the key of a user or None."
@@ -190,13 +192,13 @@ def _checked_paths(paths: Mapping[str, PathRules] | None) -> Mapping[str, PathRu
     return paths or {}
 
 
-def _sign_ins(table: PathTable, settings: Settings) -> Mapping[Action | None, SignIn]:
+def _sign_ins(table: PathTable, settings: Settings) -> Mapping[Action | None, SignInAttempts]:
     """Raises `ConfigurationError` where accounts are named and there is no key to seal cookies with."""
     names_accounts = any(rules.account is not None for rules, _ in table.sign_ins.values())
     secret = signing_key(settings).as_pem(private=True) if names_accounts else b""
-    found: dict[Action | None, SignIn] = {}
+    found: dict[Action | None, SignInAttempts] = {}
     for action, (rules, pattern) in table.sign_ins.items():
         path = pattern.path if pattern.is_fixed else "/"
         account = None if rules.account is None else (rules.account, Devices(secret, path))
-        found[action] = SignIn(account, rules.signed_in or ())
+        found[action] = SignInAttempts(account, rules.signed_in or ())
     return found

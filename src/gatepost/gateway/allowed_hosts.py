@@ -1,7 +1,7 @@
-"""Which hosts are served here: the form of `Host`, and the list of those that are ours.
+"""Which hosts this server answers for: the syntax of `Host`, and the configured list.
 
-Asked by `heads.py` for every request. A `Host` that is found good is remembered, so that the everyday question is
-one look into a set.
+Called by `header_checks.py` for every request. A `Host` that has passed is remembered, so that the common case is one
+lookup in a set.
 """
 
 import re
@@ -23,13 +23,17 @@ REMEMBERED_MAX = 1024
 """Good hosts that are remembered; with a list there are few, without one anybody can invent them."""
 
 
-class Hosts:
+class AllowedHosts:
     """The rule of one list: `shop.example` (at any port), `shop.example:8443`, `*.shop.example` (what is below it).
 
     An empty list admits every well-formed host. `known` holds those that need no second look.
     """
 
-    __slots__ = ("_allowed", "_suffixes", "known")
+    __slots__ = (
+        "_allowed",
+        "_suffixes",
+        "known",
+    )
 
     def __init__(self, allowed: Sequence[str]) -> None:
         entries = [_checked(entry) for entry in allowed]

@@ -20,7 +20,7 @@ _OWN = frozenset({b"same-origin", b"none"})
 """`Sec-Fetch-Site` (Fetch metadata) of a page of this origin, and of somebody who typed the address."""
 
 
-class Forms:
+class CrossSiteForms:
     """The origins whose pages may send forms, by action: besides them only our own pages may."""
 
     __slots__ = ("_origins",)

@@ -1,9 +1,9 @@
-"""Who the client is: the one that connects, or the one that trusted proxies say they were asked by.
+"""The address of the client: the peer of the connection, or what trusted proxies say about it.
 
-Asked by `heads.py`, and only where somebody is trusted: composed at start, it is None otherwise and costs nothing. It
-rewrites the request and its ASGI scope (`client`, `scheme`, the `Host` header), so that the limiter, the logs, HSTS
-and a mounted application all see the same answer. `forwarded.py` reads the headers, this module says how far they are
-believed.
+Called by `header_checks.py` if any proxy is trusted; composed at start, it is None otherwise and costs nothing. It
+rewrites the request and its ASGI scope (`client`, `scheme`, the `Host` header), so that the limiter, the logs, HSTS and
+a mounted application all see the same values. `forwarded.py` parses the headers; this module decides how far to trust
+them.
 """
 
 import ipaddress
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 from gatepost.errors import ConfigurationError
-from gatepost.gateway.forwarded import HOPS_MAX, Headers, Hop, forwarded_hops, x_forwarded_hops
+from gatepost.gateway.forwarded import HOPS_MAX, HeaderValues, ProxyHop, forwarded_hops, x_forwarded_hops
 from gatepost.request import Request
 
 _SCHEMES = frozenset({"http", "https"})
@@ -22,7 +22,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def compose_clients(trusted: Sequence[str]) -> "Clients | None":
+def compose_trusted_proxies(trusted: Sequence[str]) -> "TrustedProxies | None":
     """What to call with every request; None where nobody is trusted. Raises `ConfigurationError`.
 
     `trusted` are the entries of the setting: addresses and networks of proxies; `unix` for whoever connects through a
@@ -39,21 +39,28 @@ def compose_clients(trusted: Sequence[str]) -> "Clients | None":
             networks.append(_network(entry))
     if not networks and hops_max is None and "unix" not in trusted:
         if trusted:
-            raise _mistake("forwarded", "trusts nobody by itself")
+            raise _invalid("forwarded", "trusts nobody by itself")
         return None
     read = forwarded_hops if "forwarded" in trusted else x_forwarded_hops
     anyone = not networks and "unix" not in trusted
-    return Clients(read, networks, hops_max or HOPS_MAX, anyone=anyone, unix=anyone or "unix" in trusted)
+    return TrustedProxies(read, networks, hops_max or HOPS_MAX, anyone=anyone, unix=anyone or "unix" in trusted)
 
 
-class Clients:
+class TrustedProxies:
     """The walk from the one that connects, through trusted proxies only, to the first that is not one of them."""
 
-    __slots__ = ("_address", "_anyone", "_hops_max", "_networks", "_read", "_unix")
+    __slots__ = (
+        "_address",
+        "_anyone",
+        "_hops_max",
+        "_networks",
+        "_read",
+        "_unix",
+    )
 
     def __init__(
         self,
-        read: Callable[[Headers], Iterator[Hop]],
+        read: Callable[[HeaderValues], Iterator[ProxyHop]],
         networks: Sequence[Network],
         hops_max: int,
         *,
@@ -65,7 +72,7 @@ class Clients:
         self._hops_max = hops_max
         self._anyone = anyone
         self._unix = unix
-        self._address = lru_cache(4096)(self._judge)
+        self._address = lru_cache(4096)(self._classify)
 
     def __call__(self, request: Request) -> None:
         """Put the client's address, scheme and host in place, where a trusted proxy has spoken for it."""
@@ -73,7 +80,7 @@ class Clients:
         trusted = self._unix if not client else self._address(client)[1]
         if not trusted:
             return
-        last: Hop | None = None
+        last: ProxyHop | None = None
         for count, hop in enumerate(self._read(request.headers), 1):
             last = hop
             address, trusted = self._address(hop.node) if len(hop.node) <= _ADDRESS_CHARACTERS_MAX else (None, False)
@@ -85,7 +92,7 @@ class Clients:
         if last is not None:
             _rewrite(request, client, last)
 
-    def _judge(self, node: str) -> tuple[str | None, bool]:
+    def _classify(self, node: str) -> tuple[str | None, bool]:
         """The address that a node stands for, None where it stands for none, and whether it is to be believed."""
         address = _address_of(node)
         if address is None:
@@ -93,7 +100,7 @@ class Clients:
         return str(address), self._anyone or any(address in network for network in self._networks)
 
 
-def _rewrite(request: Request, client: str, hop: Hop) -> None:
+def _rewrite(request: Request, client: str, hop: ProxyHop) -> None:
     scope = request.scope
     request.client = client
     scope["client"] = (client, 0)
@@ -127,21 +134,21 @@ def _network(entry: str) -> Network:
     try:
         network = ipaddress.ip_network(entry, strict=False)
     except ValueError:
-        raise _mistake(entry, "is neither an address nor a network") from None
+        raise _invalid(entry, "is neither an address nor a network") from None
     if "/" in entry and entry.lower() != str(network):
-        raise _mistake(entry, f"is an address within a network; the network is {network}")
+        raise _invalid(entry, f"is an address within a network; the network is {network}")
     if not network.prefixlen:
-        raise _mistake(entry, "is everybody, and whoever is trusted can pass for any other client")
+        raise _invalid(entry, "is everybody, and whoever is trusted can pass for any other client")
     return network
 
 
 def _count(entry: str) -> int:
     if not 1 <= int(entry) <= HOPS_MAX:
-        raise _mistake(entry, f"is not a number of proxies from 1 to {HOPS_MAX}")
+        raise _invalid(entry, f"is not a number of proxies from 1 to {HOPS_MAX}")
     return int(entry)
 
 
-def _mistake(entry: str, complaint: str) -> ConfigurationError:
+def _invalid(entry: str, complaint: str) -> ConfigurationError:
     return ConfigurationError(
         f"{entry!r} {complaint}.",
         location=_LOCATION,

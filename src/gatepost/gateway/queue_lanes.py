@@ -8,10 +8,14 @@ if TYPE_CHECKING:
     from gatepost.gateway.exchange import Exchange
 
 
-class Waiter:
+class QueuedRequest:
     """A request that has waited since `since`. `exchange` is None once it has been admitted, refused or abandoned."""
 
-    __slots__ = ("admitted", "exchange", "since")
+    __slots__ = (
+        "admitted",
+        "exchange",
+        "since",
+    )
 
     def __init__(self, exchange: "Exchange", admitted: "asyncio.Future[None]") -> None:
         self.exchange: Exchange | None = exchange
@@ -19,41 +23,41 @@ class Waiter:
         self.since = exchange.started
 
 
-class Lane:
+class QueueLane:
     """Waiting requests by age. What has left the queue is dropped when it comes to an end of its lane, so that leaving
     costs no search."""
 
-    __slots__ = ("_waiters",)
+    __slots__ = ("_requests",)
 
     def __init__(self) -> None:
-        self._waiters: deque[Waiter] = deque()
+        self._requests: deque[QueuedRequest] = deque()
 
-    def append(self, waiter: Waiter) -> None:
+    def append(self, queued: QueuedRequest) -> None:
         """Add the newest."""
-        self._waiters.append(waiter)
+        self._requests.append(queued)
 
-    def find_oldest(self) -> Waiter | None:
+    def find_oldest(self) -> QueuedRequest | None:
         """The one that has waited longest, None where none waits."""
-        waiters = self._waiters
+        waiters = self._requests
         while waiters and waiters[0].exchange is None:
             waiters.popleft()
         return waiters[0] if waiters else None
 
-    def find_newest(self) -> Waiter | None:
+    def find_newest(self) -> QueuedRequest | None:
         """The one that arrived last, None where none waits."""
-        waiters = self._waiters
+        waiters = self._requests
         while waiters and waiters[-1].exchange is None:
             waiters.pop()
         return waiters[-1] if waiters else None
 
     def clear(self) -> None:
         """Forget all that wait."""
-        for waiter in self._waiters:
-            waiter.exchange = None
-        self._waiters.clear()
+        for queued in self._requests:
+            queued.exchange = None
+        self._requests.clear()
 
 
-def older(one: Waiter | None, other: Waiter | None) -> Waiter | None:
+def older(one: QueuedRequest | None, other: QueuedRequest | None) -> QueuedRequest | None:
     """The one of two that has waited longer."""
     if one is None or other is None:
         return one or other

@@ -3,7 +3,7 @@
 from gate_conversation import ACTIONS
 
 from gatepost.gateway.admission_rule import MILLISECONDS, RULE
-from gatepost.gateway.concurrency import ConcurrencyLimit
+from gatepost.gateway.concurrency_limit import ConcurrencyLimit
 
 
 class Clock:
@@ -19,11 +19,11 @@ class Clock:
         self.cpu += int(RULE.window_ns * busy)
         action = ACTIONS["/api/books"]
         for _ in range(count):
-            self.limit.note(action, int(milliseconds * MILLISECONDS), running)
+            self.limit.record(action, int(milliseconds * MILLISECONDS), running)
         self.limit.count += count
         self.now += RULE.window_ns
         self.limit.adapt(self.now)
-        return self.limit.allowed
+        return self.limit.limit
 
 
 def test_the_limit_shrinks_while_requests_are_slow_by_their_own_measure_and_grows_again() -> None:
@@ -32,18 +32,18 @@ def test_the_limit_shrinks_while_requests_are_slow_by_their_own_measure_and_grow
         assert clock.window(4, running=0) == RULE.limit_first
     sizes = [clock.window(40, running=50) for _ in range(40)]
     assert sizes == sorted(sizes, reverse=True)
-    assert sizes[-1] == RULE.limit_min
+    assert sizes[-1] == RULE.limit_min_busy
     for _ in range(80):
         clock.limit.is_reached = True
         clock.window(4, running=3)
-    assert clock.limit.allowed > RULE.limit_first
+    assert clock.limit.limit > RULE.limit_first
 
 
 def test_a_process_with_time_to_spare_blames_itself_less() -> None:
     clock = Clock()
     clock.window(4, running=0)
-    assert [clock.window(40, running=50, busy=0.2) for _ in range(20)][-1] == RULE.limit_idle
-    assert [clock.window(40, running=50, busy=0.9) for _ in range(20)][-1] == RULE.limit_min
+    assert [clock.window(40, running=50, busy=0.2) for _ in range(20)][-1] == RULE.limit_min_idle
+    assert [clock.window(40, running=50, busy=0.9) for _ in range(20)][-1] == RULE.limit_min_busy
 
 
 def test_what_is_slow_by_nature_is_not_slow() -> None:
@@ -57,13 +57,13 @@ def test_what_is_weighed_and_refused_does_not_count_as_the_cost_of_what_is_serve
     clock = Clock()
     clock.window(0.3, running=0)  # 50 ms for 50 requests
     clock.window(0.3, running=0)
-    assert clock.limit.per(3 * MILLISECONDS) == 3
-    clock.limit.unserved_ns += 30 * MILLISECONDS
+    assert clock.limit.capacity_for(3 * MILLISECONDS) == 3
+    clock.limit.overhead_ns += 30 * MILLISECONDS
     clock.window(0.3, running=0, count=20)
-    assert clock.limit.per(3 * MILLISECONDS) == 3
-    clock.limit.unserved_ns += 50 * MILLISECONDS  # more than all: it is an estimate
+    assert clock.limit.capacity_for(3 * MILLISECONDS) == 3
+    clock.limit.overhead_ns += 50 * MILLISECONDS  # more than all: it is an estimate
     clock.window(0.3, running=0, count=20)
-    assert clock.limit.per(3 * MILLISECONDS) == 4
+    assert clock.limit.capacity_for(3 * MILLISECONDS) == 4
 
 
 def test_cheap_work_may_queue_a_little() -> None:

@@ -16,7 +16,7 @@ import msgspec
 from gatepost.accounts.devices import Devices
 from gatepost.asgi import Message, Receive, Send
 from gatepost.errors import BadRequest, Header
-from gatepost.gateway.bodies import LimitedReceive
+from gatepost.gateway.body_limits import LimitedReceive
 from gatepost.gateway.json_bodies import Replay
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.media_types import URLENCODED, media_type
@@ -27,11 +27,14 @@ FIELDS_MAX = 1000
 """A form that signs somebody in has a few."""
 
 
-class SignIn:
+class SignInAttempts:
     """The attempts at one path. `account` is the member that names it in the body, with what makes the cookies, None
     where nothing names it; an answer with one of `statuses` says that somebody has signed in."""
 
-    __slots__ = ("_account", "_statuses")
+    __slots__ = (
+        "_account",
+        "_statuses",
+    )
 
     def __init__(self, account: tuple[str, Devices] | None, statuses: Collection[int]) -> None:
         self._account = account

@@ -1,4 +1,4 @@
-"""Heads: what a request may say before anybody looks at its path."""
+"""HeaderChecks: what a request may say before anybody looks at its path."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,8 +10,8 @@ from gatepost.asgi import Scope
 from gatepost.declaring.mount import Mount
 from gatepost.declaring.policies import anyone
 from gatepost.errors import ConfigurationError, Header, Problem
-from gatepost.gateway.heads import Heads
-from gatepost.gateway.hosts import REMEMBERED_MAX, Hosts
+from gatepost.gateway.allowed_hosts import REMEMBERED_MAX, AllowedHosts
+from gatepost.gateway.header_checks import HeaderChecks
 from gatepost.request import Action, Request, Response
 from gatepost.routes.table import RouteTable
 from gatepost.settings import GateSettings
@@ -32,8 +32,8 @@ TABLE = RouteTable(
 )
 
 
-def heads(**settings: Any) -> Heads:
-    return Heads(GateSettings(**settings), TABLE.match)
+def heads(**settings: Any) -> HeaderChecks:
+    return HeaderChecks(GateSettings(**settings), TABLE.match)
 
 
 def code(asked: Scope, **settings: Any) -> str | None:
@@ -126,7 +126,7 @@ def test_probes_ask_by_address_whatever_the_list_says() -> None:
 
 
 def test_a_wildcard_with_a_port_is_for_that_port() -> None:
-    hosts = Hosts(["*.shop.example:8443"])
+    hosts = AllowedHosts(["*.shop.example:8443"])
     hosts.check(b"eu.shop.example:8443")
     with pytest.raises(Problem):
         hosts.check(b"eu.shop.example")
@@ -137,11 +137,11 @@ def test_a_wildcard_with_a_port_is_for_that_port() -> None:
 )
 def test_a_mistaken_list_of_hosts_is_refused(entry: str) -> None:
     with pytest.raises(ConfigurationError, match="GATEPOST_ALLOWED_HOSTS"):
-        Hosts([entry])
+        AllowedHosts([entry])
 
 
 def test_hosts_that_strangers_invent_are_not_all_remembered() -> None:
-    hosts = Hosts(())
+    hosts = AllowedHosts(())
     for number in range(REMEMBERED_MAX * 2):
         hosts.check(b"h%d.example" % number)
     assert len(hosts.known) == REMEMBERED_MAX

@@ -1,4 +1,4 @@
-"""Bodies on their way in: how large, how slow, and of which type.
+"""BodyLimits on their way in: how large, how slow, and of which type.
 
 Stands behind the limiter, before the application. A request without a body passes untouched, because under Granian one
 `receive()` costs as much as the whole gate. What the JSON says is checked by the data transfer objects.
@@ -16,8 +16,8 @@ from gatepost.request import JSON_TYPES, Request
 
 if TYPE_CHECKING:
     from gatepost.gateway.admission import AdmissionQueue
-    from gatepost.gateway.deadlines import Deadlines
     from gatepost.gateway.exchange import Exchange
+    from gatepost.gateway.request_deadlines import RequestDeadlines
 
 METHODS: frozenset[str] = frozenset({"POST", "PUT", "PATCH"})
 """Those that carry a body. With any other one it has no meaning (RFC 9110, section 9.3), and readers disagree."""
@@ -33,12 +33,16 @@ BODY_HEADERS = frozenset({b"content-length", b"content-type", b"transfer-encodin
 _CLOSE = ((b"connection", b"close"),)
 
 
-class Bodies:
+class BodyLimits:
     """The rules for bodies; `body_bytes_max` is the default of actions that declare none."""
 
-    __slots__ = ("_body_bytes_max", "_deadlines", "_queue")
+    __slots__ = (
+        "_body_bytes_max",
+        "_deadlines",
+        "_queue",
+    )
 
-    def __init__(self, body_bytes_max: int, deadlines: "Deadlines", queue: "AdmissionQueue") -> None:
+    def __init__(self, body_bytes_max: int, deadlines: "RequestDeadlines", queue: "AdmissionQueue") -> None:
         self._body_bytes_max = body_bytes_max
         self._deadlines = deadlines
         self._queue = queue

@@ -8,8 +8,8 @@ import pytest
 from gate_conversation import request, scope
 
 from gatepost.errors import BadRequest, ConfigurationError, Header, NotFound
-from gatepost.gateway.clients import compose_clients
-from gatepost.gateway.heads import Heads
+from gatepost.gateway.header_checks import HeaderChecks
+from gatepost.gateway.trusted_proxies import compose_trusted_proxies
 from gatepost.settings import GateSettings
 
 PROXY = "10.0.0.1"
@@ -29,7 +29,7 @@ def seen(trusted: Sequence[str], headers: Sequence[Header], *, peer: str = PROXY
     settings = GateSettings(trusted_proxies=tuple(trusted), header_bytes_max=10**9)
     found = request(asked)
     with contextlib.suppress(BadRequest):
-        Heads(settings, unmatched).check(found)
+        HeaderChecks(settings, unmatched).check(found)
     assert asked["client"][0] == found.client
     assert dict(asked["headers"])[b"host"] == found.headers[b"host"]
     return found.client, asked["scheme"], found.headers[b"host"].decode()
@@ -52,7 +52,7 @@ ALL = [
 
 
 def test_where_nobody_is_trusted_there_is_nothing_to_call() -> None:
-    assert compose_clients(()) is None
+    assert compose_trusted_proxies(()) is None
 
 
 @pytest.mark.parametrize("peer", [SPOOF, "10.0.0.9", "2001:db8::1", "::ffff:203.0.113.66", ""])
@@ -229,9 +229,9 @@ def test_a_mapped_address_is_the_one_it_maps(peer: str) -> None:
 @pytest.mark.parametrize("entry", ["0", "99", "10.0.0.0/33", "10.0.0.1/8", "proxy.example", "0.0.0.0/0", "::/0", "-1"])
 def test_a_mistaken_setting_is_refused(entry: str) -> None:
     with pytest.raises(ConfigurationError, match="GATEPOST_TRUSTED_PROXIES"):
-        compose_clients([entry])
+        compose_trusted_proxies([entry])
 
 
 def test_the_name_of_a_header_trusts_nobody() -> None:
     with pytest.raises(ConfigurationError, match="nobody"):
-        compose_clients(["forwarded"])
+        compose_trusted_proxies(["forwarded"])

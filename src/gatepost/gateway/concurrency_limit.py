@@ -1,0 +1,90 @@
+"""How many requests may run at once: as many as do not make each other slow.
+
+A simpler form of Netflix's gradient limit: what an action takes while hardly anything runs is its pace; where requests
+take much longer than that, there are too many of them.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gatepost.gateway.admission_rule import RULE, AdmissionRule
+
+if TYPE_CHECKING:
+    from gatepost.request import Action
+
+
+class ConcurrencyLimit:
+    """`limit` requests may run. The admission queue counts up `count` when one ends, and sets `is_reached` when one
+    has to wait, and adds to `overhead_ns` what was spent on weighing those that wait and on refusing."""
+
+    __slots__ = (
+        "_baseline_latency",
+        "_baseline_sum",
+        "_cpu",
+        "_cpu_per_request",
+        "_latency_sum",
+        "_read_cpu",
+        "_recorded",
+        "_rule",
+        "_since",
+        "count",
+        "is_reached",
+        "limit",
+        "overhead_ns",
+    )
+
+    def __init__(self, rule: AdmissionRule = RULE, cpu: Callable[[], int] = time.thread_time_ns) -> None:
+        """`cpu` is what this thread has used of a processor, in nanoseconds."""
+        self._rule = rule
+        self._read_cpu = cpu
+        self.limit = rule.limit_first
+        self.is_reached = False
+        self.overhead_ns = 0
+        self._baseline_latency: dict[Action | None, float] = {}
+        self._baseline_sum = 0.0
+        self._latency_sum = 0
+        self._recorded = 0
+        self.count = 0
+        self._since = 0
+        self._cpu = 0
+        self._cpu_per_request = rule.request_cpu_first_ns
+
+    def record(self, action: "Action | None", latency_ns: int, running: int) -> None:
+        """A request has taken so many nanoseconds; so many others are still running."""
+        baseline = self._baseline_latency.get(action)
+        if baseline is None:
+            self._baseline_latency[action] = baseline = float(latency_ns)
+        elif not running or latency_ns < baseline:
+            self._baseline_latency[action] = baseline = (
+                baseline + (latency_ns - baseline) * self._rule.baseline_smoothing
+            )
+        self._baseline_sum += baseline
+        self._latency_sum += latency_ns
+        self._recorded += 1
+
+    def capacity_for(self, nanoseconds: int) -> int:
+        """How many requests this process can do in a time, by what they cost of it; at least one."""
+        return max(1, nanoseconds // self._cpu_per_request)
+
+    def adapt(self, now: int) -> None:
+        """Called often; does something once in a window."""
+        rule = self._rule
+        if now - self._since < rule.window_ns or not self._recorded:
+            return
+        cpu = self._read_cpu()
+        if now - self._since < 4 * rule.window_ns:
+            # Without the rest: else the more requests wait, the fewer would begin in a pass.
+            used = cpu - self._cpu
+            self._cpu_per_request = max(used - self.overhead_ns, used // 4) // max(1, self.count)
+        mean, ratio = self._latency_sum // self._recorded, self._latency_sum / max(self._baseline_sum, 1.0)
+        limit_min = (
+            rule.limit_min_busy if cpu - self._cpu > rule.busy_share * (now - self._since) else rule.limit_min_idle
+        )
+        if ratio > rule.slow_ratio and mean > rule.latency_tolerated_ns:
+            self.limit = max(min(limit_min, self.limit), int(self.limit * max(0.7, rule.slow_ratio / ratio)))
+        elif self.is_reached and (ratio < rule.fast_ratio or mean < rule.latency_tolerated_ns):
+            self.limit = min(rule.limit_max, self.limit + max(1, self.limit // 8))
+        self.is_reached = False
+        self._baseline_sum, self._latency_sum, self._recorded, self.count, self.overhead_ns = 0.0, 0, 0, 0, 0
+        self._since, self._cpu = now, cpu
