@@ -10,7 +10,7 @@ import pytest
 from debian_postgresql import ROLE, DebianPostgreSQL, psql
 from examples.bookshop.app import app
 
-from gatepost.testing import Answer, Client, TestApp
+from gatepost.testing import Client, ClientResponse, TestApp
 
 NAMES = ["Zola", "Äsop", "anna", "Mann"]
 BOUND_SECONDS = 0.1
@@ -29,7 +29,7 @@ async def editor(running: TestApp) -> Client:
     return await running.user("editor")
 
 
-async def create(client: Client, path: str, **values: Any) -> Answer:
+async def create(client: Client, path: str, **values: Any) -> ClientResponse:
     answer = await client.post(path, json=values)
     assert answer.status == 201, answer.body
     return answer

@@ -17,8 +17,8 @@ from gatepost.accounts.devices import Devices
 from gatepost.accounts.sign_in import Accounts
 from gatepost.auth.tokens import Tokens
 from gatepost.controllers.cursors import Cursors
-from gatepost.controllers.queries import QueryReader, Readable
-from gatepost.controllers.resource import ResourceController
+from gatepost.controllers.queries import QueryParsers, QueryReader
+from gatepost.controllers.resource_controller import ResourceController
 from gatepost.database.database import Database
 from gatepost.database.letters import Letters
 from gatepost.database.reaching import reach
@@ -32,12 +32,12 @@ from gatepost.events import Events, PolicyMayFail
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.gate import Gate, make_limiter
 from gatepost.health import AWAY, NO_CONNECTION, OK, READ_ONLY, Probes
-from gatepost.models.catalog import Served
+from gatepost.models.catalog import ServedModel
+from gatepost.models.constraint_violations import ConstraintErrors
 from gatepost.models.trigrams import Trigrams
-from gatepost.models.violations import Violations
 from gatepost.request import Action, Handler
 from gatepost.routes.dispatch import Dispatch
-from gatepost.routes.table import RouteTable
+from gatepost.routes.route_table import RouteTable
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.plans import Plans
 from gatepost.services.service import SEAMS, Service, overridden
@@ -64,7 +64,7 @@ class Composition:
         self.declaration = declaration
         self.settings = settings
         self.events = events
-        violations = Violations(dict.fromkeys(item.table.metadata for item in declaration.entities))
+        violations = ConstraintErrors(dict.fromkeys(item.table.metadata for item in declaration.entities))
         self.database = Database(dsn, settings.database, events, violations)
         self.tokens = Tokens(settings.auth, key)
         secret = key.as_pem(private=True)
@@ -76,7 +76,7 @@ class Composition:
             self.database.for_resource(ACCOUNTS),
             self.tokens,
             events,
-            guesses=limiter,
+            limiter=limiter,
             devices=devices,
         )
         self._plans = Plans(bigint_as_string=declaration.bigint_as_string, page_bytes_max=settings.gate.page_bytes_max)
@@ -118,7 +118,7 @@ class Composition:
             match=self.table.match,
             limiter=limiter,
             cors=[action.cors for action in self.actions if action.cors is not None],
-            is_known=self.accounts.is_known,
+            is_known=self.accounts.is_authenticated,
             backlog=self.database.backlog,
             find_writing=self.database.find_writing,
         )
@@ -164,13 +164,13 @@ class Composition:
 
     def _resource_actions(self, cursors: Cursors) -> list[Action]:
         catalog = self.declaration.catalog
-        readables = {served: Readable(served) for served in catalog.served}
-        if any(item.filterable.by_trigrams for item in readables.values()):
+        parsers = {served: QueryParsers(served) for served in catalog.served}
+        if any(item.filterable.by_trigrams for item in parsers.values()):
             self._letters = Letters(self.database, self._trigrams, self.events)
         actions: list[Action] = []
         for served in catalog.served:
             verbs = self._verbs(served)
-            queries = QueryReader(served, readables, cursors, self._trigrams)
+            queries = QueryReader(served, parsers, cursors, self._trigrams)
             controller = ResourceController(
                 served,
                 verbs,
@@ -182,7 +182,7 @@ class Composition:
             actions += self._actions(served, controller)
         return actions
 
-    def _bounds(self, served: Served) -> Bounds:
+    def _bounds(self, served: ServedModel) -> Bounds:
         """How deep and how long JSON may be: the nearest declaration wins."""
         resource, gate = served.resource, self.settings.gate
         return Bounds(
@@ -191,7 +191,7 @@ class Composition:
             gate.body_bytes_max if resource.body_bytes_max is None else resource.body_bytes_max,
         )
 
-    def _verbs(self, served: Served) -> dict[str, Verbs]:
+    def _verbs(self, served: ServedModel) -> dict[str, Verbs]:
         derived = self._compiled[served.entity.model]
         service = self.declaration.services.get(served.entity.model)
         if service is None:
@@ -200,7 +200,7 @@ class Composition:
         through = overridden(service)
         return {action: custom if action in through else derived for action in ACTIONS}
 
-    def _actions(self, served: Served, controller: ResourceController) -> list[Action]:
+    def _actions(self, served: ServedModel, controller: ResourceController) -> list[Action]:
         """The actions that the resource opens; what nobody may do has no route."""
         path = f"{self.declaration.prefix}/{served.path}"
         service = self.declaration.services.get(served.entity.model)
@@ -221,7 +221,7 @@ class Composition:
             if served.resource.policies[name] is not nobody
         ]
 
-    def _limits(self, served: Served, action: str) -> NamedLimits:
+    def _limits(self, served: ServedModel, action: str) -> NamedLimits:
         """The limits of an action, or those that it shares with the rest of its resource; none for the default."""
         declared = served.resource.rate_limits
         name, limits = f"{served.path}.{action}", declared.get(action, ())
@@ -236,7 +236,7 @@ def _handler(controller: ResourceController, name: str) -> Handler:
     return handler
 
 
-def _source(served: Served, service: type[Service[Any]] | None, action: str) -> str:
+def _source(served: ServedModel, service: type[Service[Any]] | None, action: str) -> str:
     """Where the code that answers stands: the overriding method of a service, or the model it is derived from."""
     if service is not None and action in overridden(service):
         seams = [seam for seam in SEAMS[action] if getattr(service, seam) is not getattr(Service, seam)]

@@ -1,6 +1,6 @@
 """The body of a sign-in: strict JSON with exactly an e-mail and a password, every violation named.
 
-It is read by the careful reader alone (`dtos/collector.py`): beside the hash of the password its time is nothing.
+It is read by the careful reader alone (`dtos/body_errors.py`): beside the hash of the password its time is nothing.
 """
 
 import msgspec
@@ -9,9 +9,9 @@ from sqlalchemy import Text
 
 from gatepost.accounts.models import EMAIL_LENGTH_MAX, normalise_email
 from gatepost.accounts.passwords import LENGTH_MAX
-from gatepost.dtos.collector import BodyField, collect
+from gatepost.dtos.body_errors import BodyField, collect
+from gatepost.dtos.json_input import field_type_of, wire_type_of
 from gatepost.dtos.strict_json import read_json
-from gatepost.dtos.wire_types import field_type_of, wire_type_of
 
 
 class Credentials(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gatepost.accounts.notifications import CHANNEL, are_notified
-from gatepost.accounts.users import Users
+from gatepost.accounts.user_store import UserStore
 from gatepost.actor import Actor
 from gatepost.auth.tokens import TOKEN_BYTES_MAX, Tokens, invalid
 from gatepost.database.database import Database
@@ -18,14 +18,14 @@ from gatepost.database.listener import Listener
 from gatepost.database.silence import clock
 from gatepost.events import Events, IdentitiesInvalidated, IdentitiesNotCached
 
-SIZE_MAX = 10_000
+CACHED_IDENTITIES_MAX = 10_000
 """Tokens kept, about 1.5 KiB each. Of the oldest the first that was not used since it was last asked goes first."""
 
-CHANCES = 100
+EVICTION_SCAN_MAX = 100
 """So many are asked at most."""
 
 
-class _Known:
+class CachedIdentity:
     """Good until `good_until` of the listener's clock; `is_used` says whether it was found since it was last asked."""
 
     __slots__ = ("actor", "good_until", "is_used", "user")
@@ -42,10 +42,10 @@ class Identities:
 
     __slots__ = (
         "_by_user",
-        "_doubted",
-        "_dropped",
+        "_cached",
+        "_emit_invalidated",
+        "_emit_not_cached",
         "_generation",
-        "_known",
         "_size_max",
         "_tokens",
         "_users",
@@ -53,31 +53,37 @@ class Identities:
     )
 
     def __init__(
-        self, database: Database, model: type[Any], users: Users, tokens: Tokens, *, size_max: int = SIZE_MAX
+        self,
+        database: Database,
+        model: type[Any],
+        users: UserStore,
+        tokens: Tokens,
+        *,
+        size_max: int = CACHED_IDENTITIES_MAX,
     ) -> None:
         self._users = users
         self._tokens = tokens
         self._size_max = size_max
-        self._known: dict[bytes, _Known] = {}
+        self._cached: dict[bytes, CachedIdentity] = {}
         self._by_user: dict[str, set[bytes]] = {}
         self._generation = 0
-        self._doubted: Callable[[IdentitiesNotCached], None] | None = None
-        self._dropped: Callable[[IdentitiesInvalidated], None] | None = None
+        self._emit_not_cached: Callable[[IdentitiesNotCached], None] | None = None
+        self._emit_invalidated: Callable[[IdentitiesInvalidated], None] | None = None
         self.listener = Listener(
             database.connect_listener,
             CHANNEL,
             on_notification=self.drop,
             on_reset=self.drop_all,
             check=lambda connection: are_notified(connection, model),
-            on_doubt=self._note_doubt,
+            on_doubt=self._note_untrusted,
             on_silence=database.note_silence,
             on_beat=database.note_beat,
         )
 
     async def start(self, events: Events) -> None:
         """Begin to listen for changes. Until the listener is trusted nothing is served from the cache."""
-        self._doubted = events.emitter(IdentitiesNotCached)
-        self._dropped = events.emitter(IdentitiesInvalidated)
+        self._emit_not_cached = events.emitter(IdentitiesNotCached)
+        self._emit_invalidated = events.emitter(IdentitiesInvalidated)
         await self.listener.start(events)
 
     async def stop(self) -> None:
@@ -86,18 +92,18 @@ class Identities:
         self.drop_all()
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._cached)
 
     def find(self, authorization: bytes) -> Actor | None:
-        """The actor of a header that is known, unexpired and trusted; None asks for `load`."""
-        known = self._known.get(authorization)
-        if known is None:
+        """The actor of a header that is cached, unexpired and trusted; None asks for `load`."""
+        cached = self._cached.get(authorization)
+        if cached is None:
             return None
         now = clock()
-        if now >= self.listener.trusted_until or now >= known.good_until:
+        if now >= self.listener.trusted_until or now >= cached.good_until:
             return None
-        known.is_used = True
-        return known.actor
+        cached.is_used = True
+        return cached.actor
 
     async def load(self, authorization: bytes) -> Actor:
         """Verify the token and load its user from the database; raises 401 `invalid_token`."""
@@ -112,7 +118,7 @@ class Identities:
         # (which began before), but not to be kept.
         if generation == self._generation:
             good_until = clock() + claims.expires_at - time.time()
-            self._keep(authorization, _Known(found.actor, good_until, found.subject))
+            self._keep(authorization, CachedIdentity(found.actor, good_until, found.subject))
         return found.actor
 
     def drop(self, user: str) -> None:
@@ -122,48 +128,48 @@ class Identities:
             return
         self._generation += 1
         for authorization in self._by_user.pop(user, ()):
-            del self._known[authorization]
-        if self._dropped is not None:
-            self._dropped(IdentitiesInvalidated(user_id=user))
+            del self._cached[authorization]
+        if self._emit_invalidated is not None:
+            self._emit_invalidated(IdentitiesInvalidated(user_id=user))
 
     def drop_all(self) -> None:
         """Forget everybody."""
         self._generation += 1
-        self._known.clear()
+        self._cached.clear()
         self._by_user.clear()
-        if self._dropped is not None:
-            self._dropped(IdentitiesInvalidated(user_id=None))
+        if self._emit_invalidated is not None:
+            self._emit_invalidated(IdentitiesInvalidated(user_id=None))
 
-    def _note_doubt(self, reason: str) -> None:
-        if self._doubted is not None:
-            self._doubted(IdentitiesNotCached(reason=reason))
+    def _note_untrusted(self, reason: str) -> None:
+        if self._emit_not_cached is not None:
+            self._emit_not_cached(IdentitiesNotCached(reason=reason))
 
-    def _keep(self, authorization: bytes, known: _Known) -> None:
+    def _keep(self, authorization: bytes, cached: CachedIdentity) -> None:
         self._forget(authorization)
-        if len(self._known) >= self._size_max:
-            self._make_room()
-        self._known[authorization] = known
-        self._by_user.setdefault(known.user, set()).add(authorization)
+        if len(self._cached) >= self._size_max:
+            self._evict()
+        self._cached[authorization] = cached
+        self._by_user.setdefault(cached.user, set()).add(authorization)
 
-    def _make_room(self) -> None:
+    def _evict(self) -> None:
         """Forget one. As in the CLOCK of page replacement, which costs a reader no more than a flag, whoever was found
         meanwhile gets a second chance."""
-        known = self._known
-        for _ in range(CHANCES):
-            oldest = next(iter(known))
-            if not known[oldest].is_used:
+        cached = self._cached
+        for _ in range(EVICTION_SCAN_MAX):
+            oldest = next(iter(cached))
+            if not cached[oldest].is_used:
                 break
-            known[oldest].is_used = False
-            known[oldest] = known.pop(oldest)
-        self._forget(next(iter(known)))
+            cached[oldest].is_used = False
+            cached[oldest] = cached.pop(oldest)
+        self._forget(next(iter(cached)))
 
     def _forget(self, authorization: bytes) -> None:
-        known = self._known.pop(authorization, None)
-        if known is not None:
-            tokens = self._by_user[known.user]
+        cached = self._cached.pop(authorization, None)
+        if cached is not None:
+            tokens = self._by_user[cached.user]
             tokens.discard(authorization)
             if not tokens:
-                del self._by_user[known.user]
+                del self._by_user[cached.user]
 
 
 def bearer_token(authorization: bytes) -> str:

@@ -51,15 +51,15 @@ class Passwords:
         self._hasher = PasswordHasher(PASSES, MEMORY_KIB, LANES, HASH_BYTES, SALT_BYTES, type=Type.ID)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
         self._room = threading.BoundedSemaphore(threads + waiting_max)
-        self._nobody = hash_of_nobody()
+        self._dummy_hash = dummy_hash()
 
     async def hash(self, password: str) -> str:
         """The hash to store, with its parameters and salt inside."""
-        return await self._apart(lambda: self._hasher.hash(password))
+        return await self._in_thread(lambda: self._hasher.hash(password))
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """True where the password is the one that was hashed. None costs the same time and is never true."""
-        return await self._apart(lambda: self._verify(stored, password))
+        return await self._in_thread(lambda: self._verify(stored, password))
 
     def needs_rehash(self, stored: str) -> bool:
         """True where the hash was made with other parameters than today's."""
@@ -71,13 +71,13 @@ class Passwords:
 
     def _verify(self, stored: str | None, password: str) -> bool:
         try:
-            return self._hasher.verify(self._nobody if stored is None else stored, password) and stored is not None
+            return self._hasher.verify(self._dummy_hash if stored is None else stored, password) and stored is not None
         except VerificationError:
             return False
         except InvalidHashError:
             return self._verify(None, password)
 
-    async def _apart(self, work: Callable[[], T]) -> T:
+    async def _in_thread(self, work: Callable[[], T]) -> T:
         if not self._room.acquire(blocking=False):
             raise ServiceUnavailable("sign_in_busy", "Too many sign-ins at once; try again shortly.")
         job: Future[T] = self._threads.submit(work)
@@ -86,7 +86,7 @@ class Passwords:
         return await asyncio.wrap_future(job)
 
 
-def hash_of_nobody() -> str:
+def dummy_hash() -> str:
     """A hash that no password leads to, and that is the same work to verify as a real one."""
     salt, digest = (
         base64.b64encode(secrets.token_bytes(length)).rstrip(b"=").decode() for length in (SALT_BYTES, HASH_BYTES)

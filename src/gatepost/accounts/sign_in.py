@@ -16,7 +16,7 @@ from gatepost.accounts.devices import Devices
 from gatepost.accounts.identities import Identities
 from gatepost.accounts.models import normalise_email
 from gatepost.accounts.passwords import Passwords, check_new_password
-from gatepost.accounts.users import SignIn, UserLine, Users
+from gatepost.accounts.user_store import StoredCredentials, UserStore, UserSummary
 from gatepost.actor import Actor, ActorId, anonymous
 from gatepost.auth.tokens import Tokens
 from gatepost.database.database import Database
@@ -28,7 +28,7 @@ from gatepost.request import JSON_HEADERS, Action, Handler, Request, Response
 BODY_BYTES_MAX = 8192
 
 
-class Guesses(Protocol):
+class SignInLimiter(Protocol):
     """What bounds the attempts to sign in: the limiter of the gate."""
 
     async def admit_account(self, request: Request, account: str, *, is_own_device: bool) -> None:
@@ -53,15 +53,15 @@ class Accounts:
         tokens: Tokens,
         events: Events,
         *,
-        guesses: Guesses,
+        limiter: SignInLimiter,
         devices: Devices,
         passwords: Passwords | None = None,
     ) -> None:
-        self._guesses = guesses
+        self._limiter = limiter
         self._devices = devices
         self._tokens = tokens
         self._events = events
-        self._users = Users(database, user_model)
+        self._users = UserStore(database, user_model)
         self._passwords = passwords or Passwords()
         self._failed: Callable[[SignInFailed], None] | None = None
         self._succeeded: Callable[[SignInSucceeded], None] | None = None
@@ -102,7 +102,7 @@ class Accounts:
         actor = self.identities.find(authorization)
         return actor if actor is not None else await self.identities.load(authorization)
 
-    def is_known(self, request: Request) -> bool:
+    def is_authenticated(self, request: Request) -> bool:
         """Whether a request is from somebody who is signed in, as far as that is known without the database."""
         authorization = request.headers.get(b"authorization")
         return authorization is not None and self.identities.find(authorization) is not None
@@ -116,28 +116,28 @@ class Accounts:
         credentials = read_credentials(await request.body())
         account = self._devices.account_of(credentials.email)
         device = self._devices.find_own(request, account)
-        await self._guesses.admit_account(request, account.hex(), is_own_device=device is not None)
+        await self._limiter.admit_account(request, account.hex(), is_own_device=device is not None)
         try:
             user = await self._authenticate(request, credentials)
         except Problem as problem:
             if problem.status >= 500:
-                self._guesses.succeed(request)
+                self._limiter.succeed(request)
             raise
-        self._guesses.succeed(request)
+        self._limiter.succeed(request)
         if self._succeeded is not None:
             self._succeeded(SignInSucceeded(user_id=user.subject, client=request.client))
-        answer = {
+        data = {
             "access_token": self._tokens.issue(user.subject, user.password_version),
             "token_type": "Bearer",
             "expires_in": self._tokens.lifetime_seconds,
         }
         cookie = self._devices.header(account, device, is_tls=request.scope["scheme"] == "https")
-        body = msgspec.json.encode({"data": answer})
+        body = msgspec.json.encode({"data": data})
         return Response(200, body, (*JSON_HEADERS, cookie), cache_control=b"no-store")
 
-    async def _authenticate(self, request: Request, credentials: Credentials) -> SignIn:
-        user = await self._users.find_sign_in(credentials.email)
-        refusal = await self._refusal(user, credentials)
+    async def _authenticate(self, request: Request, credentials: Credentials) -> StoredCredentials:
+        user = await self._users.find_credentials(credentials.email)
+        refusal = await self._failure_reason(user, credentials)
         if user is None or refusal is not None:
             if self._failed is not None:
                 self._failed(SignInFailed(reason=refusal or "unknown", client=request.client))
@@ -148,10 +148,10 @@ class Accounts:
     async def show(self, request: Request) -> Response:
         """The signed-in user."""
         actor = request.actor
-        answer = {"id": actor.id, "email": actor.user.email, "roles": sorted(actor.roles)}
-        return Response(200, msgspec.json.encode({"data": answer}), cache_control=b"no-store")
+        data = {"id": actor.id, "email": actor.user.email, "roles": sorted(actor.roles)}
+        return Response(200, msgspec.json.encode({"data": data}), cache_control=b"no-store")
 
-    async def _refusal(self, user: SignIn | None, credentials: Credentials) -> str | None:
+    async def _failure_reason(self, user: StoredCredentials | None, credentials: Credentials) -> str | None:
         """Why not, for the log only. The password is verified in every case, so that the time tells nothing."""
         stored = user.password_hash if user is not None else None
         matches = await self._passwords.verify(stored, credentials.password)
@@ -163,7 +163,7 @@ class Accounts:
             return "wrong_password"
         return None if user.is_active else "inactive"
 
-    async def _renew_hash(self, user: SignIn, credentials: Credentials) -> None:
+    async def _renew_hash(self, user: StoredCredentials, credentials: Credentials) -> None:
         stored = user.password_hash
         if stored is not None and self._passwords.needs_rehash(stored):
             renewed = await self._passwords.hash(credentials.password)
@@ -187,21 +187,21 @@ async def create_user(
             hashed = await passwords.hash(password)
         finally:
             passwords.close()
-    return await Users(database, model).create(email, hashed, roles)
+    return await UserStore(database, model).create(email, hashed, roles)
 
 
 async def issue_token(database: Database, model: type[Any], tokens: Tokens, email: str) -> str:
     """A token for the user with this e-mail, for commands. Raises `ConfigurationError` where there is none."""
-    user = await Users(database, model).find_sign_in(normalise_email(email))
+    user = await UserStore(database, model).find_credentials(normalise_email(email))
     if user is None or not user.is_active:
         state = "is inactive" if user is not None else "does not exist"
         raise ConfigurationError(f"The user {email} {state}.", hint="`gatepost users list` shows them all.")
     return tokens.issue(user.subject, user.password_version)
 
 
-async def list_users(database: Database, model: type[Any], count: int = 1000) -> list[UserLine]:
+async def list_users(database: Database, model: type[Any], count: int = 1000) -> list[UserSummary]:
     """The first users by e-mail, for commands."""
-    return await Users(database, model).list(count)
+    return await UserStore(database, model).list(count)
 
 
 def _source(handler: Handler) -> str:

@@ -35,7 +35,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
 
 
-class Claims(msgspec.Struct, frozen=True):
+class TokenClaims(msgspec.Struct, frozen=True):
     """What a verified token says: `subject` is the user's key as text, `password_version` that of the password at the
     time of issue, times are seconds since the epoch."""
 
@@ -74,7 +74,7 @@ class Tokens:
         }
         return jws.serialize_compact(dict(self._header), msgspec.json.encode(claims), self._key, [ALGORITHM])
 
-    def verify(self, token: str, now: float | None = None) -> Claims:
+    def verify(self, token: str, now: float | None = None) -> TokenClaims:
         """The claims of a token that `issue` made and that has not expired; raises 401 `invalid_token` otherwise."""
         if len(token) > TOKEN_BYTES_MAX or _FORM.fullmatch(token) is None:
             raise invalid("The token is malformed.")
@@ -87,7 +87,7 @@ class Tokens:
             raise invalid("The token was not issued here.")
         return self._check(cast("dict[str, Any]", claims), time.time() if now is None else now)
 
-    def _check(self, claims: dict[str, Any], now: float) -> Claims:
+    def _check(self, claims: dict[str, Any], now: float) -> TokenClaims:
         if claims.get("iss") != self._issuer or claims.get("aud") != self._audience:
             raise invalid("The token was issued by or for somebody else.")
         subject, token_id = claims.get("sub"), claims.get("jti")
@@ -101,7 +101,7 @@ class Tokens:
             raise invalid("The token has expired.")
         if max(issued_at, _moment(claims, "nbf") if "nbf" in claims else 0) > now + LEEWAY_SECONDS:
             raise invalid("The token is not valid yet.")
-        return Claims(subject, password_version, token_id, issued_at, expires_at)
+        return TokenClaims(subject, password_version, token_id, issued_at, expires_at)
 
 
 def invalid(detail: str) -> Unauthorized:

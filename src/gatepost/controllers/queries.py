@@ -17,13 +17,13 @@ from gatepost.declaring.policies import both, decide
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import BadRequest
 from gatepost.hints import did_you_mean
-from gatepost.models.catalog import RESERVED, Served, View
+from gatepost.models.catalog import RESERVED, ServedModel, View
 from gatepost.models.conditions import bind_decision
 from gatepost.models.entity import wire_values
-from gatepost.models.filters import OPERATORS, Filter, Filterable, Hop, filterable
-from gatepost.models.reads import Expansion, Order, Position, Query
+from gatepost.models.filters import OPERATORS, Filter, Filterable, RelationStep, filterable
+from gatepost.models.json_output import decoder_of
+from gatepost.models.reads import Expansion, ListQuery, Order, Position
 from gatepost.models.trigrams import Trigrams
-from gatepost.models.wire import decoder_of
 
 DEPTH_MAX = 3
 
@@ -34,16 +34,16 @@ RELATIONS_MAX = 12
 MEMBERS_MAX = 100
 EXPANSIONS_MAX = 10
 
-KEPT_MAX = 1024
+CACHED_QUERIES_MAX = 1024
 """Queries kept per resource, as they were read; the first one read goes first."""
 
-KEPT_BYTES_MAX = 512
+CACHED_QUERY_BYTES_MAX = 512
 
 
-class Readable:
+class QueryParsers:
     """What queries need to know of one served model: how its values are read, filtered and sorted. Made at start."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: ServedModel) -> None:
         self.served = served
         self.filterable: Filterable = filterable(served)
         self.scalars: dict[str, Callable[[str], Any]] = {
@@ -51,10 +51,10 @@ class Readable:
             for name, attribute in served.entity.attributes.items()
             if name in self.filterable.operators or name in self.filterable.sortable or attribute.primary_key
         }
-        self.written: dict[str, Callable[[Any], Any]] = {
-            name: write
+        self.cursor_encoders: dict[str, Callable[[Any], Any]] = {
+            name: encode
             for name in self.filterable.sortable
-            if (write := _writer(served.entity.attributes[name].column.type)) is not None
+            if (encode := _cursor_encoder(served.entity.attributes[name].column.type)) is not None
         }
         key = served.entity.key.name
         self.default_order: tuple[Order, ...] = (Order(key, False),)
@@ -64,15 +64,15 @@ class QueryReader:
     """Reads the query strings of one resource."""
 
     def __init__(
-        self, served: Served, readables: Mapping[Served, Readable], cursors: Cursors, trigrams: Trigrams
+        self, served: ServedModel, parsers: Mapping[ServedModel, QueryParsers], cursors: Cursors, trigrams: Trigrams
     ) -> None:
         self._served = served
         self._trigrams = trigrams
-        self._readables = readables
+        self._parsers = parsers
         self._cursors = cursors
         self._resource = served.resource
         self._key = served.entity.key.name
-        self._known_queries: dict[tuple[bytes, View], Query] = {}
+        self._cached_queries: dict[tuple[bytes, View], ListQuery] = {}
         self._contexts: dict[tuple[Order, ...], bytes] = {}
 
     def read_one(
@@ -92,29 +92,29 @@ class QueryReader:
                 raise _unknown(parameter.label, ("fields", "expand"))
         return fields, expand
 
-    def read_list(self, query_string: bytes, view: View, actor: Actor) -> Query:
+    def read_list(self, query_string: bytes, view: View, actor: Actor) -> ListQuery:
         """Everything that a list's query says. Raises `BadRequest`.
 
         First pages are asked for again and again in the same words, so those are kept; what follows a cursor or a
         relation (whose rule is weighed for the actor) is read anew.
         """
-        known = self._known_queries.get((query_string, view))
+        known = self._cached_queries.get((query_string, view))
         if known is not None:
             return known
         query = self._read_list(query_string, view, actor)
         has_hops = any(item.hops for item in query.filters)
-        if not (query.expand or query.position or has_hops) and len(query_string) <= KEPT_BYTES_MAX:
-            query = msgspec.structs.replace(query, recurs=True)
-            if len(self._known_queries) >= KEPT_MAX:
-                del self._known_queries[next(iter(self._known_queries))]
-            self._known_queries[query_string, view] = query
+        if not (query.expand or query.position or has_hops) and len(query_string) <= CACHED_QUERY_BYTES_MAX:
+            query = msgspec.structs.replace(query, is_cacheable=True)
+            if len(self._cached_queries) >= CACHED_QUERIES_MAX:
+                del self._cached_queries[next(iter(self._cached_queries))]
+            self._cached_queries[query_string, view] = query
         return query
 
-    def _read_list(self, query_string: bytes, view: View, actor: Actor) -> Query:
-        readable = self._readables[self._served]
-        order, limit = readable.default_order, self._resource.page_size
+    def _read_list(self, query_string: bytes, view: View, actor: Actor) -> ListQuery:
+        parsers = self._parsers[self._served]
+        order, limit = parsers.default_order, self._resource.page_size
         if not query_string:
-            return Query(order, limit)
+            return ListQuery(order, limit)
         fields: tuple[str, ...] | None = None
         expand: tuple[Expansion, ...] = ()
         cursor: Parameter | None = None
@@ -143,14 +143,14 @@ class QueryReader:
                     raise _unknown(name, self._known(view))
         _check_relations(filters, expand)
         position = self._position(cursor, order) if cursor is not None else None
-        return Query(order, limit, tuple(filters), fields, expand, position)
+        return ListQuery(order, limit, tuple(filters), fields, expand, position)
 
     def seal(self, order: tuple[Order, ...], values: tuple[Any, ...]) -> str:
         """A cursor at the position of a row."""
-        written = self._readables[self._served].written
-        if written:
+        encoders = self._parsers[self._served].cursor_encoders
+        if encoders:
             values = tuple(
-                written[term.name](value) if term.name in written and value is not None else value
+                encoders[term.name](value) if term.name in encoders and value is not None else value
                 for term, value in zip(order, values, strict=True)
             )
         return self._cursors.seal(self._context(order), values)
@@ -159,13 +159,13 @@ class QueryReader:
         """What a cursor belongs to. The orders of a resource are few, for only indexed fields can be sorted by."""
         context = self._contexts.get(order)
         if context is None:
-            context = f"{self._served.path}?{','.join(_written(term) for term in order)}".encode()
-            if len(self._contexts) < KEPT_MAX:
+            context = f"{self._served.path}?{','.join(_order_text(term) for term in order)}".encode()
+            if len(self._contexts) < CACHED_QUERIES_MAX:
                 self._contexts[order] = context
         return context
 
     def _known(self, view: View) -> list[str]:
-        names = [name for name in self._readables[self._served].filterable.operators if name in view.names]
+        names = [name for name in self._parsers[self._served].filterable.operators if name in view.names]
         return ["sort", "fields", "expand", "limit", "after", "before", *names]
 
     def _limit(self, parameter: Parameter) -> int:
@@ -182,7 +182,7 @@ class QueryReader:
         return names
 
     def _order(self, parameter: Parameter, view: View) -> tuple[Order, ...]:
-        sortable = [name for name in self._readables[self._served].filterable.sortable if name in view.names]
+        sortable = [name for name in self._parsers[self._served].filterable.sortable if name in view.names]
         terms: dict[str, Order] = {}
         for part in parameter.value.split(","):
             name = part.removeprefix("-")
@@ -196,13 +196,13 @@ class QueryReader:
             if name == self._key:
                 return tuple(terms.values())
         last = next(reversed(terms.values()))
-        return (*terms.values(), Order(self._key, last.falling))
+        return (*terms.values(), Order(self._key, last.descending))
 
     def _position(self, parameter: Parameter, order: tuple[Order, ...]) -> Position:
         values = self._cursors.open(self._context(order), parameter.value)
-        scalars = self._readables[self._served].scalars
+        scalars = self._parsers[self._served].scalars
         try:
-            parsed = tuple(_reread(scalars[term.name], value) for term, value in zip(order, values, strict=True))
+            parsed = tuple(_cursor_value(scalars[term.name], value) for term, value in zip(order, values, strict=True))
         except ValueError:  # sealed before a column changed its type
             raise broken_cursor() from None
         return Position(parsed, parameter.name == "before")
@@ -223,7 +223,9 @@ class QueryReader:
         _check_relations((), expand)
         return expand
 
-    def _expansions(self, tree: Mapping[str, Any], served: Served, actor: Actor, prefix: str) -> tuple[Expansion, ...]:
+    def _expansions(
+        self, tree: Mapping[str, Any], served: ServedModel, actor: Actor, prefix: str
+    ) -> tuple[Expansion, ...]:
         found: list[Expansion] = []
         for index, (name, branch) in enumerate(tree.items()):
             hop = self._expandable(served, name, actor, f"{prefix}{index}_")
@@ -234,7 +236,7 @@ class QueryReader:
             found.append(Expansion(hop.relation, hop.target, hop.target.view(actor), hop.rule, inner))
         return tuple(found)
 
-    def _expandable(self, served: Served, name: str, actor: Actor, prefix: str) -> Hop | None:
+    def _expandable(self, served: ServedModel, name: str, actor: Actor, prefix: str) -> RelationStep | None:
         """A step to the one row that a reference names. Who sees the reference may `get` the row; one that refers to
         this row itself is found without a key of its own."""
         hop = self._hop(served, name, actor, prefix)
@@ -243,7 +245,9 @@ class QueryReader:
         names_target = any(key.column is hop.relation.remote for key in hop.relation.local.foreign_keys)
         return hop if names_target else self._hop(served, name, actor, prefix, enumerates=True)
 
-    def _hop(self, served: Served, name: str, actor: Actor, prefix: str, *, enumerates: bool = False) -> Hop | None:
+    def _hop(
+        self, served: ServedModel, name: str, actor: Actor, prefix: str, *, enumerates: bool = False
+    ) -> RelationStep | None:
         """A step over a relation that this actor knows of. One that could be followed for row after row, whoever knows
         none of their keys, is held to the target's `list` as well as to its `get`."""
         relation, target = served.relations.get(name, (None, None))
@@ -256,14 +260,16 @@ class QueryReader:
         if enumerates and decision is not False and policies["list"] is not policies["get"]:
             decision = both(decision, decide(policies["list"], actor))
         return (
-            None if decision is False else Hop(relation, target, bind_decision(decision, actor, target.entity, prefix))
+            None
+            if decision is False
+            else RelationStep(relation, target, bind_decision(decision, actor, target.entity, prefix))
         )
 
     def _filter(self, parameter: Parameter, view: View, actor: Actor, index: int) -> Filter:
         *path, name = parameter.name.split(".")
         if len(path) > DEPTH_MAX:
             raise _invalid(parameter.label, f"the path goes deeper than {DEPTH_MAX} relations")
-        hops: list[Hop] = []
+        hops: list[RelationStep] = []
         served = self._served
         for depth, step in enumerate(path):
             hop = self._hop(served, step, actor, f"f{index}_{depth}_", enumerates=True)
@@ -271,12 +277,12 @@ class QueryReader:
                 raise _unknown(parameter.label, self._known(view))
             hops.append(hop)
             served = hop.target
-        readable = self._readables[served]
+        parsers = self._parsers[served]
         if name not in (served.view(actor) if path else view).names:
             raise _unknown(parameter.label, self._known(view))
-        operator = _operator(parameter, name, readable.filterable, served.view(actor).names)
-        value = _value(parameter, operator, readable.scalars[name])
-        if (name, operator) in readable.filterable.by_trigrams:
+        operator = _operator(parameter, name, parsers.filterable, served.view(actor).names)
+        value = _value(parameter, operator, parsers.scalars[name])
+        if (name, operator) in parsers.filterable.by_trigrams:
             at_beginning = operator == "starts_with"
             if not self._trigrams.can_find(str(value), at_beginning=at_beginning):
                 raise _invalid(parameter.label, self._trigrams.wish(at_beginning=at_beginning))
@@ -292,7 +298,7 @@ def _number(expand: tuple[Expansion, ...]) -> int:
     return sum(1 + _number(item.inner) for item in expand)
 
 
-def _is_seen(served: Served, column: Column[Any], actor: Actor) -> bool:
+def _is_seen(served: ServedModel, column: Column[Any], actor: Actor) -> bool:
     """Whether the actor sees a column that joins: who may not cannot be let in by the side door of a relation."""
     attribute = served.entity.attribute_of(column)
     return attribute is not None and attribute.name in served.view(actor).names
@@ -327,15 +333,15 @@ def _value(parameter: Parameter, operator: str, parse: Callable[[str], Any]) -> 
         raise _invalid(parameter.label, str(error)) from None
 
 
-def _writer(kind: Any) -> Callable[[Any], Any] | None:
-    """What makes the wire form of a value as it is stored, where the two differ: cursors hold what `_reread` reads."""
+def _cursor_encoder(kind: Any) -> Callable[[Any], Any] | None:
+    """The function from a stored value to its wire form, None where the two are equal (see `_cursor_value`)."""
     if isinstance(kind, Enum):
         stored = wire_values(kind)
         return lambda value: stored.get(value, value)
     return decoder_of(kind)
 
 
-def _reread(parse: Callable[[str], Any], value: Any) -> Any:
+def _cursor_value(parse: Callable[[str], Any], value: Any) -> Any:
     """A value of a cursor, as its column compares it."""
     if value is None:
         return None
@@ -353,8 +359,8 @@ def _once(parameters: list[Parameter]) -> list[Parameter]:
     return parameters
 
 
-def _written(term: Order) -> str:
-    return f"-{term.name}" if term.falling else term.name
+def _order_text(term: Order) -> str:
+    return f"-{term.name}" if term.descending else term.name
 
 
 def _possible(names: Iterable[str]) -> str:

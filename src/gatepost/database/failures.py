@@ -1,8 +1,8 @@
 """What PostgreSQL and the driver raise, told apart: away, busy, too slow, worth another try, or a broken rule.
 
-A broken constraint becomes an answer through `describe`, which knows the declaration (`models/violations.py`); this
-module knows only the codes of PostgreSQL (appendix A of its manual) and asyncpg's classes. PostgreSQL's own words are
-for the log: they may quote a row, and never become a part of an answer.
+A broken constraint becomes a response through `describe`, which knows the declaration
+(`models/constraint_violations.py`); this module knows only PostgreSQL's codes (appendix A of its manual) and asyncpg's
+classes. PostgreSQL's own messages are for the log: they may quote a row, and are never sent to a client.
 """
 
 from collections.abc import Callable

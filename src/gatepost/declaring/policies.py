@@ -15,41 +15,41 @@ from gatepost.actor import Actor, anonymous
 from gatepost.errors import ConfigurationError
 
 
-class Rule(msgspec.Struct, frozen=True):
+class RowCondition(msgspec.Struct, frozen=True):
     """What is left of a policy when the actor's part is known: a condition on the row."""
 
 
-class Owned(Rule, frozen=True):
+class Owned(RowCondition, frozen=True):
     """The column at the end of `path` (names of to-one relations, then a column) holds the actor's id."""
 
     path: tuple[str, ...]
 
 
-class Where(Rule, frozen=True):
+class Where(RowCondition, frozen=True):
     """A condition of the user's own: `function(model, actor)` returns it."""
 
     function: Callable[[Any, Actor], ColumnElement[bool] | bool]
 
 
-class Every(Rule, frozen=True):
+class Every(RowCondition, frozen=True):
     """Every one of the rules holds."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[RowCondition, ...]
 
 
-class Some(Rule, frozen=True):
+class Some(RowCondition, frozen=True):
     """At least one of the rules holds."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[RowCondition, ...]
 
 
-class Not(Rule, frozen=True):
+class Not(RowCondition, frozen=True):
     """The rule does not hold. Unknown counts as not, but in a function with casts: without a value it is neither."""
 
-    rule: Rule
+    rule: RowCondition
 
 
-Decision = bool | Rule
+Decision = bool | RowCondition
 
 
 class Policy:
@@ -85,7 +85,7 @@ class Policy:
 
 
 @final
-class _Constant(Policy):
+class _ConstantPolicy(Policy):
     __slots__ = ("_name", "_value")
 
     def __init__(self, name: str, value: bool) -> None:
@@ -214,10 +214,10 @@ class _Inverse(Policy):
         return f"~{self.inner!r}"
 
 
-anyone: Policy = _Constant("anyone", True)
+anyone: Policy = _ConstantPolicy("anyone", True)
 """Everybody, signed in or not."""
 
-nobody: Policy = _Constant("nobody", False)
+nobody: Policy = _ConstantPolicy("nobody", False)
 """No one but the system actor: what a resource does not open."""
 
 authenticated: Policy = _Authenticated()

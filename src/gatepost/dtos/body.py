@@ -10,13 +10,13 @@ from typing import Any, NoReturn, Required, TypedDict, cast
 
 import msgspec
 
-from gatepost.dtos.collector import BodyField, collect
+from gatepost.dtos.body_errors import BodyField, collect
+from gatepost.dtos.constraints import Constraint, longer
+from gatepost.dtos.json_input import FieldType, WireType, field_type_of, wire_type_of
 from gatepost.dtos.json_values import BOUNDS, Bounds, NumberReader, members
 from gatepost.dtos.path_keys import fits_in_a_path
-from gatepost.dtos.rules import Rule, longer
 from gatepost.dtos.strict_json import may_hide_keys, may_hold_nul, read_json
 from gatepost.dtos.violations import Violation
-from gatepost.dtos.wire_types import FieldType, WireType, field_type_of, wire_type_of
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import Attribute
 
@@ -184,7 +184,7 @@ def _field_type(attribute: Attribute, location: str, wire_types: WireTypes) -> F
     return field_type_of(wire_type, attribute.constraints, location)
 
 
-_IN_A_PATH = Rule(
+_IN_A_PATH = Constraint(
     fits_in_a_path,
     "pattern_mismatch",
     "A key stands in the path of its row: it cannot be dots alone, nor hold slashes or control characters.",

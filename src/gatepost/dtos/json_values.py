@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import msgspec
 
+from gatepost.dtos.parsers import text_of
 from gatepost.dtos.strict_json import Number, read_json
-from gatepost.dtos.texts import text_of
 from gatepost.dtos.violations import Violation
 from gatepost.errors import BadRequest
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from gatepost.dtos.rules import check
-from gatepost.dtos.wire_types import wire_type_of
+from gatepost.dtos.constraints import check
+from gatepost.dtos.json_input import wire_type_of
 from gatepost.models.entity import Attribute
 
 

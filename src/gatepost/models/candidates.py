@@ -29,7 +29,7 @@ from sqlalchemy.sql.elements import TableValuedColumn
 from sqlalchemy.types import Enum, String, Text
 
 from gatepost.database.statements import Statement
-from gatepost.models.conditions import BoundRule, Source
+from gatepost.models.conditions import BoundRule, TableRef
 from gatepost.models.entity import Entity, plain_type
 
 Cells = Mapping[str, ColumnElement[Any]]
@@ -71,7 +71,7 @@ def weighed(entity: Entity, rule: BoundRule, cells: Cells) -> tuple[FromClause, 
     candidate = cast("Candidate", cast("Any", Candidate)._construct(entity.table, name="candidate"))
     known: list[ColumnElement[bool]] = []
     read: set[str] = set()
-    for condition in rule.conditions(Source(entity, candidate)):
+    for condition in rule.conditions(TableRef(entity, candidate)):
         keys = set(_read(condition, candidate))
         if keys <= cells.keys():
             known.append(condition)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from gatepost.actor import Actor, anonymous
-from gatepost.declaring.policies import Decision, Policy, Rule, decide, is_nobody
+from gatepost.declaring.policies import Decision, Policy, RowCondition, decide, is_nobody
 from gatepost.declaring.resource import ACTIONS, PATH, Field, Resource
 from gatepost.errors import ConfigurationError
 from gatepost.models.base import FIELD
@@ -41,11 +41,11 @@ class View(msgspec.Struct, frozen=True, eq=False):
     """
 
     names: tuple[str, ...]
-    ruled: Mapping[str, Rule]
+    ruled: Mapping[str, RowCondition]
     creatable: frozenset[str]
     updatable: frozenset[str]
-    create_rules: Mapping[str, Rule]
-    update_rules: Mapping[str, Rule]
+    create_rules: Mapping[str, RowCondition]
+    update_rules: Mapping[str, RowCondition]
     unsure: frozenset[str]
     unsure_new: frozenset[str]
 
@@ -55,7 +55,7 @@ class View(msgspec.Struct, frozen=True, eq=False):
         return frozenset(self.names) | frozenset(self.ruled)
 
 
-class Served:
+class ServedModel:
     """One model on the wire: its declaration, its entity, and the views of its fields.
 
     `only_view` is the one view of all who make requests, where no field's rule depends on who asks.
@@ -65,7 +65,7 @@ class Served:
         self.resource = resource
         self.entity = entity
         self.path = resource.path or str(entity.table.name)
-        self.relations: dict[str, tuple[Relation, Served]] = {}
+        self.relations: dict[str, tuple[Relation, ServedModel]] = {}
         self.fields: dict[str, Field] = {
             name: resource.fields.get(name) or attribute.column.info.get(FIELD, DEFAULT_FIELD)
             for name, attribute in entity.attributes.items()
@@ -96,7 +96,7 @@ class Served:
         return not (is_nobody(self.resource.policies[action]) or is_nobody(rule))
 
     def __repr__(self) -> str:
-        return f"Served({self.entity.name} at {self.path})"
+        return f"ServedModel({self.entity.name} at {self.path})"
 
     def view(self, actor: Actor) -> View:
         """What this actor sees and sets."""
@@ -113,13 +113,13 @@ class Served:
 
     def _make_view(self, actor: Actor) -> View:
         names: list[str] = []
-        ruled: dict[str, Rule] = {}
+        ruled: dict[str, RowCondition] = {}
         creatable: dict[str, Decision] = {}
         updatable: dict[str, Decision] = {}
         for name, attribute in self.entity.attributes.items():
             rules = self.rules[name]
             read, create, update = (decide(rule, actor) for rule in (rules.read, rules.create, rules.update))
-            if isinstance(read, Rule):
+            if isinstance(read, RowCondition):
                 ruled[name] = read
             elif read:
                 names.append(name)
@@ -149,18 +149,18 @@ def _rules(attribute: Attribute, field: Field) -> FieldRules:
     return FieldRules(field.read, create, update)
 
 
-def _only_rules(decisions: Mapping[str, Decision]) -> dict[str, Rule]:
-    return {name: decision for name, decision in decisions.items() if isinstance(decision, Rule)}
+def _only_rules(decisions: Mapping[str, Decision]) -> dict[str, RowCondition]:
+    return {name: decision for name, decision in decisions.items() if isinstance(decision, RowCondition)}
 
 
 class Catalog:
     """All served models of an app."""
 
     def __init__(self, resources: Iterable[Resource[Any]]) -> None:
-        self.served: list[Served] = [Served(resource, entity_of(resource.model)) for resource in resources]
-        self.by_model: dict[type[Any], Served] = {}
-        self.by_path: dict[str, Served] = {}
-        self.by_table: dict[TableKey, Served] = {}
+        self.served: list[ServedModel] = [ServedModel(resource, entity_of(resource.model)) for resource in resources]
+        self.by_model: dict[type[Any], ServedModel] = {}
+        self.by_path: dict[str, ServedModel] = {}
+        self.by_table: dict[TableKey, ServedModel] = {}
         for item in self.served:
             self._enter(item)
         for item in self.served:
@@ -171,7 +171,7 @@ class Catalog:
                 if relation.target in self.by_model
             }
 
-    def _enter(self, item: Served) -> None:
+    def _enter(self, item: ServedModel) -> None:
         location = f"Resource({item.entity.name})"
         if item.entity.model in self.by_model:
             raise ConfigurationError("the model has two resources.", location=location, hint="Keep one.")
@@ -188,7 +188,7 @@ class Catalog:
         self.by_model[item.entity.model] = self.by_path[item.path] = item
         self.by_table[table] = item
 
-    def _check(self, item: Served) -> None:
+    def _check(self, item: ServedModel) -> None:
         location = f"Resource({item.entity.name})"
         clash = set(item.entity.relations) & set(item.entity.attributes)
         if clash:

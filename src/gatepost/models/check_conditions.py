@@ -34,7 +34,7 @@ REPETITIONS_MAX = 255
 """Of PostgreSQL's regular expressions."""
 
 
-class Rule(msgspec.Struct, frozen=True):
+class CheckConstraintSQL(msgspec.Struct, frozen=True):
     """One bound of one column: `condition` is SQL, `code` one of FIELD_CODES."""
 
     name: str
@@ -43,18 +43,22 @@ class Rule(msgspec.Struct, frozen=True):
     detail: str
 
 
-def value_rule(kind: Any, quoted: str, item: object) -> Rule | None:
+def value_check(kind: Any, quoted: str, item: object) -> CheckConstraintSQL | None:
     """The rule of one constraint on a column's value; None where PostgreSQL cannot hold it."""
     for constraint, name, operator, _, code, detail in BOUNDS:
         if isinstance(item, constraint):
             bound = getattr(item, name)
             literal = _literal(kind, bound)
-            return Rule(name, f"{quoted} {operator} {literal}", code, detail.format(bound)) if literal else None
+            return (
+                CheckConstraintSQL(name, f"{quoted} {operator} {literal}", code, detail.format(bound))
+                if literal
+                else None
+            )
     for constraint, name, operator, code, detail in LENGTHS:
         if isinstance(item, constraint):
             length, measure = getattr(item, name), _measure(kind)
             condition = f"{measure}({quoted}) {operator} {length}"
-            return Rule(name, condition, code, detail.format(length)) if measure else None
+            return CheckConstraintSQL(name, condition, code, detail.format(length)) if measure else None
     if isinstance(item, MultipleOf) and (step := _literal(kind, item.multiple_of)):
         # A float is taken as it is written: 0.3 is a multiple of 0.1.
         number = f"({quoted}::text)::numeric" if isinstance(kind, Float) else quoted
@@ -62,26 +66,30 @@ def value_rule(kind: Any, quoted: str, item: object) -> Rule | None:
     return None
 
 
-def element_rule(kind: Any, quoted: str, item: object) -> Rule | None:
+def element_check(kind: Any, quoted: str, item: object) -> CheckConstraintSQL | None:
     """The same for every element of an array column, whose elements are of this type."""
-    rule = _element_rule(kind, quoted, item)
+    rule = _element_check(kind, quoted, item)
     if rule is None:
         return None
-    return Rule(f"each_{rule.name}", rule.condition, rule.code, f"In every element: {rule.detail}")
+    return CheckConstraintSQL(f"each_{rule.name}", rule.condition, rule.code, f"In every element: {rule.detail}")
 
 
-def _element_rule(kind: Any, quoted: str, item: object) -> Rule | None:
+def _element_check(kind: Any, quoted: str, item: object) -> CheckConstraintSQL | None:
     for constraint, name, _, mirrored, code, detail in BOUNDS:
         if isinstance(item, constraint):
             bound = getattr(item, name)
             literal = _literal(kind, bound)
-            return Rule(name, f"{literal} {mirrored} ALL ({quoted})", code, detail.format(bound)) if literal else None
+            return (
+                CheckConstraintSQL(name, f"{literal} {mirrored} ALL ({quoted})", code, detail.format(bound))
+                if literal
+                else None
+            )
     for constraint, name, _, code, detail in LENGTHS:
         if isinstance(item, constraint):
             length = getattr(item, name)
             longer, shorter = _longer(kind, quoted, length), _shorter(kind, quoted, length)
             condition = longer if constraint is MinLen else shorter
-            return Rule(name, condition, code, detail.format(length)) if condition else None
+            return CheckConstraintSQL(name, condition, code, detail.format(length)) if condition else None
     if isinstance(item, MultipleOf) and (step := _literal(kind, item.multiple_of)):
         return _multiple(item, _none_of(quoted, f"@ % {step} != 0"))
     return None
@@ -108,11 +116,13 @@ def _none_of(quoted: str, path: str) -> str:
     return f"NOT jsonb_path_exists(to_jsonb({quoted}), '$[*] ? ({path})')"
 
 
-def _multiple(item: MultipleOf, condition: str) -> Rule:
-    return Rule("multiple_of", condition, "not_a_multiple", f"The number must be a multiple of {item.multiple_of}.")
+def _multiple(item: MultipleOf, condition: str) -> CheckConstraintSQL:
+    return CheckConstraintSQL(
+        "multiple_of", condition, "not_a_multiple", f"The number must be a multiple of {item.multiple_of}."
+    )
 
 
-def finite_rule(kind: Any, quoted: str) -> Iterator[Rule]:
+def finite_check(kind: Any, quoted: str) -> Iterator[CheckConstraintSQL]:
     """The wire refuses NaN and infinity; to PostgreSQL NaN is greater than every bound, and so passes `Ge`."""
     number = getattr(kind, "item_type", kind)
     if not isinstance(number, Numeric | Float):
@@ -120,7 +130,7 @@ def finite_rule(kind: Any, quoted: str) -> Iterator[Rule]:
     outcasts = ("NaN",) if not isinstance(number, Float) and number.precision else ("NaN", "Infinity", "-Infinity")
     form = "'{0}' <> ALL ({1})" if isinstance(kind, ARRAY) else "{1} <> '{0}'"
     condition = " AND ".join(form.format(value, quoted) for value in outcasts)
-    yield Rule("finite", condition, "not_finite", "NaN and infinity are not numbers here.")
+    yield CheckConstraintSQL("finite", condition, "not_finite", "NaN and infinity are not numbers here.")
 
 
 def _measure(kind: Any) -> str | None:

@@ -12,7 +12,19 @@ from sqlalchemy import ColumnElement, FromClause, TypeDecorator, and_, bindparam
 from sqlalchemy.types import TypeEngine
 
 from gatepost.actor import Actor
-from gatepost.declaring.policies import Decision, Every, Not, Owned, Policy, Rule, Some, Where, decide, functions, paths
+from gatepost.declaring.policies import (
+    Decision,
+    Every,
+    Not,
+    Owned,
+    Policy,
+    RowCondition,
+    Some,
+    Where,
+    decide,
+    functions,
+    paths,
+)
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.policy_functions import can_take, check_function, condition_on, negated_on, shape_and_binds
@@ -21,7 +33,7 @@ ACTOR_ID = "actor_id"
 """Bind name of the actor's id."""
 
 
-class Source(msgspec.Struct, frozen=True, eq=False):
+class TableRef(msgspec.Struct, frozen=True, eq=False):
     """An entity's table, or an alias of it, inside one statement."""
 
     entity: Entity
@@ -31,7 +43,7 @@ class Source(msgspec.Struct, frozen=True, eq=False):
         """The column of an attribute."""
         return cast("ColumnElement[Any]", self.table.c[self.entity.attributes[name].column.key])
 
-    def same(self, column: Any) -> ColumnElement[Any]:
+    def column_of(self, column: Any) -> ColumnElement[Any]:
         """This source's side of a column of the entity's table."""
         return cast("ColumnElement[Any]", self.table.c[column.key])
 
@@ -45,7 +57,7 @@ class BoundRule(msgspec.Struct, frozen=True, eq=False):
     actor: Actor
     prefix: str
 
-    def condition(self, source: Source) -> ColumnElement[bool] | None:
+    def condition(self, source: TableRef) -> ColumnElement[bool] | None:
         """The SQL condition on `source`; None where every row passes."""
         if self.decision is True:
             return None
@@ -53,7 +65,7 @@ class BoundRule(msgspec.Struct, frozen=True, eq=False):
             return false()
         return _condition(self.decision, source, self, [0])
 
-    def conditions(self, source: Source) -> list[ColumnElement[bool]]:
+    def conditions(self, source: TableRef) -> list[ColumnElement[bool]]:
         """The conditions on `source` that have to hold together."""
         if isinstance(self.decision, bool):
             return [] if self.decision else [false()]
@@ -101,7 +113,7 @@ def holds(decision: Decision, row: Any, actor: Actor) -> bool | None:
     return None
 
 
-def _wheres(rule: Rule) -> list[Where]:
+def _wheres(rule: RowCondition) -> list[Where]:
     if isinstance(rule, Where):
         return [rule]
     if isinstance(rule, Not):
@@ -111,11 +123,11 @@ def _wheres(rule: Rule) -> list[Where]:
     return []
 
 
-def _parts(rule: Rule) -> list[Rule]:
+def _parts(rule: RowCondition) -> list[RowCondition]:
     return [part for item in rule.rules for part in _parts(item)] if isinstance(rule, Every) else [rule]
 
 
-def _condition(rule: Rule, source: Source, bound: BoundRule, count: list[int]) -> ColumnElement[bool]:
+def _condition(rule: RowCondition, source: TableRef, bound: BoundRule, count: list[int]) -> ColumnElement[bool]:
     if isinstance(rule, Owned):
         return _owned(rule.path, source)
     if isinstance(rule, Not):
@@ -127,7 +139,7 @@ def _condition(rule: Rule, source: Source, bound: BoundRule, count: list[int]) -
     return condition_on(source.table, source.entity, rule, bound.actor, _prefix(bound, count))
 
 
-def _negation(rule: Rule, source: Source, bound: BoundRule, count: list[int]) -> ColumnElement[bool]:
+def _negation(rule: RowCondition, source: TableRef, bound: BoundRule, count: list[int]) -> ColumnElement[bool]:
     """What `~` of a rule is, down to its parts: each knows of itself what unknown counts as."""
     if isinstance(rule, Not):
         return _condition(rule.rule, source, bound, count)
@@ -144,7 +156,7 @@ def _prefix(bound: BoundRule, count: list[int]) -> str:
     return f"{bound.prefix}{count[0] - 1}"
 
 
-def _owned(path: tuple[str, ...], source: Source) -> ColumnElement[bool]:
+def _owned(path: tuple[str, ...], source: TableRef) -> ColumnElement[bool]:
     entity = source.entity
     if len(path) == 1:
         attribute = entity.attributes.get(path[0])
@@ -155,8 +167,10 @@ def _owned(path: tuple[str, ...], source: Source) -> ColumnElement[bool]:
     if relation is None:
         raise ConfigurationError(f"owner('{'.'.join(path)}') names no relation {path[0]!r}.", location=entity.name)
     target = entity_of(relation.target)
-    inner = Source(target, target.table.alias())
-    found = select(1).select_from(inner.table).where(inner.same(relation.remote) == source.same(relation.local))
+    inner = TableRef(target, target.table.alias())
+    found = (
+        select(1).select_from(inner.table).where(inner.column_of(relation.remote) == source.column_of(relation.local))
+    )
     return found.where(_owned(path[1:], inner)).correlate(source.table).exists()
 
 
@@ -165,7 +179,7 @@ def check_policy(policy: Policy, entity: Entity, actors: Iterable[Actor] = ()) -
     or a function of the user's own returns for one of them what cannot be served. A function that takes none of them
     has to wait for real ones."""
     for path in paths(policy):
-        _owned(path, Source(entity, entity.table))
+        _owned(path, TableRef(entity, entity.table))
         for actor in actors:
             _check_holds_key(path, entity, actor)
     for where in functions(policy):

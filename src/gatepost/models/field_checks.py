@@ -11,14 +11,14 @@ from gatepost.declaring.policies import anyone, owners, role_names
 from gatepost.declaring.resource import Field
 from gatepost.errors import ConfigurationError
 from gatepost.models.base import FIELD
-from gatepost.models.catalog import Served
+from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute
 
 ROLES_MAX = 6
 """Of so many roles every combination is tried; of more, each alone and all together."""
 
 
-def check_field_rules(served: Served, *, is_filled: bool) -> None:
+def check_field_rules(served: ServedModel, *, is_filled: bool) -> None:
     """Raise `ConfigurationError` for a rule that opens what nobody said is open, or closes what a creation needs.
 
     `is_filled` says that a service overrides the creation, and may fill in what a client does not send.
@@ -39,7 +39,7 @@ def check_field_rules(served: Served, *, is_filled: bool) -> None:
             _check_can_be_sent(served, attribute)
 
 
-def _check_is_secret(served: Served, attribute: Attribute, field: Field) -> None:
+def _check_is_secret(served: ServedModel, attribute: Attribute, field: Field) -> None:
     default = attribute.column.info.get(FIELD)
     if default is not None and default.hidden and not field.hidden:
         raise ConfigurationError(
@@ -49,7 +49,7 @@ def _check_is_secret(served: Served, attribute: Attribute, field: Field) -> None
         )
 
 
-def _check_writing_is_said(served: Served, attribute: Attribute, field: Field) -> None:
+def _check_writing_is_said(served: ServedModel, attribute: Attribute, field: Field) -> None:
     if field.read is anyone:
         return
     if any(field.said(action) is None and served.is_open(attribute, action) for action in ("create", "update")):
@@ -61,7 +61,7 @@ def _check_writing_is_said(served: Served, attribute: Attribute, field: Field) -
         )
 
 
-def _check_can_be_sent(served: Served, attribute: Attribute) -> None:
+def _check_can_be_sent(served: ServedModel, attribute: Attribute) -> None:
     """A required field that an actor may not set makes every creation of his a refusal: 422 with it, 422 without it."""
     create = served.resource.policies["create"]
     if attribute.nullable or attribute.has_default or attribute.managed or attribute.name in owners(create):
@@ -91,5 +91,5 @@ def _who(actor: Actor) -> str:
     return f"a user with {', '.join(sorted(actor.roles))}" if actor.roles else "a user without roles"
 
 
-def _location(served: Served, attribute: Attribute) -> str:
+def _location(served: ServedModel, attribute: Attribute) -> str:
     return f"Resource({served.entity.name}, fields[{attribute.name!r}])"

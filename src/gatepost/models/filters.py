@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from gatepost.models.catalog import Served
-from gatepost.models.conditions import BoundRule, Source
+from gatepost.models.catalog import ServedModel
+from gatepost.models.conditions import BoundRule, TableRef
 from gatepost.models.entity import Relation, plain_type, unrounded
 from gatepost.models.index_uses import Use, uses_of
 
@@ -56,18 +56,18 @@ USES: dict[str, Use] = {
 """What an index has to serve for each operator, or one of these."""
 
 
-class Hop(NamedTuple):
+class RelationStep(NamedTuple):
     """One step of a filter's path: over a relation to rows that satisfy the target's read rule."""
 
     relation: Relation
-    target: Served
+    target: ServedModel
     rule: BoundRule
 
 
 class Filter(msgspec.Struct, frozen=True, eq=False):
     """`path` leads over relations to `name`, a field there; `value` is bound, but for `null`, which is SQL."""
 
-    hops: tuple[Hop, ...]
+    hops: tuple[RelationStep, ...]
     name: str
     operator: str
     value: Any
@@ -98,7 +98,7 @@ class Filterable(msgspec.Struct, frozen=True):
     by_trigrams: frozenset[tuple[str, str]]
 
 
-def filterable(served: Served) -> Filterable:
+def filterable(served: ServedModel) -> Filterable:
     """Read the indexes of the table, as they are once the schema is completed."""
     operators: dict[str, tuple[str, ...]] = {}
     sortable: list[str] = []
@@ -116,7 +116,7 @@ def filterable(served: Served) -> Filterable:
             by_trigrams.update((name, item) for item in searched if USES[item] & uses == Use.TRIGRAMS)
         if possible:
             operators[name] = tuple(possible)
-        if (Use.RISING | Use.FALLING if attribute.nullable else Use.RISING) in uses:
+        if (Use.ASCENDING | Use.DESCENDING if attribute.nullable else Use.ASCENDING) in uses:
             sortable.append(name)
     return Filterable(operators, tuple(sortable), frozenset(by_trigrams))
 
@@ -130,24 +130,28 @@ def bind_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     return unrounded(kind)
 
 
-def filter_condition(item: Filter, source: Source, bind_name: str) -> ColumnElement[bool]:
+def filter_condition(item: Filter, source: TableRef, bind_name: str) -> ColumnElement[bool]:
     """The condition of a filter. A path over relations means: some row there satisfies the rest."""
     return _over(item.hops, item, source, bind_name)
 
 
-def _over(hops: tuple[Hop, ...], item: Filter, source: Source, bind_name: str) -> ColumnElement[bool]:
+def _over(hops: tuple[RelationStep, ...], item: Filter, source: TableRef, bind_name: str) -> ColumnElement[bool]:
     if not hops:
         return _compare(item, source, bind_name)
     hop = hops[0]
-    inner = Source(hop.target.entity, hop.target.entity.table.alias())
-    found = select(1).select_from(inner.table).where(inner.same(hop.relation.remote) == source.same(hop.relation.local))
+    inner = TableRef(hop.target.entity, hop.target.entity.table.alias())
+    found = (
+        select(1)
+        .select_from(inner.table)
+        .where(inner.column_of(hop.relation.remote) == source.column_of(hop.relation.local))
+    )
     rule = hop.rule.condition(inner)
     if rule is not None:
         found = found.where(rule)
     return found.where(_over(hops[1:], item, inner, bind_name)).correlate(source.table).exists()
 
 
-def _compare(item: Filter, source: Source, bind_name: str) -> ColumnElement[bool]:
+def _compare(item: Filter, source: TableRef, bind_name: str) -> ColumnElement[bool]:
     column = source.column(item.name)
     if item.operator == "null":
         return column.is_(None) if item.value else column.is_not(None)

@@ -27,9 +27,9 @@ class Use(Flag):
     """`<`, `<=`, `>`, `>=`, in the order of the column's own collation."""
     PREFIX = auto()
     """`LIKE 'text%'`, whatever the database's collation."""
-    RISING = auto()
+    ASCENDING = auto()
     """`ORDER BY column`, and the same read backwards: `DESC NULLS FIRST`."""
-    FALLING = auto()
+    DESCENDING = auto()
     """`ORDER BY column DESC NULLS LAST`, and the same read backwards."""
     TRIGRAMS = auto()
     """`LIKE '%text%'`, where the text has a trigram."""
@@ -51,26 +51,26 @@ PATTERN_CLASSES = frozenset({"bpchar_pattern_ops", "text_pattern_ops", "varchar_
 """Those that order text by its characters, for `LIKE 'text%'`."""
 
 
-class Key(NamedTuple):
+class IndexKey(NamedTuple):
     """One column of a B-tree index, in its order."""
 
     column: Column[Any]
-    is_falling: bool = False
+    is_descending: bool = False
     is_nulls_first: bool = False
 
     @property
-    def mirrored(self) -> "Key":
+    def mirrored(self) -> "IndexKey":
         """The same, read backwards."""
-        return Key(self.column, not self.is_falling, not self.is_nulls_first)
+        return IndexKey(self.column, not self.is_descending, not self.is_nulls_first)
 
-    def is_like(self, other: "Key") -> bool:
+    def is_like(self, other: "IndexKey") -> bool:
         """Whether both say the same of the same column."""
         return self.column is other.column and self[1:] == other[1:]
 
     @property
     def order(self) -> Use:
         """Which order of pages it serves."""
-        return Use.RISING if self.is_falling == self.is_nulls_first else Use.FALLING
+        return Use.ASCENDING if self.is_descending == self.is_nulls_first else Use.DESCENDING
 
 
 def uses_of(table: "Table[Any]", column: Column[Any]) -> Use:
@@ -78,13 +78,13 @@ def uses_of(table: "Table[Any]", column: Column[Any]) -> Use:
     found = Use.NOTHING
     for constraint in table.constraints:
         if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint):
-            found |= ORDERED | Use.RISING if next(iter(constraint.columns), None) is column else Use.NOTHING
+            found |= ORDERED | Use.ASCENDING if next(iter(constraint.columns), None) is column else Use.NOTHING
     for index in table.indexes:
         found |= _uses(index, column)
     return found
 
 
-def is_ordered_by(table: "Table[Any]", keys: Sequence[Key]) -> bool:
+def is_ordered_by(table: "Table[Any]", keys: Sequence[IndexKey]) -> bool:
     """Whether some index begins with these keys, in this order or read backwards."""
     wanted = (list(keys), [key.mirrored for key in keys])
     return any(_begins(_keys(index), each) for index in table.indexes for each in wanted)
@@ -100,10 +100,10 @@ def _uses(index: Index, column: Column[Any]) -> Use:
         return Use.TRIGRAMS  # no column of a GIN index leads
     if place != 0 or method not in ("btree", "hash"):
         return Use.NOTHING
-    return _uses_of_first(cast("Key", keys[0]), method, operators)
+    return _uses_of_first(cast("IndexKey", keys[0]), method, operators)
 
 
-def _uses_of_first(key: Key, method: str, operators: str | None) -> Use:
+def _uses_of_first(key: IndexKey, method: str, operators: str | None) -> Use:
     if method == "hash":
         return Use.EQUAL if operators is None else Use.NOTHING
     if operators in PATTERN_CLASSES:
@@ -111,9 +111,9 @@ def _uses_of_first(key: Key, method: str, operators: str | None) -> Use:
     return ORDERED | key.order if operators is None or operators in DEFAULT_CLASSES else Use.NOTHING
 
 
-def _keys(index: Index) -> list[Key]:
+def _keys(index: Index) -> list[IndexKey]:
     """The keys of a plain B-tree index, up to the first that is not a column."""
-    found: list[Key] = []
+    found: list[IndexKey] = []
     if _method(index) != "btree" or _is_partial(index):
         return found
     for expression in index.expressions:
@@ -124,25 +124,29 @@ def _keys(index: Index) -> list[Key]:
     return found
 
 
-def _begins(keys: Sequence[Key], wanted: Sequence[Key]) -> bool:
+def _begins(keys: Sequence[IndexKey], wanted: Sequence[IndexKey]) -> bool:
     return len(keys) >= len(wanted) and all(key.is_like(other) for key, other in zip(keys, wanted, strict=False))
 
 
-def _key(expression: Any, table: "Table[Any]") -> Key | None:
+def _key(expression: Any, table: "Table[Any]") -> IndexKey | None:
     """The column that an index holds as it is, None for what is computed."""
-    is_falling, nulls_first = False, None
+    is_descending, nulls_first = False, None
     while _is_modified(expression):
         modifier = expression.modifier
         if modifier in (nulls_first_op, nulls_last_op):
             nulls_first = modifier is nulls_first_op
         elif modifier in (asc_op, desc_op):
-            is_falling = modifier is desc_op
+            is_descending = modifier is desc_op
         else:
             return None
         expression = expression.element
     # By hash: what a mapped attribute gives to an index is a copy of the column, which has the hash of the column.
     column = next((each for each in table.columns if hash(each) == hash(expression)), None)
-    return None if column is None else Key(column, is_falling, is_falling if nulls_first is None else nulls_first)
+    return (
+        None
+        if column is None
+        else IndexKey(column, is_descending, is_descending if nulls_first is None else nulls_first)
+    )
 
 
 def _is_modified(expression: object) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Index
 
 from gatepost.models.entity import Entity
-from gatepost.models.index_uses import ORDERED, Key, Use, is_ordered_by, uses_of
+from gatepost.models.index_uses import ORDERED, IndexKey, Use, is_ordered_by, uses_of
 from gatepost.models.schema_names import schema_name
 
 
@@ -22,10 +22,10 @@ def add_sort_index(entity: Entity, field: str) -> None:
     column, key = entity.attributes[field].column, entity.key.column
     if column is key:
         return
-    if not is_ordered_by(entity.table, [Key(column), Key(key)]):
+    if not is_ordered_by(entity.table, [IndexKey(column), IndexKey(key)]):
         _add(entity, schema_name("ix", entity.table.name, column.name, key.name), column, key)
-    falling = [Key(column, is_falling=True), Key(key, is_falling=True, is_nulls_first=True)]
-    if column.nullable and not is_ordered_by(entity.table, falling):
+    descending = [IndexKey(column, is_descending=True), IndexKey(key, is_descending=True, is_nulls_first=True)]
+    if column.nullable and not is_ordered_by(entity.table, descending):
         name = schema_name("ix", entity.table.name, column.name, key.name, "desc")
         _add(entity, name, column.desc().nulls_last(), key.desc())
 

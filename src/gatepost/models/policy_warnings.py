@@ -27,7 +27,7 @@ from sqlalchemy.types import Integer, String, TypeEngine
 from gatepost.actor import Actor
 from gatepost.database.statements import DIALECT
 from gatepost.declaring.policies import Policy, functions
-from gatepost.models.catalog import Served
+from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import plain_type
 from gatepost.models.policy_functions import can_take, condition_of, name_of
 
@@ -79,7 +79,7 @@ class PolicyWarning(NamedTuple):
     reason: str
 
 
-def policy_warnings(served: Iterable[Served], actors: Iterable[Actor]) -> list[PolicyWarning]:
+def policy_warnings(served: Iterable[ServedModel], actors: Iterable[Actor]) -> list[PolicyWarning]:
     """Everything in the policies of these resources, and in the rules of their fields, that can raise on a row."""
     found: dict[PolicyWarning, None] = {}
     actors = list(actors)
@@ -98,7 +98,7 @@ def policy_warnings(served: Iterable[Served], actors: Iterable[Actor]) -> list[P
     return list(firsts.values())
 
 
-def _policies(served: Served) -> Iterator[tuple[str, Policy]]:
+def _policies(served: ServedModel) -> Iterator[tuple[str, Policy]]:
     name = served.entity.name
     for action, policy in served.resource.policies.items():
         yield f"{name}.{action}", policy

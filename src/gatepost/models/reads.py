@@ -30,16 +30,16 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from gatepost.database.statements import Statement
-from gatepost.models.catalog import Served, View
-from gatepost.models.conditions import BoundRule, Source, bind_decision
+from gatepost.models.catalog import ServedModel, View
+from gatepost.models.conditions import BoundRule, TableRef, bind_decision
 from gatepost.models.entity import Relation
 from gatepost.models.filters import Filter, bind_type, filter_condition
 from gatepost.models.row_size import fits, row_bytes_max, running_bytes
 from gatepost.models.rows import (
     Build,
     Columns,
+    FieldConditions,
     Pieces,
-    Rules,
     is_spliced,
     or_null,
     row_expression,
@@ -61,7 +61,7 @@ class Expansion(msgspec.Struct, frozen=True, eq=False):
     """A to-one relation to show beside its column: the target's view, the rule of its rows, and what it expands."""
 
     relation: Relation
-    served: Served
+    served: ServedModel
     view: View
     rule: BoundRule
     inner: "tuple[Expansion, ...]" = ()
@@ -74,10 +74,10 @@ class Expansion(msgspec.Struct, frozen=True, eq=False):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """One term of the order: an attribute's name, falling or rising. NULLs come last either way."""
+    """One term of the order: an attribute's name, descending or ascending. NULLs come last either way."""
 
     name: str
-    falling: bool
+    descending: bool
 
 
 class Position(msgspec.Struct, frozen=True, eq=False):
@@ -87,11 +87,12 @@ class Position(msgspec.Struct, frozen=True, eq=False):
     backward: bool
 
 
-class Query(msgspec.Struct, frozen=True, eq=False):
+class ListQuery(msgspec.Struct, frozen=True, eq=False):
     """What a list shows. `fields` None means all that the view has; `order` ends with the key.
 
-    With `keys` the rows are those whose keys are bound as `KEYS`, as a service chose them. A query that `recurs` is the
-    same object whenever the same is asked, and binds nothing of the actor: what is computed of it can be kept.
+    With `by_keys` the rows are those whose keys are bound as `KEYS`, as a service chose them. A query that
+    `is_cacheable` is the same object for every request with the same query string and view, and binds no value of the
+    actor: what is computed from it can be kept.
     """
 
     order: tuple[Order, ...]
@@ -100,8 +101,8 @@ class Query(msgspec.Struct, frozen=True, eq=False):
     fields: tuple[str, ...] | None = None
     expand: tuple[Expansion, ...] = ()
     position: Position | None = None
-    keys: bool = False
-    recurs: bool = False
+    by_keys: bool = False
+    is_cacheable: bool = False
 
 
 class ReadPlan(msgspec.Struct, frozen=True, eq=False):
@@ -139,12 +140,12 @@ class PagePlan(msgspec.Struct, frozen=True, eq=False):
     is_cut: bool = False
 
 
-def shown(view: View, fields: tuple[str, ...] | None) -> tuple[str, ...]:
+def shown_names(view: View, fields: tuple[str, ...] | None) -> tuple[str, ...]:
     """The names to show."""
     return fields if fields is not None else (*view.names, *view.ruled)
 
 
-def field_rules(view: View, rule: BoundRule, source: Source) -> Rules:
+def field_rules(view: View, rule: BoundRule, source: TableRef) -> FieldConditions:
     """The conditions of the view's ruled fields, for the actor of `rule`."""
 
     def condition(name: str) -> ColumnElement[bool]:
@@ -156,7 +157,7 @@ def field_rules(view: View, rule: BoundRule, source: Source) -> Rules:
 
 
 def row_plan(
-    served: Served,
+    served: ServedModel,
     view: View,
     rule: BoundRule,
     fields: tuple[str, ...] | None,
@@ -165,7 +166,7 @@ def row_plan(
     bigint_as_string: bool,
 ) -> ReadPlan:
     """The statement that reads one row by its key."""
-    source = Source(served.entity, served.entity.table)
+    source = TableRef(served.entity, served.entity.table)
     joined, pieces = _row(view, rule, source, fields, expand, source.table, bigint_as_string=bigint_as_string)
     columns = Columns()
     build = columns.add_row(pieces)
@@ -173,22 +174,22 @@ def row_plan(
     key = served.entity.key
     statement = select(*columns.selected).select_from(joined)
     statement = statement.where(source.column(key.name) == bindparam(KEY, type_=key.column.type))
-    is_unbounded = row_bytes_max(served, shown(view, fields), expand) is None
+    is_unbounded = row_bytes_max(served, shown_names(view, fields), expand) is None
     return ReadPlan(Statement(_under(statement, rule, source)), build, version, is_unbounded)
 
 
 def page_plan(
-    served: Served, view: View, rule: BoundRule, query: Query, *, bigint_as_string: bool, bytes_max: int
+    served: ServedModel, view: View, rule: BoundRule, query: ListQuery, *, bigint_as_string: bool, bytes_max: int
 ) -> PagePlan | RowsPlan:
     """The statement that reads a page and one row more, which tells whether there is another page. A page ends before
     the row with which it would have more than `bytes_max` bytes, and has one row at least."""
-    source = Source(served.entity, served.entity.table)
+    source = TableRef(served.entity, served.entity.table)
     joined, pieces = _row(
         view, rule, source, query.fields, query.expand, source.table, bigint_as_string=bigint_as_string
     )
-    row_max = row_bytes_max(served, shown(view, query.fields), query.expand)
+    row_max = row_bytes_max(served, shown_names(view, query.fields), query.expand)
     is_cut = row_max is None or row_max * query.limit > bytes_max
-    if query.keys or is_spliced(pieces):
+    if query.by_keys or is_spliced(pieces):
         return _rows_plan(source, rule, query, joined, pieces, bytes_max if is_cut else None)
     terms = [source.column(term.name).label(f"o{index}") for index, term in enumerate(query.order)]
     inner = select(row_expression(pieces).label("row"), *terms).select_from(joined)
@@ -216,7 +217,7 @@ def page_plan(
 
 
 def _rows_plan(
-    source: Source, rule: BoundRule, query: Query, joined: FromClause, pieces: Pieces, bytes_max: int | None
+    source: TableRef, rule: BoundRule, query: ListQuery, joined: FromClause, pieces: Pieces, bytes_max: int | None
 ) -> RowsPlan:
     """The same page with a record per row: for values that Python decodes, and for keys that a service chose."""
     columns = Columns()
@@ -224,7 +225,7 @@ def _rows_plan(
     parts = len(columns.selected)
     indexes = tuple(columns.add(source.column(term.name)) for term in query.order)
     statement = select(*columns.selected).select_from(joined)
-    if query.keys:
+    if query.by_keys:
         key = source.entity.key
         keys: Any = bindparam(KEYS, type_=ARRAY(key.column.type))
         statement = _under(statement.where(source.column(key.name) == any_(keys)), rule, source)
@@ -246,35 +247,35 @@ def _rows_plan(
     )
 
 
-def object_select(served: Served, rule: BoundRule) -> Select[Any]:
+def object_select(served: ServedModel, rule: BoundRule) -> Select[Any]:
     """The SELECT that loads one object of the ORM's by its key."""
-    source = Source(served.entity, served.entity.table)
+    source = TableRef(served.entity, served.entity.table)
     key = served.entity.key
     statement = select(served.entity.model).where(source.column(key.name) == bindparam(KEY, type_=key.column.type))
     return _under(statement, rule, source)
 
 
-def objects_select(served: Served, rule: BoundRule, query: Query) -> Select[Any]:
+def objects_select(served: ServedModel, rule: BoundRule, query: ListQuery) -> Select[Any]:
     """The SELECT that loads the objects of a page, and of one row more."""
-    source = Source(served.entity, served.entity.table)
+    source = TableRef(served.entity, served.entity.table)
     return _ordered(select(served.entity.model), rule, query, source)
 
 
-def query_shape(query: Query) -> Hashable:
+def query_shape(query: ListQuery) -> Hashable:
     """What of a query changes the SQL. The limit does: planned as a parameter, PostgreSQL would guess it."""
     position = query.position
     return (
         query.order,
         query.limit,
         query.fields,
-        query.keys,
+        query.by_keys,
         tuple(item.shape for item in query.filters),
         tuple(item.shape for item in query.expand),
         None if position is None else (position.backward, tuple(value is None for value in position.values)),
     )
 
 
-def query_values(query: Query) -> dict[str, Any]:
+def query_values(query: ListQuery) -> dict[str, Any]:
     """What a query binds."""
     values: dict[str, Any] = {f"f{index}": item.bound for index, item in enumerate(query.filters)}
     for item in query.filters:
@@ -296,14 +297,14 @@ def expansion_values(expand: Sequence[Expansion]) -> dict[str, Any]:
     return values
 
 
-def ruled_shape(view: View, rule: BoundRule, served: Served) -> Hashable:
+def ruled_shape(view: View, rule: BoundRule, served: ServedModel) -> Hashable:
     """What the rules of a view's fields change of the SQL: a policy of the user's own may have many shapes."""
     if not view.ruled:
         return ()
     return tuple(bind_decision(item, rule.actor, served.entity).shape for item in view.ruled.values())
 
 
-def ruled_values(view: View, rule: BoundRule, served: Served) -> dict[str, Any]:
+def ruled_values(view: View, rule: BoundRule, served: ServedModel) -> dict[str, Any]:
     """What the rules of a view's fields bind."""
     values: dict[str, Any] = {}
     for name, decision in view.ruled.items():
@@ -311,12 +312,12 @@ def ruled_values(view: View, rule: BoundRule, served: Served) -> dict[str, Any]:
     return values
 
 
-def _under(statement: Select[Any], rule: BoundRule, source: Source) -> Select[Any]:
+def _under(statement: Select[Any], rule: BoundRule, source: TableRef) -> Select[Any]:
     condition = rule.condition(source)
     return statement if condition is None else statement.where(condition)
 
 
-def _ordered(statement: Select[Any], rule: BoundRule, query: Query, source: Source) -> Select[Any]:
+def _ordered(statement: Select[Any], rule: BoundRule, query: ListQuery, source: TableRef) -> Select[Any]:
     """Position, rule, filters, order and limit. The position stands first: PostgreSQL begins its index scan at the
     first of several conditions on the index, and a deep page must not read all the rows before it."""
     if query.position is not None:
@@ -332,7 +333,7 @@ def _ordered(statement: Select[Any], rule: BoundRule, query: Query, source: Sour
 def _row(
     view: View,
     rule: BoundRule,
-    source: Source,
+    source: TableRef,
     fields: tuple[str, ...] | None,
     expand: Sequence[Expansion],
     joined: FromClause,
@@ -346,7 +347,7 @@ def _row(
         nested.append((item.relation.name, pieces))
     pieces = row_pieces(
         source,
-        shown(view, fields),
+        shown_names(view, fields),
         rules=field_rules(view, rule, source) if view.ruled else None,
         ruled=frozenset(view.ruled),
         nested=nested,
@@ -355,33 +356,33 @@ def _row(
     return joined, pieces
 
 
-def _join(item: Expansion, outer: Source, joined: FromClause, *, bigint_as_string: bool) -> tuple[FromClause, Pieces]:
+def _join(item: Expansion, outer: TableRef, joined: FromClause, *, bigint_as_string: bool) -> tuple[FromClause, Pieces]:
     """Join one expansion: a row that is absent or hidden from the actor shows as null."""
     relation = item.relation
-    source = Source(item.served.entity, item.served.entity.table.alias())
-    condition = source.same(relation.remote) == outer.same(relation.local)
+    source = TableRef(item.served.entity, item.served.entity.table.alias())
+    condition = source.column_of(relation.remote) == outer.column_of(relation.local)
     rule = item.rule.condition(source)
     if rule is not None:
         condition = and_(condition, rule)
     joined = joined.outerjoin(source.table, condition)
     joined, pieces = _row(item.view, item.rule, source, None, item.inner, joined, bigint_as_string=bigint_as_string)
-    return joined, or_null(pieces, source.same(relation.remote).is_not(None))
+    return joined, or_null(pieces, source.column_of(relation.remote).is_not(None))
 
 
 def _literal(limit: int) -> ColumnElement[int]:
     return literal_column(str(int(limit)), Integer)
 
 
-def _beyond(order: Sequence[Order], position: Position, source: Source) -> ColumnElement[bool]:
+def _beyond(order: Sequence[Order], position: Position, source: TableRef) -> ColumnElement[bool]:
     """Rows on the far side of a position. One row comparison where PostgreSQL can answer that from an index."""
     columns = [source.column(term.name) for term in order]
     binds: list[ColumnElement[Any]] = [
         bindparam(f"p{index}", type_=bind_type(column.type), required=True) for index, column in enumerate(columns)
     ]
     nullable = any(source.entity.attributes[term.name].nullable for term in order)
-    falling = {term.falling for term in order}
-    if not nullable and len(falling) == 1:
-        downward = falling.pop() is not position.backward
+    descending = {term.descending for term in order}
+    if not nullable and len(descending) == 1:
+        downward = descending.pop() is not position.backward
         return tuple_(*columns) < tuple_(*binds) if downward else tuple_(*columns) > tuple_(*binds)
     alternatives: list[ColumnElement[bool]] = []
     equal: list[ColumnElement[bool]] = []
@@ -392,20 +393,20 @@ def _beyond(order: Sequence[Order], position: Position, source: Source) -> Colum
 
 
 def _past(
-    term: Order, column: ColumnElement[Any], bind: ColumnElement[Any], value: Any, source: Source, *, backward: bool
+    term: Order, column: ColumnElement[Any], bind: ColumnElement[Any], value: Any, source: TableRef, *, backward: bool
 ) -> ColumnElement[bool]:
     """One term strictly past its value, NULLs being last in either direction of the order."""
     if value is None:
         return column.is_not(None) if backward else false()
-    compared = column < bind if term.falling is not backward else column > bind
+    compared = column < bind if term.descending is not backward else column > bind
     if backward or not source.entity.attributes[term.name].nullable:
         return compared
     return or_(compared, column.is_(None))
 
 
-def _ordering(term: Order, source: Source, *, backward: bool) -> ColumnElement[Any]:
+def _ordering(term: Order, source: TableRef, *, backward: bool) -> ColumnElement[Any]:
     column = source.column(term.name)
-    ordered = column.desc() if term.falling is not backward else column.asc()
-    if term.falling and source.entity.attributes[term.name].nullable:
+    ordered = column.desc() if term.descending is not backward else column.asc()
+    if term.descending and source.entity.attributes[term.name].nullable:
         return ordered.nulls_first() if backward else ordered.nulls_last()
     return ordered

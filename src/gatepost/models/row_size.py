@@ -33,7 +33,7 @@ from sqlalchemy import (
     or_,
 )
 
-from gatepost.models.catalog import Served
+from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute, plain_type, wire_values
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ _FIXED: tuple[tuple[type[Any] | tuple[type[Any], ...], int], ...] = (
 )
 
 
-def row_bytes_max(served: Served, names: Iterable[str], expand: "Sequence[Expansion]") -> int | None:
+def row_bytes_max(served: ServedModel, names: Iterable[str], expand: "Sequence[Expansion]") -> int | None:
     """The most bytes that a row with these fields has; None where one of them is unbounded."""
     total = 2
     for name in names:

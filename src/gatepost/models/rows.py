@@ -14,13 +14,13 @@ from sqlalchemy import ColumnElement, Text, and_, case, cast, literal_column, or
 
 from gatepost.database.pool import Record
 from gatepost.database.statements import DIALECT
-from gatepost.models.conditions import Source
-from gatepost.models.wire import Decode, Part, concatenated, decoder_of, json_parts, literal_text
+from gatepost.models.conditions import TableRef
+from gatepost.models.json_output import Decode, Part, concatenated, decoder_of, json_parts, literal_text
 
 Build = Callable[[Record], str]
 """Makes the JSON text of one row of a record."""
 
-Rules = Callable[[str], ColumnElement[bool]]
+FieldConditions = Callable[[str], ColumnElement[bool]]
 """The condition under which a field is shown on a row."""
 
 _encode = msgspec.json.Encoder().encode
@@ -86,19 +86,19 @@ def is_spliced(pieces: Pieces) -> bool:
     return any(isinstance(piece, Splice) for piece in pieces)
 
 
-def version_column(source: Source) -> ColumnElement[Any]:
+def version_column(source: TableRef) -> ColumnElement[Any]:
     """The row's version: its own column, or PostgreSQL's `xmin` of the table (never of an alias)."""
     if source.entity.version is not None:
-        return source.same(source.entity.version)
+        return source.column_of(source.entity.version)
     table = DIALECT.identifier_preparer.format_table(source.entity.table)
     return cast(literal_column(f"{table}.xmin"), Text)
 
 
 def row_pieces(
-    source: Source,
+    source: TableRef,
     names: Sequence[str],
     *,
-    rules: Rules | None,
+    rules: FieldConditions | None,
     ruled: frozenset[str],
     nested: Sequence[tuple[str, Pieces]],
     bigint_as_string: bool,
@@ -125,7 +125,7 @@ def row_pieces(
     return pieces
 
 
-def _value(source: Source, name: str, *, bigint_as_string: bool) -> Pieces:
+def _value(source: TableRef, name: str, *, bigint_as_string: bool) -> Pieces:
     attribute, column = source.entity.attributes[name], source.column(name)
     decode = decoder_of(attribute.column.type)
     if decode is not None:

@@ -1,8 +1,8 @@
 """The database schema that a declaration implies, added to the user's own MetaData once, when the app is built.
 
-Outside the request path. CHECK constraints are made in `checks.py`, indexes in `indexes.py`, triggers in
-`schema_objects.py`; what a broken one means is told in `violations.py`; bringing a database there is left to the
-`migrations` package, which a serving process never imports.
+Outside the request path. CHECK constraints are made in `check_constraints.py`, indexes in `indexes.py`, triggers in
+`schema_objects.py`; `constraint_violations.py` says what a broken one means. Migrating a database to this schema is
+left to the `migrations` package, which a serving process never imports.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +14,7 @@ from sqlalchemy.types import Enum
 from gatepost.declaring.resource import Resource
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
-from gatepost.models.checks import add_checks
+from gatepost.models.check_constraints import add_checks
 from gatepost.models.constraint_names import name_constraints
 from gatepost.models.entity import Entity, plain_type
 from gatepost.models.indexes import add_filter_index, add_search_index, add_sort_index

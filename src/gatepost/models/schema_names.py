@@ -1,6 +1,6 @@
 """Names of derived constraints and indexes: deterministic, and never longer than PostgreSQL keeps.
 
-Outside the request path. Errors are described by constraint name (`violations.py`) and migrations compare
+Outside the request path. Errors are described by constraint name (`constraint_violations.py`) and migrations compare
 by name, so a name that PostgreSQL cut short would be lost to both.
 """
 

@@ -29,12 +29,12 @@ from sqlalchemy import cast as sql_cast
 from gatepost.database.pool import Record
 from gatepost.database.statements import Statement
 from gatepost.models.candidates import bind_name, cells_of_insert, cells_of_update, weighed
-from gatepost.models.catalog import Served, View
-from gatepost.models.conditions import BoundRule, Source, bind_decision
+from gatepost.models.catalog import ServedModel, View
+from gatepost.models.conditions import BoundRule, TableRef, bind_decision
 from gatepost.models.filters import bind_type
-from gatepost.models.reads import KEY, field_rules, shown
+from gatepost.models.json_output import literal_number, literal_text
+from gatepost.models.reads import KEY, field_rules, shown_names
 from gatepost.models.rows import Build, Columns, row_pieces, version_column
-from gatepost.models.wire import literal_number, literal_text
 
 VERSIONS = "versions"
 """Bind name of the versions that `If-Match` admits."""
@@ -54,7 +54,7 @@ class WritePlan(msgspec.Struct, frozen=True, eq=False):
 TOO_LARGE = ""
 """Stands for the text of a document that is too large to be read; no document has an empty text."""
 
-Outcome = int | bool
+FieldStatus = int | bool
 """What a record says at an index, or what is known without it."""
 
 
@@ -69,29 +69,29 @@ class RowStatusPlan(msgspec.Struct, frozen=True, eq=False):
     readable_index: int
     permitted_index: int
     version_index: int
-    shown: Mapping[str, Outcome]
-    writable: Mapping[str, Outcome]
+    shown: Mapping[str, FieldStatus]
+    writable: Mapping[str, FieldStatus]
 
     def is_shown(self, record: Record, name: str) -> bool:
         """Whether the actor sees this field on the row."""
-        return _outcome_of(record, self.shown[name])
+        return _status_of(record, self.shown[name])
 
     def is_writable(self, record: Record, name: str) -> bool:
         """Whether the rule of this field lets the actor write it on the row; the action's rule is another."""
-        return _outcome_of(record, self.writable[name])
+        return _status_of(record, self.writable[name])
 
     def is_refused(self, record: Record, name: str) -> bool:
         """Whether the rule of this field depends on the row, and does not let the actor write it on this one."""
-        outcome = self.writable[name]
-        return not (isinstance(outcome, bool) or record[outcome])
+        status = self.writable[name]
+        return not (isinstance(status, bool) or record[status])
 
 
-def _outcome_of(record: Record, outcome: Outcome) -> bool:
-    return outcome if isinstance(outcome, bool) else bool(record[outcome])
+def _status_of(record: Record, status: FieldStatus) -> bool:
+    return status if isinstance(status, bool) else bool(record[status])
 
 
 def insert_plan(
-    served: Served,
+    served: ServedModel,
     view: View,
     names: tuple[str, ...],
     read: BoundRule,
@@ -103,7 +103,7 @@ def insert_plan(
     """INSERT of these attributes; `permitted` is what the new row has to satisfy. Where it `is_weighed`, nothing is
     inserted, and no constraint looked at, unless the candidate does."""
     entity = served.entity
-    source = Source(entity, entity.table)
+    source = TableRef(entity, entity.table)
     values = _values(served, names)
     statement: Any = insert(entity.table)
     candidate, known = weighed(entity, permitted, cells_of_insert(entity, names)) if is_weighed else (None, [])
@@ -116,7 +116,7 @@ def insert_plan(
 
 
 def update_plan(
-    served: Served,
+    served: ServedModel,
     view: View,
     names: tuple[str, ...],
     read: BoundRule,
@@ -128,7 +128,7 @@ def update_plan(
 ) -> WritePlan:
     """UPDATE of these attributes of the row with the key, where it can be read and changed by the actor. Where it
     `is_weighed`, the row that the change would make has to satisfy `permitted` as well."""
-    source = Source(served.entity, served.entity.table)
+    source = TableRef(served.entity, served.entity.table)
     statement = update(served.entity.table).values(_values(served, names))
     for condition in _conditions(source, read, permitted, versioned=versioned):
         statement = statement.where(condition)
@@ -139,9 +139,9 @@ def update_plan(
     return _returning(statement, served, view, source, read, permitted, bigint_as_string=bigint_as_string)
 
 
-def delete_statement(served: Served, read: BoundRule, permitted: BoundRule, *, versioned: bool) -> Statement:
+def delete_statement(served: ServedModel, read: BoundRule, permitted: BoundRule, *, versioned: bool) -> Statement:
     """DELETE of the row with the key, where it can be read and deleted by the actor."""
-    source = Source(served.entity, served.entity.table)
+    source = TableRef(served.entity, served.entity.table)
     statement = delete(served.entity.table)
     for condition in _conditions(source, read, permitted, versioned=versioned):
         statement = statement.where(condition)
@@ -149,7 +149,7 @@ def delete_statement(served: Served, read: BoundRule, permitted: BoundRule, *, v
 
 
 def row_status_plan(
-    served: Served,
+    served: ServedModel,
     names: tuple[str, ...],
     read: BoundRule,
     permitted: BoundRule,
@@ -165,10 +165,10 @@ def row_status_plan(
     A value that the view does not show on this row is NULL: it does not even leave the database. Nor does a document
     whose text is longer than `document_bytes_max`, in place of which stands `TOO_LARGE`.
     """
-    source = Source(served.entity, served.entity.table)
+    source = TableRef(served.entity, served.entity.table)
     columns = Columns()
-    shown: dict[str, Outcome] = {}
-    writable: dict[str, Outcome] = {}
+    shown: dict[str, FieldStatus] = {}
+    writable: dict[str, FieldStatus] = {}
     conditions: dict[str, ColumnElement[bool]] = {}
     if view is not None:
         rule = field_rules(view, read, source)
@@ -195,7 +195,7 @@ def row_status_plan(
     return RowStatusPlan(Statement(statement), names, documents, readable, allowed, version, shown, writable)
 
 
-def bound_field_rule(served: Served, view: View, name: str, permitted: BoundRule) -> BoundRule:
+def bound_field_rule(served: ServedModel, view: View, name: str, permitted: BoundRule) -> BoundRule:
     """The rule under which a field can be written, for the actor of the action's rule."""
     prefix = f"{permitted.prefix}_{name}"
     return bind_decision(view.update_rules[name], permitted.actor, served.entity, prefix)
@@ -213,21 +213,23 @@ def _is_document(column: ColumnElement[Any]) -> bool:
     return isinstance(column.type, JSON)
 
 
-def reference_statement(served: Served, name: str, rule: BoundRule) -> Statement:
+def reference_statement(served: ServedModel, name: str, rule: BoundRule) -> Statement:
     """SELECT of whether a row that the actor may name has this value in the referred attribute."""
-    source = Source(served.entity, served.entity.table)
+    source = TableRef(served.entity, served.entity.table)
     column = source.column(name)
     statement = select(column).where(column == bindparam(KEY, type_=bind_type(column.type)))
     condition = rule.condition(source)
     return Statement(statement if condition is None else statement.where(condition))
 
 
-def _values(served: Served, names: tuple[str, ...]) -> dict[Any, Any]:
+def _values(served: ServedModel, names: tuple[str, ...]) -> dict[Any, Any]:
     attributes = served.entity.attributes
     return {attributes[name].column: bindparam(bind_name(name), type_=attributes[name].column.type) for name in names}
 
 
-def _conditions(source: Source, read: BoundRule, permitted: BoundRule, *, versioned: bool) -> list[ColumnElement[bool]]:
+def _conditions(
+    source: TableRef, read: BoundRule, permitted: BoundRule, *, versioned: bool
+) -> list[ColumnElement[bool]]:
     key = source.entity.key
     conditions: list[ColumnElement[bool]] = [source.column(key.name) == bindparam(KEY, type_=key.column.type)]
     conditions += [found for rule in (read, permitted) if (found := rule.condition(source)) is not None]
@@ -236,7 +238,7 @@ def _conditions(source: Source, read: BoundRule, permitted: BoundRule, *, versio
     return conditions
 
 
-def _outcome(rule: BoundRule, source: Source) -> ColumnElement[bool]:
+def _outcome(rule: BoundRule, source: TableRef) -> ColumnElement[bool]:
     if isinstance(rule.decision, bool):
         return true() if rule.decision else false()
     condition = rule.condition(source)
@@ -245,9 +247,9 @@ def _outcome(rule: BoundRule, source: Source) -> ColumnElement[bool]:
 
 def _returning(
     statement: Any,
-    served: Served,
+    served: ServedModel,
     view: View,
-    source: Source,
+    source: TableRef,
     read: BoundRule,
     permitted: BoundRule,
     *,
@@ -255,7 +257,7 @@ def _returning(
 ) -> WritePlan:
     pieces = row_pieces(
         source,
-        shown(view, None),
+        shown_names(view, None),
         rules=field_rules(view, read, source) if view.ruled else None,
         ruled=frozenset(view.ruled),
         nested=(),

@@ -4,24 +4,26 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from gatepost.actor import Actor
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
-from gatepost.auth.refusals import refusal
+from gatepost.auth.denials import access_denied
 from gatepost.declaring.policies import anyone, decide
 from gatepost.request import Action, Request
 
-Find = Callable[[bytes], Actor | None]
+FindCachedActor = Callable[[bytes], Actor | None]
 """The actor of an `Authorization` header, where it is known already."""
 
-Identify = Callable[[Request], Awaitable[Actor]]
+IdentifyActor = Callable[[Request], Awaitable[Actor]]
 """The actor of a request; raises 401."""
 
-Admit = Callable[[Request], Awaitable[None] | None]
+AdmitActor = Callable[[Request], Awaitable[None] | None]
 """Takes the actor's tokens; raises 429. Returns what has to be awaited, where that takes time."""
 
 
 class Dispatch:
     """The innermost ASGI layer. `find` is asked first, because it costs nothing; `admit` takes the actor's tokens."""
 
-    def __init__(self, *, find: Find, identify: Identify, admit: Admit, mounts: Mapping[str, ASGIApp]) -> None:
+    def __init__(
+        self, *, find: FindCachedActor, identify: IdentifyActor, admit: AdmitActor, mounts: Mapping[str, ASGIApp]
+    ) -> None:
         self._find = find
         self._identify = identify
         self._admit = admit
@@ -42,7 +44,7 @@ class Dispatch:
         if (pending := admit(request)) is not None:
             await pending
         if action.allow is not anyone and decide(action.allow, request.actor) is False:
-            raise refusal(request.actor, "Your roles do not allow this.")
+            raise access_denied(request.actor, "Your roles do not allow this.")
         await request.respond(await handler(request))
 
     async def _mounted(self, action: Action, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,6 +1,6 @@
 """Compiled reads: a row or a page is one compiled statement, found under the shape of what was asked.
 
-Policies are conditions of the statement, rows leave PostgreSQL as JSON; what recurs is kept with its arguments.
+Policies are conditions of the statement, rows leave PostgreSQL as JSON; what is cacheable is kept with its arguments.
 """
 
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from gatepost.actor import Actor
 from gatepost.database.database import Database
 from gatepost.database.pool import Record
 from gatepost.database.transactions import Transaction
-from gatepost.models.catalog import Served, View
+from gatepost.models.catalog import ServedModel, View
 from gatepost.models.conditions import bind_policy
 from gatepost.models.reads import (
     KEY,
     KEYS,
     SEPARATOR,
     Expansion,
+    ListQuery,
     PagePlan,
-    Query,
     ReadPlan,
     RowsPlan,
     expansion_values,
@@ -44,7 +44,7 @@ PAGES_MAX = 1024
 class CompiledReads:
     """The reading verbs of one resource, and what services need of them inside their transactions."""
 
-    def __init__(self, served: Served, database: Database, plans: Plans) -> None:
+    def __init__(self, served: ServedModel, database: Database, plans: Plans) -> None:
         self.served = served
         self._entity = served.entity
         self._policies = served.resource.policies
@@ -55,7 +55,7 @@ class CompiledReads:
         self.is_open = self._policies["get"].is_constant
         self._fast_reads: dict[View, ReadPlan] = {}
         self._is_list_open = self._policies["list"].is_constant
-        self._pages: dict[tuple[Query, View], tuple[PagePlan | RowsPlan, list[Any]]] = {}
+        self._pages: dict[tuple[ListQuery, View], tuple[PagePlan | RowsPlan, list[Any]]] = {}
 
     async def get(
         self, key: Any, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
@@ -74,13 +74,13 @@ class CompiledReads:
         read = self._database.read_unbounded if plan.is_unbounded else self._database.read
         return self.render(plan, await read(plan.statement, plan.statement.arguments(values)), key)
 
-    async def list(self, query: Query, actor: Actor, view: View) -> RowPage:
+    async def list(self, query: ListQuery, actor: Actor, view: View) -> RowPage:
         """A page of rows."""
         kept = self._pages.get((query, view))
         if kept is None:
             plan, values = self._plan_page(query, actor, view)
             kept = plan, plan.statement.arguments(values)
-            if query.recurs and self._is_list_open and not view.ruled:
+            if query.is_cacheable and self._is_list_open and not view.ruled:
                 if len(self._pages) >= PAGES_MAX:
                     self._pages.clear()
                 self._pages[query, view] = kept
@@ -102,7 +102,7 @@ class CompiledReads:
             raise not_found()
         return found
 
-    async def objects(self, transaction: Transaction, query: Query, actor: Actor) -> Sequence[Any]:
+    async def objects(self, transaction: Transaction, query: ListQuery, actor: Actor) -> Sequence[Any]:
         """Load the rows of a query, one more than its limit, in the order they are read in."""
         rule = bind_policy(self._policies["list"], actor, self._entity)
         statement = self._plans.get(
@@ -111,16 +111,16 @@ class CompiledReads:
         return (await transaction.load(statement, {**query_values(query), **rule.values})).all()
 
     async def page_of_keys(
-        self, transaction: Transaction, keys: Sequence[Any], query: Query, actor: Actor, view: View
+        self, transaction: Transaction, keys: Sequence[Any], query: ListQuery, actor: Actor, view: View
     ) -> RowPage:
         """The page that shows exactly these rows, as far as the actor may list them, in this order."""
-        chosen = msgspec.structs.replace(query, filters=(), position=None, limit=0, keys=True)
+        chosen = msgspec.structs.replace(query, filters=(), position=None, limit=0, by_keys=True)
         plan, values = self._plan_page(chosen, actor, view)
         records = await transaction.read(plan.statement, {**values, KEYS: list(keys)})
         assert isinstance(plan, RowsPlan)  # noqa: S101 - a plan for keys is made so
         return page_of_records(plan, query, in_order(plan, records, keys))
 
-    def _plan_page(self, query: Query, actor: Actor, view: View) -> tuple[PagePlan | RowsPlan, dict[str, Any]]:
+    def _plan_page(self, query: ListQuery, actor: Actor, view: View) -> tuple[PagePlan | RowsPlan, dict[str, Any]]:
         rule = bind_policy(self._policies["list"], actor, self._entity)
         plan = self._plans.get(
             ("page", self.served, view, ruled_shape(view, rule, self.served), rule.shape, query_shape(query)),
@@ -172,7 +172,7 @@ class CompiledReads:
         return Row(plan.build(record), str(record[plan.version_index]), key)
 
 
-def page_of_record(plan: PagePlan, query: Query, record: Record) -> RowPage:
+def page_of_record(plan: PagePlan, query: ListQuery, record: Record) -> RowPage:
     """A page that PostgreSQL joined: the row beyond the limit only tells that there are more, and is cut off."""
     text: str = record[0] or ""
     count: int = record[1]
@@ -190,7 +190,7 @@ def page_of_record(plan: PagePlan, query: Query, record: Record) -> RowPage:
     return RowPage(text[text.index(SEPARATOR) + len(SEPARATOR) :] if more else text, last, first, more)
 
 
-def page_of_records(plan: RowsPlan, query: Query, records: Sequence[Record]) -> RowPage:
+def page_of_records(plan: RowsPlan, query: ListQuery, records: Sequence[Record]) -> RowPage:
     """A page of records, in the direction they were read in."""
     kept = records[: query.limit]
     if plan.fits_index is not None:

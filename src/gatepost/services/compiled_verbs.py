@@ -13,7 +13,7 @@ from asyncpg.exceptions import DataError
 from sqlalchemy import JSON, Column
 
 from gatepost.actor import Actor
-from gatepost.auth.refusals import refusal
+from gatepost.auth.denials import access_denied
 from gatepost.database.database import Database
 from gatepost.database.pool import Record
 from gatepost.database.statements import Statement
@@ -23,10 +23,10 @@ from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.errors import Unprocessable
 from gatepost.models.candidates import bind_name, candidate_statement
-from gatepost.models.catalog import Catalog, Served, View
+from gatepost.models.catalog import Catalog, ServedModel, View
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
+from gatepost.models.json_output import decoder_of
 from gatepost.models.reads import KEY, ruled_shape, ruled_values
-from gatepost.models.wire import decoder_of
 from gatepost.models.writes import (
     VERSIONS,
     RowStatusPlan,
@@ -59,7 +59,9 @@ def _constant(value: Any) -> Callable[[], Any]:
     return lambda: value
 
 
-def _fillers(served: Served, default_of: Callable[[Column[Any]], Any]) -> tuple[tuple[str, Callable[[], Any]], ...]:
+def _fillers(
+    served: ServedModel, default_of: Callable[[Column[Any]], Any]
+) -> tuple[tuple[str, Callable[[], Any]], ...]:
     """Python-side defaults of columns, which a compiled statement does not apply by itself."""
     found: list[tuple[str, Callable[[], Any]]] = []
     for name, attribute in served.entity.attributes.items():
@@ -75,7 +77,7 @@ class CompiledVerbs:
     """The verbs of one resource as compiled statements. Implements `Verbs`."""
 
     def __init__(
-        self, served: Served, catalog: Catalog, database: Database, plans: Plans, bounds: Bounds = BOUNDS
+        self, served: ServedModel, catalog: Catalog, database: Database, plans: Plans, bounds: Bounds = BOUNDS
     ) -> None:
         self.served = served
         self._entity = served.entity
@@ -107,7 +109,7 @@ class CompiledVerbs:
             fill_owner(self.served, values, actor)
         outcome = decision if decision is True else holds(decision, ProposedRow(values), actor)
         if outcome is False:
-            raise refusal(actor)
+            raise access_denied(actor)
         looked_up = self.references.names(values, actor, all=False) if self.references.ruled else []
         for name, make in self._defaults:
             if name not in values:
@@ -131,7 +133,7 @@ class CompiledVerbs:
         """Change one row."""
         decision = decide(self._policies["update"], actor)
         if decision is False:
-            raise refusal(actor)
+            raise access_denied(actor)
         values = self._with_updates(changes.values) if self._on_update else changes.values
         sent = len(changes.values)  # what the model adds comes behind
         fast = None
@@ -170,7 +172,7 @@ class CompiledVerbs:
         read = bind_policy(self._policies["get"], actor, self._entity)
         permitted = bind_policy(self._policies["delete"], actor, self._entity, "c")
         if permitted.decision is False:
-            raise refusal(actor)
+            raise access_denied(actor)
         statement = self._plans.get(
             ("delete", self.served, read.shape, permitted.shape, versions is None),
             lambda: delete_statement(self.served, read, permitted, versioned=versions is not None),
@@ -243,7 +245,7 @@ class CompiledVerbs:
             raise
         if not records or not records[0][plan.permitted_index]:
             await self.references.check_all(transaction, references, actor)
-            raise refusal(actor)
+            raise access_denied(actor)
         return self._row_of(plan, records[0])
 
     async def lock_for_update(

@@ -16,13 +16,13 @@ from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.dtos.violations import Violation
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.exact_json import decode_exact, natural
-from gatepost.models.catalog import Served
+from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Entity
 from gatepost.models.writes import TOO_LARGE, RowStatusPlan
 from gatepost.services.verbs import ChangeSet
 
 
-def check_read_only_values(served: Served, plan: RowStatusPlan, record: Record, changes: ChangeSet) -> None:
+def check_read_only_values(served: ServedModel, plan: RowStatusPlan, record: Record, changes: ChangeSet) -> None:
     """A read-only field that repeats its present value is accepted; raises `Unprocessable` for another value."""
     same = unchanged(served.entity, plan, record, changes.read_only_values, changes.read_only_values)
     errors = [

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from gatepost.declaring.policies import Rule
+from gatepost.declaring.policies import RowCondition
 from gatepost.models.candidates import bind_name
 from gatepost.models.catalog import View
 from gatepost.models.reads import KEY
@@ -35,7 +35,7 @@ class FastWrites:
         self._kept: dict[tuple[View, tuple[str, ...]], FastWrite] = {}
         self.find = self._kept.get
 
-    def keep(self, view: View, names: Sequence[str], plan: WritePlan, rules: Mapping[str, Rule]) -> None:
+    def keep(self, view: View, names: Sequence[str], plan: WritePlan, rules: Mapping[str, RowCondition]) -> None:
         """Keep a plan made for an actor who passes every rule, if it is plain; `rules` are those of single fields."""
         is_ruled = view.ruled or not rules.keys().isdisjoint(names)
         if is_ruled or not self._never_fast.isdisjoint(names) or len(self._kept) >= FAST_WRITES_MAX:

@@ -27,7 +27,7 @@ from sqlalchemy.types import (
 
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.events import ValueRefused
-from gatepost.models.catalog import Served
+from gatepost.models.catalog import ServedModel
 
 _TEXTS = (String, JSON, ARRAY)
 _NUMBERS = (Integer, Numeric)
@@ -51,7 +51,7 @@ _KNOWN = (*_TEXTS, *_NUMBERS, *_TIMES, Boolean, LargeBinary)
 
 
 def refused_value(
-    error: pg.DataError, served: Served, names: Collection[str], emit: Callable[[ValueRefused], None] | None
+    error: pg.DataError, served: ServedModel, names: Collection[str], emit: Callable[[ValueRefused], None] | None
 ) -> Unprocessable | None:
     """The refusal that names the fields among `names` which may be to blame; None for an error that no value of a body
     has caused: then it is a mistake in the program, and answered as one."""

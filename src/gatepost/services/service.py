@@ -17,7 +17,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.hints import nearest
 
 if TYPE_CHECKING:
-    from gatepost.models.reads import Query
+    from gatepost.models.reads import ListQuery
     from gatepost.services.unit_of_work import UnitOfWork
 
 M = TypeVar("M")
@@ -87,7 +87,7 @@ class Service(Generic[M]):
         """Override to decide which row answers. Raises `NotFound` where the actor may not read it."""
         return await self._unit.find_row(self._model, id, actor)
 
-    async def list(self, query: "Query", actor: Actor) -> Sequence[M]:
+    async def list(self, query: "ListQuery", actor: Actor) -> Sequence[M]:
         """Override to decide which rows answer a list. Returns at most `query.limit + 1` rows in the query's order;
         the last one only tells that there are more."""
         return await self._unit.find_rows(self._model, query, actor)

@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 from sqlalchemy import JSON, inspect
 
 from gatepost.actor import Actor
-from gatepost.auth.refusals import refusal
+from gatepost.auth.denials import access_denied
 from gatepost.database.database import Database
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import Decision, decide
 from gatepost.errors import NotFound
 from gatepost.exact_json import natural
-from gatepost.models.catalog import Served, View
+from gatepost.models.catalog import ServedModel, View
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
-from gatepost.models.reads import KEY, Expansion, Query
+from gatepost.models.reads import KEY, Expansion, ListQuery
 from gatepost.models.row_size import row_bytes_max
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.service import Changes, Service
@@ -34,7 +34,7 @@ class ServiceVerbs:
 
     def __init__(
         self,
-        served: Served,
+        served: ServedModel,
         service: type[Service[Any]],
         compiled: CompiledVerbs,
         registry: ServiceRegistry,
@@ -63,7 +63,7 @@ class ServiceVerbs:
 
         return await self._run(work, may_write=False)
 
-    async def list(self, query: Query, actor: Actor, view: View) -> RowPage:
+    async def list(self, query: ListQuery, actor: Actor, view: View) -> RowPage:
         """The rows that the service's `list` returns, as the actor may see them."""
 
         async def work(unit: UnitOfWork) -> RowPage:
@@ -83,7 +83,7 @@ class ServiceVerbs:
             permitted = with_field_rules(decision, view.create_rules, values)
             fill_owner(self._served, filled, actor)
             if holds(permitted, ProposedRow(filled), actor) is False:
-                raise refusal(actor)
+                raise access_denied(actor)
             references = self._compiled.references
             await references.check(unit.transaction, filled, references.names(filled, actor, all=True), actor)
             draft = self._model(**self._natural(filled))
@@ -168,7 +168,7 @@ class ServiceVerbs:
         plan = self._compiled.status_plan((), rule, rule, lock=False)
         records = await unit.transaction.read(plan.statement, {KEY: key, **rule.values})
         if not records or not records[0][plan.permitted_index]:
-            raise refusal(actor)
+            raise access_denied(actor)
 
     async def _show(
         self,

@@ -6,13 +6,13 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import inspect
 
 from gatepost.actor import Actor
-from gatepost.auth.refusals import refusal
+from gatepost.auth.denials import access_denied
 from gatepost.database.transactions import Transaction
-from gatepost.declaring.policies import Rule
+from gatepost.declaring.policies import RowCondition
 from gatepost.errors import ConfigurationError
 from gatepost.models.candidates import bind_name
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
-from gatepost.models.reads import KEY, Query
+from gatepost.models.reads import KEY, ListQuery
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
 from gatepost.services.service import Changes, Service
@@ -29,7 +29,7 @@ class UnitOfWork:
         self.transaction = transaction
         self._registry = registry
         self._made: dict[type[Any], Service[Any]] = {}
-        self._asked: tuple[Any, Mapping[str, Rule]] = (None, {})
+        self._asked: tuple[Any, Mapping[str, RowCondition]] = (None, {})
 
     def of(self, service: type[S]) -> S:
         """The service of this class. Raises `ConfigurationError` for one that no resource names."""
@@ -46,7 +46,7 @@ class UnitOfWork:
         """The compiled verbs of a served model."""
         return self._registry.compiled_of(model)
 
-    def enforce_field_rules(self, row: Any, rules: Mapping[str, Rule], names: Iterable[str]) -> None:
+    def enforce_field_rules(self, row: Any, rules: Mapping[str, RowCondition], names: Iterable[str]) -> None:
         """Hold what becomes of the request's own row to the rules of the fields that its body sets as well. What a
         service sets, of this row and of others, is its own decision."""
         self._asked = (row, {name: rules[name] for name in names if name in rules})
@@ -57,7 +57,7 @@ class UnitOfWork:
         """Load the row with this key, under the read rule."""
         return cast("N", await self.compiled(model).reads.object(self.transaction, id, actor))
 
-    async def find_rows(self, model: type[N], query: Query, actor: Actor) -> Sequence[N]:
+    async def find_rows(self, model: type[N], query: ListQuery, actor: Actor) -> Sequence[N]:
         """Load the rows of a query, one more than its limit, in its order."""
         return await self.compiled(model).reads.objects(self.transaction, query, actor)
 
@@ -112,7 +112,7 @@ class UnitOfWork:
         rule = self._weighed(action, row, actor)
         outcome = holds(rule.decision, row, actor) if is_new else None
         if outcome is False:
-            raise refusal(actor)
+            raise access_denied(actor)
         compiled = self.compiled(_model_of(row))
         known = None if outcome else known_values(compiled.served.entity, row, changes, is_new=is_new)
         if known is None:
@@ -121,14 +121,14 @@ class UnitOfWork:
         if statement is not None:
             values = {bind_name(name): value for name, value in known.values.items()}
             if not await self.transaction.read(statement, {**values, **rule.values}):
-                raise refusal(actor)
+                raise access_denied(actor)
 
     async def _permit(self, action: str, row: Any, actor: Actor) -> None:
         """Raise `Forbidden` unless the rule holds for a row that is there; where only the database can tell, ask it."""
         rule = self.rule(action, _model_of(row), actor)
         outcome = holds(rule.decision, row, actor)
         if outcome is False:
-            raise refusal(actor)
+            raise access_denied(actor)
         if outcome is True:
             return
         compiled = self.compiled(_model_of(row))
@@ -136,7 +136,7 @@ class UnitOfWork:
         key = inspect(row).identity[0]
         records = await self.transaction.read(plan.statement, {KEY: key, **rule.values})
         if not records or not records[0][plan.permitted_index]:
-            raise refusal(actor)
+            raise access_denied(actor)
 
 
 def _model_of(row: object) -> type[Any]:

@@ -6,7 +6,7 @@ import msgspec
 
 from gatepost.actor import Actor
 from gatepost.models.catalog import View
-from gatepost.models.reads import Expansion, Query
+from gatepost.models.reads import Expansion, ListQuery
 
 Versions = tuple[str, ...] | None
 """The versions of which a row must have one (`If-Match`); None where any will do."""
@@ -57,7 +57,7 @@ class Verbs(Protocol):
         """One row. Raises `NotFound`, also where the actor may not read it."""
         ...
 
-    async def list(self, query: Query, actor: Actor, view: View) -> RowPage:
+    async def list(self, query: ListQuery, actor: Actor, view: View) -> RowPage:
         """A page of the rows that the actor may read."""
         ...
 

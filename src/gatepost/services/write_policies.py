@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from gatepost.actor import Actor, anonymous
-from gatepost.auth.refusals import refusal
+from gatepost.auth.denials import access_denied
 from gatepost.database.pool import Record
 from gatepost.database.transactions import Transaction
-from gatepost.declaring.policies import Decision, Every, Not, Owned, Rule, Some, both, decide, owners
+from gatepost.declaring.policies import Decision, Every, Not, Owned, RowCondition, Some, both, decide, owners
 from gatepost.errors import FieldError, NotFound, PreconditionFailed, Unprocessable
-from gatepost.models.catalog import Catalog, Served
+from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.conditions import bind_decision
 from gatepost.models.entity import Attribute
 from gatepost.models.mapping import table_key
@@ -32,7 +32,7 @@ class ProposedRow:
         return None
 
 
-def fill_owner(served: Served, values: dict[str, Any], actor: Actor) -> None:
+def fill_owner(served: ServedModel, values: dict[str, Any], actor: Actor) -> None:
     """Set the owner's columns that a creation leaves out to the actor."""
     if actor.id is not None:
         for name in owners(served.resource.policies["create"]):
@@ -57,7 +57,7 @@ def raise_refusal(
     if unseen := unseen_fields(record, plan, names):
         raise UnseenFields(unseen)
     if not record[plan.permitted_index] or any(plan.is_refused(record, name) for name in names):
-        raise refusal(actor)
+        raise access_denied(actor)
     if versions is not None and record[plan.version_index] not in versions:
         raise PreconditionFailed("version_mismatch", "The row has changed since you read it; read it again.")
 
@@ -70,7 +70,7 @@ def unseen_fields(record: Record, plan: RowStatusPlan, names: Iterable[str]) -> 
     )
 
 
-def with_field_rules(decision: Decision, rules: Mapping[str, Rule], names: Iterable[str]) -> Decision:
+def with_field_rules(decision: Decision, rules: Mapping[str, RowCondition], names: Iterable[str]) -> Decision:
     """What a row has to satisfy where these fields are set: the action's rule, and theirs."""
     found = [rules[name] for name in names if name in rules]
     if not found or decision is False:
@@ -78,7 +78,7 @@ def with_field_rules(decision: Decision, rules: Mapping[str, Rule], names: Itera
     return Every((*([] if decision is True else [decision]), *found))
 
 
-def depends_on(decision: Decision, names: Iterable[str], served: Served) -> bool:
+def depends_on(decision: Decision, names: Iterable[str], served: ServedModel) -> bool:
     """Whether writing these attributes can change what the decision says of a row."""
     if isinstance(decision, bool):
         return False
@@ -98,7 +98,7 @@ class Reference(msgspec.Struct, frozen=True, eq=False):
     """A foreign key to a served table, and the attribute that it names a row by. That is None where the target's class
     maps no such column, which nobody is shown then."""
 
-    target: Served
+    target: ServedModel
     by: Attribute | None
 
     @property
@@ -121,7 +121,7 @@ class Reference(msgspec.Struct, frozen=True, eq=False):
 class References:
     """Checks that the foreign keys of a body name rows that the actor may read, by what they show him."""
 
-    def __init__(self, served: Served, catalog: Catalog, plans: Plans) -> None:
+    def __init__(self, served: ServedModel, catalog: Catalog, plans: Plans) -> None:
         self._plans = plans
         self._owned = owners(served.resource.policies["create"])
         self._references: dict[str, tuple[Reference, ...]] = {

@@ -9,7 +9,7 @@ import msgspec
 from gatepost.asgi import ASGIApp, Message
 
 
-class Answer(msgspec.Struct, frozen=True):
+class ClientResponse(msgspec.Struct, frozen=True):
     """What came back. `headers` are by lower-case name."""
 
     status: int
@@ -34,19 +34,19 @@ class Client:
         self._address = address
         self._headers = {"authorization": f"Bearer {token}"} if token is not None else {}
 
-    async def get(self, path: str, **options: Any) -> Answer:
+    async def get(self, path: str, **options: Any) -> ClientResponse:
         """GET."""
         return await self.request("GET", path, **options)
 
-    async def post(self, path: str, **options: Any) -> Answer:
+    async def post(self, path: str, **options: Any) -> ClientResponse:
         """POST."""
         return await self.request("POST", path, **options)
 
-    async def patch(self, path: str, **options: Any) -> Answer:
+    async def patch(self, path: str, **options: Any) -> ClientResponse:
         """PATCH."""
         return await self.request("PATCH", path, **options)
 
-    async def delete(self, path: str, **options: Any) -> Answer:
+    async def delete(self, path: str, **options: Any) -> ClientResponse:
         """DELETE."""
         return await self.request("DELETE", path, **options)
 
@@ -59,7 +59,7 @@ class Client:
         content: bytes | None = None,
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> ClientResponse:
         """Send one request and wait for the whole answer. `json` is encoded, `content` is sent as it is."""
         body = msgspec.json.encode(json) if json is not msgspec.UNSET else content
         sent = {"host": "test", **self._headers, **{name.lower(): value for name, value in (headers or {}).items()}}
@@ -85,7 +85,7 @@ class Client:
         }
         return await self._call(scope, body or b"")
 
-    async def _call(self, scope: dict[str, Any], body: bytes) -> Answer:
+    async def _call(self, scope: dict[str, Any], body: bytes) -> ClientResponse:
         messages: list[Message] = []
         parts = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -98,7 +98,7 @@ class Client:
         await self._app(scope, receive, send)
         start = messages[0]
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
-        return Answer(start["status"], headers, b"".join(message.get("body", b"") for message in messages[1:]))
+        return ClientResponse(start["status"], headers, b"".join(message.get("body", b"") for message in messages[1:]))
 
 
 def _decoded(raw_path: bytes) -> str:

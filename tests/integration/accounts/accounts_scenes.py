@@ -19,7 +19,7 @@ from sqlalchemy.schema import CreateTable
 
 from gatepost.accounts.devices import Devices
 from gatepost.accounts.models import UserColumns
-from gatepost.accounts.sign_in import Accounts, Guesses
+from gatepost.accounts.sign_in import Accounts, SignInLimiter
 from gatepost.auth.tokens import Tokens
 from gatepost.database.database import Database
 from gatepost.database.listener import BEAT
@@ -73,11 +73,11 @@ async def create_schema(connection: "asyncpg.Connection[Any]") -> None:
 
 
 def make_accounts(
-    model: type[Any], database: Database, tokens: Tokens, events: Events, guesses: Guesses | None = None
+    model: type[Any], database: Database, tokens: Tokens, events: Events, limiter: SignInLimiter | None = None
 ) -> Accounts:
-    """Accounts on a database; without `guesses` nobody counts how often somebody tries."""
+    """Accounts on a database; without `limiter` attempts are not counted."""
     devices = Devices(b"secret", "/api/auth")
-    return Accounts(model, database, tokens, events, guesses=guesses or Uncounted(), devices=devices)
+    return Accounts(model, database, tokens, events, limiter=limiter or Uncounted(), devices=devices)
 
 
 class Uncounted:

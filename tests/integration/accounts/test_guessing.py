@@ -14,7 +14,7 @@ from gatepost.accounts.devices import COOKIE, LIFETIME_SECONDS, Devices
 from gatepost.asgi import Receive, Scope, Send
 from gatepost.request import Request
 from gatepost.testing import Client, TestApp
-from gatepost.testing.client import Answer
+from gatepost.testing.client import ClientResponse
 
 PASSWORD = "correct horse battery"
 WRONG = "wrong horse battery"
@@ -34,7 +34,7 @@ class Shop:
 
     async def sign_in(
         self, email: str, password: str, *, address: str = "192.0.2.1", cookie: str | None = None
-    ) -> Answer:
+    ) -> ClientResponse:
         client = Client(self.running.app, address=address)
         headers = {"cookie": cookie} if cookie is not None else {}
         return await client.post("/api/auth/login", json={"email": email, "password": password}, headers=headers)

@@ -20,7 +20,7 @@ from accounts_scenes import (
 
 from gatepost.accounts.identities import Identities
 from gatepost.accounts.sign_in import Accounts, create_user
-from gatepost.accounts.users import Identity, Users
+from gatepost.accounts.user_store import Identity, UserStore
 from gatepost.actor import Actor
 from gatepost.database.database import Database
 from gatepost.errors import Unauthorized
@@ -166,8 +166,8 @@ async def test_a_known_token_is_refused_from_the_second_in_which_it_expires(
             await identify(accounts, authorization)
 
 
-class SlowUsers(Users):
-    """Users whose row has been read, and is held back on its way until `arrive` is set."""
+class SlowUsers(UserStore):
+    """A user store that holds back the row it has read until `arrive` is set."""
 
     def __init__(self, database: Database, model: type[Any]) -> None:
         super().__init__(database, model)
@@ -209,7 +209,7 @@ async def test_the_token_not_used_for_longest_goes_when_there_is_no_room(
 ) -> None:
     key = await make_user(connection)
     database = Database(database_url, DatabaseSettings(), Events())
-    identities = Identities(database, User, Users(database, User), TOKENS, size_max=2)
+    identities = Identities(database, User, UserStore(database, User), TOKENS, size_max=2)
     await identities.start(Events())
     try:
         await until(lambda: identities.listener.is_trusted)
@@ -251,7 +251,7 @@ async def test_without_its_triggers_in_the_database_nothing_is_served_from_the_c
 async def test_a_token_of_another_key_is_refused_before_the_database_is_asked(database_url: str) -> None:
     """The database has no tables here: asking it would be another error."""
     database = Database(database_url, DatabaseSettings(), Events())
-    identities = Identities(database, User, Users(database, User), make_tokens())
+    identities = Identities(database, User, UserStore(database, User), make_tokens())
     with pytest.raises(Unauthorized):
         await identities.load(header("0198c0de-0000-7000-8000-000000000000"))
     await database.close()

@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from gatepost import App, Resource, UserColumns, anyone
 from gatepost.accounts.password_versions import REHASH
 from gatepost.accounts.sign_in import Accounts, create_user
-from gatepost.accounts.users import Users
+from gatepost.accounts.user_store import UserStore
 from gatepost.database.database import Database
 from gatepost.errors import Unauthorized
 from gatepost.events import Events
@@ -148,7 +148,7 @@ async def test_a_users_table_from_before_gets_the_version_and_its_trigger(databa
 async def test_what_a_rehash_announces_ends_with_its_transaction(connection: Connection, database_url: str) -> None:
     database = Database(database_url, DatabaseSettings(pool_size=1), Events())
     await create_user(database, User, "ada@example.com", PASSWORD)
-    await Users(database, User).replace_hash("ada@example.com", "not this one", "new")
+    await UserStore(database, User).replace_hash("ada@example.com", "not this one", "new")
     await database.fetch("UPDATE users SET password_hash = 'another'")
     assert await connection.fetchval("SELECT password_version FROM users") == 1
     await database.close()
@@ -159,7 +159,7 @@ async def test_a_sign_in_that_a_new_password_overtakes_gives_no_token_that_is_go
 ) -> None:
     database = Database(database_url, DatabaseSettings(), Events())
     await create_user(database, User, "ada@example.com", PASSWORD)
-    user = await Users(database, User).find_sign_in("ada@example.com")
+    user = await UserStore(database, User).find_credentials("ada@example.com")
     assert user is not None
     await connection.execute("UPDATE users SET password_hash = 'another'")
     authorization = b"Bearer " + TOKENS.issue(user.subject, user.password_version).encode()

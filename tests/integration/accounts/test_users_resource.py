@@ -15,7 +15,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gatepost import Actor, App, Changes, Model, Resource, Service, UserColumns, anyone, authenticated, owner, role
-from gatepost.testing import Answer, Client, TestApp
+from gatepost.testing import Client, ClientResponse, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -105,7 +105,7 @@ REFUSED = [
 ]
 
 
-def never_holds(answer: Answer, town: Town, sent: str = "") -> None:
+def never_holds(answer: ClientResponse, town: Town, sent: str = "") -> None:
     """Neither the value nor the name, but as often as the client has sent it."""
     said = answer.body.decode()
     assert town.hashed not in said

@@ -9,7 +9,7 @@ from examples.bookshop.app import Author, Book, Order, Orders, app
 from shop import Shop, open_shop
 
 from gatepost import App, Resource, anyone, owner
-from gatepost.testing import Answer, Client, TestApp
+from gatepost.testing import Client, ClientResponse, TestApp
 
 STOCK = 3
 
@@ -30,7 +30,7 @@ async def add_book(title: str, price: str, author: str) -> None:
         tx.session.add(Book(title=title, price=price, stock=1, author_id=writer.id))
 
 
-def refusal(answer: Answer) -> tuple[int, str, list[tuple[str, str]]]:
+def refusal(answer: ClientResponse) -> tuple[int, str, list[tuple[str, str]]]:
     """Status, code, and pointers with their codes."""
     problem: dict[str, Any] = answer.json()
     return answer.status, problem["code"], [(error["pointer"], error["code"]) for error in problem["errors"]]
@@ -103,7 +103,7 @@ async def test_nobody_orders_or_sees_orders_without_signing_in(shop: Shop) -> No
         assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def without_request(answer: Answer) -> dict[str, Any]:
+def without_request(answer: ClientResponse) -> dict[str, Any]:
     """A problem without what differs from request to request."""
     return {name: value for name, value in answer.json().items() if name != "request_id"}
 

@@ -11,7 +11,7 @@ from shop import Shop, open_shop
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.events import DatabaseLost, DatabaseRestored
-from gatepost.testing import Answer, TestApp
+from gatepost.testing import ClientResponse, TestApp
 
 STOCK = 1_000_000
 emitted: list[str] = []
@@ -31,7 +31,7 @@ class Load:
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
-        self.answers: list[tuple[str, Answer]] = []
+        self.answers: list[tuple[str, ClientResponse]] = []
         self._going = True
 
     async def buy(self) -> None:
@@ -47,7 +47,7 @@ class Load:
             self.answers.append(("read", answer))
             await asyncio.sleep(0.002)
 
-    async def until(self, happened: Callable[[list[tuple[str, Answer]]], bool]) -> None:
+    async def until(self, happened: Callable[[list[tuple[str, ClientResponse]]], bool]) -> None:
         """Wait until the answers from now on show it."""
         first = len(self.answers)
         async with asyncio.timeout(60):
@@ -59,12 +59,12 @@ class Load:
         self._going = False
 
 
-def both_succeed(answers: list[tuple[str, Answer]]) -> bool:
+def both_succeed(answers: list[tuple[str, ClientResponse]]) -> bool:
     """Whether reads and orders are answered."""
     return {(kind, answer.status) for kind, answer in answers} >= {("order", 201), ("read", 200)}
 
 
-def refused(answers: list[tuple[str, Answer]]) -> bool:
+def refused(answers: list[tuple[str, ClientResponse]]) -> bool:
     """Whether a good many were refused."""
     return sum(answer.status == 503 for _, answer in answers) >= 20
 

@@ -39,7 +39,7 @@ from gatepost import (
     policy,
     role,
 )
-from gatepost.models.reads import Query
+from gatepost.models.reads import ListQuery
 
 
 class Base(DeclarativeBase):
@@ -175,7 +175,7 @@ class Racks(Service[Rack]):
             raise NotFound("bare", "This rack has no hooks.")
         return row
 
-    async def list(self, query: Query, actor: Actor) -> Sequence[Rack]:
+    async def list(self, query: ListQuery, actor: Actor) -> Sequence[Rack]:
         return await super().list(query, actor)
 
 

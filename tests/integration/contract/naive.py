@@ -78,7 +78,7 @@ def rank(name: str, value: Any) -> Any:
 
 
 def ordered(rows: Sequence[Row], sort: Sequence[str]) -> list[Row]:
-    """Rows in the order of `sort` (names, falling ones with a minus), NULLs last, the key breaking ties."""
+    """Rows in the order of `sort` (names, descending ones with a minus), NULLs last, the key breaking ties."""
     terms = list(sort) or ["id"]
     if not any(term.removeprefix("-") == "id" for term in terms):
         terms.append("-id" if terms[-1].startswith("-") else "id")

@@ -7,7 +7,7 @@ import msgspec
 from library import app
 
 from gatepost.events import RequestFailed
-from gatepost.testing import Answer, Client, TestApp
+from gatepost.testing import Client, ClientResponse, TestApp
 
 failures: list[RequestFailed] = []
 """What was behind the internal errors of the test that is running."""
@@ -47,7 +47,7 @@ async def readers_of(running: TestApp) -> Readers:
     )
 
 
-def problem(answer: Answer, status: int, code: str) -> dict[str, Any]:
+def problem(answer: ClientResponse, status: int, code: str) -> dict[str, Any]:
     """The problem details of a refusal, which must have this status and code and the whole form."""
     assert answer.status == status, (answer.status, answer.body)
     assert answer.headers["content-type"] == "application/problem+json"
@@ -57,11 +57,11 @@ def problem(answer: Answer, status: int, code: str) -> dict[str, Any]:
     return found
 
 
-def pointers(answer: Answer) -> dict[str, str]:
+def pointers(answer: ClientResponse) -> dict[str, str]:
     """The violations of a refusal: code by pointer."""
     return {error["pointer"]: error["code"] for error in answer.json()["errors"]}
 
 
-def without_id(answer: Answer) -> dict[str, Any]:
+def without_id(answer: ClientResponse) -> dict[str, Any]:
     """A refusal without what differs from request to request."""
     return {name: value for name, value in answer.json().items() if name != "request_id"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from readers import Readers, problem
 from walking import page
 
-from gatepost.testing import Answer
+from gatepost.testing import ClientResponse
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -87,7 +87,7 @@ async def present(readers: Readers) -> Any:
     return (await page(readers.editor, "/api/works?limit=100"))["data"]
 
 
-async def both(readers: Readers, keys: dict[str, int], content: bytes) -> tuple[Answer, Answer]:
+async def both(readers: Readers, keys: dict[str, int], content: bytes) -> tuple[ClientResponse, ClientResponse]:
     return (
         await readers.editor.post("/api/works", content=content),
         await readers.editor.patch(f"/api/works/{keys['sea']}", content=content),

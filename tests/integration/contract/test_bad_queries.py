@@ -11,7 +11,7 @@ from library import SORTED
 from naive import operators_of
 from readers import Readers, problem
 
-from gatepost.testing import Answer, Client
+from gatepost.testing import Client, ClientResponse
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -82,7 +82,7 @@ BAD: dict[str, str] = {
 }
 
 
-def held(answer: Answer) -> dict[str, Any]:
+def held(answer: ClientResponse) -> dict[str, Any]:
     """A refusal of the kind that a bad query gets."""
     assert 400 <= answer.status < 500, answer.body
     assert len(answer.body) < 130_000

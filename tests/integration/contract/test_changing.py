@@ -7,7 +7,7 @@ import pytest_asyncio
 from catalogue import write_catalogue
 from readers import Readers, pointers, problem, without_id
 
-from gatepost.testing import Answer
+from gatepost.testing import ClientResponse
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -18,7 +18,7 @@ async def keys(readers: Readers) -> dict[str, int]:
     return await write_catalogue(readers.member_id, readers.stranger_id)
 
 
-async def new_work(readers: Readers, keys: dict[str, int], **values: Any) -> Answer:
+async def new_work(readers: Readers, keys: dict[str, int], **values: Any) -> ClientResponse:
     """A work of its own for a test."""
     answer = await readers.editor.post("/api/works", json={"title": "T", "author_id": keys["ann"], **values})
     assert answer.status == 201, answer.body

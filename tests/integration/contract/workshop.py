@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 
 from gatepost import Actor, App, Changes, Conflict, Field, Resource, Service, anyone, authenticated, owner, role
 from gatepost.asgi import Receive, Scope, Send
-from gatepost.models.reads import Query
+from gatepost.models.reads import ListQuery
 
 events: list[str] = []
 """What the hooks of `Pots` did, in order."""
@@ -97,7 +97,7 @@ class Cups(Service[Cup]):
     async def get(self, id: Any, actor: Actor) -> Cup:
         return await self.session.get_one(Cup, id)
 
-    async def list(self, query: Query, actor: Actor) -> Sequence[Cup]:
+    async def list(self, query: ListQuery, actor: Actor) -> Sequence[Cup]:
         return (await self.session.scalars(select(Cup).order_by(Cup.id.desc()))).all()
 
     async def create(self, draft: Cup, actor: Actor) -> Cup:
@@ -140,7 +140,7 @@ class Shards(Service[Shard]):
     async def get(self, id: Any, actor: Actor) -> Shard:
         return cast("Shard", None)
 
-    async def list(self, query: Query, actor: Actor) -> Sequence[Shard]:
+    async def list(self, query: ListQuery, actor: Actor) -> Sequence[Shard]:
         return cast("Sequence[Shard]", [{"id": 1}])
 
     async def create(self, draft: Shard, actor: Actor) -> Shard:

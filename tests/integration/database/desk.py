@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost import Actor, App, Model, Resource, Service, anyone
 from gatepost.events import AfterCommitFailed, RequestFailed, TransactionRetried
-from gatepost.testing import Answer, TestApp
+from gatepost.testing import ClientResponse, TestApp
 
 Deed = Callable[[Service[Any]], Awaitable[None]]
 
@@ -115,13 +115,13 @@ class Desk:
         self.client = running.anonymous
         self.database = app.running.database
 
-    async def do(self, deed: Deed, service: type[Any] = Notes) -> Answer:
+    async def do(self, deed: Deed, service: type[Any] = Notes) -> ClientResponse:
         """POST a note through a service that does the deed first."""
         self._begin_anew(deed, service)
         path = "/api/notes" if service is Notes else "/api/stubborn"
         return await self.client.post(path, json={"number": 1})
 
-    async def look(self, deed: Deed, key: object = None) -> Answer:
+    async def look(self, deed: Deed, key: object = None) -> ClientResponse:
         """GET the leaf with this key, or a page of them, through a service that does the deed first."""
         self._begin_anew(deed, Leaves)
         return await self.client.get("/api/leaves" if key is None else f"/api/leaves/{key}")

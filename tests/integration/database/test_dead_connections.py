@@ -11,7 +11,7 @@ from tests.relay import Relay
 
 from gatepost import Service
 from gatepost.events import DatabaseLost, DatabaseRestored
-from gatepost.testing import Answer, TestApp
+from gatepost.testing import ClientResponse, TestApp
 
 Scene: TypeAlias = tuple[Desk, Relay]
 
@@ -49,7 +49,7 @@ async def scene(database_url: str, request: pytest.FixtureRequest) -> AsyncItera
         relay.flow()
 
 
-async def ask(desk: Desk, count: int) -> list[Answer]:
+async def ask(desk: Desk, count: int) -> list[ClientResponse]:
     return await asyncio.gather(*(desk.client.get("/api/plain") for _ in range(count)))
 
 
@@ -111,7 +111,7 @@ async def test_a_write_under_way_ends_and_a_later_one_is_written(scene: Scene, v
     desk, relay = scene
     loop = asyncio.get_running_loop()
 
-    async def write() -> Answer:
+    async def write() -> ClientResponse:
         if verb == "service":
             return await desk.do(nothing)
         return await desk.client.post("/api/plain", json={"text": str(loop.time())})
@@ -185,9 +185,9 @@ async def test_in_a_silence_requests_that_come_one_after_another_are_refused_soo
     relay.stall()
     relay.stall_new()
     await silence()
-    asked: list[asyncio.Task[tuple[Answer, float]]] = []
+    asked: list[asyncio.Task[tuple[ClientResponse, float]]] = []
 
-    async def timed() -> tuple[Answer, float]:
+    async def timed() -> tuple[ClientResponse, float]:
         sent = loop.time()
         return await desk.client.get("/api/plain"), loop.time() - sent
 

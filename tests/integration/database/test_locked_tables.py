@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from gatepost import Service
 from gatepost.database import shares
-from gatepost.testing import Answer, Client, TestApp
+from gatepost.testing import Client, ClientResponse, TestApp
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
@@ -35,9 +35,9 @@ async def shared(database_url: str) -> AsyncIterator[Desk]:
 
 
 @asynccontextmanager
-async def again(ask: Callable[[], Awaitable[Answer]], count: int) -> AsyncIterator[list[Answer]]:
+async def again(ask: Callable[[], Awaitable[ClientResponse]], count: int) -> AsyncIterator[list[ClientResponse]]:
     """So many who ask again and again; what they were answered."""
-    answers: list[Answer] = []
+    answers: list[ClientResponse] = []
 
     async def go_on() -> None:
         while True:
@@ -52,7 +52,7 @@ async def again(ask: Callable[[], Awaitable[Answer]], count: int) -> AsyncIterat
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def readers(client: Client, path: str, count: int) -> AbstractAsyncContextManager[list[Answer]]:
+def readers(client: Client, path: str, count: int) -> AbstractAsyncContextManager[list[ClientResponse]]:
     return again(lambda: client.get(path), count)
 
 

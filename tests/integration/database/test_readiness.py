@@ -11,7 +11,7 @@ from tests.relay import Relay
 
 from gatepost.database.listener import UNNOTIFIED
 from gatepost.settings import load
-from gatepost.testing import Answer, TestApp
+from gatepost.testing import ClientResponse, TestApp
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 Scene: TypeAlias = tuple[TestApp, Relay]
@@ -33,7 +33,7 @@ async def scene(database_url: str) -> AsyncIterator[Scene]:
         yield running, relay
 
 
-async def ready(running: TestApp) -> Answer:
+async def ready(running: TestApp) -> ClientResponse:
     return await running.anonymous.get("/readyz")
 
 

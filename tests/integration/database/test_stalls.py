@@ -16,7 +16,7 @@ from tests.integration.database.embedded_scenes import SMALL, processes_of
 from gatepost import Service
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.events import TaskFailed
-from gatepost.testing import Answer, TestApp
+from gatepost.testing import ClientResponse, TestApp
 
 SIZE = 4
 SETTINGS = {
@@ -119,7 +119,7 @@ async def test_commits_that_hang_and_a_server_that_stands_still_cost_no_slot(
             asked = [asyncio.ensure_future(running.anonymous.post(path, json={"text": str(n)})) for n in range(40)]
             await asyncio.sleep(0.3)
             stall.begin()
-            answers: list[Answer] = await asyncio.gather(*asked)
+            answers: list[ClientResponse] = await asyncio.gather(*asked)
             assert {answer.status for answer in answers} <= {503, 504}
             stall.end()
         finally:

@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeEngine
 from gatepost.database.statements import DIALECT
 from gatepost.dtos.body import compile_body
 from gatepost.errors import Unprocessable
-from gatepost.models.checks import rules_of
+from gatepost.models.check_constraints import checks_of
 from gatepost.models.entity import Attribute
 
 LENGTHS = [MinLen(0), MinLen(1), MinLen(2), MinLen(3), MaxLen(0), MaxLen(1), MaxLen(2), Len(1, 2)]
@@ -68,7 +68,7 @@ def accepted(attribute: Attribute, sent: Any) -> tuple[bool, Any]:
 async def holds(connection: "asyncpg.Connection[Any]", attribute: Attribute, value: Any) -> bool:
     """Whether a row with this value passes all the checks, as PostgreSQL sees it: unknown passes."""
     column = attribute.column.type
-    conditions = " AND ".join(f"coalesce({rule.condition}, true)" for rule in rules_of(attribute)) or "true"
+    conditions = " AND ".join(f"coalesce({rule.condition}, true)" for rule in checks_of(attribute)) or "true"
     query = f"SELECT {conditions} FROM (SELECT $1::{column.compile(DIALECT)} AS x) AS row"
     return bool(await connection.fetchval(query, value))
 

@@ -13,7 +13,7 @@ from gatepost.database.failures import Broken
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.migrations.lossless import apply_lossless
 from gatepost.migrations.objects import UUIDV7
-from gatepost.models.violations import describe
+from gatepost.models.constraint_violations import describe
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 

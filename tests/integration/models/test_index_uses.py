@@ -14,9 +14,9 @@ from sqlalchemy import select
 
 from gatepost.actor import anonymous
 from gatepost.database.statements import Statement
-from gatepost.models.conditions import BoundRule, Source
+from gatepost.models.conditions import BoundRule, TableRef
 from gatepost.models.filters import Filter, filter_condition, filterable
-from gatepost.models.reads import Order, Query, page_plan, query_values
+from gatepost.models.reads import ListQuery, Order, page_plan, query_values
 from gatepost.testing import TestApp
 
 SERVED = app.declaration.catalog.by_model[Shelf]
@@ -59,7 +59,7 @@ async def test_an_operator_that_is_offered_reads_an_index(connection: Any, name:
     value = VALUES[SERVED.entity.attributes[name].python_type]
     value = {"in": [value], "null": True}.get(operator, value)
     item = Filter((), name, operator, value)
-    source = Source(SERVED.entity, SERVED.entity.table)
+    source = TableRef(SERVED.entity, SERVED.entity.table)
     statement = Statement(select(source.column("body")).where(filter_condition(item, source, "f0")))
     plan = await plan_of(connection, statement, {"f0": item.bound})
     assert "Index Cond" in plan or "One-Time Filter: false" in plan, plan
@@ -67,11 +67,11 @@ async def test_an_operator_that_is_offered_reads_an_index(connection: Any, name:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("is_falling", [False, True])
+@pytest.mark.parametrize("is_descending", [False, True])
 @pytest.mark.parametrize("name", sorted(SORTABLE))
-async def test_an_order_that_is_offered_reads_an_index(connection: Any, name: str, is_falling: bool) -> None:
-    order = (Order(name, is_falling), *([Order("id", is_falling)] if name != "id" else []))
-    query = Query(order, 20)
+async def test_an_order_that_is_offered_reads_an_index(connection: Any, name: str, is_descending: bool) -> None:
+    order = (Order(name, is_descending), *([Order("id", is_descending)] if name != "id" else []))
+    query = ListQuery(order, 20)
     rule = BoundRule(True, True, {}, anonymous, "w")
     plan = await plan_of(
         connection,

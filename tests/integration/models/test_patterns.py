@@ -13,7 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from gatepost import App, Model, Resource, anyone
 from gatepost.database.statements import Statement
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
-from gatepost.models.conditions import Source
+from gatepost.models.conditions import TableRef
 from gatepost.models.filters import Filter, filter_condition
 from gatepost.testing import TestApp
 
@@ -94,7 +94,7 @@ async def connection(running: TestApp, entries_url: str) -> AsyncIterator[Any]:
 async def plan(connection: Any, name: str, operator: str, text: str) -> str:
     """How PostgreSQL looks for a text."""
     item = Filter((), name, operator, text)
-    source = Source(SERVED.entity, SERVED.entity.table)
+    source = TableRef(SERVED.entity, SERVED.entity.table)
     statement = Statement(select(source.column("id")).where(filter_condition(item, source, "f0")))
     rows = await connection.fetch(f"EXPLAIN (COSTS off) {statement.sql}", *statement.arguments({"f0": item.bound}))
     return "\n".join(row[0] for row in rows)

@@ -13,7 +13,7 @@ from ledger import app
 from wire import Fault, Message, Proxy, until
 
 from gatepost.database.database import Database
-from gatepost.testing import Answer, Client
+from gatepost.testing import Client, ClientResponse
 
 KEY = uuid.UUID(int=1)
 
@@ -25,7 +25,7 @@ RESOURCES = ("bookings", "postings")
 class Outcome:
     """`is_written` says whether the row is as the request wants it, `messages` what passed the proxy."""
 
-    answer: Answer
+    answer: ClientResponse
     is_written: bool
     messages: list[Message]
 
@@ -97,7 +97,7 @@ class Scene:
         self.database.pool.close_idle(lambda raw: True)
         self.database.pool.release(await self.database.pool.acquire())
 
-    async def ask(self, verb: str, resource: str) -> Answer:
+    async def ask(self, verb: str, resource: str) -> ClientResponse:
         """Send the request."""
         path, one = f"/api/{resource}", f"/api/{resource}/{KEY}"
         method, target, body = {

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import Text
 
 from gatepost import Actor, App, Field, Model, Resource, Service, anyone, nobody, policy, role
-from gatepost.testing import Answer, Client
+from gatepost.testing import Client, ClientResponse
 
 Condition = Callable[[Any], Any]
 
@@ -210,7 +210,7 @@ NAMES = (("papers", "paper"), ("opposites", "opposite"), ("eithers", "either"))
 OF_THE_MOMENT = ("date", "x-request-id", "ratelimit")
 
 
-def seen(answer: Answer) -> tuple[int, dict[str, str], bytes]:
+def seen(answer: ClientResponse) -> tuple[int, dict[str, str], bytes]:
     """What a client sees of an answer, but for what changes with every request."""
     headers = {name: text for name, text in answer.headers.items() if name not in OF_THE_MOMENT}
     body = answer.body
@@ -246,9 +246,9 @@ async def _follow(client: Client, path: str, answers: dict[str, Any]) -> None:
                 pages.append(f"{target.path}?{target.query}")
 
 
-def _writes(client: Client) -> dict[str, Callable[[], Awaitable[Answer]]]:
+def _writes(client: Client) -> dict[str, Callable[[], Awaitable[ClientResponse]]]:
     """Attempts at what is hidden: they change nothing, in either database."""
-    asked: dict[str, Callable[[], Awaitable[Answer]]] = {}
+    asked: dict[str, Callable[[], Awaitable[ClientResponse]]] = {}
     for name, one in NAMES:
         path = f"/api/{name}/{HIDDEN_KEY}"
         asked[f"PATCH {path}"] = lambda path=path: client.patch(path, json={"rank": 3})  # type: ignore[misc]

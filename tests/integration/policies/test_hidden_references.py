@@ -11,7 +11,7 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gatepost import Actor, App, Field, Model, Resource, Service, anyone, hidden, owner, policy, role
-from gatepost.testing import Answer, Client, TestApp
+from gatepost.testing import Client, ClientResponse, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -140,7 +140,7 @@ async def office(module_database_url: str) -> AsyncIterator[Office]:
         yield Office(clients, ids, str(person.id))
 
 
-def facts(answer: Answer, value: str) -> tuple[int, bytes]:
+def facts(answer: ClientResponse, value: str) -> tuple[int, bytes]:
     """The answer without what names the request."""
     body = answer.json()
     body.pop("request_id", None)

@@ -13,7 +13,7 @@ from market import Cheap, Crowd, Entry, Good, GuestList, Invite, Party, Seat, St
 from sqlalchemy import false, or_, select
 
 from gatepost import Actor, NotFound, Service
-from gatepost.models.reads import Order, Query
+from gatepost.models.reads import ListQuery, Order
 from gatepost.testing import Client, TestApp
 
 T = TypeVar("T")
@@ -315,7 +315,7 @@ async def test_one_policy_never_serves_one_actors_values_or_shape_to_another(mar
 
     async def ask_services(key: Any) -> None:
         """The same of the verbs that a service finds behind `super()`, which load objects."""
-        actor, query = Actor(key), Query((Order("number", falling=False), Order("id", falling=False)), 100)
+        actor, query = Actor(key), ListQuery((Order("number", descending=False), Order("id", descending=False)), 100)
         rows = [row for row in await market.all(Entry) if row.number in numbers]
         async with app.transaction(actor=actor) as tx:
             service: Service[Entry] = tx._unit.service(Entry)

@@ -9,7 +9,7 @@ from village import app
 
 from gatepost.database.pool import Record
 from gatepost.request import Action
-from gatepost.testing import Answer
+from gatepost.testing import ClientResponse
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -48,7 +48,7 @@ async def _references(village: Cast, row: Any) -> dict[str, Any]:
     return await village.references(type(row)) if row is not None else {}
 
 
-async def _ask(village: Cast, identity: str, action: Action, row: Any, body: dict[str, Any]) -> Answer:
+async def _ask(village: Cast, identity: str, action: Action, row: Any, body: dict[str, Any]) -> ClientResponse:
     client = village.clients[identity]
     path = action.pattern.replace("{id}", str(getattr(row, "id", "")))
     if action.name == "auth.login":
@@ -62,7 +62,7 @@ async def _ask(village: Cast, identity: str, action: Action, row: Any, body: dic
     return await client.request(action.method, path)
 
 
-def _outcome(action: Action, answer: Answer, row: Any) -> str:
+def _outcome(action: Action, answer: ClientResponse, row: Any) -> str:
     if action.name.endswith(".list") and answer.status == 200:
         return "+" if str(row.id) in [shown["id"] for shown in answer.data] else "-"
     if answer.status == 201:
@@ -71,7 +71,7 @@ def _outcome(action: Action, answer: Answer, row: Any) -> str:
     return str(answer.status)
 
 
-async def _check_row(village: Cast, action: Action, answer: Answer, row: Any) -> None:
+async def _check_row(village: Cast, action: Action, answer: ClientResponse, row: Any) -> None:
     """A refused change changed nothing, an accepted one is there."""
     async with app.transaction() as tx:
         present = await tx.session.get(type(row), row.id)

@@ -25,7 +25,7 @@ from vault import (
     name_of,
 )
 
-from gatepost.testing import Answer, Client, TestApp
+from gatepost.testing import Client, ClientResponse, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -86,13 +86,13 @@ def is_of_the_row(rule: str, identity: str) -> bool:
     return rule == "mine" or (rule == "owner" and identity != "anonymous")
 
 
-def plain(answer: Answer) -> str:
+def plain(answer: ClientResponse) -> str:
     """An answer as far as it may depend on what was asked: its status and its body, without the request's id."""
     body = re.sub(rb'"request_id":"[^"]*"', b"", answer.body)
     return f"{answer.status} {body.decode()}"
 
 
-def errors(answer: Answer) -> list[tuple[str, str]]:
+def errors(answer: ClientResponse) -> list[tuple[str, str]]:
     return [(error["pointer"], error["code"]) for error in answer.json()["errors"]]
 
 
@@ -415,7 +415,7 @@ async def test_two_rows_that_are_shown_alike_answer_alike(vault: Vault, path: st
     ]
     rows = [await vault.safe(path, **texts, **docs) for texts, docs in zip(hidden, documents, strict=True)]
 
-    def told(answer: Answer, row: str) -> str:
+    def told(answer: ClientResponse, row: str) -> str:
         text = plain(answer).replace(row.rpartition("/")[2], "the row")
         return re.sub(r'"(version|created_at|updated_at)":("[^"]*"|\d+)', "", text)
 

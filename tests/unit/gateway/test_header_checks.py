@@ -13,7 +13,7 @@ from gatepost.errors import ConfigurationError, Header, Problem
 from gatepost.gateway.allowed_hosts import REMEMBERED_MAX, AllowedHosts
 from gatepost.gateway.header_checks import HeaderChecks
 from gatepost.request import Action, Request, Response
-from gatepost.routes.table import RouteTable
+from gatepost.routes.route_table import RouteTable
 from gatepost.settings import GateSettings
 
 CLOSED = {"malformed_request", "headers_too_large", "unknown_host", "method_not_implemented"}

@@ -12,7 +12,7 @@ from gatepost.actor import Actor, anonymous
 from gatepost.declaring.policies import Policy, nobody
 from gatepost.declaring.resource import write_once
 from gatepost.errors import ConfigurationError
-from gatepost.models.catalog import Served, View
+from gatepost.models.catalog import ServedModel, View
 
 
 class Base(DeclarativeBase):
@@ -54,7 +54,7 @@ def built(fields: dict[str, Field], **options: Any) -> App:
 
 def view_of(app: App, actor: Actor = anonymous) -> View:
     (served,) = (item for item in app.declaration.catalog.served if item.entity.model is Paper)
-    assert isinstance(served, Served)
+    assert isinstance(served, ServedModel)
     return served.view(actor)
 
 

@@ -4,7 +4,7 @@ from gatepost.actor import Actor
 from gatepost.errors import Forbidden, Unauthorized
 
 
-def refusal(actor: Actor, detail: str = "You may not do this.") -> Forbidden | Unauthorized:
+def access_denied(actor: Actor, detail: str = "You may not do this.") -> Forbidden | Unauthorized:
     """The refusal of a rule: 401 where signing in could help, else 403 with `detail`."""
     if actor.is_anonymous:
         return Unauthorized("not_signed_in", "Sign in to do this.")

@@ -23,7 +23,7 @@ _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
 _KEY_AS_TEXT = "gatepost_key"
 
 
-class SignIn(msgspec.Struct, frozen=True):
+class StoredCredentials(msgspec.Struct, frozen=True):
     """What sign-in knows of a user. `subject` is the key as PostgreSQL writes it as text; `password_version` belongs
     to the hash beside it."""
 
@@ -41,7 +41,7 @@ class Identity(msgspec.Struct, frozen=True):
     password_version: int
 
 
-class UserLine(msgspec.Struct, frozen=True):
+class UserSummary(msgspec.Struct, frozen=True):
     """One user, for a listing."""
 
     id: ActorId
@@ -50,7 +50,7 @@ class UserLine(msgspec.Struct, frozen=True):
     is_active: bool
 
 
-class Users:
+class UserStore:
     """Finds, makes and lists users of one model. Raises `ConfigurationError` where the model cannot be one.
 
     Everything here reads where it writes: a replica that lags would bring back a role that was taken away.
@@ -99,11 +99,11 @@ class Users:
         actor = Actor(getattr(snapshot, self._entity.key.name), frozenset(snapshot.roles), user=snapshot)
         return Identity(rows[0][_KEY_AS_TEXT], actor, rows[0]["password_version"])
 
-    async def find_sign_in(self, email: str) -> SignIn | None:
+    async def find_credentials(self, email: str) -> StoredCredentials | None:
         """What sign-in needs of the user with this (normalised) e-mail."""
         rows = await self._database.write(self._sign_in, self._sign_in.arguments({"email": email}))
         names = (_KEY_AS_TEXT, "password_hash", "password_version", "is_active")
-        return SignIn(*(rows[0][name] for name in names)) if rows else None
+        return StoredCredentials(*(rows[0][name] for name in names)) if rows else None
 
     async def replace_hash(self, email: str, old: str, new: str) -> None:
         """Store another hash of the same password, unless it has been changed in between. Tokens stay good."""
@@ -140,10 +140,11 @@ class Users:
         statement = Statement(expression.returning(self._entity.key.column))
         return statement, statement.arguments({f"value_{name}": value for name, value in given.items()})
 
-    async def list(self, count: int = 1000) -> list[UserLine]:
+    async def list(self, count: int = 1000) -> list[UserSummary]:
         """The first users by e-mail."""
         rows = await self._database.write(self._list, self._list.arguments({"count": count}))
         read_key = value_reader(self._entity.key.column)
         return [
-            UserLine(read_key(row["gatepost_id"]), row["email"], tuple(row["roles"]), row["is_active"]) for row in rows
+            UserSummary(read_key(row["gatepost_id"]), row["email"], tuple(row["roles"]), row["is_active"])
+            for row in rows
         ]

@@ -1,34 +1,34 @@
-"""The derived controller of one resource: five handlers from the request to the answer."""
+"""The derived controller of one resource: five handlers from the request to the response."""
 
 import string
 from typing import Any
 from urllib.parse import quote
 
-from gatepost.controllers.answers import (
-    PageFacts,
-    empty,
-    entity_tag,
-    is_unchanged,
-    listing,
-    one,
-    wanted_versions,
-)
 from gatepost.controllers.parameters import read_parameters
 from gatepost.controllers.queries import QueryReader
+from gatepost.controllers.responses import (
+    PageInfo,
+    empty_response,
+    entity_tag,
+    is_unchanged,
+    page_response,
+    row_response,
+    wanted_versions,
+)
 from gatepost.declaring.policies import owners
 from gatepost.dtos.body import BodyDecoder, compile_body
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.path_keys import path_writer
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import BadRequest, PreconditionRequired, Problem, Unprocessable
-from gatepost.models.catalog import Served, View
-from gatepost.models.reads import Order, Query
+from gatepost.models.catalog import ServedModel, View
+from gatepost.models.reads import ListQuery, Order
 from gatepost.request import Request, Response
 from gatepost.services.verbs import ChangeSet, Row, RowPage, UnseenFields, Verbs, Versions
 from gatepost.services.write_policies import not_found
 
 REFUSALS = ("forbidden", "not_signed_in")
-"""Codes of what a rule refuses (`auth/refusals.py`)."""
+"""Codes of what a rule refuses (`auth/denials.py`)."""
 
 _QUERY_SIGNS = "!$%&'()*+,-./:;=?@[]_~"
 _QUERY_BYTES = (_QUERY_SIGNS + string.ascii_letters + string.digits).encode()
@@ -40,7 +40,7 @@ class ResourceController:
 
     def __init__(
         self,
-        served: Served,
+        served: ServedModel,
         verbs: dict[str, Verbs],
         queries: QueryReader,
         prefix: str,
@@ -81,11 +81,11 @@ class ResourceController:
         fields, expand = self._queries.read_one(query_string, view, actor) if query_string else (None, ())
         row = await get(key, actor, view, fields, expand)
         if expand:
-            return one(200, row.data, None)
+            return row_response(200, row.data, None)
         unless = request.headers.get(b"if-none-match")
         if unless is not None and is_unchanged(unless, row.version):
-            return empty(304, (b"etag", entity_tag(row.version)))
-        return one(200, row.data, row.version)
+            return empty_response(304, (b"etag", entity_tag(row.version)))
+        return row_response(200, row.data, row.version)
 
     async def list(self, request: Request) -> Response:
         """GET a page."""
@@ -93,8 +93,8 @@ class ResourceController:
         view = self._view(actor)
         query = self._queries.read_list(request.query_string, view, actor)
         page = await self._list(query, actor, view)
-        facts = self._facts(query, page)
-        return listing(page.rows, facts, self._links(request, facts))
+        info = self._page_info(query, page)
+        return page_response(page.rows, info, self._links(request, info))
 
     async def create(self, request: Request) -> Response:
         """POST one row. 201 with `Location` and `ETag`; without a body where the actor may not read it."""
@@ -111,7 +111,7 @@ class ResourceController:
                 decoder.refuse(content, named)
             raise self._discreet(problem, view) from problem.__cause__
         location = (b"location", (self._location + self._write_key(row.key)).encode())
-        return one(201, row.data, row.version, location) if row.data else empty(201, location)
+        return row_response(201, row.data, row.version, location) if row.data else empty_response(201, location)
 
     async def update(self, request: Request) -> Response:
         """PATCH one row by a merge patch (RFC 7396). 200 with the row, 204 where the actor may not read it."""
@@ -139,14 +139,14 @@ class ResourceController:
             decoder.refuse(content, unseen_fields.names)
         except Problem as problem:
             raise self._discreet(problem, view) from problem.__cause__
-        return one(200, row.data, row.version) if row.data else empty(204)
+        return row_response(200, row.data, row.version) if row.data else empty_response(204)
 
     async def delete(self, request: Request) -> Response:
         """DELETE one row. 204."""
         _refuse_parameters(request)
         key = self._key(request)
         await self._delete(key, request.actor, self._versions(request))
-        return empty(204)
+        return empty_response(204)
 
     def _discreet(self, problem: Problem, view: View) -> Problem:
         """The refusal, without the names of fields that the actor does not know of: constraints know no actor."""
@@ -197,12 +197,12 @@ class ResourceController:
         (self._patches if partial else self._creations)[view] = decoder
         return decoder
 
-    def _facts(self, query: Query, page: RowPage) -> PageFacts:
+    def _page_info(self, query: ListQuery, page: RowPage) -> PageInfo:
         """The cursors of a page. Beyond where one came from there is a page, even if its rows have gone since."""
         backward = query.position is not None and query.position.backward
         has_next = backward or page.more
         has_previous = page.more if backward else query.position is not None
-        return PageFacts(
+        return PageInfo(
             query.limit,
             self._cursor(query.order, page.last) if has_next else None,
             self._cursor(query.order, page.first) if has_previous else None,
@@ -213,9 +213,9 @@ class ResourceController:
             return None
         return self._queries.seal(order, values)
 
-    def _links(self, request: Request, facts: PageFacts) -> bytes:
+    def _links(self, request: Request, info: PageInfo) -> bytes:
         """`Link` with rel next and prev: this path, the same parameters, another position."""
-        if facts.next is None and facts.prev is None:
+        if info.next is None and info.prev is None:
             return b""
         query_string = request.query_string
         if query_string.translate(None, _QUERY_BYTES):
@@ -230,7 +230,7 @@ class ResourceController:
             + b'>; rel="'
             + relation
             + b'"'
-            for name, cursor, relation in ((b"after", facts.next, b"next"), (b"before", facts.prev, b"prev"))
+            for name, cursor, relation in ((b"after", info.next, b"next"), (b"before", info.prev, b"prev"))
             if cursor is not None
         ]
         return b", ".join(links)

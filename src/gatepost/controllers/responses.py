@@ -1,4 +1,4 @@
-"""Answers: envelopes, entity tags, links. One encoder for all of them."""
+"""Responses: envelopes, entity tags, links. One encoder for all of them."""
 
 import re
 
@@ -18,31 +18,31 @@ _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
 
 
-class PageFacts(msgspec.Struct, gc=False):
-    """What a list's answer says of its page. `next` and `prev` are cursors."""
+class PageInfo(msgspec.Struct, gc=False):
+    """What the response to a list says of its page. `next` and `prev` are cursors."""
 
     limit: int
     next: str | None
     prev: str | None
 
 
-def one(status: int, data: str, version: str | None, *extra: Header) -> Response:
-    """The answer that shows one row's JSON; `version` becomes its strong entity tag (RFC 9110, section 8.8.3)."""
+def row_response(status: int, data: str, version: str | None, *extra: Header) -> Response:
+    """The response that shows one row's JSON; `version` becomes its strong entity tag (RFC 9110, section 8.8.3)."""
     body = f'{{"data":{data}}}'.encode()
     if version is None:
         return Response(status, body, (*JSON_HEADERS, *extra))
     return Response(status, body, (*JSON_HEADERS, (b"etag", f'"{version}"'.encode()), *extra))
 
 
-def empty(status: int, *headers: Header) -> Response:
-    """An answer without a body."""
+def empty_response(status: int, *headers: Header) -> Response:
+    """A response without a body."""
     return Response(status, b"", headers)
 
 
-def listing(rows: str, facts: PageFacts, links: bytes) -> Response:
-    """The answer that shows a page of rows' JSON; `links` is the value of `Link` (RFC 8288), empty for none."""
+def page_response(rows: str, info: PageInfo, links: bytes) -> Response:
+    """The response that shows a page of rows' JSON; `links` is the value of `Link` (RFC 8288), empty for none."""
     headers = (*JSON_HEADERS, (b"link", links)) if links else JSON_HEADERS
-    return Response(200, b'{"data":[%b],"page":%b}' % (rows.encode(), encode(facts)), headers)
+    return Response(200, b'{"data":[%b],"page":%b}' % (rows.encode(), encode(info)), headers)
 
 
 def entity_tag(version: str) -> bytes:

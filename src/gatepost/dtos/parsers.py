@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 from asyncpg.pgproto import pgproto
 
-from gatepost.dtos.rules import WIDE
+from gatepost.dtos.constraints import WIDE
 from gatepost.dtos.strict_json import SURROGATE
 from gatepost.dtos.violations import Violation
 

@@ -14,7 +14,7 @@ from sqlalchemy import CheckConstraint, Interval, Table
 from sqlalchemy.schema import conv
 from sqlalchemy.types import TypeDecorator
 
-from gatepost.models.check_conditions import Rule, element_rule, finite_rule, value_rule
+from gatepost.models.check_conditions import CheckConstraintSQL, element_check, finite_check, value_check
 from gatepost.models.entity import Attribute, Entity
 from gatepost.models.schema_names import quote, schema_name
 
@@ -26,7 +26,7 @@ def add_checks(entity: Entity) -> None:
     """Add the CHECK constraints of an entity's attributes to its table; those that are there already stay."""
     present = {constraint.name for constraint in entity.table.constraints}
     for attribute in entity.attributes.values():
-        for rule in rules_of(attribute):
+        for rule in checks_of(attribute):
             name = schema_name("ck", entity.table.name, attribute.column.name, rule.name)
             if attribute.column.table is not entity.table or name in present:
                 continue
@@ -35,20 +35,20 @@ def add_checks(entity: Entity) -> None:
             cast("Table", entity.table).append_constraint(check)
 
 
-def rules_of(attribute: Attribute) -> list[Rule]:
+def checks_of(attribute: Attribute) -> list[CheckConstraintSQL]:
     """Every bound that PostgreSQL can hold for this attribute; equal kinds are numbered."""
     kind, quoted = _stored(attribute.column.type), quote(attribute.column.name)
     if kind is None:
         return []
-    found: list[Rule | None] = [] if attribute.managed else [*finite_rule(kind, quoted)]
-    found += [value_rule(kind, quoted, item) for item in _unpack(attribute.constraints)]
+    found: list[CheckConstraintSQL | None] = [] if attribute.managed else [*finite_check(kind, quoted)]
+    found += [value_check(kind, quoted, item) for item in _unpack(attribute.constraints)]
     element = _stored(getattr(kind, "item_type", None))
     if element is not None:
-        found += [element_rule(element, quoted, item) for item in _unpack(attribute.element_constraints)]
+        found += [element_check(element, quoted, item) for item in _unpack(attribute.element_constraints)]
     return list(_numbered(rule for rule in found if rule is not None))
 
 
-def _numbered(rules: Iterable[Rule]) -> Iterator[Rule]:
+def _numbered(rules: Iterable[CheckConstraintSQL]) -> Iterator[CheckConstraintSQL]:
     seen: dict[str, set[str]] = {}
     for rule in rules:
         conditions = seen.setdefault(rule.name, set())

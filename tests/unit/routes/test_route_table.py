@@ -9,7 +9,7 @@ from gatepost.declaring.mount import Mount
 from gatepost.declaring.policies import anyone
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.request import Action, Request, Response
-from gatepost.routes.table import RouteTable
+from gatepost.routes.route_table import RouteTable
 
 
 async def _unused(request: Request) -> Response:

@@ -13,7 +13,7 @@ from columns import attribute, class_of, code, decode, decoder, errors_of
 from sqlalchemy.dialects import postgresql as pg
 
 from gatepost.dtos.body import compile_body
-from gatepost.dtos.wire_types import wire_type_of
+from gatepost.dtos.json_input import wire_type_of
 from gatepost.errors import FIELD_CODES, ConfigurationError
 
 

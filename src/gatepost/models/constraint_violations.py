@@ -21,13 +21,13 @@ from sqlalchemy import (
 
 from gatepost.database.failures import Broken
 from gatepost.errors import Conflict, FieldError, Problem, Unprocessable
-from gatepost.models.checks import VIOLATION
+from gatepost.models.check_constraints import VIOLATION
 from gatepost.models.constraint_names import object_name
 from gatepost.models.schema import ATTRIBUTE
 from gatepost.models.sequences import find_sequence_behind
 
 
-class Violation(msgspec.Struct, frozen=True):
+class ConstraintViolation(msgspec.Struct, frozen=True):
     """What a broken constraint means.
 
     `columns` are wire names. `code` is one of FIELD_CODES for a check and for NOT NULL, `already_exists` for a unique
@@ -42,7 +42,7 @@ class Violation(msgspec.Struct, frozen=True):
     detail: str
 
 
-class Violations:
+class ConstraintErrors:
     """Describes what is broken in the tables of these MetaDatas. Called by the database with what PostgreSQL names."""
 
     def __init__(self, metadatas: Iterable[MetaData]) -> None:
@@ -57,7 +57,7 @@ class Violations:
         return None
 
 
-def _behind(metadata: MetaData, found: Violation, broken: Broken) -> Exception | None:
+def _behind(metadata: MetaData, found: ConstraintViolation, broken: Broken) -> Exception | None:
     """The mistake in the database that a duplicate shows, where no client's value is a part of it."""
     if found.kind != "unique" or broken.given is None:
         return None
@@ -66,7 +66,7 @@ def _behind(metadata: MetaData, found: Violation, broken: Broken) -> Exception |
     return find_sequence_behind(table, columns, broken.given)
 
 
-def describe(metadata: MetaData, broken: Broken) -> Violation | None:
+def describe(metadata: MetaData, broken: Broken) -> ConstraintViolation | None:
     """What is violated, or None where the declaration has no such thing."""
     for table in _tables(metadata, broken):
         found = _described(table, broken)
@@ -82,7 +82,7 @@ def _tables(metadata: MetaData, broken: Broken) -> Iterator["Table[Any]"]:
             yield table
 
 
-def _described(table: "Table[Any]", broken: Broken) -> Violation | None:
+def _described(table: "Table[Any]", broken: Broken) -> ConstraintViolation | None:
     if broken.constraint is None:
         return _not_null(table, broken.column) if broken.column else None
     for constraint in [*table.constraints, *(item for column in table.columns for item in column.constraints)]:
@@ -94,25 +94,25 @@ def _described(table: "Table[Any]", broken: Broken) -> Violation | None:
     return None
 
 
-def _constraint(constraint: Constraint, table: "Table[Any]") -> Violation | None:
+def _constraint(constraint: Constraint, table: "Table[Any]") -> ConstraintViolation | None:
     if isinstance(constraint, UniqueConstraint | PrimaryKeyConstraint):
         return _unique(table, list(constraint.columns.keys()))
     if isinstance(constraint, ForeignKeyConstraint):
         columns = _wire_names(table, constraint.column_keys)
         detail = "The reference names no row that you may read."
-        return Violation("foreign_key", table.name, columns, "reference_not_found", detail)
+        return ConstraintViolation("foreign_key", table.name, columns, "reference_not_found", detail)
     if isinstance(constraint, CheckConstraint):
         return _check(constraint, table)
     return None
 
 
-def _check(constraint: CheckConstraint, table: "Table[Any]") -> Violation:
+def _check(constraint: CheckConstraint, table: "Table[Any]") -> ConstraintViolation:
     if VIOLATION in constraint.info:
         attribute, code, detail = constraint.info[VIOLATION]
-        return Violation("check", table.name, (attribute,), code, detail)
+        return ConstraintViolation("check", table.name, (attribute,), code, detail)
     columns = _wire_names(table, [column.key for column in constraint.columns] or _mentioned(constraint, table))
     detail = f"The values violate the rule {constraint.name}."
-    return Violation("check", table.name, columns, "violates_check", detail)
+    return ConstraintViolation("check", table.name, columns, "violates_check", detail)
 
 
 def _mentioned(constraint: CheckConstraint, table: "Table[Any]") -> list[str]:
@@ -121,15 +121,19 @@ def _mentioned(constraint: CheckConstraint, table: "Table[Any]") -> list[str]:
     return [column.key for column in table.columns if column.name in words]
 
 
-def _unique(table: "Table[Any]", columns: Sequence[str]) -> Violation:
+def _unique(table: "Table[Any]", columns: Sequence[str]) -> ConstraintViolation:
     names = _wire_names(table, columns)
     detail = f"Another row has the same {' and '.join(names)}." if names else "Another row has these values already."
-    return Violation("unique", table.name, names, "already_exists", detail)
+    return ConstraintViolation("unique", table.name, names, "already_exists", detail)
 
 
-def _not_null(table: "Table[Any]", column: str) -> Violation | None:
+def _not_null(table: "Table[Any]", column: str) -> ConstraintViolation | None:
     names = _wire_names(table, [column])
-    return Violation("not_null", table.name, names, "not_nullable", "The field cannot be null.") if names else None
+    return (
+        ConstraintViolation("not_null", table.name, names, "not_nullable", "The field cannot be null.")
+        if names
+        else None
+    )
 
 
 def _wire_names(table: "Table[Any]", keys: Sequence[str]) -> tuple[str, ...]:
@@ -142,7 +146,7 @@ def _name(constraint: Constraint, table: "Table[Any]") -> str:
     return constraint.name if isinstance(constraint.name, str) else object_name(table.name, "", "pkey")
 
 
-def _problem(found: Violation) -> Problem:
+def _problem(found: ConstraintViolation) -> Problem:
     if found.kind == "unique":
         errors = [FieldError(f"/{column}", "already_exists", found.detail) for column in found.columns]
         return Conflict("already_exists", found.detail, errors=errors)

@@ -9,9 +9,9 @@ from typing import Any, NoReturn, cast
 
 import msgspec
 
+from gatepost.dtos.json_input import FieldType
 from gatepost.dtos.strict_json import Number
 from gatepost.dtos.violations import Violation, escape
-from gatepost.dtos.wire_types import FieldType
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.hints import nearest, shown
 

@@ -1,6 +1,6 @@
 """Rules of one value, from `annotated-types`: what msgspec can check itself, and what has to be checked after it.
 
-A `Rule` knows both readings of one constraint, so that the fast decoder and the collector cannot drift apart.
+A `Constraint` knows both readings of one constraint, so that the fast decoder and the collector cannot drift apart.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
@@ -26,7 +26,7 @@ NOTHING: Mapping[str, Any] = {}
 _INT64 = range(-(2**63), 2**63)
 
 
-class Rule(msgspec.Struct, frozen=True):
+class Constraint(msgspec.Struct, frozen=True):
     """One condition on a decoded value; `native` says the same to msgspec, where it can be said."""
 
     holds: Callable[[Any], bool]
@@ -35,14 +35,14 @@ class Rule(msgspec.Struct, frozen=True):
     native: Mapping[str, Any] = NOTHING
 
 
-def check(value: Any, rules: Sequence[Rule]) -> None:
+def check(value: Any, rules: Sequence[Constraint]) -> None:
     """Raise the `Violation` of the first rule that does not hold."""
     for rule in rules:
         if not rule.holds(value):
             raise Violation(rule.code, rule.detail)
 
 
-def native_meta(rules: Iterable[Rule]) -> msgspec.Meta | None:
+def native_meta(rules: Iterable[Constraint]) -> msgspec.Meta | None:
     """All native rules as one msgspec constraint: the tightest bound of each sort."""
     merged: dict[str, Any] = {}
     for rule in rules:
@@ -52,9 +52,9 @@ def native_meta(rules: Iterable[Rule]) -> msgspec.Meta | None:
     return msgspec.Meta(**merged) if merged else None
 
 
-def at_least(bound: Any, *, python_type: type, code: str = "too_small") -> Rule:
+def at_least(bound: Any, *, python_type: type, code: str = "too_small") -> Constraint:
     """`value >= bound`."""
-    return Rule(
+    return Constraint(
         lambda value: value >= bound,
         code,
         f"The value must be {_said(bound)} or more.",
@@ -62,9 +62,9 @@ def at_least(bound: Any, *, python_type: type, code: str = "too_small") -> Rule:
     )
 
 
-def at_most(bound: Any, *, python_type: type, code: str = "too_large") -> Rule:
+def at_most(bound: Any, *, python_type: type, code: str = "too_large") -> Constraint:
     """`value <= bound`."""
-    return Rule(
+    return Constraint(
         lambda value: value <= bound,
         code,
         f"The value must be {_said(bound)} or less.",
@@ -72,16 +72,16 @@ def at_most(bound: Any, *, python_type: type, code: str = "too_large") -> Rule:
     )
 
 
-def longer(count: int, noun: str, code: str = "too_short") -> Rule:
+def longer(count: int, noun: str, code: str = "too_short") -> Constraint:
     """At least `count` characters, bytes or elements."""
-    return Rule(
+    return Constraint(
         lambda value: _size(value) >= count, code, f"Send at least {_counted(count, noun)}.", {"min_length": count}
     )
 
 
-def shorter(count: int, noun: str) -> Rule:
+def shorter(count: int, noun: str) -> Constraint:
     """At most `count` characters, bytes or elements."""
-    return Rule(
+    return Constraint(
         lambda value: 0 <= _size(value) <= count,
         "too_long",
         f"Send at most {_counted(count, noun)}.",
@@ -89,7 +89,7 @@ def shorter(count: int, noun: str) -> Rule:
     )
 
 
-def rules_of(constraints: Iterable[Any], python_type: type, location: str) -> tuple[Rule, ...]:
+def constraints_of(constraints: Iterable[Any], python_type: type, location: str) -> tuple[Constraint, ...]:
     """The rules that `Annotated[...]` declares; unknown metadata is somebody else's and ignored.
 
     Raises `ConfigurationError` where a constraint makes no sense for the column's type.
@@ -105,7 +105,7 @@ def _flat(constraints: Iterable[Any]) -> Iterator[Any]:
             yield item
 
 
-def _rules(item: Any, python_type: type, location: str) -> Iterator[Rule]:
+def _rules(item: Any, python_type: type, location: str) -> Iterator[Constraint]:
     match item:
         case annotated_types.Ge(bound):
             yield at_least(_bound(item, bound, python_type, location), python_type=python_type)
@@ -129,17 +129,17 @@ def _rules(item: Any, python_type: type, location: str) -> Iterator[Rule]:
             return
 
 
-def _above(bound: Any, python_type: type) -> Rule:
+def _above(bound: Any, python_type: type) -> Constraint:
     native = _native("ge", bound + 1, int) if python_type is int and type(bound) is int else NOTHING
-    return Rule(lambda value: value > bound, "too_small", f"The value must be more than {_said(bound)}.", native)
+    return Constraint(lambda value: value > bound, "too_small", f"The value must be more than {_said(bound)}.", native)
 
 
-def _below(bound: Any, python_type: type) -> Rule:
+def _below(bound: Any, python_type: type) -> Constraint:
     native = _native("le", bound - 1, int) if python_type is int and type(bound) is int else NOTHING
-    return Rule(lambda value: value < bound, "too_large", f"The value must be less than {_said(bound)}.", native)
+    return Constraint(lambda value: value < bound, "too_large", f"The value must be less than {_said(bound)}.", native)
 
 
-def _multiple(item: Any, step: Any, python_type: type, location: str) -> Rule:
+def _multiple(item: Any, step: Any, python_type: type, location: str) -> Constraint:
     """Exact for fractions too: 1.10 is a multiple of 0.01, as it is written."""
     if python_type not in NUMBERS or not isinstance(step, NUMBERS) or isinstance(step, bool) or _decimal(step) <= 0:
         raise _misfit(item, python_type, location)
@@ -148,10 +148,10 @@ def _multiple(item: Any, step: Any, python_type: type, location: str) -> Rule:
     def holds(value: Any) -> bool:
         return not WIDE.remainder(_decimal(value), exact)
 
-    return Rule(holds, "not_a_multiple", f"The value must be a multiple of {step}.")
+    return Constraint(holds, "not_a_multiple", f"The value must be a multiple of {step}.")
 
 
-def _predicate(function: Callable[[Any], object]) -> Rule:
+def _predicate(function: Callable[[Any], object]) -> Constraint:
     """A predicate may also refuse by raising ValueError, as validators everywhere do."""
 
     def holds(value: Any) -> bool:
@@ -160,7 +160,7 @@ def _predicate(function: Callable[[Any], object]) -> Rule:
         except ValueError:
             return False
 
-    return Rule(holds, "pattern_mismatch", f"The value does not satisfy {_name(function)}.")
+    return Constraint(holds, "pattern_mismatch", f"The value does not satisfy {_name(function)}.")
 
 
 def _name(function: Callable[[Any], object]) -> str:

@@ -19,10 +19,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import PickleType
 
-from gatepost.dtos import json_values, texts
+from gatepost.dtos import json_values, parsers
+from gatepost.dtos.constraints import Constraint, at_least, at_most, check, constraints_of, shorter
+from gatepost.dtos.constraints import native_meta as meta_of
 from gatepost.dtos.json_values import BOUNDS, Bounds
-from gatepost.dtos.rules import Rule, at_least, at_most, check, rules_of, shorter
-from gatepost.dtos.rules import native_meta as meta_of
 from gatepost.dtos.strict_json import Number
 from gatepost.dtos.violations import Violation
 from gatepost.errors import ConfigurationError
@@ -49,7 +49,7 @@ class WireType(msgspec.Struct, frozen=True):
     convert: Callable[[Any], Any] | None
     read: Callable[[Any], Any]
     text: Callable[[str], Any]
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[Constraint, ...] = ()
 
 
 class FieldType(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ class FieldType(msgspec.Struct, frozen=True):
 
 def field_type_of(wire_type: WireType, constraints: Sequence[Any], location: str) -> FieldType:
     """Compile; raises `ConfigurationError` where a constraint does not fit the type."""
-    rules = (*rules_of(constraints, wire_type.python_type, location), *wire_type.rules)
+    rules = (*constraints_of(constraints, wire_type.python_type, location), *wire_type.rules)
     wire, left = wire_type.wire, rules
     if wire_type.convert is None and wire in (int, float, str) and (meta := meta_of(rules)) is not None:
         wire = Annotated[wire, meta]
@@ -71,7 +71,7 @@ def field_type_of(wire_type: WireType, constraints: Sequence[Any], location: str
     return FieldType(wire, _guarded(convert, left) if left else convert, _guarded(wire_type.read, rules))
 
 
-def _guarded(convert: Callable[[Any], Any] | None, rules: tuple[Rule, ...]) -> Callable[[Any], Any]:
+def _guarded(convert: Callable[[Any], Any] | None, rules: tuple[Constraint, ...]) -> Callable[[Any], Any]:
     # Written out instead of calling `check`: this runs for every such field of every body.
     conditions = [(rule.holds, rule.code, rule.detail) for rule in rules]
 
@@ -121,7 +121,7 @@ def _kind_of(node: Any) -> str:
     return next((noun for kind, noun in nouns.items() if type(node) is kind), "null")
 
 
-def _textual(python_type: type, parse: Callable[[str], Any], noun: str, rules: tuple[Rule, ...] = ()) -> WireType:
+def _textual(python_type: type, parse: Callable[[str], Any], noun: str, rules: tuple[Constraint, ...] = ()) -> WireType:
     def read(node: Any) -> Any:
         if type(node) is not str:
             raise _expected(noun, node)
@@ -134,11 +134,11 @@ def _text(kind: sa.String, location: str) -> WireType:
     def read(node: Any) -> str:
         if type(node) is not str:
             raise _expected("a text", node)
-        return texts.text_of(node)
+        return parsers.text_of(node)
 
     rules = (shorter(kind.length, "character"),) if kind.length is not None else ()
     # No `convert`: a body in which a NUL could hide takes the collector's way, and msgspec refuses lone surrogates.
-    return WireType(str, str, None, read, texts.text_of, rules)
+    return WireType(str, str, None, read, parsers.text_of, rules)
 
 
 def _boolean(kind: Any, location: str) -> WireType:
@@ -147,7 +147,7 @@ def _boolean(kind: Any, location: str) -> WireType:
             raise _expected("true or false", node)
         return node
 
-    return WireType(bool, bool, None, read, texts.boolean_of)
+    return WireType(bool, bool, None, read, parsers.boolean_of)
 
 
 def _integer(bits: int) -> Callable[[Any, str], WireType]:
@@ -158,10 +158,10 @@ def _integer(bits: int) -> Callable[[Any, str], WireType]:
     def read(node: Any) -> int:
         if not isinstance(node, Number):
             raise _expected("an integer", node)
-        return texts.integer_of(node)
+        return parsers.integer_of(node)
 
     def text(value: str) -> int:
-        number = texts.integer_of(value)
+        number = parsers.integer_of(value)
         check(number, comparable)
         return number
 
@@ -172,10 +172,10 @@ def _bigint_or_text(kind: Any, location: str) -> WireType:
     number = _integer(64)(kind, location)
 
     def convert(value: int | str) -> int:
-        return texts.integer_of(value) if isinstance(value, str) else value
+        return parsers.integer_of(value) if isinstance(value, str) else value
 
     def read(node: Any) -> int:
-        return texts.integer_of(node) if type(node) is str else number.read(node)
+        return parsers.integer_of(node) if type(node) is str else number.read(node)
 
     return WireType(int, int | str, convert, read, number.text, number.rules)
 
@@ -184,38 +184,38 @@ def _float(kind: sa.Float[Any], location: str) -> WireType:
     def read(node: Any) -> float:
         if not isinstance(node, Number):
             raise _expected("a number", node)
-        return texts.float_of(node)
+        return parsers.float_of(node)
 
     single = isinstance(kind, sa.REAL) or (kind.precision is not None and kind.precision <= 24)
     rules = (at_least(-REAL_MAX, python_type=float), at_most(REAL_MAX, python_type=float)) if single else ()
-    return WireType(float, msgspec.Raw, texts.raw_float, read, _single_of if single else texts.float_of, rules)
+    return WireType(float, msgspec.Raw, parsers.raw_float, read, _single_of if single else parsers.float_of, rules)
 
 
 def _single_of(text: str) -> float:
     """A number to compare a single-precision column with: beyond its range one is like another."""
-    found = texts.float_of(text)
+    found = parsers.float_of(text)
     return math.copysign(math.inf, found) if abs(found) > REAL_MAX else found
 
 
 def _numeric(kind: Any, location: str) -> WireType:
-    whole, scale = texts.DIGITS_MAX, texts.DIGITS_MAX
+    whole, scale = parsers.DIGITS_MAX, parsers.DIGITS_MAX
     if kind.precision is not None:
         scale = kind.scale or 0
         whole = kind.precision - scale
-    parse = texts.decimal_reader(whole, scale)
+    parse = parsers.decimal_reader(whole, scale)
 
     def read(node: Any) -> Decimal:
         if not isinstance(node, str):
             raise _expected("a number", node)
         return parse(node)
 
-    return WireType(Decimal, msgspec.Raw, texts.raw_decimal_reader(whole, scale), read, texts.decimal_of)
+    return WireType(Decimal, msgspec.Raw, parsers.raw_decimal_reader(whole, scale), read, parsers.decimal_of)
 
 
 def _uuid(kind: Any, location: str) -> WireType:
     if kind.as_uuid:
-        return _textual(UUID, texts.uuid_of, "a UUID")
-    return _textual(UUID, lambda text: str(texts.uuid_of(text)), "a UUID")
+        return _textual(UUID, parsers.uuid_of, "a UUID")
+    return _textual(UUID, lambda text: str(parsers.uuid_of(text)), "a UUID")
 
 
 def _timestamp(kind: sa.DateTime, location: str) -> WireType:
@@ -223,7 +223,7 @@ def _timestamp(kind: sa.DateTime, location: str) -> WireType:
         raise ConfigurationError(
             "is a timestamp without a time zone.", location=location, hint="Use DateTime(timezone=True)."
         )
-    return _textual(datetime, texts.timestamp_of, "a timestamp", _seconds_kept(kind))
+    return _textual(datetime, parsers.timestamp_of, "a timestamp", _seconds_kept(kind))
 
 
 def _time(kind: sa.Time, location: str) -> WireType:
@@ -233,14 +233,14 @@ def _time(kind: sa.Time, location: str) -> WireType:
             location=location,
             hint="Use Time(), or DateTime(timezone=True).",
         )
-    return _textual(time, texts.time_of, "a time of day", _seconds_kept(kind))
+    return _textual(time, parsers.time_of, "a time of day", _seconds_kept(kind))
 
 
 def _interval(kind: Any, location: str) -> WireType:
-    return _textual(timedelta, texts.interval_of, "an interval", _seconds_kept(kind))
+    return _textual(timedelta, parsers.interval_of, "an interval", _seconds_kept(kind))
 
 
-def _seconds_kept(kind: Any) -> tuple[Rule, ...]:
+def _seconds_kept(kind: Any) -> tuple[Constraint, ...]:
     """PostgreSQL would round what `timestamptz(0)` or `interval(3)` cannot keep."""
     precision = getattr(kind, "precision", None)
     if precision is None:
@@ -253,16 +253,16 @@ def _seconds_kept(kind: Any) -> tuple[Rule, ...]:
         count: int = value.microseconds if isinstance(value, timedelta) else value.microsecond
         return not count % step
 
-    return (Rule(holds, "too_precise", f"Send at most {precision} digits of a second."),)
+    return (Constraint(holds, "too_precise", f"Send at most {precision} digits of a second."),)
 
 
 def _date(kind: Any, location: str) -> WireType:
-    return _textual(date, texts.date_of, "a date")
+    return _textual(date, parsers.date_of, "a date")
 
 
 def _bytes(kind: Any, location: str) -> WireType:
     rules = (shorter(kind.length, "byte"),) if kind.length is not None else ()
-    return _textual(bytes, texts.bytes_of, "base64", rules)
+    return _textual(bytes, parsers.bytes_of, "base64", rules)
 
 
 def _enum(kind: sa.Enum, location: str) -> WireType:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from gatepost.database.failures import Broken
 from gatepost.errors import FIELD_CODES
 from gatepost.models.constraint_names import name_constraints
-from gatepost.models.violations import Violations, describe
+from gatepost.models.constraint_violations import ConstraintErrors, describe
 
 
 def test_a_constraint_name_tells_what_its_violation_means() -> None:
@@ -81,7 +81,7 @@ def test_every_check_code_is_a_documented_field_code() -> None:
 
 def test_a_missing_value_is_named_by_its_attribute() -> None:
     thing = model(label=(Mapped[str], mapped_column("thing_label")))
-    describing = Violations([complete(thing).metadata])
+    describing = ConstraintErrors([complete(thing).metadata])
     problem = describing(Broken(None, "thing_label", "things", "public"))
     assert problem is not None
     assert [(error.pointer, error.code) for error in problem.errors] == [("/label", "not_nullable")]
@@ -94,4 +94,4 @@ def test_a_missing_value_is_named_by_its_attribute() -> None:
 )
 def test_what_belongs_to_another_table_is_not_described(broken: Broken) -> None:
     thing = model(label=(Mapped[str], mapped_column("thing_label")), x=Mapped[Annotated[int, Ge(0)]])
-    assert Violations([complete(thing).metadata])(broken) is None
+    assert ConstraintErrors([complete(thing).metadata])(broken) is None
