@@ -25,6 +25,18 @@ def background(coroutine: Coroutine[Any, Any, T], name: str, events: Events) -> 
     return task
 
 
+def is_failure(error: BaseException) -> bool:
+    """Whether an error is a failure of the code that raised it, and not the end of the running task or of the process.
+
+    A `sys.exit()` in a service is a failure, and so is a cancellation that the running task was not asked for: it
+    awaited another task, which was cancelled.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and not task.cancelling()
+    return not isinstance(error, KeyboardInterrupt)
+
+
 def report(name: str, error: BaseException, events: Events) -> None:
     """Tell what a task of ours raised, where the task itself goes on."""
     if not events.emit(TaskFailed(task=name, error=error)):

@@ -10,6 +10,7 @@ from typing import Any, cast
 from sqlalchemy import Executable, ScalarResult
 from sqlalchemy.exc import InvalidRequestError
 
+from gatepost.background import is_failure
 from gatepost.database.failures import unavailable
 from gatepost.database.outcomes import is_in_doubt, outcome_unknown
 from gatepost.database.pool import PooledConnection, Record
@@ -215,15 +216,16 @@ class Transaction:
     async def run_after_commit(self, events: Events) -> None:
         """Run the callbacks in order. One that raises is reported and stops none of the others, nor does a
         cancellation, which is raised at the end."""
-        cancelled: asyncio.CancelledError | None = None
+        cancelled: BaseException | None = None
         for callback in self._after_commit:
             try:
                 waited = callback()
                 if inspect.isawaitable(waited):
                     await waited
-            except asyncio.CancelledError as error:
-                cancelled = error
-            except Exception as error:
+            except BaseException as error:
+                if not is_failure(error):
+                    cancelled = error
+                    continue
                 events.emit(AfterCommitFailed(callback=getattr(callback, "__qualname__", repr(callback)), error=error))
         if cancelled is not None:
             raise cancelled

@@ -12,6 +12,7 @@ from itertools import count
 from time import monotonic_ns
 
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
+from gatepost.background import is_failure
 from gatepost.declaring.cors import CORS
 from gatepost.errors import ConfigurationError, OutcomeUnknown, Overloaded, Problem
 from gatepost.events import Events, RequestFailed, RequestFinished
@@ -293,7 +294,7 @@ class Gate:
             return exchange.expired
         if isinstance(error, Problem):
             return error
-        if not isinstance(error, Exception):
+        if not is_failure(error):
             raise error
         if self._emit_failed is not None:
             self._emit_failed(RequestFailed(request_id=exchange.id, error=error))

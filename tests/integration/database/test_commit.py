@@ -89,12 +89,15 @@ async def test_no_callback_runs_where_nothing_is_committed(desk: Desk) -> None:
     assert ran == []
 
 
-async def test_a_callback_that_fails_is_reported_and_stops_neither_the_others_nor_the_answer(desk: Desk) -> None:
+@pytest.mark.parametrize("error", [ValueError("no mail server"), SystemExit(1), asyncio.CancelledError()])
+async def test_a_callback_that_fails_is_reported_and_stops_neither_the_others_nor_the_answer(
+    desk: Desk, error: BaseException
+) -> None:
     ran: list[str] = []
 
     async def deed(service: Service[Any]) -> None:
         async def fail() -> None:
-            raise ValueError("no mail server")
+            raise error
 
         service.after_commit(fail)
         service.after_commit(lambda: ran.append("yes"))

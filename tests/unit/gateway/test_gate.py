@@ -188,6 +188,29 @@ async def test_an_unknown_error_says_nothing_but_the_request_id_and_is_emitted()
     assert [(event.status, event.code) for event in finished] == [(500, "internal_error")]
 
 
+async def raise_exit() -> None:
+    raise SystemExit(3)
+
+
+async def await_a_cancelled_task() -> None:
+    other = asyncio.ensure_future(asyncio.sleep(60))
+    other.cancel()
+    await other
+
+
+@pytest.mark.parametrize("fail", [raise_exit, await_a_cancelled_task])
+async def test_what_ends_neither_the_task_nor_the_process_is_an_internal_error(fail: Any) -> None:
+    events, finished, failed = observed()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await fail()
+
+    answer = await ask(gate(app, events))
+    assert (answer.status, answer.problem["code"]) == (500, "internal_error")
+    assert [event.code for event in finished] == ["internal_error"]
+    assert len(failed) == 1
+
+
 async def test_an_application_that_does_not_answer_is_an_internal_error() -> None:
     async def silent(scope: Scope, receive: Receive, send: Send) -> None:
         return
