@@ -122,7 +122,7 @@ def _measure(scenario: Scenario, checkout: Path, dsn: str, keys: Sequence[str], 
 async def _fill(dsn: str) -> list[str]:
     """Rows for both kinds of work; returns the keys of the expensive ones."""
     from benchmarks.overload_app import app
-    from gatepost.migrations.lossless import apply_lossless
+    from gatepost.migrations.safe_changes import apply_lossless
 
     await apply_lossless(dsn, app.metadata)
     connection = await asyncpg.connect(dsn)

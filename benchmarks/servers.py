@@ -59,7 +59,7 @@ def migrate(dsn: str) -> None:
     """Make the bookshop's tables as `gatepost dev` does."""
     from examples.bookshop.app import app
 
-    from gatepost.migrations.lossless import apply_lossless
+    from gatepost.migrations.safe_changes import apply_lossless
 
     asyncio.run(apply_lossless(dsn, app.metadata))
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from gatepost.embedded.account import Account, hand_over
+from gatepost.embedded.account import Account, drop_privileges
 from gatepost.embedded.processes import spawn
 
 ROLE = "bookseller"
@@ -104,7 +104,7 @@ class DebianPostgreSQL:
 
     def _become(self) -> None:
         if self.account.changes:
-            hand_over(self.account)
+            drop_privileges(self.account)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + STARTUP_SECONDS_MAX

@@ -7,7 +7,7 @@ from debian_postgresql import DebianPostgreSQL, psql
 from examples.bookshop.app import app
 
 from gatepost.errors import ConfigurationError
-from gatepost.migrations.lossless import find_pending
+from gatepost.migrations.safe_changes import find_pending
 from gatepost.testing import TestApp
 
 

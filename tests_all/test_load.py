@@ -20,7 +20,7 @@ from examples.bookshop.app import app
 from examples.bookshop.seed import seed
 
 from gatepost.auth.keys import KEY_FILE, development_key
-from gatepost.migrations.lossless import apply_lossless
+from gatepost.migrations.safe_changes import apply_lossless
 
 pytestmark = pytest.mark.alone
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from examples.bookshop.app import app
 from gatepost.cli.main import guarded
-from gatepost.embedded.guardian import Guardian
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+from gatepost.embedded.watchdog import Watchdog
 from gatepost.errors import ConfigurationError
 from gatepost.logging import StandardStreams
-from gatepost.migrations.lossless import apply_lossless
+from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
 from gatepost.server.serving import master_events, run, url_of, with_server
@@ -38,7 +38,7 @@ def main() -> None:
         settings = with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
         _greet(url_of(listener), settings)
         events = master_events(settings, streams)
-        with Guardian(server, events):
+        with Watchdog(server, events):
             run(listener, APP, settings, events)
 
 

@@ -20,9 +20,9 @@ from gatepost.controllers.cursors import Cursors
 from gatepost.controllers.queries import QueryParsers, QueryReader
 from gatepost.controllers.resource_controller import ResourceController
 from gatepost.database.database import Database
-from gatepost.database.letters import Letters
-from gatepost.database.reaching import reach
-from gatepost.database.shares import ACCOUNTS
+from gatepost.database.fair_sharing import ACCOUNTS
+from gatepost.database.startup_check import connect_once
+from gatepost.database.trigram_probe import TrigramProbe
 from gatepost.declaration import Declaration
 from gatepost.declaring.policies import nobody
 from gatepost.declaring.rate_limits import NamedLimits, named
@@ -93,7 +93,7 @@ class Composition:
         self.registry = ServiceRegistry(self._compiled, declaration.services)
         self.is_leaving = False
         self._trigrams = Trigrams()
-        self._letters: Letters | None = None
+        self._trigram_probe: TrigramProbe | None = None
         cursors = Cursors(secret)
         probes = Probes(
             self._database_state,
@@ -132,10 +132,10 @@ class Composition:
         if warn is not None:
             for warning in self.declaration.policy_warnings():
                 warn(PolicyMayFail(*warning))
-        if await reach(self.database):
-            self.accounts.identities.listener.silence.hear()
-        if self._letters is not None:
-            await self._letters.ask()
+        if await connect_once(self.database):
+            self.accounts.identities.listener.heartbeat.record()
+        if self._trigram_probe is not None:
+            await self._trigram_probe.probe()
         await self.buckets.start(self.events)
         await self.accounts.start()
 
@@ -143,8 +143,8 @@ class Composition:
         """Stop listening and close the connections."""
         self.drain()
         await self.gate.wait_idle(self.settings.server.drain_seconds)
-        if self._letters is not None:
-            self._letters.stop()
+        if self._trigram_probe is not None:
+            self._trigram_probe.stop()
         await self.accounts.stop()
         await self.buckets.stop()
         await self.database.close()
@@ -158,7 +158,7 @@ class Composition:
         """How the database is, for readiness, as the listener knows it."""
         if self.database.pool.is_refused:
             return NO_CONNECTION
-        if self.accounts.identities.listener.silence.is_silent or not self.database.pool.is_available:
+        if self.accounts.identities.listener.heartbeat.is_silent or not self.database.pool.is_available:
             return AWAY
         return READ_ONLY if self.database.is_read_only else OK
 
@@ -166,7 +166,7 @@ class Composition:
         catalog = self.declaration.catalog
         parsers = {served: QueryParsers(served) for served in catalog.served}
         if any(item.filterable.by_trigrams for item in parsers.values()):
-            self._letters = Letters(self.database, self._trigrams, self.events)
+            self._trigram_probe = TrigramProbe(self.database, self._trigrams, self.events)
         actions: list[Action] = []
         for served in catalog.served:
             verbs = self._verbs(served)

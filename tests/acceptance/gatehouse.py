@@ -68,7 +68,7 @@ app = App(
 MIGRATE = """
 import asyncio, sys
 from app import app
-from gatepost.migrations.lossless import apply_lossless
+from gatepost.migrations.safe_changes import apply_lossless
 asyncio.run(apply_lossless(sys.argv[1], app.metadata))
 """
 

@@ -16,7 +16,7 @@ import pytest
 from gatepost.auth.keys import KEY_FILE, development_key
 from gatepost.cli.main import main
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
-from gatepost.migrations.lossless import apply_lossless
+from gatepost.migrations.safe_changes import apply_lossless
 
 APP = """
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column

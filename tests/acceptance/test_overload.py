@@ -12,7 +12,7 @@ from benchmarks.works import request_bytes
 from tests.acceptance.conftest import Start
 
 from gatepost import App, Model, Resource, anyone
-from gatepost.migrations.lossless import apply_lossless
+from gatepost.migrations.safe_changes import apply_lossless
 
 APP = """
 from gatepost import App, Model, Resource, anyone

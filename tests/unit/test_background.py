@@ -15,7 +15,7 @@ SOURCE = Path(gatepost.__file__).parent
 AWAITED_AT_ONCE = {
     "database/transactions.py",
     "gateway/buckets/valkey_client.py",
-    "inspection/caller.py",
+    "inspection/raw_client.py",
     "inspection/examination.py",
 }
 """Where a task is awaited by the one who made it."""

@@ -14,8 +14,8 @@ from gatepost.accounts.user_store import UserStore
 from gatepost.actor import Actor
 from gatepost.auth.tokens import TOKEN_BYTES_MAX, Tokens, invalid
 from gatepost.database.database import Database
+from gatepost.database.heartbeat_monitor import clock
 from gatepost.database.listener import Listener
-from gatepost.database.silence import clock
 from gatepost.events import Events, IdentitiesInvalidated, IdentitiesNotCached
 
 CACHED_IDENTITIES_MAX = 10_000

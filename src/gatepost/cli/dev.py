@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
-from gatepost.logging import StandardStreams, warn
+from gatepost.logging import StandardStreams, print_warning
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
 from gatepost.server.loading import reference_of
@@ -26,7 +26,7 @@ from gatepost.settings import Settings, load
 
 if TYPE_CHECKING:
     from gatepost.app import App
-    from gatepost.migrations.lossless import Pending
+    from gatepost.migrations.safe_changes import Pending
 
 DRAIN_SECONDS = 1.0
 """Whoever saves a file does not want to wait for a request that hangs."""
@@ -63,13 +63,13 @@ async def migrate(app: "App", settings: Settings, *, is_embedded: bool, migrates
     A database that is not the embedded one is changed only when it is empty, or when that was asked for. Raises
     ConfigurationError where somebody else's table has the name of the users' own.
     """
-    from gatepost.database.reaching import reach_once
-    from gatepost.migrations.lossless import apply_lossless, find_pending, is_empty
+    from gatepost.database.startup_check import check_database
+    from gatepost.migrations.safe_changes import apply_lossless, find_pending, is_empty
 
     url = settings.database.url
     if url is None:
         return
-    await reach_once(settings.database)
+    await check_database(settings.database)
     if not (is_embedded or migrates or await is_empty(url)):
         _tell_pending(await find_pending(url, app.metadata))
         return
@@ -80,41 +80,43 @@ async def migrate(app: "App", settings: Settings, *, is_embedded: bool, migrates
         sys.stderr.flush()
     if is_embedded:
         for refused in applied.refused:
-            warn(f"Not migrated: {refused.rstrip('.')}. See `gatepost migrate make`.")
+            print_warning(f"Not migrated: {refused.rstrip('.')}. See `gatepost migrate make`.")
         return
     for refused in applied.refused:
-        warn(f"Not migrated: {refused}")
+        print_warning(f"Not migrated: {refused}")
     for kept in applied.kept:
-        warn(kept)
+        print_warning(kept)
 
 
 def _tell_pending(pending: "Pending") -> None:
     """What the database lacks, and how to get it; the application is served all the same, as far as it fits."""
     if pending.allowed:
         steps = "".join(f"\n  {item}" for item in pending.allowed)
-        warn(f"The database is not the embedded one: nothing was changed in it. `gatepost dev --migrate` would:{steps}")
+        print_warning(
+            f"The database is not the embedded one: nothing was changed in it. `gatepost dev --migrate` would:{steps}"
+        )
     for refused in pending.refused[1:] if pending.users_refusal else pending.refused:
-        warn(f"Not changed: {refused}")
+        print_warning(f"Not changed: {refused}")
     if pending.extensible:
-        warn("`gatepost dev --migrate --extend` would add to tables that Gatepost did not make.")
+        print_warning("`gatepost dev --migrate --extend` would add to tables that Gatepost did not make.")
     if pending.users_refusal:
         raise ConfigurationError(pending.users_refusal, location="DATABASE_URL")
 
 
 def _with_embedded_database(stack: ExitStack, data: Path, events: Events) -> Settings:
     from gatepost.cli.embedded_database import DATABASE
-    from gatepost.embedded.guardian import Guardian
     from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+    from gatepost.embedded.watchdog import Watchdog
 
     server = stack.enter_context(EmbeddedPostgreSQL(data / "postgresql", database=DATABASE))
-    stack.enter_context(Guardian(server, events))
+    stack.enter_context(Watchdog(server, events))
     os.environ["DATABASE_URL"] = server.dsn(DATABASE)
     return with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
 
 
 def _preload() -> None:
     """What every process needs is loaded once, here, and inherited: a reload takes a fifth of a second."""
-    for module in ("gatepost.app", "gatepost.migrations.lossless"):
+    for module in ("gatepost.app", "gatepost.migrations.safe_changes"):
         importlib.import_module(module)
 
 

@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from gatepost.cli.doctor_database import examine_database
-from gatepost.cli.finding import Finding, failed
+from gatepost.cli.doctor_findings import DoctorFinding, failed
 from gatepost.cli.output import print_json
-from gatepost.cli.running import DATA_FOLDER, database_settings
+from gatepost.cli.settings import DATA_FOLDER, database_settings
 from gatepost.errors import ConfigurationError
-from gatepost.logging.complaints import GREEN, RED, YELLOW, is_coloured
+from gatepost.logging.console import GREEN, RED, YELLOW, is_coloured
 from gatepost.server.loading import find_app, reference_of
 from gatepost.server.safety import unknown_variable_message
 from gatepost.settings import Settings, load, unknown_variables
@@ -34,7 +34,7 @@ def examine(reference: str | None, *, as_json: bool) -> bool:
     return all(finding.ok or finding.is_warning for finding in findings)
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: DoctorFinding) -> str:
     mark, colour = ("ok  ", GREEN) if finding.ok else ("WARN", YELLOW) if finding.is_warning else ("FAIL", RED)
     if is_coloured(sys.stdout):
         mark = f"\x1b[{colour}m{mark}\x1b[0m"
@@ -42,7 +42,7 @@ def _line(finding: Finding) -> str:
     return f"{mark} {finding.check}: {finding.detail}{hint}"
 
 
-def _findings(reference: str | None) -> Iterator[Finding]:
+def _findings(reference: str | None) -> Iterator[DoctorFinding]:
     yield _python()
     yield _packages()
     try:
@@ -50,16 +50,16 @@ def _findings(reference: str | None) -> Iterator[Finding]:
     except ConfigurationError as error:
         yield failed("settings", error)
         return
-    yield Finding("settings", True, f"{settings.server.environment}; see `gatepost config show`")
+    yield DoctorFinding("settings", True, f"{settings.server.environment}; see `gatepost config show`")
     for name, nearest in unknown_variables(os.environ):
-        yield Finding(
+        yield DoctorFinding(
             "settings", False, unknown_variable_message(name, nearest), "Correct or remove it.", is_warning=True
         )
     yield _signing_key(settings)
     app: App | None = None
     try:
         app = find_app(reference_of(reference))
-        yield Finding("application", True, f"{reference_of(reference)}, {len(app.resources)} resource(s)")
+        yield DoctorFinding("application", True, f"{reference_of(reference)}, {len(app.resources)} resource(s)")
         yield from _policies(app)
     except ConfigurationError as error:
         yield failed("application", error)
@@ -72,23 +72,23 @@ def _findings(reference: str | None) -> Iterator[Finding]:
         yield from asyncio.run(examine_database(settings, app))
 
 
-def _policies(app: "App") -> Iterator[Finding]:
+def _policies(app: "App") -> Iterator[DoctorFinding]:
     """What of the policies can raise on a row."""
     found = app.declaration.policy_warnings()
     for policy, expression, reason in found:
         detail = f"{policy} has {expression}: {reason}, and one row takes the list from everybody"
         hint = "Let a CHECK keep such rows out, or a column hold the result; see docs/how-to/write-a-policy.md."
-        yield Finding("policies", False, detail, hint, is_warning=True)
+        yield DoctorFinding("policies", False, detail, hint, is_warning=True)
     if not found:
-        yield Finding("policies", True, "no expression of a policy can raise on a row")
+        yield DoctorFinding("policies", True, "no expression of a policy can raise on a row")
 
 
-def _python() -> Finding:
+def _python() -> DoctorFinding:
     version = ".".join(str(part) for part in sys.version_info[:3])
-    return Finding("python", sys.version_info >= (3, 11), version, "Install Python 3.11 or newer.")
+    return DoctorFinding("python", sys.version_info >= (3, 11), version, "Install Python 3.11 or newer.")
 
 
-def _packages() -> Finding:
+def _packages() -> DoctorFinding:
     missing: list[str] = []
     wanted = importlib.metadata.requires("gatepost") or []
     names = [match[0] for line in wanted if "extra ==" not in line and (match := re.match(r"[\w.-]+", line))]
@@ -98,21 +98,21 @@ def _packages() -> Finding:
         except importlib.metadata.PackageNotFoundError:
             missing.append(name)
     detail = f"missing: {', '.join(missing)}" if missing else f"{len(names)} packages that Gatepost needs are there"
-    return Finding("packages", not missing, detail, f"Run `pip install {' '.join(missing)}`.")
+    return DoctorFinding("packages", not missing, detail, f"Run `pip install {' '.join(missing)}`.")
 
 
-def _signing_key(settings: Settings) -> Finding:
+def _signing_key(settings: Settings) -> DoctorFinding:
     from gatepost.auth.keys import KEY_FILE, load_signing_key
 
     if settings.auth.signing_key is None:
         kept = DATA_FOLDER / KEY_FILE
         if settings.is_production:
             hint = "Make one with `openssl genpkey -algorithm ed25519 -out key.pem`; set GATEPOST_SIGNING_KEY_FILE."
-            return Finding("signing key", False, "GATEPOST_SIGNING_KEY is not set", hint)
+            return DoctorFinding("signing key", False, "GATEPOST_SIGNING_KEY is not set", hint)
         detail = f"kept in {kept}" if kept.exists() else "`gatepost dev` will make one"
-        return Finding("signing key", True, detail)
+        return DoctorFinding("signing key", True, detail)
     try:
         load_signing_key(settings.auth.signing_key)
     except ConfigurationError as error:
         return failed("signing key", error)
-    return Finding("signing key", True, "GATEPOST_SIGNING_KEY is an Ed25519 private key")
+    return DoctorFinding("signing key", True, "GATEPOST_SIGNING_KEY is an Ed25519 private key")

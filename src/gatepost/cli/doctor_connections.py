@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gatepost.cli.finding import Finding
+from gatepost.cli.doctor_findings import DoctorFinding
 from gatepost.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Limit(NamedTuple):
     raising: str
 
 
-async def examine_connections(connection: "RawConnection", settings: Settings) -> Finding:
+async def examine_connections(connection: "RawConnection", settings: Settings) -> DoctorFinding:
     """Whether what the workers may open fits into the narrowest of the limits that hold for the role."""
     workers, pool = settings.server.workers, settings.database.pool_size
     needed = GENERATIONS * workers * (pool + LISTENERS) + MONITORS
@@ -67,7 +67,7 @@ async def examine_connections(connection: "RawConnection", settings: Settings) -
             else f"One worker needs {GENERATIONS * (1 + LISTENERS) + MONITORS} at least: "
         )
     hint = f"{lower}{narrowest.raising}. While a rolling restart replaces workers, old and new ones are connected."
-    return Finding("connections", needed <= narrowest.room, detail, hint)
+    return DoctorFinding("connections", needed <= narrowest.room, detail, hint)
 
 
 async def _limits(connection: "RawConnection") -> list[Limit]:

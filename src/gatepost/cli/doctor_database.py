@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from gatepost.cli.doctor_connections import examine_connections
+from gatepost.cli.doctor_findings import DoctorFinding, failed
 from gatepost.cli.doctor_row_security import examine_row_security
 from gatepost.cli.doctor_schema import Schema, examine_schema
-from gatepost.cli.finding import Finding, failed
 from gatepost.errors import ConfigurationError
 from gatepost.settings import Settings
 
@@ -29,13 +29,13 @@ POOLER = (
 )
 
 
-async def examine_database(settings: Settings, app: "App | None") -> list[Finding]:
+async def examine_database(settings: Settings, app: "App | None") -> list[DoctorFinding]:
     """Every finding, up to the one that the database cannot be reached, or gives no further connection."""
     from gatepost.database.database import Database
     from gatepost.events import Events
 
     database = Database(str(settings.database.url), settings.database, Events())
-    found: list[Finding] = []
+    found: list[DoctorFinding] = []
     try:
         async with _connected(database) as connection:
             found += [await _version(connection), await _clock(connection), await _session(connection)]
@@ -62,12 +62,12 @@ async def _connected(database: "Database") -> AsyncGenerator["RawConnection"]:
 async def _connect(database: "Database") -> "RawConnection":
     import asyncpg
 
-    from gatepost.database.reaching import refusal_of
+    from gatepost.database.startup_check import configuration_error_of
 
     try:
         return await database.connect()
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        refusal = refusal_of(error)
+        refusal = configuration_error_of(error)
         if isinstance(error, asyncpg.TooManyConnectionsError):
             hint = (
                 "Raise the limit that PostgreSQL names: the CONNECTION LIMIT of the role (ALTER ROLE) or of the "
@@ -82,32 +82,34 @@ async def _connect(database: "Database") -> "RawConnection":
         raise refusal from None
 
 
-async def _version(connection: "RawConnection") -> Finding:
+async def _version(connection: "RawConnection") -> DoctorFinding:
     number = int(await connection.fetchval("SELECT current_setting('server_version_num')"))
     version = await connection.fetchval("SELECT current_setting('server_version')")
     old = f"Gatepost needs PostgreSQL {POSTGRESQL_VERSION_MIN} or newer."
-    return Finding("database", number // 10000 >= POSTGRESQL_VERSION_MIN, f"PostgreSQL {version}", old)
+    return DoctorFinding("database", number // 10000 >= POSTGRESQL_VERSION_MIN, f"PostgreSQL {version}", old)
 
 
-async def _clock(connection: "RawConnection") -> Finding:
+async def _clock(connection: "RawConnection") -> DoctorFinding:
     theirs = float(await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())"))
     seconds = time.time() - theirs
     detail = f"{abs(seconds):.3f} s {'ahead of' if seconds > 0 else 'behind'} the database's"
-    return Finding("clock", abs(seconds) <= CLOCK_SECONDS_MAX, detail, "Synchronise the clocks (NTP): tokens expire.")
+    return DoctorFinding(
+        "clock", abs(seconds) <= CLOCK_SECONDS_MAX, detail, "Synchronise the clocks (NTP): tokens expire."
+    )
 
 
-async def _session(connection: "RawConnection") -> Finding:
+async def _session(connection: "RawConnection") -> DoctorFinding:
     """Whether PostgreSQL took what a server asks for when it connects; a pooler may drop it without a word."""
     wanted = _asked_for(connection)
     rows = await connection.fetch(_SETTINGS, list(wanted))
     actual = {row["name"]: row["setting"] for row in rows}
     lost = [name for name, value in wanted.items() if not _agree(value, actual.get(name, ""))]
     if not lost:
-        return Finding("connection settings", True, "as a server asks for them")
+        return DoctorFinding("connection settings", True, "as a server asks for them")
     role = await connection.fetchval("SELECT quote_ident(current_user)")
     orders = "".join(f"\n       ALTER ROLE {role} SET {name} = '{wanted[name]}';" for name in lost)
     hint = f"{POOLER} Its role then needs:{orders}"
-    return Finding("connection settings", False, f"a pooler drops {', '.join(lost)}", hint)
+    return DoctorFinding("connection settings", False, f"a pooler drops {', '.join(lost)}", hint)
 
 
 def _asked_for(connection: Any) -> dict[str, str]:
@@ -120,18 +122,18 @@ def _agree(wanted: str, actual: str) -> bool:
     return actual.lower().partition(",")[0] == wanted.lower()
 
 
-async def _pooling(database: "Database") -> Finding:
+async def _pooling(database: "Database") -> DoctorFinding:
     """Whether each connection has a backend of its own: what `gatepost serve` refuses to start without."""
-    from gatepost.database.pooling import is_transaction_pooled
-    from gatepost.database.reaching import transaction_pooled
+    from gatepost.database.pooler_detection import is_transaction_pooled
+    from gatepost.database.startup_check import transaction_pooling_error
 
     async with _connected(database) as connection:
         if await is_transaction_pooled(connection, database.connect):
-            return failed("pooling", transaction_pooled())
-    return Finding("pooling", True, "no connection lends its backend to another one")
+            return failed("pooling", transaction_pooling_error())
+    return DoctorFinding("pooling", True, "no connection lends its backend to another one")
 
 
-async def _prepared(connection: "RawConnection", database: "Database") -> Finding:
+async def _prepared(connection: "RawConnection", database: "Database") -> DoctorFinding:
     """Whether a connection keeps its backend, on which its prepared statements are, while others need one, too."""
     import asyncpg
 
@@ -145,18 +147,18 @@ async def _prepared(connection: "RawConnection", database: "Database") -> Findin
                 await statement.fetchval()
     except asyncpg.InvalidSQLStatementNameError:
         detail = "a pooler hands each transaction to another backend, which does not know them"
-        return Finding("prepared statements", False, detail, f"{POOLER} In session mode this works.")
-    return Finding("prepared statements", True, "kept by their connection")
+        return DoctorFinding("prepared statements", False, detail, f"{POOLER} In session mode this works.")
+    return DoctorFinding("prepared statements", True, "kept by their connection")
 
 
-async def _identities(connection: "RawConnection", app: "App", schema: Schema) -> Finding:
+async def _identities(connection: "RawConnection", app: "App", schema: Schema) -> DoctorFinding:
     """Whether a server will be able to keep verified users in memory."""
     from gatepost.accounts.notifications import are_notified
     from gatepost.database.listener import POOLED, STANDBY, doubt_of
 
     doubt = await doubt_of(connection, lambda it: are_notified(it, app.user_model))
     if doubt is None:
-        return Finding("identities", True, "changes of users are heard of, so that users are kept in memory")
+        return DoctorFinding("identities", True, "changes of users are heard of, so that users are kept in memory")
     detail = f"every request loads its user from the database, because {doubt.partition(':')[0]}"
     hint = {POOLED: POOLER, STANDBY: "Point DATABASE_URL at the primary."}.get(doubt, schema.hint)
-    return Finding("identities", False, detail, hint, is_warning=True)
+    return DoctorFinding("identities", False, detail, hint, is_warning=True)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from gatepost.cli.finding import Finding
+from gatepost.cli.doctor_findings import DoctorFinding
 
 if TYPE_CHECKING:
     from gatepost.app import App
@@ -15,7 +15,7 @@ _ACTIVE = """
 """
 
 
-async def examine_row_security(connection: "RawConnection", app: "App") -> Finding:
+async def examine_row_security(connection: "RawConnection", app: "App") -> DoctorFinding:
     """Which of the app's tables have row level security that holds for the role of DATABASE_URL."""
     from gatepost.database.privileges import quoted
 
@@ -24,8 +24,8 @@ async def examine_row_security(connection: "RawConnection", app: "App") -> Findi
     ]
     names = [row["name"] for row in await connection.fetch(_ACTIVE, tables)]
     if not names:
-        return Finding("row security", True, "no table hides rows from the role of DATABASE_URL")
+        return DoctorFinding("row security", True, "no table hides rows from the role of DATABASE_URL")
     detail = f"hides rows of {', '.join(names)}, which look absent, and refuses others, which is answered by 403"
     role = await connection.fetchval("SELECT quote_ident(current_user)")
     hint = f"Say the same in the policies of the resource, or: ALTER ROLE {role} BYPASSRLS;"
-    return Finding("row security", False, detail, hint, is_warning=True)
+    return DoctorFinding("row security", False, detail, hint, is_warning=True)

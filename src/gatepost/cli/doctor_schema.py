@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from gatepost.cli.finding import Finding, failed
+from gatepost.cli.doctor_findings import DoctorFinding, failed
 from gatepost.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -17,26 +17,26 @@ FOLDER = Path("migrations")
 class Schema(NamedTuple):
     """The finding, and what helps where something is missing."""
 
-    finding: Finding
+    finding: DoctorFinding
     hint: str
 
 
 async def examine_schema(url: str, app: "App") -> Schema:
     """Compare the models with the database; changes nothing."""
-    from gatepost.migrations.application import look
+    from gatepost.migrations.apply import find_plan
     from gatepost.migrations.revisions import has_files
 
     try:
-        plan = await look(url, app.metadata)
+        plan = await find_plan(url, app.metadata)
     except ConfigurationError as error:
         finding = failed("migrations", error)
         return Schema(finding, finding.hint or "See `migrations` below.")
     found = [*(item.summary for item in plan.allowed), *(item.rstrip(".") for item in plan.refused)]
     hint = _hint(plan, has_files=has_files(FOLDER))
     if not found:
-        return Schema(Finding("migrations", True, "the database is what the models declare"), hint)
+        return Schema(DoctorFinding("migrations", True, "the database is what the models declare"), hint)
     more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return Schema(Finding("migrations", False, f"to do: {'; '.join(found[:SHOWN])}{more}", hint), hint)
+    return Schema(DoctorFinding("migrations", False, f"to do: {'; '.join(found[:SHOWN])}{more}", hint), hint)
 
 
 def _hint(plan: "Plan", *, has_files: bool) -> str:

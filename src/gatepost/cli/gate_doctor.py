@@ -6,7 +6,7 @@ import sys
 from gatepost.cli.output import print_json
 from gatepost.inspection.checks import Finding, Outcome
 from gatepost.inspection.examination import Report, examine
-from gatepost.logging.complaints import GREEN, RED, is_coloured
+from gatepost.logging.console import GREEN, RED, is_coloured
 
 MARKS: dict[Outcome, str] = {"ok": "ok  ", "fail": "FAIL", "skip": "--  ", "limited": "429 "}
 

@@ -15,7 +15,7 @@ from gatepost.accounts.devices import Devices
 from gatepost.accounts.models import normalise_email
 from gatepost.auth.keys import signing_key
 from gatepost.cli.output import print_rows
-from gatepost.cli.running import quiet_settings
+from gatepost.cli.settings import quiet_settings
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
 from gatepost.gateway.addresses import network_of
@@ -23,7 +23,7 @@ from gatepost.gateway.buckets import BucketGroup, BucketTable
 from gatepost.gateway.buckets.discovery import find_table
 from gatepost.gateway.buckets.factory import make_buckets
 from gatepost.gateway.gate import make_limiter
-from gatepost.logging import confirm
+from gatepost.logging import print_success
 from gatepost.server.loading import find_app, reference_of
 from gatepost.settings import Settings
 
@@ -50,7 +50,7 @@ def reset_limits(reference: str | None, key: str, *, port: int | None) -> None:
         return sum(len(group.specs) for group in groups)
 
     count = _on_buckets(reference, key, port, refill)
-    confirm(f"Filled {count} bucket(s) of {key}. A process may refuse it for one second more.")
+    print_success(f"Filled {count} bucket(s) of {key}. A process may refuse it for one second more.")
 
 
 def _rows(group: BucketGroup, deficits: tuple[int, ...]) -> Iterator[dict[str, Any]]:

@@ -23,9 +23,9 @@ def guarded(command: Callable[[], None]) -> None:
     try:
         command()
     except ConfigurationError as error:
-        from gatepost.logging import complain
+        from gatepost.logging import print_error
 
-        complain(error)
+        print_error(error)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from gatepost.errors import ConfigurationError
-from gatepost.logging import confirm
+from gatepost.logging import print_success
 
 TEMPLATE = {
     "app.py": "app.py.txt",
@@ -29,7 +29,7 @@ def make_project(name: str, parent: Path) -> Path:
         raise ConfigurationError("exists already, and is not empty.", location=str(folder), hint="Choose another name.")
     for path, template in TEMPLATE.items():
         _write(folder / path, _text(template).replace("{{name}}", name))
-    confirm(f"Made {name}: {', '.join(TEMPLATE)}.")
+    print_success(f"Made {name}: {', '.join(TEMPLATE)}.")
     sys.stdout.write(f"\nNext:\n  cd {name}\n  gatepost dev        # serves it, with a PostgreSQL of its own\n")
     sys.stdout.write("  python -m pytest    # runs its test\n")
     return folder

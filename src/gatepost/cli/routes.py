@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gatepost.cli.output import print_rows
-from gatepost.cli.running import quiet_settings
+from gatepost.cli.settings import quiet_settings
 from gatepost.request import Action
 from gatepost.server.loading import find_app, reference_of
 from gatepost.settings import Settings

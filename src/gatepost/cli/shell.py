@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from gatepost.actor import anonymous, system
-from gatepost.cli.running import database_settings
+from gatepost.cli.settings import database_settings
 from gatepost.errors import ConfigurationError
-from gatepost.logging import Logs, complain
+from gatepost.logging import Logs, print_error
 from gatepost.server.loading import find_app, reference_of
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class AsyncConsole(code.InteractiveConsole):
             raise
         except ConfigurationError as error:
             self.failed = True
-            complain(error)
+            print_error(error)
         except BaseException as error:
             self.failed = True
             self.write(_shown(error))

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gatepost.cli.output import print_rows
-from gatepost.cli.running import database_settings
+from gatepost.cli.settings import database_settings
 from gatepost.errors import ConfigurationError, DatabaseMistake, OutcomeUnknown, Problem
 from gatepost.events import Events
-from gatepost.logging import confirm
+from gatepost.logging import print_success
 from gatepost.server.loading import find_app, reference_of
 from gatepost.settings import Settings
 
@@ -30,7 +30,7 @@ def create_user(reference: str | None, email: str, roles: Sequence[str], passwor
         return await create(database, model, email, password, roles)
 
     _on_database(reference, work)
-    confirm(f"Made {email}" + (f" with the roles {', '.join(roles)}." if roles else " without roles."))
+    print_success(f"Made {email}" + (f" with the roles {', '.join(roles)}." if roles else " without roles."))
 
 
 def list_users(reference: str | None, *, as_json: bool) -> None:
@@ -89,11 +89,11 @@ async def _run(work: Work[T], model: type[Any], settings: Settings) -> T:
     import asyncpg
 
     from gatepost.database.database import Database
-    from gatepost.database.reaching import reach
+    from gatepost.database.startup_check import connect_once
 
     database = Database(str(settings.database.url), settings.database, Events())
     try:
-        await reach(database)
+        await connect_once(database)
         return await work(database, model, settings)
     except OutcomeUnknown as problem:
         raise ConfigurationError(

@@ -8,16 +8,16 @@ from typing import Any, cast
 from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg
 from sqlalchemy.engine.interfaces import ExecuteStyle
 
-from gatepost.database.lasting_sql import may_last
+from gatepost.database.session_altering_sql import may_alter_session
 
 
 class SessionCompiler(PGCompiler_asyncpg):
     """Compiles as ever. `has_text` says that a part was written as text, `sequences` how many keys are drawn from one
-    that the model declares, `lasts` is what came of it."""
+    that the model declares, `alters_session` is what came of it."""
 
     has_text = False
     sequences = 0
-    lasts: bool | None = None
+    alters_session: bool | None = None
 
     def visit_textclause(self, *arguments: Any, **options: Any) -> str:
         """A part that was given as `text()`."""
@@ -32,7 +32,7 @@ class SessionCompiler(PGCompiler_asyncpg):
     def weigh(self) -> bool:
         """Whether this may leave something on the connection; `nextval` by hand leaves a `currval` for others."""
         by_hand = self.string.lower().count("nextval") > self.sequences
-        return self.has_text or by_hand or may_last(self.string)
+        return self.has_text or by_hand or may_alter_session(self.string)
 
 
 def leaves_nothing(statement: str, context: Any) -> bool:
@@ -40,10 +40,10 @@ def leaves_nothing(statement: str, context: Any) -> bool:
     compiled = context.compiled
     if not isinstance(compiled, SessionCompiler):  # SQL of the driver's, or a change of the schema
         return False
-    if compiled.lasts is None:
-        compiled.lasts = compiled.weigh()
-    if compiled.lasts:
+    if compiled.alters_session is None:
+        compiled.alters_session = compiled.weigh()
+    if compiled.alters_session:
         return False
     # What computes a default before the statement, and what a hook has made of it, is text of its own.
     is_own = statement is context.statement or context.execute_style is ExecuteStyle.INSERTMANYVALUES
-    return is_own or not may_last(statement)
+    return is_own or not may_alter_session(statement)

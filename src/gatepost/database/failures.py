@@ -12,7 +12,7 @@ import asyncpg
 from asyncpg import exceptions as pg
 from sqlalchemy.orm.exc import StaleDataError
 
-from gatepost.database.sent_sql import given_columns
+from gatepost.database.error_details import given_columns
 from gatepost.errors import (
     Conflict,
     FieldError,

@@ -37,7 +37,7 @@ _KEPT = {
 _WATCHED = frozenset({"COMMIT", "END", "ABORT", "BEGIN", "START", "DISCARD", "ROLLBACK", "SET", *_KEPT})
 
 
-class TransactionIsOurs(RuntimeError):
+class TransactionIsManaged(RuntimeError):
     """A service tried to end the transaction that belongs to its request."""
 
     def __init__(self, what: str, advice: str = ADVICE) -> None:
@@ -53,11 +53,11 @@ def check_command(sql: str) -> None:
 
 def _check_watched(sql: str, command: str) -> None:
     if (found := _ENDING.match(sql)) is not None:
-        raise TransactionIsOurs(f"the command {found[1].upper()}")
+        raise TransactionIsManaged(f"the command {found[1].upper()}")
     if _LASTING.match(sql) is not None:
-        raise TransactionIsOurs("SET", "The connection is shared: use SET LOCAL, which ends with the transaction.")
+        raise TransactionIsManaged("SET", "The connection is shared: use SET LOCAL, which ends with the transaction.")
     if command in _KEPT:
-        raise TransactionIsOurs(f"the command {command}", _KEPT[command])
+        raise TransactionIsManaged(f"the command {command}", _KEPT[command])
 
 
 class GuardedSession(Session):
@@ -78,32 +78,32 @@ class GuardedSession(Session):
     def begin(self, nested: bool = False) -> Any:
         """Refused but for savepoints: the request has begun the transaction."""
         if not nested:
-            raise TransactionIsOurs("session.begin()")
+            raise TransactionIsManaged("session.begin()")
         return super().begin(nested=True)
 
     def commit(self) -> NoReturn:
         """Refused: the request commits."""
-        raise TransactionIsOurs("session.commit()")
+        raise TransactionIsManaged("session.commit()")
 
     def rollback(self) -> NoReturn:
         """Refused: the request rolls back when the service raises."""
-        raise TransactionIsOurs("session.rollback()")
+        raise TransactionIsManaged("session.rollback()")
 
     def prepare(self) -> NoReturn:
         """Refused: there is no second phase."""
-        raise TransactionIsOurs("session.prepare()")
+        raise TransactionIsManaged("session.prepare()")
 
     def close(self) -> NoReturn:
         """Refused: the request closes its session."""
-        raise TransactionIsOurs("session.close()")
+        raise TransactionIsManaged("session.close()")
 
     def reset(self) -> NoReturn:
         """Refused: the request closes its session."""
-        raise TransactionIsOurs("session.reset()")
+        raise TransactionIsManaged("session.reset()")
 
     def invalidate(self) -> NoReturn:
         """Refused: the pool looks after connections."""
-        raise TransactionIsOurs("session.invalidate()")
+        raise TransactionIsManaged("session.invalidate()")
 
     def _fresh(self, options: dict[str, Any]) -> dict[str, Any]:
         if options.get("with_for_update"):
@@ -124,19 +124,19 @@ class GuardedConnection(AsyncConnection):
 
     async def commit(self) -> NoReturn:
         """Refused: the request commits."""
-        raise TransactionIsOurs("connection.commit()")
+        raise TransactionIsManaged("connection.commit()")
 
     async def rollback(self) -> NoReturn:
         """Refused: the request rolls back when the service raises."""
-        raise TransactionIsOurs("connection.rollback()")
+        raise TransactionIsManaged("connection.rollback()")
 
     async def close(self) -> NoReturn:
         """Refused: the pool closes."""
-        raise TransactionIsOurs("connection.close()")
+        raise TransactionIsManaged("connection.close()")
 
     async def invalidate(self, exception: BaseException | None = None) -> NoReturn:
         """Refused: the pool looks after connections."""
-        raise TransactionIsOurs("connection.invalidate()")
+        raise TransactionIsManaged("connection.invalidate()")
 
 
 def _refresh_what_is_locked(state: ORMExecuteState) -> None:

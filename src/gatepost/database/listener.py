@@ -18,9 +18,9 @@ from typing import Any, Protocol
 import asyncpg
 
 from gatepost.background import background, report
+from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS, HeartbeatMonitor, clock
 from gatepost.database.pool import Connect, RawConnection
 from gatepost.database.read_only import is_standby
-from gatepost.database.silence import SILENCE_SECONDS, SilenceDetector, clock
 from gatepost.events import Events
 
 HEARTBEAT_SECONDS = 0.04
@@ -84,9 +84,9 @@ class Listener:
     `on_notification` gets each payload. `on_reset` is called on every new connection, when it listens and before it
     is trusted: notifications in the gap were lost, so everything kept from before has to go. `check` says whether
     the database notifies at all (its triggers are there); while it answers False nothing is trusted. `on_doubt` gets
-    the reason why nothing can be trusted, once until it is another one, or until there is none. `silence` knows whether
-    PostgreSQL answers at all, whatever can be trusted; `on_silence` is called each time that it has fallen silent, and
-    `on_beat` with each answer, which tells whether the server takes writes.
+    the reason why nothing can be trusted, once until it is another one, or until there is none. `heartbeat` knows
+    whether PostgreSQL answers at all; `on_silence` is called each time that it has fallen silent, and `on_beat` with
+    each answer, which tells whether the server takes writes.
     """
 
     __slots__ = (
@@ -100,7 +100,7 @@ class Listener:
         "_on_notification",
         "_on_reset",
         "_task",
-        "silence",
+        "heartbeat",
         "trusted_until",
     )
 
@@ -127,7 +127,7 @@ class Listener:
         self._connection: RawConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self.trusted_until = 0.0
-        self.silence = SilenceDetector(on_silence, SILENCE_SECONDS)
+        self.heartbeat = HeartbeatMonitor(on_silence, HEARTBEAT_TIMEOUT_SECONDS)
 
     @property
     def is_trusted(self) -> bool:
@@ -141,7 +141,7 @@ class Listener:
 
     async def stop(self) -> None:
         """Stop listening and close the connection."""
-        self.silence.stop()
+        self.heartbeat.stop()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -161,7 +161,7 @@ class Listener:
                 await self._listen()
             except asyncpg.InsufficientResourcesError:
                 is_refused = True
-                self.silence.hear()  # PostgreSQL is there: the pool may well have connections
+                self.heartbeat.record()  # PostgreSQL is there: the pool may well have connections
             except FAILURES:
                 pass  # the pool reports that the database is away
             except Exception as error:
@@ -179,12 +179,12 @@ class Listener:
         connection.add_termination_listener(self._lapse)
         while not await self._is_beyond_doubt(connection):
             await self._ping(connection)
-        async with asyncio.timeout(SILENCE_SECONDS):
+        async with asyncio.timeout(HEARTBEAT_TIMEOUT_SECONDS):
             await connection.add_listener(self._channel, self._hear)
         self._on_reset()
         while not connection.is_closed():
             sent = clock()
-            await self._beat(connection, SILENCE_SECONDS)
+            await self._beat(connection, HEARTBEAT_TIMEOUT_SECONDS)
             self.trusted_until = sent + TRUST_SECONDS
             await asyncio.sleep(max(0.0, sent + HEARTBEAT_SECONDS - clock()))
 
@@ -198,13 +198,13 @@ class Listener:
     async def _beat(self, connection: RawConnection, seconds: float) -> None:
         async with asyncio.timeout(seconds):
             answer = await connection.execute(BEAT)
-        self.silence.hear()
+        self.heartbeat.record()
         self._on_beat(connection, refuses_writes=answer == "SELECT 1")
 
     async def _is_beyond_doubt(self, connection: RawConnection) -> bool:
-        async with asyncio.timeout(SILENCE_SECONDS):
+        async with asyncio.timeout(HEARTBEAT_TIMEOUT_SECONDS):
             doubt = await doubt_of(connection, self._check)
-        self.silence.hear()
+        self.heartbeat.record()
         if doubt is not None and doubt != self._doubt and self._on_doubt is not None:
             self._on_doubt(doubt)
         self._doubt = doubt

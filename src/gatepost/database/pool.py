@@ -14,7 +14,6 @@ import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from gatepost.background import background, report
-from gatepost.database.deadlines import Deadlines
 from gatepost.database.failures import (
     DRIVER_FAILURES,
     SCHEMA_CHANGED,
@@ -23,12 +22,13 @@ from gatepost.database.failures import (
     no_connection,
     unavailable,
 )
+from gatepost.database.fair_sharing import EXTENSION_SECONDS, SLOW_SECONDS, FairSharing
+from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS
 from gatepost.database.holders import Holder
 from gatepost.database.reachability import LIMITED_SECONDS, Reachability
-from gatepost.database.shares import PATIENCE_SECONDS, SLOW_SECONDS, Shares
-from gatepost.database.silence import SILENCE_SECONDS
+from gatepost.database.statement_deadlines import StatementDeadlines
 from gatepost.database.statements import Statement
-from gatepost.database.waiting_line import WaitingLine
+from gatepost.database.wait_queue import WaitQueue
 from gatepost.errors import ServiceUnavailable
 from gatepost.events import Events
 
@@ -108,7 +108,7 @@ class PooledConnection:
 
     async def prepare(self, statement: Statement) -> "PreparedStatement[Any]":
         """Prepare a statement; of what it does nothing is sent. A connection that is closed is refused at once."""
-        if statement.lasts:  # never kept, so that each use comes here and is noted
+        if statement.alters_session:  # never kept, so that each use comes here and is noted
             self.needs_reset = True
             return await self.raw.prepare(statement.sql)
         if len(self.prepared) >= PREPARED_MAX:
@@ -123,15 +123,15 @@ class Pool:
 
     Every connection is at each moment being opened, idle, lent, or being recovered, and `size` counts those; one that
     is closed, by whichever side, counts no longer. Whatever is raised where a connection is used, it comes back by
-    `release`, `recover`, `hand_over` or `discard`.
+    `release`, `recover`, `put_back` or `discard`.
 
     `open` are the connections, `idle` those that nobody uses, the one used last at the end; `waiting` are the requests
     that found none; `is_strict` is true while what comes back has to be looked at. Those three are public for the place
     that reads and writes (`Database.read`), which takes and gives back without a call.
 
     When the database has fallen silent, what idles is closed, and what is lent is `given_up`: it counts no longer, and
-    is closed when it comes back, or when a statement that was sent by then would be overdue (`deadlines.py`). While one
-    resource has all that it may have and others wait, connections are shared out (`shares.py`).
+    is closed when it comes back, or when a statement that was sent by then would be overdue (`statement_deadlines.py`).
+    While one resource has all that it may have and others wait, connections are shared out (`fair_sharing.py`).
     """
 
     def __init__(
@@ -155,12 +155,12 @@ class Pool:
         self._probing: asyncio.TimerHandle | None = None
         self._recovering: dict[asyncio.Task[bool], PooledConnection] = {}
         self._resetting: set[PooledConnection] = set()
-        self._line = WaitingLine[PooledConnection](self._look_at_line)
-        self.waiting = self._line.waiters
+        self._queue = WaitQueue[PooledConnection](self._check_queue)
+        self.waiting = self._queue.waiters
         self._reachability = Reachability(size, events)
-        self._shares = Shares[PooledConnection](self._lent, lambda: self.size, lambda: self.size_max)
+        self._sharing = FairSharing[PooledConnection](self._lent, lambda: self.size, lambda: self.size_max)
         self.given_up: set[PooledConnection] = set()
-        self._deadlines = Deadlines(lambda: {*self._lent(), *self.given_up}, statement_seconds)
+        self._deadlines = StatementDeadlines(lambda: {*self._lent(), *self.given_up}, statement_seconds)
         self.is_closed = False
         self.is_strict = False
 
@@ -205,18 +205,18 @@ class Pool:
         while True:
             if self.is_closed:
                 raise ServiceUnavailable("shutting_down", "This instance is about to stop; try again.")
-            connection = self._take_share(holder) if self._shares.is_on else self.take()
+            connection = self._take_shared(holder) if self._sharing.is_on else self.take()
             if connection is not None:
                 return connection
             is_opening = self._open_one_more(len(self.waiting) + 1)
             if self._reachability.is_lost and (not is_opening or self._reachability.is_silent):
                 raise (no_connection() if self.is_refused else unavailable()) from self._reachability.reason
             deadline = deadline or self._deadline(is_opening=is_opening)
-            waiter = self._line.join(deadline, holder)
+            waiter = self._queue.wait(deadline, holder)
             try:
                 connection = await waiter
             except BaseException:
-                self._pass_on(waiter)
+                self._forward(waiter)
                 raise
             if connection is not None:
                 return connection
@@ -229,9 +229,9 @@ class Pool:
         elif raw.is_in_transaction():
             self.recover(connection)
         elif connection.needs_reset:
-            self._look_after(connection, is_broken_off=False)
+            self._recover_in_background(connection, is_broken_off=False)
         else:
-            self.hand_over(connection)
+            self.put_back(connection)
 
     def recover(self, connection: PooledConnection) -> None:
         """Give back a connection whose use was broken off: it is rolled back in the background, or closed."""
@@ -239,10 +239,10 @@ class Pool:
         if connection.raw.is_closed():
             self.discard(connection)
         else:
-            self._look_after(connection, is_broken_off=True)
+            self._recover_in_background(connection, is_broken_off=True)
 
-    def _look_after(self, connection: PooledConnection, *, is_broken_off: bool) -> None:
-        work = _make_good(connection, is_broken_off=is_broken_off)
+    def _recover_in_background(self, connection: PooledConnection, *, is_broken_off: bool) -> None:
+        work = _restore(connection, is_broken_off=is_broken_off)
         try:
             task = background(work, "recover a database connection", self._events)
         except BaseException:
@@ -253,7 +253,7 @@ class Pool:
             self._resetting.add(connection)
         task.add_done_callback(self._recovered)
 
-    def give_up(self, seconds: float = SILENCE_SECONDS) -> None:
+    def give_up(self, seconds: float = HEARTBEAT_TIMEOUT_SECONDS) -> None:
         """The database has been silent for so long: connections that have not answered since may be dead.
 
         Nothing is sent any more on those that idle. Those that are lent get as long as their statements may take, and
@@ -261,23 +261,23 @@ class Pool:
         """
         self.given_up.update(self._lent())
         self.open -= self.given_up
-        self._deadlines.doom(self.given_up)
+        self._deadlines.terminate_later(self.given_up)
         self.is_strict = True
         for opening in self._opening:
             opening.cancel()
         self.close_idle(lambda _raw: True)
-        self._line.extend(self._connect_seconds + 1, lambda _holder: True)
+        self._queue.extend(self._connect_seconds + 1, lambda _holder: True)
         self._reachability.note_silence(seconds)
         self._probe_after(PROBE_SECONDS)
         self._open_for_waiters()
 
-    def hand_over(self, connection: PooledConnection) -> None:
+    def put_back(self, connection: PooledConnection) -> None:
         """Give back a connection that is known to be good."""
         if connection.raw.is_closed():
             self.discard(connection)
         elif self.is_strict:
-            self._look_at(connection)
-        elif not self._line.serve(connection):
+            self._take_back(connection)
+        elif not self._queue.give(connection):
             self.idle.append(connection)
 
     def discard(self, connection: PooledConnection) -> None:
@@ -295,14 +295,14 @@ class Pool:
 
     def close_idle(self, is_stale: Callable[[RawConnection], bool]) -> None:
         """Close the idle connections of which this is true."""
-        for connection in [item for item in (*self.idle, *self._shares.spare) if is_stale(item.raw)]:
+        for connection in [item for item in (*self.idle, *self._sharing.spare) if is_stale(item.raw)]:
             self.discard(connection)
 
     async def close(self) -> None:
         """Close all idle connections, and the others as they come back. Requests that wait for one are refused."""
         self.is_closed = self.is_strict = True
-        self._shares.end(self.idle)
-        self._line.dismiss()
+        self._sharing.end(self.idle)
+        self._queue.wake_all()
         if self._probing is not None:
             self._probing.cancel()
         for opening in self._opening:
@@ -326,51 +326,51 @@ class Pool:
             self.discard(connection)
 
     def _lent(self) -> set[PooledConnection]:
-        return self.open.difference(self.idle, self._shares.spare)
+        return self.open.difference(self.idle, self._sharing.spare)
 
     def _note_strictness(self) -> None:
-        self.is_strict = self.is_closed or self._shares.is_on or bool(self.given_up)
+        self.is_strict = self.is_closed or self._sharing.is_on or bool(self.given_up)
 
-    def _look_at(self, connection: PooledConnection) -> None:
+    def _take_back(self, connection: PooledConnection) -> None:
         """What came back is good, but there may be something else to do with it than to lend it again."""
         if self.is_closed or connection in self.given_up:
             self.discard(connection)
-        elif self._shares.is_on:
-            self._shares.spare.append(connection)
+        elif self._sharing.is_on:
+            self._sharing.spare.append(connection)
             self._share_out()
-        elif not self._line.serve(connection):
+        elif not self._queue.give(connection):
             self.idle.append(connection)
 
     def note_timeout(self, connection: PooledConnection) -> None:
         """A statement ran into its limit: its resource may be waiting for a lock."""
-        if self._shares.note_timeout(connection.holder) and not self._shares.is_on:
-            self._begin_shares()
+        if self._sharing.note_timeout(connection.holder) and not self._sharing.is_on:
+            self._begin_sharing()
 
-    def _look_at_line(self) -> None:
+    def _check_queue(self) -> None:
         """Now and then, while somebody waits: share the connections out if they do not come back quickly."""
-        slow = self._line.holders(time.monotonic() - min(SLOW_SECONDS, self._wait_seconds / 2))
-        if slow and self._shares.is_due(slow) and not self._shares.is_on:
-            self._begin_shares()
-            self._line.extend(PATIENCE_SECONDS, self._shares.choices().may_have_more)
-        if self._shares.is_on:
+        slow = self._queue.holders(time.monotonic() - min(SLOW_SECONDS, self._wait_seconds / 2))
+        if slow and self._sharing.is_due(slow) and not self._sharing.is_on:
+            self._begin_sharing()
+            self._queue.extend(EXTENSION_SECONDS, self._sharing.eligibility().may_have_more)
+        if self._sharing.is_on:
             self._share_out()
 
-    def _begin_shares(self) -> None:
-        self._shares.begin(self.idle)
+    def _begin_sharing(self) -> None:
+        self._sharing.begin(self.idle)
         self._note_strictness()
 
-    def _end_shares(self) -> None:
-        self._shares.end(self.idle)
+    def _end_sharing(self) -> None:
+        self._sharing.end(self.idle)
         self._note_strictness()
-        while self.idle and self._line.serve(self.idle[-1]):
+        while self.idle and self._queue.give(self.idle[-1]):
             self.idle.pop()
 
-    def _take_share(self, holder: Holder | None) -> PooledConnection | None:
-        if self._shares.is_over():
-            self._end_shares()
+    def _take_shared(self, holder: Holder | None) -> PooledConnection | None:
+        if self._sharing.is_over():
+            self._end_sharing()
             return self.take()
-        spare = self._shares.spare
-        while spare and self._shares.choices().may_take(holder):
+        spare = self._sharing.spare
+        while spare and self._sharing.eligibility().may_take(holder):
             connection = spare.pop()
             if not connection.raw.is_closed():
                 connection.holder = holder
@@ -379,27 +379,27 @@ class Pool:
         return None
 
     def _share_out(self) -> None:
-        if self._shares.is_over():
-            self._end_shares()
+        if self._sharing.is_over():
+            self._end_sharing()
             return
-        spare = self._shares.spare
+        spare = self._sharing.spare
         while spare:
-            served = self._line.serve_first(spare[-1], self._shares.choices().may_take)
-            if served is None:
+            given = self._queue.give_first(spare[-1], self._sharing.eligibility().may_take)
+            if given is None:
                 return
-            (spare.pop().holder,) = served
+            (spare.pop().holder,) = given
 
     def _deadline(self, *, is_opening: bool) -> float:
         """Until when to stand in line: for an opening that decides whether the database is there, at least as long as
         that takes, and for any other as long as it usually does."""
-        patience = self._wait_seconds
+        seconds = self._wait_seconds
         if not self.open:
-            patience = max(patience, self._connect_seconds + 1)
+            seconds = max(seconds, self._connect_seconds + 1)
         elif is_opening:
-            patience = max(patience, min(self._connect_seconds, OPENING_SECONDS))
-        return time.monotonic() + patience
+            seconds = max(seconds, min(self._connect_seconds, OPENING_SECONDS))
+        return time.monotonic() + seconds
 
-    def _pass_on(self, waiter: "asyncio.Future[PooledConnection | None]") -> None:
+    def _forward(self, waiter: "asyncio.Future[PooledConnection | None]") -> None:
         """What was given to a waiter that had just stopped waiting goes to the next one."""
         if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
             connection = waiter.result()
@@ -408,7 +408,7 @@ class Pool:
 
     def _drop(self, connection: PooledConnection) -> None:
         """Count a connection no longer; another one is opened in its place if somebody waits."""
-        for free in (self.idle, self._shares.spare):
+        for free in (self.idle, self._sharing.spare):
             if connection in free:
                 free.remove(connection)
         if connection in self.open:
@@ -456,7 +456,7 @@ class Pool:
                 outcome.add_termination_listener(lambda _raw: self._drop(connection))
                 self._reachability.note_success(len(self.open))
             finally:
-                self.hand_over(connection)
+                self.put_back(connection)
         # One that took all its time without an answer tells enough: who waits need not wait for the next one.
         if self._failure is not None and (not self._opening or self._is_out_of_reach(self._failure)):
             failure, self._failure = self._failure, None
@@ -488,8 +488,8 @@ class Pool:
             try:
                 self._reachability.note_loss(failure)
             finally:
-                self._line.dismiss()
-        elif not self._line.fail(failure):
+                self._queue.wake_all()
+        elif not self._queue.fail(failure):
             report("open a database connection", failure, self._events)
 
     def _has_any(self) -> bool:
@@ -499,12 +499,12 @@ class Pool:
         connection = self._recovering.pop(task)
         self._resetting.discard(connection)
         if not task.cancelled() and task.exception() is None and task.result():
-            self.hand_over(connection)
+            self.put_back(connection)
         else:
             self.discard(connection)
 
 
-async def _make_good(connection: PooledConnection, *, is_broken_off: bool) -> bool:
+async def _restore(connection: PooledConnection, *, is_broken_off: bool) -> bool:
     """Roll back what is open on a connection and undo what a service set there; whether it can be used again."""
     raw = connection.raw
     try:

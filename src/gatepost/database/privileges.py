@@ -8,7 +8,7 @@ import re
 
 import asyncpg
 
-from gatepost.database.sent_sql import written_table
+from gatepost.database.error_details import written_table
 from gatepost.errors import DatabaseMistake
 
 _ROW_SECURITY = "ExecWithCheckOptions"

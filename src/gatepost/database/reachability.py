@@ -19,7 +19,7 @@ BACKOFF_SECONDS = (0.05, 1.0)
 LIMITED_SECONDS = 1.0
 """Pause before the next opening, after one failed while the pool had other connections."""
 
-SPELL_SECONDS = 60.0
+SAME_LIMIT_SECONDS = 60.0
 """A limit that is found again within this time is the same one, and not said again."""
 
 
@@ -105,7 +105,7 @@ class Reachability:
     def note_limit(self, error: Exception, size: int) -> None:
         """So many are open, and one more could not be opened."""
         now = time.monotonic()
-        is_news, self._limited_at = now - self._limited_at > SPELL_SECONDS, now
+        is_news, self._limited_at = now - self._limited_at > SAME_LIMIT_SECONDS, now
         self.reason = error.with_traceback(None)
         self._found = size
         self._retry_at = now + LIMITED_SECONDS

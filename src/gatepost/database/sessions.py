@@ -1,8 +1,9 @@
 """The ORM on our connections: one engine, one SQLAlchemy connection kept per bare connection, guarded sessions.
 
 The transaction belongs to the unit of work (`transactions.py`), never to the session: whatever SQLAlchemy would do to
-begin, commit, roll back or reset stops at `Borrowed`, and everything by which a service could end the transaction
-says why it is refused (`guards.py`). Nothing here waits: a session costs its request nothing before it is used.
+begin, commit, roll back or reset stops at `BorrowedConnection`, and everything by which a service could end the
+transaction says why it is refused (`guards.py`). Nothing here waits: a session costs its request nothing before it is
+used.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,10 +19,10 @@ from sqlalchemy.util.concurrency import await_, in_greenlet
 
 from gatepost.database.arrays import TYPES
 from gatepost.database.compiler import SessionCompiler, leaves_nothing
-from gatepost.database.guards import GuardedConnection, GuardedSession, TransactionIsOurs, check_command
+from gatepost.database.guards import GuardedConnection, GuardedSession, TransactionIsManaged, check_command
 from gatepost.database.holders import Holder
 from gatepost.database.pool import PooledConnection, RawConnection
-from gatepost.database.reading_sql import only_reads
+from gatepost.database.read_only_sql import only_reads
 from gatepost.database.statements import DigitsAsWritten
 from gatepost.exact_json import encode
 
@@ -34,7 +35,7 @@ PREPARED_MAX = 256
 """Statements that SQLAlchemy keeps prepared per connection, besides ours."""
 
 
-class Borrowed(AsyncAdapt_asyncpg_connection):
+class BorrowedConnection(AsyncAdapt_asyncpg_connection):
     """SQLAlchemy's side of a bare connection whose state and transaction are somebody else's.
 
     `begin` opens that transaction, where that has not been done: the adapter asks for it before each statement.
@@ -112,7 +113,7 @@ class Borrowed(AsyncAdapt_asyncpg_connection):
     def commit(self) -> None:
         """Refused at any depth of SQLAlchemy: the request commits."""
         self.is_spoiled = True
-        raise TransactionIsOurs("commit()")
+        raise TransactionIsManaged("commit()")
 
     def rollback(self) -> None:
         """Only noted: the request rolls back."""
@@ -123,7 +124,7 @@ class Borrowed(AsyncAdapt_asyncpg_connection):
         """Refused: the transaction has begun."""
         if level != "autocommit":
             self.is_spoiled = True
-            raise TransactionIsOurs("an isolation_level", "Set `isolation` on the service class instead.")
+            raise TransactionIsManaged("an isolation_level", "Set `isolation` on the service class instead.")
 
     def close(self) -> None:
         """The pool closes."""
@@ -212,12 +213,12 @@ class RequestSession(AsyncSession):
             await super().flush(objects)
 
 
-class ORMSide:
+class ORMConnection:
     """What is kept for the ORM on a pooled connection."""
 
     __slots__ = ("_options", "borrowed", "connection", "generation")
 
-    def __init__(self, connection: AsyncConnection, borrowed: Borrowed, generation: int) -> None:
+    def __init__(self, connection: AsyncConnection, borrowed: BorrowedConnection, generation: int) -> None:
         self.connection = connection
         self.borrowed = borrowed
         self.generation = generation
@@ -257,12 +258,12 @@ class Sessions:
         engine.dialect.initialize(cast("Any", None))
         self._engine = AsyncEngine(engine)
         self._dbapi: Any = engine.dialect.dbapi
-        self._lent: list[Borrowed] = []
+        self._lent: list[BorrowedConnection] = []
         self._generation = 0
 
     def open(self, connection: PooledConnection, begin: Begin) -> RequestSession:
         """A session on the connection, inside the transaction that `begin` opens there."""
-        side = cast("ORMSide | None", connection.orm)
+        side = cast("ORMConnection | None", connection.orm)
         if side is None or side.generation != self._generation or side.connection.sync_connection.closed:  # type: ignore[union-attr]
             side = connection.orm = self._attach(connection)
         side.borrowed.begin = begin
@@ -272,7 +273,7 @@ class Sessions:
 
     def close(self, connection: PooledConnection, session: RequestSession) -> None:
         """Let go of the connection, when the transaction has ended. Nothing is sent."""
-        side = cast("ORMSide", connection.orm)
+        side = cast("ORMConnection", connection.orm)
         side.borrowed.is_over = True
         try:
             Session.close(session.sync_session)
@@ -285,25 +286,25 @@ class Sessions:
     @staticmethod
     def was_rolled_back(connection: PooledConnection) -> bool:
         """Whether SQLAlchemy has given up the transaction that is open on the connection."""
-        return cast("ORMSide", connection.orm).borrowed.was_rolled_back
+        return cast("ORMConnection", connection.orm).borrowed.was_rolled_back
 
     @staticmethod
     def has_written(connection: PooledConnection) -> bool:
         """Whether the session that is open on the connection has sent a statement that may change a row."""
-        return cast("ORMSide", connection.orm).borrowed.has_written
+        return cast("ORMConnection", connection.orm).borrowed.has_written
 
     def forget_schema(self) -> None:
         """A migration has changed types: statements prepared before are of no use any more."""
         self._generation += 1
 
-    def _attach(self, connection: PooledConnection) -> ORMSide:
+    def _attach(self, connection: PooledConnection) -> ORMConnection:
         """Make the ORM's side of a pooled connection; it is kept as long as the connection."""
-        borrowed = Borrowed(self._dbapi, connection)
+        borrowed = BorrowedConnection(self._dbapi, connection)
         self._lent.append(borrowed)
         orm = self._engine.sync_engine.connect()
         # SQLAlchemy's pool must not look after it: it would complain at every bare connection that is closed.
         orm.detach()
-        return ORMSide(GuardedConnection(self._engine, orm), borrowed, self._generation)
+        return ORMConnection(GuardedConnection(self._engine, orm), borrowed, self._generation)
 
-    def _lend(self) -> Borrowed:
+    def _lend(self) -> BorrowedConnection:
         return self._lent.pop()

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from gatepost.database.arrays import TYPES
-from gatepost.database.lasting_sql import calls_lasting
+from gatepost.database.session_altering_sql import calls_session_function
 from gatepost.exact_json import encode
 
 
@@ -66,16 +66,16 @@ class Statement:
     """SQL text with positional parameters, and how to fill them from named values.
 
     Prepared once per connection; identity is its key there, so keep the object. `written` is the table that it
-    changes, None where it only reads; `lasts` says that it leaves something on its connection.
+    changes, None where it only reads; `alters_session` says that it leaves something on its connection.
     """
 
-    __slots__ = ("_base", "_binders", "_names", "lasts", "sql", "written")
+    __slots__ = ("_base", "_binders", "_names", "alters_session", "sql", "written")
 
     def __init__(self, expression: Executable) -> None:
         compiled = cast("SQLCompiler", cast("Any", expression).compile(dialect=DIALECT))
         processors: Mapping[str, Callable[[Any], Any]] = cast("Any", compiled)._bind_processors
         self.sql: str = compiled.string
-        self.lasts = calls_lasting(self.sql)
+        self.alters_session = calls_session_function(self.sql)
         self.written: Any = expression.table if isinstance(expression, UpdateBase) else None
         self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
         self._binders = tuple((name, processors.get(name)) for name in self._names)

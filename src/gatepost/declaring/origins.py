@@ -25,9 +25,9 @@ class Origins:
 
     def __init__(self, listed: Sequence[str], *, location: str) -> None:
         for origin in listed:
-            complaint = _complaint(origin)
-            if complaint is not None:
-                raise ConfigurationError(f"{origin!r} {complaint}.", location=location, hint=HINT)
+            fault = _fault(origin)
+            if fault is not None:
+                raise ConfigurationError(f"{origin!r} {fault}.", location=location, hint=HINT)
         self._exact = frozenset(origin.encode() for origin in listed if "*" not in origin)
         patterns = (origin.encode().partition(b"*") for origin in listed if "*" in origin)
         self._patterns = tuple((before, behind) for before, _, behind in patterns)
@@ -42,7 +42,7 @@ class Origins:
         )
 
 
-def _complaint(origin: str) -> str | None:
+def _fault(origin: str) -> str | None:
     """What is wrong with an origin or a pattern; None where nothing is."""
     if origin == "*":
         return "would let every web page call in; for a public API set GATEPOST_CORS_PUBLIC=true or CORS(public=True)"
@@ -55,10 +55,10 @@ def _complaint(origin: str) -> str | None:
         return "is not http:// or https:// with a host"
     if any(sign in origin.partition("://")[2] for sign in "/?#@\\ "):
         return "has more than a scheme, a host and a port"
-    return _port_complaint(parts["scheme"], parts["port"]) or _host_complaint(parts["host"])
+    return _port_fault(parts["scheme"], parts["port"]) or _host_fault(parts["host"])
 
 
-def _port_complaint(scheme: str, port: str | None) -> str | None:
+def _port_fault(scheme: str, port: str | None) -> str | None:
     if port is None:
         return None
     if not port.isdigit() or port != str(int(port)) or not 0 < int(port) < 65_536:
@@ -66,7 +66,7 @@ def _port_complaint(scheme: str, port: str | None) -> str | None:
     return "names the usual port, which browsers leave out" if port == DEFAULT_PORTS[scheme] else None
 
 
-def _host_complaint(host: str) -> str | None:
+def _host_fault(host: str) -> str | None:
     if host.startswith("["):
         return None if _is_address(host[1:-1], 6) else "has no valid IPv6 address in its shortest form"
     first, *others = host.split(".")

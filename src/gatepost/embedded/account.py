@@ -119,7 +119,7 @@ def _passing_capability(cluster: Path, program: Path) -> int:
     )
 
 
-def hand_over(account: Account) -> None:
+def drop_privileges(account: Account) -> None:
     """Become the account: runs in a forked child, as root; root's powers end here, but for the capability."""
     if account.capability is not None:
         prctl(_PR_SET_KEEPCAPS, 1)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gatepost.embedded.account import Account, hand_over, prctl
+from gatepost.embedded.account import Account, drop_privileges, prctl
 from gatepost.errors import ConfigurationError
 
 _PR_SET_PDEATHSIG = 1
@@ -33,7 +33,7 @@ def spawn(
 
     def become() -> None:
         if account.changes:
-            hand_over(account)
+            drop_privileges(account)
         if sys.platform == "linux":
             # Last, because every change of user clears it.
             prctl(_PR_SET_PDEATHSIG, death_signal)

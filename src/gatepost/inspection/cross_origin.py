@@ -1,7 +1,7 @@
 """Calls from other origins: who is let in that should not be."""
 
-from gatepost.inspection.caller import Reply
 from gatepost.inspection.checks import MEDIUM, SEVERE, Check, Verdict, failed, ok, skipped, verdict
+from gatepost.inspection.raw_client import Reply
 from gatepost.inspection.visit import Visit
 
 EVIL = "https://evil.example"
@@ -34,7 +34,7 @@ def lets_in(reply: Reply, origin: str) -> bool:
 async def examine_strangers(visit: Visit) -> Verdict:
     """Unknown origins, and `null`, which any sandboxed frame can be."""
     let_in: list[str] = []
-    replies = [await visit.caller.ask("GET", None, f"origin: {origin}") for origin in (EVIL, "null")]
+    replies = [await visit.client.ask("GET", None, f"origin: {origin}") for origin in (EVIL, "null")]
     for origin, reply in zip((EVIL, "null"), replies, strict=True):
         if lets_in(reply, origin):
             let_in.append(f"{origin} may read the answers")
@@ -50,7 +50,7 @@ async def examine_tricks(visit: Visit) -> Verdict:
     found = [
         f"{what} ({origin})"
         for what, origin in tricks(like).items()
-        if lets_in(await visit.caller.ask("GET", None, f"origin: {origin}"), origin)
+        if lets_in(await visit.client.ask("GET", None, f"origin: {origin}"), origin)
     ]
     return failed(f"let in: {', '.join(found)}") if found else ok(f"nothing that looks like {like} is let in")
 
@@ -58,7 +58,7 @@ async def examine_tricks(visit: Visit) -> Verdict:
 async def examine_preflight(visit: Visit) -> Verdict:
     """A preflight of a stranger, which also asks for the private network."""
     asked = (f"origin: {EVIL}", "access-control-request-method: DELETE", "access-control-request-private-network: true")
-    reply = await visit.caller.ask("OPTIONS", None, *asked)
+    reply = await visit.client.ask("OPTIONS", None, *asked)
     if reply.header("access-control-allow-private-network") is not None:
         return failed("pages of the internet may reach into the private network")
     return verdict(not lets_in(reply, EVIL), f"{reply}, {'permission' if lets_in(reply, EVIL) else 'no permission'}")
@@ -68,7 +68,7 @@ async def examine_allowed(visit: Visit) -> Verdict:
     """The origin that should be allowed is, and caches are told that the answer depends on it."""
     if visit.origin is None:
         return skipped("name an origin that is allowed: --origin https://shop.example")
-    reply = await visit.caller.ask("GET", None, f"origin: {visit.origin}")
+    reply = await visit.client.ask("GET", None, f"origin: {visit.origin}")
     if not lets_in(reply, visit.origin):
         return failed(f"{visit.origin} is not let in")
     varies = all("origin" in (each.header("vary") or "").lower() for each in (reply, visit.page))

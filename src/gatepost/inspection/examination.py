@@ -6,17 +6,17 @@ import msgspec
 
 from gatepost.inspection import (
     cross_origin,
+    error_responses,
     framing,
     leaks,
     limits,
     methods,
-    refusals,
     security_headers,
-    slowness,
+    slow_clients,
     transport,
 )
-from gatepost.inspection.caller import Caller, Limited
 from gatepost.inspection.checks import Check, Finding, Verdict, failed
+from gatepost.inspection.raw_client import RateLimited, RawClient
 from gatepost.inspection.target import target_of
 from gatepost.inspection.visit import Visit
 
@@ -27,8 +27,8 @@ SUBJECTS: dict[str, tuple[Check, ...]] = {
     "methods": methods.CHECKS,
     "limits": limits.CHECKS,
     "framing": framing.CHECKS,
-    "slow clients": slowness.CHECKS,
-    "refusals": refusals.CHECKS,
+    "slow clients": slow_clients.CHECKS,
+    "error_responses": error_responses.CHECKS,
     "leaks": leaks.CHECKS,
 }
 """In this order: leaks look at what came back to all others."""
@@ -65,10 +65,10 @@ async def examine(
     Raises `ConfigurationError` where there is no server to examine.
     """
     target = target_of(url)
-    caller = Caller(target, transport.lenient_context() if target.is_tls else None)
-    visit = Visit(caller, post_path=post_path, origin=origin, patience_seconds=patience_seconds)
+    client = RawClient(target, transport.lenient_context() if target.is_tls else None)
+    visit = Visit(client, post_path=post_path, origin=origin, patience_seconds=patience_seconds)
     await visit.begin()
-    waiting = {check: asyncio.ensure_future(_verdict(check, visit)) for check in slowness.CHECKS}
+    waiting = {check: asyncio.ensure_future(_verdict(check, visit)) for check in slow_clients.CHECKS}
     verdicts: dict[Check, Verdict] = {}
     for check in (check for checks in SUBJECTS.values() for check in checks if check not in waiting):
         if check in leaks.CHECKS:
@@ -81,7 +81,7 @@ async def examine(
 async def _verdict(check: Check, visit: Visit) -> Verdict:
     try:
         return await check.examine(visit)
-    except Limited as error:
+    except RateLimited as error:
         return Verdict("limited", f"the rate limit refused; try again in {error.seconds} seconds")
     except (OSError, TimeoutError) as error:
         return failed(f"the server cannot be reached any more: {str(error) or type(error).__name__}")

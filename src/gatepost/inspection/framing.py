@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from gatepost.inspection.caller import Reply
 from gatepost.inspection.checks import MEDIUM, SEVERE, Check, Verdict, verdict
+from gatepost.inspection.raw_client import Reply
 from gatepost.inspection.visit import Visit
 
 Lines = Callable[[Visit], list[str]]
@@ -28,7 +28,7 @@ def refused(name: str, weight: int, hint: str, lines: Lines, body: str = "", *, 
 
     async def examine(visit: Visit) -> Verdict:
         request = "\r\n".join([*lines(visit), "", ""]) + body
-        reply = await visit.caller.send(request.encode("latin-1"), seconds=5)
+        reply = await visit.client.send(request.encode("latin-1"), seconds=5)
         is_well = _is_refused(reply) or (or_closed and reply.ended)
         return verdict(is_well, f"{reply}{', connection closed' if reply.status and reply.ended else ''}")
 

@@ -20,7 +20,7 @@ async def examine_files(visit: Visit) -> Verdict:
     """Files that belong to the machine and not to the web."""
     found: list[str] = []
     for path in (*PRIVATE_PATHS, *STRANGE_PATHS):
-        reply = await visit.caller.ask("GET", path)
+        reply = await visit.client.ask("GET", path)
         if reply.status == 200 and PRIVATE.search(reply.body):
             found.append(path)
     return failed(f"served: {', '.join(found)}") if found else ok("none of those that are looked for first")
@@ -30,7 +30,7 @@ async def examine_versions(visit: Visit) -> Verdict:
     """Headers that tell an attacker which list of holes to look into."""
     named = {
         f"{name}: {value}"
-        for reply in visit.caller.replies
+        for reply in visit.client.replies
         for name, value in reply.headers
         if name in NAMING and (name != "server" or re.search(r"\d", value))
     }
@@ -41,21 +41,21 @@ async def examine_insides(visit: Visit) -> Verdict:
     """Traces, paths and SQL in what came back."""
     found = {
         f"{reply.asked!r}: {match[0].decode('latin-1')[:60]}"
-        for reply in visit.caller.replies
+        for reply in visit.client.replies
         if (match := INSIDE.search(reply.body)) is not None
     }
-    return failed("; ".join(sorted(found)[:3])) if found else ok(f"nothing in {len(visit.caller.replies)} answers")
+    return failed("; ".join(sorted(found)[:3])) if found else ok(f"nothing in {len(visit.client.replies)} answers")
 
 
 async def examine_failures(visit: Visit) -> Verdict:
     """Answers in the five hundreds: a stranger has found something that nobody thought of."""
-    broken = [reply for reply in visit.caller.replies if reply.status >= 500 and reply.status not in (501, 505)]
+    broken = [reply for reply in visit.client.replies if reply.status >= 500 and reply.status not in (501, 505)]
     return verdict(not broken, "; ".join(f"{reply.asked!r} gets {reply}" for reply in broken[:3]) or "none")
 
 
 async def examine_cookies(visit: Visit) -> Verdict:
     """Cookies that scripts can read, or that travel where they should not."""
-    cookies = [value for reply in visit.caller.replies for name, value in reply.headers if name == "set-cookie"]
+    cookies = [value for reply in visit.client.replies for name, value in reply.headers if name == "set-cookie"]
     needed = ["httponly", "samesite", *(["secure"] if visit.target.is_tls else [])]
     bare = {
         f"{cookie.partition('=')[0]} lacks {word}"

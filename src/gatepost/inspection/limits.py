@@ -1,7 +1,7 @@
 """Limits: what a stranger can make the server hold, and how often."""
 
-from gatepost.inspection.caller import Reply
 from gatepost.inspection.checks import MEDIUM, MINOR, SEVERE, Check, Verdict, failed, ok, skipped, verdict
+from gatepost.inspection.raw_client import Reply
 from gatepost.inspection.visit import Visit
 
 TEN_GIGABYTES = 10_000_000_000
@@ -16,7 +16,7 @@ ANNOUNCED = ("ratelimit", "ratelimit-policy", "ratelimit-limit", "x-ratelimit-li
 
 async def post(visit: Visit, *headers: str, body: bytes = b"") -> Reply:
     """A POST to the path that takes one."""
-    return await visit.caller.ask("POST", visit.post_path, *headers, body=body)
+    return await visit.client.ask("POST", visit.post_path, *headers, body=body)
 
 
 async def examine_rate(visit: Visit) -> Verdict:
@@ -29,19 +29,19 @@ async def examine_rate(visit: Visit) -> Verdict:
 
 async def examine_url(visit: Visit) -> Verdict:
     """A very long URL."""
-    reply = await visit.caller.ask("GET", f"{visit.target.path.partition('?')[0]}?x={'a' * URL_BYTES}")
+    reply = await visit.client.ask("GET", f"{visit.target.path.partition('?')[0]}?x={'a' * URL_BYTES}")
     return _too_much(reply, f"a URL of {URL_BYTES} bytes", (400, 413, 414, 431))
 
 
 async def examine_header_bytes(visit: Visit) -> Verdict:
     """A very long header."""
-    reply = await visit.caller.ask("GET", None, f"x-long: {'a' * HEADER_BYTES}")
+    reply = await visit.client.ask("GET", None, f"x-long: {'a' * HEADER_BYTES}")
     return _too_much(reply, f"a header of {HEADER_BYTES} bytes", (400, 413, 431))
 
 
 async def examine_header_count(visit: Visit) -> Verdict:
     """Very many headers."""
-    reply = await visit.caller.ask("GET", None, *(f"x-{number}: 1" for number in range(HEADER_COUNT)))
+    reply = await visit.client.ask("GET", None, *(f"x-{number}: 1" for number in range(HEADER_COUNT)))
     return _too_much(reply, f"{HEADER_COUNT} headers", (400, 413, 431))
 
 
@@ -51,7 +51,7 @@ async def examine_body(visit: Visit) -> Verdict:
         return skipped(NO_POST)
     head = [f"POST {visit.post_path} HTTP/1.1", f"host: {visit.target.authority}", "content-type: application/json"]
     request = "\r\n".join([*head, f"content-length: {TEN_GIGABYTES}", "", ""]).encode("latin-1")
-    reply = await visit.caller.send(request, seconds=WAIT_SECONDS)
+    reply = await visit.client.send(request, seconds=WAIT_SECONDS)
     if reply.is_refusal:
         return ok(f"ten gigabytes are refused with {reply}")
     return failed(f"ten gigabytes get {reply}" if reply.status else "the server waits for ten gigabytes")

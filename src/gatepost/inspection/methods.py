@@ -9,7 +9,7 @@ COMPARED = ("content-security-policy", "content-type", "etag", "x-content-type-o
 
 async def examine_trace(visit: Visit) -> Verdict:
     """TRACE gives a script back the headers that it must not see."""
-    reply = await visit.caller.ask("TRACE")
+    reply = await visit.client.ask("TRACE")
     return verdict(reply.status in REFUSING or reply.is_refusal, f"TRACE gets {reply}")
 
 

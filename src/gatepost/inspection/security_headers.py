@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable
 
-from gatepost.inspection.caller import Reply
 from gatepost.inspection.checks import MEDIUM, MINOR, SEVERE, Check, Verdict, failed, ok, verdict
+from gatepost.inspection.raw_client import Reply
 from gatepost.inspection.visit import Visit
 
 HSTS_SECONDS_MIN = 15_552_000

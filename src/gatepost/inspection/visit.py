@@ -5,7 +5,7 @@ import secrets
 import msgspec
 
 from gatepost.errors import ConfigurationError
-from gatepost.inspection.caller import Caller, Limited, Reply
+from gatepost.inspection.raw_client import RateLimited, RawClient, Reply
 
 OPENAPI_PATH = "/openapi.json"
 
@@ -18,10 +18,10 @@ class Visit:
     """
 
     def __init__(
-        self, caller: Caller, *, post_path: str | None = None, origin: str | None = None, patience_seconds: float
+        self, client: RawClient, *, post_path: str | None = None, origin: str | None = None, patience_seconds: float
     ) -> None:
-        self.caller = caller
-        self.target = caller.target
+        self.client = client
+        self.target = client.target
         self.post_path = post_path
         self.origin = origin
         self.patience_seconds = patience_seconds
@@ -34,28 +34,28 @@ class Visit:
 
     async def begin(self) -> None:
         """Get the answers that checks share. Raises `ConfigurationError` where there is nobody to examine."""
-        caller, target = self.caller, self.target
+        client, target = self.client, self.target
         try:
-            self.page = await caller.ask("GET")
+            self.page = await client.ask("GET")
         except (OSError, TimeoutError) as error:
             hint = "Start the server, or correct the URL."
             reason = str(error) or type(error).__name__
             raise ConfigurationError(f"cannot be reached: {reason}.", location=target.url, hint=hint) from None
-        except Limited as error:
+        except RateLimited as error:
             hint = f"Try again in {error.seconds} seconds."
             raise ConfigurationError("its rate limit lets nobody in.", location=target.url, hint=hint) from None
         if not self.page.status:
             raise ConfigurationError(f"gives {self.page}.", location=target.url, hint="Is it a web server?")
-        self.head = await caller.ask("HEAD")
-        self.missing = await caller.ask("GET", f"/{secrets.token_hex(8)}")
-        self.odd = await caller.ask("BREW")
+        self.head = await client.ask("HEAD")
+        self.missing = await client.ask("GET", f"/{secrets.token_hex(8)}")
+        self.odd = await client.ask("BREW")
         self.post_path = self.post_path or await self._find_post_path()
 
     async def _find_post_path(self) -> str | None:
-        options = await self.caller.ask("OPTIONS")
+        options = await self.client.ask("OPTIONS")
         if "POST" in (options.header("allow") or ""):
             return self.target.path
-        described = await self.caller.ask("GET", OPENAPI_PATH)
+        described = await self.client.ask("GET", OPENAPI_PATH)
         return first_post(described.body) if described.status == 200 else None
 
 

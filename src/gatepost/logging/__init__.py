@@ -5,8 +5,8 @@ no layer. Lines go to one descriptor, written in batches by a thread (`writer.py
 their own (`access.py`), everything else goes through structlog (`records.py`), which is loaded at the first line.
 """
 
-from gatepost.logging.complaints import complain, confirm, warn
+from gatepost.logging.console import print_error, print_success, print_warning
 from gatepost.logging.logs import Logs
 from gatepost.logging.streams import StandardStreams
 
-__all__ = ["Logs", "StandardStreams", "complain", "confirm", "warn"]
+__all__ = ["Logs", "StandardStreams", "print_error", "print_success", "print_warning"]

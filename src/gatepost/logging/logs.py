@@ -10,7 +10,7 @@ import sys
 from gatepost.events import Events, RequestFinished
 from gatepost.logging import event_lines
 from gatepost.logging.access import console_lines, json_lines
-from gatepost.logging.complaints import is_coloured
+from gatepost.logging.console import is_coloured
 from gatepost.logging.records import FindRequestID, RecordHandler
 from gatepost.logging.streams import StandardStreams
 from gatepost.logging.writer import Writer

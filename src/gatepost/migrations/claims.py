@@ -9,8 +9,8 @@ import hashlib
 import msgspec
 from sqlalchemy import Connection, MetaData
 
-from gatepost.migrations.application import take_turn
-from gatepost.migrations.connections import connect, told_as_sentence
+from gatepost.migrations.apply import lock_migrations
+from gatepost.migrations.connections import as_configuration_errors, connect
 from gatepost.migrations.definitions import Definitions, ObjectKey, read_definitions
 from gatepost.migrations.objects import Present, read_objects
 from gatepost.migrations.record import prepare_record, read_record, write_record
@@ -22,31 +22,31 @@ _SHARED = ("schema", "extension")
 """Never dropped, and so nobody's."""
 
 
-class Claims(msgspec.Struct, frozen=True):
+class ClaimedObjects(msgspec.Struct, frozen=True):
     """What can be taken in, and what has a declared name, but is not what is declared, and is left out."""
 
     equal: list[ObjectKey]
     different: list[ObjectKey]
 
 
-async def find_claims(dsn: str, metadata: MetaData) -> Claims:
+async def find_claims(dsn: str, metadata: MetaData) -> ClaimedObjects:
     """What `claim` would take in. Changes nothing."""
     async with connect(dsn) as connection:
-        with told_as_sentence("DATABASE_URL"):
+        with as_configuration_errors("DATABASE_URL"):
             found = await connection.run_sync(_find, metadata)
             await connection.rollback()
     return found
 
 
-async def claim(dsn: str, metadata: MetaData) -> Claims:
+async def claim(dsn: str, metadata: MetaData) -> ClaimedObjects:
     """Take it in, in one transaction, as it is now; returns what was taken in, and what was not."""
     async with connect(dsn) as connection:
-        with told_as_sentence("DATABASE_URL"):
+        with as_configuration_errors("DATABASE_URL"):
             return await connection.run_sync(_claim, metadata)
 
 
-def _claim(connection: Connection, metadata: MetaData) -> Claims:
-    take_turn(connection)
+def _claim(connection: Connection, metadata: MetaData) -> ClaimedObjects:
+    lock_migrations(connection)
     prepare_record(connection)
     found = _find(connection, metadata)
     present = read_definitions(connection)
@@ -55,13 +55,13 @@ def _claim(connection: Connection, metadata: MetaData) -> Claims:
     return found
 
 
-def _find(connection: Connection, metadata: MetaData) -> Claims:
+def _find(connection: Connection, metadata: MetaData) -> ClaimedObjects:
     default = connection.dialect.default_schema_name or "public"
     present, listed = read_definitions(connection), read_record(connection)
     declared = {key_of(subject, default) for subject in declared_subjects(metadata, default)} & present.keys()
     ours = equal_keys(connection, metadata, present) | (_marked(connection, default, listed) & declared)
     unlisted = {key for key in declared if listed.get(key) != present[key] and key.kind not in _SHARED}
-    return Claims(sorted(unlisted & ours), sorted(unlisted - ours))
+    return ClaimedObjects(sorted(unlisted & ours), sorted(unlisted - ours))
 
 
 def _marked(connection: Connection, default_schema: str, listed: Definitions) -> set[ObjectKey]:

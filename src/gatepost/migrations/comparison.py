@@ -28,22 +28,22 @@ from alembic.operations.ops import (
 from sqlalchemy import Column, Computed, Connection, Identity, MetaData, Table, text
 from sqlalchemy.schema import DefaultClause
 
-from gatepost.migrations.enums import compare_enums, plain_metadata
-from gatepost.migrations.losses import HasRows, is_widening, loss_of, table_words, type_text
-from gatepost.migrations.normal_forms import (
-    Forms,
+from gatepost.migrations.canonical_sql import (
+    CanonicalForms,
     declared_forms,
     default_text,
     index_meaning,
     named_checks,
     read_forms,
 )
+from gatepost.migrations.enums import compare_enums, plain_metadata
+from gatepost.migrations.losses import HasRows, is_widening, loss_of, table_label, type_text
 from gatepost.migrations.objects import compare_objects
 from gatepost.migrations.operations import RunSQL, Subject
 from gatepost.migrations.primary_keys import with_keys
 from gatepost.migrations.record import is_of_the_record
 from gatepost.migrations.schemas import compare_schemas, declared_schemas, other_schemas
-from gatepost.migrations.words import summary_of
+from gatepost.migrations.summaries import summary_of
 from gatepost.models.schema_names import DIALECT, full_name, qualified, quote
 from gatepost.models.schema_objects import objects_of
 
@@ -133,7 +133,7 @@ class _Comparison:
         self._foreign = foreign
         self._tables = [table for table in plain.sorted_tables if (table.schema, table.name) not in skipped]
         self._converted: set[tuple[TableName, str]] = set()
-        self._forms: dict[TableName, tuple[Forms, Forms]] = {}
+        self._forms: dict[TableName, tuple[CanonicalForms, CanonicalForms]] = {}
         self._ignored = {ALEMBIC_TABLE, *connection.execute(_FOREIGN_TABLES).scalars()}
 
     def tables(self) -> Iterator[MigrateOperation]:
@@ -238,7 +238,7 @@ class _Comparison:
             added.append(CreateCheckConstraintOp.from_constraint(check))
         removed.extend(_drop_check(table, name, before) for name, before in left.items())
 
-    def _forms_of(self, table: "Table[Any]") -> tuple[Forms, Forms]:
+    def _forms_of(self, table: "Table[Any]") -> tuple[CanonicalForms, CanonicalForms]:
         key = table.schema, table.name
         if key not in self._forms:
             present = read_forms(self._connection, qualified(table.name, table.schema))
@@ -277,7 +277,7 @@ class _Comparison:
         if before is None or after is None or is_widening(before, after):
             yield operation
             return
-        name = table_words(operation)
+        name = table_label(operation)
         table, location = self._plain.tables[name], f"{name}.{operation.column_name}"
         self._converted.add(((operation.schema, operation.table_name), operation.column_name))
         present = self._forms_of(table)[0].defaults.get(operation.column_name)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from gatepost.database.reaching import refusal_of
+from gatepost.database.startup_check import configuration_error_of
 from gatepost.errors import ConfigurationError
 
 CONNECT_SECONDS = 10.0
@@ -31,7 +31,7 @@ async def open_connection(dsn: str, *, database: str | None = None) -> "asyncpg.
             dsn, timeout=CONNECT_SECONDS, server_settings=settings, **_other(database)
         )
     except (OSError, TimeoutError, ValueError, asyncpg.InterfaceError, pg.PostgresError) as error:
-        raise (refusal_of(error) or _away(error)) from error
+        raise (configuration_error_of(error) or _away(error)) from error
     return connection
 
 
@@ -141,7 +141,7 @@ def hint_of(error: DBAPIError) -> str:
 
 
 @contextmanager
-def told_as_sentence(location: str) -> Generator[None]:
+def as_configuration_errors(location: str) -> Generator[None]:
     """Database errors inside become ConfigurationError at `location`."""
     try:
         yield

@@ -35,9 +35,9 @@ def loss_of(operation: MigrateOperation, rows: HasRows) -> str | None:
         case RunSQL():
             return operation.loss
         case DropTableOp():
-            return f"drops the table {table_words(operation)} and every row of it"
+            return f"drops the table {table_label(operation)} and every row of it"
         case DropColumnOp():
-            return f"drops the column {table_words(operation)}.{operation.column_name} and every value in it"
+            return f"drops the column {table_label(operation)}.{operation.column_name} and every value in it"
         case AddColumnOp():
             return _loss_of_addition(operation, rows)
         case AlterColumnOp():
@@ -57,13 +57,13 @@ def _loss_of_addition(operation: AddColumnOp, rows: HasRows) -> str | None:
 
 
 def _loss_of_alteration(operation: AlterColumnOp, rows: HasRows) -> str | None:
-    location = f"{table_words(operation)}.{operation.column_name}"
+    location = f"{table_label(operation)}.{operation.column_name}"
     if operation.modify_nullable is False and rows is always:
         return f"makes {location} NOT NULL, which rows without a value stop"
     return None
 
 
-def table_words(operation: Any) -> str:
+def table_label(operation: Any) -> str:
     """The table of an operation, with its schema where that is not the default one."""
     return full_name(operation.table_name, operation.schema)
 

@@ -19,14 +19,14 @@ from alembic.operations.ops import (
 )
 from sqlalchemy import Connection, MetaData, PrimaryKeyConstraint, UniqueConstraint
 
+from gatepost.migrations.canonical_sql import default_text
 from gatepost.migrations.comparison import Difference, TableName, compare
 from gatepost.migrations.enums import enums_of, plain_metadata
+from gatepost.migrations.existing_constraints import is_satisfied
 from gatepost.migrations.losses import has_rows, ignore_equal_type
-from gatepost.migrations.normal_forms import default_text
 from gatepost.migrations.objects import missing_uuidv7
 from gatepost.migrations.operations import RunSQL, Subject
 from gatepost.migrations.ownership import Ownership
-from gatepost.migrations.satisfied import is_satisfied
 from gatepost.migrations.subjects import creates, drops, key_of, subject_of, table_of
 from gatepost.models.schema_names import full_name, qualified, quote
 from gatepost.models.schema_objects import tables_of_objects
@@ -65,7 +65,7 @@ def make_plan(connection: Connection, metadata: MetaData, *, embedded: bool = Fa
             skipped=ownership.readable,
             foreign=ownership.foreign,
         )
-        plan = _Weighing(connection, metadata, ownership, differences, extend=extend).plan
+        plan = _Planner(connection, metadata, ownership, differences, extend=extend).plan
     plan.allowed[:0] = _uuidv7_for(connection, metadata, plan.allowed)
     return plan
 
@@ -82,7 +82,7 @@ def _uuidv7_for(connection: Connection, metadata: MetaData, allowed: Sequence[Di
     return [Difference(item, item.summary, None) for item in missing_uuidv7(connection)]
 
 
-class _Weighing:
+class _Planner:
     """One plan in the making: the differences are weighed in their order, for a refusal may decide over later ones."""
 
     def __init__(

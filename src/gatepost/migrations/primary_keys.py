@@ -7,7 +7,7 @@ from alembic.operations import MigrateOperation
 from alembic.operations.ops import AddColumnOp, AlterColumnOp, CreateTableOp
 from sqlalchemy import Connection, Table, text
 
-from gatepost.migrations.normal_forms import declared_keys, read_keys
+from gatepost.migrations.canonical_sql import declared_keys, read_keys
 from gatepost.migrations.operations import RunSQL, Subject
 from gatepost.models.schema_names import full_name, qualified, quote
 

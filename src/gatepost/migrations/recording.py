@@ -10,11 +10,11 @@ from alembic.operations import MigrateOperation
 from alembic.operations.ops import AlterColumnOp
 from sqlalchemy import Connection, MetaData, Table
 
+from gatepost.migrations.canonical_sql import declared_keys, read_keys
 from gatepost.migrations.comparison import compare
 from gatepost.migrations.definitions import Definitions, ObjectKey, read_definitions
 from gatepost.migrations.enums import declared_enums, plain_metadata
 from gatepost.migrations.losses import always, ignore_equal_type
-from gatepost.migrations.normal_forms import declared_keys, read_keys
 from gatepost.migrations.operations import Subject
 from gatepost.migrations.record import read_record, write_record
 from gatepost.migrations.schemas import declared_schemas

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import ENUM
 
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.comparison import Difference, migration_context
-from gatepost.migrations.words import summary_of
+from gatepost.migrations.summaries import summary_of
 
 _FILE = '''"""{message}
 
@@ -58,7 +58,7 @@ def open_folder(folder: Path) -> ScriptDirectory:
             hint="Run `gatepost migrate make` first, or name the folder.",
         )
     script = ScriptDirectory(str(folder))
-    with told_as_sentence(folder):
+    with as_configuration_errors(folder):
         heads = script.get_heads()
     if len(heads) > 1:
         files = ", ".join(Path(script.get_revision(head).path).name for head in heads)
@@ -71,7 +71,7 @@ def open_folder(folder: Path) -> ScriptDirectory:
 
 
 @contextmanager
-def told_as_sentence(folder: Path) -> Generator[None]:
+def as_configuration_errors(folder: Path) -> Generator[None]:
     """What is wrong with the files of a folder becomes ConfigurationError."""
     try:
         with warnings.catch_warnings():

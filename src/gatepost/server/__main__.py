@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from gatepost.errors import ConfigurationError
-from gatepost.logging import StandardStreams, complain
+from gatepost.logging import StandardStreams, print_error
 from gatepost.server.descriptors import open_standard_descriptors
 
 _EXAMPLES = """\
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         serve_app(options["app"], os.environ, streams)
     except ConfigurationError as error:
-        complain(error)
+        print_error(error)
         sys.exit(2)
 
 

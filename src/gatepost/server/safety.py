@@ -7,7 +7,7 @@ Whether the values themselves are good (the key readable, the database there) is
 from collections.abc import Mapping
 
 from gatepost.errors import ConfigurationError
-from gatepost.logging import warn
+from gatepost.logging import print_warning
 from gatepost.settings import Settings, unknown_variables
 
 
@@ -27,7 +27,7 @@ def refuse_unsafe(settings: Settings) -> None:
 def warn_of_unknown(environ: Mapping[str, str]) -> None:
     """Say which variables look like settings and are none: with a misspelt one the default goes on holding."""
     for name, nearest in unknown_variables(environ):
-        warn(unknown_variable_message(name, nearest))
+        print_warning(unknown_variable_message(name, nearest))
 
 
 def unknown_variable_message(name: str, nearest: str | None) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from gatepost.asgi import ASGIApp
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.buckets import BucketTable
-from gatepost.logging import Logs, complain
+from gatepost.logging import Logs, print_error
 from gatepost.server.allocator import return_large_blocks
 from gatepost.server.cpu_scheduling import BatchScheduling
 from gatepost.server.lifespan import Lifespan, RefusalApp
@@ -94,7 +94,7 @@ class Worker:
         return None if prepare is None else lambda: prepare(app, self.settings)
 
     def _refuse(self, error: ConfigurationError, logs: Logs) -> ASGIApp:
-        complain(error)
+        print_error(error)
         if self.serves_refusal:
             return RefusalApp(str(error))
         logs.close()

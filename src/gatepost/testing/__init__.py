@@ -7,7 +7,7 @@
 Requests go through the whole chain, the gate included; only the socket is left out.
 """
 
+from gatepost.testing.app import TestApp
 from gatepost.testing.client import Client, ClientResponse
-from gatepost.testing.running import TestApp
 
 __all__ = ["Client", "ClientResponse", "TestApp"]

@@ -13,8 +13,8 @@ from accounts_scenes import until
 from tests.relay import Relay
 
 from gatepost.database import listener as listener_module
+from gatepost.database.heartbeat_monitor import clock
 from gatepost.database.listener import HEARTBEAT_SECONDS, POOLED, TRUST_SECONDS, UNNOTIFIED, Listener
-from gatepost.database.silence import clock
 from gatepost.events import Events
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
@@ -97,7 +97,7 @@ async def test_an_event_loop_that_stood_still_trusts_nothing_until_it_has_listen
 async def test_a_peer_that_falls_silent_is_given_up_and_everything_forgotten(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener_module, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(listener_module, "HEARTBEAT_TIMEOUT_SECONDS", 0.2)
     silences: list[None] = []
     async with listening(relay.url, on_silence=lambda: silences.append(None)) as (made, _, resets):
         await until(lambda: made.is_trusted)
@@ -106,11 +106,11 @@ async def test_a_peer_that_falls_silent_is_given_up_and_everything_forgotten(
         await until(lambda: not made.is_trusted)
         await until(lambda: relay.accepted >= 2)
         assert not made.is_trusted
-        await until(lambda: made.silence.is_silent)
+        await until(lambda: made.heartbeat.is_silent)
         relay.flow()
         await until(lambda: made.is_trusted)
         assert len(resets) == 2
-        assert (len(silences), made.silence.is_silent) == (1, False), "said once, however many tries there were"
+        assert (len(silences), made.heartbeat.is_silent) == (1, False), "said once, however many tries there were"
 
 
 async def test_a_killed_backend_ends_the_trust_and_the_next_connection_forgets_everything(database_url: str) -> None:
@@ -132,16 +132,16 @@ async def test_behind_a_pooler_nothing_is_trusted_and_the_database_is_there(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pooler answers with a process id of its own making, and hands queries to backends that do not listen."""
-    monkeypatch.setattr(listener_module, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(listener_module, "HEARTBEAT_TIMEOUT_SECONDS", 0.2)
     monkeypatch.setattr(listener_module, "PING_SECONDS", 0.05)
     key_data = re.compile(rb"K\x00\x00\x00\x0c(....)", re.DOTALL)
     relay.edit = lambda data: key_data.sub(b"K\x00\x00\x00\x0c\x00\x00\x00\x07", data)
     doubts: list[str] = []
     async with listening(relay.url, on_doubt=doubts.append) as (made, _, resets):
         for accepted in (2, 3):
-            await until(lambda: not made.silence.is_silent)
+            await until(lambda: not made.heartbeat.is_silent)
             relay.stall()
-            await until(lambda: made.silence.is_silent)
+            await until(lambda: made.heartbeat.is_silent)
             await until(lambda wanted=accepted: relay.accepted >= wanted)  # type: ignore[misc]
         assert not made.is_trusted
         assert not resets

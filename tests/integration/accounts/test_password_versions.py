@@ -18,7 +18,7 @@ from gatepost.accounts.user_store import UserStore
 from gatepost.database.database import Database
 from gatepost.errors import Unauthorized
 from gatepost.events import Events
-from gatepost.migrations.lossless import apply_lossless
+from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.models.base import NAMING
 from gatepost.models.schema_objects import OBJECTS
 from gatepost.settings import DatabaseSettings

@@ -11,7 +11,7 @@ import pytest
 
 from gatepost.cli.doctor_connections import examine_connections
 from gatepost.cli.doctor_database import examine_database
-from gatepost.cli.finding import Finding
+from gatepost.cli.doctor_findings import DoctorFinding
 from gatepost.database.database import Database
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.events import Events
@@ -37,7 +37,7 @@ async def clerk(database_url: str, role: str) -> AsyncIterator[Database]:
     await made.close()
 
 
-async def found(database: Database, *, workers: int, pool: int) -> Finding:
+async def found(database: Database, *, workers: int, pool: int) -> DoctorFinding:
     """What doctor finds for so many workers with so large a pool."""
     settings = Settings(server=ServerSettings(workers=workers), database=DatabaseSettings(pool_size=pool))
     connection = await database.connect()
@@ -47,7 +47,7 @@ async def found(database: Database, *, workers: int, pool: int) -> Finding:
         await connection.close()
 
 
-def room(finding: Finding) -> int:
+def room(finding: DoctorFinding) -> int:
     """For how many connections there is room, as it says."""
     said = re.search(r"room for (-?\d+)", finding.detail)
     assert said is not None, finding.detail

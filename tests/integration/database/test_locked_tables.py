@@ -12,7 +12,7 @@ from desk import Desk, app, until
 from sqlalchemy import text
 
 from gatepost import Service
-from gatepost.database import shares
+from gatepost.database import fair_sharing
 from gatepost.testing import Client, ClientResponse, TestApp
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
@@ -135,7 +135,7 @@ async def test_one_resource_has_all_connections_while_no_other_waits(shared: Des
 async def test_afterwards_the_pool_is_as_it_was(
     shared: Desk, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shares, "TIMEOUT_SPELL_SECONDS", 0.2)
+    monkeypatch.setattr(fair_sharing, "TIMEOUT_ACTIVE_SECONDS", 0.2)
     pool = shared.database.pool
     async with locked(other, "plain"), readers(shared.client, "/api/plain", 60):
         await all_taken(shared)
@@ -158,6 +158,6 @@ async def test_a_small_pool_is_not_shared_out(database_url: str, other: Connecti
         await stack.enter_async_context(readers(desk.client, "/api/plain", 20))
         pool = desk.database.pool
         await until(lambda: _holds(lambda: pool.size == 3 and not pool.idle and len(pool.waiting) > 10))
-        await asyncio.sleep(shares.SLOW_SECONDS + 0.1)
+        await asyncio.sleep(fair_sharing.SLOW_SECONDS + 0.1)
         await desk.client.get("/api/stubborn")
         assert not pool.is_strict

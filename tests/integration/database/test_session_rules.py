@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from gatepost import Service
-from gatepost.database.guards import TransactionIsOurs
+from gatepost.database.guards import TransactionIsManaged
 from gatepost.database.pool import PooledConnection
 from gatepost.database.sessions import Begin, RequestSession, Sessions
 from gatepost.database.statements import Statement
@@ -93,7 +93,7 @@ async def test_every_way_to_end_the_transaction_is_refused_and_says_why(desk: De
 
     answer = await desk.do(deed)
     assert (answer.status, answer.json()["code"]) == (500, "internal_error")
-    assert isinstance(failures[0], TransactionIsOurs)
+    assert isinstance(failures[0], TransactionIsManaged)
     assert "is refused" in str(failures[0])
     assert await desk.count("plain") == await desk.count() == 0
     assert (await desk.do(nothing)).status == 201, "the connection serves the next request"
@@ -104,7 +104,7 @@ async def test_a_refusal_that_is_swallowed_leaves_all_of_the_request_or_nothing(
     async def deed(service: Service[Any]) -> None:
         service.session.add(Plain(text="before"))
         await service.session.flush()
-        with contextlib.suppress(TransactionIsOurs):
+        with contextlib.suppress(TransactionIsManaged):
             await REFUSED[way](service)
 
     answer = await desk.do(deed)
@@ -147,7 +147,7 @@ async def test_a_transaction_that_the_bare_driver_ended_is_noticed(desk: Desk) -
 
 async def test_the_isolation_of_a_transaction_that_has_begun_cannot_be_changed(desk: Desk) -> None:
     assert (await desk.do(_isolate)).status == 500
-    assert isinstance(failures[0], TransactionIsOurs)
+    assert isinstance(failures[0], TransactionIsManaged)
     assert "`isolation`" in str(failures[0])
     assert (await desk.do(nothing)).status == 201
 

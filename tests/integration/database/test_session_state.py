@@ -30,8 +30,8 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Numeric
 
 from gatepost import Service
-from gatepost.database.guards import TransactionIsOurs
-from gatepost.database.sql_words import FUNCTIONS
+from gatepost.database.guards import TransactionIsManaged
+from gatepost.database.sql_tokens import FUNCTIONS
 from gatepost.database.statements import Statement
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -516,7 +516,7 @@ async def test_derived_verbs_and_services_that_use_the_orm_alone_pay_nothing(des
 async def test_what_would_stay_on_the_connection_is_refused(desk: Desk, sql: str, way: str) -> None:
     sent = execute(text(sql)) if way == "text" else lambda service: _driver_sql(service, sql)
     assert (await desk.do(sent)).status == 500
-    assert isinstance(failures[0], TransactionIsOurs)
+    assert isinstance(failures[0], TransactionIsManaged)
     assert await desk.count() == 0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, Column, Enum, ForeignKey, Integer, MetaData, Table, Text, UniqueConstraint
 
-from gatepost.migrations.commands import make
+from gatepost.migrations.file_commands import make
 from gatepost.models.base import NAMING
 
 NAMES = ("ant", "bee", "cat", "dog")

@@ -11,8 +11,8 @@ from migrations_scenes import connected, run, shop
 
 from gatepost.database.failures import Broken
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
-from gatepost.migrations.lossless import apply_lossless
 from gatepost.migrations.objects import UUIDV7
+from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.models.constraint_violations import describe
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"

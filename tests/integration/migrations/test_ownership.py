@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.claims import claim, find_claims
-from gatepost.migrations.commands import check, differences, down, make, status, up
-from gatepost.migrations.lossless import Applied, apply_lossless, find_pending, is_empty
+from gatepost.migrations.file_commands import check, differences, down, make, status, up
+from gatepost.migrations.safe_changes import Applied, apply_lossless, find_pending, is_empty
 from gatepost.models.base import NAMING
 from gatepost.models.schema_objects import add_object, trigger, trigger_function
 
@@ -42,10 +42,10 @@ FOREIGN = (
 )
 
 
-async def again(database_url: str, metadata: MetaData, **terms: bool) -> Applied:
+async def again(database_url: str, metadata: MetaData, **options: bool) -> Applied:
     """Compare once more, whatever the note of the last time says."""
     await run(database_url, "DELETE FROM gatepost.schema_fingerprints")
-    return await apply_lossless(database_url, metadata, **terms)
+    return await apply_lossless(database_url, metadata, **options)
 
 
 async def record(database_url: str) -> set[tuple[str, str]]:

@@ -26,10 +26,10 @@ from sqlalchemy import (
 )
 
 from gatepost.errors import ConfigurationError
-from gatepost.migrations.catalog import read_catalog
-from gatepost.migrations.commands import Status, adopt, check, down, make, status, up
 from gatepost.migrations.connections import connect
-from gatepost.migrations.lossless import apply_lossless
+from gatepost.migrations.file_commands import Status, adopt, check, down, make, status, up
+from gatepost.migrations.pg_catalog import read_catalog
+from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.models.constraint_names import object_name
 
 

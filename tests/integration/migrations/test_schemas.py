@@ -7,10 +7,10 @@ import pytest
 from migrations_scenes import connected, run, shop
 from sqlalchemy import Column, Enum, ForeignKey, Integer, MetaData, String, Table, Text
 
-from gatepost.migrations.catalog import read_catalog
-from gatepost.migrations.commands import adopt, check, down, make, up
 from gatepost.migrations.connections import connect
-from gatepost.migrations.lossless import Applied, apply_lossless
+from gatepost.migrations.file_commands import adopt, check, down, make, up
+from gatepost.migrations.pg_catalog import read_catalog
+from gatepost.migrations.safe_changes import Applied, apply_lossless
 from gatepost.models.base import NAMING
 
 NOTHING = Applied([], [])

@@ -15,8 +15,8 @@ from tests.conftest import FAST_AND_FORGETFUL
 from wire import until
 
 from gatepost import Actor, App, Model, Resource, Service, anyone
+from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS
 from gatepost.database.listener import STANDBY
-from gatepost.database.silence import SILENCE_SECONDS
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.settings import load
 from gatepost.testing import Client, TestApp
@@ -102,7 +102,7 @@ async def test_a_standby_is_ready_and_serves_reads_until_it_is_promoted(standby:
 
 
 async def until_silence_would_have_been_noticed() -> None:
-    watched_until = time.monotonic() + SILENCE_SECONDS + 0.5
+    watched_until = time.monotonic() + HEARTBEAT_TIMEOUT_SECONDS + 0.5
 
     async def is_over() -> bool:
         return time.monotonic() > watched_until

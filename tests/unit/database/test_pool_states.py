@@ -23,7 +23,7 @@ from gatepost.settings import DatabaseSettings
 SIZE = 4  # the smallest that is shared out
 READ = Statement(select(1))
 WRITE = Statement(insert(table("things", column("number"))).values(number=1))
-CLOCKS = ("pool", "waiting_line", "reachability", "shares", "transactions")
+CLOCKS = ("pool", "wait_queue", "reachability", "fair_sharing", "transactions")
 
 FAILURES = (
     OSError("the network is unreachable"),
@@ -208,8 +208,8 @@ class PoolMachine(RuleBasedStateMachine):
     def every_slot_is_an_open_connection_or_one_that_is_being_opened(self) -> None:
         given_up = [connection.raw for connection in self.pool.given_up]
         assert self.pool.size == len(self.driver.open) - len(given_up) + self.driver.opening <= SIZE
-        assert not self.pool.idle or not self.pool._shares.is_on
-        idle = [connection.raw for connection in (*self.pool.idle, *self.pool._shares.spare)]
+        assert not self.pool.idle or not self.pool._sharing.is_on
+        idle = [connection.raw for connection in (*self.pool.idle, *self.pool._sharing.spare)]
         assert not set(given_up) & set(idle)
         assert len(set(idle)) == len(idle)
         assert all(raw in self.driver.open and not raw.is_in_transaction() for raw in idle)  # type: ignore[comparison-overlap]

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gatepost.inspection.caller import Caller
 from gatepost.inspection.checks import Verdict
+from gatepost.inspection.raw_client import RawClient
 from gatepost.inspection.target import Target
 from gatepost.inspection.transport import examine_certificate, examine_scheme, examine_versions, lenient_context
 from gatepost.inspection.visit import Visit
@@ -68,7 +68,7 @@ def serving(certificate: Path) -> Iterator[Visit]:
         thread.start()
         port = listener.getsockname()[1]
         try:
-            yield Visit(Caller(Target("https", "localhost", port, "/"), lenient_context()), patience_seconds=1)
+            yield Visit(RawClient(Target("https", "localhost", port, "/"), lenient_context()), patience_seconds=1)
         finally:
             is_over.set()
             socket.create_connection(("127.0.0.1", port)).close()
@@ -106,6 +106,6 @@ async def test_a_certificate_is_trusted_for_its_host_and_for_some_time(
 
 @pytest.mark.parametrize(("host", "outcome"), [("127.0.0.1", "skip"), ("shop.example", "fail")])
 async def test_plain_http_is_for_this_machine_only(host: str, outcome: str) -> None:
-    visit = Visit(Caller(Target("http", host, 80, "/")), patience_seconds=1)
+    visit = Visit(RawClient(Target("http", host, 80, "/")), patience_seconds=1)
     assert (await examine_scheme(visit)).outcome == outcome
     assert (await examine_certificate(visit)).outcome == (await examine_versions(visit)).outcome == "skip"

@@ -12,32 +12,32 @@ NEVER_FOUND = [
 ]  # fmt: skip
 
 
-def trigrams(*, sees_letters: bool | None) -> Trigrams:
+def trigrams(*, sees_unicode: bool | None) -> Trigrams:
     made = Trigrams()
-    made.sees_letters = sees_letters
+    made.sees_unicode = sees_unicode
     return made
 
 
-@pytest.mark.parametrize("sees_letters", [None, False, True])
+@pytest.mark.parametrize("sees_unicode", [None, False, True])
 @pytest.mark.parametrize("text", FOUND)
-def test_three_letters_or_digits_in_a_row_are_found(text: str, sees_letters: bool | None) -> None:
-    assert trigrams(sees_letters=sees_letters).can_find(text, at_beginning=False)
+def test_three_letters_or_digits_in_a_row_are_found(text: str, sees_unicode: bool | None) -> None:
+    assert trigrams(sees_unicode=sees_unicode).can_find(text, at_beginning=False)
 
 
 @pytest.mark.parametrize("text", FOUND_WITH_LETTERS)
 def test_letters_beyond_ascii_are_found_where_the_database_sees_them(text: str) -> None:
-    assert trigrams(sees_letters=True).can_find(text, at_beginning=False)
-    assert trigrams(sees_letters=False).can_find(text, at_beginning=False) == (text == "Straße")
-    assert not trigrams(sees_letters=None).can_find("ÉÈÊ", at_beginning=False)
+    assert trigrams(sees_unicode=True).can_find(text, at_beginning=False)
+    assert trigrams(sees_unicode=False).can_find(text, at_beginning=False) == (text == "Straße")
+    assert not trigrams(sees_unicode=None).can_find("ÉÈÊ", at_beginning=False)
 
 
 @pytest.mark.parametrize("text", NEVER_FOUND)
 def test_less_is_not_found(text: str) -> None:
-    assert not trigrams(sees_letters=True).can_find(text, at_beginning=False)
+    assert not trigrams(sees_unicode=True).can_find(text, at_beginning=False)
 
 
 @pytest.mark.parametrize(
     ("text", "found"), [("a", True), ("É", True), ("-a", True), ("_1", True), ("", False), ("%", False), ("½", False)]
 )
 def test_at_the_beginning_one_letter_is_enough(text: str, found: bool) -> None:
-    assert trigrams(sees_letters=True).can_find(text, at_beginning=True) == found
+    assert trigrams(sees_unicode=True).can_find(text, at_beginning=True) == found

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from gatepost.inspection.caller import Reply
 from gatepost.inspection.checks import MINOR, Check, Verdict, failed, skipped, verdict
 from gatepost.inspection.limits import NO_POST, post
+from gatepost.inspection.raw_client import Reply
 from gatepost.inspection.visit import Visit
 
 IDS = ("x-request-id", "request-id", "x-correlation-id", "traceparent", "x-trace-id", "cf-ray", "x-amzn-requestid")

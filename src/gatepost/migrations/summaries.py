@@ -14,7 +14,7 @@ from alembic.operations.ops import (
     DropTableOp,
 )
 
-from gatepost.migrations.losses import table_words, type_text
+from gatepost.migrations.losses import table_label, type_text
 from gatepost.migrations.operations import RunSQL
 from gatepost.models.schema_names import full_name
 
@@ -25,15 +25,15 @@ def summary_of(operation: MigrateOperation) -> str:
         case RunSQL():
             words = operation.summary
         case CreateTableOp():
-            words = f"create the table {table_words(operation)}"
+            words = f"create the table {table_label(operation)}"
         case DropTableOp():
-            words = f"drop the table {table_words(operation)}"
+            words = f"drop the table {table_label(operation)}"
         case AddColumnOp():
-            words = f"add the column {table_words(operation)}.{operation.column.name}"
+            words = f"add the column {table_label(operation)}.{operation.column.name}"
         case DropColumnOp():
-            words = f"drop the column {table_words(operation)}.{operation.column_name}"
+            words = f"drop the column {table_label(operation)}.{operation.column_name}"
         case AlterColumnOp():
-            words = f"change {table_words(operation)}.{operation.column_name}: {_alteration(operation)}"
+            words = f"change {table_label(operation)}.{operation.column_name}: {_alteration(operation)}"
         case _:
             words = _summary_of_constraint(operation)
     return words
@@ -42,16 +42,16 @@ def summary_of(operation: MigrateOperation) -> str:
 def _summary_of_constraint(operation: MigrateOperation) -> str:
     match operation:
         case CreateIndexOp():
-            words = f"create the index {operation.index_name} on {table_words(operation)}"
+            words = f"create the index {operation.index_name} on {table_label(operation)}"
         case CreateCheckConstraintOp():
-            words = f"add the check {operation.constraint_name or '(unnamed)'} to {table_words(operation)}"
+            words = f"add the check {operation.constraint_name or '(unnamed)'} to {table_label(operation)}"
         case CreateUniqueConstraintOp():
-            words = f"add the unique constraint {operation.constraint_name or '(unnamed)'} to {table_words(operation)}"
+            words = f"add the unique constraint {operation.constraint_name or '(unnamed)'} to {table_label(operation)}"
         case CreateForeignKeyOp():
             table = full_name(operation.source_table, operation.kw.get("source_schema"))
             words = f"add the foreign key {operation.constraint_name or '(unnamed)'} to {table}"
         case DropConstraintOp():
-            words = f"drop the constraint {operation.constraint_name} of {table_words(operation)}"
+            words = f"drop the constraint {operation.constraint_name} of {table_label(operation)}"
         case _:
             words = " ".join(str(part) for part in operation.to_diff_tuple())
     return words

@@ -10,7 +10,7 @@ from asyncpg import exceptions as pg
 
 from gatepost.database.database import Database
 from gatepost.database.failures import REFUSED, is_lost, is_unreadable
-from gatepost.database.pooling import is_transaction_pooled
+from gatepost.database.pooler_detection import is_transaction_pooled
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.events import Events
 from gatepost.settings import DatabaseSettings
@@ -20,7 +20,7 @@ _DOCTOR = "`gatepost doctor` looks further."
 _POOLER = "Point it at PostgreSQL itself, or see docs/how-to/run-in-production.md#connections."
 
 
-async def reach(database: Database) -> bool:
+async def connect_once(database: Database) -> bool:
     """Open a connection, so that the first request finds one; False where the database is away.
 
     That is no reason not to start: requests get 503 until it is there. Raises ConfigurationError where it is there and
@@ -34,26 +34,26 @@ async def reach(database: Database) -> bool:
         finally:
             database.pool.release(connection)
     except (Problem, ValueError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
-        refusal = refusal_of(error.__cause__ if isinstance(error, Problem) else error)
+        refusal = configuration_error_of(error.__cause__ if isinstance(error, Problem) else error)
         if refusal is None:
             return False
     else:
-        refusal = transaction_pooled() if is_pooled else None
+        refusal = transaction_pooling_error() if is_pooled else None
     if refusal is not None:
         raise refusal
     return True
 
 
-async def reach_once(settings: DatabaseSettings) -> None:
-    """As `reach`, and leave no connection: for what uses connections of its own, such as migrations."""
+async def check_database(settings: DatabaseSettings) -> None:
+    """As `connect_once`, and leave no connection: for what uses connections of its own, such as migrations."""
     database = Database(str(settings.url), settings, Events())
     try:
-        await reach(database)
+        await connect_once(database)
     finally:
         await database.close()
 
 
-def transaction_pooled() -> ConfigurationError:
+def transaction_pooling_error() -> ConfigurationError:
     """The refusal of a pooler that hands each transaction to another backend."""
     return ConfigurationError(
         "a pooler in transaction mode stands in front of PostgreSQL. What Gatepost keeps on a connection (prepared "
@@ -63,10 +63,10 @@ def transaction_pooled() -> ConfigurationError:
     )
 
 
-def refusal_of(error: BaseException | None) -> ConfigurationError | None:
+def configuration_error_of(error: BaseException | None) -> ConfigurationError | None:
     """What an operator has to change before there can be a connection; None where waiting may help."""
     if isinstance(error, pg.DuplicatePreparedStatementError | pg.InvalidSQLStatementNameError):
-        return transaction_pooled()  # another client's statements are on the backend that we were given
+        return transaction_pooling_error()  # another client's statements are on the backend that we were given
     if isinstance(error, asyncpg.PostgresError) and (isinstance(error, REFUSED) or not is_lost(error)):
         return ConfigurationError(f"PostgreSQL refuses the connection: {error}.", location=LOCATION, hint=_hint(error))
     if isinstance(error, pg.ClientConfigurationError):

@@ -10,7 +10,7 @@ DRIP = b"a" * 600
 async def examine_head(visit: Visit) -> Verdict:
     """A head that comes byte by byte and never ends."""
     begun = f"GET {visit.target.path} HTTP/1.1\r\nhost: {visit.target.authority}\r\nx-slow: "
-    reply = await visit.caller.send(begun.encode("latin-1"), seconds=visit.patience_seconds, drip=DRIP)
+    reply = await visit.client.send(begun.encode("latin-1"), seconds=visit.patience_seconds, drip=DRIP)
     return verdict(reply.is_refusal, f"{reply} after {reply.seconds:.0f} s")
 
 
@@ -20,7 +20,7 @@ async def examine_body(visit: Visit) -> Verdict:
         return skipped(NO_POST)
     lines = [f"POST {visit.post_path} HTTP/1.1", f"host: {visit.target.authority}", "content-type: application/json"]
     begun = "\r\n".join([*lines, "content-length: 60", "", "["]).encode("latin-1")
-    reply = await visit.caller.send(begun, seconds=visit.patience_seconds)
+    reply = await visit.client.send(begun, seconds=visit.patience_seconds)
     return verdict(reply.is_refusal, f"{reply} after {reply.seconds:.0f} s")
 
 

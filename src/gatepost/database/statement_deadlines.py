@@ -19,24 +19,24 @@ GRACE_SECONDS = 1.0
 """How much longer than PostgreSQL we wait: its answer has a way to go."""
 
 
-class Lent(Protocol):
+class LentConnection(Protocol):
     """A connection that is lent."""
 
     raw: Any
     holder: Holder | None
 
 
-class Deadlines:
+class StatementDeadlines:
     """Closes connections whose statement is overdue. `lent` says which are lent at present.
 
     Time is counted in sweeps: a process that stood still for a while has not waited for anybody.
     """
 
-    def __init__(self, lent: Callable[[], Collection[Lent]], statement_seconds: float) -> None:
+    def __init__(self, lent: Callable[[], Collection[LentConnection]], statement_seconds: float) -> None:
         self._lent = lent
         self._sweeps_max = math.ceil((statement_seconds + GRACE_SECONDS) / SWEEP_SECONDS)
-        self._running: dict[Lent, tuple[int, int]] = {}
-        self._doomed: dict[Lent, int] = {}
+        self._running: dict[LentConnection, tuple[int, int]] = {}
+        self._terminating: dict[LentConnection, int] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -50,14 +50,14 @@ class Deadlines:
             self._timer.cancel()
             self._timer = None
 
-    def doom(self, connections: Collection[Lent]) -> None:
+    def terminate_later(self, connections: Collection[LentConnection]) -> None:
         """Their peer is silent: whatever is under way on them ends when a statement sent just now would have to."""
-        self._doomed.update(dict.fromkeys(connections, self._sweeps_max))
+        self._terminating.update(dict.fromkeys(connections, self._sweeps_max))
 
     def _sweep(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
         lent = self._lent()
-        running: dict[Lent, tuple[int, int]] = {}
+        running: dict[LentConnection, tuple[int, int]] = {}
         for connection in lent:
             holder = connection.holder
             if holder is None or not holder.is_sending or holder.has_own_limit or connection.raw.is_closed():
@@ -71,11 +71,13 @@ class Deadlines:
                 continue
             running[connection] = (count, sweeps + 1)
         self._running = running
-        self._end_doomed(lent)
+        self._terminate_due(lent)
 
-    def _end_doomed(self, lent: Collection[Lent]) -> None:
-        self._doomed = {connection: left - 1 for connection, left in self._doomed.items() if connection in lent}
-        for connection in [connection for connection, left in self._doomed.items() if left < 0]:
-            del self._doomed[connection]
+    def _terminate_due(self, lent: Collection[LentConnection]) -> None:
+        self._terminating = {
+            connection: left - 1 for connection, left in self._terminating.items() if connection in lent
+        }
+        for connection in [connection for connection, left in self._terminating.items() if left < 0]:
+            del self._terminating[connection]
             if connection.holder is None or not connection.holder.has_own_limit:
                 connection.raw.terminate()

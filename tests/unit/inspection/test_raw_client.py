@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gatepost.inspection.caller import Caller, Limited, Reply
+from gatepost.inspection.raw_client import RateLimited, RawClient, Reply
 from gatepost.inspection.target import Target
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def caller_of(serve: Serve) -> AsyncIterator[Caller]:
+async def caller_of(serve: Serve) -> AsyncIterator[RawClient]:
     closed: list[asyncio.Future[None]] = []
 
     async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -27,7 +27,7 @@ async def caller_of(serve: Serve) -> AsyncIterator[Caller]:
 
     server = await asyncio.start_server(closing, "127.0.0.1", 0)
     async with server:
-        yield Caller(Target("http", "127.0.0.1", server.sockets[0].getsockname()[1], "/"))
+        yield RawClient(Target("http", "127.0.0.1", server.sockets[0].getsockname()[1], "/"))
         await asyncio.gather(*closed)
 
 
@@ -75,7 +75,7 @@ async def test_the_answer_to_head_has_no_body_to_wait_for() -> None:
 
 
 async def test_a_rate_limit_is_told_apart() -> None:
-    with pytest.raises(Limited, match="7"):
+    with pytest.raises(RateLimited, match="7"):
         await ask(b"HTTP/1.1 429 No\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n")
 
 

@@ -26,7 +26,7 @@ CALM_SECONDS = 30.0
 """After a life that was longer, the next end counts as a first one."""
 
 
-class Guardian:
+class Watchdog:
     """Starts `server`, which runs already, again whenever it ends, while the `with` block lasts.
 
     The thread that starts a server has to live as long as the server (`embedded_processes.spawn`), so this one ends

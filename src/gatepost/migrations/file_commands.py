@@ -11,14 +11,14 @@ from alembic.operations.ops import AddColumnOp
 from sqlalchemy import Connection, MetaData
 
 from gatepost.errors import ConfigurationError
-from gatepost.migrations.catalog import catalog_differences, read_catalog
 from gatepost.migrations.comparison import Difference, TableName, compare
-from gatepost.migrations.connections import ScratchRefused, connect, scratch_database, told_as_sentence
+from gatepost.migrations.connections import ScratchRefused, as_configuration_errors, connect, scratch_database
 from gatepost.migrations.losses import always
 from gatepost.migrations.ownership import Ownership
+from gatepost.migrations.pg_catalog import catalog_differences, read_catalog
 from gatepost.migrations.plan import make_plan
 from gatepost.migrations.revisions import open_folder, write_revision
-from gatepost.migrations.running import current_revision, downgrade, upgrade
+from gatepost.migrations.runner import current_revision, downgrade, upgrade
 from gatepost.migrations.schemas import other_schemas
 from gatepost.migrations.subjects import subject_of, table_of
 from gatepost.models.schema_names import full_name
@@ -50,21 +50,21 @@ async def make(dsn: str, metadata: MetaData, folder: Path, message: str, *, allo
     async with scratch_database(dsn) as name:
         await _run_files(dsn, name, folder)
         async with connect(dsn, database=name) as connection:
-            with told_as_sentence(str(folder)):
+            with as_configuration_errors(str(folder)):
                 return await connection.run_sync(_make, metadata, views, folder, message, head, allow_loss)
 
 
 async def existing_tables(dsn: str, metadata: MetaData) -> list[str]:
     """The declared tables that the database has, whoever created them."""
     async with connect(dsn) as connection:
-        with told_as_sentence("DATABASE_URL"):
+        with as_configuration_errors("DATABASE_URL"):
             ownership = await connection.run_sync(Ownership, metadata)
     return [full_name(name[1], name[0]) for name in ownership.declared if ownership.relation(name) == "table"]
 
 
 async def _views(dsn: str, metadata: MetaData) -> set[TableName]:
     async with connect(dsn) as connection:
-        with told_as_sentence("DATABASE_URL"):
+        with as_configuration_errors("DATABASE_URL"):
             return (await connection.run_sync(Ownership, metadata)).readable
 
 
@@ -101,7 +101,7 @@ async def up(dsn: str, folder: Path, target: str = "head", *, metadata: MetaData
     """
     script = open_folder(folder)
     async with connect(dsn) as connection:
-        with told_as_sentence(str(folder)):
+        with as_configuration_errors(str(folder)):
             await connection.run_sync(_refuse_unversioned, folder)
             return await connection.run_sync(upgrade, script, folder, target, metadata)
 
@@ -110,7 +110,7 @@ async def down(dsn: str, folder: Path, target: str = "-1", *, metadata: MetaData
     """Undo revisions down to `target` (`-1`: the newest; `base`: all); returns what was undone."""
     script = open_folder(folder)
     async with connect(dsn) as connection:
-        with told_as_sentence(str(folder)):
+        with as_configuration_errors(str(folder)):
             return await connection.run_sync(downgrade, script, folder, target, metadata)
 
 
@@ -140,7 +140,7 @@ async def adopt(dsn: str, folder: Path) -> str | None:
             f"The database is not what the files make: {'; '.join(differences)}.", location="DATABASE_URL"
         )
     async with connect(dsn) as connection:
-        with told_as_sentence("DATABASE_URL"):
+        with as_configuration_errors("DATABASE_URL"):
             await connection.run_sync(_stamp, folder, head)
     return head
 
@@ -210,7 +210,7 @@ async def differences(dsn: str, metadata: MetaData) -> list[str]:
     What others made and no model declares is no difference.
     """
     async with connect(dsn) as connection:
-        with told_as_sentence("DATABASE_URL"):
+        with as_configuration_errors("DATABASE_URL"):
             plan = await connection.run_sync(make_plan, metadata)
             await connection.rollback()
     return [*(item.summary for item in plan.allowed), *(item.rstrip(".") for item in plan.refused)]
@@ -233,5 +233,5 @@ async def _run_files(dsn: str, database: str, folder: Path, target: str = "head"
     if script.get_current_head() is None:
         return
     async with connect(dsn, database=database) as connection:
-        with told_as_sentence(str(folder)):
+        with as_configuration_errors(str(folder)):
             await connection.run_sync(upgrade, script, folder, target)

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import NameOID
 
 from gatepost.database.database import Database
-from gatepost.database.pooling import is_transaction_pooled
-from gatepost.database.reaching import reach
+from gatepost.database.pooler_detection import is_transaction_pooled
+from gatepost.database.startup_check import connect_once
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError, ServiceUnavailable
 from gatepost.events import DatabaseLost, Events
@@ -30,7 +30,7 @@ def database(url: str, events: Events | None = None) -> Database:
 
 async def test_a_database_that_is_there_has_a_connection_afterwards(database_url: str) -> None:
     made = database(database_url)
-    await reach(made)
+    await connect_once(made)
     assert made.pool.size == 1
     await made.close()
 
@@ -39,7 +39,7 @@ async def test_a_database_that_is_away_is_no_reason_not_to_start(tmp_path: Path)
     lost: list[DatabaseLost] = []
     events = Events()
     events.subscribe(DatabaseLost, lost.append)
-    await reach(database(f"postgresql://nobody@/nothing?host={tmp_path}", events))
+    await connect_once(database(f"postgresql://nobody@/nothing?host={tmp_path}", events))
     assert len(lost) == 1
 
 
@@ -55,14 +55,14 @@ async def test_postgresql_that_refuses_is_named_with_the_hint(
 ) -> None:
     url = postgresql.dsn(database_name).replace("gatepost@", f"{user}@")
     with pytest.raises(ConfigurationError, match="PostgreSQL refuses the connection") as refused:
-        await reach(database(url))
+        await connect_once(database(url))
     assert complaint in refused.value.message
     assert (refused.value.location, hint in str(refused.value.hint)) == ("DATABASE_URL", True)
 
 
 async def test_an_option_that_postgresql_does_not_know_is_refused(database_url: str) -> None:
     with pytest.raises(ConfigurationError, match="conect_timeout"):
-        await reach(database(f"{database_url}&conect_timeout=3"))
+        await connect_once(database(f"{database_url}&conect_timeout=3"))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ async def test_an_option_that_postgresql_does_not_know_is_refused(database_url: 
 )
 async def test_a_url_that_cannot_be_read_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        await reach(database(url))
+        await connect_once(database(url))
     assert refused.value.location == "DATABASE_URL"
     assert "hunter2" not in str(refused.value)
     assert "postgresql://user:password@host:port/database" in str(refused.value)
@@ -95,7 +95,7 @@ async def test_where_only_one_connection_may_be_opened_the_app_starts_all_the_sa
     role = f"alone_{urlsplit(database_url).path.removeprefix('/test_')}"
     postgresql.execute(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 1")
     made = database(database_url.replace("gatepost@", f"{role}@"))
-    assert await reach(made)
+    assert await connect_once(made)
     assert made.pool.size == 1
     await made.close()
     postgresql.execute(f"DROP ROLE {role}")
@@ -133,7 +133,7 @@ async def server_with_another_hosts_certificate(folder: Path) -> AsyncGenerator[
 async def test_a_certificate_that_is_refused_is_named_at_the_start(tmp_path: Path) -> None:
     async with server_with_another_hosts_certificate(tmp_path) as dsn:
         with pytest.raises(ConfigurationError, match="certificate of PostgreSQL is refused"):
-            await reach(database(dsn))
+            await connect_once(database(dsn))
 
 
 async def test_while_a_server_runs_a_refused_certificate_is_an_outage(tmp_path: Path) -> None:

@@ -11,14 +11,14 @@ from sqlalchemy import Connection, MetaData
 from sqlalchemy.exc import DBAPIError
 
 from gatepost.errors import ConfigurationError
-from gatepost.migrations.application import take_turn
+from gatepost.migrations.apply import lock_migrations
 from gatepost.migrations.comparison import migration_context
 from gatepost.migrations.connections import hint_of, reason_of
 from gatepost.migrations.definitions import Definitions, read_definitions
 from gatepost.migrations.objects import missing_uuidv7
 from gatepost.migrations.record import forget_fingerprints, has_record, prepare_record
 from gatepost.migrations.recording import record_equal, record_made
-from gatepost.migrations.revisions import told_as_sentence
+from gatepost.migrations.revisions import as_configuration_errors
 
 Steps = Callable[[Any, MigrationContext], Iterable[Any]]
 
@@ -51,7 +51,7 @@ def downgrade(
 
 def current_revision(connection: Connection, folder: Path) -> str | None:
     """The revision that the database is at."""
-    with told_as_sentence(folder):
+    with as_configuration_errors(folder):
         heads = migration_context(connection).get_current_heads()
     if len(heads) > 1:
         raise ConfigurationError(
@@ -63,7 +63,7 @@ def current_revision(connection: Connection, folder: Path) -> str | None:
 def _run(
     connection: Connection, script: ScriptDirectory, folder: Path, metadata: MetaData | None, steps: Steps
 ) -> list[str]:
-    take_turn(connection)
+    lock_migrations(connection)
     _prepare(connection, script, records=metadata is not None)
     connection.commit()
     ran: list[str] = []
@@ -83,7 +83,7 @@ def _run(
 
     context = migration_context(connection, fn=watched, transaction_per_migration=True, on_version_apply=(record,))
     try:
-        with told_as_sentence(folder), Operations.context(context), context.begin_transaction():
+        with as_configuration_errors(folder), Operations.context(context), context.begin_transaction():
             context.run_migrations()
     except DBAPIError as error:
         raise ConfigurationError(

@@ -26,7 +26,7 @@ def _nothing() -> None:
     pass
 
 
-class WaitingLine(Generic[C]):
+class WaitQueue(Generic[C]):
     """Futures that get a connection, None (things have changed: try again), or `ServiceUnavailable` at their deadline.
 
     `waiters` is true while somebody stands in line; those whose time is over soonest stand in front. `on_sweep` is
@@ -38,8 +38,8 @@ class WaitingLine(Generic[C]):
         self._on_sweep = on_sweep
         self._timer: asyncio.TimerHandle | None = None
 
-    def join(self, deadline: float, holder: Holder | None = None) -> "asyncio.Future[C | None]":
-        """Stand in line until `deadline` (monotonic seconds)."""
+    def wait(self, deadline: float, holder: Holder | None = None) -> "asyncio.Future[C | None]":
+        """A future that is done by `deadline` (monotonic seconds)."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[C | None] = loop.create_future()
         waiters = self.waiters
@@ -52,7 +52,7 @@ class WaitingLine(Generic[C]):
             self._timer = loop.call_later(SWEEP_SECONDS, self._sweep, loop)
         return future
 
-    def serve(self, connection: C | None) -> bool:
+    def give(self, connection: C | None) -> bool:
         """Give the first one who still waits a connection, or None; False where nobody does."""
         waiter = self._next()
         if waiter is None:
@@ -68,16 +68,16 @@ class WaitingLine(Generic[C]):
         waiter.set_exception(error)
         return True
 
-    def dismiss(self) -> None:
+    def wake_all(self) -> None:
         """Let everybody see that things have changed."""
-        while self.serve(None):
+        while self.give(None):
             pass
 
     def holders(self, since: float) -> "list[Holder | None]":
         """On whose behalf those still wait who have waited since then."""
         return [holder for _, future, holder, joined in self.waiters if joined <= since and not future.done()]
 
-    def serve_first(self, connection: C, may_take: "Callable[[Holder | None], bool]") -> "tuple[Holder | None] | None":
+    def give_first(self, connection: C, may_take: "Callable[[Holder | None], bool]") -> "tuple[Holder | None] | None":
         """Give a connection to the first one who still waits and may have it. On whose behalf, in a tuple; None where
         there is nobody."""
         for place, (_, future, holder, _) in enumerate(self.waiters):

@@ -12,48 +12,48 @@ from gatepost.database.database import Database
 from gatepost.errors import Problem
 from gatepost.events import Events
 
-AGAIN_SECONDS = 2.0
+RETRY_SECONDS = 2.0
 
-_IS_THERE = "SELECT to_regprocedure('show_trgm(text)') IS NOT NULL AS is_there"
-_SEES = "SELECT cardinality(show_trgm('\u00e9')) > 0 AS sees"
+_IS_INSTALLED = "SELECT to_regprocedure('show_trgm(text)') IS NOT NULL AS is_there"
+_SEES_UNICODE = "SELECT cardinality(show_trgm('\u00e9')) > 0 AS sees"
 
 
-class Seen(Protocol):
+class ProbeResult(Protocol):
     """Where the answer is kept; None until there is one."""
 
-    sees_letters: bool | None
+    sees_unicode: bool | None
 
 
-class Letters:
-    """Asks `database`, and notes the answer in `seen`."""
+class TrigramProbe:
+    """Asks `database`, and notes the answer in `result`."""
 
-    def __init__(self, database: Database, seen: Seen, events: Events) -> None:
+    def __init__(self, database: Database, result: ProbeResult, events: Events) -> None:
         self._database = database
-        self._seen = seen
+        self._result = result
         self._events = events
         self._task: asyncio.Task[None] | None = None
 
-    async def ask(self) -> None:
+    async def probe(self) -> None:
         """Ask, and go on asking in the background where there is no answer."""
-        if not await self._is_answered():
-            self._task = background(self._go_on(), "asking for letters", self._events)
+        if not await self._probe():
+            self._task = background(self._probe_again(), "probe the trigram indexes", self._events)
 
     def stop(self) -> None:
         """Ask no more."""
         if self._task is not None:
             self._task.cancel()
 
-    async def _is_answered(self) -> bool:
+    async def _probe(self) -> bool:
         try:
-            if not (await self._database.fetch(_IS_THERE))[0]["is_there"]:
+            if not (await self._database.fetch(_IS_INSTALLED))[0]["is_there"]:
                 return False
-            self._seen.sees_letters = bool((await self._database.fetch(_SEES))[0]["sees"])
+            self._result.sees_unicode = bool((await self._database.fetch(_SEES_UNICODE))[0]["sees"])
         except Problem:
             return False
         return True
 
-    async def _go_on(self) -> None:
+    async def _probe_again(self) -> None:
         while True:
-            await asyncio.sleep(AGAIN_SECONDS)
-            if await self._is_answered():
+            await asyncio.sleep(RETRY_SECONDS)
+            if await self._probe():
                 return

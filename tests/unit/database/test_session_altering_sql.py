@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.database.lasting_sql import may_last
-from gatepost.database.sql_words import FUNCTIONS
+from gatepost.database.session_altering_sql import may_alter_session
+from gatepost.database.sql_tokens import FUNCTIONS
 
 LEAVES_NOTHING = [
     "SELECT books.id, lower(books.title) FROM books WHERE books.id IN ($1, $2)",
@@ -58,19 +58,19 @@ MAY_LEAVE = [
 
 @pytest.mark.parametrize("sql", LEAVES_NOTHING)
 def test_one_statement_of_known_functions_leaves_nothing(sql: str) -> None:
-    assert not may_last(sql)
+    assert not may_alter_session(sql)
 
 
 @pytest.mark.parametrize("sql", MAY_LEAVE)
 def test_anything_else_may_leave_something(sql: str) -> None:
-    assert may_last(sql)
+    assert may_alter_session(sql)
 
 
 @given(st.lists(st.sampled_from(LEAVES_NOTHING), max_size=3), st.sampled_from(["mine(1)", '"mine"(1)', "a.mine ( 1 )"]))
 def test_an_unknown_call_is_found_beside_whatever_else_there_is(others: list[str], call: str) -> None:
     beside = "".join(f"({other}), " for other in others)
-    assert may_last(f"SELECT {beside}{call}")
-    assert may_last(f"SELECT {call}, {beside}1")
+    assert may_alter_session(f"SELECT {beside}{call}")
+    assert may_alter_session(f"SELECT {call}, {beside}1")
 
 
 def test_no_function_is_listed_twice() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gatepost.database.reading_sql import only_reads
+from gatepost.database.read_only_sql import only_reads
 
 
 @pytest.mark.parametrize(

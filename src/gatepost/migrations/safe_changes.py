@@ -50,7 +50,7 @@ class Applied(msgspec.Struct, frozen=True):
     kept: list[str] = []
 
 
-class Terms(msgspec.Struct, frozen=True):
+class ApplyOptions(msgspec.Struct, frozen=True):
     """On what terms a database is changed.
 
     Of an `embedded` one everything is Gatepost's; of any other what the record lists (`ownership.py`). `extend` adds
@@ -78,7 +78,7 @@ async def apply_lossless(
 ) -> Applied:
     """Create what the models declare and the database lacks, change what loses nothing, refuse and name the rest.
 
-    Drops and replaces only what is Gatepost's; the terms are those of `Terms`. Several starts at once wait for each
+    Drops and replaces only what is Gatepost's; `options` may widen that. Several starts at once wait for each
     other. Every change, and the record of it, stands in one transaction with savepoints, but for new values of enums,
     which PostgreSQL lets nobody use before they are committed. Raises ConfigurationError where the database is away, a
     table stays locked by others, or the role may not record what it makes.
@@ -86,18 +86,18 @@ async def apply_lossless(
     fingerprint = fingerprint_of(metadata)
     if await _is_current(dsn, fingerprint):
         return Applied([], [])
-    from gatepost.migrations.application import bring_forward
+    from gatepost.migrations.apply import apply_models
 
-    return await bring_forward(dsn, metadata, fingerprint, Terms(embedded, extend, all_or_nothing))
+    return await apply_models(dsn, metadata, fingerprint, ApplyOptions(embedded, extend, all_or_nothing))
 
 
 async def find_pending(dsn: str, metadata: MetaData) -> Pending:
     """What `apply_lossless` would do to a database that is not the embedded one. Changes nothing."""
     if await _is_current(dsn, fingerprint_of(metadata)):
         return Pending([], [])
-    from gatepost.migrations.application import look
+    from gatepost.migrations.apply import find_plan
 
-    plan = await look(dsn, metadata)
+    plan = await find_plan(dsn, metadata)
     return Pending([item.summary for item in plan.allowed], plan.refused, plan.extensible, plan.users_refusal)
 
 

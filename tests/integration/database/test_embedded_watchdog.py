@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.integration.database.embedded_scenes import SMALL, is_running, wait_until
 
-from gatepost.embedded.guardian import Guardian
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+from gatepost.embedded.watchdog import Watchdog
 from gatepost.events import (
     EmbeddedDatabaseEnded,
     EmbeddedDatabaseNotRestarted,
@@ -53,7 +53,7 @@ def kill(server: EmbeddedPostgreSQL) -> int:
 def test_a_killed_server_is_back_with_its_data_and_it_is_said_once(
     server: EmbeddedPostgreSQL, told: Told, events: Events
 ) -> None:
-    with Guardian(server, events):
+    with Watchdog(server, events):
         killed = kill(server)
         wait_until(lambda: len(told) == 2)
         assert server.execute("SELECT answer FROM kept", database="gatepost") == "42"
@@ -73,7 +73,7 @@ def test_it_comes_back_while_forked_children_share_the_folders_lock(
         os.read(reader, 1)
         os._exit(0)
     try:
-        with Guardian(server, events):
+        with Watchdog(server, events):
             kill(server)
             wait_until(lambda: len(told) == 2)
             assert server.execute("SELECT answer FROM kept", database="gatepost") == "42"
@@ -87,7 +87,7 @@ def test_a_server_that_cannot_start_is_tried_again_and_the_reason_said_once(
     server: EmbeddedPostgreSQL, told: Told, events: Events, spoilable: Path
 ) -> None:
     needed = spoilable / "cluster" / "global"
-    with Guardian(server, events):
+    with Watchdog(server, events):
         hidden = needed.rename(spoilable / "hidden")
         kill(server)
         starts = "could not open file"
@@ -101,7 +101,7 @@ def test_a_server_that_cannot_start_is_tried_again_and_the_reason_said_once(
 
 
 def test_a_server_that_is_stopped_stays_so(server: EmbeddedPostgreSQL, told: Told, events: Events) -> None:
-    with Guardian(server, events):
+    with Watchdog(server, events):
         pid = server.pid
     assert pid is not None
     assert is_running(pid), "leaving the block does not stop it"

@@ -7,7 +7,7 @@ in which every function is known. Asked once per compiled statement (`compiler.p
 import re
 from functools import lru_cache
 
-from gatepost.database.sql_words import FUNCTIONS, LASTING, WITHOUT_STATE
+from gatepost.database.sql_tokens import FUNCTIONS, LASTING, WITHOUT_STATE
 
 _BEGINS = frozenset(
     ["(", "SELECT", "WITH", "VALUES", "INSERT", "UPDATE", "DELETE", "MERGE", "SAVEPOINT", "RELEASE", "ROLLBACK"]
@@ -23,7 +23,7 @@ _KNOWN_FUNCTIONS = frozenset(FUNCTIONS.split())
 
 
 @lru_cache(maxsize=1024)
-def may_last(sql: str) -> bool:
+def may_alter_session(sql: str) -> bool:
     """Whether this statement may leave something on its connection. True where that is not certain."""
     if _UNCLEAR.search(sql) is not None:  # a comment, or a literal that may end elsewhere
         return True
@@ -33,7 +33,7 @@ def may_last(sql: str) -> bool:
     return any(sign == "(" and _calls_unknown(tokens, place) for place, sign in enumerate(tokens))
 
 
-def calls_lasting(sql: str) -> bool:
+def calls_session_function(sql: str) -> bool:
     """Whether a statement of ours, which a policy or an expression of the user's is a part of, calls one of LASTING."""
     return any(name.lower() in LASTING for name in _CALL.findall(sql))
 

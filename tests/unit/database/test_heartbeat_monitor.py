@@ -1,10 +1,10 @@
-"""The silence detector: one timer that judges by what was heard since, and knows when its own process stood still."""
+"""The heartbeat monitor: one timer that judges by what was heard since, and knows when its own process stood still."""
 
 import asyncio
 from collections.abc import Callable
 
-from gatepost.database import silence
-from gatepost.database.silence import SilenceDetector, clock
+from gatepost.database import heartbeat_monitor
+from gatepost.database.heartbeat_monitor import HeartbeatMonitor, clock
 
 SECONDS = 0.2
 
@@ -16,15 +16,15 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 async def test_nothing_is_known_before_the_first_answer() -> None:
-    assert SilenceDetector(lambda: None).is_silent
+    assert HeartbeatMonitor(lambda: None).is_silent
 
 
 async def test_silence_is_noted_once_when_its_time_is_over_and_ends_with_an_answer() -> None:
     noted: list[float] = []
-    detector = SilenceDetector(lambda: noted.append(clock()), SECONDS)
+    detector = HeartbeatMonitor(lambda: noted.append(clock()), SECONDS)
     for _ in range(2):
         noted.clear()
-        detector.hear()
+        detector.record()
         heard = clock()
         assert not detector.is_silent
         await until(lambda: detector.is_silent)
@@ -35,10 +35,10 @@ async def test_silence_is_noted_once_when_its_time_is_over_and_ends_with_an_answ
 
 async def test_whoever_answers_in_time_is_never_silent() -> None:
     noted: list[None] = []
-    detector = SilenceDetector(lambda: noted.append(None), SECONDS)
+    detector = HeartbeatMonitor(lambda: noted.append(None), SECONDS)
     ends = clock() + 3 * SECONDS
     while clock() < ends:
-        detector.hear()
+        detector.record()
         await asyncio.sleep(SECONDS / 10)
     assert (detector.is_silent, noted) == (False, [])
     detector.stop()
@@ -46,14 +46,14 @@ async def test_whoever_answers_in_time_is_never_silent() -> None:
 
 async def test_a_process_that_stood_still_does_not_call_its_peer_silent() -> None:
     noted: list[None] = []
-    detector = SilenceDetector(lambda: noted.append(None), SECONDS)
-    detector.hear()
-    wakes = clock() + SECONDS + 2 * silence.STALL_SECONDS
+    detector = HeartbeatMonitor(lambda: noted.append(None), SECONDS)
+    detector.record()
+    wakes = clock() + SECONDS + 2 * heartbeat_monitor.STALL_SECONDS
     while clock() < wakes:
         pass
     # What arrived while it stood still is read now, after the timer that was due long ago.
     await asyncio.sleep(0)
-    detector.hear()
+    detector.record()
     assert (detector.is_silent, noted) == (False, [])
     await until(lambda: detector.is_silent)
     assert len(noted) == 1, "a peer that goes on being silent is noticed all the same"

@@ -15,36 +15,36 @@ from gatepost.database.holders import Holder
 SIZE_MIN = 4
 """A smaller pool is not shared out."""
 
-FOR_OTHERS = 2
+RESERVED_FOR_OTHERS = 2
 """So many connections one resource leaves to the others, of which one is for sign-in and the loading of users."""
 
 SLOW_SECONDS = 0.1
 """Who has waited for so long waits for connections that do not come back quickly."""
 
-SPELL_SECONDS = 0.2
+ACTIVE_SECONDS = 0.2
 """For how long connections are shared out each time that others are found waiting."""
 
-TIMEOUT_SPELL_SECONDS = 5.0
+TIMEOUT_ACTIVE_SECONDS = 5.0
 """For how long a resource whose statements ran into their limits, a lock's perhaps, keeps to its share: whoever comes
 meanwhile need not wait until the next one runs into it."""
 
-PATIENCE_SECONDS = 0.5
+EXTENSION_SECONDS = 0.5
 """How much longer the others may wait when it begins: until one of the statements before them gives up its lock."""
 
 ACCOUNTS = "(accounts)"
 """The resource of sign-in and of the loading of users; no path of a resource can be written like that."""
 
 
-class Held(Protocol):
+class OpenConnection(Protocol):
     """A connection that is open."""
 
     holder: Holder | None
 
 
-H = TypeVar("H", bound=Held)
+H = TypeVar("H", bound=OpenConnection)
 
 
-class Shares(Generic[H]):
+class FairSharing(Generic[H]):
     """Shares out one pool. `is_on` says whether; then the idle connections are `spare`, out of the fast path's reach.
 
     `lent` says which connections are lent, `size` how many there are and `size_max` how many there can be.
@@ -62,19 +62,19 @@ class Shares(Generic[H]):
     def is_due(self, waiting: Collection[Holder | None]) -> bool:
         """Whether one resource has all that it may have, and others wait. `waiting` are those who have waited for long.
         Connections are shared out for a moment then."""
-        choices = self.choices()
+        eligibility = self.eligibility()
         resources = {_resource_of(holder) for holder in waiting}
-        is_due = bool(choices.full) and not resources <= choices.full
+        is_due = bool(eligibility.full) and not resources <= eligibility.full
         if is_due:
-            self._until = time.monotonic() + SPELL_SECONDS
+            self._until = time.monotonic() + ACTIVE_SECONDS
         return is_due
 
     def note_timeout(self, holder: Holder | None) -> bool:
         """A statement of this holder ran into its limit. Whether its resource has to keep to its share from now on."""
         resource = _resource_of(holder)
-        is_full = resource in self.choices().full
+        is_full = resource in self.eligibility().full
         if is_full:
-            self._slow[resource] = time.monotonic() + TIMEOUT_SPELL_SECONDS
+            self._slow[resource] = time.monotonic() + TIMEOUT_ACTIVE_SECONDS
         return is_full
 
     def begin(self, idle: list[H]) -> None:
@@ -97,17 +97,17 @@ class Shares(Generic[H]):
             del self._slow[resource]
         return now >= self._until and not self._slow
 
-    def choices(self) -> "Choices":
+    def eligibility(self) -> "Eligibility":
         """Who may have one of the connections that are spare or can still be opened."""
         size_max = self._size_max()
         held = Counter(_resource_of(connection.holder) for connection in self._lent())
-        held_max = size_max - FOR_OTHERS if size_max >= SIZE_MIN else size_max + 1
+        held_max = size_max - RESERVED_FOR_OTHERS if size_max >= SIZE_MIN else size_max + 1
         full = {resource for resource, count in held.items() if count >= held_max}
         limited = full if time.monotonic() < self._until else full & self._slow.keys()
-        return Choices(full, limited, len(self.spare) + max(0, size_max - self._size()))
+        return Eligibility(full, limited, len(self.spare) + max(0, size_max - self._size()))
 
 
-class Choices(NamedTuple):
+class Eligibility(NamedTuple):
     """Who may have a connection at one moment. `full` are the resources that have all that they may have while others
     wait, `limited` those to which that applies now, `free` is how many connections there are."""
 

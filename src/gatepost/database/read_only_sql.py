@@ -6,7 +6,7 @@ Says yes only where that is certain by the text: a SELECT whose functions are al
 import re
 from functools import lru_cache
 
-from gatepost.database.sql_words import HARMLESS
+from gatepost.database.sql_tokens import HARMLESS
 
 _BEGINS = re.compile(
     r"\s*(?:\(\s*)*(?:SELECT|WITH|VALUES|TABLE|SHOW|SAVEPOINT|RELEASE|ROLLBACK|SET|LOCK|DECLARE|FETCH|MOVE|CLOSE)\b",

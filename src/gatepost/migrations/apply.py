@@ -13,13 +13,12 @@ from gatepost.migrations.comparison import Difference, migration_context
 from gatepost.migrations.connections import (
     ADVISORY_LOCK,
     LOCK_TIMEOUT,
+    as_configuration_errors,
     connect,
     hint_of,
     reason_of,
-    told_as_sentence,
 )
 from gatepost.migrations.definitions import read_definitions
-from gatepost.migrations.lossless import Applied, Terms
 from gatepost.migrations.operations import RunSQL
 from gatepost.migrations.plan import Plan, make_plan
 from gatepost.migrations.record import (
@@ -30,26 +29,27 @@ from gatepost.migrations.record import (
     read_record,
 )
 from gatepost.migrations.recording import record_equal, record_made
+from gatepost.migrations.safe_changes import Applied, ApplyOptions
 from gatepost.migrations.subjects import creates, subject_of
 
 
-async def bring_forward(dsn: str, metadata: MetaData, fingerprint: str, terms: Terms) -> Applied:
+async def apply_models(dsn: str, metadata: MetaData, fingerprint: str, options: ApplyOptions) -> Applied:
     """Apply what may be; the note that lets the next start skip this is written when nothing was refused."""
     async with connect(dsn) as connection:
-        with told_as_sentence("The database schema"):
-            return await connection.run_sync(_bring_forward, metadata, fingerprint, terms)
+        with as_configuration_errors("The database schema"):
+            return await connection.run_sync(_apply_models, metadata, fingerprint, options)
 
 
-async def look(dsn: str, metadata: MetaData) -> Plan:
-    """What `bring_forward` would do. Changes nothing."""
+async def find_plan(dsn: str, metadata: MetaData) -> Plan:
+    """What `apply_models` would do. Changes nothing."""
     async with connect(dsn) as connection:
-        with told_as_sentence("The database schema"):
+        with as_configuration_errors("The database schema"):
             plan = await connection.run_sync(make_plan, metadata)
             await connection.rollback()
     return plan
 
 
-def take_turn(connection: Connection) -> None:
+def lock_migrations(connection: Connection) -> None:
     """Wait until nobody else changes the schema; held until the connection closes."""
     connection.exec_driver_sql("SET statement_timeout = '120s'")
     connection.exec_driver_sql(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
@@ -58,28 +58,28 @@ def take_turn(connection: Connection) -> None:
     connection.commit()
 
 
-def _bring_forward(connection: Connection, metadata: MetaData, fingerprint: str, terms: Terms) -> Applied:
-    take_turn(connection)
+def _apply_models(connection: Connection, metadata: MetaData, fingerprint: str, options: ApplyOptions) -> Applied:
+    lock_migrations(connection)
     if has_fingerprint(connection, fingerprint):
         connection.rollback()
         return Applied([], [])
-    plan = make_plan(connection, metadata, embedded=terms.embedded, extend=terms.extend)
-    if plan.users_refusal or (plan.refused and terms.all_or_nothing):
+    plan = make_plan(connection, metadata, embedded=options.embedded, extend=options.extend)
+    if plan.users_refusal or (plan.refused and options.all_or_nothing):
         connection.rollback()
-        raise refusal_of_plan(plan)
+        raise error_of_plan(plan)
     applied = Applied([], list(plan.refused), list(plan.kept))
-    if not plan.allowed and not terms.embedded and not may_write_record(connection):
+    if not plan.allowed and not options.embedded and not may_write_record(connection):
         connection.rollback()  # nothing to do, and nothing to record: not even the record is made
         return applied
     prepare_record(connection)
     if _extend_enums(connection, plan.allowed, applied):
         connection.commit()
-        plan = make_plan(connection, metadata, embedded=terms.embedded, extend=terms.extend)
+        plan = make_plan(connection, metadata, embedded=options.embedded, extend=options.extend)
         applied.refused[:] = plan.refused
-    _apply(connection, metadata, plan.allowed, applied, terms)
-    if applied.refused and terms.all_or_nothing:
+    _apply(connection, metadata, plan.allowed, applied, options)
+    if applied.refused and options.all_or_nothing:
         connection.rollback()
-        raise refusal_of_plan(Plan(refused=applied.refused))
+        raise error_of_plan(Plan(refused=applied.refused))
     if not applied.refused:
         note_fingerprint(connection, fingerprint, changed=bool(applied.statements))
     connection.commit()
@@ -87,13 +87,13 @@ def _bring_forward(connection: Connection, metadata: MetaData, fingerprint: str,
 
 
 def _apply(
-    connection: Connection, metadata: MetaData, allowed: Sequence[Difference], applied: Applied, terms: Terms
+    connection: Connection, metadata: MetaData, allowed: Sequence[Difference], applied: Applied, options: ApplyOptions
 ) -> None:
     listed, present = read_record(connection), read_definitions(connection)
     owned = {key for key, digest in present.items() if listed.get(key) == digest}
     done = [item.operation for item in allowed if _attempt(connection, item, applied)]
     record_made(connection, owned, [subject_of(operation) for operation in done if creates(operation)])
-    if terms.embedded:
+    if options.embedded:
         record_equal(connection, metadata)
 
 
@@ -122,7 +122,7 @@ def _attempt(connection: Connection, difference: Difference, applied: Applied) -
     return True
 
 
-def refusal_of_plan(plan: Plan) -> ConfigurationError:
+def error_of_plan(plan: Plan) -> ConfigurationError:
     """The list, as one error."""
     items = "".join(f"\n  - {item}" for item in plan.refused)
     hint = (

@@ -9,7 +9,7 @@ import functools
 import time
 from collections.abc import Callable
 
-SILENCE_SECONDS = 2.0
+HEARTBEAT_TIMEOUT_SECONDS = 2.0
 """A peer from which nothing is heard for so long is taken to be gone."""
 
 STALL_SECONDS = 0.1
@@ -22,20 +22,20 @@ clock: Callable[[], float] = (
 """The clock of everything that the listener says, in seconds."""
 
 
-class SilenceDetector:
-    """`hear` whenever the peer has answered; `on_silence` is called once each time that it has been silent for
+class HeartbeatMonitor:
+    """`record` whenever the peer has answered; `on_silence` is called once each time that it has been silent for
     `seconds`. Silent until it is first heard."""
 
     __slots__ = ("_heard_at", "_on_silence", "_seconds", "_timer", "is_silent")
 
-    def __init__(self, on_silence: Callable[[], None], seconds: float = SILENCE_SECONDS) -> None:
+    def __init__(self, on_silence: Callable[[], None], seconds: float = HEARTBEAT_TIMEOUT_SECONDS) -> None:
         self._on_silence = on_silence
         self._seconds = seconds
         self._heard_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.is_silent = True
 
-    def hear(self) -> None:
+    def record(self) -> None:
         """The peer has answered just now."""
         self._heard_at = clock()
         if self.is_silent:

@@ -54,7 +54,7 @@ _KEYS = text("""
 """)
 
 
-class Key(msgspec.Struct, frozen=True):
+class TableKey(msgspec.Struct, frozen=True):
     """A primary key or unique constraint: its columns in their order, and whether its check can be put off."""
 
     is_primary: bool
@@ -62,7 +62,7 @@ class Key(msgspec.Struct, frozen=True):
     is_deferrable: bool = False
 
 
-class Forms(msgspec.Struct, frozen=True):
+class CanonicalForms(msgspec.Struct, frozen=True):
     """The definitions of one table, by name (defaults by column)."""
 
     checks: Mapping[str, str]
@@ -70,35 +70,35 @@ class Forms(msgspec.Struct, frozen=True):
     defaults: Mapping[str, str]
 
 
-def read_forms(connection: Connection, table: str) -> Forms:
+def read_forms(connection: Connection, table: str) -> CanonicalForms:
     """What the database has on this table."""
 
     def read(query: TextClause) -> dict[str, str]:
         return {row[0]: row[1] for row in connection.execute(query, {"name": table})}
 
-    return Forms(read(_CHECKS), read(_INDEXES), read(_DEFAULTS))
+    return CanonicalForms(read(_CHECKS), read(_INDEXES), read(_DEFAULTS))
 
 
-def read_keys(connection: Connection, table: str) -> dict[str, Key]:
+def read_keys(connection: Connection, table: str) -> dict[str, TableKey]:
     """The primary key and the unique constraints that the database has on this table, by name."""
     rows = connection.execute(_KEYS, {"name": table})
-    return {name: Key(kind == "p", tuple(columns), deferrable) for name, kind, columns, deferrable in rows}
+    return {name: TableKey(kind == "p", tuple(columns), deferrable) for name, kind, columns, deferrable in rows}
 
 
-def declared_keys(table: "Table[Any]") -> dict[str, Key]:
+def declared_keys(table: "Table[Any]") -> dict[str, TableKey]:
     """The primary key and the unique constraints of a model, by the names that they have in a database."""
-    found: dict[str, Key] = {}
+    found: dict[str, TableKey] = {}
     for item in table.constraints:
         if isinstance(item, PrimaryKeyConstraint | UniqueConstraint):
             is_primary = isinstance(item, PrimaryKeyConstraint)
             name = str(item.name) if item.name else object_name(table.name, "", "pkey") if is_primary else None
             columns = tuple(str(column.name) for column in item.columns)
             if name is not None and columns:
-                found[name] = Key(is_primary, columns, bool(item.deferrable))
+                found[name] = TableKey(is_primary, columns, bool(item.deferrable))
     return found
 
 
-def declared_forms(connection: Connection, table: "Table[Any]") -> Forms:
+def declared_forms(connection: Connection, table: "Table[Any]") -> CanonicalForms:
     """What the models declare on a table that exists, in PostgreSQL's words. What cannot be said there (a column is
     missing still) is left out, and so differs."""
     savepoint = connection.begin_nested()

@@ -18,17 +18,17 @@ def is_coloured(stream: IO[str]) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
 
 
-def complain(error: object) -> None:
+def print_error(error: object) -> None:
     """One red sentence on stderr."""
     _say(sys.stderr, RED, f"Error: {error}")
 
 
-def warn(sentence: object) -> None:
+def print_warning(sentence: object) -> None:
     """One yellow sentence on stderr."""
     _say(sys.stderr, YELLOW, f"Warning: {sentence}")
 
 
-def confirm(sentence: object) -> None:
+def print_success(sentence: object) -> None:
     """One green sentence on stdout."""
     _say(sys.stdout, GREEN, str(sentence))
 

@@ -44,7 +44,7 @@ class Reply(msgspec.Struct):
         return "a closed connection" if self.ended else "no answer"
 
 
-class Limited(Exception):
+class RateLimited(Exception):
     """The server's rate limit refused; `seconds` is what it says of when to come back."""
 
     def __init__(self, seconds: str) -> None:
@@ -52,7 +52,7 @@ class Limited(Exception):
         self.seconds = seconds
 
 
-class Caller:
+class RawClient:
     """Speaks to one target; `replies` are all that came back."""
 
     def __init__(self, target: Target, context: ssl.SSLContext | None = None) -> None:
@@ -61,14 +61,14 @@ class Caller:
         self.replies: list[Reply] = []
 
     async def ask(self, method: str, path: str | None = None, *headers: str, body: bytes = b"") -> Reply:
-        """A well-formed request. Raises `Limited` for a 429, OSError where nobody listens."""
+        """A well-formed request. Raises `RateLimited` for a 429, OSError where nobody listens."""
         lines = [f"{method} {path or self.target.path} HTTP/1.1", f"host: {self.target.authority}", *headers]
         lines += ["user-agent: gatepost-doctor", "accept: */*", "connection: close"]
         if body:
             lines.append(f"content-length: {len(body)}")
         reply = await self.send("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
         if reply.status == 429:
-            raise Limited(reply.header("retry-after") or "some")
+            raise RateLimited(reply.header("retry-after") or "some")
         return reply
 
     async def send(

@@ -46,7 +46,7 @@ class TestApp:
         self.anonymous = Client(app)
 
     async def __aenter__(self) -> "TestApp":
-        from gatepost.migrations.lossless import apply_lossless
+        from gatepost.migrations.safe_changes import apply_lossless
 
         url = self._environ["DATABASE_URL"]
         await apply_lossless(url, self.app.metadata, extend=self._extend, all_or_nothing=True)

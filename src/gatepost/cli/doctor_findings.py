@@ -5,7 +5,7 @@ import msgspec
 from gatepost.errors import ConfigurationError
 
 
-class Finding(msgspec.Struct, frozen=True):
+class DoctorFinding(msgspec.Struct, frozen=True):
     """One check: what was looked at, whether it is well, what was seen, and how to mend it.
 
     Where `is_warning` the server works all the same, but not as it could.
@@ -18,7 +18,7 @@ class Finding(msgspec.Struct, frozen=True):
     is_warning: bool = False
 
 
-def failed(check: str, error: ConfigurationError) -> Finding:
+def failed(check: str, error: ConfigurationError) -> DoctorFinding:
     """The finding that a refusal is."""
     location = f"{error.location}: " if error.location else ""
-    return Finding(check, False, f"{location}{error.message}", error.hint)
+    return DoctorFinding(check, False, f"{location}{error.message}", error.hint)
