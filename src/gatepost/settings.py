@@ -19,16 +19,16 @@ from gatepost.hints import nearest
 C = TypeVar("C")
 
 APP_VARIABLE = "GATEPOST_APP"
-"""Which application the commands mean; no setting of the application's own."""
+"""Which application the commands load; not a setting of the application itself."""
 
 _LIKENESS_MIN = 0.7
-"""All of them begin with the same nine letters."""
+"""High, because all names begin with the same nine letters."""
 
 _SERVICE_LINK = re.compile(r"GATEPOST_(?:\w+_)?(?:SERVICE_(?:HOST|PORT)|PORT_[0-9]+_)")
 """What Kubernetes puts into the environment for a service whose name begins with gatepost."""
 
 DRAIN_DELAY_SECONDS = 3.0
-"""What a load balancer that asks every second or two needs to hear that a server is about to stop."""
+"""Long enough for a load balancer that probes every second or two to notice that a server is about to stop."""
 
 Check = Callable[[Any], str | None]
 
@@ -96,14 +96,14 @@ class ServerSettings:
     drain_delay_seconds: float | None = setting(
         "GATEPOST_DRAIN_DELAY_SECONDS",
         None,
-        "how long connections are still taken at shutdown, while `/readyz` says no; 3 in production, else 0",
+        "how long new connections are still accepted at shutdown while `/readyz` is 503; 3 in production, else 0",
         unit="s",
         check=at_least(0),
     )
     drain_seconds: float = setting(
         "GATEPOST_DRAIN_SECONDS",
         20.0,
-        "how long requests in flight may take at shutdown",
+        "how long requests in flight may still take at shutdown",
         unit="s",
         check=at_least(0),
     )
@@ -124,17 +124,21 @@ class DatabaseSettings:
     pool_wait_seconds: float = setting(
         "GATEPOST_DATABASE_POOL_WAIT_SECONDS",
         2.0,
-        "wait for a free connection, then 503",
+        "how long a request waits for a free connection, then 503",
         unit="s",
         check=at_least(0),
     )
     connect_seconds: float = setting(
-        "GATEPOST_DATABASE_CONNECT_SECONDS", 3.0, "time to open a connection", unit="s", check=at_least(0.1)
+        "GATEPOST_DATABASE_CONNECT_SECONDS",
+        3.0,
+        "how long opening a connection may take",
+        unit="s",
+        check=at_least(0.1),
     )
     statement_seconds: float = setting(
         "GATEPOST_DATABASE_STATEMENT_SECONDS",
         5.0,
-        "time of one statement, then 504",
+        "how long a statement may run, then 504",
         unit="s",
         check=at_least(0.01),
     )
@@ -146,7 +150,7 @@ class DatabaseSettings:
         check=at_least(0.01),
     )
     ready_needs_writes: bool = setting(
-        "GATEPOST_READY_NEEDS_WRITES", False, "whether `/readyz` says no (503) while the database takes no writes"
+        "GATEPOST_READY_NEEDS_WRITES", False, "whether `/readyz` is 503 while the database is read-only"
     )
 
 
@@ -161,7 +165,7 @@ class AuthSettings:
         secret=True,
     )
     token_minutes: float = setting(
-        "GATEPOST_TOKEN_MINUTES", 15.0, "life of an access token", unit="min", check=at_least(0.1)
+        "GATEPOST_TOKEN_MINUTES", 15.0, "lifetime of an access token", unit="min", check=at_least(0.1)
     )
     issuer: str = setting("GATEPOST_TOKEN_ISSUER", "gatepost", "`iss` of tokens")
     audience: str = setting("GATEPOST_TOKEN_AUDIENCE", "gatepost", "`aud` of tokens")
@@ -176,7 +180,7 @@ class GateSettings:
     auth_counts: str = setting(
         "GATEPOST_LIMIT_AUTH_COUNTS",
         "failures",
-        "failures: a sign-in that succeeds gives its tokens back; all: it does not",
+        "failures: a successful sign-in gets its tokens back; all: every attempt counts",
         check=one_of("failures", "all"),
     )
     limit_factor: int | None = setting(
@@ -193,10 +197,14 @@ class GateSettings:
         check=at_least(1),
     )
     body_seconds: float = setting(
-        "GATEPOST_BODY_SECONDS", 10.0, "time between two parts of a body", unit="s", check=at_least(0.1)
+        "GATEPOST_BODY_SECONDS",
+        10.0,
+        "how long a client may take to send the next part of a body",
+        unit="s",
+        check=at_least(0.1),
     )
     request_seconds: float = setting(
-        "GATEPOST_REQUEST_SECONDS", 15.0, "time of a whole request, then 504", unit="s", check=at_least(0.1)
+        "GATEPOST_REQUEST_SECONDS", 15.0, "how long a whole request may take, then 504", unit="s", check=at_least(0.1)
     )
     queue_seconds: float = setting(
         "GATEPOST_QUEUE_SECONDS",
@@ -227,18 +235,18 @@ class GateSettings:
     allowed_hosts: tuple[str, ...] = setting(
         "GATEPOST_ALLOWED_HOSTS",
         (),
-        "hosts that are answered for, comma separated: shop.example, *.shop.example; every host by default",
+        "hosts to answer for, comma separated: shop.example, *.shop.example; every host by default",
     )
     trusted_proxies: tuple[str, ...] = setting(
         "GATEPOST_TRUSTED_PROXIES",
         (),
-        "who may say whom a request is from, comma separated: addresses, networks, unix, a number of hops, and "
-        "forwarded where they write that header in place of X-Forwarded-For; nobody by default",
+        "proxies that may state the client's address, comma separated: addresses, networks, unix, a number of hops, "
+        "and forwarded if they write that header in place of X-Forwarded-For; none by default",
     )
     preflight_count: int = setting(
         "GATEPOST_LIMIT_PREFLIGHT",
         1000,
-        "preflights per client and minute; they count as nothing else",
+        "preflights per client and minute; they have a limit of their own",
         check=at_least(1),
     )
     cors_origins: tuple[str, ...] = setting(
@@ -247,22 +255,22 @@ class GateSettings:
         "origins that browsers may call from, comma separated; `https://*.shop.example` is any one name before the dot",
     )
     cors_public: bool = setting(
-        "GATEPOST_CORS_PUBLIC", False, "every web page may call, without credentials: for public APIs"
+        "GATEPOST_CORS_PUBLIC", False, "pages of every origin may call, without credentials: for public APIs"
     )
     cors_credentials: bool = setting(
-        "GATEPOST_CORS_CREDENTIALS", False, "browsers may send cookies along; Gatepost's own tokens need none"
+        "GATEPOST_CORS_CREDENTIALS", False, "browsers may send cookies; Gatepost's own tokens do not need them"
     )
     hsts_seconds: int = setting(
         "GATEPOST_HSTS_SECONDS",
         31_536_000,
-        "how long browsers insist on TLS once they have seen it; 0 takes it back",
+        "how long browsers insist on TLS after a response over TLS (HSTS); 0 revokes it",
         unit="s",
         check=at_least(0),
     )
-    hsts_subdomains: bool = setting("GATEPOST_HSTS_SUBDOMAINS", True, "that holds for all subdomains, too")
-    hsts_preload: bool = setting("GATEPOST_HSTS_PRELOAD", False, "asks browsers to know it before the first visit")
+    hsts_subdomains: bool = setting("GATEPOST_HSTS_SUBDOMAINS", True, "HSTS includes all subdomains")
+    hsts_preload: bool = setting("GATEPOST_HSTS_PRELOAD", False, "asks for the preload lists of browsers")
     compress: bool = setting(
-        "GATEPOST_COMPRESS", True, "compress answers of 2 KiB or more where the client asks for it and it is safe"
+        "GATEPOST_COMPRESS", True, "compress responses of 2 KiB or more if the client accepts it and it is safe"
     )
 
     @property
@@ -283,7 +291,7 @@ class GateSettings:
 
 @dataclass(frozen=True, slots=True)
 class ValkeySettings:
-    """What all instances of an application keep together outside of PostgreSQL: rate limits."""
+    """What the instances of an application share outside PostgreSQL: rate limits."""
 
     url: str | None = setting(
         "GATEPOST_VALKEY_URL",
@@ -292,7 +300,7 @@ class ValkeySettings:
         "own rate limits",
         secret=True,
     )
-    prefix: str = setting("GATEPOST_VALKEY_PREFIX", "gatepost", "begins the names of all keys")
+    prefix: str = setting("GATEPOST_VALKEY_PREFIX", "gatepost", "prefix of all keys")
     timeout_seconds: float = setting(
         "GATEPOST_VALKEY_TIMEOUT_SECONDS",
         0.02,
@@ -366,9 +374,9 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 
 def unknown_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
-    """Variables that look like settings and are none, each with the setting that it is most like, if it is like one.
+    """Variables that look like settings but are not, each with the most similar setting, if any.
 
-    They are no reason not to start: another version, or a program beside this one, may know them.
+    They do not prevent a start: another version, or a program beside this one, may use them.
     """
     known = set(_variables())
     names = {APP_VARIABLE, *known, *(f"{name}_FILE" for name, secret in _variables().items() if secret)}
@@ -394,7 +402,7 @@ def _read(concern: type[C], environ: Mapping[str, str]) -> C:
         value = _convert(variable, text, hints[item.name])
         check: Check | None = item.metadata["check"]
         if check is not None and (complaint := check(value)) is not None:
-            # A secret is not shown, not even one that is none.
+            # A secret is never shown, not even an invalid one.
             shown = "" if item.metadata["secret"] else f", is {text!r}"
             raise ConfigurationError(f"{complaint}{shown}.", location=variable)
         values[item.name] = value

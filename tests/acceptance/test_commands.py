@@ -164,9 +164,9 @@ def test_a_misspelt_setting_is_pointed_out(gatepost: Command, monkeypatch: pytes
     status, out, _ = gatepost("doctor")
     assert status == 0, "a server works all the same"
     assert (
-        "WARN settings: GATEPOST_PROT is no setting of Gatepost's and does nothing. Did you mean GATEPOST_PORT?" in out
+        "WARN settings: GATEPOST_PROT is not a Gatepost setting and has no effect. Did you mean GATEPOST_PORT?" in out
     )
-    assert "Warning: GATEPOST_PROT is no setting" in gatepost("config", "show")[2]
+    assert "Warning: GATEPOST_PROT is not a Gatepost setting" in gatepost("config", "show")[2]
 
 
 def test_doctor_names_a_database_that_is_away_and_the_hint(

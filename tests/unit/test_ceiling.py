@@ -7,7 +7,7 @@ from benchmarks import ceiling_data
 
 from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.gateway.buckets import LocalBuckets
-from gatepost.gateway.limiter import RuleSet
+from gatepost.gateway.limiter import LimitSet
 from gatepost.gateway.security_headers import NO_STORE, STRICT
 
 CEILING = Path(ceiling_data.__file__).with_name("ceiling.py")
@@ -15,7 +15,7 @@ CEILING = Path(ceiling_data.__file__).with_name("ceiling.py")
 
 def test_the_ceiling_sends_the_headers_that_gatepost_sends() -> None:
     limit = RateLimit(1_000_000_000, per=minutes(15))
-    policy, _ = RuleSet(LocalBuckets(), [("api", limit), ("api-actor", limit)], strict=False).write((0, 0))
+    policy, _ = LimitSet(LocalBuckets(), [("api", limit), ("api-actor", limit)], strict=False).write((0, 0))
     ours = dict((*STRICT, NO_STORE, policy, (b"content-type", b"application/json")))
     assert {**dict(ceiling_data.HEADERS), b"server": b""} == {**ours, b"server": b""}
     assert len(ceiling_data.HEADERS) == len(ours)

@@ -20,7 +20,7 @@ class CORS:
 
     `origins` are exact (`https://shop.example`) or patterns whose star is one label (`https://*.shop.example`);
     `public` lets every page in instead, without credentials. `credentials` allows cookies. `headers` are request
-    headers, `exposed` headers of answers, beyond those that Gatepost itself reads and sends. `CORS()` lets nobody in.
+    headers, `exposed` headers of answers, beyond those that Gatepost itself reads and sends. `CORS()` admits no origin.
     """
 
     __slots__ = ("credentials", "exposed", "headers", "max_age_seconds", "origins", "public")
@@ -35,7 +35,7 @@ class CORS:
         max_age_seconds: int = MAX_AGE_SECONDS,
         location: str = "CORS",
     ) -> None:
-        """Raises `ConfigurationError`, which names `location`, for what would let in more than it says, or nobody."""
+        """Raises `ConfigurationError`, which names `location`, for a rule that admits nothing, or too much."""
         self.origins = Origins(origins, location=location)
         self.public = public
         self.credentials = credentials
@@ -44,13 +44,13 @@ class CORS:
         self.max_age_seconds = max_age_seconds
         if public and (credentials or origins):
             what = "credentials" if credentials else "a list of origins"
-            hint = "Every page with everybody's cookies is no rule: list the origins." if credentials else "Keep one."
+            hint = "List the origins: a public rule must not allow cookies." if credentials else "Keep one."
             raise ConfigurationError(f"CORS is public and has {what}.", location=location, hint=hint)
         for name in (*headers, *exposed):
             if _NAME.fullmatch(name) is None:
-                hint = "Name each one; a star would hold for none that matters."
+                hint = "List each header by name: `*` is not supported."
                 raise ConfigurationError(
-                    f"CORS has {name!r}, which is no name of a header.", location=location, hint=hint
+                    f"CORS has {name!r}, which is not a header name.", location=location, hint=hint
                 )
         if max_age_seconds < 0:
             raise ConfigurationError("CORS has a negative max_age_seconds.", location=location)

@@ -40,7 +40,7 @@ class Headers:
             _check(name, value, location)
         if len(set(names)) < len(names):
             raise ConfigurationError(
-                "headers= names a header twice.", location=location, hint="Case makes no difference."
+                "headers= contains a header twice.", location=location, hint="Names are case-insensitive."
             )
         pairs = list(zip(names, given.values(), strict=True))
         self.values: tuple[Header, ...] = tuple(
@@ -54,7 +54,7 @@ class Headers:
 
 def _check(name: str, value: str | None, location: str) -> None:
     if _NAME.fullmatch(name) is None:
-        raise ConfigurationError(f"headers= has {name!r}, which is no name of a header.", location=location)
+        raise ConfigurationError(f"headers= has {name!r}, which is not a header name.", location=location)
     if name.startswith("access-control-"):
         raise ConfigurationError(f"headers= cannot set {name}.", location=location, hint="Use cors=CORS(...).")
     if name in _ELSEWHERE:
@@ -63,7 +63,7 @@ def _check(name: str, value: str | None, location: str) -> None:
         raise ConfigurationError(
             f"headers= cannot set {name}.",
             location=location,
-            hint="It belongs to the single answer or to the connection.",
+            hint="It belongs to a single response or to the connection.",
         )
     if value is not None and _VALUE.fullmatch(value) is None:
         raise ConfigurationError(

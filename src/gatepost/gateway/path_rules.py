@@ -1,6 +1,6 @@
-"""What an application behind the gate alone declares about its paths, since the gate knows none of its routes.
+"""What an application behind `Gate(app)` declares about its paths, since the gate does not know its routes.
 
-Read at start: `path_table.py` makes of it the actions that requests are matched to. Nothing here runs per request.
+Read at start: `path_table.py` turns it into the actions that requests are matched to. Nothing here runs per request.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -22,12 +22,12 @@ _ACCOUNT_TYPES = frozenset({_FORM, *(name.decode() for name in JSON_TYPES)})
 class PathRules:
     """The rules of one path: `Gate(app, paths={"POST /login": PathRules(auth=True)})`.
 
-    What is left None is as the next wider path declares it, and else as the settings say. `auth` paths share the
-    strict limit of signing in; a `probe` has no limit and answers for every host. `account` is the member of a body,
-    JSON or a form's, that names who wants to sign in: attempts count for the account, too, wherever they come from.
-    `signed_in` are the statuses of answers that say that it was no guess. `rate_limit` stands in place of the default;
-    several hold at once. `content_types` are those a body may have, in place of JSON. `strict_json=False` lets
-    JSON pass as it comes. `headers` replace those of the gate (None leaves one out), `cors` the rule of the settings.
+    A rule that is None is inherited from the nearest wider path, or else from the settings. `auth` paths share the
+    strict limit for signing in; a `probe` has no limit and is served for every host. `account` is the member of a JSON
+    body or form that names the account to sign in to: attempts then also count per account, from any address.
+    `signed_in` lists the statuses of responses to successful sign-ins. `rate_limit` replaces the default; several apply
+    at once. `content_types` replaces JSON as what a body may be. `strict_json=False` passes JSON on unchecked.
+    `headers` replace those of the gate (None leaves one out), and `cors` replaces the rule of the settings.
     """
 
     auth: bool | None = None
@@ -42,26 +42,28 @@ class PathRules:
     cors: CORS | None = None
 
     def completed_by(self, wider: "PathRules") -> "PathRules":
-        """These rules, with those of a wider path where these say nothing."""
+        """These rules; where they are None, those of a wider path."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         return PathRules(**{name: getattr(wider, name) if value is None else value for name, value in values.items()})
 
     def check(self, location: str) -> None:
-        """Raise `ConfigurationError`, which names `location`, for what is of a wrong type or means nothing."""
+        """Raise `ConfigurationError`, which names `location`, for a value of a wrong type or without a meaning."""
         for name, wanted in (("auth", bool), ("probe", bool), ("strict_json", bool), ("cors", CORS)):
             value = getattr(self, name)
             if value is not None and not isinstance(value, wanted):
-                raise ConfigurationError(f"{name}={value!r} is no {wanted.__name__}.", location=location)
+                raise ConfigurationError(f"{name}={value!r} is not a {wanted.__name__}.", location=location)
         if self.auth and self.probe:
             raise ConfigurationError(
                 "is both auth and probe.", location=location, hint="A probe has no limit: keep one."
             )
         if not all(_is(limit, RateLimit) for limit in self.limits):
             hint = "Write rate_limit=RateLimit(5, per=minutes(15))."
-            raise ConfigurationError(f"rate_limit={self.rate_limit!r} is no RateLimit.", location=location, hint=hint)
+            raise ConfigurationError(
+                f"rate_limit={self.rate_limit!r} is not a RateLimit.", location=location, hint=hint
+            )
         size = self.body_bytes_max
         if size is not None and (not _is(size, int) or size < 0):
-            raise ConfigurationError(f"body_bytes_max={size!r} is no number of bytes.", location=location)
+            raise ConfigurationError(f"body_bytes_max={size!r} is not a number of bytes.", location=location)
         if self.content_types is not None:
             self._check_types(location)
         self.composed_headers(location)
@@ -80,44 +82,44 @@ class PathRules:
         if self.headers is None:
             return None
         if not isinstance(self.headers, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - what users write
-            raise ConfigurationError("headers= is no mapping of names to values.", location=location)
+            raise ConfigurationError("headers= is not a mapping of names to values.", location=location)
         return Headers(self.headers, location=location)
 
     def _check_sign_in(self, location: str) -> None:
         if self.account is not None and (not _is(self.account, str) or not self.account):
             hint = 'Write the name of the member: account="email".'
             raise ConfigurationError(
-                f"account={self.account!r} names no member of a body.", location=location, hint=hint
+                f"account={self.account!r} is not the name of a body member.", location=location, hint=hint
             )
         given: Any = self.signed_in
         if given is None:
             return
         if isinstance(given, str) or not isinstance(given, Collection) or not _are_successes(cast("Any", given)):
-            hint = "Write those of a success, and of nothing else: signed_in=[200]."
+            hint = "List the statuses of successful responses only: signed_in=[200]."
             raise ConfigurationError(
-                f"signed_in={given!r} is no list of statuses from 200 to 399.", location=location, hint=hint
+                f"signed_in={given!r} is not a list of statuses from 200 to 399.", location=location, hint=hint
             )
 
     def check_combined(self, location: str) -> None:
-        """Raise `ConfigurationError` for what contradicts itself, once all that holds for the path is together."""
+        """Raise `ConfigurationError` for rules that contradict each other once the inherited ones are included."""
         if not self.auth and (self.account is not None or self.signed_in is not None):
-            hint = "Add auth=True: account= and signed_in= are about signing in."
-            raise ConfigurationError("is no path of signing in.", location=location, hint=hint)
+            hint = "Add auth=True: account= and signed_in= apply to sign-in paths only."
+            raise ConfigurationError("is not a sign-in path.", location=location, hint=hint)
         if self.account is None:
             return
         if self.strict_json is False:
-            hint = "Leave strict_json= out: a body that two readers may read differently may name two accounts."
-            raise ConfigurationError("names an account in JSON that is not checked.", location=location, hint=hint)
+            hint = "Remove strict_json=: a body that two parsers read differently may name two accounts."
+            raise ConfigurationError("has account= but does not check JSON.", location=location, hint=hint)
         unread = sorted({*(self.content_types or ())} - _ACCOUNT_TYPES)
         if unread:
-            hint = f"Keep JSON and {_FORM}: in those the account is found."
-            raise ConfigurationError(f"has account= and takes {', '.join(unread)}.", location=location, hint=hint)
+            hint = f"Keep JSON and {_FORM}: the account is read from these types only."
+            raise ConfigurationError(f"has account= but accepts {', '.join(unread)}.", location=location, hint=hint)
 
     def _check_types(self, location: str) -> None:
         given: Any = self.content_types
         if isinstance(given, str) or not isinstance(given, Collection):
             hint = 'Write content_types=["multipart/form-data"].'
-            raise ConfigurationError(f"content_types={given!r} is no list.", location=location, hint=hint)
+            raise ConfigurationError(f"content_types={given!r} is not a list.", location=location, hint=hint)
         for name in cast("Collection[object]", given):
             if not isinstance(name, str) or media_type(name.encode()) != name.encode():
                 hint = "Write each as type/subtype, in lower case and without parameters."

@@ -1,7 +1,7 @@
-"""Paths of an application that the gate does not know: from declared patterns to the action of a request.
+"""Matches requests to the declared paths of an application whose routes the gate does not know.
 
-Asked by the gate as its matcher. It never refuses: which paths and methods there are, only the application knows. It
-costs one look into a dictionary where nothing but fixed paths is declared, and one match per wider pattern beyond.
+The gate's matcher with `Gate(app)`. It never refuses, because only the application knows which paths and methods exist.
+It costs one dictionary lookup for fixed paths, and one regular expression per wider pattern beyond.
 """
 
 import re
@@ -22,28 +22,28 @@ _PARAMETER = re.compile(r"\{\w+\}")
 
 
 class PathPattern(NamedTuple):
-    """A declared path: `/login`, `/items/{id}` (any one segment), `/admin/*` (what is below, and `/admin` itself)."""
+    """A declared path: `/login`, `/items/{id}` (any one segment), `/admin/*` (`/admin` and everything below it)."""
 
     method: str | None
     path: str
 
     @property
     def segments(self) -> list[str]:
-        """What stands between the slashes, `*` left out."""
+        """The parts between the slashes, without `*`."""
         return self.path.removesuffix(REST).split("/")[1:]
 
     @property
     def is_prefix(self) -> bool:
-        """Whether it means everything below it."""
+        """Whether it holds for everything below it."""
         return self.path.endswith(REST)
 
     @property
     def is_fixed(self) -> bool:
-        """Whether it means one path only."""
+        """Whether it holds for one path only."""
         return not self.is_prefix and _PARAMETER.search(self.path) is None
 
     def covers(self, other: "PathPattern") -> bool:
-        """Whether all that the other means is meant by this one, too."""
+        """Whether this pattern holds wherever the other one does, and further."""
         mine, theirs = self.segments, other.segments
         is_long_enough = (
             len(mine) <= len(theirs) if self.is_prefix else len(mine) == len(theirs) and not other.is_prefix
@@ -52,13 +52,13 @@ class PathPattern(NamedTuple):
         return is_wider and all(_is_parameter(a) or a == b for a, b in zip(mine, theirs, strict=False))
 
     def specificity(self) -> tuple[object, ...]:
-        """Sorts the nearest first: at the first segment where two differ, a fixed one comes before a parameter, and a
-        parameter before everything below; then the one with a method."""
+        """Sort key, most specific first: at the first segment that differs a fixed one precedes a parameter, a
+        parameter precedes `*`, and then a pattern with a method precedes one without."""
         ranks = [int(_is_parameter(each)) for each in self.segments]
         return ([*ranks, 2] if self.is_prefix else ranks, self.method is None)
 
     def compiled(self) -> re.Pattern[str]:
-        """What matches the paths that it means."""
+        """A regular expression for the paths that it holds for."""
         parts = ["[^/]+" if _is_parameter(each) else re.escape(each) for each in self.segments]
         return re.compile("".join(f"/{part}" for part in parts) + ("(?:/.*)?" if self.is_prefix else ""), re.DOTALL)
 
@@ -71,8 +71,11 @@ class PathPattern(NamedTuple):
 
 
 class PathTable:
-    """The actions of declared paths. `actions` are all of them; `strict` says whose JSON is checked, `sign_ins` which
-    rules and which path those have that look at who is signing in."""
+    """The actions of declared paths.
+
+    `actions` lists all of them, `strict` those whose JSON is checked, `sign_ins` the rules and path of those that watch
+    sign-ins.
+    """
 
     def __init__(self, paths: Mapping[str, PathRules], settings: GateSettings) -> None:
         declared: dict[PathPattern, PathRules] = {}
@@ -96,11 +99,11 @@ class PathTable:
 
     @property
     def cors(self) -> list[CORS]:
-        """The rules for other origins that paths declare."""
+        """The CORS rules that paths declare."""
         return [action.cors for action in self.actions if action.cors is not None]
 
     def match(self, method: str, path: str) -> tuple[Action, None]:
-        """The action of the nearest pattern that means this request."""
+        """The action of the most specific pattern that holds for this request."""
         for pattern, action in self._fixed.get(path, ()):
             if pattern.holds_for(method):
                 return action, None
@@ -150,9 +153,9 @@ def _read(given: object) -> PathPattern:
     pattern = None if found is None else PathPattern(found[1], found[2])
     if pattern is None or not all(_is_parameter(each) or not {*"{}"} & {*each} for each in pattern.segments):
         raise ConfigurationError(
-            f"{given!r} is no path.",
+            f"{given!r} is not a path.",
             location="Gate(paths=)",
-            hint="Write /login, POST /login, /items/{id}, or /admin/* for all below.",
+            hint="Write /login, POST /login, /items/{id}, or /admin/* for everything below it.",
         )
     return pattern
 
@@ -160,7 +163,7 @@ def _read(given: object) -> PathPattern:
 def _checked(rules: object, pattern: PathPattern) -> PathRules:
     if not isinstance(rules, PathRules):
         hint = f'Write "{pattern}": PathRules(rate_limit=...).'
-        raise ConfigurationError(f"{rules!r} is no PathRules.", location=_location(pattern), hint=hint)
+        raise ConfigurationError(f"{rules!r} is not a PathRules.", location=_location(pattern), hint=hint)
     rules.check(_location(pattern))
     return rules
 

@@ -37,7 +37,7 @@ from gatepost.settings import Settings, load
 LOCATION = "Gate"
 
 FindActorId = Callable[["RequestHeaders"], ActorId | Awaitable[ActorId | None] | None]
-"""Who sends a request with these headers: the key of a user, None for nobody. Raises `Unauthorized` to refuse it."""
+"""Maps the headers of a request to the key of its user, None if it is anonymous. Raises `Unauthorized` to refuse it."""
 
 
 class RequestHeaders(Mapping[str, str]):
@@ -59,7 +59,10 @@ class RequestHeaders(Mapping[str, str]):
 
 
 class StandaloneGate:
-    """What the gate needs to stand alone, checked. Raises `ConfigurationError`. `limiter` is set by the gate."""
+    """Checks what `Gate(app)` was given and builds the layers around the application. Raises `ConfigurationError`.
+
+    The gate sets `limiter` afterwards.
+    """
 
     limiter: Limiter
 
@@ -90,7 +93,7 @@ class StandaloneGate:
         self._sign_ins = _sign_ins(self.table, self.settings)
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request that the gate has let in, or pass the lifespan on."""
+        """Serve one request that the gate has admitted, or pass the lifespan on."""
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
             return
@@ -109,7 +112,7 @@ class StandaloneGate:
         await self._app(scope, receive, send)
 
     def find_device(self, request: Request) -> str:
-        """The key of the device that signs in again, "" for none: only where accounts are told apart."""
+        """The key of a device that has signed in before, "" if there is none or no path names accounts."""
         sign_in = self._sign_ins.get(request.action)
         return "" if sign_in is None else sign_in.find_device(request)
 
@@ -120,13 +123,16 @@ class StandaloneGate:
         if found is None:
             return
         if not isinstance(found, str | int | UUID) or isinstance(found, bool):
-            raise TypeError(f"identify= gave {found!r}; it has to give the key of a user (str, int or UUID), or None.")
+            raise TypeError(
+                f"identify= returned {found!r}; it must return the key of a user (str, int or UUID) or None."
+            )
         if isinstance(found, str) and not found.isascii():
-            found = found.encode(errors="backslashreplace").decode()  # half of a surrogate pair is no character
+            found = found.encode(errors="backslashreplace").decode()  # half of a surrogate pair is not a character
         request.actor = Actor(found)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The application's own lifespan. One that knows none raises, which servers understand; the log has begun."""
+        """Run the application's lifespan. An application without one raises, which servers understand; the log and the
+        buckets have started by then."""
         ended = False
 
         async def watched() -> Message:
@@ -146,14 +152,14 @@ class StandaloneGate:
 
 
 def _checked_settings(given: Settings | None) -> Settings:
-    """Those that are given, or those of the environment: as in production, unless it says otherwise."""
+    """The given settings, or those of the environment, with production as the default."""
     if given is not None and not isinstance(given, Settings):  # pyright: ignore[reportUnnecessaryIsInstance]
         hint = "Write settings=load({...}), with `from gatepost.settings import load`, or leave it out."
-        raise ConfigurationError(f"settings={given!r} is no Settings.", location=LOCATION, hint=hint)
+        raise ConfigurationError(f"settings={given!r} is not a Settings object.", location=LOCATION, hint=hint)
     settings = load({"GATEPOST_ENV": "production", **os.environ}) if given is None else given
     if settings.is_production and (settings.gate.limit_factor or 1) > 1:
         raise ConfigurationError(
-            "raises every limit, in production.",
+            "raises every limit, which production does not allow.",
             location="GATEPOST_LIMIT_FACTOR",
             hint="Set the limits themselves instead, or GATEPOST_ENV=development.",
         )
@@ -163,7 +169,7 @@ def _checked_settings(given: Settings | None) -> Settings:
 def _checked_app(app: ASGIApp) -> ASGIApp:
     if not callable(app):
         hint = "Give it the ASGI application itself: Gate(app)."
-        raise ConfigurationError(f"{app!r} is no application.", location=LOCATION, hint=hint)
+        raise ConfigurationError(f"{app!r} is not an application.", location=LOCATION, hint=hint)
     return app
 
 
@@ -172,13 +178,13 @@ def _checked_identify(identify: FindActorId | None) -> FindActorId | None:
         return None
     hint = "Write `async def identify(headers): ...`, which returns the key of a user or None."
     if not callable(identify):
-        raise ConfigurationError(f"identify={identify!r} is no function.", location=LOCATION, hint=hint)
+        raise ConfigurationError(f"identify={identify!r} is not a function.", location=LOCATION, hint=hint)
     try:
         inspect.signature(identify).bind(None)
     except TypeError:
         name = getattr(identify, "__name__", repr(identify))
         raise ConfigurationError(
-            f"identify={name} does not take the headers alone.", location=LOCATION, hint=hint
+            f"identify={name} must take one argument, the headers.", location=LOCATION, hint=hint
         ) from None
     except ValueError:
         pass  # written in C: it has no signature to look at
@@ -188,12 +194,12 @@ def _checked_identify(identify: FindActorId | None) -> FindActorId | None:
 def _checked_paths(paths: Mapping[str, PathRules] | None) -> Mapping[str, PathRules]:
     if paths is not None and not isinstance(paths, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         hint = 'Write paths={"/login": PathRules(auth=True)}.'
-        raise ConfigurationError(f"paths={paths!r} maps no paths to rules.", location=LOCATION, hint=hint)
+        raise ConfigurationError(f"paths={paths!r} is not a mapping of paths to rules.", location=LOCATION, hint=hint)
     return paths or {}
 
 
 def _sign_ins(table: PathTable, settings: Settings) -> Mapping[Action | None, SignInAttempts]:
-    """Raises `ConfigurationError` where accounts are named and there is no key to seal cookies with."""
+    """Raises `ConfigurationError` if a path names accounts and there is no key to seal cookies with."""
     names_accounts = any(rules.account is not None for rules, _ in table.sign_ins.values())
     secret = signing_key(settings).as_pem(private=True) if names_accounts else b""
     found: dict[Action | None, SignInAttempts] = {}

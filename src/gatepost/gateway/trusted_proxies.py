@@ -23,12 +23,12 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def compose_trusted_proxies(trusted: Sequence[str]) -> "TrustedProxies | None":
-    """What to call with every request; None where nobody is trusted. Raises `ConfigurationError`.
+    """What to call with every request; None if no proxy is trusted. Raises `ConfigurationError`.
 
-    `trusted` are the entries of the setting: addresses and networks of proxies; `unix` for whoever connects through a
-    Unix socket; a number, which is how many proxies there are at most; and `forwarded` where they write `Forwarded`
-    (RFC 7239): only one of the two sorts of headers is read, since proxies pass the other on as it came. With a number
-    alone whoever connects is believed, so nobody else may be able to connect.
+    `trusted` are the entries of the setting: addresses and networks of proxies; `unix` for peers on a Unix
+    socket; a number, the most proxies in a row; and `forwarded` if they write `Forwarded` (RFC 7239). Only one of the
+    two kinds of headers is read, since proxies pass the other kind on unchanged. With a number alone every peer is
+    trusted, so only the proxies may be able to connect.
     """
     networks: list[Network] = []
     hops_max: int | None = None
@@ -39,7 +39,7 @@ def compose_trusted_proxies(trusted: Sequence[str]) -> "TrustedProxies | None":
             networks.append(_network(entry))
     if not networks and hops_max is None and "unix" not in trusted:
         if trusted:
-            raise _invalid("forwarded", "trusts nobody by itself")
+            raise _invalid("forwarded", "does not say which proxies to trust")
         return None
     read = forwarded_hops if "forwarded" in trusted else x_forwarded_hops
     anyone = not networks and "unix" not in trusted
@@ -47,7 +47,7 @@ def compose_trusted_proxies(trusted: Sequence[str]) -> "TrustedProxies | None":
 
 
 class TrustedProxies:
-    """The walk from the one that connects, through trusted proxies only, to the first that is not one of them."""
+    """Walks from the peer through trusted proxies to the first address that is not one of them: the client."""
 
     __slots__ = (
         "_address",
@@ -75,7 +75,7 @@ class TrustedProxies:
         self._address = lru_cache(4096)(self._classify)
 
     def __call__(self, request: Request) -> None:
-        """Put the client's address, scheme and host in place, where a trusted proxy has spoken for it."""
+        """Set the client's address, scheme and host if a trusted proxy states them."""
         client = request.client
         trusted = self._unix if not client else self._address(client)[1]
         if not trusted:
@@ -93,7 +93,7 @@ class TrustedProxies:
             _rewrite(request, client, last)
 
     def _classify(self, node: str) -> tuple[str | None, bool]:
-        """The address that a node stands for, None where it stands for none, and whether it is to be believed."""
+        """The address of a node, None if it is not one, and whether it is a trusted proxy."""
         address = _address_of(node)
         if address is None:
             return None, False
@@ -136,9 +136,9 @@ def _network(entry: str) -> Network:
     except ValueError:
         raise _invalid(entry, "is neither an address nor a network") from None
     if "/" in entry and entry.lower() != str(network):
-        raise _invalid(entry, f"is an address within a network; the network is {network}")
+        raise _invalid(entry, f"has host bits set; the network is {network}")
     if not network.prefixlen:
-        raise _invalid(entry, "is everybody, and whoever is trusted can pass for any other client")
+        raise _invalid(entry, "is the whole Internet, and a trusted proxy can claim any client address")
     return network
 
 
@@ -152,5 +152,5 @@ def _invalid(entry: str, complaint: str) -> ConfigurationError:
     return ConfigurationError(
         f"{entry!r} {complaint}.",
         location=_LOCATION,
-        hint="Name the proxies in front: 10.0.0.7, 10.1.0.0/16, unix, or how many there are: 1.",
+        hint="Name the proxies in front (10.0.0.7, 10.1.0.0/16, unix), or how many there are (1).",
     )

@@ -1,7 +1,6 @@
-"""What a production server refuses to start with, and why, and what any server warns of. Asked once, before the port
-is opened.
+"""Refuses settings that are unsafe in production, and warns of unknown variables. Called once, before the port opens.
 
-Whether the values themselves are good (the key readable, the database there) is seen by those who use them.
+Whether the values work (a readable key, a reachable database) is checked where they are used.
 """
 
 from collections.abc import Mapping
@@ -20,20 +19,20 @@ def refuse_unsafe(settings: Settings) -> None:
         raise ConfigurationError(
             " ".join(problems),
             location="A production server does not start like this",
-            hint="For development run `gatepost dev`, which needs none of this.",
+            hint="For development run `gatepost dev`, which needs none of these.",
         )
 
 
 def warn_of_unknown(environ: Mapping[str, str]) -> None:
-    """Say which variables look like settings and are none: with a misspelt one the default goes on holding."""
+    """Warn of variables that look like settings but are not: behind a misspelt one the default stays in force."""
     for name, nearest in unknown_variables(environ):
         print_warning(unknown_variable_message(name, nearest))
 
 
 def unknown_variable_message(name: str, nearest: str | None) -> str:
-    """What is wrong with a variable that is no setting."""
+    """The warning about a variable that is not a setting."""
     hint = f" Did you mean {nearest}?" if nearest else ""
-    return f"{name} is no setting of Gatepost's and does nothing.{hint}"
+    return f"{name} is not a Gatepost setting and has no effect.{hint}"
 
 
 def _unsafe_settings(settings: Settings) -> list[str]:

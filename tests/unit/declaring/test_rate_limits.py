@@ -34,10 +34,10 @@ def rules_of(rate_limit: Any, factor: int = 1) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for action in actions:
         if action.name.startswith("things."):
-            (rule_set,) = [item for item in limiter.rule_sets("address", [action]) if item.rules[0].name != "api"] or (
-                limiter.rule_sets("address", [action])
-            )
-            found[action.name.removeprefix("things.")] = [f"{rule.name}: {rule.limit}" for rule in rule_set.rules]
+            (limit_set,) = [
+                item for item in limiter.limit_sets("address", [action]) if item.specs[0].name != "api"
+            ] or (limiter.limit_sets("address", [action]))
+            found[action.name.removeprefix("things.")] = [f"{rule.name}: {rule.limit}" for rule in limit_set.specs]
     return found
 
 

@@ -175,15 +175,15 @@ async def test_a_form_that_two_readers_read_differently_is_refused(key: str, bod
 @pytest.mark.parametrize(
     ("rules", "said"),
     [
-        (PathRules(account="email"), "is no path of signing in"),
-        (PathRules(signed_in=[200]), "is no path of signing in"),
-        (PathRules(auth=True, account=""), "names no member of a body"),
-        (PathRules(auth=True, account=5), "names no member of a body"),  # type: ignore[arg-type]
-        (PathRules(auth=True, account="email", strict_json=False), "JSON that is not checked"),
-        (PathRules(auth=True, account="email", content_types=["multipart/form-data"]), "takes multipart/form-data"),
-        (PathRules(auth=True, signed_in=[401]), "no list of statuses from 200 to 399"),
-        (PathRules(auth=True, signed_in="200"), "no list of statuses"),  # type: ignore[arg-type]
-        (PathRules(auth=True, signed_in=200), "no list of statuses"),  # type: ignore[arg-type]
+        (PathRules(account="email"), "is not a sign-in path"),
+        (PathRules(signed_in=[200]), "is not a sign-in path"),
+        (PathRules(auth=True, account=""), "is not the name of a body member"),
+        (PathRules(auth=True, account=5), "is not the name of a body member"),  # type: ignore[arg-type]
+        (PathRules(auth=True, account="email", strict_json=False), "does not check JSON"),
+        (PathRules(auth=True, account="email", content_types=["multipart/form-data"]), "accepts multipart/form-data"),
+        (PathRules(auth=True, signed_in=[401]), "not a list of statuses from 200 to 399"),
+        (PathRules(auth=True, signed_in="200"), "not a list of statuses"),  # type: ignore[arg-type]
+        (PathRules(auth=True, signed_in=200), "not a list of statuses"),  # type: ignore[arg-type]
     ],
 )
 def test_rules_that_mean_nothing_end_the_start(key: str, rules: PathRules, said: str) -> None:

@@ -159,7 +159,7 @@ async def test_who_is_refused_does_not_reach_the_application() -> None:
 async def test_what_is_no_key_of_a_user_is_an_error_in_the_log(given: object, caplog: pytest.LogCaptureFixture) -> None:
     wrong: Any = lambda headers: given  # noqa: E731
     assert (await ask(alone(answering(), identify=wrong))).status == 500
-    assert "identify= gave" in caplog.text
+    assert "identify= returned" in caplog.text
 
 
 async def test_a_key_with_half_of_a_surrogate_pair_is_as_good_as_any(caplog: pytest.LogCaptureFixture) -> None:
@@ -377,13 +377,13 @@ NOTHING: Any = None
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: alone(NOTHING), "Gate: None is no application. Give it the ASGI application itself: Gate(app)."),
-        (lambda: alone(answering(), identify="ada"), "Gate: identify='ada' is no function."),
-        (lambda: alone(answering(), identify=lambda: None), "identify=<lambda> does not take the headers alone."),
-        (lambda: alone(answering(), identify=lambda a, b: None), "does not take the headers alone"),
-        (lambda: alone(answering(), paths=["/login"]), "maps no paths to rules"),
-        (lambda: alone(answering(), paths={"login": PathRules()}), "'login' is no path"),
-        (lambda: Gate(answering(), settings=NOTHING or {"GATEPOST_LIMIT_API": 5}), "is no Settings"),
+        (lambda: alone(NOTHING), "Gate: None is not an application. Give it the ASGI application itself: Gate(app)."),
+        (lambda: alone(answering(), identify="ada"), "Gate: identify='ada' is not a function."),
+        (lambda: alone(answering(), identify=lambda: None), "identify=<lambda> must take one argument, the headers."),
+        (lambda: alone(answering(), identify=lambda a, b: None), "must take one argument, the headers"),
+        (lambda: alone(answering(), paths=["/login"]), "is not a mapping of paths to rules"),
+        (lambda: alone(answering(), paths={"login": PathRules()}), "'login' is not a path"),
+        (lambda: Gate(answering(), settings=NOTHING or {"GATEPOST_LIMIT_API": 5}), "is not a Settings object"),
         (lambda: alone(answering(), {"GATEPOST_LIMIT_API": "many"}), "GATEPOST_LIMIT_API: is 'many'"),
         (lambda: alone(answering(), {"GATEPOST_LIMIT_FACTOR": "2"}), "GATEPOST_LIMIT_FACTOR: raises every limit"),
         (lambda: alone(answering(), {"GATEPOST_ALLOWED_HOSTS": "http://x"}), "GATEPOST_ALLOWED_HOSTS"),

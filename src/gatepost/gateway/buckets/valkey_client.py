@@ -221,12 +221,12 @@ def _connect(url: str, timeout_seconds: float) -> Any:
         import redis.asyncio
     except ModuleNotFoundError:
         raise ConfigurationError(
-            "needs the library redis.", location=LOCATION, hint="Install it: pip install 'gatepost[valkey]'."
+            "needs the redis library.", location=LOCATION, hint="Install it: pip install 'gatepost[valkey]'."
         ) from None
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in SCHEMES:
         raise ConfigurationError(
-            "is no URL of a Valkey.",
+            "is not a Valkey URL.",
             location=LOCATION,
             hint="Write valkey://host:6379/0, valkeys://... or unix:///socket.",
         )
