@@ -77,7 +77,7 @@ asyncio.run(apply_lossless(sys.argv[1], app.metadata))
 def serving(folder: Path, database_url: str, *options: str, **settings: str) -> Iterator[Running]:
     """`gatepost serve` with this app in a folder, on an empty database; limits are out of the way."""
     (folder / "app.py").write_text(APP)
-    _migrate(folder, database_url)
+    migrate(folder, database_url)
     development_key(folder)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GATEPOST", "DATABASE_URL"))}
     environ = {
@@ -97,6 +97,6 @@ def serving(folder: Path, database_url: str, *options: str, **settings: str) -> 
         server.close()
 
 
-def _migrate(folder: Path, database_url: str) -> None:
-    """In a process of its own: an app that is imported twice would be two."""
+def migrate(folder: Path, database_url: str) -> None:
+    """Bring a database to the models of the app in a folder, in another process: `gatepost.Model` has one metadata."""
     subprocess.run([sys.executable, "-c", MIGRATE, database_url], cwd=folder, check=True)

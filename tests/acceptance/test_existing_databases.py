@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from tests.acceptance.conftest import Start, run, wait_for
+from tests.acceptance.conftest import Command, Start, wait_for
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
@@ -85,7 +85,7 @@ def existing(project: Path, production: Environ) -> Environ:
 
 
 def test_no_command_changes_a_database_of_others_unasked(
-    start: Start, existing: Environ, environ: Environ, project: Path, postgresql: EmbeddedPostgreSQL
+    start: Start, command: Command, existing: Environ, environ: Environ, project: Path, postgresql: EmbeddedPostgreSQL
 ) -> None:
     url = existing["DATABASE_URL"]
     execute(url, OTHERS)
@@ -106,9 +106,9 @@ def test_no_command_changes_a_database_of_others_unasked(
     assert dump(postgresql, url) == before
 
     (project / "migrations" / "versions").mkdir(parents=True)
-    for command in (["doctor"], ["migrate", "status"], ["migrate", "check"], ["migrate", "claim"]):
-        run(*command, cwd=project, environ=existing)
-        assert dump(postgresql, url) == before, command
+    for words in (["doctor"], ["migrate", "status"], ["migrate", "check"], ["migrate", "claim"]):
+        command(*words, environ=existing)
+        assert dump(postgresql, url) == before, words
 
 
 def test_dev_migrates_what_is_asked_for_and_drops_nothing_of_others(
@@ -221,30 +221,32 @@ def test_an_empty_database_is_migrated_without_asking_and_then_is_asked_about(
     wait_for(lambda: "`gatepost dev --migrate` would:\n  add the column mine.more" in server.output, "the question")
 
 
-def test_claim_lists_asks_and_records(existing: Environ, project: Path) -> None:
-    listed = run("migrate", "claim", cwd=project, environ=existing)
+def test_claim_lists_asks_and_records(command: Command, existing: Environ) -> None:
+    listed = command("migrate", "claim", environ=existing)
     assert listed.returncode == 1
     assert "mine" in listed.stdout
     assert "theirs" not in listed.stdout
     assert "Nothing was recorded. Run `gatepost migrate claim --yes`." in listed.stdout
     assert listed.stderr == ""
-    as_json = run("migrate", "claim", "--json", cwd=project, environ=existing)
+    as_json = command("migrate", "claim", "--json", environ=existing)
     assert as_json.returncode == 1, as_json.stderr
     assert '"claimed": false' in as_json.stdout
-    claimed = run("migrate", "claim", "--yes", "--json", cwd=project, environ=existing)
+    claimed = command("migrate", "claim", "--yes", "--json", environ=existing)
     assert (claimed.returncode, '"claimed": true' in claimed.stdout) == (0, True)
-    nothing = run("migrate", "claim", cwd=project, environ=existing)
+    nothing = command("migrate", "claim", environ=existing)
     assert (nothing.returncode, nothing.stdout) == (0, "There is nothing to claim.\n")
 
 
-def test_files_run_without_the_app_and_say_that_nothing_is_recorded(existing: Environ, project: Path) -> None:
+def test_files_run_without_the_app_and_say_that_nothing_is_recorded(
+    command: Command, existing: Environ, project: Path
+) -> None:
     execute(existing["DATABASE_URL"], "drop table mine, theirs")
-    assert run("migrate", "make", "first", cwd=project, environ=existing).returncode == 0
+    assert command("migrate", "make", "first", environ=existing).returncode == 0
     (project / "app.py").unlink()
-    ran = run("migrate", "up", cwd=project, environ=existing)
+    ran = command("migrate", "up", environ=existing)
     assert ran.returncode == 0
     assert "is not recorded as Gatepost's, because the app cannot be loaded" in ran.stderr
-    assert run("migrate", "up", "--app", "app:app", cwd=project, environ=existing).returncode == 2
+    assert command("migrate", "up", "--app", "app:app", environ=existing).returncode == 2
 
 
 HINTS = [
@@ -256,11 +258,11 @@ HINTS = [
 
 @pytest.mark.parametrize(("statement", "columns", "hint"), HINTS)
 def test_doctor_names_what_helps_on_a_database_of_others(
-    existing: Environ, project: Path, statement: str, columns: str, hint: str
+    command: Command, existing: Environ, project: Path, statement: str, columns: str, hint: str
 ) -> None:
     execute(existing["DATABASE_URL"], statement)
     (project / "app.py").write_text(MINE.replace("name: Mapped[str]", columns))
-    examined = run("doctor", cwd=project, environ=existing).stdout
+    examined = command("doctor", environ=existing).stdout
     migrations = examined[examined.index("FAIL migrations") :]
     assert hint in migrations
     assert "`gatepost migrate status`" not in examined
@@ -270,17 +272,17 @@ def test_doctor_names_what_helps_on_a_database_of_others(
         assert "migrate up" not in examined
 
 
-def test_doctor_says_that_a_server_is_read_only_and_what_to_do(existing: Environ, project: Path) -> None:
+def test_doctor_says_that_a_server_is_read_only_and_what_to_do(command: Command, existing: Environ) -> None:
     url = existing["DATABASE_URL"]
     execute(url, f"alter database {urlsplit(url).path[1:]} set default_transaction_read_only = on")
-    for command in ("doctor", "migrate check"):
-        ran = run(*command.split(), cwd=project, environ=existing)
+    for words in ("doctor", "migrate check"):
+        ran = command(*words.split(), environ=existing)
         assert "The server is read-only" in ran.stdout + ran.stderr
         assert "DATABASE_URL at the primary server" in ran.stdout + ran.stderr
 
 
-def test_make_says_which_tables_are_there_already_and_what_to_do(existing: Environ, project: Path) -> None:
-    made = run("migrate", "make", "first", cwd=project, environ=existing)
+def test_make_says_which_tables_are_there_already_and_what_to_do(command: Command, existing: Environ) -> None:
+    made = command("migrate", "make", "first", environ=existing)
     assert made.returncode == 0, made.stderr
     assert "tables already that this file creates: mine" in made.stderr
     assert "gatepost migrate adopt" in made.stderr

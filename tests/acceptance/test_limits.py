@@ -89,13 +89,15 @@ def test_instances_share_one_count_and_go_on_without_their_valkey(
     assert other.output.count('"event":"buckets_lost"') == 1
 
 
-@pytest.mark.parametrize("key", ["127.0.0.1", "ada@example.com", "2001:db8::1", "0198c0de-0000-7000-8000-000000000000"])
-def test_every_kind_of_key_is_shown(start: Start, limited: Environ, key: str) -> None:
+KEYS = ["127.0.0.1", "ada@example.com", "2001:db8::1", "0198c0de-0000-7000-8000-000000000000"]
+
+
+def test_every_kind_of_key_is_shown(start: Start, limited: Environ) -> None:
     server = start("serve", "--port", "0", environ=limited).ready()
-    options = ("--port", str(server.port))
-    shown = run("limits", "show", key, *options, cwd=server.folder, environ=limited)
-    assert shown.returncode == 0, shown.stderr
-    assert "/ 15 min" in shown.stdout
+    for key in KEYS:
+        shown = run("limits", "show", key, "--port", str(server.port), cwd=server.folder, environ=limited)
+        assert shown.returncode == 0, shown.stderr
+        assert "/ 15 min" in shown.stdout, key
 
 
 def test_where_no_server_is_the_command_says_so(limited: Environ, project: Path) -> None:

@@ -7,7 +7,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.acceptance.conftest import Running, Start, run, wait_for
+from tests.acceptance.conftest import Running, Start, wait_for
+from tests.acceptance.gatehouse import migrate
 
 Environ = dict[str, str]
 APP = '''
@@ -42,8 +43,7 @@ app = App(Resource(Note, read=anyone, write=anyone, service=Notes))
 def migrated(project: Path, production: Environ) -> Environ:
     """The environment of a server for APP, whose tables are there."""
     (project / "app.py").write_text(APP)
-    for words in (("make", "first"), ("up",)):
-        assert run("migrate", *words, cwd=project, environ=production).returncode == 0
+    migrate(project, production["DATABASE_URL"])
     return production
 
 
