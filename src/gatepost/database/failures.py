@@ -172,7 +172,7 @@ def is_unnamed(error: BaseException, problem: Exception | None) -> TypeGuard[pg.
     )
 
 
-def _is_referred_to(error: pg.IntegrityConstraintViolationError) -> bool:
+def is_referred_to(error: pg.IntegrityConstraintViolationError) -> bool:
     """Whether the row that was to go is the one others refer to. PostgreSQL has one code for both sides of a foreign
     key and tells them apart only in its message; where that is translated, the other side is assumed."""
     return isinstance(error, pg.RestrictViolationError) or (
@@ -181,7 +181,7 @@ def _is_referred_to(error: pg.IntegrityConstraintViolationError) -> bool:
 
 
 def _violation(error: pg.IntegrityConstraintViolationError, describe: Describe) -> Exception:
-    if _is_referred_to(error):
+    if is_referred_to(error):
         return Conflict("still_referenced", "Other rows refer to this one.")
     given = given_columns(error)
     broken = Broken(error.constraint_name, error.column_name, error.table_name, error.schema_name, given)

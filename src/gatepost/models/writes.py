@@ -4,13 +4,14 @@ A verb that no service overrides is one statement. Policies of the row stand in 
 row can tell (may it be read, does it still satisfy the rule) comes back with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import (
     ARRAY,
     JSON,
+    Column,
     ColumnElement,
     Text,
     any_,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    or_,
     select,
     true,
     update,
@@ -220,6 +222,27 @@ def reference_statement(served: ServedModel, name: str, rule: BoundRule) -> Stat
     statement = select(column).where(column == bindparam(KEY, type_=bind_type(column.type)))
     condition = rule.condition(source)
     return Statement(statement if condition is None else statement.where(condition))
+
+
+def composite_reference_statement(
+    served: ServedModel, target: ServedModel, pairs: Sequence[tuple[Column[Any], Column[Any]]], rule: BoundRule
+) -> Statement:
+    """SELECT of whether the row with the key names, by all of these columns together, a row of the target that the
+    actor may name. One that is NULL in any of them names nothing, and passes."""
+    source = TableRef(served.entity, served.entity.table)
+    inner = TableRef(target.entity, target.entity.table.alias())
+    found = (
+        select(1)
+        .select_from(inner.table)
+        .where(*(inner.column_of(there) == source.column_of(here) for here, there in pairs))
+    )
+    condition = rule.condition(inner)
+    if condition is not None:
+        found = found.where(condition)
+    is_named = found.correlate(source.table).exists()
+    key = source.column(served.entity.key.name)
+    statement = select(key).where(key == bindparam(KEY, type_=key.type))
+    return Statement(statement.where(or_(*(source.column_of(here).is_(None) for here, _ in pairs), is_named)))
 
 
 def _values(served: ServedModel, names: tuple[str, ...]) -> dict[Any, Any]:

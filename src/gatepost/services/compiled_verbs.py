@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, cast
 
-from asyncpg.exceptions import DataError
+from asyncpg.exceptions import DataError, ForeignKeyViolationError
 from sqlalchemy import JSON, Column
 
 from gatepost.actor import Actor
@@ -243,6 +243,11 @@ class CompiledVerbs:
         except DataError as error:
             self._raise_named_values(error, values, sent)
             raise
+        except ForeignKeyViolationError as error:
+            self.references.raise_composite(error, references, actor)
+            raise
+        if records and self.references.composites.ruled:
+            await self.references.composites.check(transaction, references, self._key_of(plan, records[0]), actor)
         if not records or not records[0][plan.permitted_index]:
             await self.references.check_all(transaction, references, actor)
             raise access_denied(actor)
@@ -438,7 +443,8 @@ class CompiledVerbs:
 
     def _row_of(self, plan: WritePlan, record: Record) -> Row:
         data = plan.build(record) if record[plan.readable_index] else ""
+        return Row(data, str(record[plan.version_index]), self._key_of(plan, record))
+
+    def _key_of(self, plan: WritePlan, record: Record) -> Any:
         key = record[plan.key_index]
-        if self._decode_key is not None:
-            key = self._decode_key(key)
-        return Row(data, str(record[plan.version_index]), key)
+        return key if self._decode_key is None else self._decode_key(key)

@@ -4,14 +4,15 @@ A service decides what happens to which rows; what is shown of them is read by t
 everywhere else, so that fields, expansions and policies cannot be stepped around.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import JSON, inspect
+from sqlalchemy.exc import IntegrityError
 
 from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
-from gatepost.database.database import Database
+from gatepost.database.database import Database, driver_error
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import Decision, decide
 from gatepost.errors import NotFound
@@ -88,9 +89,9 @@ class ServiceVerbs:
             await references.check(unit.transaction, filled, references.names(filled, actor, all=True), actor)
             draft = self._model(**self._natural(filled))
             unit.enforce_field_rules(draft, view.create_rules, values)
-            row = await unit.service(self._model).create(draft, actor)
-            await unit.transaction.session.flush()
+            row = await self._written(unit, unit.service(self._model).create(draft, actor), values, actor)
             key = self._key(row, "create")
+            await references.composites.check(unit.transaction, values, key, actor)
             await self._enforce_policy(unit, permitted, key, actor)
             return await self._show_or_nothing(unit, key, actor, view)
 
@@ -108,8 +109,9 @@ class ServiceVerbs:
             permitted = with_field_rules(rule.decision, view.update_rules, values)
             row = await unit.transaction.session.get_one(self._model, key, populate_existing=True)
             unit.enforce_field_rules(row, view.update_rules, values)
-            row = await unit.service(self._model).update(row, Changes(self._natural(values)), actor)
-            await unit.transaction.session.flush()
+            changed = unit.service(self._model).update(row, Changes(self._natural(values)), actor)
+            row = await self._written(unit, changed, moved, actor)
+            await references.composites.check(unit.transaction, moved, key, actor)
             await self._enforce_policy(unit, permitted, key, actor)
             return await self._show_or_nothing(unit, self._key(row, "update"), actor, view)
 
@@ -127,6 +129,18 @@ class ServiceVerbs:
             await unit.service(self._model).delete(row, actor)
 
         await self._run(work)
+
+    async def _written(
+        self, unit: UnitOfWork, writing: Awaitable[Any], references: Mapping[str, Any], actor: Actor
+    ) -> Any:
+        """The row that the service returns, once everything is sent to the database."""
+        try:
+            row = await writing
+            await unit.transaction.session.flush()
+        except IntegrityError as error:
+            self._compiled.references.raise_composite(driver_error(error), references, actor)
+            raise
+        return row
 
     async def _run(self, work: Callable[[UnitOfWork], Awaitable[T]], *, may_write: bool = True) -> T:
         async def in_transaction(transaction: Transaction) -> T:

@@ -5,9 +5,11 @@ from itertools import chain
 from typing import Any
 
 import msgspec
+from asyncpg.exceptions import ForeignKeyViolationError
 
 from gatepost.actor import Actor, anonymous
 from gatepost.auth.denials import access_denied
+from gatepost.database.failures import is_referred_to
 from gatepost.database.pool import Record
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import Decision, Every, Not, Owned, RowCondition, Some, both, decide, owners
@@ -18,6 +20,7 @@ from gatepost.models.entity import Attribute
 from gatepost.models.mapping import table_key
 from gatepost.models.reads import KEY
 from gatepost.models.writes import RowStatusPlan, reference_statement
+from gatepost.services.composite_references import CompositeReferences, is_composite
 from gatepost.services.plans import Plans
 from gatepost.services.verbs import UnseenFields, Versions
 
@@ -129,22 +132,28 @@ class References:
             for attribute in served.entity.attributes.values()
             if (found := tuple(_references_of(attribute, catalog)))
         }
+        self.composites = CompositeReferences(served, catalog, plans)
         # Of the others the foreign key constraint says the same without a look.
-        self.ruled = frozenset(
+        self._ruled = frozenset(
             name for name, found in self._references.items() if not all(reference.is_open for reference in found)
         )
+        self.ruled = self._ruled | self.composites.ruled
 
     def names(self, values: Mapping[str, Any], actor: Actor, *, all: bool) -> list[str]:
         """The references in `values` to look up. Where the actor may name every row of the target, the foreign
         key constraint says the same without a look, unless `all` are asked for. An owner's column that names the
         actor needs none: one knows of oneself, whoever may read the users."""
-        return [
+        composite = self.composites.names(values, actor) if self.composites.ruled else []
+        # Whether the constraint would name one of the others must not hang on a composite one.
+        all = all or bool(composite)
+        single = [
             name
-            for name in (self._references if all else self.ruled)
+            for name in (self._references if all else self._ruled)
             if values.get(name) is not None
             and not (name in self._owned and values[name] == actor.id)
             and (all or any(reference.decision(actor) is not True for reference in self._references[name]))
         ]
+        return [*single, *(name for name in composite if name not in single)]
 
     async def check(
         self, transaction: Transaction, values: Mapping[str, Any], names: Sequence[str], actor: Actor
@@ -154,8 +163,9 @@ class References:
         errors: list[FieldError] = []
         others = (name for name in self.names(values, actor, all=True) if errors and name not in names)
         for name in chain(names, others):
-            found = [await self._is_found(transaction, item, values[name], actor) for item in self._references[name]]
-            if not min(found):
+            singles = self._references.get(name, ())
+            found = [await self._is_found(transaction, item, values[name], actor) for item in singles]
+            if not all(found):
                 errors.append(FieldError(f"/{name}", "not_found", "No row that you may read has this key."))
         if errors:
             raise Unprocessable("reference_not_found", "A reference leads nowhere.", errors=sorted(errors))
@@ -170,6 +180,13 @@ class References:
         )
         return bool(await transaction.read(statement, {KEY: value, **rule.values}))
 
+    def raise_composite(self, error: BaseException, values: Mapping[str, Any], actor: Actor) -> None:
+        """Raise the refusal of composite references where the constraint may speak of one; return where it does not.
+        The others were looked up before."""
+        is_ours = isinstance(error, ForeignKeyViolationError) and not is_referred_to(error)
+        if is_ours and self.composites.names(values, actor):
+            raise self.composites.refusal(values, actor) from error
+
     async def check_all(self, transaction: Transaction, values: Mapping[str, Any], actor: Actor) -> None:
         """`check` where a policy refuses the row: what it reads by way of a reference that leads nowhere is not there,
         and that is what its author has to be told."""
@@ -177,8 +194,10 @@ class References:
 
 
 def _references_of(attribute: Attribute, catalog: Catalog) -> Iterator[Reference]:
-    """Every foreign key of a column that leads to a served table."""
+    """Every foreign key of a column alone that leads to a served table."""
     for key in sorted(attribute.column.foreign_keys, key=lambda key: key.target_fullname):
+        if is_composite(key.constraint):
+            continue
         target = catalog.by_table.get(table_key(key.column.table))
         if target is not None:
             yield Reference(target, target.entity.attribute_of(key.column))
