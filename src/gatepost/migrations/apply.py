@@ -32,6 +32,9 @@ from gatepost.migrations.recording import record_equal, record_made
 from gatepost.migrations.safe_changes import Applied, ApplyOptions
 from gatepost.migrations.subjects import creates, subject_of
 
+LOCKED, UNCOMMITTED_VALUE = "55P03", "55P04"
+"""SQLSTATEs: another holds a lock; a value of an enum that this transaction has added."""
+
 
 async def apply_models(dsn: str, metadata: MetaData, fingerprint: str, options: ApplyOptions) -> Applied:
     """Apply what may be; the note that lets the next start skip this is written when nothing was refused."""
@@ -72,11 +75,17 @@ def _apply_models(connection: Connection, metadata: MetaData, fingerprint: str, 
         connection.rollback()  # nothing to do, and nothing to record: not even the record is made
         return applied
     prepare_record(connection)
-    if _extend_enums(connection, plan.allowed, applied):
+    waiting = _apply(connection, metadata, plan.allowed, applied, options)
+    if waiting and not (applied.refused and options.all_or_nothing):
+        connection.rollback()
+        applied.statements.clear()
+        prepare_record(connection)
+        _extend_enums(connection, plan.allowed, applied)
         connection.commit()
         plan = make_plan(connection, metadata, embedded=options.embedded, extend=options.extend)
         applied.refused[:] = plan.refused
-    _apply(connection, metadata, plan.allowed, applied, options)
+        waiting = _apply(connection, metadata, plan.allowed, applied, options)
+    applied.refused.extend(waiting)
     if applied.refused and options.all_or_nothing:
         connection.rollback()
         raise error_of_plan(Plan(refused=applied.refused))
@@ -88,24 +97,26 @@ def _apply_models(connection: Connection, metadata: MetaData, fingerprint: str, 
 
 def _apply(
     connection: Connection, metadata: MetaData, allowed: Sequence[Difference], applied: Applied, options: ApplyOptions
-) -> None:
+) -> list[str]:
+    """Returns what waits for a new value of an enum to be committed, in sentences."""
     listed, present = read_record(connection), read_definitions(connection)
     owned = {key for key, digest in present.items() if listed.get(key) == digest}
-    done = [item.operation for item in allowed if _attempt(connection, item, applied)]
+    waiting: list[str] = []
+    done = [item.operation for item in allowed if _attempt(connection, item, applied, waiting)]
     record_made(connection, owned, [subject_of(operation) for operation in done if creates(operation)])
     if options.embedded:
         record_equal(connection, metadata)
+    return waiting
 
 
-def _extend_enums(connection: Connection, allowed: Sequence[Difference], applied: Applied) -> bool:
-    """New values of enums, which PostgreSQL lets nobody use before they are committed."""
-    additions = [item for item in allowed if isinstance(item.operation, RunSQL) and item.operation.committed_at_once]
-    for item in additions:
-        _attempt(connection, item, applied)
-    return bool(additions)
+def _extend_enums(connection: Connection, allowed: Sequence[Difference], applied: Applied) -> None:
+    """New values of enums, by themselves: PostgreSQL lets nobody use them before they are committed."""
+    for item in allowed:
+        if isinstance(item.operation, RunSQL) and item.operation.committed_at_once:
+            _attempt(connection, item, applied, applied.refused)
 
 
-def _attempt(connection: Connection, difference: Difference, applied: Applied) -> bool:
+def _attempt(connection: Connection, difference: Difference, applied: Applied, waiting: list[str]) -> bool:
     """In a savepoint: what the rows refuse (a check, a unique constraint) is told, and the rest goes on."""
     savepoint = connection.begin_nested()
     try:
@@ -113,9 +124,11 @@ def _attempt(connection: Connection, difference: Difference, applied: Applied) -
             Operations(migration_context(connection)).invoke(difference.operation)
     except DBAPIError as error:
         savepoint.rollback()
-        if error.orig is not None and getattr(error.orig, "sqlstate", None) == "55P03":
+        sqlstate = None if error.orig is None else getattr(error.orig, "sqlstate", None)
+        if sqlstate == LOCKED:
             raise
-        applied.refused.append(f"{difference.summary}: PostgreSQL refuses: {reason_of(error)}.{hint_of(error)}")
+        told = waiting if sqlstate == UNCOMMITTED_VALUE else applied.refused
+        told.append(f"{difference.summary}: PostgreSQL refuses: {reason_of(error)}.{hint_of(error)}")
         return False
     savepoint.commit()
     applied.statements.extend(statements)

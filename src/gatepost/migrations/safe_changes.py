@@ -79,9 +79,10 @@ async def apply_lossless(
     """Create what the models declare and the database lacks, change what loses nothing, refuse and name the rest.
 
     Drops and replaces only what is Gatepost's; `options` may widen that. Several starts at once wait for each
-    other. Every change, and the record of it, stands in one transaction with savepoints, but for new values of enums,
-    which PostgreSQL lets nobody use before they are committed. Raises ConfigurationError where the database is away, a
-    table stays locked by others, or the role may not record what it makes.
+    other. Every change, and the record of it, stands in one transaction with savepoints. Only where another change
+    uses a new value of an enum, which PostgreSQL refuses before the value is committed, are the values committed
+    first, once everything else has been tried. Raises ConfigurationError where the database is away, a table stays
+    locked by others, or the role may not record what it makes.
     """
     fingerprint = fingerprint_of(metadata)
     if await _is_current(dsn, fingerprint):

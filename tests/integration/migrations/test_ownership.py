@@ -280,6 +280,29 @@ async def test_what_rows_refuse_undoes_everything_and_its_record(
     assert (dump(postgresql, database_url), await record(database_url)) == (before, listed)
 
 
+@pytest.mark.parametrize("default", [None, "z"])
+async def test_what_is_refused_leaves_no_new_value_of_an_enum(
+    database_url: str, postgresql: EmbeddedPostgreSQL, default: str | None
+) -> None:
+    await apply_lossless(database_url, things(Column("x", Enum("a", "b", name="mood")), Column("y", Integer)))
+    await run(database_url, "INSERT INTO things (y) VALUES (1)")
+    before, listed = dump(postgresql, database_url), await record(database_url)
+
+    def values() -> Column[Any]:
+        return Column("x", Enum("a", "b", "z", name="mood"), server_default=default)
+
+    for rule, refusal in (("y > 5", "is violated by some row"), ("y > 0", None)):
+        metadata = things(values(), Column("y", Integer), CheckConstraint(rule, name="big"))
+        if refusal is not None:
+            with pytest.raises(ConfigurationError, match=refusal):
+                await apply_lossless(database_url, metadata, all_or_nothing=True)
+            assert (dump(postgresql, database_url), await record(database_url)) == (before, listed)
+        else:
+            applied = await apply_lossless(database_url, metadata, all_or_nothing=True)
+            assert not applied.refused
+            assert (await again(database_url, metadata)).statements == []
+
+
 async def test_a_renamed_table_is_not_ours_until_it_is_claimed(database_url: str) -> None:
     await apply_lossless(database_url, things(Column("x", Text)))
     await run(database_url, "ALTER TABLE things RENAME TO stuff")
