@@ -1,12 +1,13 @@
-"""Fixtures that every test may use: one embedded PostgreSQL for the session, a fresh database for a test."""
+"""Fixtures that every test may use: one embedded PostgreSQL for the session, a new database for a test."""
 
 import signal
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import MetaData
+from tests.databases import Databases
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
@@ -38,21 +39,27 @@ def postgresql(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         yield server
 
 
-@pytest.fixture
-def database_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
-    """The DSN of an empty database for one test."""
-    yield from _database_on(postgresql)
+@pytest.fixture(scope="session")
+def databases(postgresql: EmbeddedPostgreSQL) -> Databases:
+    """The databases of the session's server."""
+    return Databases(postgresql)
 
 
 @pytest.fixture(scope="module")
-def module_database_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
-    """The DSN of an empty database for the tests of one module."""
-    yield from _database_on(postgresql)
+def database_metadata() -> MetaData | None:
+    """Override with the metadata of an app: the databases of the module or folder then have its tables."""
+    return None
 
 
-def _database_on(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
-    """An empty database, dropped afterwards whoever is still connected to it."""
-    name = f"test_{uuid.uuid4().hex}"
-    postgresql.execute(f"CREATE DATABASE {name}")
-    yield postgresql.dsn(name)
-    postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
+@pytest.fixture
+def database_url(databases: Databases, database_metadata: MetaData | None) -> Iterator[str]:
+    """The DSN of a new database for one test."""
+    with databases.opened(database_metadata) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_database_url(databases: Databases, database_metadata: MetaData | None) -> Iterator[str]:
+    """The DSN of a new database for the tests of one module."""
+    with databases.opened(database_metadata) as url:
+        yield url

@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy import MetaData, delete
 
 from gatepost import App
+from gatepost.accounts import passwords
 from gatepost.accounts.devices import COOKIE, LIFETIME_SECONDS, Devices
 from gatepost.asgi import Receive, Scope, Send
 from gatepost.request import Request
@@ -53,17 +55,36 @@ async def silent(scope: Scope, receive: Receive, send: Send) -> None:
     """An application that nobody asks."""
 
 
+app = App(mount={"/old": silent})
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the users' table."""
+    return app.metadata
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts are counted here, and what each costs is not looked at: argon2 with the least that it accepts."""
+    monkeypatch.setattr(passwords, "MEMORY_KIB", 8)
+    monkeypatch.setattr(passwords, "PASSES", 1)
+
+
 @asynccontextmanager
-async def shop_of(database_url: str, **settings: str) -> AsyncIterator[Shop]:
-    async with TestApp(App(mount={"/old": silent}), database_url, GATEPOST_LIMIT_FACTOR="1", **settings) as running:
+async def shop_of(url: str, **settings: str) -> AsyncIterator[Shop]:
+    """The app, started with full buckets, and nobody but two users."""
+    async with TestApp(app, url, GATEPOST_LIMIT_FACTOR="1", **settings) as running:
+        async with app.transaction() as tx:
+            await tx.session.execute(delete(app.user_model))
         for email in (ADA, BOB):
             await running.user(email=email, password=PASSWORD)
         yield Shop(running)
 
 
 @pytest.fixture
-async def shop(database_url: str) -> AsyncIterator[Shop]:
-    async with shop_of(database_url) as made:
+async def shop(module_database_url: str) -> AsyncIterator[Shop]:
+    async with shop_of(module_database_url) as made:
         yield made
 
 
@@ -106,8 +127,8 @@ async def test_what_is_bounded_are_failures(shop: Shop) -> None:
     assert await shop.statuses(2, ADA, WRONG) == [401, 429]
 
 
-async def test_or_all_attempts_where_the_settings_say_so(database_url: str) -> None:
-    async with shop_of(database_url, GATEPOST_LIMIT_AUTH_COUNTS="all") as shop:
+async def test_or_all_attempts_where_the_settings_say_so(module_database_url: str) -> None:
+    async with shop_of(module_database_url, GATEPOST_LIMIT_AUTH_COUNTS="all") as shop:
         assert await shop.statuses(7, ADA, PASSWORD) == [200] * 5 + [429] * 2
 
 

@@ -5,20 +5,33 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import pytest_asyncio
 from examples.bookshop.app import Author, Book, Order, Orders, app
 from shop import Shop, open_shop
+from sqlalchemy import delete
 
 from gatepost import App, Resource, anyone, owner
 from gatepost.testing import Client, ClientResponse, TestApp
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 STOCK = 3
 
 
-@pytest.fixture
-async def shop(database_url: str) -> AsyncIterator[Shop]:
-    """A shop with one book, three copies of it, and a customer."""
-    async with TestApp(app, database_url) as running:
-        yield await open_shop(running, STOCK)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(module_database_url: str) -> AsyncIterator[TestApp]:
+    """The bookshop, started once for the tests of this module."""
+    async with TestApp(app, module_database_url) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shop(running: TestApp) -> Shop:
+    """A shop with one book, three copies of it, and a customer; what the test before it left is gone."""
+    async with app.transaction() as tx:
+        for model in (Order, Book, Author):
+            await tx.session.execute(delete(model))
+    return await open_shop(running, STOCK)
 
 
 async def add_book(title: str, price: str, author: str) -> None:
@@ -136,23 +149,23 @@ async def test_an_order_is_changed_by_nobody_because_its_resource_does_not_open_
     assert (await shop.customer.get(f"/api/orders/{made}")).data["quantity"] == 1
 
 
-async def test_where_owners_may_change_orders_a_stranger_finds_none_to_change(database_url: str) -> None:
+async def test_where_owners_may_change_orders_a_stranger_finds_none_to_change(
+    shop: Shop, module_database_url: str
+) -> None:
     mine = owner("buyer_id")
     opened = App(Resource(Book, read=anyone), Resource(Order, read=mine, write=mine, service=Orders))
-    async with TestApp(app, database_url) as running:
-        shop = await open_shop(running, STOCK)
-        made = (await shop.order()).data["id"]
-        async with TestApp(opened, database_url) as other:
-            stranger, buyer = await other.user("editor"), await other.user()
-            bought = (await buyer.post("/api/orders", json={"book_id": shop.book, "quantity": 1})).data["id"]
-            for key in (made, bought, str(uuid4())):
-                path = f"/api/orders/{key}"
-                answers = [
-                    await stranger.get(path),
-                    await stranger.patch(path, json={"quantity": 2}),
-                    await stranger.patch(path, json={"quantity": 2}, headers={"if-match": '"1"'}),
-                    await stranger.delete(path),
-                ]
-                assert [refusal(answer) for answer in answers] == [(404, "not_found", [])] * 4
-            assert (await buyer.patch(f"/api/orders/{bought}", json={"quantity": 2})).data["quantity"] == 2
+    made = (await shop.order()).data["id"]
+    async with TestApp(opened, module_database_url) as other:
+        stranger, buyer = await other.user("editor"), await other.user()
+        bought = (await buyer.post("/api/orders", json={"book_id": shop.book, "quantity": 1})).data["id"]
+        for key in (made, bought, str(uuid4())):
+            path = f"/api/orders/{key}"
+            answers = [
+                await stranger.get(path),
+                await stranger.patch(path, json={"quantity": 2}),
+                await stranger.patch(path, json={"quantity": 2}, headers={"if-match": '"1"'}),
+                await stranger.delete(path),
+            ]
+            assert [refusal(answer) for answer in answers] == [(404, "not_found", [])] * 4
+        assert (await buyer.patch(f"/api/orders/{bought}", json={"quantity": 2})).data["quantity"] == 2
         assert sorted((await shop.orders()).values()) == [1, 2]

@@ -6,8 +6,15 @@ import pytest
 import pytest_asyncio
 from library import app
 from readers import Readers, failures, readers_of
+from sqlalchemy import MetaData
 
 from gatepost.testing import TestApp
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the library."""
+    return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -71,6 +71,12 @@ app = App(
 PATHS = ["/api/derived", "/api/overridden"]
 
 
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the app below."""
+    return app.metadata
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running_documents(module_database_url: str) -> AsyncIterator[TestApp]:
     async with TestApp(app, module_database_url) as started:

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
+from sqlalchemy import MetaData
 from sqlalchemy.dialects.postgresql import INTERVAL, JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
@@ -80,6 +81,12 @@ for name, (kind, _) in KEYS.items():
         SERVED.append(Resource(model, read=anyone, write=anyone, path=path, service=service))
 
 app = App(*SERVED)
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the app with many keys."""
+    return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

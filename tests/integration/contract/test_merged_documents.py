@@ -58,6 +58,12 @@ TABLES = {"/api/derived": "merged", "/api/overridden": "merged_by_service"}
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.parametrize("path", TABLES)]
 
 
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the app below."""
+    return app.metadata
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(module_database_url: str) -> AsyncIterator[TestApp]:
     async with TestApp(app, module_database_url) as started:

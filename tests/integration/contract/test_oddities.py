@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from attic import Hook, Rack, app
 from readers import failures, pointers, problem
-from sqlalchemy import text
+from sqlalchemy import MetaData, text
 from walking import page
 
 from gatepost.events import RequestFailed
@@ -26,6 +26,12 @@ class Finders(NamedTuple):
     own_id: int
     other: Client
     nobody: Client
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the attic."""
+    return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

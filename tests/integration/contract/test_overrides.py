@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from msgspec import UNSET
 from readers import failures, pointers, problem
+from sqlalchemy import MetaData
 from workshop import Cup, Kiln, app, events
 
 from gatepost.events import RequestFailed
@@ -27,6 +28,12 @@ class Hands(NamedTuple):
     other_id: UUID
     staff: Client
     kiln_id: int
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the workshop."""
+    return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

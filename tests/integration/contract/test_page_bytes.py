@@ -68,6 +68,12 @@ app = App(*(Resource(model, **OPEN) for model in (Plain, Spliced, Child)), Resou
 PATHS = ["plain?", "spliced?", "served?", "children?expand=plain&"]
 
 
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the app below."""
+    return app.metadata
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def filled(module_database_url: str) -> AsyncIterator[TestApp]:
     async with TestApp(app, module_database_url, GATEPOST_PAGE_BYTES_MAX=str(BYTES_MAX)) as running:

@@ -17,6 +17,11 @@ for item in (app, bare):
     item.events.subscribe(RequestFailed, failures.append)
 
 
+@pytest.fixture(scope="module")
+def database_metadata() -> None:
+    """The databases are empty: there are two apps."""
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def keepers(module_database_url: str) -> AsyncIterator[tuple[Client, Client]]:
     """The depot, started, and two who keep shelves in it."""

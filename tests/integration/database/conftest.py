@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from desk import SETTINGS, Desk, app
+from sqlalchemy import MetaData
 from tests.integration.database.embedded_scenes import SMALL, processes_of, wait_until
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
@@ -44,6 +45,12 @@ def spoilable(data: Path, tmp_path: Path) -> Path:
     sparse = ["--sparse=always"] if sys.platform == "linux" else []  # most of a new WAL file is empty
     subprocess.run(["cp", "-a", *sparse, data, copy], check=True)
     return copy
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the desk."""
+    return app.metadata
 
 
 @pytest.fixture

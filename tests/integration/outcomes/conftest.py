@@ -5,12 +5,20 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import pytest
 import pytest_asyncio
 from ledger import SETTINGS, app
 from scenes import Scene
+from sqlalchemy import MetaData
 from wire import Proxy
 
 from gatepost.testing import TestApp
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the ledger."""
+    return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -6,11 +6,18 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from cast import Cast, cast_of
+from sqlalchemy import MetaData
 from village import app
 
 from gatepost.database.pool import PooledConnection, Record
 from gatepost.database.statements import Statement
 from gatepost.testing import TestApp
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the village."""
+    return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -15,6 +15,7 @@ from sqlalchemy import (
     FetchedValue,
     ForeignKey,
     Integer,
+    MetaData,
     Numeric,
     String,
     TypeDecorator,
@@ -212,6 +213,12 @@ class Office:
     own: UUID
     other: UUID
     open: UUID
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the office."""
+    return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

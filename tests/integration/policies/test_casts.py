@@ -246,6 +246,11 @@ COLUMNS = (
 )
 
 
+@pytest.fixture(scope="module")
+def database_metadata() -> None:
+    """The database is empty: its tables and types are made here."""
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def connection(module_database_url: str) -> AsyncIterator[Any]:
     """A database with every value as it may stand in a hidden row."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, MetaData
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gatepost import Actor, App, Field, Model, Resource, Service, anyone, hidden, owner, policy, role
@@ -124,6 +124,12 @@ class Office:
     clients: dict[str, Client]
     ids: dict[str, UUID]
     person: str
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the office."""
+    return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

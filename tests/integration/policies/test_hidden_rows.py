@@ -1,15 +1,14 @@
 """The law: two databases that differ only in what an actor may not see give him the same bytes."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from archive import FEW, LISTS, app, ask, current, fill
-from sqlalchemy import Date, Integer, and_, cast, func, not_, or_
+from sqlalchemy import Date, Integer, MetaData, and_, cast, func, not_, or_
+from tests.databases import Databases
 
-from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.events import PolicyMayFail
 from gatepost.testing import TestApp
 
@@ -42,21 +41,25 @@ THROUGHOUT = ("an integer of a document", "the opposite within")
 Answers = dict[str, dict[str, Any]]
 
 
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the archive."""
+    return app.metadata
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def both(module_database_url: str, postgresql: EmbeddedPostgreSQL) -> AsyncIterator[tuple[Answers, Answers]]:
+async def both(module_database_url: str, databases: Databases) -> AsyncIterator[tuple[Answers, Answers]]:
     """What is answered under each condition: without hidden rows, and with them."""
     found: list[Answers] = []
-    other = "hidden_rows_twin"
-    await asyncio.to_thread(postgresql.execute, f"CREATE DATABASE {other}")
-    for url, with_hidden in ((module_database_url, False), (postgresql.dsn(other), True)):
-        async with TestApp(app, url) as running:
-            await fill(with_hidden=with_hidden)
-            answers: Answers = {}
-            for name, condition in CONDITIONS.items():
-                current[0] = condition
-                answers[name] = await ask(running.anonymous, LISTS if name in THROUGHOUT else FEW)
-            found.append(answers)
-    await asyncio.to_thread(postgresql.execute, f"DROP DATABASE {other} WITH (FORCE)")
+    with databases.opened(app.metadata) as twin_url:
+        for url, with_hidden in ((module_database_url, False), (twin_url, True)):
+            async with TestApp(app, url) as running:
+                await fill(with_hidden=with_hidden)
+                answers: Answers = {}
+                for name, condition in CONDITIONS.items():
+                    current[0] = condition
+                    answers[name] = await ask(running.anonymous, LISTS if name in THROUGHOUT else FEW)
+                found.append(answers)
     yield found[0], found[1]
 
 

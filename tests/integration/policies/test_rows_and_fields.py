@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 import pytest_asyncio
 from market import Cheap, Crowd, Entry, Good, GuestList, Invite, Party, Seat, Stall, app, shapes
-from sqlalchemy import false, or_, select
+from sqlalchemy import MetaData, false, or_, select
 
 from gatepost import Actor, NotFound, Service
 from gatepost.models.reads import ListQuery, Order
@@ -51,6 +51,12 @@ class Market:
         good = Good(**{"name": "pear", "stall_id": stall.id, "seller_id": self.anna_id, **values})
         await self.add(good)
         return stall, good
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the market."""
+    return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

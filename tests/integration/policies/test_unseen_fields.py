@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import MetaData
 from vault import (
     NAMES,
     PAIRS,
@@ -57,6 +58,12 @@ class Vault:
         model = {**SAFES, "diaries": Diary, "serviced_diaries": ServicedDiary, "aparts": Apart}[table]
         async with app.transaction() as tx:
             return getattr(await tx.session.get_one(model, key), name)
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the vault."""
+    return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
