@@ -12,7 +12,8 @@ LOCK := requirements/dev.txt
 NODE_LOCK := requirements/node.txt
 
 # Tests wait more than they compute: twice as many processes as cores, each with whole files and servers of its own.
-PARALLEL ?= --numprocesses $$(( $$(nproc 2>/dev/null || echo 2) * 2 )) --dist loadfile
+# xdist would begin with the files of the most tests, which are the cheapest; tests/conftest.py puts the expensive first.
+PARALLEL ?= --numprocesses $$(( $$(nproc 2>/dev/null || echo 2) * 2 )) --dist loadfile --no-loadscope-reorder
 
 # Behind a company's proxy the machine's own certificates count; uv and Node would use those that they bring.
 CERTIFICATES := /etc/ssl/certs/ca-certificates.crt

@@ -25,6 +25,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--debian", action="store_true", help="use Debian's PostgreSQL instead of the embedded one")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The expensive kinds come first: where whole files run side by side, the cheap ones then fill the gaps."""
+    kinds = ["acceptance", "integration", "unit"]
+    folder = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        return kinds.index(item.path.relative_to(folder).parts[0]) if folder in item.path.parents else 0
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def postgresql(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A running PostgreSQL shared by the session: a test that stops or kills a server starts one of its own."""

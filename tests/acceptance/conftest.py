@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +72,12 @@ def wait_for(condition: Callable[[], Any], what: str) -> Any:
 class Running:
     """A command that serves: its process, its output in files, and HTTP to it."""
 
-    def __init__(self, arguments: list[str], folder: Path, environ: Mapping[str, str], name: str) -> None:
+    def __init__(
+        self, arguments: list[str], folder: Path, environ: Mapping[str, str], name: str, launcher: Sequence[str] = ()
+    ) -> None:
         self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
         with self._out.open("w") as out, self._err.open("w") as err:
-            self.begin([GATEPOST, *arguments], folder, environ, stdout=out, stderr=err)
+            self.begin([*launcher, GATEPOST, *arguments], folder, environ, stdout=out, stderr=err)
 
     def begin(self, command: list[Any], folder: Path, environ: Mapping[str, str], **streams: Any) -> None:
         """Start the process, in a session of its own."""
@@ -192,11 +194,11 @@ Start = Callable[..., Running]
 
 @pytest.fixture
 def start(project: Path) -> Iterator[Start]:
-    """Starts commands; none of them outlives the test."""
+    """Starts commands, by a `launcher` where one is given; none of them outlives the test."""
     started: list[Running] = []
 
-    def begin(*arguments: str, environ: Mapping[str, str]) -> Running:
-        running = Running(list(arguments), project, environ, f"command{len(started)}")
+    def begin(*arguments: str, environ: Mapping[str, str], launcher: Sequence[str] = ()) -> Running:
+        running = Running(list(arguments), project, environ, f"command{len(started)}", launcher)
         started.append(running)
         return running
 

@@ -31,6 +31,14 @@ app = App(mount={"/computing": computing})
 '''
 
 
+IDLE = """
+import os, sys
+
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "app.py").write_text(APP)
@@ -48,12 +56,8 @@ def test_the_threads_of_a_worker_interrupt_nobody_while_it_is_busy(start: Start,
 
 
 def test_a_policy_that_was_chosen_stays(start: Start, production: Mapping[str, str]) -> None:
-    before = os.sched_getscheduler(0)
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    try:
-        running = start("serve", "app:app", "--port", "0", "--workers", "1", environ=production).ready()
-    finally:
-        os.sched_setscheduler(0, before, os.sched_param(0))
+    words = ("serve", "app:app", "--port", "0", "--workers", "1")
+    running = start(*words, environ=production, launcher=[sys.executable, "-c", IDLE]).ready()
     (worker,) = running.children()
     for _ in range(2):
         compute(running)

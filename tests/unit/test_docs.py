@@ -187,6 +187,23 @@ def test_the_map_names_every_package() -> None:
     assert all((SOURCE / name).is_dir() or (SOURCE / f"{name}.py").exists() for name in described)
 
 
+def test_contributors_are_told_of_commands_folders_and_fixtures_that_exist() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    targets = set(re.findall(r"^([a-z-]+): .*## ", (ROOT / "Makefile").read_text(), re.M))
+    quoted = set(re.findall(r"`([^`\n]+)`", page))
+    paths = {name for name in quoted if re.fullmatch(r"\.?\w+(/[\w.]+)+|tests\w*|requirements|pyproject\.toml", name)}
+    helpers = {"command", "start", "wait_for"}
+    defined = set(re.findall(r"^def (\w+)", (ROOT / "tests" / "acceptance" / "conftest.py").read_text(), re.M))
+
+    named = set(re.findall(r"`make (?:\w+=\S+ )?([a-z-]+)`", page))
+    assert named <= targets
+    assert targets - named == {"help", "docs"} & targets, "each command is named"
+    assert {path for path in paths if path != ".venv/bin" and not (ROOT / path).exists()} == set()
+    assert paths >= {"tests/unit", "tests/integration", "tests/acceptance", "tests_all", "tests_soak", ".ci/run"}
+    assert helpers <= quoted
+    assert helpers <= defined
+
+
 def test_the_reference_names_everything_that_is_exported() -> None:
     page = (ROOT / "docs" / "reference" / "declaring.md").read_text()
     named = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`\n]+`", page))))
