@@ -1,4 +1,4 @@
-"""The actor: who a request, a command or a test acts as. Made by authentication, asked by policies and services."""
+"""The actor: who a request, a command or a test acts as. Made by authentication, read by policies and services."""
 
 from typing import Any
 from uuid import UUID
@@ -32,7 +32,7 @@ class Actor:
 
     @property
     def is_anonymous(self) -> bool:
-        """True where nobody is signed in."""
+        """True where no user is signed in."""
         return self.id is None and not self.is_system
 
     def __repr__(self) -> str:
@@ -42,7 +42,7 @@ class Actor:
 
 
 anonymous = Actor()
-"""Nobody: a request without a token."""
+"""The actor of a request without a token."""
 
 system = Actor(is_system=True)
 """Gatepost itself: seeds, commands, scheduled work. Never made from a request."""

@@ -1,6 +1,6 @@
 """One running app: the chain from the gate to the database, composed once from the declaration and the settings.
 
-    gate -> dispatch -> controllers -> verbs (derived, or through a service) -> database
+    gate -> dispatch -> controllers -> verbs (compiled, or through a service) -> database
 
 Nothing here runs per request.
 """
@@ -192,13 +192,15 @@ class Composition:
         )
 
     def _verbs(self, served: ServedModel) -> dict[str, Verbs]:
-        derived = self._compiled[served.entity.model]
+        compiled = self._compiled[served.entity.model]
         service = self.declaration.services.get(served.entity.model)
         if service is None:
-            return dict.fromkeys(ACTIONS, derived)
-        custom = ServiceVerbs(served, service, derived, self.registry, self.database.for_resource(served.path))
+            return dict.fromkeys(ACTIONS, compiled)
+        through_service = ServiceVerbs(
+            served, service, compiled, self.registry, self.database.for_resource(served.path)
+        )
         through = overridden(service)
-        return {action: custom if action in through else derived for action in ACTIONS}
+        return {action: through_service if action in through else compiled for action in ACTIONS}
 
     def _actions(self, served: ServedModel, controller: ResourceController) -> list[Action]:
         """The actions that the resource opens; what nobody may do has no route."""
@@ -237,7 +239,7 @@ def _handler(controller: ResourceController, name: str) -> Handler:
 
 
 def _source(served: ServedModel, service: type[Service[Any]] | None, action: str) -> str:
-    """Where the code that answers stands: the overriding method of a service, or the model it is derived from."""
+    """The code that runs an action: the overriding method of a service, or the model it is derived from."""
     if service is not None and action in overridden(service):
         seams = [seam for seam in SEAMS[action] if getattr(service, seam) is not getattr(Service, seam)]
         return f"{service.__name__}.{seams[0]} {location_of(getattr(service, seams[0]))}"

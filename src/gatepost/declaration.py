@@ -47,7 +47,7 @@ class Declaration:
             if not isinstance(given, Resource):  # pyright: ignore[reportUnnecessaryIsInstance]
                 name = getattr(given, "__name__", repr(given))
                 raise ConfigurationError(
-                    f"{name} is no Resource.", location="App", hint="Write Resource(Model, read=...)."
+                    f"{name} is not a Resource.", location="App", hint="Write Resource(Model, read=...)."
                 )
         if not resources and not mounts:
             raise ConfigurationError(
@@ -105,7 +105,7 @@ class Declaration:
             location = f"Resource({served.entity.name})"
             name = getattr(service, "__name__", repr(service))
             if not _is_service(service):
-                raise ConfigurationError(f"service={name} is no subclass of Service.", location=location)
+                raise ConfigurationError(f"service={name} is not a subclass of Service.", location=location)
             model = served_model(service)
             if model is not None and model is not served.entity.model:
                 hint = f"Write class {name}(Service[{served.entity.name}])."
@@ -171,7 +171,7 @@ def _checked_users(users: type[Any]) -> type[Any]:
 def _callable(path: str, app: ASGIApp) -> ASGIApp:
     if not callable(app):
         raise ConfigurationError(
-            f"mount={path!r} is {app!r}, no ASGI application.",
+            f"mount={path!r} is {app!r}, which is not an ASGI application.",
             location="App",
             hint="Mount a callable, or a Mount of one.",
         )
@@ -181,5 +181,5 @@ def _callable(path: str, app: ASGIApp) -> ASGIApp:
 def _path(what: str, path: str) -> str:
     if not path.startswith("/") or not PATH.fullmatch(path[1:]):
         hint = 'Begin with a slash, end without; letters, digits, "-", "_", "." and "~" between.'
-        raise ConfigurationError(f"{what}={path!r} is no path.", location="App", hint=hint)
+        raise ConfigurationError(f"{what}={path!r} is not a path.", location="App", hint=hint)
     return path

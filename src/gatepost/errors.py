@@ -1,8 +1,8 @@
-"""The error hierarchy: every way in which a request or a start is refused.
+"""The error hierarchy: all errors that refuse a request or a start.
 
 Layers raise these; `gateway/problems.py` alone renders them as RFC 9457 problem details. A code is stable, is never
-derived from a class name and never reused; `docs/reference/errors.md` lists all codes of Gatepost (a test holds the
-two together). A service raises the same classes with codes of its own: `Conflict("out_of_stock", "...")`.
+derived from a class name and never reused; `docs/reference/errors.md` lists all codes of Gatepost (a test holds the two
+together). A service raises the same classes with its own codes: `Conflict("out_of_stock", "...")`.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class FieldError(msgspec.Struct, frozen=True, order=True):
 
 
 class ConfigurationError(Exception):
-    """A mistake in a declaration, a setting or a command: shown as a sentence, never as a traceback.
+    """An error in a declaration, a setting or a command: shown as a sentence, never as a traceback.
 
     `location` names the file, class or setting; `hint` says what to do about it.
     """
@@ -43,15 +43,15 @@ class ConfigurationError(Exception):
 
 
 class DatabaseMistake(RuntimeError):
-    """Something in the database that its owner has to set right; the message says what to run. A request is answered
-    with a bland 500, the message is in the log."""
+    """A state of the database that an operator has to repair; the message says what to run. The client gets a bland
+    500, and the message goes to the log."""
 
 
 class Problem(Exception):
-    """A refusal with an answer of its own.
+    """A refusal with its own response.
 
-    `code` is the stable machine-readable name, `detail` a sentence for people. `errors` lists the violations of a
-    body, `headers` are added to the answer.
+    `code` is the stable machine-readable name, `detail` a sentence for people. `errors` lists the violations of a body,
+    `headers` are added to the response.
     """
 
     status: ClassVar[int] = 500
@@ -86,21 +86,21 @@ class RequestTimeout(ValidationProblem):
 
 
 class ContentTooLarge(ValidationProblem):
-    """413: the body is larger than the route admits."""
+    """413: the body is larger than the route allows."""
 
     status = 413
     title = "Content too large"
 
 
 class URITooLong(ValidationProblem):
-    """414: path and query are longer than is admitted."""
+    """414: path and query are longer than allowed."""
 
     status = 414
     title = "URI too long"
 
 
 class UnsupportedMediaType(ValidationProblem):
-    """415: the body's type is not one that the route admits."""
+    """415: the body's content type is not one that the route accepts."""
 
     status = 415
     title = "Unsupported media type"
@@ -114,14 +114,14 @@ class ExpectationFailed(ValidationProblem):
 
 
 class MisdirectedRequest(ValidationProblem):
-    """421: the request is for a host that this server does not answer for."""
+    """421: the request is for a host that this server does not serve."""
 
     status = 421
     title = "Misdirected request"
 
 
 class HeadersTooLarge(ValidationProblem):
-    """431: there are more headers, or longer ones, than are admitted."""
+    """431: there are more headers, or longer ones, than are allowed."""
 
     status = 431
     title = "Request header fields too large"
@@ -135,7 +135,7 @@ class Unprocessable(ValidationProblem):
 
 
 class AuthenticationProblem(Problem):
-    """Who is asking is not known, and has to be."""
+    """The actor is not known, and has to be."""
 
 
 class Unauthorized(AuthenticationProblem):
@@ -154,21 +154,21 @@ class ApplicationProblem(Problem):
 
 
 class Forbidden(ApplicationProblem):
-    """403: a rule refuses this actor, and signing in again would not help."""
+    """403: a policy refuses this actor, and signing in again would not help."""
 
     status = 403
     title = "Forbidden"
 
 
 class NotFound(ApplicationProblem):
-    """404: absent, or hidden from this actor: both look the same."""
+    """404: absent, or hidden from this actor; a client cannot tell which."""
 
     status = 404
     title = "Not found"
 
 
 class MethodNotAllowed(ApplicationProblem):
-    """405: the path exists, without this method. Carries `Allow`."""
+    """405: the path does not support this method. Carries `Allow`."""
 
     status = 405
     title = "Method not allowed"
@@ -189,7 +189,7 @@ class PreconditionFailed(ApplicationProblem):
 
 
 class PreconditionRequired(ApplicationProblem):
-    """428: this resource demands `If-Match`."""
+    """428: this resource requires `If-Match`."""
 
     status = 428
     title = "Precondition required"
@@ -203,22 +203,22 @@ class TooManyRequests(ApplicationProblem):
 
 
 class InternalProblem(Problem):
-    """500: a mistake of ours or of a service. The answer says nothing but the request id."""
+    """500: a bug in Gatepost or in a service. The response says nothing but the request id."""
 
 
 class NotImplementedMethod(ApplicationProblem):
-    """501: a method that this server knows nothing of."""
+    """501: a method that no path of this server supports."""
 
     status = 501
     title = "Not implemented"
 
 
 class DatabaseProblem(Problem):
-    """PostgreSQL could not do its part; nothing was written, but for `OutcomeUnknown`."""
+    """PostgreSQL failed; nothing was written, except perhaps with `OutcomeUnknown`."""
 
 
 class Overloaded(ApplicationProblem):
-    """503: more is asked for than this process can do. Carries `Retry-After` in seconds."""
+    """503: this process has more requests than it can handle. Carries `Retry-After` in seconds."""
 
     status = 503
     title = "Service unavailable"
@@ -228,14 +228,14 @@ class Overloaded(ApplicationProblem):
 
 
 class OutcomeUnknown(DatabaseProblem):
-    """503: nobody knows whether it was written. Without `Retry-After`: repeating it may write it twice."""
+    """503: it is unknown whether the change was written. Without `Retry-After`: repeating it may write it twice."""
 
     status = 503
     title = "Outcome unknown"
 
 
 class ServiceUnavailable(DatabaseProblem):
-    """503: the database is away or every connection is busy. Carries `Retry-After` in seconds."""
+    """503: the database is unreachable or every connection is busy. Carries `Retry-After` in seconds."""
 
     status = 503
     title = "Service unavailable"
@@ -261,38 +261,40 @@ class ErrorCode(msgspec.Struct, frozen=True):
 CODES: dict[str, ErrorCode] = {
     # Requests
     "malformed_request": ErrorCode(BadRequest, "The request line, a header or the path cannot be understood."),
-    "malformed_json": ErrorCode(BadRequest, "The body is not strict UTF-8 JSON (RFC 8259), or a key is doubled."),
+    "malformed_json": ErrorCode(BadRequest, "The body is not strict UTF-8 JSON (RFC 8259), or a key appears twice."),
     "unknown_parameter": ErrorCode(BadRequest, "The query has a parameter that this path does not know."),
-    "invalid_parameter": ErrorCode(BadRequest, "A parameter's value or operator does not fit."),
+    "invalid_parameter": ErrorCode(BadRequest, "A parameter's value or operator is not valid."),
     "not_filterable": ErrorCode(BadRequest, "The field cannot be filtered by: it has no index and is not declared."),
     "not_sortable": ErrorCode(BadRequest, "The field cannot be sorted by: it has no index and is not declared."),
-    "invalid_cursor": ErrorCode(BadRequest, "The cursor is broken, forged, or of another query."),
+    "invalid_cursor": ErrorCode(BadRequest, "The cursor is malformed, forged, or belongs to another query."),
     "body_timeout": ErrorCode(RequestTimeout, "The body did not arrive in time."),
-    "content_too_large": ErrorCode(ContentTooLarge, "The body has more bytes than the route admits."),
-    "uri_too_long": ErrorCode(URITooLong, "Path and query are longer than is admitted."),
-    "headers_too_large": ErrorCode(HeadersTooLarge, "There are more headers, or longer ones, than are admitted."),
+    "content_too_large": ErrorCode(ContentTooLarge, "The body has more bytes than the route allows."),
+    "uri_too_long": ErrorCode(URITooLong, "Path and query are longer than allowed."),
+    "headers_too_large": ErrorCode(HeadersTooLarge, "There are more headers, or longer ones, than are allowed."),
     "expectation_failed": ErrorCode(ExpectationFailed, "`Expect` wants something other than 100-continue."),
-    "unknown_host": ErrorCode(MisdirectedRequest, "This server does not answer for the host in `Host`."),
-    "unsupported_media_type": ErrorCode(UnsupportedMediaType, "The body's type is not one of those admitted."),
+    "unknown_host": ErrorCode(MisdirectedRequest, "This server does not serve the host in `Host`."),
+    "unsupported_media_type": ErrorCode(
+        UnsupportedMediaType, "The body's content type is not one that the route accepts."
+    ),
     "invalid_body": ErrorCode(Unprocessable, "The body violates the declaration; `errors` names every violation."),
     "reference_not_found": ErrorCode(Unprocessable, "A reference names no row that you may read."),
     # Authentication
     "not_signed_in": ErrorCode(Unauthorized, "Signing in would help: there is no token."),
     "invalid_token": ErrorCode(Unauthorized, "The token is expired, revoked, forged or malformed."),
-    "invalid_credentials": ErrorCode(Unauthorized, "E-mail and password do not belong together."),
+    "invalid_credentials": ErrorCode(Unauthorized, "The e-mail address or the password is wrong."),
     # Application
     "forbidden": ErrorCode(Forbidden, "Your roles do not allow this."),
     "cross_origin": ErrorCode(Forbidden, "A page of that origin may not send forms here."),
     "not_found": ErrorCode(NotFound, "There is nothing here that you may see."),
-    "method_not_allowed": ErrorCode(MethodNotAllowed, "The path exists, without this method; see `Allow`."),
-    "method_not_implemented": ErrorCode(NotImplementedMethod, "No path of this server knows the method."),
+    "method_not_allowed": ErrorCode(MethodNotAllowed, "The path does not support this method; see `Allow`."),
+    "method_not_implemented": ErrorCode(NotImplementedMethod, "No path of this server supports the method."),
     "already_exists": ErrorCode(Conflict, "Another row has these values already."),
     "still_referenced": ErrorCode(Conflict, "Other rows refer to this one."),
     "violates_constraint": ErrorCode(Conflict, "The rows would violate a rule of the database."),
-    "version_conflict": ErrorCode(Conflict, "The row was changed by somebody else at the same time."),
+    "version_conflict": ErrorCode(Conflict, "Another request changed the row at the same time."),
     "version_mismatch": ErrorCode(PreconditionFailed, "The row has changed since the version in `If-Match`."),
-    "version_required": ErrorCode(PreconditionRequired, "This resource demands `If-Match`."),
-    "too_many_requests": ErrorCode(TooManyRequests, "A rate limit is used up; see `Retry-After`."),
+    "version_required": ErrorCode(PreconditionRequired, "This resource requires `If-Match`."),
+    "too_many_requests": ErrorCode(TooManyRequests, "A rate limit is exhausted; see `Retry-After`."),
     # Server
     "internal_error": ErrorCode(InternalProblem, "Something went wrong here; quote the request id."),
     "database_unavailable": ErrorCode(ServiceUnavailable, "The database is away; try again shortly."),
@@ -302,7 +304,7 @@ CODES: dict[str, ErrorCode] = {
     "database_out_of_memory": ErrorCode(ServiceUnavailable, "The database has no memory left; nothing was written."),
     "outcome_unknown": ErrorCode(OutcomeUnknown, "It may have been written: look before you repeat it."),
     "transaction_conflict": ErrorCode(ServiceUnavailable, "Concurrent changes collided; nothing was written."),
-    "overloaded": ErrorCode(Overloaded, "More is asked for than can be done; try again shortly."),
+    "overloaded": ErrorCode(Overloaded, "The server has more requests than it can handle; try again shortly."),
     "sign_in_busy": ErrorCode(ServiceUnavailable, "Too many sign-ins at once; try again shortly."),
     "shutting_down": ErrorCode(ServiceUnavailable, "This instance is about to stop; try again."),
     "database_timeout": ErrorCode(GatewayTimeout, "A statement took longer than its limit and was cancelled."),
@@ -314,7 +316,7 @@ CODES: dict[str, ErrorCode] = {
 FIELD_CODES: dict[str, str] = {
     "required": "The field is missing.",
     "not_nullable": "The field cannot be null.",
-    "wrong_type": "The value has another type than the field.",
+    "wrong_type": "The value does not have the type of the field.",
     "unknown_field": "There is no such field.",
     "read_only": "The field cannot be written.",
     "write_once": "The field cannot be changed after creation.",
@@ -322,14 +324,14 @@ FIELD_CODES: dict[str, str] = {
     "too_large": "The number or date is above its bound.",
     "too_short": "The text or list is shorter than its bound.",
     "too_long": "The text or list is longer than its bound.",
-    "too_precise": "The number has more digits than the column keeps.",
+    "too_precise": "The number has more digits than the column can store.",
     "not_finite": "NaN and infinity are not numbers here.",
     "not_a_multiple": "The number is not a multiple of its step.",
-    "pattern_mismatch": "The text does not have the demanded form.",
+    "pattern_mismatch": "The text does not have the required form.",
     "invalid_format": "The text is not a valid UUID, date, time, interval or base64.",
     "invalid_text": "The text holds a character that PostgreSQL cannot store (NUL, lone surrogate).",
     "not_a_choice": "The value is not one of the choices.",
-    "too_deep": "The value nests deeper than is admitted.",
+    "too_deep": "The value nests deeper than allowed.",
     "already_exists": "Another row has this value already.",
     "not_found": "No row that you may read has this key.",
     "violates_check": "The values violate a check constraint of the table.",

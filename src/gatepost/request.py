@@ -1,4 +1,4 @@
-"""What travels through the layers: the request with its action and actor, and the answer that comes back.
+"""What passes through the layers: the request with its action and actor, and the response.
 
 The gate makes one `Request` per HTTP request and leaves it in `scope["gatepost"]`; every layer below reads it there.
 """
@@ -29,9 +29,10 @@ JSON_HEADERS: tuple[Header, ...] = ((b"content-type", b"application/json"),)
 
 
 class Response(msgspec.Struct, gc=False):
-    """An answer: status, headers beyond those the gate adds, and the whole body.
+    """A response: status, headers besides those that the gate adds, and the whole body.
 
-    `cache_control` is what it says of caching; without it, an answer to somebody who is signed in is not stored.
+    `cache_control` is its `Cache-Control`; without one, the gate forbids caches to store a response to a signed-in
+    user.
     """
 
     status: int
@@ -44,13 +45,13 @@ Handler = Callable[["Request"], Awaitable[Response]]
 
 
 class Action:
-    """One method on one path: what the front matches a request to, before anything else runs.
+    """One method on one path: what the gate matches a request to, before anything else runs.
 
-    `kind` chooses the default rate limit ("api", "auth") or exempts ("system": probes). `limits` are those declared
-    for the action or its resource, in place of the default; actions with the same ones share their buckets.
-    `body_bytes_max` and `content_types` are what it takes as a body. `source` is the file and line of the code that
-    answers. `headers` and `cors` stand in place of what all answers carry, None where nothing is declared. `is_foreign`
-    says that an application answers which is not ours: with pages, perhaps, and with streams.
+    `kind` chooses the default rate limit ("api", "auth") or exempts ("system": probes). `limits` are those declared for
+    the action or its resource, in place of the default; actions with the same limits share their buckets.
+    `body_bytes_max` and `content_types` bound the body. `source` is the file and line of the code that handles it.
+    `headers` and `cors` replace those of all responses, None where nothing is declared. `is_foreign` says that another
+    ASGI application handles it, which may send pages and streams.
     """
 
     __slots__ = (
@@ -105,12 +106,12 @@ class Action:
 
 
 class Request(msgspec.Struct, eq=False):
-    """One HTTP request on its way down. A struct, because one is made per request; it compares by identity.
+    """One HTTP request. A struct, because one is made per request; it compares by identity.
 
     `headers` maps lower-case names to the last value given; `query_string` is still encoded; `key` is the decoded
     `{id}` segment of the path or None; `client` is the address that limits and logs use; `code` is the error code of a
-    refusal, for the access line; `admission` is what the gate's limiter took, None where no limit holds: nobody else
-    reads it.
+    refusal, for the access line; `admission` is what the gate's limiter took, None where no limit applies, and private
+    to the limiter.
     """
 
     scope: Scope
@@ -126,8 +127,8 @@ class Request(msgspec.Struct, eq=False):
     admission: Any = None
 
     async def respond(self, response: Response) -> None:
-        """Send a whole answer. The gate's exchange does; it adds the gate's headers."""
-        raise NotImplementedError("only the gate answers")
+        """Send a whole response. Implemented by the gate, which adds its headers."""
+        raise NotImplementedError("only the gate can send a response")
 
     async def body(self) -> bytes:
         """The whole body. The gate's `receive` holds it to the size and time limits of the action."""

@@ -96,7 +96,7 @@ def test_a_second_user_of_an_address_is_refused(gatepost: Gatepost) -> None:
     gatepost(*arguments, stdin="correct horse\n")
     status, _, complaint = gatepost(*arguments, stdin="correct horse\n")
     assert status == 2
-    assert complaint == "Error: There is a user ada@example.com already. Choose another e-mail address.\n"
+    assert complaint == "Error: The user ada@example.com exists already. Choose another e-mail address.\n"
 
 
 def test_users_of_a_database_that_is_not_migrated_are_a_sentence(

@@ -39,7 +39,7 @@ def test_an_unknown_isolation_level_is_refused(isolation: Any) -> None:
     service = type("Careful", (Things,), {"isolation": isolation})
     sentence = refusal_of(Resource(Thing, read=anyone, service=service))
     assert sentence == (
-        f"Careful.isolation: {isolation!r} is no isolation level of PostgreSQL's. "
+        f"Careful.isolation: {isolation!r} is not a PostgreSQL isolation level. "
         "Choose 'read committed', 'repeatable read' or 'serializable'."
     )
 
@@ -48,7 +48,7 @@ def test_an_unknown_isolation_level_is_refused(isolation: Any) -> None:
 def test_attempts_that_are_no_number_of_attempts_are_refused(attempts: Any) -> None:
     service = type("Careful", (Things,), {"attempts": attempts})
     sentence = refusal_of(Resource(Thing, read=anyone, service=service))
-    assert sentence == f"Careful.attempts: {attempts!r} is no number of attempts. Write 1 (try once) or more."
+    assert sentence == f"Careful.attempts: {attempts!r} is not a valid number of attempts. Write 1 (try once) or more."
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
@@ -67,7 +67,7 @@ def test_a_foreign_key_that_leads_nowhere_is_refused() -> None:
         gone_id: Mapped[int] = mapped_column(ForeignKey("gone.id"))
 
     sentence = refusal_of(Resource(Lost, read=anyone))
-    assert sentence.startswith("Lost.gone_id: has a foreign key that leads nowhere: ")
+    assert sentence.startswith("Lost.gone_id: has a foreign key whose target does not exist: ")
     assert "'gone'" in sentence
 
 
@@ -110,12 +110,12 @@ ANY_POLICY = 'Write anyone, authenticated, role("editor"), owner("buyer_id"), or
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ("anyone", f"'anyone' is no policy. {ANY_POLICY}"),
-        (True, f"True is no policy. {ANY_POLICY}"),
-        (Thing, f"Thing is no policy. {ANY_POLICY}"),
-        (role, 'role is no policy. Call it: role("...").'),
-        (owner, 'owner is no policy. Call it: owner("...").'),
-        (mine, "mine is no policy. Write policy(mine)."),
+        ("anyone", f"'anyone' is not a policy. {ANY_POLICY}"),
+        (True, f"True is not a policy. {ANY_POLICY}"),
+        (Thing, f"Thing is not a policy. {ANY_POLICY}"),
+        (role, 'role is not a policy. Call it: role("...").'),
+        (owner, 'owner is not a policy. Call it: owner("...").'),
+        (mine, "mine is not a policy. Write policy(mine)."),
     ],
 )
 @pytest.mark.parametrize("argument", ["read", "write", "list", "get", "create", "update", "delete"])
@@ -139,7 +139,7 @@ def test_what_is_no_policy_is_refused_wherever_it_stands(argument: str, given: A
     ],
 )
 def test_policies_combined_by_words_in_place_of_signs_are_refused(combine: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"Combine policies with &, \| and ~ in place of and, or and not\."):
+    with pytest.raises(ConfigurationError, match=r"Combine policies with &, \| and ~ instead of and, or and not\."):
         combine()
 
 
@@ -189,9 +189,9 @@ def test_an_argument_of_another_kind_is_refused_with_what_to_write(options: dict
     "path", ["/things", "things/", "a//b", "a b", "th\u00efngs", "things/{id}", "..", "a/../b", "?"]
 )
 def test_a_path_that_would_have_to_be_escaped_or_resolved_is_refused(path: str) -> None:
-    assert refusal_of(Resource(Thing, read=anyone, path=path)).startswith(f"Resource(Thing): {path!r} is no path. ")
+    assert refusal_of(Resource(Thing, read=anyone, path=path)).startswith(f"Resource(Thing): {path!r} is not a path. ")
     assert refusal_of(Resource(Thing, read=anyone), prefix=f"/{path}").startswith(
-        f"App: prefix={f'/{path}'!r} is no path."
+        f"App: prefix={f'/{path}'!r} is not a path."
     )
 
 
@@ -224,7 +224,7 @@ def test_mounts_are_among_the_actions() -> None:
         ({"bigint": "text"}, """App: bigint='text'. Write "number" or "string"."""),
         (
             {"mount": {"/old": 1}},
-            "App: mount='/old' is 1, no ASGI application. Mount a callable, or a Mount of one.",
+            "App: mount='/old' is 1, which is not an ASGI application. Mount a callable, or a Mount of one.",
         ),
     ],
 )
@@ -234,7 +234,7 @@ def test_an_app_with_something_else_in_place_of_its_parts_is_refused(options: di
 
 def test_what_is_no_resource_is_refused() -> None:
     things: Any = Thing
-    assert refusal_of(things) == "App: Thing is no Resource. Write Resource(Model, read=...)."
+    assert refusal_of(things) == "App: Thing is not a Resource. Write Resource(Model, read=...)."
 
 
 def test_an_owner_that_is_of_another_type_than_the_keys_of_users_is_refused() -> None:
@@ -295,7 +295,7 @@ class Wide(Service[Thing]):
         (Sudden, "Sudden.before_create: is not asynchronous. Write `async def before_create`."),
         (
             Short,
-            "Short.update: cannot be called as it is: too many positional arguments. "
+            "Short.update: does not take the arguments it is called with: too many positional arguments. "
             "Write `async def update(self, row, changes, actor)`.",
         ),
     ],
@@ -309,7 +309,7 @@ def test_a_verb_that_cannot_be_called_as_it_will_be_is_refused(service: type[Any
 def test_a_misspelt_small_method_is_refused(name: str, meant: str) -> None:
     service = type("Careless", (Things,), {name: Things.before_create})
     sentence = refusal_of(Resource(Thing, read=anyone, service=service))
-    assert sentence == f"Careless.{name}: is called by nothing. Did you mean {meant!r}?"
+    assert sentence == f"Careless.{name}: is never called. Did you mean {meant!r}?"
 
 
 def test_a_service_may_have_methods_of_its_own() -> None:

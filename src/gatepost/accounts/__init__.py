@@ -1,1 +1,1 @@
-"""Users, passwords and sign-in: a feature written with the public interface, as users of Gatepost write theirs."""
+"""Users, passwords and sign-in: a feature built on the other layers, as an application would build its own."""

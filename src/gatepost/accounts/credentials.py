@@ -1,6 +1,6 @@
-"""The body of a sign-in: strict JSON with exactly an e-mail and a password, every violation named.
+"""The body of a sign-in: strict JSON with exactly an e-mail and a password; every violation is reported.
 
-It is read by the careful reader alone (`dtos/body_errors.py`): beside the hash of the password its time is nothing.
+Only the strict reader reads it (`dtos/body_errors.py`): its time is negligible beside hashing the password.
 """
 
 import msgspec
@@ -15,7 +15,7 @@ from gatepost.dtos.strict_json import read_json
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """Who wants to sign in: the e-mail in the form it is stored in, and the password as typed."""
+    """The e-mail in the form in which it is stored, and the password as typed."""
 
     email: str
     password: str
@@ -33,5 +33,5 @@ def _text(name: str, bounds: Len) -> BodyField:
     return BodyField(name, kind, nullable=False, writable=True)
 
 
-# A password shorter than a new one may be is not a violation here: it is simply wrong.
+# A password that is too short for a new one is not a violation here but a wrong password.
 _FIELDS = {"email": _text("email", Len(3, EMAIL_LENGTH_MAX)), "password": _text("password", Len(1, LENGTH_MAX))}

@@ -1,8 +1,8 @@
-"""Devices that have signed in before: a cookie that tells them from strangers who try the same account.
+"""Device cookies: they distinguish devices that have signed in before from others that try the same account.
 
 After a successful sign-in the device gets a cookie that names it and the account, sealed with a key that is derived
-from the signing key. It gives no access; all that it is good for is a bucket of its own, so that whoever uses up the
-tokens of an account from elsewhere cannot lock out the one whose it is (OWASP, "Slow down online guessing attacks with
+from the signing key. The cookie gives no access. It only selects a separate rate limit bucket, so that an attacker who
+exhausts the account's bucket from elsewhere cannot lock out its user (OWASP, "Slow down online guessing attacks with
 device cookies").
 """
 
@@ -37,19 +37,19 @@ class Device(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """Whose bucket it is: of this device, for this account."""
+        """The key of the bucket of this device for this account."""
         return (self.account + self.id).hex()
 
 
 class Devices:
-    """Makes and reads device cookies. `path` is where browsers send them: to the routes of signing in."""
+    """Makes and reads device cookies. `path` is the `Path` of the cookie: the sign-in routes."""
 
     def __init__(self, secret: bytes, path: str) -> None:
         self._key = hashlib.blake2b(secret, digest_size=32, person=b"gatepost device").digest()
         self._path = path
 
     def account_of(self, email: str) -> bytes:
-        """The account of a normalised e-mail, as buckets are named by it: nobody else can tell the e-mail from it."""
+        """The keyed hash of a normalised e-mail that names its buckets; it does not reveal the e-mail."""
         return hashlib.blake2b(email.encode(), digest_size=_ACCOUNT_BYTES, key=self._key).digest()
 
     def find(self, request: Request) -> Device | None:

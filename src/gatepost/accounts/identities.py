@@ -1,8 +1,8 @@
-"""Who is behind a token: verified tokens and their users, cached per process and dropped within 100 ms of a change.
+"""The identity cache: verified tokens and their users, per process, dropped within 100 ms of a change.
 
-Stands behind the gate: `find` is the hot path, `load` what happens where it finds nothing. A cached actor is served
-only while the listener is known to have heard of every change older than 90 ms (`database/listener.py`); otherwise
-every request verifies its token and loads its user. `docs/decisions/0006-tokens-and-the-identity-cache.md` says why.
+`find` is the hot path; `load` runs where it finds nothing. A cached actor is used only while the listener is known to
+have received every change older than 90 ms (`database/listener.py`); otherwise every request verifies its token and
+loads its user. `docs/decisions/0006-tokens-and-the-identity-cache.md` says why.
 """
 
 import time
@@ -19,14 +19,14 @@ from gatepost.database.listener import Listener
 from gatepost.events import Events, IdentitiesInvalidated, IdentitiesNotCached
 
 CACHED_IDENTITIES_MAX = 10_000
-"""Tokens kept, about 1.5 KiB each. Of the oldest the first that was not used since it was last asked goes first."""
+"""Tokens kept, about 1.5 KiB each. The oldest that was not used since the last scan is evicted first."""
 
 EVICTION_SCAN_MAX = 100
-"""So many are asked at most."""
+"""The most entries that one eviction looks at."""
 
 
 class CachedIdentity:
-    """Good until `good_until` of the listener's clock; `is_used` says whether it was found since it was last asked."""
+    """Valid until `good_until` on the listener's clock; `is_used` says whether it was found since the last scan."""
 
     __slots__ = ("actor", "good_until", "is_used", "user")
 
@@ -81,13 +81,13 @@ class Identities:
         )
 
     async def start(self, events: Events) -> None:
-        """Begin to listen for changes. Until the listener is trusted nothing is served from the cache."""
+        """Start listening for changes. Until the listener is trusted, the cache is not used."""
         self._emit_not_cached = events.emitter(IdentitiesNotCached)
         self._emit_invalidated = events.emitter(IdentitiesInvalidated)
         await self.listener.start(events)
 
     async def stop(self) -> None:
-        """Stop listening, and forget everybody."""
+        """Stop listening, and clear the cache."""
         await self.listener.stop()
         self.drop_all()
 
@@ -114,15 +114,15 @@ class Identities:
             raise invalid("The token's user is gone or inactive.")
         if found.password_version != claims.password_version:
             raise invalid("The password was changed after the token was issued.")
-        # A change heard of while the row was on its way may be newer than the row: then it is good for this request
-        # (which began before), but not to be kept.
+        # A change that was notified while the row was being read may be newer than the row: then the identity is
+        # valid for this request, which began earlier, but must not be cached.
         if generation == self._generation:
             good_until = clock() + claims.expires_at - time.time()
             self._keep(authorization, CachedIdentity(found.actor, good_until, found.subject))
         return found.actor
 
     def drop(self, user: str) -> None:
-        """Forget one user (the key as text), or everybody where it is empty."""
+        """Drop one user (the key as text), or all where it is empty."""
         if not user:
             self.drop_all()
             return
@@ -133,7 +133,7 @@ class Identities:
             self._emit_invalidated(IdentitiesInvalidated(user_id=user))
 
     def drop_all(self) -> None:
-        """Forget everybody."""
+        """Drop all users."""
         self._generation += 1
         self._cached.clear()
         self._by_user.clear()
@@ -152,8 +152,8 @@ class Identities:
         self._by_user.setdefault(cached.user, set()).add(authorization)
 
     def _evict(self) -> None:
-        """Forget one. As in the CLOCK of page replacement, which costs a reader no more than a flag, whoever was found
-        meanwhile gets a second chance."""
+        """Evict one entry by the CLOCK algorithm: a lookup costs no more than setting a flag, and entries that were
+        found since the last scan get a second chance."""
         cached = self._cached
         for _ in range(EVICTION_SCAN_MAX):
             oldest = next(iter(cached))

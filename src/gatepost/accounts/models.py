@@ -1,4 +1,4 @@
-"""The users' table: a mixin for a model of one's own, and the default model for applications that bring none."""
+"""The users' table: a mixin for an application's own model, and the default model for those without one."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, cast
@@ -28,21 +28,21 @@ FIELDS: Mapping[str, Field] = {
     "roles": read_only,
     "is_active": read_only,
 }
-"""The fields of `UserColumns` that are not open on the wire as those of other models are. A resource opens them with a
-`Field` of its own, but for `password_hash`, which is hidden always, and the version, which is never written."""
+"""The fields of `UserColumns` that are closed by default. A resource opens them with its own `Field`, except for
+`password_hash`, which is always hidden, and the version, which is never written."""
 
 
 def normalise_email(email: str) -> str:
-    """How an e-mail address is stored and looked up: lower case, so that one person has one account."""
+    """An e-mail address as it is stored and looked up: in lower case, so that its spelling does not matter."""
     return email.lower()
 
 
 class UserColumns:
     """What sign-in needs of a users' model: `class User(Model, UserColumns)` with `__tablename__` and more columns.
 
-    Any key type works (UUID, int, str). `password_hash` None means that nobody can sign in with a password; a user
-    with `is_active` False is refused everywhere, within 100 ms of the change. `password_version` is raised by a trigger
-    whenever `password_hash` changes, which ends the user's tokens just as fast.
+    Any key type works (UUID, int, str). With `password_hash` None the user cannot sign in with a password. A user with
+    `is_active` False is refused everywhere, within 100 ms of the change. A trigger raises `password_version` whenever
+    `password_hash` changes, which ends the user's tokens just as fast.
     """
 
     email: Mapped[Annotated[str, Len(3, EMAIL_LENGTH_MAX)]] = mapped_column(
@@ -64,8 +64,8 @@ class UserColumns:
 
 
 def complete_users_table(model: type[Any]) -> None:
-    """Declare the triggers of the table of a users' model, and what of its columns is not open on the wire, under
-    whatever name and by whatever model they are served. Calling it again changes nothing."""
+    """Declare the triggers of a users' table, and which of its columns are closed by default, whatever model serves
+    them. Idempotent."""
     mapper = cast("Mapper[Any]", inspect(model))
     notify_of_changes(model)
     columns = {name: column for name in FIELDS if (column := mapper.columns.get(name)) is not None}
@@ -78,7 +78,7 @@ def complete_users_table(model: type[Any]) -> None:
 def user_model(base: type[DeclarativeBase] = Model) -> type[Any]:
     """The default users' model in the metadata of `base`: made at the first call, the same one afterwards.
 
-    Raises `ConfigurationError` where the metadata has a table `users` that is none.
+    Raises `ConfigurationError` where the metadata has another table `users`.
     """
     kept: type[Any] | None = base.metadata.info.get(KEPT)
     if kept is not None:
@@ -88,7 +88,7 @@ def user_model(base: type[DeclarativeBase] = Model) -> type[Any]:
     columns: dict[str, Any] = {
         "__tablename__": DEFAULT_TABLE,
         "__doc__": "A user who signs in.",
-        # One registry may know of several MetaDatas, and tells classes apart by name and module.
+        # One registry may have several MetaDatas, and identifies classes by name and module.
         "__module__": __name__ if base is Model else base.__module__,
     }
     if not hasattr(base, "id"):
@@ -104,7 +104,7 @@ def _existing(base: type[DeclarativeBase]) -> type[Any]:
         if mapper.local_table is table and issubclass(mapper.class_, UserColumns):
             return mapper.class_
     raise ConfigurationError(
-        f"There is a table {DEFAULT_TABLE!r} that is no users' model.",
+        f"There is a table {DEFAULT_TABLE!r} that is not a users' table.",
         location=f"{base.__name__}.metadata",
-        hint="Let its class inherit from UserColumns and say App(users=...), or rename the table.",
+        hint="Let its class inherit from UserColumns and write App(users=...), or rename the table.",
     )

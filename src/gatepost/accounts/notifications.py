@@ -1,4 +1,4 @@
-"""How PostgreSQL says that a user has changed: triggers on the users' table that NOTIFY, whoever writes.
+"""How PostgreSQL reports that a user has changed: triggers on the users' table that NOTIFY on every write.
 
 They are part of the schema: declared with the table, created by migrations. `identities.py` listens. The triggers are
 per statement, so that a change of a million users is one notification and not a million.
@@ -53,7 +53,7 @@ WHERE tgrelid = to_regclass($1) AND tgname = ANY ($2::text[]) AND tgenabled IN (
 
 
 def notify_of_changes(model: type[Any]) -> None:
-    """Declare the function and the triggers with the model's table. Calling it again changes nothing."""
+    """Declare the function and the triggers with the model's table. Idempotent."""
     table = _table(model)
     add_object(table, NOTIFY_FUNCTION)
     key = next(iter(table.primary_key.columns)).name.replace("'", "''")
@@ -62,7 +62,7 @@ def notify_of_changes(model: type[Any]) -> None:
 
 
 async def are_notified(connection: RawConnection, model: type[Any]) -> bool:
-    """True where the database has all of the triggers, enabled: only then may anything be cached."""
+    """True where the database has all of the triggers, enabled: only then may identities be cached."""
     table = _table(model)
     found: int = await connection.fetchval(_PRESENT, qualified(table.name, table.schema), list(_EVENTS))
     return found == len(_EVENTS)

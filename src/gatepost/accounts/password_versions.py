@@ -1,8 +1,8 @@
-"""The version of a user's password: a trigger on the users' table raises it whenever the hash changes, by any writer.
+"""The version of a user's password: a trigger on the users' table raises it whenever the hash changes.
 
-It is part of the schema: declared with the table, created by migrations. An access token carries the version under
-which it was issued (`auth/tokens.py`), and ends with it (`identities.py`). Only the rehash at sign-in, which stores the
-same password with other parameters, announces itself with REHASH and is left out.
+It is part of the schema: declared with the table, created by migrations. An access token holds the version with which
+it was issued (`auth/tokens.py`), and is valid only as long (`identities.py`). Only the rehash at sign-in, which stores
+the same password with other parameters, sets REHASH and is exempt.
 """
 
 import hashlib
@@ -17,12 +17,12 @@ REHASH = "SET LOCAL gatepost.rehash = 'on'"
 """Run in the transaction that stores another hash of the same password, before the UPDATE."""
 
 TRIGGER = "zy_gatepost_password_version"
-"""PostgreSQL fires triggers in the order of their names: this one sees the hash as a trigger of the user's own leaves
-it, and comes before the one that raises the row's version."""
+"""PostgreSQL fires triggers in alphabetical order: this one sees the hash as the application's triggers leave it, and
+precedes the one that raises the row's version."""
 
 
 def raise_with_password(table: "Table[Any]", password_hash: str, password_version: str) -> None:
-    """Declare function and trigger for a table with these columns. Calling it again changes nothing."""
+    """Declare function and trigger for a table with these columns. Idempotent."""
     hashed, version = quote(password_hash), quote(password_version)
     shape = hashlib.sha256(repr((hashed, version)).encode()).hexdigest()[:8]
     function = trigger_function(

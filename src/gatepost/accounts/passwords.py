@@ -1,8 +1,8 @@
-"""Passwords: argon2id (RFC 9106) in threads of their own, off the event loop.
+"""Passwords: argon2id (RFC 9106) in dedicated threads, off the event loop.
 
-Parameters, written down because they are a decision: 19 MiB, 2 passes, 1 lane. That is the OWASP Password Storage
-recommendation with the least memory that needs no further passes; it costs an attacker as much as the larger ones and
-keeps two verifications at once below 40 MiB, within a worker's 110 MiB. One takes about 30 ms of a core.
+The parameters are a decision: 19 MiB, 2 passes, 1 lane. Of the equivalent OWASP Password Storage recommendations this
+one needs little memory without many passes; two verifications at once stay below 40 MiB, within a worker's 110 MiB. One
+takes about 30 ms of a core.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ SALT_BYTES = 16
 
 THREADS = 2
 WAITING_MAX = 30
-"""Sign-ins that may wait for a thread: about half a second of work. More are refused, not queued."""
+"""Sign-ins that may wait for a thread: about half a second of work. Further ones are refused."""
 
 LENGTH_MIN = 8
 LENGTH_MAX = 256
@@ -36,7 +36,7 @@ BYTES_MAX = 1024
 
 
 def check_new_password(password: str) -> None:
-    """Raises `ConfigurationError` for a password that is too short or too long to be given to a user."""
+    """Raise `ConfigurationError` for a new password that is too short or too long."""
     if not LENGTH_MIN <= len(password) <= LENGTH_MAX or len(password.encode("utf-8", "replace")) > BYTES_MAX:
         raise ConfigurationError(
             f"The password has {len(password)} characters.",
@@ -58,7 +58,7 @@ class Passwords:
         return await self._in_thread(lambda: self._hasher.hash(password))
 
     async def verify(self, stored: str | None, password: str) -> bool:
-        """True where the password is the one that was hashed. None costs the same time and is never true."""
+        """True where the password is the one that was hashed. None takes the same time and is never true."""
         return await self._in_thread(lambda: self._verify(stored, password))
 
     def needs_rehash(self, stored: str) -> bool:
@@ -66,7 +66,7 @@ class Passwords:
         return self._hasher.check_needs_rehash(stored)
 
     def close(self) -> None:
-        """Let the threads end when their work is done."""
+        """Let the threads end when their work is done; do not wait."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _verify(self, stored: str | None, password: str) -> bool:
@@ -87,7 +87,7 @@ class Passwords:
 
 
 def dummy_hash() -> str:
-    """A hash that no password leads to, and that is the same work to verify as a real one."""
+    """A hash that no password has, and that takes as long to verify as a real one: for e-mails without a user."""
     salt, digest = (
         base64.b64encode(secrets.token_bytes(length)).rstrip(b"=").decode() for length in (SALT_BYTES, HASH_BYTES)
     )

@@ -1,7 +1,7 @@
 """Sign-in: `POST auth/login`, `GET auth/me`, and who a request acts as.
 
-Below the gate, which has taken the limits for the address, and above everything that asks `request.actor`. An unknown
-e-mail, a wrong password and an inactive account get the same answer after the same work.
+It runs behind the gate, which applies the limits by address. An unknown e-mail, a wrong password and an inactive
+account get the same response after the same work.
 """
 
 import contextlib
@@ -29,14 +29,14 @@ BODY_BYTES_MAX = 8192
 
 
 class SignInLimiter(Protocol):
-    """What bounds the attempts to sign in: the limiter of the gate."""
+    """Limits attempts to sign in. Implemented by the gate's limiter."""
 
     async def admit_account(self, request: Request, account: str, *, is_own_device: bool) -> None:
         """Count an attempt at an account; raises 429 `too_many_requests`."""
         ...
 
     def succeed(self, request: Request) -> None:
-        """It was no guess: uncount it."""
+        """Take back the count: the attempt succeeded, or could not be decided."""
         ...
 
 
@@ -68,7 +68,7 @@ class Accounts:
         self.identities = Identities(database, user_model, self._users, tokens)
 
     def actions(self, prefix: str) -> list[Action]:
-        """What accounts answer below `prefix` (without a slash at its end)."""
+        """The actions below `prefix` (without a trailing slash)."""
         return [
             Action(
                 "auth.login",
@@ -84,13 +84,13 @@ class Accounts:
         ]
 
     async def start(self) -> None:
-        """Begin to listen for changes of users."""
+        """Start listening for changes of users."""
         self._failed = self._events.emitter(SignInFailed)
         self._succeeded = self._events.emitter(SignInSucceeded)
         await self.identities.start(self._events)
 
     async def stop(self) -> None:
-        """Stop listening; sign-ins that wait for a thread are given up."""
+        """Stop listening; sign-ins that wait for a thread are cancelled."""
         await self.identities.stop()
         self._passwords.close()
 
@@ -103,15 +103,15 @@ class Accounts:
         return actor if actor is not None else await self.identities.load(authorization)
 
     def is_authenticated(self, request: Request) -> bool:
-        """Whether a request is from somebody who is signed in, as far as that is known without the database."""
+        """Whether the request has a token whose identity is cached; never asks the database."""
         authorization = request.headers.get(b"authorization")
         return authorization is not None and self.identities.find(authorization) is not None
 
     async def sign_in(self, request: Request) -> Response:
         """A token for an e-mail and a password; raises 401 `invalid_credentials`, 422 `invalid_body`, 429.
 
-        An attempt is counted before the password is looked at, so that many at once are no way around the limit, and
-        uncounted where it succeeds or cannot be decided.
+        An attempt is counted before the password is verified, so that concurrent attempts cannot bypass the limit, and
+        taken back where it succeeds or cannot be decided.
         """
         credentials = read_credentials(await request.body())
         account = self._devices.account_of(credentials.email)
@@ -141,7 +141,7 @@ class Accounts:
         if user is None or refusal is not None:
             if self._failed is not None:
                 self._failed(SignInFailed(reason=refusal or "unknown", client=request.client))
-            raise Unauthorized("invalid_credentials", "E-mail and password do not belong together.")
+            raise Unauthorized("invalid_credentials", "The e-mail address or the password is wrong.")
         await self._renew_hash(user, credentials)
         return user
 
@@ -152,7 +152,8 @@ class Accounts:
         return Response(200, msgspec.json.encode({"data": data}), cache_control=b"no-store")
 
     async def _failure_reason(self, user: StoredCredentials | None, credentials: Credentials) -> str | None:
-        """Why not, for the log only. The password is verified in every case, so that the time tells nothing."""
+        """Why the sign-in fails, for the log only; None where it succeeds. The password is verified in every case, so
+        that the time reveals nothing."""
         stored = user.password_hash if user is not None else None
         matches = await self._passwords.verify(stored, credentials.password)
         if user is None:
@@ -167,7 +168,7 @@ class Accounts:
         stored = user.password_hash
         if stored is not None and self._passwords.needs_rehash(stored):
             renewed = await self._passwords.hash(credentials.password)
-            # The password was right, whether the database takes writes now or not: the next sign-in tries again.
+            # The password was right even if the database takes no writes at present: the next sign-in tries again.
             with contextlib.suppress(DatabaseProblem):
                 await self._users.replace_hash(credentials.email, stored, renewed)
 
@@ -175,7 +176,7 @@ class Accounts:
 async def create_user(
     database: Database, model: type[Any], email: str, password: str | None, roles: Sequence[str] = ()
 ) -> ActorId:
-    """Make a user, for commands and seeds, and return the key. Without a password nobody can sign in by one.
+    """Create a user, for commands and seeds, and return the key. Without a password the user cannot sign in by one.
 
     Raises `ConfigurationError` for a malformed or taken e-mail and a password that is too short or too long.
     """

@@ -1,4 +1,5 @@
-"""What of a user's row is kept in memory: the key as the model has it, and a read-only snapshot for policies."""
+"""The part of a user's row that is kept in memory: the key as the model has it, and a read-only snapshot for
+policies."""
 
 from collections.abc import Callable
 from types import MappingProxyType
@@ -16,11 +17,11 @@ from gatepost.models.entity import Entity
 SECRET = "password_hash"  # noqa: S105 - the name of the attribute whose column is in no snapshot
 
 _FREEZE: dict[type, Callable[[Any], Any]] = {list: tuple, dict: MappingProxyType}
-"""What is shared between requests is not changed by any of them."""
+"""Requests share a snapshot, so none may change it."""
 
 
 def key_parser(entity: Entity) -> Callable[[str], ActorId]:
-    """From the key as text to its value; that raises `ValueError` for a text that is no key.
+    """The function from the key as text to its value; it raises `ValueError` for a text that is not a key.
 
     Raises `ConfigurationError` for a key that no token can carry.
     """
@@ -35,19 +36,19 @@ def key_parser(entity: Entity) -> Callable[[str], ActorId]:
 
 
 def value_reader(column: Column[Any]) -> Callable[[Any], Any]:
-    """From what asyncpg gives to what the ORM would show."""
+    """The function from asyncpg's value to the one the ORM would give."""
     processor = cast("Any", column.type).dialect_impl(DIALECT).result_processor(DIALECT, None)
     return processor if processor is not None else _same
 
 
 def kept_names(entity: Entity) -> list[str]:
-    """The attributes that a snapshot has: all but those of the column that holds the password's hash."""
+    """The attributes of a snapshot: all except those of the password hash's column."""
     secret = entity.attributes[SECRET].column
     return [name for name, item in entity.attributes.items() if item.column is not secret]
 
 
 def snapshot_reader(entity: Entity) -> Callable[[Any], Any]:
-    """From a row to a frozen struct with the model's attributes, but for the password's hash."""
+    """The function from a row to a frozen struct with the model's attributes, without the password hash."""
     names = kept_names(entity)
     snapshot = msgspec.defstruct(f"{entity.name}Snapshot", names, frozen=True)
     readers = [(name, value_reader(entity.attributes[name].column)) for name in names]

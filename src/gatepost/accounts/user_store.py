@@ -24,8 +24,8 @@ _KEY_AS_TEXT = "gatepost_key"
 
 
 class StoredCredentials(msgspec.Struct, frozen=True):
-    """What sign-in knows of a user. `subject` is the key as PostgreSQL writes it as text; `password_version` belongs
-    to the hash beside it."""
+    """What sign-in reads of a user. `subject` is the key as PostgreSQL casts it to text; `password_version` is that of
+    the hash."""
 
     subject: str
     password_hash: str | None
@@ -34,7 +34,7 @@ class StoredCredentials(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """A user as a request acts as one: the key as PostgreSQL writes it as text, and the version that tokens carry."""
+    """The user of a request: the key as PostgreSQL casts it to text, the actor, and the version that tokens hold."""
 
     subject: str
     actor: Actor
@@ -51,15 +51,15 @@ class UserSummary(msgspec.Struct, frozen=True):
 
 
 class UserStore:
-    """Finds, makes and lists users of one model. Raises `ConfigurationError` where the model cannot be one.
+    """Finds, creates and lists users of one model. Raises `ConfigurationError` for a model without `UserColumns`.
 
-    Everything here reads where it writes: a replica that lags would bring back a role that was taken away.
+    All reads go to the primary: a lagging replica could bring back a role that was revoked.
     """
 
     def __init__(self, database: Database, model: type[Any]) -> None:
         if not issubclass(model, UserColumns):
             hint = f"Write `class {model.__name__}(Model, UserColumns)`."
-            raise ConfigurationError("is no users' model.", location=model.__name__, hint=hint)
+            raise ConfigurationError("is not a users' model.", location=model.__name__, hint=hint)
         self._database = database
         self._entity = entity = entity_of(model)
         self._parse_key = key_parser(entity)
@@ -106,7 +106,7 @@ class UserStore:
         return StoredCredentials(*(rows[0][name] for name in names)) if rows else None
 
     async def replace_hash(self, email: str, old: str, new: str) -> None:
-        """Store another hash of the same password, unless it has been changed in between. Tokens stay good."""
+        """Store another hash of the same password, unless it was changed in between. Tokens stay valid."""
 
         async def work(transaction: Transaction) -> None:
             await transaction.fetch(self._announce_rehash, {})
@@ -115,7 +115,7 @@ class UserStore:
         await self._database.transact(work)
 
     async def create(self, email: str, password_hash: str | None, roles: Sequence[str]) -> ActorId:
-        """Make a user and return the key. Raises `ConfigurationError` where the e-mail is malformed or taken."""
+        """Create a user and return the key. Raises `ConfigurationError` where the e-mail is malformed or taken."""
         address = normalise_email(email)
         if not 3 <= len(address) <= 320 or _EMAIL.fullmatch(address) is None:
             raise ConfigurationError(f"{email!r} is not an e-mail address.", hint="Write it as name@example.com.")
@@ -123,11 +123,11 @@ class UserStore:
         statement, arguments = self._insertion(values)
         rows = await self._database.write(statement, arguments)
         if not rows:
-            raise ConfigurationError(f"There is a user {address} already.", hint="Choose another e-mail address.")
+            raise ConfigurationError(f"The user {address} exists already.", hint="Choose another e-mail address.")
         return cast("ActorId", value_reader(self._entity.key.column)(rows[0][0]))
 
     def _insertion(self, values: Mapping[str, Any]) -> tuple[Statement, list[Any]]:
-        """Defaults that the model declares in Python are ours to apply: compiled statements do not."""
+        """Apply the model's Python-side defaults, which compiled statements do not."""
         given = dict(values)
         for name, item in self._entity.attributes.items():
             if name not in given and (default := cast("Any", item.column.default)) is not None:

@@ -21,7 +21,7 @@ KEY_FOLDER = Path(".gatepost")
 KEY_FILE = "signing-key.pem"
 VARIABLE = "GATEPOST_SIGNING_KEY"
 HINT = (
-    "Make one with `openssl genpkey -algorithm ed25519 -out signing-key.pem` "
+    "Create one with `openssl genpkey -algorithm ed25519 -out signing-key.pem` "
     "and name the file in GATEPOST_SIGNING_KEY_FILE, or put its text into GATEPOST_SIGNING_KEY."
 )
 
@@ -66,15 +66,15 @@ def development_key(folder: Path) -> OKPKey:
         path.chmod(0o600)
         text = path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
-        hint = f"Mend or remove {path}, or choose another folder."
+        hint = f"Fix or delete {path}, or choose another folder."
         raise ConfigurationError(
-            f"The development key cannot be kept: {error}.", location=str(path), hint=hint
+            f"The development key cannot be stored: {error}.", location=str(path), hint=hint
         ) from None
     return load_signing_key(text, location=str(path))
 
 
 def _keep(path: Path, pem: bytes) -> None:
-    """Whole or not at all, and never over a key that is there: tokens out in the world were signed with it."""
+    """Write the file atomically, and never replace an existing key: tokens that were signed with it are in use."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,9 +1,9 @@
 """Access tokens: short-lived JWTs (RFC 7519) signed with Ed25519 (RFC 8037, RFC 9864) by this application itself.
 
-Signing happens at sign-in, verifying where a request's token is not yet known (`accounts/identities.py`). A token says
-who, and under which version of the password (`pv`), never what for: roles are read from the database. Since we alone
-issue, `verify` admits exactly the form that `issue` makes (RFC 8725): one algorithm, one key, one issuer, one audience,
-three header members.
+Signing happens at sign-in, verifying where a request's token is not yet known (`accounts/identities.py`). A token holds
+the user and the version of the password (`pv`), and no permissions: roles are read from the database. Because only this
+application issues them, `verify` accepts exactly the form that `issue` makes (RFC 8725): one algorithm, one key, one
+issuer, one audience, three header members.
 """
 
 import json
@@ -22,11 +22,11 @@ from gatepost.settings import AuthSettings
 
 ALGORITHM = "Ed25519"
 TYPE = "at+jwt"
-"""Explicit typing: another kind of token signed with the same key never passes for an access token."""
+"""Explicit typing (RFC 8725): another kind of token signed with the same key is never accepted as an access token."""
 
 TOKEN_BYTES_MAX = 4096
 LEEWAY_SECONDS = 5
-"""How far ahead another instance's clock may be (`iat`, `nbf`). `exp` has no leeway: it is ours and short."""
+"""How far ahead another instance's clock may be (`iat`, `nbf`). `exp` has no leeway: we set it ourselves."""
 
 NUMBER_MAX = 2**53
 """Numbers of claims are below this: JSON admits any, and Python would make a float or an integer of any length."""
@@ -82,20 +82,20 @@ class Tokens:
             signed = jws.deserialize_compact(token, self._public, [ALGORITHM])
             claims = json.loads(signed.payload or b"")
         except (JoseError, ValueError, TypeError, RecursionError):
-            raise invalid("The token is malformed or its signature does not hold.") from None
+            raise invalid("The token is malformed or its signature is not valid.") from None
         if signed.headers() != self._header or not isinstance(claims, dict):
             raise invalid("The token was not issued here.")
         return self._check(cast("dict[str, Any]", claims), time.time() if now is None else now)
 
     def _check(self, claims: dict[str, Any], now: float) -> TokenClaims:
         if claims.get("iss") != self._issuer or claims.get("aud") != self._audience:
-            raise invalid("The token was issued by or for somebody else.")
+            raise invalid("The token has another issuer or audience.")
         subject, token_id = claims.get("sub"), claims.get("jti")
         if not (_is_text(subject) and _is_text(token_id)):
-            raise invalid("The token does not say whose it is.")
+            raise invalid("The token does not name its user.")
         password_version = claims.get("pv")
         if not _is_number(password_version) or isinstance(password_version, float):
-            raise invalid("The token does not say which password it was issued under.")
+            raise invalid("The token does not hold a password version.")
         issued_at, expires_at = _moment(claims, "iat"), _moment(claims, "exp")
         if expires_at <= now:
             raise invalid("The token has expired.")
@@ -118,10 +118,10 @@ def _moment(claims: dict[str, Any], name: str) -> int:
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
-    """Whether a claim is a number that can be computed with; NaN is not, nor are infinity and what is beyond floats."""
+    """Whether a claim is a finite number within the range of claims; NaN and infinity are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < NUMBER_MAX
 
 
 def _is_text(value: object) -> TypeGuard[str]:
-    """Whether a claim is a text that PostgreSQL takes: not empty, without NUL and without half a surrogate pair."""
+    """Whether a claim is a text that PostgreSQL can store: not empty, without NUL and lone surrogates."""
     return isinstance(value, str) and value != "" and "\0" not in value and not _SURROGATE.search(value)

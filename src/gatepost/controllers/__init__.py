@@ -1,1 +1,1 @@
-"""HTTP to Python and back: parse, validate, call the verb, shape the answer. Knows no SQL."""
+"""HTTP to Python and back: parse, validate, call the verb, build the response. Knows no SQL."""

@@ -1,7 +1,7 @@
-"""Cursors: the position where a page ends, opaque and sealed, so that a broken or forged one is told apart.
+"""Cursors: the position where a page ends, opaque and sealed, so that a broken or forged one is detected.
 
-A cursor is base64url of a seal (keyed BLAKE2b over resource, order and position) and the position as JSON. The key
-is derived from the signing key, so every instance reads the cursors of every other.
+A cursor is base64url of a seal (keyed BLAKE2b over resource, order and position) and the position as JSON. The key is
+derived from the signing key, so every instance reads the cursors of every other.
 """
 
 import hashlib
@@ -33,7 +33,8 @@ class Cursors:
         return urlsafe_b64encode(self._seal(context, payload) + payload).decode().rstrip("=")
 
     def open(self, context: bytes, cursor: str) -> list[Any]:
-        """The values of a cursor. Raises `BadRequest("invalid_cursor")` for one that this app did not seal so."""
+        """The values of a cursor. Raises `BadRequest("invalid_cursor")` for one that this app did not seal for this
+        context."""
         try:
             if len(cursor) > CURSOR_CHARACTERS_MAX:
                 raise broken_cursor()
@@ -51,5 +52,5 @@ class Cursors:
 
 
 def broken_cursor() -> BadRequest:
-    """The refusal of a cursor that is not one of this query's."""
+    """The refusal of a cursor that does not belong to this query."""
     return BadRequest("invalid_cursor", "The cursor is broken, or of another path or order; start without one.")

@@ -8,12 +8,12 @@ from gatepost.errors import BadRequest
 PARAMETERS_MAX = 50
 
 HOPS_MAX = 8
-"""Relations that all filters of a query follow together, however often the same. Each is a join, and the time that
-PostgreSQL takes to plan joins grows much faster than their number: 8 take 20 ms, 24 took 0.1 s and 72 took 5 s, also of
-an empty table."""
+"""The most relations that the filters of a query may follow in total, counting repeated ones. Each is a join, and
+planning time grows much faster than the number of joins: 8 take 20 ms, 24 took 0.1 s and 72 took 5 s, even on an empty
+table."""
 
 _PERCENT, _PLUS = b"%+"
-"""As numbers: Python looks for a byte in bytes at once, and for bytes in bytes by way of an error."""
+"""As integers: `int in bytes` is faster than `bytes in bytes`."""
 
 
 class Parameter(NamedTuple):
@@ -25,7 +25,7 @@ class Parameter(NamedTuple):
 
     @property
     def label(self) -> str:
-        """As it was written."""
+        """The parameter's name as the client sent it."""
         return self.name if self.operator is None else f"{self.name}[{self.operator}]"
 
     @property

@@ -1,6 +1,6 @@
 """Query strings of reads: filters, order, fields, expansions, paging, checked against what the actor may see.
 
-Everything unknown is refused with the names that are known, or the nearest; what is hidden is as unknown as what does
+Unknown names are refused with a list of the known ones, or the nearest. A hidden field is treated like one that does
 not exist.
 """
 
@@ -28,20 +28,20 @@ from gatepost.models.trigrams import Trigrams
 DEPTH_MAX = 3
 
 RELATIONS_MAX = 12
-"""Relations that the filters and `expand` follow together: with 8 and 4 PostgreSQL takes 50 ms, with 8 and 22 it took
-0.4 s. Rules that follow relations themselves, as `owner("a.b.id")` does, make no difference at this size."""
+"""The most relations that filters and `expand` may follow in total: PostgreSQL takes 50 ms for 8 and 4, and took 0.4 s
+for 8 and 22. Policies that follow relations, such as `owner("a.b.id")`, make no difference at this size."""
 
 MEMBERS_MAX = 100
 EXPANSIONS_MAX = 10
 
 CACHED_QUERIES_MAX = 1024
-"""Queries kept per resource, as they were read; the first one read goes first."""
+"""Parsed queries kept per resource; the oldest is evicted first."""
 
 CACHED_QUERY_BYTES_MAX = 512
 
 
 class QueryParsers:
-    """What queries need to know of one served model: how its values are read, filtered and sorted. Made at start."""
+    """How the values of one served model are parsed, filtered, sorted and put into cursors. Made at start."""
 
     def __init__(self, served: ServedModel) -> None:
         self.served = served
@@ -95,8 +95,8 @@ class QueryReader:
     def read_list(self, query_string: bytes, view: View, actor: Actor) -> ListQuery:
         """Everything that a list's query says. Raises `BadRequest`.
 
-        First pages are asked for again and again in the same words, so those are kept; what follows a cursor or a
-        relation (whose rule is weighed for the actor) is read anew.
+        Most requests for first pages repeat a few query strings, so those are cached. Queries with a cursor, or that
+        follow a relation (whose rule depends on the actor), are parsed each time.
         """
         known = self._cached_queries.get((query_string, view))
         if known is not None:
@@ -138,7 +138,7 @@ class QueryReader:
                 case "after" | "before" if cursor is None:
                     cursor = parameter
                 case "after" | "before":
-                    raise _invalid("after", "`after` and `before` exclude each other")
+                    raise _invalid("after", "`after` and `before` cannot be combined")
                 case name:
                     raise _unknown(name, self._known(view))
         _check_relations(filters, expand)
@@ -156,7 +156,8 @@ class QueryReader:
         return self._cursors.seal(self._context(order), values)
 
     def _context(self, order: tuple[Order, ...]) -> bytes:
-        """What a cursor belongs to. The orders of a resource are few, for only indexed fields can be sorted by."""
+        """What a cursor is sealed for: path and order. A resource has few orders, because only indexed fields are
+        sortable."""
         context = self._contexts.get(order)
         if context is None:
             context = f"{self._served.path}?{','.join(_order_text(term) for term in order)}".encode()
@@ -171,7 +172,7 @@ class QueryReader:
     def _limit(self, parameter: Parameter) -> int:
         text, most = parameter.value, self._resource.page_size_max
         if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
-            raise _invalid("limit", f"a whole number from 1 to {most} is wanted")
+            raise _invalid("limit", f"send a whole number from 1 to {most}")
         return int(text)
 
     def _fields(self, parameter: Parameter, view: View) -> tuple[str, ...]:
@@ -203,7 +204,7 @@ class QueryReader:
         scalars = self._parsers[self._served].scalars
         try:
             parsed = tuple(_cursor_value(scalars[term.name], value) for term, value in zip(order, values, strict=True))
-        except ValueError:  # sealed before a column changed its type
+        except ValueError:  # sealed before a column's type was changed
             raise broken_cursor() from None
         return Position(parsed, parameter.name == "before")
 
@@ -237,8 +238,9 @@ class QueryReader:
         return tuple(found)
 
     def _expandable(self, served: ServedModel, name: str, actor: Actor, prefix: str) -> RelationStep | None:
-        """A step to the one row that a reference names. Who sees the reference may `get` the row; one that refers to
-        this row itself is found without a key of its own."""
+        """A step to the one row that a foreign key refers to, under the target's `get`: an actor who sees the key may
+        get the row. In the other direction (a one-to-one relation from the target) no key is seen, so `list`
+        applies."""
         hop = self._hop(served, name, actor, prefix)
         if hop is None or hop.relation.many:
             return None
@@ -248,8 +250,8 @@ class QueryReader:
     def _hop(
         self, served: ServedModel, name: str, actor: Actor, prefix: str, *, enumerates: bool = False
     ) -> RelationStep | None:
-        """A step over a relation that this actor knows of. One that could be followed for row after row, whoever knows
-        none of their keys, is held to the target's `list` as well as to its `get`."""
+        """A step over a relation, None where the actor does not see it. A step that `enumerates`, which finds rows
+        without knowing their keys, requires the target's `list` as well as its `get`."""
         relation, target = served.relations.get(name, (None, None))
         if relation is None or target is None:
             return None
@@ -299,7 +301,7 @@ def _number(expand: tuple[Expansion, ...]) -> int:
 
 
 def _is_seen(served: ServedModel, column: Column[Any], actor: Actor) -> bool:
-    """Whether the actor sees a column that joins: who may not cannot be let in by the side door of a relation."""
+    """Whether the actor sees a column by which a relation joins: otherwise the relation would reveal its values."""
     attribute = served.entity.attribute_of(column)
     return attribute is not None and attribute.name in served.view(actor).names
 
@@ -320,7 +322,7 @@ def _operator(parameter: Parameter, name: str, possible: Filterable, visible: tu
 def _value(parameter: Parameter, operator: str, parse: Callable[[str], Any]) -> Any:
     if operator == "null":
         if parameter.value not in ("true", "false"):
-            raise _invalid(parameter.label, "true or false is wanted")
+            raise _invalid(parameter.label, "send true or false")
         return parameter.value == "true"
     try:
         if operator != "in":
@@ -351,7 +353,7 @@ def _cursor_value(parse: Callable[[str], Any], value: Any) -> Any:
 
 
 def _once(parameters: list[Parameter]) -> list[Parameter]:
-    """Parameters that may be given once only."""
+    """The parameters; raises where one is repeated."""
     labels = [parameter.label for parameter in parameters]
     if len(set(labels)) != len(labels):
         doubled = next(label for label in labels if labels.count(label) > 1)

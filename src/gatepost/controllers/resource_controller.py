@@ -1,4 +1,4 @@
-"""The derived controller of one resource: five handlers from the request to the response."""
+"""The controller of one resource: five handlers from the request to the response."""
 
 import string
 from typing import Any
@@ -28,15 +28,15 @@ from gatepost.services.verbs import ChangeSet, Row, RowPage, UnseenFields, Verbs
 from gatepost.services.write_policies import not_found
 
 REFUSALS = ("forbidden", "not_signed_in")
-"""Codes of what a rule refuses (`auth/denials.py`)."""
+"""The codes by which a policy refuses (`auth/denials.py`)."""
 
 _QUERY_SIGNS = "!$%&'()*+,-./:;=?@[]_~"
 _QUERY_BYTES = (_QUERY_SIGNS + string.ascii_letters + string.digits).encode()
-"""What stays as it was sent in a `Link`: neither `<`, `>` nor quotes, which end its parts."""
+"""Characters that stay unescaped in a `Link`; `<`, `>` and quotes do not, because they delimit its parts."""
 
 
 class ResourceController:
-    """Handlers for the five actions of a resource. `verbs` names who answers each."""
+    """Handlers for the five actions of a resource. `verbs` has, for each action, the verbs that run it."""
 
     def __init__(
         self,
@@ -149,7 +149,8 @@ class ResourceController:
         return empty_response(204)
 
     def _discreet(self, problem: Problem, view: View) -> Problem:
-        """The refusal, without the names of fields that the actor does not know of: constraints know no actor."""
+        """The refusal, generalised where it names fields that are hidden from the actor, as a violated constraint
+        may."""
         if not problem.errors:
             return problem
         known = view.readable | view.creatable | view.updatable
@@ -161,10 +162,10 @@ class ResourceController:
         }
         if secret.isdisjoint(error.pointer for error in problem.errors):
             return problem
-        return type(problem)(problem.code, "The row contradicts a rule of the database.")
+        return type(problem)(problem.code, "The row violates a constraint of the database.")
 
     def _key(self, request: Request) -> Any:
-        """The key of the path; one that cannot be a key names nothing."""
+        """The key of the path; raises `NotFound` for a text that cannot be a key."""
         try:
             return self._parse_key(request.key or "")
         except ValueError:
@@ -198,7 +199,8 @@ class ResourceController:
         return decoder
 
     def _page_info(self, query: ListQuery, page: RowPage) -> PageInfo:
-        """The cursors of a page. Beyond where one came from there is a page, even if its rows have gone since."""
+        """The cursors of a page. A page that was reached by a cursor has a neighbour on that side, even if it is empty
+        by now."""
         backward = query.position is not None and query.position.backward
         has_next = backward or page.more
         has_previous = page.more if backward else query.position is not None
@@ -237,6 +239,6 @@ class ResourceController:
 
 
 def _refuse_parameters(request: Request) -> None:
-    """Writes know no parameters."""
+    """Raise `BadRequest` for any query parameter: writes take none."""
     for parameter in read_parameters(request.query_string):
         raise BadRequest("unknown_parameter", f"There is no parameter {parameter.label!r} here.")

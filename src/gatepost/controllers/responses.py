@@ -10,7 +10,7 @@ from gatepost.request import JSON_HEADERS, Response
 ENTITY_TAGS_MAX = 20
 
 _TAG = re.compile(rb'(?:W/)?"[!#-~]*"')
-"""RFC 9110, section 8.8.3, in ASCII: what else there may be is no version of ours."""
+"""RFC 9110, section 8.8.3, limited to ASCII: our versions use no other characters."""
 
 _TAG_LIST = re.compile(rb"[ \t]*%b[ \t]*(?:,[ \t]*%b[ \t]*)*" % (_TAG.pattern, _TAG.pattern))
 
@@ -51,7 +51,7 @@ def entity_tag(version: str) -> bytes:
 
 
 def wanted_versions(header: bytes | None) -> tuple[str, ...] | None:
-    """The versions that `If-Match` admits; None for `*` and where there is no such header. Raises `BadRequest`.
+    """The versions that `If-Match` accepts; None for `*` and where there is no such header. Raises `BadRequest`.
 
     Weak tags never match strongly (RFC 9110, section 13.1.1).
     """

@@ -1,8 +1,8 @@
 """Policies: who may do what, as values that can be combined with `&`, `|` and `~`.
 
-`decide` weighs a policy for one actor in Python and answers True, False, or the rule that is left for the database.
-`models/conditions.py` turns that rule into a SQL condition, so that no row is fetched and then thrown away. A rule is
-hashable: together with the rest of a query's shape it is the key under which a compiled statement is kept.
+`decide` evaluates a policy for one actor in Python and returns True, False, or the condition on the row that remains.
+`models/conditions.py` turns that condition into SQL, so that no row is fetched only to be discarded. A condition is
+hashable: it is part of the key of the compiled statement.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from gatepost.errors import ConfigurationError
 
 
 class RowCondition(msgspec.Struct, frozen=True):
-    """What is left of a policy when the actor's part is known: a condition on the row."""
+    """What remains of a policy once the actor is known: a condition on the row."""
 
 
 class Owned(RowCondition, frozen=True):
@@ -26,25 +26,26 @@ class Owned(RowCondition, frozen=True):
 
 
 class Where(RowCondition, frozen=True):
-    """A condition of the user's own: `function(model, actor)` returns it."""
+    """The condition that `function(model, actor)` returns."""
 
     function: Callable[[Any, Actor], ColumnElement[bool] | bool]
 
 
 class Every(RowCondition, frozen=True):
-    """Every one of the rules holds."""
+    """All of the conditions hold."""
 
     rules: tuple[RowCondition, ...]
 
 
 class Some(RowCondition, frozen=True):
-    """At least one of the rules holds."""
+    """At least one of the conditions holds."""
 
     rules: tuple[RowCondition, ...]
 
 
 class Not(RowCondition, frozen=True):
-    """The rule does not hold. Unknown counts as not, but in a function with casts: without a value it is neither."""
+    """The condition does not hold. SQL's NULL counts as false, except in a function with casts: where a value does not
+    cast, neither the condition nor its negation holds."""
 
     rule: RowCondition
 
@@ -53,12 +54,12 @@ Decision = bool | RowCondition
 
 
 class Policy:
-    """A statement of who may act. Combine with `&`, `|`, `~`; make own ones with `policy`."""
+    """Who may act. Combine policies with `&`, `|` and `~`; write others with `policy`."""
 
     __slots__ = ()
 
     def decide(self, actor: Actor) -> Decision:
-        """True, False, or the rule that the row has to satisfy. Called once per request and action."""
+        """True, False, or the condition that the row must satisfy. Called once per request and action."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it decides")
 
     @property
@@ -76,11 +77,11 @@ class Policy:
         return _Inverse(self)
 
     def __bool__(self) -> bool:
-        # `owner("id") and role("editor")` would be the role alone, without a word.
+        # `owner("id") and role("editor")` would silently be the role alone.
         raise ConfigurationError(
-            "a policy is neither true nor false before there is an actor.",
+            "a policy is neither true nor false until it is evaluated for an actor.",
             location=repr(self),
-            hint="Combine policies with &, | and ~ in place of and, or and not.",
+            hint="Combine policies with &, | and ~ instead of and, or and not.",
         )
 
 
@@ -215,10 +216,10 @@ class _Inverse(Policy):
 
 
 anyone: Policy = _ConstantPolicy("anyone", True)
-"""Everybody, signed in or not."""
+"""Every client, signed in or not."""
 
 nobody: Policy = _ConstantPolicy("nobody", False)
-"""No one but the system actor: what a resource does not open."""
+"""Only the system actor: the default of what a resource does not open."""
 
 authenticated: Policy = _Authenticated()
 """Every signed-in user."""
@@ -227,14 +228,14 @@ authenticated: Policy = _Authenticated()
 def role(*names: str) -> Policy:
     """Users who hold at least one of these roles."""
     if not names or not all(isinstance(name, str) and name for name in names):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ConfigurationError("role() needs the names of roles.", hint='Write role("editor").')
+        raise ConfigurationError("role() needs the name of at least one role.", hint='Write role("editor").')
     return _HasRole(frozenset(names))
 
 
 def owner(path: str) -> Policy:
     """Rows whose column at `path` holds the actor's id: `owner("buyer_id")`, `owner("order.buyer_id")`.
 
-    On create the column is filled when absent, and 403 answers somebody else's id.
+    On creation the column is filled where it is absent, and another user's id is refused with 403.
     """
     if not path:
         raise ConfigurationError("owner() needs the name of a column.", hint='Write owner("buyer_id").')
@@ -251,7 +252,7 @@ def policy(function: Callable[[Any, Actor], ColumnElement[bool] | bool]) -> Poli
 
 
 def check_is_policy(given: object, location: str) -> None:
-    """Raise `ConfigurationError` for what is declared as a policy and is none."""
+    """Raise `ConfigurationError` where something is declared as a policy that is not one."""
     if isinstance(given, Policy):
         return
     name = getattr(given, "__name__", repr(given))
@@ -260,23 +261,23 @@ def check_is_policy(given: object, location: str) -> None:
         hint = f'Call it: {name}("...").'
     elif callable(given) and not isinstance(given, type):
         hint = f"Write policy({name})."
-    raise ConfigurationError(f"{name} is no policy.", location=location, hint=hint)
+    raise ConfigurationError(f"{name} is not a policy.", location=location, hint=hint)
 
 
 def decide(wanted: Policy, actor: Actor) -> Decision:
-    """Weigh a policy for an actor; the system actor passes always."""
+    """Evaluate a policy for an actor; the system actor always passes."""
     return True if actor.is_system else wanted.decide(actor)
 
 
 def both(left: Decision, right: Decision) -> Decision:
-    """What is left of two decisions that have to hold together."""
+    """The decision that both decisions hold."""
     if left is True or right is False or left == right:
         return right
     return left if isinstance(right, bool) or left is False else Every((left, right))
 
 
 def role_names(wanted: Policy) -> frozenset[str]:
-    """The roles that a policy tells apart."""
+    """The roles that a policy names."""
     if isinstance(wanted, _HasRole):
         return wanted.names
     if isinstance(wanted, _Inverse):
@@ -286,12 +287,13 @@ def role_names(wanted: Policy) -> frozenset[str]:
 
 
 def is_nobody(wanted: Policy) -> bool:
-    """Whether a policy is closed to every actor that makes requests."""
+    """Whether a policy refuses every actor except the system actor."""
     return wanted.is_constant and wanted.decide(anonymous) is False
 
 
 def owners(wanted: Policy) -> tuple[str, ...]:
-    """The own columns that a creation under this policy fills with the actor's id when they are absent."""
+    """The columns of the row itself that a creation under this policy fills with the actor's id where they are
+    absent."""
     if isinstance(wanted, Owner):
         return wanted.path if len(wanted.path) == 1 else ()
     if isinstance(wanted, _Pair):

@@ -1,6 +1,6 @@
-"""What a user declares about one model: who may do what, and how it is shown. Read by every layer, changed by none.
+"""What is declared about one model: who may do what, and how it is shown. Every layer reads it, none changes it.
 
-`App` turns a list of these into routes, controllers, services and statements; the nearest declaration wins
+`App` turns a list of resources into routes, controllers, services and statements; the most specific declaration wins
 (action, resource, app).
 """
 
@@ -19,19 +19,19 @@ from gatepost.errors import ConfigurationError
 M = TypeVar("M")
 
 ACTIONS = ("list", "get", "create", "update", "delete")
-"""The actions that are derived for a resource, in the order of `gatepost routes`."""
+"""The actions of a resource, in the order of `gatepost routes`."""
 
 
 PATH = re.compile(r"(?!\.+(?:/|$))[\w.~-]+(?:/(?!\.+(?:/|$))[\w.~-]+)*", re.ASCII)
-"""What a path may be: segments that no client has to escape and no proxy resolves (RFC 3986, section 2.3)."""
+"""The form of a path: segments that clients need not escape and that no proxy normalises (RFC 3986, section 2.3)."""
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     """Rules of one field, on top of those of its resource.
 
-    `read` says who sees it. `create` and `update` say who sets it at creation and after it; `write` is both. Where
-    `read` is not `anyone`, writing has to be said as well: what may not be read is not open for writing by default.
-    `write_once` fields are set at creation only; `hidden` fields exist for nobody on the wire.
+    `read` says who sees it. `create` and `update` say who sets it at creation and afterwards; `write` is both. Where
+    `read` is not `anyone`, writing has to be declared as well: a field that some may not read is not writable by
+    default. `write_once` fields are set at creation only; `hidden` fields do not exist for any client.
     """
 
     read: Policy = anyone
@@ -48,20 +48,20 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
                 check_is_policy(given, f"Field({name}=...)")
         if self.write is not None and not (self.create is None and self.update is None):
             raise ConfigurationError(
-                "is given beside create= or update=, and is both of them.",
+                "is given together with create= or update=, which it stands for.",
                 location="Field(write=...)",
-                hint="Keep write=, or create= and update=.",
+                hint="Use either write=, or create= and update=.",
             )
         if self.write_once and self.update is not None:
             raise ConfigurationError(
-                "is given beside write_once=True, which means that there is no update.",
+                "is given together with write_once=True, which allows no update.",
                 location="Field(update=...)",
-                hint="Leave one of the two out.",
+                hint="Remove one of the two.",
             )
         if self.hidden:
             if any(given not in (None, anyone, nobody) for given in (self.read, self.write, self.create, self.update)):
                 raise ConfigurationError(
-                    "is hidden from everybody, and says who reads or writes it.",
+                    "is hidden from every client, but says who reads or writes it.",
                     location="Field(hidden=True)",
                     hint="Write hidden, or Field(read=..., write=...) without hidden=True.",
                 )
@@ -69,14 +69,14 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
                 msgspec.structs.force_setattr(self, name, policy)
 
     def said(self, action: str) -> Policy | None:
-        """Who is declared to set the field when a row is created, or updated; None where nothing is said."""
+        """The declared policy of setting the field when a row is created, or updated; None where none is declared."""
         if action == "update" and self.write_once:
             return nobody
         own = self.create if action == "create" else self.update
         return self.write if own is None else own
 
     def policy(self, action: str) -> Policy:
-        """Who sets the field when a row is created, or updated."""
+        """The policy of setting the field when a row is created, or updated: `anyone` where none is declared."""
         said = self.said(action)
         return anyone if said is None else said
 
@@ -85,7 +85,7 @@ write_once = Field(write_once=True)
 """Set at creation, never changed after."""
 
 hidden = Field(read=nobody, write=nobody, hidden=True)
-"""On the wire for nobody: neither shown, nor set, nor filtered or sorted by."""
+"""Hidden from every client: neither shown, nor set, nor filtered or sorted by."""
 
 read_only = Field(write=nobody)
 """Shown, never set by a request."""
@@ -94,13 +94,12 @@ read_only = Field(write=nobody)
 class Resource(Generic[M]):
     """One model on the wire.
 
-    `read` and `write` open `list`, `get` and `create`, `update`, `delete` together; each of the five narrows or
-    opens one action. Nothing is open unless it says so. `sort` and `filter` name further fields to sort and filter by
+    `read` and `write` open `list`, `get` and `create`, `update`, `delete` together; each of the five narrows or opens
+    one action. Nothing is open unless it is declared. `sort` and `filter` name further fields to sort and filter by
     (each gets an index), `search` text fields for `contains` and `starts_with` (each gets a trigram index).
     `rate_limit` is the limit of the whole resource, or several that hold together, or those of single actions by name.
     `body_bytes_max`, `json_depth_max` and `json_items_max` bound the bodies of this resource, in place of the settings.
-    `headers` replace those of the gate by name (None leaves one out), `cors` says which pages of other origins may
-    call.
+    `headers` replace those of the gate by name (None leaves one out), `cors` says which other origins may call.
     """
 
     def __init__(
@@ -159,7 +158,7 @@ class Resource(Generic[M]):
 
 
 def _check(resource: Resource[Any]) -> None:
-    """Whether what is given is of the kind that is wanted; whether names exist is seen where the model is read."""
+    """Check the types of the arguments; whether the named fields exist is checked once the model is read."""
     name = _name(resource.model)
     policies = {"read": resource.read, "write": resource.write, **resource.policies}
     for argument, given in policies.items():
@@ -186,7 +185,7 @@ def _name(model: object) -> str:
 
 
 def _names(model: object, argument: str, given: Sequence[str]) -> tuple[str, ...]:
-    # A text is a sequence, too: of its letters.
+    # A string is a sequence as well: of its characters.
     if isinstance(given, str) or not isinstance(given, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
         location = f"Resource({_name(model)}, {argument}=...)"
         raise ConfigurationError(f"is {given!r}.", location=location, hint='Write a list of names: ["title"].')

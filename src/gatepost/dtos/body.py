@@ -1,7 +1,8 @@
 """`compile_body`: from the attributes that an actor may see and write to a decoder of request bodies.
 
-Controllers compile one decoder per action and set of fields when the app is built, and call `decode` per request.
-The good case is one msgspec pass plus the checks that msgspec cannot express; everything else goes to the collector.
+Controllers compile one decoder per action and set of fields when the app is built, and call `decode` per request. The
+good case is one msgspec pass plus the checks that msgspec cannot express; everything else goes to the strict reader
+(`body_errors.py`).
 """
 
 import functools
@@ -22,7 +23,7 @@ from gatepost.models.entity import Attribute
 
 Finish = Callable[[Any], Any]
 WireTypes = Callable[..., WireType]
-"""`wire_type_of` with what holds for a whole body."""
+"""`wire_type_of` with the arguments that apply to a whole body."""
 
 
 class Body(msgspec.Struct):
@@ -55,7 +56,7 @@ class BodyDecoder:
         known = {name: (field, field.type) for name, field in fields.items() if field.type is not None}
         wire = {name: _wire(field, kind, name in required) for name, (field, kind) in known.items()}
         self._numbers = NumberReader(bounds)
-        # A TypedDict, because only present fields are touched then: a patch of one field costs one field.
+        # A TypedDict holds only the fields that are present: a patch of one field costs one field.
         self._decode = cast(
             "Callable[[bytes], dict[str, Any]]",
             msgspec.json.Decoder(TypedDict("Wire", wire, total=False), float_hook=self._numbers).decode,  # type: ignore[operator]
@@ -79,7 +80,7 @@ class BodyDecoder:
         return self.decode_quickly(body) or self.decode_carefully(body)
 
     def decode_quickly(self, body: bytes) -> Body | None:
-        """The good case; None where the body is refused, or odd enough to need a careful reader."""
+        """The fast path; None where the body is refused, or may need the strict reader."""
         try:
             self._numbers.surplus = 0
             values = self._decode(body)
@@ -87,7 +88,7 @@ class BodyDecoder:
             for name in self._json:
                 if name in values:
                     nested += members(values[name], self._bounds)
-            # As many colons as members, and no escape: then both answers are known without asking.
+            # `body.count` here spares most bodies the call: with as many colons as members nothing is hidden.
             if body.count(b":") != len(values) + nested and may_hide_keys(body, values, nested):
                 return None
             if may_hold_nul(body) or (self._json and not self._numbers.is_within(body)):
@@ -107,17 +108,17 @@ class BodyDecoder:
         return Body(values, read_only_values)
 
     def decode_carefully(self, body: bytes) -> Body:
-        """What `decode` does when in doubt: the same values, or the refusal."""
+        """The strict reader: the same values as the fast path, or the refusal with every violation."""
         values, read_only_values = collect(self._fields, self._required, read_json(body))
         return Body(values, read_only_values)
 
     def named(self, body: bytes, names: frozenset[str]) -> frozenset[str]:
-        """Those of `names` that stand in a body. Raises `BadRequest("malformed_json")`."""
+        """Those of `names` that are in a body. Raises `BadRequest("malformed_json")`."""
         node = read_json(body)
         return names.intersection(cast("dict[str, Any]", node)) if isinstance(node, dict) else frozenset()
 
     def refuse(self, body: bytes, unknown: frozenset[str]) -> NoReturn:
-        """Raise the `Unprocessable` that answers a body where the fields `unknown`, which stand in it, do not exist."""
+        """Raise the `Unprocessable` for a body whose fields `unknown` are to look as if they did not exist."""
         fields = {name: field for name, field in self._fields.items() if name not in unknown}
         collect(fields, self._required - unknown, read_json(body))
         raise RuntimeError(f"the body names none of {sorted(unknown)}")
@@ -137,10 +138,10 @@ def compile_body(
 ) -> BodyDecoder:
     """The decoder of a creation (`partial=False`) or of an RFC 7396 merge patch (`partial=True`).
 
-    Attributes neither writable nor readable do not exist; those that are `unsure` may turn out not to exist for the
-    actor, and no hint names them. `required` defaults to the writable ones that are not
-    nullable and have no default; in a patch nothing is. `bounds` hold for JSON and arrays. `location` (the name of the
-    model) opens the sentence of a `ConfigurationError` for a type or constraint that cannot be served.
+    Attributes that are neither writable nor readable are unknown fields. Those in `unsure` may turn out to be unknown
+    to the actor, so hints do not suggest them. `required` defaults to the writable ones that are not nullable and have
+    no default; a patch requires none. `bounds` hold for JSON and arrays. `location` (the name of the model) opens the
+    sentence of a `ConfigurationError` for a type or constraint that cannot be served.
     """
     shown = [item for item in attributes if item.name in writable or item.name in readable]
     wire_types = functools.partial(wire_type_of, bigint_as_string=bigint_as_string, bounds=bounds)
@@ -170,7 +171,8 @@ def _field(attribute: Attribute, writable: bool, partial: bool, location: str, w
 
 
 def _echo_type(attribute: Attribute, wire_types: WireTypes) -> FieldType | None:
-    """An echo is compared with the row, whatever the rules say today; what has no form in a body is none."""
+    """A read-only value is only compared with the row, so constraints do not apply; None where the type has no JSON
+    form."""
     try:
         return field_type_of(wire_types(attribute.column.type, ""), (), "")
     except ConfigurationError:
@@ -187,19 +189,19 @@ def _field_type(attribute: Attribute, location: str, wire_types: WireTypes) -> F
 _IN_A_PATH = Constraint(
     fits_in_a_path,
     "pattern_mismatch",
-    "A key stands in the path of its row: it cannot be dots alone, nor hold slashes or control characters.",
+    "A key is part of its row's path: it cannot consist of dots, or contain slashes or control characters.",
 )
 
 
 def _wire(field: BodyField, kind: FieldType, required: bool) -> Any:
     if kind.wire is msgspec.Raw:
-        return kind.wire  # takes null by itself; and msgspec 0.22 does not take it where a key is required
+        return kind.wire  # accepts null itself; and msgspec 0.22 does not accept `Raw | None` where a key is required
     wire = kind.wire | None if field.nullable and kind.wire is not Any else kind.wire
     return Required[wire] if required else wire
 
 
 def _finish(field: BodyField, kind: FieldType) -> Callable[[Any], Any] | None:
-    """What is left to do after msgspec, with null in mind: `Any` and `Raw` let it pass unasked."""
+    """The conversion after msgspec, including null, which `Any` and `Raw` accept unchecked."""
     convert = kind.convert
     if kind.wire is msgspec.Raw:
         return _raw_or_null(convert) if field.nullable and convert is not None else convert

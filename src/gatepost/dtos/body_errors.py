@@ -1,7 +1,7 @@
-"""The collector: reads one body carefully and finds every violation. Runs only on refused or suspicious bodies.
+"""Reads a body that the fast decoder refused or suspects, and finds every violation in it.
 
-It shares no code with msgspec: it walks what `strict_json` read, and has the last word. A property test holds that
-the fast decoder never accepts what is refused here, and that both make the same values.
+It shares no code with msgspec: it walks the tree that `strict_json` read, and its result is final. A property test
+checks that the fast decoder never accepts what is refused here, and that both produce the same values.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,12 +16,12 @@ from gatepost.errors import FieldError, Unprocessable
 from gatepost.hints import nearest, shown
 
 UNKNOWN_MAX = 100
-"""Unknown names beyond these are counted, not listed: the answer to an attack should be smaller than the attack."""
+"""Unknown names listed; further ones are counted: the response to a hostile body must not be larger than the body."""
 
 
 class BodyField(msgspec.Struct, frozen=True):
     """One name that a body may hold. `writable` ones become values, others read-only values, or are refused where
-    `type` is None (creation). Only those that the actor surely knows of are `hinted` at."""
+    `type` is None (creation). Hints suggest only `hinted` fields, those that the actor is sure to know."""
 
     name: str
     type: FieldType | None

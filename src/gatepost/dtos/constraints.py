@@ -1,6 +1,6 @@
-"""Rules of one value, from `annotated-types`: what msgspec can check itself, and what has to be checked after it.
+"""Constraints on one value, from `annotated-types`: those that msgspec checks itself, and those checked after it.
 
-A `Constraint` knows both readings of one constraint, so that the fast decoder and the collector cannot drift apart.
+A `Constraint` holds both forms of one constraint, so that the fast decoder and the strict reader always agree.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
@@ -27,7 +27,7 @@ _INT64 = range(-(2**63), 2**63)
 
 
 class Constraint(msgspec.Struct, frozen=True):
-    """One condition on a decoded value; `native` says the same to msgspec, where it can be said."""
+    """One condition on a decoded value; `native` is the same as arguments of `msgspec.Meta`, where they exist."""
 
     holds: Callable[[Any], bool]
     code: str
@@ -90,7 +90,7 @@ def shorter(count: int, noun: str) -> Constraint:
 
 
 def constraints_of(constraints: Iterable[Any], python_type: type, location: str) -> tuple[Constraint, ...]:
-    """The rules that `Annotated[...]` declares; unknown metadata is somebody else's and ignored.
+    """The rules that `Annotated[...]` declares; other metadata is ignored.
 
     Raises `ConfigurationError` where a constraint makes no sense for the column's type.
     """
@@ -140,7 +140,7 @@ def _below(bound: Any, python_type: type) -> Constraint:
 
 
 def _multiple(item: Any, step: Any, python_type: type, location: str) -> Constraint:
-    """Exact for fractions too: 1.10 is a multiple of 0.01, as it is written."""
+    """Exact for decimal fractions: 1.10 is a multiple of 0.01."""
     if python_type not in NUMBERS or not isinstance(step, NUMBERS) or isinstance(step, bool) or _decimal(step) <= 0:
         raise _misfit(item, python_type, location)
     exact = _decimal(step)
@@ -152,7 +152,7 @@ def _multiple(item: Any, step: Any, python_type: type, location: str) -> Constra
 
 
 def _predicate(function: Callable[[Any], object]) -> Constraint:
-    """A predicate may also refuse by raising ValueError, as validators everywhere do."""
+    """A predicate may also refuse by raising ValueError, as validators commonly do."""
 
     def holds(value: Any) -> bool:
         try:

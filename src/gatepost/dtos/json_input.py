@@ -1,7 +1,8 @@
-"""Column types on the wire: for each, what msgspec decodes, what it becomes, and which bounds the column itself has.
+"""Column types in request bodies: what msgspec decodes, how it becomes a Python value, and the column's own bounds.
 
-Asked once per column when the app is built. `WireType` is the column's own part; `FieldType` adds what the
-declaration demands. Both hold two readings of the same thing, `decode` for the fast path and `read` for the collector.
+Read once per column when the app is built. `WireType` is what the column type implies; `FieldType` adds the declared
+constraints. Both hold two decoders of the same values: `wire` with `convert` for the fast path, and `read` for the
+strict reader.
 """
 
 import enum
@@ -33,14 +34,14 @@ REAL_MAX = 3.4028234663852886e38
 """The largest number of PostgreSQL's `real`."""
 
 VIOLATIONS_MAX = 100
-"""Elements of one list whose violations are named: the answer to an attack should be smaller than the attack."""
+"""Violations reported per list: the response to a hostile body must not be larger than the body."""
 
 
 class WireType(msgspec.Struct, frozen=True):
     """One column type.
 
-    `wire` is what msgspec decodes and `convert` makes the Python value of it (None: it is one already); `read` makes
-    the same of a value of `strict_json.read_json`, `text` of a query parameter or path segment. `rules` are the
+    msgspec decodes `wire`, and `convert` makes the Python value from it (None where it is one already). `read` makes
+    the same value from one of `strict_json.read_json`, `text` from a query parameter or path segment. `rules` are the
     column's own bounds. All of them raise `Violation` only.
     """
 
@@ -53,7 +54,8 @@ class WireType(msgspec.Struct, frozen=True):
 
 
 class FieldType(msgspec.Struct, frozen=True):
-    """A column type with the declaration's constraints: `wire` and `convert` are the fast path, `read` is the other."""
+    """A column type with the declaration's constraints: `wire` and `convert` are the fast path, `read` is for the
+    strict reader."""
 
     wire: Any
     convert: Callable[[Any], Any] | None
@@ -90,11 +92,11 @@ def wire_type_of(
 ) -> WireType:
     """The wire type of a SQLAlchemy type; raises `ConfigurationError` where there is none.
 
-    With `bigint_as_string` 64-bit integers may come as texts too, which is how they are shown then. `bounds` hold for
-    JSON and arrays, `elements` are the constraints of each element of an array.
+    With `bigint_as_string` 64-bit integers may also be sent as strings, the form in which responses show them. `bounds`
+    hold for JSON and arrays, `elements` are the constraints of each element of an array.
     """
     declared = kind
-    if not isinstance(kind, PickleType):  # what a pickle would execute is not for clients to choose
+    if not isinstance(kind, PickleType):  # a client must not choose what a pickle executes
         kind = plain_type(kind)
     if bigint_as_string and isinstance(kind, sa.BigInteger):
         return _bigint_or_text(kind, location)
@@ -106,7 +108,7 @@ def wire_type_of(
         if isinstance(kind, classes):
             return build(kind, location)
     raise ConfigurationError(
-        f"is of type {type(cast('object', kind)).__name__}, which has no form in JSON here.",
+        f"is of type {type(cast('object', kind)).__name__}, which has no JSON form.",
         location=location,
         hint='Hide it with fields={"...": hidden}, or use a type that JSON can carry, such as JSONB or Text.',
     )
@@ -137,7 +139,7 @@ def _text(kind: sa.String, location: str) -> WireType:
         return parsers.text_of(node)
 
     rules = (shorter(kind.length, "character"),) if kind.length is not None else ()
-    # No `convert`: a body in which a NUL could hide takes the collector's way, and msgspec refuses lone surrogates.
+    # No `convert`: a body that may hold a NUL is read by the strict reader, and msgspec refuses lone surrogates.
     return WireType(str, str, None, read, parsers.text_of, rules)
 
 
@@ -192,7 +194,7 @@ def _float(kind: sa.Float[Any], location: str) -> WireType:
 
 
 def _single_of(text: str) -> float:
-    """A number to compare a single-precision column with: beyond its range one is like another."""
+    """A number to compare with a single-precision column: beyond its range every number is infinite."""
     found = parsers.float_of(text)
     return math.copysign(math.inf, found) if abs(found) > REAL_MAX else found
 
@@ -288,7 +290,7 @@ def _choices(kind: sa.Enum) -> dict[str, Any]:
 
 def _json(bounds: Bounds, *, is_decorated: bool) -> WireType:
     read = partial(json_values.read, bounds=bounds)
-    if is_decorated:  # code of the application's own takes the values, and computes with them
+    if is_decorated:  # the application's code computes with the values
         return WireType(
             dict, Any, natural, lambda node: natural(read(node)), lambda text: natural(json_values.text(text))
         )
@@ -353,4 +355,4 @@ _BUILDERS: tuple[tuple[Any, Callable[[Any, str], WireType]], ...] = (
     ((sa.Interval, postgresql.INTERVAL), _interval),
     ((sa.LargeBinary, sa.BINARY, sa.VARBINARY), _bytes),
 )
-"""The first that fits: an Enum is a String, and BigInteger an Integer, to SQLAlchemy."""
+"""The first match counts: in SQLAlchemy an Enum is a String, and a BigInteger an Integer."""

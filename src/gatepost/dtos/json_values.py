@@ -1,4 +1,4 @@
-"""JSON inside a JSONB column: any value, bounded in depth and length, of what PostgreSQL can store and give back."""
+"""JSON inside a JSONB column: any value that PostgreSQL can store and return unchanged, bounded in depth and length."""
 
 import re
 from decimal import Decimal
@@ -15,7 +15,7 @@ NUMBER_CHARACTERS_MAX = 1_000
 """Characters of one number, written out in full: PostgreSQL shows `1e308` with 309 digits."""
 
 _LONG_INTEGER = re.compile(rb"(?<![0-9])[0-9]{%d}" % NUMBER_CHARACTERS_MAX)
-"""Looked for once per run of digits: a search that began anew at every digit would take the square of their length."""
+"""The lookbehind starts one search per run of digits: one at every digit would take quadratic time."""
 
 _NESTED = frozenset((dict, list))
 _EXPONENT_DIGITS_MAX = 6
@@ -32,14 +32,14 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 BOUNDS = Bounds()
-"""Those of query parameters, and of bodies where nothing else is declared."""
+"""The bounds of query parameters, and of bodies where none are declared."""
 
 
 class NumberReader:
     """The `float_hook` of one decoder of bodies: exact numbers, and how much longer they are written out in full.
 
-    Set `surplus` to 0 before a body is decoded, and ask `is_within` afterwards. Raises `Violation` in between where it
-    is clear already that the careful reader has to find what is wrong.
+    Set `surplus` to 0 before a body is decoded, and ask `is_within` afterwards. Raises `Violation` where a number
+    exceeds the bounds already; the strict reader then reports it.
     """
 
     __slots__ = ("_bounds", "surplus")
@@ -61,7 +61,8 @@ class NumberReader:
         return Decimal(text)
 
     def is_within(self, body: bytes) -> bool:
-        """Whether no number of the decoded body is too long, and all are not together. False also in some doubt."""
+        """Whether each number of the decoded body is within bounds, and all together. May be False where it is not
+        sure."""
         if len(body) < NUMBER_CHARACTERS_MAX and not self.surplus:
             return True
         return self.surplus + len(body) <= self._bounds.number_characters and not _LONG_INTEGER.search(body)
@@ -128,7 +129,7 @@ def text(value: str) -> Any:
 
 
 class _NumbersTooLong(Exception):
-    """All numbers of the document have too many characters together: no single one is to blame."""
+    """All numbers of the document have too many characters together."""
 
 
 class _DocumentReader:

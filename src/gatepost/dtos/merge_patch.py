@@ -1,4 +1,4 @@
-"""JSON Merge Patch (RFC 7396 section 2), used by services for what lies inside a JSONB column."""
+"""JSON Merge Patch (RFC 7396 section 2), used by services for documents in JSON columns."""
 
 from typing import Any, cast
 

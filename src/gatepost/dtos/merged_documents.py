@@ -1,6 +1,6 @@
-"""Documents that a merge patch has made: held to the bounds that a body holds a document to.
+"""The bounds of documents after a merge patch: the same as for a document in a body.
 
-Each patch is bounded by itself; without this a document would grow by every one of them.
+Each patch is bounded by itself, but without this check a document could grow with every patch.
 """
 
 import re
@@ -14,16 +14,16 @@ from gatepost.dtos.violations import Violation
 from gatepost.exact_json import encode_bytes
 
 STORED_FACTOR = 3
-"""How much longer than its body a stored document may read: PostgreSQL writes spaces and numbers in full, and a column
-of `JSON` keeps letters as escapes."""
+"""How much longer than its body the text of a stored document may be: PostgreSQL writes spaces and numbers in full, and
+a `JSON` column keeps escapes."""
 
 _EXPONENTS = re.compile(rb"[0-9]E[-+]")
 _LONG_NUMBER = re.compile(rb"(?<![0-9.])[0-9.]{%d}" % NUMBER_CHARACTERS_MAX)
 
 
 class MergedDocuments:
-    """The check of the merged documents of one resource. `stored_bytes_max` is the length of the text beyond which a
-    stored document is not even read: it has come from elsewhere than a body."""
+    """The check of the merged documents of one resource. A stored document whose text is longer than `stored_bytes_max`
+    is not even read: it cannot have come from a body."""
 
     __slots__ = ("_bounds", "_decode", "_numbers", "stored_bytes_max")
 
@@ -35,20 +35,20 @@ class MergedDocuments:
 
     @property
     def bytes_max(self) -> int:
-        """What the JSON of a document may have: as much as a body."""
+        """The most bytes of a document's JSON: as many as a body may have."""
         return self._bounds.number_characters
 
     def check(self, document: Any) -> None:
-        """Raise the `Violation` of a document that no body could bring."""
+        """Raise `Violation` for a document that no body could hold."""
         members(document, self._bounds)
         text = encode_bytes(document)
         if len(text) > self.bytes_max:
             raise Violation("too_long", f"The merged document has more than {self.bytes_max} bytes of JSON.")
         if not self._is_within(text):
-            read(read_json(text), self._bounds)  # which knows for sure, and what to say
+            read(read_json(text), self._bounds)  # decides, and raises with the right message
 
     def _is_within(self, text: bytes) -> bool:
-        """Whether the numbers are within the bounds, written out in full. False also in some doubt."""
+        """Whether the numbers are within the bounds, written out in full. May be False where it is not sure."""
         if not _EXPONENTS.search(text):  # without them no number is shorter than PostgreSQL shows it
             return not _LONG_NUMBER.search(text)
         self._numbers.surplus = 0

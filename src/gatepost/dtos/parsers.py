@@ -35,7 +35,7 @@ _TIMESTAMP = re.compile(
 _PLAIN_TIMESTAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}(?:[0-9]{3})?)?Z"
 ).fullmatch
-"""What nearly every client sends: read at once, and in UTC already."""
+"""The form that nearly every client sends: in UTC already, and parsed by the fastest path."""
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -57,7 +57,8 @@ def text_of(value: str) -> str:
 
 
 def integer_of(text: str) -> int:
-    """An integer in plain notation. Numbers far beyond every column are refused before they are converted."""
+    """An integer in plain notation. Numbers far beyond the range of every column are refused before they are
+    converted."""
     if not _INTEGER.fullmatch(text):
         raise Violation("wrong_type", "Send an integer, in plain notation without fraction or exponent.")
     if len(text) > 20:
@@ -130,7 +131,7 @@ def raw_decimal_reader(whole: int, scale: int) -> Callable[[Any], Decimal]:
 
 
 def _plain_decimal(whole: int, scale: int) -> re.Pattern[bytes]:
-    """Digits that fit by their number alone. The quotes need no counting: the bytes are one valid JSON value."""
+    """Digits that fit by their count alone. Quotes need no check: the bytes are one valid JSON value."""
     if whole < 1 or scale < 0:
         return re.compile(rb'"?(0)"?')
     fraction = rf"(?:\.[0-9]{{1,{scale}}})?" if scale else ""
@@ -256,7 +257,7 @@ def bytes_of(text: str) -> bytes:
         value = a2b_base64(text, strict_mode=True)
     except ValueError:
         value = None
-    # Spare bits in the last sign would be lost: the same bytes must have one text.
+    # Unused bits in the last character would be lost: the same bytes must have exactly one text.
     if value is None or b64encode(value).decode() != text:
         raise Violation("invalid_format", 'Send base64 with its padding, such as "aGVsbG8=".')
     return value

@@ -1,6 +1,6 @@
-"""A key as a segment of the path of its row: what may stand there, and how a key is written.
+"""A key as a segment of its row's path: which values are possible, and how they are written.
 
-`Location` is written here, and read by `compile_scalar`. A key reads in a path as it does in a body. Types whose wire
+`Location` is written here, and read by `compile_scalar`. A key has the same text in a path as in a body. Types whose
 texts do not fit in a path are refused when the app is built.
 """
 
@@ -26,12 +26,12 @@ _WITHOUT_A_PATH = (sa.LargeBinary, sa.ARRAY, sa.JSON)
 
 
 def fits_in_a_path(text: str) -> bool:
-    """Whether a text can be a segment of a path that every proxy hands on as it is."""
+    """Whether a text can be a path segment that every proxy forwards unchanged."""
     return text not in ("", ".", "..") and not _NOT_IN_A_PATH.search(text)
 
 
 def check_key(key: Attribute, location: str) -> None:
-    """Raise `ConfigurationError` for a key column with values that cannot stand in the path of a row."""
+    """Raise `ConfigurationError` for a key column with values that cannot be part of a path."""
     kind: Any = plain_type(key.column.type)
     if isinstance(kind, _WITHOUT_A_PATH):
         raise ConfigurationError(
@@ -50,7 +50,7 @@ def check_key(key: Attribute, location: str) -> None:
 
 
 def path_writer(key: Attribute) -> Callable[[Any], str]:
-    """What writes a key of this column, as Python holds it, as a segment of a path."""
+    """The function from a key's Python value to a path segment."""
     kind: Any = plain_type(key.column.type)
     stored = wire_values(kind) if isinstance(kind, sa.Enum) else {}
 

@@ -1,6 +1,6 @@
 """One value from text: query parameters, cursors and path keys, in the same forms as in bodies.
 
-Leaves to the callers which fields may be named at all, and what a refusal becomes (400 for a filter, 404 for a key).
+Callers decide which fields may be named, and what a refusal becomes (400 for a filter, 404 for a key).
 """
 
 from collections.abc import Callable

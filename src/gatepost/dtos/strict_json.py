@@ -1,8 +1,8 @@
-"""Strict JSON (RFC 8259): the careful reader behind every refused or suspicious body, and the cheap suspicion itself.
+"""Strict JSON (RFC 8259): the strict reader for refused or suspicious bodies, and the cheap tests that suspect them.
 
-The fast path decodes with msgspec, which lets duplicate keys pass (the last one wins). `may_hide_keys` finds in a few
-hundred nanoseconds the bodies where that could have happened; only those, and refused ones, are read again here, with
-numbers kept as their exact text and with the line and column of a mistake.
+The fast path decodes with msgspec, which accepts duplicate keys (the last one wins). `may_hide_keys` finds, in a few
+hundred nanoseconds, the bodies where that could have happened. Only those, and refused ones, are read again here, with
+numbers kept as their exact text and with the line and column of an error.
 """
 
 import json
@@ -17,17 +17,18 @@ from gatepost.errors import BadRequest
 from gatepost.hints import shown
 
 SURROGATE = re.compile("[\ud800-\udfff]")
-"""Half of a UTF-16 pair: JSON's grammar lets it be written, but it is no character, and UTF-8 cannot carry it."""
+"""Half of a UTF-16 surrogate pair: JSON's grammar can escape it, but it is not a character, and UTF-8 cannot encode
+it."""
 
 DEPTH_MAX = 256
-"""Levels that every reader of bodies can follow; what a field may hold is bounded by settings, more closely."""
+"""Levels that every reader of bodies can follow; settings bound the levels inside a field more closely."""
 
 _TOKENS_MAX = 20_000
-"""A place further in is not looked for: that would take longer than reading the body did."""
+"""A position beyond this many tokens is not searched for: that would take longer than reading the body."""
 
 _NESTING = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _BACKSLASH = ord("\\")
-"""As a number: Python looks for a byte in bytes at once, and for bytes in bytes by way of an error."""
+"""As an integer: `int in bytes` is faster than `bytes in bytes`."""
 
 _BYTE = re.compile(r"\(byte ([0-9]+)\)")
 _SEPARATORS = (b'":', b" :", b"\n:", b"\t:", b"\r:")
@@ -42,19 +43,23 @@ class Number(str):
 def may_hide_keys(body: bytes, values: dict[str, Any], nested: int) -> bool:
     """Whether a valid body could hold more members than the decoded ones: doubled or unknown keys.
 
-    `values` are the decoded top-level members, `nested` the number of those inside them. Every member has a colon, and
-    all others stand in texts: in those of `values`, or in nested ones, which only make this too careful.
+    `values` are the decoded top-level members, `nested` the number of those inside them. Colons are counted, which is
+    much faster than parsing again: in valid JSON every member has exactly one, and all others are inside strings. More
+    colons than decoded members therefore mean either strings with colons or members that the decoder dropped. It may
+    return True for a harmless body (colons in nested strings), which the strict reader then accepts, but never False
+    for one with dropped members.
     """
     surplus = body.count(b":") - len(values) - nested
     if not surplus:
         return False
-    if _BACKSLASH not in body:  # an escaped colon would be counted in the text, but not in the body
+    if _BACKSLASH not in body:  # an escaped colon is one in the value, but not in the body
         for value in values.values():
             if value.__class__ is str:
                 surplus -= value.count(":")
         if not surplus:
             return False
-    # A member's colon follows a quote or white space: fewer colons inside texts do.
+    # The second count: a member's colon always follows a quote or white space, and colons inside strings rarely do.
+    # Where these are exactly as many as the decoded members, each of them belongs to one.
     return sum(map(body.count, _SEPARATORS)) != len(values) + nested
 
 
@@ -64,7 +69,7 @@ def may_hold_nul(body: bytes) -> bool:
 
 
 def read_json(body: bytes) -> Any:
-    """The body as None, bool, str, `Number`, list and dict; `BadRequest("malformed_json")` names the place."""
+    """The body as None, bool, str, `Number`, list and dict; `BadRequest("malformed_json")` names line and column."""
     text = _text(body)
     try:
         return _DECODER.decode(text)
@@ -100,7 +105,7 @@ def _place(body: bytes, offset: int) -> str:
 
 
 def _constant_place(body: bytes) -> str:
-    """Python's reader does not tell where it met NaN or Infinity; msgspec's does."""
+    """Python's reader does not say where it met NaN or Infinity; msgspec's does."""
     try:
         msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""`Violation`: one value refused, raised by every check of this layer and caught by the collector or the caller."""
+"""`Violation`: one value refused, raised by every check of this layer and caught by the strict reader or the caller."""
 
 from collections.abc import Sequence
 from typing import NoReturn
@@ -20,7 +20,7 @@ class Violation(ValueError):
         self.others = others
 
     def below(self, name: str) -> "Violation":
-        """This one alone, as told by the list or object whose member `name` has it."""
+        """This violation alone, with a pointer from the list or object that has it at `name`."""
         return Violation(self.code, self.detail, f"/{escape(name)}{self.pointer}")
 
 

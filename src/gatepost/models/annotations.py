@@ -1,7 +1,8 @@
 """What `Mapped[...]` declares beside a type: the constraints of a value, and those of the elements of a list.
 
 Read once, when the app is built, by `entity.py`. `Mapped[Annotated[str, Len(1, 200)] | None]` constrains the value,
-`Mapped[list[Annotated[str, Len(1, 50)]]]` every element of it. What stands deeper, nobody could hold: it is refused.
+`Mapped[list[Annotated[str, Len(1, 50)]]]` every element of it. Constraints that are nested deeper cannot be enforced
+and are refused.
 """
 
 import inspect
@@ -22,7 +23,7 @@ Namespace = dict[str, Any]
 
 
 class Declared(NamedTuple):
-    """The metadata of every `Annotated` in an annotation, inner ones first: of the value, and of a list's elements."""
+    """The metadata of every `Annotated` in an annotation, innermost first: of the value, and of a list's elements."""
 
     value: tuple[Any, ...] = ()
     elements: tuple[Any, ...] = ()
@@ -41,7 +42,7 @@ class Annotations:
                 self._found[name] = annotation, namespace
 
     def of(self, name: str) -> Declared:
-        """What is declared of one attribute. Raises `ConfigurationError` where it cannot be read, or not be held."""
+        """What is declared for one attribute. Raises `ConfigurationError` where it cannot be read or enforced."""
         annotation, namespace = self._found.get(name, (None, {}))
         location = f"{self._model.__name__}.{name}"
         try:
@@ -50,11 +51,11 @@ class Annotations:
             raise ConfigurationError(
                 f"the annotation cannot be read: {error}.",
                 location=location,
-                hint="Import what it names where the program sees it, too, and not the type checker alone.",
+                hint="Import the names it uses at run time, not only under TYPE_CHECKING.",
             ) from None
         if any(depth > 1 and is_constraint(item) for depth, item in found):
             raise ConfigurationError(
-                "has constraints deeper than in the elements of a list; nobody could hold them.",
+                "has constraints nested deeper than the elements of a list, which cannot be enforced.",
                 location=location,
                 hint="Take them out, or write Annotated[..., Predicate(function)] around the whole.",
             )
@@ -62,14 +63,16 @@ class Annotations:
 
 
 def is_constraint(item: object) -> bool:
-    """Whether metadata of `Annotated` is one of those that bind here; what others put there is theirs."""
+    """Whether an item of `Annotated` metadata is a constraint; other items belong to other libraries and are
+    ignored."""
     if isinstance(item, GroupedMetadata):
         return any(is_constraint(part) for part in cast("Iterable[object]", item))
     return isinstance(item, BaseMetadata | Not)
 
 
 def _metadata(annotation: Any, namespace: Namespace, depth: int) -> Iterator[tuple[int, Any]]:
-    """Every metadata, with the number of containers around what it is about; two where it is no list's element."""
+    """Every metadata item with its depth: 0 for the value, 1 for the elements of a list, 2 or more for anything
+    deeper."""
     if isinstance(annotation, str | ForwardRef):
         annotation = _evaluated(annotation, namespace)
     elif (alias := getattr(annotation, "__value__", None)) is not None:  # type Tag = Annotated[str, Len(1, 50)]

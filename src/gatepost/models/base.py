@@ -11,7 +11,7 @@ MANAGED = "gatepost.managed"
 """Key in `Column.info`: the column is kept by Gatepost or the database, and is read-only on the wire."""
 
 VERSION = "gatepost.version"
-"""Key in `Column.info`: the column is the row's version, bumped by a trigger whoever writes."""
+"""Key in `Column.info`: the column is the row's version, which a trigger increases with every change of the row."""
 
 FIELD = "gatepost.field"
 """Key in `Column.info`: the `Field` of the column where a resource declares none."""
@@ -23,14 +23,14 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-"""Names of constraints and indexes, so that migrations and error messages can count on them."""
+"""Names of constraints and indexes, so that migrations and error messages can rely on them."""
 
 
 class Model(DeclarativeBase):
     """A row with `id` (UUIDv7, made by the database), `created_at`, `updated_at` and `version`.
 
-    The three last are kept by a trigger; none of the four can be set by a request. A base of one's own works too:
-    without a version column PostgreSQL's `xmin` is the version.
+    A trigger maintains the last three; a request can set none of the four. Any other declarative base works as well:
+    without a version column, PostgreSQL's `xmin` is the version.
     """
 
     metadata = MetaData(naming_convention=NAMING)

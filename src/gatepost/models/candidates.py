@@ -1,9 +1,9 @@
-"""Candidates: a row as it is about to be written, weighed by a policy in the statement that writes it.
+"""Candidates: the row about to be written, on which the writing statement evaluates the policy before it writes.
 
-A unique violation must not be told to those who may not write the row at all, so the policy is a condition of the
-INSERT or UPDATE, on `(VALUES (...)) AS candidate (...)`. What the database fills (server defaults, identities, computed
-columns, columns declared with `FetchedValue()` for a trigger) is not known before: parts of a policy that read it are
-left to the written row, which is weighed in any case.
+An actor who may not write the row must not learn of a unique violation, so the policy is a condition of the INSERT or
+UPDATE, on `(VALUES (...)) AS candidate (...)`. What the database fills in (server defaults, identities, computed
+columns, columns declared with `FetchedValue()` for a trigger) is not known beforehand: the parts of a policy that read
+it are evaluated on the written row only, as the whole policy is in any case.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -33,23 +33,23 @@ from gatepost.models.conditions import BoundRule, TableRef
 from gatepost.models.entity import Entity, plain_type
 
 Cells = Mapping[str, ColumnElement[Any]]
-"""What is known of a candidate: a value for the key of each column."""
+"""The known values of a candidate, by the key of the column."""
 
 
 class Candidate(Alias):
     """An alias of a table that stands for one row, whose `cells` are the columns that a policy reads."""
 
-    inherit_cache = True  # or no condition on it has a key, by which its values are found
+    inherit_cache = True  # otherwise conditions on it have no cache key, from which their values are taken
     cells: Cells
 
 
 def bind_name(name: str) -> str:
-    """The bind of a written value; prefixed, so that no column can collide with a bind of ours."""
+    """The bind of a written value; prefixed, so that no column's name can collide with another bind."""
     return f"v_{name}"
 
 
 def cells_of_insert(entity: Entity, names: Collection[str], unknown: Collection[str] = ()) -> Cells:
-    """What is known of a row that an INSERT of these attributes makes; `unknown` are further ones that are not."""
+    """The known values of the row that an INSERT of these attributes makes; those in `unknown` are left out."""
     return {
         attribute.column.key: _written(name, attribute.column) if name in names else _null(attribute.column)
         for name, attribute in entity.attributes.items()
@@ -58,7 +58,7 @@ def cells_of_insert(entity: Entity, names: Collection[str], unknown: Collection[
 
 
 def cells_of_update(entity: Entity, names: Collection[str]) -> Cells:
-    """What is known of a row that an UPDATE of these attributes makes: all others stay as they are."""
+    """The known values of the row that an UPDATE of these attributes makes: the others keep their current values."""
     return {
         attribute.column.key: _written(name, attribute.column) if name in names else attribute.column
         for name, attribute in entity.attributes.items()
@@ -67,7 +67,7 @@ def cells_of_update(entity: Entity, names: Collection[str]) -> Cells:
 
 
 def weighed(entity: Entity, rule: BoundRule, cells: Cells) -> tuple[FromClause, list[ColumnElement[bool]]]:
-    """The candidate, and the conditions on it that can be told before it is written."""
+    """The candidate, and the conditions on it that can be evaluated before it is written."""
     candidate = cast("Candidate", cast("Any", Candidate)._construct(entity.table, name="candidate"))
     known: list[ColumnElement[bool]] = []
     read: set[str] = set()
@@ -83,7 +83,8 @@ def weighed(entity: Entity, rule: BoundRule, cells: Cells) -> tuple[FromClause, 
 def candidate_statement(
     entity: Entity, names: Collection[str], unknown: Collection[str], rule: BoundRule
 ) -> Statement | None:
-    """SELECT of whether a row with these attributes satisfies the rule; None where that cannot be told."""
+    """SELECT that returns a row where a candidate with these attributes satisfies the rule; None where every part of
+    the rule reads values that are not known."""
     candidate, known = weighed(entity, rule, cells_of_insert(entity, names, unknown))
     return Statement(select(1).select_from(candidate).where(*known)) if known else None
 
@@ -91,7 +92,7 @@ def candidate_statement(
 def _written(name: str, column: Column[Any]) -> ColumnElement[Any]:
     kind: Any = column.type
     plain = plain_type(kind)
-    # A text that is too long must be refused by the column, not cut here.
+    # A cast to VARCHAR(n) would cut a text that is too long, which the column must refuse.
     is_text = isinstance(plain, String) and not isinstance(plain, Enum) and plain.length is not None
     return sql_cast(bindparam(bind_name(name), type_=kind), Text() if is_text else plain)
 
@@ -101,7 +102,7 @@ def _null(column: Column[Any]) -> ColumnElement[Any]:
 
 
 def _is_filled(column: Column[Any], *, is_given: bool) -> bool:
-    """Whether the database decides what an INSERT puts there."""
+    """Whether the database decides the value of an inserted row."""
     if _is_trigger(column.server_default) or column.computed is not None:
         return True
     defaults = (column.server_default, column.default, column.identity)
@@ -109,7 +110,7 @@ def _is_filled(column: Column[Any], *, is_given: bool) -> bool:
 
 
 def _is_changed(column: Column[Any], *, is_given: bool) -> bool:
-    """Whether the database decides what an UPDATE puts there."""
+    """Whether the database decides the value of an updated row."""
     if _is_trigger(column.server_onupdate) or column.computed is not None:
         return True
     return not is_given and column.onupdate is not None

@@ -1,9 +1,10 @@
-"""The guard of a cast: conditions, each safe once those before it hold, under which PostgreSQL's cast does not raise.
+"""The guards of a cast: conditions under which PostgreSQL's cast does not raise. Each is safe to evaluate once those
+before it hold.
 
-What a text has to look like to be a number, a date or a duration is a regular expression of our own, the same for every
-version of PostgreSQL: dates and times are ISO 8601. Only texts of rarer types are asked for by `pg_input_is_valid`,
-which is there from PostgreSQL 16 on. Types are told by the SQL that SQLAlchemy writes for them, so that one of the
-user's own counts as what the database sees.
+Texts of numbers, dates and durations are matched by our own regular expressions, which are the same for every version
+of PostgreSQL: dates and times are ISO 8601. Texts of rarer types are checked by `pg_input_is_valid`, which exists from
+PostgreSQL 16 on. Types are identified by the SQL that SQLAlchemy compiles for them, so that a `TypeDecorator` counts as
+the type that the database sees.
 """
 
 from collections.abc import Sequence
@@ -41,7 +42,7 @@ COMMON = frozenset({*NUMBERS, *TIMESTAMPS, "DATE", "TIME WITH TIME ZONE", "TIME 
 EARLIEST, LATEST = "4000-01-01 BC", "200000-01-01"
 
 TEXT_BYTES_MAX = 1000
-"""Longer texts are no numbers, dates or durations: PostgreSQL has bounds of its own for the digits of a number."""
+"""Longer texts are not taken for numbers, dates or durations: PostgreSQL bounds the digits of a number."""
 
 Guards = Sequence[ColumnElement[bool]]
 
@@ -51,7 +52,7 @@ _SMALL_FLOAT_BITS = 24
 
 
 class Kind(NamedTuple):
-    """A type as PostgreSQL sees it: its name without arguments, and the whole."""
+    """A type as PostgreSQL sees it: its name without arguments, and its full SQL."""
 
     name: str
     sql: str
@@ -70,16 +71,16 @@ class GuardedCast(NamedTuple):
         return operand if self.source is self.target else sql_cast(operand, self.target.type)
 
     def is_readable(self, operand: ColumnElement[Any]) -> Guards:
-        """What has to hold before the operand itself can be looked at."""
+        """What must hold before the operand itself can be evaluated."""
         return _readable(operand)
 
     def guards(self, operand: ColumnElement[Any]) -> Guards:
-        """What has to hold after that, one after the other."""
+        """What must hold after that, in this order."""
         return _guards(operand, self.source, self.target)
 
 
 def guarded_cast(element: Any) -> GuardedCast | None:
-    """The cast that an element of a condition is; None for another element, and for a cast that never raises."""
+    """The element as a cast that can raise; None where it is not a cast, or never raises."""
     if isinstance(element, Cast):
         operand: Any = cast("Any", element).clause
         found = GuardedCast(operand, _source(operand), kind_of(cast("Any", element).type))
@@ -163,7 +164,8 @@ def _of_rare_types(operand: Any, source: Kind, target: Kind) -> Guards:
 
 
 def _readable(operand: Any) -> Guards:
-    """The text of a member is that of a `jsonb` document always, of a `json` document where its escapes are texts."""
+    """A member of a `jsonb` document can always be read as text; of a `json` document only where its escapes are
+    valid."""
     while isinstance(operand, Grouping | Cast | TypeCoerce):
         operand = cast("Any", operand).element if isinstance(operand, Grouping) else cast("Any", operand).clause
     if not is_extraction(operand) or isinstance(operand.type, JSON):
@@ -202,7 +204,7 @@ def _of_json(operand: Any, target: Kind) -> Guards:
 
 
 def _in_range(number: ColumnElement[Any], source: Kind, target: Kind) -> Guards:
-    """A number fits where it does after the rounding of the cast."""
+    """Whether a number is in range, after the rounding that the cast does."""
     if target.name in BITS and BITS.get(source.name, 64) > BITS[target.name]:
         bound = 2 ** BITS[target.name]
         return [_between(number, Decimal(-bound) - Decimal("0.5"), Decimal(bound) - Decimal("0.5"))]
@@ -228,7 +230,7 @@ def _is_short(text: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def _matches(text: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
-    # A collation of the column's own may not know regular expressions.
+    # The column's collation may be nondeterministic, for which PostgreSQL has no regular expressions.
     return text.collate("C").bool_op("~")(literal_text(pattern))
 
 

@@ -1,7 +1,7 @@
-"""What a text looks like that PostgreSQL casts, by the name of the type: regular expressions in its own dialect.
+"""Texts that PostgreSQL can cast, by the name of the type: regular expressions in PostgreSQL's dialect.
 
-Each accepts nothing that any version from 15 on refuses, and all that JSON and ISO 8601 write; other spellings that one
-version or another takes ("tomorrow", `0x1F`, "NaN") have no value here.
+Each accepts every form that JSON and ISO 8601 write, and nothing that any version from 15 on refuses. Other spellings
+that some version accepts ("tomorrow", `0x1F`, "NaN") count as texts that do not cast.
 """
 
 _DAY = (

@@ -1,8 +1,12 @@
-"""Casts in policies: `CASE WHEN <guard> THEN cast END`, so that a hidden row that does not cast fails nobody's list.
+"""Casts in policies: `CASE WHEN <guard> THEN cast END`, so that a value that does not cast never fails a list.
 
-Applied once to each condition of the user's own, before it becomes part of a statement (`policy_functions.py`); what
-the guard of a cast is, `cast_guards.py` says. A condition whose cast has no value is unknown, and so is its negation:
-what would turn NULL into an answer (`IS NULL`, `coalesce`, `IN`, `CASE`) stands inside a CASE of its own.
+A policy is evaluated on every row of the table, so without a guard one row, even one hidden from the actor, would make
+PostgreSQL raise for the whole list. Applied once to each condition of a `policy(function)`, before it becomes part of a
+statement (`policy_functions.py`); `cast_guards.py` defines the guards.
+
+A guarded cast that fails gives NULL, and a condition on it must then be unknown, and so must its negation. Strict
+operators (`=`, `<`, `+`) carry the NULL up by themselves. Others (`IS NULL`, `coalesce`, `IN`, `CASE`) would turn it
+into true or false: a leaf condition that has one of them is put as a whole into `CASE WHEN <every cast succeeds>`.
 """
 
 from collections.abc import Iterator
@@ -47,7 +51,7 @@ _STRICT_OPERATORS = frozenset(
         operators.not_between_op,
     }
 )
-"""Operators that give NULL where one of their sides is NULL."""
+"""Operators whose result is NULL where an operand is NULL."""
 
 
 def guard_casts(condition: ColumnElement[Any], table: FromClause) -> tuple[ColumnElement[Any], bool]:
@@ -63,7 +67,8 @@ class _Rewriting:
         self._table = table
         self._casts: dict[int, GuardedCast | None] = {}
         self.is_guarded = False
-        # Conditions that logic alone combines: of the whole, and of every subquery.
+        # The operands of AND, OR and NOT: of the whole condition, and of the WHERE of every subquery. A leaf is the
+        # smallest unit that can become unknown as a whole without changing what the logic around it means.
         self._leaves = {id(leaf) for leaf in _leaves(condition)}
         for element in visitors.iterate(condition):
             if isinstance(element, Select):
@@ -78,6 +83,7 @@ class _Rewriting:
         if id(element) in self._leaves:
             found = [self._has_value(item) for item in self._unsafe(element, is_strict=True, is_inside=False)]
             if found:
+                # Not a leaf while its inside is rewritten, or this branch would call itself forever.
                 self._leaves.discard(id(element))
                 within = self.rewrite(element)
                 self._leaves.add(id(element))
@@ -87,6 +93,8 @@ class _Rewriting:
             return None
         self.is_guarded = True
         operand = self._operand(guarded)
+        # Nested, not joined by AND: CASE is evaluated in order, AND is not, and a guard may itself raise where the one
+        # before it does not hold.
         value: ColumnElement[Any] = guarded.cast(operand)
         for guard in reversed([*guarded.is_readable(operand), *guarded.guards(operand)]):
             value = case((guard, value))
@@ -95,7 +103,7 @@ class _Rewriting:
     def _operand(self, guarded: GuardedCast) -> ColumnElement[Any]:
         if not is_extraction(guarded.operand):
             return self.rewrite(guarded.operand)
-        # Its guard is one of the cast's.
+        # The guards of the cast cover the extraction as well: the operand is rewritten as if it had none.
         known, self._casts[id(guarded.operand)] = self._cast(guarded.operand), None
         operand = self.rewrite(guarded.operand)
         self._casts[id(guarded.operand)] = known
@@ -113,8 +121,8 @@ class _Rewriting:
         return passes
 
     def _unsafe(self, element: Any, *, is_strict: bool, is_inside: bool) -> Iterator[GuardedCast]:
-        """The casts below whose NULL would not become the condition's. Those of a subquery's own rows are left to the
-        conditions of the subquery."""
+        """The casts below whose NULL would not make the whole condition NULL. Casts on a subquery's own rows are left
+        to the conditions of that subquery."""
         guarded = self._cast(element)
         if guarded is not None:
             if not is_strict and (not is_inside or self._is_of_row(guarded.operand)):

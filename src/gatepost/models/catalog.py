@@ -23,7 +23,7 @@ DEFAULT_FIELD = Field()
 
 
 class FieldRules(msgspec.Struct, frozen=True, eq=False):
-    """Who sees one field, who sets it when a row is created, and who after that."""
+    """Who reads one field, who sets it when a row is created, and who changes it afterwards."""
 
     read: Policy
     create: Policy
@@ -31,13 +31,15 @@ class FieldRules(msgspec.Struct, frozen=True, eq=False):
 
 
 class View(msgspec.Struct, frozen=True, eq=False):
-    """The fields one kind of actor sees and sets. The same decisions give the same object, so it can be a key.
+    """The fields that one kind of actor sees and sets. Equal decisions give the same object, so it can be a cache key.
 
-    `names` are seen on every row, `ruled` where their rule holds; both together, in order, are what the wire shows.
-    Only `names` can be filtered and sorted by: anything else would leak what it hides. `creatable` and `updatable` can
-    be set; of them `create_rules` and `update_rules` only on rows for which their rule holds. `unsure` are those that a
-    change may name and that are not seen on every row: where one is neither seen nor set on a row, it does not exist
-    for the actor there. So do those of `unsure_new` not, which are seen on no row, where a new row may not set them.
+    `names` are shown on every row, `ruled` on rows where their rule holds; a response has both, in this order. Only
+    `names` can be filtered and sorted by, because a filter on any other field would reveal hidden values. `creatable`
+    and `updatable` can be set, those in `create_rules` and `update_rules` only on rows where their rule holds.
+
+    `unsure` are the updatable or ruled fields that are not shown on every row: on a row where the actor neither sees
+    nor may set one, a change that names it is refused as for an unknown field. `unsure_new` are the same for creations:
+    fields that are shown on no row and that the new row may not set.
     """
 
     names: tuple[str, ...]
@@ -51,14 +53,14 @@ class View(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def readable(self) -> frozenset[str]:
-        """Every name that this kind of actor knows of."""
+        """The fields that this kind of actor sees on some rows at least."""
         return frozenset(self.names) | frozenset(self.ruled)
 
 
 class ServedModel:
     """One model on the wire: its declaration, its entity, and the views of its fields.
 
-    `only_view` is the one view of all who make requests, where no field's rule depends on who asks.
+    `only_view` is the view of every request, where no field's rule depends on the actor; otherwise None.
     """
 
     def __init__(self, resource: Resource[Any], entity: Entity) -> None:
@@ -72,7 +74,7 @@ class ServedModel:
         }
         self.rules = {name: _rules(attribute, self.fields[name]) for name, attribute in entity.attributes.items()}
         policies = [policy for rules in self.rules.values() for policy in (rules.read, rules.create, rules.update)]
-        # One policy may rule many fields, and both ways of writing one: it is weighed once per request.
+        # One policy may be the rule of many fields; it is decided once per request.
         self._weighed = tuple({id(policy): policy for policy in policies if not policy.is_constant}.values())
         self._views: dict[tuple[Any, ...], View] = {}
         self._system_view: View | None = None
@@ -80,7 +82,7 @@ class ServedModel:
 
     @property
     def writable(self) -> list[Attribute]:
-        """What somebody or other may set by a body, where the resource takes bodies."""
+        """The attributes that some actor may set by a body."""
         return [
             attribute
             for attribute in self.entity.attributes.values()
@@ -88,7 +90,7 @@ class ServedModel:
         ]
 
     def is_open(self, attribute: Attribute, action: str) -> bool:
-        """Whether somebody or other may set an attribute when a row is created, or updated."""
+        """Whether some actor may set an attribute when a row is created, or updated."""
         if attribute.managed or (attribute.primary_key and action == "update"):
             return False
         rules = self.rules[attribute.name]
@@ -99,7 +101,7 @@ class ServedModel:
         return f"ServedModel({self.entity.name} at {self.path})"
 
     def view(self, actor: Actor) -> View:
-        """What this actor sees and sets."""
+        """The view of this actor."""
         if actor.is_system:
             self._system_view = self._system_view or self._make_view(actor)
             return self._system_view
@@ -141,7 +143,7 @@ class ServedModel:
 
 
 def _rules(attribute: Attribute, field: Field) -> FieldRules:
-    """What is declared; of a column that is not open by itself, only what is said."""
+    """The declared rules; a column whose own default is closed is opened only where the resource says so."""
     default: Field = attribute.column.info.get(FIELD, DEFAULT_FIELD)
     create, update = (
         default.policy(action) if (said := field.said(action)) is None else said for action in ("create", "update")
@@ -181,7 +183,7 @@ class Catalog:
             )
         if not PATH.fullmatch(item.path):
             hint = 'Write path= with letters, digits, "-", "_", "." and "~", without a slash at its ends.'
-            raise ConfigurationError(f"{item.path!r} is no path.", location=location, hint=hint)
+            raise ConfigurationError(f"{item.path!r} is not a path.", location=location, hint=hint)
         table = table_key(item.entity.table)
         if table in self.by_table:
             raise two_classes(self.by_table[table].entity, item.entity)
@@ -197,8 +199,7 @@ class Catalog:
 
 
 def two_classes(first: Entity, second: Entity) -> ConfigurationError:
-    """The refusal of two classes over one table: each would be a way past the policies and hidden fields of the
-    other."""
+    """The error for two classes over one table: each would bypass the policies and hidden fields of the other."""
     names = [entity.table.fullname for entity in (first, second)]
     mapped = f"the table {names[0]!r} is mapped to {first.name} and to {second.name}, and the app serves both."
     if names[0] != names[1]:
@@ -209,5 +210,5 @@ def two_classes(first: Entity, second: Entity) -> ConfigurationError:
     return ConfigurationError(
         mapped,
         location=f"Resource({second.name})",
-        hint="Serve the table by one class; show others less of it by policies and Field(read=...).",
+        hint="Serve the table by one class; show other clients less of it with policies and Field(read=...).",
     )

@@ -1,7 +1,7 @@
-"""The SQL condition of one constraint: on a value, and on every element of an array.
+"""The SQL condition of one constraint: on a value, or on every element of an array.
 
-Outside the request path. A CHECK holds no subquery, so elements are compared by `operator ALL (array)`, by casts of the
-whole array, and by JSON paths.
+Outside the request path. A CHECK cannot hold a subquery, so elements are compared by `operator ALL (array)`, by casts
+of the whole array, and by JSON paths.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ NUMBERS = (Integer, Numeric, Float)
 
 VARCHAR_MAX = 10_485_760
 REPETITIONS_MAX = 255
-"""Of PostgreSQL's regular expressions."""
+"""The most repetitions that PostgreSQL's regular expressions allow."""
 
 
 class CheckConstraintSQL(msgspec.Struct, frozen=True):
@@ -44,7 +44,7 @@ class CheckConstraintSQL(msgspec.Struct, frozen=True):
 
 
 def value_check(kind: Any, quoted: str, item: object) -> CheckConstraintSQL | None:
-    """The rule of one constraint on a column's value; None where PostgreSQL cannot hold it."""
+    """The CHECK of one constraint on a column's value; None where SQL cannot express it."""
     for constraint, name, operator, _, code, detail in BOUNDS:
         if isinstance(item, constraint):
             bound = getattr(item, name)
@@ -60,7 +60,7 @@ def value_check(kind: Any, quoted: str, item: object) -> CheckConstraintSQL | No
             condition = f"{measure}({quoted}) {operator} {length}"
             return CheckConstraintSQL(name, condition, code, detail.format(length)) if measure else None
     if isinstance(item, MultipleOf) and (step := _literal(kind, item.multiple_of)):
-        # A float is taken as it is written: 0.3 is a multiple of 0.1.
+        # A float is compared by its shortest decimal text: 0.3 is a multiple of 0.1.
         number = f"({quoted}::text)::numeric" if isinstance(kind, Float) else quoted
         return _multiple(item, f"mod({number}, {step}) = 0")
     return None
@@ -104,7 +104,7 @@ def _longer(kind: Any, quoted: str, length: int) -> str | None:
 
 
 def _shorter(kind: Any, quoted: str, length: int) -> str | None:
-    """A cast of the whole array cuts what is too long, and what was cut is not equal any more."""
+    """A cast of the whole array cuts elements that are too long, and the result is then unequal to the original."""
     if length == 0 and _measure(kind):
         return f"'' = ALL ({quoted})"
     if _measure(kind) == "char_length" and 0 < length <= VARCHAR_MAX:
@@ -123,7 +123,7 @@ def _multiple(item: MultipleOf, condition: str) -> CheckConstraintSQL:
 
 
 def finite_check(kind: Any, quoted: str) -> Iterator[CheckConstraintSQL]:
-    """The wire refuses NaN and infinity; to PostgreSQL NaN is greater than every bound, and so passes `Ge`."""
+    """Bodies cannot hold NaN or infinity. PostgreSQL sorts NaN above every number, so that it would pass `Ge`."""
     number = getattr(kind, "item_type", kind)
     if not isinstance(number, Numeric | Float):
         return

@@ -1,8 +1,8 @@
-"""CHECK constraints from what `Annotated` declares, so that PostgreSQL holds the same bounds as the validation.
+"""CHECK constraints from what `Annotated` declares, so that PostgreSQL enforces the same bounds as the validation.
 
-Outside the request path: `complete_schema` adds them once, when the app is built. The conditions stand in
-`check_conditions.py`. They and the rules of the DTO compiler are two readings of the same annotations; annotations that
-neither knows bind neither, and a `Predicate` binds the body alone.
+Outside the request path: `complete_schema` adds them once, when the app is built. The conditions are in
+`check_conditions.py`. They and the constraints of the DTO compiler are made from the same annotations. Both ignore
+annotations that are not constraints; a `Predicate` is checked on bodies only.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ def add_checks(entity: Entity) -> None:
 
 
 def checks_of(attribute: Attribute) -> list[CheckConstraintSQL]:
-    """Every bound that PostgreSQL can hold for this attribute; equal kinds are numbered."""
+    """Every CHECK that SQL can express for this attribute; several of one kind are numbered."""
     kind, quoted = _stored(attribute.column.type), quote(attribute.column.name)
     if kind is None:
         return []
@@ -67,7 +67,7 @@ def _unpack(constraints: Iterable[object]) -> Iterator[object]:
 
 
 def _stored(kind: Any) -> Any:
-    """The type that is stored; None where a type of the user's own stores other values than the ones that are bound."""
+    """The type that is stored; None for a `TypeDecorator` that converts values before they are stored."""
     if not isinstance(kind, TypeDecorator) or isinstance(kind, Interval):
         return kind
     own: Any = type(cast("object", kind))
@@ -77,7 +77,7 @@ def _stored(kind: Any) -> Any:
 
 
 def _escape(condition: str) -> str:
-    """SQLAlchemy reads `:name` in a text as a parameter; what looks like one here is part of a quoted name."""
+    """Escape `:name`, which SQLAlchemy would read as a parameter and which here is part of a quoted name."""
     return condition.replace("\\", "\\\\").replace(":", "\\:") if ":" in _without_casts(condition) else condition
 
 

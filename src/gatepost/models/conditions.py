@@ -1,7 +1,7 @@
-"""Policies as SQL: the rule that is left for the database becomes a condition of the statement itself.
+"""Policies as SQL: what a policy leaves to the database becomes a condition of the statement itself.
 
-A rule's shape is hashable and keys the compiled statement; the actor's values are bound per request. Conditions of
-the user's own are made by `policy_functions.py`.
+The shape of a rule is hashable and part of the key of the compiled statement; the actor's values are bound per request.
+Conditions of `policy(function)` are built by `policy_functions.py`.
 """
 
 from collections.abc import Hashable, Iterable
@@ -44,7 +44,7 @@ class TableRef(msgspec.Struct, frozen=True, eq=False):
         return cast("ColumnElement[Any]", self.table.c[self.entity.attributes[name].column.key])
 
     def column_of(self, column: Any) -> ColumnElement[Any]:
-        """This source's side of a column of the entity's table."""
+        """The column of this table or alias that corresponds to a column of the entity's table."""
         return cast("ColumnElement[Any]", self.table.c[column.key])
 
 
@@ -74,14 +74,14 @@ class BoundRule(msgspec.Struct, frozen=True, eq=False):
 
 
 def bind_policy(policy: Policy, actor: Actor, entity: Entity, prefix: str = "w") -> BoundRule:
-    """Weigh a policy for an actor, ready to become part of a statement."""
+    """Decide a policy for an actor, ready to become part of a statement."""
     return bind_decision(decide(policy, actor), actor, entity, prefix)
 
 
 def bind_decision(decision: Decision, actor: Actor, entity: Entity, prefix: str = "w") -> BoundRule:
     """As `bind_policy`, for a decision already made."""
     if isinstance(decision, bool):
-        # The actor stays with it: rules of single fields are weighed for the same one.
+        # The actor is kept, because the rules of fields are decided for the same one.
         return BoundRule(decision, decision, {}, actor, prefix)
     values: dict[str, Any] = {ACTOR_ID: actor.id}
     wheres = list(_wheres(decision))
@@ -140,7 +140,7 @@ def _condition(rule: RowCondition, source: TableRef, bound: BoundRule, count: li
 
 
 def _negation(rule: RowCondition, source: TableRef, bound: BoundRule, count: list[int]) -> ColumnElement[bool]:
-    """What `~` of a rule is, down to its parts: each knows of itself what unknown counts as."""
+    """The negation of a rule, pushed down to its parts: each part has its own way to treat NULL."""
     if isinstance(rule, Not):
         return _condition(rule.rule, source, bound, count)
     if isinstance(rule, Every | Some):
@@ -175,9 +175,9 @@ def _owned(path: tuple[str, ...], source: TableRef) -> ColumnElement[bool]:
 
 
 def check_policy(policy: Policy, entity: Entity, actors: Iterable[Actor] = ()) -> None:
-    """Raise `ConfigurationError` where an `owner()` in a policy leads nowhere or to what holds no key of these actors,
-    or a function of the user's own returns for one of them what cannot be served. A function that takes none of them
-    has to wait for real ones."""
+    """Raise `ConfigurationError` where the path of an `owner()` does not exist or does not hold a key of these actors,
+    or where a `policy(function)` returns for one of them what cannot become a condition. A function that raises for all
+    of these made-up actors is checked with the first real one."""
     for path in paths(policy):
         _owned(path, TableRef(entity, entity.table))
         for actor in actors:
@@ -189,8 +189,8 @@ def check_policy(policy: Policy, entity: Entity, actors: Iterable[Actor] = ()) -
 
 
 def _check_holds_key(path: tuple[str, ...], entity: Entity, actor: Actor) -> None:
-    """Raise `ConfigurationError` where the column at the end of the path is of another type than the actor's key: no
-    row would be anybody's, and PostgreSQL would not compare the two."""
+    """Raise `ConfigurationError` where the column at the end of the path has another type than the actor's key: no row
+    would have an owner, and PostgreSQL would not compare the two."""
     for name in path[:-1]:
         entity = entity_of(entity.relations[name].target)
     kind = _python_type(entity.attributes[path[-1]].column.type)
@@ -204,7 +204,7 @@ def _check_holds_key(path: tuple[str, ...], entity: Entity, actor: Actor) -> Non
 
 
 def _python_type(kind: TypeEngine[Any]) -> type[Any] | None:
-    """What the values of a column are; None for a type of the user's own, which takes what it likes."""
+    """The Python type of a column's values; None for a `TypeDecorator`, which may take any."""
     if isinstance(kind, TypeDecorator):
         return None
     try:

@@ -1,7 +1,7 @@
-"""Names for constraints that a declaration leaves without one, so that errors, files and comparisons can speak of them.
+"""Names for constraints that are declared without one, so that errors, migrations and comparisons can refer to them.
 
 Outside the request path: `complete_schema` gives them once, when the app is built. Unique constraints and foreign keys
-get the name that PostgreSQL would give; a CHECK gets one of its text, for PostgreSQL would number it.
+get the name that PostgreSQL would give; a CHECK gets one made from its text, because PostgreSQL would number it.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from gatepost.models.schema_names import NAME_BYTES_MAX
 
 
 def name_constraints(metadata: MetaData) -> None:
-    """Name what has no name, in every table. Idempotent."""
+    """Name every unnamed constraint of the tables. Idempotent."""
     for table in metadata.tables.values():
         for constraint in [*table.constraints, *(item for column in table.columns for item in column.constraints)]:
             name = _implied_name(constraint, table)

@@ -1,7 +1,7 @@
-"""Broken constraints as refusals: the constraint's name leads to the declaration, the declaration to the answer.
+"""Constraint violations as refusals: the constraint's name identifies the declaration, which determines the response.
 
-Runs only when PostgreSQL has refused a row. What the request itself violates is found before, in `dtos`; what arrives
-here was set by a service or by a trigger, or can be seen by the database alone.
+Runs only when PostgreSQL has refused a row. Violations in the body are found earlier, in `dtos`; those found here were
+caused by a service or a trigger, or depend on other rows.
 """
 
 import re
@@ -31,8 +31,8 @@ class ConstraintViolation(msgspec.Struct, frozen=True):
     """What a broken constraint means.
 
     `columns` are wire names. `code` is one of FIELD_CODES for a check and for NOT NULL, `already_exists` for a unique
-    constraint or index, and `reference_not_found` for a foreign key: PostgreSQL names the same constraint when a row
-    is deleted to which others refer, and whoever ran the DELETE answers `still_referenced` instead.
+    constraint or index, and `reference_not_found` for a foreign key: PostgreSQL names the same constraint when a row is
+    deleted to which others refer; for a DELETE the database layer raises `still_referenced` instead.
     """
 
     kind: Literal["check", "unique", "foreign_key", "not_null"]
@@ -43,7 +43,8 @@ class ConstraintViolation(msgspec.Struct, frozen=True):
 
 
 class ConstraintErrors:
-    """Describes what is broken in the tables of these MetaDatas. Called by the database with what PostgreSQL names."""
+    """Turns violations in the tables of these MetaDatas into errors. Called by `database` with what PostgreSQL
+    reports."""
 
     def __init__(self, metadatas: Iterable[MetaData]) -> None:
         self._metadatas = tuple(metadatas)
@@ -58,7 +59,7 @@ class ConstraintErrors:
 
 
 def _behind(metadata: MetaData, found: ConstraintViolation, broken: Broken) -> Exception | None:
-    """The mistake in the database that a duplicate shows, where no client's value is a part of it."""
+    """`SequenceBehind`, where a duplicate key was drawn by the column's own sequence and not sent by a client."""
     if found.kind != "unique" or broken.given is None:
         return None
     table = next(_tables(metadata, broken))
@@ -116,7 +117,7 @@ def _check(constraint: CheckConstraint, table: "Table[Any]") -> ConstraintViolat
 
 
 def _mentioned(constraint: CheckConstraint, table: "Table[Any]") -> list[str]:
-    """The columns whose names stand in a check that was written as text."""
+    """The columns that are named in a CHECK written as text."""
     words = set(re.findall(r"\w+", re.sub(r"'(?:[^']|'')*'", "", str(constraint.sqltext))))
     return [column.key for column in table.columns if column.name in words]
 
@@ -142,7 +143,7 @@ def _wire_names(table: "Table[Any]", keys: Sequence[str]) -> tuple[str, ...]:
 
 
 def _name(constraint: Constraint, table: "Table[Any]") -> str:
-    """The declared name; a primary key without one has got PostgreSQL's."""
+    """The declared name; for an unnamed primary key the one that PostgreSQL gives."""
     return constraint.name if isinstance(constraint.name, str) else object_name(table.name, "", "pkey")
 
 
@@ -153,5 +154,5 @@ def _problem(found: ConstraintViolation) -> Problem:
     code = "not_found" if found.kind == "foreign_key" else found.code
     errors = [FieldError(f"/{column}", code, found.detail) for column in found.columns]
     if found.kind == "foreign_key":
-        return Unprocessable("reference_not_found", "A reference leads nowhere.", errors=errors)
+        return Unprocessable("reference_not_found", "A referenced row does not exist.", errors=errors)
     return Unprocessable("invalid_body", "The body violates the declaration.", errors=errors)

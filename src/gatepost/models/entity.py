@@ -1,7 +1,7 @@
 """What Gatepost knows of one mapped class: its attributes, relations, key and version. Built once, when the app is.
 
-DTOs, filters, statements, the schema and the documentation all read the declaration from here and from nowhere else,
-so that a constraint written once means the same everywhere.
+DTOs, filters, statements, the schema and the documentation all read the declaration from here only, so that a
+constraint that is written once means the same everywhere.
 """
 
 import enum
@@ -53,7 +53,7 @@ class Relation(msgspec.Struct, frozen=True, eq=False):
 class Entity(msgspec.Struct, frozen=True, eq=False):
     """A mapped class with one key column.
 
-    `version` is the column that answers as the entity tag, or None where PostgreSQL's `xmin` does.
+    `version` is the column whose value is the entity tag, or None where PostgreSQL's `xmin` is used.
     """
 
     model: type[Any]
@@ -132,15 +132,15 @@ def _check_elements(kind: Any, declared: Declared, location: str) -> None:
 
 
 def plain_type(kind: Any) -> Any:
-    """The type that PostgreSQL sees of a type of the user's own."""
+    """The type that the database sees: for a `TypeDecorator` the type it decorates."""
     if isinstance(kind, TypeDecorator) and not isinstance(kind, Interval):
         return cast("Any", kind).impl_instance
     return kind
 
 
 def unrounded(kind: TypeEngine[Any]) -> TypeEngine[Any]:
-    """The type that a compared number is bound as: with the precision of its column it would be rounded first, or
-    refused by PostgreSQL. Types other than numbers are as they are."""
+    """The type by which a compared number is bound: without the precision of its column, with which PostgreSQL would
+    round or refuse it. Types other than numbers are unchanged."""
     if not isinstance(kind, Numeric):
         return kind
     return Numeric() if kind.asdecimal else Numeric(asdecimal=False)
@@ -154,7 +154,7 @@ def _reference(model: type[Any], name: str, column: Column[Any]) -> tuple[str, s
         target = key.column
     except NoReferenceError as error:
         raise ConfigurationError(
-            f"has a foreign key that leads nowhere: {error}.",
+            f"has a foreign key whose target does not exist: {error}.",
             location=f"{model.__name__}.{name}",
             hint="Import the model it names before App(...), in the same MetaData, or correct the name.",
         ) from None

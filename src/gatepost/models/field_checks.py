@@ -1,6 +1,6 @@
 """Whether the rules of fields fit together, and fit the resource. Asked once, when the app is built.
 
-Refuses what would be open without a word, and what no request could ever satisfy.
+Refuses fields that would be writable without a declaration that says so, and ones that no request could ever satisfy.
 """
 
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute
 
 ROLES_MAX = 6
-"""Of so many roles every combination is tried; of more, each alone and all together."""
+"""Up to this number of roles every combination is tried; beyond it, each role alone and all together."""
 
 
 def check_field_rules(served: ServedModel, *, is_filled: bool) -> None:
-    """Raise `ConfigurationError` for a rule that opens what nobody said is open, or closes what a creation needs.
+    """Raise `ConfigurationError` for a rule that implicitly opens a field, or closes one that a creation requires.
 
-    `is_filled` says that a service overrides the creation, and may fill in what a client does not send.
+    `is_filled` says that a service overrides the creation, and may set what a client does not send.
     """
     for name, field in served.resource.fields.items():
         attribute = served.entity.attributes[name]
@@ -45,7 +45,7 @@ def _check_is_secret(served: ServedModel, attribute: Attribute, field: Field) ->
         raise ConfigurationError(
             "holds the hashes of passwords, which are never on the wire.",
             location=_location(served, attribute),
-            hint="Leave the Field out: it is hidden always.",
+            hint="Leave the Field out: the column is always hidden.",
         )
 
 
@@ -55,14 +55,14 @@ def _check_writing_is_said(served: ServedModel, attribute: Attribute, field: Fie
     if any(field.said(action) is None and served.is_open(attribute, action) for action in ("create", "update")):
         who = repr(field.read)
         raise ConfigurationError(
-            f"is shown to {who} alone, and can be written by all who may write the row.",
+            f"is shown to {who} alone, but can be written by every actor who may write the row.",
             location=_location(served, attribute),
             hint=f"Write Field(read={who}, write={who}), or Field(read={who}, write=anyone) to leave it open.",
         )
 
 
 def _check_can_be_sent(served: ServedModel, attribute: Attribute) -> None:
-    """A required field that an actor may not set makes every creation of his a refusal: 422 with it, 422 without it."""
+    """A required field that an actor may not set would refuse every creation: 422 with the field and 422 without it."""
     create = served.resource.policies["create"]
     if attribute.nullable or attribute.has_default or attribute.managed or attribute.name in owners(create):
         return
@@ -72,13 +72,13 @@ def _check_can_be_sent(served: ServedModel, attribute: Attribute) -> None:
             raise ConfigurationError(
                 f"is required, and {_who(actor)} may create rows but not set it.",
                 location=_location(served, attribute),
-                hint="Let all who create set it (Field(create=...), with update= apart), give the column a default "
+                hint="Let every actor who creates rows set it (Field(create=...)), give the column a default "
                 "(server_default=FetchedValue() where a trigger fills it), or fill it in before_create of a service.",
             )
 
 
 def _actors(roles: list[str]) -> Iterator[Actor]:
-    """An actor of every kind that these roles tell apart."""
+    """One actor for every kind that these roles distinguish."""
     yield anonymous
     sizes = range(len(roles) + 1) if len(roles) <= ROLES_MAX else (0, 1, len(roles))
     for some in chain.from_iterable(combinations(roles, size) for size in sizes):

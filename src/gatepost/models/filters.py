@@ -1,7 +1,7 @@
 """Filters: which fields can be filtered and sorted by, and the condition that a filter becomes.
 
-A stranger must not be able to order a full scan, so a field needs an index: its own, or the one that `sort=`,
-`filter=` or `search=` of its resource makes.
+No client can cause a full table scan: a field can be filtered or sorted by only where it has an index, which it has
+anyway or gets from `sort=`, `filter=` or `search=` of its resource.
 """
 
 from collections.abc import Callable, Hashable
@@ -53,7 +53,7 @@ USES: dict[str, Use] = {
     "contains": Use.TRIGRAMS,
     "starts_with": Use.TRIGRAMS | Use.PREFIX,
 }
-"""What an index has to serve for each operator, or one of these."""
+"""For each operator, the uses of an index that can serve it, of which one is enough."""
 
 
 class RelationStep(NamedTuple):
@@ -65,7 +65,8 @@ class RelationStep(NamedTuple):
 
 
 class Filter(msgspec.Struct, frozen=True, eq=False):
-    """`path` leads over relations to `name`, a field there; `value` is bound, but for `null`, which is SQL."""
+    """A condition on the field `name` of the row, or of the rows that `hops` lead to. `value` is bound, except for the
+    operator `null`, where it changes the SQL."""
 
     hops: tuple[RelationStep, ...]
     name: str
@@ -74,7 +75,7 @@ class Filter(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def shape(self) -> Hashable:
-        """What of this filter changes the SQL."""
+        """What changes the SQL of this filter."""
         value = self.value if self.operator == "null" else None
         return (*((hop.relation.name, hop.rule.shape) for hop in self.hops), self.name, self.operator, value)
 
@@ -90,7 +91,7 @@ class Filter(msgspec.Struct, frozen=True, eq=False):
 class Filterable(msgspec.Struct, frozen=True):
     """What can be done with the fields of a resource: operators by field name, and the fields to sort by.
 
-    `by_trigrams` are the pairs of field and operator that only a trigram index serves: not for every text.
+    `by_trigrams` are the pairs of field and operator that only a trigram index serves, and so not for every text.
     """
 
     operators: dict[str, tuple[str, ...]]
@@ -109,7 +110,7 @@ def filterable(served: ServedModel) -> Filterable:
         if isinstance(kind, JSON | ARRAY | LargeBinary):
             uses = Use.NOTHING
         possible = [item for item in (UNORDERED if isinstance(kind, Boolean | Enum) else ORDERED) if USES[item] & uses]
-        # Not of a type of the user's own, which would make something else of the pattern.
+        # Not for a `TypeDecorator`, which would convert the pattern.
         if isinstance(attribute.column.type, String) and not isinstance(kind, Enum):
             searched = [item for item in SEARCHED if USES[item] & uses]
             possible += searched
@@ -131,7 +132,7 @@ def bind_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 def filter_condition(item: Filter, source: TableRef, bind_name: str) -> ColumnElement[bool]:
-    """The condition of a filter. A path over relations means: some row there satisfies the rest."""
+    """The condition of a filter. A path over relations means that some related row satisfies it."""
     return _over(item.hops, item, source, bind_name)
 
 

@@ -1,9 +1,8 @@
-"""What the indexes of a table are good for, column by column: the one answer to "is there an index?".
+"""What the indexes of a table can serve, column by column: the one place that decides whether there is an index.
 
 Outside the request path. Filters and sorting ask when the app is built (`filters.py`), and so does the schema before it
-adds an index (`indexes.py`). An index counts for the column that it begins with and that it holds as it is: not for
-one that an expression or another collation is computed of, not where it is partial, not for columns that it only
-includes. What cannot be told for sure (an index written as text) does not count.
+adds an index (`indexes.py`). An index counts for its first column, if it holds the column itself. Expressions, other
+collations, partial indexes and included columns do not count, nor does an index written as text.
 """
 
 from collections.abc import Sequence
@@ -45,7 +44,7 @@ DEFAULT_CLASSES = frozenset({
     "name_ops", "numeric_ops", "oid_ops", "pg_lsn_ops", "range_ops", "text_ops", "time_ops", "timestamp_ops",
     "timestamptz_ops", "timetz_ops", "tsvector_ops", "uuid_ops", "varbit_ops", "varchar_ops",
 })  # fmt: skip
-"""Operator classes of B-trees that order values as the type itself does: naming one changes nothing."""
+"""Operator classes of B-trees that have the default order of their type: naming one changes nothing."""
 
 PATTERN_CLASSES = frozenset({"bpchar_pattern_ops", "text_pattern_ops", "varchar_pattern_ops"})
 """Those that order text by its characters, for `LIKE 'text%'`."""
@@ -64,7 +63,7 @@ class IndexKey(NamedTuple):
         return IndexKey(self.column, not self.is_descending, not self.is_nulls_first)
 
     def is_like(self, other: "IndexKey") -> bool:
-        """Whether both say the same of the same column."""
+        """Whether both order the same column in the same way."""
         return self.column is other.column and self[1:] == other[1:]
 
     @property
@@ -97,7 +96,7 @@ def _uses(index: Index, column: Column[Any]) -> Use:
         return Use.NOTHING
     method, operators = _method(index), _class(index, column)
     if (method, operators) == ("gin", "gin_trgm_ops") or (method, operators, place) == ("gist", "gist_trgm_ops", 0):
-        return Use.TRIGRAMS  # no column of a GIN index leads
+        return Use.TRIGRAMS  # every column of a GIN index is equal, whatever its place
     if place != 0 or method not in ("btree", "hash"):
         return Use.NOTHING
     return _uses_of_first(cast("IndexKey", keys[0]), method, operators)
@@ -129,7 +128,7 @@ def _begins(keys: Sequence[IndexKey], wanted: Sequence[IndexKey]) -> bool:
 
 
 def _key(expression: Any, table: "Table[Any]") -> IndexKey | None:
-    """The column that an index holds as it is, None for what is computed."""
+    """The column that an index holds directly; None for an expression."""
     is_descending, nulls_first = False, None
     while _is_modified(expression):
         modifier = expression.modifier
@@ -140,7 +139,7 @@ def _key(expression: Any, table: "Table[Any]") -> IndexKey | None:
         else:
             return None
         expression = expression.element
-    # By hash: what a mapped attribute gives to an index is a copy of the column, which has the hash of the column.
+    # By hash: a mapped attribute gives the index a copy of the column, which has the same hash.
     column = next((each for each in table.columns if hash(each) == hash(expression)), None)
     return (
         None
@@ -165,5 +164,5 @@ def _class(index: Index, column: Column[Any]) -> str | None:
 
 
 def _is_partial(index: Index) -> bool:
-    # Nothing that a request asks for implies the condition of a partial index.
+    # No filter of a request implies the condition of a partial index.
     return index.dialect_options["postgresql"]["where"] is not None

@@ -1,8 +1,8 @@
-"""Indexes for what a resource lets clients sort by, filter by and search, so that no stranger can order a full scan.
+"""Indexes for the fields that clients may sort by, filter by and search, so that no client can cause a full table scan.
 
-Outside the request path: `complete_schema` adds them once, when the app is built, where `index_uses.py` finds none
-that serves. Which order a sorted page asks for is decided in `models/reads.py`; the two have to agree, for PostgreSQL
-uses an index only for its exact order:
+Outside the request path: `complete_schema` adds them once, when the app is built, where `index_uses.py` finds none that
+serves. `models/reads.py` decides the order of a sorted page; the two must agree, because PostgreSQL uses an index only
+for its exact order:
 
 - a NOT NULL column: `(column, key)`, read forwards and backwards (so a descending page must not say NULLS LAST);
 - a nullable one: `(column, key)` for ascending pages and `(column DESC NULLS LAST, key DESC)` for descending ones.
@@ -47,5 +47,5 @@ def add_search_index(entity: Entity, field: str) -> None:
 
 def _add(entity: Entity, name: str, *expressions: Any, **options: Any) -> None:
     if any(index.name == name for index in entity.table.indexes):
-        name = schema_name(name, "served")  # the declaration has an index of that name, which serves something else
+        name = schema_name(name, "served")  # an index of that name is declared, and serves something else
     Index(name, *expressions, _table=entity.table, **options)

@@ -1,8 +1,8 @@
-"""How a column's value becomes JSON, in PostgreSQL: the SQL whose text is on the wire what the contract says.
+"""How a column's value becomes JSON: the SQL expressions by which PostgreSQL writes it in the documented wire form.
 
-PostgreSQL writes the JSON, because making Python objects only to print them again is most of what a page costs: a page
-of 50 takes a third of the client's CPU this way, and less in all (`benchmarks/README.md`, "Rows to JSON"). No text
-that leaves here holds a line feed, so that rows can be told apart by one.
+PostgreSQL writes the JSON because building Python objects only to encode them again is most of the cost of a page: a
+page of 50 rows takes a third of the worker's CPU this way, and less in total (`benchmarks/README.md`, "Rows to JSON").
+No text that is produced here holds a line feed, so that a line feed can separate rows.
 """
 
 import json
@@ -42,7 +42,7 @@ Part = str | ColumnElement[Any]
 Decode = Callable[[Any], Any]
 
 _PYTHONIC = (TypeDecorator, INTERVAL)
-"""Types of the user's, and intervals: PostgreSQL writes `P-1DT2H`, with signs inside, which ISO 8601 has not."""
+"""Types that Python decodes: `TypeDecorator`s, and intervals, which PostgreSQL writes as `P-1DT2H`, not ISO 8601."""
 
 _QUOTED = (Uuid, Date, Time)
 _BARE = (Integer, BigInteger)
@@ -58,12 +58,12 @@ def literal_number(digits: str) -> ColumnElement[Any]:
     return literal_column(digits, Numeric())
 
 
-# Literals, not parameters: those would be sent and decoded again with every row that is read.
+# Literals, not parameters, which would be sent with every execution.
 _UTC, _SPACE, _T = literal_text("UTC"), literal_text(" "), literal_text("T")
 
 
 def decoder_of(kind: Any) -> Decode | None:
-    """What Python has to do with each value of the type before it is encoded; None where SQL can tell it all."""
+    """The function by which Python decodes each value before it is encoded; None where SQL writes the JSON."""
     item = getattr(kind, "item_type", None)
     if not (isinstance(kind, _PYTHONIC) or isinstance(item, (*_PYTHONIC, LargeBinary))):
         return None
@@ -142,7 +142,7 @@ def _pieces(value: ColumnElement[Any], before: str, after: str, *, nullable: boo
 
 
 ARGUMENTS_MAX = 90
-"""PostgreSQL admits 100 arguments of a function."""
+"""PostgreSQL allows 100 arguments of a function."""
 
 
 def concatenated(parts: list[Part]) -> ColumnElement[str]:

@@ -1,8 +1,8 @@
-"""Which mapped classes can be served as they stand: one class, one table, its own key.
+"""Which mapped classes can be served: those with one table of their own and its key.
 
-Outside the request path: `entity.py` asks when the app is built. Derived statements name the table and know nothing of
-what a mapper adds to it, such as the condition on a discriminator; a class whose mapper adds something is refused here,
-because its rows would be served past its policies.
+Outside the request path: `entity.py` asks when the app is built. Compiled statements name the table and do not apply
+what a mapper adds to it, such as a condition on a discriminator. A class whose mapper adds something is refused here,
+because rows of other classes would be served under its policies.
 """
 
 from typing import Any, cast
@@ -19,7 +19,7 @@ DEFAULT_SCHEMA = "public"
 
 OWN_TABLES = (
     "Give each class a table of its own, and share columns by a mixin or by a base with `__abstract__ = True`; or map "
-    "the table to one class, with the kind as an ordinary column, and say in policies who sees which kind."
+    "the table to one class, with the kind as an ordinary column, and write policies that say who sees which kind."
 )
 
 
@@ -28,7 +28,7 @@ def mapper_of(model: type[Any]) -> "Mapper[Any]":
     try:
         known = getattr(model, "registry", None)
         if isinstance(known, registry):
-            known.configure()  # maps what is mapped late, such as the base of a concrete hierarchy
+            known.configure()  # maps classes that are mapped late, such as the base of a concrete hierarchy
         mapper: Mapper[Any] = inspect(model)
         mapper.registry.configure()
     except InvalidRequestError as error:
@@ -50,14 +50,14 @@ TableKey = tuple[str, str]
 
 
 def table_key(table: "Table[Any]") -> TableKey:
-    """What two classes have in common where they may be over one table: on the default search_path a table without a
-    schema is in `public`."""
+    """Identifies a table: two classes with equal keys may be over one table, because on the default search_path a table
+    without a schema is in `public`."""
     return table.schema or DEFAULT_SCHEMA, table.name
 
 
 def joined_columns(prop: "RelationshipProperty[Any]") -> tuple[Column[Any], Column[Any]] | None:
-    """The local and the remote column of a relationship that says nothing but that they are equal, else None: a
-    condition beyond that is not known to derived statements."""
+    """The local and the remote column of a relationship whose only condition is that they are equal; otherwise None,
+    because compiled statements cannot apply other conditions."""
     pairs = prop.local_remote_pairs or ()
     if prop.secondary is not None or len(pairs) != 1 or prop.entity is not prop.mapper:
         return None
@@ -65,7 +65,7 @@ def joined_columns(prop: "RelationshipProperty[Any]") -> tuple[Column[Any], Colu
     local, remote = cast("tuple[Column[Any], Column[Any]]", pairs[0])
     if not isinstance(condition, BinaryExpression) or condition.operator is not eq:
         return None
-    # The sides are copies with annotations, which compare as what they are copies of.
+    # The sides are annotated copies, which compare equal to the original columns.
     return (local, remote) if {condition.left, condition.right} == {local, remote} else None
 
 
@@ -80,7 +80,7 @@ def _refuse_hierarchy(mapper: "Mapper[Any]", name: str) -> None:
     else:
         return
     raise ConfigurationError(
-        f"{complaint}, and mapped inheritance is not served yet: derived statements would show and change rows of "
+        f"{complaint}, and mapped inheritance is not served yet: compiled statements would show and change rows of "
         "the other classes.",
         location=name,
         hint=OWN_TABLES,

@@ -1,8 +1,8 @@
-"""Policies of the user's own (`policy(function)`): called, checked, and taken apart into a shape and its values.
+"""Policies written as `policy(function)`: called, checked, and split into a shape and its values.
 
-A function is called per request for its values, and once per shape for its SQL. It gets the row's table or an alias of
-it, as the statement needs, and so its condition has to mean the same on both: `check_function` refuses one that would
-not, when the app is built as far as it can be seen there, and else before the first statement is made.
+A function is called per request for its values, and once per shape for its SQL. It gets the model or an alias of it,
+depending on the statement, so its condition must mean the same on both. `check_function` refuses one that does not:
+when the app is built if that shows with made-up actors, otherwise before the first statement is compiled.
 """
 
 import re
@@ -39,16 +39,16 @@ from gatepost.models.casts import guard_casts
 from gatepost.models.entity import Entity, unrounded
 
 ROW = "gatepost_row"
-"""Name of the alias on which a condition is tried."""
+"""Name of the alias on which a condition is compiled to check it."""
 
 _MEMBERSHIP = (in_op, not_in_op)
-"""Rendered as `= ANY(array)`: SQLAlchemy's own form of IN has other SQL for every length of the list."""
+"""Rendered as `= ANY(array)`: SQLAlchemy's IN has different SQL for every length of the list."""
 
 _IN_LIST = "[POSTCOMPILE_"
-"""Stands in compiled SQL for a list that is not a bind parameter."""
+"""Marks a list in compiled SQL that is not a bind parameter."""
 
 TRIED_MAX = 1024
-"""Shapes of conditions known to be good; then they are tried anew."""
+"""Shapes of conditions that passed the check are remembered up to this number; then the memory is cleared."""
 
 _tried: set[Hashable] = set()
 
@@ -62,23 +62,23 @@ def shape_and_binds(where: Where, model: Any, actor: Actor) -> tuple[Hashable, l
 
 
 def condition_on(table: FromClause, entity: Entity, where: Where, actor: Actor, prefix: str) -> ColumnElement[bool]:
-    """The condition on the entity's table, or an alias of it, with its values taken out: each is a bind of its own,
-    named `prefix` and a number. Raises `ConfigurationError` where it cannot become part of a statement."""
+    """The condition on the entity's table, or an alias of it, with its values replaced by binds that are named `prefix`
+    and a number. Raises `ConfigurationError` where it cannot become part of a statement."""
     check_function(where, entity, actor)
     condition, _ = _made(table, entity, where, actor, prefix)
     return condition
 
 
 def negated_on(table: FromClause, entity: Entity, where: Where, actor: Actor, prefix: str) -> ColumnElement[bool]:
-    """As `condition_on`, for `~policy`: unknown counts as not, but where the condition has casts. There a row without
-    a value satisfies neither."""
+    """As `condition_on`, for `~policy`. NULL counts as false and so satisfies the negation, except where the condition
+    has guarded casts: a row whose value does not cast satisfies neither."""
     check_function(where, entity, actor)
     condition, is_guarded = _made(table, entity, where, actor, prefix)
     return _whole(not_(condition)) if is_guarded else condition.is_not(true())
 
 
 def can_take(where: Where, entity: Entity, actor: Actor) -> bool:
-    """Whether the function has an answer for an actor who is made up: what it raises, it need not for a real one."""
+    """Whether the function accepts a made-up actor: one that raises for it may still accept real ones."""
     try:
         where.function(entity.model, actor)
     except Exception:
@@ -87,7 +87,7 @@ def can_take(where: Where, entity: Entity, actor: Actor) -> bool:
 
 
 def condition_of(where: Where, entity: Entity, actor: Actor) -> ColumnElement[bool]:
-    """The condition on the entity's table as the function returns it, open to be looked into."""
+    """The condition on the entity's table as the function returns it, for inspection."""
     return _deannotated(_call(where, entity.model, actor))
 
 
@@ -97,8 +97,8 @@ def name_of(where: Where) -> str:
 
 
 def check_function(where: Where, entity: Entity, actor: Actor) -> None:
-    """Raise `ConfigurationError` where the condition for this actor does not mean the same on every alias. What has
-    given the same on the table and on an alias before is known."""
+    """Raise `ConfigurationError` where the condition for this actor does not mean the same on every alias. A pair of
+    shapes (on the table, on an alias) is checked once."""
     row = entity.table.alias(ROW)
     plain = _call(where, entity.model, actor)
     try:
@@ -122,7 +122,7 @@ def _try(
     if _mentions(_deannotated(tried), entity.table) or _keeps(_deannotated(plain), entity.table):
         raise _refusal(
             where,
-            f"uses {entity.name} itself where it is about one row.",
+            f"uses {entity.name} itself in a condition on one row.",
             "Use the argument for the row, and `other = aliased("
             f"{entity.name})` for other rows of its table, in subqueries too.",
         )
@@ -130,7 +130,7 @@ def _try(
         condition, _ = _made(row, entity, where, actor, "w")
         sql = Statement(select(1).select_from(row).where(condition)).sql
     except SQLAlchemyError as error:
-        raise _refusal(where, f"cannot be written as SQL: {error}", "Write it otherwise.") from None
+        raise _refusal(where, f"cannot be written as SQL: {error}", "Rewrite the condition.") from None
     if _IN_LIST in sql:
         raise _refusal(
             where,
@@ -141,7 +141,7 @@ def _try(
     if len(re.findall(rf"\bAS {ROW}\b", sql)) != 1:
         raise _refusal(
             where,
-            "has a subquery that looks at all rows of the table instead of the one that it is about.",
+            "has a subquery that reads all rows of the table instead of the row that the policy is about.",
             "Leave `.correlate()` out, and compare with the argument outside of subqueries in FROM.",
         )
 
@@ -149,28 +149,38 @@ def _try(
 def _made(
     table: FromClause, entity: Entity, where: Where, actor: Actor, prefix: str
 ) -> tuple[ColumnElement[bool], bool]:
-    """The condition, and whether casts of it are guarded."""
+    """The condition, and whether casts of it are guarded.
+
+    The result is part of a statement that is cached for other actors. Its binds must therefore be exactly those that
+    `shape_and_binds` extracts per request, in the same order, and no other value may stay inside.
+    """
     model = entity.model if table is entity.table else aliased(entity.model, table)
     condition = _call(where, model, actor)
     cache_key = cast("Any", condition)._generate_cache_key()
     if cache_key is None:
+        # Its shape is a new object per request (see `shape_and_binds`): never reused, so its values may stay inside.
         condition, is_guarded = guard_casts(condition, table)
         return _whole(condition), is_guarded
     condition = _correlated(_deannotated(condition), table)
     binds = cast("Any", condition)._generate_cache_key().bindparams
+    # Numbered in the order of the cache key, which `shape_and_binds` follows as well: the name is the only link
+    # between a bind of the statement and the value that a later request computes for it.
     names = {id(bind): f"{prefix}_{position}" for position, bind in enumerate(binds)}
     renamed = _renamed(condition, names, where)
     left = cast("Any", renamed)._generate_cache_key()
+    # Both checks ask whether a value escaped: deannotating and correlating must not have changed the binds or their
+    # order, and after renaming no bind without one of our names may be left.
     is_same = [id(bind.value) for bind in binds] == [id(bind.value) for bind in cache_key.bindparams]
     if not is_same or left is None or any(bind.key not in names.values() for bind in left.bindparams):
-        # Kept in the statement, the value would be served to every actor after this one.
-        raise _refusal(where, "holds a value that cannot be bound.", "Write it otherwise.")
+        # A value that stays in the cached statement would be used for every later actor.
+        raise _refusal(where, "holds a value that cannot be bound.", "Rewrite the condition.")
+    # Last, because a guard repeats its operand: guarded first, one value would be several binds.
     guarded, is_guarded = guard_casts(renamed, table)
     return _whole(guarded), is_guarded
 
 
 def _whole(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The condition in parentheses: SQLAlchemy leaves them out of `NOT (a AND b) IS true`, which asks for more."""
+    """The condition in parentheses, which SQLAlchemy omits in `(a AND b) IS true`."""
     return Grouping(condition)
 
 
@@ -184,7 +194,7 @@ def _call(where: Where, model: Any, actor: Actor) -> ColumnElement[bool]:
 
 
 def _expression(given: Any) -> Any:
-    """The column of a mapped attribute (`return model.is_open`); everything else as it is."""
+    """The column of a mapped attribute (`return model.is_open`); any other value unchanged."""
     return given.expression if _is_attribute(given) else given
 
 
@@ -193,12 +203,13 @@ def _is_attribute(given: object) -> bool:
 
 
 def _deannotated(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """`relationship.has()` is closed to replacements, and its binds with it, unless that note is taken away."""
+    """The condition without the annotation by which SQLAlchemy keeps `relationship.has()`, and its binds, from being
+    replaced."""
     return _deep_deannotate(condition, ["no_replacement_traverse"])
 
 
 def _correlated(condition: ColumnElement[bool], table: FromClause) -> ColumnElement[bool]:
-    """Subqueries look at the row the policy is about, and not by accident at another table of the whole statement."""
+    """Correlate subqueries with the policy's row only, not by accident with another table of the statement."""
 
     def correlate(element: Any, **_: Any) -> Any:
         is_free = isinstance(element, Select) and element._auto_correlate  # pyright: ignore[reportPrivateUsage]
@@ -208,13 +219,15 @@ def _correlated(condition: ColumnElement[bool], table: FromClause) -> ColumnElem
 
 
 def _renamed(condition: ColumnElement[bool], names: dict[int, str], where: Where) -> ColumnElement[bool]:
-    """The condition with its values taken out: every bind is named, and gets its value per request."""
+    """The condition with named binds in place of its values, which are bound per request."""
 
     def rename(element: Any, **_: Any) -> Any:
         operator = getattr(element, "operator", None)
         if operator in _MEMBERSHIP and id(element.right) in names:
             if isinstance(element.left, Tuple):
-                raise _refusal(where, "asks whether a tuple is in a list.", "Write or_(and_(...), ...), or a subquery.")
+                raise _refusal(
+                    where, "tests whether a tuple is in a list.", "Write or_(and_(...), ...), or a subquery."
+                )
             compared = _renamed(element.left, names, where)
             members = bindparam(names[id(element.right)], type_=ARRAY(unrounded(element.left.type)))
             return compared == any_(members) if operator is in_op else compared != all_(members)
@@ -229,14 +242,15 @@ def _mentions(condition: Any, table: FromClause) -> bool:
 
 
 def _keeps(condition: Any, table: FromClause) -> bool:
-    """Whether a subquery that says what it does not correlate names the table: the row's own would be that one, too."""
+    """Whether a subquery excludes the table from correlation by `correlate_except`: the policy's row would be
+    excluded."""
     kept = (getattr(element, "_correlate_except", None) or () for element in visitors.iterate(condition))
     return any(_bare(item) is table for items in kept for item in items)
 
 
 def _parts(element: Any) -> Iterator[Any]:
-    """Every part of a condition, but what an alias stands for, and the EXISTS of a relationship, which SQLAlchemy
-    writes: there the target may be the table itself."""
+    """Every part of a condition, except the inside of aliases and of the EXISTS that SQLAlchemy writes for a
+    relationship: there the table may rightly appear, as the relationship's target."""
     yield element
     yield getattr(element, "table", None)  # of a column
     if _is_alias(element) or getattr(element, "_correlate_except", None) is not None:

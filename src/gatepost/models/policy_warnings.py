@@ -1,8 +1,8 @@
-"""What of a policy can raise on a row all the same, so that one row, hidden or not, takes the list from everybody.
+"""Expressions in policies that can raise on some row: one such row, hidden or not, makes every list of the resource
+fail.
 
-Casts are guarded; divisions, arithmetic, comparisons of a `Numeric` with a float, scalar subqueries and functions
-cannot be. They are told of when a server
-starts and by `gatepost doctor`, before a row does.
+Casts are guarded. Divisions, arithmetic, comparisons of a `Numeric` with a float, scalar subqueries and functions
+cannot be, so the start of a server and `gatepost doctor` warn of them.
 """
 
 import re
@@ -43,10 +43,10 @@ _OPERATORS = "-> ->> #> #>> @> <@ ? ?| ?& && || @? @@ -|- << >> &< &> % <% %> = 
 
 AGGREGATES = frozenset(_AGGREGATES.split())
 TOTAL_FUNCTIONS = AGGREGATES | frozenset(_FUNCTIONS.split())
-"""Functions that raise for no value of a column."""
+"""Functions that do not raise for any value of a column."""
 
 TOTAL_OPERATORS = frozenset(_OPERATORS.split())
-"""Operators of PostgreSQL's own, as text, that raise for no value. (`%` as text is pg_trgm's likeness.)"""
+"""PostgreSQL's operators, as text, that do not raise for any value. (`%` as text is pg_trgm's similarity.)"""
 
 _DIVISIONS = (operators.truediv, operators.floordiv, operators.mod)
 _SUMS = (operators.add, operators.sub, operators.mul, operators.neg)
@@ -64,7 +64,7 @@ _NAMED = {"current_setting": 0, "date_part": 0, "pg_input_is_valid": 1}
 _OUT_OF_RANGE = "the result may be out of range"
 
 _DOUBLE_DIGITS = 308
-"""A number of so many digits before the point is within the range of a double."""
+"""A number with this many digits before the point is within the range of a double."""
 
 _CONSTANT = re.compile(r"-?\d+(\.\d+)?|'[^']*'|true|false|null|\*", re.IGNORECASE)
 
@@ -72,7 +72,7 @@ EXPRESSION_CHARACTERS_MAX = 120
 
 
 class PolicyWarning(NamedTuple):
-    """An expression of a policy that can raise: which policy of what, the SQL, and why."""
+    """An expression that can raise: the policy it is in, its SQL, and the reason."""
 
     policy: str
     expression: str
@@ -80,7 +80,7 @@ class PolicyWarning(NamedTuple):
 
 
 def policy_warnings(served: Iterable[ServedModel], actors: Iterable[Actor]) -> list[PolicyWarning]:
-    """Everything in the policies of these resources, and in the rules of their fields, that can raise on a row."""
+    """All expressions in the policies of these resources and of their fields that can raise on a row."""
     found: dict[PolicyWarning, None] = {}
     actors = list(actors)
     for item in served:
@@ -118,7 +118,7 @@ def _told(condition: ColumnElement[bool]) -> Iterator[tuple[str, str]]:
 
 
 def _of_any_number(condition: ColumnElement[bool]) -> Iterator[Any]:
-    """Subqueries that may give any number of rows where they stand."""
+    """Subqueries in a place where any number of rows is allowed."""
     for element in visitors.iterate(condition):
         if isinstance(element, Exists | CollectionAggregate):
             yield from visitors.iterate(cast("Any", element).element)

@@ -1,7 +1,7 @@
 """Reading statements: selected fields, filters, order, position and to-one expansions, compiled once per shape.
 
-A shape is everything that changes the SQL text; values are bound per request. Policies are conditions of the
-statement, also those of the rows that are expanded or filtered through.
+A shape is everything that changes the SQL text; values are bound per request. Policies are conditions of the statement,
+including those of rows that are expanded or that a filter follows.
 """
 
 from collections.abc import Hashable, Sequence
@@ -51,14 +51,15 @@ KEY = "key"
 """Bind name of the primary key."""
 
 SEPARATOR = ",\n"
-"""Stands between the rows of a page, and nowhere inside one."""
+"""Separates the rows of a page. JSON written by `json_output.py` holds no line feed, so it never occurs inside a
+row."""
 
 KEYS = "keys"
 """Bind name of a list of primary keys."""
 
 
 class Expansion(msgspec.Struct, frozen=True, eq=False):
-    """A to-one relation to show beside its column: the target's view, the rule of its rows, and what it expands."""
+    """A to-one relation to include in the row: the target's view, the rule of its rows, and its own expansions."""
 
     relation: Relation
     served: ServedModel
@@ -81,7 +82,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Position(msgspec.Struct, frozen=True, eq=False):
-    """Where a page begins: the values of the order's terms; a `backward` page ends there instead."""
+    """Where a page begins: the order values of the row before it; a `backward` page ends there instead."""
 
     values: tuple[Any, ...]
     backward: bool
@@ -106,7 +107,7 @@ class ListQuery(msgspec.Struct, frozen=True, eq=False):
 
 
 class ReadPlan(msgspec.Struct, frozen=True, eq=False):
-    """A compiled read of one row: `build` makes its JSON of a record; the version stands at `version_index`. An
+    """A compiled read of one row: `build` makes its JSON from a record, which holds the version at `version_index`. An
     unbounded row may be larger than a page."""
 
     statement: Statement
@@ -116,8 +117,8 @@ class ReadPlan(msgspec.Struct, frozen=True, eq=False):
 
 
 class RowsPlan(msgspec.Struct, frozen=True, eq=False):
-    """A compiled page, a record per row: `order_indexes` say where the order's values stand, `fits_index` whether there
-    is room for the row where bytes are counted; the texts of one without room are NULL."""
+    """A compiled page with one record per row. `order_indexes` are the positions of the order's values; `fits_index`,
+    where bytes are counted, is the position of whether the row fits on the page (if not, its texts are NULL)."""
 
     statement: Statement
     build: Build
@@ -126,14 +127,15 @@ class RowsPlan(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def is_cut(self) -> bool:
-        """Whether bytes are counted, because nothing else bounds them."""
+        """Whether bytes are counted, because nothing else bounds the page."""
         return self.fits_index is not None
 
 
 class PagePlan(msgspec.Struct, frozen=True, eq=False):
-    """A compiled page in one record: the rows' JSON joined by `SEPARATOR`, their number, and for each of the `terms`
-    of the order its value on the first row and on the last one shown. Where bytes are counted it `is_cut` by
-    PostgreSQL, and the number of all rows follows that of those shown."""
+    """A compiled page in one record: the rows' JSON joined by `SEPARATOR`, their number, and for each of the order's
+    `terms` its value on the first row and on the last one shown. Without `is_cut` the text includes one row beyond the
+    limit, which `page_of_record` removes. With `is_cut` bytes are counted and PostgreSQL leaves out what does not fit;
+    the number of all rows follows the number of those shown."""
 
     statement: Statement
     terms: int
@@ -141,7 +143,7 @@ class PagePlan(msgspec.Struct, frozen=True, eq=False):
 
 
 def shown_names(view: View, fields: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The names to show."""
+    """The names of the fields in the response."""
     return fields if fields is not None else (*view.names, *view.ruled)
 
 
@@ -181,8 +183,8 @@ def row_plan(
 def page_plan(
     served: ServedModel, view: View, rule: BoundRule, query: ListQuery, *, bigint_as_string: bool, bytes_max: int
 ) -> PagePlan | RowsPlan:
-    """The statement that reads a page and one row more, which tells whether there is another page. A page ends before
-    the row with which it would have more than `bytes_max` bytes, and has one row at least."""
+    """The statement that reads a page and one row more, which shows whether there is another page. A page ends before
+    the row that would take it over `bytes_max` bytes, and has at least one row."""
     source = TableRef(served.entity, served.entity.table)
     joined, pieces = _row(
         view, rule, source, query.fields, query.expand, source.table, bigint_as_string=bigint_as_string
@@ -208,7 +210,8 @@ def page_plan(
         selected = [text.filter(room), last, func.count()]
     for index, term in enumerate(terms):
         column = page.c[f"o{index}"]
-        # PostgreSQL sorts for one ordered aggregate and gives the others that order too, unless they ask for their own.
+        # The aggregates read their input in one order: PostgreSQL sorts it for an ordered aggregate, and one without
+        # ORDER BY gets that order as well. Only a backward page, whose text is joined in reverse, has to say its own.
         values = func.array_agg(
             aggregate_order_by(column, page.c.number) if backward else column, type_=ARRAY(term.type)
         )
@@ -219,7 +222,7 @@ def page_plan(
 def _rows_plan(
     source: TableRef, rule: BoundRule, query: ListQuery, joined: FromClause, pieces: Pieces, bytes_max: int | None
 ) -> RowsPlan:
-    """The same page with a record per row: for values that Python decodes, and for keys that a service chose."""
+    """The same page with one record per row: for values that Python decodes, and for keys that a service chose."""
     columns = Columns()
     build = columns.add_row(pieces)
     parts = len(columns.selected)
@@ -248,7 +251,7 @@ def _rows_plan(
 
 
 def object_select(served: ServedModel, rule: BoundRule) -> Select[Any]:
-    """The SELECT that loads one object of the ORM's by its key."""
+    """The SELECT that loads one ORM object by its key."""
     source = TableRef(served.entity, served.entity.table)
     key = served.entity.key
     statement = select(served.entity.model).where(source.column(key.name) == bindparam(KEY, type_=key.column.type))
@@ -262,7 +265,7 @@ def objects_select(served: ServedModel, rule: BoundRule, query: ListQuery) -> Se
 
 
 def query_shape(query: ListQuery) -> Hashable:
-    """What of a query changes the SQL. The limit does: planned as a parameter, PostgreSQL would guess it."""
+    """What of a query changes the SQL. The limit is a literal: with a parameter PostgreSQL would plan for a guess."""
     position = query.position
     return (
         query.order,
@@ -276,7 +279,7 @@ def query_shape(query: ListQuery) -> Hashable:
 
 
 def query_values(query: ListQuery) -> dict[str, Any]:
-    """What a query binds."""
+    """The values that a query binds."""
     values: dict[str, Any] = {f"f{index}": item.bound for index, item in enumerate(query.filters)}
     for item in query.filters:
         for hop in item.hops:
@@ -288,7 +291,7 @@ def query_values(query: ListQuery) -> dict[str, Any]:
 
 
 def expansion_values(expand: Sequence[Expansion]) -> dict[str, Any]:
-    """What expansions bind: the values of their rules."""
+    """The values that expansions bind: those of their rules."""
     values: dict[str, Any] = {}
     for item in expand:
         values.update(item.rule.values)
@@ -298,14 +301,14 @@ def expansion_values(expand: Sequence[Expansion]) -> dict[str, Any]:
 
 
 def ruled_shape(view: View, rule: BoundRule, served: ServedModel) -> Hashable:
-    """What the rules of a view's fields change of the SQL: a policy of the user's own may have many shapes."""
+    """What the rules of a view's fields change in the SQL: a `policy(function)` may have many shapes."""
     if not view.ruled:
         return ()
     return tuple(bind_decision(item, rule.actor, served.entity).shape for item in view.ruled.values())
 
 
 def ruled_values(view: View, rule: BoundRule, served: ServedModel) -> dict[str, Any]:
-    """What the rules of a view's fields bind."""
+    """The values that the rules of a view's fields bind."""
     values: dict[str, Any] = {}
     for name, decision in view.ruled.items():
         values.update(bind_decision(decision, rule.actor, served.entity, f"{rule.prefix}_{name}").values)
@@ -318,7 +321,7 @@ def _under(statement: Select[Any], rule: BoundRule, source: TableRef) -> Select[
 
 
 def _ordered(statement: Select[Any], rule: BoundRule, query: ListQuery, source: TableRef) -> Select[Any]:
-    """Position, rule, filters, order and limit. The position stands first: PostgreSQL begins its index scan at the
+    """Add position, rule, filters, order and limit. The position comes first: PostgreSQL starts its index scan at the
     first of several conditions on the index, and a deep page must not read all the rows before it."""
     if query.position is not None:
         statement = statement.where(_beyond(query.order, query.position, source))
@@ -374,7 +377,7 @@ def _literal(limit: int) -> ColumnElement[int]:
 
 
 def _beyond(order: Sequence[Order], position: Position, source: TableRef) -> ColumnElement[bool]:
-    """Rows on the far side of a position. One row comparison where PostgreSQL can answer that from an index."""
+    """The condition for rows beyond a position: one row comparison where an index can serve it."""
     columns = [source.column(term.name) for term in order]
     binds: list[ColumnElement[Any]] = [
         bindparam(f"p{index}", type_=bind_type(column.type), required=True) for index, column in enumerate(columns)

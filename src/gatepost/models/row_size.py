@@ -1,7 +1,6 @@
-"""How many bytes the JSON of rows has: what the declaration says at most, and what PostgreSQL counts where it says
-nothing.
+"""The size of a row's JSON: the maximum that the declaration implies, and PostgreSQL's count where there is none.
 
-The first is asked once per statement: where a page of such rows cannot become too large, nothing is counted.
+The maximum is computed once per statement: where a page of such rows cannot become too large, nothing is counted.
 """
 
 import json
@@ -56,7 +55,7 @@ _FIXED: tuple[tuple[type[Any] | tuple[type[Any], ...], int], ...] = (
 
 
 def row_bytes_max(served: ServedModel, names: Iterable[str], expand: "Sequence[Expansion]") -> int | None:
-    """The most bytes that a row with these fields has; None where one of them is unbounded."""
+    """The most bytes that a row with these fields can have; None where one of them is unbounded."""
     total = 2
     for name in names:
         size = _value_bytes_max(served.entity.attributes[name])
@@ -83,12 +82,12 @@ def _value_bytes_max(attribute: Attribute) -> int | None:
     if isinstance(kind, Enum):
         return max((len(json.dumps(text)) for text in wire_values(kind).values()), default=NULL_BYTES)
     if isinstance(kind, String | LargeBinary) and (length := _length_max(attribute)) is not None:
-        return length * CHARACTER_BYTES_MAX + 2  # base64 has less
+        return length * CHARACTER_BYTES_MAX + 2  # base64 is shorter
     return None
 
 
 def _length_max(attribute: Attribute) -> int | None:
-    """By the column's own type, or by what the model declares, which PostgreSQL checks as well."""
+    """The maximum length by the column's type, or by the model's constraints, which PostgreSQL checks as well."""
     bounds = [getattr(attribute.column.type, "length", None)]
     bounds += [item.max_length for item in attribute.constraints if isinstance(item, Len | MaxLen)]
     known = [bound for bound in bounds if bound is not None]

@@ -1,7 +1,7 @@
-"""Rows as JSON: the selected columns of a statement, and the function that makes a row's text of a record.
+"""Rows as JSON: the selected columns of a statement, and the function that builds a row's text from a record.
 
-A row is one text that PostgreSQL wrote. Only a column of a `TypeDecorator` is spliced in by Python, between the texts
-before and behind it.
+A row is one text that PostgreSQL writes. Only values that Python has to decode (`TypeDecorator`s, intervals) are
+spliced in between the texts before and after them.
 """
 
 import json
@@ -27,7 +27,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Splice(msgspec.Struct, frozen=True, eq=False):
-    """A value that Python has to decode before it is JSON; left out where its row is not `present`."""
+    """A value that Python has to decode and encode; left out where `present` does not hold."""
 
     column: ColumnElement[Any]
     decode: Decode
@@ -44,12 +44,12 @@ class Columns:
         self.selected: list[ColumnElement[Any]] = []
 
     def add(self, expression: ColumnElement[Any]) -> int:
-        """Select an expression; where it stands in the record."""
+        """Select an expression and return its index in the record."""
         self.selected.append(expression.label(f"c{len(self.selected)}"))
         return len(self.selected) - 1
 
     def add_row(self, pieces: Pieces) -> Build:
-        """Select a row and return what makes its JSON of a record."""
+        """Select a row and return the function that builds its JSON from a record."""
         if not any(isinstance(piece, Splice) for piece in pieces):
             return itemgetter(self.add(row_expression(pieces)))
         makers: list[Build] = []
@@ -77,12 +77,12 @@ def _splice_maker(index: int, decode: Decode, present: int | None) -> Build:
 
 
 def row_expression(pieces: Pieces) -> ColumnElement[str]:
-    """The expression of a row that needs nothing of Python."""
+    """The expression of a row without splices."""
     return concatenated([piece for piece in pieces if not isinstance(piece, Splice)])
 
 
 def is_spliced(pieces: Pieces) -> bool:
-    """Whether Python has a part in the row."""
+    """Whether the row has splices."""
     return any(isinstance(piece, Splice) for piece in pieces)
 
 
@@ -105,8 +105,8 @@ def row_pieces(
 ) -> Pieces:
     """The JSON object of a row: the fields in their order, then what is expanded.
 
-    A field under a rule stands with its name inside a CASE, so that a row on which it is not shown leaves it out. Such
-    fields come last: the comma before one depends on what is shown before it.
+    A field under a rule is inside a CASE together with its name, so that a row on which it is hidden leaves it out.
+    Such fields come last, because the comma before one depends on what is shown before it.
     """
     plain = [name for name in names if rules is None or name not in ruled]
     members = [(name, _value(source, name, bigint_as_string=bigint_as_string)) for name in plain]

@@ -1,4 +1,4 @@
-"""The database schema that a declaration implies, added to the user's own MetaData once, when the app is built.
+"""The database schema that a declaration implies, added to the application's MetaData once, when the app is built.
 
 Outside the request path. CHECK constraints are made in `check_constraints.py`, indexes in `indexes.py`, triggers in
 `schema_objects.py`; `constraint_violations.py` says what a broken one means. Migrating a database to this schema is

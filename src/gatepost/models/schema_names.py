@@ -1,7 +1,7 @@
-"""Names of derived constraints and indexes: deterministic, and never longer than PostgreSQL keeps.
+"""Names of derived constraints and indexes: deterministic, and never longer than PostgreSQL's limit.
 
-Outside the request path. Errors are described by constraint name (`constraint_violations.py`) and migrations compare
-by name, so a name that PostgreSQL cut short would be lost to both.
+Outside the request path. Errors are described by constraint name (`constraint_violations.py`) and migrations compare by
+name, so neither would find a name that PostgreSQL had truncated.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.engine import Dialect
 
 DIALECT = cast("Callable[..., Dialect]", dialect)(paramstyle="named")
-"""PostgreSQL's, for turning expressions into text without a connection (and without doubling every `%`)."""
+"""PostgreSQL's dialect, to compile expressions without a connection (and without doubling every `%`)."""
 
 NAME_BYTES_MAX = 63
 
@@ -37,5 +37,5 @@ def qualified(name: str, schema: str | None) -> str:
 
 
 def full_name(name: str, schema: str | None) -> str:
-    """The same in words."""
+    """The name for people, with its schema where that is not the default one."""
     return name if schema is None else f"{schema}.{name}"

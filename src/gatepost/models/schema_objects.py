@@ -58,7 +58,7 @@ class SchemaObject(msgspec.Struct, frozen=True):
 
     @property
     def comment(self) -> str | None:
-        """The statement that keeps the hash; an extension belongs to its author and has none."""
+        """The statement that keeps the hash; None for an extension, whose comment is its author's."""
         target = {
             "function": f"FUNCTION {quote(self.name)}()",
             "trigger": f"TRIGGER {quote(self.name)} ON {qualified(self.table or '', self.schema)}",
@@ -72,7 +72,7 @@ class SchemaObject(msgspec.Struct, frozen=True):
 
 
 def extension(name: str) -> SchemaObject:
-    """An extension of PostgreSQL. It is never dropped: others may use it."""
+    """An extension of PostgreSQL. It is never dropped, because other applications may use it."""
     return SchemaObject("extension", name, f"CREATE EXTENSION IF NOT EXISTS {quote(name)}", "")
 
 
@@ -116,11 +116,12 @@ def tables_of_objects(metadata: MetaData) -> dict[tuple[str, str, str], list["Ta
 
 
 def add_version_trigger(entity: Entity) -> None:
-    """Keep `version`, `updated_at` and `created_at` right whoever writes, where the entity has them as managed columns.
+    """Maintain `version`, `updated_at` and `created_at` on every UPDATE, by any client of the database, where the
+    entity has them as managed columns.
 
-    An UPDATE that changes nothing leaves the row, and so its entity tag, as it was; what it sets in the kept columns
-    is ignored. The trigger's name comes late in the alphabet, in whose order PostgreSQL fires: it sees the row as the
-    other triggers leave it.
+    An UPDATE that changes nothing leaves the row and its entity tag as they were; values that it sets in these columns
+    are ignored. PostgreSQL fires triggers in alphabetical order, and the name comes late: the trigger sees the row as
+    the other triggers leave it.
     """
     kept = _kept_columns(entity)
     if "version" not in kept and "updated_at" not in kept:

@@ -1,8 +1,7 @@
-"""Values that a column draws from a sequence of its own, and the mistake that a duplicate among them shows.
+"""Sequences that are behind their table: a duplicate key that the column drew itself.
 
-After an import that brought its own keys the sequence is behind its table. No client can do anything about it, and
-every creation fails until somebody sets the sequence: so it is no refusal (409), but a mistake in the log (500) that
-says what to run.
+After an import that brought its own keys, the sequence is behind its table. Every creation then fails until an operator
+sets the sequence, and no client can help it: so it is not a 409 but a 500, whose log line says what to run.
 """
 
 import re
@@ -18,14 +17,14 @@ _NEXT = re.compile(r"nextval\('([^']+)'")
 
 
 class SequenceBehind(DatabaseMistake):
-    """A sequence drew a value that its table has already; the message ends with what to run."""
+    """A sequence drew a value that the table has already; the message ends with the SQL to run."""
 
 
 def find_sequence_behind(
     table: "Table[Any]", columns: Collection["Column[Any]"], given: Collection[str] | None
 ) -> SequenceBehind | None:
-    """The mistake, where one of the columns of a broken unique constraint drew its value itself; None where the
-    statement gave the value (`given` are the columns it named), or where that cannot be told."""
+    """The error, where one of the columns of a violated unique constraint drew its value from a sequence; None where
+    the statement gave the value (`given` are the columns it named), or where that is not known."""
     if given is None:
         return None
     drawn = (column for column in columns if column.name not in given)
@@ -33,7 +32,7 @@ def find_sequence_behind(
 
 
 def _drawing(table: "Table[Any]", column: "Column[Any]") -> str | None:
-    """The SQL that names the sequence a column draws from; None where it draws from none."""
+    """The SQL that names the sequence of a column; None where it has none."""
     default: Any = column.default
     server_default: Any = column.server_default
     if isinstance(default, Sequence):

@@ -1,17 +1,18 @@
-"""Which texts a trigram index can find: PostgreSQL looks for three letters or digits in a row, and can use no less.
+"""Which texts a trigram index can find: PostgreSQL needs three letters or digits in a row.
 
-In the request path, for filters with `contains` and `starts_with` only: any other text would be looked for in every row
-of the table. Which letters there are depends on the database's LC_CTYPE; `database/trigram_probe.py` asks it at start.
+In the request path, for filters with `contains` and `starts_with` only: a text without a trigram would be searched for
+in every row of the table. What counts as a letter depends on the database's LC_CTYPE; `database/trigram_probe.py` reads
+it at start.
 """
 
 RUN = 3
-"""Letters or digits in a row that make one trigram in the middle of a text; at its beginning one is enough."""
+"""Letters or digits in a row that make a trigram inside a text; at the beginning of a text one is enough."""
 
 
 class Trigrams:
-    """What the trigrams of one database are made of.
+    """The characters that make trigrams in one database.
 
-    `sees_unicode`: letters beyond ASCII as well. None until the database was asked, which counts as no.
+    `sees_unicode`: whether letters beyond ASCII count. None until the database was asked, and treated as False.
     """
 
     __slots__ = ("sees_unicode",)
@@ -22,8 +23,8 @@ class Trigrams:
     def can_find(self, text: str, *, at_beginning: bool) -> bool:
         """Whether the index can look for a text: anywhere, or at the beginning of the column's."""
         wanted, run = 1 if at_beginning else RUN, 0
-        for character in text.lower():  # as the index does; some capitals become two characters, one of them no letter
-            # PostgreSQL has no other digits than these, and marks and numbers such as one half are none of its letters.
+        for character in text.lower():  # as the index does; some capitals become two characters, one not a letter
+            # Only ASCII digits are digits to PostgreSQL; marks, and numbers such as one half, are not letters.
             is_seen = character.isalnum() if character.isascii() else bool(self.sees_unicode) and character.isalpha()
             run = run + 1 if is_seen else 0
             if run == wanted:
@@ -31,6 +32,6 @@ class Trigrams:
         return False
 
     def wish(self, *, at_beginning: bool) -> str:
-        """What a refused text should have, in words."""
+        """What the text of a filter must have, for the error message."""
         kind = "letters or digits" if self.sees_unicode else "letters (a to z) or digits"
-        return f"one of the {kind} is wanted" if at_beginning else f"three {kind} in a row are wanted"
+        return f"send at least one of the {kind}" if at_beginning else f"send at least three {kind} in a row"

@@ -1,7 +1,7 @@
-"""Writing statements: one INSERT, UPDATE or DELETE that carries its policies, and what the answer shows of the row.
+"""Writing statements: one INSERT, UPDATE or DELETE with its policies, which returns the row as the response shows it.
 
-A verb that no service overrides is one statement. Policies of the row stand in its WHERE clause; what only the written
-row can tell (may it be read, does it still satisfy the rule) comes back with it.
+A verb that no service overrides is one statement. Policies on the present row are in its WHERE clause. What depends on
+the written row (may the actor read it, does it still satisfy the policy) is returned with it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,8 @@ VERSIONS = "versions"
 
 
 class WritePlan(msgspec.Struct, frozen=True, eq=False):
-    """A compiled write. The indexes say where the returned record holds the key, the version and the two outcomes."""
+    """A compiled write. The indexes are the positions in the returned record of the key, the version, and whether the
+    row may be read and written."""
 
     statement: Statement
     build: Build
@@ -54,16 +55,16 @@ class WritePlan(msgspec.Struct, frozen=True, eq=False):
 
 
 TOO_LARGE = ""
-"""Stands for the text of a document that is too large to be read; no document has an empty text."""
+"""Returned in place of a document that is too large to be read; no document has an empty text."""
 
 FieldStatus = int | bool
-"""What a record says at an index, or what is known without it."""
+"""The index of a boolean in the record, or the value itself where it is known when the statement is compiled."""
 
 
 class RowStatusPlan(msgspec.Struct, frozen=True, eq=False):
-    """A compiled look at one row before it is changed, or to say why it was not. `names` are raw present values,
-    `documents` those that are JSON. `shown` and `writable` say of each field that was asked about whether the row shows
-    it, and lets it be written."""
+    """A compiled read of one row's status: before a change, or to explain why one had no effect. The record begins with
+    the raw current values of `names`; `documents` are those that are JSON. `shown` and `writable` say for each
+    requested field whether the actor sees it and may write it on this row."""
 
     statement: Statement
     names: tuple[str, ...]
@@ -79,11 +80,11 @@ class RowStatusPlan(msgspec.Struct, frozen=True, eq=False):
         return _status_of(record, self.shown[name])
 
     def is_writable(self, record: Record, name: str) -> bool:
-        """Whether the rule of this field lets the actor write it on the row; the action's rule is another."""
+        """Whether the field's rule lets the actor write it on the row, apart from the action's policy."""
         return _status_of(record, self.writable[name])
 
     def is_refused(self, record: Record, name: str) -> bool:
-        """Whether the rule of this field depends on the row, and does not let the actor write it on this one."""
+        """Whether the field's rule is a condition on the row, and does not hold for this one."""
         status = self.writable[name]
         return not (isinstance(status, bool) or record[status])
 
@@ -102,8 +103,8 @@ def insert_plan(
     is_weighed: bool,
     bigint_as_string: bool,
 ) -> WritePlan:
-    """INSERT of these attributes; `permitted` is what the new row has to satisfy. Where it `is_weighed`, nothing is
-    inserted, and no constraint looked at, unless the candidate does."""
+    """INSERT of these attributes; `permitted` is what the new row must satisfy. With `is_weighed` it is evaluated on
+    the candidate first: where that fails, nothing is inserted and no constraint is checked."""
     entity = served.entity
     source = TableRef(entity, entity.table)
     values = _values(served, names)
@@ -128,8 +129,8 @@ def update_plan(
     versioned: bool,
     bigint_as_string: bool,
 ) -> WritePlan:
-    """UPDATE of these attributes of the row with the key, where it can be read and changed by the actor. Where it
-    `is_weighed`, the row that the change would make has to satisfy `permitted` as well."""
+    """UPDATE of these attributes of the row with the key, where the actor may read and change it. With `is_weighed` the
+    row as changed must satisfy `permitted` as well."""
     source = TableRef(served.entity, served.entity.table)
     statement = update(served.entity.table).values(_values(served, names))
     for condition in _conditions(source, read, permitted, versioned=versioned):
@@ -142,7 +143,7 @@ def update_plan(
 
 
 def delete_statement(served: ServedModel, read: BoundRule, permitted: BoundRule, *, versioned: bool) -> Statement:
-    """DELETE of the row with the key, where it can be read and deleted by the actor."""
+    """DELETE of the row with the key, where the actor may read and delete it."""
     source = TableRef(served.entity, served.entity.table)
     statement = delete(served.entity.table)
     for condition in _conditions(source, read, permitted, versioned=versioned):
@@ -161,11 +162,11 @@ def row_status_plan(
     view: View | None = None,
     asked: tuple[str, ...] = (),
 ) -> RowStatusPlan:
-    """SELECT of one row by key: may it be read and changed, which version has it, the raw values of `names`, and
-    whether the `view` shows and lets be written those that are `asked` about, which `names` are among.
+    """SELECT of one row's status by key: whether it may be read and changed, its version, the raw values of `names`,
+    and for each field in `asked` (which includes `names`) whether the `view` shows it and lets it be written.
 
-    A value that the view does not show on this row is NULL: it does not even leave the database. Nor does a document
-    whose text is longer than `document_bytes_max`, in place of which stands `TOO_LARGE`.
+    A value that the view does not show on this row is NULL, so that it does not leave the database. A document whose
+    text is longer than `document_bytes_max` is replaced by `TOO_LARGE`.
     """
     source = TableRef(served.entity, served.entity.table)
     columns = Columns()
@@ -198,13 +199,13 @@ def row_status_plan(
 
 
 def bound_field_rule(served: ServedModel, view: View, name: str, permitted: BoundRule) -> BoundRule:
-    """The rule under which a field can be written, for the actor of the action's rule."""
+    """The rule of writing a field, for the actor of the action's rule."""
     prefix = f"{permitted.prefix}_{name}"
     return bind_decision(view.update_rules[name], permitted.actor, served.entity, prefix)
 
 
 def _exact(column: ColumnElement[Any], bytes_max: int) -> ColumnElement[Any]:
-    """A document as its text: the driver would make floats of its numbers, for services to compute with."""
+    """A document as text, to keep its numbers exact: the driver would decode them to floats."""
     if not _is_document(column):
         return column
     text = sql_cast(column, Text)
@@ -216,7 +217,7 @@ def _is_document(column: ColumnElement[Any]) -> bool:
 
 
 def reference_statement(served: ServedModel, name: str, rule: BoundRule) -> Statement:
-    """SELECT of whether a row that the actor may name has this value in the referred attribute."""
+    """SELECT that returns a row where one that satisfies the rule has this value in the attribute."""
     source = TableRef(served.entity, served.entity.table)
     column = source.column(name)
     statement = select(column).where(column == bindparam(KEY, type_=bind_type(column.type)))

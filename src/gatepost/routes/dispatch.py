@@ -1,4 +1,4 @@
-"""Behind the gate: who is asking, the second rate limit, the allow rule, then the action's handler."""
+"""Behind the gate: identification, the actor's rate limit, the allow policy, then the action's handler."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -9,7 +9,7 @@ from gatepost.declaring.policies import anyone, decide
 from gatepost.request import Action, Request
 
 FindCachedActor = Callable[[bytes], Actor | None]
-"""The actor of an `Authorization` header, where it is known already."""
+"""The cached actor of an `Authorization` header; None where it is not cached."""
 
 IdentifyActor = Callable[[Request], Awaitable[Actor]]
 """The actor of a request; raises 401."""
@@ -30,7 +30,7 @@ class Dispatch:
         self._mounts = {f"{prefix}/*": (prefix, app) for prefix, app in mounts.items()}
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request that the gate has let in."""
+        """Handle one request that the gate has admitted."""
         request: Request = scope["gatepost"]
         action = request.action
         assert action is not None  # noqa: S101 - the gate refuses what matches nothing

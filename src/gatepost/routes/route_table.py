@@ -1,8 +1,7 @@
 """The route table: method and path to one action, by dictionary, whatever the number of routes.
 
-Pure and built at start; the gate asks it before anything else, so that limits and sizes can depend on the action.
-The longer fixed path wins, for every method: a path that stands as it is before `/{id}`, `/{id}` before a mount
-above it, the longer mount before the shorter.
+Built at start; the gate matches first, so that limits and sizes can depend on the action. The more specific path wins,
+for every method: a fixed path before `/{id}`, `/{id}` before a mount above it, the longer mount before the shorter.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,11 +14,11 @@ from gatepost.request import METHODS, REFUSED_METHODS, Action, Request, Response
 KEY_SEGMENT = "/{id}"
 
 ANY = "*"
-"""The method of a mount's action: whichever it is, the mounted application answers."""
+"""The method of a mount's action: the mounted application handles every method."""
 
 
 class RouteTable:
-    """All actions of an app. Paths are fixed, or end in `/{id}`; mounts take theirs and everything below.
+    """All actions of an app. Paths are fixed, or end in `/{id}`; a mount takes its path and everything below.
 
     `mounts` are the actions of mounts, in the order of their declaration.
     """
@@ -33,7 +32,7 @@ class RouteTable:
             if "GET" in routes:
                 routes.setdefault("HEAD", routes["GET"])
             routes["OPTIONS"] = _options_action(next(iter(routes.values())), _allow(routes))
-        # Asked of the server as a whole (RFC 9110, section 9.3.7).
+        # `OPTIONS *` is about the server as a whole (RFC 9110, section 9.3.7).
         self._fixed["*"] = {"OPTIONS": _options_action(None, ", ".join(METHODS).encode())}
         mounted = {prefix: _mount_action(prefix, mount) for prefix, mount in (mounts or {}).items()}
         self.mounts = tuple(mounted.values())
@@ -71,7 +70,7 @@ class RouteTable:
         methods[action.method] = action
 
     def _add_mount(self, prefix: str, action: Action) -> None:
-        # Among the fixed paths, so that a mount beside `/{id}` costs no request anything.
+        # Among the fixed paths, so that a mount beside `/{id}` adds no work to a request.
         taken = self._fixed.get(prefix) or self._keyed.get(prefix)
         if taken is not None:
             raise taken_by_mount(prefix, next(iter(taken.values())).name)
@@ -84,9 +83,9 @@ def _allow(routes: dict[str, Action]) -> bytes:
 
 def _wrong_method(method: str, routes: dict[str, Action]) -> MethodNotAllowed | NotImplementedMethod:
     if method not in METHODS and method not in REFUSED_METHODS:
-        return NotImplementedMethod("method_not_implemented", f"No path of this server knows {method[:20]!r}.")
+        return NotImplementedMethod("method_not_implemented", f"No path of this server supports {method[:20]!r}.")
     allow = _allow(routes)
-    detail = f"This path knows {allow.decode()}."
+    detail = f"This path supports {allow.decode()}."
     return MethodNotAllowed("method_not_allowed", detail, headers=[(b"allow", allow)])
 
 

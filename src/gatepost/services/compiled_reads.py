@@ -1,6 +1,7 @@
-"""Compiled reads: a row or a page is one compiled statement, found under the shape of what was asked.
+"""Compiled reads: a row or a page is one compiled statement, cached by the shape of the request.
 
-Policies are conditions of the statement, rows leave PostgreSQL as JSON; what is cacheable is kept with its arguments.
+Policies are conditions of the statement, and PostgreSQL writes the rows as JSON. Plans of cacheable queries are kept
+together with their arguments.
 """
 
 from collections.abc import Sequence
@@ -38,11 +39,11 @@ from gatepost.services.verbs import Row, RowPage
 from gatepost.services.write_policies import not_found
 
 PAGES_MAX = 1024
-"""Recurring pages kept per resource: the statement and its arguments."""
+"""Cached queries per resource: the plan and its arguments."""
 
 
 class CompiledReads:
-    """The reading verbs of one resource, and what services need of them inside their transactions."""
+    """The verbs `get` and `list` of one resource, and the reads that services do inside their transactions."""
 
     def __init__(self, served: ServedModel, database: Database, plans: Plans) -> None:
         self.served = served
@@ -50,8 +51,8 @@ class CompiledReads:
         self._policies = served.resource.policies
         self._database = database
         self._plans = plans
-        # Where the policy is the same for everybody, the statement depends on the view alone. (A policy that is
-        # merely decided for this actor, an administrator say, must not lend its statement to the next one.)
+        # Where the policy is the same for every actor, the statement depends on the view alone. (A policy that is
+        # decided for this actor only, such as an administrator's, must not share its statement with others.)
         self.is_open = self._policies["get"].is_constant
         self._fast_reads: dict[View, ReadPlan] = {}
         self._is_list_open = self._policies["list"].is_constant
@@ -173,7 +174,13 @@ class CompiledReads:
 
 
 def page_of_record(plan: PagePlan, query: ListQuery, record: Record) -> RowPage:
-    """A page that PostgreSQL joined: the row beyond the limit only tells that there are more, and is cut off."""
+    """The page of a `PagePlan`, whose rows PostgreSQL joined into one text.
+
+    The statement reads one row more than the limit, which only shows that there are more: its text is cut off at a
+    `SEPARATOR`. JSON that PostgreSQL writes holds no line feed (those in texts are escaped), so the separator, a comma
+    and a line feed, stands between rows only. A backward page was read in reverse and joined in the query's order:
+    there the extra row comes first.
+    """
     text: str = record[0] or ""
     count: int = record[1]
     if not count:
@@ -191,7 +198,7 @@ def page_of_record(plan: PagePlan, query: ListQuery, record: Record) -> RowPage:
 
 
 def page_of_records(plan: RowsPlan, query: ListQuery, records: Sequence[Record]) -> RowPage:
-    """A page of records, in the direction they were read in."""
+    """The page of a `RowsPlan`, whose rows are one record each; a backward page is reversed here."""
     kept = records[: query.limit]
     if plan.fits_index is not None:
         kept = [record for record in kept if record[plan.fits_index]]
@@ -205,6 +212,6 @@ def page_of_records(plan: RowsPlan, query: ListQuery, records: Sequence[Record])
 
 
 def in_order(plan: RowsPlan, records: Sequence[Record], keys: Sequence[Any]) -> list[Record]:
-    """Records in the order of the keys that chose them; the key is the last term of every order."""
+    """The records in the order of these keys; the key is the last term of every order."""
     by_key = {record[plan.order_indexes[-1]]: record for record in records}
     return [by_key[key] for key in keys if key in by_key]

@@ -41,11 +41,11 @@ from gatepost.services.compiled_reads import CompiledReads
 from gatepost.services.current_values import check_read_only_values, merge_documents, unchanged
 from gatepost.services.fast_writes import FastWrites
 from gatepost.services.plans import Plans
+from gatepost.services.references import References
 from gatepost.services.refused_values import refused_value
 from gatepost.services.verbs import ChangeSet, Row, Versions
 from gatepost.services.write_policies import (
     ProposedRow,
-    References,
     depends_on,
     fill_owner,
     not_found,
@@ -62,7 +62,7 @@ def _constant(value: Any) -> Callable[[], Any]:
 def _fillers(
     served: ServedModel, default_of: Callable[[Column[Any]], Any]
 ) -> tuple[tuple[str, Callable[[], Any]], ...]:
-    """Python-side defaults of columns, which a compiled statement does not apply by itself."""
+    """Python-side defaults of columns: SQLAlchemy applies them in the ORM, a compiled statement does not."""
     found: list[tuple[str, Callable[[], Any]]] = []
     for name, attribute in served.entity.attributes.items():
         default = default_of(attribute.column)
@@ -159,7 +159,7 @@ class CompiledVerbs:
         return await self._database.transact(write)
 
     def _is_direct(self, values: dict[str, Any], decision: Decision, view: View) -> bool:
-        """Whether one UPDATE can tell: nothing has to be compared with the row as it is."""
+        """Whether one UPDATE is enough: nothing has to be compared with the present row."""
         return bool(
             values
             and self.documents.isdisjoint(values)
@@ -236,8 +236,8 @@ class CompiledVerbs:
         references: dict[str, Any],
         actor: Actor,
     ) -> Row:
-        """Run a writing statement that weighs its row by the policy. The first `sent` of the values are the client's;
-        where the row is refused, those of `references` that lead nowhere are named first."""
+        """Run a statement that writes a row and evaluates the policy on it. The first `sent` values are the client's.
+        Where the policy refuses the row, missing rows among `references` are reported instead, if there are any."""
         try:
             records = await transaction.fetch(plan.statement, binds)
         except DataError as error:
@@ -265,10 +265,10 @@ class CompiledVerbs:
         view: View,
         versions: Versions,
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Lock the row that is to be changed and compare; raises what refuses.
+        """Lock the row, compare it with the change, and raise where the change is refused.
 
-        Returns the values that the change comes to, and those of them that are not references to what the row, as it
-        is shown, refers to already: these need no look, for the actor sees them.
+        Returns the values to write, and those of them whose references have to be looked up: a reference that the actor
+        sees on the row with the same value already is not.
         """
         sent = changes.values.keys() | changes.read_only_values.keys()
         merging = {name for name in self.documents & changes.values.keys() if isinstance(changes.values[name], dict)}
@@ -284,7 +284,8 @@ class CompiledVerbs:
         return values, {name: value for name, value in values.items() if name not in same}
 
     async def unseen(self, key: Any, names: frozenset[str], actor: Actor, view: View) -> frozenset[str]:
-        """Those of `names` that the actor neither sees on the row nor may write there; none where he cannot read it."""
+        """Those of `names` that the actor neither sees on the row nor may write there; none where the actor cannot read
+        the row."""
         read = bind_policy(self._policies["get"], actor, self._entity)
         permitted = bind_policy(self._policies["update"], actor, self._entity, "c")
         asked = sorted(names)
@@ -305,14 +306,14 @@ class CompiledVerbs:
         return binds
 
     def _with_updates(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The values of a change, and those that the model declares for every change."""
+        """The values of a change, and the model's `onupdate` defaults."""
         made = {name: make() for name, make in self._on_update if name not in values} if values else {}
         return {**values, **made}
 
     async def _write(
         self, statement: Statement, arguments: Sequence[Any], values: dict[str, Any], sent: int, actor: Actor
     ) -> list[Record]:
-        """Run a writing statement by itself. The first `sent` of the values are the client's."""
+        """Run a writing statement outside of a transaction block. The first `sent` values are the client's."""
         try:
             return await self._database.write(statement, arguments)
         except (Unprocessable, DataError) as error:
@@ -322,8 +323,8 @@ class CompiledVerbs:
     async def _raise_named(
         self, error: Unprocessable | DataError, values: dict[str, Any], sent: int, actor: Actor
     ) -> None:
-        """PostgreSQL names one broken reference; the answer names all. It names no field of a value that it refuses;
-        the answer does."""
+        """Raise a refusal with more detail than PostgreSQL's error: all broken references instead of the first, and the
+        fields whose value it may have refused. Returns where there is nothing to add."""
         if isinstance(error, DataError):
             self._raise_named_values(error, values, sent)
         elif error.code == "reference_not_found":
@@ -331,7 +332,7 @@ class CompiledVerbs:
             await self._database.transact(lambda work: self.references.check_all(work, given, actor))
 
     def _raise_named_values(self, error: DataError, values: dict[str, Any], sent: int) -> None:
-        """Raise the refusal of a value that does not fit its column; return where no value of the client's is it."""
+        """Raise the refusal of a value that does not fit its column; return where it was not one of the client's."""
         problem = refused_value(error, self.served, list(values)[:sent], self._database.emit_refused)
         if problem is not None:
             raise problem from error
@@ -348,7 +349,8 @@ class CompiledVerbs:
         view: View | None = None,
         asked: tuple[str, ...] = (),
     ) -> RowStatusPlan:
-        """The plan that looks at a row before it is changed, or after it was not."""
+        """The plan that reads whether a row may be read and written: before a change, or to explain why one had no
+        effect."""
         ruled: Hashable = ()
         if view is not None:
             rules = [
@@ -370,7 +372,8 @@ class CompiledVerbs:
         )
 
     def candidate(self, names: tuple[str, ...], unknown: frozenset[str], permitted: BoundRule) -> Statement | None:
-        """The statement that weighs a row that somebody else is about to write; None where that cannot be told."""
+        """The statement that evaluates the policy on a row that the ORM is about to write; None where it cannot
+        know."""
         (statement,) = self._plans.get(
             ("candidate", self.served, names, unknown, permitted.shape),
             lambda: (candidate_statement(self._entity, names, unknown, permitted),),

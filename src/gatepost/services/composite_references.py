@@ -1,7 +1,7 @@
-"""Foreign keys of several columns: the row that all of them together name has to be one that the actor may read.
+"""Foreign keys of several columns: the row that they refer to together must be one that the actor may read.
 
-Looked at once the row is written, because the database and the model may fill some of the columns. The foreign key
-constraint and this check are answered alike, or the difference would tell whether a row is there that nobody shows.
+Checked once the row is written, because the database and the model may fill in some of the columns. A violated foreign
+key constraint and this check have the same response; a difference would reveal whether a hidden row exists.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -31,7 +31,8 @@ class CompositeReference(msgspec.Struct, frozen=True, eq=False):
     names: Mapping[str, str | None]
 
     def decision(self, actor: Actor, given: Collection[str]) -> Decision:
-        """Which rows the actor may name by these attributes: those that he may read, as far as they show him each."""
+        """Which rows the actor may refer to by these attributes: those that the actor may read and that show each of
+        them."""
         found = decide(self.target.resource.policies["get"], actor)
         for name in given:
             by = self.names[name]
@@ -40,7 +41,7 @@ class CompositeReference(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def is_open(self) -> bool:
-        """Whether everybody may read every row of the target, and is shown there what it is named by."""
+        """Whether every actor may read every row of the target, and sees the attributes that the key refers to."""
         rules = [self.target.resource.policies["get"]]
         rules += [self.target.rules[by].read for by in self.names.values() if by is not None]
         is_constant = all(rule.is_constant for rule in rules)
@@ -48,22 +49,22 @@ class CompositeReference(msgspec.Struct, frozen=True, eq=False):
 
 
 class CompositeReferences:
-    """Checks those of one resource. `ruled` are the attributes whose values need a look, for some actor."""
+    """Checks those of one resource. `ruled` are the attributes whose values have to be looked up for some actors."""
 
     def __init__(self, served: ServedModel, catalog: Catalog, plans: Plans) -> None:
         self._served = served
         self._plans = plans
         self._owned = owners(served.resource.policies["create"])
-        # Of the others the foreign key constraint says the same without a look.
+        # The others need no lookup: the foreign key constraint refuses the same values.
         self._ruled = tuple(found for found in _composites_of(served, catalog) if not found.is_open)
         self.ruled = frozenset(name for found in self._ruled for name in found.names)
 
     def names(self, values: Mapping[str, Any], actor: Actor) -> list[str]:
-        """The attributes of `values` that are part of a reference to look at."""
+        """The attributes in `values` that are part of a reference to look up."""
         return sorted({name for found, _ in self._touched(values, actor) for name in found.names if name in values})
 
     async def check(self, transaction: Transaction, values: Mapping[str, Any], key: Any, actor: Actor) -> None:
-        """Look at the written row where `values` are part of a reference; raises `refusal`."""
+        """Look up the references of the written row that `values` are part of; raises `refusal`."""
         for found, given in self._touched(values, actor):
             rule = bind_decision(found.decision(actor, given), actor, found.target.entity)
             statement = self._plans.get(
@@ -76,12 +77,12 @@ class CompositeReferences:
                 raise self.refusal(values, actor)
 
     def refusal(self, values: Mapping[str, Any], actor: Actor) -> Unprocessable:
-        """The same whichever reference leads nowhere, and whether the constraint says so or the check."""
+        """The same for every missing reference, whether the constraint or the check found it."""
         errors = [
             FieldError(f"/{name}", "not_found", "No row that you may read has these keys together.")
             for name in self.names(values, actor)
         ]
-        return Unprocessable("reference_not_found", "A reference leads nowhere.", errors=errors)
+        return Unprocessable("reference_not_found", "A referenced row does not exist.", errors=errors)
 
     def _touched(self, values: Mapping[str, Any], actor: Actor) -> Iterator[tuple[CompositeReference, list[str]]]:
         for found in self._ruled:

@@ -1,7 +1,7 @@
-"""What a change needs to know of the present row: read-only fields that were sent back, documents to merge into.
+"""Comparisons of a change with the row's current values: read-only fields that were sent back, documents to merge into.
 
-A value that the row does not show to the actor is unknown here as well: it equals nothing, and nothing is merged into
-it, so that no answer and no stored value depends on it.
+A value that is hidden from the actor counts as unknown: it equals nothing, and nothing is merged into it, so that
+neither the response nor what is stored depends on it.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,7 +23,7 @@ from gatepost.services.verbs import ChangeSet
 
 
 def check_read_only_values(served: ServedModel, plan: RowStatusPlan, record: Record, changes: ChangeSet) -> None:
-    """A read-only field that repeats its present value is accepted; raises `Unprocessable` for another value."""
+    """Accept a read-only field that was sent with its current value; raise `Unprocessable` for any other value."""
     same = unchanged(served.entity, plan, record, changes.read_only_values, changes.read_only_values)
     errors = [
         _refused(name, once=served.fields[name].write_once) for name in changes.read_only_values if name not in same
@@ -41,7 +41,7 @@ def _refused(name: str, *, once: bool) -> FieldError:
 def unchanged(
     entity: Entity, plan: RowStatusPlan, record: Record, values: Mapping[str, Any], names: Collection[str]
 ) -> set[str]:
-    """Those of `names` that the row shows with the value they are set to."""
+    """Those of `names` whose current value is shown to the actor and equals the one in `values`."""
     return {
         name
         for index, name in enumerate(plan.names)
@@ -52,7 +52,7 @@ def unchanged(
 
 
 def _comparable(entity: Entity, name: str, value: Any) -> Any:
-    """The driver has decoded the documents of an array as services see them."""
+    """A value in the form in which the driver decodes the column: documents in an array hold floats."""
     kind: Any = entity.attributes[name].column.type
     return natural(value) if isinstance(getattr(kind, "item_type", None), JSON) else value
 
@@ -68,8 +68,8 @@ def _present(entity: Entity, name: str, raw: Any) -> Any:
 def merge_documents(
     entity: Entity, plan: RowStatusPlan, record: Record, values: Mapping[str, Any], merged: MergedDocuments
 ) -> dict[str, Any]:
-    """Merge objects into the JSON documents that were looked at (RFC 7396); everything else replaces, and so does an
-    object where the row shows none. Raises `Unprocessable` where a document becomes, or is, too large or too deep."""
+    """Merge objects into the current JSON documents (RFC 7396). Any other value replaces the document, and so does an
+    object where the document is hidden. Raises `Unprocessable` where a document is or becomes too large or too deep."""
     present = dict(zip(plan.names, record, strict=False))
     found: dict[str, Any] = {}
     errors: list[FieldError] = []
@@ -94,7 +94,7 @@ def _merged(text: str | None, patch: Any, merged: MergedDocuments) -> Any:
     try:
         target = decode_exact(text)
         found = merge_patch(target, patch)
-        if isinstance(target, dict):  # else it is the patch itself, which the body's reader has measured
+        if isinstance(target, dict):  # otherwise it is the patch itself, which was checked when the body was decoded
             merged.check(found)
     except RecursionError:
         raise Violation("too_deep", "The document nests too deeply to be merged into.") from None
@@ -103,4 +103,4 @@ def _merged(text: str | None, patch: Any, merged: MergedDocuments) -> Any:
 
 def _way_out(entity: Entity, name: str) -> str:
     other = "null" if entity.attributes[name].nullable else "[]"
-    return f"Send {other} to replace it, and then the whole document that is wanted; or remove members with null."
+    return f"Send {other} to replace it, then send the whole new document; or remove members with null."

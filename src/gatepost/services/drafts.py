@@ -1,4 +1,4 @@
-"""What is known of an object of the ORM's before it is written: the row that a service is about to make of it."""
+"""What is known of an ORM object before it is flushed: the values of the row that a service is about to write."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
@@ -16,13 +16,13 @@ class KnownValues(NamedTuple):
 
 
 def known_values(entity: Entity, row: Any, changes: Mapping[str, Any], *, is_new: bool) -> KnownValues | None:
-    """The values that a flush of the object, after these changes, would write; None where a listener of the user's own
-    may change them on the way."""
+    """The values that a flush of the object would write after these changes; None where the application listens to the
+    mapper's events, because the listener may change them."""
     mapper = cast("Any", inspect)(entity.model)
     if mapper.dispatch.before_insert if is_new else mapper.dispatch.before_update:
         return None
     loaded = {**cast("dict[str, Any]", inspect(row).dict), **changes}
-    # A foreign key is written when its object is: until then the column may hold anything.
+    # The ORM sets a foreign key from its relationship during the flush: until then the column's value is unknown.
     given = loaded if is_new else changes
     referring = {
         column for relation in mapper.relationships if relation.key in given for column in relation.local_columns

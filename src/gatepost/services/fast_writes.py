@@ -21,7 +21,8 @@ FAST_WRITES_MAX = 256
 
 
 class FastWrite(msgspec.Struct, frozen=True, gc=False):
-    """A plan, and what picks its arguments from the values, in the order of its parameters; a key comes behind them."""
+    """A plan, and the function that picks its arguments from the values in the order of its parameters; the key comes
+    last."""
 
     plan: WritePlan
     pick: Callable[[dict[str, Any]], Sequence[Any]]
@@ -36,7 +37,8 @@ class FastWrites:
         self.find = self._kept.get
 
     def keep(self, view: View, names: Sequence[str], plan: WritePlan, rules: Mapping[str, RowCondition]) -> None:
-        """Keep a plan made for an actor who passes every rule, if it is plain; `rules` are those of single fields."""
+        """Keep a plan that was made for an actor without row conditions, if it depends on nothing else of the request;
+        `rules` are those of single fields."""
         is_ruled = view.ruled or not rules.keys().isdisjoint(names)
         if is_ruled or not self._never_fast.isdisjoint(names) or len(self._kept) >= FAST_WRITES_MAX:
             return

@@ -1,4 +1,4 @@
-"""Compiled statements of an app, kept by the shape of what was asked. Bounded: shapes come from outside."""
+"""Compiled statements of an app, cached by the shape of the request. Bounded, because clients choose the shapes."""
 
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast
@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 P = TypeVar("P")
 
 PLANS_MAX = 2048
-"""Shapes kept. Beyond, the one made first goes: it is compiled again should it come back (some 300 us)."""
+"""Shapes kept. The oldest is evicted first; compiling one again takes about 300 us."""
 
 
 class Plans:

@@ -1,8 +1,8 @@
-"""A value that the declaration admits and PostgreSQL refuses all the same: which field to name, in words of ours.
+"""Values that the declaration allows and PostgreSQL refuses: which field to report, and in which words.
 
-It takes a type that Gatepost does not know, a domain, or a trigger. PostgreSQL says what is wrong with the value and
-not which column it was for: named are the fields of the body that may have such a value. Its own words are for the
-log: they may quote what no client may see.
+This happens with types that Gatepost does not know, with domains and with triggers. PostgreSQL says what is wrong with
+the value but not which column it was for, so the error lists the fields of the body whose type can raise it.
+PostgreSQL's own message is for the log only: it may quote values that the client must not see.
 """
 
 from collections.abc import Callable, Collection
@@ -44,8 +44,8 @@ MEANINGS: dict[str, tuple[str, str, _Kinds]] = {
     "22021": ("invalid_text", "The text holds a character that the database cannot store.", _TEXTS),
     "22P05": ("invalid_text", "The text holds a character that the database cannot store.", _TEXTS),
 }
-"""By SQLSTATE: the code of the field, the sentence, and the types that may raise it, all where none is named. A type
-that Gatepost does not know may raise any of them."""
+"""By SQLSTATE: the code of the field, the sentence, and the types that can raise it (empty for all types). A type that
+Gatepost does not know can raise any of them."""
 
 _KNOWN = (*_TEXTS, *_NUMBERS, *_TIMES, Boolean, LargeBinary)
 
@@ -53,8 +53,8 @@ _KNOWN = (*_TEXTS, *_NUMBERS, *_TIMES, Boolean, LargeBinary)
 def refused_value(
     error: pg.DataError, served: ServedModel, names: Collection[str], emit: Callable[[ValueRefused], None] | None
 ) -> Unprocessable | None:
-    """The refusal that names the fields among `names` which may be to blame; None for an error that no value of a body
-    has caused: then it is a mistake in the program, and answered as one."""
+    """The refusal that reports the fields among `names` that can have caused the error; None for an error that no value
+    of a body can cause, which is a bug in the program and becomes a 500."""
     meaning = MEANINGS.get(error.sqlstate or "")
     if meaning is None:
         return None

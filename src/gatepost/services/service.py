@@ -1,8 +1,7 @@
 """`Service`: where business logic lives. Override small methods first, whole verbs where that is not enough.
 
-Every way in (an HTTP request, a seed, a test, another service) calls these same verbs. Each verb weighs its policy
-for the actor it is given; a service that is not overridden is not instantiated at all: its verbs are single
-statements (`compiled_verbs.py`).
+HTTP requests, seeds, tests and other services all call these same verbs. Each verb enforces its policy for the actor it
+is given. A service without overrides is never instantiated: its verbs are single statements (`compiled_verbs.py`).
 """
 
 import inspect
@@ -25,7 +24,7 @@ N = TypeVar("N")
 
 
 NAME_LIKENESS_MIN = 0.85
-"""From here on a name that begins with `before_` or `after_` is taken for a misspelt small method."""
+"""A name that begins with `before_` or `after_` and is at least this similar to a small method is a misspelling."""
 
 
 class Changes(Mapping[str, Any], Generic[M]):
@@ -55,9 +54,9 @@ class Changes(Mapping[str, Any], Generic[M]):
 class Service(Generic[M]):
     """The verbs of one resource, inside one transaction. One object per transaction, used by one task.
 
-    `isolation` is the transaction's level where a request calls this service; `attempts` says how often it may run
-    in all when PostgreSQL reports a deadlock or a serialization failure: raise it only where running the verb again
-    is harmless, which it is as long as effects outside the database wait for `after_commit`.
+    `isolation` is the isolation level of the transaction when a request calls this service. `attempts` is how often the
+    verb may run in total when PostgreSQL reports a deadlock or a serialization failure: raise it only where running the
+    verb again is harmless, which it is as long as effects outside the database use `after_commit`.
     """
 
     isolation: ClassVar[str] = "read committed"
@@ -73,8 +72,8 @@ class Service(Generic[M]):
         return self._unit.transaction.session
 
     def after_commit(self, callback: AfterCommit) -> None:
-        """Call `callback` after the transaction is committed, and never if it is not. It may be a coroutine
-        function; it runs before the answer leaves, and its failure is logged, not answered."""
+        """Call `callback` after the transaction is committed, and never if it is not. It may be a coroutine function.
+        It runs before the response is sent; if it fails, the error is logged and the response is unchanged."""
         self._unit.transaction.after_commit(callback)
 
     def service(self, model: type[N]) -> "Service[N]":
@@ -84,12 +83,12 @@ class Service(Generic[M]):
     # Verbs
 
     async def get(self, id: Any, actor: Actor) -> M:
-        """Override to decide which row answers. Raises `NotFound` where the actor may not read it."""
+        """Override to decide which row is returned. Raises `NotFound` where the actor may not read it."""
         return await self._unit.find_row(self._model, id, actor)
 
     async def list(self, query: "ListQuery", actor: Actor) -> Sequence[M]:
-        """Override to decide which rows answer a list. Returns at most `query.limit + 1` rows in the query's order;
-        the last one only tells that there are more."""
+        """Override to decide which rows a list returns: at most `query.limit + 1` rows in the query's order. The last
+        one only shows that there are more."""
         return await self._unit.find_rows(self._model, query, actor)
 
     async def create(self, draft: M, actor: Actor) -> M:
@@ -145,7 +144,7 @@ SEAMS: dict[str, tuple[str, ...]] = {
 
 
 def overridden(service: type[Service[Any]]) -> frozenset[str]:
-    """The actions that this service class answers itself."""
+    """The actions whose methods this service class overrides."""
     return frozenset(
         action
         for action, seams in SEAMS.items()
@@ -163,27 +162,27 @@ def served_model(service: type[Any]) -> Any:
 
 
 def check_transactions(service: type[Service[Any]]) -> None:
-    """Raise `ConfigurationError` where a service declares an isolation or attempts that there are not: PostgreSQL would
-    refuse the one at the first request, and the other would be noticed never."""
+    """Raise `ConfigurationError` where a service declares an unknown isolation level or an invalid number of attempts:
+    PostgreSQL would refuse the level only at the first request, and the number would never be noticed."""
     isolation, attempts = cast("Any", service.isolation), cast("Any", service.attempts)
     if isolation not in ISOLATION_LEVELS:
         *some, last = (repr(level) for level in ISOLATION_LEVELS)
         raise ConfigurationError(
-            f"{isolation!r} is no isolation level of PostgreSQL's.",
+            f"{isolation!r} is not a PostgreSQL isolation level.",
             location=f"{service.__name__}.isolation",
             hint=f"Choose {', '.join(some)} or {last}.",
         )
     if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
         raise ConfigurationError(
-            f"{attempts!r} is no number of attempts.",
+            f"{attempts!r} is not a valid number of attempts.",
             location=f"{service.__name__}.attempts",
             hint="Write 1 (try once) or more.",
         )
 
 
 def check_verbs(service: type[Service[Any]]) -> None:
-    """Raise `ConfigurationError` where an overridden method cannot be called as it will be: not awaited, with other
-    arguments, or under a misspelt name never."""
+    """Raise `ConfigurationError` where an overridden method is not asynchronous, takes other arguments than the method
+    it overrides, or has a misspelt name and would never be called."""
     _check_names(service)
     for seam in {name for names in SEAMS.values() for name in names}:
         method = inspect.unwrap(getattr(service, seam))
@@ -197,7 +196,9 @@ def check_verbs(service: type[Service[Any]]) -> None:
             inspect.signature(method).bind(*names)
         except TypeError as error:
             hint = f"Write `async def {seam}({', '.join(names)})`."
-            raise ConfigurationError(f"cannot be called as it is: {error}.", location=location, hint=hint) from None
+            raise ConfigurationError(
+                f"does not take the arguments it is called with: {error}.", location=location, hint=hint
+            ) from None
 
 
 def _check_names(service: type[Service[Any]]) -> None:
@@ -207,4 +208,4 @@ def _check_names(service: type[Service[Any]]) -> None:
             near = nearest(name, small, likeness=NAME_LIKENESS_MIN)
             if near is not None:
                 location = f"{service.__name__}.{name}"
-                raise ConfigurationError("is called by nothing.", location=location, hint=f"Did you mean {near!r}?")
+                raise ConfigurationError("is never called.", location=location, hint=f"Did you mean {near!r}?")

@@ -1,4 +1,4 @@
-"""Services outside a request: seeds, tests, scheduled work. `async with app.transaction() as tx`."""
+"""Services outside of requests: for seeds, tests and scheduled jobs. `async with app.transaction() as tx`."""
 
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
@@ -39,7 +39,7 @@ class BoundService(Generic[M]):
 
 
 class ServiceTransaction:
-    """A transaction of an actor's: `tx[Orders].create(Order(...))`, `tx.session`, `tx.service(Orders)`."""
+    """A transaction in which one actor acts: `tx[Orders].create(Order(...))`, `tx.session`, `tx.service(Orders)`."""
 
     def __init__(self, unit: UnitOfWork, actor: Actor) -> None:
         self._unit = unit

@@ -1,7 +1,7 @@
-"""Verbs that go through a service of the user's: one transaction, the service's methods, then what is shown.
+"""Verbs that go through a user's service: one transaction, the service's methods, then the read for the response.
 
-A service decides what happens to which rows; what is shown of them is read by the same compiled statements as
-everywhere else, so that fields, expansions and policies cannot be stepped around.
+A service decides what happens to which rows. The response is read by the same compiled statements as everywhere else,
+so that a service cannot bypass fields, expansions or policies.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -31,7 +31,8 @@ T = TypeVar("T")
 
 
 class ServiceVerbs:
-    """The verbs of one resource through its service. Implements `Verbs`; unused for actions that are not overridden."""
+    """The verbs of one resource through its service. Implements `Verbs`; not used for actions that the service does not
+    override."""
 
     def __init__(
         self,
@@ -76,7 +77,7 @@ class ServiceVerbs:
         return await self._run(work, may_write=False)
 
     async def create(self, values: dict[str, Any], actor: Actor, view: View) -> Row:
-        """What the service's `create` makes of the values."""
+        """The row that the service's `create` makes from the values."""
 
         async def work(unit: UnitOfWork) -> Row:
             filled = dict(values)
@@ -98,7 +99,7 @@ class ServiceVerbs:
         return await self._run(work)
 
     async def update(self, key: Any, changes: ChangeSet, actor: Actor, view: View, versions: Versions) -> Row:
-        """What the service's `update` makes of the changes."""
+        """The row as the service's `update` leaves it."""
 
         async def work(unit: UnitOfWork) -> Row:
             references = self._compiled.references
@@ -118,7 +119,7 @@ class ServiceVerbs:
         return await self._run(work)
 
     async def delete(self, key: Any, actor: Actor, versions: Versions) -> None:
-        """What the service's `delete` makes of it."""
+        """Delete through the service."""
 
         async def work(unit: UnitOfWork) -> None:
             view = self._served.view(actor)
@@ -151,7 +152,8 @@ class ServiceVerbs:
         )
 
     async def unseen(self, key: Any, names: frozenset[str], actor: Actor, view: View) -> frozenset[str]:
-        """Those of `names` that the actor neither sees on the row nor may write there; none where he cannot read it."""
+        """Those of `names` that the actor neither sees on the row nor may write there; none where the actor cannot read
+        the row."""
         return await self._compiled.unseen(key, names, actor, view)
 
     def _rule(self, action: str, actor: Actor) -> BoundRule:
@@ -175,7 +177,7 @@ class ServiceVerbs:
         )
 
     async def _enforce_policy(self, unit: UnitOfWork, decision: Decision, key: Any, actor: Actor) -> None:
-        """A service may write without `super()`: the row it leaves is held to the rule all the same."""
+        """Raise where the written row violates the policy: a service that does not call `super()` is no exception."""
         if decision is True:
             return
         rule = bind_decision(decision, actor, self._served.entity, "c")
@@ -203,12 +205,13 @@ class ServiceVerbs:
             return Row("", "", key)
 
     def _check_backlog(self) -> None:
-        """Raise 503 `overloaded` before rows without a bound are read while clients have too many bytes to take."""
+        """Raise 503 `overloaded` before reading rows of unbounded size while too many response bytes wait for
+        clients."""
         if self._is_unbounded:
             self._database.backlog.check()
 
     def _natural(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The values as a service computes with them: floats in documents, where they say the same."""
+        """The values for a service's code: numbers in documents become floats where no precision is lost."""
         if self._documents.isdisjoint(values):
             return values
         return {name: natural(value) if name in self._documents else value for name, value in values.items()}

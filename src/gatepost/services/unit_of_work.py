@@ -1,4 +1,4 @@
-"""A unit of services: every service that takes part in one transaction, and what their default verbs do."""
+"""The unit of work: the services that take part in one transaction, and what their default verbs do."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
@@ -47,8 +47,8 @@ class UnitOfWork:
         return self._registry.compiled_of(model)
 
     def enforce_field_rules(self, row: Any, rules: Mapping[str, RowCondition], names: Iterable[str]) -> None:
-        """Hold what becomes of the request's own row to the rules of the fields that its body sets as well. What a
-        service sets, of this row and of others, is its own decision."""
+        """Enforce the rules of the fields that the body sets, on the row that the request names. Fields that a service
+        sets, on this row or others, are not subject to them."""
         self._asked = (row, {name: rules[name] for name in names if name in rules})
 
     # What the default verbs of a service do
@@ -62,7 +62,7 @@ class UnitOfWork:
         return await self.compiled(model).reads.objects(self.transaction, query, actor)
 
     async def insert(self, draft: Any, actor: Actor) -> None:
-        """Add the draft to the session, write it, and hold it to the create rule."""
+        """Add the draft to the session and write it, enforcing the create policy."""
         compiled = self.compiled(_model_of(draft))
         values: dict[str, Any] = {}
         fill_owner(compiled.served, values, actor)
@@ -75,7 +75,7 @@ class UnitOfWork:
         await self._permit("create", draft, actor)
 
     async def update(self, row: Any, changes: Changes[Any], actor: Actor) -> None:
-        """Apply the changes, write them, and hold the row to the update rule, as it was and as it becomes."""
+        """Apply the changes and write them, enforcing the update policy on the row before and after."""
         await self._permit("update", row, actor)
         decision = self._weighed("update", row, actor).decision
         is_at_stake = depends_on(decision, changes, self.compiled(_model_of(row)).served)
@@ -98,7 +98,7 @@ class UnitOfWork:
         return bind_policy(served.resource.policies[action], actor, served.entity, "c")
 
     def _weighed(self, action: str, row: Any, actor: Actor) -> BoundRule:
-        """What the row has to satisfy once it is written."""
+        """What the row must satisfy once it is written: the policy, and the rules of the fields that the body set."""
         rule = self.rule(action, _model_of(row), actor)
         asked, rules = self._asked
         if row is not asked or not rules or actor.is_system:
@@ -107,8 +107,8 @@ class UnitOfWork:
         return bind_decision(decision, actor, self.compiled(_model_of(row)).served.entity, "c")
 
     async def _weigh(self, action: str, row: Any, changes: Mapping[str, Any], actor: Actor, *, is_new: bool) -> None:
-        """Raise `Forbidden` where the rule does not hold for what is about to be written, before a constraint can tell
-        of another row. Where the rule looks at the row in the database, this is a question to it."""
+        """Raise `Forbidden` where the policy does not hold for the row about to be written: before the write, because a
+        unique violation would reveal another row. A policy that needs SQL is evaluated by a query."""
         rule = self._weighed(action, row, actor)
         outcome = holds(rule.decision, row, actor) if is_new else None
         if outcome is False:
@@ -124,7 +124,8 @@ class UnitOfWork:
                 raise access_denied(actor)
 
     async def _permit(self, action: str, row: Any, actor: Actor) -> None:
-        """Raise `Forbidden` unless the rule holds for a row that is there; where only the database can tell, ask it."""
+        """Raise `Forbidden` unless the policy holds for an existing row; a policy that needs SQL is evaluated by a
+        query."""
         rule = self.rule(action, _model_of(row), actor)
         outcome = holds(rule.decision, row, actor)
         if outcome is False:
@@ -144,7 +145,7 @@ def _model_of(row: object) -> type[Any]:
 
 
 class ServiceRegistry:
-    """Which service answers for which model. Made once, when the app starts."""
+    """Maps models to service classes and compiled verbs. Made once, when the app starts."""
 
     def __init__(
         self, compiled: Mapping[type[Any], CompiledVerbs], services: Mapping[type[Any], type[Service[Any]]]
@@ -154,7 +155,7 @@ class ServiceRegistry:
         self._models = {service: model for model, service in services.items()}
 
     def model_of(self, service: type[Any]) -> type[Any]:
-        """The model that a service class answers for."""
+        """The model of a service class. Raises `ConfigurationError` for one that no resource names."""
         model = self._models.get(service)
         if model is None:
             raise ConfigurationError(
@@ -163,7 +164,7 @@ class ServiceRegistry:
         return model
 
     def service_of(self, model: type[Any]) -> type[Service[Any]]:
-        """The service class of a model; the plain one where none is named."""
+        """The service class of a model: `Service` itself where the resource names none."""
         if model not in self._compiled:
             raise ConfigurationError(f"{model.__name__} has no resource.", location="service()")
         return self._services.get(model, Service)

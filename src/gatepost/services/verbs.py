@@ -1,4 +1,4 @@
-"""What a controller calls: the five verbs of one resource, whoever answers them, and what they return."""
+"""What a controller calls: the five verbs of one resource, compiled or through a service, and what they return."""
 
 from typing import Any, Protocol
 
@@ -9,11 +9,11 @@ from gatepost.models.catalog import View
 from gatepost.models.reads import Expansion, ListQuery
 
 Versions = tuple[str, ...] | None
-"""The versions of which a row must have one (`If-Match`); None where any will do."""
+"""The versions that `If-Match` accepts, one of which the row must have; None accepts any."""
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """A row as it is shown: `data` is its JSON, `version` is its entity tag's text.
+    """A row as the actor sees it: `data` is its JSON, `version` the text of its entity tag.
 
     `data` is empty where the actor may create or change the row, but not read it.
     """
@@ -24,8 +24,8 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 class RowPage(msgspec.Struct, frozen=True, gc=False):
-    """A page of rows: `rows` is their JSON, joined. `first` and `last` are the positions of its ends, where it has
-    rows; `more` tells whether rows follow in the direction of reading."""
+    """A page of rows: `rows` is their JSON, joined. `first` and `last` are the order values of its first and last row,
+    None on an empty page; `more` says whether further rows follow in the direction of reading."""
 
     rows: str
     first: tuple[Any, ...] | None
@@ -34,14 +34,15 @@ class RowPage(msgspec.Struct, frozen=True, gc=False):
 
 
 class ChangeSet(msgspec.Struct, frozen=True, gc=False):
-    """What a body asks to be written: `values` by attribute, and the read-only fields it repeats."""
+    """What a body asks to change: `values` by attribute, and the values it sends for read-only fields."""
 
     values: dict[str, Any]
     read_only_values: dict[str, Any]
 
 
 class UnseenFields(Exception):
-    """A body names fields that the actor neither sees on this row nor may write there: they do not exist for him."""
+    """A body names fields that the actor neither sees on this row nor may write there: for this actor they do not
+    exist."""
 
     def __init__(self, names: frozenset[str]) -> None:
         super().__init__(sorted(names))
@@ -49,7 +50,7 @@ class UnseenFields(Exception):
 
 
 class Verbs(Protocol):
-    """The five verbs. Keys are parsed, bodies validated; every policy is weighed below this line."""
+    """The five verbs. Keys arrive parsed and bodies validated; every policy is enforced here, below the controllers."""
 
     async def get(
         self, key: Any, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
@@ -70,7 +71,8 @@ class Verbs(Protocol):
         ...
 
     async def unseen(self, key: Any, names: frozenset[str], actor: Actor, view: View) -> frozenset[str]:
-        """Those of `names` that the actor neither sees on the row nor may write there; none where he cannot read it."""
+        """Those of `names` that the actor neither sees on the row nor may write there; none where the actor cannot read
+        the row."""
         ...
 
     async def delete(self, key: Any, actor: Actor, versions: Versions) -> None:

@@ -10,7 +10,7 @@ from gatepost.asgi import ASGIApp, Message
 
 
 class ClientResponse(msgspec.Struct, frozen=True):
-    """What came back. `headers` are by lower-case name."""
+    """A response. `headers` are by lower-case name."""
 
     status: int
     headers: dict[str, str]
@@ -27,7 +27,7 @@ class ClientResponse(msgspec.Struct, frozen=True):
 
 
 class Client:
-    """Requests as one identity: `token` None is nobody."""
+    """Requests as one identity; without a `token`, anonymous ones."""
 
     def __init__(self, app: ASGIApp, *, token: str | None = None, address: str = "127.0.0.1") -> None:
         self._app = app

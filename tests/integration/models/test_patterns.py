@@ -147,4 +147,6 @@ async def test_a_beginning_may_be_anything_where_an_index_of_its_own_serves_it(
 async def test_the_refusal_says_what_is_wanted(running: TestApp, ctype: str) -> None:
     answer = await running.anonymous.get("/api/entries?name[contains]=zq")
     letters = "letters (a to z)" if ctype == "C" else "letters"
-    assert answer.json()["detail"] == f"The parameter 'name[contains]': three {letters} or digits in a row are wanted."
+    assert (
+        answer.json()["detail"] == f"The parameter 'name[contains]': send at least three {letters} or digits in a row."
+    )

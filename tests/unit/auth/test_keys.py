@@ -92,7 +92,7 @@ def test_a_broken_kept_key_names_its_file_and_is_not_replaced(tmp_path: Path) ->
 
 def test_a_folder_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match="cannot be kept"):
+    with pytest.raises(ConfigurationError, match="cannot be stored"):
         development_key(tmp_path / "file" / "below")
 
 

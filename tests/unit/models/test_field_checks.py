@@ -1,4 +1,4 @@
-"""Rules of fields that open something without a word, or close what is needed, are refused when the app is built."""
+"""Field rules that silently open something, or close what a creation requires, are refused when the app is built."""
 
 from typing import Any
 
@@ -83,8 +83,8 @@ READERS: dict[str, Policy] = {
 def test_a_rule_of_reading_alone_is_refused_and_both_ways_out_are_printed(name: str) -> None:
     sentence = refusal_of({"salary": Field(read=READERS[name])})
     assert sentence == (
-        f"Resource(Paper, fields['salary']): is shown to {name} alone, and can be written by all who may write the "
-        f"row. Write Field(read={name}, write={name}), or Field(read={name}, write=anyone) to leave it open."
+        f"Resource(Paper, fields['salary']): is shown to {name} alone, but can be written by every actor who may "
+        f"write the row. Write Field(read={name}, write={name}), or Field(read={name}, write=anyone) to leave it open."
     )
     built({"salary": Field(read=READERS[name], write=READERS[name])})
     built({"salary": Field(read=READERS[name], write=anyone)})
@@ -127,12 +127,14 @@ def test_write_beside_one_of_its_halves_is_refused(argument: str) -> None:
     arguments: dict[str, Any] = {"write": anyone, argument: anyone}
     with pytest.raises(ConfigurationError) as refusal:
         Field(**arguments)
-    sentence = "is given beside create= or update=, and is both of them. Keep write=, or create= and update=."
+    sentence = (
+        "is given together with create= or update=, which it stands for. Use either write=, or create= and update=."
+    )
     assert str(refusal.value) == f"Field(write=...): {sentence}"
 
 
 def test_an_update_of_what_is_written_once_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"^Field\(update=\.\.\.\): is given beside write_once=True"):
+    with pytest.raises(ConfigurationError, match=r"^Field\(update=\.\.\.\): is given together with write_once=True"):
         Field(write_once=True, update=anyone)
 
 
@@ -282,7 +284,7 @@ def test_a_field_that_does_not_hide_the_hash_is_refused(field: Field) -> None:
         users_view({"password_hash": field})
     assert str(refusal.value) == (
         "Resource(User, fields['password_hash']): holds the hashes of passwords, which are never on the wire. "
-        "Leave the Field out: it is hidden always."
+        "Leave the Field out: the column is always hidden."
     )
     users_view({"password_hash": hidden})
 

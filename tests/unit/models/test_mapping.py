@@ -1,4 +1,4 @@
-"""Classes whose mapper adds something that derived statements do not know are refused when the app is built."""
+"""Classes whose mapper adds what compiled statements do not apply are refused when the app is built."""
 
 from collections.abc import Callable
 from typing import Any

@@ -92,8 +92,8 @@ RIGHT: list[Function] = [
 ]
 
 SUBCLASS = "a mapped class that inherits the table of another"
-ITSELF = "uses Member itself where it is about one row"
-ALL_ROWS = "looks at all rows of the table"
+ITSELF = "uses Member itself in a condition on one row"
+ALL_ROWS = "reads all rows of the table"
 WRONG: list[tuple[Function, str]] = [
     (lambda member, actor: Member.is_open.is_(True), ITSELF),
     (lambda member, actor: Member.__table__.c.is_open.is_(True), ITSELF),
