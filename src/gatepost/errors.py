@@ -240,8 +240,8 @@ class ServiceUnavailable(DatabaseProblem):
     status = 503
     title = "Service unavailable"
 
-    def __init__(self, code: str, detail: str, *, retry_after_seconds: int = 1) -> None:
-        super().__init__(code, detail, headers=[(b"retry-after", str(retry_after_seconds).encode())])
+    def __init__(self, code: str, detail: str, *, retry_after_seconds: int = 1, headers: Sequence[Header] = ()) -> None:
+        super().__init__(code, detail, headers=[(b"retry-after", str(retry_after_seconds).encode()), *headers])
 
 
 class GatewayTimeout(DatabaseProblem):

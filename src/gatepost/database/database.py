@@ -23,6 +23,7 @@ from gatepost.database.failures import (
     row_refused,
     unavailable,
 )
+from gatepost.database.hosts import connect_first, split_hosts
 from gatepost.database.outcomes import answer_of, is_in_doubt, outcome_unknown
 from gatepost.database.pool import RECOVER_SECONDS, Pool, PooledConnection, RawConnection, Record
 from gatepost.database.privileges import missing_privilege, refuses_row
@@ -60,6 +61,7 @@ class Database:
 
     def __init__(self, dsn: str, settings: DatabaseSettings, events: Events, describe: Describe = _undescribed) -> None:
         self.dsn = dsn
+        self._dsns = split_hosts(dsn)
         self.resource: str | None = None
         self._settings = settings
         self._events = events
@@ -101,9 +103,7 @@ class Database:
         connection: DriverConnection | None = None
         try:
             async with asyncio.timeout(self._settings.connect_seconds):
-                connection = await asyncpg.connect(
-                    self.dsn, server_settings=self._startup, connection_class=DriverConnection
-                )
+                connection = await connect_first(self._dsns, self._settings.connect_seconds, self._open)
                 for name in ("json", "jsonb"):
                     await connection.set_type_codec(
                         name, schema="pg_catalog", encoder=str, decoder=decode, format="text"
@@ -117,6 +117,9 @@ class Database:
             raise
         self._read_only.note_opened(connection)
         return connection
+
+    async def _open(self, dsn: str) -> DriverConnection:
+        return await asyncpg.connect(dsn, server_settings=self._startup, connection_class=DriverConnection)
 
     async def connect_listener(self) -> RawConnection:
         """A connection beside the pool's. While the pool has none because PostgreSQL refuses more, that is refused as

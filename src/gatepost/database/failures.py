@@ -101,10 +101,12 @@ def unavailable() -> ServiceUnavailable:
 
 
 def no_connection() -> ServiceUnavailable:
-    """The refusal while PostgreSQL is there, and gives this process no connection."""
+    """The refusal while PostgreSQL is there, and gives this process no connection. It closes the client's connection:
+    the next one may reach another worker, which has some."""
     return ServiceUnavailable(
         "database_unavailable",
         "PostgreSQL gives this process no connection, because a limit on them is reached; try again shortly.",
+        headers=[(b"connection", b"close")],
     )
 
 

@@ -228,6 +228,7 @@ async def test_a_process_that_gets_no_connection_is_not_ready_until_it_gets_one(
             answer = await running.anonymous.get("/api/plain")
             assert (answer.status, answer.json()["code"]) == (503, "database_unavailable")
             assert "gives this process no connection" in answer.json()["detail"]
+            assert answer.headers["connection"] == "close", "another worker may have some"
         limited.allow(1)
 
         async def heals() -> bool:
