@@ -219,7 +219,7 @@ async def test_a_process_that_gets_no_connection_is_not_ready_until_it_gets_one(
     try:
 
         async def is_refused() -> bool:
-            return app.running.accounts.identities.listener.silence.is_silent is False
+            return app.running.accounts.identities.listener.heartbeat.is_silent is False
 
         await until(is_refused)
         for _ in range(5):

@@ -119,10 +119,10 @@ async def test_where_nobody_tells_of_changed_users_the_database_is_asked_all_the
             assert (await ready(running)).status == 200
             relay.stall()
             relay.stall_new()
-            await until(lambda: _true(listener.silence.is_silent))
+            await until(lambda: _true(listener.heartbeat.is_silent))
             assert (await ready(running)).status == 503
             relay.flow()
-            await until(lambda: _true(not listener.silence.is_silent))
+            await until(lambda: _true(not listener.heartbeat.is_silent))
             assert (await ready(running)).status == 200
         finally:
             await app.stop()
