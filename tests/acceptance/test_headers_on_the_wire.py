@@ -1,4 +1,4 @@
-"""Heads over a raw socket: what the server lets through, what the gate refuses, and whether the connection ends."""
+"""Request headers over a raw socket: what the server passes on, what the gate refuses, and when the connection ends."""
 
 import pytest
 from tests.acceptance.conftest import Running

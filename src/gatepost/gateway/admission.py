@@ -39,14 +39,14 @@ if TYPE_CHECKING:
 NANOSECONDS = 1_000_000_000
 
 BULK_URGENCY = b"u=5", b"u=6", b"u=7"
-"""What RFC 9218 has for work that nobody waits for."""
+"""The urgencies of background work (RFC 9218, section 4.1)."""
 
 YIELD_PROCESSOR: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 """Gives the processor, and the interpreter with it, to a thread that waits for them, where there is such a call."""
 
 
 class AdmissionQueue:
-    """The queue of one process; so many requests are `running`, and so many `waiting`.
+    """The queue of one process, with the numbers of `running` and `waiting` requests.
 
     `queue_seconds` is how long a request waits before it may be refused, `request_seconds` before it is in any case.
     `is_known` tells whether a request's client is signed in, without asking the database. The rest is for tests: the
@@ -112,23 +112,27 @@ class AdmissionQueue:
         self._is_draining = False
 
     def admit(self, exchange: "Exchange") -> Awaitable[None] | None:
-        """Called with every request that has passed the limiter of addresses.
+        """Called with every request that has passed the limit of its address.
 
-        Returns None where it begins at once, else what to await; that raises `Overloaded`. A request that has
-        begun (`exchange.admitted_at`) has to be released; one whose task ends while it waits (`exchange.waiter`) has to
-        be abandoned.
+        Returns None if the request may begin at once, else an awaitable, which raises `Overloaded` if the request is
+        refused. The caller must `release` a request that has begun (`exchange.admitted_at`), and `abandon` one whose
+        task ends while it waits (`exchange.queued`).
         """
-        now = exchange.started
+        now = exchange.started  # read from the clock a moment ago: reading it again would cost more than the comparison
+        # While anything is under way the timer keeps `_pass_until` in the future. Once it has passed, either the loop
+        # is behind, and requests have to wait, or the process was idle and the timer has to be started.
         if now >= self._pass_until and (self._timer is None or self._find_loop() is not self._loop):
             self._attach(now)
         action = exchange.action
         if now < self._pass_until and not self.waiting:
             if action is not None and action.is_foreign:
                 return None
+            # The fast path, for nearly every request; only while the queue is empty, or it would overtake those in it.
             if self.running < self._concurrency.limit:
                 self.running += 1
                 exchange.admitted_at = now
                 return None
+        # Probes never wait, or a busy process would be taken for a dead one.
         if action is None or action.kind == "system":
             return None
         return self._wait(exchange, action)
@@ -144,7 +148,7 @@ class AdmissionQueue:
             self._drain_soon()
 
     def abandon(self, queued: QueuedRequest) -> None:
-        """The request's task ends while it waits."""
+        """Take a waiting request out of the queue, because its task ends. Does nothing if it has left the queue."""
         if queued.exchange is not None:
             queued.exchange = None
             self.waiting -= 1
@@ -175,7 +179,7 @@ class AdmissionQueue:
         return queued.admitted
 
     def _lane(self, exchange: "Exchange", action: "Action") -> QueueLane:
-        """Where a request waits. Clients may call their own work less urgent, not more."""
+        """The lane of a request. Clients may lower their own priority, not raise it."""
         if action.is_foreign:
             return self._mounted
         is_bulk = exchange.headers.get(b"priority", b"").startswith(BULK_URGENCY)

@@ -72,13 +72,13 @@ class AdmissionRule:
     """The limit is adapted once in this time."""
 
     baseline_smoothing: float = 0.02
-    """The pace of an action moves this far towards the time of a request that ran alone."""
+    """The baseline latency of an action moves this far towards the time of a request that ran alone."""
 
     slow_ratio: float = 2.0
-    """The limit shrinks where requests take more than this many times their pace."""
+    """The limit shrinks where requests take more than this many times their baseline."""
 
     fast_ratio: float = 1.5
-    """The limit grows, where it was reached, while requests take less than this many times their pace."""
+    """The limit grows, where it was reached, while requests take less than this many times their baseline."""
 
     latency_tolerated_ns: int = 8 * MILLISECONDS
     """The limit never shrinks while requests take less than this: cheap ones may queue a little."""

@@ -1,7 +1,7 @@
-"""How many requests may run at once: as many as do not make each other slow.
+"""The adaptive limit of concurrent requests: as many as do not slow each other down.
 
-A simpler form of Netflix's gradient limit: what an action takes while hardly anything runs is its pace; where requests
-take much longer than that, there are too many of them.
+A simpler form of Netflix's gradient limit. The baseline of an action is its latency while hardly anything else runs;
+if requests take much longer than their baseline, too many of them run.
 """
 
 import time
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 
 class ConcurrencyLimit:
-    """`limit` requests may run. The admission queue counts up `count` when one ends, and sets `is_reached` when one
-    has to wait, and adds to `overhead_ns` what was spent on weighing those that wait and on refusing."""
+    """`limit` requests may run at once.
+
+    The admission queue increments `count` when a request ends, sets `is_reached` when one has to wait, and adds to
+    `overhead_ns` the time spent on queueing and refusing.
+    """
 
     __slots__ = (
         "_baseline_latency",
@@ -35,7 +38,7 @@ class ConcurrencyLimit:
     )
 
     def __init__(self, rule: AdmissionRule = RULE, cpu: Callable[[], int] = time.thread_time_ns) -> None:
-        """`cpu` is what this thread has used of a processor, in nanoseconds."""
+        """`cpu` reads the CPU time of this thread, in nanoseconds."""
         self._rule = rule
         self._read_cpu = cpu
         self.limit = rule.limit_first
@@ -51,11 +54,11 @@ class ConcurrencyLimit:
         self._cpu_per_request = rule.request_cpu_first_ns
 
     def record(self, action: "Action | None", latency_ns: int, running: int) -> None:
-        """A request has taken so many nanoseconds; so many others are still running."""
+        """Record the latency of a request that ended while `running` others still run."""
         baseline = self._baseline_latency.get(action)
         if baseline is None:
             self._baseline_latency[action] = baseline = float(latency_ns)
-        elif not running or latency_ns < baseline:
+        elif not running or latency_ns < baseline:  # alone, or faster than ever: not slowed down by others
             self._baseline_latency[action] = baseline = (
                 baseline + (latency_ns - baseline) * self._rule.baseline_smoothing
             )
@@ -64,23 +67,25 @@ class ConcurrencyLimit:
         self._recorded += 1
 
     def capacity_for(self, nanoseconds: int) -> int:
-        """How many requests this process can do in a time, by what they cost of it; at least one."""
+        """How many requests this process can serve in a time, by their measured CPU cost; at least one."""
         return max(1, nanoseconds // self._cpu_per_request)
 
     def adapt(self, now: int) -> None:
-        """Called often; does something once in a window."""
+        """Adapt the limit to the latency of the last window. Called often; returns at once within a window."""
         rule = self._rule
         if now - self._since < rule.window_ns or not self._recorded:
             return
         cpu = self._read_cpu()
         if now - self._since < 4 * rule.window_ns:
-            # Without the rest: else the more requests wait, the fewer would begin in a pass.
+            # Without the overhead: else the more requests wait, the fewer would begin in a pass. A longer window spans
+            # idle time and is left out.
             used = cpu - self._cpu
             self._cpu_per_request = max(used - self.overhead_ns, used // 4) // max(1, self.count)
         mean, ratio = self._latency_sum // self._recorded, self._latency_sum / max(self._baseline_sum, 1.0)
         limit_min = (
             rule.limit_min_busy if cpu - self._cpu > rule.busy_share * (now - self._since) else rule.limit_min_idle
         )
+        # Shrink in proportion to the slowdown, by 30 % at most; grow by an eighth, and only if the limit was reached.
         if ratio > rule.slow_ratio and mean > rule.latency_tolerated_ns:
             self.limit = max(min(limit_min, self.limit), int(self.limit * max(0.7, rule.slow_ratio / ratio)))
         elif self.is_reached and (ratio < rule.fast_ratio or mean < rule.latency_tolerated_ns):

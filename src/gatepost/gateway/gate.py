@@ -37,7 +37,7 @@ from gatepost.settings import GateSettings, Settings
 NANOSECONDS = 1_000_000_000
 
 HEADERS_TO_CHECK = CONDITIONS | BODY_HEADERS
-"""What a request has to have for a body or an entity tag to be in it: most reads have none of them."""
+"""A request without any of these has neither a body nor an entity tag, as most reads."""
 
 CANCELLED = 499
 """The status in `RequestFinished` where the server cancelled a request before it was answered."""
@@ -107,11 +107,11 @@ class Gate:
         find_writing: FindWriting = find_no_writing,
         backlog: ResponseBacklog | None = None,
     ) -> "Gate":
-        """A gate of parts that stand already.
+        """A gate of parts that the caller has built.
 
         `match` says which action a request is; an action of kind "mount" gets the byte limit and the headers of a page,
         one of kind "system" no rate limit. `cors` are the rules that actions declare. `limiter` is there for the second
-        stage, which authentication calls. `is_known` tells whether somebody is signed in, without asking the database.
+        stage, which authentication calls. `is_known` tells whether the client is signed in, without a query.
         `find_writing` gives what ends the wait of a task that has sent a COMMIT (`request_deadlines.py`).
         `backlog` is told how many bytes clients have not yet taken.
         """
@@ -186,6 +186,8 @@ class Gate:
             started=monotonic_ns(),
         )
         scope["gatepost"] = exchange
+        # Each stage returns None when it has decided, and an awaitable only when it has to wait: a coroutine for each
+        # would cost more than most decisions.
         self._deadlines.enter(exchange)
         try:
             self._header_checks.check(exchange)
@@ -196,11 +198,12 @@ class Gate:
                     await pending
                 await exchange.respond(self._cors.preflight(exchange))
             else:
-                # Named first: Python 3.11 is slow to call what is an attribute and no method.
+                # As local names: Python 3.11 is slow at calling an attribute that is not a method.
                 match, app = self._match, self._app
                 exchange.action, exchange.key = match(scope["method"], scope["path"])
                 if (pending := self.limiter.admit_address(exchange)) is not None:
                     await pending
+                # After the limit of the address, so that a client over its limit takes no place in the queue.
                 if (pending := self._queue.admit(exchange)) is not None:
                     await pending
                 names = exchange.headers.keys()
@@ -242,11 +245,11 @@ class Gate:
 
     @property
     def in_flight(self) -> int:
-        """Requests that have come in and are not over."""
+        """The number of requests that have arrived and not ended."""
         return len(self._deadlines.in_flight)
 
     def find_current(self) -> Exchange | None:
-        """The request that the running task serves, for what is rare, such as a line of a log; else None."""
+        """The request that the running task serves, None if there is none. Slow: for rare use, such as a log line."""
         try:
             task = asyncio.current_task()
         except RuntimeError:  # a thread without a loop
@@ -254,7 +257,7 @@ class Gate:
         return None if task is None else self._deadlines.find(task)
 
     def drain(self) -> None:
-        """From now on every answer closes its connection; whoever asks for readiness should look at `is_draining`."""
+        """From now on every response closes its connection. The readiness probe reads `is_draining`."""
         self.is_draining = True
         self._response_headers.profiles = self._response_headers.profiles.closing()
 
@@ -267,7 +270,7 @@ class Gate:
         if isinstance(problem, Overloaded) and exchange.admission is not None:
             exchange.admission.give_back()
         if exchange.action is None and exchange.admission is None:
-            # Guessing paths costs tokens too.
+            # Guessing paths costs tokens as well.
             try:
                 if (pending := self.limiter.admit_address(exchange)) is not None:
                     await pending
@@ -275,9 +278,9 @@ class Gate:
                 problem = refusal
         exchange.code = problem.code
         if exchange.status and problem is exchange.expired:
-            return  # its client takes no more: the body stays shorter than stated, and the server cuts the connection
+            return  # the client has stopped reading: the body stays shorter than stated, and the server cuts it off
         if exchange.status:
-            # The answer has begun: all that is left is to let the server cut the connection.
+            # The response has begun: all that can be done is to let the server cut the connection.
             if problem is not INTERNAL and self._emit_failed is not None:
                 self._emit_failed(RequestFailed(request_id=exchange.id, error=error))
             raise error

@@ -1,11 +1,11 @@
-"""The two stages of the rate limiter: by address before anybody is known, by actor or account after.
+"""The two stages of the rate limiter: by address before authentication, by actor or account after it.
 
-Stands first in the gate, and again behind authentication. In each stage a token of every rule is taken or none; a
-refusal in the second gives the first its token back. Whoever signs in with success gets all of them back, so that what
-is bounded are failures. The headers are those of draft-ietf-httpapi-ratelimit-headers-10.
+First in the gate, and again behind authentication. Each stage takes a token of every limit or of none; a refusal in the
+second stage gives the token of the first back. A successful sign-in gets all its tokens back, so that only failures are
+limited. The headers are those of draft-ietf-httpapi-ratelimit-headers-10.
 
-Both stages return None where they have decided, as nearly always, and else what has to be awaited: a coroutine per
-request would cost more than the decision.
+Both stages return None if they have decided, as nearly always, and else an awaitable: a coroutine per request would
+cost more than the decision.
 """
 
 import re
@@ -90,7 +90,7 @@ class Limiter:
     """Takes tokens for requests. `limits` maps the kinds of actions to their default; kind "system" is exempt.
 
     `find_device` reads from a request which device that has signed in before sends it, "" for none. Such a device is
-    known by itself when it signs in, not by its address: nobody beside it can use its tokens up. `returns_on_success`
+    limited by itself when it signs in, not by its address: other clients cannot use up its tokens. `returns_on_success`
     gives back what a sign-in took that succeeded.
     """
 
@@ -193,7 +193,7 @@ class Limiter:
     def _decide_later(
         self, request: Request, limit_set: LimitSet, key: str, now: int, outcome: TakeOutcome | None
     ) -> Awaitable[None] | None:
-        """A refusal, or somebody else has to be asked first."""
+        """Raise the refusal; or, if this process cannot decide, return what asks the shared store."""
         if outcome is None:
             return self._take_remote(request, limit_set, key, now)
         self._apply(request, limit_set, key, now, outcome)
@@ -256,9 +256,11 @@ class _Stage(dict[Action | None, LimitSet | None]):
 
 def _writer(specs: Sequence[BucketSpec]) -> WriteHeaders:
     policy = ", ".join(f"{_quoted(spec.name)};q={spec.limit.count};w={spec.limit.per:.0f}" for spec in specs)
-    said = (b"ratelimit-policy", policy.encode())
+    policy_header = (b"ratelimit-policy", policy.encode())
     template = ", ".join(f"{_quoted(spec.name)};r=%d;t=%d" for spec in specs).encode()
-    # A bucket in each stage, or in the first alone, as for nearly every request: `BucketSpec.remaining` written out.
+    # Called for every response. Nearly all have one bucket per stage, so for one and for two buckets the arithmetic of
+    # `BucketSpec.remaining` is written out over numbers in the closure: no loop, no attribute, no call. `-(-a // b)`
+    # rounds up: a client that waits for `t` seconds finds a full bucket. Sliding limits take the general form below.
     numbers = [
         (spec.capacity_units, spec.units_per_token, spec.units_per_second) for spec in specs if not spec.sliding_slots
     ]
@@ -267,24 +269,25 @@ def _writer(specs: Sequence[BucketSpec]) -> WriteHeaders:
 
         def write_one(deficits: tuple[int, ...]) -> tuple[Header, Header]:
             (deficit,) = deficits
-            return said, (
+            return policy_header, (
                 b"ratelimit",
                 template % ((capacity_units - deficit) // units_per_token, -(-deficit // units_per_second)),
             )
 
         return write_one
     if len(specs) == len(numbers) == 2:
-        (capacity_units, units_per_token, units_per_second), (full_too, step_too, second_too) = numbers
+        (capacity_units, units_per_token, units_per_second), second = numbers
+        second_capacity_units, second_units_per_token, second_units_per_second = second
 
         def write_two(deficits: tuple[int, ...]) -> tuple[Header, Header]:
-            deficit, too = deficits
+            deficit, second_deficit = deficits
             remaining = (
                 (capacity_units - deficit) // units_per_token,
                 -(-deficit // units_per_second),
-                (full_too - too) // step_too,
-                -(-too // second_too),
+                (second_capacity_units - second_deficit) // second_units_per_token,
+                -(-second_deficit // second_units_per_second),
             )
-            return said, (b"ratelimit", template % remaining)
+            return policy_header, (b"ratelimit", template % remaining)
 
         return write_two
 
@@ -292,7 +295,7 @@ def _writer(specs: Sequence[BucketSpec]) -> WriteHeaders:
         remaining = [
             figure for spec, deficit in zip(specs, deficits, strict=True) for figure in spec.remaining(deficit)
         ]
-        return said, (b"ratelimit", template % (*remaining,))
+        return policy_header, (b"ratelimit", template % (*remaining,))
 
     return write
 

@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse, serve, and end with the status that the commands have in common: 2 for what the user has to mend."""
+    """Parse, serve, and end with the status that the commands have in common: 2 for what the user has to fix."""
     open_standard_descriptors()
     options = vars(parser().parse_args(arguments))
     streams = StandardStreams()

@@ -1,4 +1,4 @@
-"""Who may interrupt whom in a worker: while it is busy, nobody. Its threads take turns, each when the one before waits.
+"""Switches the threads of a worker to SCHED_BATCH while the process is busy, so that they do not preempt each other.
 
 Beside the request path, twice a second. The kernel lets a thread that wakes up interrupt the one that runs. In a busy
 worker that helps nobody: what one thread has read or answered has to wait for the interpreter, which the interrupted
@@ -23,7 +23,7 @@ SAMPLE_SECONDS = 0.5
 
 
 class BatchScheduling:
-    """Has the threads of this process take turns while it is busy. Makes a timer, no thread."""
+    """Schedules the threads of this process as SCHED_BATCH while it is busy. Uses a timer of the loop, no thread."""
 
     __slots__ = ("_cpu", "_is_busy", "_now")
 

@@ -1,9 +1,9 @@
 """Granian with its pitfalls fixed: `serve` runs one master and its workers until a signal ends them.
 
-Before the request path: the sockets and HTTP/1 itself are Granian's. What is fixed here, and what was seen without
-it: silent connections that are never closed (`http=1`, short head timeout), idle connections that block everybody (high
-backpressure, `descriptors.py`), answers that nobody reads and servers that share a port unnoticed (`listening.py`),
-orphans (`parent_watch.py`), signals that nobody hears (`loop.py`), replaced workers that cut connections off, and
+Before the request path: the sockets and HTTP/1 itself are Granian's. What is fixed here was observed without it:
+silent connections that are never closed (`http=1`, short header timeout), idle connections that block all clients
+(high backpressure, `descriptors.py`), unread responses and servers that share a port unnoticed (`listening.py`),
+orphans (`parent_watch.py`), lost signals (`loop.py`), replaced workers that cut connections off, and
 replacements that do not start (`supervisor.py`), a second Ctrl-C that hangs.
 """
 
@@ -47,7 +47,7 @@ _QUIET_LOGGING: dict[str, Any] = {"incremental": True, "formatters": {}, "handle
 
 
 class Server(_Granian):  # type: ignore[misc]
-    """A Granian that listens on a socket of ours. See `serve`."""
+    """A Granian that serves on a given socket. See `serve`."""
 
     def __init__(self, listener: socket.socket, worker: Worker, events: Events, **options: Any) -> None:
         settings = worker.settings
@@ -94,7 +94,7 @@ class Server(_Granian):  # type: ignore[misc]
         super().signal_handler_interrupt(*arguments, **options)  # pyright: ignore[reportUnknownMemberType]
 
     def signal_handler_reload(self, *arguments: Any, **options: Any) -> None:
-        """In development SIGHUP says that the terminal is gone, and nobody is there to press Ctrl-C any more."""
+        """In development SIGHUP means that the terminal was closed: stop, as with Ctrl-C."""
         if self._ends_with_terminal:
             self.signal_handler_interrupt()
         else:

@@ -1,7 +1,7 @@
 """The listening socket: one, exclusive, opened before any process is started and shared by all of them.
 
 Before the request path. Granian by itself opens one per worker with SO_REUSEPORT, by which a second server, or the
-orphans of one that was killed, share the port without anybody noticing.
+orphans of one that was killed, share the port unnoticed.
 """
 
 import errno
@@ -22,7 +22,7 @@ WAIT_SECONDS = 1.0
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens at `host`, `port` (0: any free one) and at which nobody else does.
+    """A socket that listens exclusively at `host`, `port` (0: any free one).
 
     Waits a moment for the workers of a server that was killed, which are about to let go. Raises ConfigurationError
     when the port is taken, not permitted, or the host is not an address of this machine.

@@ -1,7 +1,7 @@
-"""How workers notice that their master is gone, however it went: a pipe of which it alone holds the writing end.
+"""Tells workers when their master has ended: a pipe whose writing end only the master holds.
 
-Before the request path. When the master ends, by kill -9, too, the kernel closes that end, and whoever reads the other
-one hears of it: on every system, and without asking again and again.
+Before the request path. When the master ends, even by kill -9, the kernel closes that end, and a read of the other end
+returns: on every system, and without polling.
 """
 
 import os

@@ -27,7 +27,7 @@ def on_signal(number: signal.Signals, act: Callable[[], None]) -> None:
 
 
 def ignore_until_handled() -> None:
-    """In the master, before it forks: a worker that is not yet there, or a stray signal, is no reason to die."""
+    """In the master, before it forks: neither a worker that has not started nor a stray signal may end it."""
     for number in (DRAIN, HAND_OVER):
         signal.signal(number, signal.SIG_IGN)
 

@@ -2,7 +2,7 @@
 
 Before the request path: in the master, which never loads the application. A worker that is replaced goes on with the
 connections that it has while the others take all new ones; each of its answers tells the client to come back on
-another connection. So nobody is refused and nobody is cut off (`docs/decisions/0009-replacing-workers.md`).
+another connection. So no request is refused and none is cut off (`docs/decisions/0009-replacing-workers.md`).
 """
 
 import contextlib
@@ -35,7 +35,7 @@ Spawn = Callable[[int], Any]
 class WorkerSupervisor:
     """Looks after the workers of `server`, a Granian, in whose list `wrks` they stand by number.
 
-    Behind them in that list stand those that come or go, so that whoever ends the server ends them, too.
+    Behind them in that list stand those that come or go, so that they end with the server as well.
     """
 
     def __init__(self, server: Any, events: Events) -> None:
@@ -65,7 +65,7 @@ class WorkerSupervisor:
             time.sleep(0.02)
 
     def replace_dead(self, spawn: Spawn) -> bool:
-        """Start a worker for each that has died. False where none has ever served: then there is no use in it."""
+        """Start a worker for each that has died. False if none has ever served: then a restart would not help."""
         server = self._server
         self._read_reports()
         while server.interrupt_children:
@@ -124,7 +124,7 @@ class WorkerSupervisor:
         return old
 
     def _stop(self, worker: Any, *, seconds: float) -> None:
-        """Let it finish what it has, for `seconds`. Where the server is to stop meanwhile, that ends it, too."""
+        """Let it finish what it has, for `seconds`. If the server is told to stop meanwhile, that ends it as well."""
         worker.terminate()
         self.wait(seconds, until=lambda: not worker.is_alive())
         if self._server.interrupt_signal:

@@ -1,4 +1,4 @@
-"""A rate limit in whole numbers, and what the limiter may ask of whoever keeps the buckets.
+"""A rate limit in whole numbers, and the interface of a store of buckets.
 
 A bucket is one number: the moment at which it will be full again (GCRA, ITU-T I.371, read as a token bucket). Moments
 are counted in units, `units_per_tick` to a tick of the clock, chosen so that a token is a whole number of them: nothing
@@ -24,7 +24,7 @@ NANOSECONDS = 1_000_000_000
 MICROSECONDS = 1_000_000
 
 _LEFT, _USED = 64, 32
-"""Bits of a sliding limit's lack for the time until all are free again, and for how many requests are used."""
+"""Bits of a sliding limit's deficit for the time until all are free again, and for how many requests are used."""
 
 clock: Callable[[], int] = (
     # Unlike CLOCK_MONOTONIC it goes on while a virtual machine is suspended, and so does the clock of a Valkey.
@@ -83,7 +83,7 @@ def sliding_deficit(moment: int, used: int, left: int) -> int:
 
 
 def sliding_moment(deficit: int) -> int:
-    """When a sliding limit admitted the request that came to this lack."""
+    """When a sliding limit admitted the request that left this deficit."""
     return deficit >> (_LEFT + _USED)
 
 
@@ -105,7 +105,7 @@ class BucketGroup(Protocol):
     specs: tuple[BucketSpec, ...]
 
     def take(self, key: str, now: int, /) -> TakeOutcome | None:
-        """Take at `now` (by `clock`). None where somebody else has to be asked: then `take_remote`."""
+        """Take at `now` (by `clock`). None if this process cannot decide: then `take_remote`."""
         ...
 
     async def take_remote(self, key: str) -> TakeOutcome:
@@ -133,7 +133,7 @@ class Buckets(Protocol):
 
     def group(self, specs: Sequence[tuple[str, RateLimit]], *, strict: bool = False) -> BucketGroup:
         """These rules, by name. Made at start. `strict` ones are those of signing in: no process holds tokens of them
-        in advance, and where a shared keeper of buckets is away a stricter limit stands in.
+        in advance, and a stricter limit holds while a shared store is unavailable.
         """
         ...
 

@@ -1,12 +1,12 @@
-"""Buckets in a fixed piece of memory, which processes may share: exact, bounded, and nobody's who dies.
+"""Buckets in a fixed-size piece of memory that processes may share: exact, and safe if a process dies holding a lock.
 
 A hash table of sets: a key's digest says which set, and its bucket is one of 15 slots in it, 32 bytes each. A slot
 whose bucket is full again is free, so nothing has to be swept. Where a set has no free slot, new keys share its last
 one, which admits less, never more; a flood of keys can neither grow the memory nor empty or refill anybody's bucket.
 
-Shared memory is guarded by a lock of the kernel's on the bytes of the set (POSIX `fcntl`), which a process that is
-killed gives up by dying. What it may leave half written is the fraction of a nanosecond. The digests are keyed with a
-secret of the table, so that nobody can aim at a set.
+Shared memory is guarded by a kernel lock on the bytes of the set (POSIX `fcntl`), which is released when its process
+dies. What a killed process may leave half written is a fraction of a nanosecond. The digests are keyed with a
+secret of the table, so that a client cannot aim at a set.
 """
 
 import mmap
@@ -99,7 +99,7 @@ class BucketTable:
     def take(self, spec: BucketSpec, digest: bytes, now: int, want: int = 1) -> tuple[int, int]:
         """Take up to `want` tokens. Returns how many, and what the bucket then lacks: 0 where it does not hold one.
 
-        More than one is taken only out of plenty: no more than one part in LEASE_SHARE of what is there.
+        More than one is taken only out of plenty: no more than one part in LEASE_SHARE of what is left.
         """
         start = self._lock(digest)
         try:
@@ -190,7 +190,8 @@ class BucketTable:
             digest = (self._marks(place) | _mark(digest)).to_bytes(DIGEST_BYTES)
             self._memory[place : place + DIGEST_BYTES] = digest
             return
-        # The moment first: whoever is killed between the two has made the former key of this slot wait, not admitted.
+        # The moment first: if the process is killed between the two, the former key of this slot waits longer; it
+        # is not admitted more often.
         _moment.pack_into(self._memory, place + DIGEST_BYTES, ticks, rest)
         self._memory[place : place + DIGEST_BYTES] = digest
 

@@ -1,8 +1,8 @@
-"""Tokens that a process holds in advance, so that most requests ask nobody.
+"""Tokens that a process holds in advance, so that most requests need no shared store.
 
-Between a group of rules and whoever keeps its buckets for several processes. A lease is tokens of one key, taken at
-once and spent one by one. The bound of a bucket holds for the bucket and its leases together: while a leased token is
-valid its bucket counts it as missing, and it is valid only until the stretch begins in which the bucket gets it back
+Between a group of limits and the store that processes share. A lease is tokens of one key, taken
+at once and spent one by one. The bound of a bucket holds for the bucket and its leases together: while a leased token
+is valid its bucket counts it as missing, and it is valid only until the bucket begins to get it back
 (`bucket_spec.py`). So the tokens in the bucket and the valid ones outside are never more than its capacity, and no
 stretch of time admits more than capacity and refill, however many processes hold leases.
 
@@ -28,13 +28,13 @@ T = TypeVar("T")
 
 GiveBack = Callable[[str, tuple[int, ...], int], None]
 """Gives back so many tokens of a key: the last ones before the moments at which its buckets were to be full, by the
-clock of whoever keeps them."""
+clock of the store."""
 
 
 class Lease:
     """`left` tokens out of `size`, the last ones before `full_at` of each rule; good until `until` at the latest.
 
-    `shared_full_at` is the same as `full_at` by the clock of whoever keeps the buckets.
+    `shared_full_at` is the same as `full_at` by the clock of the store.
     """
 
     __slots__ = (
@@ -141,7 +141,7 @@ class Leases:
         )
 
     def spent_until(self, key: str) -> tuple[int, ...]:
-        """Until when the token that was spent last was good, by the clock of whoever keeps the buckets."""
+        """Until when the token that was spent last was good, by the clock of the store."""
         lease = self._leases[key]
         return tuple(
             end - lease.left * units_per_token

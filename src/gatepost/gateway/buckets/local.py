@@ -1,7 +1,7 @@
 """Buckets in a table of this process, or of all processes of this machine that have the same one.
 
-The limiter's everyday store: it answers at once. A lease costs a quarter of what a table does that nobody shares, so
-processes hold leases of those, too.
+The limiter's default store: it answers at once. Taking from a lease costs a quarter of taking from the table, even from
+an unshared one, so both have leases.
 """
 
 import time
@@ -105,7 +105,8 @@ class LocalGroup:
         return leases.begin(key, full_at, count, now)
 
     def _take(self, key: str, now: int, want: int) -> tuple[int, tuple[int, ...]] | TakeRefused:
-        if self._single is not None:  # nearly every group: the same as below, without the loop
+        """Take up to `want` tokens of every limit, or none. Returns how many, with the deficits, or the refusal."""
+        if self._single is not None:  # nearly every group has one bucket: the same as below, without the loop
             spec, hasher = self._single
             count, deficit = self._table.take(spec, _digest(hasher, key), now, want)
             return (count, (deficit,)) if count else self._refusal(0, key, now)
@@ -116,6 +117,8 @@ class LocalGroup:
                 granted, deficit = self._take_slot(spec, hasher, key, now)
             else:
                 granted, deficit = self._table.take(spec, _digest(hasher, key), now, count)
+            # All limits have to grant the same number. If this one grants fewer, the earlier ones get the difference
+            # back, and everything if it grants none. Until then they are short of it: that admits less, never more.
             if granted < count:
                 self._undo(key, now, deficits, count - granted if granted else count)
             if not granted:
@@ -125,7 +128,7 @@ class LocalGroup:
         return count, tuple(deficits)
 
     def _undo(self, key: str, now: int, deficits: list[int], count: int) -> None:
-        """Give `count` tokens of the first rules back, which are left lacking less."""
+        """Give `count` tokens of the limits before this one back, and correct their deficits."""
         for index, deficit in enumerate(deficits):
             spec, hasher = self.specs[index], self._hashers[index]
             full_at = now if spec.sliding_slots else now * spec.units_per_tick + deficit

@@ -1,7 +1,7 @@
-"""Carries questions to Valkey and answers back: many at a time over one connection, with little patience.
+"""The client of Valkey: pipelines calls over one connection, behind a circuit breaker.
 
-Whoever asks while a batch is under way goes with the next. A server that is slow or down is given up after
-`timeout_seconds`; from then on nobody waits for it any more, until a probe in the background finds it again.
+Calls that arrive while a batch is under way go with the next one. A batch that fails, or takes longer than
+`timeout_seconds`, opens the circuit: calls then fail at once, until a probe in the background succeeds.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from gatepost.events import Events
 from gatepost.gateway.buckets import bucket_spec
 
 PROBE_SECONDS = (0.1, 2.0)
-"""The first pause before an absent server is tried again, and the longest."""
+"""The first and the longest pause between probes while the circuit is open."""
 
 BATCH_MAX = 256
 
 LAG_SECONDS = 0.005
-"""Where a timer of ours fires later than that, this process has been busy, and the answer may be here unread."""
+"""A timer that fires later than this shows that this process was busy, and that the response may be unread here."""
 
 LOCATION = "GATEPOST_VALKEY_URL"
 SCHEMES = {"valkey": "redis", "valkeys": "rediss", "redis": "redis", "rediss": "rediss", "unix": "unix"}
@@ -60,7 +60,11 @@ class ScriptCall:
 
 
 class ValkeyClient:
-    """One process's way to a Valkey or Redis. `on_lost` and `on_restored` are told once per outage."""
+    """The connection of one process to a Valkey or Redis.
+
+    `on_lost` is called with the reason when the circuit opens, `on_restored` with the seconds it was open when it
+    closes.
+    """
 
     def __init__(
         self,
@@ -87,7 +91,7 @@ class ValkeyClient:
         self.is_unavailable = False
 
     async def start(self, events: Events) -> None:
-        """Connect; a server that is away is no reason not to start."""
+        """Connect. An unavailable server does not prevent the start."""
         self._events = events
         self.is_unavailable = False
         try:
@@ -96,7 +100,7 @@ class ValkeyClient:
             self._open_circuit(str(failure))
 
     async def stop(self) -> None:
-        """Carry what waits and close the connection."""
+        """Send the calls that wait and close the connection."""
         if self._sending is not None:
             await self._sending
         if self._probing is not None:
@@ -138,7 +142,7 @@ class ValkeyClient:
 
     async def _run(self, batch: Sequence[ScriptCall]) -> list[Any]:
         if self.is_unavailable:
-            raise ValkeyUnavailable("it was lost before")
+            raise ValkeyUnavailable("the circuit is open")
         answers = await self._send(batch)
         again = [index for index, answer in enumerate(answers) if isinstance(answer, self._unknown_script)]
         if again:  # after SCRIPT FLUSH

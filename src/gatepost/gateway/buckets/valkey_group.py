@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 TICK_NS = NANOSECONDS // MICROSECONDS
 
 DRIFT = 1000
-"""Two clocks may differ by one part in so many in how fast they go: that much earlier a lease is no longer good."""
+"""Two clocks may differ in speed by one part in this many; a lease expires that much earlier."""
 
 REFUSALS_MAX = 10_000
 
@@ -125,7 +125,7 @@ class ValkeyGroup:
             present.outcome.set_result(outcome)
 
     def give_back(self, key: str, deficits: tuple[int, ...], at: int) -> None:
-        """Undo a take, where it was made. Nobody waits for it."""
+        """Undo a take in the store where it was made, in the background."""
         if isinstance(deficits, LocalDeficits):
             self._local.give_back(key, deficits.deficits, at)
         elif isinstance(deficits, SharedDeficits):
@@ -201,7 +201,7 @@ class ValkeyGroup:
         return tuple(deficits), soonest
 
     def _refuse(self, key: str, deficits: tuple[int, ...], soonest: int) -> TakeRefused:
-        """The refusal. Until a token is there again, a second at most, nobody has to ask."""
+        """The refusal, remembered until a token is there again, for a second at most: until then no call is needed."""
         waits = [
             -(-soonest // MICROSECONDS) if spec.sliding_slots else spec.seconds_to_token(deficit)
             for spec, deficit in zip(self.specs, deficits, strict=True)
