@@ -1,7 +1,7 @@
 """Probes: `/livez` says that the process runs, `/readyz` whether it should be sent requests.
 
-Neither waits for anything: what they say is known. A table that is locked, or a pool in which every connection is
-taken, is no reason to send requests elsewhere, where it would be the same.
+Neither waits for anything: they report a known state. A locked table or an exhausted pool does not make an instance
+unready: requests would meet the same on another one.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Whose bucket an address is: one IPv4 host, one IPv6 network.
+"""The key of an address's buckets: one IPv4 host, or one IPv6 network.
 
 Stands before the limiter. Which address a request comes from (proxies in front) is not decided here.
 """
@@ -11,7 +11,7 @@ V4_MAPPED = bytes(10) + b"\xff\xff"
 def network_of(client: str) -> str:
     """The key of a client's buckets: IPv4 as it is, IPv6 as its /64, since one subscriber owns a whole /64 (RFC 6177).
 
-    An IPv4 address mapped into IPv6 is the IPv4 address. What is no address (a Unix socket's empty text) is kept.
+    An IPv4 address mapped into IPv6 is the IPv4 address. Other text (empty, for a Unix socket) is kept.
     """
     if ":" not in client:
         return client

@@ -42,7 +42,7 @@ class AllowedHosts:
         self.known: set[bytes] = set()
 
     def check(self, host: bytes) -> None:
-        """Raise 400 `malformed_request` for what is no host, 421 `unknown_host` for one that is not on the list.
+        """Raise 400 `malformed_request` for what is not a host, 421 `unknown_host` for one that is not on the list.
 
         421, because the request may be a good one that came to the wrong server (RFC 9110, section 15.5.20): a client
         may ask again over another connection, and a log tells it from a broken request.

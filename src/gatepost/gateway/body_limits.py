@@ -1,4 +1,4 @@
-"""BodyLimits on their way in: how large, how slow, and of which type.
+"""Limits of request bodies: size, time and type.
 
 Stands behind the limiter, before the application. A request without a body passes untouched, because under Granian one
 `receive()` costs as much as the whole gate. What the JSON says is checked by the data transfer objects.
@@ -72,7 +72,7 @@ class BodyLimits:
         if action is not None:
             limit = limit if action.body_bytes_max is None else action.body_bytes_max
             types = action.content_types
-        # A wanted type and a stated length, as nearly every client sends them: then all that is checked holds.
+        # The fast path: an accepted type and a stated length, as nearly every client sends, pass every check below.
         if not (
             length is not None
             and length.isdigit()

@@ -18,7 +18,7 @@ else:
     from backports.zstd import ZstdCompressor
 
 ACCEPT_BYTES_MAX = 256
-"""A longer `Accept-Encoding` is nobody's wish; it gets the answer as it is."""
+"""No client needs a longer `Accept-Encoding`; it gets the response uncompressed."""
 
 _QUALITY = re.compile(rb"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 

@@ -49,7 +49,7 @@ def compressed(request: Request, response: Response) -> Response:
 
 
 def strip_entity_tags(request: Request) -> None:
-    """Take the coding off the entity tags that a client sends back, so that nobody below has to know of codings.
+    """Take the coding off the entity tags that a client sends back, so that lower layers need not know of codings.
 
     `If-Match` means the row, in whatever coding it was read. `If-None-Match` means bytes: the tag of a coding counts
     only where the answer would have it, else a cache would give the coded bytes to one who cannot read them.

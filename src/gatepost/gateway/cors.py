@@ -1,8 +1,8 @@
-"""Calls across origins (Fetch standard, CORS protocol): preflights, and what every answer says about them.
+"""Calls across origins (Fetch standard, CORS protocol): preflights, and the headers of every response.
 
 Stands first in the gate. A preflight is answered from bytes that were made at start, the same for every path, method
-and header, so that it tells nobody which paths exist: the browser compares. Without a rule there are no CORS headers at
-all.
+and header, so that it does not reveal which paths exist: the browser compares. Without a rule there are no CORS
+headers at all.
 """
 
 from collections.abc import Callable, Iterable

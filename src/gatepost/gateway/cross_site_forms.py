@@ -1,7 +1,7 @@
-"""Posts that need no preflight, from pages of other origins: refused, unless the path's `cors` lets the origin in.
+"""Refuses posts from pages of other origins that need no preflight, unless the path's `cors` admits the origin.
 
-Used behind the gate alone. A browser sends a form, or a post without a body, to any origin, with its cookies, and asks
-nobody first. JSON, and every method but POST, has had its preflight.
+Used behind the gate alone. A browser sends a form, or a post without a body, to any origin, with cookies and
+without a preflight. JSON, and every method but POST, needs one.
 """
 
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ FORM_TYPES: frozenset[bytes] = frozenset(
 """What needs no preflight (Fetch standard, CORS-safelisted request-header)."""
 
 _OWN = frozenset({b"same-origin", b"none"})
-"""`Sec-Fetch-Site` (Fetch metadata) of a page of this origin, and of somebody who typed the address."""
+"""`Sec-Fetch-Site` (Fetch metadata) of a page of this origin, and of an address typed by the user."""
 
 
 class CrossSiteForms:
-    """The origins whose pages may send forms, by action: besides them only our own pages may."""
+    """The origins whose pages may send forms, by action, besides the application's own pages."""
 
     __slots__ = ("_origins",)
 
@@ -29,7 +29,7 @@ class CrossSiteForms:
         self._origins = origins
 
     def check(self, request: Request) -> None:
-        """Raise 403 `cross_origin`. Who sends neither `Sec-Fetch-Site` nor `Origin` is no browser of today."""
+        """Raise 403 `cross_origin`. A client without `Sec-Fetch-Site` and `Origin` is not a current browser."""
         action = request.action
         if request.scope["method"] != "POST" or action is None:
             return
@@ -45,6 +45,6 @@ def _is_of_ours(headers: Mapping[bytes, bytes]) -> bool:
     site = headers.get(b"sec-fetch-site")
     if site is not None:
         return site in _OWN
-    # Of old browsers: `null` is what our own pages send, too, under `Referrer-Policy: no-referrer`.
+    # Old browsers: our own pages also send `null`, because of `Referrer-Policy: no-referrer`.
     origin = headers.get(b"origin", b"null")
     return origin == b"null" or origin.partition(b"://")[2] == headers.get(b"host")

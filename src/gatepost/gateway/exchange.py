@@ -22,8 +22,8 @@ from gatepost.settings import GateSettings
 
 
 class ResponseHeaders:
-    """What answers are dressed with: the security headers, CORS where it is configured, and the number of bytes from
-    which on one may be compressed; and what sends the large ones."""
+    """What the gate adds to responses: security headers, CORS if configured, compression from `compressed_from` bytes
+    on, and the sending of large bodies in parts."""
 
     __slots__ = (
         "compressed_from",
@@ -66,7 +66,7 @@ class Exchange(Request, kw_only=True, eq=False):
     task: asyncio.Task[object] | None = None
 
     async def respond(self, response: Response) -> None:
-        """Send an answer of this application's own: it repeats none of the gate's headers."""
+        """Send a response made by Gatepost, which repeats none of the gate's headers."""
         self.status = status = response.status
         scope = self.scope
         response_headers = self.response_headers
@@ -96,7 +96,7 @@ class Exchange(Request, kw_only=True, eq=False):
         if response_headers.cors is not None:
             headers += response_headers.cors.headers(self)
         if scope["method"] == "HEAD":
-            # Where there is a body, the server says how long it is.
+            # With a body the server states its length; without one we have to.
             if status not in _BODILESS:
                 headers.append((b"content-length", b"%d" % len(body)))
             body = b""
@@ -112,16 +112,16 @@ class Exchange(Request, kw_only=True, eq=False):
 
     @property
     def is_foreign(self) -> bool:
-        """True where an application answers that is not ours, below a mount or behind the gate alone."""
+        """True if another application responds: below a mount, or behind `Gate(app)`."""
         return self.action is not None and self.action.is_foreign
 
     @property
     def is_mounted(self) -> bool:
-        """True where another application answers, below a mount."""
+        """True if another application responds below a mount."""
         return self.action is not None and self.action.kind == "mount"
 
     def send_with_headers(self, message: Message) -> Awaitable[None]:
-        """The `send` that the application gets. A plain function: it costs no coroutine of its own."""
+        """The `send` that the application gets. A plain function, which saves a coroutine per message."""
         if message["type"] == "http.response.start":
             if self.overruling is not None:
                 raise self.overruling
@@ -144,7 +144,7 @@ class Exchange(Request, kw_only=True, eq=False):
             headers = [*named.items()]
             is_page = is_page and not is_json(named.get(b"content-type", b""))
         else:
-            # ASGI wants names in lower case; Django writes them as people do.
+            # ASGI requires lower-case names; Django sends them capitalised.
             headers = [(name.lower(), value) for name, value in headers]
             for name, value in headers:
                 if name == b"content-type":
@@ -174,14 +174,14 @@ _REPEATABLE = security_headers.NAMES | security_headers.OURS | cors.NAMES
 _NEVER_CLASHING = frozenset(
     {b"content-type", b"content-length", b"date", b"etag", b"last-modified", b"location", b"link"}
 )
-"""What an application may say without contradicting anything the gate says."""
+"""Headers of an application that cannot contradict those of the gate."""
 
 _LISTS = frozenset({b"vary", b"ratelimit", b"ratelimit-policy"})
-"""Lists, to which an application and the gate may each add a line."""
+"""Lists, to which both an application and the gate may add a line."""
 
 
 def _resolve_clashes(given: list[Header], ours: list[Header]) -> list[Header]:
-    """The answer's own headers win, except for those that are ours to say."""
+    """Headers of the application win, except for those that only the gate sets."""
     given = [header for header in given if header[0] not in security_headers.OURS]
     names = {name for name, _ in given} - _LISTS
     return given + [header for header in ours if header[0] not in names]

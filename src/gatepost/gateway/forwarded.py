@@ -1,8 +1,8 @@
-"""What proxies say of a request: `Forwarded` (RFC 7239) and `X-Forwarded-For`, `-Proto`, `-Host`, read from the right.
+"""Parses what proxies state: `Forwarded` (RFC 7239) and `X-Forwarded-For`, `-Proto`, `-Host`, from the right.
 
-Each proxy adds its word at the right end, so only the right end can be by somebody trusted: both readers go from there
-and stop at the first element that cannot be read. What stands further left is not looked at, however long or broken it
-is. Whom to believe is decided by `trusted_proxies.py`.
+Each proxy appends at the right end, so only the right end can come from a trusted one: both parsers start there and
+stop at the first element that they cannot parse. They do not look at the rest, however long or broken it is. How far to
+trust the elements is decided by `trusted_proxies.py`.
 """
 
 import re

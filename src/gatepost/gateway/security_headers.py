@@ -136,7 +136,7 @@ def _profile(is_page: bool, is_tls: bool, hsts: Header) -> tuple[Header, ...]:
         return STRICT + (hsts,) * is_tls
     if not is_tls:
         return PAGES
-    # Over plain HTTP it would send the page's own styles and scripts to a port where nobody answers.
+    # Over plain HTTP it would send the page's own styles and scripts to a port that does not answer.
     upgraded = b"; upgrade-insecure-requests"
     policy = b"content-security-policy"
     return (*((name, value + upgraded if name == policy else value) for name, value in PAGES), hsts)

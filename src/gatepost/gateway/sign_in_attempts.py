@@ -1,8 +1,8 @@
-"""Signing in to an application that is not ours: which account is tried, and whether it was the right password.
+"""Counts attempts to sign in to an application behind `Gate(app)`, per account.
 
 Used behind the gate alone, for paths that say so (`path_rules.py`). The limit of the address has been taken before;
 here an attempt is counted for its account, wherever it comes from, and uncounted where the answer says that it
-succeeded. Whoever has succeeded gets the device cookie, and with it a bucket of their own: nobody can lock them out.
+succeeded. After a success the client gets a device cookie, and with it a bucket of its own: others cannot lock it out.
 """
 
 import unicodedata
@@ -24,12 +24,12 @@ from gatepost.gateway.security_headers import is_json
 from gatepost.request import Request
 
 FIELDS_MAX = 1000
-"""A form that signs somebody in has a few."""
+"""A sign-in form has a few."""
 
 
 class SignInAttempts:
     """The attempts at one path. `account` is the member that names it in the body, with what makes the cookies, None
-    where nothing names it; an answer with one of `statuses` says that somebody has signed in."""
+    where nothing names it; a response with one of `statuses` means that the attempt succeeded."""
 
     __slots__ = (
         "_account",
