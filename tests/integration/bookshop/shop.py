@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from examples.bookshop.app import Author, Book, app
+from examples.bookshop.app import Author, Book, Order, app
+from sqlalchemy import delete
 
 from gatepost.testing import Client, TestApp
 
@@ -32,8 +33,10 @@ class Shop:
 
 
 async def open_shop(running: TestApp, stock: int) -> Shop:
-    """One book, with so many copies."""
+    """One book with so many copies, and nothing of an earlier test."""
     async with app.transaction() as tx:
+        for model in (Order, Book, Author):
+            await tx.session.execute(delete(model))
         author = Author(name="Ursula K. Le Guin")
         tx.session.add(author)
         await tx.session.flush()

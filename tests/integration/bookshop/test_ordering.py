@@ -8,7 +8,6 @@ import pytest
 import pytest_asyncio
 from examples.bookshop.app import Author, Book, Order, Orders, app
 from shop import Shop, open_shop
-from sqlalchemy import delete
 
 from gatepost import App, Resource, anyone, owner
 from gatepost.testing import Client, ClientResponse, TestApp
@@ -27,10 +26,7 @@ async def running(module_database_url: str) -> AsyncIterator[TestApp]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def shop(running: TestApp) -> Shop:
-    """A shop with one book, three copies of it, and a customer; what the test before it left is gone."""
-    async with app.transaction() as tx:
-        for model in (Order, Book, Author):
-            await tx.session.execute(delete(model))
+    """A shop with one book, three copies of it, and a customer."""
     return await open_shop(running, STOCK)
 
 

@@ -19,10 +19,16 @@ app.events.subscribe(DatabaseLost, lambda event: emitted.append("lost"))
 app.events.subscribe(DatabaseRestored, lambda event: emitted.append("restored"))
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A server's folder, which the first test migrates for all."""
+    return tmp_path_factory.mktemp("outage") / "data"
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedPostgreSQL]:
-    """A server of the test's own, durable as in production: it is stopped and killed."""
-    with EmbeddedPostgreSQL(tmp_path / "data", settings={"shared_buffers": "16MB"}) as running:
+def server(data: Path) -> Iterator[EmbeddedPostgreSQL]:
+    """A server of this module, durable as in production: it is stopped and killed."""
+    with EmbeddedPostgreSQL(data, settings={"shared_buffers": "16MB"}) as running:
         yield running
 
 
