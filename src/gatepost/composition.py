@@ -112,7 +112,7 @@ class Composition:
             mounts={prefix: mount.app for prefix, mount in declaration.mounts.items()},
         )
         self.gate = Gate.composed(
-            dispatch.answer,
+            dispatch.handle,
             settings=settings.gate,
             events=events,
             match=self.table.match,

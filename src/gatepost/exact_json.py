@@ -80,9 +80,9 @@ def _check(value: Any) -> None:
         _refuse(value)
 
 
-def _decoded(text: str, number: Any, decode_quickly: Any) -> Any:
+def _decoded(text: str, number: Any, decode_fast: Any) -> Any:
     try:
-        return decode_quickly(text)
+        return decode_fast(text)
     except msgspec.ValidationError:  # an integer that is too long for it, which another program has stored
         return json.loads(text, parse_float=number, parse_int=_integer)
 

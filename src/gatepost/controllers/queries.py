@@ -287,7 +287,7 @@ class QueryReader:
         if (name, operator) in parsers.filterable.by_trigrams:
             at_beginning = operator == "starts_with"
             if not self._trigrams.can_find(str(value), at_beginning=at_beginning):
-                raise _invalid(parameter.label, self._trigrams.wish(at_beginning=at_beginning))
+                raise _invalid(parameter.label, self._trigrams.requirement(at_beginning=at_beginning))
         return Filter(tuple(hops), name, operator, value)
 
 

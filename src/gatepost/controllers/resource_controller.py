@@ -107,7 +107,11 @@ class ResourceController:
         try:
             row = await self._create(body.values, request.actor, view)
         except Problem as problem:
-            if view.unsure_new and problem.code in REFUSALS and (named := decoder.named(content, view.unsure_new)):
+            if (
+                view.maybe_unknown_on_create
+                and problem.code in REFUSALS
+                and (named := decoder.named(content, view.maybe_unknown_on_create))
+            ):
                 decoder.refuse(content, named)
             raise self._discreet(problem, view) from problem.__cause__
         location = (b"location", (self._location + self._write_key(row.key)).encode())
@@ -127,7 +131,7 @@ class ResourceController:
         try:
             body = decoder.decode(content)
         except Unprocessable:
-            if view.unsure and (named := decoder.named(content, view.unsure)):
+            if view.maybe_unknown and (named := decoder.named(content, view.maybe_unknown)):
                 unseen = await self._unseen(key, named, request.actor, view)
                 if unseen:
                     decoder.refuse(content, unseen)
@@ -190,7 +194,7 @@ class ResourceController:
                 for name in view.creatable
                 if not (partial or name in filled or attributes[name].nullable or attributes[name].has_default)
             ),
-            unsure=view.unsure if partial else view.unsure_new,
+            maybe_unknown=view.maybe_unknown if partial else view.maybe_unknown_on_create,
             bigint_as_string=self._bigint_as_string,
             bounds=self._bounds,
             location=self._served.entity.name,

@@ -68,7 +68,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
             for name, policy in (("read", nobody), ("write", nobody), ("create", None), ("update", None)):
                 msgspec.structs.force_setattr(self, name, policy)
 
-    def said(self, action: str) -> Policy | None:
+    def declared_policy(self, action: str) -> Policy | None:
         """The declared policy of setting the field when a row is created, or updated; None where none is declared."""
         if action == "update" and self.write_once:
             return nobody
@@ -77,7 +77,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
     def policy(self, action: str) -> Policy:
         """The policy of setting the field when a row is created, or updated: `anyone` where none is declared."""
-        said = self.said(action)
+        said = self.declared_policy(action)
         return anyone if said is None else said
 
 

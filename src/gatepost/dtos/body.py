@@ -12,7 +12,7 @@ from typing import Any, NoReturn, Required, TypedDict, cast
 import msgspec
 
 from gatepost.dtos.body_errors import BodyField, collect
-from gatepost.dtos.constraints import Constraint, longer
+from gatepost.dtos.constraints import Constraint, length_at_least
 from gatepost.dtos.json_input import FieldType, WireType, field_type_of, wire_type_of
 from gatepost.dtos.json_values import BOUNDS, Bounds, NumberReader, members
 from gatepost.dtos.path_keys import fits_in_a_path
@@ -77,9 +77,9 @@ class BodyDecoder:
 
         Raises `BadRequest("malformed_json")`, or `Unprocessable("invalid_body")` whose errors name every violation.
         """
-        return self.decode_quickly(body) or self.decode_carefully(body)
+        return self.decode_fast(body) or self.decode_strictly(body)
 
-    def decode_quickly(self, body: bytes) -> Body | None:
+    def decode_fast(self, body: bytes) -> Body | None:
         """The fast path; None where the body is refused, or may need the strict reader."""
         try:
             self._numbers.surplus = 0
@@ -107,7 +107,7 @@ class BodyDecoder:
         read_only_values = {name: values.pop(name) for name in self._read_only & values.keys()}
         return Body(values, read_only_values)
 
-    def decode_carefully(self, body: bytes) -> Body:
+    def decode_strictly(self, body: bytes) -> Body:
         """The strict reader: the same values as the fast path, or the refusal with every violation."""
         values, read_only_values = collect(self._fields, self._required, read_json(body))
         return Body(values, read_only_values)
@@ -131,22 +131,22 @@ def compile_body(
     writable: frozenset[str],
     readable: frozenset[str],
     required: frozenset[str] | None = None,
-    unsure: frozenset[str] = frozenset(),
+    maybe_unknown: frozenset[str] = frozenset(),
     bigint_as_string: bool = False,
     bounds: Bounds = BOUNDS,
     location: str,
 ) -> BodyDecoder:
     """The decoder of a creation (`partial=False`) or of an RFC 7396 merge patch (`partial=True`).
 
-    Attributes that are neither writable nor readable are unknown fields. Those in `unsure` may turn out to be unknown
-    to the actor, so hints do not suggest them. `required` defaults to the writable ones that are not nullable and have
-    no default; a patch requires none. `bounds` hold for JSON and arrays. `location` (the name of the model) opens the
-    sentence of a `ConfigurationError` for a type or constraint that cannot be served.
+    Attributes that are neither writable nor readable are unknown fields. Those in `maybe_unknown` may turn out to be
+    unknown to the actor, so hints do not suggest them. `required` defaults to the writable ones that are not nullable
+    and have no default; a patch requires none. `bounds` hold for JSON and arrays. `location` (the name of the model)
+    opens the sentence of a `ConfigurationError` for a type or constraint that cannot be served.
     """
     shown = [item for item in attributes if item.name in writable or item.name in readable]
     wire_types = functools.partial(wire_type_of, bigint_as_string=bigint_as_string, bounds=bounds)
     fields = {item.name: _field(item, item.name in writable, partial, location, wire_types) for item in shown}
-    for name in unsure & fields.keys():
+    for name in maybe_unknown & fields.keys():
         fields[name] = msgspec.structs.replace(fields[name], hinted=False)
     if partial:
         return BodyDecoder(fields, frozenset(), bounds)
@@ -182,7 +182,9 @@ def _echo_type(attribute: Attribute, wire_types: WireTypes) -> FieldType | None:
 def _field_type(attribute: Attribute, location: str, wire_types: WireTypes) -> FieldType:
     wire_type = wire_types(attribute.column.type, location, elements=attribute.element_constraints)
     if attribute.primary_key and wire_type.python_type is str:
-        wire_type = msgspec.structs.replace(wire_type, rules=(longer(1, "character"), _IN_A_PATH, *wire_type.rules))
+        wire_type = msgspec.structs.replace(
+            wire_type, rules=(length_at_least(1, "character"), _IN_A_PATH, *wire_type.rules)
+        )
     return field_type_of(wire_type, attribute.constraints, location)
 
 

@@ -57,7 +57,7 @@ def at_least(bound: Any, *, python_type: type, code: str = "too_small") -> Const
     return Constraint(
         lambda value: value >= bound,
         code,
-        f"The value must be {_said(bound)} or more.",
+        f"The value must be {_bound_text(bound)} or more.",
         _native("ge", bound, python_type),
     )
 
@@ -67,19 +67,19 @@ def at_most(bound: Any, *, python_type: type, code: str = "too_large") -> Constr
     return Constraint(
         lambda value: value <= bound,
         code,
-        f"The value must be {_said(bound)} or less.",
+        f"The value must be {_bound_text(bound)} or less.",
         _native("le", bound, python_type),
     )
 
 
-def longer(count: int, noun: str, code: str = "too_short") -> Constraint:
+def length_at_least(count: int, noun: str, code: str = "too_short") -> Constraint:
     """At least `count` characters, bytes or elements."""
     return Constraint(
         lambda value: _size(value) >= count, code, f"Send at least {_counted(count, noun)}.", {"min_length": count}
     )
 
 
-def shorter(count: int, noun: str) -> Constraint:
+def length_at_most(count: int, noun: str) -> Constraint:
     """At most `count` characters, bytes or elements."""
     return Constraint(
         lambda value: 0 <= _size(value) <= count,
@@ -118,9 +118,9 @@ def _rules(item: Any, python_type: type, location: str) -> Iterator[Constraint]:
         case annotated_types.MultipleOf(step):
             yield _multiple(item, step, python_type, location)
         case annotated_types.MinLen(count):
-            yield longer(_count(item, count, python_type, location), _UNITS[python_type])
+            yield length_at_least(_count(item, count, python_type, location), _UNITS[python_type])
         case annotated_types.MaxLen(count):
-            yield shorter(_count(item, count, python_type, location), _UNITS[python_type])
+            yield length_at_most(_count(item, count, python_type, location), _UNITS[python_type])
         case annotated_types.Predicate(function):
             yield _predicate(function)
         case annotated_types.Not():
@@ -131,12 +131,16 @@ def _rules(item: Any, python_type: type, location: str) -> Iterator[Constraint]:
 
 def _above(bound: Any, python_type: type) -> Constraint:
     native = _native("ge", bound + 1, int) if python_type is int and type(bound) is int else NOTHING
-    return Constraint(lambda value: value > bound, "too_small", f"The value must be more than {_said(bound)}.", native)
+    return Constraint(
+        lambda value: value > bound, "too_small", f"The value must be more than {_bound_text(bound)}.", native
+    )
 
 
 def _below(bound: Any, python_type: type) -> Constraint:
     native = _native("le", bound - 1, int) if python_type is int and type(bound) is int else NOTHING
-    return Constraint(lambda value: value < bound, "too_large", f"The value must be less than {_said(bound)}.", native)
+    return Constraint(
+        lambda value: value < bound, "too_large", f"The value must be less than {_bound_text(bound)}.", native
+    )
 
 
 def _multiple(item: Any, step: Any, python_type: type, location: str) -> Constraint:
@@ -208,7 +212,7 @@ def _size(value: Any) -> int:
     return len(cast("Sized", value)) if isinstance(value, SIZED) else -1
 
 
-def _said(bound: Any) -> str:
+def _bound_text(bound: Any) -> str:
     return bound.isoformat() if isinstance(bound, date | time) else str(bound)
 
 

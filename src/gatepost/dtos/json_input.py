@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import PickleType
 
 from gatepost.dtos import json_values, parsers
-from gatepost.dtos.constraints import Constraint, at_least, at_most, check, constraints_of, shorter
+from gatepost.dtos.constraints import Constraint, at_least, at_most, check, constraints_of, length_at_most
 from gatepost.dtos.constraints import native_meta as meta_of
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.strict_json import Number
@@ -138,7 +138,7 @@ def _text(kind: sa.String, location: str) -> WireType:
             raise _expected("a text", node)
         return parsers.text_of(node)
 
-    rules = (shorter(kind.length, "character"),) if kind.length is not None else ()
+    rules = (length_at_most(kind.length, "character"),) if kind.length is not None else ()
     # No `convert`: a body that may hold a NUL is read by the strict reader, and msgspec refuses lone surrogates.
     return WireType(str, str, None, read, parsers.text_of, rules)
 
@@ -263,7 +263,7 @@ def _date(kind: Any, location: str) -> WireType:
 
 
 def _bytes(kind: Any, location: str) -> WireType:
-    rules = (shorter(kind.length, "byte"),) if kind.length is not None else ()
+    rules = (length_at_most(kind.length, "byte"),) if kind.length is not None else ()
     return _textual(bytes, parsers.bytes_of, "base64", rules)
 
 
@@ -315,7 +315,7 @@ def _array(kind: Any, elements: Sequence[Any], location: str, *, bigint_as_strin
 
     convert = item.convert
     each: Callable[[Any], Any] | None = None if convert is None else lambda values: [convert(item) for item in values]
-    return WireType(list, GenericAlias(list, item.wire), each, read, text, (shorter(bounds.items, "element"),))
+    return WireType(list, GenericAlias(list, item.wire), each, read, text, (length_at_most(bounds.items, "element"),))
 
 
 def _is_list(node: Any) -> bool:

@@ -66,7 +66,7 @@ def cells_of_update(entity: Entity, names: Collection[str]) -> Cells:
     }
 
 
-def weighed(entity: Entity, rule: BoundRule, cells: Cells) -> tuple[FromClause, list[ColumnElement[bool]]]:
+def candidate_conditions(entity: Entity, rule: BoundRule, cells: Cells) -> tuple[FromClause, list[ColumnElement[bool]]]:
     """The candidate, and the conditions on it that can be evaluated before it is written."""
     candidate = cast("Candidate", cast("Any", Candidate)._construct(entity.table, name="candidate"))
     known: list[ColumnElement[bool]] = []
@@ -85,7 +85,7 @@ def candidate_statement(
 ) -> Statement | None:
     """SELECT that returns a row where a candidate with these attributes satisfies the rule; None where every part of
     the rule reads values that are not known."""
-    candidate, known = weighed(entity, rule, cells_of_insert(entity, names, unknown))
+    candidate, known = candidate_conditions(entity, rule, cells_of_insert(entity, names, unknown))
     return Statement(select(1).select_from(candidate).where(*known)) if known else None
 
 

@@ -37,9 +37,9 @@ class View(msgspec.Struct, frozen=True, eq=False):
     `names` can be filtered and sorted by, because a filter on any other field would reveal hidden values. `creatable`
     and `updatable` can be set, those in `create_rules` and `update_rules` only on rows where their rule holds.
 
-    `unsure` are the updatable or ruled fields that are not shown on every row: on a row where the actor neither sees
-    nor may set one, a change that names it is refused as for an unknown field. `unsure_new` are the same for creations:
-    fields that are shown on no row and that the new row may not set.
+    `maybe_unknown` are the updatable or ruled fields that are not shown on every row: on a row where the actor neither
+    sees nor may set one, a change that names it is refused as for an unknown field. `maybe_unknown_on_create` are the
+    same for creations: fields that are shown on no row and that the new row may not set.
     """
 
     names: tuple[str, ...]
@@ -48,8 +48,8 @@ class View(msgspec.Struct, frozen=True, eq=False):
     updatable: frozenset[str]
     create_rules: Mapping[str, RowCondition]
     update_rules: Mapping[str, RowCondition]
-    unsure: frozenset[str]
-    unsure_new: frozenset[str]
+    maybe_unknown: frozenset[str]
+    maybe_unknown_on_create: frozenset[str]
 
     @property
     def readable(self) -> frozenset[str]:
@@ -75,10 +75,10 @@ class ServedModel:
         self.rules = {name: _rules(attribute, self.fields[name]) for name, attribute in entity.attributes.items()}
         policies = [policy for rules in self.rules.values() for policy in (rules.read, rules.create, rules.update)]
         # One policy may be the rule of many fields; it is decided once per request.
-        self._weighed = tuple({id(policy): policy for policy in policies if not policy.is_constant}.values())
+        self._actor_policies = tuple({id(policy): policy for policy in policies if not policy.is_constant}.values())
         self._views: dict[tuple[Any, ...], View] = {}
         self._system_view: View | None = None
-        self.only_view = None if self._weighed else self._make_view(anonymous)
+        self.only_view = None if self._actor_policies else self._make_view(anonymous)
 
     @property
     def writable(self) -> list[Attribute]:
@@ -107,7 +107,7 @@ class ServedModel:
             return self._system_view
         if self.only_view is not None:
             return self.only_view
-        key = tuple([policy.decide(actor) for policy in self._weighed])
+        key = tuple([policy.decide(actor) for policy in self._actor_policies])
         view = self._views.get(key)
         if view is None:
             view = self._views[key] = self._make_view(actor)
@@ -137,8 +137,8 @@ class ServedModel:
             frozenset(updatable),
             create_rules,
             _only_rules(updatable),
-            unsure=frozenset((updatable.keys() | ruled.keys()) - set(names)),
-            unsure_new=frozenset(create_rules.keys() - ruled.keys() - set(names)),
+            maybe_unknown=frozenset((updatable.keys() | ruled.keys()) - set(names)),
+            maybe_unknown_on_create=frozenset(create_rules.keys() - ruled.keys() - set(names)),
         )
 
 
@@ -146,7 +146,8 @@ def _rules(attribute: Attribute, field: Field) -> FieldRules:
     """The declared rules; a column whose own default is closed is opened only where the resource says so."""
     default: Field = attribute.column.info.get(FIELD, DEFAULT_FIELD)
     create, update = (
-        default.policy(action) if (said := field.said(action)) is None else said for action in ("create", "update")
+        default.policy(action) if (said := field.declared_policy(action)) is None else said
+        for action in ("create", "update")
     )
     return FieldRules(field.read, create, update)
 

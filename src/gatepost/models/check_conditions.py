@@ -127,9 +127,9 @@ def finite_check(kind: Any, quoted: str) -> Iterator[CheckConstraintSQL]:
     number = getattr(kind, "item_type", kind)
     if not isinstance(number, Numeric | Float):
         return
-    outcasts = ("NaN",) if not isinstance(number, Float) and number.precision else ("NaN", "Infinity", "-Infinity")
+    excluded = ("NaN",) if not isinstance(number, Float) and number.precision else ("NaN", "Infinity", "-Infinity")
     form = "'{0}' <> ALL ({1})" if isinstance(kind, ARRAY) else "{1} <> '{0}'"
-    condition = " AND ".join(form.format(value, quoted) for value in outcasts)
+    condition = " AND ".join(form.format(value, quoted) for value in excluded)
     yield CheckConstraintSQL("finite", condition, "not_finite", "NaN and infinity are not numbers here.")
 
 

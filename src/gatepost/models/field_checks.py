@@ -52,7 +52,9 @@ def _check_is_secret(served: ServedModel, attribute: Attribute, field: Field) ->
 def _check_writing_is_said(served: ServedModel, attribute: Attribute, field: Field) -> None:
     if field.read is anyone:
         return
-    if any(field.said(action) is None and served.is_open(attribute, action) for action in ("create", "update")):
+    if any(
+        field.declared_policy(action) is None and served.is_open(attribute, action) for action in ("create", "update")
+    ):
         who = repr(field.read)
         raise ConfigurationError(
             f"is shown to {who} alone, but can be written by every actor who may write the row.",

@@ -90,7 +90,7 @@ def policy_warnings(served: Iterable[ServedModel], actors: Iterable[Actor]) -> l
                     if can_take(where, item.entity, actor):
                         label = f"{name_of(where)} ({name})"
                         condition = condition_of(where, item.entity, actor)
-                        found.update((PolicyWarning(label, *told), None) for told in _told(condition))
+                        found.update((PolicyWarning(label, *warning), None) for warning in _warnings_in(condition))
     # The same function may be the policy of several actions: the first is enough.
     firsts: dict[tuple[str, str], PolicyWarning] = {}
     for warning in found:
@@ -109,7 +109,7 @@ def _policies(served: ServedModel) -> Iterator[tuple[str, Policy]]:
                 yield f"{name}.{field}", given
 
 
-def _told(condition: ColumnElement[bool]) -> Iterator[tuple[str, str]]:
+def _warnings_in(condition: ColumnElement[bool]) -> Iterator[tuple[str, str]]:
     single = {id(element) for element in _of_any_number(condition)}
     for element in visitors.iterate(condition):
         reason = _reason(element, is_of_any_number=id(element) in single)
@@ -180,7 +180,7 @@ def _reason_of_operator(element: Any) -> str | None:
 def _makes_doubles(element: Any) -> bool:
     """Whether a float among the operands makes PostgreSQL take a decimal number of any size for a double."""
     operands = list(_operands(element))
-    return any(isinstance(item.type, Float) for item in operands) and any(_is_endless(item) for item in operands)
+    return any(isinstance(item.type, Float) for item in operands) and any(_may_exceed_double(item) for item in operands)
 
 
 def _operands(element: Any) -> Iterator[Any]:
@@ -196,7 +196,7 @@ def _operands(element: Any) -> Iterator[Any]:
             yield child
 
 
-def _is_endless(element: Any) -> bool:
+def _may_exceed_double(element: Any) -> bool:
     """Whether the values are decimal numbers of columns that may have more digits than a double's range."""
     kind = plain_type(element.type)
     if not isinstance(kind, Numeric) or not _has_column(element):

@@ -30,7 +30,7 @@ from sqlalchemy import cast as sql_cast
 
 from gatepost.database.pool import Record
 from gatepost.database.statements import Statement
-from gatepost.models.candidates import bind_name, cells_of_insert, cells_of_update, weighed
+from gatepost.models.candidates import bind_name, candidate_conditions, cells_of_insert, cells_of_update
 from gatepost.models.catalog import ServedModel, View
 from gatepost.models.conditions import BoundRule, TableRef, bind_decision
 from gatepost.models.filters import bind_type
@@ -100,16 +100,18 @@ def insert_plan(
     read: BoundRule,
     permitted: BoundRule,
     *,
-    is_weighed: bool,
+    checks_candidate: bool,
     bigint_as_string: bool,
 ) -> WritePlan:
-    """INSERT of these attributes; `permitted` is what the new row must satisfy. With `is_weighed` it is evaluated on
-    the candidate first: where that fails, nothing is inserted and no constraint is checked."""
+    """INSERT of these attributes; `permitted` is what the new row must satisfy. With `checks_candidate` it is
+    evaluated on the candidate first: where that fails, nothing is inserted and no constraint is checked."""
     entity = served.entity
     source = TableRef(entity, entity.table)
     values = _values(served, names)
     statement: Any = insert(entity.table)
-    candidate, known = weighed(entity, permitted, cells_of_insert(entity, names)) if is_weighed else (None, [])
+    candidate, known = (
+        candidate_conditions(entity, permitted, cells_of_insert(entity, names)) if checks_candidate else (None, [])
+    )
     if candidate is not None and known and values:
         chosen = select(*values.values()).select_from(candidate).where(*known)
         statement = statement.from_select(list(values), chosen)
@@ -125,18 +127,18 @@ def update_plan(
     read: BoundRule,
     permitted: BoundRule,
     *,
-    is_weighed: bool,
+    checks_candidate: bool,
     versioned: bool,
     bigint_as_string: bool,
 ) -> WritePlan:
-    """UPDATE of these attributes of the row with the key, where the actor may read and change it. With `is_weighed` the
-    row as changed must satisfy `permitted` as well."""
+    """UPDATE of these attributes of the row with the key, where the actor may read and change it. With
+    `checks_candidate` the row as changed must satisfy `permitted` as well."""
     source = TableRef(served.entity, served.entity.table)
     statement = update(served.entity.table).values(_values(served, names))
     for condition in _conditions(source, read, permitted, versioned=versioned):
         statement = statement.where(condition)
-    if is_weighed:
-        candidate, known = weighed(served.entity, permitted, cells_of_update(served.entity, names))
+    if checks_candidate:
+        candidate, known = candidate_conditions(served.entity, permitted, cells_of_update(served.entity, names))
         if known:
             statement = statement.where(select(1).select_from(candidate).where(*known).exists())
     return _returning(statement, served, view, source, read, permitted, bigint_as_string=bigint_as_string)

@@ -29,7 +29,7 @@ class Dispatch:
         self._admit = admit
         self._mounts = {f"{prefix}/*": (prefix, app) for prefix, app in mounts.items()}
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request that the gate has admitted."""
         request: Request = scope["gatepost"]
         action = request.action

@@ -179,7 +179,7 @@ def serve_and_reload(
 
     changed: list[Path] = []
 
-    class Filter(PythonFilter):
+    class ReloadFilter(PythonFilter):
         ignore_dirs = (*PythonFilter.ignore_dirs, ".gatepost", ".ruff_cache", "build", "dist", "migrations", "tests")
 
         def __call__(self, change: Change, path: str) -> bool:
@@ -195,7 +195,7 @@ def serve_and_reload(
         workers=1,
         reload=True,
         reload_paths=[folder],
-        reload_filter=Filter,
+        reload_filter=ReloadFilter,
         reload_ignore_worker_failure=True,
     )
 

@@ -122,7 +122,7 @@ class CompiledVerbs:
                 raise
             return self._row_of(fast.plan, records[0])
         permitted = bind_decision(decision, actor, self._entity, "c")
-        plan, binds = self._insert(values, permitted, actor, view, is_weighed=outcome is None)
+        plan, binds = self._insert(values, permitted, actor, view, checks_candidate=outcome is None)
         if outcome is True and not looked_up:
             records = await self._write(plan.statement, plan.statement.arguments(binds), values, sent, actor)
             return self._row_of(plan, records[0])
@@ -197,7 +197,7 @@ class CompiledVerbs:
     ) -> Row:
         given = dict(islice(values.items(), sent))
         await self.references.check(transaction, given, looked_up, actor)
-        return await self._write_weighed(transaction, plan, binds, values, sent, given, actor)
+        return await self._write_under_policy(transaction, plan, binds, values, sent, given, actor)
 
     async def _update_in_transaction(
         self,
@@ -224,9 +224,9 @@ class CompiledVerbs:
         sent = len(values)
         values = self._with_updates(values)
         update, binds = self._update(key, values, permitted, actor, view, None)
-        return await self._write_weighed(transaction, update, binds, values, sent, moved, actor)
+        return await self._write_under_policy(transaction, update, binds, values, sent, moved, actor)
 
-    async def _write_weighed(
+    async def _write_under_policy(
         self,
         transaction: Transaction,
         plan: WritePlan,
@@ -273,7 +273,7 @@ class CompiledVerbs:
         sent = changes.values.keys() | changes.read_only_values.keys()
         merging = {name for name in self.documents & changes.values.keys() if isinstance(changes.values[name], dict)}
         names = tuple(sorted({*changes.read_only_values, *merging, *references}))
-        ruled = sorted(sent & (view.unsure | view.update_rules.keys()))
+        ruled = sorted(sent & (view.maybe_unknown | view.update_rules.keys()))
         plan = self.status_plan(names, read, permitted, lock=True, view=view, asked=(*names, *ruled))
         binds = self._status_binds(key, read, permitted, view, ruled)
         records = await transaction.fetch(plan.statement, binds)
@@ -381,20 +381,20 @@ class CompiledVerbs:
         return statement
 
     def _insert(
-        self, values: dict[str, Any], permitted: BoundRule, actor: Actor, view: View, *, is_weighed: bool
+        self, values: dict[str, Any], permitted: BoundRule, actor: Actor, view: View, *, checks_candidate: bool
     ) -> tuple[WritePlan, dict[str, Any]]:
         names = tuple(values)
         read = bind_policy(self._policies["get"], actor, self._entity)
         ruled = ruled_shape(view, read, self.served)
         plan = self._plans.get(
-            ("insert", self.served, view, ruled, names, read.shape, permitted.shape, is_weighed),
+            ("insert", self.served, view, ruled, names, read.shape, permitted.shape, checks_candidate),
             lambda: insert_plan(
                 self.served,
                 view,
                 names,
                 read,
                 permitted,
-                is_weighed=is_weighed,
+                checks_candidate=checks_candidate,
                 bigint_as_string=self._plans.bigint_as_string,
             ),
         )
@@ -407,7 +407,7 @@ class CompiledVerbs:
     ) -> tuple[WritePlan, dict[str, Any]]:
         names = tuple(values)
         versioned = versions is not None
-        is_weighed = depends_on(permitted.decision, names, self.served)
+        checks_candidate = depends_on(permitted.decision, names, self.served)
         read = bind_policy(self._policies["get"], actor, self._entity)
         plan = self._plans.get(
             (
@@ -418,7 +418,7 @@ class CompiledVerbs:
                 names,
                 read.shape,
                 permitted.shape,
-                is_weighed,
+                checks_candidate,
                 versioned,
             ),
             lambda: update_plan(
@@ -427,7 +427,7 @@ class CompiledVerbs:
                 names,
                 read,
                 permitted,
-                is_weighed=is_weighed,
+                checks_candidate=checks_candidate,
                 versioned=versioned,
                 bigint_as_string=self._plans.bigint_as_string,
             ),

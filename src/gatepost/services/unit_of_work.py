@@ -69,26 +69,26 @@ class UnitOfWork:
         for name, value in values.items():
             if getattr(draft, name) is None:
                 setattr(draft, name, value)
-        await self._weigh("create", draft, {}, actor, is_new=True)
+        await self._check_candidate("create", draft, {}, actor, is_new=True)
         self.transaction.session.add(draft)
         await self.transaction.session.flush()
-        await self._permit("create", draft, actor)
+        await self._check_policy("create", draft, actor)
 
     async def update(self, row: Any, changes: Changes[Any], actor: Actor) -> None:
         """Apply the changes and write them, enforcing the update policy on the row before and after."""
-        await self._permit("update", row, actor)
-        decision = self._weighed("update", row, actor).decision
-        is_at_stake = depends_on(decision, changes, self.compiled(_model_of(row)).served)
-        if is_at_stake:
-            await self._weigh("update", row, changes, actor, is_new=False)
+        await self._check_policy("update", row, actor)
+        decision = self._rule_of_written_row("update", row, actor).decision
+        may_change_decision = depends_on(decision, changes, self.compiled(_model_of(row)).served)
+        if may_change_decision:
+            await self._check_candidate("update", row, changes, actor, is_new=False)
         changes.apply(row)
         await self.transaction.session.flush()
-        if is_at_stake:
-            await self._permit("update", row, actor)
+        if may_change_decision:
+            await self._check_policy("update", row, actor)
 
     async def delete(self, row: Any, actor: Actor) -> None:
         """Delete the row, under the delete rule."""
-        await self._permit("delete", row, actor)
+        await self._check_policy("delete", row, actor)
         await self.transaction.session.delete(row)
         await self.transaction.session.flush()
 
@@ -97,7 +97,7 @@ class UnitOfWork:
         served = self.compiled(model).served
         return bind_policy(served.resource.policies[action], actor, served.entity, "c")
 
-    def _weighed(self, action: str, row: Any, actor: Actor) -> BoundRule:
+    def _rule_of_written_row(self, action: str, row: Any, actor: Actor) -> BoundRule:
         """What the row must satisfy once it is written: the policy, and the rules of the fields that the body set."""
         rule = self.rule(action, _model_of(row), actor)
         asked, rules = self._asked
@@ -106,10 +106,12 @@ class UnitOfWork:
         decision = with_field_rules(rule.decision, rules, rules)
         return bind_decision(decision, actor, self.compiled(_model_of(row)).served.entity, "c")
 
-    async def _weigh(self, action: str, row: Any, changes: Mapping[str, Any], actor: Actor, *, is_new: bool) -> None:
+    async def _check_candidate(
+        self, action: str, row: Any, changes: Mapping[str, Any], actor: Actor, *, is_new: bool
+    ) -> None:
         """Raise `Forbidden` where the policy does not hold for the row about to be written: before the write, because a
         unique violation would reveal another row. A policy that needs SQL is evaluated by a query."""
-        rule = self._weighed(action, row, actor)
+        rule = self._rule_of_written_row(action, row, actor)
         outcome = holds(rule.decision, row, actor) if is_new else None
         if outcome is False:
             raise access_denied(actor)
@@ -123,7 +125,7 @@ class UnitOfWork:
             if not await self.transaction.read(statement, {**values, **rule.values}):
                 raise access_denied(actor)
 
-    async def _permit(self, action: str, row: Any, actor: Actor) -> None:
+    async def _check_policy(self, action: str, row: Any, actor: Actor) -> None:
         """Raise `Forbidden` unless the policy holds for an existing row; a policy that needs SQL is evaluated by a
         query."""
         rule = self.rule(action, _model_of(row), actor)

@@ -336,11 +336,11 @@ async def test_a_candidate_costs_no_statement_of_its_own(
 async def test_a_policy_that_does_not_look_at_the_row_weighs_no_candidate(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiled_verbs, "insert_plan", partial(_unweighed, compiled_verbs.insert_plan))
+    monkeypatch.setattr(compiled_verbs, "insert_plan", partial(_without_candidate_check, compiled_verbs.insert_plan))
     for path, body in (("teams", {"name": "new"}), ("notices", {"text": "mine"})):
         assert (await office.user.post(f"/api/{path}", json=body)).status == 201
 
 
-def _unweighed(make: Any, *arguments: Any, **options: Any) -> Any:
-    assert not options["is_weighed"]
+def _without_candidate_check(make: Any, *arguments: Any, **options: Any) -> Any:
+    assert not options["checks_candidate"]
     return make(*arguments, **options)

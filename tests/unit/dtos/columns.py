@@ -54,8 +54,8 @@ def class_of(value: object) -> type:
 def decode(kind: TypeEngine[Any], body: bytes, *constraints: Any, nullable: bool = False) -> Any:
     """The value of field `f` in `body`, read in both ways where the quick one does not step back."""
     made = decoder(attribute("f", kind, *constraints, nullable=nullable))
-    quick = made.decode_quickly(body)
-    careful = made.decode_carefully(body)
+    quick = made.decode_fast(body)
+    careful = made.decode_strictly(body)
     assert quick is None or quick == careful
     return careful.values["f"]
 
@@ -71,10 +71,10 @@ def errors_of(made: BodyDecoder, body: bytes) -> tuple[FieldError, ...]:
     except Unprocessable as problem:
         refused = problem
     else:
-        assert made.decode_carefully(body) == accepted
+        assert made.decode_strictly(body) == accepted
         return ()
     assert refused.code == "invalid_body"
-    assert made.decode_quickly(body) is None
+    assert made.decode_fast(body) is None
     return refused.errors
 
 

@@ -122,8 +122,8 @@ def test_a_body_is_read_or_refused(kind: Any, value: str, is_array: bool) -> Non
     value = f"[{value}]" if is_array and isinstance(kind, sa.ARRAY) else value
     body = f'{{"f":{value}}}'.encode(errors="surrogatepass")
     made = decoder(attribute("f", kind, nullable=True))
-    made.decode_quickly(body)
-    for read in (made.decode, made.decode_carefully):
+    made.decode_fast(body)
+    for read in (made.decode, made.decode_strictly):
         with suppress(Problem):
             read(body)
 
