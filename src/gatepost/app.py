@@ -33,8 +33,8 @@ from gatepost.settings import Settings, load
 class App:
     """An API derived from its resources: an ASGI application.
 
-    `users` is the model of those who sign in (mixin `UserColumns`); without it there is a table `users`. `mount` maps
-    path prefixes to other ASGI applications, which stand behind the same gate; a `Mount` has rules of its own.
+    `users` is the model of the users (mixin `UserColumns`); without it there is a table `users`. `mount` maps
+    path prefixes to other ASGI applications, which stand behind the same gate; a `Mount` has its own rules.
     `bigint="string"` shows 64-bit integers as strings, for JavaScript. `rate_limits` is where the buckets are kept,
     such as `ValkeyBuckets(url)`; without it, where `GATEPOST_VALKEY_URL` says, else on each machine.
     """
@@ -80,7 +80,7 @@ class App:
 
     @property
     def user_model(self) -> type[Any]:
-        """The model of those who sign in."""
+        """The model of the users who sign in."""
         return self.declaration.user_model
 
     @property
@@ -133,7 +133,7 @@ class App:
         return None if request is None else request.id
 
     def share(self, table: BucketTable) -> None:
-        """Keep the rate limits in a table that other processes of this machine use, too. Before `start`."""
+        """Keep the rate limits in a table that other processes of this machine share. Before `start`."""
         self._table = table
 
     def drain(self) -> None:

@@ -1,7 +1,7 @@
-"""Tasks that nobody awaits: each is kept until it ends, and what it raises is told.
+"""Background tasks: each is kept until it ends, and what it raises is emitted.
 
 The event loop alone keeps only a weak reference to a task, and says what it raised when the task is collected, if ever.
-Used wherever Gatepost starts a task of its own; a test says so.
+Used wherever Gatepost starts a task; a test holds it to that.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ def is_failure(error: BaseException) -> bool:
 
 
 def report(name: str, error: BaseException, events: Events) -> None:
-    """Tell what a task of ours raised, where the task itself goes on."""
+    """Report an error of a task that itself goes on."""
     if not events.emit(TaskFailed(task=name, error=error)):
         asyncio.get_running_loop().call_exception_handler({"message": f"{name} failed", "exception": error})
 

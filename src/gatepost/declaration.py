@@ -161,7 +161,7 @@ def _checked_users(users: type[Any]) -> type[Any]:
     if not (isinstance(users, type) and issubclass(users, UserColumns)):  # pyright: ignore[reportUnnecessaryIsInstance]
         name = getattr(users, "__name__", "User")
         raise ConfigurationError(
-            f"users={getattr(users, '__name__', repr(users))} has no UserColumns.",
+            f"users={getattr(users, '__name__', repr(users))} does not inherit UserColumns.",
             location="App",
             hint=f"Write class {name}(Model, UserColumns).",
         )

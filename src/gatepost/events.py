@@ -1,7 +1,7 @@
 """Events that layers emit; logging and metrics subscribe.
 
 The list is closed: every event is a class of this module. A layer asks once, when the chain is composed, for the
-emitter of an event; where nobody subscribed it gets None and pays nothing per request.
+emitter of an event; without a subscriber it gets None and pays nothing per request.
 """
 
 import functools
@@ -45,14 +45,15 @@ class LimitExceeded(msgspec.Struct):
 
 
 class LoadShed(msgspec.Struct, gc=False):
-    """A request was refused because it had waited too long to begin: so many run, and so many still wait."""
+    """A request was refused because it had waited too long to begin; `running` and `waiting` count the others."""
 
     running: int
     waiting: int
 
 
 class BucketsLost(msgspec.Struct):
-    """The Valkey that keeps the rate limits cannot be reached: each machine counts by itself; said once per outage."""
+    """The Valkey that keeps the rate limits cannot be reached: each machine counts on its own; emitted once per
+    outage."""
 
     reason: str
 
@@ -65,7 +66,7 @@ class BucketsRestored(msgspec.Struct):
 
 
 class DatabaseLost(msgspec.Struct):
-    """The database cannot be reached; said once per outage."""
+    """The database cannot be reached; emitted once per outage."""
 
     reason: str
 
@@ -77,7 +78,7 @@ class DatabaseRestored(msgspec.Struct):
 
 
 class DatabaseReadOnly(msgspec.Struct):
-    """The database takes no writes: it is a standby, or set so; said once per outage. Reads go on."""
+    """The database takes no writes: it is a standby, or set so; emitted once per outage. Reads go on."""
 
     reason: str
 
@@ -95,7 +96,8 @@ class DatabaseExhausted(msgspec.Struct):
 
 
 class ValueRefused(msgspec.Struct):
-    """PostgreSQL refused a value that the declaration admits, in these words; the client gets a sentence of ours."""
+    """PostgreSQL refused a value that the declaration admits, for this reason; the client gets a sentence without
+    it."""
 
     table: str
     reason: str
@@ -112,14 +114,15 @@ class ConstraintViolated(msgspec.Struct):
 
 
 class PoolLimited(msgspec.Struct):
-    """PostgreSQL gives this process no connection beyond the `size` that it has; requests share those. Said once."""
+    """PostgreSQL gives this process no connection beyond the `size` that it has; requests share those. Emitted once
+    while the limit lasts."""
 
     size: int
     reason: str
 
 
 class TaskFailed(msgspec.Struct):
-    """A task in the background raised what nobody expected. What it held has been given back."""
+    """A background task raised an unexpected error. What it held has been given back."""
 
     task: str
     error: BaseException
@@ -214,7 +217,7 @@ class IdentitiesNotCached(msgspec.Struct):
 
 
 class PolicyMayFail(msgspec.Struct):
-    """An expression of a policy can raise on a row, which then takes the list from everybody; said at start."""
+    """An expression of a policy can raise on a row, which then makes the list fail for everybody; emitted at start."""
 
     policy: str
     expression: str

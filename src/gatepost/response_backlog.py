@@ -19,6 +19,6 @@ class ResponseBacklog:
         self.pending = 0
 
     def check(self) -> None:
-        """Raise 503 `overloaded` while there is no room for more."""
+        """Raise 503 `overloaded` while the backlog is full."""
         if self.pending >= self.bytes_max:
             raise Overloaded("overloaded", "Too many responses wait for their clients.", retry_after_seconds=1)

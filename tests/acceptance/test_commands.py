@@ -199,7 +199,7 @@ def test_doctor_reckons_the_connections_that_a_rolling_restart_needs(
     assert status == 1
     assert (
         "FAIL connections: an instance opens up to 170 (2 x 4 worker(s) x (20 in the pool + 1 listener) + 2 for the "
-        "monitor), for which there is room for " in out
+        "monitor), and there is room for " in out
     )
     assert "Set GATEPOST_DATABASE_POOL_SIZE to " in out
 

@@ -19,7 +19,7 @@ Environ = dict[str, str]
 
 # What the HTTP server below the bad application does right, and what cannot be looked at on this machine.
 OF_THE_SERVER = {
-    *("URL length", "header count", "length and chunks together", "two lengths", "a length that is no number"),
+    *("URL length", "header count", "length and chunks together", "two lengths", "a length that is not a number"),
     *("an unknown transfer coding", "a space before the colon", "a NUL in a header"),
 }
 NOT_LOOKED_AT = {"encryption", "certificate", "TLS versions", "the allowed origin"}

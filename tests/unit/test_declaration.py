@@ -207,7 +207,7 @@ async def _mounted(scope: Any, receive: Any, send: Any) -> None:
 def test_a_mount_at_the_path_of_a_resource_is_refused() -> None:
     assert refusal_of(Resource(Thing, get=anyone), mount={"/api/things": _mounted}) == (
         "App: mount='/api/things' is also the path of Resource(Thing). Mount it elsewhere, such as "
-        "'/api/things/more': the longer path wins; or choose another path=."
+        "'/api/things/more': the longer path wins. Or choose another path=."
     )
 
 
@@ -219,8 +219,8 @@ def test_mounts_are_among_the_actions() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"users": "users"}, "App: users='users' has no UserColumns. Write class User(Model, UserColumns)."),
-        ({"users": Thing}, "App: users=Thing has no UserColumns. Write class Thing(Model, UserColumns)."),
+        ({"users": "users"}, "App: users='users' does not inherit UserColumns. Write class User(Model, UserColumns)."),
+        ({"users": Thing}, "App: users=Thing does not inherit UserColumns. Write class Thing(Model, UserColumns)."),
         ({"bigint": "text"}, """App: bigint='text'. Write "number" or "string"."""),
         (
             {"mount": {"/old": 1}},

@@ -1,4 +1,4 @@
-"""All commands with their options and examples. Each hands over to a module of its own at once."""
+"""All commands with their options and examples. Each calls its own module at once."""
 
 from pathlib import Path
 from typing import Annotated
@@ -50,7 +50,9 @@ def dev(
     ),
     migrate: Annotated[
         bool,
-        typer.Option("--migrate", help="Change the database of DATABASE_URL as well, as far as it is Gatepost's."),
+        typer.Option(
+            "--migrate", help="Also change a database that DATABASE_URL names, where its objects are Gatepost's."
+        ),
     ] = False,
     extend: Annotated[
         bool, typer.Option("--extend", help="With --migrate: add to tables that Gatepost did not make.")
@@ -115,11 +117,12 @@ def doctor(
     post: Annotated[str | None, typer.Option("--post", help="With --gate: a path that takes POST.")] = None,
     origin: Annotated[str | None, typer.Option("--origin", help="With --gate: an origin that may call.")] = None,
     patience: Annotated[
-        float, typer.Option("--patience", help="With --gate: seconds that a slow client may be borne with.", min=0.1)
+        float,
+        typer.Option("--patience", help="With --gate: seconds for which a slow client may be tolerated.", min=0.1),
     ] = 20.0,
     json: JSONOption = False,
 ) -> None:
-    """Check what a server needs, or with --gate what it shows, and say how to mend it. Exit status 1 for findings."""
+    """Check what a server needs, or with --gate what it shows, and say how to fix it. Exit status 1 for findings."""
     if gate is not None:
         from gatepost.cli.gate_doctor import examine_gate
 

@@ -1,7 +1,7 @@
 """`gatepost dev`: an own PostgreSQL, migrations applied, and one serving process that is replaced at every change.
 
 The master holds the port and PostgreSQL, and never imports the application: each new process does, so that a mistake
-in it ends nothing. While there is one, the process answers 503 with the reason, which the terminal shows, too.
+in it ends nothing. While there is one, the process answers 503 with the reason, which the terminal also shows.
 """
 
 import importlib
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gatepost.migrations.safe_changes import Pending
 
 DRAIN_SECONDS = 1.0
-"""Whoever saves a file does not want to wait for a request that hangs."""
+"""After a file is saved, a hanging request must not delay the reload for long."""
 
 
 def develop(
@@ -61,7 +61,7 @@ async def migrate(app: "App", settings: Settings, *, is_embedded: bool, migrates
     """Apply what loses nothing, before the application starts; say what was done and what was left.
 
     A database that is not the embedded one is changed only when it is empty, or when that was asked for. Raises
-    ConfigurationError where somebody else's table has the name of the users' own.
+    ConfigurationError where a table of others has the name of the users' table.
     """
     from gatepost.database.startup_check import check_database
     from gatepost.migrations.safe_changes import apply_lossless, find_pending, is_empty
@@ -89,7 +89,7 @@ async def migrate(app: "App", settings: Settings, *, is_embedded: bool, migrates
 
 
 def _tell_pending(pending: "Pending") -> None:
-    """What the database lacks, and how to get it; the application is served all the same, as far as it fits."""
+    """What the database lacks, and how to add it; the application is served nevertheless, as far as it fits."""
     if pending.allowed:
         steps = "".join(f"\n  {item}" for item in pending.allowed)
         print_warning(

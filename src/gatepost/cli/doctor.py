@@ -76,7 +76,7 @@ def _policies(app: "App") -> Iterator[DoctorFinding]:
     """What of the policies can raise on a row."""
     found = app.declaration.policy_warnings()
     for policy, expression, reason in found:
-        detail = f"{policy} has {expression}: {reason}, and one row takes the list from everybody"
+        detail = f"{policy} has {expression}: {reason}, and one such row makes the list fail for everybody"
         hint = "Let a CHECK keep such rows out, or a column hold the result; see docs/how-to/write-a-policy.md."
         yield DoctorFinding("policies", False, detail, hint, is_warning=True)
     if not found:
@@ -97,7 +97,7 @@ def _packages() -> DoctorFinding:
             importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             missing.append(name)
-    detail = f"missing: {', '.join(missing)}" if missing else f"{len(names)} packages that Gatepost needs are there"
+    detail = f"missing: {', '.join(missing)}" if missing else f"{len(names)} required packages are installed"
     return DoctorFinding("packages", not missing, detail, f"Run `pip install {' '.join(missing)}`.")
 
 

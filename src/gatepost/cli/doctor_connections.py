@@ -54,9 +54,7 @@ async def examine_connections(connection: "RawConnection", settings: Settings) -
     needed = GENERATIONS * workers * (pool + LISTENERS) + MONITORS
     narrowest = min(await _limits(connection), key=lambda limit: limit.room)
     sum_of = f"2 x {workers} worker(s) x ({pool} in the pool + {LISTENERS} listener) + {MONITORS} for the monitor"
-    detail = (
-        f"an instance opens up to {needed} ({sum_of}), for which there is room for {narrowest.room}: {narrowest.words}"
-    )
+    detail = f"an instance opens up to {needed} ({sum_of}), and there is room for {narrowest.room}: {narrowest.words}"
     fits = (narrowest.room - MONITORS) // (GENERATIONS * workers) - LISTENERS
     if fits > 0:
         lower = f"Set GATEPOST_DATABASE_POOL_SIZE to {fits} at most, or "

@@ -24,7 +24,7 @@ OTHERS = 4
 
 _SETTINGS = "SELECT lower(name) AS name, setting FROM pg_settings WHERE lower(name) = ANY ($1::text[])"
 POOLER = (
-    "Point DATABASE_URL at PostgreSQL itself: each process has a pool of its own. Where a pooler has to be, see "
+    "Point DATABASE_URL at PostgreSQL itself: each process has its own pool. If a pooler is required, see "
     "docs/how-to/run-in-production.md."
 )
 
@@ -74,7 +74,7 @@ async def _connect(database: "Database") -> "RawConnection":
                 "database (ALTER DATABASE), or max_connections; or end other clients. This command needs "
                 f"{OTHERS + 1} connections."
             )
-            refusal = ConfigurationError(f"gives this command no further connection: {error}.", hint=hint)
+            refusal = ConfigurationError(f"has no connection left for this command: {error}.", hint=hint)
         elif refusal is None:
             reason = str(error) or "no answer in time"
             hint = "Start PostgreSQL, or correct DATABASE_URL: postgresql://user:password@host:port/database."
@@ -123,7 +123,7 @@ def _agree(wanted: str, actual: str) -> bool:
 
 
 async def _pooling(database: "Database") -> DoctorFinding:
-    """Whether each connection has a backend of its own: what `gatepost serve` refuses to start without."""
+    """Whether each connection has its own backend: `gatepost serve` refuses to start otherwise."""
     from gatepost.database.pooler_detection import is_transaction_pooled
     from gatepost.database.startup_check import transaction_pooling_error
 
@@ -134,10 +134,10 @@ async def _pooling(database: "Database") -> DoctorFinding:
 
 
 async def _prepared(connection: "RawConnection", database: "Database") -> DoctorFinding:
-    """Whether a connection keeps its backend, on which its prepared statements are, while others need one, too."""
+    """Whether a connection keeps its backend, on which its prepared statements are, while others need one."""
     import asyncpg
 
-    # Under a name of its own: asyncpg's are the same on every connection.
+    # Under a unique name: asyncpg's names are the same on every connection.
     statement = await connection.prepare("SELECT 1", name="gatepost_doctor")
     try:
         async with AsyncExitStack() as stack:
@@ -158,7 +158,7 @@ async def _identities(connection: "RawConnection", app: "App", schema: Schema) -
 
     doubt = await doubt_of(connection, lambda it: are_notified(it, app.user_model))
     if doubt is None:
-        return DoctorFinding("identities", True, "changes of users are heard of, so that users are kept in memory")
+        return DoctorFinding("identities", True, "users are cached, because changes of users are notified")
     detail = f"every request loads its user from the database, because {doubt.partition(':')[0]}"
     hint = {POOLED: POOLER, STANDBY: "Point DATABASE_URL at the primary."}.get(doubt, schema.hint)
     return DoctorFinding("identities", False, detail, hint, is_warning=True)

@@ -6,9 +6,9 @@ from gatepost.errors import ConfigurationError
 
 
 class DoctorFinding(msgspec.Struct, frozen=True):
-    """One check: what was looked at, whether it is well, what was seen, and how to mend it.
+    """One check: what was checked, whether it is in order, what was seen, and how to fix it.
 
-    Where `is_warning` the server works all the same, but not as it could.
+    With `is_warning` the server still works, but not as well as it could.
     """
 
     check: str

@@ -1,4 +1,4 @@
-"""What `gatepost doctor` says of row level security: tables whose rows PostgreSQL hides or refuses by itself."""
+"""What `gatepost doctor` says of row level security: tables whose rows PostgreSQL itself hides or refuses."""
 
 from typing import TYPE_CHECKING
 
@@ -27,5 +27,5 @@ async def examine_row_security(connection: "RawConnection", app: "App") -> Docto
         return DoctorFinding("row security", True, "no table hides rows from the role of DATABASE_URL")
     detail = f"hides rows of {', '.join(names)}, which look absent, and refuses others, which is answered by 403"
     role = await connection.fetchval("SELECT quote_ident(current_user)")
-    hint = f"Say the same in the policies of the resource, or: ALTER ROLE {role} BYPASSRLS;"
+    hint = f"Write the same rules as policies of the resource, or: ALTER ROLE {role} BYPASSRLS;"
     return DoctorFinding("row security", False, detail, hint, is_warning=True)

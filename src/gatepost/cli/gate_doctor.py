@@ -14,7 +14,7 @@ MARKS: dict[Outcome, str] = {"ok": "ok  ", "fail": "FAIL", "skip": "--  ", "limi
 def examine_gate(
     url: str, *, post_path: str | None, origin: str | None, patience_seconds: float, as_json: bool
 ) -> bool:
-    """Examine the server at `url` and print what was found; True where nothing is to be mended."""
+    """Examine the server at `url` and print what was found; True if nothing has to be fixed."""
     report = asyncio.run(examine(url, post_path=post_path, origin=origin, patience_seconds=patience_seconds))
     if as_json:
         print_json(report)
@@ -30,11 +30,11 @@ def _lines(report: Report) -> list[str]:
     found = [finding for findings in report.subjects.values() for finding in findings]
     counts = {outcome: sum(finding.outcome == outcome for finding in found) for outcome in MARKS}
     lines.append(
-        f"Grade {report.grade}, {report.percent} %: {counts['ok']} good, {counts['fail']} to mend, "
+        f"Grade {report.grade}, {report.percent} %: {counts['ok']} good, {counts['fail']} to fix, "
         f"{counts['skip'] + counts['limited']} not looked at."
     )
     if not report.is_complete:
-        lines.append("The server's rate limit refused some: try again later for the whole of it.")
+        lines.append("The server's rate limit refused some requests: run it again later for a full report.")
     return lines
 
 

@@ -50,7 +50,7 @@ def reset_limits(reference: str | None, key: str, *, port: int | None) -> None:
         return sum(len(group.specs) for group in groups)
 
     count = _on_buckets(reference, key, port, refill)
-    print_success(f"Filled {count} bucket(s) of {key}. A process may refuse it for one second more.")
+    print_success(f"Refilled {count} bucket(s) of {key}. A process may still refuse it for up to a second.")
 
 
 def _rows(group: BucketGroup, deficits: tuple[int, ...]) -> Iterator[dict[str, Any]]:
@@ -62,7 +62,7 @@ def _rows(group: BucketGroup, deficits: tuple[int, ...]) -> Iterator[dict[str, A
 def _on_buckets(
     reference: str | None, key: str, port: int | None, work: Callable[[list[BucketGroup], str], Awaitable[T]]
 ) -> T:
-    # Without it the limits would be those of development, which nobody looks at from outside.
+    # Without it the limits would be those of development, which differ.
     os.environ.setdefault("GATEPOST_ENV", "production")
     settings = quiet_settings()
     app = find_app(reference_of(reference))
@@ -96,7 +96,7 @@ def _table(settings: Settings, port: int | None) -> Generator[BucketTable | None
     table = find_table(wanted)
     if table is None:
         raise ConfigurationError(
-            f"No server of yours keeps limits on port {wanted} of this machine.",
+            f"No server that you run keeps limits on port {wanted} of this machine.",
             hint="Name its port with --port, or where all instances keep them: GATEPOST_VALKEY_URL.",
         )
     yield table

@@ -6,7 +6,8 @@ import typer
 
 AppOption = Annotated[str | None, typer.Option("--app", help="The App, as MODULE:ATTRIBUTE.")]
 PortOption = Annotated[
-    int | None, typer.Option("--port", help="The server's port, where its limits are on this machine (GATEPOST_PORT).")
+    int | None,
+    typer.Option("--port", help="The port of the server, if its limits are kept on this machine (GATEPOST_PORT)."),
 ]
 JSONOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Key = Annotated[str, typer.Argument(help="Whose limits: an address, the id of a user, or the e-mail of an account.")]

@@ -1,6 +1,6 @@
 """`gatepost`: the list of commands, and the one place where a mistake becomes a sentence and an exit status.
 
-Status 0 is done, 1 is a problem that the command was asked to look for, 2 is something for the user to mend, 130 is
+Status 0 is done, 1 is a problem that the command was asked to look for, 2 is an error that the user can fix, 130 is
 Ctrl-C.
 """
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def guarded(command: Callable[[], None]) -> None:
-    """Run a command; what a user can mend becomes one red sentence and status 2, without a traceback."""
+    """Run a command; an error that the user can fix becomes one red sentence and status 2, without a traceback."""
     try:
         command()
     except ConfigurationError as error:

@@ -115,7 +115,7 @@ def _agrees() -> bool:
 
 
 def _models_to_record(reference: str | None) -> "MetaData | None":
-    """The models, without which the files run all the same."""
+    """The models; None if the app cannot be loaded: the files can run without."""
     try:
         return find_app(reference_of(reference)).metadata
     except ConfigurationError as error:

@@ -20,7 +20,9 @@ migrate = typer.Typer(
 @migrate.command(epilog='Example: gatepost migrate make "add isbn to books"')
 def make(
     message: Annotated[str, typer.Argument(help="What the migration does, in a few words.")],
-    allow_loss: Annotated[bool, typer.Option("--allow-loss", help="Write a migration that loses data.")] = False,
+    allow_loss: Annotated[
+        bool, typer.Option("--allow-loss", help="Write the migration even if it loses data.")
+    ] = False,
     app: AppOption = None,
     folder: FolderOption = FOLDER,
 ) -> None:

@@ -16,7 +16,7 @@ TEMPLATE = {
     "README.md": "README.md.txt",
     ".gitignore": "gitignore.txt",
 }
-"""File of the project, and where its text is in the package: `.txt`, so that no tool takes it for code of ours."""
+"""File of the project, and where its text is in the package: `.txt`, so that no tool takes it for our own code."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 
@@ -30,7 +30,7 @@ def make_project(name: str, parent: Path) -> Path:
     for path, template in TEMPLATE.items():
         _write(folder / path, _text(template).replace("{{name}}", name))
     print_success(f"Made {name}: {', '.join(TEMPLATE)}.")
-    sys.stdout.write(f"\nNext:\n  cd {name}\n  gatepost dev        # serves it, with a PostgreSQL of its own\n")
+    sys.stdout.write(f"\nNext:\n  cd {name}\n  gatepost dev        # serves it, with its own PostgreSQL\n")
     sys.stdout.write("  python -m pytest    # runs its test\n")
     return folder
 
@@ -40,7 +40,7 @@ def check_name(name: str) -> None:
     if _NAME.fullmatch(name) is None or len(name) > 60 or keyword.iskeyword(name):
         raise ConfigurationError(
             f"{name!r} cannot name a project.",
-            hint="Use small letters, digits and single hyphens, beginning with a letter: gatepost new my-shop.",
+            hint="Use lower-case letters, digits and single hyphens, starting with a letter: gatepost new my-shop.",
         )
     if name in sys.stdlib_module_names or name in ("gatepost", "app", "tests"):
         raise ConfigurationError(f"{name!r} is the name of a Python module.", hint="Choose another name.")

@@ -15,7 +15,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
-    """A table on stdout. Where stdout is no terminal the lines are as long as they need to be."""
+    """A table on stdout. Where stdout is not a terminal, lines are not cut."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

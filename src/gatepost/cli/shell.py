@@ -1,6 +1,6 @@
 """`gatepost shell`: Python with the application started, its models at hand, and `await` at the prompt.
 
-The application's event loop runs in a thread of its own, and every statement runs on it; the prompt stays on the main
+The application's event loop runs in its own thread, and every statement runs on it; the prompt stays on the main
 thread, where Ctrl-C arrives, and cancels the statement instead of ending the shell.
 """
 

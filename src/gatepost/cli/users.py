@@ -71,11 +71,11 @@ def read_password(*, from_stdin: bool) -> str:
         return sys.stdin.readline().rstrip("\n")
     if not sys.stdin.isatty():
         raise ConfigurationError(
-            "There is no terminal to ask for the password at.", hint="Give it on stdin, with --password-stdin."
+            "There is no terminal to ask for the password on.", hint="Pass it on stdin with --password-stdin."
         )
     password = getpass.getpass("Password: ")
     if getpass.getpass("Again: ") != password:
-        raise ConfigurationError("The two passwords are not the same.", hint="Try again.")
+        raise ConfigurationError("The two passwords differ.", hint="Try again.")
     return password
 
 

@@ -44,6 +44,6 @@ def leaves_nothing(statement: str, context: Any) -> bool:
         compiled.alters_session = compiled.weigh()
     if compiled.alters_session:
         return False
-    # What computes a default before the statement, and what a hook has made of it, is text of its own.
+    # A default that is computed before the statement, or that a hook has changed, is separate text.
     is_own = statement is context.statement or context.execute_style is ExecuteStyle.INSERTMANYVALUES
     return is_own or not may_alter_session(statement)

@@ -123,7 +123,7 @@ class Database:
 
     async def connect_listener(self) -> RawConnection:
         """A connection beside the pool's. While the pool has none because PostgreSQL refuses more, that is refused as
-        well: what there is to be had is the pool's."""
+        well: what becomes free is for the pool."""
         self._leave_to_pool()
         return await self.connect()
 
@@ -174,13 +174,16 @@ class Database:
 
     async def read(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """Run one reading statement. The one place that chooses the connection for a read."""
+        # The hot path: a read is one statement, so each call and each frame here is paid by every request. The pool's
+        # stack is therefore used directly instead of through `Pool.take` and `Pool.release`.
         pool = self.pool
         connection = pool.idle.pop() if pool.idle else await pool.acquire(self)
         connection.holder = self
         prepared = connection.prepared.get(statement)
         try:
-            # Every frame between here and the driver is entered again when the answer arrives: so there is none. A
-            # connection that was lost while it idled is refused at once, before anything is sent.
+            # A coroutine between here and the driver would be resumed once more when the answer arrives, so there is
+            # none: `fetch` is called here and awaited below. The driver refuses a connection that was lost while idle
+            # at the call, before anything is sent, which makes it safe to start over with another connection.
             running = prepared.fetch(*arguments) if prepared is not None else connection.start(statement, arguments)
         except asyncpg.InterfaceError:
             pool.discard(connection)
@@ -189,7 +192,7 @@ class Database:
             try:
                 records = await running
             except SCHEMA_CHANGED as error:
-                if prepared is None:
+                if prepared is None:  # `start` has prepared it anew already
                     raise
                 records = await connection.fetch_anew(statement, arguments, error)
         except BaseException as error:
@@ -197,6 +200,8 @@ class Database:
             if problem is None:
                 raise
             raise problem from error
+        # Last in, first out: the connection used last has the warmest caches on both sides. Anything that `release`
+        # would have to look at goes through it.
         if connection.needs_reset or pool.waiting or pool.is_strict:
             pool.release(connection)
         else:
@@ -217,7 +222,7 @@ class Database:
         return await self.read(statement, arguments)
 
     async def write(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
-        """Run one writing statement as a transaction of its own; it is committed when this returns.
+        """Run one writing statement as its own transaction; it is committed when this returns.
 
         Raises `OutcomeUnknown` where it was sent and no answer came.
         """
@@ -227,7 +232,7 @@ class Database:
         try:
             prepared = connection.prepared.get(statement) or await connection.prepare(statement)
             running = prepared.fetch(*arguments)
-        except asyncpg.InterfaceError:  # it was lost while it idled
+        except asyncpg.InterfaceError:  # lost while idle; nothing was sent, so another connection may run it
             pool.discard(connection)
             return await self.write(statement, arguments)
         except BaseException as error:
@@ -235,7 +240,8 @@ class Database:
             if problem is None:
                 raise
             raise problem from error
-        # From here on the statement is sent: nothing before has written, and what ends the wait leaves it in doubt.
+        # The statement has been handed to the transport: from here on, anything that ends the wait before the answer is
+        # read leaves the outcome unknown. Nothing before this line has written.
         if statement.written is not None:
             connection.writer = asyncio.current_task()
         try:
@@ -264,7 +270,7 @@ class Database:
         return await prepared.fetch(*arguments)
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Record]:
-        """Run SQL text as a transaction of its own, outside the hot path."""
+        """Run SQL text as its own transaction, outside the hot path."""
         connection = self.pool.take() or await self.pool.acquire(self)
         connection.holder = self
         try:
@@ -287,9 +293,10 @@ class Database:
     ) -> T:
         """Run `work` in a transaction: committed when this returns, rolled back when it raises.
 
-        Where nobody knows which of the two it raises `OutcomeUnknown`, unless the request promised to change nothing
-        (`may_write`), and nothing is tried again. A deadlock or serialization failure runs the work again, `attempts`
-        times in all; a schema changed by a migration in between runs it again once more, whatever `attempts` says.
+        Where it is not known which of the two happened, it raises `OutcomeUnknown`, unless the request promised to
+        change nothing (`may_write`), and nothing is tried again. A deadlock or serialization failure runs the work
+        again, `attempts` times in all; a schema changed by a migration in between runs it again once more, whatever
+        `attempts` says.
         """
         attempt = 0
         schema_changes = 0

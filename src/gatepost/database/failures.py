@@ -40,7 +40,7 @@ Describe = Callable[[Broken], Exception | None]
 """From what is broken to the refusal that its violation means, or to the mistake that it shows."""
 
 REFUSED: tuple[type[BaseException], ...] = (
-    pg.InvalidAuthorizationSpecificationError,  # of which a wrong password is one
+    pg.InvalidAuthorizationSpecificationError,  # includes a wrong password
     pg.InvalidCatalogNameError,
     pg.ProtocolViolationError,
 )
@@ -154,7 +154,7 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[], Problem]], 
     ),
     (
         (StaleDataError,),
-        lambda: Conflict("version_conflict", "The row was changed by somebody else at the same time; read it again."),
+        lambda: Conflict("version_conflict", "The row was changed by another request at the same time; read it again."),
     ),
 )
 

@@ -1,8 +1,8 @@
-"""Who may have a connection while others wait: no resource takes all of them, and sign-in always finds one.
+"""Fair sharing of connections while requests wait: no resource takes all of them, and sign-in always finds one.
 
 A lock on one table makes every request for its resource hold a connection for as long as it waits. So connections count
-for the resource in a request's path, but only in need: while they come back quickly nobody is kept waiting for another
-one's sake, and nothing is counted. `docs/decisions/0018-locks-and-dead-connections.md` has the reasons.
+for the resource in a request's path, but only under contention: while they come back quickly no request waits for the
+sake of another, and nothing is counted. `docs/decisions/0018-locks-and-dead-connections.md` has the reasons.
 """
 
 import time
@@ -13,23 +13,23 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from gatepost.database.holders import Holder
 
 SIZE_MIN = 4
-"""A smaller pool is not shared out."""
+"""A smaller pool is not shared."""
 
 RESERVED_FOR_OTHERS = 2
-"""So many connections one resource leaves to the others, of which one is for sign-in and the loading of users."""
+"""Connections that one resource has to leave to the others; one of them is for sign-in and the loading of users."""
 
 SLOW_SECONDS = 0.1
-"""Who has waited for so long waits for connections that do not come back quickly."""
+"""A request that has waited for so long shows that connections do not come back quickly."""
 
 ACTIVE_SECONDS = 0.2
-"""For how long connections are shared out each time that others are found waiting."""
+"""For how long sharing stays on each time that requests for other resources are found waiting."""
 
 TIMEOUT_ACTIVE_SECONDS = 5.0
-"""For how long a resource whose statements ran into their limits, a lock's perhaps, keeps to its share: whoever comes
-meanwhile need not wait until the next one runs into it."""
+"""For how long a resource keeps to its share after its statements ran into their time limits, perhaps because of a
+lock: later requests need not wait until the next one does."""
 
 EXTENSION_SECONDS = 0.5
-"""How much longer the others may wait when it begins: until one of the statements before them gives up its lock."""
+"""How much longer the others may wait when sharing begins: until one of the statements before them times out."""
 
 ACCOUNTS = "(accounts)"
 """The resource of sign-in and of the loading of users; no path of a resource can be written like that."""
@@ -60,8 +60,8 @@ class FairSharing(Generic[H]):
         self.is_on = False
 
     def is_due(self, waiting: Collection[Holder | None]) -> bool:
-        """Whether one resource has all that it may have, and others wait. `waiting` are those who have waited for long.
-        Connections are shared out for a moment then."""
+        """Whether one resource has all that it may have, and others wait. `waiting` are those that have waited for
+        long. If so, sharing stays on for ACTIVE_SECONDS."""
         eligibility = self.eligibility()
         resources = {_resource_of(holder) for holder in waiting}
         is_due = bool(eligibility.full) and not resources <= eligibility.full
@@ -78,13 +78,13 @@ class FairSharing(Generic[H]):
         return is_full
 
     def begin(self, idle: list[H]) -> None:
-        """Take the idle connections in charge."""
+        """Take over the idle connections."""
         self.is_on = True
         self.spare += idle
         idle.clear()
 
     def end(self, idle: list[H]) -> None:
-        """Give them back."""
+        """Hand the spare connections back."""
         self.is_on = False
         self._slow.clear()
         idle += self.spare

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 
 HEARTBEAT_TIMEOUT_SECONDS = 2.0
-"""A peer from which nothing is heard for so long is taken to be gone."""
+"""A peer that has sent nothing for so long is taken to be gone."""
 
 STALL_SECONDS = 0.1
-"""A timer that fires so much too late says that this process stood still, not that its peer is silent."""
+"""If a timer fires this late, this process was suspended: that says nothing about the peer."""
 
 clock: Callable[[], float] = (
-    # Unlike CLOCK_MONOTONIC it goes on while a laptop or a virtual machine is suspended.
+    # Unlike CLOCK_MONOTONIC it keeps counting while a laptop or a virtual machine is suspended.
     functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
 )
 """The clock of everything that the listener says, in seconds."""
@@ -44,7 +44,7 @@ class HeartbeatMonitor:
                 self._wait(self._seconds)
 
     def stop(self) -> None:
-        """Judge no more; the last judgement stands."""
+        """Stop; `is_silent` keeps its last value."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,11 +1,11 @@
-"""One dedicated connection that LISTENs, and the time until which what it has heard may be trusted.
+"""One dedicated connection that LISTENs, and how long what it heard can be trusted.
 
-Whoever caches rows and drops them when PostgreSQL notifies a change asks `trusted_until` before serving from the
+A cache that drops rows when PostgreSQL notifies a change asks `trusted_until` before serving from the
 cache. A heartbeat (`BEAT`) makes a round trip every 40 ms. PostgreSQL delivers every notification signalled
 before a query ends ahead of that query's answer, so when an answer arrives, every change that was committed before
 the heartbeat was SENT has been handed to `on_notification`. That holds for the next TRUST_SECONDS, counted from the
 sending: a change committed after it cannot be older than that. Lost packets, a stalled event loop, a killed backend or
-a silent peer all show as a heartbeat that does not return, and trust lapses by itself without anybody noticing.
+a silent peer all show as a heartbeat that does not return, and trust expires without any further action.
 
 Not in the request path: one task per process. What is cached, and how it is loaded meanwhile, is left to the cache.
 """
@@ -82,7 +82,7 @@ class Listener:
     """Listens on one channel, for the life of the process.
 
     `on_notification` gets each payload. `on_reset` is called on every new connection, when it listens and before it
-    is trusted: notifications in the gap were lost, so everything kept from before has to go. `check` says whether
+    is trusted: notifications in the gap were lost, so everything cached before is dropped. `check` says whether
     the database notifies at all (its triggers are there); while it answers False nothing is trusted. `on_doubt` gets
     the reason why nothing can be trusted, once until it is another one, or until there is none. `heartbeat` knows
     whether PostgreSQL answers at all; `on_silence` is called each time that it has fallen silent, and `on_beat` with

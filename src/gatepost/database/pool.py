@@ -56,7 +56,7 @@ class PooledConnection:
     """A bare connection with what is kept on it: prepared statements, and the ORM's side of it once it was needed.
 
     `needs_reset` is set where a service may have left something on it: the pool undoes that before it is lent again.
-    `writer` is the task that has sent a COMMIT, or a write that commits by itself, as long as its answer is awaited.
+    `writer` is the task that has sent a COMMIT, or an autocommitted write, until its answer is read.
     `holder` is on whose behalf it is lent, or was lent last.
     """
 
@@ -92,7 +92,7 @@ class PooledConnection:
         return await prepared.fetch(*arguments)
 
     async def prepare_anew(self, statement: Statement, error: Exception) -> "PreparedStatement[Any]":
-        """Prepare a statement again whose plan `error` says was outdated; raises `error` where that is no help.
+        """Prepare a statement again whose plan `error` says was outdated; raises `error` where that cannot help.
 
         Planning failed, so nothing was done: outside a transaction the statement can run again.
         """
@@ -102,7 +102,7 @@ class PooledConnection:
         return await self.prepare(statement)
 
     async def forget_schema(self) -> None:
-        """Forget what was prepared, and what asyncpg knows of types, before a migration changed them."""
+        """Drop prepared statements and asyncpg's cached types, which a migration has outdated."""
         self.prepared.clear()
         await self.raw.reload_schema_state()
 
@@ -122,16 +122,17 @@ class Pool:
     """Connections of one process.
 
     Every connection is at each moment being opened, idle, lent, or being recovered, and `size` counts those; one that
-    is closed, by whichever side, counts no longer. Whatever is raised where a connection is used, it comes back by
+    either side has closed is not counted. Whatever is raised while a connection is in use, it comes back by
     `release`, `recover`, `put_back` or `discard`.
 
-    `open` are the connections, `idle` those that nobody uses, the one used last at the end; `waiting` are the requests
-    that found none; `is_strict` is true while what comes back has to be looked at. Those three are public for the place
-    that reads and writes (`Database.read`), which takes and gives back without a call.
+    `open` are the connections, `idle` those that are not in use, the one used last at the end; `waiting` are the
+    requests that found none; `is_strict` is true while what comes back has to be looked at. Those three are public for
+    the place that reads and writes (`Database.read`), which takes and gives back without a call.
 
-    When the database has fallen silent, what idles is closed, and what is lent is `given_up`: it counts no longer, and
-    is closed when it comes back, or when a statement that was sent by then would be overdue (`statement_deadlines.py`).
-    While one resource has all that it may have and others wait, connections are shared out (`fair_sharing.py`).
+    When the database has fallen silent, idle connections are closed, and lent ones are `given_up`: no longer counted,
+    and closed when they come back, or when a statement that was sent by then would be overdue
+    (`statement_deadlines.py`). While one resource has all that it may have and others wait, connections are shared out
+    (`fair_sharing.py`).
     """
 
     def __init__(
@@ -190,7 +191,7 @@ class Pool:
         while idle:
             connection = idle.pop()
             if not connection.raw.is_closed():
-                connection.holder = None
+                connection.holder = None  # the caller sets it; until then the last borrower must not be charged
                 return connection
             self._drop(connection)
         return None
@@ -202,6 +203,7 @@ class Pool:
         that is a mistake (an unreadable DSN).
         """
         deadline = 0.0
+        # A loop, because a waiter may be woken with None: sharing has begun or ended, or the database was lost.
         while True:
             if self.is_closed:
                 raise ServiceUnavailable("shutting_down", "This instance is about to stop; try again.")
@@ -209,6 +211,8 @@ class Pool:
             if connection is not None:
                 return connection
             is_opening = self._open_one_more(len(self.waiting) + 1)
+            # Fail fast: while the database is known to be away, only the request whose opening probes it may wait, and
+            # not even that one when the last opening ran into its timeout.
             if self._reachability.is_lost and (not is_opening or self._reachability.is_silent):
                 raise (no_connection() if self.is_refused else unavailable()) from self._reachability.reason
             deadline = deadline or self._deadline(is_opening=is_opening)
@@ -222,7 +226,7 @@ class Pool:
                 return connection
 
     def release(self, connection: PooledConnection) -> None:
-        """Give a connection back. One that is closed, or in a transaction that nobody ended, is looked after."""
+        """Give a connection back. One that is closed is dropped; one still in a transaction is rolled back."""
         raw = connection.raw
         if raw.is_closed():
             self.discard(connection)
@@ -257,7 +261,7 @@ class Pool:
         """The database has been silent for so long: connections that have not answered since may be dead.
 
         Nothing is sent any more on those that idle. Those that are lent get as long as their statements may take, and
-        others are opened meanwhile: the first one tells whether there are any to be had.
+        others are opened meanwhile: the first one tells whether the database accepts any.
         """
         self.given_up.update(self._lent())
         self.open -= self.given_up
@@ -294,7 +298,7 @@ class Pool:
             connection.prepared.clear()
 
     def close_idle(self, is_stale: Callable[[RawConnection], bool]) -> None:
-        """Close the idle connections of which this is true."""
+        """Close the idle connections for which this is true."""
         for connection in [item for item in (*self.idle, *self._sharing.spare) if is_stale(item.raw)]:
             self.discard(connection)
 
@@ -332,7 +336,7 @@ class Pool:
         self.is_strict = self.is_closed or self._sharing.is_on or bool(self.given_up)
 
     def _take_back(self, connection: PooledConnection) -> None:
-        """What came back is good, but there may be something else to do with it than to lend it again."""
+        """Give back a good connection while `is_strict`: it may have to be closed, or shared out."""
         if self.is_closed or connection in self.given_up:
             self.discard(connection)
         elif self._sharing.is_on:
@@ -347,7 +351,7 @@ class Pool:
             self._begin_sharing()
 
     def _check_queue(self) -> None:
-        """Now and then, while somebody waits: share the connections out if they do not come back quickly."""
+        """Called on each sweep while requests wait: share connections out if they do not come back quickly."""
         slow = self._queue.holders(time.monotonic() - min(SLOW_SECONDS, self._wait_seconds / 2))
         if slow and self._sharing.is_due(slow) and not self._sharing.is_on:
             self._begin_sharing()
@@ -390,8 +394,8 @@ class Pool:
             (spare.pop().holder,) = given
 
     def _deadline(self, *, is_opening: bool) -> float:
-        """Until when to stand in line: for an opening that decides whether the database is there, at least as long as
-        that takes, and for any other as long as it usually does."""
+        """Until when to wait: for an opening that decides whether the database is reachable, at least as long as that
+        may take; for any other opening, as long as one usually takes."""
         seconds = self._wait_seconds
         if not self.open:
             seconds = max(seconds, self._connect_seconds + 1)
@@ -400,14 +404,14 @@ class Pool:
         return time.monotonic() + seconds
 
     def _forward(self, waiter: "asyncio.Future[PooledConnection | None]") -> None:
-        """What was given to a waiter that had just stopped waiting goes to the next one."""
+        """Pass on a connection that was given to a request just as that request stopped waiting."""
         if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
             connection = waiter.result()
             if connection is not None:
                 self.release(connection)
 
     def _drop(self, connection: PooledConnection) -> None:
-        """Count a connection no longer; another one is opened in its place if somebody waits."""
+        """Stop counting a connection; another one is opened in its place if a request waits."""
         for free in (self.idle, self._sharing.spare):
             if connection in free:
                 free.remove(connection)
@@ -423,7 +427,7 @@ class Pool:
             pass
 
     def _open_one_more(self, wanted: int) -> bool:
-        """Begin to open a connection, where fewer are about to come than are wanted and one more can be had."""
+        """Begin to open a connection, if fewer are on their way than are wanted and one more is allowed."""
         opening = len(self._opening)
         expected = opening + len(self._resetting & self.open)  # a reset takes less than an opening
         if expected >= wanted or self._failure is not None or self.is_closed:
@@ -445,6 +449,7 @@ class Pool:
         """One opening has ended. A failure is judged when the last of those under way at once has ended: only then is
         it known whether the database is away or gives some, and how many."""
         self._opening.discard(task)
+        # `_try_to_connect` returns errors instead of raising them, so that only this callback handles them.
         outcome = None if task.cancelled() or task.exception() is not None else task.result()
         if isinstance(outcome, Exception):
             self._failure = outcome
@@ -457,7 +462,7 @@ class Pool:
                 self._reachability.note_success(len(self.open))
             finally:
                 self.put_back(connection)
-        # One that took all its time without an answer tells enough: who waits need not wait for the next one.
+        # A timeout is enough to judge by: waiting requests need not wait for the other openings to time out as well.
         if self._failure is not None and (not self._opening or self._is_out_of_reach(self._failure)):
             failure, self._failure = self._failure, None
             self._judge(failure)
@@ -469,7 +474,7 @@ class Pool:
         return isinstance(failure, TimeoutError) and not self._has_any()
 
     def _probe_after(self, seconds: float) -> None:
-        """Try to open a connection whether or not somebody waits: while there is none, nobody is sent here."""
+        """Try to open a connection even if no request waits: while there is none, readiness sends none here."""
         if self._probing is not None:
             self._probing.cancel()
         if not self.is_closed:
@@ -510,7 +515,7 @@ async def _restore(connection: PooledConnection, *, is_broken_off: bool) -> bool
     try:
         async with asyncio.timeout(RECOVER_SECONDS):
             if is_broken_off and not raw.is_in_transaction():
-                await raw.execute("SELECT")  # the answer tells whether a BEGIN that was cancelled happened all the same
+                await raw.execute("SELECT")  # the answer shows whether a cancelled BEGIN was carried out
             if raw.is_in_transaction():
                 await raw.execute("ROLLBACK")
             if connection.needs_reset:

@@ -1,4 +1,4 @@
-"""Whether a pooler in transaction mode stands between us and PostgreSQL, found out by whose backend answers.
+"""Whether there is a pooler in transaction mode between us and PostgreSQL, found out by which backend answers.
 
 Outside the request path: at the first connection of a process, and in `gatepost doctor`.
 """
@@ -9,7 +9,7 @@ from gatepost.database.failures import is_lost
 from gatepost.database.pool import Connect, RawConnection
 
 ROUNDS = 3
-"""How often it is asked: other clients of the pooler may take a backend in between."""
+"""Number of comparisons: other clients of the pooler may take a backend in between."""
 
 _BACKEND = "SELECT pg_backend_pid()"
 

@@ -1,6 +1,6 @@
-"""What openings that failed have told: the database is away, or it gives this process no more connections.
+"""What failed openings show: the database is unreachable, or it gives this process no more connections.
 
-The pool asks before it opens, and tells what became of it. Away is a database of which the pool has no connection at
+The pool asks before it opens, and reports the result. A database is away when the pool has no connection at
 all: requests are refused at once, and one opening at a time probes, after a pause. Refused is a pool that has none
 because PostgreSQL gives it none. Limited is one that may keep what it has: requests share those, and one opening at a
 time tries whether there are more.
@@ -72,7 +72,7 @@ class Reachability:
         return self._size_max if self._found is None else self._found
 
     def may_open(self, size: int, *, opening: int, has_any: bool) -> bool:
-        """Whether to open one more, with so many connections open or being opened, of which `opening` are being opened.
+        """Whether to open one more. `size` counts the connections open or being opened, `opening` the latter alone.
         `has_any` is whether any is open."""
         if size >= self._size_max or ((self.is_lost or self._found is not None) and opening):
             return False
@@ -113,7 +113,7 @@ class Reachability:
             self._limited(PoolLimited(size=size, reason=_words(error)))
 
     def note_success(self, size: int) -> None:
-        """One was opened, and is the one of so many."""
+        """One was opened; `size` includes it."""
         if self._lost_at is not None and self._restored is not None:
             self._restored(DatabaseRestored(seconds=round(time.monotonic() - self._lost_at, 3)))
         if self._found is None or size > self._found:

@@ -2,8 +2,8 @@
 
 PostgreSQL tells both of every session without being asked (it reports the settings at connect, and when a standby is
 promoted), so reads pay nothing for it. A setting that is reloaded is told with the next answer: the listener's
-heartbeat asks for it, so that it is known where nobody writes. What a service has set on its own transaction is not the
-server's state.
+heartbeat asks for it, so that it is known even while nothing writes. What a service has set on its own transaction is
+not the server's state.
 """
 
 import time
@@ -48,8 +48,8 @@ class ReadOnly:
         return True
 
     def note_told(self, raw: RawConnection, *, refuses: bool) -> None:
-        """What a connection that is asked again and again has answered. Only a change tells of the server: an older
-        session goes on as it began where the setting of a role or a database has changed."""
+        """The answer of a connection that is asked repeatedly. Only a change says something about the server: where the
+        setting of a role or a database has changed, an older session keeps the old one."""
         told, self._told = self._told, (raw, refuses)
         if told == self._told:
             return
@@ -59,7 +59,7 @@ class ReadOnly:
             self._end()
 
     def is_new(self) -> bool:
-        """Whether this is asked for the first time since writes are refused."""
+        """True at the first call since writes are refused."""
         was_new, self._is_new = self._is_new, False
         return was_new
 

@@ -1,7 +1,7 @@
 """New connections in place of those whose server takes no writes.
 
 Where another server has taken over, or `default_transaction_read_only` has changed, only a new session sees it. One
-object per process: the pool is one, whoever's write was refused.
+object per process, because all requests share the pool.
 """
 
 import asyncio

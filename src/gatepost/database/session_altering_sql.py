@@ -34,12 +34,13 @@ def may_alter_session(sql: str) -> bool:
 
 
 def calls_session_function(sql: str) -> bool:
-    """Whether a statement of ours, which a policy or an expression of the user's is a part of, calls one of LASTING."""
+    """Whether a compiled statement calls a function of LASTING: a policy or an expression of the user may be part of
+    it."""
     return any(name.lower() in LASTING for name in _CALL.findall(sql))
 
 
 def _calls_unknown(tokens: list[str], bracket: int) -> bool:
-    """Whether what stands before this bracket is a call of a function that is not known."""
+    """Whether the token before this bracket calls an unknown function."""
     first = last = bracket - 1
     if last < 0 or _NAME.match(tokens[last]) is None:
         return False

@@ -29,21 +29,21 @@ from gatepost.exact_json import encode
 Begin: TypeAlias = Callable[[], Awaitable[None]]
 
 ONLY_READS = "gatepost_only_reads"
-"""The execution option of a statement of ours that needs no transaction around it."""
+"""The execution option of an internal statement that needs no transaction around it."""
 
 PREPARED_MAX = 256
 """Statements that SQLAlchemy keeps prepared per connection, besides ours."""
 
 
 class BorrowedConnection(AsyncAdapt_asyncpg_connection):
-    """SQLAlchemy's side of a bare connection whose state and transaction are somebody else's.
+    """SQLAlchemy's side of a bare connection whose state and transaction the pool and `Transaction` own.
 
     `begin` opens that transaction, where that has not been done: the adapter asks for it before each statement.
     `only_reads` is set while a statement runs that needs none, `is_read` while one runs that changes no row;
     `has_written` once one was sent that may. `was_rolled_back` notes that SQLAlchemy believes the
-    transaction to be gone (a flush failed and nobody raised): what was written before must not be committed then.
-    `is_over` is set when the transaction has ended, so that closing the session sends nothing. `is_spoiled` is set
-    where SQLAlchemy's idea of the transaction and ours went apart: the bare connection goes on, with a new one of
+    transaction to be gone (a flush failed and the error was swallowed): what was written before must not be committed
+    then. `is_over` is set when the transaction has ended, so that closing the session sends nothing. `is_spoiled` is
+    set where SQLAlchemy's idea of the transaction and ours went apart: the bare connection goes on, with a new one of
     these. `is_known` is set while the dialect runs a statement, which it has weighed; whatever else is sent, or handed
     out to send something, may leave anything on the connection.
     """

@@ -1,4 +1,4 @@
-"""Words that stand before a bracket in SQL and do no harm: functions that only compute, and words that call nothing.
+"""Words before a bracket in SQL that are harmless: functions that only compute, and words that call nothing.
 
 A function is listed where PostgreSQL itself says that it neither writes nor leaves anything behind (a test asks it for
 each one), and where services are likely to use it. What is not listed may do anything.
@@ -57,7 +57,8 @@ LASTING = frozenset(
         "setseed",
     }
 )
-"""Leaves something on the connection by its nature: noted in statements of ours too, where a policy may call it."""
+"""Functions that leave something on the connection by design; noted in compiled statements as well, since a policy may
+call them."""
 
 HARMLESS = frozenset((NOT_CALLS + FUNCTIONS).split())
 """Neither writes nor leaves anything behind."""

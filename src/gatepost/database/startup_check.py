@@ -1,4 +1,4 @@
-"""The first connection: a database that is away is worth waiting for, one that refuses us needs an operator.
+"""The first connection of a process: an unreachable database is waited for, one that refuses us needs an operator.
 
 Outside the request path: at the start of a process, and in the commands that ask what is wrong.
 """
@@ -16,15 +16,16 @@ from gatepost.events import Events
 from gatepost.settings import DatabaseSettings
 
 LOCATION = "DATABASE_URL"
-_DOCTOR = "`gatepost doctor` looks further."
+_DOCTOR = "Run `gatepost doctor` for details."
 _POOLER = "Point it at PostgreSQL itself, or see docs/how-to/run-in-production.md#connections."
 
 
 async def connect_once(database: Database) -> bool:
     """Open a connection, so that the first request finds one; False where the database is away.
 
-    That is no reason not to start: requests get 503 until it is there. Raises ConfigurationError where it is there and
-    refuses us, where a pooler in transaction mode stands in front of it, or where DATABASE_URL cannot be read.
+    The process starts anyway: requests get 503 until it is reachable. Raises ConfigurationError where PostgreSQL
+    refuses the connection, where a pooler in transaction mode stands in front of it, or where DATABASE_URL cannot be
+    read.
     """
     refusal: ConfigurationError | None = None
     try:
@@ -45,7 +46,7 @@ async def connect_once(database: Database) -> bool:
 
 
 async def check_database(settings: DatabaseSettings) -> None:
-    """As `connect_once`, and leave no connection: for what uses connections of its own, such as migrations."""
+    """`connect_once`, and close the connection again: for callers that open their own, such as migrations."""
     database = Database(str(settings.url), settings, Events())
     try:
         await connect_once(database)
@@ -54,7 +55,7 @@ async def check_database(settings: DatabaseSettings) -> None:
 
 
 def transaction_pooling_error() -> ConfigurationError:
-    """The refusal of a pooler that hands each transaction to another backend."""
+    """The error for a pooler that hands each transaction to another backend."""
     return ConfigurationError(
         "a pooler in transaction mode stands in front of PostgreSQL. What Gatepost keeps on a connection (prepared "
         "statements, LISTEN, time limits) would be on another backend with the next transaction.",
@@ -80,7 +81,7 @@ def configuration_error_of(error: BaseException | None) -> ConfigurationError | 
             hint="Renew it, or name the authority that signed it with sslrootcert= and the host that it is made for.",
         )
     if error is not None and is_unreadable(error):
-        # The driver's words may hold a part of the password.
+        # The driver's message may contain a part of the password.
         return ConfigurationError(
             "cannot be read.",
             location=LOCATION,
@@ -96,5 +97,5 @@ def _hint(error: asyncpg.PostgresError) -> str:
     if isinstance(error, pg.InvalidCatalogNameError):
         return "Create the database, or correct its name."
     if isinstance(error, pg.ProtocolViolationError):
-        return f"A pooler stands in between. {_POOLER}"
+        return f"There is a pooler in between. {_POOLER}"
     return _DOCTOR

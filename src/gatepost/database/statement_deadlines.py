@@ -1,4 +1,4 @@
-"""The client's own deadline of statements: what PostgreSQL does not end in time, because it is gone, is ended here.
+"""Deadlines of statements, enforced on this side: they end what PostgreSQL cannot end because it is gone.
 
 PostgreSQL cancels a statement after `statement_seconds`. Where no answer has come a second later, none will come: the
 connection is closed, and its request learns that it is lost. Outside the request path: one sweep every half second
@@ -16,7 +16,7 @@ SWEEP_SECONDS = 0.5
 """How late a statement may be ended."""
 
 GRACE_SECONDS = 1.0
-"""How much longer than PostgreSQL we wait: its answer has a way to go."""
+"""How much longer than PostgreSQL's own limit we wait, for its answer to travel."""
 
 
 class LentConnection(Protocol):
@@ -29,7 +29,8 @@ class LentConnection(Protocol):
 class StatementDeadlines:
     """Closes connections whose statement is overdue. `lent` says which are lent at present.
 
-    Time is counted in sweeps: a process that stood still for a while has not waited for anybody.
+    Time is counted in sweeps, not by the clock: while this process was suspended, no answer could arrive, so that time
+    must not count against the connection.
     """
 
     def __init__(self, lent: Callable[[], Collection[LentConnection]], statement_seconds: float) -> None:
@@ -40,18 +41,18 @@ class StatementDeadlines:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Begin to look, where that has not been done."""
+        """Start sweeping; idempotent."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop sweeping."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def terminate_later(self, connections: Collection[LentConnection]) -> None:
-        """Their peer is silent: whatever is under way on them ends when a statement sent just now would have to."""
+        """Their peer is silent: close them at the time when a statement sent just now would be overdue."""
         self._terminating.update(dict.fromkeys(connections, self._sweeps_max))
 
     def _sweep(self) -> None:
@@ -60,11 +61,13 @@ class StatementDeadlines:
         running: dict[LentConnection, tuple[int, int]] = {}
         for connection in lent:
             holder = connection.holder
+            # A transaction between two statements waits for its service, not for PostgreSQL. One with its own limit
+            # was told to wait longer than `statement_seconds`.
             if holder is None or not holder.is_sending or holder.has_own_limit or connection.raw.is_closed():
                 continue
             count = connection.raw._protocol.queries_count  # as asyncpg's own pool reads it
             before, sweeps = self._running.get(connection, (count, 0))
-            if before != count:
+            if before != count:  # another statement than at the last sweep: its time begins now
                 sweeps = 0
             elif sweeps >= self._sweeps_max:
                 connection.raw.terminate()
@@ -74,6 +77,7 @@ class StatementDeadlines:
         self._terminate_due(lent)
 
     def _terminate_due(self, lent: Collection[LentConnection]) -> None:
+        # Those that came back meanwhile are forgotten: the pool has closed them.
         self._terminating = {
             connection: left - 1 for connection, left in self._terminating.items() if connection in lent
         }

@@ -29,7 +29,7 @@ SERIALIZABLE = "serializable"
 ISOLATION_LEVELS = (READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE)
 
 COMMIT_SECONDS = 5.0
-"""How long one who is cancelled still waits for a commit that was sent; then its connection is given up."""
+"""How long a cancelled request still waits for the answer to its COMMIT; then the connection is given up."""
 
 
 class SwallowedError(RuntimeError):
@@ -50,7 +50,7 @@ class Transaction:
     """What services work in. Begun and ended by `Database.transact`, never by the work itself.
 
     `resource` is that of the request's path. `is_sending` is true while a statement is under way that PostgreSQL has to
-    answer within the limit, which is not so of a COMMIT, nor where the transaction set a limit of its own.
+    answer within the limit: not during a COMMIT, nor after the transaction has set its own limit.
 
     BEGIN is sent before the first statement that may write, lock or set something. Until then each reading statement
     of ours is a transaction of its own, which at "read committed" sees the same, and has nothing to commit.
@@ -173,12 +173,14 @@ class Transaction:
         """
         await self._finish_session()
         if self.is_reading:
-            raise TransactionBroken("a service returned while a task of its own was still reading: await it before.")
+            raise TransactionBroken(
+                "a service returned while one of its tasks was still reading: await that task first."
+            )
         if not self._is_begun:
             self._is_committed = True
             return
         if not self.connection.raw.is_in_transaction():
-            raise TransactionBroken("a service ended the transaction behind SQLAlchemy's back, with SQL of its own.")
+            raise TransactionBroken("a service ended the transaction with its own SQL, behind SQLAlchemy's back.")
         wrote = self._may_write and (self._has_written or self._session_wrote())
         sent = asyncio.ensure_future(self.connection.raw.execute("COMMIT"))
         self.connection.writer = asyncio.current_task() if wrote else None
@@ -247,7 +249,7 @@ class Transaction:
     def _check_open(self) -> None:
         if self._is_over:
             raise TransactionBroken(
-                "the transaction is over: what runs after the commit, or in a task of its own, has no session. "
+                "the transaction is over: code that runs after the commit, or in another task, has no session. "
                 "Open another one with `async with app.transaction()`."
             )
 

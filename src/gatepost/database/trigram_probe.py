@@ -34,7 +34,7 @@ class TrigramProbe:
         self._task: asyncio.Task[None] | None = None
 
     async def probe(self) -> None:
-        """Ask, and go on asking in the background where there is no answer."""
+        """Ask once; without an answer, keep asking in the background."""
         if not await self._probe():
             self._task = background(self._probe_again(), "probe the trigram indexes", self._events)
 

@@ -1,6 +1,6 @@
-"""The waiting line of the pool: who found no idle connection, first come, first served, and for how long.
+"""The wait queue of the pool: requests that found no idle connection, first come, first served.
 
-One timer for the whole line instead of one per waiter: under load every third request stands in it for a moment.
+One timer for the whole queue instead of one per waiter: under load every third request waits in it for a moment.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from gatepost.errors import ServiceUnavailable
 C = TypeVar("C")
 
 Waiter: TypeAlias = "tuple[float, asyncio.Future[C | None], Holder | None, float]"
-"""Until when a request stands in line (monotonic seconds), where the connection goes, on whose behalf, since when."""
+"""Deadline (monotonic seconds), the future that gets the connection, the holder that it is for, the time of arrival."""
 
 SWEEP_SECONDS = 0.05
-"""How late a waiter may be told that its time is over."""
+"""How late after its deadline a waiter may be refused."""
 
 
 def _nothing() -> None:
@@ -29,8 +29,8 @@ def _nothing() -> None:
 class WaitQueue(Generic[C]):
     """Futures that get a connection, None (things have changed: try again), or `ServiceUnavailable` at their deadline.
 
-    `waiters` is true while somebody stands in line; those whose time is over soonest stand in front. `on_sweep` is
-    called every SWEEP_SECONDS meanwhile, before those are refused whose time is over.
+    `waiters` is true while a request waits; the earliest deadline is in front. `on_sweep` is
+    called every SWEEP_SECONDS meanwhile, before those past their deadline are refused.
     """
 
     def __init__(self, on_sweep: Callable[[], None] = _nothing) -> None:
@@ -53,7 +53,7 @@ class WaitQueue(Generic[C]):
         return future
 
     def give(self, connection: C | None) -> bool:
-        """Give the first one who still waits a connection, or None; False where nobody does."""
+        """Give the first waiter a connection, or None; False if there is no waiter."""
         waiter = self._next()
         if waiter is None:
             return False
@@ -61,7 +61,7 @@ class WaitQueue(Generic[C]):
         return True
 
     def fail(self, error: BaseException) -> bool:
-        """Raise an error in the first one who still waits; False where nobody does."""
+        """Raise an error in the first waiter; False if there is none."""
         waiter = self._next()
         if waiter is None:
             return False
@@ -69,17 +69,17 @@ class WaitQueue(Generic[C]):
         return True
 
     def wake_all(self) -> None:
-        """Let everybody see that things have changed."""
+        """Give every waiter None, so that it looks at the pool again."""
         while self.give(None):
             pass
 
     def holders(self, since: float) -> "list[Holder | None]":
-        """On whose behalf those still wait who have waited since then."""
+        """The holders of those that have been waiting since then."""
         return [holder for _, future, holder, joined in self.waiters if joined <= since and not future.done()]
 
     def give_first(self, connection: C, may_take: "Callable[[Holder | None], bool]") -> "tuple[Holder | None] | None":
-        """Give a connection to the first one who still waits and may have it. On whose behalf, in a tuple; None where
-        there is nobody."""
+        """Give a connection to the first waiter that may have it. Its holder, in a tuple; None if there is no such
+        waiter."""
         for place, (_, future, holder, _) in enumerate(self.waiters):
             if not future.done() and may_take(holder):
                 del self.waiters[place]
@@ -88,7 +88,7 @@ class WaitQueue(Generic[C]):
         return None
 
     def extend(self, seconds: float, is_meant: "Callable[[Holder | None], bool]") -> None:
-        """Let those wait longer of whom this is true."""
+        """Let the waiters wait longer for whose holder this is true."""
         waiters = [
             (deadline + seconds if is_meant(holder) else deadline, future, holder, joined)
             for deadline, future, holder, joined in self.waiters

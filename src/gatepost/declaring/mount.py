@@ -9,7 +9,7 @@ from gatepost.errors import ConfigurationError
 
 
 class Mount:
-    """An application with rules of its own: `App(mount={"/legacy": Mount(legacy, headers={...}, cors=CORS(...))})`.
+    """A mounted application with its own rules: `App(mount={"/legacy": Mount(legacy, headers={...}, cors=CORS(...))})`.
 
     `headers` replace those of the gate (None leaves one out), unless the application itself sends them. `cors` stands
     in place of the app's own rule for other origins.
@@ -30,5 +30,5 @@ def taken_by_mount(prefix: str, name: str) -> ConfigurationError:
     return ConfigurationError(
         f"mount={prefix!r} is also the path of {name}.",
         location="App",
-        hint=f"Mount it elsewhere, such as {prefix + '/more'!r}: the longer path wins; or choose another path=.",
+        hint=f"Mount it elsewhere, such as {prefix + '/more'!r}: the longer path wins. Or choose another path=.",
     )

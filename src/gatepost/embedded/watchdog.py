@@ -1,4 +1,4 @@
-"""Brings the embedded PostgreSQL back when it ends by itself: killed, out of memory, crashed.
+"""Restarts the embedded PostgreSQL when it ends unexpectedly: killed, out of memory, crashed.
 
 Outside the request path: a thread in the master of `gatepost dev` and `make run`. Meanwhile the workers answer 503, as
 with any database that is away, and find it again by themselves.
@@ -20,10 +20,10 @@ from gatepost.events import (
 )
 
 PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0)
-"""Before each try to start it again: the first at once, the last for one that keeps ending."""
+"""Pauses before each restart: the first is immediate, the last repeats while it keeps ending."""
 
 CALM_SECONDS = 30.0
-"""After a life that was longer, the next end counts as a first one."""
+"""After it has run for longer than this, the next end counts as the first again."""
 
 
 class Watchdog:
@@ -67,7 +67,7 @@ class Watchdog:
                 return
 
     def _bring_back(self) -> bool:
-        """True when it runs; False when nobody needs it any more."""
+        """True when it runs; False once it is no longer needed."""
         began = time.monotonic()
         complaint = ""
         while not self._is_over.wait(self._next_pause()):

@@ -1,4 +1,4 @@
-"""Calls from other origins: who is let in that should not be."""
+"""Calls from other origins: whether one is allowed that should not be."""
 
 from gatepost.inspection.checks import MEDIUM, SEVERE, Check, Verdict, failed, ok, skipped, verdict
 from gatepost.inspection.raw_client import Reply
@@ -25,7 +25,7 @@ def tricks(origin: str) -> dict[str, str]:
 
 
 def lets_in(reply: Reply, origin: str) -> bool:
-    """Whether a page of this origin may read the answer, and with more than a stranger gets."""
+    """Whether a page of this origin may read the answer, and with more than an anonymous page gets."""
     allowed = reply.header("access-control-allow-origin")
     credentials = reply.header("access-control-allow-credentials") == "true"
     return allowed == origin or (allowed == "*" and credentials)
@@ -41,7 +41,7 @@ async def examine_strangers(visit: Visit) -> Verdict:
     if let_in:
         return failed("; ".join(let_in))
     public = replies[0].header("access-control-allow-origin") == "*"
-    return ok("every page may read, without credentials" if public else "strangers and null are not let in")
+    return ok("every page may read, without credentials" if public else "unknown origins and null are refused")
 
 
 async def examine_tricks(visit: Visit) -> Verdict:
@@ -56,7 +56,7 @@ async def examine_tricks(visit: Visit) -> Verdict:
 
 
 async def examine_preflight(visit: Visit) -> Verdict:
-    """A preflight of a stranger, which also asks for the private network."""
+    """A preflight of an unknown origin, which also asks for the private network."""
     asked = (f"origin: {EVIL}", "access-control-request-method: DELETE", "access-control-request-private-network: true")
     reply = await visit.client.ask("OPTIONS", None, *asked)
     if reply.header("access-control-allow-private-network") is not None:
@@ -72,14 +72,17 @@ async def examine_allowed(visit: Visit) -> Verdict:
     if not lets_in(reply, visit.origin):
         return failed(f"{visit.origin} is not let in")
     varies = all("origin" in (each.header("vary") or "").lower() for each in (reply, visit.page))
-    return verdict(varies, "let in" if varies else "`Vary: Origin` is missing: a cache would mix the answers up")
+    return verdict(varies, "let in" if varies else "`Vary: Origin` is missing: a cache would mix up the responses")
 
 
 CHECKS: tuple[Check, ...] = (
-    Check("strange origins", SEVERE, "Allow the origins that you know, never the one that asks.", examine_strangers),
-    Check("origins that look alike", SEVERE, "Compare origins as a whole, byte for byte.", examine_tricks),
+    Check("strange origins", SEVERE, "Allow a list of known origins; never echo the one that asks.", examine_strangers),
+    Check("look-alike origins", SEVERE, "Compare origins as a whole, byte for byte.", examine_tricks),
     Check(
-        "preflights of strangers", SEVERE, "Answer preflights of unknown origins without permission.", examine_preflight
+        "preflights of strangers",
+        SEVERE,
+        "Do not grant permission to preflights of unknown origins.",
+        examine_preflight,
     ),
     Check("the allowed origin", MEDIUM, "Allow it exactly, and send `Vary: Origin` on every answer.", examine_allowed),
 )

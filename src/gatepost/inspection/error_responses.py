@@ -18,11 +18,11 @@ async def examine_missing(visit: Visit) -> Verdict:
 
 
 async def examine_malformed(visit: Visit) -> Verdict:
-    """A body that is no JSON."""
+    """A body that is not JSON."""
     if visit.post_path is None:
         return skipped(NO_POST)
     reply = await post(visit, "content-type: application/json", body=b'{"a": NaN, ]')
-    return _form(reply) if reply.is_refusal else failed(f"a body that is no JSON gets {reply}")
+    return _form(reply) if reply.is_refusal else failed(f"a body that is not JSON gets {reply}")
 
 
 async def examine_id(visit: Visit) -> Verdict:
@@ -41,7 +41,9 @@ def _form(reply: Reply) -> Verdict:
 
 
 CHECKS: tuple[Check, ...] = (
-    Check("a 404", MINOR, "Answer with a JSON object, best with problem details (RFC 9457).", examine_missing),
-    Check("a malformed body", MINOR, "Refuse with 400 and a JSON object, best problem details.", examine_malformed),
-    Check("request id", MINOR, "Send an id with every answer (X-Request-Id) and write it into the log.", examine_id),
+    Check("a 404", MINOR, "Respond with a JSON object, preferably problem details (RFC 9457).", examine_missing),
+    Check(
+        "a malformed body", MINOR, "Refuse with 400 and a JSON object, preferably problem details.", examine_malformed
+    ),
+    Check("request id", MINOR, "Send an id with every response (X-Request-Id) and write it to the log.", examine_id),
 )

@@ -34,7 +34,7 @@ SUBJECTS: dict[str, tuple[Check, ...]] = {
 """In this order: leaks look at what came back to all others."""
 
 PATIENCE_SECONDS = 20.0
-"""A server that bears with a slow client for longer is one that some hundred of them can keep busy."""
+"""A server that tolerates a slow client for longer can be kept busy by a few hundred of them."""
 
 GRADES = ((95, "A"), (85, "B"), (70, "C"), (50, "D"), (0, "F"))
 
@@ -60,7 +60,7 @@ class Report(msgspec.Struct, frozen=True):
 async def examine(
     url: str, *, post_path: str | None = None, origin: str | None = None, patience_seconds: float = PATIENCE_SECONDS
 ) -> Report:
-    """Examine the server at a URL. Takes as long as the server bears with slow clients, or `patience_seconds`.
+    """Examine the server at a URL. Takes as long as the server tolerates slow clients, or `patience_seconds`.
 
     Raises `ConfigurationError` where there is no server to examine.
     """

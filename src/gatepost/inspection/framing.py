@@ -56,7 +56,7 @@ CHECKS: tuple[Check, ...] = (
         "12345",
     ),
     refused(
-        "a length that is no number",
+        "a length that is not a number",
         MEDIUM,
         "Refuse a malformed Content-Length with 400.",
         lambda visit: _post(visit, "content-length: +5"),

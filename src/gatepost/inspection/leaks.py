@@ -23,7 +23,7 @@ async def examine_files(visit: Visit) -> Verdict:
         reply = await visit.client.ask("GET", path)
         if reply.status == 200 and PRIVATE.search(reply.body):
             found.append(path)
-    return failed(f"served: {', '.join(found)}") if found else ok("none of those that are looked for first")
+    return failed(f"served: {', '.join(found)}") if found else ok("none of the files that attackers try first")
 
 
 async def examine_versions(visit: Visit) -> Verdict:
@@ -48,7 +48,7 @@ async def examine_insides(visit: Visit) -> Verdict:
 
 
 async def examine_failures(visit: Visit) -> Verdict:
-    """Answers in the five hundreds: a stranger has found something that nobody thought of."""
+    """5xx responses: an anonymous client has found an unhandled case."""
     broken = [reply for reply in visit.client.replies if reply.status >= 500 and reply.status not in (501, 505)]
     return verdict(not broken, "; ".join(f"{reply.asked!r} gets {reply}" for reply in broken[:3]) or "none")
 
@@ -70,8 +70,13 @@ CHECKS: tuple[Check, ...] = (
     Check("private files", SEVERE, "Serve files from one folder that holds nothing else.", examine_files),
     Check("versions", MINOR, "Leave versions out of Server, and X-Powered-By out altogether.", examine_versions),
     Check(
-        "insides", SEVERE, "Answer unexpected errors with a bland 500 and keep the trace in the log.", examine_insides
+        "insides",
+        SEVERE,
+        "Answer unexpected errors with a generic 500 and keep the traceback in the log.",
+        examine_insides,
     ),
-    Check("failures", MEDIUM, "Refuse malformed requests with 4xx before they reach the code.", examine_failures),
+    Check(
+        "failures", MEDIUM, "Refuse malformed requests with 4xx before they reach application code.", examine_failures
+    ),
     Check("cookies", MEDIUM, "Set cookies with HttpOnly, SameSite and, over TLS, Secure.", examine_cookies),
 )

@@ -1,4 +1,4 @@
-"""Limits: what a stranger can make the server hold, and how often."""
+"""Limits: how much an anonymous client can make the server hold, and how often."""
 
 from gatepost.inspection.checks import MEDIUM, MINOR, SEVERE, Check, Verdict, failed, ok, skipped, verdict
 from gatepost.inspection.raw_client import Reply
@@ -71,7 +71,7 @@ async def examine_type(visit: Visit) -> Verdict:
         return skipped(NO_POST)
     reply = await post(visit, "content-type: text/plain", body=b"gatepost-doctor")
     if reply.status in (401, 403, 404, 405):
-        return skipped(f"POST gets {reply} before its type is looked at")
+        return skipped(f"POST gets {reply} before its content type is checked")
     return verdict(reply.status == 415, f"text/plain gets {reply}")
 
 

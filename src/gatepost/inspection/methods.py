@@ -1,4 +1,4 @@
-"""Methods: what nobody needs is off, and HEAD and 405 say what they have to."""
+"""Methods: those that are not needed are off, and HEAD and 405 carry what they have to."""
 
 from gatepost.inspection.checks import MEDIUM, MINOR, SEVERE, Check, Verdict, failed, ok, verdict
 from gatepost.inspection.visit import Visit
@@ -14,7 +14,7 @@ async def examine_trace(visit: Visit) -> Verdict:
 
 
 async def examine_unknown(visit: Visit) -> Verdict:
-    """A method that nobody has heard of."""
+    """An unknown method."""
     reply = visit.odd
     if reply.status == 405 and reply.header("allow") is None:
         return failed("405 without Allow")

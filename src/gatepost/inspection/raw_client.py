@@ -1,4 +1,4 @@
-"""Requests byte by byte, each on a connection of its own, and what came back.
+"""Requests byte by byte, each on a new connection, and the responses.
 
 A client library would repair what it sends, and hide what it gets; here nothing is repaired.
 """
@@ -61,7 +61,7 @@ class RawClient:
         self.replies: list[Reply] = []
 
     async def ask(self, method: str, path: str | None = None, *headers: str, body: bytes = b"") -> Reply:
-        """A well-formed request. Raises `RateLimited` for a 429, OSError where nobody listens."""
+        """A well-formed request. Raises `RateLimited` for a 429, OSError where nothing listens."""
         lines = [f"{method} {path or self.target.path} HTTP/1.1", f"host: {self.target.authority}", *headers]
         lines += ["user-agent: gatepost-doctor", "accept: */*", "connection: close"]
         if body:

@@ -8,7 +8,7 @@ from gatepost.inspection.raw_client import Reply
 from gatepost.inspection.visit import Visit
 
 HSTS_SECONDS_MIN = 15_552_000
-"""Half a year: less is not what is meant by strict."""
+"""Half a year: a shorter time does not count as strict."""
 
 Fault = Callable[[str | None, Reply], str | None]
 """What is wrong with a header's value; None where nothing is."""

@@ -1,4 +1,4 @@
-"""Slow clients: how long somebody who sends next to nothing can hold a connection."""
+"""Slow clients: how long a client that sends next to nothing can hold a connection."""
 
 from gatepost.inspection.checks import SEVERE, Check, Verdict, skipped, verdict
 from gatepost.inspection.limits import NO_POST
@@ -15,7 +15,7 @@ async def examine_head(visit: Visit) -> Verdict:
 
 
 async def examine_body(visit: Visit) -> Verdict:
-    """A body of which the first byte comes, and no other."""
+    """A body that stops after its first byte."""
     if visit.post_path is None:
         return skipped(NO_POST)
     lines = [f"POST {visit.post_path} HTTP/1.1", f"host: {visit.target.authority}", "content-type: application/json"]

@@ -30,7 +30,7 @@ class Target(msgspec.Struct, frozen=True):
 
     @property
     def is_local(self) -> bool:
-        """Whether it is on this machine, where plain HTTP is no risk."""
+        """Whether it is on this machine, where plain HTTP is safe."""
         return self.host in LOOPBACK or self.host.startswith("127.")
 
     @property
@@ -40,7 +40,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def target_of(url: str) -> Target:
-    """The target that a URL names. Raises `ConfigurationError` for what is no URL of a web server."""
+    """The target that a URL names. Raises `ConfigurationError` for anything but the URL of a web server."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -48,7 +48,7 @@ def target_of(url: str) -> Target:
         parts, port = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii() or " " in url:
         raise ConfigurationError(
-            f"{url!r} is no URL.", location="--gate", hint="Write http://127.0.0.1:8000/api/books."
+            f"{url!r} is not a URL.", location="--gate", hint="Write http://127.0.0.1:8000/api/books."
         )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80), path)

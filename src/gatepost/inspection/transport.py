@@ -28,7 +28,7 @@ async def examine_scheme(visit: Visit) -> Verdict:
         return ok("https")
     if visit.target.is_local:
         return skipped("plain HTTP on this machine; examine the public URL too")
-    return failed("plain HTTP: everybody on the way can read and change what is sent")
+    return failed("plain HTTP: anyone on the network path can read and change what is sent")
 
 
 async def examine_certificate(visit: Visit) -> Verdict:
@@ -56,12 +56,12 @@ async def examine_versions(visit: Visit) -> Verdict:
             context.maximum_version = ssl.TLSVersion.TLSv1_1
         context.set_ciphers("ALL:@SECLEVEL=0")
     except (ValueError, ssl.SSLError):
-        return skipped("this machine's OpenSSL knows no versions so old")
+        return skipped("this machine's OpenSSL does not support versions this old")
     try:
         await _handshake(visit.target, context)
     except (OSError, TimeoutError):
         return ok("nothing older than TLS 1.2")
-    return failed("TLS 1.1 or older is spoken")
+    return failed("TLS 1.1 or older is accepted")
 
 
 async def _handshake(target: Target, context: ssl.SSLContext) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""One examination of one server: whom to speak to, and the answers that several checks look at."""
+"""One examination of one server: its client, and the responses that several checks look at."""
 
 import secrets
 
@@ -33,7 +33,7 @@ class Visit:
         return {"the answer": self.page, "HEAD": self.head, "a 404": self.missing, "an unknown method": self.odd}
 
     async def begin(self) -> None:
-        """Get the answers that checks share. Raises `ConfigurationError` where there is nobody to examine."""
+        """Get the answers that checks share. Raises `ConfigurationError` where no server responds."""
         client, target = self.client, self.target
         try:
             self.page = await client.ask("GET")
@@ -43,9 +43,9 @@ class Visit:
             raise ConfigurationError(f"cannot be reached: {reason}.", location=target.url, hint=hint) from None
         except RateLimited as error:
             hint = f"Try again in {error.seconds} seconds."
-            raise ConfigurationError("its rate limit lets nobody in.", location=target.url, hint=hint) from None
+            raise ConfigurationError("its rate limit refuses every request.", location=target.url, hint=hint) from None
         if not self.page.status:
-            raise ConfigurationError(f"gives {self.page}.", location=target.url, hint="Is it a web server?")
+            raise ConfigurationError(f"responds with {self.page}.", location=target.url, hint="Is it a web server?")
         self.head = await client.ask("HEAD")
         self.missing = await client.ask("GET", f"/{secrets.token_hex(8)}")
         self.odd = await client.ask("BREW")

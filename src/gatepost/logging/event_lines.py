@@ -1,6 +1,6 @@
 """Which event becomes which line: name, level and fields. Access lines are made in `access.py`.
 
-Off the request path: these events are rare, and those that a stranger can cause in any number (`LimitExceeded`) are
+Off the request path: these events are rare, and those that clients can cause in any number (`LimitExceeded`) are
 subscribed to at level `debug` only, because the access line tells the same.
 """
 

@@ -40,7 +40,7 @@ class RecordHandler(logging.Handler):
         self._coloured = coloured
         self.find_request_id: FindRequestID = _no_request
         self._made: logging.Formatter | None = None
-        if "structlog" in sys.modules:  # loggers of the application's own have to come out here, too
+        if "structlog" in sys.modules:  # the application's own structlog loggers have to come out here as well
             self.prepare()
 
     def prepare(self) -> logging.Formatter:

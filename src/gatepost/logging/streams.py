@@ -15,7 +15,7 @@ from gatepost.logging.writer import Writer
 
 
 class StandardStreams:
-    """`sys.stdout` and `sys.stderr` of this process, written by threads of their own. One in each process of a server.
+    """`sys.stdout` and `sys.stderr` of this process, written by their own threads. One in each process of a server.
 
     `out` takes the lines of stdout in place of a writer made here: a process has one for each descriptor, so that its
     lines keep their order.

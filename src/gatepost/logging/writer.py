@@ -1,4 +1,4 @@
-"""The writer: takes lines from any thread, and writes them in batches from a thread of its own.
+"""The writer: takes lines from any thread, and writes them in batches from its own thread.
 
 A line is bytes, or an event that is rendered when its batch is written. `write` costs the event loop an append. A
 reader of the log that stops reading (a full pipe) blocks the thread, not the server: what no longer fits is dropped,
@@ -15,7 +15,7 @@ from typing import Any
 
 LINES_MAX = 50_000
 BYTES_MAX = 64 * 1024 * 1024
-"""Of lines that wait; events are not counted, of which none is large."""
+"""Of waiting lines; events are not counted, because they are small."""
 
 FLUSH_SECONDS = 0.05
 CLOSE_SECONDS = 2.0
@@ -61,7 +61,7 @@ class Writer:
     def subscriber(
         self, render: Callable[[float, Any], bytes], clock: Callable[[], float] = time.time
     ) -> Callable[[Any], None]:
-        """What takes events, of each of which `render(moment, event)` will make a line."""
+        """A subscriber: `render(moment, event)` will make a line of each event."""
         if self._flush_seconds is None:
             return lambda event: self.write(_rendered((render, clock(), event)))
         lines = self._lines
@@ -145,7 +145,7 @@ class Writer:
             try:
                 left = left[os.write(self.descriptor, left) :]
             except BlockingIOError:
-                time.sleep(0.01)  # somebody made the descriptor non-blocking, and it is full
+                time.sleep(0.01)  # another process made the descriptor non-blocking, and it is full
             except OSError:
                 # The reader has gone (EPIPE) or the disk is full: there is nowhere left to say so, and a server
                 # does not die of its log.

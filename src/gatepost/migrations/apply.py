@@ -53,7 +53,7 @@ async def find_plan(dsn: str, metadata: MetaData) -> Plan:
 
 
 def lock_migrations(connection: Connection) -> None:
-    """Wait until nobody else changes the schema; held until the connection closes."""
+    """Take the lock of schema changes; held until the connection closes."""
     connection.exec_driver_sql("SET statement_timeout = '120s'")
     connection.exec_driver_sql(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
     connection.exec_driver_sql("SET statement_timeout = 0")
@@ -110,14 +110,14 @@ def _apply(
 
 
 def _extend_enums(connection: Connection, allowed: Sequence[Difference], applied: Applied) -> None:
-    """New values of enums, by themselves: PostgreSQL lets nobody use them before they are committed."""
+    """New values of enums, on their own: they cannot be used before they are committed."""
     for item in allowed:
         if isinstance(item.operation, RunSQL) and item.operation.committed_at_once:
             _attempt(connection, item, applied, applied.refused)
 
 
 def _attempt(connection: Connection, difference: Difference, applied: Applied, waiting: list[str]) -> bool:
-    """In a savepoint: what the rows refuse (a check, a unique constraint) is told, and the rest goes on."""
+    """In a savepoint: a change that existing rows violate is reported, and the rest goes on."""
     savepoint = connection.begin_nested()
     try:
         with recorded(connection) as statements:
@@ -139,7 +139,7 @@ def error_of_plan(plan: Plan) -> ConfigurationError:
     """The list, as one error."""
     items = "".join(f"\n  - {item}" for item in plan.refused)
     hint = (
-        "Nothing was changed. Change the models or the database, or take another database; what an earlier version "
+        "Nothing was changed. Change the models or the database, or use another database; what an earlier version "
         "of Gatepost made, `gatepost migrate claim` records."
     )
     if plan.extensible:

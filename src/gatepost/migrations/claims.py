@@ -19,7 +19,7 @@ from gatepost.migrations.subjects import key_of
 from gatepost.models.schema_objects import BODY_QUOTE, COMMENT_PREFIX
 
 _SHARED = ("schema", "extension")
-"""Never dropped, and so nobody's."""
+"""Never dropped, so nothing is gained by claiming it."""
 
 
 class ClaimedObjects(msgspec.Struct, frozen=True):

@@ -115,7 +115,7 @@ def migration_context(connection: Connection, **options: Any) -> MigrationContex
 
 
 class _Comparison:
-    """One comparison: keeps what was read of each table, for it is asked for twice."""
+    """One comparison: caches what was read of each table, because it is used twice."""
 
     def __init__(
         self,
@@ -272,7 +272,7 @@ class _Comparison:
         )
 
     def _altered(self, operation: AlterColumnOp) -> Iterator[MigrateOperation]:
-        """A type that PostgreSQL would not convert by itself is converted by a statement of ours."""
+        """A type that PostgreSQL would not convert by itself gets an explicit conversion."""
         before, after = operation.existing_type, operation.modify_type
         if before is None or after is None or is_widening(before, after):
             yield operation
@@ -297,7 +297,7 @@ class _Comparison:
 
 
 def _added(operation: AddColumnOp) -> Iterator[MigrateOperation]:
-    """The bare column, whose constraints and indexes are differences of their own. One that is NOT NULL gets its Python
+    """The bare column, whose constraints and indexes are separate differences. One that is NOT NULL gets its Python
     default in the rows that exist: a default of the database, in passing, puts it there."""
     column, literal = _bare(operation.column), _python_default(operation.column)
     if column.nullable or column.server_default is not None or literal is None:

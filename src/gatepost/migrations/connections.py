@@ -17,14 +17,14 @@ from gatepost.errors import ConfigurationError
 
 CONNECT_SECONDS = 10.0
 LOCK_TIMEOUT = "10s"
-"""How long a change waits for a table that others use: while it waits, everybody behind it waits too."""
+"""How long a change waits for a table that is in use: queries that come later queue behind it."""
 
 ADVISORY_LOCK = 4_720_011_870_337
-"""Held by whoever changes the schema, so that two starts do not race. The number is Gatepost's own."""
+"""The advisory lock of schema changes, so that two starts do not race. The number is Gatepost's own."""
 
 
 async def open_connection(dsn: str, *, database: str | None = None) -> "asyncpg.Connection[Any]":
-    """A bare connection; `database` replaces the DSN's. Raises ConfigurationError where there is none to be had."""
+    """A bare connection; `database` replaces the DSN's. Raises ConfigurationError where it cannot be opened."""
     try:
         settings = {"application_name": "gatepost migrate"}
         connection: asyncpg.Connection[Any] = await asyncpg.connect(
@@ -52,7 +52,7 @@ def _away(error: Exception) -> ConfigurationError:
     return ConfigurationError(
         f"The database cannot be reached: {reason}.",
         location="DATABASE_URL",
-        hint="Start PostgreSQL, or mend the address, the user or the password.",
+        hint="Start PostgreSQL, or correct the address, the user or the password.",
     )
 
 
@@ -71,7 +71,7 @@ def _other(database: str | None) -> dict[str, Any]:
 
 @asynccontextmanager
 async def connect(dsn: str, *, database: str | None = None) -> AsyncGenerator[AsyncConnection]:
-    """A SQLAlchemy connection of its own, closed at the end; what is not committed is rolled back."""
+    """A new SQLAlchemy connection, closed at the end; what is not committed is rolled back."""
     raw = await open_connection(dsn, database=database)
 
     async def hand_over() -> "asyncpg.Connection[Any]":

@@ -1,7 +1,7 @@
 """What a database has, each object with a hash of its definition: what the record of `record.py` is compared with.
 
 One query over the whole database, extensions and PostgreSQL's own schemas left out. It runs without a search path, so
-that every name in a definition is qualified, and the hash is the same whoever connects.
+that every name in a definition is qualified, and the hash does not depend on the role that connects.
 """
 
 from collections.abc import Generator, Mapping

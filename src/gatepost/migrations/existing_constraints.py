@@ -1,4 +1,4 @@
-"""Unique constraints and foreign keys that a table has already, under a name of its owner's choice."""
+"""Unique constraints and foreign keys that a table already has under another name."""
 
 from alembic.operations import MigrateOperation
 from alembic.operations.ops import CreateForeignKeyOp, CreateUniqueConstraintOp

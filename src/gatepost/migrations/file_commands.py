@@ -55,7 +55,7 @@ async def make(dsn: str, metadata: MetaData, folder: Path, message: str, *, allo
 
 
 async def existing_tables(dsn: str, metadata: MetaData) -> list[str]:
-    """The declared tables that the database has, whoever created them."""
+    """The declared tables that exist in the database, no matter what created them."""
     async with connect(dsn) as connection:
         with as_configuration_errors("DATABASE_URL"):
             ownership = await connection.run_sync(Ownership, metadata)
@@ -89,7 +89,7 @@ def _make(
         raise ConfigurationError(
             f"{'Rows that exist would stop this' if stopped else 'This would lose data'}: {'; '.join(losses)}.",
             location=str(folder),
-            hint="If that is meant, run it again with --allow-loss, and read the file before you run it.",
+            hint="If that is intended, run it again with --allow-loss, and read the file before you run it.",
         )
     return write_revision(connection, folder, message, head, differences) if differences else None
 
@@ -123,7 +123,7 @@ def _refuse_unversioned(connection: Connection, folder: Path) -> None:
         raise ConfigurationError(
             f"The database has {len(tables)} tables, and no revision has run on it.",
             location="DATABASE_URL",
-            hint="`gatepost dev` and `make run` keep theirs without files: use an empty database, or run "
+            hint="`gatepost dev` and `make run` work without files: use an empty database, or run "
             "`gatepost migrate adopt` where it is equal to the files.",
         )
 
@@ -137,7 +137,7 @@ async def adopt(dsn: str, folder: Path) -> str | None:
     differences = await _drift(dsn, folder, "head")
     if differences:
         raise ConfigurationError(
-            f"The database is not what the files make: {'; '.join(differences)}.", location="DATABASE_URL"
+            f"The database differs from what the files make: {'; '.join(differences)}.", location="DATABASE_URL"
         )
     async with connect(dsn) as connection:
         with as_configuration_errors("DATABASE_URL"):
@@ -207,7 +207,7 @@ async def differences(dsn: str, metadata: MetaData) -> list[str]:
     """What would bring the database to the models, however it came to be.
 
     Looks only, and needs no more rights than a server; `check`, which says also what the files lack, makes databases.
-    What others made and no model declares is no difference.
+    Objects that others made and no model declares do not count.
     """
     async with connect(dsn) as connection:
         with as_configuration_errors("DATABASE_URL"):

@@ -25,7 +25,7 @@ def has_rows(connection: Connection) -> HasRows:
 
 
 def always(_table: str) -> bool:
-    """For revision files, which run on databases that nobody can look at: every table may have rows."""
+    """For revision files, which will run on databases that cannot be looked at now: every table may have rows."""
     return True
 
 

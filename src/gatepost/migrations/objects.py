@@ -50,7 +50,7 @@ UUIDV7_SUBJECT = Subject("function", None, "", "uuidv7")
 
 
 class Present(msgspec.Struct, frozen=True):
-    """An object as the database has it; `enabled` is False for a trigger that somebody switched off."""
+    """An object as the database has it; `enabled` is False for a trigger that was switched off."""
 
     kind: str
     name: str
@@ -73,7 +73,7 @@ class Present(msgspec.Struct, frozen=True):
 
     @property
     def statements(self) -> list[str]:
-        """What brings it back as it is."""
+        """The statement that recreates it unchanged."""
         target = f"FUNCTION {quote(self.name)}()"
         if self.kind == "trigger":
             target = f"TRIGGER {quote(self.name)} ON {self.target}"
@@ -168,7 +168,7 @@ def _made(item: SchemaObject, present: Mapping[tuple[str, str, str], Present]) -
 
 
 def _creating(statement: str) -> str:
-    """What does not exist is not replaced: should it exist by then, it is somebody else's."""
+    """CREATE, not CREATE OR REPLACE: if the object exists by then, others made it."""
     return statement.replace("CREATE OR REPLACE ", "CREATE ", 1)
 
 

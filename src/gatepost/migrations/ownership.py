@@ -1,7 +1,7 @@
 """What of a database is Gatepost's: what the record lists and still has the recorded definition.
 
 A table, type or schema is Gatepost's by its name, whatever has been done to it since; constraints, indexes, functions
-and triggers only while nobody has changed them. Where nothing is listed, nothing is Gatepost's.
+and triggers only while they are unchanged. Where nothing is listed, nothing is Gatepost's.
 """
 
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ class Ownership:
         return key_of(subject, self.default_schema) in self.owned
 
     def was_changed(self, subject: Subject) -> bool:
-        """True for what Gatepost made and somebody else has changed since."""
+        """True for what Gatepost made and was changed by others since."""
         key = key_of(subject, self.default_schema)
         return key in self.listed and key in self.present and key not in self.owned
 

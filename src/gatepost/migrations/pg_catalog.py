@@ -1,6 +1,6 @@
 """What a database has, as PostgreSQL describes it: two databases with equal catalogues have equal schemas.
 
-Used to find what somebody changed by hand: the migration files are run in an empty database, and the two compared.
+Used to find what was changed by hand: the migration files are run in an empty database, and the two compared.
 """
 
 from collections.abc import Sequence

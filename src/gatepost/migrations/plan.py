@@ -33,7 +33,7 @@ from gatepost.models.schema_objects import tables_of_objects
 
 
 class Plan(msgspec.Struct):
-    """What is to be done, in order; what may not be done, in sentences; and columns that no model has any more.
+    """The changes to make, in order; the refused ones, as sentences; and columns that no model declares any more.
 
     `extensible` is True where more may be done with `extend`, and `users_refusal` where the users' table is another's:
     then nothing is done at all.
@@ -83,7 +83,7 @@ def _uuidv7_for(connection: Connection, metadata: MetaData, allowed: Sequence[Di
 
 
 class _Planner:
-    """One plan in the making: the differences are weighed in their order, for a refusal may decide over later ones."""
+    """Builds one plan: differences are decided in order, because refusing one may affect later ones."""
 
     def __init__(
         self,
@@ -284,7 +284,7 @@ class _Planner:
         words = key_of(subject, self._ownership.default_schema).words(self._ownership.default_schema)
         reason = "Gatepost did not create it"
         if self._ownership.was_changed(subject):
-            reason = "was changed by somebody else since Gatepost made it"
+            reason = "was changed by others since Gatepost made it"
         self._refuse(
             f"{words[0].upper()}{words[1:]} differs from the models, and {reason}: it is left unchanged.", subject
         )

@@ -139,7 +139,7 @@ def note_fingerprint(connection: Connection, fingerprint: str, *, changed: bool)
 
 
 def has_fingerprint(connection: Connection, fingerprint: str) -> bool:
-    """True where the database has been brought to these models, and nothing of ours has changed it since."""
+    """True where the database has been brought to these models, and Gatepost has not changed it since."""
     if _columns_of(connection, FINGERPRINTS_TABLE) != _COLUMNS[FINGERPRINTS_TABLE]:
         return False
     if not _may(connection, [FINGERPRINTS_TABLE], _READING):
@@ -149,7 +149,7 @@ def has_fingerprint(connection: Connection, fingerprint: str) -> bool:
 
 
 def forget_fingerprints(connection: Connection) -> None:
-    """Revision files change the schema: what was noted holds no longer."""
+    """Called when revision files change the schema: the fingerprints are outdated."""
     connection.exec_driver_sql(f"DELETE FROM {RECORD_SCHEMA}.{FINGERPRINTS_TABLE}")
 
 
@@ -183,9 +183,9 @@ def _may(connection: Connection, names: list[str], privileges: list[str]) -> boo
 def _closed(connection: Connection) -> ConfigurationError:
     role = connection.exec_driver_sql("SELECT quote_ident(current_user)").scalar()
     return ConfigurationError(
-        f"The role {role} may not write in the schema {RECORD_SCHEMA}, in which is recorded what Gatepost made.",
+        f"The role {role} may not write in the schema {RECORD_SCHEMA}, where Gatepost records what it made.",
         location="DATABASE_URL",
-        hint=f"Let its owner run: GRANT USAGE ON SCHEMA {RECORD_SCHEMA} TO {role}; "
+        hint=f"Ask its owner to run: GRANT USAGE ON SCHEMA {RECORD_SCHEMA} TO {role}; "
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {RECORD_SCHEMA} TO {role};",
     )
 
@@ -194,9 +194,9 @@ def _check_right(connection: Connection, right: str) -> None:
     role, allowed = connection.exec_driver_sql(f"SELECT quote_ident(current_user), {right}").one()
     if not allowed:
         raise ConfigurationError(
-            f"The role {role} may not make the schema {RECORD_SCHEMA}, in which is recorded what Gatepost made.",
+            f"The role {role} may not create the schema {RECORD_SCHEMA}, where Gatepost records what it made.",
             location="DATABASE_URL",
-            hint=f"Let an owner of the database run: CREATE SCHEMA IF NOT EXISTS {RECORD_SCHEMA}; "
+            hint=f"Ask an owner of the database to run: CREATE SCHEMA IF NOT EXISTS {RECORD_SCHEMA}; "
             f"COMMENT ON SCHEMA {RECORD_SCHEMA} IS '{SCHEMA_COMMENT}'; "
             f"GRANT USAGE, CREATE ON SCHEMA {RECORD_SCHEMA} TO {role};",
         )

@@ -24,7 +24,7 @@ from gatepost.migrations.summaries import summary_of
 
 _FILE = '''"""{message}
 
-Made by `gatepost migrate make` at {made}. Read it, correct what you know better, and commit it.
+Made by `gatepost migrate make` at {made}. Read it, correct it where needed, and commit it.
 """
 
 {imports}
@@ -140,7 +140,7 @@ def _body(context: AutogenContext, operations: Sequence[tuple[MigrateOperation, 
 
 
 def _indented(lines: Sequence[str]) -> str:
-    """Four spaces, but not within a text of several lines, which has to stay as it is."""
+    """Indented by four spaces, except within multi-line strings, which must not change."""
     indented: list[str] = []
     in_text = False
     for line in lines:
@@ -150,7 +150,7 @@ def _indented(lines: Sequence[str]) -> str:
 
 
 def _render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
-    """Enum types have operations of their own; no table may create them a second time."""
+    """Enum types have their own operations; a table must not create them a second time."""
     if kind == "type" and isinstance(item, ENUM):
         context.imports.add("from sqlalchemy.dialects import postgresql")
         values = ", ".join(repr(str(value)) for value in item.enums)

@@ -1,4 +1,4 @@
-"""Running revision files, each in a transaction of its own: what fails leaves those before it in place."""
+"""Running revision files, each in its own transaction: a failure leaves those before it in place."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path

@@ -22,7 +22,7 @@ def _show(failure: RequestFailed) -> None:
 
 
 _PATIENCE = {"GATEPOST_QUEUE_SECONDS": "60"}
-"""A test may ask for more at once than a busy machine can do in a second."""
+"""Tests may send more at once than a busy machine can do in a second."""
 
 
 class TestApp:

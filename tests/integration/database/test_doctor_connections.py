@@ -88,7 +88,7 @@ async def test_a_limit_that_leaves_the_doctor_too_few_is_named(
     findings = await examine_database(Settings(database=DatabaseSettings(url=clerk.dsn)), None)
     last = findings[-1]
     assert (last.check, last.ok) == ("database", False)
-    assert "no further connection: too many connections for role" in last.detail
+    assert "no connection left for this command: too many connections for role" in last.detail
     assert "ALTER ROLE" in str(last.hint)
     assert "Start PostgreSQL" not in str(last.hint)
     assert any("connection limit" in item.detail for item in findings) == (limit > 0)

@@ -183,7 +183,7 @@ async def test_what_was_changed_by_hand_is_named_and_stays(database_url: str, po
             await again(database_url, metadata, all_or_nothing=True)
         wanted = cases if metadata is shop() else cases[-2:]
         for _, words in wanted:
-            assert f"{words} differs from the models, and was changed by somebody else" in str(refusal.value)
+            assert f"{words} differs from the models, and was changed by others" in str(refusal.value)
     assert dump(postgresql, database_url) == before
     assert (await again(database_url, shop())).statements == []
 

@@ -24,5 +24,5 @@ def test_a_url_is_taken_apart(url: str, authority: str, path: str, is_local: boo
     "url", ["", "shop.example", "localhost:8000", "ftp://a", "http://", "http://a:b", "http://a:99999", "http://a/ b"]
 )
 def test_what_is_no_url_is_a_sentence(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no URL"):
+    with pytest.raises(ConfigurationError, match="is not a URL"):
         target_of(url)
