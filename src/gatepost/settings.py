@@ -30,25 +30,25 @@ _SERVICE_LINK = re.compile(r"GATEPOST_(?:\w+_)?(?:SERVICE_(?:HOST|PORT)|PORT_[0-
 DRAIN_DELAY_SECONDS = 3.0
 """Long enough for a load balancer that probes every second or two to notice that a server is about to stop."""
 
-Check = Callable[[Any], str | None]
+SettingCheck = Callable[[Any], str | None]
 
 
-def at_least(bound: float) -> Check:
+def at_least(bound: float) -> SettingCheck:
     """A check that a number is not below `bound`."""
     return lambda value: None if value >= bound else f"must be at least {bound:g}"
 
 
-def between(lowest: float, highest: float) -> Check:
+def between(lowest: float, highest: float) -> SettingCheck:
     """A check that a number is within these bounds."""
     return lambda value: None if lowest <= value <= highest else f"must be from {lowest:g} to {highest:g}"
 
 
-def one_of(*choices: str) -> Check:
+def one_of(*choices: str) -> SettingCheck:
     """A check that a text is one of the choices."""
     return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
 
 
-def begins_with(*prefixes: str) -> Check:
+def begins_with(*prefixes: str) -> SettingCheck:
     """A check that a text begins with one of these."""
     return lambda value: None if value.startswith(prefixes) else f"must begin with {' or '.join(prefixes)}"
 
@@ -59,7 +59,7 @@ def setting(
     description: str,
     *,
     unit: str = "",
-    check: Check | None = None,
+    check: SettingCheck | None = None,
     secret: bool = False,
 ) -> Any:
     """A dataclass field that is read from an environment variable."""
@@ -400,7 +400,7 @@ def _read(concern: type[C], environ: Mapping[str, str]) -> C:
         if text is None:
             continue
         value = _convert(variable, text, hints[item.name])
-        check: Check | None = item.metadata["check"]
+        check: SettingCheck | None = item.metadata["check"]
         if check is not None and (complaint := check(value)) is not None:
             # A secret is never shown, not even an invalid one.
             shown = "" if item.metadata["secret"] else f", is {text!r}"

@@ -1,10 +1,10 @@
 """Switches the threads of a worker to SCHED_BATCH while the process is busy, so that they do not preempt each other.
 
 Beside the request path, twice a second. The kernel lets a thread that wakes up interrupt the one that runs. In a busy
-worker that helps nobody: what one thread has read or answered has to wait for the interpreter, which the interrupted
+worker that does not help: what one thread has read or written has to wait for the interpreter, which the interrupted
 one holds. It costs two switches and warm caches, at every packet that comes in and at every body that is read. Threads
-with the policy SCHED_BATCH interrupt nobody, in other processes neither: a worker that has time to spare goes without
-it, so that its requests need not wait until some other program has computed its slice.
+with the policy SCHED_BATCH preempt no other thread, in other processes neither: a worker with time to spare goes
+without it, so that its requests need not wait until some other program has computed its slice.
 `docs/decisions/0013-precedence-of-threads.md` has the figures.
 """
 
@@ -35,8 +35,8 @@ class BatchScheduling:
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on, as long as the loop runs.
 
-        Does nothing where the system knows no such policy or does not tell, or where whoever started the process has
-        chosen another one than the usual.
+        Does nothing if the system has no such policy or does not report it, or if the process was started with another
+        policy than the default.
         """
         with contextlib.suppress(OSError):
             if sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER:

@@ -41,8 +41,8 @@ def listen(host: str, port: int) -> socket.socket:
 def stop_accepting(listener: socket.socket) -> None:
     """Leave new connections to the other processes that share the listener; this one keeps those it has.
 
-    Closing it would not do: the threads of the HTTP server go on with the descriptor. So a listener whose port nobody
-    knows takes its place under the same number, in one step.
+    Closing it would not do: the threads of the HTTP server keep using the descriptor. So a listener on an unknown port
+    takes its place under the same number, in one step.
     """
     loopback = "::1" if listener.family == socket.AF_INET6 else "127.0.0.1"
     with _open(listener.family, (loopback, 0)) as unknown:
