@@ -9,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import Table, inspect
 from sqlalchemy.orm import Mapper
 
-from gatepost.database.pool import RawConnection
+from gatepost.database.connection import RawConnection
 from gatepost.models.schema_names import qualified
 from gatepost.models.schema_objects import add_object, trigger, trigger_function
 

@@ -6,7 +6,7 @@ from gatepost.cli.doctor_findings import DoctorFinding
 from gatepost.settings import Settings
 
 if TYPE_CHECKING:
-    from gatepost.database.pool import RawConnection
+    from gatepost.database.connection import RawConnection
 
 GENERATIONS = 2
 """A rolling restart: each old worker keeps its connections until the new one has opened its own."""

@@ -14,8 +14,8 @@ from gatepost.settings import Settings
 
 if TYPE_CHECKING:
     from gatepost.app import App
+    from gatepost.database.connection import RawConnection
     from gatepost.database.database import Database
-    from gatepost.database.pool import RawConnection
 
 POSTGRESQL_VERSION_MIN = 14
 CLOCK_SECONDS_MAX = 2.0

@@ -6,7 +6,7 @@ from gatepost.cli.doctor_findings import DoctorFinding
 
 if TYPE_CHECKING:
     from gatepost.app import App
-    from gatepost.database.pool import RawConnection
+    from gatepost.database.connection import RawConnection
 
 _ACTIVE = """
     SELECT DISTINCT name FROM unnest($1::text[]) AS name

@@ -10,6 +10,7 @@ import asyncpg
 from asyncpg import exceptions as pg
 from sqlalchemy.exc import DBAPIError
 
+from gatepost.database.connection import PooledConnection, RawConnection, Record
 from gatepost.database.failures import (
     DRIVER_FAILURES,
     SCHEMA_CHANGED,
@@ -25,9 +26,10 @@ from gatepost.database.failures import (
 )
 from gatepost.database.hosts import connect_first, split_hosts
 from gatepost.database.outcomes import answer_of, is_in_doubt, outcome_unknown
-from gatepost.database.pool import RECOVER_SECONDS, Pool, PooledConnection, RawConnection, Record
+from gatepost.database.pool import Pool
 from gatepost.database.privileges import missing_privilege, refuses_row
 from gatepost.database.read_only import ReadOnly, is_standby
+from gatepost.database.recovery import RECOVER_SECONDS
 from gatepost.database.renewal import Renewal
 from gatepost.database.session_state import DriverConnection
 from gatepost.database.sessions import Sessions

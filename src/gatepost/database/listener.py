@@ -18,8 +18,8 @@ from typing import Any, Protocol
 import asyncpg
 
 from gatepost.background import background, report
+from gatepost.database.connection import Connect, RawConnection
 from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS, HeartbeatMonitor, clock
-from gatepost.database.pool import Connect, RawConnection
 from gatepost.database.read_only import is_standby
 from gatepost.events import Events
 

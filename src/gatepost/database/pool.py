@@ -7,17 +7,12 @@ service may have left something is reset (`session_state.py`).
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeAlias
-
-import asyncpg
-from asyncpg.prepared_stmt import PreparedStatement
+from collections.abc import Callable
 
 from gatepost.background import background, report
+from gatepost.database.connection import Connect, PooledConnection, RawConnection
 from gatepost.database.failures import (
     DRIVER_FAILURES,
-    SCHEMA_CHANGED,
-    is_schema_change,
     is_unreadable,
     no_connection,
     unavailable,
@@ -26,21 +21,11 @@ from gatepost.database.fair_sharing import EXTENSION_SECONDS, SLOW_SECONDS, Fair
 from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS
 from gatepost.database.holders import Holder
 from gatepost.database.reachability import LIMITED_SECONDS, Reachability
+from gatepost.database.recovery import Recoveries
 from gatepost.database.statement_deadlines import StatementDeadlines
-from gatepost.database.statements import Statement
 from gatepost.database.wait_queue import WaitQueue
 from gatepost.errors import ServiceUnavailable
 from gatepost.events import Events
-
-RawConnection: TypeAlias = "asyncpg.Connection[Any]"
-Connect: TypeAlias = Callable[[], Awaitable[RawConnection]]
-Record = asyncpg.Record
-
-PREPARED_MAX = 256
-"""Statements kept prepared per connection; PostgreSQL holds a plan of some 10 KiB for each."""
-
-RECOVER_SECONDS = 2.0
-"""How long a connection whose use was broken off has to answer; then it is closed."""
 
 OPENING_SECONDS = 1.0
 """How long a request waits for a connection that is opened because of it, where it would wait for none longer."""
@@ -50,72 +35,6 @@ PROBE_SECONDS = 0.02
 
 CLOSE_SECONDS = 2.0
 """How long a connection has to be closed in an orderly way."""
-
-
-class PooledConnection:
-    """A bare connection with what is kept on it: prepared statements, and the ORM's side of it once it was needed.
-
-    `needs_reset` is set where a service may have left something on it: the pool undoes that before it is lent again.
-    `writer` is the task that has sent a COMMIT, or an autocommitted write, until its answer is read.
-    `holder` is on whose behalf it is lent, or was lent last.
-    """
-
-    __slots__ = ("holder", "needs_reset", "orm", "prepared", "raw", "writer")
-
-    def __init__(self, raw: RawConnection) -> None:
-        self.raw = raw
-        self.holder: Holder | None = None
-        self.prepared: dict[Statement, PreparedStatement[Any]] = {}
-        self.orm: Any = None
-        self.needs_reset = False
-        self.writer: asyncio.Task[Any] | None = None
-
-    def start(self, statement: Statement, arguments: Sequence[Any]) -> Awaitable[list[Record]]:
-        """`fetch`, but a connection that is closed is refused before anything is awaited (`InterfaceError`)."""
-        if self.raw.is_closed():
-            raise asyncpg.InterfaceError("the connection is closed")
-        return self.fetch(statement, arguments)
-
-    async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
-        """Run a statement and return its rows. Prepares it at its first use on this connection."""
-        prepared = self.prepared.get(statement)
-        if prepared is None:
-            prepared = await self.prepare(statement)
-        try:
-            return await prepared.fetch(*arguments)
-        except SCHEMA_CHANGED as error:
-            return await self.fetch_anew(statement, arguments, error)
-
-    async def fetch_anew(self, statement: Statement, arguments: Sequence[Any], error: Exception) -> list[Record]:
-        """Run a statement whose plan `error` says was outdated; raises `error` where it cannot simply be run again."""
-        prepared = await self.prepare_anew(statement, error)
-        return await prepared.fetch(*arguments)
-
-    async def prepare_anew(self, statement: Statement, error: Exception) -> "PreparedStatement[Any]":
-        """Prepare a statement again whose plan `error` says was outdated; raises `error` where that cannot help.
-
-        Planning failed, so nothing was done: outside a transaction the statement can run again.
-        """
-        if not is_schema_change(error) or self.raw.is_in_transaction():
-            raise error
-        await self.forget_schema()
-        return await self.prepare(statement)
-
-    async def forget_schema(self) -> None:
-        """Drop prepared statements and asyncpg's cached types, which a migration has outdated."""
-        self.prepared.clear()
-        await self.raw.reload_schema_state()
-
-    async def prepare(self, statement: Statement) -> "PreparedStatement[Any]":
-        """Prepare a statement; of what it does nothing is sent. A connection that is closed is refused at once."""
-        if statement.alters_session:  # never kept, so that each use comes here and is noted
-            self.needs_reset = True
-            return await self.raw.prepare(statement.sql)
-        if len(self.prepared) >= PREPARED_MAX:
-            del self.prepared[next(iter(self.prepared))]
-        prepared = await self.raw.prepare(statement.sql)
-        self.prepared[statement] = prepared
-        return prepared
 
 
 class Pool:
@@ -154,8 +73,7 @@ class Pool:
         self._opening: set[asyncio.Task[RawConnection | Exception]] = set()
         self._failure: Exception | None = None
         self._probing: asyncio.TimerHandle | None = None
-        self._recovering: dict[asyncio.Task[bool], PooledConnection] = {}
-        self._resetting: set[PooledConnection] = set()
+        self._recoveries = Recoveries(self.put_back, self.discard, events)
         self._queue = WaitQueue[PooledConnection](self._check_queue)
         self.waiting = self._queue.waiters
         self._reachability = Reachability(size, events)
@@ -233,7 +151,7 @@ class Pool:
         elif raw.is_in_transaction():
             self.recover(connection)
         elif connection.needs_reset:
-            self._recover_in_background(connection, is_broken_off=False)
+            self._recoveries.start(connection, is_broken_off=False)
         else:
             self.put_back(connection)
 
@@ -243,19 +161,7 @@ class Pool:
         if connection.raw.is_closed():
             self.discard(connection)
         else:
-            self._recover_in_background(connection, is_broken_off=True)
-
-    def _recover_in_background(self, connection: PooledConnection, *, is_broken_off: bool) -> None:
-        work = _restore(connection, is_broken_off=is_broken_off)
-        try:
-            task = background(work, "recover a database connection", self._events)
-        except BaseException:
-            self.discard(connection)
-            raise
-        self._recovering[task] = connection
-        if not is_broken_off:
-            self._resetting.add(connection)
-        task.add_done_callback(self._recovered)
+            self._recoveries.start(connection, is_broken_off=True)
 
     def give_up(self, seconds: float = HEARTBEAT_TIMEOUT_SECONDS) -> None:
         """The database has been silent for so long: connections that have not answered since may be dead.
@@ -314,7 +220,7 @@ class Pool:
         closing = list(iter(self.take, None))
         try:
             await asyncio.gather(*(self._close(connection) for connection in closing))
-            while pending := {*self._opening, *self._recovering}:
+            while pending := {*self._opening, *self._recoveries.tasks}:
                 await asyncio.wait(pending)
         finally:
             self._deadlines.stop()
@@ -429,7 +335,7 @@ class Pool:
     def _open_one_more(self, wanted: int) -> bool:
         """Begin to open a connection, if fewer are on their way than are wanted and one more is allowed."""
         opening = len(self._opening)
-        expected = opening + len(self._resetting & self.open)  # a reset takes less than an opening
+        expected = opening + len(self._recoveries.resetting & self.open)  # a reset takes less than an opening
         if expected >= wanted or self._failure is not None or self.is_closed:
             return False
         if not self._reachability.may_open(self.size, opening=opening, has_any=self._has_any()):
@@ -499,28 +405,3 @@ class Pool:
 
     def _has_any(self) -> bool:
         return any(not connection.raw.is_closed() for connection in self.open)
-
-    def _recovered(self, task: "asyncio.Task[bool]") -> None:
-        connection = self._recovering.pop(task)
-        self._resetting.discard(connection)
-        if not task.cancelled() and task.exception() is None and task.result():
-            self.put_back(connection)
-        else:
-            self.discard(connection)
-
-
-async def _restore(connection: PooledConnection, *, is_broken_off: bool) -> bool:
-    """Roll back what is open on a connection and undo what a service set there; whether it can be used again."""
-    raw = connection.raw
-    try:
-        async with asyncio.timeout(RECOVER_SECONDS):
-            if is_broken_off and not raw.is_in_transaction():
-                await raw.execute("SELECT")  # the answer shows whether a cancelled BEGIN was carried out
-            if raw.is_in_transaction():
-                await raw.execute("ROLLBACK")
-            if connection.needs_reset:
-                await raw.reset()
-                connection.needs_reset = False
-    except DRIVER_FAILURES:
-        return False
-    return not raw.is_closed()

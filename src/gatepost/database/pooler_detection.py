@@ -5,8 +5,8 @@ Outside the request path: at the first connection of a process, and in `gatepost
 
 import asyncpg
 
+from gatepost.database.connection import Connect, RawConnection
 from gatepost.database.failures import is_lost
-from gatepost.database.pool import Connect, RawConnection
 
 ROUNDS = 3
 """Number of comparisons: other clients of the pooler may take a backend in between."""

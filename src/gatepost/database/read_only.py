@@ -10,7 +10,7 @@ import time
 
 import asyncpg
 
-from gatepost.database.pool import RawConnection
+from gatepost.database.connection import RawConnection
 from gatepost.events import DatabaseReadOnly, DatabaseWritable, Events
 
 

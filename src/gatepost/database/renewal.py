@@ -8,8 +8,9 @@ import asyncio
 import time
 
 from gatepost.background import background
+from gatepost.database.connection import Connect, RawConnection
 from gatepost.database.failures import DRIVER_FAILURES
-from gatepost.database.pool import Connect, Pool, RawConnection
+from gatepost.database.pool import Pool
 from gatepost.database.read_only import ReadOnly, refuses_writes
 from gatepost.events import Events
 

@@ -19,9 +19,9 @@ from sqlalchemy.util.concurrency import await_, in_greenlet
 
 from gatepost.database.arrays import TYPES
 from gatepost.database.compiler import SessionCompiler, leaves_nothing
+from gatepost.database.connection import PooledConnection, RawConnection
 from gatepost.database.guards import GuardedConnection, GuardedSession, TransactionIsManaged, check_command
 from gatepost.database.holders import Holder
-from gatepost.database.pool import PooledConnection, RawConnection
 from gatepost.database.read_only_sql import only_reads
 from gatepost.database.statements import DigitsAsWritten
 from gatepost.exact_json import encode

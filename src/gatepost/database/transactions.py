@@ -11,9 +11,9 @@ from sqlalchemy import Executable, ScalarResult
 from sqlalchemy.exc import InvalidRequestError
 
 from gatepost.background import is_failure
+from gatepost.database.connection import PooledConnection, Record
 from gatepost.database.failures import unavailable
 from gatepost.database.outcomes import is_in_doubt, outcome_unknown
-from gatepost.database.pool import PooledConnection, Record
 from gatepost.database.sessions import ONLY_READS, RequestSession, Sessions
 from gatepost.database.statements import Statement
 from gatepost.events import AfterCommitFailed, Events

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Text, and_, case, cast, literal_column, or_
 
-from gatepost.database.pool import Record
+from gatepost.database.connection import Record
 from gatepost.database.statements import DIALECT
 from gatepost.models.conditions import TableRef
 from gatepost.models.json_output import Decode, Part, concatenated, decoder_of, json_parts, literal_text

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy import case as sql_case
 from sqlalchemy import cast as sql_cast
 
-from gatepost.database.pool import Record
+from gatepost.database.connection import Record
 from gatepost.database.statements import Statement
 from gatepost.models.candidates import bind_name, candidate_conditions, cells_of_insert, cells_of_update
 from gatepost.models.catalog import ServedModel, View

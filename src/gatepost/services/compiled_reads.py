@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from gatepost.actor import Actor
+from gatepost.database.connection import Record
 from gatepost.database.database import Database
-from gatepost.database.pool import Record
 from gatepost.database.transactions import Transaction
 from gatepost.models.catalog import ServedModel, View
 from gatepost.models.conditions import bind_policy

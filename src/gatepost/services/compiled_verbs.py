@@ -14,8 +14,8 @@ from sqlalchemy import JSON, Column
 
 from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
+from gatepost.database.connection import Record
 from gatepost.database.database import Database
-from gatepost.database.pool import Record
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import Decision, decide, owners

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import JSON
 
-from gatepost.database.pool import Record
+from gatepost.database.connection import Record
 from gatepost.database.statements import DIALECT
 from gatepost.dtos.merge_patch import merge_patch
 from gatepost.dtos.merged_documents import MergedDocuments

@@ -5,7 +5,7 @@ from typing import Any
 
 from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
-from gatepost.database.pool import Record
+from gatepost.database.connection import Record
 from gatepost.declaring.policies import Decision, Every, Not, Owned, RowCondition, Some, owners
 from gatepost.errors import NotFound, PreconditionFailed
 from gatepost.models.catalog import ServedModel

@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 from desk import Desk, until
 
+from gatepost.database.connection import PooledConnection
 from gatepost.database.database import Database
-from gatepost.database.pool import PooledConnection
 from gatepost.errors import ServiceUnavailable
 from gatepost.events import Events
 from gatepost.settings import DatabaseSettings

@@ -11,8 +11,8 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from gatepost import Service
+from gatepost.database.connection import PooledConnection
 from gatepost.database.guards import TransactionIsManaged
-from gatepost.database.pool import PooledConnection
 from gatepost.database.sessions import Begin, RequestSession, Sessions
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import SwallowedError, TransactionBroken

@@ -9,7 +9,7 @@ from cast import Cast, cast_of
 from sqlalchemy import MetaData
 from village import app
 
-from gatepost.database.pool import PooledConnection, Record
+from gatepost.database.connection import PooledConnection, Record
 from gatepost.database.statements import Statement
 from gatepost.testing import TestApp
 

@@ -41,7 +41,7 @@ from gatepost import (
     policy,
     role,
 )
-from gatepost.database.pool import Record
+from gatepost.database.connection import Record
 from gatepost.services import compiled_verbs
 from gatepost.testing import Client, TestApp
 

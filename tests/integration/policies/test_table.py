@@ -7,7 +7,7 @@ from cast import IDENTITIES, Cast
 from table import EXPECTED
 from village import app
 
-from gatepost.database.pool import Record
+from gatepost.database.connection import Record
 from gatepost.request import Action
 from gatepost.testing import ClientResponse
 

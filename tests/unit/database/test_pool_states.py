@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import column, insert, select, table
 from tests.unit.database.driver import Driver, VirtualTimeLoop
 
+from gatepost.database.connection import PooledConnection
 from gatepost.database.database import Database
-from gatepost.database.pool import PooledConnection
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
 from gatepost.events import Events

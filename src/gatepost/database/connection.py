@@ -1,0 +1,85 @@
+"""One connection of the pool: asyncpg's, the statements prepared on it, and whom it is lent to."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias
+
+import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
+
+from gatepost.database.failures import SCHEMA_CHANGED, is_schema_change
+from gatepost.database.holders import Holder
+from gatepost.database.statements import Statement
+
+RawConnection: TypeAlias = "asyncpg.Connection[Any]"
+Connect: TypeAlias = Callable[[], Awaitable[RawConnection]]
+Record = asyncpg.Record
+
+PREPARED_MAX = 256
+"""Statements kept prepared per connection; PostgreSQL holds a plan of some 10 KiB for each."""
+
+
+class PooledConnection:
+    """A bare connection with what is kept on it: prepared statements, and the ORM's side of it once it was needed.
+
+    `needs_reset` is set where a service may have left something on it: the pool undoes that before it is lent again.
+    `writer` is the task that has sent a COMMIT, or an autocommitted write, until its answer is read.
+    `holder` is on whose behalf it is lent, or was lent last.
+    """
+
+    __slots__ = ("holder", "needs_reset", "orm", "prepared", "raw", "writer")
+
+    def __init__(self, raw: RawConnection) -> None:
+        self.raw = raw
+        self.holder: Holder | None = None
+        self.prepared: dict[Statement, PreparedStatement[Any]] = {}
+        self.orm: Any = None
+        self.needs_reset = False
+        self.writer: asyncio.Task[Any] | None = None
+
+    def start(self, statement: Statement, arguments: Sequence[Any]) -> Awaitable[list[Record]]:
+        """`fetch`, but a connection that is closed is refused before anything is awaited (`InterfaceError`)."""
+        if self.raw.is_closed():
+            raise asyncpg.InterfaceError("the connection is closed")
+        return self.fetch(statement, arguments)
+
+    async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
+        """Run a statement and return its rows. Prepares it at its first use on this connection."""
+        prepared = self.prepared.get(statement)
+        if prepared is None:
+            prepared = await self.prepare(statement)
+        try:
+            return await prepared.fetch(*arguments)
+        except SCHEMA_CHANGED as error:
+            return await self.fetch_anew(statement, arguments, error)
+
+    async def fetch_anew(self, statement: Statement, arguments: Sequence[Any], error: Exception) -> list[Record]:
+        """Run a statement whose plan `error` says was outdated; raises `error` where it cannot simply be run again."""
+        prepared = await self.prepare_anew(statement, error)
+        return await prepared.fetch(*arguments)
+
+    async def prepare_anew(self, statement: Statement, error: Exception) -> "PreparedStatement[Any]":
+        """Prepare a statement again whose plan `error` says was outdated; raises `error` where that cannot help.
+
+        Planning failed, so nothing was done: outside a transaction the statement can run again.
+        """
+        if not is_schema_change(error) or self.raw.is_in_transaction():
+            raise error
+        await self.forget_schema()
+        return await self.prepare(statement)
+
+    async def forget_schema(self) -> None:
+        """Drop prepared statements and asyncpg's cached types, which a migration has outdated."""
+        self.prepared.clear()
+        await self.raw.reload_schema_state()
+
+    async def prepare(self, statement: Statement) -> "PreparedStatement[Any]":
+        """Prepare a statement; of what it does nothing is sent. A connection that is closed is refused at once."""
+        if statement.alters_session:  # never kept, so that each use comes here and is noted
+            self.needs_reset = True
+            return await self.raw.prepare(statement.sql)
+        if len(self.prepared) >= PREPARED_MAX:
+            del self.prepared[next(iter(self.prepared))]
+        prepared = await self.raw.prepare(statement.sql)
+        self.prepared[statement] = prepared
+        return prepared
