@@ -49,7 +49,7 @@ class ValkeyServer:
         self._process = subprocess.Popen(
             [binary(), *options],
             stdout=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, and no lock
+            preexec_fn=_die_with_parent,
         )
         deadline = time.monotonic() + SECONDS_MAX
         while self.command("PING") != "+PONG":

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.acceptance.conftest import STOP_SECONDS_MAX, wait_for
+from tests.acceptance.conftest import STOP_SECONDS_MAX, end_with_parent, wait_for
 
 from gatepost.auth.keys import development_key
 
@@ -70,6 +70,7 @@ def serving(folder: Path, **settings: str) -> Iterator[Site]:
             stdout=out,
             stderr=out,
             start_new_session=True,
+            preexec_fn=end_with_parent,
         )
     site = Site(process, port, log)
     try:

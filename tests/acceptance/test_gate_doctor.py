@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.acceptance.answers_site import serving
-from tests.acceptance.conftest import run, wait_for
+from tests.acceptance.conftest import end_with_parent, run, wait_for
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
@@ -51,7 +51,9 @@ def bad_url(tmp_path: Path) -> Iterator[str]:
         port: int = probe.getsockname()[1]
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--http", "1", "--port", str(port)]
     command += ["--workers-kill-timeout", "1", "bad_program:app"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, preexec_fn=end_with_parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         wait_for(lambda: process.poll() is not None or accepts(port), "the bad server")
         assert process.poll() is None
