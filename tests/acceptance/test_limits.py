@@ -54,7 +54,7 @@ def test_workers_share_one_count_which_outlives_them_and_can_be_lifted(start: St
 
     filled = run("limits", "reset", "127.0.0.1", *options, cwd=server.folder, environ=limited)
     assert filled.returncode == 0, filled.stderr
-    assert "Filled" in filled.stderr + filled.stdout
+    assert "Refilled" in filled.stderr + filled.stdout
     assert admitted(server, 2 * LIMIT) == LIMIT
 
 
