@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import Executable, Numeric, UpdateBase
+from sqlalchemy import Executable, Float, Numeric, UpdateBase
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -38,12 +38,28 @@ class _Compiler(postgresql.PGCompiler_asyncpg):
             self.stack[-1] = entry
 
 
+NUMERIC_OID, DOUBLE_OID = 1700, 701
+"""PostgreSQL's numbers of types. SQLAlchemy's processors want one, also where the column is known and no result is."""
+
+
 class DigitsAsWritten(postgresql.AsyncpgNumeric):
     """`Numeric(asdecimal=False)`: asyncpg would send the float 5.01 as the 52 digits that it stands for."""
 
     def bind_processor(self, dialect: Any) -> Any:
         """What makes a decimal number of a float."""
         return None if self.asdecimal else _as_written
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """What makes a float of the driver's decimal number, where one is wanted."""
+        return cast("Any", super()).result_processor(dialect, coltype or NUMERIC_OID)
+
+
+class Floats(postgresql.AsyncpgFloat):
+    """`Float`, whose processor can be asked for before there is a result."""
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """What makes a decimal number of the driver's float, where one is wanted."""
+        return cast("Any", super()).result_processor(dialect, coltype or DOUBLE_OID)
 
 
 def _as_written(value: Any) -> Any:
@@ -55,7 +71,7 @@ def make_dialect() -> Any:
     factory = cast("Any", postgresql.dialect)
     dialect = factory(dbapi=factory.import_dbapi(), json_serializer=encode)
     dialect.statement_compiler = _Compiler
-    dialect.colspecs = {**TYPES, Numeric: DigitsAsWritten}
+    dialect.colspecs = {**TYPES, Numeric: DigitsAsWritten, Float: Floats}
     return dialect
 
 

@@ -141,9 +141,19 @@ def plain_type(kind: Any) -> Any:
 def unrounded(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     """The type by which a compared number is bound: without the precision of its column, with which PostgreSQL would
     round or refuse it. Types other than numbers are unchanged."""
+    if isinstance(kind, TypeDecorator):
+        plain = plain_type(kind)
+        return with_impl(kind, unrounded(cast("Any", plain))) if isinstance(plain, Numeric) else kind
     if not isinstance(kind, Numeric):
         return kind
     return Numeric() if kind.asdecimal else Numeric(asdecimal=False)
+
+
+def with_impl(kind: TypeDecorator[Any], impl: TypeEngine[Any]) -> TypeDecorator[Any]:
+    """A type of the user's own whose values go to PostgreSQL as another type."""
+    changed: Any = kind.copy()
+    changed.impl = changed.impl_instance = impl
+    return cast("TypeDecorator[Any]", changed)
 
 
 def _reference(model: type[Any], name: str, column: Column[Any]) -> tuple[str, str] | None:

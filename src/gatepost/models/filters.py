@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     String,
+    TypeDecorator,
     any_,
     bindparam,
     select,
@@ -26,7 +27,7 @@ from sqlalchemy.types import TypeEngine
 
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import BoundRule, TableRef
-from gatepost.models.entity import Relation, plain_type, unrounded
+from gatepost.models.entity import Relation, plain_type, unrounded, with_impl
 from gatepost.models.index_uses import Use, uses_of
 
 COMPARISONS: dict[str, Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]]] = {
@@ -126,6 +127,8 @@ def bind_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     """The type a compared value is bound as: without precision, length or range, which would round, cut or refuse."""
     if isinstance(kind, Integer):
         return BigInteger()
+    if isinstance(kind, TypeDecorator) and isinstance(plain_type(kind), Integer):
+        return with_impl(kind, BigInteger())
     if isinstance(kind, String) and not isinstance(kind, Enum):
         return String()
     return unrounded(kind)

@@ -5,9 +5,9 @@ neither the response nor what is stored depends on it.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, Float, Numeric
 
 from gatepost.database.connection import Record
 from gatepost.database.statements import DIALECT
@@ -47,14 +47,23 @@ def unchanged(
         for index, name in enumerate(plan.names)
         if name in names
         and plan.is_shown(record, name)
-        and _present(entity, name, record[index]) == _comparable(entity, name, values[name])
+        and _is_same(entity.attributes[name].column.type, _present(entity, name, record[index]), values[name])
     }
 
 
-def _comparable(entity: Entity, name: str, value: Any) -> Any:
-    """A value in the form in which the driver decodes the column: documents in an array hold floats."""
-    kind: Any = entity.attributes[name].column.type
-    return natural(value) if isinstance(getattr(kind, "item_type", None), JSON) else value
+def _is_same(kind: Any, present: Any, value: Any) -> bool:
+    item = getattr(kind, "item_type", kind)
+    if isinstance(item, JSON) and item is not kind:
+        value = natural(value)  # the driver decodes documents in an array to floats
+    elif isinstance(item, Float) or (isinstance(item, Numeric) and not item.asdecimal):
+        return bool(_as_floats(present) == _as_floats(value))  # the decimal 5.01 is not the float
+    return bool(present == value)
+
+
+def _as_floats(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_floats(item) for item in cast("Any", value)]
+    return value if value is None else float(value)
 
 
 def _present(entity: Entity, name: str, raw: Any) -> Any:

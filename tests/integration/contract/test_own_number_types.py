@@ -1,0 +1,127 @@
+"""Numbers of every type are compared with all their digits and sent back as they were read, those of types of one's
+own (`TypeDecorator`) as well."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import ARRAY, Double, Float, Integer, Numeric, String, TypeDecorator
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gatepost import Actor, App, Model, Resource, anyone, policy, read_only
+from gatepost.testing import Client, TestApp
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Stock(TypeDecorator[int]):
+    impl = Integer
+    cache_ok = True
+
+
+class Price(TypeDecorator[Decimal]):
+    """Kept in hundredths of what the API says."""
+
+    impl = Numeric(6, 3)
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> Any:
+        return None if value is None else value / 10
+
+    def process_result_value(self, value: Any, dialect: Any) -> Any:
+        return None if value is None else value * 10
+
+
+class Label(TypeDecorator[str]):
+    impl = String(3)
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> Any:
+        return None if value is None else value.lower()
+
+
+class Ware(Model):
+    """A column of each type, none of which a request sets."""
+
+    __tablename__ = "own_number_wares"
+
+    title: Mapped[str]
+    stock: Mapped[int] = mapped_column(Stock)
+    price: Mapped[Decimal] = mapped_column(Price)
+    label: Mapped[str] = mapped_column(Label)
+    exact: Mapped[Decimal] = mapped_column(Numeric(5, 2))
+    rough: Mapped[float] = mapped_column(Numeric(5, 2, asdecimal=False))
+    wide: Mapped[float] = mapped_column(Double)
+    precise: Mapped[Decimal] = mapped_column(Float(asdecimal=True))
+    many: Mapped[list[Decimal]] = mapped_column(ARRAY(Numeric(5, 2)))
+
+
+@policy
+def cheap(model: Any, actor: Actor) -> Any:
+    return (model.price < Decimal("123456.7")) & (model.exact < Decimal("123456.7"))
+
+
+NUMBERS = ("stock", "price", "label", "exact", "rough", "wide", "precise", "many")
+app = App(
+    Resource(
+        Ware,
+        read=cheap,
+        update=anyone,
+        filter=["stock", "price", "label"],
+        fields=dict.fromkeys(NUMBERS, read_only),
+    )
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def client(module_database_url: str) -> AsyncIterator[Client]:
+    """The app with one row."""
+    async with TestApp(app, module_database_url) as running:
+        async with app.transaction() as tx:
+            numbers: dict[str, Any] = {"exact": Decimal("1.25"), "rough": 5.01, "wide": 1.5, "precise": Decimal("2.5")}
+            own: dict[str, Any] = {"stock": 5, "price": Decimal("12.5"), "label": "abc", "many": [Decimal("1.5")]}
+            tx.session.add(Ware(title="first", **numbers, **own))
+        yield running.anonymous
+
+
+async def test_a_row_that_is_sent_back_as_it_was_read_is_accepted(client: Client) -> None:
+    row = (await client.get("/api/own_number_wares")).data[0]
+    answer = await client.patch(f"/api/own_number_wares/{row['id']}", json={**row, "title": "second"})
+    assert answer.status == 200
+    assert {name: answer.data[name] for name in NUMBERS} == {name: row[name] for name in NUMBERS}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("exact", "1.26"), ("rough", 5.02), ("wide", 1.25), ("precise", 2.25), ("many", ["2.5"]), ("stock", 6)],
+)
+async def test_another_number_than_the_present_one_is_refused(client: Client, name: str, value: Any) -> None:
+    row = (await client.get("/api/own_number_wares")).data[0]
+    answer = await client.patch(f"/api/own_number_wares/{row['id']}", json={name: value})
+    assert answer.status == 422
+    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(f"/{name}", "read_only")]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("stock=5", 1),
+        ("stock=99999999999", 0),
+        ("stock[lt]=99999999999", 1),
+        ("stock[in]=5,99999999999", 1),
+        ("price=12.5", 1),
+        ("price=12.5001", 0),
+        ("price[lt]=12.5001", 1),
+        ("price[lt]=1e10", 1),
+        ("price[gte]=12.49999", 1),
+        ("label=ABC", 1),
+        ("label=abcd", 0),
+        ("label[in]=abcd,ABC", 1),
+        ("label[lt]=abcd", 1),
+    ],
+)
+async def test_filters_compare_without_the_bounds_of_the_column(client: Client, query: str, found: int) -> None:
+    answer = await client.get(f"/api/own_number_wares?{query}")
+    assert (answer.status, len(answer.data)) == (200, found)
