@@ -94,7 +94,7 @@ def _written(name: str, column: Column[Any]) -> ColumnElement[Any]:
     plain = plain_type(kind)
     # A cast to VARCHAR(n) would cut a text that is too long, which the column must refuse.
     is_text = isinstance(plain, String) and not isinstance(plain, Enum) and plain.length is not None
-    return sql_cast(bindparam(bind_name(name), type_=kind), Text() if is_text else plain)
+    return sql_cast(bindparam(bind_name(name), type_=kind), Text(collation=plain.collation) if is_text else plain)
 
 
 def _null(column: Column[Any]) -> ColumnElement[Any]:

@@ -91,6 +91,13 @@ def _entity(model: type[Any], mapper: Mapper[Any], table: "Table[Any]") -> Entit
     }
     key = next(item for item in attributes.values() if item.primary_key)
     version = next((item.column for item in attributes.values() if item.column.info.get(VERSION)), None)
+    if version is None and table.dialect_options["postgresql"]["partition_by"]:
+        raise ConfigurationError(
+            "is partitioned and has no version column, and PostgreSQL tells no `xmin` of a row that it puts into a "
+            "partition.",
+            location=model.__name__,
+            hint='Write version: Mapped[int] = mapped_column(default=1, info={"gatepost.version": True}).',
+        )
     relations = {item.name: item for prop in mapper.relationships if (item := _relation(prop)) is not None}
     return Entity(model, table, model.__name__, attributes, relations, key, version)
 

@@ -6,7 +6,7 @@ No text that is produced here holds a line feed, so that a line feed can separat
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -121,13 +121,24 @@ def _array(column: ColumnElement[Any], item: Any, *, bigint_as_string: bool) -> 
         return func.replace(cast(func.to_json(column), Text), literal_text('+00:00"'), literal_text('Z"'))
     if isinstance(item, Enum):
         names = {name: value for name, value in wire_values(item).items() if name != value}
-        members: Any = cast(column, ARRAY(Text))
-        for name, value in names.items():
-            members = func.array_replace(members, literal_text(name), literal_text(value))
-        return func.to_json(members)
+        return func.to_json(_replaced(cast(column, ARRAY(Text)), names))
     if _is_quoted(item, bigint_as_string=bigint_as_string):
         return func.to_json(cast(column, ARRAY(Text)))
     return func.to_json(column)
+
+
+def _replaced(members: Any, names: Mapping[str, str]) -> Any:
+    """The array with the value of each name. Where a value is another's name, all get a mark first that no name has."""
+    steps = [names]
+    if not names.keys().isdisjoint(names.values()):
+        mark = "\x01"
+        while any(mark in name for name in names):
+            mark += "\x01"
+        steps = [{name: mark + name for name in names}, {mark + name: value for name, value in names.items()}]
+    for step in steps:
+        for name, value in step.items():
+            members = func.array_replace(members, literal_text(name), literal_text(value))
+    return members
 
 
 def _pieces(value: ColumnElement[Any], before: str, after: str, *, nullable: bool) -> list[Part]:

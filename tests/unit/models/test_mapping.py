@@ -163,6 +163,26 @@ def test_a_class_that_is_not_simply_one_table_is_refused(model: type[Any], words
     assert refusal_of(lambda: App(Resource(model, read=anyone))).startswith(words)
 
 
+class Event(Base):
+    __tablename__ = "events"
+    __table_args__ = {"postgresql_partition_by": "RANGE (id)"}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class VersionedEvent(Base):
+    __tablename__ = "versioned_events"
+    __table_args__ = {"postgresql_partition_by": "RANGE (id)"}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(default=1, info={"gatepost.version": True})
+
+
+def test_a_partitioned_table_without_a_version_column_is_refused() -> None:
+    assert "is partitioned and has no version column" in refusal_of(lambda: App(Resource(Event, read=anyone)))
+    assert App(Resource(VersionedEvent, read=anyone))
+
+
 def test_two_served_classes_over_one_table_are_refused() -> None:
     sentence = refusal_of(lambda: App(Resource(Plain, read=anyone), Resource(PlainAgain, path="again", read=anyone)))
     assert "the table 'plain' is mapped to Plain and to PlainAgain, and the app serves both" in sentence
