@@ -7,14 +7,13 @@ to its events, so there is no access line.
 import os
 
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
-from gatepost.declaring.policies import anyone
 from gatepost.declaring.rate_limits import RateLimit, minutes, named
 from gatepost.events import Events
 from gatepost.gateway import Gate
 from gatepost.gateway.buckets import Buckets, BucketTable, LocalBuckets
 from gatepost.gateway.buckets.valkey import ValkeyBuckets
 from gatepost.gateway.gate import make_limiter
-from gatepost.request import Action, Request, Response
+from gatepost.operations import RouteRules
 from gatepost.settings import GateSettings
 
 ORIGIN = "https://shop.example"
@@ -65,15 +64,11 @@ def _gate(buckets: Buckets) -> Gate:
         trusted_proxies=("127.0.0.1",) if os.environ.get("BEHIND_A_PROXY") else (),
     )
     events = Events()
-    action = Action("hello", "GET", "/", _unused, allow=anyone, source=__name__, limits=named("hello", (LIMIT,)))
+    rules = RouteRules(pattern="/", limits=named("hello", (LIMIT,)))
     return Gate.composed(
         hello,
         settings=settings,
         events=events,
-        match=lambda method, path: (action, None),
+        match=lambda method, path: (rules, None, None),
         limiter=make_limiter(settings, events, buckets),
     )
-
-
-async def _unused(request: Request) -> Response:
-    raise AssertionError("the application answers")

@@ -5,7 +5,7 @@ which an ASGI server calls through the lifespan protocol.
 """
 
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from gatepost.events import Events
 from gatepost.gateway.buckets import Buckets, BucketTable
 from gatepost.gateway.buckets.factory import make_buckets
 from gatepost.models.entity import Entity
-from gatepost.request import Action
+from gatepost.operations import Operation, RouteRules
 from gatepost.services.service_transaction import ServiceTransaction
 from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.settings import Settings, load
@@ -84,14 +84,20 @@ class App:
         return self.declaration.user_model
 
     @property
-    def actions(self) -> list[Action]:
-        """Every action: what `gatepost routes` shows. Needs neither a database nor a start."""
-        return self._composition.actions if self._composition is not None else self.actions_under(Settings())
+    def operations(self) -> list[Operation]:
+        """Every endpoint: what `gatepost routes` shows. Needs neither a database nor a start."""
+        return self._composition.operations if self._composition is not None else self.operations_under(Settings())
 
-    def actions_under(self, settings: Settings) -> list[Action]:
-        """Every action as these settings make it."""
-        key = OKPKey.generate_key("Ed25519")
-        return Composition(self.declaration, settings, key, "", Events()).actions
+    def operations_under(self, settings: Settings) -> list[Operation]:
+        """Every endpoint as these settings make it."""
+        return self._composed(settings).operations
+
+    def routes_under(self, settings: Settings) -> Sequence[RouteRules]:
+        """The rules of every route as these settings make them, those of mounts last."""
+        return self._composed(settings).table.rules
+
+    def _composed(self, settings: Settings) -> Composition:
+        return Composition(self.declaration, settings, OKPKey.generate_key("Ed25519"), "", Events())
 
     @property
     def running(self) -> Composition:

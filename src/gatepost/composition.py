@@ -35,7 +35,8 @@ from gatepost.health import AWAY, NO_CONNECTION, OK, READ_ONLY, Probes
 from gatepost.models.catalog import ServedModel
 from gatepost.models.constraint_violations import ConstraintErrors
 from gatepost.models.trigrams import Trigrams
-from gatepost.request import Action, Handler
+from gatepost.operations import Operation, RouteRules
+from gatepost.request import Endpoint, Handler
 from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.route_table import RouteTable
 from gatepost.services.compiled_verbs import CompiledVerbs
@@ -101,10 +102,14 @@ class Composition:
             lambda: self.buckets.details,
             needs_writes=settings.database.ready_needs_writes,
         )
-        actions = [*self._resource_actions(cursors), *self.accounts.actions(declaration.prefix), *probes.actions()]
-        self.table = RouteTable(actions, declaration.mounts)
-        self.actions = [*actions, *self.table.mounts]
-        limiter.prepare(self.actions)
+        endpoints = [
+            *self._resource_endpoints(cursors),
+            *self.accounts.endpoints(declaration.prefix),
+            *probes.endpoints(),
+        ]
+        self.operations = [endpoint.operation for endpoint in endpoints]
+        self.table = RouteTable(endpoints, declaration.mounts)
+        limiter.prepare(self.table.rules)
         dispatch = Dispatch(
             find=self.accounts.identities.find,
             identify=self.accounts.identify,
@@ -117,7 +122,7 @@ class Composition:
             events=events,
             match=self.table.match,
             limiter=limiter,
-            cors=[action.cors for action in self.actions if action.cors is not None],
+            cors=[rules.cors for rules in self.table.rules if rules.cors is not None],
             is_known=self.accounts.is_authenticated,
             backlog=self.database.backlog,
             find_writing=self.database.find_writing,
@@ -162,12 +167,12 @@ class Composition:
             return AWAY
         return READ_ONLY if self.database.is_read_only else OK
 
-    def _resource_actions(self, cursors: Cursors) -> list[Action]:
+    def _resource_endpoints(self, cursors: Cursors) -> list[Endpoint]:
         catalog = self.declaration.catalog
         parsers = {served: QueryParsers(served) for served in catalog.served}
         if any(item.filterable.by_trigrams for item in parsers.values()):
             self._trigram_probe = TrigramProbe(self.database, self._trigrams, self.events)
-        actions: list[Action] = []
+        endpoints: list[Endpoint] = []
         for served in catalog.served:
             verbs = self._verbs(served)
             queries = QueryReader(served, parsers, cursors, self._trigrams)
@@ -179,8 +184,8 @@ class Composition:
                 bigint_as_string=self.declaration.bigint_as_string,
                 bounds=self._bounds(served),
             )
-            actions += self._actions(served, controller)
-        return actions
+            endpoints += self._endpoints(served, controller)
+        return endpoints
 
     def _bounds(self, served: ServedModel) -> Bounds:
         """How deep and how long JSON may be: the nearest declaration wins."""
@@ -202,26 +207,30 @@ class Composition:
         through = overridden(service)
         return {action: through_service if action in through else compiled for action in ACTIONS}
 
-    def _actions(self, served: ServedModel, controller: ResourceController) -> list[Action]:
-        """The actions that the resource opens; what nobody may do has no route."""
-        path = f"{self.declaration.prefix}/{served.path}"
-        service = self.declaration.services.get(served.entity.model)
+    def _endpoints(self, served: ServedModel, controller: ResourceController) -> list[Endpoint]:
+        """The endpoints that the resource opens; what nobody may do has none."""
+        resource = served.resource
         return [
-            Action(
-                f"{served.path}.{name}",
-                METHODS[name],
-                path if name in ("list", "create") else f"{path}/{{id}}",
-                _handler(controller, name),
-                allow=served.resource.policies[name],
-                source=_source(served, service, name),
-                limits=self._limits(served, name),
-                body_bytes_max=served.resource.body_bytes_max,
-                headers=served.resource.headers,
-                cors=served.resource.cors,
-            )
-            for name in ACTIONS
-            if served.resource.policies[name] is not nobody
+            Endpoint(self._operation(served, verb), _handler(controller, verb))
+            for verb in ACTIONS
+            if resource.policies[verb] is not nobody
         ]
+
+    def _operation(self, served: ServedModel, verb: str) -> Operation:
+        resource, path = served.resource, f"{self.declaration.prefix}/{served.path}"
+        return Operation(
+            name=f"{served.path}.{verb}",
+            method=METHODS[verb],
+            rules=RouteRules(
+                pattern=path if verb in ("list", "create") else f"{path}/{{id}}",
+                limits=self._limits(served, verb),
+                body_bytes_max=resource.body_bytes_max,
+                headers=resource.headers,
+                cors=resource.cors,
+            ),
+            allow=resource.policies[verb],
+            source=_source(served, self.declaration.services.get(served.entity.model), verb),
+        )
 
     def _limits(self, served: ServedModel, action: str) -> NamedLimits:
         """The limits of an action, or those that it shares with the rest of its resource; none for the default."""

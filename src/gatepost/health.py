@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from gatepost.declaring.policies import anyone
-from gatepost.request import Action, Request, Response
+from gatepost.operations import Operation, RouteRules
+from gatepost.request import Endpoint, Request, Response
 
 OK = "ok"
 AWAY = "database_unavailable"
@@ -36,11 +37,11 @@ class Probes:
         self._is_draining = is_draining
         self._limits = limits
 
-    def actions(self) -> list[Action]:
+    def endpoints(self) -> list[Endpoint]:
         """The two probes, free of rate limits."""
         return [
-            Action("livez", "GET", "/livez", self.live, allow=anyone, source=__name__, kind="system"),
-            Action("readyz", "GET", "/readyz", self.ready, allow=anyone, source=__name__, kind="system"),
+            Endpoint(_operation("livez"), self.live),
+            Endpoint(_operation("readyz"), self.ready),
         ]
 
     async def live(self, request: Request) -> Response:
@@ -61,3 +62,8 @@ class Probes:
             **limits,
         }
         return Response(200 if is_ready else 503, msgspec.json.encode(body), cache_control=b"no-store")
+
+
+def _operation(name: str) -> Operation:
+    rules = RouteRules(pattern=f"/{name}", kind="system")
+    return Operation(name=name, method="GET", rules=rules, allow=anyone, source=__name__)

@@ -207,7 +207,7 @@ def test_doctor_reckons_the_connections_that_a_rolling_restart_needs(
 def test_routes_are_listed_for_scripts(gatepost: Gatepost) -> None:
     status, out, _ = gatepost("routes", "--json")
     routes = json.loads(out)
-    created = next(route for route in routes if route["action"].endswith(".create"))
+    created = next(route for route in routes if route["operation"].endswith(".create"))
     assert (status, created["method"], created["allow"]) == (0, "POST", "role('editor')")
     assert created["rate_limit"] == "10000 / 15 min"
     assert created["handler"] == f"derived from Thing app.py:{APP.splitlines().index('class Thing(Base):') + 1}"
@@ -224,14 +224,14 @@ def test_routes_say_which_method_of_a_service_answers(gatepost: Gatepost) -> Non
         bookshop.read_text().splitlines().index("    async def create(self, draft: Order, actor: Actor) -> Order:") + 1
     )
     status, out, _ = gatepost("routes", "examples.bookshop.app:app", "--json")
-    orders = {route["action"]: route for route in json.loads(out) if route["action"].startswith("orders.")}
+    orders = {route["operation"]: route for route in json.loads(out) if route["operation"].startswith("orders.")}
     assert (status, list(orders)) == (0, ["orders.list", "orders.get", "orders.create"])
     assert orders["orders.create"]["handler"] == f"Orders.create {bookshop}:{line}"
     assert orders["orders.create"]["allow"] == "owner('buyer_id')"
     assert orders["orders.list"]["handler"].startswith(f"derived from Order {bookshop}:")
     table = gatepost("routes", "examples.bookshop.app:app")[1]
     assert [
-        title for title in ("method", "path", "action", "allow", "rate limit", "handler") if title not in table
+        title for title in ("method", "path", "operation", "allow", "rate limit", "handler") if title not in table
     ] == []
 
 

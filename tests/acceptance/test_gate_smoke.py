@@ -13,17 +13,13 @@ import pytest
 
 PROGRAM = """
 import asyncio
-from gatepost.declaring.policies import anyone
 from gatepost.gateway import Gate
 from gatepost.events import Events
-from gatepost.request import Action, Response
+from gatepost.operations import RouteRules
 from gatepost.settings import GateSettings
 
-async def unused(request):
-    return Response(200)
-
 def match(method, path):
-    return ACTION, None
+    return RULES, None, None
 
 async def app(scope, receive, send):
     if scope["type"] != "http":
@@ -38,7 +34,7 @@ async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
     await send({"type": "http.response.body", "body": body})
 
-ACTION = Action("x", "GET", "/x", unused, allow=anyone, source="x")
+RULES = RouteRules(pattern="/x")
 SETTINGS = GateSettings(api_count=1000, request_seconds=1.0, body_seconds=0.7, body_bytes_max=100)
 gate = Gate.composed(app, settings=SETTINGS, events=Events(), match=match)
 """

@@ -10,6 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from gatepost import App, Field, Resource, Service, anyone, hidden, owner, policy, read_only, role
 from gatepost.errors import ConfigurationError
+from gatepost.settings import Settings
 
 
 class Base(DeclarativeBase):
@@ -197,7 +198,10 @@ def test_a_path_that_would_have_to_be_escaped_or_resolved_is_refused(path: str) 
 
 def test_a_path_may_have_several_segments() -> None:
     app = App(Resource(Thing, read=anyone, path="v1.2/my-things_~"), prefix="/a/b.c")
-    assert [action.pattern for action in app.actions][:2] == ["/a/b.c/v1.2/my-things_~", "/a/b.c/v1.2/my-things_~/{id}"]
+    assert [operation.path for operation in app.operations][:2] == [
+        "/a/b.c/v1.2/my-things_~",
+        "/a/b.c/v1.2/my-things_~/{id}",
+    ]
 
 
 async def _mounted(scope: Any, receive: Any, send: Any) -> None:
@@ -211,9 +215,9 @@ def test_a_mount_at_the_path_of_a_resource_is_refused() -> None:
     )
 
 
-def test_mounts_are_among_the_actions() -> None:
+def test_mounts_are_among_the_routes() -> None:
     app = App(Resource(Thing, read=anyone), mount={"/api/things/feed": _mounted})
-    assert ("*", "/api/things/feed/*") in [(action.method, action.pattern) for action in app.actions]
+    assert "/api/things/feed/*" in [rules.pattern for rules in app.routes_under(Settings())]
 
 
 @pytest.mark.parametrize(

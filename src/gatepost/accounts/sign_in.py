@@ -23,7 +23,8 @@ from gatepost.database.database import Database
 from gatepost.declaring.policies import anyone, authenticated
 from gatepost.errors import ConfigurationError, DatabaseProblem, Problem, Unauthorized
 from gatepost.events import Events, SignInFailed, SignInSucceeded
-from gatepost.request import JSON_HEADERS, Action, Handler, Request, Response
+from gatepost.operations import Operation, RouteRules
+from gatepost.request import JSON_HEADERS, Endpoint, Handler, Request, Response
 
 BODY_BYTES_MAX = 8192
 
@@ -67,20 +68,33 @@ class Accounts:
         self._succeeded: Callable[[SignInSucceeded], None] | None = None
         self.identities = Identities(database, user_model, self._users, tokens)
 
-    def actions(self, prefix: str) -> list[Action]:
-        """The actions below `prefix` (without a trailing slash)."""
+    def endpoints(self, prefix: str) -> list[Endpoint]:
+        """The endpoints below `prefix` (without a trailing slash)."""
         return [
-            Action(
-                "auth.login",
-                "POST",
-                f"{prefix}/auth/login",
+            Endpoint(
+                Operation(
+                    name="auth.login",
+                    method="POST",
+                    rules=RouteRules(
+                        pattern=f"{prefix}/auth/login",
+                        kind="auth",
+                        body_bytes_max=BODY_BYTES_MAX,
+                    ),
+                    allow=anyone,
+                    source=_source(self.sign_in),
+                ),
                 self.sign_in,
-                allow=anyone,
-                source=_source(self.sign_in),
-                kind="auth",
-                body_bytes_max=BODY_BYTES_MAX,
             ),
-            Action("auth.me", "GET", f"{prefix}/auth/me", self.show, allow=authenticated, source=_source(self.show)),
+            Endpoint(
+                Operation(
+                    name="auth.me",
+                    method="GET",
+                    rules=RouteRules(pattern=f"{prefix}/auth/me"),
+                    allow=authenticated,
+                    source=_source(self.show),
+                ),
+                self.show,
+            ),
         ]
 
     async def start(self) -> None:

@@ -1,53 +1,55 @@
 """`gatepost routes`: what was derived, and from where."""
 
-import inspect
 import os
 from pathlib import Path
 from typing import Any
 
 from gatepost.cli.output import print_rows
 from gatepost.cli.settings import quiet_settings
-from gatepost.request import Action
+from gatepost.declaring.policies import anyone
+from gatepost.operations import Operation, RouteRules
 from gatepost.server.loading import find_app, reference_of
 from gatepost.settings import Settings
 
-COLUMNS = ("method", "path", "action", "allow", "rate_limit", "handler")
+COLUMNS = ("method", "path", "operation", "allow", "rate_limit", "handler")
 
 
 def print_routes(reference: str | None, *, as_json: bool) -> None:
-    """Print the table of the application's actions, in the order of their declaration."""
+    """Print the table of the application's operations and mounts, in the order of their declaration."""
     settings = quiet_settings()
     app = find_app(reference_of(reference))
-    rows = [_row(action, settings) for action in app.actions]
+    mounts = [rules for rules in app.routes_under(settings) if rules.kind == "mount"]
+    rows = [_row(operation, settings) for operation in app.operations]
+    rows += [_mount_row(rules, settings) for rules in mounts]
     print_rows(rows, as_json=as_json, columns=COLUMNS)
 
 
-def _row(action: Action, settings: Settings) -> dict[str, Any]:
+def _row(operation: Operation, settings: Settings) -> dict[str, Any]:
     return {
-        "method": action.method,
-        "path": action.pattern,
-        "action": action.name,
-        "allow": repr(action.allow),
-        "rate_limit": _limit(action, settings),
-        "handler": _source(action),
+        "method": operation.method,
+        "path": operation.path,
+        "operation": operation.name,
+        "allow": repr(operation.allow),
+        "rate_limit": _limit(operation.rules, settings),
+        "handler": operation.source.removeprefix(str(Path.cwd()) + os.sep),
     }
 
 
-def _limit(action: Action, settings: Settings) -> str:
-    if action.limits:
+def _mount_row(rules: RouteRules, settings: Settings) -> dict[str, Any]:
+    return {
+        "method": "*",
+        "path": rules.pattern,
+        "operation": f"mount {rules.pattern.removesuffix('/*')}",
+        "allow": repr(anyone),
+        "rate_limit": _limit(rules, settings),
+        "handler": "mount=",
+    }
+
+
+def _limit(rules: RouteRules, settings: Settings) -> str:
+    if rules.limits:
         factor = settings.gate.limit_factor or 1
-        return ", ".join(str(limit.times(factor)) for _, limit in action.limits)
-    if action.kind == "system":
+        return ", ".join(str(limit.times(factor)) for _, limit in rules.limits)
+    if rules.kind == "system":
         return "none"
-    return str(settings.gate.auth_limit if action.kind == "auth" else settings.gate.api_limit)
-
-
-def _source(action: Action) -> str:
-    source = action.source or _found_source(action)
-    folder = str(Path.cwd()) + os.sep
-    return source.removeprefix(folder)
-
-
-def _found_source(action: Action) -> str:
-    code = getattr(inspect.unwrap(action.handler), "__code__", None)
-    return f"{code.co_filename}:{code.co_firstlineno}" if code else type(action.handler).__name__
+    return str(settings.gate.auth_limit if rules.kind == "auth" else settings.gate.api_limit)

@@ -34,7 +34,7 @@ from gatepost.gateway.refusal_budget import RefusalBudget
 
 if TYPE_CHECKING:
     from gatepost.gateway.exchange import Exchange
-    from gatepost.request import Action
+    from gatepost.operations import RouteRules
 
 NANOSECONDS = 1_000_000_000
 
@@ -123,9 +123,9 @@ class AdmissionQueue:
         # is behind, and requests have to wait, or the process was idle and the timer has to be started.
         if now >= self._pass_until and (self._timer is None or self._find_loop() is not self._loop):
             self._attach(now)
-        action = exchange.action
+        rules = exchange.rules
         if now < self._pass_until and not self.waiting:
-            if action is not None and action.is_foreign:
+            if rules is not None and rules.is_foreign:
                 return None
             # The fast path, for nearly every request; only while the queue is empty, or it would overtake those in it.
             if self.running < self._concurrency.limit:
@@ -133,9 +133,9 @@ class AdmissionQueue:
                 exchange.admitted_at = now
                 return None
         # Probes never wait, or a busy process would be taken for a dead one.
-        if action is None or action.kind == "system":
+        if rules is None or rules.kind == "system":
             return None
-        return self._wait(exchange, action)
+        return self._wait(exchange, rules)
 
     def release(self, exchange: "Exchange") -> None:
         """The request is over."""
@@ -143,7 +143,7 @@ class AdmissionQueue:
         concurrency = self._concurrency
         concurrency.count += 1
         if not running or not concurrency.count % self._rule.sample_every:
-            concurrency.record(exchange.action, self._clock() - exchange.admitted_at, running)
+            concurrency.record(exchange.rules, self._clock() - exchange.admitted_at, running)
         if self.waiting:
             self._drain_soon()
 
@@ -166,11 +166,11 @@ class AdmissionQueue:
             self.running += 1
             exchange.admitted_at += self._clock() - since
 
-    def _wait(self, exchange: "Exchange", action: "Action") -> Awaitable[None]:
+    def _wait(self, exchange: "Exchange", rules: "RouteRules") -> Awaitable[None]:
         loop = self._loop
         assert loop is not None  # noqa: S101 - `admit` has attached it
         exchange.queued = queued = QueuedRequest(exchange, loop.create_future())
-        self._lane(exchange, action).append(queued)
+        self._lane(exchange, rules).append(queued)
         self.waiting += 1
         concurrency = self._concurrency
         concurrency.is_reached = True
@@ -178,9 +178,9 @@ class AdmissionQueue:
         self._drain_soon()
         return queued.admitted
 
-    def _lane(self, exchange: "Exchange", action: "Action") -> QueueLane:
+    def _lane(self, exchange: "Exchange", rules: "RouteRules") -> QueueLane:
         """The lane of a request. Clients may lower their own priority, not raise it."""
-        if action.is_foreign:
+        if rules.is_foreign:
             return self._mounted
         is_bulk = exchange.headers.get(b"priority", b"").startswith(BULK_URGENCY)
         return self._signed_in if self._is_known(exchange) and not is_bulk else self._lower
@@ -228,8 +228,8 @@ class AdmissionQueue:
         exchange = self._leave(queued)
         if queued.admitted.done():  # its task was cancelled, and has not run since
             return
-        action = exchange.action
-        if action is None or not action.is_foreign:
+        rules = exchange.rules
+        if rules is None or not rules.is_foreign:
             exchange.admitted_at = now
             self.running += 1
         queued.admitted.set_result(None)

@@ -72,7 +72,7 @@ class AdmissionRule:
     """The limit is adapted once in this time."""
 
     baseline_smoothing: float = 0.02
-    """The baseline latency of an action moves this far towards the time of a request that ran alone."""
+    """The baseline latency of a route moves this far towards the time of a request that ran alone."""
 
     slow_ratio: float = 2.0
     """The limit shrinks where requests take more than this many times their baseline."""

@@ -12,7 +12,8 @@ import msgspec
 from gatepost.asgi import Message, Receive
 from gatepost.errors import BadRequest, ContentTooLarge, Problem, UnsupportedMediaType
 from gatepost.gateway.media_types import is_plain, media_type
-from gatepost.request import JSON_TYPES, Request
+from gatepost.operations import JSON_TYPES
+from gatepost.request import Request
 
 if TYPE_CHECKING:
     from gatepost.gateway.admission import AdmissionQueue
@@ -34,7 +35,7 @@ _CLOSE = ((b"connection", b"close"),)
 
 
 class BodyLimits:
-    """The rules for bodies; `body_bytes_max` is the default of actions that declare none."""
+    """The rules for bodies; `body_bytes_max` is the default of routes that declare none."""
 
     __slots__ = (
         "_body_bytes_max",
@@ -67,11 +68,11 @@ class BodyLimits:
             _check_type(exchange)
 
     def _admit_body(self, exchange: "Exchange", length: bytes | None) -> None:
-        action, headers = exchange.action, exchange.headers
+        rules, headers = exchange.rules, exchange.headers
         limit, types = self._body_bytes_max, JSON_TYPES
-        if action is not None:
-            limit = limit if action.body_bytes_max is None else action.body_bytes_max
-            types = action.content_types
+        if rules is not None:
+            limit = limit if rules.body_bytes_max is None else rules.body_bytes_max
+            types = rules.content_types
         # The fast path: an accepted type and a stated length, as nearly every client sends, pass every check below.
         if not (
             length is not None
@@ -197,7 +198,7 @@ def _check_type(request: Request) -> None:
 
 
 def _types_of(request: Request) -> frozenset[bytes]:
-    return JSON_TYPES if request.action is None else request.action.content_types
+    return JSON_TYPES if request.rules is None else request.rules.content_types
 
 
 def _wrong_type(types: frozenset[bytes]) -> Problem:

@@ -76,13 +76,13 @@ def not_modified(request: Request, response: Response) -> Response:
 
 
 def _may_vary(request: Request, response: Response, headers: dict[bytes, bytes]) -> bool:
-    action = request.action
+    rules = request.rules
     caching = response.cache_control
-    if caching is None and action is not None and action.headers is not None:
-        caching = dict(action.headers.values).get(b"cache-control")
+    if caching is None and rules is not None and rules.headers is not None:
+        caching = dict(rules.headers.values).get(b"cache-control")
     return (
         200 <= response.status < 300
-        and (action is None or action.kind != "auth")
+        and (rules is None or rules.kind != "auth")
         and _TYPES.match(headers.get(b"content-type", b"")) is not None
         and b"content-encoding" not in headers
         and b"content-range" not in headers

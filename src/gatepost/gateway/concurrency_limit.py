@@ -1,6 +1,6 @@
 """The adaptive limit of concurrent requests: as many as do not slow each other down.
 
-A simpler form of Netflix's gradient limit. The baseline of an action is its latency while hardly anything else runs;
+A simpler form of Netflix's gradient limit. The baseline of a route is its latency while hardly anything else runs;
 if requests take much longer than their baseline, too many of them run.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gatepost.gateway.admission_rule import RULE, AdmissionRule
 
 if TYPE_CHECKING:
-    from gatepost.request import Action
+    from gatepost.operations import RouteRules
 
 
 class ConcurrencyLimit:
@@ -44,7 +44,7 @@ class ConcurrencyLimit:
         self.limit = rule.limit_first
         self.is_reached = False
         self.overhead_ns = 0
-        self._baseline_latency: dict[Action | None, float] = {}
+        self._baseline_latency: dict[RouteRules | None, float] = {}
         self._baseline_sum = 0.0
         self._latency_sum = 0
         self._recorded = 0
@@ -53,13 +53,13 @@ class ConcurrencyLimit:
         self._cpu = 0
         self._cpu_per_request = rule.request_cpu_first_ns
 
-    def record(self, action: "Action | None", latency_ns: int, running: int) -> None:
+    def record(self, rules: "RouteRules | None", latency_ns: int, running: int) -> None:
         """Record the latency of a request that ended while `running` others still run."""
-        baseline = self._baseline_latency.get(action)
+        baseline = self._baseline_latency.get(rules)
         if baseline is None:
-            self._baseline_latency[action] = baseline = float(latency_ns)
+            self._baseline_latency[rules] = baseline = float(latency_ns)
         elif not running or latency_ns < baseline:  # alone, or faster than ever: not slowed down by others
-            self._baseline_latency[action] = baseline = (
+            self._baseline_latency[rules] = baseline = (
                 baseline + (latency_ns - baseline) * self._rule.baseline_smoothing
             )
         self._baseline_sum += baseline

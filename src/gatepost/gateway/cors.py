@@ -8,9 +8,9 @@ headers at all.
 from collections.abc import Callable, Iterable
 
 from gatepost.declaring.cors import CORS
-from gatepost.declaring.policies import anyone
 from gatepost.errors import Header, Problem
-from gatepost.request import Action, Request, Response
+from gatepost.operations import RouteRules
+from gatepost.request import Match, Request, Response
 from gatepost.settings import GateSettings
 
 EXPOSED = ("etag", "link", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id")
@@ -24,8 +24,8 @@ NAMES: frozenset[bytes] = frozenset(
     {b"access-control-allow-origin", b"access-control-expose-headers", b"access-control-allow-credentials"}
 )
 
-Match = Callable[[str, str], tuple[Action, str | None]]
-"""Method and decoded path in; the action and the `{id}` segment out. Raises a `Problem` where nothing matches."""
+FindMatch = Callable[[str, str], Match]
+"""What a method and a decoded path lead to. Raises a `Problem` where that is nothing."""
 
 
 class CompiledCORS:
@@ -75,7 +75,7 @@ class CompiledCORS:
 
 
 class CORSRules:
-    """All rules of an app: its own, and those of actions that declare one. `match` finds the action of a preflight."""
+    """All rules of an app: its own, and those of routes that declare one. `match` finds the route of a preflight."""
 
     __slots__ = (
         "_default",
@@ -83,33 +83,33 @@ class CORSRules:
         "_rules",
     )
 
-    def __init__(self, default: CORS, declared: Iterable[CORS], match: Match) -> None:
+    def __init__(self, default: CORS, declared: Iterable[CORS], match: FindMatch) -> None:
         self._rules = {rule: CompiledCORS(rule) for rule in (default, *declared)}
         self._default = self._rules[default]
         self._match = match
 
     def headers(self, request: Request) -> tuple[Header, ...]:
         """What an answer carries; a preflight's has it already."""
-        action = request.action
-        if action is PREFLIGHT:
+        rules = request.rules
+        if rules is PREFLIGHT:
             return ()
-        return self._rule(action).headers(request)
+        return self._rule(rules).headers(request)
 
     def preflight(self, request: Request) -> Response:
         """The answer to a preflight."""
         headers = request.headers
         method = headers[b"access-control-request-method"].decode("latin-1")
         try:
-            action, _ = self._match(method, request.scope["path"])
+            rules, _, _ = self._match(method, request.scope["path"])
         except Problem:
             return self._default.preflight(request)
-        return self._rule(action).preflight(request)
+        return self._rule(rules).preflight(request)
 
-    def _rule(self, action: Action | None) -> CompiledCORS:
-        return self._default if action is None or action.cors is None else self._rules[action.cors]
+    def _rule(self, rules: RouteRules | None) -> CompiledCORS:
+        return self._default if rules is None or rules.cors is None else self._rules[rules.cors]
 
 
-def compile_cors(settings: GateSettings, declared: Iterable[CORS], match: Match) -> CORSRules | None:
+def compile_cors(settings: GateSettings, declared: Iterable[CORS], match: FindMatch) -> CORSRules | None:
     """The rules of these settings and declarations; None where there are none. Raises `ConfigurationError`."""
     rules = tuple(declared)
     default = CORS(
@@ -129,9 +129,5 @@ def is_preflight(request: Request) -> bool:
     return b"access-control-request-method" in headers and b"origin" in headers
 
 
-async def _unused(request: Request) -> Response:
-    raise AssertionError("the gate answers preflights itself")
-
-
-PREFLIGHT = Action("preflight", "OPTIONS", "preflight", _unused, allow=anyone, source=__name__, kind="preflight")
+PREFLIGHT = RouteRules(pattern="preflight", kind="preflight")
 """What a preflight counts as: its kind has a rate limit of its own, and takes nothing from its client's others."""

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from gatepost.declaring.origins import Origins
 from gatepost.errors import Forbidden
 from gatepost.gateway.media_types import URLENCODED, media_type
-from gatepost.request import Action, Request
+from gatepost.operations import RouteRules
+from gatepost.request import Request
 
 FORM_TYPES: frozenset[bytes] = frozenset(
     {URLENCODED, b"multipart/form-data", b"text/plain"},
@@ -21,22 +22,22 @@ _OWN = frozenset({b"same-origin", b"none"})
 
 
 class CrossSiteForms:
-    """The origins whose pages may send forms, by action, besides the application's own pages."""
+    """The origins whose pages may send forms, by rules, besides the application's own pages."""
 
     __slots__ = ("_origins",)
 
-    def __init__(self, origins: Mapping[Action, Origins]) -> None:
+    def __init__(self, origins: Mapping[RouteRules, Origins]) -> None:
         self._origins = origins
 
     def check(self, request: Request) -> None:
         """Raise 403 `cross_origin`. A client without `Sec-Fetch-Site` and `Origin` is not a current browser."""
-        action = request.action
-        if request.scope["method"] != "POST" or action is None:
+        rules = request.rules
+        if request.scope["method"] != "POST" or rules is None:
             return
         headers = request.headers
         if media_type(headers.get(b"content-type", b"text/plain")) not in FORM_TYPES or _is_of_ours(headers):
             return
-        if headers.get(b"origin", b"null") not in self._origins[action]:
+        if headers.get(b"origin", b"null") not in self._origins[rules]:
             raise Forbidden("cross_origin", "Pages of that origin may not send forms here.")
 
 

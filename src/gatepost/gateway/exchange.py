@@ -17,7 +17,8 @@ from gatepost.gateway.large_responses import LARGE_BYTES, LargeResponses
 from gatepost.gateway.limiter import Admission
 from gatepost.gateway.queue_lanes import QueuedRequest
 from gatepost.gateway.security_headers import HeaderProfiles, HeaderTable, hsts_of, is_json
-from gatepost.request import Action, Request, Response
+from gatepost.operations import RouteRules
+from gatepost.request import Request, Response
 from gatepost.settings import GateSettings
 
 
@@ -38,10 +39,10 @@ class ResponseHeaders:
         self.profiles = HeaderProfiles(hsts_of(settings))
         self.compressed_from = BYTES_MIN if settings.compress else sys.maxsize
 
-    def table(self, action: Action | None, *, is_page: bool, is_caching_decided: bool) -> HeaderTable:
-        """The security headers of an answer whose action may declare its own."""
-        if action is not None and action.headers is not None:
-            return self.profiles.declared(action.headers, is_page=is_page, is_caching_decided=is_caching_decided)
+    def table(self, rules: RouteRules | None, *, is_page: bool, is_caching_decided: bool) -> HeaderTable:
+        """The security headers of an answer whose route may declare its own."""
+        if rules is not None and rules.headers is not None:
+            return self.profiles.declared(rules.headers, is_page=is_page, is_caching_decided=is_caching_decided)
         return self.profiles.pages if is_page else self.profiles.json
 
 
@@ -77,12 +78,12 @@ class Exchange(Request, kw_only=True, eq=False):
         body = response.body
         caching = response.cache_control
         is_private = caching is None and self.actor.id is not None
-        action = self.action
-        if action is None or action.headers is None:
+        rules = self.rules
+        if rules is None or rules.headers is None:
             table = response_headers.profiles.json
         else:
             table = response_headers.table(
-                action, is_page=False, is_caching_decided=caching is not None or status >= 400
+                rules, is_page=False, is_caching_decided=caching is not None or status >= 400
             )
         headers: list[Header] = [
             *response.headers,
@@ -113,12 +114,12 @@ class Exchange(Request, kw_only=True, eq=False):
     @property
     def is_foreign(self) -> bool:
         """True if another application responds: below a mount, or behind `Gate(app)`."""
-        return self.action is not None and self.action.is_foreign
+        return self.rules is not None and self.rules.is_foreign
 
     @property
     def is_mounted(self) -> bool:
         """True if another application responds below a mount."""
-        return self.action is not None and self.action.kind == "mount"
+        return self.rules is not None and self.rules.kind == "mount"
 
     def send_with_headers(self, message: Message) -> Awaitable[None]:
         """The `send` that the application gets. A plain function, which saves a coroutine per message."""
@@ -133,13 +134,13 @@ class Exchange(Request, kw_only=True, eq=False):
         return self.send(message)
 
     def _add_headers(self, given: Iterable[Header]) -> list[Header]:
-        action, response_headers = self.action, self.response_headers
+        rules, response_headers = self.rules, self.response_headers
         headers: list[Header] = [*given]
         named = dict(headers)
         is_page = self.is_foreign
         is_private = self.actor.id is not None
         is_caching_decided = self.status >= 400
-        clashes = action is not None and action.headers is not None
+        clashes = rules is not None and rules.headers is not None
         if named.keys() <= _NEVER_CLASHING and len(named) == len(headers):  # as of nearly every answer
             headers = [*named.items()]
             is_page = is_page and not is_json(named.get(b"content-type", b""))
@@ -154,7 +155,7 @@ class Exchange(Request, kw_only=True, eq=False):
                 elif name in _REPEATABLE:
                     clashes = True
         given_count = len(headers)
-        table = response_headers.table(action, is_page=is_page, is_caching_decided=is_caching_decided)
+        table = response_headers.table(rules, is_page=is_page, is_caching_decided=is_caching_decided)
         is_tls: bool = self.scope["scheme"] == "https"
         headers += table[is_tls * 2 + is_private]
         headers.append((b"x-request-id", self.id.encode()))

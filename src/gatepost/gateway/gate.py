@@ -20,7 +20,7 @@ from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.body_limits import BODY_HEADERS, BodyLimits
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.compression import CONDITIONS, strip_entity_tags
-from gatepost.gateway.cors import PREFLIGHT, Match, compile_cors, is_preflight
+from gatepost.gateway.cors import PREFLIGHT, FindMatch, compile_cors, is_preflight
 from gatepost.gateway.exchange import Exchange, ResponseHeaders
 from gatepost.gateway.header_checks import HeaderChecks
 from gatepost.gateway.large_responses import LargeResponses
@@ -80,7 +80,7 @@ class Gate:
         limiter = make_limiter(
             standalone.settings.gate, standalone.events, standalone.buckets, find_device=standalone.find_device
         )
-        limiter.prepare(standalone.table.actions)
+        limiter.prepare(standalone.table.rules)
         standalone.limiter = limiter
         self._compose(
             standalone.answer,
@@ -100,7 +100,7 @@ class Gate:
         *,
         settings: GateSettings,
         events: Events,
-        match: Match,
+        match: FindMatch,
         limiter: Limiter | None = None,
         cors: Iterable[CORS] = (),
         is_known: Callable[[Request], bool] = lambda request: False,
@@ -109,8 +109,8 @@ class Gate:
     ) -> "Gate":
         """A gate of parts that the caller has built.
 
-        `match` says which action a request is; an action of kind "mount" gets the byte limit and the headers of a page,
-        one of kind "system" no rate limit. `cors` are the rules that actions declare. `limiter` is there for the second
+        `match` finds the route of a request; one of kind "mount" gets the byte limit and the headers of a page,
+        one of kind "system" no rate limit. `cors` are the rules that routes declare. `limiter` is there for the second
         stage, which authentication calls. `is_known` tells whether the client is signed in, without a query.
         `find_writing` gives what ends the wait of a task that has sent a COMMIT (`request_deadlines.py`).
         `backlog` is told how many bytes clients have not yet taken.
@@ -136,7 +136,7 @@ class Gate:
         *,
         settings: GateSettings,
         events: Events,
-        match: Match,
+        match: FindMatch,
         limiter: Limiter,
         cors: Iterable[CORS],
         is_known: Callable[[Request], bool],
@@ -193,14 +193,14 @@ class Gate:
             self._header_checks.check(exchange)
             check_path(scope, self._uri_bytes_max)
             if self._cors is not None and is_preflight(exchange):
-                exchange.action = PREFLIGHT
+                exchange.rules = PREFLIGHT
                 if (pending := self.limiter.admit_address(exchange)) is not None:
                     await pending
                 await exchange.respond(self._cors.preflight(exchange))
             else:
                 # As local names: Python 3.11 is slow at calling an attribute that is not a method.
                 match, app = self._match, self._app
-                exchange.action, exchange.key = match(scope["method"], scope["path"])
+                exchange.rules, exchange.endpoint, exchange.key = match(scope["method"], scope["path"])
                 if (pending := self.limiter.admit_address(exchange)) is not None:
                     await pending
                 # After the limit of the address, so that a client over its limit takes no place in the queue.
@@ -228,13 +228,13 @@ class Gate:
             exchange.receive = receive
             scope.pop("gatepost", None)
             if (emit := self._emit_finished) is not None:
-                action = exchange.action
+                rules = exchange.rules
                 emit(
                     RequestFinished(
                         exchange.id,
                         scope["method"],
                         scope["path"],
-                        action.pattern if action is not None else "unmatched",
+                        rules.pattern if rules is not None else "unmatched",
                         exchange.status or CANCELLED,
                         (monotonic_ns() - exchange.started) / NANOSECONDS,
                         exchange.client,
@@ -269,7 +269,7 @@ class Gate:
         problem = self._problem(exchange, error)
         if isinstance(problem, Overloaded) and exchange.admission is not None:
             exchange.admission.give_back()
-        if exchange.action is None and exchange.admission is None:
+        if exchange.rules is None and exchange.admission is None:
             # Guessing paths costs tokens as well.
             try:
                 if (pending := self.limiter.admit_address(exchange)) is not None:

@@ -16,7 +16,7 @@ from gatepost.errors import (
     Problem,
 )
 from gatepost.gateway.allowed_hosts import AllowedHosts
-from gatepost.gateway.cors import Match
+from gatepost.gateway.cors import FindMatch
 from gatepost.gateway.trusted_proxies import compose_trusted_proxies
 from gatepost.request import METHODS, REFUSED_METHODS, Request
 from gatepost.settings import GateSettings
@@ -43,7 +43,7 @@ class HeaderChecks:
         "_values_bytes_max",
     )
 
-    def __init__(self, settings: GateSettings, match: Match) -> None:
+    def __init__(self, settings: GateSettings, match: FindMatch) -> None:
         self._trusted_proxies = compose_trusted_proxies(settings.trusted_proxies)
         self._count_max = settings.header_count_max
         self._values_bytes_max = settings.header_bytes_max

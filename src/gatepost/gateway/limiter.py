@@ -19,7 +19,8 @@ from gatepost.events import Events, LimitExceeded
 from gatepost.gateway.addresses import network_of
 from gatepost.gateway.buckets import Buckets, TakeRefused
 from gatepost.gateway.buckets.bucket_spec import BucketSpec, TakeOutcome
-from gatepost.request import Action, Request
+from gatepost.operations import RouteRules
+from gatepost.request import Request
 
 WriteHeaders = Callable[[tuple[int, ...]], tuple[Header, Header]]
 """Makes `RateLimit-Policy` and `RateLimit` of what each bucket lacks."""
@@ -87,7 +88,7 @@ class Admission(msgspec.Struct, gc=False):
 
 
 class Limiter:
-    """Takes tokens for requests. `limits` maps the kinds of actions to their default; kind "system" is exempt.
+    """Takes tokens for requests. `limits` maps the kinds of routes to their default; kind "system" is exempt.
 
     `find_device` reads from a request which device that has signed in before sends it, "" for none. Such a device is
     limited by itself when it signs in, not by its address: other clients cannot use up its tokens. `returns_on_success`
@@ -114,14 +115,14 @@ class Limiter:
         self._emit_exceeded = events.emitter(LimitExceeded)
 
     def admit_address(self, request: Request) -> Awaitable[None] | None:
-        """First stage, called by the gate. Raises `TooManyRequests`. A request without an action counts as "api"."""
-        action = request.action
-        limit_set = self._address[action]
+        """First stage, called by the gate. Raises `TooManyRequests`. A request without a route counts as "api"."""
+        rules = request.rules
+        limit_set = self._address[rules]
         if limit_set is None:
             return None
         client = request.client
         key = network_of(client) if ":" in client else client
-        if action is not None and action.kind == "auth" and (device := self._find_device(request)):
+        if rules is not None and rules.kind == "auth" and (device := self._find_device(request)):
             limit_set, key = self._device, device
         clock, take = self._clock, limit_set.take
         now = clock()
@@ -136,7 +137,7 @@ class Limiter:
         key = request.actor.key
         if not key:
             return None
-        limit_set = self._actor[request.action]
+        limit_set = self._actor[request.rules]
         if limit_set is None:
             return None
         clock, take = self._clock, limit_set.take
@@ -162,7 +163,7 @@ class Limiter:
         if request.admission is not None and request.admission.limit_set is self._device:
             request.admission.give_back()
             request.admission = None
-            await self._take(request, self._address[request.action], network_of(request.client))
+            await self._take(request, self._address[request.rules], network_of(request.client))
         await self._take(request, self._account, account)
 
     def succeed(self, request: Request) -> None:
@@ -170,18 +171,18 @@ class Limiter:
         if self._returns_on_success and request.admission is not None:
             request.admission.give_back()
 
-    def prepare(self, actions: Iterable[Action]) -> None:
-        """Make the rules of these actions at start, not with their first request. Raises `ConfigurationError`."""
-        for action in actions:
-            self._address[action]  # pyright: ignore[reportUnusedExpression] - a stage makes what it misses
-            self._actor[action]  # pyright: ignore[reportUnusedExpression]
+    def prepare(self, routes: Iterable[RouteRules]) -> None:
+        """Make the limits of these routes at start, not with their first request. Raises `ConfigurationError`."""
+        for rules in routes:
+            self._address[rules]  # pyright: ignore[reportUnusedExpression] - a stage makes what it misses
+            self._actor[rules]  # pyright: ignore[reportUnusedExpression]
 
-    def limit_sets(self, kind: str, actions: Iterable[Action]) -> list[LimitSet]:
+    def limit_sets(self, kind: str, routes: Iterable[RouteRules]) -> list[LimitSet]:
         """All rules whose keys are of this kind: "address", "actor" or "account". For operators."""
         if kind == "account":
             return [self._account]
         stage = self._address if kind == "address" else self._actor
-        return [found for found in dict.fromkeys(stage[action] for action in (None, *actions)) if found is not None]
+        return [found for found in dict.fromkeys(stage[rules] for rules in (None, *routes)) if found is not None]
 
     async def _take(self, request: Request, limit_set: LimitSet | None, key: str) -> None:
         if limit_set is None:
@@ -223,8 +224,8 @@ class Limiter:
         )
 
 
-class _Stage(dict[Action | None, LimitSet | None]):
-    """The rules of one stage by action: its own, or those of its kind; found once."""
+class _Stage(dict[RouteRules | None, LimitSet | None]):
+    """The limits of one stage by route: its own, or those of its kind; found once."""
 
     def __init__(self, limits: Mapping[str, RateLimit], buckets: Buckets, suffix: str) -> None:
         self._buckets = buckets
@@ -236,21 +237,21 @@ class _Stage(dict[Action | None, LimitSet | None]):
         self._default = self._by_kind["api"]
         self._by_kind["system"] = None
 
-    def __missing__(self, action: Action | None) -> LimitSet | None:
-        if action is None:
+    def __missing__(self, rules: RouteRules | None) -> LimitSet | None:
+        if rules is None:
             found = self._default
-        elif action.limits:
-            found = self._make(action)
+        elif rules.limits:
+            found = self._make(rules)
         else:
-            found = self._by_kind.get(action.kind, self._default)
-        self[action] = found
+            found = self._by_kind.get(rules.kind, self._default)
+        self[rules] = found
         return found
 
-    def _make(self, action: Action) -> LimitSet:
+    def _make(self, rules: RouteRules) -> LimitSet:
         """Actions that declare the same limit by the same name share its buckets."""
-        specs = tuple((f"{name}{self._suffix}", limit) for name, limit in action.limits)
+        specs = tuple((f"{name}{self._suffix}", limit) for name, limit in rules.limits)
         if specs not in self._own:
-            self._own[specs] = LimitSet(self._buckets, specs, strict=action.kind == "auth")
+            self._own[specs] = LimitSet(self._buckets, specs, strict=rules.kind == "auth")
         return self._own[specs]
 
 

@@ -19,7 +19,7 @@ DIRECTIVES = {"script": ("script-src", "src"), "style": ("style-src", ""), "link
 
 
 class HTMLPage:
-    """A page: `response` is the answer, `headers` are those of its action, `Action(..., headers=page.headers)`.
+    """A page: `response` is the answer, `headers` are those of its route, `RouteRules(..., headers=page.headers)`.
 
     Scripts and styles are inline, or files of the same origin, named by a path. Raises `ConfigurationError` for what
     the policy would silently stop: handlers and styles in attributes, and files from elsewhere.

@@ -1,6 +1,6 @@
 """What an application behind `Gate(app)` declares about its paths, since the gate does not know its routes.
 
-Read at start: `path_table.py` turns it into the actions that requests are matched to. Nothing here runs per request.
+Read at start: `path_table.py` turns it into the rules of routes. Nothing here runs per request.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +12,7 @@ from gatepost.declaring.headers import Headers
 from gatepost.declaring.rate_limits import RateLimit
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.media_types import URLENCODED, media_type
-from gatepost.request import JSON_TYPES
+from gatepost.operations import JSON_TYPES
 
 _FORM = URLENCODED.decode()
 _ACCOUNT_TYPES = frozenset({_FORM, *(name.decode() for name in JSON_TYPES)})

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from gatepost.declaring.cors import CORS
-from gatepost.declaring.policies import anyone
 from gatepost.declaring.rate_limits import named
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.path_rules import PathRules
-from gatepost.request import JSON_TYPES, METHODS, Action, Request, Response
+from gatepost.operations import JSON_TYPES, RouteRules
+from gatepost.request import METHODS, Match
 from gatepost.settings import GateSettings
 
 REST = "/*"
@@ -71,10 +71,10 @@ class PathPattern(NamedTuple):
 
 
 class PathTable:
-    """The actions of declared paths.
+    """The routes of declared paths.
 
-    `actions` lists all of them, `strict` those whose JSON is checked, `sign_ins` the rules and path of those that watch
-    sign-ins.
+    `rules` lists those of all, `strict` those whose JSON is checked, `sign_ins` what is declared for those that watch
+    sign-ins, and for which path.
     """
 
     def __init__(self, paths: Mapping[str, PathRules], settings: GateSettings) -> None:
@@ -85,14 +85,14 @@ class PathTable:
                 raise ConfigurationError("is declared twice.", location=_location(pattern))
             declared[pattern] = _checked(rules, pattern)
         self._factor = settings.limit_factor or 1
-        self.strict: set[Action] = set()
-        self.sign_ins: dict[Action, tuple[PathRules, PathPattern]] = {}
-        self._default = self._action(PathPattern(None, REST), PathRules())
+        self.strict: set[RouteRules] = set()
+        self.sign_ins: dict[RouteRules, tuple[PathRules, PathPattern]] = {}
+        self._default = self._route(PathPattern(None, REST), PathRules())
         ordered = sorted(declared, key=PathPattern.specificity)
-        made = {pattern: self._action(pattern, _inherited(pattern, declared, ordered)) for pattern in ordered}
-        self.actions = (*made.values(), self._default)
+        made = {pattern: self._route(pattern, _inherited(pattern, declared, ordered)) for pattern in ordered}
+        self.rules = (*(rules for rules, _, _ in made.values()), self._default[0])
         self._wider = tuple((each, each.compiled(), made[each]) for each in ordered if not each.is_fixed)
-        self._fixed: dict[str, list[tuple[PathPattern, Action]]] = {}
+        self._fixed: dict[str, list[tuple[PathPattern, Match]]] = {}
         for pattern in ordered:
             if pattern.is_fixed:
                 self._fixed.setdefault(pattern.path, []).append((pattern, made[pattern]))
@@ -100,27 +100,22 @@ class PathTable:
     @property
     def cors(self) -> list[CORS]:
         """The CORS rules that paths declare."""
-        return [action.cors for action in self.actions if action.cors is not None]
+        return [rules.cors for rules in self.rules if rules.cors is not None]
 
-    def match(self, method: str, path: str) -> tuple[Action, None]:
-        """The action of the most specific pattern that holds for this request."""
-        for pattern, action in self._fixed.get(path, ()):
+    def match(self, method: str, path: str) -> Match:
+        """The route of the most specific pattern that holds for this request."""
+        for pattern, match in self._fixed.get(path, ()):
             if pattern.holds_for(method):
-                return action, None
-        for pattern, compiled, action in self._wider:
+                return match
+        for pattern, compiled, match in self._wider:
             if pattern.holds_for(method) and compiled.fullmatch(path) is not None:
-                return action, None
-        return self._default, None
+                return match
+        return self._default
 
-    def _action(self, pattern: PathPattern, rules: PathRules) -> Action:
+    def _route(self, pattern: PathPattern, rules: PathRules) -> Match:
         types = rules.content_types
-        action = Action(
-            str(pattern),
-            pattern.method or "*",
-            pattern.path,
-            _unused,
-            allow=anyone,
-            source="paths=",
+        route = RouteRules(
+            pattern=pattern.path,
             kind="auth" if rules.auth else "system" if rules.probe else "api",
             limits=named(str(pattern), [limit.times(self._factor) for limit in rules.limits]) if rules.limits else (),
             body_bytes_max=rules.body_bytes_max,
@@ -130,11 +125,11 @@ class PathTable:
             is_foreign=True,
         )
         if rules.strict_json is not False:
-            self.strict.add(action)
+            self.strict.add(route)
         rules.check_combined(_location(pattern))
         if rules.account is not None or rules.signed_in is not None:
-            self.sign_ins[action] = rules, pattern
-        return action
+            self.sign_ins[route] = rules, pattern
+        return route, None, None
 
 
 def _inherited(
@@ -174,7 +169,3 @@ def _location(pattern: PathPattern) -> str:
 
 def _is_parameter(segment: str) -> bool:
     return _PARAMETER.fullmatch(segment) is not None
-
-
-async def _unused(request: Request) -> Response:
-    raise AssertionError("the application behind the gate answers by itself")

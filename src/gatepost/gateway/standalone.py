@@ -1,10 +1,10 @@
-"""The composition of `Gate(app)`, in front of an ASGI application of another framework.
+"""The gate alone, around an application that is not Gatepost's: what has to be there once and is known only at start.
 
-    settings -> actions of the declared paths -> logs -> limiter -> identification -> application
+    settings -> rules of the declared paths -> logs -> limiter -> the application, behind who is asking
 
-`StandaloneGate` stands between the gate and the application, in place of the layers of Gatepost's own applications. It
-refuses cross-site forms, identifies the user, applies the limit of the user, checks JSON before the application reads
-it, and counts attempts to sign in.
+`Gate(app)` is composed of a `StandaloneGate`, which stands between the gate and the application: it refuses forms of
+other origins, finds out who is asking, takes the second limit, reads JSON before the application does, and counts
+attempts to sign in.
 """
 
 import inspect
@@ -31,7 +31,8 @@ from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.path_table import PathTable
 from gatepost.gateway.sign_in_attempts import SignInAttempts
 from gatepost.logging import Logs
-from gatepost.request import Action, Request
+from gatepost.operations import RouteRules
+from gatepost.request import Request
 from gatepost.settings import Settings, load
 
 LOCATION = "Gate"
@@ -83,7 +84,7 @@ class StandaloneGate:
         self.table = PathTable(_checked_paths(paths), gate)
         known = Origins(gate.cors_origins, location="GATEPOST_CORS_ORIGINS")
         self._forms = CrossSiteForms(
-            {each: known if each.cors is None else each.cors.origins for each in self.table.actions}
+            {each: known if each.cors is None else each.cors.origins for each in self.table.rules}
         )
         self._json = JSONBodies(Bounds(gate.json_depth_max, gate.json_items_max, gate.body_bytes_max, doubles=True))
         self.events = events or Events()
@@ -104,16 +105,16 @@ class StandaloneGate:
             waiting = self.limiter.admit_actor(request)
             if waiting is not None:
                 await waiting
-        if type(receive) is LimitedReceive and request.action in self.table.strict:
+        if type(receive) is LimitedReceive and request.rules in self.table.strict:
             receive = await self._json.admit(request, receive)
-        sign_in = self._sign_ins.get(request.action)
+        sign_in = self._sign_ins.get(request.rules)
         if sign_in is not None:
             receive, send = await sign_in.admit(request, receive, send, self.limiter)
         await self._app(scope, receive, send)
 
     def find_device(self, request: Request) -> str:
         """The key of a device that has signed in before, "" if there is none or no path names accounts."""
-        sign_in = self._sign_ins.get(request.action)
+        sign_in = self._sign_ins.get(request.rules)
         return "" if sign_in is None else sign_in.find_device(request)
 
     async def _find_actor(self, request: Request, identify: FindActorId) -> None:
@@ -198,13 +199,13 @@ def _checked_paths(paths: Mapping[str, PathRules] | None) -> Mapping[str, PathRu
     return paths or {}
 
 
-def _sign_ins(table: PathTable, settings: Settings) -> Mapping[Action | None, SignInAttempts]:
+def _sign_ins(table: PathTable, settings: Settings) -> Mapping[RouteRules | None, SignInAttempts]:
     """Raises `ConfigurationError` if a path names accounts and there is no key to seal cookies with."""
     names_accounts = any(rules.account is not None for rules, _ in table.sign_ins.values())
     secret = signing_key(settings).as_pem(private=True) if names_accounts else b""
-    found: dict[Action | None, SignInAttempts] = {}
-    for action, (rules, pattern) in table.sign_ins.items():
+    found: dict[RouteRules | None, SignInAttempts] = {}
+    for route, (rules, pattern) in table.sign_ins.items():
         path = pattern.path if pattern.is_fixed else "/"
         account = None if rules.account is None else (rules.account, Devices(secret, path))
-        found[action] = SignInAttempts(account, rules.signed_in or ())
+        found[route] = SignInAttempts(account, rules.signed_in or ())
     return found

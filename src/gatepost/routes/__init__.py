@@ -1,1 +1,1 @@
-"""From method and path to the action, and from the action to its handler, under its policy."""
+"""From method and path to the endpoint, and to its handler, under its policy."""

@@ -1,4 +1,4 @@
-"""Behind the gate: identification, the actor's rate limit, the allow policy, then the action's handler."""
+"""Behind the gate: who is asking, the second rate limit, the allow rule, then the endpoint's handler."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -6,7 +6,8 @@ from gatepost.actor import Actor
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
 from gatepost.auth.denials import access_denied
 from gatepost.declaring.policies import anyone, decide
-from gatepost.request import Action, Request
+from gatepost.operations import RouteRules
+from gatepost.request import Request
 
 FindCachedActor = Callable[[bytes], Actor | None]
 """The cached actor of an `Authorization` header; None where it is not cached."""
@@ -32,22 +33,23 @@ class Dispatch:
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request that the gate has admitted."""
         request: Request = scope["gatepost"]
-        action = request.action
-        assert action is not None  # noqa: S101 - the gate refuses what matches nothing
-        if action.kind == "mount":
-            await self._mounted(action, scope, receive, send)
+        endpoint = request.endpoint
+        if endpoint is None:
+            await self._mounted(request.rules, scope, receive, send)
             return
-        find, admit, handler = self._find, self._admit, action.handler
+        operation, handler = endpoint
+        find, admit = self._find, self._admit
         authorization = request.headers.get(b"authorization")
         if authorization is not None:
             request.actor = find(authorization) or await self._identify(request)
         if (pending := admit(request)) is not None:
             await pending
-        if action.allow is not anyone and decide(action.allow, request.actor) is False:
+        if operation.allow is not anyone and decide(operation.allow, request.actor) is False:
             raise access_denied(request.actor, "Your roles do not allow this.")
         await request.respond(await handler(request))
 
-    async def _mounted(self, action: Action, scope: Scope, receive: Receive, send: Send) -> None:
-        prefix, app = self._mounts[action.pattern]
+    async def _mounted(self, rules: RouteRules | None, scope: Scope, receive: Receive, send: Send) -> None:
+        assert rules is not None  # noqa: S101 - the gate refuses what matches nothing
+        prefix, app = self._mounts[rules.pattern]
         child = {**scope, "root_path": scope.get("root_path", "") + prefix}
         await app(child, receive, send)

@@ -1,87 +1,100 @@
-"""The route table: method and path to one action, by dictionary, whatever the number of routes.
+"""The route table: from method and path to one endpoint, by dictionary, whatever the number of routes.
 
-Built at start; the gate matches first, so that limits and sizes can depend on the action. The more specific path wins,
-for every method: a fixed path before `/{id}`, `/{id}` before a mount above it, the longer mount before the shorter.
+Pure and built at start; the gate asks it before anything else, so that limits and sizes can depend on the route.
+The longer fixed path wins, for every method: a path that stands as it is before `/{id}`, `/{id}` before a mount
+above it, the longer mount before the shorter.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from gatepost.declaring.mount import Mount, taken_by_mount
 from gatepost.declaring.policies import anyone
 from gatepost.errors import ConfigurationError, MethodNotAllowed, NotFound, NotImplementedMethod
-from gatepost.request import METHODS, REFUSED_METHODS, Action, Request, Response
+from gatepost.operations import Operation, RouteRules
+from gatepost.request import METHODS, REFUSED_METHODS, Endpoint, Match, Request, Response
 
 KEY_SEGMENT = "/{id}"
 
 ANY = "*"
-"""The method of a mount's action: the mounted application handles every method."""
+"""The method of a mount's route: the mounted application handles every method."""
 
 
 class RouteTable:
-    """All actions of an app. Paths are fixed, or end in `/{id}`; a mount takes its path and everything below.
+    """All routes of an app. Paths are fixed, or end in `/{id}`; mounts take theirs and everything below.
 
-    `mounts` are the actions of mounts, in the order of their declaration.
+    `rules` are those of the endpoints, then those of the mounts, each in the order of declaration.
     """
 
-    def __init__(self, actions: Iterable[Action], mounts: Mapping[str, Mount] | None = None) -> None:
-        self._fixed: dict[str, dict[str, Action]] = {}
-        self._keyed: dict[str, dict[str, Action]] = {}
-        for action in actions:
-            self._add(action)
+    def __init__(self, endpoints: Sequence[Endpoint], mounts: Mapping[str, Mount] | None = None) -> None:
+        self._fixed: dict[str, dict[str, Match]] = {}
+        self._keyed: dict[str, dict[str, Match]] = {}
+        for endpoint in endpoints:
+            self._add(endpoint)
         for routes in (*self._fixed.values(), *self._keyed.values()):
             if "GET" in routes:
                 routes.setdefault("HEAD", routes["GET"])
-            routes["OPTIONS"] = _options_action(next(iter(routes.values())), _allow(routes))
-        # `OPTIONS *` is about the server as a whole (RFC 9110, section 9.3.7).
-        self._fixed["*"] = {"OPTIONS": _options_action(None, ", ".join(METHODS).encode())}
-        mounted = {prefix: _mount_action(prefix, mount) for prefix, mount in (mounts or {}).items()}
-        self.mounts = tuple(mounted.values())
-        for prefix, action in mounted.items():
-            self._add_mount(prefix, action)
+            routes["OPTIONS"] = _options(next(iter(routes.values()))[0], _allow(routes))
+        # Asked of the server as a whole (RFC 9110, section 9.3.7).
+        self._fixed["*"] = {"OPTIONS": _options(RouteRules(pattern="*"), ", ".join(METHODS).encode())}
+        mounted: dict[str, Match] = {
+            prefix: (_mount_rules(prefix, mount), None, None) for prefix, mount in (mounts or {}).items()
+        }
+        for prefix, match in mounted.items():
+            self._add_mount(prefix, match)
         self._below = tuple((f"{prefix}/", mounted[prefix]) for prefix in sorted(mounted, key=len, reverse=True))
+        self.rules = (
+            *(endpoint.operation.rules for endpoint in endpoints),
+            *(rules for rules, _, _ in mounted.values()),
+        )
 
-    def match(self, method: str, path: str) -> tuple[Action, str | None]:
-        """The action and the `{id}` segment. Raises `NotFound`, `MethodNotAllowed`, `NotImplementedMethod`."""
+    def match(self, method: str, path: str) -> Match:
+        """What the request leads to. Raises `NotFound`, `MethodNotAllowed`, `NotImplementedMethod`."""
         routes = self._fixed.get(path)
-        key: str | None = None
+        key = None
         if routes is None:
             stem, _, key = path.rpartition("/")
             routes = self._keyed.get(stem) if key else None
         if routes is None:
-            for prefix, action in self._below:
+            for prefix, match in self._below:
                 if path.startswith(prefix):
-                    return action, None
+                    return match
             raise NotFound("not_found", "There is nothing here that you may see.")
         found = routes.get(method) or routes.get(ANY)
         if found is None:
             raise _wrong_method(method, routes)
-        return found, key
+        rules, endpoint, _ = found
+        return rules, endpoint, key
 
-    def _add(self, action: Action) -> None:
-        keyed = action.pattern.endswith(KEY_SEGMENT)
-        path = action.pattern.removesuffix(KEY_SEGMENT)
+    def _add(self, endpoint: Endpoint) -> None:
+        operation = endpoint.operation
+        keyed = operation.path.endswith(KEY_SEGMENT)
+        path = operation.path.removesuffix(KEY_SEGMENT)
         methods = (self._keyed if keyed else self._fixed).setdefault(path, {})
-        if action.method in methods:
-            taken = methods[action.method]
+        if operation.method in methods:
             raise ConfigurationError(
-                f"{action.method} {action.pattern} is both {taken.name} and {action.name}.",
+                f"{operation.method} {operation.path} is both {_name(methods[operation.method])} and {operation.name}.",
                 hint="Choose another path=.",
             )
-        methods[action.method] = action
+        methods[operation.method] = operation.rules, endpoint, None
 
-    def _add_mount(self, prefix: str, action: Action) -> None:
-        # Among the fixed paths, so that a mount beside `/{id}` adds no work to a request.
+    def _add_mount(self, prefix: str, match: Match) -> None:
+        # Among the fixed paths, so that a mount beside `/{id}` costs no request anything.
         taken = self._fixed.get(prefix) or self._keyed.get(prefix)
         if taken is not None:
-            raise taken_by_mount(prefix, next(iter(taken.values())).name)
-        self._fixed[prefix] = {ANY: action}
+            raise taken_by_mount(prefix, _name(next(iter(taken.values()))))
+        self._fixed[prefix] = {ANY: match}
 
 
-def _allow(routes: dict[str, Action]) -> bytes:
+def _name(match: Match) -> str:
+    rules, endpoint, _ = match
+    return rules.pattern if endpoint is None else endpoint.operation.name
+
+
+def _allow(routes: Mapping[str, Match]) -> bytes:
     return ", ".join(method for method in METHODS if method in routes or method == "OPTIONS").encode()
 
 
-def _wrong_method(method: str, routes: dict[str, Action]) -> MethodNotAllowed | NotImplementedMethod:
+def _wrong_method(method: str, routes: Mapping[str, Match]) -> MethodNotAllowed | NotImplementedMethod:
     if method not in METHODS and method not in REFUSED_METHODS:
         return NotImplementedMethod("method_not_implemented", f"No path of this server supports {method[:20]!r}.")
     allow = _allow(routes)
@@ -89,36 +102,16 @@ def _wrong_method(method: str, routes: dict[str, Action]) -> MethodNotAllowed | 
     return MethodNotAllowed("method_not_allowed", detail, headers=[(b"allow", allow)])
 
 
-def _options_action(sibling: Action | None, allow: bytes) -> Action:
-    """OPTIONS of the path of `sibling`, or of the server."""
+def _options(sibling: RouteRules, allow: bytes) -> Match:
+    """OPTIONS of the path of `sibling`."""
 
     async def options(request: Request) -> Response:
         return Response(204, b"", ((b"allow", allow),))
 
-    return Action(
-        "options",
-        "OPTIONS",
-        "*" if sibling is None else sibling.pattern,
-        options,
-        allow=anyone,
-        source=__name__,
-        headers=None if sibling is None else sibling.headers,
-        cors=None if sibling is None else sibling.cors,
-    )
+    rules = RouteRules(pattern=sibling.pattern, headers=sibling.headers, cors=sibling.cors)
+    operation = Operation(name="options", method="OPTIONS", rules=rules, allow=anyone, source=__name__)
+    return rules, Endpoint(operation, options), None
 
 
-def _mount_action(prefix: str, mount: Mount) -> Action:
-    async def unused(request: Request) -> Response:
-        raise AssertionError("a mount answers by itself")
-
-    return Action(
-        f"mount {prefix}",
-        ANY,
-        f"{prefix}/*",
-        unused,
-        allow=anyone,
-        source="mount=",
-        kind="mount",
-        headers=mount.headers,
-        cors=mount.cors,
-    )
+def _mount_rules(prefix: str, mount: Mount) -> RouteRules:
+    return RouteRules(pattern=f"{prefix}/*", kind="mount", headers=mount.headers, cors=mount.cors, is_foreign=True)

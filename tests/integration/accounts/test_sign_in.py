@@ -146,10 +146,15 @@ async def test_the_scheme_is_read_in_any_case(accounts: Accounts, database: Data
     assert actor.id == key
 
 
-async def test_the_actions_are_a_limited_login_and_me_for_the_signed_in(accounts: Accounts) -> None:
-    login, me = accounts.actions("/api")
-    assert (login.method, login.pattern, login.kind, repr(login.allow)) == ("POST", "/api/auth/login", "auth", "anyone")
-    assert (me.method, me.pattern, me.kind, repr(me.allow)) == ("GET", "/api/auth/me", "api", "authenticated")
+async def test_the_endpoints_are_a_limited_login_and_me_for_the_signed_in(accounts: Accounts) -> None:
+    login, me = (endpoint.operation for endpoint in accounts.endpoints("/api"))
+    assert (login.method, login.path, login.rules.kind, repr(login.allow)) == (
+        "POST",
+        "/api/auth/login",
+        "auth",
+        "anyone",
+    )
+    assert (me.method, me.path, me.rules.kind, repr(me.allow)) == ("GET", "/api/auth/me", "api", "authenticated")
     assert "sign_in.py:" in login.source
 
 

@@ -1,4 +1,4 @@
-"""Every action, as everybody: the answers are those of the table, and no row is fetched to be thrown away."""
+"""Every operation, as everybody: the answers are those of the table, and no row is fetched to be thrown away."""
 
 from typing import Any
 
@@ -8,76 +8,76 @@ from table import EXPECTED
 from village import app
 
 from gatepost.database.connection import Record
-from gatepost.request import Action
+from gatepost.operations import Operation
 from gatepost.testing import ClientResponse
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ACTIONS = {action.name: action for action in app.actions}
+OPERATIONS = {operation.name: operation for operation in app.operations}
 MODELS = {resource.path or resource.model.__tablename__: resource.model for resource in app.resources}
 
 
-async def test_the_table_has_a_row_for_every_action_and_for_nothing_else() -> None:
-    assert set(EXPECTED) == set(ACTIONS)
+async def test_the_table_has_a_row_for_every_operation_and_for_nothing_else() -> None:
+    assert set(EXPECTED) == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("identity", IDENTITIES)
-@pytest.mark.parametrize("name", ACTIONS)
+@pytest.mark.parametrize("name", OPERATIONS)
 async def test_what_everybody_gets(
     name: str, identity: str, village: Cast, fetched: list[tuple[str, list[Record]]]
 ) -> None:
-    action, expected = ACTIONS[name], EXPECTED[name][IDENTITIES.index(identity)]
+    operation, expected = OPERATIONS[name], EXPECTED[name][IDENTITIES.index(identity)]
     model = MODELS.get(name.partition(".")[0])
     row = await village.row(model) if model is not None else None
     body = {"title": "new", **{key: str(value) for key, value in (await _references(village, row)).items()}}
     fetched.clear()
 
-    answer = await _ask(village, identity, action, row, body)
+    answer = await _ask(village, identity, operation, row, body)
 
-    outcome = _outcome(action, answer, row)
+    outcome = _outcome(operation, answer, row)
     assert outcome == expected, answer.body
-    if row is not None and outcome in ("-", "401", "403", "404") and action.method == "GET":
+    if row is not None and outcome in ("-", "401", "403", "404") and operation.method == "GET":
         assert not any(row.title in repr(list(record.values())) for _, records in fetched for record in records)
     if answer.status == 401:
         assert answer.headers["www-authenticate"].startswith("Bearer")
     if row is not None:
-        await _check_row(village, action, answer, row)
+        await _check_row(village, operation, answer, row)
 
 
 async def _references(village: Cast, row: Any) -> dict[str, Any]:
     return await village.references(type(row)) if row is not None else {}
 
 
-async def _ask(village: Cast, identity: str, action: Action, row: Any, body: dict[str, Any]) -> ClientResponse:
+async def _ask(village: Cast, identity: str, operation: Operation, row: Any, body: dict[str, Any]) -> ClientResponse:
     client = village.clients[identity]
-    path = action.pattern.replace("{id}", str(getattr(row, "id", "")))
-    if action.name == "auth.login":
+    path = operation.path.replace("{id}", str(getattr(row, "id", "")))
+    if operation.name == "auth.login":
         return await client.post(path, json={})
-    if action.name.endswith(".list"):
+    if operation.name.endswith(".list"):
         return await client.get(path, params={"limit": 1, "sort": "-id"})
-    if action.method == "PATCH":
+    if operation.method == "PATCH":
         return await client.patch(path, json={"title": "new"})
-    if action.method == "POST":
+    if operation.method == "POST":
         return await client.post(path, json=body)
-    return await client.request(action.method, path)
+    return await client.request(operation.method, path)
 
 
-def _outcome(action: Action, answer: ClientResponse, row: Any) -> str:
-    if action.name.endswith(".list") and answer.status == 200:
+def _outcome(operation: Operation, answer: ClientResponse, row: Any) -> str:
+    if operation.name.endswith(".list") and answer.status == 200:
         return "+" if str(row.id) in [shown["id"] for shown in answer.data] else "-"
     if answer.status == 201:
-        assert answer.headers["location"].startswith(action.pattern)
+        assert answer.headers["location"].startswith(operation.path)
         return "201" if answer.body else "201-"
     return str(answer.status)
 
 
-async def _check_row(village: Cast, action: Action, answer: ClientResponse, row: Any) -> None:
+async def _check_row(village: Cast, operation: Operation, answer: ClientResponse, row: Any) -> None:
     """A refused change changed nothing, an accepted one is there."""
     async with app.transaction() as tx:
         present = await tx.session.get(type(row), row.id)
-        if action.method == "DELETE" and answer.status == 204:
+        if operation.method == "DELETE" and answer.status == 204:
             assert present is None
         else:
             assert present is not None
-            changed = action.method == "PATCH" and answer.status == 200
+            changed = operation.method == "PATCH" and answer.status == 200
             assert present.title == ("new" if changed else row.title)

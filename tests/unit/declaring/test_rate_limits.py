@@ -27,17 +27,16 @@ class Thing(Base):
 
 
 def rules_of(rate_limit: Any, factor: int = 1) -> dict[str, list[str]]:
-    """The names of the rules that a client's requests take from, by action."""
+    """The names of the rules that a client's requests take from, by verb."""
     app = App(Resource(Thing, read=anyone, write=anyone, rate_limit=rate_limit))
-    actions = app.actions_under(Settings(gate=GateSettings(limit_factor=factor)))
+    operations = app.operations_under(Settings(gate=GateSettings(limit_factor=factor)))
     limiter = make_limiter(GateSettings(), Events())
     found: dict[str, list[str]] = {}
-    for action in actions:
-        if action.name.startswith("things."):
-            (limit_set,) = [
-                item for item in limiter.limit_sets("address", [action]) if item.specs[0].name != "api"
-            ] or (limiter.limit_sets("address", [action]))
-            found[action.name.removeprefix("things.")] = [f"{rule.name}: {rule.limit}" for rule in limit_set.specs]
+    for operation in operations:
+        if operation.name.startswith("things."):
+            sets = limiter.limit_sets("address", [operation.rules])
+            (own,) = [each for each in sets if each.specs[0].name != "api"] or sets
+            found[operation.name.removeprefix("things.")] = [f"{spec.name}: {spec.limit}" for spec in own.specs]
     return found
 
 

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
-from gatepost.declaring.policies import anyone
 from gatepost.declaring.rate_limits import RateLimit, named
 from gatepost.errors import Header, MethodNotAllowed, NotFound
 from gatepost.events import Events
 from gatepost.gateway.gate import Gate
-from gatepost.request import Action, Request, Response
+from gatepost.operations import Kind, RouteRules
+from gatepost.request import Match, Request
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings
 
@@ -37,42 +37,40 @@ class Answer(msgspec.Struct):
         return details
 
 
-async def _unused(request: Request) -> Response:
-    return Response(200)
-
-
-def action(
+def route(
     name: str = "Book.get",
     *,
-    kind: str = "api",
+    kind: Kind = "api",
     limits: tuple[RateLimit, ...] = (),
     body_bytes_max: int | None = None,
-) -> Action:
-    """An action whose handler nobody calls: the application under test answers."""
-    return Action(
-        name, "GET", f"/{name}", _unused, allow=anyone, source="x", kind=kind,
+) -> RouteRules:
+    """The rules of a route; the application under test responds."""
+    return RouteRules(
+        pattern=f"/{name}",
+        kind=kind,
         limits=named(name, limits) if limits else (),
         body_bytes_max=body_bytes_max,
-    )  # fmt: skip
+        is_foreign=kind == "mount",
+    )
 
 
-ACTIONS = {
-    "/api/books": action(),
-    "/api/small": action("Small.create", body_bytes_max=4),
-    "/api/rare": action("Rare.get", limits=(RateLimit(1, per=60), RateLimit(2, per=3600))),
-    "/api/auth/login": action("login", kind="auth"),
-    "/livez": action("livez", kind="system"),
-    "/legacy": action("legacy", kind="mount"),
+ROUTES = {
+    "/api/books": route(),
+    "/api/small": route("Small.create", body_bytes_max=4),
+    "/api/rare": route("Rare.get", limits=(RateLimit(1, per=60), RateLimit(2, per=3600))),
+    "/api/auth/login": route("login", kind="auth"),
+    "/livez": route("livez", kind="system"),
+    "/legacy": route("legacy", kind="mount"),
 }
 
 
-def match(method: str, path: str) -> tuple[Action, str | None]:
+def match(method: str, path: str) -> Match:
     """A matcher with one path of each kind."""
-    if path not in ACTIONS:
+    if path not in ROUTES:
         raise NotFound("not_found", "There is nothing here.")
     if method == "DELETE":
         raise MethodNotAllowed("method_not_allowed", "Not this.", headers=[(b"allow", b"GET, POST")])
-    return ACTIONS[path], None
+    return ROUTES[path], None, None
 
 
 def gate(

@@ -8,14 +8,13 @@ from typing import Any
 
 from virtual_loop import VirtualLoop
 
-from gatepost.declaring.policies import anyone
 from gatepost.errors import Overloaded
 from gatepost.events import Events
 from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.admission_rule import RULE, AdmissionRule
 from gatepost.gateway.concurrency_limit import ConcurrencyLimit
 from gatepost.gateway.queue_lanes import QueuedRequest
-from gatepost.request import Action, Request, Response
+from gatepost.operations import RouteRules
 
 MICROSECONDS, MILLISECONDS, SECONDS = 1_000, 1_000_000, 1_000_000_000
 
@@ -23,11 +22,7 @@ START = 1 * SECONDS
 """When the virtual clock begins."""
 
 
-async def _unused(request: Request) -> Response:
-    raise AssertionError(request)
-
-
-ACTION = Action("Book.list", "GET", "/api/books", _unused, allow=anyone, source="x", kind="api")
+RULES = RouteRules(pattern="/api/books")
 
 Make = Callable[..., AdmissionQueue]
 """An admission queue by what its constructor takes: the real one, or one that follows another rule."""
@@ -53,12 +48,12 @@ class Visit:
     """A request, as far as the admission queue looks at it, and what its client makes of it."""
 
     __slots__ = (
-        "action",
         "admitted_at",
         "client",
         "has_given_up",
         "headers",
         "queued",
+        "rules",
         "sent",
         "started",
     )
@@ -68,7 +63,7 @@ class Visit:
         self.sent = sent
         self.started = self.admitted_at = 0
         self.queued: QueuedRequest | None = None
-        self.action = ACTION
+        self.rules = RULES
         self.headers: dict[bytes, bytes] = {}
         self.has_given_up = False
 

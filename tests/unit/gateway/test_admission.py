@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from gate_conversation import ACTIONS, scope
+from gate_conversation import ROUTES, scope
 from virtual_loop import VirtualLoop
 
 from gatepost.errors import Overloaded
@@ -57,7 +57,7 @@ class Bench:
             response_headers=None,  # type: ignore[arg-type]
             started=self.loop.now,
         )
-        made.action = ACTIONS[path]
+        made.rules = ROUTES[path]
         return made
 
     def ask(self, name: str, path: str = "/api/books", **headers: str) -> Exchange:

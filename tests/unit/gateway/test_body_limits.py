@@ -115,7 +115,7 @@ async def test_the_refusal_of_a_large_body_overrules_the_answer_of_a_framework_i
     assert answer.status == 413
 
 
-async def test_an_action_has_its_own_limit() -> None:
+async def test_a_route_has_its_own_limit() -> None:
     assert (await ask(gate(reading), scope("POST", "/api/small", [JSON, length(5)]))).status == 413
 
 

@@ -4,7 +4,7 @@ import zlib
 from typing import Any
 
 import pytest
-from gate_conversation import action, ask, gate, scope
+from gate_conversation import ask, gate, route, scope
 
 from gatepost.asgi import Message, Receive, Scope, Send
 from gatepost.errors import Header
@@ -30,7 +30,7 @@ async def forbidden() -> Message:
 
 def request(*headers: Header, kind: str = "api") -> Request:
     given = scope(headers=headers)
-    return Request(given, forbidden, "id", "192.0.2.1", dict(given["headers"]), b"", action(kind=kind))
+    return Request(given, forbidden, "id", "192.0.2.1", dict(given["headers"]), b"", rules=route(kind=kind))
 
 
 def answer(*headers: Header, status: int = 200, body: bytes = LARGE) -> Response:

@@ -1,6 +1,6 @@
 """The limit of running requests, window by window."""
 
-from gate_conversation import ACTIONS
+from gate_conversation import ROUTES
 
 from gatepost.gateway.admission_rule import MILLISECONDS, RULE
 from gatepost.gateway.concurrency_limit import ConcurrencyLimit
@@ -17,9 +17,9 @@ class Clock:
     def window(self, milliseconds: float, *, running: int, count: int = 50, busy: float = 1.0) -> int:
         """The limit after a window in which so many requests took so long, while the process was so busy."""
         self.cpu += int(RULE.window_ns * busy)
-        action = ACTIONS["/api/books"]
+        rules = ROUTES["/api/books"]
         for _ in range(count):
-            self.limit.record(action, int(milliseconds * MILLISECONDS), running)
+            self.limit.record(rules, int(milliseconds * MILLISECONDS), running)
         self.limit.count += count
         self.now += RULE.window_ns
         self.limit.adapt(self.now)

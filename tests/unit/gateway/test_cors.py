@@ -4,14 +4,14 @@ import dataclasses
 from typing import Any
 
 import pytest
-from gate_conversation import ACTIONS, Answer, answering, ask, gate, match, raising, scope
+from gate_conversation import ROUTES, Answer, answering, ask, gate, match, raising, scope
 
 from gatepost.asgi import ASGIApp
 from gatepost.declaring.cors import CORS
 from gatepost.errors import ConfigurationError, Header
 from gatepost.events import Events
 from gatepost.gateway.gate import Gate
-from gatepost.request import Action
+from gatepost.request import Match
 from gatepost.settings import GateSettings
 
 ORIGIN = (b"origin", b"https://shop.example")
@@ -201,17 +201,12 @@ OWN = CORS(
 
 def with_own_rule(rule: CORS, **settings: Any) -> Gate:
     """A gate whose books have a rule of their own."""
-    books = ACTIONS["/api/books"]
-    own = Action(
-        *(books.name, books.method, books.pattern, books.handler),
-        allow=books.allow,
-        source=books.source,
-        cors=rule,
-    )
+    books = ROUTES["/api/books"]
+    own = dataclasses.replace(books, cors=rule)
 
-    def matching(method: str, path: str) -> tuple[Action, str | None]:
-        found, key = match(method, path)
-        return (own, key) if found is books else (found, key)
+    def matching(method: str, path: str) -> Match:
+        found, _, _ = match(method, path)
+        return own if found is books else found, None, None
 
     chosen = dataclasses.replace(GateSettings(), **settings)
     return Gate.composed(answering(), settings=chosen, events=Events(), match=matching, cors=[rule])

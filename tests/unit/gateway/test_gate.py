@@ -1,9 +1,10 @@
 import asyncio
+import dataclasses
 import gc
 from typing import Any
 
 import pytest
-from gate_conversation import ACTIONS, answering, ask, collect, forbidden_receive, gate, raising, scope
+from gate_conversation import ROUTES, answering, ask, collect, forbidden_receive, gate, raising, scope
 
 from gatepost.actor import Actor
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
@@ -11,7 +12,6 @@ from gatepost.declaring.headers import Headers
 from gatepost.errors import Conflict, FieldError, Header, Problem, Unauthorized, Unprocessable
 from gatepost.events import Events, RequestFailed, RequestFinished
 from gatepost.gateway.gate import Gate
-from gatepost.request import Action
 from gatepost.settings import GateSettings
 
 SECURITY = {
@@ -96,16 +96,14 @@ async def test_what_a_mounted_application_says_in_json_gets_the_strict_headers(g
     assert {name: answer.header(name) for name in SECURITY} == SECURITY
 
 
-async def test_the_headers_that_an_action_declares_are_on_its_answers_and_a_rule_for_caches_is_not_on_refusals() -> (
-    None
-):
+async def test_the_headers_that_a_route_declares_are_on_its_answers_and_a_rule_for_caches_is_not_on_refusals() -> None:
     declared = Headers({"cache-control": "public, max-age=60", "x-frame-options": None}, location="test")
-    books = ACTIONS["/api/books"]
-    own = Action(*(books.name, "GET", books.pattern, books.handler), allow=books.allow, source="", headers=declared)
+    books = ROUTES["/api/books"]
+    own = dataclasses.replace(books, headers=declared)
 
     def behind(app: ASGIApp) -> Gate:
         events = Events()
-        return Gate.composed(app, settings=GateSettings(), events=events, match=lambda method, path: (own, None))
+        return Gate.composed(app, settings=GateSettings(), events=events, match=lambda method, path: (own, None, None))
 
     refused = await ask(behind(signed_in(raising(Conflict("out_of_stock", "No.")))))
     assert (refused.status, refused.header("cache-control")) == (409, "no-store")

@@ -1,7 +1,9 @@
 """What the gate makes of a head: refused first, paid for by the client that trusted proxies name, logged as its own."""
 
+import dataclasses
+
 import pytest
-from gate_conversation import ACTIONS, action, answering, ask, gate, parts, reading, scope
+from gate_conversation import ROUTES, answering, ask, gate, parts, reading, route, scope
 
 from gatepost.events import Events, RequestFinished
 
@@ -46,10 +48,9 @@ async def test_limits_logs_and_hsts_have_one_answer_to_who_is_asking() -> None:
     assert [event.client for event in finished] == [CLIENT, CLIENT, "198.51.100.8", "203.0.113.1"]
 
 
-async def test_an_action_takes_the_content_types_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    upload = action("Upload.create")
-    upload.content_types = frozenset({b"multipart/form-data"})
-    monkeypatch.setitem(ACTIONS, "/api/upload", upload)
+async def test_a_route_takes_the_content_types_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    upload = dataclasses.replace(route("Upload.create"), content_types=frozenset({b"multipart/form-data"}))
+    monkeypatch.setitem(ROUTES, "/api/upload", upload)
 
     async def status(kind: bytes) -> int:
         headers = [(b"content-type", kind), (b"content-length", b"2")]

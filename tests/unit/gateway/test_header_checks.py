@@ -12,7 +12,8 @@ from gatepost.declaring.policies import anyone
 from gatepost.errors import ConfigurationError, Header, Problem
 from gatepost.gateway.allowed_hosts import REMEMBERED_MAX, AllowedHosts
 from gatepost.gateway.header_checks import HeaderChecks
-from gatepost.request import Action, Request, Response
+from gatepost.operations import Operation, RouteRules
+from gatepost.request import Endpoint, Request, Response
 from gatepost.routes.route_table import RouteTable
 from gatepost.settings import GateSettings
 
@@ -23,10 +24,14 @@ async def answer(asked: Request) -> Response:
     return Response(200)
 
 
+def endpoint(name: str, rules: RouteRules) -> Endpoint:
+    return Endpoint(Operation(name=name, method="GET", rules=rules, allow=anyone, source="x"), answer)
+
+
 TABLE = RouteTable(
     [
-        Action("livez", "GET", "/livez", answer, allow=anyone, source="", kind="system"),
-        Action("list", "GET", "/api/books", answer, allow=anyone, source=""),
+        endpoint("livez", RouteRules(pattern="/livez", kind="system")),
+        endpoint("list", RouteRules(pattern="/api/books")),
     ],
     {"/legacy": Mount(answer)},
 )

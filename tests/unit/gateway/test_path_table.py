@@ -7,26 +7,28 @@ from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.path_table import PathTable
-from gatepost.request import JSON_TYPES
+from gatepost.operations import JSON_TYPES
 from gatepost.settings import GateSettings
 
 EMPTY = PathRules()
 
+PATHS = (
+    "/login",
+    "POST /login",
+    "/items/{id}",
+    "/items/new",
+    "GET /items/*",
+    "/admin/*",
+    "/admin/{area}/log",
+    "/admin/users/",
+    "/a.b/{x}",
+    "/items/feed/*",
+    "/{area}/{page}",
+    "/{area}/settings",
+)
 
-DECLARED = {
-    "/login": EMPTY,
-    "POST /login": EMPTY,
-    "/items/{id}": EMPTY,
-    "/items/new": EMPTY,
-    "GET /items/*": EMPTY,
-    "/admin/*": EMPTY,
-    "/admin/{area}/log": EMPTY,
-    "/admin/users/": EMPTY,
-    "/a.b/{x}": EMPTY,
-    "/items/feed/*": EMPTY,
-    "/{area}/{page}": EMPTY,
-    "/{area}/settings": EMPTY,
-}
+TABLE = PathTable({path: PathRules(body_bytes_max=size) for size, path in enumerate(PATHS)}, GateSettings())
+"""The rules of each path have a size of their own, by which they are told apart."""
 
 
 @pytest.mark.parametrize(
@@ -60,22 +62,23 @@ DECLARED = {
         ("GET", "/", "/*"),
     ],
 )
-def test_the_nearest_pattern_is_the_action(method: str, path: str, name: str) -> None:
-    action, key = PathTable(DECLARED, GateSettings()).match(method, path)
-    assert (action.name, key) == (name, None)
+def test_the_nearest_pattern_has_the_rules(method: str, path: str, name: str) -> None:
+    rules, endpoint, key = TABLE.match(method, path)
+    assert (endpoint, key) == (None, None)
+    assert rules.body_bytes_max == (PATHS.index(name) if name in PATHS else None)
 
 
 def test_an_undeclared_path_has_the_limits_of_an_api_and_takes_json() -> None:
-    action, _ = PathTable({}, GateSettings()).match("POST", "/anything")
-    assert (action.kind, action.limits, action.body_bytes_max, action.headers, action.cors) == (
+    rules, _, _ = PathTable({}, GateSettings()).match("POST", "/anything")
+    assert (rules.kind, rules.limits, rules.body_bytes_max, rules.headers, rules.cors) == (
         "api",
         (),
         None,
         None,
         None,
     )
-    assert action.content_types == JSON_TYPES
-    assert action.is_foreign
+    assert rules.content_types == JSON_TYPES
+    assert rules.is_foreign
 
 
 def test_what_a_path_leaves_out_is_as_the_next_wider_one_declares_it() -> None:
@@ -88,13 +91,13 @@ def test_what_a_path_leaves_out_is_as_the_next_wider_one_declares_it() -> None:
         "/auth/me/{id}": PathRules(),
     }
     made = PathTable(paths, GateSettings())
-    token, _ = made.match("POST", "/auth/token")
+    token, _, _ = made.match("POST", "/auth/token")
     assert (token.kind, token.body_bytes_max, token.cors) == ("auth", 2, cors)
     assert token.content_types == {b"application/x-www-form-urlencoded"}
-    me, _ = made.match("GET", "/auth/me")
+    me, _, _ = made.match("GET", "/auth/me")
     assert (me.kind, me.body_bytes_max, me.content_types) == ("api", 2, {b"text/csv"})
     assert me not in made.strict
-    below, _ = made.match("GET", "/auth/me/7")
+    below, _, _ = made.match("GET", "/auth/me/7")
     assert below.kind == "auth", "a path is below a wide one only"
     assert below in made.strict
 

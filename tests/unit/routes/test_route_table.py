@@ -8,30 +8,33 @@ from gatepost.asgi import Receive, Scope, Send
 from gatepost.declaring.mount import Mount
 from gatepost.declaring.policies import anyone
 from gatepost.errors import ConfigurationError, Problem
-from gatepost.request import Action, Request, Response
+from gatepost.operations import Kind, Operation, RouteRules
+from gatepost.request import Endpoint, Request, Response
 from gatepost.routes.route_table import RouteTable
 
 
-async def _unused(request: Request) -> Response:
-    return Response(200)
+async def _never_called(request: Request) -> Response:
+    raise AssertionError("only the table is asked")
 
 
 async def _never(scope: Scope, receive: Receive, send: Send) -> None:
     raise AssertionError("nothing is asked of it here")
 
 
-def action(method: str, pattern: str, kind: str = "api") -> Action:
-    return Action(f"{method} {pattern}", method, pattern, _unused, allow=anyone, source="x", kind=kind)
+def endpoint(method: str, pattern: str, kind: Kind = "api") -> Endpoint:
+    rules = RouteRules(pattern=pattern, kind=kind)
+    operation = Operation(name=f"{method} {pattern}", method=method, rules=rules, allow=anyone, source="x")
+    return Endpoint(operation, _never_called)
 
 
 TABLE = RouteTable(
     [
-        action("GET", "/api/books"),
-        action("POST", "/api/books"),
-        action("GET", "/api/books/{id}"),
-        action("PATCH", "/api/books/{id}"),
-        action("POST", "/api/auth/login", "auth"),
-        action("GET", "/livez", "system"),
+        endpoint("GET", "/api/books"),
+        endpoint("POST", "/api/books"),
+        endpoint("GET", "/api/books/{id}"),
+        endpoint("PATCH", "/api/books/{id}"),
+        endpoint("POST", "/api/auth/login", "auth"),
+        endpoint("GET", "/livez", "system"),
     ],
     {
         "/legacy": Mount(_never),
@@ -45,10 +48,10 @@ TABLE = RouteTable(
 def found(method: str, path: str) -> Any:
     """Pattern and key, or the code of the refusal with what it allows."""
     try:
-        chosen, key = TABLE.match(method, path)
+        rules, _, key = TABLE.match(method, path)
     except Problem as problem:
         return problem.code, dict(problem.headers).get(b"allow")
-    return chosen.pattern, key
+    return rules.pattern, key
 
 
 @pytest.mark.parametrize(
@@ -109,7 +112,8 @@ def test_what_a_method_and_a_path_lead_to(method: str, path: str, expected: tupl
     ],
 )
 async def test_options_name_the_methods_of_a_path(path: str, allow: bytes) -> None:
-    chosen, _ = TABLE.match("OPTIONS", path)
+    _, chosen, _ = TABLE.match("OPTIONS", path)
+    assert chosen is not None
     request: Any = None
     answer = await chosen.handler(request)
     assert (answer.status, dict(answer.headers)) == (204, {b"allow": allow})
@@ -122,7 +126,7 @@ async def test_options_name_the_methods_of_a_path(path: str, allow: bytes) -> No
 def test_a_mount_at_the_path_of_something_else_is_refused(path: str, name: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         RouteTable(
-            [action("GET", "/api/books/{id}"), action("POST", "/api/auth/login"), action("GET", "/livez")],
+            [endpoint("GET", "/api/books/{id}"), endpoint("POST", "/api/auth/login"), endpoint("GET", "/livez")],
             {path: Mount(_never)},
         )
     assert f"mount='{path}' is also the path of {name}." in str(refusal.value)

@@ -1,0 +1,57 @@
+"""What an endpoint is, as data: made at start, frozen, and printable.
+
+A foundation. `Operation` describes an endpoint to whatever shows or counts it: routes, `gatepost routes`, logs. Its
+`RouteRules` are what the gate needs of a route, which it also has of paths that have no endpoint: mounts, preflights,
+the paths of an application behind the gate alone.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gatepost.declaring.cors import CORS
+from gatepost.declaring.headers import Headers
+from gatepost.declaring.policies import Policy
+from gatepost.declaring.rate_limits import NamedLimits
+
+JSON_TYPES: frozenset[bytes] = frozenset({b"application/json", b"application/merge-patch+json"})
+"""The content types of JSON bodies."""
+
+Kind = Literal["api", "auth", "system", "mount", "preflight"]
+"""Chooses the default rate limit ("api", "auth", "preflight") or exempts ("system": probes). A "mount" is answered by
+the mounted application."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class RouteRules:
+    """What the gate needs to know of one method on one path, before anything else runs.
+
+    `limits` are those declared for it or for its resource, in place of the default of its `kind`; routes with the same
+    ones share their buckets. `body_bytes_max` and `content_types` are what it takes as a body. `headers` and `cors`
+    stand in place of what all responses carry, None where nothing is declared. `is_foreign` says that another
+    application responds, perhaps with pages and streams. Compared by identity: what is kept per route is keyed by it.
+    """
+
+    pattern: str
+    kind: Kind = "api"
+    limits: NamedLimits = ()
+    body_bytes_max: int | None = None
+    content_types: frozenset[bytes] = JSON_TYPES
+    headers: Headers | None = None
+    cors: CORS | None = None
+    is_foreign: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Operation:
+    """One endpoint. `name` is `resource.verb`, `source` the file and line of the code that responds."""
+
+    name: str
+    method: str
+    rules: RouteRules
+    allow: Policy
+    source: str
+
+    @property
+    def path(self) -> str:
+        """The path's pattern: `/api/books/{id}`."""
+        return self.rules.pattern
