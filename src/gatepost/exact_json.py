@@ -5,7 +5,9 @@ by the decoders of bodies (`dtos`). No double is made of a document's number: re
 msgspec's reader needs ten, near the end of the range of doubles.
 """
 
+import contextlib
 import json
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from math import isfinite
@@ -15,6 +17,9 @@ import msgspec
 
 INTEGER_DIGITS_MAX = 4_300
 """Python converts no longer integers from text, because the time grows with the square of their length."""
+
+_PART = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]|[^\s\[\]{},:"]+', re.DOTALL)
+"""What a document is made of, but for the commas and colons between."""
 
 
 def decode(text: str) -> Any:
@@ -81,10 +86,43 @@ def _check(value: Any) -> None:
 
 
 def _decoded(text: str, number: Any, decode_fast: Any) -> Any:
+    # Other programs store what no body may hold: integers that are too long for msgspec, and deeper documents.
     try:
         return decode_fast(text)
-    except msgspec.ValidationError:  # an integer that is too long for it, which another program has stored
-        return json.loads(text, parse_float=number, parse_int=_integer)
+    except msgspec.ValidationError:
+        with contextlib.suppress(RecursionError):
+            return json.loads(text, parse_float=number, parse_int=_integer)
+    except RecursionError:
+        pass
+    return _decoded_flat(text, number)
+
+
+def _decoded_flat(text: str, number: Any) -> Any:
+    """A document of any depth. What PostgreSQL has stored is well formed, so its form is not checked again."""
+    root: list[Any] = []
+    stack: list[list[Any] | dict[str, Any]] = [root]
+    name: str | None = None
+    for found in _PART.finditer(text):
+        part, around = found[0], stack[-1]
+        if part in ("]", "}"):
+            stack.pop()
+        elif isinstance(around, dict) and name is None:
+            name = json.loads(part)
+        else:
+            value: Any
+            if part == "[":
+                value = []
+            elif part == "{":
+                value = {}
+            else:
+                value = json.loads(part, parse_float=number, parse_int=_integer)
+            if isinstance(around, dict):
+                around[cast("str", name)], name = value, None
+            else:
+                around.append(value)
+            if part in ("[", "{"):
+                stack.append(value)
+    return root[0]
 
 
 def _integer(text: str) -> int | Decimal:

@@ -67,3 +67,23 @@ def test_what_json_does_not_have_is_refused(value: Any, beside: Any) -> None:
 def test_a_key_that_is_not_a_text_is_refused_beside_exact_numbers() -> None:
     with pytest.raises(TypeError, match="A key"):
         encode({1: Decimal("0.5")})
+
+
+@pytest.mark.parametrize("decoded", [decode, decode_exact])
+@pytest.mark.parametrize("depth", [2, 6_000])
+def test_a_stored_document_may_nest_as_deep_as_postgresql_lets_it(decoded: Any, depth: int) -> None:
+    inner = '{"a, \\"]": ["\\u00e9 }", -1.5e3, null, true, {}, []], "b": {"c": 12345678901234567890}}'
+    found = decoded("[" * depth + inner + "]" * depth)
+    for _ in range(depth):
+        assert isinstance(found, list)
+        (found,) = found
+    assert found == {'a, "]': ["\u00e9 }", -1500, None, True, {}, []], "b": {"c": 12345678901234567890}}
+
+
+def test_what_is_read_without_recursion_reads_as_with_it() -> None:
+    deep = 5_000
+    for text in ("1e400", "0.1", "123456789.123456789012345", "9" * 5_000, '"\\\\"', "-0.0"):
+        found = decode("[" * deep + text + "]" * deep)
+        for _ in range(deep):
+            (found,) = found
+        assert (type(found), found) == (type(decode(text)), decode(text))
