@@ -96,7 +96,7 @@ async def test_a_server_that_is_dead_or_hangs_costs_next_to_nothing(own_valkey: 
         await scene.admits(scene.auth, f"client {number}")
         waits.append(time.perf_counter() - begun)
     # Few wait for the server at all; on a busy machine the others wait for a core.
-    assert sorted(waits)[989] < TIMEOUT_SECONDS / 2
+    assert sorted(waits)[989] < TIMEOUT_SECONDS
     assert sorted(waits)[499] < 0.005
     if way == "pause":
         scene.server.go_on()
