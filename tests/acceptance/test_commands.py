@@ -165,7 +165,7 @@ def test_doctor_warns_of_a_policy_that_can_raise_on_a_row(gatepost: Gatepost, pr
     _, out, _ = gatepost("doctor")
     assert "WARN policies: rare (Thing.list) has " in out
     assert "things.id" in out
-    assert "a division by zero raises, and one row takes the list from everybody" in out
+    assert "a division by zero raises, and one such row makes the list fail for everybody" in out
 
 
 @pytest.mark.usefixtures("database")

@@ -90,9 +90,9 @@ def test_a_bad_server_gets_a_hint_for_everything_that_an_application_can_do_wron
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("127.0.0.1:8000", "is no URL. Write http://"),
+        ("127.0.0.1:8000", "is not a URL. Write http://"),
         ("http://127.0.0.1:1/", "cannot be reached"),
-        ("ftp://a", "is no URL"),
+        ("ftp://a", "is not a URL"),
     ],
 )
 def test_where_there_is_no_server_there_is_a_sentence(
