@@ -198,6 +198,10 @@ class Transaction:
         finally:
             self.connection.writer = None
         self._is_committed = outcome == "COMMIT"
+        if not self._is_committed and outcome != "ROLLBACK":
+            # Only these two tags say what happened; who sends another is no PostgreSQL, or no longer in step with us.
+            self.connection.raw.terminate()
+            raise outcome_unknown() if wrote else unavailable()
         if cancelled is not None:
             raise cancelled
         if not self._is_committed:

@@ -99,3 +99,16 @@ async def test_a_transaction_of_the_program_s_own_says_so_too(scene: Scene) -> N
         scene.proxy.rest()
         assert told == code
         begin = begin or span_of(messages)[0]
+
+
+@pytest.mark.parametrize("tag", [b"", b"COMMIT 1", b"DISCARD ALL", b"commit"])
+async def test_only_the_tag_rollback_says_that_nothing_was_written(scene: Scene, tag: bytes) -> None:
+    undisturbed = await scene.run("update", "postings")
+    begin, end = span_of(undisturbed.messages)
+    index = next(i for i in range(begin, end) if undisturbed.messages[i].name == "<C")
+    outcome = await scene.run("update", "postings", Fault(index, "replace", payload=tag + b"\0"))
+    assert (outcome.answer.status, outcome.code, outcome.is_written) == (503, "outcome_unknown", True)
+    assert "retry-after" not in outcome.answer.headers
+    undone = await scene.run("update", "postings", Fault(index, "replace", payload=b"ROLLBACK\0"))
+    assert undone.code == "internal_error"
+    await scene.until_served()

@@ -10,10 +10,10 @@ import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-Act = Literal["cut", "stall", "delay"]
+Act = Literal["cut", "stall", "delay", "replace"]
 
 CANCEL_REQUEST = 80877102
 
@@ -33,11 +33,13 @@ class Message(NamedTuple):
 
 @dataclass
 class Fault:
-    """What is to happen before the message `index` of those recorded is passed on."""
+    """What is to happen before the message `index` of those recorded is passed on, or which payload replaces its
+    own."""
 
     index: int
     act: Act = "cut"
     seconds: float = 0.0
+    payload: bytes = b""
 
 
 @dataclass(eq=False)
@@ -172,7 +174,16 @@ class Proxy:
                 link.is_listener = link.is_listener or (sender == ">" and b"LISTEN " in payload)
                 if not link.is_listener and self._is_recording and await self._fails(link, message):
                     return
+                if self._is_replaced(message):
+                    payload = cast("Fault", self._fault).payload
+                    head = head[:1] + struct.pack("!I", len(payload) + 4)
                 writer.write(head + payload)
+
+    def _is_replaced(self, message: Message) -> bool:
+        fault = self._fault
+        if fault is None or fault.act != "replace" or len(self.messages) <= fault.index:
+            return False
+        return self.messages[fault.index] is message
 
     async def _fails(self, link: Link, message: Message) -> bool:
         """Note the message and do what is to happen before it; True where it goes no further."""
@@ -188,6 +199,8 @@ class Proxy:
             await link.server.drain()
             link.cut()
             return True
+        if fault.act == "replace":
+            return False
         if fault.act == "delay":
             await asyncio.sleep(fault.seconds)
         else:
