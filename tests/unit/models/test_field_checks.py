@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import FetchedValue, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, registry
 
-from gatepost import App, Field, Model, Resource, Service, anyone, authenticated, hidden, owner, policy, read_only, role
+from gatepost import App, Field, Resource, Service, anyone, authenticated, hidden, owner, policy, read_only, role
 from gatepost.accounts.models import UserColumns
 from gatepost.actor import Actor, anonymous
 from gatepost.declaring.policies import Policy, nobody
@@ -296,13 +296,17 @@ def hash_names(model: type[Any], users: type[Any] | None) -> set[str]:
 
 
 def test_the_hash_is_hidden_under_every_name_and_by_every_model_that_maps_it() -> None:
-    class Person(Model, UserColumns):
-        __tablename__ = "persons_of_field_checks"
+    class Own(DeclarativeBase):
+        metadata = MetaData()
+
+    class Person(Own, UserColumns):
+        __tablename__ = "people"
+        id: Mapped[int] = mapped_column(primary_key=True)
         password_hash: Mapped[str | None] = mapped_column("pw", Text)
 
     Person.digest = column_property(Person.__table__.c.pw)  # type: ignore[attr-defined]
 
-    class Shadow(Model):
+    class Shadow(Own):
         __table__ = Person.__table__
 
     assert not {"password_hash", "digest", "pw"} & hash_names(Person, Person)

@@ -8,7 +8,7 @@ from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, Text, selec
 from sqlalchemy.ext.declarative import AbstractConcreteBase
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
 
-from gatepost import App, Model, Resource, UserColumns, anyone, owner
+from gatepost import App, Resource, UserColumns, anyone, owner
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import entity_of
 
@@ -82,9 +82,10 @@ class Comment(Base):
     note: Mapped[PublicNote] = relationship(foreign_keys=note_id)
 
 
-class Person(Model, UserColumns):
+class Person(Base, UserColumns):
     __tablename__ = "people"
 
+    id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str]
     __mapper_args__ = {"polymorphic_on": "kind"}  # noqa: RUF012
 
