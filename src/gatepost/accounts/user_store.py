@@ -92,7 +92,7 @@ class UserStore:
             key = self._parse_key(subject)
         except ValueError:
             return None
-        rows = await self._database.write(self._load, self._load.arguments({"key": key}))
+        rows = await self._database.run(self._load, self._load.arguments({"key": key}))
         if not rows:
             return None
         snapshot = self._read_snapshot(rows[0])
@@ -101,7 +101,7 @@ class UserStore:
 
     async def find_credentials(self, email: str) -> StoredCredentials | None:
         """What sign-in needs of the user with this (normalised) e-mail."""
-        rows = await self._database.write(self._sign_in, self._sign_in.arguments({"email": email}))
+        rows = await self._database.run(self._sign_in, self._sign_in.arguments({"email": email}))
         names = (_KEY_AS_TEXT, "password_hash", "password_version", "is_active")
         return StoredCredentials(*(rows[0][name] for name in names)) if rows else None
 
@@ -121,7 +121,7 @@ class UserStore:
             raise ConfigurationError(f"{email!r} is not an e-mail address.", hint="Write it as name@example.com.")
         values = {"email": address, "password_hash": password_hash, "roles": list(roles), "is_active": True}
         statement, arguments = self._insertion(values)
-        rows = await self._database.write(statement, arguments)
+        rows = await self._database.run(statement, arguments)
         if not rows:
             raise ConfigurationError(f"The user {address} exists already.", hint="Choose another e-mail address.")
         return cast("ActorId", value_reader(self._entity.key.column)(rows[0][0]))
@@ -142,7 +142,7 @@ class UserStore:
 
     async def list(self, count: int = 1000) -> list[UserSummary]:
         """The first users by e-mail."""
-        rows = await self._database.write(self._list, self._list.arguments({"count": count}))
+        rows = await self._database.run(self._list, self._list.arguments({"count": count}))
         read_key = value_reader(self._entity.key.column)
         return [
             UserSummary(read_key(row["gatepost_id"]), row["email"], tuple(row["roles"]), row["is_active"])

@@ -37,36 +37,26 @@ class PooledConnection:
         self.needs_reset = False
         self.writer: asyncio.Task[Any] | None = None
 
-    def start(self, statement: Statement, arguments: Sequence[Any]) -> Awaitable[list[Record]]:
-        """`fetch`, but a connection that is closed is refused before anything is awaited (`InterfaceError`)."""
-        if self.raw.is_closed():
-            raise asyncpg.InterfaceError("the connection is closed")
-        return self.fetch(statement, arguments)
-
     async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """Run a statement and return its rows. Prepares it at its first use on this connection."""
-        prepared = self.prepared.get(statement)
-        if prepared is None:
-            prepared = await self.prepare(statement)
+        prepared = self.prepared.get(statement) or await self.prepare(statement)
         try:
             return await prepared.fetch(*arguments)
         except SCHEMA_CHANGED as error:
             return await self.fetch_anew(statement, arguments, error)
 
     async def fetch_anew(self, statement: Statement, arguments: Sequence[Any], error: Exception) -> list[Record]:
-        """Run a statement whose plan `error` says was outdated; raises `error` where it cannot simply be run again."""
-        prepared = await self.prepare_anew(statement, error)
-        return await prepared.fetch(*arguments)
-
-    async def prepare_anew(self, statement: Statement, error: Exception) -> "PreparedStatement[Any]":
-        """Prepare a statement again whose plan `error` says was outdated; raises `error` where that cannot help.
+        """Run a statement whose plan `error` says was outdated; raises `error` where it cannot simply be run again.
 
         Planning failed, so nothing was done: outside a transaction the statement can run again.
         """
         if not is_schema_change(error) or self.raw.is_in_transaction():
             raise error
+        writer, self.writer = self.writer, None  # until the statement is sent again nothing is written
         await self.forget_schema()
-        return await self.prepare(statement)
+        prepared = await self.prepare(statement)
+        self.writer = writer
+        return await prepared.fetch(*arguments)
 
     async def forget_schema(self) -> None:
         """Drop prepared statements and asyncpg's cached types, which a migration has outdated."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import copy
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from enum import Enum
 from typing import Any, TypeVar, cast
 
 import asyncpg
@@ -13,7 +14,6 @@ from sqlalchemy.exc import DBAPIError
 from gatepost.database.connection import PooledConnection, RawConnection, Record
 from gatepost.database.failures import (
     DRIVER_FAILURES,
-    SCHEMA_CHANGED,
     TRANSIENT,
     Describe,
     is_lost,
@@ -25,7 +25,7 @@ from gatepost.database.failures import (
     unavailable,
 )
 from gatepost.database.hosts import connect_first, split_hosts
-from gatepost.database.outcomes import answer_of, is_in_doubt, outcome_unknown
+from gatepost.database.outcomes import answer_of
 from gatepost.database.pool import Pool
 from gatepost.database.privileges import missing_privilege, refuses_row
 from gatepost.database.read_only import ReadOnly, is_standby
@@ -47,12 +47,20 @@ IDLE_IN_TRANSACTION_SECONDS = 30
 """PostgreSQL ends a transaction that a stalled process left open this long."""
 
 
+class Target(Enum):
+    """Where a statement may run."""
+
+    PRIMARY = "primary"
+
+    __hash__ = object.__hash__  # looked up for every statement; that of `Enum` is written in Python
+
+
 def _undescribed(broken: object) -> Problem | None:
     return None
 
 
 class Database:
-    """Connections, reads, single-statement writes and transactions.
+    """Connections, single statements and transactions.
 
     Every failure of PostgreSQL leaves here as a `Problem` where it is one (503, 504, 409, 422) and as itself where
     it is a mistake in the code. A write whose answer did not come leaves as `OutcomeUnknown`.
@@ -96,8 +104,10 @@ class Database:
             wait_seconds=settings.pool_wait_seconds,
             connect_seconds=settings.connect_seconds,
             statement_seconds=settings.statement_seconds,
+            explain=self._explain,
             events=events,
         )
+        self._pools = {Target.PRIMARY: self.pool}
         self._renewal = Renewal(self.connect, self.pool, self._read_only, events)
 
     async def connect(self) -> RawConnection:
@@ -174,116 +184,27 @@ class Database:
         """The database has been silent for too long: connections that idled meanwhile may be dead."""
         self.pool.give_up()
 
-    async def read(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
-        """Run one reading statement. The one place that chooses the connection for a read."""
-        # The hot path: a read is one statement, so each call and each frame here is paid by every request. The pool's
-        # stack is therefore used directly instead of through `Pool.take` and `Pool.release`.
-        pool = self.pool
-        connection = pool.idle.pop() if pool.idle else await pool.acquire(self)
-        connection.holder = self
-        prepared = connection.prepared.get(statement)
-        try:
-            # A coroutine between here and the driver would be resumed once more when the answer arrives, so there is
-            # none: `fetch` is called here and awaited below. The driver refuses a connection that was lost while idle
-            # at the call, before anything is sent, which makes it safe to start over with another connection.
-            running = prepared.fetch(*arguments) if prepared is not None else connection.start(statement, arguments)
-        except asyncpg.InterfaceError:
-            pool.discard(connection)
-            return await self.read(statement, arguments)
-        try:
-            try:
-                records = await running
-            except SCHEMA_CHANGED as error:
-                if prepared is None:  # `start` has prepared it anew already
-                    raise
-                records = await connection.fetch_anew(statement, arguments, error)
-        except BaseException as error:
-            problem = self._failed(connection, error)
-            if problem is None:
-                raise
-            raise problem from error
-        # Last in, first out: the connection used last has the warmest caches on both sides. Anything that `release`
-        # would have to look at goes through it.
-        if connection.needs_reset or pool.waiting or pool.is_strict:
-            pool.release(connection)
-        else:
-            pool.idle.append(connection)
-        return records
+    def run(
+        self, statement: Statement, arguments: Sequence[Any], on: Target = Target.PRIMARY
+    ) -> Coroutine[Any, Any, list[Record]]:
+        """Run one statement as its own transaction; what it writes is committed when this returns.
 
-    async def read_unbounded(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
-        """`read` of rows whose bytes nothing bounds. Raises 503 `overloaded` while clients are to take too many."""
-        pool = self.pool
-        connection = pool.take() or await pool.acquire(self)
-        try:
-            # Asked when the statement is about to be sent: hundreds may have waited for this connection.
-            self.backlog.check()
-        except BaseException:
-            pool.release(connection)
-            raise
-        pool.idle.append(connection)
-        return await self.read(statement, arguments)
-
-    async def write(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
-        """Run one writing statement as its own transaction; it is committed when this returns.
-
-        Raises `OutcomeUnknown` where it was sent and no answer came.
+        The one place that chooses a database: a statement runs on the primary unless its caller says that it may run
+        elsewhere. Raises `OutcomeUnknown` where a write was sent and no answer came.
         """
-        pool = self.pool
-        connection = pool.idle.pop() if pool.idle else await pool.acquire(self)
-        connection.holder = self
-        try:
-            prepared = connection.prepared.get(statement) or await connection.prepare(statement)
-            running = prepared.fetch(*arguments)
-        except asyncpg.InterfaceError:  # lost while idle; nothing was sent, so another connection may run it
-            pool.discard(connection)
-            return await self.write(statement, arguments)
-        except BaseException as error:
-            problem = self._failed(connection, error)
-            if problem is None:
-                raise
-            raise problem from error
-        # The statement has been handed to the transport: from here on, anything that ends the wait before the answer is
-        # read leaves the outcome unknown. Nothing before this line has written.
-        if statement.written is not None:
-            connection.writer = asyncio.current_task()
-        try:
-            try:
-                records = await running
-            except SCHEMA_CHANGED as error:
-                records = await self._write_anew(connection, statement, arguments, error)
-        except BaseException as error:
-            problem = self._failed(connection, error)
-            if problem is None:
-                raise
-            raise problem from error
-        connection.writer = None
-        if connection.needs_reset or pool.waiting or pool.is_strict:
-            pool.release(connection)
-        else:
-            pool.idle.append(connection)
-        return records
+        return self._pools[on].run(statement, arguments, self)  # no coroutine of its own: this is the hot path
 
-    async def _write_anew(
-        self, connection: PooledConnection, statement: Statement, arguments: Sequence[Any], error: Exception
-    ) -> list[Record]:
-        writer, connection.writer = connection.writer, None
-        prepared = await connection.prepare_anew(statement, error)
-        connection.writer = writer
-        return await prepared.fetch(*arguments)
+    def run_unbounded(
+        self, statement: Statement, arguments: Sequence[Any], on: Target = Target.PRIMARY
+    ) -> Coroutine[Any, Any, list[Record]]:
+        """`run` of a statement whose rows' bytes nothing bounds. Raises 503 `overloaded` while clients are to take too
+        many."""
+        return self._pools[on].run_checked(statement, arguments, self, self.backlog.check)
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Record]:
         """Run SQL text as its own transaction, outside the hot path."""
-        connection = self.pool.take() or await self.pool.acquire(self)
-        connection.holder = self
-        try:
-            records = await connection.raw.fetch(sql, *arguments)
-        except BaseException as error:
-            problem = self._failed(connection, error)
-            if problem is None:
-                raise
-            raise problem from error
-        self.pool.release(connection)
-        return list(records)
+        async with self.pool.lend(self) as connection:
+            return list(await connection.raw.fetch(sql, *arguments))
 
     async def transact(
         self,
@@ -403,18 +324,9 @@ class Database:
             self._violated(ConstraintViolated(constraint=error.constraint_name, table=error.table_name))
         return problem
 
-    def _failed(self, connection: PooledConnection, error: BaseException) -> Exception | None:
-        """Give the connection back in the state the failure left it in, and say what to answer."""
-        was_writing, connection.writer = connection.writer is not None, None
-        try:
-            self._look_at(connection, error)
-        finally:
-            if isinstance(error, asyncpg.PostgresError) and not is_lost(error):
-                self.pool.release(connection)
-            else:
-                self.pool.recover(connection)
-        if was_writing and is_in_doubt(error) and not isinstance(error, asyncio.CancelledError):
-            return outcome_unknown()
+    def _explain(self, connection: PooledConnection, error: BaseException) -> Exception | None:
+        """What a statement outside of a transaction failed with, as `Pool` asks for it."""
+        self._look_at(connection, error)
         return unavailable() if isinstance(error, OSError) else self.problem_of(error)
 
     def _look_at(self, connection: PooledConnection, error: BaseException) -> None:

@@ -7,12 +7,18 @@ service may have left something is reset (`session_state.py`).
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
 
 from gatepost.background import background, report
-from gatepost.database.connection import Connect, PooledConnection, RawConnection
+from gatepost.database.connection import Connect, PooledConnection, RawConnection, Record
 from gatepost.database.failures import (
     DRIVER_FAILURES,
+    SCHEMA_CHANGED,
+    is_lost,
     is_unreadable,
     no_connection,
     unavailable,
@@ -20,9 +26,11 @@ from gatepost.database.failures import (
 from gatepost.database.fair_sharing import EXTENSION_SECONDS, SLOW_SECONDS, FairSharing
 from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS
 from gatepost.database.holders import Holder
+from gatepost.database.outcomes import is_in_doubt, outcome_unknown
 from gatepost.database.reachability import LIMITED_SECONDS, Reachability
 from gatepost.database.recovery import Recoveries
 from gatepost.database.statement_deadlines import StatementDeadlines
+from gatepost.database.statements import Statement
 from gatepost.database.wait_queue import WaitQueue
 from gatepost.errors import ServiceUnavailable
 from gatepost.events import Events
@@ -45,8 +53,8 @@ class Pool:
     `release`, `recover`, `put_back` or `discard`.
 
     `open` are the connections, `idle` those that are not in use, the one used last at the end; `waiting` are the
-    requests that found none; `is_strict` is true while what comes back has to be looked at. Those three are public for
-    the place that reads and writes (`Database.read`), which takes and gives back without a call.
+    requests that found none; `is_strict` is true while what comes back has to be looked at. `explain` notes what the
+    failure of a statement tells of the server, and returns the refusal that it means, None where it means none.
 
     When the database has fallen silent, idle connections are closed, and lent ones are `given_up`: no longer counted,
     and closed when they come back, or when a statement that was sent by then would be overdue
@@ -62,9 +70,11 @@ class Pool:
         wait_seconds: float,
         connect_seconds: float,
         statement_seconds: float,
+        explain: Callable[[PooledConnection, BaseException], Exception | None],
         events: Events,
     ) -> None:
         self._connect = connect
+        self._explain = explain
         self._wait_seconds = wait_seconds
         self._connect_seconds = connect_seconds
         self._events = events
@@ -102,6 +112,86 @@ class Pool:
     def is_refused(self) -> bool:
         """True while PostgreSQL is there, and gives this process no connection because a limit is reached."""
         return self._reachability.is_refused
+
+    async def run(self, statement: Statement, arguments: Sequence[Any], holder: Holder) -> list[Record]:
+        """Run one statement outside of a transaction on a connection lent for it; raises what its failure means."""
+        # The hot path: most requests are one statement, so each call and each frame here is paid by every one of them.
+        # What `take`, `PooledConnection.fetch` and `release` do for a connection that needs nothing is therefore
+        # written out, which makes 0.8 us of the CPU time of a statement 0.4 us.
+        while True:
+            connection = self.idle.pop() if self.idle else await self.acquire(holder)
+            connection.holder = holder
+            try:
+                try:
+                    prepared = connection.prepared.get(statement) or await connection.prepare(statement)
+                    running = prepared.fetch(*arguments)
+                except asyncpg.InterfaceError:
+                    # The driver refuses a connection that was lost while idle at the call, before anything is sent,
+                    # so another one may run the statement.
+                    self.discard(connection)
+                    continue
+                # Awaiting hands the statement to the transport: from here on, what ends the wait before the answer is
+                # read leaves the outcome of a write unknown. Nothing before this line has written.
+                if statement.written is not None:
+                    connection.writer = asyncio.current_task()
+                try:
+                    records = await running
+                except SCHEMA_CHANGED as error:
+                    records = await connection.fetch_anew(statement, arguments, error)
+            except BaseException as error:
+                problem = self._give_back_failed(connection, error)
+                if problem is None:
+                    raise
+                raise problem from error
+            connection.writer = None
+            # Last in, first out: the connection used last has the warmest caches on both sides. Anything that
+            # `release` would have to look at goes through it.
+            if connection.needs_reset or self.waiting or self.is_strict:
+                self.release(connection)
+            else:
+                self.idle.append(connection)
+            return records
+
+    async def run_checked(
+        self, statement: Statement, arguments: Sequence[Any], holder: Holder, check: Callable[[], None]
+    ) -> list[Record]:
+        """`run`, unless `check` raises when the statement is about to be sent: hundreds may have waited for this
+        connection."""
+        connection = self.take() or await self.acquire(holder)
+        try:
+            check()
+        except BaseException:
+            self.release(connection)
+            raise
+        self.idle.append(connection)  # `run` takes it before anything else can
+        return await self.run(statement, arguments, holder)
+
+    @asynccontextmanager
+    async def lend(self, holder: Holder) -> AsyncGenerator[PooledConnection]:
+        """A connection for statements outside of a transaction, for the block; raises what its failure means."""
+        connection = self.take() or await self.acquire(holder)
+        connection.holder = holder
+        try:
+            yield connection
+        except BaseException as error:
+            problem = self._give_back_failed(connection, error)
+            if problem is None:
+                raise
+            raise problem from error
+        self.release(connection)
+
+    def _give_back_failed(self, connection: PooledConnection, error: BaseException) -> Exception | None:
+        """Give a connection back in the state that a failure left it in. Returns the refusal that the failure means."""
+        was_writing, connection.writer = connection.writer is not None, None
+        try:
+            problem = self._explain(connection, error)
+        finally:
+            if isinstance(error, asyncpg.PostgresError) and not is_lost(error):
+                self.release(connection)
+            else:
+                self.recover(connection)
+        is_unknown = was_writing and is_in_doubt(error) and not isinstance(error, asyncio.CancelledError)
+        return outcome_unknown() if is_unknown else problem
 
     def take(self) -> PooledConnection | None:
         """An idle connection, or None: then `acquire` has to wait for one."""

@@ -63,8 +63,8 @@ class CompiledReads:
     ) -> Row:
         """One row by its key."""
         if fields is None and not expand and (fast := self._fast_reads.get(view)) is not None:
-            read = self._database.read_unbounded if fast.is_unbounded else self._database.read
-            records = await read(fast.statement, [key])
+            run = self._database.run_unbounded if fast.is_unbounded else self._database.run
+            records = await run(fast.statement, [key])
             if not records:
                 raise not_found()
             record = records[0]
@@ -72,8 +72,8 @@ class CompiledReads:
         plan, values = self.plan_row(key, actor, view, fields, expand)
         if self.is_open and fields is None and not expand and plan.statement.plain_names == (KEY,):
             self._fast_reads[view] = plan
-        read = self._database.read_unbounded if plan.is_unbounded else self._database.read
-        return self.render(plan, await read(plan.statement, plan.statement.arguments(values)), key)
+        run = self._database.run_unbounded if plan.is_unbounded else self._database.run
+        return self.render(plan, await run(plan.statement, plan.statement.arguments(values)), key)
 
     async def list(self, query: ListQuery, actor: Actor, view: View) -> RowPage:
         """A page of rows."""
@@ -86,8 +86,8 @@ class CompiledReads:
                     self._pages.clear()
                 self._pages[query, view] = kept
         plan, arguments = kept
-        read = self._database.read_unbounded if plan.is_cut else self._database.read
-        records = await read(plan.statement, arguments)
+        run = self._database.run_unbounded if plan.is_cut else self._database.run
+        records = await run(plan.statement, arguments)
         return (
             page_of_record(plan, query, records[0])
             if isinstance(plan, PagePlan)

@@ -116,7 +116,7 @@ class CompiledVerbs:
                 values[name] = make()
         if decision is True and (fast := self._inserts.find((view, tuple(values)))) is not None:
             try:
-                records = await self._database.write(fast.plan.statement, fast.pick(values))
+                records = await self._database.run(fast.plan.statement, fast.pick(values))
             except (Unprocessable, DataError) as error:
                 await self._raise_named(error, values, sent, actor)
                 raise
@@ -141,7 +141,7 @@ class CompiledVerbs:
             fast = self._updates.find((view, tuple(values)))
         if fast is not None:
             try:
-                records = await self._database.write(fast.plan.statement, (*fast.pick(values), key))
+                records = await self._database.run(fast.plan.statement, (*fast.pick(values), key))
             except (Unprocessable, DataError) as error:
                 await self._raise_named(error, values, sent, actor)
                 raise
@@ -178,10 +178,10 @@ class CompiledVerbs:
             lambda: delete_statement(self.served, read, permitted, versioned=versions is not None),
         )
         values = {KEY: key, VERSIONS: versions, **read.values, **permitted.values}
-        if not await self._database.write(statement, statement.arguments(values)):
+        if not await self._database.run(statement, statement.arguments(values)):
             plan = self.status_plan((), read, permitted, lock=False)
             binds = {KEY: key, **read.values, **permitted.values}
-            records = await self._database.read(plan.statement, plan.statement.arguments(binds))
+            records = await self._database.run(plan.statement, plan.statement.arguments(binds))
             raise_refusal(records[0] if records else None, plan, versions, actor)
             raise not_found()
 
@@ -291,7 +291,7 @@ class CompiledVerbs:
         asked = sorted(names)
         plan = self.status_plan((), read, permitted, lock=False, view=view, asked=tuple(asked))
         arguments = plan.statement.arguments(self._status_binds(key, read, permitted, view, asked))
-        records = await self._database.read(plan.statement, arguments)
+        records = await self._database.run(plan.statement, arguments)
         if not records or not records[0][plan.readable_index]:
             return frozenset()
         return unseen_fields(records[0], plan, names)
@@ -315,7 +315,7 @@ class CompiledVerbs:
     ) -> list[Record]:
         """Run a writing statement outside of a transaction block. The first `sent` values are the client's."""
         try:
-            return await self._database.write(statement, arguments)
+            return await self._database.run(statement, arguments)
         except (Unprocessable, DataError) as error:
             await self._raise_named(error, values, sent, actor)
             raise

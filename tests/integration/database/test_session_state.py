@@ -522,7 +522,7 @@ async def test_what_would_stay_on_the_connection_is_refused(desk: Desk, sql: str
 
 async def test_what_a_policy_sets_in_a_derived_statement_ends_as_well(desk: Desk) -> None:
     statement = Statement(select(Plain.id).where(OF_SETTING == "42"))
-    for run in (desk.database.read, desk.database.write):
+    for run in (desk.database.run, desk.database.run_unbounded):
         for _ in range(2):
             await run(statement, statement.arguments({}))
             assert await value(desk, SETTING) == ""

@@ -79,11 +79,11 @@ class PoolMachine(RuleBasedStateMachine):
 
     @rule()
     def read(self) -> None:
-        self.start(self.database.read(READ, []))
+        self.start(self.database.run(READ, []))
 
     @rule()
     def write(self) -> None:
-        self.start(self.database.write(WRITE, WRITE.arguments({})))
+        self.start(self.database.run(WRITE, WRITE.arguments({})))
 
     @rule()
     def fetch(self) -> None:
