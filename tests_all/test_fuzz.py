@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.acceptance.gatehouse import serving
+from tests.acceptance.raw_http_server import serving
 from tests.acceptance.test_fuzz import fuzz
 
 SECONDS = 60

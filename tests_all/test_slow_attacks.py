@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 from slow_attack import BODY, HEAD, RATIO_MAX, READ, Attack, compare
-from tests.acceptance import gated_site, gatehouse
+from tests.acceptance import gated_fastapi_site, raw_http_server
 
 pytestmark = pytest.mark.alone
 
@@ -38,10 +38,10 @@ def serve(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     def started() -> Iterator[Target]:
         folder = tmp_path_factory.mktemp("attacked")
         if url is not None:
-            with gatehouse.serving(folder, url, **LIMITS) as running:
+            with raw_http_server.serving(folder, url, **LIMITS) as running:
                 yield Target(running.port, "/api/notes", "/api/notes", "/echo?bytes=1000000")
         else:
-            with gated_site.serving(folder, **LIMITS) as site:
+            with gated_fastapi_site.serving(folder, **LIMITS) as site:
                 yield Target(site.port, "/books", "/books", "/openapi.json")
 
     return started

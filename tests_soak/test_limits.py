@@ -6,8 +6,8 @@ The recorded figures go to stdout. `GATEPOST_SOAK_SECONDS` makes it longer.
 import os
 
 import pytest
-from crowds import PROCESSES, admissions, check_bound, share
-from taker import LIMIT, SECOND
+from taker_process import LIMIT, SECOND
+from taker_processes import PROCESSES, admissions, check_bound, share
 from tests.valkey_server import ValkeyServer
 
 from gatepost.declaring.rate_limits import RateLimit

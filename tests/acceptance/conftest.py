@@ -268,8 +268,8 @@ def command(project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
 
 
 @pytest.fixture(scope="session")
-def gatehouse_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
-    """The DSN of the database that servers of `gatehouse.py` share."""
+def raw_http_database_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
+    """The DSN of the database that servers of `raw_http_server.py` share."""
     name = f"gatehouse_{uuid.uuid4().hex}"
     postgresql.execute(f"CREATE DATABASE {name}")
     yield postgresql.dsn(name)
@@ -277,9 +277,9 @@ def gatehouse_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def gatehouse(gatehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def raw_http_server(raw_http_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server for raw bytes, shared by the session."""
-    from tests.acceptance.gatehouse import serving
+    from tests.acceptance.raw_http_server import serving
 
-    with serving(tmp_path_factory.mktemp("gatehouse"), gatehouse_url) as server:
+    with serving(tmp_path_factory.mktemp("raw_http_server"), raw_http_database_url) as server:
         yield server

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from tests.acceptance.conftest import Running
-from tests.acceptance.raw import request
+from tests.acceptance.raw_http import request
 
 CONNECTIONS = 48
 QUIET_SECONDS = 0.1

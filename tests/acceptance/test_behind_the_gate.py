@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.acceptance.conftest import run
-from tests.acceptance.gated_site import Site, serving
-from tests.acceptance.raw import Answer, Connection, request
+from tests.acceptance.gated_fastapi_site import Site, serving
+from tests.acceptance.raw_http import Answer, Connection, request
 
 JSON = "content-type: application/json"
 LOGIN = b'{"name": "ada", "password": "correct horse"}'

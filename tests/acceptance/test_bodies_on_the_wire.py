@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 from tests.acceptance.conftest import Running
-from tests.acceptance.raw import Answer, Connection, ask, request
+from tests.acceptance.raw_http import Answer, Connection, ask, request
 
 JSON = "content-type: application/json"
 GOOD = b'{"title": "x"}'
@@ -51,26 +51,26 @@ FORMS = ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
         *((kind, 415) for kind in FORMS),
     ],
 )
-def test_content_types(gatehouse: Running, kind: str, status: int) -> None:
-    answer = post(gatehouse, f"content-type: {kind}")
+def test_content_types(raw_http_server: Running, kind: str, status: int) -> None:
+    answer = post(raw_http_server, f"content-type: {kind}")
     assert (answer.status, answer.code) == (status, None if status == 201 else "unsupported_media_type")
 
 
 @pytest.mark.parametrize("kind", FORMS)
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT"])
 @pytest.mark.parametrize("body", [b"", b"title=x", b'{"title": "x", "a": "=', b"--x--"])
-def test_no_form_changes_anything(gatehouse: Running, method: str, kind: str, body: bytes) -> None:
+def test_no_form_changes_anything(raw_http_server: Running, method: str, kind: str, body: bytes) -> None:
     target = "/api/notes" if method == "POST" else "/api/notes/018f0e5a-7c4b-7c1e-8a52-6d0b5b1f3c2d"
     lines = [f"content-type: {kind}", "origin: https://evil.example", *([] if body else ["content-length: 0"])]
-    answer = ask(gatehouse.port, request(method, target, *lines, body=body), method)
+    answer = ask(raw_http_server.port, request(method, target, *lines, body=body), method)
     assert answer is not None
     assert answer.status == (405 if method == "PUT" else 415)
 
 
-def test_no_type_is_no_body(gatehouse: Running) -> None:
-    assert post(gatehouse).status == 415
-    assert post(gatehouse, "content-length: 0", body=b"").code == "malformed_json"
-    assert post(gatehouse, body=b"").code == "malformed_json"
+def test_no_type_is_no_body(raw_http_server: Running) -> None:
+    assert post(raw_http_server).status == 415
+    assert post(raw_http_server, "content-length: 0", body=b"").code == "malformed_json"
+    assert post(raw_http_server, body=b"").code == "malformed_json"
 
 
 BOMB = gzip.compress(b'{"title": "' + b"x" * 10_000_000 + b'"}')
@@ -99,8 +99,8 @@ BOMB = gzip.compress(b'{"title": "' + b"x" * 10_000_000 + b'"}')
         ([], zlib.compress(GOOD), 400),
     ],
 )  # fmt: skip
-def test_content_encodings(gatehouse: Running, lines: list[str], body: bytes, status: int) -> None:
-    answer = post(gatehouse, JSON, *lines, body=body)
+def test_content_encodings(raw_http_server: Running, lines: list[str], body: bytes, status: int) -> None:
+    answer = post(raw_http_server, JSON, *lines, body=body)
     assert answer.status == status
     if status == 415:
         assert answer.headers["accept-encoding"] == "identity"
@@ -184,8 +184,8 @@ STRICT: list[tuple[str, bytes, int]] = [
 
 @pytest.mark.parametrize("end", [QUIET, LOUD], ids=["fast", "careful"])
 @pytest.mark.parametrize(("body", "status"), [case[1:] for case in STRICT], ids=[case[0] for case in STRICT])
-def test_json_is_strict(gatehouse: Running, body: bytes, status: int, end: bytes) -> None:
-    answer = post(gatehouse, JSON, body=body.replace(b"%b", end))
+def test_json_is_strict(raw_http_server: Running, body: bytes, status: int, end: bytes) -> None:
+    answer = post(raw_http_server, JSON, body=body.replace(b"%b", end))
     assert answer.status == status, answer.body
     assert answer.code == {201: None, 400: "malformed_json", 422: "invalid_body"}[status]
 
@@ -218,12 +218,14 @@ def wide(items: int) -> bytes:
         ("/api/smalls", b'{"title": "' + b"x" * 288 + b'"}', 413),
     ],
 )
-def test_bounds_of_a_body_are_those_of_its_resource(gatehouse: Running, target: str, body: bytes, status: int) -> None:
-    assert post(gatehouse, JSON, body=body, target=target).status == status
+def test_bounds_of_a_body_are_those_of_its_resource(
+    raw_http_server: Running, target: str, body: bytes, status: int
+) -> None:
+    assert post(raw_http_server, JSON, body=body, target=target).status == status
 
 
-def test_a_chunked_body_is_counted_as_it_comes(gatehouse: Running) -> None:
-    with Connection(gatehouse.port) as connection:
+def test_a_chunked_body_is_counted_as_it_comes(raw_http_server: Running) -> None:
+    with Connection(raw_http_server.port) as connection:
         connection.send(request("POST", "/api/smalls", JSON, "transfer-encoding: chunked"))
         connection.send(b"c8\r\n" + b"x" * 200 + b"\r\n")
         connection.send(b"c8\r\n" + b"x" * 200 + b"\r\n")
@@ -233,10 +235,10 @@ def test_a_chunked_body_is_counted_as_it_comes(gatehouse: Running) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2_000, 300_000])
-def test_a_body_in_pieces_is_whole_and_the_connection_serves_on(gatehouse: Running, size: int) -> None:
+def test_a_body_in_pieces_is_whole_and_the_connection_serves_on(raw_http_server: Running, size: int) -> None:
     title = "x" * size
     data = request("POST", "/api/notes", JSON, body=b'{"title": "%b"}' % title.encode())
-    with Connection(gatehouse.port) as connection:
+    with Connection(raw_http_server.port) as connection:
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for _ in range(3):
             for piece in (data[:-size], data[-size : -size // 2], data[-size // 2 :]):
@@ -247,8 +249,8 @@ def test_a_body_in_pieces_is_whole_and_the_connection_serves_on(gatehouse: Runni
         assert connection.serves_on()
 
 
-def test_a_mount_takes_any_body_within_the_limit(gatehouse: Running) -> None:
-    answer = post(gatehouse, "content-type: text/plain", "content-encoding: gzip", body=b"any", target="/echo")
+def test_a_mount_takes_any_body_within_the_limit(raw_http_server: Running) -> None:
+    answer = post(raw_http_server, "content-type: text/plain", "content-encoding: gzip", body=b"any", target="/echo")
     assert answer.json()["body"] == "any"
-    answer = post(gatehouse, "content-type: text/plain", body=b"x" * 1_048_577, target="/echo")
+    answer = post(raw_http_server, "content-type: text/plain", body=b"x" * 1_048_577, target="/echo")
     assert (answer.status, answer.is_last) == (413, True)

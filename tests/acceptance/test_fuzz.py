@@ -7,7 +7,7 @@ import secrets
 import psutil
 from tests.acceptance.conftest import Running
 from tests.acceptance.fuzzing import GOOD, Fuzz
-from tests.acceptance.raw import ask
+from tests.acceptance.raw_http import ask
 
 SECONDS = 4
 
@@ -32,14 +32,14 @@ def errors_of(server: Running) -> list[str]:
     return found + [str(event) for event in events if event["level"] == "error"]
 
 
-def test_no_request_is_an_internal_error_or_a_hang(gatehouse: Running) -> None:
-    run = fuzz(gatehouse, SECONDS)
+def test_no_request_is_an_internal_error_or_a_hang(raw_http_server: Running) -> None:
+    run = fuzz(raw_http_server, SECONDS)
 
     # Both sides of the line are reached: what is damaged beyond use, and what still is a request.
     assert {200, 201, 400, 404, 415, 422} <= run.found.keys(), run.found
     for data in GOOD[:3]:
-        answer = ask(gatehouse.port, data)
+        answer = ask(raw_http_server.port, data)
         assert answer is not None
         assert answer.status < 500
-    worker = psutil.Process(max(process.pid for process in gatehouse.children()))
+    worker = psutil.Process(max(process.pid for process in raw_http_server.children()))
     assert worker.num_fds() < 200

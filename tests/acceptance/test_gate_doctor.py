@@ -45,7 +45,7 @@ def test_a_gatepost_server_gets_all_of_it(postgresql: EmbeddedPostgreSQL, tmp_pa
 
 @pytest.fixture
 def bad_url(tmp_path: Path) -> Iterator[str]:
-    shutil.copy(Path(__file__).parent / "bad_program.py", tmp_path)
+    shutil.copy(Path(__file__).parent / "insecure_app.py", tmp_path)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.acceptance.conftest import Running
-from tests.acceptance.raw import Connection, ask, request
+from tests.acceptance.raw_http import Connection, ask, request
 
 NOTES = "/api/notes"
 JSON = "content-type: application/json"
@@ -53,8 +53,8 @@ def get(*lines: str | bytes, host: str | None = "x", target: str | bytes = NOTES
         (b"GET /api/notes HTTP/1.0\r\nhost: a b\r\n\r\n", MALFORMED),
     ],
 )
-def test_host(gatehouse: Running, data: bytes, expected: Outcome) -> None:
-    assert outcome(gatehouse, data) == expected
+def test_host(raw_http_server: Running, data: bytes, expected: Outcome) -> None:
+    assert outcome(raw_http_server, data) == expected
 
 
 def post(*lines: str | bytes, body: bytes = b"") -> bytes:
@@ -97,16 +97,16 @@ def post(*lines: str | bytes, body: bytes = b"") -> bytes:
         (post(CHUNKED, "content-length: 3", body=CHUNKS), (201, None, True)),
     ],
 )
-def test_framing(gatehouse: Running, data: bytes, expected: Outcome) -> None:
-    assert outcome(gatehouse, data, "POST") == expected
+def test_framing(raw_http_server: Running, data: bytes, expected: Outcome) -> None:
+    assert outcome(raw_http_server, data, "POST") == expected
 
 
 @pytest.mark.parametrize("framing", [("content-length: 2", b"{}"), (CHUNKED, b"2\r\n{}\r\n0\r\n\r\n")])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])
-def test_a_body_where_it_has_no_meaning(gatehouse: Running, method: str, framing: tuple[str, bytes]) -> None:
+def test_a_body_where_it_has_no_meaning(raw_http_server: Running, method: str, framing: tuple[str, bytes]) -> None:
     line, body = framing
     target = "/api/notes/018f0e5a-7c4b-7c1e-8a52-6d0b5b1f3c2d" if method == "DELETE" else NOTES
-    answer = ask(gatehouse.port, request(method, target, JSON, line) + body, method)
+    answer = ask(raw_http_server.port, request(method, target, JSON, line) + body, method)
     assert answer is not None
     assert (answer.status, answer.is_last) == (400, True)
 
@@ -124,14 +124,14 @@ def test_a_body_where_it_has_no_meaning(gatehouse: Running, method: str, framing
     ],
 )
 def test_entity_tags_of_several_lines_are_one_list(
-    gatehouse: Running, method: str, lines: list[str], status: int
+    raw_http_server: Running, method: str, lines: list[str], status: int
 ) -> None:
-    made = ask(gatehouse.port, request("POST", NOTES, JSON, f"content-length: {len(BODY)}") + BODY, "POST")
+    made = ask(raw_http_server.port, request("POST", NOTES, JSON, f"content-length: {len(BODY)}") + BODY, "POST")
     assert made is not None
     tags = [line.replace("TAG", made.headers["etag"]) for line in lines]
     body = BODY if method == "PATCH" else b""
     framing = [JSON, f"content-length: {len(body)}"] if body else []
-    answer = ask(gatehouse.port, request(method, made.headers["location"], *framing, *tags) + body, method)
+    answer = ask(raw_http_server.port, request(method, made.headers["location"], *framing, *tags) + body, method)
     assert answer is not None
     assert answer.status == status
 
@@ -171,8 +171,8 @@ ALL = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
         ("A" * 1000, NOTES, 501, None),
     ],
 )
-def test_methods(gatehouse: Running, method: str, target: str, status: int, allow: str | None) -> None:
-    answer = ask(gatehouse.port, request(method, target), method)
+def test_methods(raw_http_server: Running, method: str, target: str, status: int, allow: str | None) -> None:
+    answer = ask(raw_http_server.port, request(method, target), method)
     assert answer is not None
     assert (answer.status, answer.headers.get("allow")) == (status, allow)
     assert answer.status not in (204, 501) or answer.is_last == (status == 501)
@@ -205,8 +205,8 @@ def long(length: int) -> str:
         (post("content-type: application/json", "content-length: 14", body=BODY), (400, "malformed_request")),
     ],
 )
-def test_sizes_and_repetitions(gatehouse: Running, data: bytes, expected: tuple[int, str | None]) -> None:
-    assert outcome(gatehouse, data)[:2] == expected
+def test_sizes_and_repetitions(raw_http_server: Running, data: bytes, expected: tuple[int, str | None]) -> None:
+    assert outcome(raw_http_server, data)[:2] == expected
 
 
 @pytest.mark.parametrize(
@@ -227,8 +227,8 @@ def test_sizes_and_repetitions(gatehouse: Running, data: bytes, expected: tuple[
         b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET /api/notes HTTP/1.1\r\nhost: x\r\n\r\n",
     ],
 )
-def test_what_the_server_refuses_by_itself(gatehouse: Running, head: bytes) -> None:
-    assert outcome(gatehouse, head) == BY_SERVER
+def test_what_the_server_refuses_by_itself(raw_http_server: Running, head: bytes) -> None:
+    assert outcome(raw_http_server, head) == BY_SERVER
 
 
 @pytest.mark.parametrize(
@@ -240,8 +240,8 @@ def test_what_the_server_refuses_by_itself(gatehouse: Running, head: bytes) -> N
         ("expect: 100-continue, x", [417]),
     ],
 )
-def test_expectations(gatehouse: Running, line: str, expected: list[int]) -> None:
-    with Connection(gatehouse.port) as connection:
+def test_expectations(raw_http_server: Running, line: str, expected: list[int]) -> None:
+    with Connection(raw_http_server.port) as connection:
         connection.send(post("content-length: 14", line))
         first = connection.receive("POST")
         assert first is not None
@@ -254,17 +254,17 @@ def test_expectations(gatehouse: Running, line: str, expected: list[int]) -> Non
     assert statuses == expected
 
 
-def test_a_body_that_will_be_refused_is_not_asked_for(gatehouse: Running) -> None:
+def test_a_body_that_will_be_refused_is_not_asked_for(raw_http_server: Running) -> None:
     for lines in (["content-length: 9999999"], ["content-length: 2", "content-encoding: gzip"]):
-        with Connection(gatehouse.port) as connection:
+        with Connection(raw_http_server.port) as connection:
             connection.send(post(*lines, "expect: 100-continue"))
             answer = connection.receive("POST")
             assert answer is not None
             assert answer.status in (413, 415)
 
 
-def test_pipelined_requests_are_answered_one_by_one(gatehouse: Running) -> None:
-    with Connection(gatehouse.port) as connection:
+def test_pipelined_requests_are_answered_one_by_one(raw_http_server: Running) -> None:
+    with Connection(raw_http_server.port) as connection:
         connection.send(get() + post("content-length: 14", body=BODY) + get(host=None) + get())
         answers = [connection.receive(), connection.receive("POST"), connection.receive(), connection.receive()]
     assert [answer and answer.status for answer in answers] == [200, 201, 400, None]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.acceptance.conftest import Running, Start, wait_for
-from tests.acceptance.gatehouse import migrate
+from tests.acceptance.raw_http_server import migrate
 
 Environ = dict[str, str]
 APP = '''

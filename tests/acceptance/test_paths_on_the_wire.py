@@ -2,7 +2,7 @@
 
 import pytest
 from tests.acceptance.conftest import Running
-from tests.acceptance.raw import ask, request
+from tests.acceptance.raw_http import ask, request
 
 MALFORMED = (400, "malformed_request")
 NOT_FOUND = (404, "not_found")
@@ -86,8 +86,10 @@ BY_SERVER = (400, None)
         ("/", NOT_FOUND),
     ],
 )
-def test_what_a_target_leads_to(gatehouse: Running, target: str | bytes, expected: tuple[int, str | None]) -> None:
-    answer = ask(gatehouse.port, request("GET", target))
+def test_what_a_target_leads_to(
+    raw_http_server: Running, target: str | bytes, expected: tuple[int, str | None]
+) -> None:
+    answer = ask(raw_http_server.port, request("GET", target))
     assert answer is not None
     assert (answer.status, answer.code) == expected
     if expected == BY_SERVER:
@@ -106,15 +108,15 @@ def test_what_a_target_leads_to(gatehouse: Running, target: str | bytes, expecte
         ("/echo/.well-known/x.y", "/echo/.well-known/x.y"),
     ],
 )
-def test_a_mounted_application_sees_the_path_decoded_once(gatehouse: Running, target: str, path: str) -> None:
-    answer = ask(gatehouse.port, request("GET", target))
+def test_a_mounted_application_sees_the_path_decoded_once(raw_http_server: Running, target: str, path: str) -> None:
+    answer = ask(raw_http_server.port, request("GET", target))
     assert answer is not None
     assert answer.json()["path"] == path
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("target", ["/api/../api/notes", "/echo/%2e%2e/x", "//echo"])
-def test_an_ambiguous_path_is_one_for_every_method(gatehouse: Running, method: str, target: str) -> None:
-    answer = ask(gatehouse.port, request(method, target), method)
+def test_an_ambiguous_path_is_one_for_every_method(raw_http_server: Running, method: str, target: str) -> None:
+    answer = ask(raw_http_server.port, request(method, target), method)
     assert answer is not None
     assert answer.status == 400

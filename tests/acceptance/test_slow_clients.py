@@ -5,17 +5,17 @@ from collections.abc import Iterator
 
 import pytest
 from tests.acceptance.conftest import Running
-from tests.acceptance.gatehouse import serving
-from tests.acceptance.raw import Connection, request
+from tests.acceptance.raw_http import Connection, request
+from tests.acceptance.raw_http_server import serving
 
 JSON = "content-type: application/json"
 
 
 @pytest.fixture(scope="module")
-def hasty(gatehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def hasty(raw_http_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server of little patience: a second for a head and for an idle connection, half of one for a body's part."""
     settings = {"GATEPOST_HEADER_SECONDS": "1", "GATEPOST_BODY_SECONDS": "0.5", "GATEPOST_REQUEST_SECONDS": "1.5"}
-    with serving(tmp_path_factory.mktemp("hasty"), gatehouse_url, **settings) as server:
+    with serving(tmp_path_factory.mktemp("hasty"), raw_http_database_url, **settings) as server:
         yield server
 
 

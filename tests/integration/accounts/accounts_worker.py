@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from accounts_scenes import make_tokens, request, running_accounts
+from accounts_app import make_tokens, request, running_accounts
 
 from gatepost.accounts.sign_in import Accounts
 from gatepost.errors import Problem

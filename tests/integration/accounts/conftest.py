@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from accounts_scenes import create_schema, running_accounts
+from accounts_app import create_schema, running_accounts
 
 from gatepost.accounts.sign_in import Accounts
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from accounts_scenes import (
+from accounts_app import (
     Member,
     User,
     listening_backends,

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from accounts_scenes import until
+from accounts_app import until
 from tests.relay import Relay
 
 from gatepost.database import listener as listener_module

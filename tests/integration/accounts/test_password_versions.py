@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from accounts_scenes import PASSWORD, User, make_tokens, request, running_accounts, until
+from accounts_app import PASSWORD, User, make_tokens, request, running_accounts, until
 from argon2 import PasswordHasher
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from accounts_scenes import PASSWORD, Member, User, make_tokens, request, running_accounts
+from accounts_app import PASSWORD, Member, User, make_tokens, request, running_accounts
 from argon2 import PasswordHasher
 
 from gatepost.accounts.sign_in import Accounts, create_user, issue_token, list_users

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
-from accounts_scenes import Watch, listening_backends, make_tokens, watching
+from accounts_app import Watch, listening_backends, make_tokens, watching
 from joserfc.jwk import OKPKey
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"

@@ -4,7 +4,7 @@ import asyncio
 from fractions import Fraction
 
 import pytest
-from taking import admits, left, take
+from token_taking import admits, left, take
 
 from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.gateway.buckets import Buckets, TakeRefused

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from crowds import HERE, check_bound
+from taker_processes import HERE, check_bound
 
 from gatepost.gateway.buckets import BucketTable
 
@@ -30,7 +30,7 @@ class Grabbers:
         self._folder = folder
         self.pids: list[int] = []
         self._maker = subprocess.Popen(
-            [sys.executable, HERE / "grabber.py", str(table.descriptor), folder],
+            [sys.executable, HERE / "killed_takers.py", str(table.descriptor), folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

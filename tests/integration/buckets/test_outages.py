@@ -6,8 +6,8 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from taking import admits, take
 from tests.valkey_server import ValkeyServer
+from token_taking import admits, take
 
 from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.errors import ConfigurationError

@@ -4,8 +4,8 @@ import itertools
 import random
 
 import pytest
-from crowds import admissions, check_bound, crowd, share
-from taker import KEYS, LIMIT, SECOND
+from taker_process import KEYS, LIMIT, SECOND
+from taker_processes import admissions, check_bound, share, taker_processes
 from tests.valkey_server import ValkeyServer
 
 from gatepost.declaring.rate_limits import RateLimit
@@ -32,7 +32,7 @@ def test_eight_processes_together_are_admitted_what_one_would_be(store: str | Bu
 
 
 def test_a_lone_client_over_eight_processes_gets_nearly_all(store: str | BucketTable) -> None:
-    with crowd(store) as processes:
+    with taker_processes(store) as processes:
         begun, admitted = clock(), 0
         for process in itertools.cycle(processes):
             assert process.stdin is not None

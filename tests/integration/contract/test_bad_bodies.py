@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from catalogue import write_catalogue
+from contract_clients import Clients, problem
+from contract_rows import write_works
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from readers import Readers, problem
-from walking import page
+from pagination import page
 
 from gatepost.testing import ClientResponse
 
@@ -77,47 +77,47 @@ REFUSED = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def keys(readers: Readers) -> dict[str, int]:
+async def keys(clients: Clients) -> dict[str, int]:
     """The catalogue's keys by name."""
-    return await write_catalogue(readers.member_id, readers.stranger_id)
+    return await write_works(clients.member_id, clients.stranger_id)
 
 
-async def present(readers: Readers) -> Any:
+async def present(clients: Clients) -> Any:
     """All works, with all that an editor sees."""
-    return (await page(readers.editor, "/api/works?limit=100"))["data"]
+    return (await page(clients.editor, "/api/works?limit=100"))["data"]
 
 
-async def both(readers: Readers, keys: dict[str, int], content: bytes) -> tuple[ClientResponse, ClientResponse]:
+async def both(clients: Clients, keys: dict[str, int], content: bytes) -> tuple[ClientResponse, ClientResponse]:
     return (
-        await readers.editor.post("/api/works", content=content),
-        await readers.editor.patch(f"/api/works/{keys['sea']}", content=content),
+        await clients.editor.post("/api/works", content=content),
+        await clients.editor.patch(f"/api/works/{keys['sea']}", content=content),
     )
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-async def test_what_is_not_strict_json_is_refused(readers: Readers, keys: dict[str, int], name: str) -> None:
-    before = await present(readers)
-    for answer in await both(readers, keys, MALFORMED[name]):
+async def test_what_is_not_strict_json_is_refused(clients: Clients, keys: dict[str, int], name: str) -> None:
+    before = await present(clients)
+    for answer in await both(clients, keys, MALFORMED[name]):
         assert problem(answer, 400, "malformed_json")["detail"].startswith("The body is not strict JSON: ")
         assert len(answer.body) < 1000
-    assert await present(readers) == before
+    assert await present(clients) == before
 
 
 @pytest.mark.parametrize("name", REFUSED)
-async def test_what_does_not_fit_is_refused_at_its_place(readers: Readers, keys: dict[str, int], name: str) -> None:
-    before = await present(readers)
-    for answer in await both(readers, keys, REFUSED[name]):
+async def test_what_does_not_fit_is_refused_at_its_place(clients: Clients, keys: dict[str, int], name: str) -> None:
+    before = await present(clients)
+    for answer in await both(clients, keys, REFUSED[name]):
         if answer.status == 400:
             assert "surrogate" in name
             problem(answer, 400, "malformed_json")
         else:
             assert problem(answer, 422, "invalid_body")["errors"]
         assert len(answer.body) < 40_000, "an answer is not larger than the attack"
-    assert await present(readers) == before
+    assert await present(clients) == before
 
 
-async def test_a_body_beyond_the_limit_is_refused_unread(readers: Readers, keys: dict[str, int]) -> None:
-    for answer in await both(readers, keys, b'{"pages": ' + b"9" * 10_000_000 + b"}"):
+async def test_a_body_beyond_the_limit_is_refused_unread(clients: Clients, keys: dict[str, int]) -> None:
+    for answer in await both(clients, keys, b'{"pages": ' + b"9" * 10_000_000 + b"}"):
         problem(answer, 413, "content_too_large")
 
 
@@ -143,12 +143,12 @@ def merged_with_itself(row: dict[str, Any]) -> dict[str, Any]:
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.dictionaries(st.sampled_from(SAMPLE), BODIES, max_size=4), key=st.text(max_size=3))
-async def test_no_body_is_an_internal_error(readers: Readers, body: dict[str, Any], key: str) -> None:
+async def test_no_body_is_an_internal_error(clients: Clients, body: dict[str, Any], key: str) -> None:
     content = json.dumps(body, ensure_ascii=len(key) % 2 == 0).encode("utf-8", "surrogatepass")
-    created = await readers.editor.post("/api/samples", content=content)
+    created = await clients.editor.post("/api/samples", content=content)
     assert created.status in (201, 400, 422), created.body
     if created.status == 201:
-        again = await readers.editor.patch(created.headers["location"], json=created.data)
+        again = await clients.editor.patch(created.headers["location"], json=created.data)
         assert (again.status, again.data) == (200, merged_with_itself(created.data))
     else:
         problem(created, created.status, created.json()["code"])
@@ -156,5 +156,5 @@ async def test_no_body_is_an_internal_error(readers: Readers, body: dict[str, An
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=40) | st.text(alphabet='{}[]":,\\u0d8e1-. tn', max_size=60).map(str.encode))
-async def test_no_bytes_are_an_internal_error(readers: Readers, content: bytes) -> None:
-    assert (await readers.editor.post("/api/samples", content=content)).status in (201, 400, 422)
+async def test_no_bytes_are_an_internal_error(clients: Clients, content: bytes) -> None:
+    assert (await clients.editor.post("/api/samples", content=content)).status in (201, 400, 422)

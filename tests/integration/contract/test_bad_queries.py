@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from catalogue import write_catalogue, write_samples
+from all_types_app import SORTED
+from contract_clients import Clients, problem
+from contract_rows import write_samples, write_works
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from library import SORTED
-from naive import operators_of
-from readers import Readers, problem
+from reference_queries import operators_of
 
 from gatepost.testing import Client, ClientResponse
 
@@ -17,11 +17,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def client(readers: Readers) -> Client:
-    """Nobody, before a filled library."""
-    await write_catalogue(readers.member_id, readers.stranger_id)
+async def client(clients: Clients) -> Client:
+    """Anonymous, before tables with rows."""
+    await write_works(clients.member_id, clients.stranger_id)
     await write_samples()
-    return readers.anonymous
+    return clients.anonymous
 
 
 BAD: dict[str, str] = {

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from catalogue import write_catalogue
-from readers import Readers, pointers, problem, without_id
+from contract_clients import Clients, pointers, problem, without_id
+from contract_rows import write_works
 
 from gatepost.testing import ClientResponse
 
@@ -13,14 +13,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def keys(readers: Readers) -> dict[str, int]:
+async def keys(clients: Clients) -> dict[str, int]:
     """The catalogue's keys by name."""
-    return await write_catalogue(readers.member_id, readers.stranger_id)
+    return await write_works(clients.member_id, clients.stranger_id)
 
 
-async def new_work(readers: Readers, keys: dict[str, int], **values: Any) -> ClientResponse:
+async def new_work(clients: Clients, keys: dict[str, int], **values: Any) -> ClientResponse:
     """A work of its own for a test."""
-    answer = await readers.editor.post("/api/works", json={"title": "T", "author_id": keys["ann"], **values})
+    answer = await clients.editor.post("/api/works", json={"title": "T", "author_id": keys["ann"], **values})
     assert answer.status == 201, answer.body
     return answer
 
@@ -38,42 +38,42 @@ MERGES: list[tuple[Any, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("present", "patch", "result"), MERGES)
-async def test_documents_merge_as_rfc_7396_says(readers: Readers, present: Any, patch: Any, result: Any) -> None:
-    created = await readers.editor.post("/api/samples", json={"document": present, "small": 1, "numbers": [1, 2]})
-    patched = await readers.editor.patch(created.headers["location"], json={"document": patch, "numbers": [3]})
+async def test_documents_merge_as_rfc_7396_says(clients: Clients, present: Any, patch: Any, result: Any) -> None:
+    created = await clients.editor.post("/api/samples", json={"document": present, "small": 1, "numbers": [1, 2]})
+    patched = await clients.editor.patch(created.headers["location"], json={"document": patch, "numbers": [3]})
     assert patched.status == 200, patched.body
     assert (patched.data["document"], patched.data["numbers"], patched.data["small"]) == (result, [3], 1)
 
 
-async def test_absent_fields_stay_and_an_empty_patch_changes_nothing(readers: Readers, keys: dict[str, int]) -> None:
-    work = await new_work(readers, keys, pages=7, extra={"a": 1})
-    same = await readers.editor.patch(work.headers["location"], json={})
+async def test_absent_fields_stay_and_an_empty_patch_changes_nothing(clients: Clients, keys: dict[str, int]) -> None:
+    work = await new_work(clients, keys, pages=7, extra={"a": 1})
+    same = await clients.editor.patch(work.headers["location"], json={})
     assert (same.status, same.data) == (200, work.data)
     assert same.headers["etag"] == work.headers["etag"], "nothing was written"
-    changed = await readers.editor.patch(work.headers["location"], json={"pages": 8})
+    changed = await clients.editor.patch(work.headers["location"], json={"pages": 8})
     assert changed.data == work.data | {"pages": 8}
     assert changed.headers["etag"] != work.headers["etag"]
 
 
 async def test_the_order_of_members_means_nothing_however_often_it_comes(
-    readers: Readers, keys: dict[str, int]
+    clients: Clients, keys: dict[str, int]
 ) -> None:
-    work = await new_work(readers, keys)
+    work = await new_work(clients, keys)
     for number in range(4):
         members = [("title", f"T{number}"), ("limit", number), ("order", number + 1)]
-        changed = await readers.editor.patch(work.headers["location"], json=dict(members[:: 1 if number % 2 else -1]))
+        changed = await clients.editor.patch(work.headers["location"], json=dict(members[:: 1 if number % 2 else -1]))
         assert (changed.status, changed.data) == (200, work.data | dict(members))
 
 
-async def test_a_whole_row_may_be_sent_back_with_a_change_in_it(readers: Readers, keys: dict[str, int]) -> None:
-    work = await new_work(readers, keys, isbn=f"whole-{keys['ann']}", extra={"a": {"b": 1}})
-    changed = await readers.editor.patch(work.headers["location"], json=work.data | {"title": "Other"})
+async def test_a_whole_row_may_be_sent_back_with_a_change_in_it(clients: Clients, keys: dict[str, int]) -> None:
+    work = await new_work(clients, keys, isbn=f"whole-{keys['ann']}", extra={"a": {"b": 1}})
+    changed = await clients.editor.patch(work.headers["location"], json=work.data | {"title": "Other"})
     assert changed.status == 200, changed.body
     assert changed.data == work.data | {"title": "Other"}
-    sample = await readers.editor.post(
+    sample = await clients.editor.post(
         "/api/samples", json={"moment": "2024-01-01T00:00:00Z", "span": "PT1H", "amount": "1.5", "genres": ["poems"]}
     )
-    assert (await readers.editor.patch(sample.headers["location"], json=sample.data)).data == sample.data
+    assert (await clients.editor.patch(sample.headers["location"], json=sample.data)).data == sample.data
 
 
 @pytest.mark.parametrize(
@@ -89,18 +89,18 @@ async def test_a_whole_row_may_be_sent_back_with_a_change_in_it(readers: Readers
     ],
 )
 async def test_a_patch_that_is_refused_says_where(
-    readers: Readers, keys: dict[str, int], patch: dict[str, Any], errors: dict[str, str]
+    clients: Clients, keys: dict[str, int], patch: dict[str, Any], errors: dict[str, str]
 ) -> None:
-    work = await new_work(readers, keys)
-    answer = await readers.editor.patch(work.headers["location"], json=patch | {"available": False})
+    work = await new_work(clients, keys)
+    answer = await clients.editor.patch(work.headers["location"], json=patch | {"available": False})
     problem(answer, 422, "invalid_body")
     assert pointers(answer) == errors
-    assert (await readers.editor.get(work.headers["location"])).data == work.data
+    assert (await clients.editor.get(work.headers["location"])).data == work.data
 
 
-async def test_a_field_that_is_hidden_on_this_row_cannot_be_guessed(readers: Readers, keys: dict[str, int]) -> None:
+async def test_a_field_that_is_hidden_on_this_row_cannot_be_guessed(clients: Clients, keys: dict[str, int]) -> None:
     guesses = [
-        await readers.editor.patch(f"/api/people/{keys['ann']}", json={"diary": text}) for text in ("Ann's", "x")
+        await clients.editor.patch(f"/api/people/{keys['ann']}", json={"diary": text}) for text in ("Ann's", "x")
     ]
     assert [answer.status for answer in guesses] == [422, 422]
     assert without_id(guesses[0]) == without_id(guesses[1])
@@ -110,47 +110,47 @@ async def test_a_field_that_is_hidden_on_this_row_cannot_be_guessed(readers: Rea
     ("identity", "status", "code"), [("anonymous", 401, "not_signed_in"), ("stranger", 403, "forbidden")]
 )
 async def test_who_may_not_write_is_told_so(
-    readers: Readers, keys: dict[str, int], identity: str, status: int, code: str
+    clients: Clients, keys: dict[str, int], identity: str, status: int, code: str
 ) -> None:
     for key in (keys["sea"], 10**6):
-        problem(await readers.by(identity).patch(f"/api/works/{key}", json={"title": "X"}), status, code)
-        problem(await readers.by(identity).delete(f"/api/works/{key}"), status, code)
+        problem(await clients.by(identity).patch(f"/api/works/{key}", json={"title": "X"}), status, code)
+        problem(await clients.by(identity).delete(f"/api/works/{key}"), status, code)
 
 
-async def test_rows_of_others_are_as_absent_as_those_that_never_were(readers: Readers, keys: dict[str, int]) -> None:
-    loan = await readers.member.post("/api/loans", json={"work_id": keys["sea"]})
+async def test_rows_of_others_are_as_absent_as_those_that_never_were(clients: Clients, keys: dict[str, int]) -> None:
+    loan = await clients.member.post("/api/loans", json={"work_id": keys["sea"]})
     tag = {"if-match": loan.headers["etag"]}
     for path in (loan.headers["location"], "/api/loans/1000000", "/api/loans/x"):
-        problem(await readers.stranger.get(path), 404, "not_found")
-        problem(await readers.stranger.patch(path, json={"note": "x"}, headers=tag), 404, "not_found")
-        problem(await readers.stranger.delete(path, headers=tag), 404, "not_found")
-    problem(await readers.editor.patch(loan.headers["location"], json={"note": "x"}, headers=tag), 403, "forbidden")
-    problem(await readers.editor.delete(loan.headers["location"], headers=tag), 403, "forbidden")
-    given = {"member_id": str(readers.stranger_id)}
-    problem(await readers.member.patch(loan.headers["location"], json=given, headers=tag), 403, "forbidden")
-    assert (await readers.member.get(loan.headers["location"])).data == loan.data
+        problem(await clients.stranger.get(path), 404, "not_found")
+        problem(await clients.stranger.patch(path, json={"note": "x"}, headers=tag), 404, "not_found")
+        problem(await clients.stranger.delete(path, headers=tag), 404, "not_found")
+    problem(await clients.editor.patch(loan.headers["location"], json={"note": "x"}, headers=tag), 403, "forbidden")
+    problem(await clients.editor.delete(loan.headers["location"], headers=tag), 403, "forbidden")
+    given = {"member_id": str(clients.stranger_id)}
+    problem(await clients.member.patch(loan.headers["location"], json=given, headers=tag), 403, "forbidden")
+    assert (await clients.member.get(loan.headers["location"])).data == loan.data
 
 
-async def test_a_row_that_others_refer_to_cannot_be_deleted(readers: Readers, keys: dict[str, int]) -> None:
-    problem(await readers.editor.delete(f"/api/people/{keys['ann']}"), 409, "still_referenced")
-    work = await new_work(readers, keys)
-    assert (await readers.editor.delete(work.headers["location"])).status == 204
-    problem(await readers.editor.delete(work.headers["location"]), 404, "not_found")
+async def test_a_row_that_others_refer_to_cannot_be_deleted(clients: Clients, keys: dict[str, int]) -> None:
+    problem(await clients.editor.delete(f"/api/people/{keys['ann']}"), 409, "still_referenced")
+    work = await new_work(clients, keys)
+    assert (await clients.editor.delete(work.headers["location"])).status == 204
+    problem(await clients.editor.delete(work.headers["location"]), 404, "not_found")
 
 
-async def test_if_match_admits_the_present_version_only(readers: Readers, keys: dict[str, int]) -> None:
-    work = await new_work(readers, keys)
+async def test_if_match_admits_the_present_version_only(clients: Clients, keys: dict[str, int]) -> None:
+    work = await new_work(clients, keys)
     path, tag = work.headers["location"], work.headers["etag"]
     for admitted in ("TAG", '"0", TAG', '"a,b",TAG', 'TAG,"x"', "*", ' TAG , W/"1"'):
         header = {"if-match": admitted.replace("TAG", tag)}
-        answer = await readers.editor.patch(path, json={"pages": 5}, headers=header)
+        answer = await clients.editor.patch(path, json={"pages": 5}, headers=header)
         assert answer.status == 200, admitted
         tag = answer.headers["etag"]
     for stale in (work.headers["etag"], f"W/{tag}", '"0"', '""', '"0", "1"', '"\N{LATIN SMALL LETTER E}"'):
         for answer in (
-            await readers.editor.patch(path, json={"pages": 6}, headers={"if-match": stale}),
-            await readers.editor.patch(path, json={"extra": {"a": 6}}, headers={"if-match": stale}),
-            await readers.editor.delete(path, headers={"if-match": stale}),
+            await clients.editor.patch(path, json={"pages": 6}, headers={"if-match": stale}),
+            await clients.editor.patch(path, json={"extra": {"a": 6}}, headers={"if-match": stale}),
+            await clients.editor.delete(path, headers={"if-match": stale}),
         ):
             problem(answer, 412, "version_mismatch")
     for malformed in (
@@ -167,29 +167,29 @@ async def test_if_match_admits_the_present_version_only(readers: Readers, keys: 
         ",".join([tag] * 30),
         '"\xe9"',
     ):
-        answer = await readers.editor.delete(path, headers={"if-match": malformed})
+        answer = await clients.editor.delete(path, headers={"if-match": malformed})
         problem(answer, 400, "malformed_request")
-    assert (await readers.editor.get(path)).data["pages"] == 5
-    assert (await readers.editor.delete(path, headers={"if-match": tag})).status == 204
+    assert (await clients.editor.get(path)).data["pages"] == 5
+    assert (await clients.editor.delete(path, headers={"if-match": tag})).status == 204
 
 
-async def test_if_none_match_answers_304_to_who_has_the_version(readers: Readers, keys: dict[str, int]) -> None:
-    work = await new_work(readers, keys)
+async def test_if_none_match_answers_304_to_who_has_the_version(clients: Clients, keys: dict[str, int]) -> None:
+    work = await new_work(clients, keys)
     path, tag = work.headers["location"], work.headers["etag"]
     for known in (tag, f"W/{tag}", "*", f'"0", {tag}'):
-        answer = await readers.anonymous.get(path, headers={"if-none-match": known})
+        answer = await clients.anonymous.get(path, headers={"if-none-match": known})
         assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", tag)
-    assert (await readers.anonymous.get(path, headers={"if-none-match": '"0"'})).status == 200
-    assert (await readers.anonymous.get(f"{path}?fields=id", headers={"if-none-match": tag})).status == 304
-    assert (await readers.anonymous.get(f"{path}?expand=author", headers={"if-none-match": tag})).status == 200
+    assert (await clients.anonymous.get(path, headers={"if-none-match": '"0"'})).status == 200
+    assert (await clients.anonymous.get(f"{path}?fields=id", headers={"if-none-match": tag})).status == 304
+    assert (await clients.anonymous.get(f"{path}?expand=author", headers={"if-none-match": tag})).status == 200
 
 
-async def test_a_resource_may_demand_if_match(readers: Readers, keys: dict[str, int]) -> None:
-    loan = await readers.member.post("/api/loans", json={"work_id": keys["sea"]})
+async def test_a_resource_may_demand_if_match(clients: Clients, keys: dict[str, int]) -> None:
+    loan = await clients.member.post("/api/loans", json={"work_id": keys["sea"]})
     path = loan.headers["location"]
-    problem(await readers.member.patch(path, json={"note": "x"}), 428, "version_required")
-    problem(await readers.member.delete(path), 428, "version_required")
-    patched = await readers.member.patch(path, json={"note": "x"}, headers={"if-match": loan.headers["etag"]})
+    problem(await clients.member.patch(path, json={"note": "x"}), 428, "version_required")
+    problem(await clients.member.delete(path), 428, "version_required")
+    patched = await clients.member.patch(path, json={"note": "x"}, headers={"if-match": loan.headers["etag"]})
     assert patched.data["note"] == "x"
-    problem(await readers.member.delete(path, headers={"if-match": loan.headers["etag"]}), 412, "version_mismatch")
-    assert (await readers.member.delete(path, headers={"if-match": patched.headers["etag"]})).status == 204
+    problem(await clients.member.delete(path, headers={"if-match": loan.headers["etag"]}), 412, "version_mismatch")
+    assert (await clients.member.delete(path, headers={"if-match": patched.headers["etag"]})).status == 204

@@ -4,55 +4,55 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from catalogue import write_catalogue
-from readers import Readers, pointers, problem, without_id
-from walking import page
+from contract_clients import Clients, pointers, problem, without_id
+from contract_rows import write_works
+from pagination import page
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def keys(readers: Readers) -> dict[str, int]:
+async def keys(clients: Clients) -> dict[str, int]:
     """The catalogue's keys by name."""
-    return await write_catalogue(readers.member_id, readers.stranger_id)
+    return await write_works(clients.member_id, clients.stranger_id)
 
 
-async def count(readers: Readers, path: str) -> int:
+async def count(clients: Clients, path: str) -> int:
     """How many rows a small table has."""
-    return len((await page(readers.guard, f"/api/{path}?limit=100"))["data"])
+    return len((await page(clients.guard, f"/api/{path}?limit=100"))["data"])
 
 
 async def test_a_row_is_created_with_the_defaults_of_python_and_of_the_database(
-    readers: Readers, keys: dict[str, int]
+    clients: Clients, keys: dict[str, int]
 ) -> None:
-    answer = await readers.editor.post("/api/works", json={"title": "New", "author_id": keys["ann"]})
+    answer = await clients.editor.post("/api/works", json={"title": "New", "author_id": keys["ann"]})
     assert answer.status == 201
     assert answer.headers["location"] == f"/api/works/{answer.data['id']}"
     assert answer.headers["etag"].startswith('"')
     expected = {"pages": 100, "pages_read": 0, "genre": "a novel", "state": "new", "available": True, "extra": None}
     assert {name: answer.data[name] for name in expected} == expected
-    again = await readers.anonymous.get(answer.headers["location"])
+    again = await clients.anonymous.get(answer.headers["location"])
     assert again.headers["etag"] == answer.headers["etag"]
     assert again.data == {name: value for name, value in answer.data.items() if name != "cost"}
 
 
-async def test_the_order_of_members_means_nothing_however_often_it_comes(readers: Readers) -> None:
+async def test_the_order_of_members_means_nothing_however_often_it_comes(clients: Clients) -> None:
     for number in range(4):
         members = [("code", f"order-{number}"), ("name", f"Land {number}")]
-        created = await readers.editor.post("/api/lands", json=dict(members[:: 1 if number % 2 else -1]))
+        created = await clients.editor.post("/api/lands", json=dict(members[:: 1 if number % 2 else -1]))
         assert (created.status, created.data) == (201, dict(members))
 
 
 @pytest.mark.parametrize("code", ["x y", "ü", "%41", "a?b=c#d", "a:b;c,d", "+", "..x", "x" * 200, "'\"", "a&b"])
 async def test_a_natural_key_has_an_address_however_odd_it_is(
-    readers: Readers, keys: dict[str, int], code: str
+    clients: Clients, keys: dict[str, int], code: str
 ) -> None:
-    created = await readers.editor.post("/api/lands", json={"code": code, "name": "Odd"})
+    created = await clients.editor.post("/api/lands", json={"code": code, "name": "Odd"})
     assert created.status == 201, created.body
-    assert (await readers.anonymous.get(created.headers["location"])).data == {"code": code, "name": "Odd"}
-    problem(await readers.editor.post("/api/lands", json={"code": code, "name": "Odd"}), 409, "already_exists")
-    assert (await readers.editor.patch(created.headers["location"], json={"name": "Other"})).data["name"] == "Other"
-    assert (await readers.editor.delete(created.headers["location"])).status == 204
+    assert (await clients.anonymous.get(created.headers["location"])).data == {"code": code, "name": "Odd"}
+    problem(await clients.editor.post("/api/lands", json={"code": code, "name": "Odd"}), 409, "already_exists")
+    assert (await clients.editor.patch(created.headers["location"], json={"name": "Other"})).data["name"] == "Other"
+    assert (await clients.editor.delete(created.headers["location"])).status == 204
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ async def test_a_natural_key_has_an_address_however_odd_it_is(
     [("", "too_short"), ("a/b", "pattern_mismatch"), ("a\\b", "pattern_mismatch"), ("a\nb", "pattern_mismatch"),
      ("..", "pattern_mismatch"), (".", "pattern_mismatch"), ("\x00", "invalid_text")],
 )  # fmt: skip
-async def test_a_key_that_no_path_can_carry_is_refused(readers: Readers, code: str, reason: str) -> None:
-    answer = await readers.editor.post("/api/lands", json={"code": code, "name": "Odd"})
+async def test_a_key_that_no_path_can_carry_is_refused(clients: Clients, code: str, reason: str) -> None:
+    answer = await clients.editor.post("/api/lands", json={"code": code, "name": "Odd"})
     assert answer.status == 422
     assert pointers(answer) == {"/code": reason}
 
@@ -92,7 +92,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], int, str, dict[str, str]]] = [
 
 @pytest.mark.parametrize(("identity", "path", "body", "status", "code", "errors"), REFUSED)
 async def test_a_creation_that_is_refused_says_why_and_writes_nothing(
-    readers: Readers,
+    clients: Clients,
     keys: dict[str, int],
     identity: str,
     path: str,
@@ -101,49 +101,49 @@ async def test_a_creation_that_is_refused_says_why_and_writes_nothing(
     code: str,
     errors: dict[str, str],
 ) -> None:
-    before = await count(readers, path)
-    answer = await readers.by(identity).post(f"/api/{path}", json=body)
+    before = await count(clients, path)
+    answer = await clients.by(identity).post(f"/api/{path}", json=body)
     problem(answer, status, code)
     assert pointers(answer) == errors
-    assert await count(readers, path) == before
+    assert await count(clients, path) == before
 
 
 async def test_every_reference_that_leads_nowhere_is_named_absent_and_hidden_alike(
-    readers: Readers, keys: dict[str, int]
+    clients: Clients, keys: dict[str, int]
 ) -> None:
     absent = {"title": "T", "author_id": 10**6, "editor_id": 10**6, "shelf_id": 10**6}
-    answer = await readers.editor.post("/api/works", json=absent)
+    answer = await clients.editor.post("/api/works", json=absent)
     problem(answer, 422, "reference_not_found")
     expected = {"/author_id": "not_found", "/editor_id": "not_found", "/shelf_id": "not_found"}
     assert pointers(answer) == expected
-    open_ones = await readers.editor.post("/api/works", json={"title": "T", "author_id": 10**6, "editor_id": 10**6})
+    open_ones = await clients.editor.post("/api/works", json={"title": "T", "author_id": 10**6, "editor_id": 10**6})
     assert pointers(open_ones) == {"/author_id": "not_found", "/editor_id": "not_found"}
-    hidden = await readers.editor.post("/api/works", json=absent | {"shelf_id": keys["theirs"]})
+    hidden = await clients.editor.post("/api/works", json=absent | {"shelf_id": keys["theirs"]})
     assert without_id(hidden) == without_id(answer)
     patch = f"/api/works/{keys['land']}"
-    unseen = await readers.editor.patch(patch, json={"shelf_id": keys["mine"]})
-    nowhere = await readers.editor.patch(patch, json={"shelf_id": 10**6})
+    unseen = await clients.editor.patch(patch, json={"shelf_id": keys["mine"]})
+    nowhere = await clients.editor.patch(patch, json={"shelf_id": 10**6})
     problem(unseen, 422, "reference_not_found")
     assert without_id(unseen) == without_id(nowhere)
-    several = await readers.editor.patch(patch, json={"author_id": 10**6, "editor_id": 2 * 10**6})
+    several = await clients.editor.patch(patch, json={"author_id": 10**6, "editor_id": 2 * 10**6})
     assert pointers(several) == {"/author_id": "not_found", "/editor_id": "not_found"}
 
 
-async def test_an_owner_is_filled_and_cannot_be_somebody_else(readers: Readers, keys: dict[str, int]) -> None:
-    filled = await readers.member.post("/api/loans", json={"work_id": keys["sea"]})
-    assert (filled.status, filled.data["member_id"]) == (201, str(readers.member_id))
-    own = await readers.member.post("/api/loans", json={"work_id": keys["sea"], "member_id": str(readers.member_id)})
+async def test_an_owner_is_filled_and_cannot_be_somebody_else(clients: Clients, keys: dict[str, int]) -> None:
+    filled = await clients.member.post("/api/loans", json={"work_id": keys["sea"]})
+    assert (filled.status, filled.data["member_id"]) == (201, str(clients.member_id))
+    own = await clients.member.post("/api/loans", json={"work_id": keys["sea"], "member_id": str(clients.member_id)})
     assert own.status == 201
-    before = await count(readers, "loans")
-    other = {"work_id": keys["sea"], "member_id": str(readers.stranger_id)}
-    problem(await readers.member.post("/api/loans", json=other), 403, "forbidden")
-    problem(await readers.anonymous.post("/api/loans", json=other), 401, "not_signed_in")
-    assert await count(readers, "loans") == before
+    before = await count(clients, "loans")
+    other = {"work_id": keys["sea"], "member_id": str(clients.stranger_id)}
+    problem(await clients.member.post("/api/loans", json=other), 403, "forbidden")
+    problem(await clients.anonymous.post("/api/loans", json=other), 401, "not_signed_in")
+    assert await count(clients, "loans") == before
 
 
-async def test_parameters_and_other_content_types_are_refused(readers: Readers, keys: dict[str, int]) -> None:
+async def test_parameters_and_other_content_types_are_refused(clients: Clients, keys: dict[str, int]) -> None:
     body = {"title": "T", "author_id": keys["ann"]}
-    problem(await readers.editor.post("/api/works?fields=id", json=body), 400, "unknown_parameter")
+    problem(await clients.editor.post("/api/works?fields=id", json=body), 400, "unknown_parameter")
     form = {"content-type": "application/x-www-form-urlencoded"}
-    problem(await readers.editor.post("/api/works", json=body, headers=form), 415, "unsupported_media_type")
-    problem(await readers.editor.request("PUT", f"/api/works/{keys['sea']}", json=body), 405, "method_not_allowed")
+    problem(await clients.editor.post("/api/works", json=body, headers=form), 415, "unsupported_media_type")
+    problem(await clients.editor.request("PUT", f"/api/works/{keys['sea']}", json=body), 405, "method_not_allowed")

@@ -5,12 +5,12 @@ from itertools import combinations
 
 import pytest
 import pytest_asyncio
-from catalogue import write_catalogue, write_samples
-from library import SORTED, Sample, app
-from naive import Row, ordered
-from readers import Readers, problem
+from all_types_app import SORTED, Sample, app
+from contract_clients import Clients, problem
+from contract_rows import write_samples, write_works
+from pagination import ids, page, there_and_back
+from reference_queries import Row, ordered
 from sqlalchemy import delete
-from walking import ids, page, there_and_back
 
 from gatepost.testing import TestApp
 
@@ -20,9 +20,9 @@ MIXED = [f"{first},-{second}" for first, second in combinations(SORTED[:6], 2)] 
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def rows(running: TestApp, readers: Readers) -> Sequence[Row]:
+async def rows(running: TestApp, clients: Clients) -> Sequence[Row]:
     """The samples, as Python sees them, and the catalogue beside them."""
-    await write_catalogue(readers.member_id, readers.stranger_id)
+    await write_works(clients.member_id, clients.stranger_id)
     return await write_samples()
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from catalogue import VALUES, write_catalogue, write_samples
-from library import SORTED
-from naive import Row, Term, operators_of, selected
-from readers import Readers, problem, without_id
-from walking import ids_of
+from all_types_app import SORTED
+from contract_clients import Clients, problem, without_id
+from contract_rows import VALUES, write_samples, write_works
+from pagination import ids_of
+from reference_queries import Row, Term, operators_of, selected
 
 from gatepost.testing import TestApp
 
@@ -23,9 +23,9 @@ async def rows(running: TestApp) -> Sequence[Row]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def keys(readers: Readers) -> dict[str, int]:
+async def keys(clients: Clients) -> dict[str, int]:
     """The catalogue's keys by name."""
-    return await write_catalogue(readers.member_id, readers.stranger_id)
+    return await write_works(clients.member_id, clients.stranger_id)
 
 
 def operands(name: str, operator: str) -> Sequence[Any]:
@@ -97,15 +97,15 @@ async def test_a_value_that_the_column_could_not_hold_is_compared_all_the_same(
     ],
 )
 async def test_a_path_leads_over_the_rows_that_the_actor_may_read(
-    readers: Readers, keys: dict[str, int], identity: str, query: str, titles: set[str]
+    clients: Clients, keys: dict[str, int], identity: str, query: str, titles: set[str]
 ) -> None:
-    answer = await readers.by(identity).get(f"/api/works?{query}")
+    answer = await clients.by(identity).get(f"/api/works?{query}")
     assert answer.status == 200, answer.body
     assert {row["title"] for row in answer.data} == titles
 
 
-async def test_a_path_to_many_means_some_and_finds_a_row_once(readers: Readers, keys: dict[str, int]) -> None:
-    answer = await readers.anonymous.get("/api/people?works.pages[gte]=0&works.available=true")
+async def test_a_path_to_many_means_some_and_finds_a_row_once(clients: Clients, keys: dict[str, int]) -> None:
+    answer = await clients.anonymous.get("/api/people?works.pages[gte]=0&works.available=true")
     assert sorted(row["name"] for row in answer.data) == ["Ann", "Bob"]
 
 
@@ -129,10 +129,10 @@ HIDDEN = [
 
 @pytest.mark.parametrize(("path", "secret", "unknown"), HIDDEN)
 async def test_what_is_hidden_is_as_unknown_as_what_does_not_exist(
-    readers: Readers, keys: dict[str, int], path: str, secret: str, unknown: str
+    clients: Clients, keys: dict[str, int], path: str, secret: str, unknown: str
 ) -> None:
-    hidden = await readers.anonymous.get(f"/api/{path}?{secret}")
-    absent = await readers.anonymous.get(f"/api/{path}?{unknown}")
+    hidden = await clients.anonymous.get(f"/api/{path}?{secret}")
+    absent = await clients.anonymous.get(f"/api/{path}?{unknown}")
     problem(hidden, 400, "unknown_parameter")
     name, other = secret.partition("=")[0], unknown.partition("=")[0]
     assert without_id(hidden) | {"detail": ""} == without_id(absent) | {"detail": ""}
@@ -160,9 +160,9 @@ async def test_what_is_hidden_is_as_unknown_as_what_does_not_exist(
     ],
 )
 async def test_a_filter_that_is_refused_says_why(
-    readers: Readers, keys: dict[str, int], query: str, code: str, named: str
+    clients: Clients, keys: dict[str, int], query: str, code: str, named: str
 ) -> None:
-    answer = await readers.anonymous.get(f"/api/works?{query}")
+    answer = await clients.anonymous.get(f"/api/works?{query}")
     detail = problem(answer, 400, code)["detail"]
     assert named in detail
     assert not any(secret in detail for secret in ("cost", "ghost", "vault"))

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from contract_clients import failures, pointers, problem
 from msgspec import UNSET
-from readers import failures, pointers, problem
+from overrides_app import Cup, Kiln, app, events
 from sqlalchemy import MetaData
-from workshop import Cup, Kiln, app, events
 
 from gatepost.events import RequestFailed
 from gatepost.testing import Client, TestApp
@@ -20,7 +20,7 @@ app.events.subscribe(RequestFailed, failures.append)
 
 
 class Hands(NamedTuple):
-    """Two people of the workshop and one of its staff."""
+    """Two ordinary users and one of the staff."""
 
     own: Client
     own_id: UUID
@@ -32,7 +32,7 @@ class Hands(NamedTuple):
 
 @pytest.fixture(scope="module")
 def database_metadata() -> MetaData:
-    """Databases here have the tables of the workshop."""
+    """Databases here have the tables of the overrides."""
     return app.metadata
 
 

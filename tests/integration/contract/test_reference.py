@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from catalogue import VALUES, write_samples
+from all_types_app import SORTED
+from contract_rows import VALUES, write_samples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from library import SORTED
-from naive import Row, Term, operators_of, selected
-from walking import there_and_back
+from pagination import there_and_back
+from reference_queries import Row, Term, operators_of, selected
 
 from gatepost.testing import TestApp
 

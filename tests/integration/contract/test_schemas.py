@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from depot import app, bare
-from readers import failures, pointers, problem
+from contract_clients import failures, pointers, problem
+from schemas_app import app, bare
 
 from gatepost.events import RequestFailed
 from gatepost.testing import Client, TestApp

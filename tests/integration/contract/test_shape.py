@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from catalogue import write_catalogue
-from readers import Readers, problem, without_id
+from contract_clients import Clients, problem, without_id
+from contract_rows import write_works
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -17,9 +17,9 @@ WORK = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def keys(readers: Readers) -> dict[str, int]:
+async def keys(clients: Clients) -> dict[str, int]:
     """The catalogue's keys by name."""
-    return await write_catalogue(readers.member_id, readers.stranger_id)
+    return await write_works(clients.member_id, clients.stranger_id)
 
 
 @pytest.mark.parametrize(
@@ -27,10 +27,10 @@ async def keys(readers: Readers) -> dict[str, int]:
     [("anonymous", set[str]()), ("stranger", set[str]()), ("editor", {"cost"}), ("guard", {"cost", "vault_id"})],
 )
 async def test_an_actor_sees_the_fields_that_its_roles_open(
-    readers: Readers, keys: dict[str, int], identity: str, more: set[str]
+    clients: Clients, keys: dict[str, int], identity: str, more: set[str]
 ) -> None:
-    one = await readers.by(identity).get(f"/api/works/{keys['sea']}")
-    page = await readers.by(identity).get("/api/works")
+    one = await clients.by(identity).get(f"/api/works/{keys['sea']}")
+    page = await clients.by(identity).get("/api/works")
     assert set(one.json()) == {"data"}
     assert set(one.data) == WORK | more
     assert set(page.json()) == {"data", "page"}
@@ -39,15 +39,15 @@ async def test_an_actor_sees_the_fields_that_its_roles_open(
 
 
 async def test_a_field_under_a_rule_is_shown_only_on_the_rows_where_it_holds(
-    readers: Readers, keys: dict[str, int]
+    clients: Clients, keys: dict[str, int]
 ) -> None:
     for identity, own in (("member", "Ann"), ("stranger", "Bob"), ("anonymous", None), ("editor", None)):
-        page = await readers.by(identity).get("/api/people")
+        page = await clients.by(identity).get("/api/people")
         assert {row["name"]: row.get("diary") for row in page.data if "diary" in row} == (
             {own: f"{own}'s"} if own else {}
         )
         assert all("password" not in row for row in page.data)
-        one = await readers.by(identity).get(f"/api/people/{keys['ann']}?fields=diary,name")
+        one = await clients.by(identity).get(f"/api/people/{keys['ann']}?fields=diary,name")
         if identity == "anonymous":
             problem(one, 400, "invalid_parameter")
         else:
@@ -56,11 +56,11 @@ async def test_a_field_under_a_rule_is_shown_only_on_the_rows_where_it_holds(
 
 @pytest.mark.parametrize("query", ["fields=diary", "fields=diary&expand=mentor", "fields=diary&expand=country,mentor"])
 async def test_rows_of_which_nothing_is_left_to_show_are_still_json(
-    readers: Readers, keys: dict[str, int], query: str
+    clients: Clients, keys: dict[str, int], query: str
 ) -> None:
-    page = await readers.member.get(f"/api/people?{query}")
+    page = await clients.member.get(f"/api/people?{query}")
     assert [row.get("diary") for row in page.data] == ["Ann's", None, None]
-    one = await readers.member.get(f"/api/people/{keys['cyd']}?{query}")
+    one = await clients.member.get(f"/api/people/{keys['cyd']}?{query}")
     assert "diary" not in one.data
 
 
@@ -74,30 +74,30 @@ async def test_rows_of_which_nothing_is_left_to_show_are_still_json(
     ],
 )
 async def test_fields_choose_what_is_shown(
-    readers: Readers, keys: dict[str, int], query: str, shown: dict[str, Any]
+    clients: Clients, keys: dict[str, int], query: str, shown: dict[str, Any]
 ) -> None:
-    answer = await readers.anonymous.get(f"/api/works/{keys['sea']}?{query}")
+    answer = await clients.anonymous.get(f"/api/works/{keys['sea']}?{query}")
     if "shelf" in query:
         problem(answer, 400, "invalid_parameter")
-        answer = await readers.stranger.get(f"/api/works/{keys['sea']}?{query}")
+        answer = await clients.stranger.get(f"/api/works/{keys['sea']}?{query}")
     assert answer.data == shown | ({"id": keys["sea"]} if "id" in shown else {})
 
 
-async def test_expansions_stand_beside_their_columns_three_deep(readers: Readers, keys: dict[str, int]) -> None:
-    answer = await readers.anonymous.get(f"/api/works/{keys['sky']}?expand=author.mentor.mentor,editor.country,editor")
+async def test_expansions_stand_beside_their_columns_three_deep(clients: Clients, keys: dict[str, int]) -> None:
+    answer = await clients.anonymous.get(f"/api/works/{keys['sky']}?expand=author.mentor.mentor,editor.country,editor")
     data = answer.data
     assert (data["author_id"], data["author"]["id"]) == (keys["cyd"], keys["cyd"])
     assert data["author"]["mentor"]["mentor"]["name"] == "Ann"
     assert "mentor" not in data["author"]["mentor"]["mentor"]
     assert data["editor"]["country"] == {"code": "no", "name": "Norway"}
     assert "etag" not in answer.headers
-    page = await readers.anonymous.get("/api/works?expand=author.mentor.mentor,editor.country&sort=-id&limit=1")
+    page = await clients.anonymous.get("/api/works?expand=author.mentor.mentor,editor.country&sort=-id&limit=1")
     assert page.data == [data]
 
 
-async def test_expanded_rows_show_no_more_than_they_do_themselves(readers: Readers, keys: dict[str, int]) -> None:
+async def test_expanded_rows_show_no_more_than_they_do_themselves(clients: Clients, keys: dict[str, int]) -> None:
     for identity in ("anonymous", "member", "stranger", "editor"):
-        client = readers.by(identity)
+        client = clients.by(identity)
         people = {row["id"]: row for row in (await client.get("/api/people")).data}
         page = await client.get("/api/works?expand=author.mentor,editor")
         for row in page.data:
@@ -107,8 +107,8 @@ async def test_expanded_rows_show_no_more_than_they_do_themselves(readers: Reade
             assert row["editor"] == people.get(row["editor_id"])
 
 
-async def test_a_hidden_target_shows_as_null_beside_its_column(readers: Readers, keys: dict[str, int]) -> None:
-    page = await readers.member.get("/api/works?expand=shelf&sort=id")
+async def test_a_hidden_target_shows_as_null_beside_its_column(clients: Clients, keys: dict[str, int]) -> None:
+    page = await clients.member.get("/api/works?expand=shelf&sort=id")
     assert [(row["shelf_id"], row["shelf"] and row["shelf"]["label"]) for row in page.data] == [
         (keys["mine"], "mine"),
         (keys["theirs"], None),
@@ -130,9 +130,9 @@ async def test_a_hidden_target_shows_as_null_beside_its_column(readers: Readers,
     ],
 )
 async def test_hidden_and_unknown_answer_alike(
-    readers: Readers, keys: dict[str, int], identity: str, secret: str, unknown: str
+    clients: Clients, keys: dict[str, int], identity: str, secret: str, unknown: str
 ) -> None:
-    client = readers.by(identity)
+    client = clients.by(identity)
     for path in ("/api/works", f"/api/works/{keys['sea']}"):
         hidden, absent = await client.get(f"{path}?{secret}"), await client.get(f"{path}?{unknown}")
         assert hidden.status == absent.status == 400
@@ -161,27 +161,27 @@ async def test_hidden_and_unknown_answer_alike(
     ],
 )
 async def test_what_is_refused_is_hinted_at(
-    readers: Readers, keys: dict[str, int], path: str, query: str, hint: str
+    clients: Clients, keys: dict[str, int], path: str, query: str, hint: str
 ) -> None:
-    detail = problem(await readers.anonymous.get(f"/api/{path}?{query}"), 400, "invalid_parameter")["detail"]
+    detail = problem(await clients.anonymous.get(f"/api/{path}?{query}"), 400, "invalid_parameter")["detail"]
     assert hint in detail
     assert {"vault", "ghost", "cost", "shelf"}.isdisjoint(re.findall(r"\w+", detail))
 
 
 async def test_rows_absent_hidden_and_with_an_impossible_key_answer_alike(
-    readers: Readers, keys: dict[str, int]
+    clients: Clients, keys: dict[str, int]
 ) -> None:
     answers = [
-        await readers.member.get(f"/api/shelves/{key}")
+        await clients.member.get(f"/api/shelves/{key}")
         for key in (keys["theirs"], 10**6, 10**12, 10**40, -1, "x", "1.0", "%20", "é", "1;2", "+1", "01", "0x1")
     ]
     assert {answer.status for answer in answers} == {404}
     assert len({str(without_id(answer)) for answer in answers}) == 1
-    assert (await readers.member.get(f"/api/shelves/{keys['mine']}")).status == 200
+    assert (await clients.member.get(f"/api/shelves/{keys['mine']}")).status == 200
 
 
-async def test_a_resource_stands_at_its_path_and_not_at_its_table(readers: Readers, keys: dict[str, int]) -> None:
-    assert (await readers.anonymous.get("/api/lands/no")).data["name"] == "Norway"
-    problem(await readers.anonymous.get("/api/countries/no"), 404, "not_found")
-    problem(await readers.anonymous.get("/api/vaults"), 401, "not_signed_in")
-    problem(await readers.stranger.get("/api/vaults"), 403, "forbidden")
+async def test_a_resource_stands_at_its_path_and_not_at_its_table(clients: Clients, keys: dict[str, int]) -> None:
+    assert (await clients.anonymous.get("/api/lands/no")).data["name"] == "Norway"
+    problem(await clients.anonymous.get("/api/countries/no"), 404, "not_found")
+    problem(await clients.anonymous.get("/api/vaults"), 401, "not_signed_in")
+    problem(await clients.stranger.get("/api/vaults"), 403, "forbidden")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from readers import Readers, pointers, problem
+from contract_clients import Clients, pointers, problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -51,25 +51,25 @@ TABLE: list[tuple[str, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("name", "sent", "shown"), TABLE)
-async def test_what_is_sent_comes_back(readers: Readers, name: str, sent: Any, shown: Any) -> None:
+async def test_what_is_sent_comes_back(clients: Clients, name: str, sent: Any, shown: Any) -> None:
     shown = sent if shown is ... else shown
-    created = await readers.editor.post("/api/samples", json={name: sent})
+    created = await clients.editor.post("/api/samples", json={name: sent})
     assert created.status == 201, created.body
     assert created.data[name] == shown
     path = f"/api/samples/{created.data['id']}"
-    one = await readers.anonymous.get(path)
+    one = await clients.anonymous.get(path)
     assert one.data == created.data
-    page = await readers.anonymous.get(f"/api/samples?sort=-id&limit=1&fields={name}")
+    page = await clients.anonymous.get(f"/api/samples?sort=-id&limit=1&fields={name}")
     assert page.data == [{name: shown}]
-    other = await readers.editor.post("/api/samples", json={})
-    patched = await readers.editor.patch(f"/api/samples/{other.data['id']}", json={name: shown})
+    other = await clients.editor.post("/api/samples", json={})
+    patched = await clients.editor.patch(f"/api/samples/{other.data['id']}", json={name: shown})
     assert patched.data[name] == shown, "what is shown can be sent back"
-    cleared = await readers.editor.patch(f"/api/samples/{other.data['id']}", json={name: None})
+    cleared = await clients.editor.patch(f"/api/samples/{other.data['id']}", json={name: None})
     assert cleared.data[name] is None
 
 
-async def test_a_row_with_nothing_in_it_shows_nulls(readers: Readers) -> None:
-    created = await readers.editor.post("/api/samples", json={})
+async def test_a_row_with_nothing_in_it_shows_nulls(clients: Clients) -> None:
+    created = await clients.editor.post("/api/samples", json={})
     assert created.status == 201
     assert {value for name, value in created.data.items() if name != "id"} == {None}
 
@@ -106,10 +106,10 @@ REFUSED: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("name", "sent", "code"), REFUSED)
-async def test_what_does_not_fit_is_refused_at_its_place(readers: Readers, name: str, sent: Any, code: str) -> None:
+async def test_what_does_not_fit_is_refused_at_its_place(clients: Clients, name: str, sent: Any, code: str) -> None:
     for answer in (
-        await readers.editor.post("/api/samples", json={name: sent}),
-        await readers.editor.patch("/api/samples/1", json={name: sent}),
+        await clients.editor.post("/api/samples", json={name: sent}),
+        await clients.editor.patch("/api/samples/1", json={name: sent}),
     ):
         problem(answer, 422, "invalid_body")
         assert pointers(answer) == {f"/{name}": code}
@@ -129,14 +129,14 @@ async def test_what_does_not_fit_is_refused_at_its_place(readers: Readers, name:
     ],
 )
 async def test_a_mistake_inside_a_value_is_named_with_its_path(
-    readers: Readers, name: str, sent: Any, pointer: str, code: str
+    clients: Clients, name: str, sent: Any, pointer: str, code: str
 ) -> None:
-    answer = await readers.editor.post("/api/samples", json={name: sent})
+    answer = await clients.editor.post("/api/samples", json={name: sent})
     assert pointers(answer) == {pointer: code}
 
 
-async def test_every_violation_of_a_body_is_named_at_once(readers: Readers) -> None:
-    answer = await readers.editor.post("/api/works", json={"title": "", "pages": -1, "genre": "x", "extra": 1, "zz": 1})
+async def test_every_violation_of_a_body_is_named_at_once(clients: Clients) -> None:
+    answer = await clients.editor.post("/api/works", json={"title": "", "pages": -1, "genre": "x", "extra": 1, "zz": 1})
     problem(answer, 422, "invalid_body")
     assert pointers(answer) == {
         "/author_id": "required",

@@ -10,9 +10,9 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from desk import SETTINGS, Desk, app
 from sqlalchemy import MetaData
-from tests.integration.database.embedded_scenes import SMALL, processes_of, wait_until
+from tests.integration.database.embedded_processes import SMALL, processes_of, wait_until
+from transaction_app import SETTINGS, TransactionApp, app
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.testing import TestApp
@@ -49,30 +49,30 @@ def spoilable(data: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def database_metadata() -> MetaData:
-    """Databases here have the tables of the desk."""
+    """Databases here have the tables of the app."""
     return app.metadata
 
 
 @pytest.fixture
-async def desk(database_url: str) -> AsyncIterator[Desk]:
-    """A desk whose times are too long to matter, on a busy machine too."""
+async def transaction_app(database_url: str) -> AsyncIterator[TransactionApp]:
+    """An app whose times are too long to matter, on a busy machine too."""
     async with TestApp(app, database_url, **SETTINGS) as running:
-        yield Desk(running)
+        yield TransactionApp(running)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_desk(module_database_url: str) -> AsyncIterator[Desk]:
-    """A desk with one connection: whoever spoils it spoils it for the next."""
+async def one_connection_app(module_database_url: str) -> AsyncIterator[TransactionApp]:
+    """An app with one connection: what one test leaves there, the next one finds."""
     async with TestApp(app, module_database_url, GATEPOST_DATABASE_POOL_SIZE="1") as running:
-        yield Desk(running)
+        yield TransactionApp(running)
 
 
 @pytest.fixture
-async def hasty_desk(database_url: str) -> AsyncIterator[Desk]:
-    """A desk that waits for nothing long."""
+async def short_deadlines_app(database_url: str) -> AsyncIterator[TransactionApp]:
+    """An app that waits for nothing long."""
     times = {"GATEPOST_DATABASE_POOL_WAIT_SECONDS": "0.3", "GATEPOST_REQUEST_SECONDS": "1"}
     async with TestApp(app, database_url, **SETTINGS | times) as running:
-        yield Desk(running)
+        yield TransactionApp(running)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from desk import Desk, Leaf, Leaves, Plain, Retried, app, failures, nothing
 from sqlalchemy import func, insert, select, text
+from transaction_app import Leaf, Leaves, Plain, Retried, TransactionApp, app, failures, nothing
 
 from gatepost import Service, system
 from gatepost.database.statements import Statement
@@ -22,11 +22,11 @@ ABSENT = "01890000-0000-7000-8000-000000000000"
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def desk(shared_desk: Desk) -> Desk:
-    """The desk, with empty tables but for one leaf."""
-    await shared_desk.database.fetch("TRUNCATE notes, plain, stubborn, leaves")
-    await shared_desk.database.fetch("INSERT INTO leaves (id, text) VALUES (gen_random_uuid(), 'green')")
-    return shared_desk
+async def transaction_app(one_connection_app: TransactionApp) -> TransactionApp:
+    """The app, with empty tables but for one leaf."""
+    await one_connection_app.database.fetch("TRUNCATE notes, plain, stubborn, leaves")
+    await one_connection_app.database.fetch("INSERT INTO leaves (id, text) VALUES (gen_random_uuid(), 'green')")
+    return one_connection_app
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -55,40 +55,42 @@ class Commands:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def commands(desk: Desk) -> AsyncIterator[Commands]:
+async def commands(transaction_app: TransactionApp) -> AsyncIterator[Commands]:
     """The commands of the one connection."""
     found = Commands()
-    with desk.database.pool.idle[-1].raw.query_logger(found.note):
+    with transaction_app.database.pool.idle[-1].raw.query_logger(found.note):
         yield found
 
 
-async def key_of_leaf(desk: Desk) -> Any:
-    return (await desk.database.fetch("SELECT id FROM leaves"))[0][0]
+async def key_of_leaf(transaction_app: TransactionApp) -> Any:
+    return (await transaction_app.database.fetch("SELECT id FROM leaves"))[0][0]
 
 
-async def test_a_service_that_only_reads_opens_no_transaction(desk: Desk, commands: Commands) -> None:
-    answer = await desk.look(nothing, await key_of_leaf(desk))
+async def test_a_service_that_only_reads_opens_no_transaction(
+    transaction_app: TransactionApp, commands: Commands
+) -> None:
+    answer = await transaction_app.read_after(nothing, await key_of_leaf(transaction_app))
     assert (answer.status, answer.data["text"]) == (200, "green")
-    assert [row["text"] for row in (await desk.look(nothing)).data] == ["green"]
-    assert (await desk.look(nothing, ABSENT)).status == 404
+    assert [row["text"] for row in (await transaction_app.read_after(nothing)).data] == ["green"]
+    assert (await transaction_app.read_after(nothing, ABSENT)).status == 404
     assert await commands.taken() == []
 
 
-async def test_outside_a_request_too(desk: Desk, commands: Commands) -> None:
-    key = await key_of_leaf(desk)
-    Leaves.deed = staticmethod(nothing)
+async def test_outside_a_request_too(transaction_app: TransactionApp, commands: Commands) -> None:
+    key = await key_of_leaf(transaction_app)
+    Leaves.step = staticmethod(nothing)
     async with app.transaction(actor=system) as work:
         assert (await work.model(Leaf).get(key)).text == "green"
     assert await commands.taken() == []
 
 
-async def test_what_was_put_off_until_the_commit_follows_reading_alone(desk: Desk) -> None:
+async def test_what_was_put_off_until_the_commit_follows_reading_alone(transaction_app: TransactionApp) -> None:
     ran: list[str] = []
 
-    async def deed(service: Service[Any]) -> None:
+    async def step(service: Service[Any]) -> None:
         service.after_commit(lambda: ran.append("after"))
 
-    assert (await desk.look(deed)).status == 200
+    assert (await transaction_app.read_after(step)).status == 200
     assert ran == ["after"]
 
 
@@ -177,84 +179,84 @@ WRITES: dict[str, Callable[[Service[Any]], Awaitable[None]]] = {
 @pytest.mark.parametrize("way", WRITES)
 @pytest.mark.parametrize("reads", [False, True])
 async def test_whatever_writes_has_a_transaction_from_then_on(
-    desk: Desk, commands: Commands, way: str, reads: bool
+    transaction_app: TransactionApp, commands: Commands, way: str, reads: bool
 ) -> None:
-    async def deed(service: Service[Any]) -> None:
+    async def step(service: Service[Any]) -> None:
         if reads:
             await service._unit.transaction.load(select(Leaf), {})
         await WRITES[way](service)
 
     async def vain_deed(service: Service[Any]) -> None:
-        await deed(service)
+        await step(service)
         await service.session.flush()
         raise ValueError("no")
 
-    key = await key_of_leaf(desk)
-    assert (await desk.look(vain_deed, key)).status == 500
+    key = await key_of_leaf(transaction_app)
+    assert (await transaction_app.read_after(vain_deed, key)).status == 500
     assert [type(error) for error in failures] == [ValueError]
     assert await commands.taken() == ["BEGIN", "ROLLBACK"]
-    assert await desk.count("plain") == 0
-    assert (await desk.look(deed, key)).status == 200, failures
+    assert await transaction_app.count("plain") == 0
+    assert (await transaction_app.read_after(step, key)).status == 200, failures
     assert await commands.taken() == ["BEGIN", "COMMIT"]
-    assert await desk.count("plain") == 1
+    assert await transaction_app.count("plain") == 1
 
 
 # What holds until the end
 
 
-async def test_a_lock_is_held_until_the_end(desk: Desk, other: "asyncpg.Connection[Any]") -> None:
-    key = await key_of_leaf(desk)
+async def test_a_lock_is_held_until_the_end(transaction_app: TransactionApp, other: "asyncpg.Connection[Any]") -> None:
+    key = await key_of_leaf(transaction_app)
 
-    async def deed(service: Service[Any]) -> None:
+    async def step(service: Service[Any]) -> None:
         await service.session.get_one(Leaf, key, with_for_update=True)
         with pytest.raises(asyncpg.LockNotAvailableError):
             await other.execute("SELECT 1 FROM leaves FOR UPDATE NOWAIT")
 
-    assert (await desk.look(deed, key)).status == 200, failures
+    assert (await transaction_app.read_after(step, key)).status == 200, failures
     await other.execute("SELECT 1 FROM leaves FOR UPDATE NOWAIT")
 
 
-async def test_a_stream_has_a_transaction(desk: Desk, commands: Commands) -> None:
+async def test_a_stream_has_a_transaction(transaction_app: TransactionApp, commands: Commands) -> None:
     seen: list[str] = []
 
-    async def deed(service: Service[Any]) -> None:
+    async def step(service: Service[Any]) -> None:
         rows = await service.session.stream_scalars(select(Leaf))
         seen.extend([row.text async for row in rows])
 
-    assert (await desk.look(deed)).status == 200, failures
+    assert (await transaction_app.read_after(step)).status == 200, failures
     assert seen == ["green"]
     assert await commands.taken() == ["BEGIN", "COMMIT"]
 
 
-async def test_what_is_set_holds_for_the_statements_that_follow_and_no_longer(desk: Desk) -> None:
+async def test_what_is_set_holds_for_the_statements_that_follow_and_no_longer(transaction_app: TransactionApp) -> None:
     seen: list[str] = []
     statement = Statement(select(func.current_setting("application_name")))
 
     async def look(service: Service[Any]) -> None:
         seen.append((await service._unit.transaction.read(statement, {}))[0][0])
 
-    async def deed(service: Service[Any]) -> None:
+    async def step(service: Service[Any]) -> None:
         await look(service)
         await service.session.execute(text("SET LOCAL application_name = 'mine'"))
         await look(service)
 
-    assert (await desk.look(deed)).status == 200, failures
-    assert (await desk.look(look)).status == 200, failures
+    assert (await transaction_app.read_after(step)).status == 200, failures
+    assert (await transaction_app.read_after(look)).status == 200, failures
     assert seen == ["gatepost", "mine", "gatepost"]
 
 
 async def test_above_read_committed_all_statements_see_one_snapshot(
-    desk: Desk, commands: Commands, other: "asyncpg.Connection[Any]"
+    transaction_app: TransactionApp, commands: Commands, other: "asyncpg.Connection[Any]"
 ) -> None:
     seen: list[int] = []
     statement = Statement(select(func.count()).select_from(entity_of(Plain).table))
 
-    async def deed(service: Service[Any]) -> None:
+    async def step(service: Service[Any]) -> None:
         for _ in range(2):
             seen.append((await service._unit.transaction.read(statement, {}))[0][0])
             await other.execute(INSERT.replace("by hand", f"number {len(seen)}"))
 
-    assert (await desk.do(deed, Retried)).status == 201, failures
+    assert (await transaction_app.create_after(step, Retried)).status == 201, failures
     assert seen == [0, 0]
     assert await commands.taken() == ["BEGIN ISOLATION LEVEL SERIALIZABLE", "COMMIT"]
 
@@ -262,16 +264,20 @@ async def test_above_read_committed_all_statements_see_one_snapshot(
 # What goes wrong
 
 
-async def test_an_error_in_a_read_that_is_swallowed_breaks_nothing(desk: Desk, commands: Commands) -> None:
-    async def deed(service: Service[Any]) -> None:
+async def test_an_error_in_a_read_that_is_swallowed_breaks_nothing(
+    transaction_app: TransactionApp, commands: Commands
+) -> None:
+    async def step(service: Service[Any]) -> None:
         with pytest.raises(asyncpg.DivisionByZeroError):
             await service._unit.transaction.read(Statement(select(1 / func.length(""))), {})
 
-    assert (await desk.do(deed)).status == 201, failures
+    assert (await transaction_app.create_after(step)).status == 201, failures
     assert await commands.taken() == ["BEGIN", "COMMIT"]
 
 
-async def test_a_task_that_still_reads_at_the_end_is_noticed(desk: Desk, other: "asyncpg.Connection[Any]") -> None:
+async def test_a_task_that_still_reads_at_the_end_is_noticed(
+    transaction_app: TransactionApp, other: "asyncpg.Connection[Any]"
+) -> None:
     tasks: list[asyncio.Task[Any]] = []
     statement = Statement(select(entity_of(Plain).table.c.id))
 
@@ -282,18 +288,20 @@ async def test_a_task_that_still_reads_at_the_end_is_noticed(desk: Desk, other: 
     async with other.transaction():
         await other.execute("LOCK TABLE plain")
         with pytest.raises(TransactionBroken, match="still reading"):
-            await desk.database.transact(work)
-        assert (await desk.look(nothing)).status == 200, "nobody is given a connection that somebody uses"
+            await transaction_app.database.transact(work)
+        assert (await transaction_app.read_after(nothing)).status == 200, (
+            "nobody is given a connection that somebody uses"
+        )
     await asyncio.wait(tasks)
 
 
-async def test_what_was_kept_of_a_session_is_of_no_use_after_the_end(desk: Desk) -> None:
+async def test_what_was_kept_of_a_session_is_of_no_use_after_the_end(transaction_app: TransactionApp) -> None:
     kept: list[Any] = []
 
-    async def deed(service: Service[Any]) -> None:
+    async def step(service: Service[Any]) -> None:
         kept.append(await service.session.connection())
 
-    assert (await desk.look(deed)).status == 200
+    assert (await transaction_app.read_after(step)).status == 200
     with pytest.raises(TransactionBroken, match="is over"):
         await kept[0].execute(text(INSERT))
-    assert await desk.count("plain") == 0
+    assert await transaction_app.count("plain") == 0

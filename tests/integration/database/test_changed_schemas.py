@@ -5,8 +5,8 @@ from typing import Any
 
 import asyncpg
 import pytest
-from desk import Desk, Plain, failures
 from sqlalchemy import select, text
+from transaction_app import Plain, TransactionApp, failures
 
 from gatepost import Service
 
@@ -15,27 +15,27 @@ from gatepost import Service
     "change", ["ALTER TABLE plain ALTER number TYPE bigint", "ALTER TABLE notes ALTER number TYPE bigint"]
 )
 async def test_requests_survive_a_column_that_changes_its_type(
-    desk: Desk, other: "asyncpg.Connection[Any]", change: str
+    transaction_app: TransactionApp, other: "asyncpg.Connection[Any]", change: str
 ) -> None:
-    async def deed(service: Service[Any]) -> None:
+    async def step(service: Service[Any]) -> None:
         await service.session.execute(text("SELECT * FROM plain"))
         await service.session.execute(text("SELECT * FROM notes"))
 
     async def everything() -> list[int]:
-        made = await desk.client.post("/api/plain", json={"number": 1, "text": str(id(object()))})
+        made = await transaction_app.client.post("/api/plain", json={"number": 1, "text": str(id(object()))})
         path = f"/api/plain/{made.data['id']}"
         answers = [
             made,
-            await desk.client.get("/api/plain?number=1&sort=-number"),
-            await desk.client.get(path),
-            await desk.client.patch(path, json={"number": 2, "version": made.data["version"]}),
-            await desk.do(deed),
-            await desk.client.delete(path),
+            await transaction_app.client.get("/api/plain?number=1&sort=-number"),
+            await transaction_app.client.get(path),
+            await transaction_app.client.patch(path, json={"number": 2, "version": made.data["version"]}),
+            await transaction_app.create_after(step),
+            await transaction_app.client.delete(path),
         ]
         return [answer.status for answer in answers]
 
     async def at_once() -> list[list[int]]:
-        await asyncio.gather(*(desk.client.get("/api/plain") for _ in range(3)))
+        await asyncio.gather(*(transaction_app.client.get("/api/plain") for _ in range(3)))
         return [await everything()]
 
     expected = [[201, 200, 200, 200, 201, 204]]
@@ -53,9 +53,9 @@ RECREATE = """
 
 
 async def test_requests_survive_an_enum_that_is_dropped_and_made_anew(
-    desk: Desk, other: "asyncpg.Connection[Any]"
+    transaction_app: TransactionApp, other: "asyncpg.Connection[Any]"
 ) -> None:
-    async def deed(service: Service[Any]) -> None:
+    async def step(service: Service[Any]) -> None:
         found = (await service.session.scalars(select(Plain).where(Plain.kind == "a").with_for_update())).first()
         assert found is not None
         found.kind = "b"
@@ -63,15 +63,15 @@ async def test_requests_survive_an_enum_that_is_dropped_and_made_anew(
         found.kind = "a"
 
     async def everything(name: str) -> list[int]:
-        made = await desk.client.post("/api/plain", json={"text": name, "kind": "a"})
+        made = await transaction_app.client.post("/api/plain", json={"text": name, "kind": "a"})
         path = f"/api/plain/{made.data['id']}"
         answers = [
             made,
-            await desk.client.get("/api/plain?kind=a"),
-            await desk.do(deed),
-            await desk.client.patch(path, json={"kind": "b"}),
-            await desk.client.patch(path, json={"kind": "a"}),
-            await desk.do(deed),
+            await transaction_app.client.get("/api/plain?kind=a"),
+            await transaction_app.create_after(step),
+            await transaction_app.client.patch(path, json={"kind": "b"}),
+            await transaction_app.client.patch(path, json={"kind": "a"}),
+            await transaction_app.create_after(step),
         ]
         return [answer.status for answer in answers]
 
@@ -80,16 +80,20 @@ async def test_requests_survive_an_enum_that_is_dropped_and_made_anew(
     await other.execute(RECREATE)
     assert await everything("second") == expected, failures
     await other.execute(RECREATE)
-    assert (await desk.do(deed)).status == 201, failures
+    assert (await transaction_app.create_after(step)).status == 201, failures
     assert await everything("third") == expected, failures
 
 
-async def test_many_transactions_at_once_survive_a_migration(desk: Desk, other: "asyncpg.Connection[Any]") -> None:
-    async def deed(service: Service[Any]) -> None:
+async def test_many_transactions_at_once_survive_a_migration(
+    transaction_app: TransactionApp, other: "asyncpg.Connection[Any]"
+) -> None:
+    async def step(service: Service[Any]) -> None:
         await service.session.execute(text("SELECT * FROM plain"))
 
     async def several() -> set[int]:
-        return {answer.status for answer in await asyncio.gather(*(desk.do(deed) for _ in range(9)))}
+        return {
+            answer.status for answer in await asyncio.gather(*(transaction_app.create_after(step) for _ in range(9)))
+        }
 
     assert await several() == {201}
     await other.execute("ALTER TABLE plain ALTER number TYPE bigint")

@@ -5,14 +5,14 @@ from typing import Any
 
 import asyncpg
 import pytest
-from desk import Deed, Desk, Retried, Stubborn, retries
 from sqlalchemy import func, select, text
+from transaction_app import Retried, ServiceStep, Stubborn, TransactionApp, retries
 
 from gatepost import Service
 from gatepost.database.transactions import Transaction
 
 
-def colliding() -> Deed:
+def colliding() -> ServiceStep:
     """Read what the other writes, and wait until it has read, too: the two cannot both be serializable."""
     both = asyncio.Barrier(2)
     waits = [both, both]
@@ -25,27 +25,33 @@ def colliding() -> Deed:
     return collide
 
 
-async def test_collisions_run_again_where_a_service_declares_it(desk: Desk) -> None:
-    Retried.deed = staticmethod(colliding())
+async def test_collisions_run_again_where_a_service_declares_it(transaction_app: TransactionApp) -> None:
+    Retried.step = staticmethod(colliding())
     retries.clear()
-    answers = await asyncio.gather(*(desk.client.post("/api/stubborn", json={"number": n}) for n in range(2)))
+    answers = await asyncio.gather(
+        *(transaction_app.client.post("/api/stubborn", json={"number": n}) for n in range(2))
+    )
     assert [answer.status for answer in answers] == [201, 201]
     assert retries == ["SerializationError"]
-    assert await desk.count("stubborn") == 2
+    assert await transaction_app.count("stubborn") == 2
 
 
-async def test_collisions_are_a_503_where_it_does_not(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_collisions_are_a_503_where_it_does_not(
+    transaction_app: TransactionApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Retried, "attempts", 1)
-    Retried.deed = staticmethod(colliding())
-    answers = await asyncio.gather(*(desk.client.post("/api/stubborn", json={"number": n}) for n in range(2)))
+    Retried.step = staticmethod(colliding())
+    answers = await asyncio.gather(
+        *(transaction_app.client.post("/api/stubborn", json={"number": n}) for n in range(2))
+    )
     assert sorted(answer.status for answer in answers) == [201, 503]
     refused = next(answer for answer in answers if answer.status == 503)
     assert refused.json()["code"] == "transaction_conflict"
     assert "retry-after" in refused.headers
-    assert await desk.count("stubborn") == 1
+    assert await transaction_app.count("stubborn") == 1
 
 
-async def test_a_deadlock_is_a_collision(desk: Desk, other: "asyncpg.Connection[Any]") -> None:
+async def test_a_deadlock_is_a_collision(transaction_app: TransactionApp, other: "asyncpg.Connection[Any]") -> None:
     await other.execute("INSERT INTO plain (text, number, kind) VALUES ('a', 0, 'a'), ('b', 0, 'a')")
     await other.execute("ALTER SYSTEM SET deadlock_timeout = '50ms'")
     await other.execute("SELECT pg_reload_conf()")
@@ -60,7 +66,7 @@ async def test_a_deadlock_is_a_collision(desk: Desk, other: "asyncpg.Connection[
                 await waits.pop().wait()
             await transaction.session.execute(text(f"UPDATE plain SET number = 1 WHERE text = '{second}'"))
 
-        await desk.database.transact(work, attempts=5)
+        await transaction_app.database.transact(work, attempts=5)
 
     retries.clear()
     try:

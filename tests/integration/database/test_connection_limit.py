@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from desk import app, until
+from transaction_app import app, until
 
 from gatepost.database.database import Database
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL

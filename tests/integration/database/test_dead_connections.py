@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator
 from typing import Any, TypeAlias
 
 import pytest
-from desk import Desk, app, nothing, until
 from sqlalchemy import text
 from tests.relay import Relay
+from transaction_app import TransactionApp, app, nothing, until
 
 from gatepost import Service
 from gatepost.events import DatabaseLost, DatabaseRestored
 from gatepost.testing import ClientResponse, TestApp
 
-Scene: TypeAlias = tuple[Desk, Relay]
+Scene: TypeAlias = tuple[TransactionApp, Relay]
 
 POOL_SIZE = 4
 STATEMENT_SECONDS = 0.5
@@ -36,21 +36,21 @@ async def scene(database_url: str, request: pytest.FixtureRequest) -> AsyncItera
         pass
     settings = SETTINGS | getattr(request, "param", {})
     async with Relay(database_url).running() as relay, TestApp(app, relay.url, **settings) as running:
-        desk = Desk(running)
-        pool = desk.database.pool
+        transaction_app = TransactionApp(running)
+        pool = transaction_app.database.pool
         listener = app.running.accounts.identities.listener
 
         async def is_full() -> bool:
-            await asyncio.gather(*(desk.client.get("/api/plain") for _ in range(3 * POOL_SIZE)))
+            await asyncio.gather(*(transaction_app.client.get("/api/plain") for _ in range(3 * POOL_SIZE)))
             return pool.size == POOL_SIZE == len(pool.idle) and listener.is_trusted
 
         await until(is_full)
-        yield desk, relay
+        yield transaction_app, relay
         relay.flow()
 
 
-async def ask(desk: Desk, count: int) -> list[ClientResponse]:
-    return await asyncio.gather(*(desk.client.get("/api/plain") for _ in range(count)))
+async def ask(transaction_app: TransactionApp, count: int) -> list[ClientResponse]:
+    return await asyncio.gather(*(transaction_app.client.get("/api/plain") for _ in range(count)))
 
 
 async def silence() -> None:
@@ -74,14 +74,14 @@ async def heard() -> None:
 
 
 async def test_once_the_silence_is_noticed_nothing_is_sent_on_what_idled_before(scene: Scene) -> None:
-    desk, relay = scene
+    transaction_app, relay = scene
     relay.stall()
     await silence()
     began = asyncio.get_running_loop().time()
-    answers = await ask(desk, 40)
+    answers = await ask(transaction_app, 40)
     assert {answer.status for answer in answers} == {200}
     assert asyncio.get_running_loop().time() - began < DEADLINE_SECONDS, "nobody met a dead connection"
-    assert desk.database.pool.size <= POOL_SIZE
+    assert transaction_app.database.pool.size <= POOL_SIZE
 
 
 @pytest.mark.parametrize(
@@ -93,28 +93,28 @@ async def test_once_the_silence_is_noticed_nothing_is_sent_on_what_idled_before(
     indirect=["scene"],
 )
 async def test_only_what_was_under_way_fails_and_that_soon(scene: Scene, seconds: float) -> None:
-    desk, relay = scene
+    transaction_app, relay = scene
     loop = asyncio.get_running_loop()
     relay.stall()
     began = loop.time()
-    answers = await ask(desk, 40)
+    answers = await ask(transaction_app, 40)
     took = loop.time() - began
     failed = [answer for answer in answers if answer.status != 200]
     assert len(failed) <= POOL_SIZE, "one for each connection that was dead"
     assert {(answer.status, answer.json()["code"]) for answer in failed} <= {(503, "database_unavailable")}
     assert took < seconds + SLACK_SECONDS
-    assert {answer.status for answer in await ask(desk, 40)} == {200}
+    assert {answer.status for answer in await ask(transaction_app, 40)} == {200}
 
 
 @pytest.mark.parametrize(("verb", "code"), [("derived", "outcome_unknown"), ("service", "database_unavailable")])
 async def test_a_write_under_way_ends_and_a_later_one_is_written(scene: Scene, verb: str, code: str) -> None:
-    desk, relay = scene
+    transaction_app, relay = scene
     loop = asyncio.get_running_loop()
 
     async def write() -> ClientResponse:
         if verb == "service":
-            return await desk.do(nothing)
-        return await desk.client.post("/api/plain", json={"text": str(loop.time())})
+            return await transaction_app.create_after(nothing)
+        return await transaction_app.client.post("/api/plain", json={"text": str(loop.time())})
 
     assert (await write()).status == 201  # from now on the statement is prepared, and can be sent
     relay.stall()
@@ -127,7 +127,7 @@ async def test_a_write_under_way_ends_and_a_later_one_is_written(scene: Scene, v
 
 
 async def test_a_commit_that_was_sent_into_the_silence_ends_as_soon(scene: Scene) -> None:
-    desk, relay = scene
+    transaction_app, relay = scene
     loop = asyncio.get_running_loop()
     commits: list[float] = []
 
@@ -138,47 +138,47 @@ async def test_a_commit_that_was_sent_into_the_silence_ends_as_soon(scene: Scene
 
     relay.watch = stall_at_commit
     began = loop.time()
-    failed = await desk.do(nothing)
+    failed = await transaction_app.create_after(nothing)
     assert (failed.status, failed.json()["code"], len(commits)) == (503, "outcome_unknown", 1)
     assert loop.time() - began > NOTICED_SECONDS, "a commit has no limit of its own while the database is heard of"
     assert loop.time() - began < NOTICED_SECONDS + DEADLINE_SECONDS + SLACK_SECONDS
 
 
 async def test_one_dead_connection_costs_one_request_while_the_listener_hears_everything(scene: Scene) -> None:
-    desk, relay = scene
+    transaction_app, relay = scene
     loop = asyncio.get_running_loop()
     relay.stall(oldest=1)
     began = loop.time()
-    answers = [answer.status for answer in await ask(desk, 40)]
+    answers = [answer.status for answer in await ask(transaction_app, 40)]
     assert sorted(set(answers)) in ([200], [200, 503])
     assert answers.count(503) <= 1
     assert loop.time() - began < DEADLINE_SECONDS + SLACK_SECONDS
-    assert (await desk.client.get("/readyz")).status == 200
+    assert (await transaction_app.client.get("/readyz")).status == 200
 
 
 async def test_an_outage_is_refused_soon_and_heals(scene: Scene) -> None:
-    desk, relay = scene
+    transaction_app, relay = scene
     relay.stall()
     relay.stall_new()
     await silence()
     loop = asyncio.get_running_loop()
     began = loop.time()
-    assert {answer.status for answer in await ask(desk, 40)} == {503}
+    assert {answer.status for answer in await ask(transaction_app, 40)} == {503}
     assert loop.time() - began < 3 + 1 + SLACK_SECONDS, "the time to connect, once for all"
     relay.flow()
 
     async def heals() -> bool:
-        return {answer.status for answer in await ask(desk, POOL_SIZE)} == {200}
+        return {answer.status for answer in await ask(transaction_app, POOL_SIZE)} == {200}
 
     await until(heals)
     await heard()
-    assert desk.database.pool.size <= POOL_SIZE
+    assert transaction_app.database.pool.size <= POOL_SIZE
 
 
 async def test_in_a_silence_requests_that_come_one_after_another_are_refused_soon_and_its_length_is_told(
     scene: Scene,
 ) -> None:
-    desk, relay = scene
+    transaction_app, relay = scene
     loop = asyncio.get_running_loop()
     emitted.clear()
     began = loop.time()
@@ -189,7 +189,7 @@ async def test_in_a_silence_requests_that_come_one_after_another_are_refused_soo
 
     async def timed() -> tuple[ClientResponse, float]:
         sent = loop.time()
-        return await desk.client.get("/api/plain"), loop.time() - sent
+        return await transaction_app.client.get("/api/plain"), loop.time() - sent
 
     async def is_said_to_be_lost() -> bool:
         asked.append(asyncio.ensure_future(timed()))
@@ -218,35 +218,35 @@ async def test_in_a_silence_requests_that_come_one_after_another_are_refused_soo
 
 
 async def test_a_silence_that_ends_loses_nothing(scene: Scene) -> None:
-    desk, relay = scene
+    transaction_app, relay = scene
     relay.stall()
-    waiting = [asyncio.ensure_future(desk.client.get("/api/plain")) for _ in range(POOL_SIZE)]
+    waiting = [asyncio.ensure_future(transaction_app.client.get("/api/plain")) for _ in range(POOL_SIZE)]
 
     async def are_under_way() -> bool:
-        return not desk.database.pool.idle
+        return not transaction_app.database.pool.idle
 
     await until(are_under_way)
     relay.flow()
     assert {answer.status for answer in await asyncio.gather(*waiting)} == {200}
-    assert {answer.status for answer in await ask(desk, 40)} == {200}
+    assert {answer.status for answer in await ask(transaction_app, 40)} == {200}
 
 
 async def test_a_service_that_works_for_long_between_statements_is_not_overdue(scene: Scene) -> None:
-    desk, _ = scene
+    transaction_app, _ = scene
 
     async def work(service: Service[Any]) -> None:
         await service.session.execute(text("SELECT 1"))
         await asyncio.sleep(DEADLINE_SECONDS + 1)
         await service.session.execute(text("SELECT 1"))
 
-    assert (await desk.do(work)).status == 201
+    assert (await transaction_app.create_after(work)).status == 201
 
 
 async def test_a_service_with_a_longer_limit_of_its_own_is_not_overdue(scene: Scene) -> None:
-    desk, _ = scene
+    transaction_app, _ = scene
 
     async def report(service: Service[Any]) -> None:
         await service.session.execute(text("SET LOCAL statement_timeout = '10s'"))
         await service.session.execute(text(f"SELECT pg_sleep({DEADLINE_SECONDS + 1})"))
 
-    assert (await desk.do(report)).status == 201
+    assert (await transaction_app.create_after(report)).status == 201

@@ -13,7 +13,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
-from tests.integration.database.embedded_scenes import SMALL, SUPERVISOR, is_running, processes_of, wait_until
+from tests.integration.database.embedded_processes import SMALL, SUPERVISOR, is_running, processes_of, wait_until
 
 from gatepost.embedded.account import choose_account
 from gatepost.embedded.data_folder import LOG_BYTES_MAX, DataFolder

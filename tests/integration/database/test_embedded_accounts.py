@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.integration.database.embedded_scenes import SMALL, processes_of
+from tests.integration.database.embedded_processes import SMALL, processes_of
 
 from gatepost.embedded.account import UNPRIVILEGED_USER, Account, choose_account
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.database.embedded_scenes import SMALL, is_running, wait_until
+from tests.integration.database.embedded_processes import SMALL, is_running, wait_until
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.embedded.watchdog import Watchdog

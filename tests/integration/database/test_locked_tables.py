@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from desk import Desk, app, until
 from sqlalchemy import text
+from transaction_app import TransactionApp, app, until
 
 from gatepost import Service
 from gatepost.database import fair_sharing
@@ -27,11 +27,11 @@ SETTINGS = {
 
 
 @pytest.fixture
-async def shared(database_url: str) -> AsyncIterator[Desk]:
-    """A desk whose pool is large enough to be shared out, and as impatient as it may be: a request waits for a
+async def shared(database_url: str) -> AsyncIterator[TransactionApp]:
+    """An app whose pool is large enough to be shared out, and as impatient as it may be: a request waits for a
     connection no longer than a statement waits for a lock."""
     async with TestApp(app, database_url, **SETTINGS) as running:
-        yield Desk(running)
+        yield TransactionApp(running)
 
 
 @asynccontextmanager
@@ -63,9 +63,9 @@ async def locked(other: Connection, table: str) -> AsyncIterator[None]:
         yield
 
 
-async def all_taken(desk: Desk) -> None:
+async def all_taken(transaction_app: TransactionApp) -> None:
     """Wait until every connection waits for the lock, and others stand in line."""
-    pool = desk.database.pool
+    pool = transaction_app.database.pool
     await until(lambda: _holds(lambda: pool.size == POOL_SIZE and not pool.idle and len(pool.waiting) > 10))
 
 
@@ -73,7 +73,9 @@ async def _holds(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-async def test_while_one_table_is_locked_every_request_for_others_is_served(shared: Desk, other: Connection) -> None:
+async def test_while_one_table_is_locked_every_request_for_others_is_served(
+    shared: TransactionApp, other: Connection
+) -> None:
     async with locked(other, "plain"), readers(shared.client, "/api/plain", 60) as refused:
         await all_taken(shared)
         for _ in range(30):
@@ -86,7 +88,9 @@ async def test_while_one_table_is_locked_every_request_for_others_is_served(shar
     assert (await shared.client.get("/api/plain")).status == 200
 
 
-async def test_while_one_table_is_locked_users_sign_in_and_are_loaded(shared: Desk, other: Connection) -> None:
+async def test_while_one_table_is_locked_users_sign_in_and_are_loaded(
+    shared: TransactionApp, other: Connection
+) -> None:
     email, password = "ada@example.com", "correct horse battery"
     ada = await shared.running.user(email=email, password=password)
     async with locked(other, "plain"), readers(shared.client, "/api/plain", 60):
@@ -98,7 +102,9 @@ async def test_while_one_table_is_locked_users_sign_in_and_are_loaded(shared: De
             assert (await ada.get("/api/auth/me")).status == 200
 
 
-async def test_while_the_table_of_users_is_locked_strangers_are_served(shared: Desk, other: Connection) -> None:
+async def test_while_the_table_of_users_is_locked_strangers_are_served(
+    shared: TransactionApp, other: Connection
+) -> None:
     ada = await shared.running.user()
     app.running.accounts.identities.drop_all()
     async with locked(other, "users"), readers(ada, "/api/auth/me", 60):
@@ -112,15 +118,15 @@ async def wait_for_another_table(service: Service[Any]) -> None:
     await service.session.execute(text("SELECT 1 FROM stubborn LIMIT 1"))
 
 
-async def test_a_service_counts_for_the_resource_in_the_path(shared: Desk, other: Connection) -> None:
-    async with locked(other, "stubborn"), again(lambda: shared.do(wait_for_another_table), 60):
+async def test_a_service_counts_for_the_resource_in_the_path(shared: TransactionApp, other: Connection) -> None:
+    async with locked(other, "stubborn"), again(lambda: shared.create_after(wait_for_another_table), 60):
         await all_taken(shared)
         for _ in range(20):
             assert (await shared.client.get("/api/plain")).status == 200
             await asyncio.sleep(0.05)
 
 
-async def test_one_resource_has_all_connections_while_no_other_waits(shared: Desk, other: Connection) -> None:
+async def test_one_resource_has_all_connections_while_no_other_waits(shared: TransactionApp, other: Connection) -> None:
     async with locked(other, "plain"):
         waiting = [asyncio.ensure_future(shared.client.get("/api/plain")) for _ in range(POOL_SIZE)]
 
@@ -133,7 +139,7 @@ async def test_one_resource_has_all_connections_while_no_other_waits(shared: Des
 
 
 async def test_afterwards_the_pool_is_as_it_was(
-    shared: Desk, other: Connection, monkeypatch: pytest.MonkeyPatch
+    shared: TransactionApp, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fair_sharing, "TIMEOUT_ACTIVE_SECONDS", 0.2)
     pool = shared.database.pool
@@ -153,11 +159,11 @@ async def test_afterwards_the_pool_is_as_it_was(
 async def test_a_small_pool_is_not_shared_out(database_url: str, other: Connection) -> None:
     settings = SETTINGS | {"GATEPOST_DATABASE_POOL_SIZE": "3"}
     async with TestApp(app, database_url, **settings) as running, contextlib.AsyncExitStack() as stack:
-        desk = Desk(running)
+        transaction_app = TransactionApp(running)
         await stack.enter_async_context(locked(other, "plain"))
-        await stack.enter_async_context(readers(desk.client, "/api/plain", 20))
-        pool = desk.database.pool
+        await stack.enter_async_context(readers(transaction_app.client, "/api/plain", 20))
+        pool = transaction_app.database.pool
         await until(lambda: _holds(lambda: pool.size == 3 and not pool.idle and len(pool.waiting) > 10))
         await asyncio.sleep(fair_sharing.SLOW_SECONDS + 0.1)
-        await desk.client.get("/api/stubborn")
+        await transaction_app.client.get("/api/stubborn")
         assert not pool.is_strict

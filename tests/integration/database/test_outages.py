@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import app, until
+from transaction_app import app, until
 
 from gatepost.database.database import Database
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL

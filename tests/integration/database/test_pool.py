@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from desk import Desk, until
+from transaction_app import TransactionApp, until
 
 from gatepost.database.connection import PooledConnection
 from gatepost.database.database import Database
@@ -14,8 +14,8 @@ from gatepost.events import Events
 from gatepost.settings import DatabaseSettings
 
 
-async def test_the_connection_given_back_last_is_taken_first(desk: Desk) -> None:
-    pool = desk.database.pool
+async def test_the_connection_given_back_last_is_taken_first(transaction_app: TransactionApp) -> None:
+    pool = transaction_app.database.pool
     first, second = await pool.acquire(), await pool.acquire()
     pool.release(first)
     pool.release(second)
@@ -25,8 +25,8 @@ async def test_the_connection_given_back_last_is_taken_first(desk: Desk) -> None
         pool.release(connection)
 
 
-async def test_waiters_that_are_cancelled_lose_no_connection(hasty_desk: Desk) -> None:
-    pool = hasty_desk.database.pool
+async def test_waiters_that_are_cancelled_lose_no_connection(short_deadlines_app: TransactionApp) -> None:
+    pool = short_deadlines_app.database.pool
     held = [await pool.acquire() for _ in range(3)]
     for turn in range(8):
         waiters = [asyncio.ensure_future(pool.acquire()) for _ in range(4)]
@@ -43,42 +43,49 @@ async def test_waiters_that_are_cancelled_lose_no_connection(hasty_desk: Desk) -
         pool.release(connection)
 
 
-async def test_requests_that_are_cancelled_at_any_moment_lose_no_connection(desk: Desk) -> None:
+async def test_requests_that_are_cancelled_at_any_moment_lose_no_connection(transaction_app: TransactionApp) -> None:
     for turns in range(40):
-        tasks = [asyncio.ensure_future(desk.client.post("/api/plain", json={"text": f"{turns}-{n}"})) for n in range(5)]
+        tasks = [
+            asyncio.ensure_future(transaction_app.client.post("/api/plain", json={"text": f"{turns}-{n}"}))
+            for n in range(5)
+        ]
         for _ in range(turns):
             await asyncio.sleep(0)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     async with asyncio.timeout(30):
-        taken = [await desk.database.pool.acquire() for _ in range(3)]
-    assert desk.database.pool.size == 3
+        taken = [await transaction_app.database.pool.acquire() for _ in range(3)]
+    assert transaction_app.database.pool.size == 3
     for connection in taken:
         assert not connection.raw.is_in_transaction()
-        desk.database.pool.release(connection)
+        transaction_app.database.pool.release(connection)
 
 
-async def test_a_transaction_that_nobody_ended_is_rolled_back_before_the_next_use(desk: Desk) -> None:
-    pool = desk.database.pool
+async def test_a_transaction_that_nobody_ended_is_rolled_back_before_the_next_use(
+    transaction_app: TransactionApp,
+) -> None:
+    pool = transaction_app.database.pool
     connection = await pool.acquire()
     await connection.raw.execute("BEGIN; INSERT INTO plain (text, number, kind) VALUES ('left open', 1, 'a')")
     pool.release(connection)
-    assert await desk.count("plain") == 0
-    assert (await desk.client.post("/api/plain", json={"text": "left open"})).status == 201
+    assert await transaction_app.count("plain") == 0
+    assert (await transaction_app.client.post("/api/plain", json={"text": "left open"})).status == 201
 
 
-async def test_connections_closed_under_us_are_replaced_unseen(desk: Desk, other: "asyncpg.Connection[Any]") -> None:
-    await desk.client.get("/api/plain")
-    raw = desk.database.pool.idle[-1].raw
+async def test_connections_closed_under_us_are_replaced_unseen(
+    transaction_app: TransactionApp, other: "asyncpg.Connection[Any]"
+) -> None:
+    await transaction_app.client.get("/api/plain")
+    raw = transaction_app.database.pool.idle[-1].raw
     await other.execute("SELECT pg_terminate_backend($1, 1000)", raw.get_server_pid())
 
     async def is_closed() -> bool:
         return raw.is_closed()
 
     await until(is_closed)
-    assert (await desk.client.get("/api/plain")).status == 200
-    assert desk.database.pool.size == 1
+    assert (await transaction_app.client.get("/api/plain")).status == 200
+    assert transaction_app.database.pool.size == 1
 
 
 async def test_a_pool_that_closes_refuses_whoever_waits(database_url: str) -> None:
@@ -94,10 +101,12 @@ async def test_a_pool_that_closes_refuses_whoever_waits(database_url: str) -> No
     assert database.pool.size == 0
 
 
-async def test_statements_are_prepared_once_on_a_connection(desk: Desk, other: "asyncpg.Connection[Any]") -> None:
+async def test_statements_are_prepared_once_on_a_connection(
+    transaction_app: TransactionApp, other: "asyncpg.Connection[Any]"
+) -> None:
     for _ in range(3):
-        await desk.client.get("/api/plain")
-    raw = desk.database.pool.idle[-1].raw
+        await transaction_app.client.get("/api/plain")
+    raw = transaction_app.database.pool.idle[-1].raw
     counts = await raw.fetch(
         "SELECT generic_plans + custom_plans AS runs FROM pg_prepared_statements WHERE statement LIKE '%FROM plain%'"
         " AND statement NOT LIKE '%pg_prepared_statements%'"

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from desk import app, until
 from tests.relay import Relay
+from transaction_app import app, until
 
 from gatepost.database.listener import UNNOTIFIED
 from gatepost.settings import load

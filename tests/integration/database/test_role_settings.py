@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from desk import SETTINGS, Notes, app
 from sqlalchemy import text
+from transaction_app import SETTINGS, Notes, app
 
 from gatepost import Service
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
@@ -25,7 +25,7 @@ async def test_a_transaction_is_read_committed_where_the_database_has_another_de
     async def look(self: Service[Any]) -> None:
         seen.append((await self.session.execute(text("SHOW transaction_isolation"))).scalar())
 
-    monkeypatch.setattr(Notes, "deed", look, raising=False)
+    monkeypatch.setattr(Notes, "step", look, raising=False)
     async with TestApp(app, database_url, **SETTINGS) as running:
         await set_and_reconnect(running, postgresql, database_url, "default_transaction_isolation = 'serializable'")
         for _ in range(2):  # the second one after the connection was reset

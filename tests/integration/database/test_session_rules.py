@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from desk import Desk, Plain, app, by_flush, failures, nothing
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
+from transaction_app import Plain, TransactionApp, app, by_flush, failures, nothing
 
 from gatepost import Service
 from gatepost.database.connection import PooledConnection
@@ -25,10 +25,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def desk(shared_desk: Desk) -> Desk:
-    """The desk, with empty tables."""
-    await shared_desk.database.fetch("TRUNCATE notes, plain, stubborn")
-    return shared_desk
+async def transaction_app(one_connection_app: TransactionApp) -> TransactionApp:
+    """The app, with empty tables."""
+    await one_connection_app.database.fetch("TRUNCATE notes, plain, stubborn")
+    return one_connection_app
 
 
 async def _begin(service: Service[Any]) -> None:
@@ -85,33 +85,37 @@ REFUSED: dict[str, Callable[[Any], Awaitable[Any]]] = {
 
 
 @pytest.mark.parametrize("way", REFUSED)
-async def test_every_way_to_end_the_transaction_is_refused_and_says_why(desk: Desk, way: str) -> None:
-    async def deed(service: Service[Any]) -> None:
+async def test_every_way_to_end_the_transaction_is_refused_and_says_why(
+    transaction_app: TransactionApp, way: str
+) -> None:
+    async def step(service: Service[Any]) -> None:
         service.session.add(Plain(text="before"))
         await service.session.flush()
         await REFUSED[way](service)
 
-    answer = await desk.do(deed)
+    answer = await transaction_app.create_after(step)
     assert (answer.status, answer.json()["code"]) == (500, "internal_error")
     assert isinstance(failures[0], TransactionIsManaged)
     assert "is refused" in str(failures[0])
-    assert await desk.count("plain") == await desk.count() == 0
-    assert (await desk.do(nothing)).status == 201, "the connection serves the next request"
+    assert await transaction_app.count("plain") == await transaction_app.count() == 0
+    assert (await transaction_app.create_after(nothing)).status == 201, "the connection serves the next request"
 
 
 @pytest.mark.parametrize("way", REFUSED)
-async def test_a_refusal_that_is_swallowed_leaves_all_of_the_request_or_nothing(desk: Desk, way: str) -> None:
-    async def deed(service: Service[Any]) -> None:
+async def test_a_refusal_that_is_swallowed_leaves_all_of_the_request_or_nothing(
+    transaction_app: TransactionApp, way: str
+) -> None:
+    async def step(service: Service[Any]) -> None:
         service.session.add(Plain(text="before"))
         await service.session.flush()
         with contextlib.suppress(TransactionIsManaged):
             await REFUSED[way](service)
 
-    answer = await desk.do(deed)
+    answer = await transaction_app.create_after(step)
     assert answer.status in (201, 500)
     whole = 1 if answer.status == 201 else 0
-    assert await desk.count("plain") == await desk.count() == whole
-    assert (await desk.do(nothing)).status == 201
+    assert await transaction_app.count("plain") == await transaction_app.count() == whole
+    assert (await transaction_app.create_after(nothing)).status == 201
 
 
 async def _roll_back_transaction(service: Service[Any]) -> None:
@@ -128,28 +132,30 @@ async def _raw_commit(service: Service[Any]) -> None:
 
 
 @pytest.mark.parametrize("way", [_roll_back_transaction, _sync_connection])
-async def test_a_transaction_that_sqlalchemy_gave_up_is_not_committed(desk: Desk, way: Any) -> None:
-    async def deed(service: Service[Any]) -> None:
+async def test_a_transaction_that_sqlalchemy_gave_up_is_not_committed(
+    transaction_app: TransactionApp, way: Any
+) -> None:
+    async def step(service: Service[Any]) -> None:
         service.session.add(Plain(text="before"))
         await service.session.flush()
         await way(service)
 
-    assert (await desk.do(deed)).status == 500
+    assert (await transaction_app.create_after(step)).status == 500
     assert isinstance(failures[0], SwallowedError)
-    assert await desk.count("plain") == await desk.count() == 0
+    assert await transaction_app.count("plain") == await transaction_app.count() == 0
 
 
-async def test_a_transaction_that_the_bare_driver_ended_is_noticed(desk: Desk) -> None:
-    assert (await desk.do(_raw_commit)).status == 500
+async def test_a_transaction_that_the_bare_driver_ended_is_noticed(transaction_app: TransactionApp) -> None:
+    assert (await transaction_app.create_after(_raw_commit)).status == 500
     assert isinstance(failures[0], TransactionBroken)
-    assert (await desk.do(nothing)).status == 201
+    assert (await transaction_app.create_after(nothing)).status == 201
 
 
-async def test_the_isolation_of_a_transaction_that_has_begun_cannot_be_changed(desk: Desk) -> None:
-    assert (await desk.do(_isolate)).status == 500
+async def test_the_isolation_of_a_transaction_that_has_begun_cannot_be_changed(transaction_app: TransactionApp) -> None:
+    assert (await transaction_app.create_after(_isolate)).status == 500
     assert isinstance(failures[0], TransactionIsManaged)
     assert "`isolation`" in str(failures[0])
-    assert (await desk.do(nothing)).status == 201
+    assert (await transaction_app.create_after(nothing)).status == 201
 
 
 # Errors that a service swallows
@@ -166,86 +172,88 @@ async def _by_python(service: Service[Any]) -> None:
 
 @pytest.mark.parametrize("way", [by_flush, _by_statement, _by_python])
 async def test_an_error_swallowed_without_a_savepoint_fails_the_request_and_writes_nothing(
-    desk: Desk, way: Any
+    transaction_app: TransactionApp, way: Any
 ) -> None:
-    async def deed(service: Service[Any]) -> None:
+    async def step(service: Service[Any]) -> None:
         await by_flush(service)
         with contextlib.suppress(IntegrityError, StatementError):
             await way(service)
 
-    answer = await desk.do(deed)
+    answer = await transaction_app.create_after(step)
     assert answer.status == 500
-    assert await desk.count("plain") == await desk.count() == 0
+    assert await transaction_app.count("plain") == await transaction_app.count() == 0
 
 
 @pytest.mark.parametrize("way", [by_flush, _by_statement])
-async def test_an_error_inside_a_savepoint_costs_no_more_than_the_savepoint(desk: Desk, way: Any) -> None:
-    async def deed(service: Service[Any]) -> None:
+async def test_an_error_inside_a_savepoint_costs_no_more_than_the_savepoint(
+    transaction_app: TransactionApp, way: Any
+) -> None:
+    async def step(service: Service[Any]) -> None:
         await by_flush(service)
         with pytest.raises(IntegrityError):
             async with service.session.begin_nested():
                 await way(service)
 
-    assert (await desk.do(deed)).status == 201
-    assert await desk.count("plain") == await desk.count() == 1
+    assert (await transaction_app.create_after(step)).status == 201
+    assert await transaction_app.count("plain") == await transaction_app.count() == 1
 
 
-async def test_a_savepoint_that_is_left_open_fails_the_request(desk: Desk) -> None:
-    async def deed(service: Service[Any]) -> None:
+async def test_a_savepoint_that_is_left_open_fails_the_request(transaction_app: TransactionApp) -> None:
+    async def step(service: Service[Any]) -> None:
         await service.session.begin_nested()
         await by_flush(service)
 
-    assert (await desk.do(deed)).status == 500
+    assert (await transaction_app.create_after(step)).status == 500
     assert isinstance(failures[0], TransactionBroken)
-    assert await desk.count("plain") == 0
-    assert (await desk.do(nothing)).status == 201
+    assert await transaction_app.count("plain") == 0
+    assert (await transaction_app.create_after(nothing)).status == 201
 
 
-async def test_an_error_that_is_not_swallowed_rolls_back_and_is_answered(desk: Desk) -> None:
-    async def deed(service: Service[Any]) -> None:
+async def test_an_error_that_is_not_swallowed_rolls_back_and_is_answered(transaction_app: TransactionApp) -> None:
+    async def step(service: Service[Any]) -> None:
         await by_flush(service)
         await by_flush(service)
 
-    answer = await desk.do(deed)
+    answer = await transaction_app.create_after(step)
     assert (answer.status, answer.json()["code"]) == (409, "already_exists")
-    assert await desk.count("plain") == 0
+    assert await transaction_app.count("plain") == 0
 
 
-async def test_an_error_of_a_services_own_files_is_not_the_databases(desk: Desk) -> None:
-    async def deed(service: Service[Any]) -> None:
+async def test_an_error_of_a_services_own_files_is_not_the_databases(transaction_app: TransactionApp) -> None:
+    async def step(service: Service[Any]) -> None:
         raise FileNotFoundError("price list")
 
-    assert (await desk.do(deed)).status == 500
+    assert (await transaction_app.create_after(step)).status == 500
     assert isinstance(failures[0], FileNotFoundError)
 
 
 # The identity map and compiled statements
 
 
-async def test_pending_changes_are_written_before_a_compiled_statement(desk: Desk) -> None:
+async def test_pending_changes_are_written_before_a_compiled_statement(transaction_app: TransactionApp) -> None:
     seen: list[Any] = []
 
-    async def deed(service: Service[Any]) -> None:
+    async def step(service: Service[Any]) -> None:
         service.session.add(Plain(text="pending", number=3))
         statement = Statement(select(entity_of(Plain).table.c.number))
         seen.extend(await service._unit.transaction.fetch(statement, {}))
 
-    assert (await desk.do(deed)).status == 201
+    assert (await transaction_app.create_after(step)).status == 201
     assert [record[0] for record in seen] == [3]
 
 
-async def test_what_changes_on_a_row_after_its_creation_is_written(desk: Desk) -> None:
+async def test_what_changes_on_a_row_after_its_creation_is_written(transaction_app: TransactionApp) -> None:
     async with app.transaction() as tx:
         row = await tx.model(Plain).create(Plain(text="made"))
         row.number = 7
-    records = await desk.database.fetch("SELECT text, number FROM plain")
+    records = await transaction_app.database.fetch("SELECT text, number FROM plain")
     assert [tuple(record) for record in records] == [("made", 7)]
 
 
-async def test_a_loaded_row_shows_what_a_compiled_statement_wrote(desk: Desk) -> None:
+async def test_a_loaded_row_shows_what_a_compiled_statement_wrote(transaction_app: TransactionApp) -> None:
     seen: list[Any] = []
 
-    async def deed(service: Service[Any]) -> None:
+    async def step(service: Service[Any]) -> None:
         kept, gone = Plain(text="kept", number=1), Plain(text="gone", number=1)
         service.session.add_all([kept, gone])
         table: Table = entity_of(Plain).table
@@ -258,12 +266,14 @@ async def test_a_loaded_row_shows_what_a_compiled_statement_wrote(desk: Desk) ->
         seen.append(gone in service.session)
         seen.append(await service.session.get(Plain, key))
 
-    assert (await desk.do(deed)).status == 201, failures
+    assert (await transaction_app.create_after(step)).status == 201, failures
     assert seen == [2, False, None]
 
 
 @pytest.mark.parametrize("way", ["get", "get_one", "select", "refresh", "sync"])
-async def test_a_locked_row_shows_its_present_values_and_keeps_pending_ones(desk: Desk, way: str) -> None:
+async def test_a_locked_row_shows_its_present_values_and_keeps_pending_ones(
+    transaction_app: TransactionApp, way: str
+) -> None:
     seen: list[Any] = []
 
     async def lock(session: Any, row: Plain) -> Any:
@@ -276,7 +286,7 @@ async def test_a_locked_row_shows_its_present_values_and_keeps_pending_ones(desk
             return await session.run_sync(lambda inner: inner.get(Plain, row.id, with_for_update=True))
         return await getattr(session, way)(Plain, row.id, with_for_update=True)
 
-    async def deed(service: Service[Any]) -> None:
+    async def step(service: Service[Any]) -> None:
         session = service.session
         row = Plain(text="row", number=1)
         session.add(row)
@@ -288,14 +298,16 @@ async def test_a_locked_row_shows_its_present_values_and_keeps_pending_ones(desk
         if way != "refresh":  # whose contract is to discard what is pending
             seen.append((await lock(session, row)).number)
 
-    assert (await desk.do(deed)).status == 201, failures
+    assert (await transaction_app.create_after(step)).status == 201, failures
     assert seen == [(True, 5), 6][: 1 if way == "refresh" else 2]
 
 
 # What is not asked for
 
 
-async def test_a_session_that_nobody_opens_is_not_made(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_session_that_nobody_opens_is_not_made(
+    transaction_app: TransactionApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened: list[Any] = []
     open_session = Sessions.open
 
@@ -305,23 +317,23 @@ async def test_a_session_that_nobody_opens_is_not_made(desk: Desk, monkeypatch: 
 
     monkeypatch.setattr(Sessions, "open", counting)
     path = "/api/plain"
-    answer = await desk.client.post(path, json={"text": "a"})
+    answer = await transaction_app.client.post(path, json={"text": "a"})
     assert answer.status == 201, failures
     made = answer.data
     assert (
-        await desk.client.patch(f"{path}/{made['id']}", json={"text": "b", "version": made["version"]})
+        await transaction_app.client.patch(f"{path}/{made['id']}", json={"text": "b", "version": made["version"]})
     ).status == 200
-    assert (await desk.client.get(path)).status == 200
-    assert (await desk.client.delete(f"{path}/{made['id']}")).status == 204
+    assert (await transaction_app.client.get(path)).status == 200
+    assert (await transaction_app.client.delete(f"{path}/{made['id']}")).status == 204
     assert opened == []
-    assert (await desk.do(nothing)).status == 201
+    assert (await transaction_app.create_after(nothing)).status == 201
     assert opened == [1]
 
 
-async def test_a_refusal_in_a_service_rolls_everything_back(desk: Desk) -> None:
-    async def deed(service: Service[Any]) -> None:
+async def test_a_refusal_in_a_service_rolls_everything_back(transaction_app: TransactionApp) -> None:
+    async def step(service: Service[Any]) -> None:
         await by_flush(service)
         raise ValueError("no")
 
-    assert (await desk.do(deed)).status == 500
-    assert await desk.count("plain") == await desk.count() == 0
+    assert (await transaction_app.create_after(step)).status == 500
+    assert await transaction_app.count("plain") == await transaction_app.count() == 0

@@ -7,7 +7,6 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from desk import Desk, Note, Plain, app, failures, until
 from sqlalchemy import (
     Integer,
     Sequence,
@@ -28,6 +27,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Numeric
+from transaction_app import Note, Plain, TransactionApp, app, failures, until
 
 from gatepost import Service
 from gatepost.database.guards import TransactionIsManaged
@@ -65,32 +65,32 @@ CREATE ROLE {role};
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def prepared(shared_desk: Desk) -> Any:
-    """The desk, with functions of the application's own."""
-    role = f"other_{id(shared_desk)}"
-    await (await raw_of(shared_desk)).execute(CREATE.format(role=role))
-    yield shared_desk, role
-    await (await raw_of(shared_desk)).execute(f"DROP ROLE {role}")
+async def prepared(one_connection_app: TransactionApp) -> Any:
+    """The app, with functions of the application's own."""
+    role = f"other_{id(one_connection_app)}"
+    await (await raw_of(one_connection_app)).execute(CREATE.format(role=role))
+    yield one_connection_app, role
+    await (await raw_of(one_connection_app)).execute(f"DROP ROLE {role}")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def desk(prepared: tuple[Desk, str]) -> Desk:
-    """The desk with one connection, and empty tables."""
+async def transaction_app(prepared: tuple[TransactionApp, str]) -> TransactionApp:
+    """The app with one connection, and empty tables."""
     await prepared[0].database.fetch("TRUNCATE notes, plain, stubborn")
     return prepared[0]
 
 
-async def raw_of(desk: Desk) -> Any:
+async def raw_of(transaction_app: TransactionApp) -> Any:
     """The one connection, when it has come back."""
-    pool = desk.database.pool
+    pool = transaction_app.database.pool
     connection = await pool.acquire()
     pool.release(connection)
     return connection.raw
 
 
-async def value(desk: Desk, sql: str) -> Any:
+async def value(transaction_app: TransactionApp, sql: str) -> Any:
     """What the next request on the connection sees."""
-    return (await desk.database.fetch(sql))[0][0]
+    return (await transaction_app.database.fetch(sql))[0][0]
 
 
 def execute(statement: Any) -> Do:
@@ -190,22 +190,24 @@ async def _driver_sql(service: Any, sql: str) -> None:
 
 
 @pytest.mark.parametrize("way", SETTING_WAYS)
-async def test_a_setting_reads_empty_afterwards(desk: Desk, way: str) -> None:
-    backend = await value(desk, "SELECT pg_backend_pid()")
+async def test_a_setting_reads_empty_afterwards(transaction_app: TransactionApp, way: str) -> None:
+    backend = await value(transaction_app, "SELECT pg_backend_pid()")
     seen: list[str] = []
 
-    async def deed(service: Service[Any]) -> None:
+    async def step(service: Service[Any]) -> None:
         await SETTING_WAYS[way](service)
         seen.append((await service.session.execute(text(SETTING))).scalar_one())
 
-    answer = await desk.do(deed)
+    answer = await transaction_app.create_after(step)
     assert answer.status == 201, failures
     assert seen == ["42"]
-    assert await value(desk, SETTING) == ""
-    assert await value(desk, "SELECT pg_backend_pid()") == backend, "the connection is kept"
+    assert await value(transaction_app, SETTING) == ""
+    assert await value(transaction_app, "SELECT pg_backend_pid()") == backend, "the connection is kept"
 
 
-async def test_a_setting_of_a_service_that_raised_or_only_read_or_was_no_service_ends_as_well(desk: Desk) -> None:
+async def test_a_setting_of_a_service_that_raised_or_only_read_or_was_no_service_ends_as_well(
+    transaction_app: TransactionApp,
+) -> None:
     async def locks(service: Service[Any]) -> None:
         await service.session.execute(select(func.pg_advisory_lock(7), OF_SETTING))
 
@@ -213,16 +215,16 @@ async def test_a_setting_of_a_service_that_raised_or_only_read_or_was_no_service
         await locks(service)
         raise RuntimeError("after it")
 
-    assert (await desk.look(locks)).status == 200
-    assert await value(desk, SETTING) == ""
-    assert (await desk.do(raises)).status == 500
-    assert await value(desk, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+    assert (await transaction_app.read_after(locks)).status == 200
+    assert await value(transaction_app, SETTING) == ""
+    assert (await transaction_app.create_after(raises)).status == 500
+    assert await value(transaction_app, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
     async with app.transaction() as unit:
         await unit.session.execute(select(OF_SETTING))
-    assert await value(desk, SETTING) == ""
+    assert await value(transaction_app, SETTING) == ""
 
 
-async def test_what_a_cancelled_request_left_ends_as_well(desk: Desk) -> None:
+async def test_what_a_cancelled_request_left_ends_as_well(transaction_app: TransactionApp) -> None:
     locked = asyncio.Event()
 
     async def hangs(service: Service[Any]) -> None:
@@ -230,11 +232,11 @@ async def test_what_a_cancelled_request_left_ends_as_well(desk: Desk) -> None:
         locked.set()
         await service.session.execute(select(func.pg_sleep(60)))
 
-    asked = asyncio.ensure_future(desk.do(hangs))
+    asked = asyncio.ensure_future(transaction_app.create_after(hangs))
     await locked.wait()
     asked.cancel()
     await asyncio.gather(asked, return_exceptions=True)
-    assert await value(desk, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+    assert await value(transaction_app, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
 
 
 OTHERS: dict[str, tuple[Do, str, Any]] = {
@@ -296,16 +298,16 @@ OTHERS: dict[str, tuple[Do, str, Any]] = {
 
 
 @pytest.mark.parametrize("left", OTHERS)
-async def test_nothing_is_left(desk: Desk, left: str) -> None:
-    deed, question, expected = OTHERS[left]
-    before = await value(desk, question)
-    backend = await value(desk, "SELECT pg_backend_pid()")
-    answer = await desk.do(deed)
+async def test_nothing_is_left(transaction_app: TransactionApp, left: str) -> None:
+    step, question, expected = OTHERS[left]
+    before = await value(transaction_app, question)
+    backend = await value(transaction_app, "SELECT pg_backend_pid()")
+    answer = await transaction_app.create_after(step)
     assert answer.status in {201, 500}, failures  # as another role a service may not write
-    assert await value(desk, question) == before
+    assert await value(transaction_app, question) == before
     assert expected is None or before == expected
-    assert await value(desk, "SELECT pg_backend_pid()") == backend
-    assert (await desk.client.get("/api/plain")).status == 200
+    assert await value(transaction_app, "SELECT pg_backend_pid()") == backend
+    assert (await transaction_app.client.get("/api/plain")).status == 200
 
 
 @pytest.mark.parametrize("call", ["currval('numbers')", "lastval()"])
@@ -320,30 +322,30 @@ async def test_nothing_is_left(desk: Desk, left: str) -> None:
     ids=["text", "function", "column", "insert"],
 )
 async def test_a_sequence_that_a_service_drew_from_has_no_value_afterwards(
-    desk: Desk, call: str, statement: Any
+    transaction_app: TransactionApp, call: str, statement: Any
 ) -> None:
-    await desk.do(execute(statement))
+    await transaction_app.create_after(execute(statement))
     with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError):
-        await (await raw_of(desk)).fetch(f"SELECT {call}")
+        await (await raw_of(transaction_app)).fetch(f"SELECT {call}")
 
 
-async def test_random_numbers_do_not_follow_from_a_seed(desk: Desk) -> None:
+async def test_random_numbers_do_not_follow_from_a_seed(transaction_app: TransactionApp) -> None:
     drawn = []
     for _ in range(2):
-        await desk.do(execute(select(func.setseed(0.5))))
-        drawn.append(await value(desk, "SELECT random()"))
+        await transaction_app.create_after(execute(select(func.setseed(0.5))))
+        drawn.append(await value(transaction_app, "SELECT random()"))
     assert drawn[0] != drawn[1]
 
 
-async def test_the_driver_forgets_what_it_listened_to(desk: Desk) -> None:
+async def test_the_driver_forgets_what_it_listened_to(transaction_app: TransactionApp) -> None:
     heard: list[object] = []
 
     async def listens(service: Service[Any]) -> None:
         raw = await (await service.session.connection()).get_raw_connection()
         await raw.driver_connection.add_listener("gossip", lambda *_: heard.append("before"))
 
-    await desk.do(listens)
-    raw = await raw_of(desk)
+    await transaction_app.create_after(listens)
+    raw = await raw_of(transaction_app)
     await raw.add_listener("gossip", lambda *_: heard.append("after"))
     await raw.execute("NOTIFY gossip")
 
@@ -355,22 +357,22 @@ async def test_the_driver_forgets_what_it_listened_to(desk: Desk) -> None:
     await raw.reset()
 
 
-async def test_the_driver_forgets_who_logged_its_statements(desk: Desk) -> None:
+async def test_the_driver_forgets_who_logged_its_statements(transaction_app: TransactionApp) -> None:
     logged: list[str] = []
 
     async def logs(service: Service[Any]) -> None:
         raw = await (await service.session.connection()).get_raw_connection()
         raw.driver_connection.add_query_logger(lambda record: logged.append(record.query))
 
-    await desk.do(logs)
-    await raw_of(desk)
+    await transaction_app.create_after(logs)
+    await raw_of(transaction_app)
     logged.clear()
-    await value(desk, "SELECT 42")
+    await value(transaction_app, "SELECT 42")
     assert logged == []
 
 
 @pytest.mark.parametrize("change", ["codec", "built-in codec", "no codec"])
-async def test_a_connection_whose_driver_was_altered_is_replaced(desk: Desk, change: str) -> None:
+async def test_a_connection_whose_driver_was_altered_is_replaced(transaction_app: TransactionApp, change: str) -> None:
     async def alters(service: Service[Any]) -> None:
         raw = (await (await service.session.connection()).get_raw_connection()).driver_connection
         if change == "codec":
@@ -382,11 +384,11 @@ async def test_a_connection_whose_driver_was_altered_is_replaced(desk: Desk, cha
         else:
             await raw.reset_type_codec("jsonb", schema="pg_catalog")
 
-    backend = await value(desk, "SELECT pg_backend_pid()")
-    await desk.do(alters)
-    assert await value(desk, "SELECT 42::int4") == 42
-    assert await value(desk, "SELECT pg_backend_pid()") != backend
-    assert desk.database.pool.size == 1
+    backend = await value(transaction_app, "SELECT pg_backend_pid()")
+    await transaction_app.create_after(alters)
+    assert await value(transaction_app, "SELECT 42::int4") == 42
+    assert await value(transaction_app, "SELECT pg_backend_pid()") != backend
+    assert transaction_app.database.pool.size == 1
 
 
 async def _translate(service: Service[Any]) -> None:
@@ -406,8 +408,10 @@ seen: list[int] = []
 
 
 @pytest.mark.parametrize("mark", [_translate, _note, _watch])
-async def test_what_is_set_on_the_connection_of_sqlalchemy_ends_as_well(desk: Desk, mark: Do) -> None:
-    await desk.look(mark)
+async def test_what_is_set_on_the_connection_of_sqlalchemy_ends_as_well(
+    transaction_app: TransactionApp, mark: Do
+) -> None:
+    await transaction_app.read_after(mark)
     seen.clear()
 
     async def looks(service: Service[Any]) -> None:
@@ -416,28 +420,28 @@ async def test_what_is_set_on_the_connection_of_sqlalchemy_ends_as_well(desk: De
         assert "schema_translate_map" not in connection.sync_connection.get_execution_options()
         await service.session.execute(select(Note.id))
 
-    assert (await desk.look(looks)).status == 200, failures
+    assert (await transaction_app.read_after(looks)).status == 200, failures
     assert seen == []
 
 
-async def test_statements_stay_prepared(desk: Desk) -> None:
-    await desk.client.get("/api/plain")
-    await desk.do(execute(text(SET)))
-    before = await value(desk, "SELECT count(*) FROM pg_prepared_statements")
+async def test_statements_stay_prepared(transaction_app: TransactionApp) -> None:
+    await transaction_app.client.get("/api/plain")
+    await transaction_app.create_after(execute(text(SET)))
+    before = await value(transaction_app, "SELECT count(*) FROM pg_prepared_statements")
     for _ in range(2):
-        assert (await desk.client.get("/api/plain")).status == 200
-    assert await value(desk, "SELECT count(*) FROM pg_prepared_statements") == before > 1
+        assert (await transaction_app.client.get("/api/plain")).status == 200
+    assert await value(transaction_app, "SELECT count(*) FROM pg_prepared_statements") == before > 1
 
 
-async def test_a_connection_that_cannot_be_reset_is_replaced(desk: Desk) -> None:
+async def test_a_connection_that_cannot_be_reset_is_replaced(transaction_app: TransactionApp) -> None:
     async def leaves_a_trap(service: Service[Any]) -> None:
         await by_driver(service, "SET statement_timeout = '1ms'; SELECT pg_advisory_lock(7)")
         raw = await (await service.session.connection()).get_raw_connection()
         raw.driver_connection.terminate()
 
-    await desk.do(leaves_a_trap)
-    assert await value(desk, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
-    assert desk.database.pool.size == 1
+    await transaction_app.create_after(leaves_a_trap)
+    assert await value(transaction_app, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+    assert transaction_app.database.pool.size == 1
 
 
 async def _loads(service: Service[Any]) -> None:
@@ -471,29 +475,29 @@ async def _loads(service: Service[Any]) -> None:
     second.text = "changed"
 
 
-async def test_derived_verbs_and_services_that_use_the_orm_alone_pay_nothing(desk: Desk) -> None:
-    backend = await value(desk, "SELECT pg_backend_pid()")
+async def test_derived_verbs_and_services_that_use_the_orm_alone_pay_nothing(transaction_app: TransactionApp) -> None:
+    backend = await value(transaction_app, "SELECT pg_backend_pid()")
 
     async def last() -> str:
-        other = await asyncpg.connect(desk.database.dsn)
+        other = await asyncpg.connect(transaction_app.database.dsn)
         try:
             return str(await other.fetchval("SELECT query FROM pg_stat_activity WHERE pid = $1", backend))
         finally:
             await other.close()
 
-    created = await desk.client.post("/api/plain", json={"text": "derived"})
+    created = await transaction_app.client.post("/api/plain", json={"text": "derived"})
     path = f"/api/plain/{created.data['id']}"
-    await desk.client.patch(path, json={"text": "changed"})
-    await desk.client.get(path)
-    await desk.client.get("/api/plain?sort=number&kind=a")
-    await desk.client.delete(path)
+    await transaction_app.client.patch(path, json={"text": "changed"})
+    await transaction_app.client.get(path)
+    await transaction_app.client.get("/api/plain?sort=number&kind=a")
+    await transaction_app.client.delete(path)
     assert "DELETE" in await last()
-    answer = await desk.do(_loads)
+    answer = await transaction_app.create_after(_loads)
     assert answer.status == 201, failures
-    await raw_of(desk)
+    await raw_of(transaction_app)
     assert await last() == "COMMIT"
-    await desk.do(execute(text("SELECT 1")))
-    await raw_of(desk)
+    await transaction_app.create_after(execute(text("SELECT 1")))
+    await raw_of(transaction_app)
     assert "RESET ALL" in await last(), "this is how it would show"
 
 
@@ -513,33 +517,35 @@ async def test_derived_verbs_and_services_that_use_the_orm_alone_pay_nothing(des
     ],
 )
 @pytest.mark.parametrize("way", ["text", "driver SQL"])
-async def test_what_would_stay_on_the_connection_is_refused(desk: Desk, sql: str, way: str) -> None:
+async def test_what_would_stay_on_the_connection_is_refused(
+    transaction_app: TransactionApp, sql: str, way: str
+) -> None:
     sent = execute(text(sql)) if way == "text" else lambda service: _driver_sql(service, sql)
-    assert (await desk.do(sent)).status == 500
+    assert (await transaction_app.create_after(sent)).status == 500
     assert isinstance(failures[0], TransactionIsManaged)
-    assert await desk.count() == 0
+    assert await transaction_app.count() == 0
 
 
-async def test_what_a_policy_sets_in_a_derived_statement_ends_as_well(desk: Desk) -> None:
+async def test_what_a_policy_sets_in_a_derived_statement_ends_as_well(transaction_app: TransactionApp) -> None:
     statement = Statement(select(Plain.id).where(OF_SETTING == "42"))
-    for run in (desk.database.run, desk.database.run_unbounded):
+    for run in (transaction_app.database.run, transaction_app.database.run_unbounded):
         for _ in range(2):
             await run(statement, statement.arguments({}))
-            assert await value(desk, SETTING) == ""
+            assert await value(transaction_app, SETTING) == ""
 
 
 OF_EXTENSIONS = {"similarity", "word_similarity"}
 VOLATILE = {"clock_timestamp", "gen_random_uuid", "pg_sleep", "random", "timeofday", "uuidv4", "uuidv7"}
 
 
-async def test_every_function_that_counts_as_harmless_is_one_by_the_catalog(desk: Desk) -> None:
+async def test_every_function_that_counts_as_harmless_is_one_by_the_catalog(transaction_app: TransactionApp) -> None:
     names = FUNCTIONS.split()
-    rows = await desk.database.fetch(
+    rows = await transaction_app.database.fetch(
         "SELECT proname, bool_or(provolatile = 'v') AS is_volatile FROM pg_proc"
         " WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY ($1) GROUP BY proname",
         names,
     )
     assert {row["proname"] for row in rows if row["is_volatile"]} <= VOLATILE
-    keywords = await desk.database.fetch("SELECT word FROM pg_get_keywords() WHERE catcode <> 'U'")
+    keywords = await transaction_app.database.fetch("SELECT word FROM pg_get_keywords() WHERE catcode <> 'U'")
     known = {row["proname"] for row in rows} | {row["word"] for row in keywords} | OF_EXTENSIONS
     assert set(names) - known <= VOLATILE, "a function of the application's own may have that name"

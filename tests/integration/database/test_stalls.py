@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from desk import Note, Notes, app, nothing
 from sqlalchemy import event
 from sqlalchemy.orm import Session
-from tests.integration.database.embedded_scenes import SMALL, processes_of
+from tests.integration.database.embedded_processes import SMALL, processes_of
+from transaction_app import Note, Notes, app, nothing
 
 from gatepost import Service
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
@@ -109,7 +109,7 @@ async def test_commits_that_hang_and_a_server_that_stands_still_cost_no_slot(
     server: EmbeddedPostgreSQL, stall: Stall, through: str
 ) -> None:
     died.clear()
-    Notes.deed = staticmethod(nothing if through == "derived" else flushes)
+    Notes.step = staticmethod(nothing if through == "derived" else flushes)
     async with TestApp(app, server.dsn("gatepost"), **SETTINGS) as running:
         for setting in ("synchronous_commit = 'on'", "synchronous_standby_names = 'nobody'"):
             server.execute(f"ALTER SYSTEM SET {setting}")
@@ -129,12 +129,12 @@ async def test_commits_that_hang_and_a_server_that_stands_still_cost_no_slot(
         await whole(running)
 
 
-@pytest.mark.parametrize("deed", [nothing, flushes, raises, closes_badly])
+@pytest.mark.parametrize("step", [nothing, flushes, raises, closes_badly])
 async def test_a_stall_at_any_moment_costs_no_slot(
-    server: EmbeddedPostgreSQL, stall: Stall, deed: Callable[[Service[Note]], Awaitable[None]]
+    server: EmbeddedPostgreSQL, stall: Stall, step: Callable[[Service[Note]], Awaitable[None]]
 ) -> None:
     died.clear()
-    Notes.deed = staticmethod(deed)
+    Notes.step = staticmethod(step)
     async with TestApp(app, server.dsn("gatepost"), **SETTINGS) as running:
 
         async def traffic() -> None:

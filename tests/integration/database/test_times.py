@@ -5,8 +5,8 @@ import contextlib
 from typing import Any
 
 import asyncpg
-from desk import SETTINGS, Desk, app, nothing, until
 from sqlalchemy import text
+from transaction_app import SETTINGS, TransactionApp, app, nothing, until
 
 from gatepost import Service
 from gatepost.testing import TestApp
@@ -25,11 +25,11 @@ async def sleep_long(service: Service[Any]) -> None:
 async def test_a_statement_over_its_time_is_a_504_and_the_connection_serves_on(database_url: str) -> None:
     settings = SETTINGS | {"GATEPOST_DATABASE_STATEMENT_SECONDS": "0.5"}
     async with TestApp(app, database_url, **settings) as running:
-        desk = Desk(running)
-        answer = await desk.do(sleep_long)
+        transaction_app = TransactionApp(running)
+        answer = await transaction_app.create_after(sleep_long)
         assert (answer.status, answer.json()["code"]) == (504, "database_timeout")
-        assert (await desk.do(nothing)).status == 201
-        assert desk.database.pool.size == 1
+        assert (await transaction_app.create_after(nothing)).status == 201
+        assert transaction_app.database.pool.size == 1
 
 
 async def wait_as_long_as_it_takes(service: Service[Any]) -> None:
@@ -42,18 +42,18 @@ async def test_a_statement_that_waits_too_long_for_a_lock_is_a_504_and_a_service
 ) -> None:
     settings = SETTINGS | {"GATEPOST_DATABASE_LOCK_SECONDS": "0.3"}
     async with TestApp(app, database_url, **settings) as running:
-        desk = Desk(running)
-        kept = (await desk.client.post("/api/plain", json={"number": 1})).data["id"]
+        transaction_app = TransactionApp(running)
+        kept = (await transaction_app.client.post("/api/plain", json={"number": 1})).data["id"]
         async with other.transaction():
             await other.execute("SELECT FROM plain FOR UPDATE")
             for refused in (
-                await desk.client.patch(f"/api/plain/{kept}", json={"number": 2}),
-                await desk.client.delete(f"/api/plain/{kept}"),
+                await transaction_app.client.patch(f"/api/plain/{kept}", json={"number": 2}),
+                await transaction_app.client.delete(f"/api/plain/{kept}"),
             ):
                 assert (refused.status, refused.json()["code"]) == (504, "database_timeout")
                 assert "lock" in refused.json()["detail"]
-            assert (await desk.client.get(f"/api/plain/{kept}")).data["number"] == 1
-            waiting = asyncio.ensure_future(desk.do(wait_as_long_as_it_takes))
+            assert (await transaction_app.client.get(f"/api/plain/{kept}")).data["number"] == 1
+            waiting = asyncio.ensure_future(transaction_app.create_after(wait_as_long_as_it_takes))
 
             async def has_waited_longer() -> bool:
                 waited = "clock_timestamp() - query_start > interval '0.6 s' AND wait_event_type = 'Lock'"
@@ -62,27 +62,29 @@ async def test_a_statement_that_waits_too_long_for_a_lock_is_a_504_and_a_service
             await until(has_waited_longer)
             assert not waiting.done()
         assert (await waiting).status == 201
-        assert (await desk.client.patch(f"/api/plain/{kept}", json={"number": 2})).status == 200
+        assert (await transaction_app.client.patch(f"/api/plain/{kept}", json={"number": 2})).status == 200
 
 
 async def test_a_request_over_its_time_is_a_504_and_its_query_is_gone_from_postgresql(
-    hasty_desk: Desk, other: "asyncpg.Connection[Any]"
+    short_deadlines_app: TransactionApp, other: "asyncpg.Connection[Any]"
 ) -> None:
-    answer = await hasty_desk.do(sleep_long)
+    answer = await short_deadlines_app.create_after(sleep_long)
     assert (answer.status, answer.json()["code"]) == (504, "request_timeout")
 
     async def is_gone() -> bool:
         return await running_sleeps(other) == 0
 
     await until(is_gone)
-    assert (await hasty_desk.do(nothing)).status == 201
+    assert (await short_deadlines_app.create_after(nothing)).status == 201
 
 
-async def test_a_client_finds_every_connection_taken_and_is_told_to_come_back(hasty_desk: Desk) -> None:
+async def test_a_client_finds_every_connection_taken_and_is_told_to_come_back(
+    short_deadlines_app: TransactionApp,
+) -> None:
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(3):
-            await stack.enter_async_context(hasty_desk.database.transaction())
-        answer = await hasty_desk.client.get("/api/plain")
+            await stack.enter_async_context(short_deadlines_app.database.transaction())
+        answer = await short_deadlines_app.client.get("/api/plain")
     assert (answer.status, answer.json()["code"]) == (503, "database_busy")
     assert int(answer.headers["retry-after"]) >= 1
-    assert (await hasty_desk.client.get("/api/plain")).status == 200
+    assert (await short_deadlines_app.client.get("/api/plain")).status == 200

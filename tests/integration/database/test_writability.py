@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk import app, until
+from transaction_app import app, until
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.events import DatabaseReadOnly, DatabaseWritable

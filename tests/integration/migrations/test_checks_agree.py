@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 from annotated_types import Ge, Gt, Le, Len, Lt, MaxLen, MinLen, MultipleOf
-from migrations_scenes import connected
+from migrated_models import connected
 from sqlalchemy import ARRAY, REAL, Column, Date, Float, Integer, Interval, LargeBinary, Numeric, String, Text
 from sqlalchemy.types import TypeEngine
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from migrations_scenes import connected, run, shop
+from migrated_models import connected, run, shop
 
 from gatepost.database.failures import Broken
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL

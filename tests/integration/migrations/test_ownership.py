@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from migrations_scenes import connected, dump, run, shop, shop_without_objects, things
+from migrated_models import connected, dump, run, shop, shop_without_objects, things
 from sqlalchemy import CheckConstraint, Column, Enum, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 

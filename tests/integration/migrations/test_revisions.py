@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from migrations_scenes import connected, run, shop, tables, things
+from migrated_models import connected, run, shop, tables, things
 from sqlalchemy import (
     CheckConstraint,
     Column,
@@ -283,7 +283,7 @@ async def test_constraints_get_the_names_that_postgresql_would_give(database_url
 
 
 async def test_a_file_made_twice_is_the_same_twice(database_url: str) -> None:
-    program = Path(__file__).with_name("made_twice.py")
+    program = Path(__file__).with_name("print_two_revisions.py")
     running = [
         await asyncio.create_subprocess_exec(
             sys.executable, program, database_url, stdout=PIPE, env={**os.environ, "PYTHONHASHSEED": seed}

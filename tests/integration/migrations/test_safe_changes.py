@@ -5,7 +5,7 @@ from enum import Enum as PythonEnum
 from typing import Any
 
 import pytest
-from migrations_scenes import connected, run, shop, shop_without_objects, tables, things
+from migrated_models import connected, run, shop, shop_without_objects, tables, things
 from sqlalchemy import (
     ARRAY,
     BigInteger,

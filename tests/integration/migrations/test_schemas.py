@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from migrations_scenes import connected, run, shop
+from migrated_models import connected, run, shop
 from sqlalchemy import Column, Enum, ForeignKey, Integer, MetaData, String, Table, Text
 
 from gatepost.migrations.connections import connect

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from shelf import OPERATORS, SORTABLE, Kind, Shelf, app
+from indexed_columns_app import OPERATORS, SORTABLE, Kind, Shelf, app
 from sqlalchemy import select
 
 from gatepost.actor import anonymous

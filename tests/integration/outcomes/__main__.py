@@ -12,8 +12,8 @@ from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
 async def main(dsn: str) -> None:
     """Provoke everything, and write what came of it."""
-    async with opened(dsn) as scene:
-        PAGE.write_text(with_table(PAGE.read_text(), await table_of(scene)))
+    async with opened(dsn) as injector:
+        PAGE.write_text(with_table(PAGE.read_text(), await table_of(injector)))
 
 
 with (

@@ -7,10 +7,10 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from ledger import SETTINGS, app
-from scenes import Scene
+from fault_injection import FaultInjector
+from outcomes_app import SETTINGS, app
+from protocol_proxy import Proxy
 from sqlalchemy import MetaData
-from wire import Proxy
 
 from gatepost.testing import TestApp
 
@@ -22,18 +22,18 @@ def database_metadata() -> MetaData:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def scene(module_database_url: str) -> AsyncIterator[Scene]:
+async def injector(module_database_url: str) -> AsyncIterator[FaultInjector]:
     """One app for the tests of a module."""
-    async with opened(module_database_url) as opened_scene:
-        yield opened_scene
+    async with opened(module_database_url) as injector:
+        yield injector
 
 
 @asynccontextmanager
-async def opened(dsn: str) -> AsyncGenerator[Scene]:
+async def opened(dsn: str) -> AsyncGenerator[FaultInjector]:
     """The ledger on a database, and all around it."""
     async with Proxy(dsn) as proxy:
         witness: asyncpg.Connection[Any] = await asyncpg.connect(dsn)
         async with TestApp(app, proxy.dsn, **SETTINGS) as running:
-            yield Scene(running.anonymous, app.running.database, proxy, witness)
+            yield FaultInjector(running.anonymous, app.running.database, proxy, witness)
             proxy.rest()
         await witness.close()

@@ -5,8 +5,8 @@
 
 from pathlib import Path
 
-from moments import MOMENTS, WAYS, Moment
-from scenes import Outcome, Scene
+from failure_moments import MOMENTS, WAYS, Moment
+from fault_injection import FaultInjector, Outcome
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "errors.md"
 
@@ -17,18 +17,18 @@ HEAD = """| when | `GET` | `POST` | `POST` through a service | is it written? | 
 """
 
 
-async def table_of(scene: Scene) -> str:
+async def table_of(injector: FaultInjector) -> str:
     """The whole table."""
-    return HEAD + "".join([await row_of(scene, each) for each in MOMENTS])
+    return HEAD + "".join([await row_of(injector, each) for each in MOMENTS])
 
 
-async def row_of(scene: Scene, each: Moment) -> str:
+async def row_of(injector: FaultInjector, each: Moment) -> str:
     """One moment, in each way in which it can happen."""
     cells: list[str] = []
     outcomes: list[Outcome] = []
     for way, resource in WAYS.items():
         if way in each.ways:
-            found = await each.provoke(scene, way.partition(" ")[0], resource)
+            found = await each.provoke(injector, way.partition(" ")[0], resource)
             cells.append(", ".join(sorted({shown(outcome) for outcome in found})))
             outcomes += found if way != "get" else []
         else:

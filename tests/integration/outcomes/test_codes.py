@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from ledger import failures, refused, violated
-from scenes import KEY, Scene
+from fault_injection import KEY, FaultInjector
+from outcomes_app import failures, refused, violated
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -40,32 +40,34 @@ CODES = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def refusing(scene: Scene) -> AsyncIterator[Scene]:
+async def refusing(injector: FaultInjector) -> AsyncIterator[FaultInjector]:
     """Rows whose text is a SQLSTATE are refused with it."""
-    scene.proxy.rest()
-    await scene.witness.execute(RAISE)
+    injector.proxy.rest()
+    await injector.witness.execute(RAISE)
     for table in ("bookings", "postings"):
-        await scene.witness.execute(
+        await injector.witness.execute(
             f"CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()"
         )
-    yield scene
-    await scene.witness.execute("DROP FUNCTION refuse CASCADE")
+    yield injector
+    await injector.witness.execute("DROP FUNCTION refuse CASCADE")
 
 
-async def ask(scene: Scene, method: str, resource: str, state: str) -> tuple[int, str, str]:
+async def ask(injector: FaultInjector, method: str, resource: str, state: str) -> tuple[int, str, str]:
     """Write a text that is refused; the answer as text too."""
-    await scene.prepare(resource)
+    await injector.prepare(resource)
     failures.clear()
     refused.clear()
     path = f"/api/{resource}" if method == "POST" else f"/api/{resource}/{KEY}"
-    answer = await scene.client.request(method, path, json={"text": state})
-    assert not await scene.is_written("create", resource)
+    answer = await injector.client.request(method, path, json={"text": state})
+    assert not await injector.is_written("create", resource)
     return answer.status, answer.json()["code"], answer.body.decode()
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 @pytest.mark.parametrize("resource", ["bookings", "postings"])
-async def test_each_code_has_its_answer_and_no_words_of_postgresql(refusing: Scene, resource: str, method: str) -> None:
+async def test_each_code_has_its_answer_and_no_words_of_postgresql(
+    refusing: FaultInjector, resource: str, method: str
+) -> None:
     for state, (status, code) in CODES.items():
         found = await ask(refusing, method, resource, state)
         assert found[:2] == (status, code), state
@@ -75,7 +77,7 @@ async def test_each_code_has_its_answer_and_no_words_of_postgresql(refusing: Sce
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 async def test_a_value_that_does_not_fit_names_the_fields_of_the_body_in_our_words(
-    refusing: Scene, method: str
+    refusing: FaultInjector, method: str
 ) -> None:
     for state in VALUES:
         status, code, body = await ask(refusing, method, "bookings", state)
@@ -87,7 +89,7 @@ async def test_a_value_that_does_not_fit_names_the_fields_of_the_body_in_our_wor
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 async def test_inside_a_service_a_value_that_does_not_fit_is_a_mistake_of_the_service(
-    refusing: Scene, method: str
+    refusing: FaultInjector, method: str
 ) -> None:
     for state in VALUES:
         status, code, body = await ask(refusing, method, "postings", state)
@@ -97,79 +99,79 @@ async def test_inside_a_service_a_value_that_does_not_fit_is_a_mistake_of_the_se
 
 
 @pytest.mark.parametrize("resource", ["bookings", "postings"])
-async def test_what_commit_refuses_is_not_written(scene: Scene, resource: str) -> None:
-    scene.proxy.rest()
-    await scene.witness.execute(RAISE.replace("refuse", "refuse_late"))
-    await scene.witness.execute(
+async def test_what_commit_refuses_is_not_written(injector: FaultInjector, resource: str) -> None:
+    injector.proxy.rest()
+    await injector.witness.execute(RAISE.replace("refuse", "refuse_late"))
+    await injector.witness.execute(
         f"CREATE CONSTRAINT TRIGGER refuse_late AFTER INSERT ON {resource} DEFERRABLE INITIALLY DEFERRED "
         "FOR EACH ROW EXECUTE FUNCTION refuse_late()"
     )
     try:
         for state in ("53100", "40001", "57014", "55P03"):
-            status, code, _ = await ask(scene, "POST", resource, state)
+            status, code, _ = await ask(injector, "POST", resource, state)
             assert (status, code) == CODES[state]
     finally:
-        await scene.witness.execute("DROP FUNCTION refuse_late CASCADE")
+        await injector.witness.execute("DROP FUNCTION refuse_late CASCADE")
 
 
 @pytest.mark.parametrize("resource", ["coins", "tokens"])
-async def test_a_used_up_sequence_is_a_mistake_in_the_log(scene: Scene, resource: str) -> None:
-    scene.proxy.rest()
-    await scene.witness.execute(f"TRUNCATE {resource}")
-    await scene.witness.execute(f"ALTER SEQUENCE {resource}_id_seq MAXVALUE 2 RESTART WITH 2")
+async def test_a_used_up_sequence_is_a_mistake_in_the_log(injector: FaultInjector, resource: str) -> None:
+    injector.proxy.rest()
+    await injector.witness.execute(f"TRUNCATE {resource}")
+    await injector.witness.execute(f"ALTER SEQUENCE {resource}_id_seq MAXVALUE 2 RESTART WITH 2")
     failures.clear()
     try:
-        answers = [await scene.client.post(f"/api/{resource}", json={"text": str(i)}) for i in range(3)]
+        answers = [await injector.client.post(f"/api/{resource}", json={"text": str(i)}) for i in range(3)]
         assert [answer.status for answer in answers] == [201, 500, 500]
         assert all("sequence" not in answer.body.decode() for answer in answers)
         assert len(failures) == 2
         assert "reached maximum value of sequence" in str(failures[0])
     finally:
-        await scene.witness.execute(f"TRUNCATE {resource} RESTART IDENTITY")
-        await scene.witness.execute(f"ALTER SEQUENCE {resource}_id_seq NO MAXVALUE RESTART WITH 1")
+        await injector.witness.execute(f"TRUNCATE {resource} RESTART IDENTITY")
+        await injector.witness.execute(f"ALTER SEQUENCE {resource}_id_seq NO MAXVALUE RESTART WITH 1")
 
 
 @pytest.mark.parametrize("resource", ["coins", "tokens"])
 async def test_a_sequence_behind_its_table_is_a_mistake_in_the_log_that_says_what_to_run(
-    scene: Scene, resource: str
+    injector: FaultInjector, resource: str
 ) -> None:
-    scene.proxy.rest()
-    await scene.witness.execute(f"TRUNCATE {resource} RESTART IDENTITY")
-    await scene.witness.execute(
+    injector.proxy.rest()
+    await injector.witness.execute(f"TRUNCATE {resource} RESTART IDENTITY")
+    await injector.witness.execute(
         f"INSERT INTO {resource} (id, text{', number' * (resource == 'coins')}) "
         f"VALUES (1, 'imported'{', 0' * (resource == 'coins')})"
     )
     failures.clear()
-    assert (await scene.client.post(f"/api/{resource}", json={"text": "new"})).status == 500
+    assert (await injector.client.post(f"/api/{resource}", json={"text": "new"})).status == 500
     assert f"the sequence of {resource}.id is behind" in str(failures[0])
-    await scene.witness.execute(str(failures[0]).partition("run ")[2])
-    assert (await scene.client.post(f"/api/{resource}", json={"text": "new"})).status == 201
-    duplicate = await scene.client.post(f"/api/{resource}", json={"text": "new"})
+    await injector.witness.execute(str(failures[0]).partition("run ")[2])
+    assert (await injector.client.post(f"/api/{resource}", json={"text": "new"})).status == 201
+    duplicate = await injector.client.post(f"/api/{resource}", json={"text": "new"})
     assert (duplicate.status, duplicate.json()["errors"][0]["pointer"]) == (409, "/text")
 
 
-async def test_a_key_that_a_service_has_set_is_a_duplicate_like_any_other(scene: Scene) -> None:
-    scene.proxy.rest()
-    await scene.witness.execute("TRUNCATE tokens RESTART IDENTITY")
-    await scene.client.post("/api/tokens", json={"text": "first"})
-    answer = await scene.client.post("/api/tokens", json={"text": "key 1"})
+async def test_a_key_that_a_service_has_set_is_a_duplicate_like_any_other(injector: FaultInjector) -> None:
+    injector.proxy.rest()
+    await injector.witness.execute("TRUNCATE tokens RESTART IDENTITY")
+    await injector.client.post("/api/tokens", json={"text": "first"})
+    answer = await injector.client.post("/api/tokens", json={"text": "key 1"})
     assert (answer.status, answer.json()["code"]) == (409, "already_exists")
 
 
-async def test_a_constraint_that_the_answer_cannot_name_is_named_in_the_log(scene: Scene) -> None:
-    scene.proxy.rest()
-    await scene.witness.execute("TRUNCATE tokens RESTART IDENTITY")
-    await scene.witness.execute("CREATE UNIQUE INDEX tokens_lower ON tokens (lower(text))")
-    await scene.witness.execute("ALTER TABLE tokens ADD CONSTRAINT not_bad CHECK (text <> 'bad')")
+async def test_a_constraint_that_the_answer_cannot_name_is_named_in_the_log(injector: FaultInjector) -> None:
+    injector.proxy.rest()
+    await injector.witness.execute("TRUNCATE tokens RESTART IDENTITY")
+    await injector.witness.execute("CREATE UNIQUE INDEX tokens_lower ON tokens (lower(text))")
+    await injector.witness.execute("ALTER TABLE tokens ADD CONSTRAINT not_bad CHECK (text <> 'bad')")
     try:
-        await scene.client.post("/api/tokens", json={"text": "word"})
+        await injector.client.post("/api/tokens", json={"text": "word"})
         violated.clear()
-        same = await scene.client.post("/api/tokens", json={"text": "WORD"})
+        same = await injector.client.post("/api/tokens", json={"text": "WORD"})
         assert (same.json()["code"], same.json().get("errors", [])) == ("already_exists", [])
-        assert (await scene.client.post("/api/tokens", json={"text": "bad"})).json()["code"] == "violates_constraint"
+        assert (await injector.client.post("/api/tokens", json={"text": "bad"})).json()["code"] == "violates_constraint"
         assert violated == [("tokens_lower", "tokens"), ("not_bad", "tokens")]
         violated.clear()
-        assert (await scene.client.post("/api/tokens", json={"text": "word"})).status == 409
+        assert (await injector.client.post("/api/tokens", json={"text": "word"})).status == 409
     finally:
-        await scene.witness.execute("DROP INDEX tokens_lower")
-        await scene.witness.execute("ALTER TABLE tokens DROP CONSTRAINT not_bad")
+        await injector.witness.execute("DROP INDEX tokens_lower")
+        await injector.witness.execute("ALTER TABLE tokens DROP CONSTRAINT not_bad")

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from ledger import app
-from wire import until
+from outcomes_app import app
+from protocol_proxy import until
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.testing import TestApp

@@ -1,9 +1,9 @@
 """The page about errors says of each moment what really happens at it."""
 
 import pytest
-from moments import MOMENTS, Moment
+from failure_moments import MOMENTS, Moment
+from fault_injection import FaultInjector
 from outcome_table import HEAD, PAGE, in_page, row_of
-from scenes import Scene
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -11,10 +11,10 @@ ROWS = in_page(PAGE.read_text()).removeprefix(HEAD).splitlines(keepends=True)
 
 
 @pytest.mark.parametrize("number", range(len(MOMENTS)), ids=[each.sentence for each in MOMENTS])
-async def test_the_page_says_what_happens(scene: Scene, number: int) -> None:
+async def test_the_page_says_what_happens(injector: FaultInjector, number: int) -> None:
     each: Moment = MOMENTS[number]
 
-    assert ROWS[number] == await row_of(scene, each)
+    assert ROWS[number] == await row_of(injector, each)
 
 
 async def test_the_page_has_a_row_for_each_moment_and_no_other() -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from ledger import app
+from outcomes_app import app
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.events import DatabaseReadOnly, DatabaseWritable
@@ -100,7 +100,7 @@ async def test_readiness_says_no_where_writes_are_needed(postgresql: EmbeddedPos
 async def test_a_transaction_that_a_service_has_made_read_only_says_nothing_of_the_server(
     running: TestApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ledger import Postings
+    from outcomes_app import Postings
     from sqlalchemy import text
 
     async def make_read_only(self: Postings, draft: object, actor: object) -> None:

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import AsyncIterator
 
 import pytest
-from ledger import app, failures
+from outcomes_app import app, failures
 
 from gatepost.cli.doctor_row_security import examine_row_security
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger import app
+from outcomes_app import app
+from protocol_proxy import until
 from sqlalchemy.orm import Mapped, mapped_column
 from tests.conftest import FAST_AND_FORGETFUL
-from wire import until
 
 from gatepost import Actor, App, Model, Resource, Service, anyone
 from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS

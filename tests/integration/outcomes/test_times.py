@@ -4,9 +4,9 @@ import asyncio
 import time
 
 import pytest
-from ledger import Postings
-from scenes import Scene, span_of
-from wire import Fault
+from fault_injection import FaultInjector, span_of
+from outcomes_app import Postings
+from protocol_proxy import Fault
 
 from gatepost.gateway import request_deadlines
 
@@ -15,38 +15,40 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest.mark.parametrize("resource", ["bookings", "postings"])
 @pytest.mark.parametrize("verb", ["create", "update", "delete"])
-async def test_an_answer_that_comes_late_is_told(scene: Scene, verb: str, resource: str) -> None:
-    begin, end = span_of((await scene.run(verb, resource)).messages)
+async def test_an_answer_that_comes_late_is_told(injector: FaultInjector, verb: str, resource: str) -> None:
+    begin, end = span_of((await injector.run(verb, resource)).messages)
     for index in (begin, end):
-        outcome = await scene.run(verb, resource, Fault(index, "delay", 0.5), is_last_moment=True)
+        outcome = await injector.run(verb, resource, Fault(index, "delay", 0.5), is_last_moment=True)
         assert (outcome.code, outcome.is_written) == ("ok", True)
 
 
 @pytest.mark.parametrize("resource", ["bookings", "postings"])
 @pytest.mark.parametrize("verb", ["create", "update", "delete"])
 async def test_an_answer_that_does_not_come_leaves_the_outcome_unknown(
-    scene: Scene, verb: str, resource: str, monkeypatch: pytest.MonkeyPatch
+    injector: FaultInjector, verb: str, resource: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_deadlines, "OUTCOME_SECONDS", 0.5)
-    begin, end = span_of((await scene.run(verb, resource)).messages)
+    begin, end = span_of((await injector.run(verb, resource)).messages)
     for index in (begin, end):
         started = time.monotonic()
-        outcome = await scene.run(verb, resource, Fault(index, "stall"), is_last_moment=True)
+        outcome = await injector.run(verb, resource, Fault(index, "stall"), is_last_moment=True)
         assert (outcome.answer.status, outcome.code) == (503, "outcome_unknown")
         assert 0.5 < time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("resource", ["bookings", "postings"])
-async def test_before_the_write_is_sent_nothing_is_written_when_time_runs_out(scene: Scene, resource: str) -> None:
-    undisturbed = await scene.run("create", resource)
+async def test_before_the_write_is_sent_nothing_is_written_when_time_runs_out(
+    injector: FaultInjector, resource: str
+) -> None:
+    undisturbed = await injector.run("create", resource)
     begin, _ = span_of(undisturbed.messages)
     for index in (0, begin - 1):
-        outcome = await scene.run("create", resource, Fault(index, "stall"), is_last_moment=True)
+        outcome = await injector.run("create", resource, Fault(index, "stall"), is_last_moment=True)
         assert (outcome.answer.status, outcome.code, outcome.is_written) == (504, "request_timeout", False)
 
 
 async def test_what_follows_the_commit_for_too_long_leaves_the_answer_as_it_is(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    injector: FaultInjector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     follows = asyncio.Event()
 
@@ -58,6 +60,6 @@ async def test_what_follows_the_commit_for_too_long_leaves_the_answer_as_it_is(
         self.after_commit(wait_long)
 
     monkeypatch.setattr(Postings, "before_create", follow)
-    async with scene.no_more_time(follows):
-        outcome = await scene.run("create", "postings")
+    async with injector.no_more_time(follows):
+        outcome = await injector.run("create", "postings")
     assert (outcome.answer.status, outcome.is_written) == (201, True)

@@ -1,13 +1,13 @@
-"""One database and one running village for each module; every test makes the rows it needs."""
+"""One database and one running app for each module; every test makes the rows it needs."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from cast import Cast, cast_of
+from policy_matrix_app import app
+from policy_matrix_clients import PolicyMatrix, policy_matrix_of
 from sqlalchemy import MetaData
-from village import app
 
 from gatepost.database.connection import PooledConnection, Record
 from gatepost.database.statements import Statement
@@ -16,15 +16,15 @@ from gatepost.testing import TestApp
 
 @pytest.fixture(scope="module")
 def database_metadata() -> MetaData:
-    """Databases here have the tables of the village."""
+    """Databases here have the tables of the policy matrix."""
     return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def village(module_database_url: str) -> AsyncIterator[Cast]:
-    """The village with somebody of every identity."""
+async def matrix(module_database_url: str) -> AsyncIterator[PolicyMatrix]:
+    """The app with a client of every identity."""
     async with TestApp(app, module_database_url) as started:
-        yield await cast_of(started)
+        yield await policy_matrix_of(started)
 
 
 @pytest.fixture

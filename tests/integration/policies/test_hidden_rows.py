@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from archive import FEW, LISTS, app, ask, current, fill
+from hidden_rows_app import FEW, LISTS, app, ask, current, fill
 from sqlalchemy import Date, Integer, MetaData, and_, cast, func, not_, or_
 from tests.databases import Databases
 
@@ -43,7 +43,7 @@ Answers = dict[str, dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def database_metadata() -> MetaData:
-    """Databases here have the tables of the archive."""
+    """Databases here have the tables of the hidden rows."""
     return app.metadata
 
 

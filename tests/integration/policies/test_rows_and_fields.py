@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 import pytest_asyncio
-from market import Cheap, Crowd, Entry, Good, GuestList, Invite, Party, Seat, Stall, app, shapes
+from row_rules_app import Cheap, Crowd, Entry, Good, GuestList, Invite, Party, Seat, Stall, app, shapes
 from sqlalchemy import MetaData, false, or_, select
 
 from gatepost import Actor, NotFound, Service
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @dataclass
-class Market:
-    """A running market with two ordinary users, an admin and an inspector."""
+class RowRulesApp:
+    """A running app with two ordinary users, an admin and an inspector."""
 
     running: TestApp
     anna: Client
@@ -55,79 +55,79 @@ class Market:
 
 @pytest.fixture(scope="module")
 def database_metadata() -> MetaData:
-    """Databases here have the tables of the market."""
+    """Databases here have the tables of the row rules."""
     return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def market(module_database_url: str) -> AsyncIterator[Market]:
-    """The market, started on an empty database."""
+async def rules(module_database_url: str) -> AsyncIterator[RowRulesApp]:
+    """The app, started on an empty database."""
     async with TestApp(app, module_database_url) as running:
         anna, anna_id = await running.user_and_id()
         ben, ben_id = await running.user_and_id()
         admin, inspector = await running.user("admin"), await running.user("inspector")
-        yield Market(running, anna, str(anna_id), ben, str(ben_id), admin, inspector)
+        yield RowRulesApp(running, anna, str(anna_id), ben, str(ben_id), admin, inspector)
 
 
 # Ownership
 
 
-async def test_the_owner_of_a_new_row_is_filled_when_absent(market: Market) -> None:
-    answer = await market.anna.post("/api/sales", json={})
-    assert (answer.status, answer.data["buyer_id"]) == (201, market.anna_id)
+async def test_the_owner_of_a_new_row_is_filled_when_absent(rules: RowRulesApp) -> None:
+    answer = await rules.anna.post("/api/sales", json={})
+    assert (answer.status, answer.data["buyer_id"]) == (201, rules.anna_id)
 
 
-async def test_a_new_row_cannot_be_somebody_elses(market: Market) -> None:
-    answer = await market.anna.post("/api/sales", json={"buyer_id": market.ben_id})
+async def test_a_new_row_cannot_be_somebody_elses(rules: RowRulesApp) -> None:
+    answer = await rules.anna.post("/api/sales", json={"buyer_id": rules.ben_id})
     assert (answer.status, answer.json()["code"]) == (403, "forbidden")
 
 
-async def test_an_admin_may_set_the_owner_where_the_rule_says_so(market: Market) -> None:
-    answer = await market.admin.post("/api/sales", json={"buyer_id": market.ben_id})
-    assert (answer.status, answer.data["buyer_id"]) == (201, market.ben_id)
+async def test_an_admin_may_set_the_owner_where_the_rule_says_so(rules: RowRulesApp) -> None:
+    answer = await rules.admin.post("/api/sales", json={"buyer_id": rules.ben_id})
+    assert (answer.status, answer.data["buyer_id"]) == (201, rules.ben_id)
 
 
-async def test_a_row_cannot_be_given_away(market: Market) -> None:
-    made = (await market.anna.post("/api/sales", json={"text": "mine"})).data
+async def test_a_row_cannot_be_given_away(rules: RowRulesApp) -> None:
+    made = (await rules.anna.post("/api/sales", json={"text": "mine"})).data
     path = f"/api/sales/{made['id']}"
-    assert (await market.anna.patch(path, json={"buyer_id": market.ben_id})).status == 403
-    assert (await market.anna.patch(path, json={"buyer_id": market.ben_id, "text": "yours"})).status == 403
-    assert (await market.anna.get(path)).data == made
-    assert (await market.anna.patch(path, json={"buyer_id": market.anna_id, "text": "still mine"})).status == 200
+    assert (await rules.anna.patch(path, json={"buyer_id": rules.ben_id})).status == 403
+    assert (await rules.anna.patch(path, json={"buyer_id": rules.ben_id, "text": "yours"})).status == 403
+    assert (await rules.anna.get(path)).data == made
+    assert (await rules.anna.patch(path, json={"buyer_id": rules.anna_id, "text": "still mine"})).status == 200
 
 
-async def test_a_row_can_be_given_away_where_the_rule_still_holds(market: Market) -> None:
-    made = (await market.anna.post("/api/gifts", json={})).data
-    answer = await market.anna.patch(f"/api/gifts/{made['id']}", json={"holder_id": market.ben_id})
-    assert (answer.status, answer.data["holder_id"]) == (200, market.ben_id)
+async def test_a_row_can_be_given_away_where_the_rule_still_holds(rules: RowRulesApp) -> None:
+    made = (await rules.anna.post("/api/gifts", json={})).data
+    answer = await rules.anna.patch(f"/api/gifts/{made['id']}", json={"holder_id": rules.ben_id})
+    assert (answer.status, answer.data["holder_id"]) == (200, rules.ben_id)
 
 
 # Relations
 
 
-async def test_an_expansion_shows_a_row_that_may_not_be_read_as_null(market: Market) -> None:
-    stall, good = await market.good()
+async def test_an_expansion_shows_a_row_that_may_not_be_read_as_null(rules: RowRulesApp) -> None:
+    stall, good = await rules.good()
     path = f"/api/goods/{good.id}?expand=stall"
-    assert (await market.anna.get(path)).data["stall"]["name"] == stall.name
-    assert (await market.ben.get(path)).data["stall"] is None
-    assert stall.name not in (await market.ben.get(path)).body.decode()
+    assert (await rules.anna.get(path)).data["stall"]["name"] == stall.name
+    assert (await rules.ben.get(path)).data["stall"] is None
+    assert stall.name not in (await rules.ben.get(path)).body.decode()
 
 
-async def test_a_filter_over_a_relation_finds_only_through_rows_that_may_be_read(market: Market) -> None:
-    stall, good = await market.good()
+async def test_a_filter_over_a_relation_finds_only_through_rows_that_may_be_read(rules: RowRulesApp) -> None:
+    stall, good = await rules.good()
     path = f"/api/goods?stall.name={stall.name}"
-    assert [row["id"] for row in (await market.anna.get(path)).data] == [str(good.id)]
-    assert (await market.ben.get(path)).data == []
+    assert [row["id"] for row in (await rules.anna.get(path)).data] == [str(good.id)]
+    assert (await rules.ben.get(path)).data == []
 
 
-async def test_a_reference_to_a_row_that_may_not_be_read_is_as_one_to_none(market: Market) -> None:
-    stall, _ = await market.good()
+async def test_a_reference_to_a_row_that_may_not_be_read_is_as_one_to_none(rules: RowRulesApp) -> None:
+    stall, _ = await rules.good()
     bodies = [{"name": "plum", "stall_id": str(id)} for id in (stall.id, "00000000-0000-7000-8000-000000000000")]
-    hidden, absent = [await market.ben.post("/api/goods", json=body) for body in bodies]
+    hidden, absent = [await rules.ben.post("/api/goods", json=body) for body in bodies]
     assert hidden.status == absent.status == 422
     assert hidden.json()["errors"] == absent.json()["errors"]
     assert hidden.json()["errors"][0]["pointer"] == "/stall_id"
-    assert (await market.anna.post("/api/goods", json=bodies[0])).status == 201
+    assert (await rules.anna.post("/api/goods", json=bodies[0])).status == 201
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ async def test_a_reference_to_a_row_that_may_not_be_read_is_as_one_to_none(marke
     ],
 )
 async def test_what_may_not_be_listed_cannot_be_filtered_by_nor_told_from_what_is_not_there(
-    market: Market, path: str
+    rules: RowRulesApp, path: str
 ) -> None:
-    for client in (market.running.anonymous, market.anna, market.admin):
+    for client in (rules.running.anonymous, rules.anna, rules.admin):
         present, absent = (
             await client.get(path.format("id")),
             await client.get(path.format("id").replace("invite", "invitx")),
@@ -154,122 +154,122 @@ def _plain(answer: Any) -> str:
     return str({**answer.json(), "request_id": None}).replace("invitx", "invite")
 
 
-async def test_a_filter_over_a_relation_finds_only_through_rows_that_may_be_listed(market: Market) -> None:
+async def test_a_filter_over_a_relation_finds_only_through_rows_that_may_be_listed(rules: RowRulesApp) -> None:
     for name in ("public", "private"):
         party = Party(name=secrets.token_hex(4))
-        await market.add(party)
+        await rules.add(party)
         guests = GuestList(name=name, party_id=party.id)
-        await market.add(guests)
+        await rules.add(guests)
         seat = Seat(guest_list_id=guests.id)
-        await market.add(seat)
+        await rules.add(seat)
         paths = (f"/api/parties?id={party.id}&guest_list.name={name}", f"/api/seats?guest_list.id={guests.id}")
         for path in paths:
-            for client, is_found in ((market.running.anonymous, name == "public"), (market.admin, True)):
+            for client, is_found in ((rules.running.anonymous, name == "public"), (rules.admin, True)):
                 assert len((await client.get(path)).data) == is_found
         # One that is named by a reference may be looked at, and one that is found by the party may not.
-        seen = (await market.anna.get(f"/api/seats/{seat.id}?expand=guest_list")).data
+        seen = (await rules.anna.get(f"/api/seats/{seat.id}?expand=guest_list")).data
         assert seen["guest_list"]["name"] == name
-        found = (await market.anna.get(f"/api/parties/{party.id}?expand=guest_list")).data
+        found = (await rules.anna.get(f"/api/parties/{party.id}?expand=guest_list")).data
         assert (found["guest_list"] is not None) == (name == "public")
 
 
-async def test_an_expansion_of_a_reference_follows_get(market: Market) -> None:
+async def test_an_expansion_of_a_reference_follows_get(rules: RowRulesApp) -> None:
     party = Party(name="any")
-    await market.add(party)
+    await rules.add(party)
     invite = Invite(name="secret", party_id=party.id)
-    await market.add(invite)
+    await rules.add(invite)
     seat = Seat(invite_id=invite.id)
-    await market.add(seat)
-    assert (await market.anna.get(f"/api/seats/{seat.id}?expand=invite")).data["invite"]["name"] == "secret"
-    assert (await market.anna.get("/api/invites")).status == 404
+    await rules.add(seat)
+    assert (await rules.anna.get(f"/api/seats/{seat.id}?expand=invite")).data["invite"]["name"] == "secret"
+    assert (await rules.anna.get("/api/invites")).status == 404
     for path in (f"/api/parties/{party.id}?expand=invites", "/api/parties?expand=invites"):
-        assert (await market.admin.get(path)).status == 400
+        assert (await rules.admin.get(path)).status == 400
 
 
-async def test_a_policys_subquery_is_not_tied_to_another_table_of_the_statement(market: Market) -> None:
-    stall, good = await market.good(name="apple")
+async def test_a_policys_subquery_is_not_tied_to_another_table_of_the_statement(rules: RowRulesApp) -> None:
+    stall, good = await rules.good(name="apple")
     other = Good(name="pear", stall_id=stall.id)
-    await market.add(other)
+    await rules.add(other)
     crowd = Crowd(good_id=other.id)
-    await market.add(crowd)
+    await rules.add(crowd)
     for path in (f"/api/goods/{other.id}?expand=stall", f"/api/goods/{good.id}?expand=stall"):
-        assert (await market.inspector.get(path)).data["stall"]["id"] == str(stall.id)
-    found = (await market.inspector.get(f"/api/crowds/{crowd.id}?expand=good.stall")).data
+        assert (await rules.inspector.get(path)).data["stall"]["id"] == str(stall.id)
+    found = (await rules.inspector.get(f"/api/crowds/{crowd.id}?expand=good.stall")).data
     assert found["good"]["stall"]["id"] == str(stall.id)
-    assert len((await market.inspector.get(f"/api/goods?stall.name={stall.name}")).data) == 2
+    assert len((await rules.inspector.get(f"/api/goods?stall.name={stall.name}")).data) == 2
 
 
 # Fields
 
 
-async def test_a_field_is_shown_on_the_rows_on_which_its_rule_holds(market: Market) -> None:
-    _, good = await market.good()
+async def test_a_field_is_shown_on_the_rows_on_which_its_rule_holds(rules: RowRulesApp) -> None:
+    _, good = await rules.good()
     path = f"/api/goods/{good.id}"
-    assert (await market.anna.get(path)).data["cost"] == 7
-    for client in (market.ben, market.admin, market.running.anonymous):
+    assert (await rules.anna.get(path)).data["cost"] == 7
+    for client in (rules.ben, rules.admin, rules.running.anonymous):
         assert "cost" not in (await client.get(path)).data
 
 
-async def test_a_rule_of_a_field_may_have_another_shape_for_every_actor(market: Market) -> None:
-    _, good = await market.good()
+async def test_a_rule_of_a_field_may_have_another_shape_for_every_actor(rules: RowRulesApp) -> None:
+    _, good = await rules.good()
     path = f"/api/goods/{good.id}"
     for _ in range(2):
-        assert (await market.admin.get(path)).data["note"] == "secret"
-        assert "note" not in (await market.ben.get(path)).data
-        assert (await market.anna.get(path)).data["note"] == "secret"
-    listed = {client: (await client.get("/api/goods?limit=100")).data for client in (market.admin, market.ben)}
-    assert all("note" in row for row in listed[market.admin])
-    assert not any("note" in row for row in listed[market.ben] if row["seller_id"] == market.anna_id)
+        assert (await rules.admin.get(path)).data["note"] == "secret"
+        assert "note" not in (await rules.ben.get(path)).data
+        assert (await rules.anna.get(path)).data["note"] == "secret"
+    listed = {client: (await client.get("/api/goods?limit=100")).data for client in (rules.admin, rules.ben)}
+    assert all("note" in row for row in listed[rules.admin])
+    assert not any("note" in row for row in listed[rules.ben] if row["seller_id"] == rules.anna_id)
 
 
-async def test_a_field_that_a_role_may_set_is_read_only_for_others(market: Market) -> None:
-    _, good = await market.good()
+async def test_a_field_that_a_role_may_set_is_read_only_for_others(rules: RowRulesApp) -> None:
+    _, good = await rules.good()
     path = f"/api/goods/{good.id}"
-    assert (await market.admin.patch(path, json={"cost": 8})).status == 200
-    refused = await market.anna.patch(path, json={"cost": 9})
+    assert (await rules.admin.patch(path, json={"cost": 8})).status == 200
+    refused = await rules.anna.patch(path, json={"cost": 9})
     assert (refused.status, refused.json()["errors"][0]["code"]) == (422, "read_only")
-    assert (await market.anna.patch(path, json={"cost": 8})).status == 200, "its present value is accepted"
+    assert (await rules.anna.patch(path, json={"cost": 8})).status == 200, "its present value is accepted"
 
 
-async def test_the_value_of_a_hidden_field_cannot_be_guessed_by_sending_it_back(market: Market) -> None:
-    _, good = await market.good()
-    answers = [await market.ben.patch(f"/api/goods/{good.id}", json={"cost": cost}) for cost in (7, 8)]
+async def test_the_value_of_a_hidden_field_cannot_be_guessed_by_sending_it_back(rules: RowRulesApp) -> None:
+    _, good = await rules.good()
+    answers = [await rules.ben.patch(f"/api/goods/{good.id}", json={"cost": cost}) for cost in (7, 8)]
     assert [answer.status for answer in answers] == [422, 422]
 
 
-async def test_a_field_that_the_owner_may_set_is_refused_to_others(market: Market) -> None:
-    stall, good = await market.good()
+async def test_a_field_that_the_owner_may_set_is_refused_to_others(rules: RowRulesApp) -> None:
+    stall, good = await rules.good()
     path = f"/api/goods/{good.id}"
-    assert (await market.anna.patch(path, json={"grade": "fine"})).data["grade"] == "fine"
-    assert (await market.ben.patch(path, json={"grade": "poor", "name": "x"})).status == 403
-    assert (await market.ben.patch(path, json={"grade": "fine", "name": "y"})).status == 403, "whatever was sent"
-    assert (await market.anna.patch(path, json={"grade": "best", "seller_id": market.ben_id})).status == 403
+    assert (await rules.anna.patch(path, json={"grade": "fine"})).data["grade"] == "fine"
+    assert (await rules.ben.patch(path, json={"grade": "poor", "name": "x"})).status == 403
+    assert (await rules.ben.patch(path, json={"grade": "fine", "name": "y"})).status == 403, "whatever was sent"
+    assert (await rules.anna.patch(path, json={"grade": "best", "seller_id": rules.ben_id})).status == 403
     body = {"name": "plum", "stall_id": str(stall.id), "grade": "fine"}
-    assert (await market.anna.post("/api/goods", json=body)).status == 403
-    assert (await market.anna.post("/api/goods", json={**body, "seller_id": market.anna_id})).status == 201
+    assert (await rules.anna.post("/api/goods", json=body)).status == 403
+    assert (await rules.anna.post("/api/goods", json={**body, "seller_id": rules.anna_id})).status == 201
 
 
-async def test_the_rules_of_fields_bind_bodies_and_not_what_services_set(market: Market) -> None:
-    _, good = await market.good()
+async def test_the_rules_of_fields_bind_bodies_and_not_what_services_set(rules: RowRulesApp) -> None:
+    _, good = await rules.good()
     path = f"/api/goods/{good.id}"
     for body, status in (({"cost": 1}, 422), ({"grade": "gold"}, 403)):
-        assert (await market.ben.patch(path, json=body)).status == status
-    assert (await market.ben.post("/api/crowds", json={"good_id": str(good.id)})).status == 201
-    shown = (await market.anna.get(path)).data
+        assert (await rules.ben.patch(path, json=body)).status == status
+    assert (await rules.ben.post("/api/crowds", json={"good_id": str(good.id)})).status == 201
+    shown = (await rules.anna.get(path)).data
     assert (shown["cost"], shown["grade"], shown["note"]) == (99, "gold", "seen"), "ben may set none of them himself"
-    async with app.transaction(Actor(uuid.UUID(market.ben_id))) as tx:
+    async with app.transaction(Actor(uuid.UUID(rules.ben_id))) as tx:
         await tx.model(Good).update(await tx.model(Good).get(good.id), {"cost": 100})
-    assert (await market.anna.get(path)).data["cost"] == 100
+    assert (await rules.anna.get(path)).data["cost"] == 100
 
 
-async def test_the_rule_of_the_row_binds_services_that_call_each_other(market: Market) -> None:
-    stall, good = await market.good(name="theirs")
-    assert (await market.ben.post("/api/crowds", json={"good_id": str(good.id)})).status == 403
-    shown = (await market.anna.get(f"/api/goods/{good.id}")).data
+async def test_the_rule_of_the_row_binds_services_that_call_each_other(rules: RowRulesApp) -> None:
+    stall, good = await rules.good(name="theirs")
+    assert (await rules.ben.post("/api/crowds", json={"good_id": str(good.id)})).status == 403
+    shown = (await rules.anna.get(f"/api/goods/{good.id}")).data
     assert (shown["cost"], shown["grade"]) == (7, "plain"), "all of it is undone"
-    assert (await market.anna.get(f"/api/stalls/{stall.id}")).data["name"] == stall.name
-    assert (await market.anna.post("/api/crowds", json={"good_id": str(good.id)})).status == 201
-    assert (await market.anna.get(f"/api/stalls/{stall.id}")).data["name"] == "mine"
+    assert (await rules.anna.get(f"/api/stalls/{stall.id}")).data["name"] == stall.name
+    assert (await rules.anna.post("/api/crowds", json={"good_id": str(good.id)})).status == 201
+    assert (await rules.anna.get(f"/api/stalls/{stall.id}")).data["name"] == "mine"
 
 
 # Shapes and values
@@ -291,16 +291,16 @@ def _one_or_written(low: int) -> Shape:
     return lambda model, actor: or_(model.number == low, model.writer_id == actor.id, false())
 
 
-async def test_a_number_in_a_policy_is_not_rounded_to_its_column(market: Market) -> None:
-    await market.add(low := Cheap(price="1.24"), high := Cheap(price="1.25"))
-    assert [row["price"] for row in (await market.ben.get("/api/cheap")).data] == ["1.24"]
+async def test_a_number_in_a_policy_is_not_rounded_to_its_column(rules: RowRulesApp) -> None:
+    await rules.add(low := Cheap(price="1.24"), high := Cheap(price="1.25"))
+    assert [row["price"] for row in (await rules.ben.get("/api/cheap")).data] == ["1.24"]
     await only_one_is_loaded(Actor(uuid.uuid4()), low, high)
 
 
-async def test_one_policy_never_serves_one_actors_values_or_shape_to_another(market: Market) -> None:
-    users = [await market.running.user_and_id() for _ in range(6)]
+async def test_one_policy_never_serves_one_actors_values_or_shape_to_another(rules: RowRulesApp) -> None:
+    users = [await rules.running.user_and_id() for _ in range(6)]
     numbers = list(range(1000, 1020))
-    await market.add(*(Entry(number=number, writer_id=users[number % 6][1]) for number in numbers))
+    await rules.add(*(Entry(number=number, writer_id=users[number % 6][1]) for number in numbers))
     wanted: dict[str, set[int]] = {}
     for index, (_, key) in enumerate(users):
         low, several = 1000 + index, numbers[index : index * 3 + 1]
@@ -322,7 +322,7 @@ async def test_one_policy_never_serves_one_actors_values_or_shape_to_another(mar
     async def ask_services(key: Any) -> None:
         """The same of the verbs that a service finds behind `super()`, which load objects."""
         actor, query = Actor(key), ListQuery((Order("number", descending=False), Order("id", descending=False)), 100)
-        rows = [row for row in await market.all(Entry) if row.number in numbers]
+        rows = [row for row in await rules.all(Entry) if row.number in numbers]
         async with app.transaction(actor=actor) as tx:
             service: Service[Entry] = tx._unit.service(Entry)
             assert [row.number for row in await service.list(query, actor)] == sorted(wanted[str(key)])
@@ -337,9 +337,9 @@ async def test_one_policy_never_serves_one_actors_values_or_shape_to_another(mar
     await asyncio.gather(*(ask_services(key) for _, key in users for _ in range(3)))
 
 
-async def test_a_service_loads_an_object_under_a_subquery(market: Market) -> None:
-    shown, _ = await market.good(name="apple")
-    hidden, _ = await market.good()
+async def test_a_service_loads_an_object_under_a_subquery(rules: RowRulesApp) -> None:
+    shown, _ = await rules.good(name="apple")
+    hidden, _ = await rules.good()
     await only_one_is_loaded(Actor(uuid.uuid4(), frozenset({"inspector"})), shown, hidden)
 
 
@@ -352,11 +352,11 @@ async def only_one_is_loaded(actor: Actor, shown: Any, hidden: Any) -> None:
             await verbs.get(hidden.id)
 
 
-async def test_a_policy_may_refuse_a_change_that_it_would_not_refuse_after_it(market: Market) -> None:
-    client, key = await market.running.user_and_id()
+async def test_a_policy_may_refuse_a_change_that_it_would_not_refuse_after_it(rules: RowRulesApp) -> None:
+    client, key = await rules.running.user_and_id()
     shapes[str(key)] = lambda model, actor: model.number > 5000
     inside, outside = Entry(number=6000), Entry(number=4000)
-    await market.add(inside, outside)
+    await rules.add(inside, outside)
     assert (await client.patch(f"/api/market_entries/{inside.id}", json={"number": 4999})).status == 403
     assert (await client.patch(f"/api/market_entries/{outside.id}", json={"number": 6001})).status == 404
     assert (await client.post("/api/market_entries", json={"number": 1})).status == 403
@@ -364,9 +364,9 @@ async def test_a_policy_may_refuse_a_change_that_it_would_not_refuse_after_it(ma
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 50])
-async def test_a_list_of_literals_may_have_any_length(market: Market, length: int) -> None:
-    client, key = await market.running.user_and_id()
-    await market.add(*(Entry(number=10_000 + length * 100 + n) for n in range(length + 1)))
+async def test_a_list_of_literals_may_have_any_length(rules: RowRulesApp, length: int) -> None:
+    client, key = await rules.running.user_and_id()
+    await rules.add(*(Entry(number=10_000 + length * 100 + n) for n in range(length + 1)))
     allowed = [10_000 + length * 100 + n for n in range(length)]
     shapes[str(key)] = lambda model, actor: model.number.in_(allowed)
     assert len((await client.get("/api/market_entries?limit=100")).data) == length

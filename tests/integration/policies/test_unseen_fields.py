@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import MetaData
-from vault import (
+from field_rules_app import (
     NAMES,
     PAIRS,
     Apart,
@@ -25,6 +24,7 @@ from vault import (
     app,
     name_of,
 )
+from sqlalchemy import MetaData
 
 from gatepost.testing import Client, ClientResponse, TestApp
 
@@ -36,7 +36,7 @@ SAFES = {"safes": Safe, "serviced_safes": ServicedSafe}
 
 
 @dataclass
-class Vault:
+class FieldRulesApp:
     """The running app, and a client of every identity; rows belong to the owner."""
 
     clients: dict[str, Client]
@@ -62,19 +62,19 @@ class Vault:
 
 @pytest.fixture(scope="module")
 def database_metadata() -> MetaData:
-    """Databases here have the tables of the vault."""
+    """Databases here have the tables of the field rules."""
     return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def vault(module_database_url: str) -> AsyncIterator[Vault]:
-    """The vault, started on an empty database."""
+async def fields(module_database_url: str) -> AsyncIterator[FieldRulesApp]:
+    """The app, started on an empty database."""
     async with TestApp(app, module_database_url) as running:
         clients, ids = {"anonymous": running.anonymous}, {"anonymous": ""}
         for name in SIGNED_IN:
             clients[name], key = await running.user_and_id(*([name] if name in ("hr", "admin") else []))
             ids[name] = str(key)
-        yield Vault(clients, ids)
+        yield FieldRulesApp(clients, ids)
 
 
 def passes(rule: str, identity: str) -> bool:
@@ -108,10 +108,12 @@ def errors(answer: ClientResponse) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("path", SAFES)
 @pytest.mark.parametrize("identity", IDENTITIES)
-async def test_a_row_shows_to_an_identity_what_its_rules_of_reading_say(vault: Vault, path: str, identity: str) -> None:
+async def test_a_row_shows_to_an_identity_what_its_rules_of_reading_say(
+    fields: FieldRulesApp, path: str, identity: str
+) -> None:
     secret = secrets.token_hex(8)
-    row = await vault.safe(path, **dict.fromkeys(NAMES, secret))
-    key, client = row.rpartition("/")[2], vault.clients[identity]
+    row = await fields.safe(path, **dict.fromkeys(NAMES, secret))
+    key, client = row.rpartition("/")[2], fields.clients[identity]
     wanted = {name_of(*pair) for pair in PAIRS if passes(pair[0], identity)}
     (listed,) = (await client.get(f"/api/{path}?id={key}")).data
     for shown in ((await client.get(row)).data, listed):
@@ -121,18 +123,20 @@ async def test_a_row_shows_to_an_identity_what_its_rules_of_reading_say(vault: V
 
 
 @pytest.mark.parametrize("identity", IDENTITIES)
-async def test_an_expansion_shows_no_more_than_the_row_itself(vault: Vault, identity: str) -> None:
-    row = await vault.safe("safes")
-    label = await vault.add(Label(safe_id=row.rpartition("/")[2]))
-    client = vault.clients[identity]
+async def test_an_expansion_shows_no_more_than_the_row_itself(fields: FieldRulesApp, identity: str) -> None:
+    row = await fields.safe("safes")
+    label = await fields.add(Label(safe_id=row.rpartition("/")[2]))
+    client = fields.clients[identity]
     expanded = (await client.get(f"/api/labels/{label}?expand=safe")).data["safe"]
     assert expanded == (await client.get(row)).data
 
 
 @pytest.mark.parametrize("path", SAFES)
 @pytest.mark.parametrize("identity", IDENTITIES)
-async def test_only_what_every_row_shows_can_be_filtered_and_sorted_by(vault: Vault, path: str, identity: str) -> None:
-    client = vault.clients[identity]
+async def test_only_what_every_row_shows_can_be_filtered_and_sorted_by(
+    fields: FieldRulesApp, path: str, identity: str
+) -> None:
+    client = fields.clients[identity]
     for reads, writes in PAIRS:
         name = name_of(reads, writes)
         surely = reads == "anyone" or (reads == "hr" and identity == "hr")
@@ -162,18 +166,18 @@ async def test_only_what_every_row_shows_can_be_filtered_and_sorted_by(vault: Va
     ],
 )
 async def test_a_query_that_names_it_is_answered_as_where_it_does_not_exist(
-    vault: Vault, path: str, query: str
+    fields: FieldRulesApp, path: str, query: str
 ) -> None:
     for identity in ("anonymous", "stranger", "owner", "hr"):
-        answer = await vault.clients[identity].get(f"/api/{path}?{query}")
-        assert plain(answer) == plain(await vault.clients[identity].get(f"/api/plain_diaries?{query}"))
+        answer = await fields.clients[identity].get(f"/api/{path}?{query}")
+        assert plain(answer) == plain(await fields.clients[identity].get(f"/api/plain_diaries?{query}"))
         assert answer.status == 400
 
 
 @pytest.mark.parametrize("identity", IDENTITIES)
-async def test_no_message_names_what_an_identity_never_sees(vault: Vault, identity: str) -> None:
-    client = vault.clients[identity]
-    row = await vault.safe("safes")
+async def test_no_message_names_what_an_identity_never_sees(fields: FieldRulesApp, identity: str) -> None:
+    client = fields.clients[identity]
+    row = await fields.safe("safes")
     never = [name for name in NAMES if not (passes(name.split("_")[0], identity) or is_of_the_row(name, identity))]
     never = [name for name in never if name.split("_")[0] in ("nobody", "hr")]
     queries = ["fields=nobodi_nobody", "sort=nobodi_nobody", "nobodi_nobody=1", "expand=nobody", "fields=hr_h"]
@@ -189,20 +193,20 @@ async def test_no_message_names_what_an_identity_never_sees(vault: Vault, identi
 # Changing
 
 
-async def expect_change(vault: Vault, path: str, identity: str, pair: tuple[str, str], value: str) -> None:
+async def expect_change(fields: FieldRulesApp, path: str, identity: str, pair: tuple[str, str], value: str) -> None:
     """Send a value for a field of a row that holds "first", and compare with what the rules say."""
     reads, writes = pair
-    name, client = name_of(*pair), vault.clients[identity]
-    row = await vault.safe(path)
+    name, client = name_of(*pair), fields.clients[identity]
+    row = await fields.safe(path)
     answer = await client.patch(row, json={name: value})
     sees, sets = passes(reads, identity), passes(writes, identity)
     case = (path, identity, name, value, answer.body)
     if sets:
         assert answer.status == 200, case
         assert answer.data.get(name) == (value if sees else None), case
-        assert await vault.stored(row, name) == value, case
+        assert await fields.stored(row, name) == value, case
         return
-    assert await vault.stored(row, name) == "first", case
+    assert await fields.stored(row, name) == "first", case
     if not sees:
         assert (answer.status, errors(answer)) == (422, [(f"/{name}", "unknown_field")]), case
     elif is_of_the_row(writes, identity):
@@ -217,20 +221,20 @@ async def expect_change(vault: Vault, path: str, identity: str, pair: tuple[str,
 @pytest.mark.parametrize("identity", SIGNED_IN)
 @pytest.mark.parametrize("value", ["first", "other"])
 async def test_what_a_change_answers_depends_on_what_the_row_shows_and_on_who_writes(
-    vault: Vault, path: str, identity: str, value: str
+    fields: FieldRulesApp, path: str, identity: str, value: str
 ) -> None:
     for pair in PAIRS:
-        await expect_change(vault, path, identity, pair, value)
+        await expect_change(fields, path, identity, pair, value)
 
 
 @pytest.mark.parametrize("path", SAFES)
 @pytest.mark.parametrize("identity", SIGNED_IN)
-async def test_right_and_wrong_guesses_get_the_same_answer(vault: Vault, path: str, identity: str) -> None:
+async def test_right_and_wrong_guesses_get_the_same_answer(fields: FieldRulesApp, path: str, identity: str) -> None:
     for reads, writes in PAIRS:
         if passes(reads, identity) or passes(writes, identity):
             continue
-        name, client = name_of(reads, writes), vault.clients[identity]
-        row = await vault.safe(path)
+        name, client = name_of(reads, writes), fields.clients[identity]
+        row = await fields.safe(path)
         texts = [plain(await client.patch(row, json={name: guess})) for guess in ("first", "other", None, "")]
         guesses = ({"a": 1, "keep": "me"}, {"a": 1}, {}, None, [1])
         documents = [plain(await client.patch(row, json={f"{name}_doc": guess})) for guess in guesses]
@@ -241,13 +245,13 @@ async def test_right_and_wrong_guesses_get_the_same_answer(vault: Vault, path: s
 @pytest.mark.parametrize("path", SAFES)
 @pytest.mark.parametrize("identity", SIGNED_IN)
 async def test_a_document_is_merged_into_where_it_is_shown_and_replaced_whole_where_not(
-    vault: Vault, path: str, identity: str
+    fields: FieldRulesApp, path: str, identity: str
 ) -> None:
     for reads, writes in PAIRS:
-        name, client = f"{name_of(reads, writes)}_doc", vault.clients[identity]
-        row = await vault.safe(path)
+        name, client = f"{name_of(reads, writes)}_doc", fields.clients[identity]
+        row = await fields.safe(path)
         answer = await client.patch(row, json={name: {"b": 2}})
-        stored = await vault.stored(row, name)
+        stored = await fields.stored(row, name)
         if not passes(writes, identity):
             assert (answer.status in (403, 422), stored) == (True, {"a": 1, "keep": "me"}), (reads, writes)
             continue
@@ -255,14 +259,16 @@ async def test_a_document_is_merged_into_where_it_is_shown_and_replaced_whole_wh
         assert (answer.status, stored) == (200, wanted), (reads, writes)
         assert answer.data.get(name) == (wanted if passes(reads, identity) else None)
         assert (await client.patch(row, json={name: None})).status == 200
-        assert await vault.stored(row, name) is None
+        assert await fields.stored(row, name) is None
 
 
 @pytest.mark.parametrize("path", SAFES)
-async def test_a_row_is_sent_back_as_it_was_read_but_for_what_a_rule_of_the_row_guards(vault: Vault, path: str) -> None:
+async def test_a_row_is_sent_back_as_it_was_read_but_for_what_a_rule_of_the_row_guards(
+    fields: FieldRulesApp, path: str
+) -> None:
     for identity in SIGNED_IN:
-        row = await vault.safe(path)
-        shown = (await vault.clients[identity].get(row)).data
+        row = await fields.safe(path)
+        shown = (await fields.clients[identity].get(row)).data
         kept = {
             name: value
             for name, value in shown.items()
@@ -271,7 +277,7 @@ async def test_a_row_is_sent_back_as_it_was_read_but_for_what_a_rule_of_the_row_
             or not is_of_the_row(name.split("_")[1], identity)
             or passes(name.split("_")[1], identity)
         }
-        answer = await vault.clients[identity].patch(row, json=kept)
+        answer = await fields.clients[identity].patch(row, json=kept)
         assert (answer.status, answer.data) == (200, shown), identity
 
 
@@ -281,11 +287,11 @@ async def test_a_row_is_sent_back_as_it_was_read_but_for_what_a_rule_of_the_row_
 @pytest.mark.parametrize("path", SAFES)
 @pytest.mark.parametrize("identity", SIGNED_IN)
 async def test_a_creation_sets_what_its_rule_lets_and_shows_what_the_new_row_shows(
-    vault: Vault, path: str, identity: str
+    fields: FieldRulesApp, path: str, identity: str
 ) -> None:
     for reads, writes in PAIRS:
-        name, body = name_of(reads, writes), {"owner_id": vault.ids["owner"]}
-        answer = await vault.clients[identity].post(f"/api/{path}", json={**body, name: "set"})
+        name, body = name_of(reads, writes), {"owner_id": fields.ids["owner"]}
+        answer = await fields.clients[identity].post(f"/api/{path}", json={**body, name: "set"})
         case = (identity, name, answer.body)
         if passes(writes, identity):
             assert answer.status == 201, case
@@ -300,32 +306,34 @@ async def test_a_creation_sets_what_its_rule_lets_and_shows_what_the_new_row_sho
             assert (answer.status, errors(answer)) == (422, [(f"/{name}", "read_only")]), case
 
 
-async def test_creating_and_changing_have_rules_of_their_own(vault: Vault) -> None:
-    body = {"owner_id": vault.ids["owner"], "number": 1}
-    made = await vault.clients["stranger"].post("/api/aparts", json=body)
+async def test_creating_and_changing_have_rules_of_their_own(fields: FieldRulesApp) -> None:
+    body = {"owner_id": fields.ids["owner"], "number": 1}
+    made = await fields.clients["stranger"].post("/api/aparts", json=body)
     assert made.status == 201
     row = f"/api/aparts/{made.data['id']}"
-    assert errors(await vault.clients["stranger"].patch(row, json={"number": 2})) == [("/number", "read_only")]
-    assert (await vault.clients["stranger"].patch(row, json={"number": 1})).status == 200
-    assert (await vault.clients["hr"].patch(row, json={"number": 2})).data["number"] == 2
-    refused = await vault.clients["owner"].post("/api/aparts", json={**body, "later": 1})
+    assert errors(await fields.clients["stranger"].patch(row, json={"number": 2})) == [("/number", "read_only")]
+    assert (await fields.clients["stranger"].patch(row, json={"number": 1})).status == 200
+    assert (await fields.clients["hr"].patch(row, json={"number": 2})).data["number"] == 2
+    refused = await fields.clients["owner"].post("/api/aparts", json={**body, "later": 1})
     assert errors(refused) == [("/later", "read_only")]
-    assert (await vault.clients["owner"].patch(row, json={"later": 3})).data["later"] == 3
-    assert errors(await vault.clients["hr"].patch(row, json={"later": 3})) == [("/later", "unknown_field")]
+    assert (await fields.clients["owner"].patch(row, json={"later": 3})).data["later"] == 3
+    assert errors(await fields.clients["hr"].patch(row, json={"later": 3})) == [("/later", "unknown_field")]
 
 
 @pytest.mark.parametrize("path", ["vault_tickets", "serviced_vault_tickets"])
-async def test_the_rule_of_a_field_is_weighed_before_a_constraint_tells_of_another_row(vault: Vault, path: str) -> None:
+async def test_the_rule_of_a_field_is_weighed_before_a_constraint_tells_of_another_row(
+    fields: FieldRulesApp, path: str
+) -> None:
     codes = [secrets.token_hex(4) for _ in range(3)]
-    owner, stranger = vault.clients["owner"], vault.clients["stranger"]
-    body = {"owner_id": vault.ids["owner"], "note": "set"}
+    owner, stranger = fields.clients["owner"], fields.clients["stranger"]
+    body = {"owner_id": fields.ids["owner"], "note": "set"}
     assert (await owner.post(f"/api/{path}", json={**body, "code": codes[0]})).status == 201
     made = await owner.post(f"/api/{path}", json={**body, "code": codes[1]})
     row = f"/api/{path}/{made.data['id']}"
     for code in (codes[0], codes[2]):
         refused = await stranger.post(f"/api/{path}", json={**body, "code": code})
         assert (refused.status, refused.json()["code"]) == (403, "forbidden")
-        given = {"code": code, "owner_id": vault.ids["stranger"], "note": "new"}
+        given = {"code": code, "owner_id": fields.ids["stranger"], "note": "new"}
         assert (await owner.patch(row, json=given)).status == 403
     assert (await owner.patch(row, json={"code": codes[0], "note": "new"})).status == 409
     assert (await stranger.post(f"/api/{path}", json={"code": codes[0]})).status == 409
@@ -357,57 +365,57 @@ BODIES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("path", ["diaries", "serviced_diaries"])
 @pytest.mark.parametrize("headers", [{}, {"If-Match": '"1"'}, {"If-Match": '"77"'}])
 async def test_a_field_neither_seen_nor_writable_is_to_the_byte_as_one_that_does_not_exist(
-    vault: Vault, path: str, headers: dict[str, str]
+    fields: FieldRulesApp, path: str, headers: dict[str, str]
 ) -> None:
     model = {"diaries": Diary, "serviced_diaries": ServicedDiary}[path]
-    key = await vault.add(model(owner_id=vault.ids["owner"], secret="right"))
-    await vault.add(PlainDiary(id=key, owner_id=vault.ids["owner"]))
+    key = await fields.add(model(owner_id=fields.ids["owner"], secret="right"))
+    await fields.add(PlainDiary(id=key, owner_id=fields.ids["owner"]))
     try:
         for identity in ("stranger", "hr"):
             for body in BODIES:
-                client = vault.clients[identity]
+                client = fields.clients[identity]
                 with_secret = await client.patch(f"/api/{path}/{key}", json=body, headers=headers)
                 without = await client.patch(f"/api/plain_diaries/{key}", json=body, headers=headers)
                 assert plain(with_secret) == plain(without), body
                 assert with_secret.status == 422
-        assert await vault.stored(f"/api/{path}/{key}", "secret") == "right"
+        assert await fields.stored(f"/api/{path}/{key}", "secret") == "right"
     finally:
         async with app.transaction() as tx:
             await tx.session.delete(await tx.session.get_one(PlainDiary, key))
 
 
 @pytest.mark.parametrize("path", ["diaries", "serviced_diaries"])
-async def test_a_creation_with_such_a_field_is_as_one_with_an_unknown_one(vault: Vault, path: str) -> None:
+async def test_a_creation_with_such_a_field_is_as_one_with_an_unknown_one(fields: FieldRulesApp, path: str) -> None:
     for body in ({"secret": "x"}, {"secret": "x", "text": "y"}, {"secrets": 1}):
-        sent = {**body, "owner_id": vault.ids["owner"]}
-        refused = await vault.clients["stranger"].post(f"/api/{path}", json=sent)
-        assert plain(refused) == plain(await vault.clients["stranger"].post("/api/plain_diaries", json=sent))
-        made = await vault.clients["owner"].post(f"/api/{path}", json=sent)
+        sent = {**body, "owner_id": fields.ids["owner"]}
+        refused = await fields.clients["stranger"].post(f"/api/{path}", json=sent)
+        assert plain(refused) == plain(await fields.clients["stranger"].post("/api/plain_diaries", json=sent))
+        made = await fields.clients["owner"].post(f"/api/{path}", json=sent)
         assert made.status == 201
         assert not {"secret", "secrets"} & made.data.keys()
 
 
 @pytest.mark.parametrize("path", ["diaries", "serviced_diaries"])
-async def test_the_one_who_may_write_without_reading_replaces_and_clears(vault: Vault, path: str) -> None:
+async def test_the_one_who_may_write_without_reading_replaces_and_clears(fields: FieldRulesApp, path: str) -> None:
     model = {"diaries": Diary, "serviced_diaries": ServicedDiary}[path]
-    row = f"/api/{path}/{await vault.add(model(owner_id=vault.ids['owner'], secret='right'))}"
+    row = f"/api/{path}/{await fields.add(model(owner_id=fields.ids['owner'], secret='right'))}"
     for value in ("wrong", "right", None, "last"):
-        answer = await vault.clients["owner"].patch(row, json={"secret": value})
+        answer = await fields.clients["owner"].patch(row, json={"secret": value})
         assert (answer.status, "secret" in answer.data) == (200, False)
-        assert await vault.stored(row, "secret") == value
-    wrong = await vault.clients["owner"].patch(row, json={"secret": 5})
+        assert await fields.stored(row, "secret") == value
+    wrong = await fields.clients["owner"].patch(row, json={"secret": 5})
     assert errors(wrong) == [("/secret", "wrong_type")]
-    assert (await vault.clients["admin"].get(row)).data["secret"] == "last"
-    assert errors(await vault.clients["admin"].patch(row, json={"secret": "x"})) == []
-    absent = await vault.clients["owner"].patch(f"{row[:-12]}000000000000", json={"secret": "x"})
+    assert (await fields.clients["admin"].get(row)).data["secret"] == "last"
+    assert errors(await fields.clients["admin"].patch(row, json={"secret": "x"})) == []
+    absent = await fields.clients["owner"].patch(f"{row[:-12]}000000000000", json={"secret": "x"})
     assert absent.status == 404
 
 
 @pytest.mark.parametrize("path", SAFES)
 @pytest.mark.parametrize("identity", SIGNED_IN)
-async def test_two_rows_that_are_shown_alike_answer_alike(vault: Vault, path: str, identity: str) -> None:
+async def test_two_rows_that_are_shown_alike_answer_alike(fields: FieldRulesApp, path: str, identity: str) -> None:
     """Whatever is hidden in them, and whatever is sent: only that a row was written may be told."""
-    client = vault.clients[identity]
+    client = fields.clients[identity]
     unseen = [name_of(*pair) for pair in PAIRS if not passes(pair[0], identity)]
     hidden = ({}, dict.fromkeys(unseen, "other"), dict.fromkeys(unseen))
     documents = ({}, {f"{name}_doc": {"b": [2]} for name in unseen}, {f"{name}_doc": None for name in unseen})
@@ -418,9 +426,9 @@ async def test_two_rows_that_are_shown_alike_answer_alike(vault: Vault, path: st
         *({f"{name}_doc": {"a": 1, "keep": None, "b": [2]}} for name in unseen),
         dict.fromkeys(unseen, "first"),
         {"title": 1, **dict.fromkeys(unseen, "other")},
-        {"owner_id": vault.ids[identity], **dict.fromkeys(unseen[:2])},
+        {"owner_id": fields.ids[identity], **dict.fromkeys(unseen[:2])},
     ]
-    rows = [await vault.safe(path, **texts, **docs) for texts, docs in zip(hidden, documents, strict=True)]
+    rows = [await fields.safe(path, **texts, **docs) for texts, docs in zip(hidden, documents, strict=True)]
 
     def told(answer: ClientResponse, row: str) -> str:
         text = plain(answer).replace(row.rpartition("/")[2], "the row")
@@ -436,12 +444,14 @@ async def test_two_rows_that_are_shown_alike_answer_alike(vault: Vault, path: st
 
 
 @pytest.mark.parametrize("path", ["sheets", "serviced_sheets"])
-async def test_a_reference_to_a_hidden_row_may_be_sent_back_and_is_otherwise_looked_up(vault: Vault, path: str) -> None:
-    drawers = [Drawer(owner_id=vault.ids["owner"]) for _ in range(2)]
-    await vault.add(*drawers)
+async def test_a_reference_to_a_hidden_row_may_be_sent_back_and_is_otherwise_looked_up(
+    fields: FieldRulesApp, path: str
+) -> None:
+    drawers = [Drawer(owner_id=fields.ids["owner"]) for _ in range(2)]
+    await fields.add(*drawers)
     model = {"sheets": Sheet, "serviced_sheets": ServicedSheet}[path]
-    row = f"/api/{path}/{await vault.add(model(drawer_id=drawers[0].id))}"
-    client = vault.clients["stranger"]
+    row = f"/api/{path}/{await fields.add(model(drawer_id=drawers[0].id))}"
+    client = fields.clients["stranger"]
     shown = (await client.get(row)).data
     assert (await client.patch(row, json=shown)).data == shown
     assert (await client.patch(row, json={"drawer_id": shown["drawer_id"], "text": "new"})).data["text"] == "new"
@@ -456,4 +466,4 @@ async def test_a_reference_to_a_hidden_row_may_be_sent_back_and_is_otherwise_loo
         all_three = await client.patch(row, json={**again, "other_id": target, "label_id": nothing})
         assert errors(all_three) == [("/label_id", "not_found"), ("/other_id", "not_found")]
     assert (await client.post(f"/api/{path}", json={"drawer_id": shown["drawer_id"]})).status == 422
-    assert (await vault.clients["owner"].patch(row, json={"drawer_id": other})).status == 200
+    assert (await fields.clients["owner"].patch(row, json={"drawer_id": other})).status == 200

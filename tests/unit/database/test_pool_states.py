@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import column, insert, select, table
-from tests.unit.database.driver import Driver, VirtualTimeLoop
+from tests.unit.database.failing_driver import Driver, VirtualTimeLoop
 
 from gatepost.database.connection import PooledConnection
 from gatepost.database.database import Database

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
-from ledger import app
-from wire import Fault, Message, Proxy, until
+from outcomes_app import app
+from protocol_proxy import Fault, Message, Proxy, until
 
 from gatepost.database.database import Database
 from gatepost.testing import Client, ClientResponse
@@ -36,7 +36,7 @@ class Outcome:
 
 
 @dataclass
-class Scene:
+class FaultInjector:
     """The running app, its proxy, and a connection of somebody else's."""
 
     client: Client

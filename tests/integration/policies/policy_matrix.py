@@ -1,5 +1,6 @@
-"""The table: what every action answers to every identity. Written by hand, from the declaration in `village.py` and
-the refusals that the HTTP contract promises; the app's own list of actions says which rows have to be here.
+"""The table: what every operation answers to every identity. Written by hand, from the declaration in
+`policy_matrix_app.py` and the refusals that the HTTP contract promises; the app's own list of operations says which
+rows have to be here.
 
 The columns are anonymous, stranger (signed in), owner (of the row, or of what it hangs on) and editor (the role).
 `+` and `-` say whether a list shows the row; 201- is a creation that the actor may not read.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote_plus
 
 import msgspec
-from library import Genre
+from all_types_app import Genre
 
 ORDERED = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "null")
 UNORDERED = ("eq", "ne", "in", "null")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from taker import LIMIT, SECOND
+from taker_process import LIMIT, SECOND
 
 from gatepost.declaring.rate_limits import RateLimit
 from gatepost.gateway.buckets import BucketTable
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 
 
 @contextmanager
-def crowd(
+def taker_processes(
     store: str | BucketTable, *arguments: str, processes: int = PROCESSES
 ) -> Iterator[list["subprocess.Popen[str]"]]:
     """So many processes, ready to take."""
@@ -32,7 +32,7 @@ def crowd(
     environ = {**os.environ, "PYTHONPATH": str(HERE)}
     started = [
         subprocess.Popen(
-            [sys.executable, HERE / "taker.py", name, prefix, *arguments],
+            [sys.executable, HERE / "taker_process.py", name, prefix, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -53,9 +53,9 @@ def crowd(
 
 
 def admissions(store: str | BucketTable, seconds: float) -> dict[str, list[tuple[int, int]]]:
-    """When the crowd was admitted for each key in so many seconds: asked and answered."""
+    """When the processes were admitted for each key in so many seconds: asked and answered."""
     found: dict[str, list[tuple[int, int]]] = {}
-    with crowd(store, str(seconds)) as processes:
+    with taker_processes(store, str(seconds)) as processes:
         for process in processes:
             assert process.stdin is not None
             process.stdin.write("go\n")

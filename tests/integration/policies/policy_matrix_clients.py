@@ -1,10 +1,10 @@
-"""Who plays in the tests of policies, and the rows they act on."""
+"""A client of every identity of the policy matrix, and the rows that they act on."""
 
 import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from village import Line, Member, Parent, app
+from policy_matrix_app import Line, Member, Parent, app
 
 from gatepost.models.entity import entity_of
 from gatepost.testing import Client, TestApp
@@ -13,8 +13,8 @@ IDENTITIES = ("anonymous", "stranger", "owner", "editor")
 
 
 @dataclass
-class Cast:
-    """A running village, and a client of every identity."""
+class PolicyMatrix:
+    """A running app, and a client of every identity."""
 
     running: TestApp
     clients: dict[str, Client]
@@ -46,12 +46,12 @@ class Cast:
         return {"parent_id": (await self.parent()).id} if "parent_id" in names else {}
 
 
-async def cast_of(running: TestApp) -> Cast:
+async def policy_matrix_of(running: TestApp) -> PolicyMatrix:
     """Make the users; the owner is on the red team."""
     clients, ids = {"anonymous": running.anonymous}, {"anonymous": None}
     for name in IDENTITIES[1:]:
         clients[name], ids[name] = await running.user(*(["editor"] if name == "editor" else [])), None
         ids[name] = (await clients[name].get("/api/auth/me")).data["id"]
-    cast = Cast(running, clients, ids)
-    await cast.add(Member(user_id=ids["owner"], team="red"), Member(user_id=ids["stranger"], team="blue"))
-    return cast
+    matrix = PolicyMatrix(running, clients, ids)
+    await matrix.add(Member(user_id=ids["owner"], team="red"), Member(user_id=ids["stranger"], team="blue"))
+    return matrix

@@ -6,7 +6,7 @@ from itertools import cycle
 from typing import Any
 from uuid import UUID
 
-from library import Country, Genre, Person, Sample, Shelf, Vault, Work, app
+from all_types_app import Country, Genre, Person, Sample, Shelf, Vault, Work, app
 from sqlalchemy import inspect
 
 WORDS = ("sea", "100%", "a_b", "axb", "back\\slash", "Ödland", "", None)
@@ -59,7 +59,7 @@ async def write_samples() -> list[dict[str, Any]]:
         return [{name: getattr(row, name) for name in names} for row in rows]
 
 
-async def write_catalogue(member_id: UUID, stranger_id: UUID) -> dict[str, int]:
+async def write_works(member_id: UUID, stranger_id: UUID) -> dict[str, int]:
     """Write people, works and what surrounds them; keys by name."""
     async with app.transaction() as work:
         session = work.session

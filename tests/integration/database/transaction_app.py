@@ -11,7 +11,7 @@ from gatepost import Actor, App, Model, Resource, Service, anyone
 from gatepost.events import AfterCommitFailed, RequestFailed, TransactionRetried
 from gatepost.testing import ClientResponse, TestApp
 
-Deed = Callable[[Service[Any]], Awaitable[None]]
+ServiceStep = Callable[[Service[Any]], Awaitable[None]]
 
 SETTINGS = {
     "GATEPOST_DATABASE_POOL_SIZE": "3",
@@ -49,12 +49,12 @@ class Stubborn(Model):
 
 
 class Notes(Service[Note]):
-    """Does the test's deed, then creates."""
+    """Does the test's step, then creates."""
 
-    deed: Deed
+    step: ServiceStep
 
     async def create(self, draft: Note, actor: Actor) -> Note:
-        await type(self).deed(self)
+        await type(self).step(self)
         return await super().create(draft, actor)
 
 
@@ -63,10 +63,10 @@ class Retried(Service[Stubborn]):
 
     isolation = "serializable"
     attempts = 3
-    deed: Deed
+    step: ServiceStep
 
     async def create(self, draft: Stubborn, actor: Actor) -> Stubborn:
-        await type(self).deed(self)
+        await type(self).step(self)
         return await super().create(draft, actor)
 
 
@@ -79,16 +79,16 @@ class Leaf(Model):
 
 
 class Leaves(Service[Leaf]):
-    """Does the test's deed, then reads."""
+    """Does the test's step, then reads."""
 
-    deed: Deed
+    step: ServiceStep
 
     async def get(self, id: Any, actor: Actor) -> Leaf:
-        await type(self).deed(self)
+        await type(self).step(self)
         return await super().get(id, actor)
 
     async def list(self, query: Any, actor: Actor) -> Sequence[Leaf]:
-        await type(self).deed(self)
+        await type(self).step(self)
         return await super().list(query, actor)
 
 
@@ -107,7 +107,7 @@ app.events.subscribe(AfterCommitFailed, lambda event: callbacks_failed.append(ev
 app.events.subscribe(TransactionRetried, lambda event: retries.append(event.reason))
 
 
-class Desk:
+class TransactionApp:
     """The running app, and short ways to ask it."""
 
     def __init__(self, running: TestApp) -> None:
@@ -115,22 +115,22 @@ class Desk:
         self.client = running.anonymous
         self.database = app.running.database
 
-    async def do(self, deed: Deed, service: type[Any] = Notes) -> ClientResponse:
-        """POST a note through a service that does the deed first."""
-        self._begin_anew(deed, service)
+    async def create_after(self, step: ServiceStep, service: type[Any] = Notes) -> ClientResponse:
+        """POST a note through a service that does the step first."""
+        self._begin_anew(step, service)
         path = "/api/notes" if service is Notes else "/api/stubborn"
         return await self.client.post(path, json={"number": 1})
 
-    async def look(self, deed: Deed, key: object = None) -> ClientResponse:
-        """GET the leaf with this key, or a page of them, through a service that does the deed first."""
-        self._begin_anew(deed, Leaves)
+    async def read_after(self, step: ServiceStep, key: object = None) -> ClientResponse:
+        """GET the leaf with this key, or a page of them, through a service that does the step first."""
+        self._begin_anew(step, Leaves)
         return await self.client.get("/api/leaves" if key is None else f"/api/leaves/{key}")
 
-    def _begin_anew(self, deed: Deed, service: type[Any]) -> None:
+    def _begin_anew(self, step: ServiceStep, service: type[Any]) -> None:
         failures.clear()
         callbacks_failed.clear()
         retries.clear()
-        service.deed = staticmethod(deed)
+        service.step = staticmethod(step)
 
     async def count(self, table: str = "notes") -> int:
         """How many rows are committed."""
@@ -140,7 +140,7 @@ class Desk:
 
 
 async def nothing(service: Service[Any]) -> None:
-    """The deed of whoever needs none."""
+    """The step of a test that needs none."""
 
 
 async def by_flush(service: Service[Any]) -> None:

@@ -1,7 +1,7 @@
 """A process that takes tokens: as fast as it can, or when it is told to.
 
-    taker.py URL-or-descriptor PREFIX SECONDS     prints "key before after" for each admission, at the end
-    taker.py URL-or-descriptor PREFIX             answers each line of stdin, a key, with 1 or 0
+    taker_process.py URL-or-descriptor PREFIX SECONDS     prints "key before after" for each admission, at the end
+    taker_process.py URL-or-descriptor PREFIX             answers each line of stdin, a key, with 1 or 0
 
 `before` and `after` are when it was asked and when it was answered, in nanoseconds of the machine.
 """
@@ -9,7 +9,7 @@
 import asyncio
 import sys
 
-from taking import admits
+from token_taking import admits
 
 from gatepost.declaring.rate_limits import RateLimit
 from gatepost.events import Events

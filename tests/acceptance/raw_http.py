@@ -1,4 +1,4 @@
-"""HTTP by hand: bytes over a socket, and what comes back, byte by byte. No library in between mends anything."""
+"""HTTP by hand: bytes over a socket, and what comes back, byte by byte. No library in between repairs anything."""
 
 import contextlib
 import dataclasses

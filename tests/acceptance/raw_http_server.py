@@ -90,7 +90,7 @@ def serving(folder: Path, database_url: str, *options: str, **settings: str) -> 
         "GATEPOST_SIGNING_KEY_FILE": str(folder / KEY_FILE),
         **settings,
     }
-    server = Running(["serve", "--port", "0", *options], folder, environ, "gatehouse")
+    server = Running(["serve", "--port", "0", *options], folder, environ, "raw_http_server")
     try:
         yield server.ready()
     finally:

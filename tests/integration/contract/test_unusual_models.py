@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import asyncpg
 import pytest
 import pytest_asyncio
-from attic import Hook, Rack, app
-from readers import failures, pointers, problem
+from contract_clients import failures, pointers, problem
+from pagination import page
 from sqlalchemy import MetaData, text
-from walking import page
+from unusual_models_app import Hook, Rack, app
 
 from gatepost.events import RequestFailed
 from gatepost.testing import Client, TestApp
@@ -30,13 +30,13 @@ class Finders(NamedTuple):
 
 @pytest.fixture(scope="module")
 def database_metadata() -> MetaData:
-    """Databases here have the tables of the attic."""
+    """Databases here have the tables of the unusual models."""
     return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def finders(module_database_url: str) -> AsyncIterator[Finders]:
-    """The attic, started, with its people."""
+    """The app, started, with its users."""
     async with TestApp(app, module_database_url, GATEPOST_URI_BYTES_MAX="65000") as running:
         yield Finders(*await running.user_and_id(), await running.user(), running.anonymous)
 

@@ -1,6 +1,6 @@
 """Makes processes that take from a shared table without a pause, until somebody kills them.
 
-    grabber.py DESCRIPTOR FOLDER      for each line of stdin, a name, one more; prints its process id
+    killed_takers.py DESCRIPTOR FOLDER      for each line of stdin, a name, one more; prints its process id
 
 Each appends "before after" for each admission to its file in FOLDER. It asks the table for each token, so that it is
 within the lock a good part of the time.
@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from taker import KEYS, LIMIT
+from taker_process import KEYS, LIMIT
 
 from gatepost.gateway.buckets import BucketTable, LocalBuckets, TakeRefused
 

@@ -1,10 +1,10 @@
-"""Who asks in the tests of the contract, and what every refusal is held to."""
+"""A client of every identity in the tests of the contract, and what every refusal must have."""
 
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from library import app
+from all_types_app import app
 
 from gatepost.events import RequestFailed
 from gatepost.testing import Client, ClientResponse, TestApp
@@ -15,7 +15,7 @@ failures: list[RequestFailed] = []
 app.events.subscribe(RequestFailed, failures.append)
 
 
-class Readers(msgspec.Struct):
+class Clients(msgspec.Struct):
     """A client for each identity; `member_id` and `stranger_id` are the keys of those two users."""
 
     anonymous: Client
@@ -32,11 +32,11 @@ class Readers(msgspec.Struct):
         return client
 
 
-async def readers_of(running: TestApp) -> Readers:
+async def clients_of(running: TestApp) -> Clients:
     """New users of every kind."""
     stranger, stranger_id = await running.user_and_id()
     member, member_id = await running.user_and_id()
-    return Readers(
+    return Clients(
         anonymous=running.anonymous,
         stranger=stranger,
         member=member,

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from cast import IDENTITIES, Cast
-from table import EXPECTED
-from village import app
+from policy_matrix import EXPECTED
+from policy_matrix_app import app
+from policy_matrix_clients import IDENTITIES, PolicyMatrix
 
 from gatepost.database.connection import Record
 from gatepost.operations import Operation
@@ -24,15 +24,15 @@ async def test_the_table_has_a_row_for_every_operation_and_for_nothing_else() ->
 @pytest.mark.parametrize("identity", IDENTITIES)
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_what_everybody_gets(
-    name: str, identity: str, village: Cast, fetched: list[tuple[str, list[Record]]]
+    name: str, identity: str, matrix: PolicyMatrix, fetched: list[tuple[str, list[Record]]]
 ) -> None:
     operation, expected = OPERATIONS[name], EXPECTED[name][IDENTITIES.index(identity)]
     model = MODELS.get(name.partition(".")[0])
-    row = await village.row(model) if model is not None else None
-    body = {"title": "new", **{key: str(value) for key, value in (await _references(village, row)).items()}}
+    row = await matrix.row(model) if model is not None else None
+    body = {"title": "new", **{key: str(value) for key, value in (await _references(matrix, row)).items()}}
     fetched.clear()
 
-    answer = await _ask(village, identity, operation, row, body)
+    answer = await _ask(matrix, identity, operation, row, body)
 
     outcome = _outcome(operation, answer, row)
     assert outcome == expected, answer.body
@@ -41,15 +41,17 @@ async def test_what_everybody_gets(
     if answer.status == 401:
         assert answer.headers["www-authenticate"].startswith("Bearer")
     if row is not None:
-        await _check_row(village, operation, answer, row)
+        await _check_row(matrix, operation, answer, row)
 
 
-async def _references(village: Cast, row: Any) -> dict[str, Any]:
-    return await village.references(type(row)) if row is not None else {}
+async def _references(matrix: PolicyMatrix, row: Any) -> dict[str, Any]:
+    return await matrix.references(type(row)) if row is not None else {}
 
 
-async def _ask(village: Cast, identity: str, operation: Operation, row: Any, body: dict[str, Any]) -> ClientResponse:
-    client = village.clients[identity]
+async def _ask(
+    matrix: PolicyMatrix, identity: str, operation: Operation, row: Any, body: dict[str, Any]
+) -> ClientResponse:
+    client = matrix.clients[identity]
     path = operation.path.replace("{id}", str(getattr(row, "id", "")))
     if operation.name == "auth.login":
         return await client.post(path, json={})
@@ -71,7 +73,7 @@ def _outcome(operation: Operation, answer: ClientResponse, row: Any) -> str:
     return str(answer.status)
 
 
-async def _check_row(village: Cast, operation: Operation, answer: ClientResponse, row: Any) -> None:
+async def _check_row(matrix: PolicyMatrix, operation: Operation, answer: ClientResponse, row: Any) -> None:
     """A refused change changed nothing, an accepted one is there."""
     async with app.transaction() as tx:
         present = await tx.session.get(type(row), row.id)
