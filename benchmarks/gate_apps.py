@@ -9,10 +9,9 @@ import os
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
 from gatepost.declaring.rate_limits import RateLimit, minutes, named
 from gatepost.events import Events
-from gatepost.gateway import Gate
 from gatepost.gateway.buckets import Buckets, BucketTable, LocalBuckets
 from gatepost.gateway.buckets.valkey import ValkeyBuckets
-from gatepost.gateway.gate import make_limiter
+from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.operations import RouteRules
 from gatepost.settings import GateSettings
 
@@ -58,14 +57,14 @@ def valkey() -> ASGIApp:
     return _gate(ValkeyBuckets(os.environ["VALKEY_URL"], timeout_seconds=TIMEOUT_SECONDS))
 
 
-def _gate(buckets: Buckets) -> Gate:
+def _gate(buckets: Buckets) -> GateMiddleware:
     settings = GateSettings(
         cors_origins=(ORIGIN,),
         trusted_proxies=("127.0.0.1",) if os.environ.get("BEHIND_A_PROXY") else (),
     )
     events = Events()
     rules = RouteRules(pattern="/", limits=named("hello", (LIMIT,)))
-    return Gate.composed(
+    return GateMiddleware(
         hello,
         settings=settings,
         events=events,

@@ -30,7 +30,7 @@ from gatepost.declaring.resource import ACTIONS
 from gatepost.dtos.json_values import Bounds
 from gatepost.events import Events, PolicyMayFail
 from gatepost.gateway.buckets import Buckets, LocalBuckets
-from gatepost.gateway.gate import Gate, make_limiter
+from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.health import AWAY, NO_CONNECTION, OK, READ_ONLY, Probes
 from gatepost.models.catalog import ServedModel
 from gatepost.models.constraint_violations import ConstraintErrors
@@ -116,7 +116,7 @@ class Composition:
             admit=limiter.admit_actor,
             mounts={prefix: mount.app for prefix, mount in declaration.mounts.items()},
         )
-        self.gate = Gate.composed(
+        self.gate = GateMiddleware(
             dispatch.handle,
             settings=settings.gate,
             events=events,

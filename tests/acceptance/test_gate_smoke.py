@@ -13,7 +13,7 @@ import pytest
 
 PROGRAM = """
 import asyncio
-from gatepost.gateway import Gate
+from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.events import Events
 from gatepost.operations import RouteRules
 from gatepost.settings import GateSettings
@@ -36,7 +36,8 @@ async def app(scope, receive, send):
 
 RULES = RouteRules(pattern="/x")
 SETTINGS = GateSettings(api_count=1000, request_seconds=1.0, body_seconds=0.7, body_bytes_max=100)
-gate = Gate.composed(app, settings=SETTINGS, events=Events(), match=match)
+events = Events()
+gate = GateMiddleware(app, match=match, limiter=make_limiter(SETTINGS, events), settings=SETTINGS, events=events)
 """
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import gatepost
+from gatepost import gateway
 
 SOURCE = Path(gatepost.__file__)
 HEAVY = ("sqlalchemy", "asyncpg", "asyncio", "alembic", "granian", "joserfc", "rich", "structlog")
@@ -62,6 +63,22 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 @pytest.mark.parametrize("words", [["--help"], ["migrate", "make", "--help"], ["serve", "--help"]])
 def test_help_loads_nothing_that_a_server_needs(words: list[str]) -> None:
     assert loaded_by("from gatepost.cli.main import main; main()", *words) == set()
+
+
+def test_an_app_does_not_load_the_gate_for_other_frameworks() -> None:
+    program = "import sys, gatepost.app; print(*(name for name in sys.modules if name.startswith('gatepost.')))"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    loaded = set(ended.stdout.split())
+    assert "gatepost.gateway.gate" in loaded
+    assert not loaded & {"gatepost.standalone", "gatepost.logging"}
+
+
+def test_the_gate_for_other_frameworks_is_a_name_of_the_gateway() -> None:
+    names: dict[str, object] = {}
+    exec("from gatepost.gateway import *", names)  # noqa: S102 - a star import is allowed at the top of a module only
+    assert set(gateway.__all__) <= set(names)
+    with pytest.raises(AttributeError, match=r"module 'gatepost.gateway' has no attribute 'Gat'"):
+        getattr(gateway, "Gat")  # noqa: B009 - a constant is what is asked for
 
 
 def test_a_model_loads_what_it_needs() -> None:

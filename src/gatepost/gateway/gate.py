@@ -1,20 +1,20 @@
 """The gate: an ASGI application around any ASGI application.
 
-First in the request path. `Gate.__call__` is the whole of it, in order; each part stands in a module of its own
-beside this one. It leaves to others who is asking (auth), what a path means (the injected matcher) and what a body
+First in the request path. `GateMiddleware.__call__` is the whole of it, in order; each part stands in a module of its
+own beside this one. It leaves to others who is asking (auth), what a path means (the injected matcher) and what a body
 says (DTOs).
 """
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import count
 from time import monotonic_ns
 
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
 from gatepost.background import is_failure
 from gatepost.declaring.cors import CORS
-from gatepost.errors import ConfigurationError, OutcomeUnknown, Overloaded, Problem
+from gatepost.errors import OutcomeUnknown, Overloaded, Problem
 from gatepost.events import Events, RequestFailed, RequestFinished
 from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.body_limits import BODY_HEADERS, BodyLimits
@@ -25,14 +25,12 @@ from gatepost.gateway.exchange import Exchange, ResponseHeaders
 from gatepost.gateway.header_checks import HeaderChecks
 from gatepost.gateway.large_responses import LargeResponses
 from gatepost.gateway.limiter import Limiter
-from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import INTERNAL, render
 from gatepost.gateway.request_deadlines import FindWriting, RequestDeadlines, find_no_writing
-from gatepost.gateway.standalone import FindActorId, StandaloneGate
 from gatepost.request import Request
 from gatepost.response_backlog import ResponseBacklog
-from gatepost.settings import GateSettings, Settings
+from gatepost.settings import GateSettings
 
 NANOSECONDS = 1_000_000_000
 
@@ -43,106 +41,31 @@ CANCELLED = 499
 """The status in `RequestFinished` where the server cancelled a request before it was answered."""
 
 
-class Gate:
-    """Limits, headers, CORS, bodies, deadlines and refusals in front of any ASGI application.
-
-    In front of an application of another framework: `Gate(app)`. In front of Gatepost's own layers: `Gate.composed`.
+class GateMiddleware:
+    """Limits, headers, CORS, bodies, deadlines and refusals in front of an ASGI application, of parts that a
+    composition root has built: `composition.py` for an app of Gatepost, `standalone.py` for any other.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        identify: FindActorId | None = None,
-        paths: Mapping[str, PathRules] | None = None,
-        settings: Settings | None = None,
-        events: Events | None = None,
-        rate_limits: Buckets | None = None,
-    ) -> None:
-        """`identify` tells from a request's headers who sends it, `paths` have rules of their own. `rate_limits` is
-        where the buckets are kept; without it, where `GATEPOST_VALKEY_URL` says, else in this process.
-
-        `settings` are those of the environment by default, as in production; `events` holds your subscribers. What
-        subscribes to them has to do so before. Raises `ConfigurationError`.
-        """
-        try:
-            standalone = StandaloneGate(
-                app,
-                identify=identify,
-                paths=paths,
-                settings=settings,
-                events=events,
-                rate_limits=rate_limits,
-            )
-        except ConfigurationError as error:
-            # Another server than ours shows the trace: of it only the line that makes the gate is of use to its author.
-            raise error.with_traceback(None) from None
-        limiter = make_limiter(
-            standalone.settings.gate, standalone.events, standalone.buckets, find_device=standalone.find_device
-        )
-        limiter.prepare(standalone.table.rules)
-        standalone.limiter = limiter
-        self._compose(
-            standalone.answer,
-            settings=standalone.settings.gate,
-            events=standalone.events,
-            match=standalone.table.match,
-            limiter=limiter,
-            cors=standalone.table.cors,
-            is_known=lambda request: False,
-            backlog=ResponseBacklog(),
-        )
-
-    @classmethod
-    def composed(
-        cls,
-        app: ASGIApp,
-        *,
+        match: FindMatch,
+        limiter: Limiter,
         settings: GateSettings,
         events: Events,
-        match: FindMatch,
-        limiter: Limiter | None = None,
         cors: Iterable[CORS] = (),
         is_known: Callable[[Request], bool] = lambda request: False,
         find_writing: FindWriting = find_no_writing,
         backlog: ResponseBacklog | None = None,
-    ) -> "Gate":
-        """A gate of parts that the caller has built.
-
-        `match` finds the route of a request; one of kind "mount" gets the byte limit and the headers of a page,
-        one of kind "system" no rate limit. `cors` are the rules that routes declare. `limiter` is there for the second
-        stage, which authentication calls. `is_known` tells whether the client is signed in, without a query.
+    ) -> None:
+        """`match` finds the route of a request; one of kind "mount" gets the byte limit and the headers of a page,
+        one of kind "system" no rate limit. `cors` are the rules that routes declare. `limiter` takes the tokens of
+        addresses here; those of actors are taken behind the gate. `is_known` tells whether the client is signed in,
+        without a query.
         `find_writing` gives what ends the wait of a task that has sent a COMMIT (`request_deadlines.py`).
         `backlog` is told how many bytes clients have not yet taken.
         """
-        gate = cls.__new__(cls)
-        limiter = limiter or make_limiter(settings, events)
-        gate._compose(
-            app,
-            settings=settings,
-            events=events,
-            match=match,
-            limiter=limiter,
-            cors=cors,
-            is_known=is_known,
-            find_writing=find_writing,
-            backlog=backlog or ResponseBacklog(),
-        )
-        return gate
-
-    def _compose(
-        self,
-        app: ASGIApp,
-        *,
-        settings: GateSettings,
-        events: Events,
-        match: FindMatch,
-        limiter: Limiter,
-        cors: Iterable[CORS],
-        is_known: Callable[[Request], bool],
-        find_writing: FindWriting = find_no_writing,
-        backlog: ResponseBacklog,
-    ) -> None:
         self._app = app
         self._match = match
         self.limiter = limiter
@@ -153,7 +76,7 @@ class Gate:
         self._deadlines = RequestDeadlines(settings.request_seconds, settings.body_seconds, find_writing)
         self._queue = AdmissionQueue(settings.queue_seconds, settings.request_seconds, events, is_known)
         self._response_headers = ResponseHeaders(
-            self._cors, settings, LargeResponses(backlog, self._deadlines, self._queue)
+            self._cors, settings, LargeResponses(backlog or ResponseBacklog(), self._deadlines, self._queue)
         )
         self._body_limits = BodyLimits(settings.body_bytes_max, self._deadlines, self._queue)
         self._emit_finished = events.emitter(RequestFinished)
@@ -168,8 +91,7 @@ class Gate:
         head (framing, sizes, method, Host, who the client is), path, preflight, matching, limit of the address,
         admission, body (type, size, time), application; around them all the deadline, the headers and the rendering
         of refusals.
-        With `Gate(app)`, before the application: cross-site forms, identification, limit of the user, JSON, limit
-        of the account to sign in to.
+        What an application gets before its own code runs is in `standalone.py`.
         """
         if scope["type"] != "http":
             return await self._serve_other(scope, receive, send)

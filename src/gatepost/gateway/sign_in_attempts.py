@@ -8,12 +8,11 @@ succeeded. After a success the client gets a device cookie, and with it a bucket
 import unicodedata
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from gatepost.accounts.devices import Devices
 from gatepost.asgi import Message, Receive, Send
 from gatepost.errors import BadRequest, Header
 from gatepost.gateway.body_limits import LimitedReceive
@@ -26,8 +25,30 @@ from gatepost.request import Request
 FIELDS_MAX = 1000
 """A sign-in form has a few."""
 
+DeviceT = TypeVar("DeviceT")
 
-class SignInAttempts:
+
+class DeviceCookies(Protocol[DeviceT]):
+    """Names accounts and devices for the limiter, and makes the cookies of devices (`accounts/devices.py`)."""
+
+    def account_of(self, email: str, /) -> bytes:
+        """The name of an account's buckets."""
+        ...
+
+    def find_own(self, request: Request, account: bytes, /) -> DeviceT | None:
+        """The device that sends a request, where it has signed in to this very account."""
+        ...
+
+    def find_key(self, request: Request, /) -> str:
+        """The key of the device that sends a request, "" for none."""
+        ...
+
+    def header(self, account: bytes, device: DeviceT | None, /, *, is_tls: bool) -> Header:
+        """The cookie for a device that has signed in."""
+        ...
+
+
+class SignInAttempts(Generic[DeviceT]):
     """The attempts at one path. `account` is the member that names it in the body, with what makes the cookies, None
     where nothing names it; a response with one of `statuses` means that the attempt succeeded."""
 
@@ -36,7 +57,7 @@ class SignInAttempts:
         "_statuses",
     )
 
-    def __init__(self, account: tuple[str, Devices] | None, statuses: Collection[int]) -> None:
+    def __init__(self, account: tuple[str, DeviceCookies[DeviceT]] | None, statuses: Collection[int]) -> None:
         self._account = account
         self._statuses = frozenset(statuses)
 

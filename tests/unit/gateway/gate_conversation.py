@@ -9,7 +9,7 @@ from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
 from gatepost.declaring.rate_limits import RateLimit, named
 from gatepost.errors import Header, MethodNotAllowed, NotFound
 from gatepost.events import Events
-from gatepost.gateway.gate import Gate
+from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.operations import Kind, RouteRules
 from gatepost.request import Match, Request
 from gatepost.response_backlog import ResponseBacklog
@@ -79,15 +79,11 @@ def gate(
     *,
     backlog: ResponseBacklog | None = None,
     **settings: Any,
-) -> Gate:
+) -> GateMiddleware:
     """A gate around `app`, with the defaults of production unless told otherwise."""
-    return Gate.composed(
-        app,
-        settings=GateSettings(**settings),
-        events=events or Events(),
-        match=match,
-        backlog=backlog,
-    )
+    chosen, events = GateSettings(**settings), events or Events()
+    limiter = make_limiter(chosen, events)
+    return GateMiddleware(app, match=match, limiter=limiter, settings=chosen, events=events, backlog=backlog)
 
 
 def scope(

@@ -10,7 +10,7 @@ from gatepost.asgi import ASGIApp
 from gatepost.declaring.cors import CORS
 from gatepost.errors import ConfigurationError, Header
 from gatepost.events import Events
-from gatepost.gateway.gate import Gate
+from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.request import Match
 from gatepost.settings import GateSettings
 
@@ -199,7 +199,7 @@ OWN = CORS(
 )
 
 
-def with_own_rule(rule: CORS, **settings: Any) -> Gate:
+def with_own_rule(rule: CORS, **settings: Any) -> GateMiddleware:
     """A gate whose books have a rule of their own."""
     books = ROUTES["/api/books"]
     own = dataclasses.replace(books, cors=rule)
@@ -209,7 +209,9 @@ def with_own_rule(rule: CORS, **settings: Any) -> Gate:
         return own if found is books else found, None, None
 
     chosen = dataclasses.replace(GateSettings(), **settings)
-    return Gate.composed(answering(), settings=chosen, events=Events(), match=matching, cors=[rule])
+    events = Events()
+    limiter = make_limiter(chosen, events)
+    return GateMiddleware(answering(), match=matching, limiter=limiter, settings=chosen, events=events, cors=[rule])
 
 
 async def test_the_rule_of_a_resource_stands_in_place_of_the_apps() -> None:

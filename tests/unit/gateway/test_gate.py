@@ -11,7 +11,7 @@ from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
 from gatepost.declaring.headers import Headers
 from gatepost.errors import Conflict, FieldError, Header, Problem, Unauthorized, Unprocessable
 from gatepost.events import Events, RequestFailed, RequestFinished
-from gatepost.gateway.gate import Gate
+from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.settings import GateSettings
 
 SECURITY = {
@@ -101,9 +101,13 @@ async def test_the_headers_that_a_route_declares_are_on_its_answers_and_a_rule_f
     books = ROUTES["/api/books"]
     own = dataclasses.replace(books, headers=declared)
 
-    def behind(app: ASGIApp) -> Gate:
+    def behind(app: ASGIApp) -> GateMiddleware:
         events = Events()
-        return Gate.composed(app, settings=GateSettings(), events=events, match=lambda method, path: (own, None, None))
+        settings = GateSettings()
+        limiter = make_limiter(settings, events)
+        return GateMiddleware(
+            app, match=lambda method, path: (own, None, None), limiter=limiter, settings=settings, events=events
+        )
 
     refused = await ask(behind(signed_in(raising(Conflict("out_of_stock", "No.")))))
     assert (refused.status, refused.header("cache-control")) == (409, "no-store")

@@ -9,7 +9,7 @@ from gate_conversation import answering, ask, gate, parts, reading, scope
 from gatepost.asgi import Receive, Scope, Send
 from gatepost.events import Events, RequestFinished
 from gatepost.gateway.admission_rule import MILLISECONDS, RULE
-from gatepost.gateway.gate import Gate
+from gatepost.gateway.gate import GateMiddleware
 from gatepost.request import Response
 
 
@@ -37,7 +37,7 @@ async def test_a_refusal_costs_no_token_and_reaches_no_application() -> None:
         asked.append(scope)
         await scope["gatepost"].respond(Response(200))
 
-    guarded: Gate = gate(app, events, api_count=202, queue_seconds=0.01)
+    guarded: GateMiddleware = gate(app, events, api_count=202, queue_seconds=0.01)
     before = await ask(guarded)
     guarded._queue.running = RULE.limit_max + 1
     refused = await asyncio.gather(*(ask(guarded) for _ in range(200)))
@@ -59,7 +59,7 @@ async def test_a_refusal_costs_no_token_and_reaches_no_application() -> None:
 
 
 async def test_a_request_that_waits_is_refused_as_overload_and_not_for_its_time() -> None:
-    guarded: Gate = gate(answering(), api_count=100, queue_seconds=60, request_seconds=0.2)
+    guarded: GateMiddleware = gate(answering(), api_count=100, queue_seconds=60, request_seconds=0.2)
     guarded._queue.running = RULE.limit_max + 1
     refused = await asyncio.gather(*(ask(guarded) for _ in range(20)))
     assert {(answer.status, answer.problem["code"]) for answer in refused} == {(503, "overloaded")}
@@ -71,7 +71,7 @@ async def test_a_request_that_waits_is_refused_as_overload_and_not_for_its_time(
 async def test_the_gate_refuses_what_waits_too_long_and_serves_the_rest() -> None:
     """Ten times as much at once as can be done in the time that requests may wait."""
     served: list[float] = []
-    guarded: Gate = gate(burning(0.005, served), api_count=1000, queue_seconds=0.1)
+    guarded: GateMiddleware = gate(burning(0.005, served), api_count=1000, queue_seconds=0.1)
     statuses = [answer.status for answer in await asyncio.gather(*(ask(guarded) for _ in range(200)))]
     assert set(statuses) == {200, 503}
     assert 5 <= len(served) == statuses.count(200) <= 100
@@ -79,7 +79,7 @@ async def test_the_gate_refuses_what_waits_too_long_and_serves_the_rest() -> Non
 
 async def test_a_request_that_is_cancelled_while_it_waits_takes_no_place() -> None:
     served: list[float] = []
-    guarded: Gate = gate(burning(0, served), api_count=1000)
+    guarded: GateMiddleware = gate(burning(0, served), api_count=1000)
     guarded._queue.running = RULE.limit_max + 1
     tasks = [asyncio.create_task(ask(guarded)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -95,7 +95,7 @@ async def test_a_request_that_is_cancelled_while_it_waits_takes_no_place() -> No
 
 
 async def test_a_request_that_waits_for_a_slow_client_gives_up_its_place() -> None:
-    guarded: Gate = gate(reading, api_count=1000)
+    guarded: GateMiddleware = gate(reading, api_count=1000)
     guarded._queue._concurrency.limit = 1
     released = asyncio.Event()
 

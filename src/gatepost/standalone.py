@@ -1,23 +1,25 @@
-"""The gate alone, around an application that is not Gatepost's: what has to be there once and is known only at start.
+"""The gate alone, composed once around an application that is not Gatepost's.
 
-    settings -> rules of the declared paths -> logs -> limiter -> the application, behind who is asking
+    settings -> rules of the declared paths -> logs -> limiter -> `StandaloneApplication` -> `GateMiddleware`
 
-`Gate(app)` is composed of a `StandaloneGate`, which stands between the gate and the application: it refuses forms of
-other origins, finds out who is asking, takes the second limit, reads JSON before the application does, and counts
-attempts to sign in.
+The second composition root, beside `composition.py`. `StandaloneApplication` stands between the gate and the
+application: it refuses forms of other origins, finds out who is asking, takes the second limit, reads JSON before the
+application does, and counts attempts to sign in.
 """
 
 import inspect
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gatepost.accounts.devices import Devices
+from gatepost.accounts.devices import Device, Devices
 from gatepost.actor import Actor, ActorId
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
 from gatepost.auth.keys import signing_key
 from gatepost.declaring.origins import Origins
+from gatepost.dtos.json_check import JSONCheck
 from gatepost.dtos.json_values import Bounds
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
@@ -25,6 +27,7 @@ from gatepost.gateway.body_limits import LimitedReceive
 from gatepost.gateway.buckets import Buckets
 from gatepost.gateway.buckets.factory import make_buckets
 from gatepost.gateway.cross_site_forms import CrossSiteForms
+from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.gateway.json_bodies import JSONBodies
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.path_rules import PathRules
@@ -39,6 +42,9 @@ LOCATION = "Gate"
 
 FindActorId = Callable[["RequestHeaders"], ActorId | Awaitable[ActorId | None] | None]
 """Maps the headers of a request to the key of its user, None if it is anonymous. Raises `Unauthorized` to refuse it."""
+
+SignIns = Mapping[RouteRules | None, SignInAttempts[Device]]
+"""The attempts to sign in of the paths that declare them."""
 
 
 class RequestHeaders(Mapping[str, str]):
@@ -59,63 +65,102 @@ class RequestHeaders(Mapping[str, str]):
         return len(self._headers)
 
 
-class StandaloneGate:
-    """Checks what `Gate(app)` was given and builds the layers around the application. Raises `ConfigurationError`.
+class Gate(GateMiddleware):
+    """Limits, headers, CORS, bodies, deadlines and refusals in front of any ASGI application.
 
-    The gate sets `limiter` afterwards.
+    Public as `gatepost.gateway.Gate`.
     """
 
-    limiter: Limiter
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        identify: FindActorId | None = None,
+        paths: Mapping[str, PathRules] | None = None,
+        settings: Settings | None = None,
+        events: Events | None = None,
+        rate_limits: Buckets | None = None,
+    ) -> None:
+        """`identify` tells from a request's headers who sends it, `paths` have rules of their own. `rate_limits` is
+        where the buckets are kept; without it, where `GATEPOST_VALKEY_URL` says, else in this process.
+
+        `settings` are those of the environment by default, as in production; `events` holds your subscribers. What
+        subscribes to them has to do so before. Raises `ConfigurationError`.
+        """
+        try:
+            checked = _checked_settings(settings)
+            application = _checked_app(app)
+            find_actor_id = _checked_identify(identify)
+            gate = checked.gate
+            table = PathTable(_checked_paths(paths), gate)
+            origins = Origins(gate.cors_origins, location="GATEPOST_CORS_ORIGINS")
+            events = events or Events()
+            logs = Logs(checked, adopts=False)
+            logs.subscribe(events)
+            buckets = make_buckets(rate_limits, checked.valkey)
+            sign_ins = _sign_ins(table, checked)
+            limiter = make_limiter(gate, events, buckets, find_device=partial(_find_device, sign_ins))
+            limiter.prepare(table.rules)
+            strict_json = JSONCheck(Bounds(gate.json_depth_max, gate.json_items_max, gate.body_bytes_max, doubles=True))
+            serving = StandaloneApplication(
+                application,
+                identify=find_actor_id,
+                forms=CrossSiteForms(
+                    {each: origins if each.cors is None else each.cors.origins for each in table.rules}
+                ),
+                limiter=limiter,
+                json_bodies=dict.fromkeys(table.strict, JSONBodies(strict_json)),
+                sign_ins=sign_ins,
+                lifespan=Lifespan(application, logs, buckets, events),
+            )
+            super().__init__(
+                serving.handle, match=table.match, limiter=limiter, settings=gate, events=events, cors=table.cors
+            )
+        except ConfigurationError as error:
+            # Another server than ours shows the trace: of it only the line that makes the gate is of use to its author.
+            raise error.with_traceback(None) from None
+
+
+class StandaloneApplication:
+    """Between the gate and an application of another framework: what the application lacks of Gatepost's layers."""
 
     def __init__(
         self,
         app: ASGIApp,
         *,
         identify: FindActorId | None,
-        paths: Mapping[str, PathRules] | None,
-        settings: Settings | None,
-        events: Events | None,
-        rate_limits: Buckets | None,
+        forms: CrossSiteForms,
+        limiter: Limiter,
+        json_bodies: Mapping[RouteRules | None, JSONBodies],
+        sign_ins: SignIns,
+        lifespan: "Lifespan",
     ) -> None:
-        self.settings = _checked_settings(settings)
-        self._app = _checked_app(app)
-        self._identify = _checked_identify(identify)
-        gate = self.settings.gate
-        self.table = PathTable(_checked_paths(paths), gate)
-        known = Origins(gate.cors_origins, location="GATEPOST_CORS_ORIGINS")
-        self._forms = CrossSiteForms(
-            {each: known if each.cors is None else each.cors.origins for each in self.table.rules}
-        )
-        self._json = JSONBodies(Bounds(gate.json_depth_max, gate.json_items_max, gate.body_bytes_max, doubles=True))
-        self.events = events or Events()
-        self._logs = Logs(self.settings, adopts=False)
-        self._logs.subscribe(self.events)
-        self.buckets = make_buckets(rate_limits, self.settings.valkey)
-        self._sign_ins = _sign_ins(self.table, self.settings)
+        self._app = app
+        self._identify = identify
+        self._forms = forms
+        self._limiter = limiter
+        self._json_bodies = json_bodies
+        self._sign_ins = sign_ins
+        self._lifespan = lifespan
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request that the gate has admitted, or pass the lifespan on."""
         if scope["type"] == "lifespan":
-            await self._live(scope, receive, send)
+            await self._lifespan.run(scope, receive, send)
             return
         request: Request = scope["gatepost"]
         self._forms.check(request)
         if self._identify is not None:
             await self._find_actor(request, self._identify)
-            waiting = self.limiter.admit_actor(request)
+            waiting = self._limiter.admit_actor(request)
             if waiting is not None:
                 await waiting
-        if type(receive) is LimitedReceive and request.rules in self.table.strict:
-            receive = await self._json.admit(request, receive)
+        if type(receive) is LimitedReceive and (bodies := self._json_bodies.get(request.rules)) is not None:
+            receive = await bodies.admit(request, receive)
         sign_in = self._sign_ins.get(request.rules)
         if sign_in is not None:
-            receive, send = await sign_in.admit(request, receive, send, self.limiter)
+            receive, send = await sign_in.admit(request, receive, send, self._limiter)
         await self._app(scope, receive, send)
-
-    def find_device(self, request: Request) -> str:
-        """The key of a device that has signed in before, "" if there is none or no path names accounts."""
-        sign_in = self._sign_ins.get(request.rules)
-        return "" if sign_in is None else sign_in.find_device(request)
 
     async def _find_actor(self, request: Request, identify: FindActorId) -> None:
         found: Any = identify(RequestHeaders(request.headers))
@@ -131,9 +176,19 @@ class StandaloneGate:
             found = found.encode(errors="backslashreplace").decode()  # half of a surrogate pair is not a character
         request.actor = Actor(found)
 
-    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the application's lifespan. An application without one raises, which servers understand; the log and the
-        buckets have started by then."""
+
+class Lifespan:
+    """The lifespan of the application, with that of the log and the buckets around it."""
+
+    def __init__(self, app: ASGIApp, logs: Logs, buckets: Buckets, events: Events) -> None:
+        self._app = app
+        self._logs = logs
+        self._buckets = buckets
+        self._events = events
+
+    async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run it. An application without one raises, which servers understand; the log and the buckets have started by
+        then."""
         ended = False
 
         async def watched() -> Message:
@@ -143,12 +198,12 @@ class StandaloneGate:
             return message
 
         self._logs.start()
-        await self.buckets.start(self.events)
+        await self._buckets.start(self._events)
         try:
             await self._app(scope, watched, send)
         finally:
             if ended:
-                await self.buckets.stop()
+                await self._buckets.stop()
                 self._logs.close()
 
 
@@ -199,13 +254,19 @@ def _checked_paths(paths: Mapping[str, PathRules] | None) -> Mapping[str, PathRu
     return paths or {}
 
 
-def _sign_ins(table: PathTable, settings: Settings) -> Mapping[RouteRules | None, SignInAttempts]:
+def _sign_ins(table: PathTable, settings: Settings) -> SignIns:
     """Raises `ConfigurationError` if a path names accounts and there is no key to seal cookies with."""
     names_accounts = any(rules.account is not None for rules, _ in table.sign_ins.values())
     secret = signing_key(settings).as_pem(private=True) if names_accounts else b""
-    found: dict[RouteRules | None, SignInAttempts] = {}
+    found: dict[RouteRules | None, SignInAttempts[Device]] = {}
     for route, (rules, pattern) in table.sign_ins.items():
         path = pattern.path if pattern.is_fixed else "/"
         account = None if rules.account is None else (rules.account, Devices(secret, path))
         found[route] = SignInAttempts(account, rules.signed_in or ())
     return found
+
+
+def _find_device(sign_ins: SignIns, request: Request) -> str:
+    """The key of a device that has signed in before, "" if there is none or no path names accounts."""
+    sign_in = sign_ins.get(request.rules)
+    return "" if sign_in is None else sign_in.find_device(request)
