@@ -106,7 +106,8 @@ class ValueRefused(msgspec.Struct):
 class ConstraintViolated(msgspec.Struct):
     """A write broke a constraint or unique index that the answer cannot name; the client gets a bland 409.
 
-    The models do not declare it, or it is on an expression. The constraint of a domain has no table.
+    The models do not declare it, or it is on an expression. There is no `constraint` where a view's check option or a
+    trigger refused the row. For the constraint of a domain `table` is the one that the statement writes to.
     """
 
     constraint: str | None

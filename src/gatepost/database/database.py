@@ -12,6 +12,7 @@ from asyncpg import exceptions as pg
 from sqlalchemy.exc import DBAPIError
 
 from gatepost.database.connection import PooledConnection, RawConnection, Record
+from gatepost.database.error_details import written_table
 from gatepost.database.failures import (
     DRIVER_FAILURES,
     TRANSIENT,
@@ -23,11 +24,12 @@ from gatepost.database.failures import (
     read_only,
     row_refused,
     unavailable,
+    violates_rule,
 )
 from gatepost.database.hosts import connect_first, split_hosts
 from gatepost.database.outcomes import answer_of
 from gatepost.database.pool import Pool
-from gatepost.database.privileges import missing_privilege, refuses_row
+from gatepost.database.privileges import is_raised, missing_privilege, refuses_row
 from gatepost.database.read_only import ReadOnly, is_standby
 from gatepost.database.recovery import RECOVER_SECONDS
 from gatepost.database.renewal import Renewal
@@ -35,7 +37,7 @@ from gatepost.database.session_state import DriverConnection
 from gatepost.database.sessions import Sessions
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE, Transaction
-from gatepost.errors import Problem
+from gatepost.errors import Conflict, Problem
 from gatepost.events import ConstraintViolated, DatabaseExhausted, Events, TransactionRetried, ValueRefused
 from gatepost.exact_json import decode
 from gatepost.response_backlog import ResponseBacklog
@@ -317,12 +319,20 @@ class Database:
         error = driver_error(error)
         if isinstance(error, pg.ReadOnlySQLTransactionError) and self._read_only.is_on:
             return read_only()
-        if isinstance(error, pg.InsufficientPrivilegeError):
+        if isinstance(error, pg.InsufficientPrivilegeError) and not is_raised(error):
             return row_refused() if refuses_row(error) else missing_privilege(error, self._role)
         problem = problem_of(error, self._describe)
         if self._violated is not None and is_unnamed(error, problem):
-            self._violated(ConstraintViolated(constraint=error.constraint_name, table=error.table_name))
+            table = error.table_name or written_table(error)
+            self._violated(ConstraintViolated(constraint=error.constraint_name, table=table))
         return problem
+
+    def left_out(self, table: str) -> Conflict:
+        """The refusal of a write that PostgreSQL carried out on no row, although the row was there and every rule
+        allowed it: a trigger returned NULL."""
+        if self._violated is not None:
+            self._violated(ConstraintViolated(constraint=None, table=table))
+        return violates_rule()
 
     def _explain(self, connection: PooledConnection, error: BaseException) -> Exception | None:
         """What a statement outside of a transaction failed with, as `Pool` asks for it."""

@@ -122,6 +122,8 @@ def problem_of(error: BaseException, describe: Describe) -> Exception | None:
     where it is a mistake in the code, as every error of class 22 is that no client's value has caused."""
     if is_lost(error):
         return unavailable()
+    if isinstance(error, pg.WithCheckOptionViolationError):
+        return violates_rule()
     if isinstance(error, pg.IntegrityConstraintViolationError):
         return _violation(error, describe)
     return next((make() for kinds, make in _MEANINGS if isinstance(error, kinds)), None)
@@ -159,15 +161,20 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[], Problem]], 
 )
 
 
+def violates_rule() -> Conflict:
+    """The refusal of a row by a rule of the database that the declaration does not know."""
+    return Conflict("violates_constraint", "The rows would violate a rule of the database.")
+
+
 def row_refused() -> Forbidden:
     """The refusal of a row by row level security."""
     return Forbidden("forbidden", "A row security policy of the database refuses this.")
 
 
-def is_unnamed(error: BaseException, problem: Exception | None) -> TypeGuard[pg.IntegrityConstraintViolationError]:
-    """True for a broken constraint whose answer names neither it nor a field."""
+def is_unnamed(error: BaseException, problem: Exception | None) -> TypeGuard[asyncpg.PostgresError]:
+    """True for a broken constraint, or the check option of a view, whose answer names neither it nor a field."""
     return (
-        isinstance(error, pg.IntegrityConstraintViolationError)
+        isinstance(error, pg.IntegrityConstraintViolationError | pg.WithCheckOptionViolationError)
         and isinstance(problem, Conflict)
         and not problem.errors
         and problem.code in ("already_exists", "violates_constraint")
@@ -195,4 +202,4 @@ def _violation(error: pg.IntegrityConstraintViolationError, describe: Describe) 
         return Unprocessable("invalid_body", detail, errors=[FieldError("", "not_nullable", detail)])
     if isinstance(error, pg.UniqueViolationError):
         return Conflict("already_exists", "Another row has these values already.")
-    return Conflict("violates_constraint", "The rows would violate a rule of the database.")
+    return violates_rule()

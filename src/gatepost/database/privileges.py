@@ -12,6 +12,7 @@ from gatepost.database.error_details import written_table
 from gatepost.errors import DatabaseMistake
 
 _ROW_SECURITY = "ExecWithCheckOptions"
+_RAISE = "exec_stmt_raise"
 
 _KINDS = {"table": "TABLE", "view": "TABLE", "relation": "TABLE", "sequence": "SEQUENCE", "schema": "SCHEMA"}
 _RIGHTS = {
@@ -30,6 +31,11 @@ class PrivilegeMissing(DatabaseMistake):
 def refuses_row(error: asyncpg.PostgresError) -> bool:
     """Whether row level security refused the row, and not a missing right the statement."""
     return getattr(error, "server_source_function", None) == _ROW_SECURITY
+
+
+def is_raised(error: asyncpg.PostgresError) -> bool:
+    """Whether RAISE of a function or trigger chose this code: no GRANT would change anything."""
+    return getattr(error, "server_source_function", None) == _RAISE
 
 
 def missing_privilege(error: asyncpg.PostgresError, role: str) -> PrivilegeMissing:

@@ -40,12 +40,12 @@ class BorrowedConnection(AsyncAdapt_asyncpg_connection):
 
     `begin` opens that transaction, where that has not been done: the adapter asks for it before each statement.
     `only_reads` is set while a statement runs that needs none, `is_read` while one runs that changes no row;
-    `has_written` once one was sent that may. `was_rolled_back` notes that SQLAlchemy believes the
-    transaction to be gone (a flush failed and the error was swallowed): what was written before must not be committed
-    then. `is_over` is set when the transaction has ended, so that closing the session sends nothing. `is_spoiled` is
-    set where SQLAlchemy's idea of the transaction and ours went apart: the bare connection goes on, with a new one of
-    these. `is_known` is set while the dialect runs a statement, which it has weighed; whatever else is sent, or handed
-    out to send something, may leave anything on the connection.
+    `has_written` once one was sent that may; `has_left_out` once an INSERT or a DELETE met no row. `was_rolled_back`
+    notes that SQLAlchemy believes the transaction to be gone (a flush failed and the error was swallowed): what was
+    written before must not be committed then. `is_over` is set when the transaction has ended, so that closing the
+    session sends nothing. `is_spoiled` is set where SQLAlchemy's idea of the transaction and ours went apart: the bare
+    connection goes on, with a new one of these. `is_known` is set while the dialect runs a statement, which it has
+    weighed; whatever else is sent, or handed out to send something, may leave anything on the connection.
     """
 
     begin: Begin
@@ -53,6 +53,7 @@ class BorrowedConnection(AsyncAdapt_asyncpg_connection):
 
     __slots__ = (
         "begin",
+        "has_left_out",
         "has_written",
         "is_known",
         "is_over",
@@ -70,6 +71,7 @@ class BorrowedConnection(AsyncAdapt_asyncpg_connection):
         self.is_known = False
         self.isolation_level = "autocommit"
         self.only_reads = self.is_read = self.has_written = False
+        self.has_left_out = False
         self.is_over = False
         self.is_spoiled = False
         self.was_rolled_back = False
@@ -160,6 +162,8 @@ class BorrowedDialect(PGDialect_asyncpg):
         borrowed.transaction.begin_statement(statement)
         try:
             cast("Any", super()).do_execute(cursor, statement, parameters, context)
+            if context is not None and (context.isinsert or context.isdelete) and cursor.rowcount == 0:
+                borrowed.has_left_out = True
         finally:
             borrowed.only_reads = borrowed.is_read = borrowed.is_known = False
             borrowed.transaction.end_statement()
@@ -269,6 +273,7 @@ class Sessions:
         side.borrowed.begin = begin
         side.borrowed.transaction = cast("Holder", connection.holder)
         side.borrowed.is_over = side.borrowed.was_rolled_back = side.borrowed.has_written = False
+        side.borrowed.has_left_out = False
         return RequestSession(side.connection)
 
     def close(self, connection: PooledConnection, session: RequestSession) -> None:
@@ -292,6 +297,14 @@ class Sessions:
     def has_written(connection: PooledConnection) -> bool:
         """Whether the session that is open on the connection has sent a statement that may change a row."""
         return cast("ORMConnection", connection.orm).borrowed.has_written
+
+    @staticmethod
+    def take_left_out(connection: PooledConnection) -> bool:
+        """Whether an INSERT or a DELETE of the session that is open on the connection met no row since this was last
+        asked."""
+        borrowed = cast("ORMConnection", connection.orm).borrowed
+        left_out, borrowed.has_left_out = borrowed.has_left_out, False
+        return left_out
 
     def forget_schema(self) -> None:
         """A migration has changed types: statements prepared before are of no use any more."""

@@ -112,6 +112,10 @@ class Transaction:
             self._session = self._sessions.open(self.connection, self.begin)
         return self._session
 
+    def take_left_out(self) -> bool:
+        """Whether the session sent an INSERT or a DELETE that met no row since this was last asked."""
+        return self._session is not None and self._sessions.take_left_out(self.connection)
+
     @property
     def is_reading(self) -> bool:
         """Whether a reading statement is under way."""

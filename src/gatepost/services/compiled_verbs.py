@@ -21,7 +21,7 @@ from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import Decision, decide, owners
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.merged_documents import MergedDocuments
-from gatepost.errors import Unprocessable
+from gatepost.errors import Conflict, Unprocessable
 from gatepost.models.candidates import bind_name, candidate_statement
 from gatepost.models.catalog import Catalog, ServedModel, View
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
@@ -48,7 +48,6 @@ from gatepost.services.write_policies import (
     ProposedRow,
     depends_on,
     fill_owner,
-    not_found,
     raise_refusal,
     unseen_fields,
     with_field_rules,
@@ -120,13 +119,14 @@ class CompiledVerbs:
             except (Unprocessable, DataError) as error:
                 await self._raise_named(error, values, sent, actor)
                 raise
-            return self._row_of(fast.plan, records[0])
+            return self._row_of(fast.plan, records)
         permitted = bind_decision(decision, actor, self._entity, "c")
         plan, binds = self._insert(values, permitted, actor, view, checks_candidate=outcome is None)
         if outcome is True and not looked_up:
             records = await self._write(plan.statement, plan.statement.arguments(binds), values, sent, actor)
-            return self._row_of(plan, records[0])
-        write = partial(self._create_in_transaction, values, sent, looked_up, plan, binds, actor)
+            return self._row_of(plan, records)
+        is_allowed = outcome is True
+        write = partial(self._create_in_transaction, values, sent, looked_up, plan, binds, actor, is_allowed)
         return await self._database.transact(write)
 
     async def update(self, key: Any, changes: ChangeSet, actor: Actor, view: View, versions: Versions) -> Row:
@@ -146,14 +146,14 @@ class CompiledVerbs:
                 await self._raise_named(error, values, sent, actor)
                 raise
             if records:
-                return self._row_of(fast.plan, records[0])
+                return self._row_of(fast.plan, records)
         permitted = bind_decision(decision, actor, self._entity, "c")
         looked_up = self.references.names(changes.values, actor, all=False) if self.references.ruled else []
         if fast is None and not (looked_up or changes.read_only_values) and self._is_direct(values, decision, view):
             plan, binds = self._update(key, values, permitted, actor, view, versions)
             records = await self._write(plan.statement, plan.statement.arguments(binds), values, sent, actor)
             if records:
-                return self._row_of(plan, records[0])
+                return self._row_of(plan, records)
 
         write = partial(self._update_in_transaction, key, changes, looked_up, permitted, actor, view, versions)
         return await self._database.transact(write)
@@ -183,7 +183,7 @@ class CompiledVerbs:
             binds = {KEY: key, **read.values, **permitted.values}
             records = await self._database.run(plan.statement, plan.statement.arguments(binds))
             raise_refusal(records[0] if records else None, plan, versions, actor)
-            raise not_found()
+            raise self.left_out()
 
     async def _create_in_transaction(
         self,
@@ -193,11 +193,14 @@ class CompiledVerbs:
         plan: WritePlan,
         binds: dict[str, Any],
         actor: Actor,
+        is_allowed: bool,
         transaction: Transaction,
     ) -> Row:
         given = dict(islice(values.items(), sent))
         await self.references.check(transaction, given, looked_up, actor)
-        return await self._write_under_policy(transaction, plan, binds, values, sent, given, actor)
+        return await self._write_under_policy(
+            transaction, plan, binds, values, sent, given, actor, is_allowed=is_allowed
+        )
 
     async def _update_in_transaction(
         self,
@@ -224,7 +227,10 @@ class CompiledVerbs:
         sent = len(values)
         values = self._with_updates(values)
         update, binds = self._update(key, values, permitted, actor, view, None)
-        return await self._write_under_policy(transaction, update, binds, values, sent, moved, actor)
+        is_allowed = permitted.decision is True
+        return await self._write_under_policy(
+            transaction, update, binds, values, sent, moved, actor, is_allowed=is_allowed
+        )
 
     async def _write_under_policy(
         self,
@@ -235,9 +241,12 @@ class CompiledVerbs:
         sent: int,
         references: dict[str, Any],
         actor: Actor,
+        *,
+        is_allowed: bool,
     ) -> Row:
         """Run a statement that writes a row and evaluates the policy on it. The first `sent` values are the client's.
-        Where the policy refuses the row, missing rows among `references` are reported instead, if there are any."""
+        Where the policy refuses the row, missing rows among `references` are reported instead, if there are any; one
+        that `is_allowed` it cannot refuse."""
         try:
             records = await transaction.fetch(plan.statement, binds)
         except DataError as error:
@@ -246,12 +255,14 @@ class CompiledVerbs:
         except ForeignKeyViolationError as error:
             self.references.raise_composite(error, references, actor)
             raise
+        if not records and is_allowed:
+            raise self.left_out()
         if records and self.references.composites.ruled:
             await self.references.composites.check(transaction, references, self._key_of(plan, records[0]), actor)
         if not records or not records[0][plan.permitted_index]:
             await self.references.check_all(transaction, references, actor)
             raise access_denied(actor)
-        return self._row_of(plan, records[0])
+        return self._row_of(plan, records)
 
     async def lock_for_update(
         self,
@@ -336,6 +347,10 @@ class CompiledVerbs:
         problem = refused_value(error, self.served, list(values)[:sent], self._database.emit_refused)
         if problem is not None:
             raise problem from error
+
+    def left_out(self) -> Conflict:
+        """The refusal of a write that a trigger left out without an error."""
+        return self._database.left_out(self._entity.table.name)
 
     # Plans
 
@@ -444,7 +459,11 @@ class CompiledVerbs:
             binds.update(ruled_values(view, read, self.served))
         return binds
 
-    def _row_of(self, plan: WritePlan, record: Record) -> Row:
+    def _row_of(self, plan: WritePlan, records: Sequence[Record]) -> Row:
+        """The row that a write returned. Where no rule could refuse it and there is none, a trigger left it out."""
+        if not records:
+            raise self.left_out()
+        record = records[0]
         data = plan.build(record) if record[plan.readable_index] else ""
         return Row(data, str(record[plan.version_index]), self._key_of(plan, record))
 

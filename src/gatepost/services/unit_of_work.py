@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import inspect
+from sqlalchemy.orm.exc import FlushError
 
 from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
@@ -70,8 +71,16 @@ class UnitOfWork:
             if getattr(draft, name) is None:
                 setattr(draft, name, value)
         await self._check_candidate("create", draft, {}, actor, is_new=True)
+        self.transaction.take_left_out()
         self.transaction.session.add(draft)
-        await self.transaction.session.flush()
+        try:
+            await self.transaction.session.flush()
+        except FlushError as error:
+            if self.transaction.take_left_out():
+                raise compiled.left_out() from error
+            raise
+        if self.transaction.take_left_out():
+            raise compiled.left_out()
         await self._check_policy("create", draft, actor)
 
     async def update(self, row: Any, changes: Changes[Any], actor: Actor) -> None:
@@ -89,8 +98,17 @@ class UnitOfWork:
     async def delete(self, row: Any, actor: Actor) -> None:
         """Delete the row, under the delete rule."""
         await self._check_policy("delete", row, actor)
+        key = inspect(row).identity[0]
+        self.transaction.take_left_out()
         await self.transaction.session.delete(row)
         await self.transaction.session.flush()
+        if self.transaction.take_left_out():
+            compiled = self.compiled(_model_of(row))
+            read = bind_policy(compiled.served.resource.policies["get"], actor, compiled.served.entity)
+            plan = compiled.status_plan((), read, read, lock=False)
+            records = await self.transaction.read(plan.statement, {KEY: key, **read.values})
+            if records and records[0][plan.readable_index]:
+                raise compiled.left_out()
 
     def rule(self, action: str, model: type[Any], actor: Actor) -> BoundRule:
         """The rule of an action for an actor."""

@@ -34,6 +34,7 @@ CODES = {
     "22000": (500, "internal_error"),
     "22012": (500, "internal_error"),
     "2200H": (500, "internal_error"),
+    "44000": (409, "violates_constraint"),
     "P0001": (500, "internal_error"),
     "XX000": (500, "internal_error"),
 }
@@ -175,3 +176,58 @@ async def test_a_constraint_that_the_answer_cannot_name_is_named_in_the_log(inje
     finally:
         await injector.witness.execute("DROP INDEX tokens_lower")
         await injector.witness.execute("ALTER TABLE tokens DROP CONSTRAINT not_bad")
+
+
+async def test_a_code_that_a_trigger_chose_asks_for_no_grant(refusing: FaultInjector) -> None:
+    await ask(refusing, "POST", "bookings", "42501")
+    assert "GRANT" not in str(failures[0])
+
+
+LEAVE_OUT = """
+    CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+    CREATE TRIGGER leave_out BEFORE INSERT OR UPDATE OR DELETE ON {} FOR EACH ROW EXECUTE FUNCTION leave_out()
+"""
+
+
+@pytest.mark.filterwarnings("ignore:DELETE statement on table")
+@pytest.mark.parametrize("resource", ["bookings", "postings"])
+async def test_a_write_that_a_trigger_leaves_out_is_refused(injector: FaultInjector, resource: str) -> None:
+    await injector.prepare(resource)
+    await injector.witness.execute(LEAVE_OUT.format(resource))
+    failures.clear()
+    violated.clear()
+    try:
+        for method, path, body in (
+            ("POST", f"/api/{resource}", {"text": "second"}),
+            ("POST", f"/api/{resource}", {"text": "second"}),  # by the plan that was kept
+            ("DELETE", f"/api/{resource}/{KEY}", None),
+        ):
+            answer = await injector.client.request(method, path, **({} if body is None else {"json": body}))
+            assert (answer.status, answer.json()["code"]) == (409, "violates_constraint")
+        changed = await injector.client.patch(f"/api/{resource}/{KEY}", json={"text": "second"})
+        assert (changed.status, changed.json()["code"]) in [(409, "violates_constraint"), (409, "version_conflict")]
+    finally:
+        await injector.witness.execute("DROP FUNCTION leave_out CASCADE")
+    assert not failures
+    assert {table for _, table in violated} == {resource}
+    assert not await injector.is_written("create", resource)
+
+
+@pytest.mark.parametrize("resource", ["bookings", "postings"])
+async def test_the_check_option_of_a_view_refuses_a_row_as_a_check_does(injector: FaultInjector, resource: str) -> None:
+    await injector.prepare(resource)
+    await injector.witness.execute(
+        f"ALTER TABLE {resource} RENAME TO kept; "
+        f"CREATE VIEW {resource} AS SELECT * FROM kept WHERE text <> 'hidden' WITH CHECK OPTION"
+    )
+    failures.clear()
+    violated.clear()
+    try:
+        for method, path in (("POST", f"/api/{resource}"), ("PATCH", f"/api/{resource}/{KEY}")):
+            answer = await injector.client.request(method, path, json={"text": "hidden"})
+            assert (answer.status, answer.json()["code"]) == (409, "violates_constraint")
+            assert "Failing row" not in answer.body.decode()
+        assert violated == [(None, resource)] * 2
+        assert not failures
+    finally:
+        await injector.witness.execute(f"DROP VIEW {resource}; ALTER TABLE kept RENAME TO {resource}")
