@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Column, Enum
 
 from gatepost.actor import Actor
+from gatepost.bounded_cache import BoundedCache
 from gatepost.controllers.cursors import Cursors, broken_cursor
 from gatepost.controllers.parameters import Parameter, read_parameters
 from gatepost.declaring.policies import both, decide
@@ -35,7 +36,7 @@ MEMBERS_MAX = 100
 EXPANSIONS_MAX = 10
 
 CACHED_QUERIES_MAX = 1024
-"""Parsed queries kept per resource; the oldest is evicted first."""
+"""Parsed queries kept per resource."""
 
 CACHED_QUERY_BYTES_MAX = 512
 
@@ -72,8 +73,8 @@ class QueryReader:
         self._cursors = cursors
         self._resource = served.resource
         self._key = served.entity.key.name
-        self._cached_queries: dict[tuple[bytes, View], ListQuery] = {}
-        self._contexts: dict[tuple[Order, ...], bytes] = {}
+        self._cached_queries = BoundedCache[tuple[bytes, View], ListQuery](CACHED_QUERIES_MAX)
+        self._contexts = BoundedCache[tuple[Order, ...], bytes](CACHED_QUERIES_MAX)
 
     def read_one(
         self, query_string: bytes, view: View, actor: Actor
@@ -105,8 +106,6 @@ class QueryReader:
         has_hops = any(item.hops for item in query.filters)
         if not (query.expand or query.position or has_hops) and len(query_string) <= CACHED_QUERY_BYTES_MAX:
             query = msgspec.structs.replace(query, is_cacheable=True)
-            if len(self._cached_queries) >= CACHED_QUERIES_MAX:
-                del self._cached_queries[next(iter(self._cached_queries))]
             self._cached_queries[query_string, view] = query
         return query
 
@@ -161,8 +160,7 @@ class QueryReader:
         context = self._contexts.get(order)
         if context is None:
             context = f"{self._served.path}?{','.join(_order_text(term) for term in order)}".encode()
-            if len(self._contexts) < CACHED_QUERIES_MAX:
-                self._contexts[order] = context
+            self._contexts[order] = context
         return context
 
     def _known(self, view: View) -> list[str]:

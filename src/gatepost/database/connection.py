@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
+from gatepost.bounded_cache import BoundedCache
 from gatepost.database.failures import SCHEMA_CHANGED, is_schema_change
 from gatepost.database.holders import Holder
 from gatepost.database.statements import Statement
@@ -32,7 +33,7 @@ class PooledConnection:
     def __init__(self, raw: RawConnection) -> None:
         self.raw = raw
         self.holder: Holder | None = None
-        self.prepared: dict[Statement, PreparedStatement[Any]] = {}
+        self.prepared = BoundedCache[Statement, "PreparedStatement[Any]"](PREPARED_MAX)
         self.orm: Any = None
         self.needs_reset = False
         self.writer: asyncio.Task[Any] | None = None
@@ -68,8 +69,6 @@ class PooledConnection:
         if statement.alters_session:  # never kept, so that each use comes here and is noted
             self.needs_reset = True
             return await self.raw.prepare(statement.sql)
-        if len(self.prepared) >= PREPARED_MAX:
-            del self.prepared[next(iter(self.prepared))]
         prepared = await self.raw.prepare(statement.sql)
         self.prepared[statement] = prepared
         return prepared

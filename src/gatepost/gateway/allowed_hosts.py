@@ -1,13 +1,14 @@
 """Which hosts this server answers for: the syntax of `Host`, and the configured list.
 
 Called by `header_checks.py` for every request. A `Host` that has passed is remembered, so that the common case is one
-lookup in a set.
+lookup.
 """
 
 import re
 import socket
 from collections.abc import Sequence
 
+from gatepost.bounded_cache import BoundedCache
 from gatepost.errors import BadRequest, ConfigurationError, MisdirectedRequest
 
 _CLOSE = ((b"connection", b"close"),)
@@ -39,7 +40,7 @@ class AllowedHosts:
         entries = [_checked(entry) for entry in allowed]
         self._allowed = frozenset(entry for entry in entries if not entry.startswith(b"*"))
         self._suffixes = tuple(entry[1:] for entry in entries if entry.startswith(b"*"))
-        self.known: set[bytes] = set()
+        self.known = BoundedCache[bytes, None](REMEMBERED_MAX)
 
     def check(self, host: bytes) -> None:
         """Raise 400 `malformed_request` for what is not a host, 421 `unknown_host` for one that is not on the list.
@@ -53,8 +54,7 @@ class AllowedHosts:
         name = found["name"].lower()
         if (self._allowed or self._suffixes) and not self._is_allowed(name, host.lower()):
             raise MisdirectedRequest("unknown_host", "This server does not answer for that host.", headers=_CLOSE)
-        if len(self.known) < REMEMBERED_MAX:
-            self.known.add(host)
+        self.known[host] = None
 
     def _is_allowed(self, name: bytes, host: bytes) -> bool:
         if name in self._allowed or host in self._allowed:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from gatepost.actor import Actor
+from gatepost.bounded_cache import BoundedCache
 from gatepost.database.connection import Record
 from gatepost.database.database import Database
 from gatepost.database.transactions import Transaction
@@ -56,7 +57,7 @@ class CompiledReads:
         self.is_open = self._policies["get"].is_constant
         self._fast_reads: dict[View, ReadPlan] = {}
         self._is_list_open = self._policies["list"].is_constant
-        self._pages: dict[tuple[ListQuery, View], tuple[PagePlan | RowsPlan, list[Any]]] = {}
+        self._pages = BoundedCache[tuple[ListQuery, View], tuple[PagePlan | RowsPlan, list[Any]]](PAGES_MAX)
 
     async def get(
         self, key: Any, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
@@ -82,8 +83,6 @@ class CompiledReads:
             plan, values = self._plan_page(query, actor, view)
             kept = plan, plan.statement.arguments(values)
             if query.is_cacheable and self._is_list_open and not view.ruled:
-                if len(self._pages) >= PAGES_MAX:
-                    self._pages.clear()
                 self._pages[query, view] = kept
         plan, arguments = kept
         run = self._database.run_unbounded if plan.is_cut else self._database.run

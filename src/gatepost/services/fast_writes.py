@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from gatepost.bounded_cache import BoundedCache
 from gatepost.declaring.policies import RowCondition
 from gatepost.models.candidates import bind_name
 from gatepost.models.catalog import View
@@ -33,14 +34,14 @@ class FastWrites:
 
     def __init__(self, never_fast: frozenset[str]) -> None:
         self._never_fast = never_fast
-        self._kept: dict[tuple[View, tuple[str, ...]], FastWrite] = {}
+        self._kept = BoundedCache[tuple[View, tuple[str, ...]], FastWrite](FAST_WRITES_MAX)
         self.find = self._kept.get
 
     def keep(self, view: View, names: Sequence[str], plan: WritePlan, rules: Mapping[str, RowCondition]) -> None:
         """Keep a plan that was made for an actor without row conditions, if it depends on nothing else of the request;
         `rules` are those of single fields."""
         is_ruled = view.ruled or not rules.keys().isdisjoint(names)
-        if is_ruled or not self._never_fast.isdisjoint(names) or len(self._kept) >= FAST_WRITES_MAX:
+        if is_ruled or not self._never_fast.isdisjoint(names):
             return
         names_of = {bind_name(name): name for name in names}
         binds = [bind for bind in plan.statement.plain_names or () if bind != KEY]

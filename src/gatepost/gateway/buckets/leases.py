@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+from gatepost.bounded_cache import BoundedCache
 from gatepost.gateway.buckets.bucket_spec import NANOSECONDS, BucketSpec
 
 LEASE_SECONDS = 1.0
@@ -64,7 +65,7 @@ class Leases:
         self._give_back = give_back
         self._clock = clock
         self._ticks = ticks
-        self._leases: dict[str, Lease] = {}
+        self._leases = BoundedCache[str, Lease](KEYS_MAX, self._return)
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -128,9 +129,6 @@ class Leases:
         self, key: str, full_at: tuple[int, ...], size: int, now: int, shared_full_at: tuple[int, ...] | None = None
     ) -> tuple[int, ...]:
         """Keep `size` tokens, of which one is spent at once. Returns what each bucket lacks without the others."""
-        if key not in self._leases and len(self._leases) >= KEYS_MAX:
-            oldest = next(iter(self._leases))
-            self._return(oldest, self._leases.pop(oldest))
         lease = self._leases[key] = Lease(full_at, shared_full_at or full_at, size, now + LEASE_NS)
         lease.left -= 1
         self._start_timer()

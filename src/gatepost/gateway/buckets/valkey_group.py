@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from gatepost.bounded_cache import BoundedCache
 from gatepost.gateway.buckets.bucket_spec import (
     MICROSECONDS,
     NANOSECONDS,
@@ -67,7 +68,7 @@ class ValkeyGroup:
             self._leases = Leases(specs, self._return, buckets.clock, TICK_NS)
             self._take_held = self._leases.make_take(self._recent_refusal)
         self._pending: dict[str, _PendingTake] = {}
-        self._refusals: dict[str, tuple[TakeRefused, int]] = {}
+        self._refusals = BoundedCache[str, tuple[TakeRefused, int]](REFUSALS_MAX)
         numbers = [
             number
             for spec in specs
@@ -215,8 +216,6 @@ class ValkeyGroup:
                 for spec, missing in zip(self.specs, beyond_empty, strict=True)
                 if missing + spec.units_per_token > 0
             )
-            if len(self._refusals) >= REFUSALS_MAX:
-                self._refusals.pop(next(iter(self._refusals)))
             self._refusals[key] = refusal, self._clock() + min(LEASE_NS, ticks * TICK_NS)
         return refusal
 
