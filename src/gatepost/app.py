@@ -127,6 +127,7 @@ class App:
         composition, self._composition = self._composition, None
         if composition is not None:
             await composition.stop()
+            self.events.reopen()
 
     @property
     def entry(self) -> ASGIApp:

@@ -266,6 +266,10 @@ class Events:
         subscribers = tuple(self._subscribers.get(event, ()))
         return functools.partial(self._call, subscribers) if subscribers else None
 
+    def reopen(self) -> None:
+        """The layers that asked for emitters are gone: subscriptions count for those that are composed next."""
+        self._composed.clear()
+
     def emit(self, event: msgspec.Struct) -> bool:
         """Emit an event that is too rare for a layer to keep its emitter; False where nothing subscribed."""
         subscribers = self._subscribers.get(type(event), ())

@@ -78,3 +78,11 @@ def test_subscribing_to_what_a_composed_layer_emits_is_refused() -> None:
         events.subscribe(DatabaseLost, _raises)
     events.subscribe(DatabaseRestored, lambda event: None)
     assert events.emitter(DatabaseRestored) is not None
+
+
+def test_an_app_that_is_stopped_takes_subscriptions_for_its_next_start() -> None:
+    events = Events()
+    events.emitter(DatabaseLost)
+    events.reopen()
+    events.subscribe(DatabaseLost, _raises)
+    assert events.emitter(DatabaseLost) is not None
