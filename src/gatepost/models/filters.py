@@ -23,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     select,
 )
+from sqlalchemy.dialects.postgresql import CITEXT
 from sqlalchemy.types import TypeEngine
 
 from gatepost.models.catalog import ServedModel
@@ -129,6 +130,8 @@ def bind_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
         return BigInteger()
     if isinstance(kind, TypeDecorator) and isinstance(plain_type(kind), Integer):
         return with_impl(kind, BigInteger())
+    if isinstance(kind, CITEXT):
+        return CITEXT()  # compared with another text it is a text itself: by case, and by no index
     if isinstance(kind, String) and not isinstance(kind, Enum):
         return String()
     return unrounded(kind)

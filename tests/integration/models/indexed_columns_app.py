@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CHAR, Enum, Index, MetaData, Numeric, String, UniqueConstraint, func, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import CITEXT, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gatepost import App, Model, Resource, anyone
@@ -63,6 +63,7 @@ class Shelf(Base):
     trigrams_and_partial: Mapped[str]
     renamed: Mapped[int] = mapped_column("column_name", key="column_key")
     fixed: Mapped[str] = mapped_column(CHAR(4), index=True)
+    any_case: Mapped[str] = mapped_column(CITEXT, index=True)
     kind: Mapped[Kind] = mapped_column(Enum(Kind, name="kind"), index=True)
     number: Mapped[Any] = mapped_column(Numeric(12, 2), index=True)
     code: Mapped[UUID] = mapped_column(index=True)
@@ -126,7 +127,7 @@ OPERATORS: dict[str, tuple[str, ...]] = {
         [
             "id", "plain", "nullable", "both_ways", "alone", "first", "by_attribute", "falling", "falling_nulls_last",
             "nulls_first", "default_class", "own_collation", "leading", "renamed", "fixed", "number", "code",
-            "declared_sort", "declared_filter", "declared_filter_hashed",
+            "any_case", "declared_sort", "declared_filter", "declared_filter_hashed",
         ],
         ORDERED,
     ),
@@ -139,6 +140,6 @@ OPERATORS: dict[str, tuple[str, ...]] = {
 
 SORTABLE = {
     "id", "plain", "both_ways", "alone", "first", "by_attribute", "falling", "default_class", "own_collation",
-    "leading", "renamed", "fixed", "kind", "number", "code", "flag", "declared_sort", "declared_filter",
+    "leading", "renamed", "fixed", "any_case", "kind", "number", "code", "flag", "declared_sort", "declared_filter",
     "declared_filter_hashed",
 }  # fmt: skip

@@ -36,7 +36,7 @@ VALUES: dict[type[Any], Any] = {
 async def connection(module_database_url: str) -> AsyncIterator[Any]:
     """A database with the table, in which PostgreSQL reads a whole table only where it has to."""
     admin = await asyncpg.connect(module_database_url)
-    await admin.execute("CREATE EXTENSION pg_trgm")
+    await admin.execute("CREATE EXTENSION pg_trgm; CREATE EXTENSION citext")
     async with TestApp(app, module_database_url):
         await admin.execute("SET enable_seqscan = off")
         yield admin
