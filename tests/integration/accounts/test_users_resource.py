@@ -11,16 +11,24 @@ from uuid import UUID
 import asyncpg
 import pytest
 import pytest_asyncio
-from sqlalchemy import CheckConstraint, ForeignKey, Text
+from sqlalchemy import CheckConstraint, ForeignKey, MetaData, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gatepost import Actor, App, Changes, Model, Resource, Service, UserColumns, anyone, authenticated, owner, role
+from gatepost.models.base import NAMING
 from gatepost.testing import Client, ClientResponse, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-class Person(Model, UserColumns):
+class Base(Model):
+    """Tables of this app alone: a database for it has no others."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Person(Base, UserColumns):
     """The hash stands in a column of another name, and breaks a rule of the database for one user."""
 
     __tablename__ = "persons"
@@ -30,7 +38,7 @@ class Person(Model, UserColumns):
     password_hash: Mapped[str | None] = mapped_column("pw", Text, index=True)
 
 
-class Note(Model):
+class Note(Base):
     __tablename__ = "person_notes"
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), index=True)
@@ -73,6 +81,12 @@ class Town:
             return await connection.fetchval(sql)
         finally:
             await connection.close()
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of this app."""
+    return Base.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=APPS)

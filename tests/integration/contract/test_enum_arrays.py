@@ -3,11 +3,19 @@
 import enum
 
 import pytest
-from sqlalchemy import ARRAY, Enum
+from sqlalchemy import ARRAY, Enum, MetaData
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost import App, Model, Resource, anyone
+from gatepost.models.base import NAMING
 from gatepost.testing import TestApp
+
+
+class Base(Model):
+    """Tables of this app alone: a database for it has no others."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
 
 
 class Side(enum.Enum):
@@ -18,7 +26,7 @@ class Side(enum.Enum):
     top = "top"
 
 
-class Door(Model):
+class Door(Base):
     __tablename__ = "enum_array_doors"
 
     first: Mapped[Side] = mapped_column(Enum(Side, name="side"))
@@ -28,7 +36,12 @@ class Door(Model):
 app = App(Resource(Door, read=anyone, write=anyone))
 
 
-@pytest.mark.asyncio
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of this app."""
+    return app.metadata
+
+
 async def test_values_that_are_names_of_others_are_shown_as_they_were_sent(database_url: str) -> None:
     sent = {"first": "left", "all": ["left", "right", "top", "left"]}
     async with TestApp(app, database_url) as running:

@@ -7,13 +7,21 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import ARRAY, Double, Float, Integer, Numeric, String, TypeDecorator
+from sqlalchemy import ARRAY, Double, Float, Integer, MetaData, Numeric, String, TypeDecorator
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost import Actor, App, Model, Resource, anyone, policy, read_only
+from gatepost.models.base import NAMING
 from gatepost.testing import Client, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Base(Model):
+    """Tables of this app alone: a database for it has no others."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
 
 
 class Stock(TypeDecorator[int]):
@@ -42,7 +50,7 @@ class Label(TypeDecorator[str]):
         return None if value is None else value.lower()
 
 
-class Ware(Model):
+class Ware(Base):
     """A column of each type, none of which a request sets."""
 
     __tablename__ = "own_number_wares"
@@ -73,6 +81,12 @@ app = App(
         fields=dict.fromkeys(NUMBERS, read_only),
     )
 )
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of this app."""
+    return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

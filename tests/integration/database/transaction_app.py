@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Enum
+from sqlalchemy import Enum, MetaData
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost import Actor, App, Model, Resource, Service, anyone
 from gatepost.events import AfterCommitFailed, RequestFailed, TransactionRetried
+from gatepost.models.base import NAMING
 from gatepost.testing import ClientResponse, TestApp
 
 ServiceStep = Callable[[Service[Any]], Awaitable[None]]
@@ -23,14 +24,21 @@ SETTINGS = {
 """Times that are too long to matter, on a busy machine too."""
 
 
-class Note(Model):
+class Base(Model):
+    """Tables of this app alone: a database for it has no others."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Note(Base):
     __tablename__ = "notes"
 
     text: Mapped[str] = mapped_column(default="")
     number: Mapped[int] = mapped_column(default=0)
 
 
-class Plain(Model):
+class Plain(Base):
     """Written by derived verbs alone."""
 
     __tablename__ = "plain"
@@ -40,7 +48,7 @@ class Plain(Model):
     kind: Mapped[str] = mapped_column(Enum("a", "b", name="kind"), default="a", index=True)
 
 
-class Stubborn(Model):
+class Stubborn(Base):
     """Written by a service that asks for other isolation, and tries again."""
 
     __tablename__ = "stubborn"
@@ -70,7 +78,7 @@ class Retried(Service[Stubborn]):
         return await super().create(draft, actor)
 
 
-class Leaf(Model):
+class Leaf(Base):
     """Read through a service."""
 
     __tablename__ = "leaves"

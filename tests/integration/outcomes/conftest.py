@@ -1,4 +1,4 @@
-"""Fixtures: the ledger behind a proxy that can fail, and a connection that sees what was really written."""
+"""Fixtures: the app behind a proxy that can fail, and a connection that sees what was really written."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ from gatepost.testing import TestApp
 
 @pytest.fixture(scope="module")
 def database_metadata() -> MetaData:
-    """Databases here have the tables of the ledger."""
+    """Databases here have the tables of the outcomes."""
     return app.metadata
 
 
@@ -30,7 +30,7 @@ async def injector(module_database_url: str) -> AsyncIterator[FaultInjector]:
 
 @asynccontextmanager
 async def opened(dsn: str) -> AsyncGenerator[FaultInjector]:
-    """The ledger on a database, and all around it."""
+    """The app on a database, with the proxy and the connection beside it."""
     async with Proxy(dsn) as proxy:
         witness: asyncpg.Connection[Any] = await asyncpg.connect(dsn)
         async with TestApp(app, proxy.dsn, **SETTINGS) as running:

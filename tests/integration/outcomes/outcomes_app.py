@@ -3,14 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Integer, func, select, text
+from sqlalchemy import Integer, MetaData, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost import Actor, App, Model, Resource, Service, anyone
 from gatepost.events import ConstraintViolated, RequestFailed, ValueRefused
+from gatepost.models.base import NAMING
 
 
-class Entry(Model):
+class Base(Model):
+    """Tables of this app alone: a database for it has no others."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Entry(Base):
     """Written by derived verbs."""
 
     __tablename__ = "bookings"
@@ -19,7 +27,7 @@ class Entry(Model):
     number: Mapped[int] = mapped_column(default=0)
 
 
-class Posting(Model):
+class Posting(Base):
     """Written and read through a service."""
 
     __tablename__ = "postings"
@@ -49,7 +57,7 @@ class Postings(Service[Posting]):
         await self.session.scalars(select(Posting.number))
 
 
-class Coin(Model):
+class Coin(Base):
     """Numbered by a sequence of its own."""
 
     __tablename__ = "coins"
@@ -59,7 +67,7 @@ class Coin(Model):
     number: Mapped[int] = mapped_column(default=0)
 
 
-class Token(Model):
+class Token(Base):
     """The same, through a service."""
 
     __tablename__ = "tokens"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from outcomes_app import app
 from protocol_proxy import until
+from sqlalchemy import MetaData
 from sqlalchemy.orm import Mapped, mapped_column
 from tests.conftest import FAST_AND_FORGETFUL
 
@@ -18,11 +19,19 @@ from gatepost import Actor, App, Model, Resource, Service, anyone
 from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS
 from gatepost.database.listener import STANDBY
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+from gatepost.models.base import NAMING
 from gatepost.settings import load
 from gatepost.testing import Client, TestApp
 
 
-class Statement(Model):
+class Base(Model):
+    """Tables of this app alone: a database for it has no others."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Statement(Base):
     """Served at an isolation that a standby does not have."""
 
     __tablename__ = "bank_statements"

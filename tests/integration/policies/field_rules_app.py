@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, MetaData, String
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -22,6 +22,7 @@ from gatepost import (
     role,
 )
 from gatepost.declaring.policies import Policy, nobody
+from gatepost.models.base import NAMING
 
 T = TypeVar("T")
 
@@ -49,6 +50,13 @@ PAIRS = [
 ]
 
 
+class Base(Model):
+    """Tables of this app alone: a database for it has no others."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
+
+
 class Columns:
     """A row of somebody's; the fields of `PAIRS` are added below."""
 
@@ -68,15 +76,15 @@ for pair in PAIRS:
     Columns.__annotations__[f"{name_of(*pair)}_doc"] = Mapped[Any | None]
 
 
-class Safe(Columns, Model):
+class Safe(Columns, Base):
     __tablename__ = "safes"
 
 
-class ServicedSafe(Columns, Model):
+class ServicedSafe(Columns, Base):
     __tablename__ = "serviced_safes"
 
 
-class Label(Model):
+class Label(Base):
     """Stands on a safe, which it expands."""
 
     __tablename__ = "labels"
@@ -85,7 +93,7 @@ class Label(Model):
     safe: Mapped[Safe] = relationship()
 
 
-class Drawer(Model):
+class Drawer(Base):
     """Hidden from all but its owner."""
 
     __tablename__ = "drawers"
@@ -102,11 +110,11 @@ class Referring:
     label_id: Mapped[UUID | None] = mapped_column(ForeignKey("labels.id"), index=True)
 
 
-class Sheet(Referring, Model):
+class Sheet(Referring, Base):
     __tablename__ = "sheets"
 
 
-class ServicedSheet(Referring, Model):
+class ServicedSheet(Referring, Base):
     __tablename__ = "serviced_sheets"
 
 
@@ -116,7 +124,7 @@ class DiaryColumns:
     owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
 
 
-class Diary(DiaryColumns, Model):
+class Diary(DiaryColumns, Base):
     """Its secret may be written by the owner, and read by an admin."""
 
     __tablename__ = "diaries"
@@ -125,14 +133,14 @@ class Diary(DiaryColumns, Model):
     secrets: Mapped[int | None] = mapped_column(default=7)
 
 
-class ServicedDiary(DiaryColumns, Model):
+class ServicedDiary(DiaryColumns, Base):
     __tablename__ = "serviced_diaries"
 
     secret: Mapped[str | None] = mapped_column(String(20))
     secrets: Mapped[int | None] = mapped_column(default=7)
 
 
-class PlainDiary(DiaryColumns, Model):
+class PlainDiary(DiaryColumns, Base):
     """The same without any secret."""
 
     __tablename__ = "plain_diaries"
@@ -146,15 +154,15 @@ class TicketColumns:
     owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
 
 
-class Ticket(TicketColumns, Model):
+class Ticket(TicketColumns, Base):
     __tablename__ = "vault_tickets"
 
 
-class ServicedTicket(TicketColumns, Model):
+class ServicedTicket(TicketColumns, Base):
     __tablename__ = "serviced_vault_tickets"
 
 
-class Apart(Model):
+class Apart(Base):
     """Written in one way by some, in the other by others."""
 
     __tablename__ = "aparts"

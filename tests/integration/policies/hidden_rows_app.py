@@ -12,15 +12,23 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from annotated_types import Len
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, MetaData
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import Text
 
 from gatepost import Actor, App, Field, Model, Resource, Service, anyone, nobody, policy, role
+from gatepost.models.base import NAMING
 from gatepost.testing import Client, ClientResponse
 
 Condition = Callable[[Any], Any]
+
+
+class Base(Model):
+    """Tables of this app alone: a database for it has no others."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
 
 
 class Columns:
@@ -34,23 +42,23 @@ class Columns:
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
 
 
-class Paper(Columns, Model):
+class Paper(Columns, Base):
     __tablename__ = "papers"
 
 
-class Opposite(Columns, Model):
+class Opposite(Columns, Base):
     __tablename__ = "opposites"
 
 
-class Either(Columns, Model):
+class Either(Columns, Base):
     __tablename__ = "eithers"
 
 
-class Excerpt(Columns, Model):
+class Excerpt(Columns, Base):
     __tablename__ = "excerpts"
 
 
-class Note(Model):
+class Note(Base):
     __tablename__ = "remarks"
 
     text: Mapped[str]

@@ -4,14 +4,22 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from annotated_types import Len
-from sqlalchemy import ForeignKey, func, select
+from sqlalchemy import ForeignKey, MetaData, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gatepost import Actor, App, Model, Resource, Service, anyone, authenticated, owner, policy, role
 from gatepost.declaring.policies import nobody
+from gatepost.models.base import NAMING
 
 
-class Member(Model):
+class Base(Model):
+    """Tables of this app alone: a database for it has no others."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Member(Base):
     """Who belongs to which team. Not served: policies look at it."""
 
     __tablename__ = "members"
@@ -20,7 +28,7 @@ class Member(Model):
     team: Mapped[str]
 
 
-class Parent(Model):
+class Parent(Base):
     __tablename__ = "parents"
 
     title: Mapped[Annotated[str, Len(1, 200)]]
@@ -36,88 +44,88 @@ class Columns:
     owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
 
 
-class Open(Columns, Model):
+class Open(Columns, Base):
     __tablename__ = "open"
 
 
-class Signed(Columns, Model):
+class Signed(Columns, Base):
     __tablename__ = "signed"
 
 
-class Roled(Columns, Model):
+class Roled(Columns, Base):
     __tablename__ = "roled"
 
 
-class Owned(Columns, Model):
+class Owned(Columns, Base):
     __tablename__ = "owned"
 
 
-class Line(Columns, Model):
+class Line(Columns, Base):
     __tablename__ = "lines"
 
     parent_id: Mapped[UUID] = mapped_column(ForeignKey("parents.id"), index=True)
     parent: Mapped[Parent] = relationship()
 
 
-class Deep(Columns, Model):
+class Deep(Columns, Base):
     __tablename__ = "deep"
 
     line_id: Mapped[UUID] = mapped_column(ForeignKey("lines.id"), index=True)
     line: Mapped[Line] = relationship()
 
 
-class Related(Columns, Model):
+class Related(Columns, Base):
     __tablename__ = "related"
 
     parent_id: Mapped[UUID] = mapped_column(ForeignKey("parents.id"), index=True)
     parent: Mapped[Parent] = relationship()
 
 
-class Either(Columns, Model):
+class Either(Columns, Base):
     __tablename__ = "either"
 
 
-class Both(Columns, Model):
+class Both(Columns, Base):
     __tablename__ = "both"
 
 
-class Others(Columns, Model):
+class Others(Columns, Base):
     __tablename__ = "others"
 
 
-class Guests(Columns, Model):
+class Guests(Columns, Base):
     __tablename__ = "guests"
 
 
-class Shared(Columns, Model):
+class Shared(Columns, Base):
     __tablename__ = "shared"
 
 
-class Listed(Columns, Model):
+class Listed(Columns, Base):
     __tablename__ = "listed"
 
 
-class Flagged(Columns, Model):
+class Flagged(Columns, Base):
     __tablename__ = "flagged"
 
 
-class Mixed(Columns, Model):
+class Mixed(Columns, Base):
     __tablename__ = "mixed"
 
 
-class Dropbox(Columns, Model):
+class Dropbox(Columns, Base):
     __tablename__ = "dropbox"
 
 
-class Shown(Columns, Model):
+class Shown(Columns, Base):
     __tablename__ = "shown"
 
 
-class Serviced(Columns, Model):
+class Serviced(Columns, Base):
     __tablename__ = "serviced"
 
 
-class ServicedLine(Columns, Model):
+class ServicedLine(Columns, Base):
     __tablename__ = "serviced_lines"
 
     parent_id: Mapped[UUID] = mapped_column(ForeignKey("parents.id"), index=True)

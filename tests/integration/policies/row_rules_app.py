@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Numeric, select
+from sqlalchemy import ForeignKey, MetaData, Numeric, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gatepost import (
@@ -22,12 +22,20 @@ from gatepost import (
     policy,
     role,
 )
+from gatepost.models.base import NAMING
 
 shapes: dict[str, Any] = {}
 """What `shaped` returns for an actor, by the actor's id; a test sets it."""
 
 
-class Stall(Model):
+class Base(Model):
+    """Tables of this app alone: a database for it has no others."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Stall(Base):
     """Hidden from all but its keeper."""
 
     __tablename__ = "stalls"
@@ -36,7 +44,7 @@ class Stall(Model):
     keeper_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
 
 
-class Good(Model):
+class Good(Base):
     """Open to all, on a stall that is not."""
 
     __tablename__ = "goods"
@@ -51,7 +59,7 @@ class Good(Model):
     grade: Mapped[str] = mapped_column(default="plain")
 
 
-class Sale(Model):
+class Sale(Base):
     """Belongs to its buyer; an admin may enter it for somebody else."""
 
     __tablename__ = "sales"
@@ -60,7 +68,7 @@ class Sale(Model):
     text: Mapped[str] = mapped_column(default="")
 
 
-class Gift(Model):
+class Gift(Base):
     """May be given away: whoever is signed in may change it."""
 
     __tablename__ = "gifts"
@@ -68,20 +76,20 @@ class Gift(Model):
     holder_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
 
 
-class Cheap(Model):
+class Cheap(Base):
     __tablename__ = "cheap"
 
     price: Mapped[Decimal] = mapped_column(Numeric(10, 2))
 
 
-class Entry(Model):
+class Entry(Base):
     __tablename__ = "market_entries"
 
     number: Mapped[int] = mapped_column(index=True)
     writer_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
 
 
-class Crowd(Model):
+class Crowd(Base):
     """Its policy looks at the goods, while goods may stand in the same statement."""
 
     __tablename__ = "crowds"
@@ -90,7 +98,7 @@ class Crowd(Model):
     good: Mapped[Good] = relationship()
 
 
-class Party(Model):
+class Party(Base):
     """Everybody may see it, but not who is invited."""
 
     __tablename__ = "parties"
@@ -101,7 +109,7 @@ class Party(Model):
     guest_list: Mapped["GuestList | None"] = relationship(back_populates="party", uselist=False)
 
 
-class Invite(Model):
+class Invite(Base):
     """Whoever knows its key may see it; nobody may list them."""
 
     __tablename__ = "invites"
@@ -111,7 +119,7 @@ class Invite(Model):
     party: Mapped[Party] = relationship(back_populates="invites")
 
 
-class GuestList(Model):
+class GuestList(Base):
     """One for each party; to be listed by an admin, and where it is public."""
 
     __tablename__ = "guest_lists"
@@ -121,7 +129,7 @@ class GuestList(Model):
     party: Mapped[Party] = relationship(back_populates="guest_list")
 
 
-class Seat(Model):
+class Seat(Base):
     """Refers to an invite and to a guest list."""
 
     __tablename__ = "seats"

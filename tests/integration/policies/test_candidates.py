@@ -42,10 +42,18 @@ from gatepost import (
     role,
 )
 from gatepost.database.connection import Record
+from gatepost.models.base import NAMING
 from gatepost.services import compiled_verbs
 from gatepost.testing import Client, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Base(Model):
+    """Tables of this app alone: a database for it has no others."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
 
 
 class Colour(enum.Enum):
@@ -66,20 +74,20 @@ class Shout(TypeDecorator[str]):
         return None if value is None else value.lower()
 
 
-class Team(Model):
+class Team(Base):
     __tablename__ = "teams"
 
     name: Mapped[str]
 
 
-class Notice(Model):
+class Notice(Base):
     __tablename__ = "notices"
 
     text: Mapped[str]
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
 
 
-class Member(Model):
+class Member(Base):
     """Not served: policies look at it."""
 
     __tablename__ = "team_members"
@@ -98,31 +106,31 @@ class Columns:
     team_id: Mapped[UUID | None] = mapped_column(ForeignKey("teams.id"))
 
 
-class Ticket(Columns, Model):
+class Ticket(Columns, Base):
     __tablename__ = "tickets"
 
 
-class Served(Columns, Model):
+class Served(Columns, Base):
     __tablename__ = "served_tickets"
 
 
-class Ruled(Columns, Model):
+class Ruled(Columns, Base):
     __tablename__ = "ruled_tickets"
 
 
-class Teamed(Columns, Model):
+class Teamed(Columns, Base):
     __tablename__ = "teamed_tickets"
 
     team: Mapped[Team | None] = relationship()
 
 
-class Related(Columns, Model):
+class Related(Columns, Base):
     __tablename__ = "related_tickets"
 
     team: Mapped[Team | None] = relationship()
 
 
-class Filled(Columns, Model):
+class Filled(Columns, Base):
     __tablename__ = "filled_tickets"
 
     state: Mapped[str] = mapped_column(server_default="blue")
@@ -130,7 +138,7 @@ class Filled(Columns, Model):
     double: Mapped[int | None] = mapped_column(Integer, Computed("length(code) * 2", persisted=True))
 
 
-class Listened(Columns, Model):
+class Listened(Columns, Base):
     __tablename__ = "listened_tickets"
 
 

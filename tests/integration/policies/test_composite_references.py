@@ -7,16 +7,24 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, UniqueConstraint, delete, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, MetaData, UniqueConstraint, delete, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost import Actor, App, Field, Model, Resource, Service, anyone, hidden, policy, role
+from gatepost.models.base import NAMING
 from gatepost.testing import Client, ClientResponse, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-class Site(Model):
+class Base(Model):
+    """Tables of this app alone: a database for it has no others."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Site(Base):
     """A place of a tenant's; some are hidden."""
 
     __tablename__ = "composite_sites"
@@ -28,7 +36,7 @@ class Site(Model):
     is_public: Mapped[bool]
 
 
-class Plain(Model):
+class Plain(Base):
     __tablename__ = "composite_plains"
 
     name: Mapped[str] = mapped_column(unique=True)
@@ -59,22 +67,22 @@ def keys(initially: str | None = None) -> tuple[ForeignKeyConstraint, ...]:
     )
 
 
-class Visit(Columns, Model):
+class Visit(Columns, Base):
     __tablename__ = "composite_visits"
     __table_args__ = keys()
 
 
-class Deferred(Columns, Model):
+class Deferred(Columns, Base):
     __tablename__ = "composite_deferreds"
     __table_args__ = keys("DEFERRED")
 
 
-class Serviced(Columns, Model):
+class Serviced(Columns, Base):
     __tablename__ = "composite_serviceds"
     __table_args__ = keys()
 
 
-class Filled(Model):
+class Filled(Base):
     """Its tenant is never sent: the database fills it."""
 
     __tablename__ = "composite_filleds"
@@ -133,6 +141,12 @@ class Map:
             for model in MODELS:
                 tx.session.add(model(tenant="red", code="1", note="taken"))
             tx.session.add(Filled(tenant="red", code="1"))
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of this app."""
+    return app.metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

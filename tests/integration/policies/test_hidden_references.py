@@ -11,12 +11,20 @@ from sqlalchemy import ForeignKey, MetaData
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gatepost import Actor, App, Field, Model, Resource, Service, anyone, hidden, owner, policy, role
+from gatepost.models.base import NAMING
 from gatepost.testing import Client, ClientResponse, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-class Person(Model):
+class Base(Model):
+    """Tables of this app alone: a database for it has no others."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Person(Base):
     """Seen by everybody, under natural keys that not everybody is shown."""
 
     __tablename__ = "natural_persons"
@@ -41,7 +49,7 @@ class Columns:
     seal: Mapped[str | None] = mapped_column(ForeignKey("natural_persons.seal"), index=True)
 
 
-class NaturalRef(Columns, Model):
+class NaturalRef(Columns, Base):
     __tablename__ = "natural_refs"
 
     by_ssn: Mapped[Person | None] = relationship(foreign_keys="NaturalRef.ssn")
@@ -49,11 +57,11 @@ class NaturalRef(Columns, Model):
     by_name: Mapped[Person | None] = relationship(foreign_keys="NaturalRef.name")
 
 
-class ServicedRef(Columns, Model):
+class ServicedRef(Columns, Base):
     __tablename__ = "natural_serviced_refs"
 
 
-class Twice(Model):
+class Twice(Base):
     """One column, two foreign keys; and a reference that the model fills in."""
 
     __tablename__ = "natural_twices"
@@ -66,7 +74,7 @@ class Twice(Model):
     seal: Mapped[str | None] = mapped_column(ForeignKey("natural_persons.seal"), default="s1", index=True)
 
 
-class Seat(Model):
+class Seat(Base):
     """Belongs to whoever takes it; the owner's column leads to a hidden one."""
 
     __tablename__ = "natural_seats"

@@ -40,6 +40,9 @@ THROUGHOUT = ("an integer of a document", "the opposite within")
 
 Answers = dict[str, dict[str, Any]]
 
+warned: list[PolicyMayFail] = []
+app.events.subscribe(PolicyMayFail, warned.append)
+
 
 @pytest.fixture(scope="module")
 def database_metadata() -> MetaData:
@@ -74,8 +77,7 @@ async def test_a_hidden_row_changes_no_byte_of_an_answer(both: tuple[Answers, An
 
 
 async def test_the_start_warns_of_a_policy_that_can_raise_on_a_row(module_database_url: str) -> None:
-    warned: list[PolicyMayFail] = []
-    app.events.subscribe(PolicyMayFail, warned.append)
+    warned.clear()
     current[0] = lambda row: 10 / row.rank > 2
     async with TestApp(app, module_database_url):
         pass
