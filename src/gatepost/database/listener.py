@@ -11,13 +11,13 @@ Not in the request path: one task per process. What is cached, and how it is loa
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import asyncpg
 
 from gatepost.background import background, report
+from gatepost.backoff import Backoff
 from gatepost.database.connection import Connect, RawConnection
 from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS, HeartbeatMonitor, clock
 from gatepost.database.read_only import is_standby
@@ -37,6 +37,7 @@ DOUBT_SECONDS = 2.0
 """How often a connection that is not trusted is examined again."""
 
 BACKOFF_SECONDS = (0.02, 2.0)
+"""The first and the longest pause before the next connection. One that lived for longer than that was a good one."""
 
 POOLED = "a pooler stands between this process and PostgreSQL: point DATABASE_URL at PostgreSQL itself"
 UNNOTIFIED = (
@@ -154,24 +155,20 @@ class Listener:
                 connection.terminate()
 
     async def _run(self, events: Events) -> None:
-        pause = BACKOFF_SECONDS[0]
+        backoff = Backoff(*BACKOFF_SECONDS, calm_seconds=BACKOFF_SECONDS[1], clock=clock)
         while True:
-            began, is_refused = clock(), False
+            longest = BACKOFF_SECONDS[1]
             try:
                 await self._listen()
             except asyncpg.InsufficientResourcesError:
-                is_refused = True
+                longest = REFUSED_SECONDS  # or it would seem to be silent
                 self.heartbeat.record()  # PostgreSQL is there: the pool may well have connections
             except FAILURES:
                 pass  # the pool reports that the database is away
             except Exception as error:
                 report(f"listener {self._channel}", error, events)
             self._drop()
-            # A connection that lived for a while was a good one: the next try does not continue an old series.
-            pause = BACKOFF_SECONDS[0] if clock() - began > BACKOFF_SECONDS[1] else min(pause * 2, BACKOFF_SECONDS[1])
-            if is_refused:
-                pause = min(pause, REFUSED_SECONDS)  # or it would seem to be silent
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+            await asyncio.sleep(min(backoff.next_pause(), longest))
 
     async def _listen(self) -> None:
         """One connection's life. Returns or raises when it is of no use any more."""

@@ -6,11 +6,11 @@ because PostgreSQL gives it none. Limited is one that may keep what it has: requ
 time tries whether there are more.
 """
 
-import random
 import time
 
 from asyncpg import exceptions as pg
 
+from gatepost.backoff import Backoff, CircuitBreaker
 from gatepost.events import ConnectionOpened, DatabaseLost, DatabaseRestored, Events, PoolLimited
 
 BACKOFF_SECONDS = (0.05, 1.0)
@@ -29,13 +29,11 @@ class Reachability:
     def __init__(self, size_max: int, events: Events) -> None:
         self._size_max = size_max
         self.reason: Exception | None = None
-        self._lost_at: float | None = None
+        self._circuit = CircuitBreaker(Backoff(*BACKOFF_SECONDS, clock=time.monotonic), time.monotonic)
         self._silent_since: float | None = None
         self._said: set[bool] = set()
         self._found: int | None = None
         self._limited_at = float("-inf")
-        self._retry_at = 0.0
-        self._pause = BACKOFF_SECONDS[0]
         self._opened = events.emitter(ConnectionOpened)
         self._lost = events.emitter(DatabaseLost)
         self._restored = events.emitter(DatabaseRestored)
@@ -44,7 +42,7 @@ class Reachability:
     @property
     def is_lost(self) -> bool:
         """True while the database is known to be away."""
-        return self._lost_at is not None
+        return self._circuit.is_open
 
     @property
     def is_refused(self) -> bool:
@@ -63,8 +61,8 @@ class Reachability:
 
     @property
     def pause(self) -> float:
-        """In how many seconds the next opening may be tried."""
-        return max(0.0, self._retry_at - time.monotonic())
+        """In how many seconds the next opening may be tried while the database is away."""
+        return self._circuit.pause
 
     @property
     def size_max(self) -> int:
@@ -76,7 +74,9 @@ class Reachability:
         `has_any` is whether any is open."""
         if size >= self._size_max or ((self.is_lost or self._found is not None) and opening):
             return False
-        return time.monotonic() >= self._retry_at or not (has_any or self.is_lost)
+        if self.is_lost:
+            return self._circuit.pause == 0
+        return not has_any or self._found is None or time.monotonic() >= self._limited_at + LIMITED_SECONDS
 
     def note_silence(self, seconds: float) -> None:
         """The database has been silent for so long. Where nothing can be opened, that is when the outage began."""
@@ -86,21 +86,15 @@ class Reachability:
     def note_loss(self, error: Exception) -> None:
         """Nothing is open, and nothing can be opened. Said once, and once that PostgreSQL refuses; the pause before the
         next try is longer each time."""
-        now = time.monotonic()
         self.reason = error.with_traceback(None)
         self._found = None
-        if self._lost_at is None:
-            self._lost_at = now if self._silent_since is None else self._silent_since
-            self._pause = BACKOFF_SECONDS[0]
-        else:
-            self._pause = min(self._pause * 2, BACKOFF_SECONDS[1])
+        self._circuit.record_failure(self._silent_since)
         if self.is_refused not in self._said:
             self._said.add(self.is_refused)
             if self.is_refused and self._limited is not None:
                 self._limited(PoolLimited(size=0, reason=_words(error)))
             elif not self.is_refused and self._lost is not None:
                 self._lost(DatabaseLost(reason=_words(error)))
-        self._retry_at = now + self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
     def note_limit(self, error: Exception, size: int) -> None:
         """So many are open, and one more could not be opened."""
@@ -108,17 +102,17 @@ class Reachability:
         is_news, self._limited_at = now - self._limited_at > SAME_LIMIT_SECONDS, now
         self.reason = error.with_traceback(None)
         self._found = size
-        self._retry_at = now + LIMITED_SECONDS
         if is_news and self._limited is not None:
             self._limited(PoolLimited(size=size, reason=_words(error)))
 
     def note_success(self, size: int) -> None:
         """One was opened; `size` includes it."""
-        if self._lost_at is not None and self._restored is not None:
-            self._restored(DatabaseRestored(seconds=round(time.monotonic() - self._lost_at, 3)))
+        seconds = self._circuit.record_success()
+        if seconds is not None and self._restored is not None:
+            self._restored(DatabaseRestored(seconds=round(seconds, 3)))
         if self._found is None or size > self._found:
             self._found = self.reason = None
-        self._lost_at = self._silent_since = None
+        self._silent_since = None
         self._said.clear()
         if self._opened is not None:
             self._opened(ConnectionOpened(size=size))

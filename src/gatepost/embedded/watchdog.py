@@ -9,6 +9,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from gatepost.backoff import Backoff
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
 from gatepost.events import (
@@ -19,8 +20,8 @@ from gatepost.events import (
     ending_of,
 )
 
-PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0)
-"""Pauses before each restart: the first is immediate, the last repeats while it keeps ending."""
+RESTART_SECONDS = (0.5, 5.0)
+"""The pauses before restarts: the first is immediate, the longest repeats while it keeps ending."""
 
 CALM_SECONDS = 30.0
 """After it has run for longer than this, the next end counts as the first again."""
@@ -40,7 +41,7 @@ class Watchdog:
         self._not_restarted = events.emitter(EmbeddedDatabaseNotRestarted)
         self._is_over = threading.Event()
         self._starting = threading.Lock()
-        self._tries = 0
+        self._backoff = Backoff(*RESTART_SECONDS, is_first_immediate=True, jitter=0.0, calm_seconds=CALM_SECONDS)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._run, name="gatepost-postgresql", daemon=True).start()
@@ -55,14 +56,11 @@ class Watchdog:
 
     def _run(self) -> None:
         while True:
-            since = time.monotonic()
             status = self._server.wait()
             if self._is_over.is_set():
                 return
             if self._ended is not None:
                 self._ended(EmbeddedDatabaseEnded(ended_by=ending_of(status)))
-            if time.monotonic() - since > CALM_SECONDS:
-                self._tries = 0
             if not self._bring_back():
                 return
 
@@ -70,7 +68,7 @@ class Watchdog:
         """True when it runs; False once it is no longer needed."""
         began = time.monotonic()
         complaint = ""
-        while not self._is_over.wait(self._next_pause()):
+        while not self._is_over.wait(self._backoff.next_pause()):
             try:
                 is_started = self._start()
             except ConfigurationError as error:
@@ -83,11 +81,6 @@ class Watchdog:
                 self._restarted(EmbeddedDatabaseRestarted(seconds=time.monotonic() - began))
             return is_started
         return False
-
-    def _next_pause(self) -> float:
-        pause = PAUSES_SECONDS[min(self._tries, len(PAUSES_SECONDS) - 1)]
-        self._tries += 1
-        return pause
 
     def _start(self) -> bool:
         with self._starting:

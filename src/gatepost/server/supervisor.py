@@ -10,9 +10,11 @@ import multiprocessing
 import os
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from gatepost.backoff import Backoff
 from gatepost.events import Events, WorkerDied, WorkerNotReplaced, WorkerReplaced, ending_of
 from gatepost.server.signals import HAND_OVER
 
@@ -22,7 +24,7 @@ START_SECONDS_MAX = 60.0
 HAND_OVER_SECONDS = 3.0
 """How long a replaced worker waits for the next request of each of its connections, to answer that it closes."""
 
-RESTART_DELAYS_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+RESTART_SECONDS = (0.5, 10.0)
 """Before a dead worker is replaced: the first at once, one that keeps dying ever later, but for ever."""
 
 STABLE_SECONDS = 60.0
@@ -46,7 +48,9 @@ class WorkerSupervisor:
         self._incoming, self.reports = multiprocessing.Pipe(duplex=False)
         self._ready: set[int] = set()
         self._has_served = False
-        self._deaths: dict[int, tuple[int, float]] = {}
+        self._backoffs = defaultdict[int, Backoff](
+            lambda: Backoff(*RESTART_SECONDS, is_first_immediate=True, jitter=0.0, calm_seconds=STABLE_SECONDS)
+        )
         self._restart_at: dict[int, float] = {}
 
     def signal_workers(self, number: signal.Signals) -> None:
@@ -144,16 +148,12 @@ class WorkerSupervisor:
             self._has_served = True
 
     def _schedule_restart(self, index: int) -> float:
-        now = time.monotonic()
-        count, last = self._deaths.get(index, (0, 0.0))
-        count = 0 if now - last > STABLE_SECONDS else count
-        self._deaths[index] = (count + 1, now)
-        pause = RESTART_DELAYS_SECONDS[min(count, len(RESTART_DELAYS_SECONDS) - 1)]
+        pause = self._backoffs[index].next_pause()
         died = self._server.wrks[index].inner
         if self._died is not None:
             ended_by = ending_of(died.exitcode)
             self._died(WorkerDied(worker=index + 1, pid=died.pid, ended_by=ended_by, replaced_in_seconds=pause))
-        return now + pause
+        return time.monotonic() + pause
 
     def _report_failure(self, index: int, new: Any) -> None:
         if self._not_replaced is None or self._server.interrupt_signal:

@@ -58,7 +58,7 @@ class ValkeyBuckets:
     @property
     def is_unavailable(self) -> bool:
         """True while decisions are made with the buckets of this machine."""
-        return self._client.is_unavailable
+        return self._client.circuit.is_open
 
     @property
     def details(self) -> Mapping[str, object]:

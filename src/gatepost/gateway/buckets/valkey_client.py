@@ -5,16 +5,15 @@ Calls that arrive while a batch is under way go with the next one. A batch that 
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha1
 from typing import Any
 
 from gatepost.background import background, report
+from gatepost.backoff import Backoff, CircuitBreaker
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
-from gatepost.gateway.buckets import bucket_spec
 
 PROBE_SECONDS = (0.1, 2.0)
 """The first and the longest pause between probes while the circuit is open."""
@@ -88,12 +87,12 @@ class ValkeyClient:
         self._sending: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None
         self._events = Events()
-        self.is_unavailable = False
+        self.circuit = CircuitBreaker(Backoff(*PROBE_SECONDS))
 
     async def start(self, events: Events) -> None:
         """Connect. An unavailable server does not prevent the start."""
         self._events = events
-        self.is_unavailable = False
+        self.circuit.record_success()
         try:
             await self._load_scripts()
         except ValkeyUnavailable as failure:
@@ -141,7 +140,7 @@ class ValkeyClient:
             self._sending = None
 
     async def _run(self, batch: Sequence[ScriptCall]) -> list[Any]:
-        if self.is_unavailable:
+        if self.circuit.is_open:
             raise ValkeyUnavailable("the circuit is open")
         answers = await self._send(batch)
         again = [index for index, answer in enumerate(answers) if isinstance(answer, self._unknown_script)]
@@ -185,28 +184,25 @@ class ValkeyClient:
                 await self._client.connection_pool.disconnect()
 
     def _open_circuit(self, reason: str) -> None:
-        if self.is_unavailable:
-            return
-        self.is_unavailable = True
-        self._on_lost(reason)
-        self._probing = background(self._probe(), "probe Valkey", self._events)
+        if not self.circuit.is_open:
+            self.circuit.record_failure()
+            self._on_lost(reason)
+            self._probing = background(self._probe(), "probe Valkey", self._events)
 
     async def _probe(self) -> None:
-        lost = bucket_spec.clock()
-        pause, longest = PROBE_SECONDS
-        while True:
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - so that processes do not come together
+        seconds: float | None = None
+        while seconds is None:
+            await asyncio.sleep(self.circuit.pause)
             try:
                 await self._load_scripts()
             except Exception as error:
                 if not isinstance(error, ValkeyUnavailable):
                     report("probe Valkey", error, self._events)
-                pause = min(pause * 2, longest)
-                continue
-            self.is_unavailable = False
-            self._probing = None
-            self._on_restored((bucket_spec.clock() - lost) / bucket_spec.NANOSECONDS)
-            return
+                self.circuit.record_failure()
+            else:
+                seconds = self.circuit.record_success()
+        self._probing = None
+        self._on_restored(seconds)
 
 
 def _resolve(call: ScriptCall, answer: Any) -> None:

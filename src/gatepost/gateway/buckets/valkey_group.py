@@ -60,6 +60,7 @@ class ValkeyGroup:
         self.specs = specs
         self._buckets = buckets
         self._client = buckets.client
+        self._circuit = buckets.client.circuit
         self._clock = buckets.clock
         self._local = local
         self._leases: Leases | None = None
@@ -86,7 +87,7 @@ class ValkeyGroup:
 
     def take(self, key: str, now: int) -> TakeOutcome | None:
         """Take without asking anybody: from a lease, or, where the server is away, on this machine."""
-        if self._client.is_unavailable:
+        if self._circuit.is_open:
             return self._take_locally(key, now)
         return self._take_held(key, now)
 
@@ -161,7 +162,7 @@ class ValkeyGroup:
 
     async def _fetch(self, key: str, need: int, want: int) -> TakeOutcome:
         sent = self._clock()
-        if self._client.is_unavailable:
+        if self._circuit.is_open:
             return self._take_locally(key, sent)
         try:
             moment, granted, *remaining = await self._run_take(key, need, want)
@@ -220,7 +221,7 @@ class ValkeyGroup:
         return refusal
 
     def _return(self, key: str, shared_full_at: tuple[int, ...], count: int) -> None:
-        if self._client.is_unavailable:
+        if self._circuit.is_open:
             return  # they come back by themselves
         arguments: list[Any] = [count]
         for spec, until in zip(self.specs, shared_full_at, strict=True):
