@@ -49,6 +49,14 @@ _IS_TYPE_USED = text("""
       WHERE type.oid = to_regtype(:name) AND refclassid = 'pg_type'::regclass AND deptype IN ('n', 'a')
     )
 """)
+_USE_OF_INDEX = text("""
+    SELECT CASE
+      WHEN indisreplident THEN 'the REPLICA IDENTITY'
+      WHEN indisclustered THEN 'the CLUSTER order'
+      WHEN EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND conindid = indexrelid) THEN 'a foreign key'
+    END
+    FROM pg_index WHERE indexrelid = to_regclass(:name)
+""")
 _COLUMNS_OF_TYPE = text("""
     SELECT nspname, relname FROM pg_attribute JOIN pg_class AS class ON class.oid = attrelid
     JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
@@ -101,6 +109,12 @@ class Ownership:
         """True where something depends on the function (a trigger, mostly) that is not dropped with it."""
         rows = self._connection.execute(_DEPENDENTS_OF_FUNCTION, {"name": f"{function}()"})
         return any(row[0] is None or ObjectKey("trigger", row[2], row[1], row[0]) not in dropped for row in rows)
+
+    def use_of_index(self, name: str) -> str | None:
+        """What the database does with the index, or the constraint of that name, beside looking up rows: none of it is
+        part of the definition, and PostgreSQL drops the first two with the index without a word."""
+        found: str | None = self._connection.execute(_USE_OF_INDEX, {"name": name}).scalar()
+        return found
 
     def is_type_used(self, name: str) -> bool:
         """True where something depends on the type: a column, a view, a function, a domain."""

@@ -148,7 +148,21 @@ class _Planner:
             return self._ownership.is_type_used(qualified(subject.name, subject.schema))
         if subject.kind == "trigger":
             return table_of(subject) not in self._ownership.declared
+        if subject.kind in ("index", "constraint"):
+            return self._is_index_used(subject)
         return False
+
+    def _is_index_used(self, subject: Subject) -> bool:
+        name = full_name(subject.name, subject.schema)
+        use = self._ownership.use_of_index(qualified(subject.name, subject.schema))
+        if use is None:
+            return False
+        sentence = f"The {subject.kind} {name} differs from the models or is in none, and {use} uses it: it is kept."
+        if subject in self._created:
+            self._refuse(sentence, subject)
+        else:
+            self.plan.kept.append(sentence)
+        return True
 
     def _keep_column(self, operation: DropColumnOp, table: TableName | None) -> None:
         if table in self._foreign:

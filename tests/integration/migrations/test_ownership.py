@@ -516,6 +516,32 @@ async def test_what_others_use_of_ours_is_not_dropped(database_url: str) -> None
     assert ("trigger", "keeps") not in await record(database_url)
 
 
+@pytest.mark.parametrize(
+    ("use", "words"),
+    [
+        ("ALTER TABLE indexed REPLICA IDENTITY USING INDEX by_x", "the REPLICA IDENTITY uses it"),
+        ("ALTER TABLE indexed CLUSTER ON by_x", "the CLUSTER order uses it"),
+        ("CREATE TABLE theirs (x int REFERENCES indexed (x))", "a foreign key uses it"),
+    ],
+)
+async def test_an_index_of_ours_that_others_use_stays(database_url: str, use: str, words: str) -> None:
+    def models(*indexes: Index) -> MetaData:
+        metadata = MetaData()
+        columns = Column("id", Integer, primary_key=True), Column("x", Integer, nullable=False), Column("y", Integer)
+        Table("indexed", metadata, *columns, *indexes)
+        return metadata
+
+    await apply_lossless(database_url, models(Index("by_x", "x", unique=True)), all_or_nothing=True)
+    await run(database_url, use)
+    applied = await again(database_url, models(), all_or_nothing=True)
+    assert words in applied.kept[0]
+    assert "by_x" in await names_on(database_url, "indexed")
+    with pytest.raises(ConfigurationError, match=words):
+        await again(database_url, models(Index("by_x", "x", "y", unique=True)), all_or_nothing=True)
+    async with connected(database_url) as connection:
+        assert (await connection.fetchval("SELECT pg_get_indexdef('by_x'::regclass)")).endswith("(x)")
+
+
 async def test_a_role_without_rights_on_the_record_looks_and_is_told_what_to_grant(
     database_url: str, postgresql: EmbeddedPostgreSQL, tmp_path: Any
 ) -> None:
