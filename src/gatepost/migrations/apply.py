@@ -9,6 +9,7 @@ from sqlalchemy import Connection, MetaData, event
 from sqlalchemy.exc import DBAPIError
 
 from gatepost.errors import ConfigurationError
+from gatepost.migrations.applied import Applied, ApplyOptions
 from gatepost.migrations.comparison import Difference, migration_context
 from gatepost.migrations.connections import (
     ADVISORY_LOCK,
@@ -29,7 +30,6 @@ from gatepost.migrations.record import (
     read_record,
 )
 from gatepost.migrations.recording import record_equal, record_made
-from gatepost.migrations.safe_changes import Applied, ApplyOptions
 from gatepost.migrations.subjects import creates, subject_of
 
 LOCKED, UNCOMMITTED_VALUE = "55P03", "55P04"

@@ -12,6 +12,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import Enum
 
+from gatepost.migrations.applied import Applied, ApplyOptions
 from gatepost.migrations.connections import open_connection
 from gatepost.models.schema_names import DIALECT
 from gatepost.models.schema_objects import objects_of
@@ -39,28 +40,6 @@ _IS_EMPTY = """
         AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = catalog AND objid = found.oid AND deptype = 'e')
     )
 """
-
-
-class Applied(msgspec.Struct, frozen=True):
-    """What was done: the statements that ran, and what was not done, each with the reason; and which columns no model
-    has any more."""
-
-    statements: list[str]
-    refused: list[str]
-    kept: list[str] = []
-
-
-class ApplyOptions(msgspec.Struct, frozen=True):
-    """On what terms a database is changed.
-
-    Of an `embedded` one everything is Gatepost's; of any other what the record lists (`ownership.py`). `extend` adds
-    to tables of others. With `all_or_nothing` a refusal raises ConfigurationError with the whole list, and nothing is
-    changed.
-    """
-
-    embedded: bool = False
-    extend: bool = False
-    all_or_nothing: bool = False
 
 
 class Pending(msgspec.Struct, frozen=True):

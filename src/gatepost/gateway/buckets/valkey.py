@@ -42,7 +42,6 @@ class ValkeyBuckets:
         self.clock = clock
         self.prefix = prefix
         self.local = local or LocalBuckets(clock=clock)
-        self.decided_locally = 0
         self._client = ValkeyClient(
             url, timeout_seconds, (TAKE, GIVE_BACK), on_lost=self._note_lost, on_restored=self._note_restored
         )
@@ -51,9 +50,9 @@ class ValkeyBuckets:
         self._groups: list[ValkeyGroup] = []
 
     @property
-    def client(self) -> ValkeyClient:
-        """The way to the server."""
-        return self._client
+    def decided_locally(self) -> int:
+        """How many decisions were made without the server since it was lost."""
+        return sum(group.decided_locally for group in self._groups)
 
     @property
     def is_unavailable(self) -> bool:
@@ -79,7 +78,7 @@ class ValkeyBuckets:
         local = self.local.group(
             [(name, _stricter(limit) if strict else limit) for name, limit in specs], strict=strict
         )
-        group = ValkeyGroup(made, self, local, strict=strict)
+        group = ValkeyGroup(made, self._client, local, prefix=self.prefix, clock=self.clock, strict=strict)
         self._groups.append(group)
         return group
 
@@ -98,7 +97,8 @@ class ValkeyBuckets:
         await self.local.stop()
 
     def _note_lost(self, reason: str) -> None:
-        self.decided_locally = 0
+        for group in self._groups:
+            group.decided_locally = 0
         if self._lost is not None:
             self._lost(BucketsLost(reason=reason))
 

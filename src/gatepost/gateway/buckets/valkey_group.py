@@ -7,7 +7,7 @@ import asyncio
 import struct
 from collections.abc import Callable
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gatepost.bounded_cache import BoundedCache
 from gatepost.gateway.buckets.bucket_spec import (
@@ -20,10 +20,7 @@ from gatepost.gateway.buckets.bucket_spec import (
 )
 from gatepost.gateway.buckets.leases import LEASE_NS, Leases
 from gatepost.gateway.buckets.local import LocalGroup
-from gatepost.gateway.buckets.valkey_client import Script, ValkeyUnavailable
-
-if TYPE_CHECKING:
-    from gatepost.gateway.buckets.valkey import ValkeyBuckets
+from gatepost.gateway.buckets.valkey_client import Script, ValkeyClient, ValkeyUnavailable
 
 TICK_NS = NANOSECONDS // MICROSECONDS
 
@@ -52,21 +49,29 @@ class LocalDeficits(tuple[int, ...]):
 
 
 class ValkeyGroup:
-    """Rules that one request takes from together."""
+    """Rules that one request takes from together. `decided_locally` counts what was decided without the server."""
 
     def __init__(
-        self, specs: tuple[BucketSpec, ...], buckets: "ValkeyBuckets", local: LocalGroup, *, strict: bool
+        self,
+        specs: tuple[BucketSpec, ...],
+        client: ValkeyClient,
+        local: LocalGroup,
+        *,
+        prefix: str,
+        clock: Callable[[], int],
+        strict: bool,
     ) -> None:
         self.specs = specs
-        self._buckets = buckets
-        self._client = buckets.client
-        self._circuit = buckets.client.circuit
-        self._clock = buckets.clock
+        self._client = client
+        self._circuit = client.circuit
+        self._prefix = prefix
+        self._clock = clock
+        self.decided_locally = 0
         self._local = local
         self._leases: Leases | None = None
         self._take_held: Callable[[str, int], TakeOutcome | None] = self._recent_refusal
         if not strict and not any(spec.sliding_slots for spec in specs):
-            self._leases = Leases(specs, self._return, buckets.clock, TICK_NS)
+            self._leases = Leases(specs, self._return, clock, TICK_NS)
             self._take_held = self._leases.make_take(self._recent_refusal)
         self._pending: dict[str, _PendingTake] = {}
         self._refusals = BoundedCache[str, tuple[TakeRefused, int]](REFUSALS_MAX)
@@ -79,7 +84,7 @@ class ValkeyGroup:
 
     def bucket_keys(self, key: str) -> list[str]:
         """The keys of the buckets. In a cluster all of one client are in the same place."""
-        return [f"{self._buckets.prefix}:{{{key}}}:{spec.name}" for spec in self.specs]
+        return [f"{self._prefix}:{{{key}}}:{spec.name}" for spec in self.specs]
 
     def script_argument(self, need: int, want: int) -> bytes:
         """What `take.lua` is told beside the keys: tokens needed, tokens wanted, and the numbers of the rules."""
@@ -150,7 +155,7 @@ class ValkeyGroup:
             self._leases.clear()
 
     def _take_locally(self, key: str, now: int) -> TakeOutcome:
-        self._buckets.decided_locally += 1
+        self.decided_locally += 1
         outcome = self._local.take(key, now)
         deficits = outcome.deficits if isinstance(outcome, TakeRefused) else outcome
         pairs = zip(self.specs, self._local.specs, deficits, strict=True)
