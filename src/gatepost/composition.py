@@ -34,6 +34,7 @@ from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.health import AWAY, NO_CONNECTION, OK, READ_ONLY, Probes
 from gatepost.models.catalog import ServedModel
 from gatepost.models.constraint_violations import ConstraintErrors
+from gatepost.models.recipes import Options
 from gatepost.models.trigrams import Trigrams
 from gatepost.operations import Operation, RouteRules
 from gatepost.request import Endpoint, Handler
@@ -80,7 +81,7 @@ class Composition:
             limiter=limiter,
             devices=devices,
         )
-        self._plans = Plans(bigint_as_string=declaration.bigint_as_string, page_bytes_max=settings.gate.page_bytes_max)
+        self._plans = Plans(Options(declaration.bigint_as_string, settings.gate.page_bytes_max))
         self._compiled = {
             served.entity.model: CompiledVerbs(
                 served,

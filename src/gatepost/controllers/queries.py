@@ -21,9 +21,19 @@ from gatepost.hints import did_you_mean
 from gatepost.models.catalog import RESERVED, ServedModel, View
 from gatepost.models.conditions import bind_decision
 from gatepost.models.entity import wire_values
-from gatepost.models.filters import OPERATORS, Filter, Filterable, RelationStep, filterable
+from gatepost.models.filters import (
+    DEFAULT_OPERATOR,
+    OPERATORS,
+    Filter,
+    Filterable,
+    Operator,
+    RelationStep,
+    filterable,
+)
 from gatepost.models.json_output import decoder_of
-from gatepost.models.reads import Expansion, ListQuery, Order, Position
+from gatepost.models.list_query import ListQuery, Order, Position
+from gatepost.models.recipes import Bound
+from gatepost.models.selections import Expansion, Selection
 from gatepost.models.trigrams import Trigrams
 
 DEPTH_MAX = 3
@@ -123,7 +133,7 @@ class QueryReader:
             if parameter.operator is None and parameter.name in RESERVED:
                 plain.append(parameter)
             else:
-                filters.append(self._filter(parameter, view, actor, len(filters)))
+                filters.append(self._filter(parameter, view, actor))
         for parameter in _once(plain):
             match parameter.name:
                 case "sort":
@@ -204,7 +214,8 @@ class QueryReader:
             parsed = tuple(_cursor_value(scalars[term.name], value) for term, value in zip(order, values, strict=True))
         except ValueError:  # sealed before a column's type was changed
             raise broken_cursor() from None
-        return Position(parsed, parameter.name == "before")
+        bounds = tuple(None if value is None else Bound(value) for value in parsed)
+        return Position(bounds, parameter.name == "before")
 
     def _expand(self, parameter: Parameter, actor: Actor) -> tuple[Expansion, ...]:
         tree: dict[str, Any] = {}
@@ -218,61 +229,30 @@ class QueryReader:
             branch = tree
             for step in steps:
                 branch = branch.setdefault(step, {})
-        expand = self._expansions(tree, self._served, actor, "x")
+        expand = self._expansions(tree, self._served, actor)
         _check_relations((), expand)
         return expand
 
-    def _expansions(
-        self, tree: Mapping[str, Any], served: ServedModel, actor: Actor, prefix: str
-    ) -> tuple[Expansion, ...]:
+    def _expansions(self, tree: Mapping[str, Any], served: ServedModel, actor: Actor) -> tuple[Expansion, ...]:
         found: list[Expansion] = []
-        for index, (name, branch) in enumerate(tree.items()):
-            hop = self._expandable(served, name, actor, f"{prefix}{index}_")
+        for name, branch in tree.items():
+            hop = _expandable(served, name, actor)
             if hop is None:
-                possible = [item for item in served.relations if self._expandable(served, item, actor, prefix)]
+                possible = [item for item in served.relations if _expandable(served, item, actor)]
                 raise _invalid("expand", f"there is no relation {name!r} to expand{_possible(possible)}")
-            inner = self._expansions(branch, hop.target, actor, f"{prefix}{index}_")
-            found.append(Expansion(hop.relation, hop.target, hop.target.view(actor), hop.rule, inner))
+            inner = self._expansions(branch, hop.target, actor)
+            selection = Selection.of(hop.target, hop.target.view(actor), hop.rule, None, inner)
+            found.append(Expansion(hop.relation, selection))
         return tuple(found)
 
-    def _expandable(self, served: ServedModel, name: str, actor: Actor, prefix: str) -> RelationStep | None:
-        """A step to the one row that a foreign key refers to, under the target's `get`: an actor who sees the key may
-        get the row. In the other direction (a one-to-one relation from the target) no key is seen, so `list`
-        applies."""
-        hop = self._hop(served, name, actor, prefix)
-        if hop is None or hop.relation.many:
-            return None
-        names_target = any(key.column is hop.relation.remote for key in hop.relation.local.foreign_keys)
-        return hop if names_target else self._hop(served, name, actor, prefix, enumerates=True)
-
-    def _hop(
-        self, served: ServedModel, name: str, actor: Actor, prefix: str, *, enumerates: bool = False
-    ) -> RelationStep | None:
-        """A step over a relation, None where the actor does not see it. A step that `enumerates`, which finds rows
-        without knowing their keys, requires the target's `list` as well as its `get`."""
-        relation, target = served.relations.get(name, (None, None))
-        if relation is None or target is None:
-            return None
-        if not (_is_seen(served, relation.local, actor) and _is_seen(target, relation.remote, actor)):
-            return None
-        policies = target.resource.policies
-        decision = decide(policies["get"], actor)
-        if enumerates and decision is not False and policies["list"] is not policies["get"]:
-            decision = both(decision, decide(policies["list"], actor))
-        return (
-            None
-            if decision is False
-            else RelationStep(relation, target, bind_decision(decision, actor, target.entity, prefix))
-        )
-
-    def _filter(self, parameter: Parameter, view: View, actor: Actor, index: int) -> Filter:
+    def _filter(self, parameter: Parameter, view: View, actor: Actor) -> Filter:
         *path, name = parameter.name.split(".")
         if len(path) > DEPTH_MAX:
             raise _invalid(parameter.label, f"the path goes deeper than {DEPTH_MAX} relations")
         hops: list[RelationStep] = []
         served = self._served
-        for depth, step in enumerate(path):
-            hop = self._hop(served, step, actor, f"f{index}_{depth}_", enumerates=True)
+        for step in path:
+            hop = _step(served, step, actor, enumerates=True)
             if hop is None:
                 raise _unknown(parameter.label, self._known(view))
             hops.append(hop)
@@ -283,10 +263,37 @@ class QueryReader:
         operator = _operator(parameter, name, parsers.filterable, served.view(actor).names)
         value = _value(parameter, operator, parsers.scalars[name])
         if (name, operator) in parsers.filterable.by_trigrams:
-            at_beginning = operator == "starts_with"
+            at_beginning = operator.at_beginning
             if not self._trigrams.can_find(str(value), at_beginning=at_beginning):
                 raise _invalid(parameter.label, self._trigrams.requirement(at_beginning=at_beginning))
-        return Filter(tuple(hops), name, operator, value)
+        return Filter.of(tuple(hops), name, operator, value)
+
+
+def _expandable(served: ServedModel, name: str, actor: Actor) -> RelationStep | None:
+    """A step to the one row that a foreign key refers to, under the target's `get`: an actor who sees the key may get
+    the row. In the other direction (a one-to-one relation from the target) no key is seen, so `list` applies."""
+    step = _step(served, name, actor)
+    if step is None or step.relation.many:
+        return None
+    names_target = any(key.column is step.relation.remote for key in step.relation.local.foreign_keys)
+    return step if names_target else _step(served, name, actor, enumerates=True)
+
+
+def _step(served: ServedModel, name: str, actor: Actor, *, enumerates: bool = False) -> RelationStep | None:
+    """A step over a relation, None where the actor does not see it. A step that `enumerates`, which finds rows without
+    knowing their keys, requires the target's `list` as well as its `get`."""
+    relation, target = served.relations.get(name, (None, None))
+    if relation is None or target is None:
+        return None
+    if not (_is_seen(served, relation.local, actor) and _is_seen(target, relation.remote, actor)):
+        return None
+    policies = target.resource.policies
+    decision = decide(policies["get"], actor)
+    if enumerates and decision is not False and policies["list"] is not policies["get"]:
+        decision = both(decision, decide(policies["list"], actor))
+    if decision is False:
+        return None
+    return RelationStep(relation, target, bind_decision(decision, actor, target.entity))
 
 
 def _check_relations(filters: Iterable[Filter], expand: tuple[Expansion, ...]) -> None:
@@ -295,7 +302,7 @@ def _check_relations(filters: Iterable[Filter], expand: tuple[Expansion, ...]) -
 
 
 def _number(expand: tuple[Expansion, ...]) -> int:
-    return sum(1 + _number(item.inner) for item in expand)
+    return sum(1 + _number(item.selection.expand) for item in expand)
 
 
 def _is_seen(served: ServedModel, column: Column[Any], actor: Actor) -> bool:
@@ -304,26 +311,27 @@ def _is_seen(served: ServedModel, column: Column[Any], actor: Actor) -> bool:
     return attribute is not None and attribute.name in served.view(actor).names
 
 
-def _operator(parameter: Parameter, name: str, possible: Filterable, visible: tuple[str, ...]) -> str:
-    operator = parameter.operator or "eq"
-    operators = possible.operators.get(name, ())
-    if operator not in OPERATORS:
-        raise _invalid(parameter.label, f"there is no operator {operator!r}{_possible(operators or OPERATORS)}")
-    if operator in operators:
-        return operator
+def _operator(parameter: Parameter, name: str, possible: Filterable, visible: tuple[str, ...]) -> Operator:
+    wanted = parameter.operator or DEFAULT_OPERATOR.name
+    operators = possible.operators.get(name, {})
+    if wanted in operators:
+        return operators[wanted]
+    if not any(item.name == wanted for item in OPERATORS):
+        known = operators or [item.name for item in OPERATORS]
+        raise _invalid(parameter.label, f"there is no operator {wanted!r}{_possible(known)}")
     if operators:
-        raise BadRequest("not_filterable", f"{name!r} can be filtered by {', '.join(operators)}, not by {operator!r}.")
+        raise BadRequest("not_filterable", f"{name!r} can be filtered by {', '.join(operators)}, not by {wanted!r}.")
     names = [known for known in possible.operators if known in visible]
     raise BadRequest("not_filterable", f"The field {name!r} cannot be filtered by{_possible(names)}.")
 
 
-def _value(parameter: Parameter, operator: str, parse: Callable[[str], Any]) -> Any:
-    if operator == "null":
+def _value(parameter: Parameter, operator: Operator, parse: Callable[[str], Any]) -> Any:
+    if operator.operand == "flag":
         if parameter.value not in ("true", "false"):
             raise _invalid(parameter.label, "send true or false")
         return parameter.value == "true"
     try:
-        if operator != "in":
+        if operator.operand == "scalar":
             return parse(parameter.value)
         members = parameter.value.split(",")
         if len(members) > MEMBERS_MAX:

@@ -22,7 +22,7 @@ from gatepost.dtos.path_keys import path_writer
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import BadRequest, PreconditionRequired, Problem, Unprocessable
 from gatepost.models.catalog import ServedModel, View
-from gatepost.models.reads import ListQuery, Order
+from gatepost.models.list_query import ListQuery, Order
 from gatepost.request import Request, Response
 from gatepost.services.verbs import ChangeSet, Row, RowPage, UnseenFields, Verbs, Versions
 from gatepost.services.write_policies import not_found
@@ -205,7 +205,7 @@ class ResourceController:
     def _page_info(self, query: ListQuery, page: RowPage) -> PageInfo:
         """The cursors of a page. A page that was reached by a cursor has a neighbour on that side, even if it is empty
         by now."""
-        backward = query.position is not None and query.position.backward
+        backward = query.is_backward
         has_next = backward or page.more
         has_previous = page.more if backward else query.position is not None
         return PageInfo(

@@ -6,6 +6,7 @@ the key of its shape; a request only supplies values.
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, cast
 
 from sqlalchemy import Executable, Float, Numeric, UpdateBase
@@ -82,23 +83,26 @@ class Statement:
     """SQL text with positional parameters, and how to fill them from named values.
 
     Prepared once per connection; identity is its key there, so keep the object. `written` is the table that it
-    changes, None where it only reads; `alters_session` says that it leaves something on its connection.
+    changes, None where it only reads; `alters_session` says that it leaves something on its connection. `renamed` are
+    other names for binds, by which their values come; `is_renamed` says that some are used.
     """
 
-    __slots__ = ("_base", "_binders", "_names", "alters_session", "sql", "written")
+    __slots__ = ("_base", "_binders", "_names", "alters_session", "is_renamed", "sql", "written")
 
-    def __init__(self, expression: Executable) -> None:
+    def __init__(self, expression: Executable, renamed: Mapping[str, str] = MappingProxyType({})) -> None:
         compiled = cast("SQLCompiler", cast("Any", expression).compile(dialect=DIALECT))
         processors: Mapping[str, Callable[[Any], Any]] = cast("Any", compiled)._bind_processors
         self.sql: str = compiled.string
         self.alters_session = calls_session_function(self.sql)
         self.written: Any = expression.table if isinstance(expression, UpdateBase) else None
-        self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
-        self._binders = tuple((name, processors.get(name)) for name in self._names)
+        names: tuple[str, ...] = tuple(compiled.positiontup or ())
+        self._names = tuple(renamed.get(name, name) for name in names)
+        self.is_renamed = not renamed.keys().isdisjoint(names)
+        self._binders = tuple((renamed.get(name, name), processors.get(name)) for name in names)
         self._base: dict[str, Any] = {
             name: value for name, value in compiled.params.items() if not compiled.binds[name].required
         }
-        if not any(processors.get(name) for name in self._names):
+        if not any(processors.get(name) for name in names):
             self._binders = ()
 
     @property

@@ -29,8 +29,9 @@ from sqlalchemy.sql.elements import TableValuedColumn
 from sqlalchemy.types import Enum, String, Text
 
 from gatepost.database.statements import Statement
-from gatepost.models.conditions import BoundRule, TableRef
+from gatepost.models.conditions import ACTOR_ID, BoundRule, TableRef
 from gatepost.models.entity import Entity, plain_type
+from gatepost.models.recipes import Bound, Options, Recipe
 
 Cells = Mapping[str, ColumnElement[Any]]
 """The known values of a candidate, by the key of the column."""
@@ -80,13 +81,28 @@ def candidate_conditions(entity: Entity, rule: BoundRule, cells: Cells) -> tuple
     return candidate, known
 
 
-def candidate_statement(
-    entity: Entity, names: Collection[str], unknown: Collection[str], rule: BoundRule
-) -> Statement | None:
-    """SELECT that returns a row where a candidate with these attributes satisfies the rule; None where every part of
-    the rule reads values that are not known."""
-    candidate, known = candidate_conditions(entity, rule, cells_of_insert(entity, names, unknown))
-    return Statement(select(1).select_from(candidate).where(*known)) if known else None
+class CheckCandidate(Recipe[Statement | None], frozen=True):
+    """A row where a candidate with the attributes `names`, whose values are known but for those in `unknown`, satisfies
+    the rule."""
+
+    entity: Entity
+    rule: BoundRule
+    names: tuple[str, ...]
+    unknown: frozenset[str]
+    values: Bound
+
+    def compile(self, options: Options) -> Statement | None:
+        """The SELECT; None where every part of the rule reads values that are not known."""
+        cells = cells_of_insert(self.entity, self.names, self.unknown)
+        candidate, known = candidate_conditions(self.entity, self.rule, cells)
+        return self.statement(select(1).select_from(candidate).where(*known)) if known else None
+
+    def bounds(self) -> list[Bound]:
+        return self.rule.bounds()
+
+    def named(self) -> dict[str, Any]:
+        values = {bind_name(name): value for name, value in self.values.value.items()}
+        return {**values, ACTOR_ID: self.rule.actor.id}
 
 
 def _written(name: str, column: Column[Any]) -> ColumnElement[Any]:

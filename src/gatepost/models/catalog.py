@@ -33,7 +33,7 @@ class FieldRules(msgspec.Struct, frozen=True, eq=False):
 class View(msgspec.Struct, frozen=True, eq=False):
     """The fields that one kind of actor sees and sets. Equal decisions give the same object, so it can be a cache key.
 
-    `names` are shown on every row, `ruled` on rows where their rule holds; a response has both, in this order. Only
+    `names` are shown on every row, `ruled` on rows where their rule holds; a response has `shown`, which are both. Only
     `names` can be filtered and sorted by, because a filter on any other field would reveal hidden values. `creatable`
     and `updatable` can be set, those in `create_rules` and `update_rules` only on rows where their rule holds.
 
@@ -44,6 +44,7 @@ class View(msgspec.Struct, frozen=True, eq=False):
 
     names: tuple[str, ...]
     ruled: Mapping[str, RowCondition]
+    shown: tuple[str, ...]
     creatable: frozenset[str]
     updatable: frozenset[str]
     create_rules: Mapping[str, RowCondition]
@@ -133,6 +134,7 @@ class ServedModel:
         return View(
             tuple(names),
             ruled,
+            (*names, *ruled),
             frozenset(creatable),
             frozenset(updatable),
             create_rules,

@@ -1,6 +1,6 @@
 """Policies as SQL: what a policy leaves to the database becomes a condition of the statement itself.
 
-The shape of a rule is hashable and part of the key of the compiled statement; the actor's values are bound per request.
+A bound rule is a part of recipes: its shape belongs to the key, and the actor's values are bound per request.
 Conditions of `policy(function)` are built by `policy_functions.py`.
 """
 
@@ -27,7 +27,8 @@ from gatepost.declaring.policies import (
 )
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import Entity, entity_of
-from gatepost.models.policy_functions import can_take, check_function, condition_on, negated_on, shape_and_binds
+from gatepost.models.policy_functions import can_take, check_function, condition_on, negated_on, shape_and_values
+from gatepost.models.recipes import Bound, Part
 
 ACTOR_ID = "actor_id"
 """Bind name of the actor's id."""
@@ -48,14 +49,23 @@ class TableRef(msgspec.Struct, frozen=True, eq=False):
         return cast("ColumnElement[Any]", self.table.c[column.key])
 
 
-class BoundRule(msgspec.Struct, frozen=True, eq=False):
-    """A decision for one actor: `shape` keys the statement, `values` are its binds, `prefix` keeps them apart."""
+class BoundRule(Part, frozen=True):
+    """A decision for one actor. `shape` is what its functions change in the SQL, and `values` are what each of them
+    binds."""
 
     decision: Decision
     shape: Hashable
-    values: dict[str, Any]
-    actor: Actor
-    prefix: str
+    values: tuple[tuple[Bound, ...], ...]
+    made_for: Bound
+
+    @property
+    def actor(self) -> Actor:
+        """The actor that it was decided for."""
+        return cast("Actor", self.made_for.value)
+
+    def bounds(self) -> list[Bound]:
+        """The values that its conditions bind, besides `ACTOR_ID`."""
+        return [bound for values in self.values for bound in values]
 
     def condition(self, source: TableRef) -> ColumnElement[bool] | None:
         """The SQL condition on `source`; None where every row passes."""
@@ -63,36 +73,37 @@ class BoundRule(msgspec.Struct, frozen=True, eq=False):
             return None
         if self.decision is False:
             return false()
-        return _condition(self.decision, source, self, [0])
+        return _Conditions(source, self).of(self.decision)
 
     def conditions(self, source: TableRef) -> list[ColumnElement[bool]]:
         """The conditions on `source` that have to hold together."""
         if isinstance(self.decision, bool):
             return [] if self.decision else [false()]
-        count = [0]
-        return [_condition(part, source, self, count) for part in _parts(self.decision)]
+        made = _Conditions(source, self)
+        return [made.of(part) for part in _parts(self.decision)]
+
+    def outcome(self, source: TableRef) -> ColumnElement[bool]:
+        """Whether it holds for a row of `source`; never NULL."""
+        condition = self.condition(source)
+        if isinstance(self.decision, bool) or condition is None:
+            return true() if condition is None else condition
+        return condition.is_(True)
 
 
-def bind_policy(policy: Policy, actor: Actor, entity: Entity, prefix: str = "w") -> BoundRule:
+def bind_policy(policy: Policy, actor: Actor, entity: Entity) -> BoundRule:
     """Decide a policy for an actor, ready to become part of a statement."""
-    return bind_decision(decide(policy, actor), actor, entity, prefix)
+    return bind_decision(decide(policy, actor), actor, entity)
 
 
-def bind_decision(decision: Decision, actor: Actor, entity: Entity, prefix: str = "w") -> BoundRule:
+def bind_decision(decision: Decision, actor: Actor, entity: Entity) -> BoundRule:
     """As `bind_policy`, for a decision already made."""
-    if isinstance(decision, bool):
-        # The actor is kept, because the rules of fields are decided for the same one.
-        return BoundRule(decision, decision, {}, actor, prefix)
-    values: dict[str, Any] = {ACTOR_ID: actor.id}
-    wheres = list(_wheres(decision))
+    wheres = () if isinstance(decision, bool) else _wheres(decision)
     if not wheres:
-        return BoundRule(decision, decision, values, actor, prefix)
-    keys: list[Hashable] = [decision]
-    for index, where in enumerate(wheres):
-        key, binds = shape_and_binds(where, entity.model, actor)
-        keys.append(key)
-        values.update({f"{prefix}{index}_{position}": bind.effective_value for position, bind in enumerate(binds)})
-    return BoundRule(decision, tuple(keys), values, actor, prefix)
+        return BoundRule(decision, None, (), Bound(actor))
+    found = [shape_and_values(where, entity.model, actor) for where in wheres]
+    return BoundRule(
+        decision, tuple([shape for shape, _ in found]), tuple([values for _, values in found]), Bound(actor)
+    )
 
 
 def holds(decision: Decision, row: Any, actor: Actor) -> bool | None:
@@ -127,33 +138,36 @@ def _parts(rule: RowCondition) -> list[RowCondition]:
     return [part for item in rule.rules for part in _parts(item)] if isinstance(rule, Every) else [rule]
 
 
-def _condition(rule: RowCondition, source: TableRef, bound: BoundRule, count: list[int]) -> ColumnElement[bool]:
-    if isinstance(rule, Owned):
-        return _owned(rule.path, source)
-    if isinstance(rule, Not):
-        return _negation(rule.rule, source, bound, count)
-    if isinstance(rule, Every | Some):
-        parts = [_condition(part, source, bound, count) for part in rule.rules]
-        return and_(*parts).self_group() if isinstance(rule, Every) else or_(*parts).self_group()
-    assert isinstance(rule, Where)  # noqa: S101 - the list of rules is closed
-    return condition_on(source.table, source.entity, rule, bound.actor, _prefix(bound, count))
+class _Conditions:
+    """Makes the conditions of a rule on one table. Its functions are met in the order of `BoundRule.values`."""
 
+    def __init__(self, source: TableRef, bound: BoundRule) -> None:
+        self._source = source
+        self._actor = bound.actor
+        self._values = iter(bound.values)
 
-def _negation(rule: RowCondition, source: TableRef, bound: BoundRule, count: list[int]) -> ColumnElement[bool]:
-    """The negation of a rule, pushed down to its parts: each part has its own way to treat NULL."""
-    if isinstance(rule, Not):
-        return _condition(rule.rule, source, bound, count)
-    if isinstance(rule, Every | Some):
-        parts = [_negation(part, source, bound, count) for part in rule.rules]
-        return or_(*parts).self_group() if isinstance(rule, Every) else and_(*parts).self_group()
-    if isinstance(rule, Where):
-        return negated_on(source.table, source.entity, rule, bound.actor, _prefix(bound, count))
-    return _condition(rule, source, bound, count).is_not(true())
+    def of(self, rule: RowCondition) -> ColumnElement[bool]:
+        """The condition."""
+        if isinstance(rule, Owned):
+            return _owned(rule.path, self._source)
+        if isinstance(rule, Not):
+            return self._negation(rule.rule)
+        if isinstance(rule, Every | Some):
+            parts = [self.of(part) for part in rule.rules]
+            return and_(*parts).self_group() if isinstance(rule, Every) else or_(*parts).self_group()
+        assert isinstance(rule, Where)  # noqa: S101 - the list of rules is closed
+        return condition_on(self._source.table, self._source.entity, rule, self._actor, next(self._values))
 
-
-def _prefix(bound: BoundRule, count: list[int]) -> str:
-    count[0] += 1
-    return f"{bound.prefix}{count[0] - 1}"
+    def _negation(self, rule: RowCondition) -> ColumnElement[bool]:
+        """The negation of a rule, pushed down to its parts: each part has its own way to treat NULL."""
+        if isinstance(rule, Not):
+            return self.of(rule.rule)
+        if isinstance(rule, Every | Some):
+            parts = [self._negation(part) for part in rule.rules]
+            return or_(*parts).self_group() if isinstance(rule, Every) else and_(*parts).self_group()
+        if isinstance(rule, Where):
+            return negated_on(self._source.table, self._source.entity, rule, self._actor, next(self._values))
+        return self.of(rule).is_not(true())
 
 
 def _owned(path: tuple[str, ...], source: TableRef) -> ColumnElement[bool]:

@@ -4,8 +4,8 @@ No client can cause a full table scan: a field can be filtered or sorted by only
 anyway or gets from `sort=`, `filter=` or `search=` of its resource.
 """
 
-from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from sqlalchemy import (
@@ -20,7 +20,6 @@ from sqlalchemy import (
     String,
     TypeDecorator,
     any_,
-    bindparam,
     select,
 )
 from sqlalchemy.dialects.postgresql import CITEXT
@@ -30,32 +29,73 @@ from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import BoundRule, TableRef
 from gatepost.models.entity import Relation, plain_type, unrounded, with_impl
 from gatepost.models.index_uses import Use, uses_of
+from gatepost.models.recipes import Bound, Part
 
-COMPARISONS: dict[str, Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]]] = {
-    "eq": lambda column, value: column == value,
-    "ne": lambda column, value: column.is_distinct_from(value),
-    "lt": lambda column, value: column < value,
-    "lte": lambda column, value: column <= value,
-    "gt": lambda column, value: column > value,
-    "gte": lambda column, value: column >= value,
-    "contains": lambda column, value: column.like(value),
-    "starts_with": lambda column, value: column.like(value),
-}
-
-ORDERED = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "null")
-UNORDERED = ("eq", "ne", "in", "null")
-SEARCHED = ("contains", "starts_with")
-OPERATORS = (*ORDERED, *SEARCHED)
+Condition = Callable[[ColumnElement[Any], Any], ColumnElement[bool]]
 
 
-USES: dict[str, Use] = {
-    **dict.fromkeys(("eq", "in"), Use.EQUAL),
-    **dict.fromkeys(("ne", "null"), Use.NULL),
-    **dict.fromkeys(("lt", "lte", "gt", "gte"), Use.RANGE),
-    "contains": Use.TRIGRAMS,
-    "starts_with": Use.TRIGRAMS | Use.PREFIX,
-}
-"""For each operator, the uses of an index that can serve it, of which one is enough."""
+def _is_comparable(kind: TypeEngine[Any]) -> bool:
+    return not isinstance(plain_type(kind), JSON | ARRAY | LargeBinary)
+
+
+def _is_ordered(kind: TypeEngine[Any]) -> bool:
+    return _is_comparable(kind) and not isinstance(plain_type(kind), Boolean | Enum)
+
+
+def _is_text(kind: TypeEngine[Any]) -> bool:
+    # Not a `TypeDecorator`, which would convert the pattern.
+    return isinstance(kind, String) and not isinstance(plain_type(kind), Enum)
+
+
+class Operator(msgspec.Struct, frozen=True, eq=False):
+    """What a field can be compared by: the only place that knows an operator.
+
+    A client writes `name` in brackets. `uses` are the uses of an index that can serve it, of which one is enough, and
+    `suits` tells for which types of columns it is. `operand` is what the client sends: a value of the field, a list of
+    them, or a flag, which is true or false and part of the SQL; the others are bound, as `bind` returns them.
+    `at_beginning` is set where a text is looked for at the beginning alone, so that a trigram index finds shorter ones.
+    """
+
+    name: str
+    uses: Use
+    sql: Condition
+    operand: Literal["scalar", "list", "flag"] = "scalar"
+    suits: Callable[[TypeEngine[Any]], bool] = _is_comparable
+    bind: Callable[[Any], Any] | None = None
+    at_beginning: bool = False
+
+
+def _escaped(text: object) -> str:
+    return str(text).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+OPERATORS = (
+    Operator("eq", Use.EQUAL, lambda column, value: column == value),
+    Operator("ne", Use.NULL, lambda column, value: column.is_distinct_from(value)),
+    Operator("lt", Use.RANGE, lambda column, value: column < value, suits=_is_ordered),
+    Operator("lte", Use.RANGE, lambda column, value: column <= value, suits=_is_ordered),
+    Operator("gt", Use.RANGE, lambda column, value: column > value, suits=_is_ordered),
+    Operator("gte", Use.RANGE, lambda column, value: column >= value, suits=_is_ordered),
+    Operator("in", Use.EQUAL, lambda column, values: column == any_(values), operand="list"),
+    Operator("null", Use.NULL, lambda column, flag: column.is_(None) if flag else column.is_not(None), operand="flag"),
+    Operator(
+        "contains",
+        Use.TRIGRAMS,
+        lambda column, value: column.like(value),
+        suits=_is_text,
+        bind=lambda text: f"%{_escaped(text)}%",
+    ),
+    Operator(
+        "starts_with",
+        Use.TRIGRAMS | Use.PREFIX,
+        lambda column, value: column.like(value),
+        suits=_is_text,
+        bind=lambda text: f"{_escaped(text)}%",
+        at_beginning=True,
+    ),
+)
+DEFAULT_OPERATOR = OPERATORS[0]
+"""What `name=value` compares by."""
 
 
 class RelationStep(NamedTuple):
@@ -66,28 +106,55 @@ class RelationStep(NamedTuple):
     rule: BoundRule
 
 
-class Filter(msgspec.Struct, frozen=True, eq=False):
-    """A condition on the field `name` of the row, or of the rows that `hops` lead to. `value` is bound, except for the
-    operator `null`, where it changes the SQL."""
+class Filter(Part, frozen=True):
+    """A condition on the field `name` of the row, or of the rows that `hops` lead to. Of the `operand` only a flag is
+    part of the SQL."""
 
     hops: tuple[RelationStep, ...]
     name: str
-    operator: str
-    value: Any
+    operator: Operator
+    operand: Bound | bool
 
-    @property
-    def shape(self) -> Hashable:
-        """What changes the SQL of this filter."""
-        value = self.value if self.operator == "null" else None
-        return (*((hop.relation.name, hop.rule.shape) for hop in self.hops), self.name, self.operator, value)
+    @classmethod
+    def of(cls, hops: tuple[RelationStep, ...], name: str, operator: Operator, value: Any) -> "Filter":
+        """The filter by a value of the client's."""
+        if operator.operand == "flag":
+            return cls(hops, name, operator, value)
+        return cls(hops, name, operator, Bound(value if operator.bind is None else operator.bind(value)))
 
-    @property
-    def bound(self) -> Any:
-        """The value as it is bound."""
-        if self.operator in SEARCHED:
-            escaped = str(self.value).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            return f"%{escaped}%" if self.operator == "contains" else f"{escaped}%"
-        return self.value
+    def bounds(self) -> list[Bound]:
+        """The values that it binds."""
+        found = [bound for hop in self.hops for bound in hop.rule.bounds()]
+        if isinstance(self.operand, Bound):
+            found.append(self.operand)
+        return found
+
+    def condition(self, source: TableRef) -> ColumnElement[bool]:
+        """The condition on `source`. A path over relations means that some related row satisfies it."""
+        return self._over(self.hops, source)
+
+    def _over(self, hops: tuple[RelationStep, ...], source: TableRef) -> ColumnElement[bool]:
+        if not hops:
+            return self._compared(source.column(self.name))
+        hop = hops[0]
+        inner = TableRef(hop.target.entity, hop.target.entity.table.alias())
+        found = (
+            select(1)
+            .select_from(inner.table)
+            .where(inner.column_of(hop.relation.remote) == source.column_of(hop.relation.local))
+        )
+        rule = hop.rule.condition(inner)
+        if rule is not None:
+            found = found.where(rule)
+        return found.where(self._over(hops[1:], inner)).correlate(source.table).exists()
+
+    def _compared(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
+        if not isinstance(self.operand, Bound):
+            return self.operator.sql(column, self.operand)
+        kind = bind_type(column.type)
+        return self.operator.sql(
+            column, self.operand.parameter(ARRAY(kind) if self.operator.operand == "list" else kind)
+        )
 
 
 class Filterable(msgspec.Struct, frozen=True):
@@ -96,29 +163,23 @@ class Filterable(msgspec.Struct, frozen=True):
     `by_trigrams` are the pairs of field and operator that only a trigram index serves, and so not for every text.
     """
 
-    operators: dict[str, tuple[str, ...]]
+    operators: dict[str, dict[str, Operator]]
     sortable: tuple[str, ...]
-    by_trigrams: frozenset[tuple[str, str]]
+    by_trigrams: frozenset[tuple[str, Operator]]
 
 
 def filterable(served: ServedModel) -> Filterable:
     """Read the indexes of the table, as they are once the schema is completed."""
-    operators: dict[str, tuple[str, ...]] = {}
+    operators: dict[str, dict[str, Operator]] = {}
     sortable: list[str] = []
-    by_trigrams: set[tuple[str, str]] = set()
+    by_trigrams: set[tuple[str, Operator]] = set()
     for name, attribute in served.entity.attributes.items():
-        kind = plain_type(attribute.column.type)
-        uses = uses_of(served.entity.table, attribute.column)
-        if isinstance(kind, JSON | ARRAY | LargeBinary):
-            uses = Use.NOTHING
-        possible = [item for item in (UNORDERED if isinstance(kind, Boolean | Enum) else ORDERED) if USES[item] & uses]
-        # Not for a `TypeDecorator`, which would convert the pattern.
-        if isinstance(attribute.column.type, String) and not isinstance(kind, Enum):
-            searched = [item for item in SEARCHED if USES[item] & uses]
-            possible += searched
-            by_trigrams.update((name, item) for item in searched if USES[item] & uses == Use.TRIGRAMS)
+        kind = attribute.column.type
+        uses = uses_of(served.entity.table, attribute.column) if _is_comparable(kind) else Use.NOTHING
+        possible = [item for item in OPERATORS if item.uses & uses and item.suits(kind)]
+        by_trigrams.update((name, item) for item in possible if item.uses & uses == Use.TRIGRAMS)
         if possible:
-            operators[name] = tuple(possible)
+            operators[name] = {item.name: item for item in possible}
         if (Use.ASCENDING | Use.DESCENDING if attribute.nullable else Use.ASCENDING) in uses:
             sortable.append(name)
     return Filterable(operators, tuple(sortable), frozenset(by_trigrams))
@@ -135,34 +196,3 @@ def bind_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     if isinstance(kind, String) and not isinstance(kind, Enum):
         return String()
     return unrounded(kind)
-
-
-def filter_condition(item: Filter, source: TableRef, bind_name: str) -> ColumnElement[bool]:
-    """The condition of a filter. A path over relations means that some related row satisfies it."""
-    return _over(item.hops, item, source, bind_name)
-
-
-def _over(hops: tuple[RelationStep, ...], item: Filter, source: TableRef, bind_name: str) -> ColumnElement[bool]:
-    if not hops:
-        return _compare(item, source, bind_name)
-    hop = hops[0]
-    inner = TableRef(hop.target.entity, hop.target.entity.table.alias())
-    found = (
-        select(1)
-        .select_from(inner.table)
-        .where(inner.column_of(hop.relation.remote) == source.column_of(hop.relation.local))
-    )
-    rule = hop.rule.condition(inner)
-    if rule is not None:
-        found = found.where(rule)
-    return found.where(_over(hops[1:], item, inner, bind_name)).correlate(source.table).exists()
-
-
-def _compare(item: Filter, source: TableRef, bind_name: str) -> ColumnElement[bool]:
-    column = source.column(item.name)
-    if item.operator == "null":
-        return column.is_(None) if item.value else column.is_not(None)
-    kind = bind_type(column.type)
-    if item.operator == "in":
-        return column == any_(bindparam(bind_name, type_=ARRAY(kind)))
-    return COMPARISONS[item.operator](column, bindparam(bind_name, type_=kind))

@@ -6,13 +6,12 @@ when the app is built if that shows with made-up actors, otherwise before the fi
 """
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, cast
 
 from sqlalchemy import (
     ARRAY,
     Alias,
-    BindParameter,
     ColumnElement,
     FromClause,
     Select,
@@ -37,6 +36,7 @@ from gatepost.declaring.policies import Where
 from gatepost.errors import ConfigurationError
 from gatepost.models.casts import guard_casts
 from gatepost.models.entity import Entity, unrounded
+from gatepost.models.recipes import Bound
 
 ROW = "gatepost_row"
 """Name of the alias on which a condition is compiled to check it."""
@@ -53,27 +53,31 @@ TRIED_MAX = 1024
 _tried: set[Hashable] = set()
 
 
-def shape_and_binds(where: Where, model: Any, actor: Actor) -> tuple[Hashable, list[BindParameter[Any]]]:
-    """The condition's shape and its bind parameters, in an order that depends on the shape alone."""
+def shape_and_values(where: Where, model: Any, actor: Actor) -> tuple[Hashable, tuple[Bound, ...]]:
+    """The condition's shape and its values, in an order that depends on the shape alone."""
     cache_key = cast("Any", _call(where, model, actor))._generate_cache_key()
     if cache_key is None:
-        return object(), []
-    return cache_key.key, list(cache_key.bindparams)
+        return object(), ()
+    return cache_key.key, tuple([Bound(bind.effective_value) for bind in cache_key.bindparams])
 
 
-def condition_on(table: FromClause, entity: Entity, where: Where, actor: Actor, prefix: str) -> ColumnElement[bool]:
-    """The condition on the entity's table, or an alias of it, with its values replaced by binds that are named `prefix`
-    and a number. Raises `ConfigurationError` where it cannot become part of a statement."""
+def condition_on(
+    table: FromClause, entity: Entity, where: Where, actor: Actor, values: Sequence[Bound]
+) -> ColumnElement[bool]:
+    """The condition on the entity's table, or an alias of it, with `values` as binds in place of its own. Raises
+    `ConfigurationError` where it cannot become part of a statement."""
     check_function(where, entity, actor)
-    condition, _ = _made(table, entity, where, actor, prefix)
+    condition, _ = _made(table, entity, where, actor, values)
     return condition
 
 
-def negated_on(table: FromClause, entity: Entity, where: Where, actor: Actor, prefix: str) -> ColumnElement[bool]:
+def negated_on(
+    table: FromClause, entity: Entity, where: Where, actor: Actor, values: Sequence[Bound]
+) -> ColumnElement[bool]:
     """As `condition_on`, for `~policy`. NULL counts as false and so satisfies the negation, except where the condition
     has guarded casts: a row whose value does not cast satisfies neither."""
     check_function(where, entity, actor)
-    condition, is_guarded = _made(table, entity, where, actor, prefix)
+    condition, is_guarded = _made(table, entity, where, actor, values)
     return _whole(not_(condition)) if is_guarded else condition.is_not(true())
 
 
@@ -127,7 +131,8 @@ def _try(
             f"{entity.name})` for other rows of its table, in subqueries too.",
         )
     try:
-        condition, _ = _made(row, entity, where, actor, "w")
+        _, values = shape_and_values(where, entity.model, actor)
+        condition, _ = _made(row, entity, where, actor, values)
         sql = Statement(select(1).select_from(row).where(condition)).sql
     except SQLAlchemyError as error:
         raise _refusal(where, f"cannot be written as SQL: {error}", "Rewrite the condition.") from None
@@ -147,25 +152,25 @@ def _try(
 
 
 def _made(
-    table: FromClause, entity: Entity, where: Where, actor: Actor, prefix: str
+    table: FromClause, entity: Entity, where: Where, actor: Actor, values: Sequence[Bound]
 ) -> tuple[ColumnElement[bool], bool]:
     """The condition, and whether casts of it are guarded.
 
     The result is part of a statement that is cached for other actors. Its binds must therefore be exactly those that
-    `shape_and_binds` extracts per request, in the same order, and no other value may stay inside.
+    `shape_and_values` extracts per request, in the same order, and no other value may stay inside.
     """
     model = entity.model if table is entity.table else aliased(entity.model, table)
     condition = _call(where, model, actor)
     cache_key = cast("Any", condition)._generate_cache_key()
     if cache_key is None:
-        # Its shape is a new object per request (see `shape_and_binds`): never reused, so its values may stay inside.
+        # Its shape is a new object per request (see `shape_and_values`): never reused, so its values may stay inside.
         condition, is_guarded = guard_casts(condition, table)
         return _whole(condition), is_guarded
     condition = _correlated(_deannotated(condition), table)
     binds = cast("Any", condition)._generate_cache_key().bindparams
-    # Numbered in the order of the cache key, which `shape_and_binds` follows as well: the name is the only link
-    # between a bind of the statement and the value that a later request computes for it.
-    names = {id(bind): f"{prefix}_{position}" for position, bind in enumerate(binds)}
+    # In the order of the cache key, which `shape_and_values` follows as well: the place is the only link between a bind
+    # of the statement and the value that a later request computes for it.
+    names = {id(bind): value.name for bind, value in zip(binds, values, strict=False)}
     renamed = _renamed(condition, names, where)
     left = cast("Any", renamed)._generate_cache_key()
     # Both checks ask whether a value escaped: deannotating and correlating must not have changed the binds or their

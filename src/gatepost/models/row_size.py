@@ -5,7 +5,7 @@ The maximum is computed once per statement: where a page of such rows cannot bec
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from annotated_types import Len, MaxLen
 from sqlalchemy import (
@@ -35,9 +35,6 @@ from sqlalchemy import (
 from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute, plain_type, wire_values
 
-if TYPE_CHECKING:
-    from gatepost.models.reads import Expansion
-
 CHARACTER_BYTES_MAX = 6
 """A control character is an escape of six bytes in JSON; no other character has more than four in UTF-8."""
 
@@ -54,19 +51,17 @@ _FIXED: tuple[tuple[type[Any] | tuple[type[Any], ...], int], ...] = (
 )
 
 
-def row_bytes_max(served: ServedModel, names: Iterable[str], expand: "Sequence[Expansion]") -> int | None:
-    """The most bytes that a row with these fields can have; None where one of them is unbounded."""
+def row_bytes_max(
+    served: ServedModel, names: Iterable[str], nested: Iterable[tuple[str, int | None]] = ()
+) -> int | None:
+    """The most bytes that a row with these fields can have, and with these objects inside it, by name and size; None
+    where one of them is unbounded."""
+    sizes = [*((name, _value_bytes_max(served.entity.attributes[name])) for name in names), *nested]
     total = 2
-    for name in names:
-        size = _value_bytes_max(served.entity.attributes[name])
+    for name, size in sizes:
         if size is None:
             return None
         total += len(json.dumps(name)) + 2 + max(size, NULL_BYTES)
-    for item in expand:
-        inner = row_bytes_max(item.served, (*item.view.names, *item.view.ruled), item.inner)
-        if inner is None:
-            return None
-        total += len(json.dumps(item.relation.name)) + 2 + max(inner, NULL_BYTES)
     return total
 
 

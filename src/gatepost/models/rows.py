@@ -5,7 +5,7 @@ spliced in between the texts before and after them.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -19,9 +19,6 @@ from gatepost.models.json_output import Decode, Part, concatenated, decoder_of, 
 
 Build = Callable[[Record], str]
 """Makes the JSON text of one row of a record."""
-
-FieldConditions = Callable[[str], ColumnElement[bool]]
-"""The condition under which a field is shown on a row."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -98,26 +95,26 @@ def row_pieces(
     source: TableRef,
     names: Sequence[str],
     *,
-    rules: FieldConditions | None,
-    ruled: frozenset[str],
+    rules: Mapping[str, ColumnElement[bool]],
     nested: Sequence[tuple[str, Pieces]],
     bigint_as_string: bool,
 ) -> Pieces:
     """The JSON object of a row: the fields in their order, then what is expanded.
 
-    A field under a rule is inside a CASE together with its name, so that a row on which it is hidden leaves it out.
+    A field under a rule (`rules` are the conditions) is inside a CASE together with its name, so that a row on which it
+    is hidden leaves it out.
     Such fields come last, because the comma before one depends on what is shown before it.
     """
-    plain = [name for name in names if rules is None or name not in ruled]
+    plain = [name for name in names if name not in rules]
     members = [(name, _value(source, name, bigint_as_string=bigint_as_string)) for name in plain]
     pieces: Pieces = ["{"]
     for index, (name, value) in enumerate([*members, *nested]):
         pieces += [f"{',' if index else ''}{json.dumps(name)}:", *value]
     before: list[ColumnElement[bool]] = []
     for name in names:
-        if rules is not None and name in ruled:
+        if name in rules:
             comma: Part = "," if len(members) + len(nested) else _comma_after(before)
-            rule = rules(name)
+            rule = rules[name]
             value = _value(source, name, bigint_as_string=bigint_as_string)
             pieces += _where(rule, [comma, f"{json.dumps(name)}:", *value], otherwise="")
             before.append(rule)

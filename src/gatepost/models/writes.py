@@ -4,7 +4,7 @@ A verb that no service overrides is one statement. Policies on the present row a
 the written row (may the actor read it, does it still satisfy the policy) is returned with it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -31,12 +31,15 @@ from sqlalchemy import cast as sql_cast
 from gatepost.database.connection import Record
 from gatepost.database.statements import Statement
 from gatepost.models.candidates import bind_name, candidate_conditions, cells_of_insert, cells_of_update
-from gatepost.models.catalog import ServedModel, View
-from gatepost.models.conditions import BoundRule, TableRef, bind_decision
+from gatepost.models.catalog import ServedModel
+from gatepost.models.conditions import ACTOR_ID, BoundRule, TableRef
+from gatepost.models.entity import Entity
 from gatepost.models.filters import bind_type
 from gatepost.models.json_output import literal_number, literal_text
-from gatepost.models.reads import KEY, field_rules, shown_names
-from gatepost.models.rows import Build, Columns, row_pieces, version_column
+from gatepost.models.reads import KEY, is_key
+from gatepost.models.recipes import Bound, Options, Part, Recipe
+from gatepost.models.rows import Build, Columns, version_column
+from gatepost.models.selections import Selection
 
 VERSIONS = "versions"
 """Bind name of the versions that `If-Match` admits."""
@@ -93,117 +96,221 @@ def _status_of(record: Record, status: FieldStatus) -> bool:
     return status if isinstance(status, bool) else bool(record[status])
 
 
-def insert_plan(
-    served: ServedModel,
-    view: View,
-    names: tuple[str, ...],
-    read: BoundRule,
-    permitted: BoundRule,
-    *,
-    checks_candidate: bool,
-    bigint_as_string: bool,
-) -> WritePlan:
-    """INSERT of these attributes; `permitted` is what the new row must satisfy. With `checks_candidate` it is
+class InsertRow(Recipe[WritePlan], frozen=True):
+    """INSERT of the attributes `names`; `permitted` is what the new row must satisfy. With `checks_candidate` it is
     evaluated on the candidate first: where that fails, nothing is inserted and no constraint is checked."""
-    entity = served.entity
-    source = TableRef(entity, entity.table)
-    values = _values(served, names)
-    statement: Any = insert(entity.table)
-    candidate, known = (
-        candidate_conditions(entity, permitted, cells_of_insert(entity, names)) if checks_candidate else (None, [])
-    )
-    if candidate is not None and known and values:
-        chosen = select(*values.values()).select_from(candidate).where(*known)
-        statement = statement.from_select(list(values), chosen)
-    else:
-        statement = statement.values(values)
-    return _returning(statement, served, view, source, read, permitted, bigint_as_string=bigint_as_string)
+
+    selection: Selection
+    permitted: BoundRule
+    names: tuple[str, ...]
+    values: Bound
+    checks_candidate: bool
+
+    def compile(self, options: Options) -> WritePlan:
+        """The INSERT, which returns the row."""
+        entity = self.selection.served.entity
+        values = _values(entity, self.names)
+        statement: Any = insert(entity.table)
+        candidate, known = (
+            candidate_conditions(entity, self.permitted, cells_of_insert(entity, self.names))
+            if self.checks_candidate
+            else (None, [])
+        )
+        if candidate is not None and known and values:
+            chosen = select(*values.values()).select_from(candidate).where(*known)
+            statement = statement.from_select(list(values), chosen)
+        else:
+            statement = statement.values(values)
+        return _returning(self, statement, options)
+
+    def bounds(self) -> list[Bound]:
+        return [*self.selection.bounds(), *self.permitted.bounds()]
+
+    def named(self) -> dict[str, Any]:
+        return {**_written(self.values), ACTOR_ID: self.permitted.actor.id}
 
 
-def update_plan(
-    served: ServedModel,
-    view: View,
-    names: tuple[str, ...],
-    read: BoundRule,
-    permitted: BoundRule,
-    *,
-    checks_candidate: bool,
-    versioned: bool,
-    bigint_as_string: bool,
-) -> WritePlan:
-    """UPDATE of these attributes of the row with the key, where the actor may read and change it. With
-    `checks_candidate` the row as changed must satisfy `permitted` as well."""
-    source = TableRef(served.entity, served.entity.table)
-    statement = update(served.entity.table).values(_values(served, names))
-    for condition in _conditions(source, read, permitted, versioned=versioned):
-        statement = statement.where(condition)
-    if checks_candidate:
-        candidate, known = candidate_conditions(served.entity, permitted, cells_of_update(served.entity, names))
-        if known:
-            statement = statement.where(select(1).select_from(candidate).where(*known).exists())
-    return _returning(statement, served, view, source, read, permitted, bigint_as_string=bigint_as_string)
+class UpdateRow(Recipe[WritePlan], frozen=True):
+    """UPDATE of the attributes `names` of the row with the key, where the actor may read and change it, and where it
+    has one of the versions if they are not None. With `checks_candidate` the row as changed must satisfy `permitted` as
+    well."""
+
+    selection: Selection
+    permitted: BoundRule
+    names: tuple[str, ...]
+    values: Bound
+    key: Bound
+    versions: Bound | None
+    checks_candidate: bool
+
+    def compile(self, options: Options) -> WritePlan:
+        """The UPDATE, which returns the row."""
+        entity, source = self.selection.served.entity, self.selection.source()
+        statement = update(entity.table).values(_values(entity, self.names))
+        statement = statement.where(*_conditions(source, self.selection.rule, self.permitted, self.versions))
+        if self.checks_candidate:
+            candidate, known = candidate_conditions(entity, self.permitted, cells_of_update(entity, self.names))
+            if known:
+                statement = statement.where(select(1).select_from(candidate).where(*known).exists())
+        return _returning(self, statement, options)
+
+    def bounds(self) -> list[Bound]:
+        return [*self.selection.bounds(), *self.permitted.bounds()]
+
+    def named(self) -> dict[str, Any]:
+        key, versions = self.key.value, None if self.versions is None else self.versions.value
+        return {**_written(self.values), KEY: key, VERSIONS: versions, ACTOR_ID: self.permitted.actor.id}
 
 
-def delete_statement(served: ServedModel, read: BoundRule, permitted: BoundRule, *, versioned: bool) -> Statement:
-    """DELETE of the row with the key, where the actor may read and delete it."""
-    source = TableRef(served.entity, served.entity.table)
-    statement = delete(served.entity.table)
-    for condition in _conditions(source, read, permitted, versioned=versioned):
-        statement = statement.where(condition)
-    return Statement(statement.returning(source.column(served.entity.key.name)))
+class DeleteRow(Recipe[Statement], frozen=True):
+    """DELETE of the row with the key, where the actor may read and delete it, and where it has one of the versions if
+    they are not None."""
+
+    served: ServedModel
+    read: BoundRule
+    permitted: BoundRule
+    key: Bound
+    versions: Bound | None
+
+    def compile(self, options: Options) -> Statement:
+        """The DELETE, which returns the key."""
+        source = TableRef(self.served.entity, self.served.entity.table)
+        statement = delete(self.served.entity.table)
+        statement = statement.where(*_conditions(source, self.read, self.permitted, self.versions))
+        return self.statement(statement.returning(source.column(self.served.entity.key.name)))
+
+    def bounds(self) -> list[Bound]:
+        return [*self.read.bounds(), *self.permitted.bounds()]
+
+    def named(self) -> dict[str, Any]:
+        versions = None if self.versions is None else self.versions.value
+        fixed = {KEY: self.key.value, VERSIONS: versions, ACTOR_ID: self.read.actor.id}
+        return {**fixed}
 
 
-def row_status_plan(
-    served: ServedModel,
-    names: tuple[str, ...],
-    read: BoundRule,
-    permitted: BoundRule,
-    *,
-    lock: bool,
-    document_bytes_max: int,
-    view: View | None = None,
-    asked: tuple[str, ...] = (),
-) -> RowStatusPlan:
-    """SELECT of one row's status by key: whether it may be read and changed, its version, the raw values of `names`,
-    and for each field in `asked` (which includes `names`) whether the `view` shows it and lets it be written.
+class AskedField(Part, frozen=True):
+    """A field whose status on a row is read: whether it is shown there and may be written, or the rules that say so."""
 
-    A value that the view does not show on this row is NULL, so that it does not leave the database. A document whose
-    text is longer than `document_bytes_max` is replaced by `TOO_LARGE`.
+    name: str
+    shown: BoundRule | bool
+    writable: BoundRule | bool
+
+
+class ReadStatus(Recipe[RowStatusPlan], frozen=True):
+    """The status of the row with the key: whether it may be read and changed, its version, the raw values of `names`,
+    and the status of the fields in `asked`, which includes `names`.
+
+    A value that is not shown on this row is NULL, so that it does not leave the database. A document whose text is
+    longer than `document_bytes_max` is replaced by `TOO_LARGE`.
     """
-    source = TableRef(served.entity, served.entity.table)
-    columns = Columns()
-    shown: dict[str, FieldStatus] = {}
-    writable: dict[str, FieldStatus] = {}
-    conditions: dict[str, ColumnElement[bool]] = {}
-    if view is not None:
-        rule = field_rules(view, read, source)
-        conditions = {name: rule(name) for name in asked if name in view.ruled}
-    for name in names:
-        column = _exact(source.column(name), document_bytes_max)
-        is_shown = view is not None and name in view.names
-        columns.add(column if is_shown else sql_case((conditions.get(name, false()), column)))
-    readable = columns.add(_outcome(read, source))
-    allowed = columns.add(_outcome(permitted, source))
-    version = columns.add(sql_cast(version_column(source), Text))
-    if view is not None:
-        for name in asked:
-            shown[name] = columns.add(conditions[name]) if name in conditions else name in view.names
-            writable[name] = name in view.updatable
-            if name in view.update_rules:
-                bound = bound_field_rule(served, view, name, permitted)
-                writable[name] = columns.add(_outcome(bound, source))
-    key = served.entity.key
-    statement = select(*columns.selected).where(source.column(key.name) == bindparam(KEY, type_=key.column.type))
-    if lock:
-        statement = statement.with_for_update()
-    documents = frozenset(name for name in names if _is_document(source.column(name)))
-    return RowStatusPlan(Statement(statement), names, documents, readable, allowed, version, shown, writable)
+
+    served: ServedModel
+    read: BoundRule
+    permitted: BoundRule
+    key: Bound
+    is_locking: bool = False
+    names: tuple[str, ...] = ()
+    asked: tuple[AskedField, ...] = ()
+    document_bytes_max: int = 0
+
+    def compile(self, options: Options) -> RowStatusPlan:
+        """The SELECT of the row's status."""
+        source = TableRef(self.served.entity, self.served.entity.table)
+        columns = Columns()
+        outcomes = {
+            item.name: item.shown if isinstance(item.shown, bool) else item.shown.outcome(source) for item in self.asked
+        }
+        for name in self.names:
+            column, is_shown = _exact(source.column(name), self.document_bytes_max), outcomes[name]
+            if isinstance(is_shown, bool):
+                is_shown = true() if is_shown else false()
+            columns.add(column if outcomes[name] is True else sql_case((is_shown, column)))
+        readable = columns.add(self.read.outcome(source))
+        allowed = columns.add(self.permitted.outcome(source))
+        version = columns.add(sql_cast(version_column(source), Text))
+
+        def status(outcome: ColumnElement[bool] | bool) -> FieldStatus:
+            return outcome if isinstance(outcome, bool) else columns.add(outcome)
+
+        shown = {name: status(outcome) for name, outcome in outcomes.items()}
+        writable = {
+            item.name: status(item.writable if isinstance(item.writable, bool) else item.writable.outcome(source))
+            for item in self.asked
+        }
+        statement = select(*columns.selected).where(is_key(source))
+        if self.is_locking:
+            statement = statement.with_for_update()
+        documents = frozenset(name for name in self.names if _is_document(source.column(name)))
+        return RowStatusPlan(
+            self.statement(statement), self.names, documents, readable, allowed, version, shown, writable
+        )
+
+    def bounds(self) -> list[Bound]:
+        fields = [rule for item in self.asked for rule in (item.shown, item.writable)]
+        rules = (self.read, self.permitted, *(rule for rule in fields if isinstance(rule, BoundRule)))
+        return [bound for rule in rules for bound in rule.bounds()]
+
+    def named(self) -> dict[str, Any]:
+        return {KEY: self.key.value, ACTOR_ID: self.read.actor.id}
 
 
-def bound_field_rule(served: ServedModel, view: View, name: str, permitted: BoundRule) -> BoundRule:
-    """The rule of writing a field, for the actor of the action's rule."""
-    prefix = f"{permitted.prefix}_{name}"
-    return bind_decision(view.update_rules[name], permitted.actor, served.entity, prefix)
+class FindReference(Recipe[Statement], frozen=True):
+    """A row that satisfies the rule and has this value in the attribute `name`."""
+
+    served: ServedModel
+    name: str
+    rule: BoundRule
+    value: Bound
+
+    def compile(self, options: Options) -> Statement:
+        """The SELECT of the row, if there is one."""
+        source = TableRef(self.served.entity, self.served.entity.table)
+        column = source.column(self.name)
+        statement = select(column).where(column == bindparam(KEY, type_=bind_type(column.type)))
+        return self.statement(statement.where(*self.rule.conditions(source)))
+
+    def bounds(self) -> list[Bound]:
+        return self.rule.bounds()
+
+    def named(self) -> dict[str, Any]:
+        return {KEY: self.value.value, ACTOR_ID: self.rule.actor.id}
+
+
+class FindCompositeReference(Recipe[Statement], frozen=True):
+    """The row with the key, where it names, by all the columns of `pairs` (here, there) together, a row of the target
+    that satisfies the rule. One that is NULL in any of them names nothing, and passes."""
+
+    served: ServedModel
+    target: ServedModel
+    pairs: tuple[tuple[Column[Any], Column[Any]], ...]
+    rule: BoundRule
+    key: Bound
+
+    def compile(self, options: Options) -> Statement:
+        """The SELECT of the row, if it passes."""
+        source = TableRef(self.served.entity, self.served.entity.table)
+        inner = TableRef(self.target.entity, self.target.entity.table.alias())
+        found = (
+            select(1)
+            .select_from(inner.table)
+            .where(*(inner.column_of(there) == source.column_of(here) for here, there in self.pairs))
+            .where(*self.rule.conditions(inner))
+        )
+        is_named = found.correlate(source.table).exists()
+        statement = select(source.column(self.served.entity.key.name)).where(is_key(source))
+        return self.statement(
+            statement.where(or_(*(source.column_of(here).is_(None) for here, _ in self.pairs), is_named))
+        )
+
+    def bounds(self) -> list[Bound]:
+        return self.rule.bounds()
+
+    def named(self) -> dict[str, Any]:
+        return {KEY: self.key.value, ACTOR_ID: self.rule.actor.id}
+
+
+def _written(values: Bound) -> dict[str, Any]:
+    return {bind_name(name): value for name, value in values.value.items()}
 
 
 def _exact(column: ColumnElement[Any], bytes_max: int) -> ColumnElement[Any]:
@@ -218,81 +325,28 @@ def _is_document(column: ColumnElement[Any]) -> bool:
     return isinstance(column.type, JSON)
 
 
-def reference_statement(served: ServedModel, name: str, rule: BoundRule) -> Statement:
-    """SELECT that returns a row where one that satisfies the rule has this value in the attribute."""
-    source = TableRef(served.entity, served.entity.table)
-    column = source.column(name)
-    statement = select(column).where(column == bindparam(KEY, type_=bind_type(column.type)))
-    condition = rule.condition(source)
-    return Statement(statement if condition is None else statement.where(condition))
-
-
-def composite_reference_statement(
-    served: ServedModel, target: ServedModel, pairs: Sequence[tuple[Column[Any], Column[Any]]], rule: BoundRule
-) -> Statement:
-    """SELECT of whether the row with the key names, by all of these columns together, a row of the target that the
-    actor may name. One that is NULL in any of them names nothing, and passes."""
-    source = TableRef(served.entity, served.entity.table)
-    inner = TableRef(target.entity, target.entity.table.alias())
-    found = (
-        select(1)
-        .select_from(inner.table)
-        .where(*(inner.column_of(there) == source.column_of(here) for here, there in pairs))
-    )
-    condition = rule.condition(inner)
-    if condition is not None:
-        found = found.where(condition)
-    is_named = found.correlate(source.table).exists()
-    key = source.column(served.entity.key.name)
-    statement = select(key).where(key == bindparam(KEY, type_=key.type))
-    return Statement(statement.where(or_(*(source.column_of(here).is_(None) for here, _ in pairs), is_named)))
-
-
-def _values(served: ServedModel, names: tuple[str, ...]) -> dict[Any, Any]:
-    attributes = served.entity.attributes
-    return {attributes[name].column: bindparam(bind_name(name), type_=attributes[name].column.type) for name in names}
+def _values(entity: Entity, names: tuple[str, ...]) -> dict[Any, Any]:
+    columns = {name: entity.attributes[name].column for name in names}
+    return {column: bindparam(bind_name(name), type_=column.type) for name, column in columns.items()}
 
 
 def _conditions(
-    source: TableRef, read: BoundRule, permitted: BoundRule, *, versioned: bool
+    source: TableRef, read: BoundRule, permitted: BoundRule, versions: Bound | None
 ) -> list[ColumnElement[bool]]:
-    key = source.entity.key
-    conditions: list[ColumnElement[bool]] = [source.column(key.name) == bindparam(KEY, type_=key.column.type)]
-    conditions += [found for rule in (read, permitted) if (found := rule.condition(source)) is not None]
-    if versioned:
+    conditions = [is_key(source), *read.conditions(source), *permitted.conditions(source)]
+    if versions is not None:
         conditions.append(sql_cast(version_column(source), Text) == any_(bindparam(VERSIONS, type_=ARRAY(Text()))))
     return conditions
 
 
-def _outcome(rule: BoundRule, source: TableRef) -> ColumnElement[bool]:
-    if isinstance(rule.decision, bool):
-        return true() if rule.decision else false()
-    condition = rule.condition(source)
-    return true() if condition is None else condition.is_(True)
-
-
-def _returning(
-    statement: Any,
-    served: ServedModel,
-    view: View,
-    source: TableRef,
-    read: BoundRule,
-    permitted: BoundRule,
-    *,
-    bigint_as_string: bool,
-) -> WritePlan:
-    pieces = row_pieces(
-        source,
-        shown_names(view, None),
-        rules=field_rules(view, read, source) if view.ruled else None,
-        ruled=frozenset(view.ruled),
-        nested=(),
-        bigint_as_string=bigint_as_string,
-    )
+def _returning(recipe: InsertRow | UpdateRow, statement: Any, options: Options) -> WritePlan:
+    selection = recipe.selection
+    source = selection.source()
+    _, pieces = selection.row(source, source.table, bigint_as_string=options.bigint_as_string)
     columns = Columns()
     build = columns.add_row(pieces)
-    key = columns.add(source.column(served.entity.key.name))
+    key = columns.add(source.column(source.entity.key.name))
     version = columns.add(version_column(source))
-    readable = columns.add(_outcome(read, source))
-    allowed = columns.add(_outcome(permitted, source))
-    return WritePlan(Statement(statement.returning(*columns.selected)), build, key, version, readable, allowed)
+    readable = columns.add(selection.rule.outcome(source))
+    allowed = columns.add(recipe.permitted.outcome(source))
+    return WritePlan(recipe.statement(statement.returning(*columns.selected)), build, key, version, readable, allowed)

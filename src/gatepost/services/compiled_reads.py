@@ -7,7 +7,7 @@ together with their arguments.
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
+from sqlalchemy import ScalarResult
 
 from gatepost.actor import Actor
 from gatepost.bounded_cache import BoundedCache
@@ -16,25 +16,22 @@ from gatepost.database.database import Database
 from gatepost.database.transactions import Transaction
 from gatepost.models.catalog import ServedModel, View
 from gatepost.models.conditions import bind_policy
+from gatepost.models.list_query import ListQuery
 from gatepost.models.reads import (
     KEY,
-    KEYS,
     SEPARATOR,
-    Expansion,
-    ListQuery,
+    LoadObject,
+    LoadObjects,
     PagePlan,
+    ReadPage,
     ReadPlan,
+    ReadRow,
+    ReadRowsByKey,
     RowsPlan,
-    expansion_values,
-    object_select,
-    objects_select,
-    page_plan,
-    query_shape,
-    query_values,
-    row_plan,
-    ruled_shape,
-    ruled_values,
+    loading_binds,
 )
+from gatepost.models.recipes import Bound
+from gatepost.models.selections import Expansion, Selection
 from gatepost.services.plans import Plans
 from gatepost.services.verbs import Row, RowPage
 from gatepost.services.write_policies import not_found
@@ -70,18 +67,21 @@ class CompiledReads:
                 raise not_found()
             record = records[0]
             return Row(fast.build(record), str(record[fast.version_index]), key)
-        plan, values = self.plan_row(key, actor, view, fields, expand)
+        recipe = self.row(key, actor, view, fields, expand)
+        plan = self._plans.get(recipe)
         if self.is_open and fields is None and not expand and plan.statement.plain_names == (KEY,):
             self._fast_reads[view] = plan
         run = self._database.run_unbounded if plan.is_unbounded else self._database.run
-        return self.render(plan, await run(plan.statement, plan.statement.arguments(values)), key)
+        records = await run(plan.statement, plan.statement.arguments(recipe.binds(plan.statement)))
+        return self.render(plan, records, key)
 
     async def list(self, query: ListQuery, actor: Actor, view: View) -> RowPage:
         """A page of rows."""
         kept = self._pages.get((query, view))
         if kept is None:
-            plan, values = self._plan_page(query, actor, view)
-            kept = plan, plan.statement.arguments(values)
+            recipe = ReadPage(self._selection("list", actor, view, query.fields, query.expand), query.rows)
+            plan = self._plans.get(recipe)
+            kept = plan, plan.statement.arguments(recipe.binds(plan.statement))
             if query.is_cacheable and self._is_list_open and not view.ruled:
                 self._pages[query, view] = kept
         plan, arguments = kept
@@ -96,8 +96,7 @@ class CompiledReads:
     async def object(self, transaction: Transaction, key: Any, actor: Actor) -> Any:
         """Load the row with this key. Raises `NotFound`, also where the actor may not read it."""
         rule = bind_policy(self._policies["get"], actor, self._entity)
-        statement = self._plans.get(("object", self.served, rule.shape), lambda: object_select(self.served, rule))
-        found = (await transaction.load(statement, {KEY: key, **rule.values})).one_or_none()
+        found = (await self._load(transaction, LoadObject(self.served, rule, Bound(key)))).one_or_none()
         if found is None:
             raise not_found()
         return found
@@ -105,63 +104,47 @@ class CompiledReads:
     async def objects(self, transaction: Transaction, query: ListQuery, actor: Actor) -> Sequence[Any]:
         """Load the rows of a query, one more than its limit, in the order they are read in."""
         rule = bind_policy(self._policies["list"], actor, self._entity)
-        statement = self._plans.get(
-            ("objects", self.served, rule.shape, query_shape(query)), lambda: objects_select(self.served, rule, query)
-        )
-        return (await transaction.load(statement, {**query_values(query), **rule.values})).all()
+        return (await self._load(transaction, LoadObjects(self.served, rule, query.rows))).all()
+
+    async def _load(self, transaction: Transaction, recipe: LoadObject | LoadObjects) -> ScalarResult[Any]:
+        plan = self._plans.get(recipe)
+        return await transaction.load(plan.statement, loading_binds(plan, recipe))
 
     async def page_of_keys(
         self, transaction: Transaction, keys: Sequence[Any], query: ListQuery, actor: Actor, view: View
     ) -> RowPage:
         """The page that shows exactly these rows, as far as the actor may list them, in this order."""
-        chosen = msgspec.structs.replace(query, filters=(), position=None, limit=0, by_keys=True)
-        plan, values = self._plan_page(chosen, actor, view)
-        records = await transaction.read(plan.statement, {**values, KEYS: list(keys)})
-        assert isinstance(plan, RowsPlan)  # noqa: S101 - a plan for keys is made so
+        selection = self._selection("list", actor, view, query.fields, query.expand)
+        recipe = ReadRowsByKey(selection, query.order, Bound(list(keys)))
+        plan = self._plans.get(recipe)
+        records = await transaction.read(plan.statement, recipe.binds(plan.statement))
         return page_of_records(plan, query, in_order(plan, records, keys))
 
-    def _plan_page(self, query: ListQuery, actor: Actor, view: View) -> tuple[PagePlan | RowsPlan, dict[str, Any]]:
-        rule = bind_policy(self._policies["list"], actor, self._entity)
-        plan = self._plans.get(
-            ("page", self.served, view, ruled_shape(view, rule, self.served), rule.shape, query_shape(query)),
-            lambda: page_plan(
-                self.served,
-                view,
-                rule,
-                query,
-                bigint_as_string=self._plans.bigint_as_string,
-                bytes_max=self._plans.page_bytes_max,
-            ),
-        )
-        values = query_values(query)
-        if rule.values or view.ruled:
-            values.update(rule.values)
-            values.update(ruled_values(view, rule, self.served))
-        return plan, values
+    async def row_in(
+        self,
+        transaction: Transaction,
+        key: Any,
+        actor: Actor,
+        view: View,
+        fields: tuple[str, ...] | None = None,
+        expand: tuple[Expansion, ...] = (),
+    ) -> Row:
+        """One row by its key, as the transaction sees it. Raises `NotFound`."""
+        recipe = self.row(key, actor, view, fields, expand)
+        plan = self._plans.get(recipe)
+        return self.render(plan, await transaction.read(plan.statement, recipe.binds(plan.statement)), key)
 
-    def plan_row(
+    def row(
         self, key: Any, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
-    ) -> tuple[ReadPlan, dict[str, Any]]:
-        """The plan and the values that read one row."""
-        rule = bind_policy(self._policies["get"], actor, self._entity)
-        plan = self._plans.get(
-            (
-                "get",
-                self.served,
-                view,
-                ruled_shape(view, rule, self.served),
-                rule.shape,
-                fields,
-                *(item.shape for item in expand),
-            ),
-            lambda: row_plan(self.served, view, rule, fields, expand, bigint_as_string=self._plans.bigint_as_string),
-        )
-        values = {KEY: key, **rule.values}
-        if expand:
-            values.update(expansion_values(expand))
-        if view.ruled:
-            values.update(ruled_values(view, rule, self.served))
-        return plan, values
+    ) -> ReadRow:
+        """The recipe of one row."""
+        return ReadRow(self._selection("get", actor, view, fields, expand), Bound(key))
+
+    def _selection(
+        self, action: str, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
+    ) -> Selection:
+        rule = bind_policy(self._policies[action], actor, self._entity)
+        return Selection.of(self.served, view, rule, fields, expand)
 
     @staticmethod
     def render(plan: ReadPlan, records: Sequence[Record], key: Any) -> Row:
@@ -188,10 +171,10 @@ def page_of_record(plan: PagePlan, query: ListQuery, record: Record) -> RowPage:
     first = tuple(record[terms + 2 * index] for index in range(plan.terms))
     last = tuple(record[terms + 1 + 2 * index] for index in range(plan.terms))
     if plan.is_cut:
-        ends = (last, first) if query.position is not None and query.position.backward else (first, last)
+        ends = (last, first) if query.is_backward else (first, last)
         return RowPage(text, *ends, more=record[2] > count)
     more = count > query.limit
-    if query.position is None or not query.position.backward:
+    if not query.is_backward:
         return RowPage(text[: text.rindex(SEPARATOR)] if more else text, first, last, more)
     return RowPage(text[text.index(SEPARATOR) + len(SEPARATOR) :] if more else text, last, first, more)
 
@@ -202,7 +185,7 @@ def page_of_records(plan: RowsPlan, query: ListQuery, records: Sequence[Record])
     if plan.fits_index is not None:
         kept = [record for record in kept if record[plan.fits_index]]
     more = len(records) > len(kept)
-    if query.position is not None and query.position.backward:
+    if query.is_backward:
         kept = kept[::-1]
     if not kept:
         return RowPage("", None, None, more)

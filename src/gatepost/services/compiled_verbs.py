@@ -4,7 +4,7 @@ Reads are in `compiled_reads.py`, writes here. A transaction is opened only wher
 references under a rule, a merge into JSON, a read-only field that was sent back, a rule that the change may break.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, cast
@@ -16,29 +16,21 @@ from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
 from gatepost.database.connection import Record
 from gatepost.database.database import Database
-from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
-from gatepost.declaring.policies import Decision, decide, owners
+from gatepost.declaring.policies import Decision, RowCondition, decide, owners
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.errors import Conflict, Unprocessable
-from gatepost.models.candidates import bind_name, candidate_statement
+from gatepost.models.candidates import CheckCandidate
 from gatepost.models.catalog import Catalog, ServedModel, View
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
 from gatepost.models.json_output import decoder_of
-from gatepost.models.reads import KEY, ruled_shape, ruled_values
-from gatepost.models.writes import (
-    VERSIONS,
-    RowStatusPlan,
-    WritePlan,
-    bound_field_rule,
-    delete_statement,
-    insert_plan,
-    row_status_plan,
-    update_plan,
-)
+from gatepost.models.recipes import Bound
+from gatepost.models.selections import Selection
+from gatepost.models.writes import AskedField, DeleteRow, InsertRow, ReadStatus, UpdateRow, WritePlan
 from gatepost.services.compiled_reads import CompiledReads
 from gatepost.services.current_values import check_read_only_values, merge_documents, unchanged
+from gatepost.services.drafts import KnownValues
 from gatepost.services.fast_writes import FastWrites
 from gatepost.services.plans import Plans
 from gatepost.services.references import References
@@ -120,13 +112,13 @@ class CompiledVerbs:
                 await self._raise_named(error, values, sent, actor)
                 raise
             return self._row_of(fast.plan, records)
-        permitted = bind_decision(decision, actor, self._entity, "c")
-        plan, binds = self._insert(values, permitted, actor, view, checks_candidate=outcome is None)
+        permitted = bind_decision(decision, actor, self._entity)
+        recipe, plan = self._insert(values, permitted, view, checks_candidate=outcome is None)
         if outcome is True and not looked_up:
-            records = await self._write(plan.statement, plan.statement.arguments(binds), values, sent, actor)
+            records = await self._write(plan, recipe, sent, actor)
             return self._row_of(plan, records)
         is_allowed = outcome is True
-        write = partial(self._create_in_transaction, values, sent, looked_up, plan, binds, actor, is_allowed)
+        write = partial(self._create_in_transaction, sent, looked_up, plan, recipe, actor, is_allowed)
         return await self._database.transact(write)
 
     async def update(self, key: Any, changes: ChangeSet, actor: Actor, view: View, versions: Versions) -> Row:
@@ -147,11 +139,11 @@ class CompiledVerbs:
                 raise
             if records:
                 return self._row_of(fast.plan, records)
-        permitted = bind_decision(decision, actor, self._entity, "c")
+        permitted = bind_decision(decision, actor, self._entity)
         looked_up = self.references.names(changes.values, actor, all=False) if self.references.ruled else []
         if fast is None and not (looked_up or changes.read_only_values) and self._is_direct(values, decision, view):
-            plan, binds = self._update(key, values, permitted, actor, view, versions)
-            records = await self._write(plan.statement, plan.statement.arguments(binds), values, sent, actor)
+            recipe, plan = self._update(key, values, permitted, view, versions)
+            records = await self._write(plan, recipe, sent, actor)
             if records:
                 return self._row_of(plan, records)
 
@@ -170,37 +162,31 @@ class CompiledVerbs:
     async def delete(self, key: Any, actor: Actor, versions: Versions) -> None:
         """Delete one row."""
         read = bind_policy(self._policies["get"], actor, self._entity)
-        permitted = bind_policy(self._policies["delete"], actor, self._entity, "c")
+        permitted = bind_policy(self._policies["delete"], actor, self._entity)
         if permitted.decision is False:
             raise access_denied(actor)
-        statement = self._plans.get(
-            ("delete", self.served, read.shape, permitted.shape, versions is None),
-            lambda: delete_statement(self.served, read, permitted, versioned=versions is not None),
-        )
-        values = {KEY: key, VERSIONS: versions, **read.values, **permitted.values}
-        if not await self._database.run(statement, statement.arguments(values)):
-            plan = self.status_plan((), read, permitted, lock=False)
-            binds = {KEY: key, **read.values, **permitted.values}
-            records = await self._database.run(plan.statement, plan.statement.arguments(binds))
+        recipe = DeleteRow(self.served, read, permitted, Bound(key), None if versions is None else Bound(versions))
+        statement = self._plans.get(recipe)
+        if not await self._database.run(statement, statement.arguments(recipe.binds(statement))):
+            status = ReadStatus(self.served, read, permitted, Bound(key))
+            plan = self._plans.get(status)
+            records = await self._database.run(plan.statement, plan.statement.arguments(status.binds(plan.statement)))
             raise_refusal(records[0] if records else None, plan, versions, actor)
             raise self.left_out()
 
     async def _create_in_transaction(
         self,
-        values: dict[str, Any],
         sent: int,
         looked_up: Sequence[str],
         plan: WritePlan,
-        binds: dict[str, Any],
+        recipe: InsertRow,
         actor: Actor,
         is_allowed: bool,
         transaction: Transaction,
     ) -> Row:
-        given = dict(islice(values.items(), sent))
+        given = dict(islice(recipe.values.value.items(), sent))
         await self.references.check(transaction, given, looked_up, actor)
-        return await self._write_under_policy(
-            transaction, plan, binds, values, sent, given, actor, is_allowed=is_allowed
-        )
+        return await self._write_under_policy(transaction, plan, recipe, sent, given, actor, is_allowed=is_allowed)
 
     async def _update_in_transaction(
         self,
@@ -213,31 +199,23 @@ class CompiledVerbs:
         versions: Versions,
         transaction: Transaction,
     ) -> Row:
-        read = bind_policy(self._policies["get"], actor, self._entity)
-        values, moved = await self.lock_for_update(
-            transaction, key, changes, looked_up, read, permitted, actor, view, versions
-        )
+        values, moved = await self.lock_for_update(transaction, key, changes, looked_up, permitted, view, versions)
         await self.references.check(transaction, moved, [name for name in looked_up if name in moved], actor)
         if not values:
-            row_plan, binds = self.reads.plan_row(key, actor, view, None, ())
-            return self.reads.render(row_plan, await transaction.read(row_plan.statement, binds), key)
+            return await self.reads.row_in(transaction, key, actor, view)
         if not view.update_rules.keys().isdisjoint(values):
             decision = with_field_rules(permitted.decision, view.update_rules, values)
-            permitted = bind_decision(decision, actor, self._entity, "c")
+            permitted = bind_decision(decision, actor, self._entity)
         sent = len(values)
-        values = self._with_updates(values)
-        update, binds = self._update(key, values, permitted, actor, view, None)
         is_allowed = permitted.decision is True
-        return await self._write_under_policy(
-            transaction, update, binds, values, sent, moved, actor, is_allowed=is_allowed
-        )
+        recipe, plan = self._update(key, self._with_updates(values), permitted, view, None)
+        return await self._write_under_policy(transaction, plan, recipe, sent, moved, actor, is_allowed=is_allowed)
 
     async def _write_under_policy(
         self,
         transaction: Transaction,
         plan: WritePlan,
-        binds: dict[str, Any],
-        values: dict[str, Any],
+        recipe: InsertRow | UpdateRow,
         sent: int,
         references: dict[str, Any],
         actor: Actor,
@@ -248,9 +226,9 @@ class CompiledVerbs:
         Where the policy refuses the row, missing rows among `references` are reported instead, if there are any; one
         that `is_allowed` it cannot refuse."""
         try:
-            records = await transaction.fetch(plan.statement, binds)
+            records = await transaction.fetch(plan.statement, recipe.binds(plan.statement))
         except DataError as error:
-            self._raise_named_values(error, values, sent)
+            self._raise_named_values(error, recipe.values.value, sent)
             raise
         except ForeignKeyViolationError as error:
             self.references.raise_composite(error, references, actor)
@@ -270,9 +248,7 @@ class CompiledVerbs:
         key: Any,
         changes: ChangeSet,
         references: Sequence[str],
-        read: BoundRule,
         permitted: BoundRule,
-        actor: Actor,
         view: View,
         versions: Versions,
     ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -285,10 +261,10 @@ class CompiledVerbs:
         merging = {name for name in self.documents & changes.values.keys() if isinstance(changes.values[name], dict)}
         names = tuple(sorted({*changes.read_only_values, *merging, *references}))
         ruled = sorted(sent & (view.maybe_unknown | view.update_rules.keys()))
-        plan = self.status_plan(names, read, permitted, lock=True, view=view, asked=(*names, *ruled))
-        binds = self._status_binds(key, read, permitted, view, ruled)
-        records = await transaction.fetch(plan.statement, binds)
-        raise_refusal(records[0] if records else None, plan, versions, actor, ruled)
+        recipe = self._status(key, permitted, view, (*names, *ruled), names)
+        plan = self._plans.get(recipe)
+        records = await transaction.fetch(plan.statement, recipe.binds(plan.statement))
+        raise_refusal(records[0] if records else None, plan, versions, permitted.actor, ruled)
         check_read_only_values(self.served, plan, records[0], changes)
         values = merge_documents(self._entity, plan, records[0], changes.values, self._merged)
         same = unchanged(self._entity, plan, records[0], values, references)
@@ -297,38 +273,41 @@ class CompiledVerbs:
     async def unseen(self, key: Any, names: frozenset[str], actor: Actor, view: View) -> frozenset[str]:
         """Those of `names` that the actor neither sees on the row nor may write there; none where the actor cannot read
         the row."""
-        read = bind_policy(self._policies["get"], actor, self._entity)
-        permitted = bind_policy(self._policies["update"], actor, self._entity, "c")
-        asked = sorted(names)
-        plan = self.status_plan((), read, permitted, lock=False, view=view, asked=tuple(asked))
-        arguments = plan.statement.arguments(self._status_binds(key, read, permitted, view, asked))
-        records = await self._database.run(plan.statement, arguments)
+        recipe = self._status(
+            key, bind_policy(self._policies["update"], actor, self._entity), view, tuple(sorted(names))
+        )
+        plan = self._plans.get(recipe)
+        records = await self._database.run(plan.statement, plan.statement.arguments(recipe.binds(plan.statement)))
         if not records or not records[0][plan.readable_index]:
             return frozenset()
         return unseen_fields(records[0], plan, names)
 
-    def _status_binds(
-        self, key: Any, read: BoundRule, permitted: BoundRule, view: View, asked: Sequence[str]
-    ) -> dict[str, Any]:
-        binds = {KEY: key, **read.values, **permitted.values, **ruled_values(view, read, self.served)}
-        for name in asked:
-            if name in view.update_rules:
-                binds.update(bound_field_rule(self.served, view, name, permitted).values)
-        return binds
+    async def satisfies(self, transaction: Transaction, rule: BoundRule, key: Any) -> bool:
+        """Whether there is a row with this key that satisfies the rule."""
+        recipe = ReadStatus(self.served, rule, rule, Bound(key))
+        plan = self._plans.get(recipe)
+        records = await transaction.read(plan.statement, recipe.binds(plan.statement))
+        return bool(records and records[0][plan.permitted_index])
+
+    async def check_candidate(self, transaction: Transaction, known: KnownValues, rule: BoundRule) -> None:
+        """Raise `Forbidden` where a row that the ORM is about to write violates the rule, as far as that can be known
+        before."""
+        recipe = CheckCandidate(self._entity, rule, tuple(known.values), known.unknown, Bound(known.values))
+        statement = self._plans.get(recipe)
+        if statement is not None and not await transaction.read(statement, recipe.binds(statement)):
+            raise access_denied(rule.actor)
 
     def _with_updates(self, values: dict[str, Any]) -> dict[str, Any]:
         """The values of a change, and the model's `onupdate` defaults."""
         made = {name: make() for name, make in self._on_update if name not in values} if values else {}
         return {**values, **made}
 
-    async def _write(
-        self, statement: Statement, arguments: Sequence[Any], values: dict[str, Any], sent: int, actor: Actor
-    ) -> list[Record]:
+    async def _write(self, plan: WritePlan, recipe: InsertRow | UpdateRow, sent: int, actor: Actor) -> list[Record]:
         """Run a writing statement outside of a transaction block. The first `sent` values are the client's."""
         try:
-            return await self._database.run(statement, arguments)
+            return await self._database.run(plan.statement, plan.statement.arguments(recipe.binds(plan.statement)))
         except (Unprocessable, DataError) as error:
-            await self._raise_named(error, values, sent, actor)
+            await self._raise_named(error, recipe.values.value, sent, actor)
             raise
 
     async def _raise_named(
@@ -352,112 +331,58 @@ class CompiledVerbs:
         """The refusal of a write that a trigger left out without an error."""
         return self._database.left_out(self._entity.table.name)
 
-    # Plans
+    # Recipes
 
-    def status_plan(
-        self,
-        names: tuple[str, ...],
-        read: BoundRule,
-        permitted: BoundRule,
-        *,
-        lock: bool,
-        view: View | None = None,
-        asked: tuple[str, ...] = (),
-    ) -> RowStatusPlan:
-        """The plan that reads whether a row may be read and written: before a change, or to explain why one had no
-        effect."""
-        ruled: Hashable = ()
-        if view is not None:
-            rules = [
-                bound_field_rule(self.served, view, name, permitted) for name in asked if name in view.update_rules
-            ]
-            ruled = (view, asked, ruled_shape(view, read, self.served), tuple(rule.shape for rule in rules))
-        return self._plans.get(
-            ("status", self.served, names, read.shape, permitted.shape, lock, ruled),
-            lambda: row_status_plan(
-                self.served,
-                names,
-                read,
-                permitted,
-                lock=lock,
-                document_bytes_max=self._merged.stored_bytes_max,
-                view=view,
-                asked=asked,
+    def _status(
+        self, key: Any, permitted: BoundRule, view: View, asked: tuple[str, ...], names: tuple[str, ...] | None = None
+    ) -> ReadStatus:
+        """Whether the actor of `permitted` may read and write the row, and these fields of it; a row whose current
+        values (`names`) are read as well is locked."""
+        actor = permitted.actor
+
+        def rule(name: str, rules: Mapping[str, RowCondition], open_fields: Collection[str]) -> BoundRule | bool:
+            return bind_decision(rules[name], actor, self._entity) if name in rules else name in open_fields
+
+        return ReadStatus(
+            self.served,
+            bind_policy(self._policies["get"], actor, self._entity),
+            permitted,
+            Bound(key),
+            is_locking=names is not None,
+            names=names or (),
+            asked=tuple(
+                [
+                    AskedField(name, rule(name, view.ruled, view.names), rule(name, view.update_rules, view.updatable))
+                    for name in asked
+                ]
             ),
+            document_bytes_max=self._merged.stored_bytes_max,
         )
-
-    def candidate(self, names: tuple[str, ...], unknown: frozenset[str], permitted: BoundRule) -> Statement | None:
-        """The statement that evaluates the policy on a row that the ORM is about to write; None where it cannot
-        know."""
-        (statement,) = self._plans.get(
-            ("candidate", self.served, names, unknown, permitted.shape),
-            lambda: (candidate_statement(self._entity, names, unknown, permitted),),
-        )
-        return statement
 
     def _insert(
-        self, values: dict[str, Any], permitted: BoundRule, actor: Actor, view: View, *, checks_candidate: bool
-    ) -> tuple[WritePlan, dict[str, Any]]:
-        names = tuple(values)
-        read = bind_policy(self._policies["get"], actor, self._entity)
-        ruled = ruled_shape(view, read, self.served)
-        plan = self._plans.get(
-            ("insert", self.served, view, ruled, names, read.shape, permitted.shape, checks_candidate),
-            lambda: insert_plan(
-                self.served,
-                view,
-                names,
-                read,
-                permitted,
-                checks_candidate=checks_candidate,
-                bigint_as_string=self._plans.bigint_as_string,
-            ),
-        )
+        self, values: dict[str, Any], permitted: BoundRule, view: View, *, checks_candidate: bool
+    ) -> tuple[InsertRow, WritePlan]:
+        selection, names = self._selection(permitted.actor, view), tuple(values)
+        recipe = InsertRow(selection, permitted, names, Bound(values), checks_candidate)
+        plan = self._plans.get(recipe)
         if permitted.decision is True and self.reads.is_open:
             self._inserts.keep(view, names, plan, view.create_rules)
-        return plan, self._binds(values, read, permitted, view)
+        return recipe, plan
 
     def _update(
-        self, key: Any, values: dict[str, Any], permitted: BoundRule, actor: Actor, view: View, versions: Versions
-    ) -> tuple[WritePlan, dict[str, Any]]:
-        names = tuple(values)
-        versioned = versions is not None
+        self, key: Any, values: dict[str, Any], permitted: BoundRule, view: View, versions: Versions
+    ) -> tuple[UpdateRow, WritePlan]:
+        selection, names = self._selection(permitted.actor, view), tuple(values)
         checks_candidate = depends_on(permitted.decision, names, self.served)
-        read = bind_policy(self._policies["get"], actor, self._entity)
-        plan = self._plans.get(
-            (
-                "update",
-                self.served,
-                view,
-                ruled_shape(view, read, self.served),
-                names,
-                read.shape,
-                permitted.shape,
-                checks_candidate,
-                versioned,
-            ),
-            lambda: update_plan(
-                self.served,
-                view,
-                names,
-                read,
-                permitted,
-                checks_candidate=checks_candidate,
-                versioned=versioned,
-                bigint_as_string=self._plans.bigint_as_string,
-            ),
-        )
-        if permitted.decision is True and self.reads.is_open and not versioned:
+        versioned = None if versions is None else Bound(versions)
+        recipe = UpdateRow(selection, permitted, names, Bound(values), Bound(key), versioned, checks_candidate)
+        plan = self._plans.get(recipe)
+        if permitted.decision is True and self.reads.is_open and versions is None:
             self._updates.keep(view, names, plan, view.update_rules)
-        return plan, {KEY: key, VERSIONS: versions, **self._binds(values, read, permitted, view)}
+        return recipe, plan
 
-    def _binds(self, values: dict[str, Any], read: BoundRule, permitted: BoundRule, view: View) -> dict[str, Any]:
-        binds = {bind_name(name): value for name, value in values.items()}
-        binds.update(read.values)
-        binds.update(permitted.values)
-        if view.ruled:
-            binds.update(ruled_values(view, read, self.served))
-        return binds
+    def _selection(self, actor: Actor, view: View) -> Selection:
+        return Selection.of(self.served, view, bind_policy(self._policies["get"], actor, self._entity))
 
     def _row_of(self, plan: WritePlan, records: Sequence[Record]) -> Row:
         """The row that a write returned. Where no rule could refuse it and there is none, a trigger left it out."""

@@ -17,8 +17,8 @@ from gatepost.errors import FieldError, Unprocessable
 from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.conditions import bind_decision
 from gatepost.models.mapping import table_key
-from gatepost.models.reads import KEY
-from gatepost.models.writes import composite_reference_statement
+from gatepost.models.recipes import Bound
+from gatepost.models.writes import FindCompositeReference
 from gatepost.services.plans import Plans
 
 
@@ -67,13 +67,9 @@ class CompositeReferences:
         """Look up the references of the written row that `values` are part of; raises `refusal`."""
         for found, given in self._touched(values, actor):
             rule = bind_decision(found.decision(actor, given), actor, found.target.entity)
-            statement = self._plans.get(
-                ("composite", self._served, found, rule.shape),
-                lambda found=found, rule=rule: composite_reference_statement(  # type: ignore[misc]
-                    self._served, found.target, found.pairs, rule
-                ),
-            )
-            if not await transaction.read(statement, {KEY: key, **rule.values}):
+            recipe = FindCompositeReference(self._served, found.target, found.pairs, rule, Bound(key))
+            statement = self._plans.get(recipe)
+            if not await transaction.read(statement, recipe.binds(statement)):
                 raise self.refusal(values, actor)
 
     def refusal(self, values: Mapping[str, Any], actor: Actor) -> Unprocessable:

@@ -1,29 +1,30 @@
-"""Compiled statements of an app, cached by the shape of the request. Bounded, because clients choose the shapes."""
+"""Compiled statements of an app, cached by their recipes. Bounded, because clients choose the shapes of requests."""
 
-from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast
 
 from gatepost.bounded_cache import BoundedCache
+from gatepost.models.recipes import Options, Recipe, key_of
 
 P = TypeVar("P")
 
 PLANS_MAX = 2048
-"""Shapes kept; compiling one again takes about 300 us."""
+"""Plans kept; compiling one again takes about 300 us."""
+
+_MISSING = object()
 
 
 class Plans:
     """A bounded cache of compiled statements."""
 
-    __slots__ = ("_kept", "bigint_as_string", "page_bytes_max")
+    __slots__ = ("_kept", "_options")
 
-    def __init__(self, *, bigint_as_string: bool, page_bytes_max: int) -> None:
-        self._kept = BoundedCache[Hashable, Any](PLANS_MAX)
-        self.bigint_as_string = bigint_as_string
-        self.page_bytes_max = page_bytes_max
+    def __init__(self, options: Options) -> None:
+        self._kept = BoundedCache[Recipe[Any], Any](PLANS_MAX)
+        self._options = options
 
-    def get(self, shape: Hashable, make: Callable[[], P]) -> P:
-        """The plan of this shape, made at its first use."""
-        found = self._kept.get(shape)
-        if found is None:
-            found = self._kept[shape] = make()
+    def get(self, recipe: Recipe[P]) -> P:
+        """The plan of this recipe and all that equal it, made at its first use."""
+        found = self._kept.get(recipe, _MISSING)
+        if found is _MISSING:
+            found = self._kept[key_of(recipe)] = recipe.compile(self._options)
         return cast("P", found)

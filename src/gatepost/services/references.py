@@ -19,8 +19,8 @@ from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.conditions import bind_decision
 from gatepost.models.entity import Attribute
 from gatepost.models.mapping import table_key
-from gatepost.models.reads import KEY
-from gatepost.models.writes import reference_statement
+from gatepost.models.recipes import Bound
+from gatepost.models.writes import FindReference
 from gatepost.services.composite_references import CompositeReferences, is_composite
 from gatepost.services.plans import Plans
 
@@ -103,10 +103,9 @@ class References:
         if by is None or decision is False:
             return False
         rule = bind_decision(decision, actor, target.entity)
-        statement = self._plans.get(
-            ("reference", target, by.name, rule.shape), lambda: reference_statement(target, by.name, rule)
-        )
-        return bool(await transaction.read(statement, {KEY: value, **rule.values}))
+        recipe = FindReference(target, by.name, rule, Bound(value))
+        statement = self._plans.get(recipe)
+        return bool(await transaction.read(statement, recipe.binds(statement)))
 
     def raise_composite(self, error: BaseException, values: Mapping[str, Any], actor: Actor) -> None:
         """Raise the refusal of composite references where the violated constraint may be one of them; otherwise return.

@@ -16,7 +16,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.hints import nearest
 
 if TYPE_CHECKING:
-    from gatepost.models.reads import ListQuery
+    from gatepost.models.list_query import ListQuery
     from gatepost.services.unit_of_work import UnitOfWork
 
 M = TypeVar("M")

@@ -19,8 +19,9 @@ from gatepost.errors import NotFound
 from gatepost.exact_json import natural
 from gatepost.models.catalog import ServedModel, View
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
-from gatepost.models.reads import KEY, Expansion, ListQuery
+from gatepost.models.list_query import ListQuery
 from gatepost.models.row_size import row_bytes_max
+from gatepost.models.selections import Expansion
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.service import Changes, Service
 from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
@@ -48,7 +49,7 @@ class ServiceVerbs:
         self._compiled = compiled
         self._registry = registry
         self._database = database
-        self._is_unbounded = row_bytes_max(served, served.entity.attributes, ()) is None
+        self._is_unbounded = row_bytes_max(served, served.entity.attributes) is None
         attributes = served.entity.attributes.items()
         kinds = {name: attribute.column.type for name, attribute in attributes}
         self._documents = {name for name, kind in kinds.items() if isinstance(getattr(kind, "item_type", kind), JSON)}
@@ -157,7 +158,7 @@ class ServiceVerbs:
         return await self._compiled.unseen(key, names, actor, view)
 
     def _rule(self, action: str, actor: Actor) -> BoundRule:
-        return bind_policy(self._served.resource.policies[action], actor, self._served.entity, "c")
+        return bind_policy(self._served.resource.policies[action], actor, self._served.entity)
 
     async def _lock_for_update(
         self,
@@ -171,19 +172,16 @@ class ServiceVerbs:
         versions: Versions,
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """As `CompiledVerbs.lock_for_update`, in the transaction of the service."""
-        read = bind_policy(self._served.resource.policies["get"], actor, self._served.entity)
         return await self._compiled.lock_for_update(
-            unit.transaction, key, changes, references, read, permitted, actor, view, versions
+            unit.transaction, key, changes, references, permitted, view, versions
         )
 
     async def _enforce_policy(self, unit: UnitOfWork, decision: Decision, key: Any, actor: Actor) -> None:
         """Raise where the written row violates the policy: a service that does not call `super()` is no exception."""
         if decision is True:
             return
-        rule = bind_decision(decision, actor, self._served.entity, "c")
-        plan = self._compiled.status_plan((), rule, rule, lock=False)
-        records = await unit.transaction.read(plan.statement, {KEY: key, **rule.values})
-        if not records or not records[0][plan.permitted_index]:
+        rule = bind_decision(decision, actor, self._served.entity)
+        if not await self._compiled.satisfies(unit.transaction, rule, key):
             raise access_denied(actor)
 
     async def _show(
@@ -195,8 +193,7 @@ class ServiceVerbs:
         fields: tuple[str, ...] | None,
         expand: tuple[Expansion, ...],
     ) -> Row:
-        plan, values = self._compiled.reads.plan_row(key, actor, view, fields, expand)
-        return self._compiled.reads.render(plan, await unit.transaction.read(plan.statement, values), key)
+        return await self._compiled.reads.row_in(unit.transaction, key, actor, view, fields, expand)
 
     async def _show_or_nothing(self, unit: UnitOfWork, key: Any, actor: Actor, view: View) -> Row:
         try:

@@ -11,9 +11,8 @@ from gatepost.auth.denials import access_denied
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import RowCondition
 from gatepost.errors import ConfigurationError
-from gatepost.models.candidates import bind_name
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
-from gatepost.models.reads import KEY, ListQuery
+from gatepost.models.list_query import ListQuery
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
 from gatepost.services.service import Changes, Service
@@ -104,16 +103,13 @@ class UnitOfWork:
         await self.transaction.session.flush()
         if self.transaction.take_left_out():
             compiled = self.compiled(_model_of(row))
-            read = bind_policy(compiled.served.resource.policies["get"], actor, compiled.served.entity)
-            plan = compiled.status_plan((), read, read, lock=False)
-            records = await self.transaction.read(plan.statement, {KEY: key, **read.values})
-            if records and records[0][plan.readable_index]:
+            if await compiled.satisfies(self.transaction, self.rule("get", _model_of(row), actor), key):
                 raise compiled.left_out()
 
     def rule(self, action: str, model: type[Any], actor: Actor) -> BoundRule:
         """The rule of an action for an actor."""
         served = self.compiled(model).served
-        return bind_policy(served.resource.policies[action], actor, served.entity, "c")
+        return bind_policy(served.resource.policies[action], actor, served.entity)
 
     def _rule_of_written_row(self, action: str, row: Any, actor: Actor) -> BoundRule:
         """What the row must satisfy once it is written: the policy, and the rules of the fields that the body set."""
@@ -122,7 +118,7 @@ class UnitOfWork:
         if row is not asked or not rules or actor.is_system:
             return rule
         decision = with_field_rules(rule.decision, rules, rules)
-        return bind_decision(decision, actor, self.compiled(_model_of(row)).served.entity, "c")
+        return bind_decision(decision, actor, self.compiled(_model_of(row)).served.entity)
 
     async def _check_candidate(
         self, action: str, row: Any, changes: Mapping[str, Any], actor: Actor, *, is_new: bool
@@ -137,11 +133,7 @@ class UnitOfWork:
         known = None if outcome else known_values(compiled.served.entity, row, changes, is_new=is_new)
         if known is None:
             return
-        statement = compiled.candidate(tuple(known.values), known.unknown, rule)
-        if statement is not None:
-            values = {bind_name(name): value for name, value in known.values.items()}
-            if not await self.transaction.read(statement, {**values, **rule.values}):
-                raise access_denied(actor)
+        await compiled.check_candidate(self.transaction, known, rule)
 
     async def _check_policy(self, action: str, row: Any, actor: Actor) -> None:
         """Raise `Forbidden` unless the policy holds for an existing row; a policy that needs SQL is evaluated by a
@@ -152,11 +144,7 @@ class UnitOfWork:
             raise access_denied(actor)
         if outcome is True:
             return
-        compiled = self.compiled(_model_of(row))
-        plan = compiled.status_plan((), rule, rule, lock=False)
-        key = inspect(row).identity[0]
-        records = await self.transaction.read(plan.statement, {KEY: key, **rule.values})
-        if not records or not records[0][plan.permitted_index]:
+        if not await self.compiled(_model_of(row)).satisfies(self.transaction, rule, inspect(row).identity[0]):
             raise access_denied(actor)
 
 

@@ -6,7 +6,8 @@ import msgspec
 
 from gatepost.actor import Actor
 from gatepost.models.catalog import View
-from gatepost.models.reads import Expansion, ListQuery
+from gatepost.models.list_query import ListQuery
+from gatepost.models.selections import Expansion
 
 Versions = tuple[str, ...] | None
 """The versions that `If-Match` accepts, one of which the row must have; None accepts any."""

@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 
 from gatepost import Actor, App, Changes, Conflict, Field, Resource, Service, anyone, authenticated, owner, role
 from gatepost.asgi import Receive, Scope, Send
-from gatepost.models.reads import ListQuery
+from gatepost.models.list_query import ListQuery
 
 events: list[str] = []
 """What the hooks of `Pots` did, in order."""

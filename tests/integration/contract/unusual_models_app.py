@@ -39,7 +39,7 @@ from gatepost import (
     policy,
     role,
 )
-from gatepost.models.reads import ListQuery
+from gatepost.models.list_query import ListQuery
 
 
 class Base(DeclarativeBase):

@@ -9,8 +9,9 @@ from sqlalchemy.dialects.postgresql import CITEXT, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gatepost import App, Model, Resource, anyone
-from gatepost.models.filters import ORDERED, UNORDERED
 
+ORDERED = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "null")
+UNORDERED = ("eq", "ne", "in", "null")
 PATTERN = (*UNORDERED, "starts_with")
 TRIGRAMS = ("contains", "starts_with")
 

@@ -14,9 +14,12 @@ from sqlalchemy import select
 
 from gatepost.actor import anonymous
 from gatepost.database.statements import Statement
-from gatepost.models.conditions import BoundRule, TableRef
-from gatepost.models.filters import Filter, filter_condition, filterable
-from gatepost.models.reads import ListQuery, Order, page_plan, query_values
+from gatepost.models.conditions import TableRef, bind_decision
+from gatepost.models.filters import Filter, filterable
+from gatepost.models.list_query import Order, RowRange
+from gatepost.models.reads import ReadPage
+from gatepost.models.recipes import Options
+from gatepost.models.selections import Selection
 from gatepost.testing import TestApp
 
 SERVED = app.declaration.catalog.by_model[Shelf]
@@ -44,7 +47,7 @@ async def connection(module_database_url: str) -> AsyncIterator[Any]:
 
 
 def test_a_field_can_be_asked_what_its_indexes_serve_and_nothing_else() -> None:
-    assert FOUND.operators == OPERATORS
+    assert {name: tuple(operators) for name, operators in FOUND.operators.items()} == OPERATORS
 
 
 def test_a_field_can_be_sorted_by_where_an_index_has_its_order() -> None:
@@ -58,10 +61,10 @@ async def test_an_operator_that_is_offered_reads_an_index(connection: Any, name:
         return  # all rows but a few: no index could serve it
     value = VALUES[SERVED.entity.attributes[name].python_type]
     value = {"in": [value], "null": True}.get(operator, value)
-    item = Filter((), name, operator, value)
+    item = Filter.of((), name, FOUND.operators[name][operator], value)
     source = TableRef(SERVED.entity, SERVED.entity.table)
-    statement = Statement(select(source.column("body")).where(filter_condition(item, source, "f0")))
-    plan = await plan_of(connection, statement, {"f0": item.bound})
+    statement = Statement(select(source.column("body")).where(item.condition(source)))
+    plan = await plan_of(connection, statement, {bound.name: bound.value for bound in item.bounds()})
     assert "Index Cond" in plan or "One-Time Filter: false" in plan, plan
     assert "Seq Scan" not in plan, plan
 
@@ -71,13 +74,10 @@ async def test_an_operator_that_is_offered_reads_an_index(connection: Any, name:
 @pytest.mark.parametrize("name", sorted(SORTABLE))
 async def test_an_order_that_is_offered_reads_an_index(connection: Any, name: str, is_descending: bool) -> None:
     order = (Order(name, is_descending), *([Order("id", is_descending)] if name != "id" else []))
-    query = ListQuery(order, 20)
-    rule = BoundRule(True, True, {}, anonymous, "w")
-    plan = await plan_of(
-        connection,
-        page_plan(SERVED, SERVED.view(anonymous), rule, query, bigint_as_string=False, bytes_max=2**22).statement,
-        query_values(query),
-    )
+    selection = Selection.of(SERVED, SERVED.view(anonymous), bind_decision(True, anonymous, SERVED.entity))
+    recipe = ReadPage(selection, RowRange(order, 20))
+    statement = recipe.compile(Options(bigint_as_string=False, page_bytes_max=2**22)).statement
+    plan = await plan_of(connection, statement, recipe.binds(statement))
     assert not [line for line in plan.splitlines() if line.strip() == "->  Sort"], plan
     assert "Index Scan" in plan or "Index Only Scan" in plan, plan
     assert "Seq Scan" not in plan, plan

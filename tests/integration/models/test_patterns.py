@@ -14,7 +14,7 @@ from gatepost import App, Model, Resource, anyone
 from gatepost.database.statements import Statement
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.models.conditions import TableRef
-from gatepost.models.filters import Filter, filter_condition
+from gatepost.models.filters import OPERATORS, Filter
 from gatepost.testing import TestApp
 
 ROWS = 30_000
@@ -93,10 +93,11 @@ async def connection(running: TestApp, entries_url: str) -> AsyncIterator[Any]:
 
 async def plan(connection: Any, name: str, operator: str, text: str) -> str:
     """How PostgreSQL looks for a text."""
-    item = Filter((), name, operator, text)
+    item = Filter.of((), name, next(item for item in OPERATORS if item.name == operator), text)
     source = TableRef(SERVED.entity, SERVED.entity.table)
-    statement = Statement(select(source.column("id")).where(filter_condition(item, source, "f0")))
-    rows = await connection.fetch(f"EXPLAIN (COSTS off) {statement.sql}", *statement.arguments({"f0": item.bound}))
+    statement = Statement(select(source.column("id")).where(item.condition(source)))
+    values = statement.arguments({bound.name: bound.value for bound in item.bounds()})
+    rows = await connection.fetch(f"EXPLAIN (COSTS off) {statement.sql}", *values)
     return "\n".join(row[0] for row in rows)
 
 

@@ -4,7 +4,6 @@ import enum
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -43,7 +42,8 @@ from gatepost import (
 )
 from gatepost.database.connection import Record
 from gatepost.models.base import NAMING
-from gatepost.services import compiled_verbs
+from gatepost.models.recipes import Options
+from gatepost.models.writes import InsertRow, WritePlan
 from gatepost.testing import Client, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -344,11 +344,12 @@ async def test_a_candidate_costs_no_statement_of_its_own(
 async def test_a_policy_that_does_not_look_at_the_row_weighs_no_candidate(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiled_verbs, "insert_plan", partial(_without_candidate_check, compiled_verbs.insert_plan))
+    compile_insert = InsertRow.compile
+
+    def compile_without_candidate(recipe: InsertRow, options: Options) -> WritePlan:
+        assert not recipe.checks_candidate
+        return compile_insert(recipe, options)
+
+    monkeypatch.setattr(InsertRow, "compile", compile_without_candidate)
     for path, body in (("teams", {"name": "new"}), ("notices", {"text": "mine"})):
         assert (await office.user.post(f"/api/{path}", json=body)).status == 201
-
-
-def _without_candidate_check(make: Any, *arguments: Any, **options: Any) -> Any:
-    assert not options["checks_candidate"]
-    return make(*arguments, **options)

@@ -13,7 +13,7 @@ from row_rules_app import Cheap, Crowd, Entry, Good, GuestList, Invite, Party, S
 from sqlalchemy import MetaData, false, or_, select
 
 from gatepost import Actor, NotFound, Service
-from gatepost.models.reads import ListQuery, Order
+from gatepost.models.list_query import ListQuery, Order
 from gatepost.testing import Client, TestApp
 
 T = TypeVar("T")

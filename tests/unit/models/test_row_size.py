@@ -37,7 +37,7 @@ SERVED = App(Resource(Thing, read=anyone)).declaration.catalog.served[0]
 
 @pytest.mark.parametrize("name", ["text", "loose", "blob", "doc", "tags"])
 def test_a_column_without_a_bound_makes_the_row_unbounded(name: str) -> None:
-    assert row_bytes_max(SERVED, ["id", name], ()) is None
+    assert row_bytes_max(SERVED, ["id", name]) is None
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,6 @@ def test_a_column_without_a_bound_makes_the_row_unbounded(name: str) -> None:
     ],
 )
 def test_a_bound_is_no_less_than_the_longest_value(name: str, longest: str) -> None:
-    found = row_bytes_max(SERVED, [name], ())
+    found = row_bytes_max(SERVED, [name])
     assert found is not None
     assert len(f'{{"{name}":{longest}}}') <= found < len(longest) + 300

@@ -1,0 +1,135 @@
+"""What a list is asked for: filters, order, position and limit, as the query string says them or a service does.
+
+`RowRange` is their SQL, a part of the recipes of lists.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Integer, Select, and_, false, literal_column, or_, tuple_
+
+from gatepost.models.conditions import BoundRule, TableRef
+from gatepost.models.filters import Filter, bind_type
+from gatepost.models.recipes import Bound, Part
+from gatepost.models.selections import Expansion
+
+
+class Order(msgspec.Struct, frozen=True):
+    """One term of the order: an attribute's name, descending or ascending. NULLs come last either way."""
+
+    name: str
+    descending: bool
+
+
+class Position(Part, frozen=True):
+    """Where a page begins: the order values of the row before it, None for NULL; a `backward` page ends there
+    instead."""
+
+    values: tuple[Bound | None, ...]
+    backward: bool
+
+
+class RowRange(Part, frozen=True):
+    """Which rows of a table a list has, and in which order. The limit is a literal: with a parameter PostgreSQL would
+    plan for a guess."""
+
+    order: tuple[Order, ...]
+    limit: int
+    filters: tuple[Filter, ...] = ()
+    position: Position | None = None
+
+    @property
+    def is_backward(self) -> bool:
+        """Whether the rows are read in reverse, up to a position."""
+        return self.position is not None and self.position.backward
+
+    def bounds(self) -> list[Bound]:
+        """The values that filters and position bind."""
+        found = [bound for item in self.filters for bound in item.bounds()]
+        if self.position is not None:
+            found += [bound for bound in self.position.values if bound is not None]
+        return found
+
+    def applied(self, statement: Select[Any], rule: BoundRule, source: TableRef) -> Select[Any]:
+        """Add position, rule, filters, order and limit, and one row to the limit. The position comes first: PostgreSQL
+        starts its index scan at the first of several conditions on the index, and a deep page must not read all the
+        rows before it."""
+        if self.position is not None:
+            statement = statement.where(_beyond(self.order, self.position, source))
+        statement = statement.where(*rule.conditions(source))
+        statement = statement.where(*(item.condition(source) for item in self.filters))
+        statement = statement.order_by(*(_ordering(term, source, backward=self.is_backward) for term in self.order))
+        return statement.limit(literal_integer(self.limit + 1))
+
+
+class ListQuery(msgspec.Struct, frozen=True, eq=False):
+    """What a list shows. `fields` None means all that the view has; `order` ends with the key.
+
+    A query that `is_cacheable` is the same object for every request with the same query string and view, and binds no
+    value of the actor: what is computed from it can be kept.
+    """
+
+    order: tuple[Order, ...]
+    limit: int
+    filters: tuple[Filter, ...] = ()
+    fields: tuple[str, ...] | None = None
+    expand: tuple[Expansion, ...] = ()
+    position: Position | None = None
+    is_cacheable: bool = False
+
+    @property
+    def is_backward(self) -> bool:
+        """Whether the page ends at its position."""
+        return self.position is not None and self.position.backward
+
+    @property
+    def rows(self) -> RowRange:
+        """Which rows it has."""
+        return RowRange(self.order, self.limit, self.filters, self.position)
+
+
+def literal_integer(number: int) -> ColumnElement[int]:
+    """A number as a SQL literal."""
+    return literal_column(str(int(number)), Integer)
+
+
+def _beyond(order: Sequence[Order], position: Position, source: TableRef) -> ColumnElement[bool]:
+    """The condition for rows beyond a position: one row comparison where an index can serve it."""
+    columns = [source.column(term.name) for term in order]
+    binds = [
+        None if value is None else value.parameter(bind_type(column.type))
+        for column, value in zip(columns, position.values, strict=True)
+    ]
+    nullable = any(source.entity.attributes[term.name].nullable for term in order)
+    descending = {term.descending for term in order}
+    if not nullable and len(descending) == 1:
+        downward = descending.pop() is not position.backward
+        compared: list[Any] = [*binds]
+        return tuple_(*columns) < tuple_(*compared) if downward else tuple_(*columns) > tuple_(*compared)
+    alternatives: list[ColumnElement[bool]] = []
+    equal: list[ColumnElement[bool]] = []
+    for term, column, bind in zip(order, columns, binds, strict=True):
+        alternatives.append(and_(*equal, _past(term, column, bind, source, backward=position.backward)))
+        equal.append(column.is_(None) if bind is None else column == bind)
+    return or_(*alternatives)
+
+
+def _past(
+    term: Order, column: ColumnElement[Any], bind: ColumnElement[Any] | None, source: TableRef, *, backward: bool
+) -> ColumnElement[bool]:
+    """One term strictly past its value, NULLs being last in either direction of the order."""
+    if bind is None:
+        return column.is_not(None) if backward else false()
+    compared = column < bind if term.descending is not backward else column > bind
+    if backward or not source.entity.attributes[term.name].nullable:
+        return compared
+    return or_(compared, column.is_(None))
+
+
+def _ordering(term: Order, source: TableRef, *, backward: bool) -> ColumnElement[Any]:
+    column = source.column(term.name)
+    ordered = column.desc() if term.descending is not backward else column.asc()
+    if term.descending and source.entity.attributes[term.name].nullable:
+        return ordered.nulls_first() if backward else ordered.nulls_last()
+    return ordered

@@ -1,0 +1,95 @@
+"""Selections: what an actor is shown of a row, with the rows that it is expanded by.
+
+A selection is a part of the recipes of reads and writes. Policies are conditions of the statement, including those of
+rows that are expanded.
+"""
+
+from sqlalchemy import ColumnElement, FromClause, and_
+
+from gatepost.models.catalog import ServedModel, View
+from gatepost.models.conditions import BoundRule, TableRef, bind_decision
+from gatepost.models.entity import Relation
+from gatepost.models.recipes import Bound, Part
+from gatepost.models.row_size import row_bytes_max
+from gatepost.models.rows import Pieces, or_null, row_pieces
+
+
+class Selection(Part, frozen=True):
+    """The fields `names` of the rows that satisfy the rule. `ruled` are the rules of those that are not shown on every
+    row."""
+
+    served: ServedModel
+    rule: BoundRule
+    names: tuple[str, ...]
+    ruled: tuple[tuple[str, BoundRule], ...] = ()
+    expand: "tuple[Expansion, ...]" = ()
+
+    @classmethod
+    def of(
+        cls,
+        served: ServedModel,
+        view: View,
+        rule: BoundRule,
+        fields: tuple[str, ...] | None = None,
+        expand: "tuple[Expansion, ...]" = (),
+    ) -> "Selection":
+        """What the actor of `rule` is shown of these fields, or of all that the view has."""
+        names = view.shown if fields is None else fields
+        rules = view.ruled
+        if not rules:
+            return cls(served, rule, names, (), expand)
+        ruled = [(name, bind_decision(rules[name], rule.actor, served.entity)) for name in names if name in rules]
+        return cls(served, rule, names, tuple(ruled), expand)
+
+    @property
+    def row_bytes_max(self) -> int | None:
+        """The most bytes that a row can have; None where they are not bounded."""
+        nested = [(item.relation.name, item.selection.row_bytes_max) for item in self.expand]
+        return row_bytes_max(self.served, self.names, nested)
+
+    def source(self) -> TableRef:
+        """The table that the rows are in."""
+        return TableRef(self.served.entity, self.served.entity.table)
+
+    def bounds(self) -> list[Bound]:
+        """The values that its rules bind, besides the actor's id."""
+        found = self.rule.bounds()
+        for _, rule in self.ruled:
+            found += rule.bounds()
+        for item in self.expand:
+            found += item.selection.bounds()
+        return found
+
+    def row(self, source: TableRef, joined: FromClause, *, bigint_as_string: bool) -> tuple[FromClause, Pieces]:
+        """The pieces of a row of `source` and of what it is expanded by, and what they are selected from."""
+        nested: list[tuple[str, Pieces]] = []
+        for item in self.expand:
+            joined, pieces = item.join(source, joined, bigint_as_string=bigint_as_string)
+            nested.append((item.relation.name, pieces))
+        pieces = row_pieces(
+            source,
+            self.names,
+            rules={name: rule.outcome(source) for name, rule in self.ruled},
+            nested=nested,
+            bigint_as_string=bigint_as_string,
+        )
+        return joined, pieces
+
+
+class Expansion(Part, frozen=True):
+    """A to-one relation to include in the row, and what is shown of the target's."""
+
+    relation: Relation
+    selection: Selection
+
+    def join(self, outer: TableRef, joined: FromClause, *, bigint_as_string: bool) -> tuple[FromClause, Pieces]:
+        """Join the target's row: one that is absent or hidden from the actor shows as null."""
+        selection = self.selection
+        source = TableRef(selection.served.entity, selection.served.entity.table.alias())
+        condition: ColumnElement[bool] = source.column_of(self.relation.remote) == outer.column_of(self.relation.local)
+        rule = selection.rule.condition(source)
+        if rule is not None:
+            condition = and_(condition, rule)
+        joined = joined.outerjoin(source.table, condition)
+        joined, pieces = selection.row(source, joined, bigint_as_string=bigint_as_string)
+        return joined, or_null(pieces, source.column_of(self.relation.remote).is_not(None))

@@ -1,0 +1,204 @@
+"""What a statement is compiled from is its own key: equal recipes have one SQL, and differ in what they bind alone."""
+
+import uuid
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import pytest
+from sqlalchemy import ForeignKey, Index, MetaData, or_
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from gatepost import App, Field, Resource, owner, policy, role
+from gatepost.actor import Actor
+from gatepost.controllers.cursors import Cursors
+from gatepost.controllers.queries import QueryParsers, QueryReader
+from gatepost.database.statements import Statement
+from gatepost.models.candidates import CheckCandidate
+from gatepost.models.conditions import bind_decision, bind_policy
+from gatepost.models.reads import LoadObject, LoadObjects, LoadPlan, ReadPage, ReadRow, ReadRowsByKey, loading_binds
+from gatepost.models.recipes import Bound, Options, Part, Recipe, key_of
+from gatepost.models.selections import Selection
+from gatepost.models.trigrams import Trigrams
+from gatepost.models.writes import (
+    AskedField,
+    DeleteRow,
+    FindCompositeReference,
+    FindReference,
+    InsertRow,
+    ReadStatus,
+    UpdateRow,
+)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData()
+
+
+class Maker(Base):
+    __tablename__ = "makers"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+class Tool(Base):
+    """`cost` is for buyers, `note` is shown on some rows."""
+
+    __tablename__ = "tools"
+    __table_args__ = (Index("ix_tools_name", "name"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    weight: Mapped[int | None] = mapped_column(index=True)
+    cost: Mapped[int] = mapped_column(default=1)
+    note: Mapped[str] = mapped_column(default="")
+    keeper_id: Mapped[uuid.UUID] = mapped_column(index=True)
+    maker_id: Mapped[int] = mapped_column(ForeignKey(Maker.id), index=True)
+    maker: Mapped[Maker] = relationship()
+
+
+def is_light(model: Any, actor: Actor) -> Any:
+    """One shape for those who lift, and another for the others."""
+    if "lifter" in actor.roles:
+        return or_(model.weight < 100, model.keeper_id == actor.id)
+    return model.weight < int(actor.id) % 50
+
+
+light = policy(is_light)
+app = App(
+    Resource(
+        Tool,
+        read=owner("keeper_id") | light,
+        write=light,
+        fields={"cost": Field(read=role("buyer"), write=role("buyer")), "note": Field(read=light, write=light)},
+    ),
+    Resource(Maker, read=policy(lambda model, actor: model.name != str(actor.id))),
+)
+CATALOG = app.declaration.catalog
+TOOLS, MAKERS = CATALOG.by_model[Tool], CATALOG.by_model[Maker]
+READER = QueryReader(TOOLS, {item: QueryParsers(item) for item in CATALOG.served}, Cursors(b"s" * 32), Trigrams())
+OPTIONS = Options(bigint_as_string=False, page_bytes_max=2**22)
+
+ACTORS = [
+    Actor(uuid.UUID(int=number), frozenset(roles))
+    for number, roles in enumerate([[], [], ["lifter"], ["lifter"], ["buyer"], ["buyer"], ["buyer", "lifter"]], 7)
+]
+QUERIES = [
+    *(b"weight=%d" % number for number in (3, 4)),
+    *(b"weight[lt]=%d" % number for number in (3, 4)),
+    *(b"weight[in]=%s" % numbers for numbers in (b"3", b"4,5")),
+    *(b"weight[null]=%s" % flag for flag in (b"true", b"false")),
+    *(b"maker.id=%d" % number for number in (3, 4)),
+    b"sort=name",
+    b"sort=-name",
+    b"limit=7",
+    b"fields=id",
+    b"fields=note",
+    b"expand=maker",
+]
+
+
+def recipes() -> Iterator[Recipe[Any]]:
+    """Of every class, under several actors, views, fields and filters."""
+    for actor in ACTORS:
+        entity, view = TOOLS.entity, TOOLS.view(actor)
+        policies = TOOLS.resource.policies
+        read, permitted = bind_policy(policies["get"], actor, entity), bind_policy(policies["update"], actor, entity)
+        row = Selection.of(TOOLS, view, read)
+        for key in (3, 4):
+            yield ReadRow(row, Bound(key))
+            yield LoadObject(TOOLS, read, Bound(key))
+            for versions in (None, Bound(("1",)), Bound(("2", "3"))):
+                yield DeleteRow(TOOLS, read, permitted, Bound(key), versions)
+                yield UpdateRow(row, permitted, ("name",), Bound({"name": "x"}), Bound(key), versions, True)
+            yield FindReference(MAKERS, "id", bind_policy(MAKERS.resource.policies["get"], actor, entity), Bound(key))
+            yield FindCompositeReference(
+                TOOLS,
+                MAKERS,
+                ((entity.attributes["maker_id"].column, MAKERS.entity.attributes["id"].column),),
+                bind_policy(MAKERS.resource.policies["get"], actor, MAKERS.entity),
+                Bound(key),
+            )
+        for query_string in QUERIES:
+            query = READER.read_list(query_string, view, actor)
+            shown = Selection.of(TOOLS, view, read, query.fields, query.expand)
+            yield ReadPage(shown, query.rows)
+            yield LoadObjects(TOOLS, read, query.rows)
+        yield ReadRowsByKey(row, query.order, Bound([1, 2]))
+        for values in ({"name": "x", "weight": 1}, {"name": "y", "weight": 2}, {"name": "y"}):
+            for checks in (True, False):
+                yield InsertRow(row, permitted, tuple(values), Bound(values), checks)
+            yield CheckCandidate(entity, permitted, tuple(values), frozenset(), Bound(values))
+        yield ReadStatus(TOOLS, read, permitted, Bound(3))
+        rule = bind_decision(view.update_rules["note"], actor, entity)
+        asked = tuple(AskedField(name, shown, rule) for name, shown in (("note", rule), ("cost", "cost" in view.names)))
+        for is_locking in (True, False):
+            yield ReadStatus(TOOLS, read, permitted, Bound(4), is_locking, ("note", "cost"), asked, 100)
+
+
+def every(kind: type[Any]) -> Iterator[type[Any]]:
+    """All classes below one."""
+    for each in kind.__subclasses__():
+        yield each
+        yield from every(each)
+
+
+def filled(plan: Any, recipe: Any) -> tuple[str, Any]:
+    """The SQL of a plan, and its arguments with the values of a recipe."""
+    if isinstance(plan, LoadPlan):
+        compiled = Statement(plan.statement)
+        return compiled.sql, compiled.arguments(loading_binds(plan, recipe))
+    statement = plan if isinstance(plan, Statement) else plan.statement
+    return statement.sql, statement.arguments(recipe.binds(statement))
+
+
+COMPILED = [(recipe, recipe.compile(OPTIONS)) for recipe in recipes()]
+
+
+@pytest.mark.parametrize("kind", sorted(every(Part), key=lambda kind: kind.__name__), ids=lambda kind: kind.__name__)
+def test_every_field_of_a_recipe_and_of_its_parts_is_part_of_the_key(kind: type[Any]) -> None:
+    config = kind.__struct_config__
+    assert config.frozen
+    assert config.eq
+    assert not {"__eq__", "__hash__"} & vars(kind).keys()
+
+
+def test_the_recipes_tried_here_are_of_every_class() -> None:
+    assert {type(recipe) for recipe, _ in COMPILED} == {kind for kind in every(Recipe) if "compile" in vars(kind)}
+
+
+def test_recipes_are_equal_where_their_sql_is() -> None:
+    equal = 0
+    texts = [(recipe, filled(plan, recipe)[0]) for recipe, plan in COMPILED]
+    for (one, sql), (other, others) in combinations(texts, 2):
+        if type(one) is type(other):
+            is_equal = sql == others
+            assert (one == other) is is_equal, (one, other)
+            assert not is_equal or hash(one) == hash(other)
+            equal += is_equal
+    assert equal > 100
+
+
+def test_the_plan_of_an_equal_recipe_takes_the_values_of_this_one() -> None:
+    for (one, plan), (other, others) in combinations(COMPILED, 2):
+        if one == other:
+            assert filled(plan, other) == filled(others, other)
+            assert filled(others, one) == filled(plan, one)
+
+
+def test_a_key_that_is_kept_holds_no_value() -> None:
+    for recipe, _ in COMPILED:
+        key = key_of(recipe)
+        assert key == recipe
+        assert hash(key) == hash(recipe)
+        assert not [bound for bound in bounds_in(key) if bound.value is not None]
+        assert bounds_in(recipe)
+
+
+def bounds_in(part: Any) -> list[Bound]:
+    """Every `Bound` in a recipe."""
+    if isinstance(part, Bound):
+        return [part]
+    if isinstance(part, tuple):
+        return [bound for item in part for bound in bounds_in(item)]
+    names = part.__struct_fields__ if isinstance(part, Part) else ()
+    return [bound for name in names for bound in bounds_in(getattr(part, name))]
