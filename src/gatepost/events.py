@@ -177,6 +177,19 @@ class ConnectionOpened(msgspec.Struct):
     size: int
 
 
+class StatementFinished(msgspec.Struct, gc=False):
+    """A compiled statement has run, or failed: then `rows` is None.
+
+    `seconds` is wall time from its sending to its rows. `pool_wait_seconds` is how long it waited for a connection: 0
+    in a transaction, which has one. What a service sends through its session is SQLAlchemy's, and not among these.
+    """
+
+    name: str
+    seconds: float
+    rows: int | None
+    pool_wait_seconds: float
+
+
 class TransactionRetried(msgspec.Struct):
     """A deadlock, serialization failure or changed schema made a transaction run again."""
 

@@ -1,6 +1,7 @@
 """One connection of the pool: asyncpg's, the statements prepared on it, and whom it is lent to."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -11,6 +12,7 @@ from gatepost.bounded_cache import BoundedCache
 from gatepost.database.failures import SCHEMA_CHANGED, is_schema_change
 from gatepost.database.holders import Holder
 from gatepost.database.statements import Statement
+from gatepost.events import StatementFinished
 
 RawConnection: TypeAlias = "asyncpg.Connection[Any]"
 Connect: TypeAlias = Callable[[], Awaitable[RawConnection]]
@@ -72,3 +74,25 @@ class PooledConnection:
         prepared = await self.raw.prepare(statement.sql)
         self.prepared[statement] = prepared
         return prepared
+
+
+class ObservedConnection(PooledConnection):
+    """A connection that emits `StatementFinished` for each statement of a transaction. Those outside of one are
+    `Pool.run_observed`'s."""
+
+    __slots__ = ("_emit",)
+
+    def __init__(self, raw: RawConnection, emit: Callable[[StatementFinished], None]) -> None:
+        super().__init__(raw)
+        self._emit = emit
+
+    async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
+        """As without events."""
+        began = time.perf_counter()
+        rows: int | None = None
+        try:
+            records = await super().fetch(statement, arguments)
+            rows = len(records)
+            return records
+        finally:
+            self._emit(StatementFinished(statement.name, time.perf_counter() - began, rows, 0.0))

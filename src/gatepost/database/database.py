@@ -5,6 +5,7 @@ import copy
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import asyncpg
@@ -38,7 +39,14 @@ from gatepost.database.sessions import Sessions
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE, Transaction
 from gatepost.errors import Conflict, Problem
-from gatepost.events import ConstraintViolated, DatabaseExhausted, Events, TransactionRetried, ValueRefused
+from gatepost.events import (
+    ConstraintViolated,
+    DatabaseExhausted,
+    Events,
+    StatementFinished,
+    TransactionRetried,
+    ValueRefused,
+)
 from gatepost.exact_json import decode
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import DatabaseSettings
@@ -109,7 +117,10 @@ class Database:
             explain=self._explain,
             events=events,
         )
-        self._pools = {Target.PRIMARY: self.pool}
+        emit = events.emitter(StatementFinished)
+        observed = None if emit is None else partial(self.pool.run_observed, emit)
+        self._run = {Target.PRIMARY: observed or self.pool.run}
+        self._run_checked = {Target.PRIMARY: observed or self.pool.run_checked}
         self._renewal = Renewal(self.connect, self.pool, self._read_only, events)
 
     async def connect(self) -> RawConnection:
@@ -194,14 +205,14 @@ class Database:
         The one place that chooses a database: a statement runs on the primary unless its caller says that it may run
         elsewhere. Raises `OutcomeUnknown` where a write was sent and no answer came.
         """
-        return self._pools[on].run(statement, arguments, self)  # no coroutine of its own: this is the hot path
+        return self._run[on](statement, arguments, self)  # no coroutine of its own: this is the hot path
 
     def run_unbounded(
         self, statement: Statement, arguments: Sequence[Any], on: Target = Target.PRIMARY
     ) -> Coroutine[Any, Any, list[Record]]:
         """`run` of a statement whose rows' bytes nothing bounds. Raises 503 `overloaded` while clients are to take too
         many."""
-        return self._pools[on].run_checked(statement, arguments, self, self.backlog.check)
+        return self._run_checked[on](statement, arguments, self, self.backlog.check)
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Record]:
         """Run SQL text as its own transaction, outside the hot path."""

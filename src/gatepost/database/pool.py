@@ -9,12 +9,13 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import asyncpg
 
 from gatepost.background import background, report
-from gatepost.database.connection import Connect, PooledConnection, RawConnection, Record
+from gatepost.database.connection import Connect, ObservedConnection, PooledConnection, RawConnection, Record
 from gatepost.database.failures import (
     DRIVER_FAILURES,
     SCHEMA_CHANGED,
@@ -33,7 +34,7 @@ from gatepost.database.statement_deadlines import StatementDeadlines
 from gatepost.database.statements import Statement
 from gatepost.database.wait_queue import WaitQueue
 from gatepost.errors import ServiceUnavailable
-from gatepost.events import Events
+from gatepost.events import Events, StatementFinished
 
 OPENING_SECONDS = 1.0
 """How long a request waits for a connection that is opened because of it, where it would wait for none longer."""
@@ -43,6 +44,10 @@ PROBE_SECONDS = 0.02
 
 CLOSE_SECONDS = 2.0
 """How long a connection has to be closed in an orderly way."""
+
+
+def _nothing() -> None:
+    pass
 
 
 class Pool:
@@ -74,6 +79,8 @@ class Pool:
         events: Events,
     ) -> None:
         self._connect = connect
+        emit = events.emitter(StatementFinished)
+        self._wrap = PooledConnection if emit is None else partial(ObservedConnection, emit=emit)
         self._explain = explain
         self._wait_seconds = wait_seconds
         self._connect_seconds = connect_seconds
@@ -157,14 +164,38 @@ class Pool:
     ) -> list[Record]:
         """`run`, unless `check` raises when the statement is about to be sent: hundreds may have waited for this
         connection."""
+        await self._take_for_run(holder, check)
+        return await self.run(statement, arguments, holder)
+
+    async def run_observed(
+        self,
+        emit: Callable[[StatementFinished], None],
+        statement: Statement,
+        arguments: Sequence[Any],
+        holder: Holder,
+        check: Callable[[], None] = _nothing,
+    ) -> list[Record]:
+        """`run` or `run_checked`, and an event. Chosen at start, so that `run` pays nothing where nobody subscribed."""
+        began = time.perf_counter()
+        await self._take_for_run(holder, check)
+        lent = time.perf_counter()
+        rows: int | None = None
+        try:
+            records = await self.run(statement, arguments, holder)
+            rows = len(records)
+            return records
+        finally:
+            emit(StatementFinished(statement.name, time.perf_counter() - lent, rows, lent - began))
+
+    async def _take_for_run(self, holder: Holder, check: Callable[[], None]) -> None:
+        """Get the connection that `run` takes next; nothing else can in between."""
         connection = self.take() or await self.acquire(holder)
         try:
             check()
         except BaseException:
             self.release(connection)
             raise
-        self.idle.append(connection)  # `run` takes it before anything else can
-        return await self.run(statement, arguments, holder)
+        self.idle.append(connection)
 
     @asynccontextmanager
     async def lend(self, holder: Holder) -> AsyncGenerator[PooledConnection]:
@@ -450,7 +481,7 @@ class Pool:
         if isinstance(outcome, Exception):
             self._failure = outcome
         elif outcome is not None:
-            connection = PooledConnection(outcome)
+            connection = self._wrap(outcome)
             self.open.add(connection)
             self._deadlines.start()
             try:

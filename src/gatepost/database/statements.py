@@ -106,6 +106,11 @@ class Statement:
             self._binders = ()
 
     @property
+    def name(self) -> str:
+        """What events call it: its text, without the values."""
+        return self.sql
+
+    @property
     def plain_names(self) -> tuple[str, ...] | None:
         """The names of the arguments in their order, where `arguments` takes the values as they are; else None."""
         return None if self._binders or self._base else self._names

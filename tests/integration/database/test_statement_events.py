@@ -1,0 +1,105 @@
+"""Every compiled statement tells subscribers how long it took; where there are none, no clock is read."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import Integer, bindparam, func, select
+
+from gatepost.database.connection import PooledConnection
+from gatepost.database.database import Database
+from gatepost.database.statements import Statement
+from gatepost.database.transactions import Transaction
+from gatepost.errors import Overloaded
+from gatepost.events import Events, StatementFinished
+from gatepost.settings import DatabaseSettings
+
+SERIES = Statement(select(func.generate_series(1, bindparam("count", type_=Integer()))))
+SLEEP = Statement(select(func.pg_sleep(0.1)))
+FAILS = Statement(select(1 / bindparam("count", type_=Integer())))
+
+
+def counted(count: int) -> list[object]:
+    return SERIES.arguments({"count": count})
+
+
+@asynccontextmanager
+async def observed(dsn: str, emitted: list[StatementFinished]) -> AsyncGenerator[Database]:
+    events = Events()
+    events.subscribe(StatementFinished, emitted.append)
+    database = Database(dsn, DatabaseSettings(pool_size=1), events)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def test_a_statement_tells_its_name_its_rows_and_its_time(database_url: str) -> None:
+    emitted: list[StatementFinished] = []
+    async with observed(database_url, emitted) as database:
+        for run in (database.run, database.run_unbounded):
+            assert len(await run(SERIES, counted(3))) == 3
+        await database.run(SLEEP, SLEEP.arguments({}))
+
+    assert [(event.name, event.rows) for event in emitted] == [(SERIES.name, 3), (SERIES.name, 3), (SLEEP.name, 1)]
+    assert "generate_series" in SERIES.name
+    assert 0.1 <= emitted[2].seconds < 5
+
+
+async def test_the_wait_for_a_connection_is_told_apart_from_the_statement(database_url: str) -> None:
+    emitted: list[StatementFinished] = []
+    async with observed(database_url, emitted) as database:
+        await asyncio.gather(*(database.run(SLEEP, SLEEP.arguments({})) for _ in range(2)))
+
+    assert [event.pool_wait_seconds >= 0.1 for event in emitted[1:]] == [True]
+    assert emitted[1].pool_wait_seconds > emitted[1].seconds / 2
+
+
+async def test_statements_of_a_transaction_are_told_as_well(database_url: str) -> None:
+    async def work(transaction: Transaction) -> None:
+        await transaction.read(SERIES, {"count": 2})
+        await transaction.fetch(SERIES, {"count": 4})
+
+    emitted: list[StatementFinished] = []
+    async with observed(database_url, emitted) as database:
+        await database.transact(work)
+
+    assert [(event.name, event.rows, event.pool_wait_seconds) for event in emitted] == [
+        (SERIES.name, 2, 0.0),
+        (SERIES.name, 4, 0.0),
+    ]
+
+
+async def test_one_that_failed_has_no_rows(database_url: str) -> None:
+    emitted: list[StatementFinished] = []
+    async with observed(database_url, emitted) as database:
+        with pytest.raises(Exception, match="division by zero"):
+            await database.run(FAILS, FAILS.arguments({"count": 0}))
+        with pytest.raises(Exception, match="division by zero"):
+            await database.transact(lambda transaction: transaction.read(FAILS, {"count": 0}))
+
+    assert [event.rows for event in emitted] == [None, None]
+
+
+async def test_one_that_was_not_sent_is_none(database_url: str) -> None:
+    emitted: list[StatementFinished] = []
+    async with observed(database_url, emitted) as database:
+        database.backlog.pending = database.backlog.bytes_max
+        with pytest.raises(Overloaded):
+            await database.run_unbounded(SERIES, counted(3))
+        assert len(await database.run(SERIES, counted(1))) == 1, "the connection was given back"
+
+    assert len(emitted) == 1
+
+
+async def test_without_a_subscriber_nothing_is_timed(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unwanted() -> float:
+        raise AssertionError("a clock was read")
+
+    monkeypatch.setattr("time.perf_counter", unwanted)
+    database = Database(database_url, DatabaseSettings(pool_size=1), Events())
+    assert len(await database.run(SERIES, counted(3))) == 3
+    assert len(await database.transact(lambda transaction: transaction.read(SERIES, {"count": 2}))) == 2
+    assert [type(connection) for connection in database.pool.open] == [PooledConnection]
+    await database.close()
