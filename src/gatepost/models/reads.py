@@ -25,7 +25,7 @@ from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule, TableRef
 from gatepost.models.list_query import Order, RowRange, literal_integer
 from gatepost.models.recipes import Bound, Options, Recipe
-from gatepost.models.row_size import fits, running_bytes
+from gatepost.models.row_size import fits, running_bytes, total_bytes
 from gatepost.models.rows import Build, Columns, Pieces, is_spliced, row_expression, version_column
 from gatepost.models.selections import Selection
 
@@ -228,6 +228,29 @@ class LoadObjects(Recipe[LoadPlan], frozen=True):
         source = TableRef(self.served.entity, self.served.entity.table)
         statement = self.rows.applied(select(self.served.entity.model), self.rule, source)
         return LoadPlan(statement, tuple(bound.name for bound in self.bounds()))
+
+    def bounds(self) -> list[Bound]:
+        return [*self.rule.bounds(), *self.rows.bounds()]
+
+    def named(self) -> dict[str, Any]:
+        return {ACTOR_ID: self.rule.actor.id}
+
+
+class CountBytes(Recipe[Statement], frozen=True):
+    """The bytes that `LoadObjects` would load of the columns `names`; none of them is sent."""
+
+    served: ServedModel
+    rule: BoundRule
+    rows: RowRange
+    names: tuple[str, ...]
+
+    def compile(self, options: Options) -> Statement:
+        """The SELECT of one number."""
+        source = TableRef(self.served.entity, self.served.entity.table)
+        columns = [source.column(name) for name in self.names]
+        # Counted outside: PostgreSQL would count inside before it sorts, and so for all rows, not for a page of them.
+        page = self.rows.applied(select(*columns), self.rule, source).subquery("page")
+        return self.statement(select(total_bytes(list(page.c))))
 
     def bounds(self) -> list[Bound]:
         return [*self.rule.bounds(), *self.rows.bounds()]

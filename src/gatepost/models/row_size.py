@@ -26,10 +26,12 @@ from sqlalchemy import (
     Text,
     Time,
     Uuid,
+    bindparam,
     cast,
     func,
     literal_column,
     or_,
+    text,
 )
 
 from gatepost.models.catalog import ServedModel
@@ -65,6 +67,28 @@ def row_bytes_max(
     return total
 
 
+def unbounded_names(served: ServedModel) -> tuple[str, ...]:
+    """The attributes whose values nothing bounds."""
+    attributes = served.entity.attributes.items()
+    return tuple(name for name, attribute in attributes if _value_bytes_max(attribute) is None)
+
+
+MAY_BE_LARGE = text("""
+    SELECT relkind <> 'r' OR relhassubclass OR coalesce(pg_relation_size(nullif(reltoastrelid, 0)), 0) > 0
+    FROM pg_class WHERE oid = to_regclass(:name)
+""").bindparams(bindparam("name", type_=Text, required=True))
+"""Whether a table may have rows of more than a block, 8 KiB: PostgreSQL keeps their values in another relation, which
+is empty otherwise. Compressed texts inside a block are the exception, and hardly reach a hundred times its size."""
+
+
+def total_bytes(values: Sequence[ColumnElement[Any]]) -> ColumnElement[int]:
+    """The bytes of these columns as texts, over all rows."""
+    size: ColumnElement[int] = literal_column("0::bigint", BigInteger)
+    for value in values:
+        size = size + func.coalesce(func.octet_length(cast(value, Text)), 0)
+    return cast(func.coalesce(func.sum(size), 0), BigInteger)
+
+
 def _value_bytes_max(attribute: Attribute) -> int | None:
     kind: Any = attribute.column.type
     if kind is not plain_type(kind) or isinstance(kind, ARRAY | JSON):
@@ -75,7 +99,7 @@ def _value_bytes_max(attribute: Attribute) -> int | None:
     if isinstance(kind, Numeric):
         return None if kind.precision is None else kind.precision + 5
     if isinstance(kind, Enum):
-        return max((len(json.dumps(text)) for text in wire_values(kind).values()), default=NULL_BYTES)
+        return max((len(json.dumps(value)) for value in wire_values(kind).values()), default=NULL_BYTES)
     if isinstance(kind, String | LargeBinary) and (length := _length_max(attribute)) is not None:
         return length * CHARACTER_BYTES_MAX + 2  # base64 is shorter
     return None
@@ -92,8 +116,8 @@ def _length_max(attribute: Attribute) -> int | None:
 def running_bytes(texts: Sequence[ColumnElement[Any]]) -> ColumnElement[int]:
     """The bytes of the rows up to this one, in the order in which they come. `texts` are the parts of a row."""
     size: ColumnElement[int] = literal_column(str(SEPARATOR_BYTES), Integer)
-    for text in texts:
-        size = size + func.coalesce(func.octet_length(cast(text, Text)), NULL_BYTES)
+    for part in texts:
+        size = size + func.coalesce(func.octet_length(cast(part, Text)), NULL_BYTES)
     return func.sum(size).over(rows=(None, 0))
 
 

@@ -4,6 +4,8 @@ Policies are conditions of the statement, and PostgreSQL writes the rows as JSON
 together with their arguments.
 """
 
+import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +15,7 @@ from gatepost.actor import Actor
 from gatepost.bounded_cache import BoundedCache
 from gatepost.database.connection import Record
 from gatepost.database.database import Database
+from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
 from gatepost.models.catalog import ServedModel, View
 from gatepost.models.conditions import bind_policy
@@ -20,6 +23,7 @@ from gatepost.models.list_query import ListQuery
 from gatepost.models.reads import (
     KEY,
     SEPARATOR,
+    CountBytes,
     LoadObject,
     LoadObjects,
     PagePlan,
@@ -31,10 +35,17 @@ from gatepost.models.reads import (
     loading_binds,
 )
 from gatepost.models.recipes import Bound
+from gatepost.models.row_size import MAY_BE_LARGE, unbounded_names
+from gatepost.models.schema_names import qualified
 from gatepost.models.selections import Expansion, Selection
 from gatepost.services.plans import Plans
 from gatepost.services.verbs import Row, RowPage
 from gatepost.services.write_policies import not_found
+
+TABLE_MAY_BE_LARGE = Statement(MAY_BE_LARGE)
+
+MAY_BE_LARGE_SECONDS = 10.0
+"""How long the answer counts: so long, large rows in a table that had none are loaded uncounted."""
 
 PAGES_MAX = 1024
 """Cached queries per resource: the plan and its arguments."""
@@ -54,6 +65,10 @@ class CompiledReads:
         self.is_open = self._policies["get"].is_constant
         self._fast_reads: dict[View, ReadPlan] = {}
         self._is_list_open = self._policies["list"].is_constant
+        self._unbounded = unbounded_names(served)
+        self._table_name = qualified(self._entity.table.name, self._entity.table.schema)
+        self._is_large = True
+        self._asked_at = -math.inf
         self._pages = BoundedCache[tuple[ListQuery, View], tuple[PagePlan | RowsPlan, list[Any]]](PAGES_MAX)
 
     async def get(
@@ -105,6 +120,24 @@ class CompiledReads:
         """Load the rows of a query, one more than its limit, in the order they are read in."""
         rule = bind_policy(self._policies["list"], actor, self._entity)
         return (await self._load(transaction, LoadObjects(self.served, rule, query.rows))).all()
+
+    async def bytes_of_objects(self, transaction: Transaction, query: ListQuery, actor: Actor) -> int:
+        """How many bytes `objects` would load. 0 where rows are bounded, or small as the table has them: such pages
+        pay for no other statement."""
+        if not self._unbounded or not await self._may_be_large(transaction):
+            return 0
+        rule = bind_policy(self._policies["list"], actor, self._entity)
+        recipe = CountBytes(self.served, rule, query.rows, self._unbounded)
+        statement = self._plans.get(recipe)
+        return int((await transaction.read(statement, recipe.binds(statement)))[0][0])
+
+    async def _may_be_large(self, transaction: Transaction) -> bool:
+        now = time.monotonic()
+        if now >= self._asked_at + MAY_BE_LARGE_SECONDS:
+            self._asked_at = now  # before the answer: of many requests at once, one asks
+            records = await transaction.read(TABLE_MAY_BE_LARGE, {"name": self._table_name})
+            self._is_large = not records or records[0][0] is not False
+        return self._is_large
 
     async def _load(self, transaction: Transaction, recipe: LoadObject | LoadObjects) -> ScalarResult[Any]:
         plan = self._plans.get(recipe)

@@ -146,7 +146,11 @@ class ServiceVerbs:
 
     async def _run(self, work: Callable[[UnitOfWork], Awaitable[T]], *, may_write: bool = True) -> T:
         async def in_transaction(transaction: Transaction) -> T:
-            return await work(UnitOfWork(transaction, self._registry))
+            unit = UnitOfWork(transaction, self._registry, self._database.backlog)
+            try:
+                return await work(unit)
+            finally:
+                unit.release()
 
         return await self._database.transact(
             in_transaction, isolation=self._service.isolation, attempts=self._service.attempts, may_write=may_write

@@ -13,6 +13,7 @@ from gatepost.declaring.policies import RowCondition
 from gatepost.errors import ConfigurationError
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
 from gatepost.models.list_query import ListQuery
+from gatepost.response_backlog import ResponseBacklog
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
 from gatepost.services.service import Changes, Service
@@ -25,8 +26,13 @@ N = TypeVar("N")
 class UnitOfWork:
     """The services of one transaction, made when they are first asked for: `unit[Orders]`, `unit.service(Order)`."""
 
-    def __init__(self, transaction: Transaction, registry: "ServiceRegistry") -> None:
+    def __init__(
+        self, transaction: Transaction, registry: "ServiceRegistry", backlog: ResponseBacklog | None = None
+    ) -> None:
+        """For a request, pages of large rows are reserved in the `backlog` until `release`."""
         self.transaction = transaction
+        self._backlog = backlog
+        self._reserved = 0
         self._registry = registry
         self._made: dict[type[Any], Service[Any]] = {}
         self._asked: tuple[Any, Mapping[str, RowCondition]] = (None, {})
@@ -58,8 +64,21 @@ class UnitOfWork:
         return cast("N", await self.compiled(model).reads.object(self.transaction, id, actor))
 
     async def find_rows(self, model: type[N], query: ListQuery, actor: Actor) -> Sequence[N]:
-        """Load the rows of a query, one more than its limit, in its order."""
-        return await self.compiled(model).reads.objects(self.transaction, query, actor)
+        """Load the rows of a query, one more than its limit, in its order. Raises 503 `overloaded` where they are large
+        and too many response bytes are in memory."""
+        reads = self.compiled(model).reads
+        if self._backlog is not None:
+            size = await reads.bytes_of_objects(self.transaction, query, actor)
+            if size:
+                self._backlog.reserve(size)
+                self._reserved += size
+        return await reads.objects(self.transaction, query, actor)
+
+    def release(self) -> None:
+        """Give back what was reserved for rows: the request has its response."""
+        if self._backlog is not None:
+            self._backlog.release(self._reserved)
+            self._reserved = 0
 
     async def insert(self, draft: Any, actor: Actor) -> None:
         """Add the draft to the session and write it, enforcing the create policy."""
