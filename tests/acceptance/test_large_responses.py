@@ -47,8 +47,9 @@ SYSTEM_MIB = 5
 
 PENDING_MIB_MAX = 256
 SERVED_MAX = PENDING_MIB_MAX // PAGE_MIB + 2
-CLIENTS = SERVED_MAX + 6
-RESIDENT_MIB_MAX = 110 + SERVED_MAX * PAGE_MIB + 4 * PAGE_MIB
+CLIENTS = SERVED_MAX + 20
+RESIDENT_MIB_MAX = 110 + SERVED_MAX * PAGE_MIB + 8 * PAGE_MIB
+"""The worker, the pages that are pending, and pages that are being made; those of all clients would be more."""
 
 
 def ask(port: int) -> socket.socket:

@@ -1,12 +1,15 @@
-"""A process that takes tokens: as fast as it can, or when it is told to.
+"""Processes that take tokens: as fast as they can, or when they are told to.
 
-    taker_process.py URL-or-descriptor PREFIX SECONDS     prints "key before after" for each admission, at the end
-    taker_process.py URL-or-descriptor PREFIX             answers each line of stdin, a key, with 1 or 0
+    taker_process.py STORE PREFIX SECONDS SOCKET...    at the end print "key before after" for each admission
+    taker_process.py STORE PREFIX "" SOCKET...         answer each line of input, a key, with 1 or 0
 
-`before` and `after` are when it was asked and when it was answered, in nanoseconds of the machine.
+STORE is the URL of a Valkey or the descriptor of a shared table. There is one process for each inherited socket, which
+is its input and output. They are forked after the imports, which cost more than all that they do. `before` and `after`
+are when it was asked and when it was answered, in nanoseconds of the machine.
 """
 
 import asyncio
+import os
 import sys
 
 from token_taking import admits
@@ -21,7 +24,7 @@ KEYS = ("192.0.2.1", "192.0.2.2")
 SECOND = 1_000_000_000
 
 
-async def main(store: str, prefix: str, seconds: str = "") -> None:
+async def main(store: str, prefix: str, seconds: str) -> None:
     buckets: Buckets
     if store.isdigit():
         buckets = LocalBuckets(BucketTable.opened(int(store)))
@@ -48,4 +51,15 @@ async def main(store: str, prefix: str, seconds: str = "") -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    arguments, sockets = sys.argv[1:4], [int(descriptor) for descriptor in sys.argv[4:]]
+    for descriptor in sockets:
+        if not os.fork():
+            os.dup2(descriptor, sys.stdin.fileno())
+            os.dup2(descriptor, sys.stdout.fileno())
+            for inherited in sockets:
+                os.close(inherited)
+            asyncio.run(main(*arguments))
+            os._exit(0)  # what is printed is flushed; an interpreter's end costs as much as a test
+    for descriptor in sockets:
+        os.close(descriptor)
+    sys.exit(max([os.wait()[1] for _ in sockets]) != 0)

@@ -1,13 +1,16 @@
 """Eight processes that take from the same buckets, and the check of what they were admitted."""
 
+import contextlib
 import math
 import os
+import socket
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from taker_process import LIMIT, SECOND
 
@@ -20,51 +23,41 @@ HERE = Path(__file__).parent
 
 @contextmanager
 def taker_processes(
-    store: str | BucketTable, *arguments: str, processes: int = PROCESSES
-) -> Iterator[list["subprocess.Popen[str]"]]:
-    """So many processes, ready to take."""
-    passed: tuple[int, ...] = ()
-    if isinstance(store, BucketTable):
-        assert store.descriptor is not None
-        passed = (store.descriptor,)
-    name = str(passed[0]) if passed else str(store)
-    prefix = uuid.uuid4().hex
+    store: str | BucketTable, seconds: str = "", *, processes: int = PROCESSES
+) -> Iterator[list[TextIO]]:
+    """So many processes, ready to take: their input and output."""
+    passed = [] if isinstance(store, str) else [store.descriptor]
+    pairs = [socket.socketpair() for _ in range(processes)]
+    theirs = [other.fileno() for _, other in pairs]
     environ = {**os.environ, "PYTHONPATH": str(HERE)}
-    started = [
-        subprocess.Popen(
-            [sys.executable, HERE / "taker_process.py", name, prefix, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environ,
-            pass_fds=passed,
+    program = [sys.executable, HERE / "taker_process.py", str((passed or [store])[0]), uuid.uuid4().hex, seconds]
+    with contextlib.ExitStack() as stack:
+        started = subprocess.Popen(
+            [*program, *map(str, theirs)], stdin=subprocess.DEVNULL, env=environ, pass_fds=[*passed, *theirs]
         )
-        for _ in range(processes)
-    ]
-    try:
-        for process in started:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        yield started
-    finally:
-        for process in started:
-            process.kill()
-            process.communicate()
+        stack.callback(started.wait, 60)
+        takers: list[TextIO] = []
+        for ours, other in pairs:
+            other.close()
+            ours.settimeout(60 + float(seconds or 0))
+            takers.append(stack.enter_context(ours.makefile("rw")))
+            ours.close()  # the file keeps it open; at its end the process ends as well
+        for taker in takers:
+            assert taker.readline() == "ready\n"
+        yield takers
+    assert started.returncode == 0
 
 
 def admissions(store: str | BucketTable, seconds: float) -> dict[str, list[tuple[int, int]]]:
     """When the processes were admitted for each key in so many seconds: asked and answered."""
     found: dict[str, list[tuple[int, int]]] = {}
-    with taker_processes(store, str(seconds)) as processes:
-        for process in processes:
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        for process in processes:
-            output, _ = process.communicate(timeout=seconds + 60)
-            assert process.returncode == 0
-            for line in output.split("\n"):
-                if line:
+    with taker_processes(store, str(seconds)) as takers:
+        for taker in takers:
+            taker.write("go\n")
+            taker.flush()
+        for taker in takers:
+            for line in taker:
+                if line != "\n":
                     key, before, after = line.split()
                     found.setdefault(key, []).append((int(before), int(after)))
     return found

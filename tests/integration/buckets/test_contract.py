@@ -64,7 +64,7 @@ async def test_what_is_given_back_can_be_taken_again(buckets: Buckets, strict: b
     group = buckets.group([("api", RateLimit(3, per=LONG))], strict=strict)
     for _ in range(10):
         at = buckets.clock()
-        outcome = await take(buckets, group, "a")
+        outcome = await take(buckets, group, "a", at)
         assert not isinstance(outcome, TakeRefused)
         group.give_back("a", outcome, at)
         await asyncio.sleep(0)
@@ -75,7 +75,7 @@ async def test_what_is_given_back_can_be_taken_again(buckets: Buckets, strict: b
 async def test_what_has_flown_in_meanwhile_is_not_given_back(buckets: Buckets, strict: bool) -> None:
     group = buckets.group([("api", RateLimit(2, per=0.2, burst=1))], strict=strict)
     at = buckets.clock()
-    early = await take(buckets, group, "a")
+    early = await take(buckets, group, "a", at)
     assert not isinstance(early, TakeRefused)
     await until_clock(buckets, at + SECOND // 5)
     begun = buckets.clock()
@@ -137,7 +137,7 @@ async def test_a_sliding_limit_is_the_literal_bound(buckets: Buckets) -> None:
 async def test_a_sliding_limit_gives_back_and_tells_what_is_left(buckets: Buckets) -> None:
     group = buckets.group([("slow", RateLimit(2, per=LONG, sliding=True))], strict=True)
     at = buckets.clock()
-    first = await take(buckets, group, "a")
+    first = await take(buckets, group, "a", at)
     assert not isinstance(first, TakeRefused)
     assert left(group, first) == [1]
     second = await take(buckets, group, "a")

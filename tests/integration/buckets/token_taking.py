@@ -3,8 +3,9 @@
 from gatepost.gateway.buckets import BucketGroup, Buckets, TakeRefused
 
 
-async def take(buckets: Buckets, group: BucketGroup, key: str) -> tuple[int, ...] | TakeRefused:
-    outcome = group.take(key, buckets.clock())
+async def take(buckets: Buckets, group: BucketGroup, key: str, at: int | None = None) -> tuple[int, ...] | TakeRefused:
+    """What is given back is given back for the moment `at` when it was taken."""
+    outcome = group.take(key, buckets.clock() if at is None else at)
     return outcome if outcome is not None else await group.take_remote(key)
 
 

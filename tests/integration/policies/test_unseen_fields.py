@@ -137,7 +137,7 @@ async def test_only_what_every_row_shows_can_be_filtered_and_sorted_by(
     fields: FieldRulesApp, path: str, identity: str
 ) -> None:
     client = fields.clients[identity]
-    for reads, writes in PAIRS:
+    for reads, writes in {reads: (reads, writes) for reads, writes in PAIRS}.values():  # of each rule of reading one
         name = name_of(reads, writes)
         surely = reads == "anyone" or (reads == "hr" and identity == "hr")
         refused = {"filter": f"{name}=first", "operator": f"{name}[gt]=a", "sort": f"sort={name}"}
@@ -193,14 +193,13 @@ async def test_no_message_names_what_an_identity_never_sees(fields: FieldRulesAp
 # Changing
 
 
-async def expect_change(fields: FieldRulesApp, path: str, identity: str, pair: tuple[str, str], value: str) -> None:
+async def expect_change(fields: FieldRulesApp, row: str, identity: str, pair: tuple[str, str], value: str) -> None:
     """Send a value for a field of a row that holds "first", and compare with what the rules say."""
     reads, writes = pair
     name, client = name_of(*pair), fields.clients[identity]
-    row = await fields.safe(path)
     answer = await client.patch(row, json={name: value})
     sees, sets = passes(reads, identity), passes(writes, identity)
-    case = (path, identity, name, value, answer.body)
+    case = (row, identity, name, value, answer.body)
     if sets:
         assert answer.status == 200, case
         assert answer.data.get(name) == (value if sees else None), case
@@ -223,18 +222,19 @@ async def expect_change(fields: FieldRulesApp, path: str, identity: str, pair: t
 async def test_what_a_change_answers_depends_on_what_the_row_shows_and_on_who_writes(
     fields: FieldRulesApp, path: str, identity: str, value: str
 ) -> None:
+    row = await fields.safe(path)
     for pair in PAIRS:
-        await expect_change(fields, path, identity, pair, value)
+        await expect_change(fields, row, identity, pair, value)
 
 
 @pytest.mark.parametrize("path", SAFES)
 @pytest.mark.parametrize("identity", SIGNED_IN)
 async def test_right_and_wrong_guesses_get_the_same_answer(fields: FieldRulesApp, path: str, identity: str) -> None:
+    row = await fields.safe(path)
     for reads, writes in PAIRS:
         if passes(reads, identity) or passes(writes, identity):
             continue
         name, client = name_of(reads, writes), fields.clients[identity]
-        row = await fields.safe(path)
         texts = [plain(await client.patch(row, json={name: guess})) for guess in ("first", "other", None, "")]
         guesses = ({"a": 1, "keep": "me"}, {"a": 1}, {}, None, [1])
         documents = [plain(await client.patch(row, json={f"{name}_doc": guess})) for guess in guesses]
@@ -247,9 +247,9 @@ async def test_right_and_wrong_guesses_get_the_same_answer(fields: FieldRulesApp
 async def test_a_document_is_merged_into_where_it_is_shown_and_replaced_whole_where_not(
     fields: FieldRulesApp, path: str, identity: str
 ) -> None:
+    row = await fields.safe(path)
     for reads, writes in PAIRS:
         name, client = f"{name_of(reads, writes)}_doc", fields.clients[identity]
-        row = await fields.safe(path)
         answer = await client.patch(row, json={name: {"b": 2}})
         stored = await fields.stored(row, name)
         if not passes(writes, identity):
@@ -437,7 +437,7 @@ async def test_two_rows_that_are_shown_alike_answer_alike(fields: FieldRulesApp,
     for body in bodies:
         answers = {told(await client.patch(row, json=body), row) for row in rows}
         assert len(answers) == 1, body
-        assert len({told(await client.get(row), row) for row in rows}) == 1, body
+    assert len({told(await client.get(row), row) for row in rows}) == 1
 
 
 # References
