@@ -1,5 +1,6 @@
 """Faults of a running server and its database, one after the other, with the times of each."""
 
+import asyncio
 import contextlib
 import os
 import random
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import psutil
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
@@ -20,6 +22,9 @@ QUIET_SECONDS = 8.0
 
 READER_AWAY_SECONDS = (1.0, 4.0)
 PAUSE_SECONDS = (0.5, 8.0)
+
+RECOVERY_SECONDS_MAX = 60.0
+"""PostgreSQL replays what was written since its last checkpoint, up to five minutes of a busy server."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +114,21 @@ class Faults:
                 backend.terminate()
 
     def _kill_backend(self) -> None:
-        """PostgreSQL ends all others, too, and recovers from its log."""
+        """PostgreSQL ends all others as well, and replays its log: the fault is over when it accepts connections."""
         if backends := self._backends():
             with contextlib.suppress(psutil.NoSuchProcess):
                 self._chance.choice(backends).kill()
+            psutil.wait_procs(backends, timeout=RECOVERY_SECONDS_MAX)
+            asyncio.run(self._wait_until_accepted())
+
+    async def _wait_until_accepted(self) -> None:
+        async with asyncio.timeout(RECOVERY_SECONDS_MAX):
+            while True:
+                with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    connection = await asyncpg.connect(self._database.dsn("gatepost"))
+                    await connection.close()
+                    return
+                await asyncio.sleep(0.05)
 
     def _pause(self) -> None:
         pid = self._database.pid

@@ -167,7 +167,13 @@ def test_there_is_no_5xx_outside_a_fault_and_the_time_to_heal(run: Run) -> None:
     failed = [told for told in run.told if told.status is not None and told.status >= 500]
     print(f"\n{len(run.told):,} requests, {len(run.faults)} faults, {len(failed):,} times 5xx", end="")
     print(f"; {Counter((told.status, told.code) for told in failed)}", end="")
-    assert [told for told in failed if not in_a_fault(told, run.faults)] == []
+    assert Counter(after(told, run.faults) for told in failed if not in_a_fault(told, run.faults)) == {}
+
+
+def after(told: Told, faults: list[Fault]) -> str:
+    """What a request was told, and how long after which fault."""
+    fault = max((fault for fault in faults if fault.began < told.ended), key=lambda fault: fault.began)
+    return f"{told.code} {told.ended - fault.ended:.0f} s after: {fault.name} ({fault.ended - fault.began:.1f} s)"
 
 
 def test_connections_break_only_at_the_kill_of_a_worker(run: Run) -> None:
