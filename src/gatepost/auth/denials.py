@@ -1,11 +1,17 @@
 """The refusal of an actor by a policy: the same 401 or 403 from the routes and from the services."""
 
+from collections.abc import Iterable
+
 from gatepost.actor import Actor
-from gatepost.errors import Forbidden, Unauthorized
+from gatepost.errors import FieldError, Forbidden, Unauthorized
 
 
-def access_denied(actor: Actor, detail: str = "You may not do this.") -> Forbidden | Unauthorized:
-    """The error to raise where a policy refuses: 401 where signing in could help, otherwise 403 with `detail`."""
+def access_denied(
+    actor: Actor, detail: str = "You may not do this.", fields: Iterable[str] = ()
+) -> Forbidden | Unauthorized:
+    """The error to raise where a policy refuses: 401 where signing in could help, otherwise 403 with `detail`. It names
+    the `fields` whose own rules refuse; the actor has to know of them anyway."""
     if actor.is_anonymous:
         return Unauthorized("not_signed_in", "Sign in to do this.")
-    return Forbidden("forbidden", detail)
+    errors = [FieldError(f"/{name}", "read_only", "You may not set this field on this row.") for name in sorted(fields)]
+    return Forbidden("forbidden", detail, errors=errors)

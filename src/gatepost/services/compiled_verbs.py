@@ -41,6 +41,7 @@ from gatepost.services.write_policies import (
     depends_on,
     fill_owner,
     raise_refusal,
+    refused_fields,
     unseen_fields,
     with_field_rules,
 )
@@ -100,7 +101,8 @@ class CompiledVerbs:
             fill_owner(self.served, values, actor)
         outcome = decision if decision is True else holds(decision, ProposedRow(values), actor)
         if outcome is False:
-            raise access_denied(actor)
+            fields = refused_fields(view.create_rules, islice(values, sent), ProposedRow(values), actor)
+            raise access_denied(actor, fields=fields)
         looked_up = self.references.names(values, actor, all=False) if self.references.ruled else []
         for name, make in self._defaults:
             if name not in values:

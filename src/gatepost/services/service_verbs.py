@@ -26,7 +26,7 @@ from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.service import Changes, Service
 from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
 from gatepost.services.verbs import ChangeSet, Row, RowPage, Versions
-from gatepost.services.write_policies import ProposedRow, fill_owner, with_field_rules
+from gatepost.services.write_policies import ProposedRow, fill_owner, refused_fields, with_field_rules
 
 T = TypeVar("T")
 
@@ -85,8 +85,10 @@ class ServiceVerbs:
             decision = decide(self._served.resource.policies["create"], actor)
             permitted = with_field_rules(decision, view.create_rules, values)
             fill_owner(self._served, filled, actor)
-            if holds(permitted, ProposedRow(filled), actor) is False:
-                raise access_denied(actor)
+            proposed = ProposedRow(filled)
+            if holds(permitted, proposed, actor) is False:
+                fields = refused_fields(view.create_rules, values, proposed, actor)
+                raise access_denied(actor, fields=fields)
             references = self._compiled.references
             await references.check(unit.transaction, filled, references.names(filled, actor, all=True), actor)
             draft = self._model(**self._natural(filled))

@@ -9,6 +9,7 @@ from gatepost.database.connection import Record
 from gatepost.declaring.policies import Decision, Every, Not, Owned, RowCondition, Some, owners
 from gatepost.errors import NotFound, PreconditionFailed
 from gatepost.models.catalog import ServedModel
+from gatepost.models.conditions import holds
 from gatepost.models.writes import RowStatusPlan
 from gatepost.services.verbs import UnseenFields, Versions
 
@@ -47,8 +48,10 @@ def raise_refusal(
         raise not_found()
     if unseen := unseen_fields(record, plan, names):
         raise UnseenFields(unseen)
-    if not record[plan.permitted_index] or any(plan.is_refused(record, name) for name in names):
+    if not record[plan.permitted_index]:
         raise access_denied(actor)
+    if refused := [name for name in names if plan.is_refused(record, name)]:
+        raise access_denied(actor, fields=refused)  # the row shows them all: those that it does not are unseen
     if versions is not None and record[plan.version_index] not in versions:
         raise PreconditionFailed("version_mismatch", "The row has changed since you read it; read it again.")
 
@@ -67,6 +70,13 @@ def with_field_rules(decision: Decision, rules: Mapping[str, RowCondition], name
     if not found or decision is False:
         return decision
     return Every((*([] if decision is True else [decision]), *found))
+
+
+def refused_fields(
+    rules: Mapping[str, RowCondition], names: Iterable[str], row: ProposedRow, actor: Actor
+) -> list[str]:
+    """Those of `names` whose own rules do not hold for a row that is to be created, as far as Python can tell."""
+    return [name for name in names if name in rules and holds(rules[name], row, actor) is False]
 
 
 def depends_on(decision: Decision, names: Iterable[str], served: ServedModel) -> bool:
