@@ -180,6 +180,7 @@ class ConnectionOpened(msgspec.Struct):
 class StatementFinished(msgspec.Struct, gc=False):
     """A compiled statement has run, or failed: then `rows` is None.
 
+    `name` is the resource's path and the action, as in the comment in its text, or the text where it has no name.
     `seconds` is wall time from its sending to its rows. `pool_wait_seconds` is how long it waited for a connection: 0
     in a transaction, which has one. What a service sends through its session is SQLAlchemy's, and not among these.
     """

@@ -68,22 +68,27 @@ class UserStore:
         key, as_text = entity.key.column, sql_cast(entity.key.column, Text).label(_KEY_AS_TEXT)
         kind = BigInteger() if entity.key.python_type is int else key.type
         shown = [column[name].label(name) for name in kept_names(entity)]
-        self._load = Statement(select(as_text, *shown).where(key == bindparam("key", type_=kind), column["is_active"]))
+        self._load = Statement(
+            select(as_text, *shown).where(key == bindparam("key", type_=kind), column["is_active"]), "users.load"
+        )
         self._sign_in = Statement(
             select(
                 as_text, *(column[name].label(name) for name in ("password_hash", "password_version", "is_active"))
-            ).where(column["email"] == bindparam("email"))
+            ).where(column["email"] == bindparam("email")),
+            "users.sign_in",
         )
-        self._announce_rehash = Statement(text(REHASH))
+        self._announce_rehash = Statement(text(REHASH), "users.announce_rehash")
         self._rehash = Statement(
             update(entity.table)
             .values({column["password_hash"]: bindparam("new")})
-            .where(column["email"] == bindparam("address"), column["password_hash"] == bindparam("old"))
+            .where(column["email"] == bindparam("address"), column["password_hash"] == bindparam("old")),
+            "users.rehash",
         )
         self._list = Statement(
             select(*[column[name].label(name) for name in ("email", "roles", "is_active")], key.label("gatepost_id"))
             .order_by(column["email"])
-            .limit(bindparam("count"))
+            .limit(bindparam("count")),
+            "users.list",
         )
 
     async def find(self, subject: str) -> Identity | None:
@@ -137,7 +142,7 @@ class UserStore:
                     given[name] = default.arg(None)
         columns: dict[Any, Any] = {self._entity.attributes[name].column: bindparam(f"value_{name}") for name in given}
         expression = insert(self._entity.table).values(columns).on_conflict_do_nothing()
-        statement = Statement(expression.returning(self._entity.key.column))
+        statement = Statement(expression.returning(self._entity.key.column), "users.create")
         return statement, statement.arguments({f"value_{name}": value for name, value in given.items()})
 
     async def list(self, count: int = 1000) -> list[UserSummary]:

@@ -13,7 +13,7 @@ _BEGINS = frozenset(
     ["(", "SELECT", "WITH", "VALUES", "INSERT", "UPDATE", "DELETE", "MERGE", "SAVEPOINT", "RELEASE", "ROLLBACK"]
 )
 _UNCLEAR = re.compile(r"\\|\$\w*\$|--|/\*|;")
-_TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|::|[^\W\d][\w$]*|\d[\w.]*|\S")
+TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|::|[^\W\d][\w$]*|\d[\w.]*|\S")
 _CALL = re.compile(r"(\w+)\"?\s*\(")
 _NAME = re.compile(r"\"|[^\W\d]")
 _NAMES_NO_CALL = frozenset(["INTO", "AS", "WITH", "RECURSIVE", "::", ")"])
@@ -27,10 +27,10 @@ def may_alter_session(sql: str) -> bool:
     """Whether this statement may leave something on its connection. True where that is not certain."""
     if _UNCLEAR.search(sql) is not None:  # a comment, or a literal that may end elsewhere
         return True
-    tokens: list[str] = _TOKEN.findall(sql)
+    tokens: list[str] = TOKEN.findall(sql)
     if not tokens or tokens[0].upper() not in _BEGINS:
         return True
-    return any(sign == "(" and _calls_unknown(tokens, place) for place, sign in enumerate(tokens))
+    return any(sign == "(" and calls_unknown(tokens, place) for place, sign in enumerate(tokens))
 
 
 def calls_session_function(sql: str) -> bool:
@@ -39,7 +39,7 @@ def calls_session_function(sql: str) -> bool:
     return any(name.lower() in LASTING for name in _CALL.findall(sql))
 
 
-def _calls_unknown(tokens: list[str], bracket: int) -> bool:
+def calls_unknown(tokens: list[str], bracket: int) -> bool:
     """Whether the token before this bracket calls an unknown function."""
     first = last = bracket - 1
     if last < 0 or _NAME.match(tokens[last]) is None:

@@ -47,6 +47,24 @@ FUNCTIONS = """
     websearch_to_tsquery width_bucket word_similarity xmlagg xmlelement xmlforest
 """
 
+_VOLATILE = """
+    age clock_timestamp col_description current_database current_schema current_schemas current_setting
+    gen_random_uuid generate_subscripts has_column_privilege has_schema_privilege has_table_privilege nextval now
+    obj_description pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_backend_pid pg_get_serial_sequence pg_notify
+    pg_sleep pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared random statement_timestamp timeofday
+    to_regclass transaction_timestamp txid_current uuidv4 uuidv7
+"""
+VOLATILE = frozenset(_VOLATILE.split())
+"""Functions whose result depends on more than their arguments: the time, chance, the session, the catalog. Those that
+format by a setting of the connection, such as `to_char`, are not among them: all connections have the same settings."""
+
+_VARIABLES = """
+    current_catalog current_date current_role current_schema current_time current_timestamp current_user localtime
+    localtimestamp session_user system_user user
+"""
+VARIABLES = frozenset(_VARIABLES.split())
+"""Words that are such a function without brackets."""
+
 LASTING = frozenset(
     {
         "pg_advisory_lock",

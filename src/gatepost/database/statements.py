@@ -4,28 +4,55 @@ Compiling costs two hundred times what filling in the arguments does, so a state
 the key of its shape; a request only supplies values.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, cast
 
-from sqlalchemy import Executable, Float, Numeric, UpdateBase
+from sqlalchemy import Executable, Float, Numeric, Table, UpdateBase
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from gatepost.database.arrays import TYPES
 from gatepost.database.session_altering_sql import calls_session_function
+from gatepost.database.volatile_sql import is_volatile
 from gatepost.exact_json import encode
+
+_UNSAFE = re.compile(r"[^\w.~-]")
+"""Characters that a name does not have in a comment, which it could end."""
+
+_SUBQUERY = re.compile(r"(?<!\")\b(select|table)\b", re.IGNORECASE)
+"""A word, not quoted as a name, by which text reads a table."""
 
 
 class _Compiler(postgresql.PGCompiler_asyncpg):
-    """Correlates subqueries in RETURNING with the row that was written.
+    """Notes the tables that a statement reads, and correlates subqueries in RETURNING with the row that was written."""
 
-    SQLAlchemy does so for UPDATE and DELETE; in an INSERT it would list the table in the subquery's own FROM, where
-    any other row could satisfy a policy for the new one.
-    """
+    has_text = False
+    """Whether a part was written as text, which may read any table."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.tables: set[Table] = set()  # before the base class, which compiles
+        super().__init__(*arguments, **options)
+
+    def visit_table(self, table: Any, *arguments: Any, **options: Any) -> str:
+        """A table in FROM, or the one that an UPDATE or DELETE changes."""
+        self.tables.add(table)
+        return cast("str", cast("Any", super()).visit_table(table, *arguments, **options))
+
+    def visit_textclause(self, *arguments: Any, **options: Any) -> str:
+        """A part that was given as `text()`."""
+        self.has_text = True
+        return cast("str", cast("Any", super()).visit_textclause(*arguments, **options))
+
+    def visit_column(self, column: Any, *arguments: Any, **options: Any) -> str:
+        """A column, or a `literal_column()`."""
+        self.has_text |= column.is_literal and _SUBQUERY.search(column.name) is not None
+        return cast("str", cast("Any", super()).visit_column(column, *arguments, **options))
 
     def returning_clause(self, stmt: Any, returning_cols: Any, **options: Any) -> str:
+        """SQLAlchemy correlates for UPDATE and DELETE; in an INSERT it would list the table in the subquery's own FROM,
+        where any other row could satisfy a policy for the new one."""
         entry = self.stack[-1]
         around = {stmt.table}
         self.stack[-1] = {
@@ -83,17 +110,42 @@ class Statement:
     """SQL text with positional parameters, and how to fill them from named values.
 
     Prepared once per connection; identity is its key there, so keep the object. `written` is the table that it
-    changes, None where it only reads; `alters_session` says that it leaves something on its connection. `renamed` are
-    other names for binds, by which their values come; `is_renamed` says that some are used.
+    changes, None where it only reads; `tables` are those that it reads, in subqueries as well. `is_volatile` says that
+    its result may change while the rows of `tables` do not, and `alters_session` that it leaves something on its
+    connection.
+
+    `name` is what events call it (its text, where no name is given). It stands in the SQL as a comment after the first
+    word, because `pg_stat_statements` drops one that comes before.
+
+    `renamed` are other names for binds, by which their values come; `is_renamed` says that some are used.
     """
 
-    __slots__ = ("_base", "_binders", "_names", "alters_session", "is_renamed", "sql", "written")
+    __slots__ = (
+        "_base",
+        "_binders",
+        "_names",
+        "alters_session",
+        "is_renamed",
+        "is_volatile",
+        "name",
+        "sql",
+        "tables",
+        "written",
+    )
 
-    def __init__(self, expression: Executable, renamed: Mapping[str, str] = MappingProxyType({})) -> None:
-        compiled = cast("SQLCompiler", cast("Any", expression).compile(dialect=DIALECT))
+    def __init__(
+        self, expression: Executable, name: str = "", renamed: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        compiled = cast("_Compiler", cast("Any", expression).compile(dialect=DIALECT))
         processors: Mapping[str, Callable[[Any], Any]] = cast("Any", compiled)._bind_processors
-        self.sql: str = compiled.string
-        self.alters_session = calls_session_function(self.sql)
+        self.name = self.sql = compiled.string
+        if name:
+            word, space, rest = compiled.string.partition(" ")
+            self.name = _UNSAFE.sub("_", name)
+            self.sql = f"{word} /* {self.name} */{space}{rest}"
+        self.alters_session = calls_session_function(compiled.string)
+        self.is_volatile = compiled.has_text or is_volatile(compiled.string)
+        self.tables = frozenset(compiled.tables)
         self.written: Any = expression.table if isinstance(expression, UpdateBase) else None
         names: tuple[str, ...] = tuple(compiled.positiontup or ())
         self._names = tuple(renamed.get(name, name) for name in names)
@@ -104,11 +156,6 @@ class Statement:
         }
         if not any(processors.get(name) for name in names):
             self._binders = ()
-
-    @property
-    def name(self) -> str:
-        """What events call it: its text, without the values."""
-        return self.sql
 
     @property
     def plain_names(self) -> tuple[str, ...] | None:

@@ -95,7 +95,9 @@ class CheckCandidate(Recipe[Statement | None], frozen=True):
         """The SELECT; None where every part of the rule reads values that are not known."""
         cells = cells_of_insert(self.entity, self.names, self.unknown)
         candidate, known = candidate_conditions(self.entity, self.rule, cells)
-        return self.statement(select(1).select_from(candidate).where(*known)) if known else None
+        if not known:
+            return None
+        return self.statement(select(1).select_from(candidate).where(*known), f"{self.entity.table.name}.candidate")
 
     def bounds(self) -> list[Bound]:
         return self.rule.bounds()

@@ -133,7 +133,7 @@ def _try(
     try:
         _, values = shape_and_values(where, entity.model, actor)
         condition, _ = _made(row, entity, where, actor, values)
-        sql = Statement(select(1).select_from(row).where(condition)).sql
+        sql = Statement(select(1).select_from(row).where(condition), name_of(where)).sql
     except SQLAlchemyError as error:
         raise _refusal(where, f"cannot be written as SQL: {error}", "Rewrite the condition.") from None
     if _IN_LIST in sql:

@@ -98,7 +98,12 @@ class ReadRow(Recipe[ReadPlan], frozen=True):
         version = columns.add(version_column(source))
         statement = select(*columns.selected).select_from(joined).where(is_key(source))
         statement = statement.where(*self.selection.rule.conditions(source))
-        return ReadPlan(self.statement(statement), build, version, self.selection.row_bytes_max is None)
+        return ReadPlan(
+            self.statement(statement, f"{self.selection.served.path}.get"),
+            build,
+            version,
+            self.selection.row_bytes_max is None,
+        )
 
     def bounds(self) -> list[Bound]:
         return self.selection.bounds()
@@ -142,12 +147,12 @@ class ReadPage(Recipe[PagePlan | RowsPlan], frozen=True):
         text = func.string_agg(
             page.c.row, aggregate_order_by(separator, page.c.number.desc()) if backward else separator
         )
-        selected: list[ColumnElement[Any]] = [text, func.count()]
+        selected: list[ColumnElement[Any]] = [text.label("rows"), func.count().label("count")]
         last: ColumnElement[int] = func.least(func.count(), literal_integer(rows.limit))
         if is_cut:
             room = and_(page.c.number <= literal_integer(rows.limit), fits(page.c.number, page.c.bytes, bytes_max))
             last = func.count().filter(room)
-            selected = [text.filter(room), last, func.count()]
+            selected = [text.filter(room).label("rows"), last.label("count"), func.count().label("total")]
         for index, term in enumerate(terms):
             column = page.c[f"o{index}"]
             # The aggregates read their input in one order: PostgreSQL sorts it for an ordered aggregate, and one
@@ -156,8 +161,9 @@ class ReadPage(Recipe[PagePlan | RowsPlan], frozen=True):
             values = func.array_agg(
                 aggregate_order_by(column, page.c.number) if backward else column, type_=ARRAY(term.type)
             )
-            selected += [values[literal_integer(1)], values[last]]
-        return PagePlan(self.statement(select(*selected)), len(terms), is_cut)
+            name = rows.order[index].name
+            selected += [values[literal_integer(1)].label(f"first_{name}"), values[last].label(f"last_{name}")]
+        return PagePlan(self.statement(select(*selected), f"{self.selection.served.path}.list"), len(terms), is_cut)
 
     def bounds(self) -> list[Bound]:
         return [*self.selection.bounds(), *self.rows.bounds()]
@@ -250,7 +256,7 @@ class CountBytes(Recipe[Statement], frozen=True):
         columns = [source.column(name) for name in self.names]
         # Counted outside: PostgreSQL would count inside before it sorts, and so for all rows, not for a page of them.
         page = self.rows.applied(select(*columns), self.rule, source).subquery("page")
-        return self.statement(select(total_bytes(list(page.c))))
+        return self.statement(select(total_bytes(list(page.c))), f"{self.served.path}.size")
 
     def bounds(self) -> list[Bound]:
         return [*self.rule.bounds(), *self.rows.bounds()]
@@ -272,7 +278,7 @@ def is_key(source: TableRef) -> ColumnElement[bool]:
 
 
 def _rows_plan(
-    recipe: Recipe[Any],
+    recipe: "ReadPage | ReadRowsByKey",
     row: tuple[FromClause, Pieces],
     source: TableRef,
     order: tuple[Order, ...],
@@ -287,11 +293,13 @@ def _rows_plan(
     indexes = tuple(columns.add(source.column(term.name)) for term in order)
     statement = chosen(select(*columns.selected).select_from(joined))
     if bytes_max is None:
-        return RowsPlan(recipe.statement(statement), build, indexes)
+        return RowsPlan(recipe.statement(statement, f"{recipe.selection.served.path}.list"), build, indexes)
     page: Any = statement.subquery("page")
     running = running_bytes(list(page.c)[:parts]).label("bytes")
     page = select(page, func.row_number().over().label("number"), running).subquery("numbered")
     room = fits(page.c.number, page.c.bytes, bytes_max)
     found = [case((room, column)) for column in list(page.c)[:parts]]
     statement = select(*found, *list(page.c)[parts : len(columns.selected)], room).order_by(page.c.number)
-    return RowsPlan(recipe.statement(statement), build, indexes, len(columns.selected))
+    return RowsPlan(
+        recipe.statement(statement, f"{recipe.selection.served.path}.list"), build, indexes, len(columns.selected)
+    )

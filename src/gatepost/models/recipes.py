@@ -73,9 +73,9 @@ class Recipe(Part, Generic[P_co], frozen=True):
                 binds[f"b{number}"] = bound.value
         return binds
 
-    def statement(self, expression: Executable) -> Statement:
-        """The expression, compiled for all recipes that equal this one."""
-        return Statement(expression, {bound.name: f"b{number}" for number, bound in enumerate(self.bounds())})
+    def statement(self, expression: Executable, name: str) -> Statement:
+        """The expression, compiled under this name for all recipes that equal this one."""
+        return Statement(expression, name, {bound.name: f"b{number}" for number, bound in enumerate(self.bounds())})
 
 
 def key_of(part: Any) -> Any:

@@ -121,7 +121,7 @@ class InsertRow(Recipe[WritePlan], frozen=True):
             statement = statement.from_select(list(values), chosen)
         else:
             statement = statement.values(values)
-        return _returning(self, statement, options)
+        return _returning(self, statement, options, "create")
 
     def bounds(self) -> list[Bound]:
         return [*self.selection.bounds(), *self.permitted.bounds()]
@@ -152,7 +152,7 @@ class UpdateRow(Recipe[WritePlan], frozen=True):
             candidate, known = candidate_conditions(entity, self.permitted, cells_of_update(entity, self.names))
             if known:
                 statement = statement.where(select(1).select_from(candidate).where(*known).exists())
-        return _returning(self, statement, options)
+        return _returning(self, statement, options, "update")
 
     def bounds(self) -> list[Bound]:
         return [*self.selection.bounds(), *self.permitted.bounds()]
@@ -177,7 +177,9 @@ class DeleteRow(Recipe[Statement], frozen=True):
         source = TableRef(self.served.entity, self.served.entity.table)
         statement = delete(self.served.entity.table)
         statement = statement.where(*_conditions(source, self.read, self.permitted, self.versions))
-        return self.statement(statement.returning(source.column(self.served.entity.key.name)))
+        return self.statement(
+            statement.returning(source.column(self.served.entity.key.name)), f"{self.served.path}.delete"
+        )
 
     def bounds(self) -> list[Bound]:
         return [*self.read.bounds(), *self.permitted.bounds()]
@@ -242,7 +244,14 @@ class ReadStatus(Recipe[RowStatusPlan], frozen=True):
             statement = statement.with_for_update()
         documents = frozenset(name for name in self.names if _is_document(source.column(name)))
         return RowStatusPlan(
-            self.statement(statement), self.names, documents, readable, allowed, version, shown, writable
+            self.statement(statement, f"{self.served.path}.status"),
+            self.names,
+            documents,
+            readable,
+            allowed,
+            version,
+            shown,
+            writable,
         )
 
     def bounds(self) -> list[Bound]:
@@ -267,7 +276,7 @@ class FindReference(Recipe[Statement], frozen=True):
         source = TableRef(self.served.entity, self.served.entity.table)
         column = source.column(self.name)
         statement = select(column).where(column == bindparam(KEY, type_=bind_type(column.type)))
-        return self.statement(statement.where(*self.rule.conditions(source)))
+        return self.statement(statement.where(*self.rule.conditions(source)), f"{self.served.path}.reference")
 
     def bounds(self) -> list[Bound]:
         return self.rule.bounds()
@@ -298,9 +307,8 @@ class FindCompositeReference(Recipe[Statement], frozen=True):
         )
         is_named = found.correlate(source.table).exists()
         statement = select(source.column(self.served.entity.key.name)).where(is_key(source))
-        return self.statement(
-            statement.where(or_(*(source.column_of(here).is_(None) for here, _ in self.pairs), is_named))
-        )
+        statement = statement.where(or_(*(source.column_of(here).is_(None) for here, _ in self.pairs), is_named))
+        return self.statement(statement, f"{self.served.path}.reference")
 
     def bounds(self) -> list[Bound]:
         return self.rule.bounds()
@@ -339,7 +347,7 @@ def _conditions(
     return conditions
 
 
-def _returning(recipe: InsertRow | UpdateRow, statement: Any, options: Options) -> WritePlan:
+def _returning(recipe: InsertRow | UpdateRow, statement: Any, options: Options, action: str) -> WritePlan:
     selection = recipe.selection
     source = selection.source()
     _, pieces = selection.row(source, source.table, bigint_as_string=options.bigint_as_string)
@@ -349,4 +357,5 @@ def _returning(recipe: InsertRow | UpdateRow, statement: Any, options: Options) 
     version = columns.add(version_column(source))
     readable = columns.add(selection.rule.outcome(source))
     allowed = columns.add(recipe.permitted.outcome(source))
-    return WritePlan(recipe.statement(statement.returning(*columns.selected)), build, key, version, readable, allowed)
+    made = recipe.statement(statement.returning(*columns.selected), f"{selection.served.path}.{action}")
+    return WritePlan(made, build, key, version, readable, allowed)

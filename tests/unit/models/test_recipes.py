@@ -16,7 +16,16 @@ from gatepost.controllers.queries import QueryParsers, QueryReader
 from gatepost.database.statements import Statement
 from gatepost.models.candidates import CheckCandidate
 from gatepost.models.conditions import bind_decision, bind_policy
-from gatepost.models.reads import LoadObject, LoadObjects, LoadPlan, ReadPage, ReadRow, ReadRowsByKey, loading_binds
+from gatepost.models.reads import (
+    CountBytes,
+    LoadObject,
+    LoadObjects,
+    LoadPlan,
+    ReadPage,
+    ReadRow,
+    ReadRowsByKey,
+    loading_binds,
+)
 from gatepost.models.recipes import Bound, Options, Part, Recipe, key_of
 from gatepost.models.selections import Selection
 from gatepost.models.trigrams import Trigrams
@@ -123,6 +132,7 @@ def recipes() -> Iterator[Recipe[Any]]:
             shown = Selection.of(TOOLS, view, read, query.fields, query.expand)
             yield ReadPage(shown, query.rows)
             yield LoadObjects(TOOLS, read, query.rows)
+            yield CountBytes(TOOLS, read, query.rows, ("note",))
         yield ReadRowsByKey(row, query.order, Bound([1, 2]))
         for values in ({"name": "x", "weight": 1}, {"name": "y", "weight": 2}, {"name": "y"}):
             for checks in (True, False):
@@ -192,6 +202,25 @@ def test_a_key_that_is_kept_holds_no_value() -> None:
         assert hash(key) == hash(recipe)
         assert not [bound for bound in bounds_in(key) if bound.value is not None]
         assert bounds_in(recipe)
+
+
+def test_a_statement_reads_the_tables_of_its_expansions_filters_and_policies() -> None:
+    actor = ACTORS[0]
+    view, read = TOOLS.view(actor), bind_policy(TOOLS.resource.policies["get"], actor, TOOLS.entity)
+    tables = {TOOLS.entity.table}, {TOOLS.entity.table, MAKERS.entity.table}
+    for query_string, expected in ((b"", tables[0]), (b"expand=maker", tables[1]), (b"maker.id=3", tables[1])):
+        query = READER.read_list(query_string, view, actor)
+        recipe = ReadPage(Selection.of(TOOLS, view, read, query.fields, query.expand), query.rows)
+        assert recipe.compile(OPTIONS).statement.tables == expected
+
+
+def test_what_is_derived_is_named_and_not_volatile() -> None:
+    for _, plan in COMPILED:
+        if plan is not None and not isinstance(plan, LoadPlan):
+            statement = plan if isinstance(plan, Statement) else plan.statement
+            assert not statement.is_volatile
+            assert f" /* {statement.name} */ " in statement.sql
+            assert statement.name.split(".")[0] in ("tools", "makers")
 
 
 def bounds_in(part: Any) -> list[Bound]:
