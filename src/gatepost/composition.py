@@ -81,7 +81,7 @@ class Composition:
             limiter=limiter,
             devices=devices,
         )
-        self._plans = Plans(Options(declaration.bigint_as_string, settings.gate.page_bytes_max))
+        self._plans = Plans(Options(settings.gate.page_bytes_max))
         self._compiled = {
             served.entity.model: CompiledVerbs(
                 served,
@@ -182,7 +182,6 @@ class Composition:
                 verbs,
                 queries,
                 self.declaration.prefix,
-                bigint_as_string=self.declaration.bigint_as_string,
                 bounds=self._bounds(served),
             )
             endpoints += self._endpoints(served, controller)

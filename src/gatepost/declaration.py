@@ -58,13 +58,12 @@ class Declaration:
             _path("mount", path): app if isinstance(app, Mount) else Mount(_callable(path, app))
             for path, app in mounts.items()
         }
-        self.bigint_as_string = bigint_as_string
         base = _base_of(resources[0].model) if resources else Model
         self.user_model: type[Any] = user_model(base) if users is None else _checked_users(users)
         for model in (self.user_model, *(resource.model for resource in resources)):
             if UserColumns in getattr(model, "__mro__", ()) and hasattr(model, "__mapper__"):
                 complete_users_table(model)  # once more: a class may have been mapped after it was made
-        self.catalog = Catalog(resources)
+        self.catalog = Catalog(resources, bigint_as_string=bigint_as_string)
         self._check_mounts()
         self.entities: list[Entity] = [served.entity for served in self.catalog.served]
         if self.user_model not in self.catalog.by_model:
@@ -138,7 +137,7 @@ class Declaration:
 
 def _signed_in(user_model: type[Any]) -> list[Actor]:
     """A user as there may be one: functions of policies are tried on it."""
-    key = _KEYS.get(entity_of(user_model).key.python_type)
+    key = _KEYS.get(entity_of(user_model).key.shape.python_type)
     return [] if key is None else [Actor(key, user=manager_of_class(user_model).new_instance())]
 
 

@@ -4,14 +4,14 @@ Only the strict reader reads it (`dtos/body_errors.py`): its time is negligible 
 """
 
 import msgspec
-from annotated_types import Len
-from sqlalchemy import Text
 
 from gatepost.accounts.models import EMAIL_LENGTH_MAX, normalise_email
 from gatepost.accounts.passwords import LENGTH_MAX
 from gatepost.dtos.body_errors import BodyField, collect
-from gatepost.dtos.json_input import field_type_of, wire_type_of
+from gatepost.dtos.json_input import field_type_of
 from gatepost.dtos.strict_json import read_json
+from gatepost.models.constraints import Constraint
+from gatepost.models.shape import Form, Shape
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -27,11 +27,11 @@ def read_credentials(body: bytes) -> Credentials:
     return Credentials(normalise_email(values["email"]), values["password"])
 
 
-def _text(name: str, bounds: Len) -> BodyField:
-    location = f"Credentials.{name}"
-    kind = field_type_of(wire_type_of(Text(), location), [bounds], location)
+def _text(name: str, shortest: int, longest: int) -> BodyField:
+    lengths = (Constraint("min_length", shortest), Constraint("max_length", longest))
+    kind = field_type_of(Shape(Form.TEXT, str, constraints=lengths), f"Credentials.{name}")
     return BodyField(name, kind, nullable=False, writable=True)
 
 
 # A password that is too short for a new one is not a violation here but a wrong password.
-_FIELDS = {"email": _text("email", Len(3, EMAIL_LENGTH_MAX)), "password": _text("password", Len(1, LENGTH_MAX))}
+_FIELDS = {"email": _text("email", 3, EMAIL_LENGTH_MAX), "password": _text("password", 1, LENGTH_MAX)}

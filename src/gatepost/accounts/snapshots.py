@@ -25,7 +25,7 @@ def key_parser(entity: Entity) -> Callable[[str], ActorId]:
 
     Raises `ConfigurationError` for a key that no token can carry.
     """
-    kind = entity.key.python_type
+    kind = entity.key.shape.python_type
     if kind not in (UUID, int, str):
         raise ConfigurationError(
             f"has a key of type {getattr(kind, '__name__', kind)}.",

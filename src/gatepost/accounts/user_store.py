@@ -66,7 +66,7 @@ class UserStore:
         self._read_snapshot = snapshot_reader(entity)
         column = {name: item.column for name, item in entity.attributes.items()}
         key, as_text = entity.key.column, sql_cast(entity.key.column, Text).label(_KEY_AS_TEXT)
-        kind = BigInteger() if entity.key.python_type is int else key.type
+        kind = BigInteger() if entity.key.shape.python_type is int else key.type
         shown = [column[name].label(name) for name in kept_names(entity)]
         self._load = Statement(
             select(as_text, *shown).where(key == bindparam("key", type_=kind), column["is_active"]), "users.load"

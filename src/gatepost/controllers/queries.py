@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Enum
+from sqlalchemy import Column
 
 from gatepost.actor import Actor
 from gatepost.bounded_cache import BoundedCache
@@ -20,7 +20,7 @@ from gatepost.errors import BadRequest
 from gatepost.hints import did_you_mean
 from gatepost.models.catalog import RESERVED, ServedModel, View
 from gatepost.models.conditions import bind_decision
-from gatepost.models.entity import wire_values
+from gatepost.models.entity import Attribute
 from gatepost.models.filters import (
     DEFAULT_OPERATOR,
     OPERATORS,
@@ -65,7 +65,7 @@ class QueryParsers:
         self.cursor_encoders: dict[str, Callable[[Any], Any]] = {
             name: encode
             for name in self.filterable.sortable
-            if (encode := _cursor_encoder(served.entity.attributes[name].column.type)) is not None
+            if (encode := _cursor_encoder(served.entity.attributes[name])) is not None
         }
         key = served.entity.key.name
         self.default_order: tuple[Order, ...] = (Order(key, False),)
@@ -341,12 +341,12 @@ def _value(parameter: Parameter, operator: Operator, parse: Callable[[str], Any]
         raise _invalid(parameter.label, str(error)) from None
 
 
-def _cursor_encoder(kind: Any) -> Callable[[Any], Any] | None:
+def _cursor_encoder(attribute: Attribute) -> Callable[[Any], Any] | None:
     """The function from a stored value to its wire form, None where the two are equal (see `_cursor_value`)."""
-    if isinstance(kind, Enum):
-        stored = wire_values(kind)
+    if attribute.shape.choices and not attribute.shape.is_decorated:
+        stored = dict(attribute.shape.choices)
         return lambda value: stored.get(value, value)
-    return decoder_of(kind)
+    return decoder_of(attribute)
 
 
 def _cursor_value(parse: Callable[[str], Any], value: Any) -> Any:

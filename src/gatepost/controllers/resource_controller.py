@@ -45,10 +45,8 @@ class ResourceController:
         queries: QueryReader,
         prefix: str,
         *,
-        bigint_as_string: bool = False,
         bounds: Bounds = BOUNDS,
     ) -> None:
-        self._bigint_as_string = bigint_as_string
         self._bounds = bounds
         self._served = served
         self._queries = queries
@@ -195,7 +193,6 @@ class ResourceController:
                 if not (partial or name in filled or attributes[name].nullable or attributes[name].has_default)
             ),
             maybe_unknown=view.maybe_unknown if partial else view.maybe_unknown_on_create,
-            bigint_as_string=self._bigint_as_string,
             bounds=self._bounds,
             location=self._served.entity.name,
         )

@@ -5,25 +5,23 @@ good case is one msgspec pass plus the checks that msgspec cannot express; every
 (`body_errors.py`).
 """
 
-import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Required, TypedDict, cast
 
 import msgspec
 
 from gatepost.dtos.body_errors import BodyField, collect
-from gatepost.dtos.constraints import Constraint, length_at_least
-from gatepost.dtos.json_input import FieldType, WireType, field_type_of, wire_type_of
+from gatepost.dtos.json_input import FieldType, field_type_of
 from gatepost.dtos.json_values import BOUNDS, Bounds, NumberReader, members
 from gatepost.dtos.path_keys import fits_in_a_path
 from gatepost.dtos.strict_json import may_hide_keys, may_hold_nul, read_json
+from gatepost.dtos.value_checks import ValueCheck, value_checks
 from gatepost.dtos.violations import Violation
-from gatepost.errors import ConfigurationError
+from gatepost.models.constraints import Constraint
 from gatepost.models.entity import Attribute
+from gatepost.models.shape import Form
 
 Finish = Callable[[Any], Any]
-WireTypes = Callable[..., WireType]
-"""`wire_type_of` with the arguments that apply to a whole body."""
 
 
 class Body(msgspec.Struct):
@@ -132,7 +130,6 @@ def compile_body(
     readable: frozenset[str],
     required: frozenset[str] | None = None,
     maybe_unknown: frozenset[str] = frozenset(),
-    bigint_as_string: bool = False,
     bounds: Bounds = BOUNDS,
     location: str,
 ) -> BodyDecoder:
@@ -144,8 +141,7 @@ def compile_body(
     opens the sentence of a `ConfigurationError` for a type or constraint that cannot be served.
     """
     shown = [item for item in attributes if item.name in writable or item.name in readable]
-    wire_types = functools.partial(wire_type_of, bigint_as_string=bigint_as_string, bounds=bounds)
-    fields = {item.name: _field(item, item.name in writable, partial, location, wire_types) for item in shown}
+    fields = {item.name: _field(item, item.name in writable, partial, location, bounds) for item in shown}
     for name in maybe_unknown & fields.keys():
         fields[name] = msgspec.structs.replace(fields[name], hinted=False)
     if partial:
@@ -158,37 +154,27 @@ def compile_body(
 def check_fields(attributes: Iterable[Attribute], location: str) -> None:
     """Raise the `ConfigurationError` of the first attribute that no body can hold, before there is a body."""
     for attribute in attributes:
-        _field_type(attribute, f"{location}.{attribute.name}", wire_type_of)
+        _field_type(attribute, f"{location}.{attribute.name}", BOUNDS)
 
 
-def _field(attribute: Attribute, writable: bool, partial: bool, location: str, wire_types: WireTypes) -> BodyField:
+def _field(attribute: Attribute, writable: bool, partial: bool, location: str, bounds: Bounds) -> BodyField:
     kind: FieldType | None = None
     if writable:
-        kind = _field_type(attribute, f"{location}.{attribute.name}", wire_types)
-    elif partial:
-        kind = _echo_type(attribute, wire_types)
+        kind = _field_type(attribute, f"{location}.{attribute.name}", bounds)
+    elif partial and attribute.shape.unsupported is None:
+        # A read-only value is only compared with the row, so constraints do not apply.
+        kind = field_type_of(attribute.shape.unconstrained, "", bounds)
     return BodyField(attribute.name, kind, attribute.nullable, writable)
 
 
-def _echo_type(attribute: Attribute, wire_types: WireTypes) -> FieldType | None:
-    """A read-only value is only compared with the row, so constraints do not apply; None where the type has no JSON
-    form."""
-    try:
-        return field_type_of(wire_types(attribute.column.type, ""), (), "")
-    except ConfigurationError:
-        return None
+def _field_type(attribute: Attribute, location: str, bounds: Bounds) -> FieldType:
+    shape = attribute.shape
+    is_text_key = attribute.primary_key and shape.form is Form.TEXT
+    further = (*value_checks((Constraint("min_length", 1),), shape), _IN_A_PATH) if is_text_key else ()
+    return field_type_of(shape, location, bounds, further)
 
 
-def _field_type(attribute: Attribute, location: str, wire_types: WireTypes) -> FieldType:
-    wire_type = wire_types(attribute.column.type, location, elements=attribute.element_constraints)
-    if attribute.primary_key and wire_type.python_type is str:
-        wire_type = msgspec.structs.replace(
-            wire_type, rules=(length_at_least(1, "character"), _IN_A_PATH, *wire_type.rules)
-        )
-    return field_type_of(wire_type, attribute.constraints, location)
-
-
-_IN_A_PATH = Constraint(
+_IN_A_PATH = ValueCheck(
     fits_in_a_path,
     "pattern_mismatch",
     "A key is part of its row's path: it cannot consist of dots, or contain slashes or control characters.",

@@ -17,8 +17,8 @@ from uuid import UUID
 import msgspec
 from asyncpg.pgproto import pgproto
 
-from gatepost.dtos.constraints import WIDE
 from gatepost.dtos.strict_json import SURROGATE
+from gatepost.dtos.value_checks import WIDE
 from gatepost.dtos.violations import Violation
 
 DIGITS_MAX = 500

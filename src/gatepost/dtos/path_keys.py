@@ -10,19 +10,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
-import sqlalchemy as sa
 
 from gatepost.errors import ConfigurationError
-from gatepost.models.entity import Attribute, plain_type, wire_values
+from gatepost.models.entity import Attribute
+from gatepost.models.shape import Form, plain_type
 
 _NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f/\\]")
 
-_WITHOUT_A_PATH = (sa.LargeBinary, sa.ARRAY, sa.JSON)
+_WITHOUT_A_PATH = (Form.BYTES, Form.ARRAY, Form.DOCUMENT)
 
 
 def fits_in_a_path(text: str) -> bool:
@@ -32,27 +32,25 @@ def fits_in_a_path(text: str) -> bool:
 
 def check_key(key: Attribute, location: str) -> None:
     """Raise `ConfigurationError` for a key column with values that cannot be part of a path."""
-    kind: Any = plain_type(key.column.type)
-    if isinstance(kind, _WITHOUT_A_PATH):
+    kind, choices = plain_type(key.column.type), key.shape.choices
+    if key.shape.form in _WITHOUT_A_PATH:
         raise ConfigurationError(
-            f"is a key of type {type(cast('object', kind)).__name__}, whose values cannot stand in the path of a row.",
+            f"is a key of type {type(kind).__name__}, whose values cannot stand in the path of a row.",
             location=location,
             hint="Use a Uuid, a number or a text as the key, and keep this column beside it with unique=True.",
         )
-    if isinstance(kind, sa.Enum):
-        wrong = sorted(value for value in wire_values(kind).values() if not fits_in_a_path(value))
-        if wrong:
-            raise ConfigurationError(
-                f"is a key with the choices {', '.join(map(repr, wrong))}, which cannot stand in the path of a row.",
-                location=location,
-                hint="Give them names: not empty, not dots alone, without slashes and control characters.",
-            )
+    wrong = sorted(value for _, value in choices if not fits_in_a_path(value))
+    if wrong:
+        raise ConfigurationError(
+            f"is a key with the choices {', '.join(map(repr, wrong))}, which cannot stand in the path of a row.",
+            location=location,
+            hint="Give them names: not empty, not dots alone, without slashes and control characters.",
+        )
 
 
 def path_writer(key: Attribute) -> Callable[[Any], str]:
     """The function from a key's Python value to a path segment."""
-    kind: Any = plain_type(key.column.type)
-    stored = wire_values(kind) if isinstance(kind, sa.Enum) else {}
+    stored = dict(key.shape.choices)
 
     def write(value: Any) -> str:
         if isinstance(value, UUID):  # most are, and need no escapes

@@ -4,12 +4,12 @@ Callers decide which fields may be named, and what a refusal becomes (400 for a 
 """
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
-from gatepost.dtos.constraints import check
 from gatepost.dtos.json_input import wire_type_of
+from gatepost.dtos.value_checks import check
 from gatepost.models.entity import Attribute
+from gatepost.models.shape import Form
 
 
 def compile_scalar(attribute: Attribute, *, stored: bool = False) -> Callable[[str], Any]:
@@ -20,18 +20,18 @@ def compile_scalar(attribute: Attribute, *, stored: bool = False) -> Callable[[s
     `stored=True` it must be a value that the column can hold, as a key has to. Constraints of the declaration do not
     apply. JSON and array columns read JSON text.
     """
-    wire_type = wire_type_of(attribute.column.type, attribute.name)
+    wire_type = wire_type_of(attribute.shape.unconstrained, attribute.name)
     if not stored:
         return wire_type.text
-    if wire_type.python_type is Decimal:
+    if attribute.shape.form is Form.DECIMAL:
         return wire_type.read
-    rules, text = wire_type.rules, wire_type.text
-    if not rules:
+    checks, text = wire_type.checks, wire_type.text
+    if not checks:
         return text
 
     def parse(value: str) -> Any:
         found = text(value)
-        check(found, rules)
+        check(found, checks)
         return found
 
     return parse

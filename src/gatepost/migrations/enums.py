@@ -23,8 +23,8 @@ from sqlalchemy.types import Enum, TypeEngine
 from gatepost.migrations.losses import is_array
 from gatepost.migrations.operations import RunSQL, Subject
 from gatepost.models.constraint_names import name_constraints
-from gatepost.models.entity import plain_type
 from gatepost.models.schema_names import full_name, qualified, quote
+from gatepost.models.shape import plain_type
 
 _EXISTING = text("""
     SELECT nullif(nspname, current_schema()), typname, array_agg(enumlabel::text ORDER BY enumsortorder)

@@ -8,14 +8,14 @@ and are refused.
 import inspect
 import sys
 import types
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Annotated, Any, ForwardRef, Literal, NamedTuple, Union, cast, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, Literal, NamedTuple, Union, get_args, get_origin
 
-from annotated_types import BaseMetadata, GroupedMetadata, Not
 from sqlalchemy.orm import Mapped
 
 from gatepost.errors import ConfigurationError
+from gatepost.models.constraints import is_constraint
 
 _LISTS = (list, tuple, set, frozenset, Sequence, Collection, AbstractSet)
 
@@ -60,14 +60,6 @@ class Annotations:
                 hint="Take them out, or write Annotated[..., Predicate(function)] around the whole.",
             )
         return Declared(*(tuple(item for at, item in found if at == depth) for depth in (0, 1)))
-
-
-def is_constraint(item: object) -> bool:
-    """Whether an item of `Annotated` metadata is a constraint; other items belong to other libraries and are
-    ignored."""
-    if isinstance(item, GroupedMetadata):
-        return any(is_constraint(part) for part in cast("Iterable[object]", item))
-    return isinstance(item, BaseMetadata | Not)
 
 
 def _metadata(annotation: Any, namespace: Namespace, depth: int) -> Iterator[tuple[int, Any]]:

@@ -30,8 +30,9 @@ from sqlalchemy.types import Enum, String, Text
 
 from gatepost.database.statements import Statement
 from gatepost.models.conditions import ACTOR_ID, BoundRule, TableRef
-from gatepost.models.entity import Entity, plain_type
+from gatepost.models.entity import Entity
 from gatepost.models.recipes import Bound, Options, Recipe
+from gatepost.models.shape import plain_type
 
 Cells = Mapping[str, ColumnElement[Any]]
 """The known values of a candidate, by the key of the column."""

@@ -161,8 +161,11 @@ def _only_rules(decisions: Mapping[str, Decision]) -> dict[str, RowCondition]:
 class Catalog:
     """All served models of an app."""
 
-    def __init__(self, resources: Iterable[Resource[Any]]) -> None:
-        self.served: list[ServedModel] = [ServedModel(resource, entity_of(resource.model)) for resource in resources]
+    def __init__(self, resources: Iterable[Resource[Any]], *, bigint_as_string: bool = False) -> None:
+        self.served: list[ServedModel] = [
+            ServedModel(resource, entity_of(resource.model, bigint_as_string=bigint_as_string))
+            for resource in resources
+        ]
         self.by_model: dict[type[Any], ServedModel] = {}
         self.by_path: dict[str, ServedModel] = {}
         self.by_table: dict[TableKey, ServedModel] = {}

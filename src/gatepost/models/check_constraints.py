@@ -1,18 +1,15 @@
-"""CHECK constraints from what `Annotated` declares, so that PostgreSQL enforces the same bounds as the validation.
+"""CHECK constraints from the shapes of attributes, so that PostgreSQL enforces the same bounds as the validation.
 
 Outside the request path: `complete_schema` adds them once, when the app is built. The conditions are in
-`check_conditions.py`. They and the constraints of the DTO compiler are made from the same annotations. Both ignore
-annotations that are not constraints; a `Predicate` is checked on bodies only.
+`check_conditions.py`. The decoders of bodies are compiled from the same shapes; only they check a `Predicate`.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import cast
 
 import msgspec
-from annotated_types import GroupedMetadata
-from sqlalchemy import CheckConstraint, Interval, Table
+from sqlalchemy import CheckConstraint, Table
 from sqlalchemy.schema import conv
-from sqlalchemy.types import TypeDecorator
 
 from gatepost.models.check_conditions import CheckConstraintSQL, element_check, finite_check, value_check
 from gatepost.models.entity import Attribute, Entity
@@ -37,14 +34,13 @@ def add_checks(entity: Entity) -> None:
 
 def checks_of(attribute: Attribute) -> list[CheckConstraintSQL]:
     """Every CHECK that SQL can express for this attribute; several of one kind are numbered."""
-    kind, quoted = _stored(attribute.column.type), quote(attribute.column.name)
-    if kind is None:
+    shape, quoted = attribute.shape, quote(attribute.column.name)
+    if shape.is_converted:
         return []
-    found: list[CheckConstraintSQL | None] = [] if attribute.managed else [*finite_check(kind, quoted)]
-    found += [value_check(kind, quoted, item) for item in _unpack(attribute.constraints)]
-    element = _stored(getattr(kind, "item_type", None))
-    if element is not None:
-        found += [element_check(element, quoted, item) for item in _unpack(attribute.element_constraints)]
+    found: list[CheckConstraintSQL | None] = [] if attribute.managed else [*finite_check(shape, quoted)]
+    found += [value_check(shape, quoted, item) for item in shape.constraints]
+    if shape.items is not None and not shape.items.is_converted:
+        found += [element_check(shape.items, quoted, item) for item in shape.items.constraints]
     return list(_numbered(rule for rule in found if rule is not None))
 
 
@@ -56,24 +52,6 @@ def _numbered(rules: Iterable[CheckConstraintSQL]) -> Iterator[CheckConstraintSQ
             conditions.add(rule.condition)
             count = len(conditions)
             yield rule if count == 1 else msgspec.structs.replace(rule, name=f"{rule.name}_{count}")
-
-
-def _unpack(constraints: Iterable[object]) -> Iterator[object]:
-    for item in constraints:
-        if isinstance(item, GroupedMetadata):
-            yield from _unpack(cast("Iterable[object]", item))
-        else:
-            yield item
-
-
-def _stored(kind: Any) -> Any:
-    """The type that is stored; None for a `TypeDecorator` that converts values before they are stored."""
-    if not isinstance(kind, TypeDecorator) or isinstance(kind, Interval):
-        return kind
-    own: Any = type(cast("object", kind))
-    names = ("process_bind_param", "bind_processor", "bind_expression")
-    is_plain = all(getattr(own, name) is getattr(TypeDecorator, name) for name in names)
-    return cast("Any", kind).impl_instance if is_plain else None
 
 
 def _escape(condition: str) -> str:

@@ -4,40 +4,42 @@ DTOs, filters, statements, the schema and the documentation all read the declara
 constraint that is written once means the same everywhere.
 """
 
-import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import ARRAY, Column, DateTime, Enum, Interval, Numeric, Table
+from sqlalchemy import Column, Numeric, Table
 from sqlalchemy.exc import NoReferenceError
-from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipDirection, RelationshipProperty
+from sqlalchemy.orm import ColumnProperty, RelationshipDirection, RelationshipProperty
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from gatepost.errors import ConfigurationError
-from gatepost.models.annotations import Annotations, Declared, is_constraint
+from gatepost.models.annotations import Annotations, Declared
 from gatepost.models.base import MANAGED, VERSION
+from gatepost.models.constraints import is_constraint
 from gatepost.models.mapping import joined_columns, mapper_of, table_of
+from gatepost.models.shape import Form, Shape, plain_type, shape_of
 
 
 class Attribute(msgspec.Struct, frozen=True, eq=False):
     """One column as the wire sees it.
 
-    `name` is the wire name (and the attribute's name), `constraints` what `Annotated` declares (annotated-types) of
-    the value, and `element_constraints` of each element of a list; `managed` columns are kept by Gatepost or the
-    database and never written by a request, `has_default` ones may be absent at creation.
+    `name` is the wire name (and the attribute's name), `shape` what its values are in JSON; `managed` columns are kept
+    by Gatepost or the database and never written by a request, `has_default` ones may be absent at creation.
     """
 
     name: str
     column: Column[Any]
-    python_type: Any
-    nullable: bool
-    constraints: tuple[Any, ...]
+    shape: Shape
     primary_key: bool
     managed: bool
     has_default: bool
     references: tuple[str, str] | None
-    element_constraints: tuple[Any, ...] = ()
+
+    @property
+    def nullable(self) -> bool:
+        """Whether the value may be null."""
+        return self.shape.nullable
 
 
 class Relation(msgspec.Struct, frozen=True, eq=False):
@@ -69,13 +71,11 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
         return next((item for item in self.attributes.values() if item.column is column), None)
 
 
-def entity_of(model: type[Any]) -> Entity:
-    """Read a mapped class; raises `ConfigurationError` where it cannot be served."""
+def entity_of(model: type[Any], *, bigint_as_string: bool = False) -> Entity:
+    """Read a mapped class; raises `ConfigurationError` where it cannot be served. With `bigint_as_string` the shapes of
+    64-bit integers are strings."""
     mapper = mapper_of(model)
-    return _entity(model, mapper, table_of(mapper))
-
-
-def _entity(model: type[Any], mapper: Mapper[Any], table: "Table[Any]") -> Entity:
+    table = table_of(mapper)
     if len(table.primary_key.columns) != 1:
         keys = ", ".join(column.name for column in table.primary_key.columns)
         raise ConfigurationError(
@@ -85,7 +85,7 @@ def _entity(model: type[Any], mapper: Mapper[Any], table: "Table[Any]") -> Entit
         )
     annotations = Annotations(model)
     attributes = {
-        prop.key: _attribute(model, prop, annotations.of(prop.key))
+        prop.key: _attribute(model, prop, annotations.of(prop.key), bigint_as_string=bigint_as_string)
         for prop in mapper.column_attrs
         if isinstance(prop.columns[0], Column)
     }
@@ -102,47 +102,43 @@ def _entity(model: type[Any], mapper: Mapper[Any], table: "Table[Any]") -> Entit
     return Entity(model, table, model.__name__, attributes, relations, key, version)
 
 
-def _attribute(model: type[Any], prop: ColumnProperty[Any], declared: Declared) -> Attribute:
+def _attribute(model: type[Any], prop: ColumnProperty[Any], declared: Declared, *, bigint_as_string: bool) -> Attribute:
     column = cast("Column[Any]", prop.columns[0])
-    kind = column.type
-    if isinstance(kind, DateTime) and not kind.timezone:
+    shape = shape_of(
+        column.type,
+        declared.value,
+        declared.elements,
+        nullable=bool(column.nullable),
+        bigint_as_string=bigint_as_string,
+    )
+    if shape.form is Form.TIMESTAMP and shape.unsupported and not shape.is_decorated:
         raise ConfigurationError(
             "is a timestamp without a time zone.",
             location=f"{model.__name__}.{prop.key}",
             hint="Use mapped_column(DateTime(timezone=True)).",
         )
-    _check_elements(kind, declared, f"{model.__name__}.{prop.key}")
+    _check_elements(shape, declared, f"{model.__name__}.{prop.key}")
     generated = column.primary_key and (
         column is column.table.autoincrement_column or column.server_default is not None or column.default is not None
     )
     return Attribute(
         name=prop.key,
         column=column,
-        python_type=_python_type(column),
-        nullable=bool(column.nullable),
-        constraints=declared.value,
+        shape=shape,
         primary_key=column.primary_key,
         managed=bool(column.info.get(MANAGED) or column.info.get(VERSION)) or generated or column.computed is not None,
         has_default=column.default is not None or column.server_default is not None or column.identity is not None,
         references=_reference(model, prop.key, column),
-        element_constraints=declared.elements,
     )
 
 
-def _check_elements(kind: Any, declared: Declared, location: str) -> None:
-    if not isinstance(plain_type(kind), ARRAY) and any(is_constraint(item) for item in declared.elements):
+def _check_elements(shape: Shape, declared: Declared, location: str) -> None:
+    if shape.form is not Form.ARRAY and any(is_constraint(item) for item in declared.elements):
         raise ConfigurationError(
             "constrains the elements of a list, which only an ARRAY column has; a document is validated as a whole.",
             location=location,
             hint="Use mapped_column(ARRAY(...)), or write Annotated[..., Predicate(function)] around the whole.",
         )
-
-
-def plain_type(kind: Any) -> Any:
-    """The type that the database sees: for a `TypeDecorator` the type it decorates."""
-    if isinstance(kind, TypeDecorator) and not isinstance(kind, Interval):
-        return cast("Any", kind).impl_instance
-    return kind
 
 
 def unrounded(kind: TypeEngine[Any]) -> TypeEngine[Any]:
@@ -178,18 +174,6 @@ def _reference(model: type[Any], name: str, column: Column[Any]) -> tuple[str, s
     return target.table.fullname, target.name
 
 
-def _python_type(column: Column[Any]) -> Any:
-    kind = column.type
-    if isinstance(kind, Enum):
-        return kind.enum_class or str
-    if isinstance(kind, ARRAY):
-        return list
-    try:
-        return kind.python_type
-    except NotImplementedError:
-        return object
-
-
 def _relation(prop: RelationshipProperty[Any]) -> Relation | None:
     joined = joined_columns(prop)
     if joined is None:
@@ -197,14 +181,3 @@ def _relation(prop: RelationshipProperty[Any]) -> Relation | None:
     local, remote = joined
     many = prop.direction is not RelationshipDirection.MANYTOONE and bool(prop.uselist)
     return Relation(prop.key, prop.mapper.class_, many, local, remote)
-
-
-def wire_values(kind: Enum) -> dict[str, str]:
-    """How an enum column's stored text reads on the wire: a Python enum shows its values, a plain one itself."""
-    if kind.enum_class is None:
-        return {text: text for text in kind.enums}
-    named = cast("Mapping[str, enum.Enum]", kind.enum_class.__members__)
-    members = list(cast("Iterable[enum.Enum]", kind.enum_class))  # without aliases, as SQLAlchemy stores none
-    if len(kind.enums) == len(named):
-        members = list(named.values())
-    return {text: str(member.value) for text, member in zip(kind.enums, members, strict=True)}

@@ -10,13 +10,10 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from sqlalchemy import (
     ARRAY,
-    JSON,
     BigInteger,
-    Boolean,
     ColumnElement,
     Enum,
     Integer,
-    LargeBinary,
     String,
     TypeDecorator,
     any_,
@@ -27,31 +24,32 @@ from sqlalchemy.types import TypeEngine
 
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import BoundRule, TableRef
-from gatepost.models.entity import Relation, plain_type, unrounded, with_impl
+from gatepost.models.entity import Relation, unrounded, with_impl
 from gatepost.models.index_uses import Use, uses_of
 from gatepost.models.recipes import Bound, Part
+from gatepost.models.shape import Form, Shape, plain_type
 
 Condition = Callable[[ColumnElement[Any], Any], ColumnElement[bool]]
 
 
-def _is_comparable(kind: TypeEngine[Any]) -> bool:
-    return not isinstance(plain_type(kind), JSON | ARRAY | LargeBinary)
+def _is_comparable(shape: Shape) -> bool:
+    return shape.form not in (Form.DOCUMENT, Form.ARRAY, Form.BYTES)
 
 
-def _is_ordered(kind: TypeEngine[Any]) -> bool:
-    return _is_comparable(kind) and not isinstance(plain_type(kind), Boolean | Enum)
+def _is_ordered(shape: Shape) -> bool:
+    return _is_comparable(shape) and shape.form not in (Form.BOOLEAN, Form.ENUM)
 
 
-def _is_text(kind: TypeEngine[Any]) -> bool:
+def _is_text(shape: Shape) -> bool:
     # Not a `TypeDecorator`, which would convert the pattern.
-    return isinstance(kind, String) and not isinstance(plain_type(kind), Enum)
+    return shape.form is Form.TEXT and not shape.is_decorated
 
 
 class Operator(msgspec.Struct, frozen=True, eq=False):
     """What a field can be compared by: the only place that knows an operator.
 
     A client writes `name` in brackets. `uses` are the uses of an index that can serve it, of which one is enough, and
-    `suits` tells for which types of columns it is. `operand` is what the client sends: a value of the field, a list of
+    `suits` tells for which fields it is. `operand` is what the client sends: a value of the field, a list of
     them, or a flag, which is true or false and part of the SQL; the others are bound, as `bind` returns them.
     `at_beginning` is set where a text is looked for at the beginning alone, so that a trigram index finds shorter ones.
     """
@@ -60,7 +58,7 @@ class Operator(msgspec.Struct, frozen=True, eq=False):
     uses: Use
     sql: Condition
     operand: Literal["scalar", "list", "flag"] = "scalar"
-    suits: Callable[[TypeEngine[Any]], bool] = _is_comparable
+    suits: Callable[[Shape], bool] = _is_comparable
     bind: Callable[[Any], Any] | None = None
     at_beginning: bool = False
 
@@ -174,9 +172,9 @@ def filterable(served: ServedModel) -> Filterable:
     sortable: list[str] = []
     by_trigrams: set[tuple[str, Operator]] = set()
     for name, attribute in served.entity.attributes.items():
-        kind = attribute.column.type
-        uses = uses_of(served.entity.table, attribute.column) if _is_comparable(kind) else Use.NOTHING
-        possible = [item for item in OPERATORS if item.uses & uses and item.suits(kind)]
+        shape = attribute.shape
+        uses = uses_of(served.entity.table, attribute.column) if _is_comparable(shape) else Use.NOTHING
+        possible = [item for item in OPERATORS if item.uses & uses and item.suits(shape)]
         by_trigrams.update((name, item) for item in possible if item.uses & uses == Use.TRIGRAMS)
         if possible:
             operators[name] = {item.name: item for item in possible}

@@ -6,46 +6,22 @@ No text that is produced here holds a line feed, so that a line feed can separat
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    ARRAY,
-    JSON,
-    BigInteger,
-    Boolean,
-    ColumnElement,
-    Date,
-    DateTime,
-    Enum,
-    Float,
-    Integer,
-    LargeBinary,
-    Numeric,
-    Text,
-    Time,
-    Uuid,
-    case,
-    cast,
-    func,
-    literal_column,
-)
-from sqlalchemy.dialects.postgresql import INTERVAL, JSONB
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import ARRAY, ColumnElement, Numeric, Text, case, cast, func, literal_column
+from sqlalchemy.dialects.postgresql import JSONB
 
 from gatepost.database.statements import DIALECT
-from gatepost.models.entity import wire_values
+from gatepost.models.entity import Attribute
+from gatepost.models.shape import Form, Shape
 
 Part = str | ColumnElement[Any]
 """A piece of JSON: literal text, or an expression whose text it is."""
 
 Decode = Callable[[Any], Any]
 
-_PYTHONIC = (TypeDecorator, INTERVAL)
-"""Types that Python decodes: `TypeDecorator`s, and intervals, which PostgreSQL writes as `P-1DT2H`, not ISO 8601."""
-
-_QUOTED = (Uuid, Date, Time)
-_BARE = (Integer, BigInteger)
+_QUOTED = (Form.UUID, Form.DATE, Form.TIME)
 
 
 def literal_text(text: str) -> ColumnElement[str]:
@@ -62,67 +38,70 @@ def literal_number(digits: str) -> ColumnElement[Any]:
 _UTC, _SPACE, _T = literal_text("UTC"), literal_text(" "), literal_text("T")
 
 
-def decoder_of(kind: Any) -> Decode | None:
+def decoder_of(attribute: Attribute) -> Decode | None:
     """The function by which Python decodes each value before it is encoded; None where SQL writes the JSON."""
-    item = getattr(kind, "item_type", None)
-    if not (isinstance(kind, _PYTHONIC) or isinstance(item, (*_PYTHONIC, LargeBinary))):
+    if not _is_decoded(attribute.shape):
         return None
+    kind: Any = attribute.column.type
     return kind.dialect_impl(DIALECT).result_processor(DIALECT, None) or (lambda value: value)
 
 
-def json_parts(column: ColumnElement[Any], *, nullable: bool, bigint_as_string: bool) -> list[Part]:
+def _is_decoded(shape: Shape) -> bool:
+    """What PostgreSQL does not write in its wire form: it writes intervals as `P-1DT2H`, which is not ISO 8601."""
+    items = shape.items
+    if shape.is_decorated or shape.form is Form.INTERVAL:
+        return True
+    return items is not None and (items.form is Form.BYTES or _is_decoded(items))
+
+
+def json_parts(column: ColumnElement[Any], shape: Shape) -> list[Part]:
     """The JSON of a column's value, as pieces that are concatenated."""
-    kind: Any = column.type
-    quoted = _is_quoted(kind, bigint_as_string=bigint_as_string)
-    if isinstance(kind, DateTime):
-        return _pieces(func.replace(cast(func.timezone(_UTC, column), Text), _SPACE, _T), '"', 'Z"', nullable=nullable)
-    if quoted:
-        return _pieces(column, '"', '"', nullable=nullable)
-    if isinstance(kind, Boolean):
-        return _pieces(cast(column, Text), "", "", nullable=nullable)
-    if isinstance(kind, _BARE):
-        return _pieces(column, "", "", nullable=nullable)
-    return _pieces(_json_expression(column, kind, bigint_as_string=bigint_as_string), "", "", nullable=nullable)
+    if shape.form is Form.TIMESTAMP:
+        text = func.replace(cast(func.timezone(_UTC, column), Text), _SPACE, _T)
+        return _pieces(text, '"', 'Z"', nullable=shape.nullable)
+    if _is_quoted(shape):
+        return _pieces(column, '"', '"', nullable=shape.nullable)
+    return _pieces(_json_expression(column, shape), "", "", nullable=shape.nullable)
 
 
-def _is_quoted(kind: Any, *, bigint_as_string: bool) -> bool:
-    if isinstance(kind, Numeric) and not isinstance(kind, Float):
-        return bool(kind.asdecimal)
-    return isinstance(kind, _QUOTED) or (bigint_as_string and isinstance(kind, BigInteger))
+def _is_quoted(shape: Shape) -> bool:
+    return shape.is_text or shape.form in _QUOTED
 
 
-def _json_expression(column: ColumnElement[Any], kind: Any, *, bigint_as_string: bool) -> ColumnElement[Any]:
-    if isinstance(kind, JSON):
-        return cast(column if isinstance(kind, JSONB) else cast(column, JSONB), Text)
-    if isinstance(kind, LargeBinary):
-        encoded = func.replace(func.encode(column, literal_text("base64")), literal_column(r"E'\n'"), literal_text(""))
-        return func.to_json(encoded)
-    if isinstance(kind, Enum):
-        return _enum(column, kind)
-    item = getattr(kind, "item_type", None)
-    if item is not None:
-        return _array(column, item, bigint_as_string=bigint_as_string)
-    return func.to_json(column)
+def _json_expression(column: ColumnElement[Any], shape: Shape) -> ColumnElement[Any]:
+    match shape.form:
+        case Form.INTEGER | Form.BOOLEAN:
+            return column if shape.form is Form.INTEGER else cast(column, Text)
+        case Form.DOCUMENT:
+            return cast(cast(column, JSONB), Text)
+        case Form.BYTES:
+            text = func.encode(column, literal_text("base64"))
+            return func.to_json(func.replace(text, literal_column(r"E'\n'"), literal_text("")))
+        case Form.ENUM:
+            return _enum(column, shape.choices)
+        case Form.ARRAY if shape.items is not None:
+            return _array(column, shape.items)
+        case _:
+            return func.to_json(column)
 
 
-def _enum(column: ColumnElement[Any], kind: Enum) -> ColumnElement[Any]:
-    stored = wire_values(kind)
+def _enum(column: ColumnElement[Any], choices: Sequence[tuple[str, str]]) -> ColumnElement[Any]:
     text = cast(column, Text)
-    if all(name == value for name, value in stored.items()):
+    if all(name == value for name, value in choices):
         return func.to_json(text)
     return case(
-        *((text == literal_text(name), literal_text(json.dumps(value))) for name, value in stored.items()),
+        *((text == literal_text(name), literal_text(json.dumps(value))) for name, value in choices),
         else_=cast(func.to_json(text), Text),
     )
 
 
-def _array(column: ColumnElement[Any], item: Any, *, bigint_as_string: bool) -> ColumnElement[Any]:
-    if isinstance(item, DateTime):
+def _array(column: ColumnElement[Any], items: Shape) -> ColumnElement[Any]:
+    if items.form is Form.TIMESTAMP:
         return func.replace(cast(func.to_json(column), Text), literal_text('+00:00"'), literal_text('Z"'))
-    if isinstance(item, Enum):
-        names = {name: value for name, value in wire_values(item).items() if name != value}
+    if items.form is Form.ENUM:
+        names = {name: value for name, value in items.choices if name != value}
         return func.to_json(_replaced(cast(column, ARRAY(Text)), names))
-    if _is_quoted(item, bigint_as_string=bigint_as_string):
+    if _is_quoted(items):
         return func.to_json(cast(column, ARRAY(Text)))
     return func.to_json(column)
 

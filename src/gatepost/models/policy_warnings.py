@@ -28,8 +28,8 @@ from gatepost.actor import Actor
 from gatepost.database.statements import DIALECT
 from gatepost.declaring.policies import Policy, functions
 from gatepost.models.catalog import ServedModel
-from gatepost.models.entity import plain_type
 from gatepost.models.policy_functions import can_take, condition_of, name_of
+from gatepost.models.shape import plain_type
 
 _AGGREGATES = "count min max avg sum bool_and bool_or every any_value array_agg string_agg json_agg"
 _FUNCTIONS = """

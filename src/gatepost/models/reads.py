@@ -92,7 +92,7 @@ class ReadRow(Recipe[ReadPlan], frozen=True):
     def compile(self, options: Options) -> ReadPlan:
         """The SELECT of the row."""
         source = self.selection.source()
-        joined, pieces = self.selection.row(source, source.table, bigint_as_string=options.bigint_as_string)
+        joined, pieces = self.selection.row(source, source.table)
         columns = Columns()
         build = columns.add_row(pieces)
         version = columns.add(version_column(source))
@@ -122,7 +122,7 @@ class ReadPage(Recipe[PagePlan | RowsPlan], frozen=True):
     def compile(self, options: Options) -> PagePlan | RowsPlan:
         """The SELECT of the page."""
         source = self.selection.source()
-        joined, pieces = self.selection.row(source, source.table, bigint_as_string=options.bigint_as_string)
+        joined, pieces = self.selection.row(source, source.table)
         row_max, bytes_max = self.selection.row_bytes_max, options.page_bytes_max
         is_cut = row_max is None or row_max * self.rows.limit > bytes_max
         rule, rows = self.selection.rule, self.rows
@@ -182,7 +182,7 @@ class ReadRowsByKey(Recipe[RowsPlan], frozen=True):
     def compile(self, options: Options) -> RowsPlan:
         """The SELECT of the rows, in the order of the keys."""
         source = self.selection.source()
-        row = self.selection.row(source, source.table, bigint_as_string=options.bigint_as_string)
+        row = self.selection.row(source, source.table)
         key = source.column(source.entity.key.name)
         keys: Any = bindparam(KEYS, type_=ARRAY(key.type))
         conditions = [key == any_(keys), *self.selection.rule.conditions(source)]

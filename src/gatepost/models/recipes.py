@@ -46,7 +46,6 @@ class Part(msgspec.Struct, frozen=True):
 class Options(msgspec.Struct, frozen=True):
     """What every statement of an app is compiled with. A page has no more than `page_bytes_max` bytes."""
 
-    bigint_as_string: bool
     page_bytes_max: int
 
 

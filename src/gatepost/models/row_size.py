@@ -7,50 +7,26 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from annotated_types import Len, MaxLen
-from sqlalchemy import (
-    ARRAY,
-    JSON,
-    BigInteger,
-    Boolean,
-    ColumnElement,
-    Date,
-    DateTime,
-    Enum,
-    Float,
-    Integer,
-    Interval,
-    LargeBinary,
-    Numeric,
-    String,
-    Text,
-    Time,
-    Uuid,
-    bindparam,
-    cast,
-    func,
-    literal_column,
-    or_,
-    text,
-)
+from sqlalchemy import BigInteger, ColumnElement, Integer, Text, bindparam, cast, func, literal_column, or_, text
 
 from gatepost.models.catalog import ServedModel
-from gatepost.models.entity import Attribute, plain_type, wire_values
+from gatepost.models.shape import Form, Shape
 
 CHARACTER_BYTES_MAX = 6
 """A control character is an escape of six bytes in JSON; no other character has more than four in UTF-8."""
 
 NULL_BYTES = 4
 SEPARATOR_BYTES = 2
-_FIXED: tuple[tuple[type[Any] | tuple[type[Any], ...], int], ...] = (
-    (Boolean, 5),
-    ((Integer, BigInteger), 22),
-    (Float, 26),
-    (Uuid, 38),
-    (DateTime, 40),
-    ((Date, Time), 20),
-    (Interval, 80),
-)
+_FIXED = {
+    Form.BOOLEAN: 5,
+    Form.INTEGER: 22,
+    Form.FLOAT: 26,
+    Form.UUID: 38,
+    Form.TIMESTAMP: 40,
+    Form.DATE: 20,
+    Form.TIME: 20,
+    Form.INTERVAL: 80,
+}
 
 
 def row_bytes_max(
@@ -58,7 +34,7 @@ def row_bytes_max(
 ) -> int | None:
     """The most bytes that a row with these fields can have, and with these objects inside it, by name and size; None
     where one of them is unbounded."""
-    sizes = [*((name, _value_bytes_max(served.entity.attributes[name])) for name in names), *nested]
+    sizes = [*((name, _value_bytes_max(served.entity.attributes[name].shape)) for name in names), *nested]
     total = 2
     for name, size in sizes:
         if size is None:
@@ -70,7 +46,7 @@ def row_bytes_max(
 def unbounded_names(served: ServedModel) -> tuple[str, ...]:
     """The attributes whose values nothing bounds."""
     attributes = served.entity.attributes.items()
-    return tuple(name for name, attribute in attributes if _value_bytes_max(attribute) is None)
+    return tuple(name for name, attribute in attributes if _value_bytes_max(attribute.shape) is None)
 
 
 MAY_BE_LARGE = text("""
@@ -89,28 +65,19 @@ def total_bytes(values: Sequence[ColumnElement[Any]]) -> ColumnElement[int]:
     return cast(func.coalesce(func.sum(size), 0), BigInteger)
 
 
-def _value_bytes_max(attribute: Attribute) -> int | None:
-    kind: Any = attribute.column.type
-    if kind is not plain_type(kind) or isinstance(kind, ARRAY | JSON):
+def _value_bytes_max(shape: Shape) -> int | None:
+    if shape.is_decorated:
         return None
-    fixed = next((size for classes, size in _FIXED if isinstance(kind, classes)), None)
-    if fixed is not None:
-        return fixed
-    if isinstance(kind, Numeric):
-        return None if kind.precision is None else kind.precision + 5
-    if isinstance(kind, Enum):
-        return max((len(json.dumps(value)) for value in wire_values(kind).values()), default=NULL_BYTES)
-    if isinstance(kind, String | LargeBinary) and (length := _length_max(attribute)) is not None:
-        return length * CHARACTER_BYTES_MAX + 2  # base64 is shorter
-    return None
-
-
-def _length_max(attribute: Attribute) -> int | None:
-    """The maximum length by the column's type, or by the model's constraints, which PostgreSQL checks as well."""
-    bounds = [getattr(attribute.column.type, "length", None)]
-    bounds += [item.max_length for item in attribute.constraints if isinstance(item, Len | MaxLen)]
-    known = [bound for bound in bounds if bound is not None]
-    return min(known) if known else None
+    match shape.form:
+        case Form.DECIMAL:
+            return None if shape.digits is None else sum(shape.digits) + 5
+        case Form.ENUM:
+            return max((len(json.dumps(value)) for _, value in shape.choices), default=NULL_BYTES)
+        case Form.TEXT | Form.BYTES:  # the declared bound counts as well: PostgreSQL checks it
+            length: int | None = shape.bound("max_length")
+            return None if length is None else length * CHARACTER_BYTES_MAX + 2  # base64 is shorter
+        case form:
+            return _FIXED.get(form)
 
 
 def running_bytes(texts: Sequence[ColumnElement[Any]]) -> ColumnElement[int]:

@@ -97,7 +97,6 @@ def row_pieces(
     *,
     rules: Mapping[str, ColumnElement[bool]],
     nested: Sequence[tuple[str, Pieces]],
-    bigint_as_string: bool,
 ) -> Pieces:
     """The JSON object of a row: the fields in their order, then what is expanded.
 
@@ -106,7 +105,7 @@ def row_pieces(
     Such fields come last, because the comma before one depends on what is shown before it.
     """
     plain = [name for name in names if name not in rules]
-    members = [(name, _value(source, name, bigint_as_string=bigint_as_string)) for name in plain]
+    members = [(name, _value(source, name)) for name in plain]
     pieces: Pieces = ["{"]
     for index, (name, value) in enumerate([*members, *nested]):
         pieces += [f"{',' if index else ''}{json.dumps(name)}:", *value]
@@ -115,19 +114,19 @@ def row_pieces(
         if name in rules:
             comma: Part = "," if len(members) + len(nested) else _comma_after(before)
             rule = rules[name]
-            value = _value(source, name, bigint_as_string=bigint_as_string)
+            value = _value(source, name)
             pieces += _where(rule, [comma, f"{json.dumps(name)}:", *value], otherwise="")
             before.append(rule)
     pieces.append("}")
     return pieces
 
 
-def _value(source: TableRef, name: str, *, bigint_as_string: bool) -> Pieces:
+def _value(source: TableRef, name: str) -> Pieces:
     attribute, column = source.entity.attributes[name], source.column(name)
-    decode = decoder_of(attribute.column.type)
+    decode = decoder_of(attribute)
     if decode is not None:
         return [Splice(column, decode)]
-    return [*json_parts(column, nullable=attribute.nullable, bigint_as_string=bigint_as_string)]
+    return [*json_parts(column, attribute.shape)]
 
 
 def _comma_after(before: Sequence[ColumnElement[bool]]) -> Part:

@@ -8,17 +8,15 @@ left to the `migrations` package, which a serving process never imports.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import String
-from sqlalchemy.types import Enum
-
 from gatepost.declaring.resource import Resource
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
 from gatepost.models.check_constraints import add_checks
 from gatepost.models.constraint_names import name_constraints
-from gatepost.models.entity import Entity, plain_type
+from gatepost.models.entity import Entity
 from gatepost.models.indexes import add_filter_index, add_search_index, add_sort_index
 from gatepost.models.schema_objects import add_object, add_version_trigger, extension
+from gatepost.models.shape import Form
 
 ATTRIBUTE = "gatepost.attribute"
 """Key in `Column.info`: the name of the attribute that maps the column, where the two differ."""
@@ -74,8 +72,7 @@ def _check_name(entity: Entity, option: str, field: str, known: Collection[str])
 
 
 def _check_is_text(entity: Entity, field: str) -> None:
-    kind = plain_type(entity.attributes[field].column.type)
-    if not isinstance(kind, String) or isinstance(kind, Enum):
+    if entity.attributes[field].shape.form is not Form.TEXT:
         raise ConfigurationError(
             f"The field {field!r} is not text.",
             location=f"Resource({entity.name}, search=...)",

@@ -60,18 +60,17 @@ class Selection(Part, frozen=True):
             found += item.selection.bounds()
         return found
 
-    def row(self, source: TableRef, joined: FromClause, *, bigint_as_string: bool) -> tuple[FromClause, Pieces]:
+    def row(self, source: TableRef, joined: FromClause) -> tuple[FromClause, Pieces]:
         """The pieces of a row of `source` and of what it is expanded by, and what they are selected from."""
         nested: list[tuple[str, Pieces]] = []
         for item in self.expand:
-            joined, pieces = item.join(source, joined, bigint_as_string=bigint_as_string)
+            joined, pieces = item.join(source, joined)
             nested.append((item.relation.name, pieces))
         pieces = row_pieces(
             source,
             self.names,
             rules={name: rule.outcome(source) for name, rule in self.ruled},
             nested=nested,
-            bigint_as_string=bigint_as_string,
         )
         return joined, pieces
 
@@ -82,7 +81,7 @@ class Expansion(Part, frozen=True):
     relation: Relation
     selection: Selection
 
-    def join(self, outer: TableRef, joined: FromClause, *, bigint_as_string: bool) -> tuple[FromClause, Pieces]:
+    def join(self, outer: TableRef, joined: FromClause) -> tuple[FromClause, Pieces]:
         """Join the target's row: one that is absent or hidden from the actor shows as null."""
         selection = self.selection
         source = TableRef(selection.served.entity, selection.served.entity.table.alias())
@@ -91,5 +90,5 @@ class Expansion(Part, frozen=True):
         if rule is not None:
             condition = and_(condition, rule)
         joined = joined.outerjoin(source.table, condition)
-        joined, pieces = selection.row(source, joined, bigint_as_string=bigint_as_string)
+        joined, pieces = selection.row(source, joined)
         return joined, or_null(pieces, source.column_of(self.relation.remote).is_not(None))

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     ARRAY,
-    JSON,
     Column,
     ColumnElement,
     Text,
@@ -223,7 +222,7 @@ class ReadStatus(Recipe[RowStatusPlan], frozen=True):
             item.name: item.shown if isinstance(item.shown, bool) else item.shown.outcome(source) for item in self.asked
         }
         for name in self.names:
-            column, is_shown = _exact(source.column(name), self.document_bytes_max), outcomes[name]
+            column, is_shown = _exact(source, name, self.document_bytes_max), outcomes[name]
             if isinstance(is_shown, bool):
                 is_shown = true() if is_shown else false()
             columns.add(column if outcomes[name] is True else sql_case((is_shown, column)))
@@ -242,7 +241,7 @@ class ReadStatus(Recipe[RowStatusPlan], frozen=True):
         statement = select(*columns.selected).where(is_key(source))
         if self.is_locking:
             statement = statement.with_for_update()
-        documents = frozenset(name for name in self.names if _is_document(source.column(name)))
+        documents = frozenset(name for name in self.names if source.entity.attributes[name].shape.is_document)
         return RowStatusPlan(
             self.statement(statement, f"{self.served.path}.status"),
             self.names,
@@ -321,16 +320,13 @@ def _written(values: Bound) -> dict[str, Any]:
     return {bind_name(name): value for name, value in values.value.items()}
 
 
-def _exact(column: ColumnElement[Any], bytes_max: int) -> ColumnElement[Any]:
+def _exact(source: TableRef, name: str, bytes_max: int) -> ColumnElement[Any]:
     """A document as text, to keep its numbers exact: the driver would decode them to floats."""
-    if not _is_document(column):
+    column = source.column(name)
+    if not source.entity.attributes[name].shape.is_document:
         return column
     text = sql_cast(column, Text)
     return sql_case((func.octet_length(text) > literal_number(str(bytes_max)), literal_text(TOO_LARGE)), else_=text)
-
-
-def _is_document(column: ColumnElement[Any]) -> bool:
-    return isinstance(column.type, JSON)
 
 
 def _values(entity: Entity, names: tuple[str, ...]) -> dict[Any, Any]:
@@ -350,7 +346,7 @@ def _conditions(
 def _returning(recipe: InsertRow | UpdateRow, statement: Any, options: Options, action: str) -> WritePlan:
     selection = recipe.selection
     source = selection.source()
-    _, pieces = selection.row(source, source.table, bigint_as_string=options.bigint_as_string)
+    _, pieces = selection.row(source, source.table)
     columns = Columns()
     build = columns.add_row(pieces)
     key = columns.add(source.column(source.entity.key.name))

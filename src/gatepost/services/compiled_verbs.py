@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, cast
 
 from asyncpg.exceptions import DataError, ForeignKeyViolationError
-from sqlalchemy import JSON, Column
+from sqlalchemy import Column
 
 from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
@@ -81,11 +81,11 @@ class CompiledVerbs:
         self.list = self.reads.list
         self.references = References(served, catalog, plans)
         self._owned = owners(self._policies["create"])
-        self._decode_key = decoder_of(self._entity.key.column.type)
+        self._decode_key = decoder_of(self._entity.key)
         self._defaults = _fillers(served, lambda column: column.default)
         self._on_update = _fillers(served, lambda column: column.onupdate)
         self.documents = frozenset(
-            name for name, attribute in served.entity.attributes.items() if isinstance(attribute.column.type, JSON)
+            name for name, attribute in served.entity.attributes.items() if attribute.shape.is_document
         )
         self._merged = MergedDocuments(bounds)
         self._inserts = FastWrites(self.references.ruled)

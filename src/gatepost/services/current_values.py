@@ -7,8 +7,6 @@ neither the response nor what is stored depends on it.
 from collections.abc import Collection, Mapping
 from typing import Any, cast
 
-from sqlalchemy import JSON, Float, Numeric
-
 from gatepost.database.connection import Record
 from gatepost.database.statements import DIALECT
 from gatepost.dtos.merge_patch import merge_patch
@@ -18,6 +16,7 @@ from gatepost.errors import FieldError, Unprocessable
 from gatepost.exact_json import decode_exact, natural
 from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Entity
+from gatepost.models.shape import Form, Shape
 from gatepost.models.writes import TOO_LARGE, RowStatusPlan
 from gatepost.services.verbs import ChangeSet
 
@@ -47,15 +46,15 @@ def unchanged(
         for index, name in enumerate(plan.names)
         if name in names
         and plan.is_shown(record, name)
-        and _is_same(entity.attributes[name].column.type, _present(entity, name, record[index]), values[name])
+        and _is_same(entity.attributes[name].shape, _present(entity, name, record[index]), values[name])
     }
 
 
-def _is_same(kind: Any, present: Any, value: Any) -> bool:
-    item = getattr(kind, "item_type", kind)
-    if isinstance(item, JSON) and item is not kind:
+def _is_same(shape: Shape, present: Any, value: Any) -> bool:
+    item = shape.items or shape
+    if item.is_document and item is not shape:
         value = natural(value)  # the driver decodes documents in an array to floats
-    elif isinstance(item, Float) or (isinstance(item, Numeric) and not item.asdecimal):
+    elif item.form in (Form.FLOAT, Form.DECIMAL) and not (item.is_text or item.is_decorated):
         return bool(_as_floats(present) == _as_floats(value))  # the decimal 5.01 is not the float
     return bool(present == value)
 
@@ -67,9 +66,10 @@ def _as_floats(value: Any) -> Any:
 
 
 def _present(entity: Entity, name: str, raw: Any) -> Any:
-    kind = entity.attributes[name].column.type
-    if isinstance(kind, JSON):
+    attribute = entity.attributes[name]
+    if attribute.shape.is_document:
         return raw if raw is None or raw == TOO_LARGE else decode_exact(raw)
+    kind: Any = attribute.column.type
     process: Any = kind.dialect_impl(DIALECT).result_processor(DIALECT, None)
     return raw if process is None else process(raw)
 

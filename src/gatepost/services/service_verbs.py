@@ -7,7 +7,7 @@ so that a service cannot bypass fields, expansions or policies.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, inspect
+from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
 
 from gatepost.actor import Actor
@@ -50,9 +50,8 @@ class ServiceVerbs:
         self._registry = registry
         self._database = database
         self._is_unbounded = row_bytes_max(served, served.entity.attributes) is None
-        attributes = served.entity.attributes.items()
-        kinds = {name: attribute.column.type for name, attribute in attributes}
-        self._documents = {name for name, kind in kinds.items() if isinstance(getattr(kind, "item_type", kind), JSON)}
+        shapes = {name: attribute.shape for name, attribute in served.entity.attributes.items()}
+        self._documents = {name for name, shape in shapes.items() if (shape.items or shape).is_document}
 
     async def get(
         self, key: Any, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]

@@ -18,6 +18,7 @@ from gatepost.dtos.body import compile_body
 from gatepost.errors import Unprocessable
 from gatepost.models.check_constraints import checks_of
 from gatepost.models.entity import Attribute
+from gatepost.models.shape import shape_of
 
 LENGTHS = [MinLen(0), MinLen(1), MinLen(2), MinLen(3), MaxLen(0), MaxLen(1), MaxLen(2), Len(1, 2)]
 TEXTS = ["", "a", "ab", "abc", " ", "a ", "a  ", "\n", "\n\n", "ü\U0001f600", "%", "\\", '"', "{", ",", "NULL", "'"]
@@ -45,7 +46,7 @@ def reading(kind: TypeEngine[Any], item: Any, *, of_elements: bool) -> Attribute
     """A nullable column `x` with one constraint: on its value, or on its elements."""
     column: Column[Any] = Column("x", ARRAY(kind) if of_elements else kind)
     value, elements = ((), (item,)) if of_elements else ((item,), ())
-    return Attribute("x", column, object, True, value, False, False, False, None, elements)
+    return Attribute("x", column, shape_of(column.type, value, elements, nullable=True), False, False, False, None)
 
 
 def lists(sent: Sequence[Any]) -> Iterator[list[Any]]:

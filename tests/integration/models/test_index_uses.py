@@ -59,7 +59,7 @@ def test_a_field_can_be_sorted_by_where_an_index_has_its_order() -> None:
 async def test_an_operator_that_is_offered_reads_an_index(connection: Any, name: str, operator: str) -> None:
     if operator == "ne":
         return  # all rows but a few: no index could serve it
-    value = VALUES[SERVED.entity.attributes[name].python_type]
+    value = VALUES[SERVED.entity.attributes[name].shape.python_type]
     value = {"in": [value], "null": True}.get(operator, value)
     item = Filter.of((), name, FOUND.operators[name][operator], value)
     source = TableRef(SERVED.entity, SERVED.entity.table)
@@ -76,7 +76,7 @@ async def test_an_order_that_is_offered_reads_an_index(connection: Any, name: st
     order = (Order(name, is_descending), *([Order("id", is_descending)] if name != "id" else []))
     selection = Selection.of(SERVED, SERVED.view(anonymous), bind_decision(True, anonymous, SERVED.entity))
     recipe = ReadPage(selection, RowRange(order, 20))
-    statement = recipe.compile(Options(bigint_as_string=False, page_bytes_max=2**22)).statement
+    statement = recipe.compile(Options(page_bytes_max=2**22)).statement
     plan = await plan_of(connection, statement, recipe.binds(statement))
     assert not [line for line in plan.splitlines() if line.strip() == "->  Sort"], plan
     assert "Index Scan" in plan or "Index Only Scan" in plan, plan

@@ -52,14 +52,14 @@ def test_importing_accounts_makes_no_table() -> None:
 
 def test_a_base_without_a_key_gets_a_uuid() -> None:
     entity = entity_of(user_model(fresh_base()))
-    assert (entity.key.name, entity.key.python_type, entity.key.managed) == ("id", UUID, True)
+    assert (entity.key.name, entity.key.shape.python_type, entity.key.managed) == ("id", UUID, True)
 
 
 def test_the_key_of_the_base_is_kept() -> None:
     class Base(DeclarativeBase):
         id: Mapped[int] = mapped_column(primary_key=True)
 
-    assert entity_of(user_model(Base)).key.python_type is int
+    assert entity_of(user_model(Base)).key.shape.python_type is int
 
 
 def test_a_model_of_ones_own_may_have_another_table_key_and_columns() -> None:
@@ -91,7 +91,7 @@ def test_a_users_table_carries_the_triggers_that_tell_of_a_change(columns_first:
 def test_an_email_is_stored_in_lower_case_and_its_length_is_declared() -> None:
     model = user_model(fresh_base())
     assert model(email="Ada@Example.COM").email == "ada@example.com"
-    assert entity_of(model).attributes["email"].constraints
+    assert entity_of(model).attributes["email"].shape.constraints
 
 
 def test_a_users_table_that_is_no_users_model_is_refused() -> None:

@@ -11,6 +11,7 @@ from gatepost.dtos.body import Body, BodyDecoder, compile_body
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.models.entity import Attribute
+from gatepost.models.shape import shape_of
 
 
 def attribute(
@@ -23,9 +24,8 @@ def attribute(
     elements: Sequence[Any] = (),
 ) -> Attribute:
     column: Column[Any] = Column(name, kind, nullable=nullable, primary_key=primary_key)
-    return Attribute(
-        name, column, object, nullable, constraints, primary_key, False, has_default, None, tuple(elements)
-    )
+    shape = shape_of(kind, constraints, elements, nullable=nullable)
+    return Attribute(name, column, shape, primary_key, False, has_default, None)
 
 
 def decoder(

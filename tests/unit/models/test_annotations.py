@@ -13,6 +13,7 @@ from sqlalchemy.types import TypeDecorator
 from typing_extensions import TypeAliasType
 
 from gatepost.errors import ConfigurationError
+from gatepost.models.annotations import Annotations
 from gatepost.models.entity import entity_of
 
 Tag = Annotated[str, Len(1, 50)]
@@ -26,8 +27,9 @@ class Tags(TypeDecorator[list[str]]):
 
 def declared(annotation: Any, kind: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """The constraints of the value and of its elements."""
-    found = entity_of(model(x=(Mapped[annotation], mapped_column(kind)))).attributes["x"]
-    return found.constraints, found.element_constraints
+    thing = model(x=(Mapped[annotation], mapped_column(kind)))
+    entity_of(thing)
+    return Annotations(thing).of("x")
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ app = App(
 CATALOG = app.declaration.catalog
 TOOLS, MAKERS = CATALOG.by_model[Tool], CATALOG.by_model[Maker]
 READER = QueryReader(TOOLS, {item: QueryParsers(item) for item in CATALOG.served}, Cursors(b"s" * 32), Trigrams())
-OPTIONS = Options(bigint_as_string=False, page_bytes_max=2**22)
+OPTIONS = Options(page_bytes_max=2**22)
 
 ACTORS = [
     Actor(uuid.UUID(int=number), frozenset(roles))

@@ -1,0 +1,63 @@
+"""Constraints on values as data: what `Annotated` declares, and what a column type implies.
+
+The only module that knows annotated-types. Bodies are checked (`dtos/value_checks.py`) and CHECKs are written
+(`check_conditions.py`) from the same `Constraint`s.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, cast
+
+import msgspec
+from annotated_types import BaseMetadata, Ge, GroupedMetadata, Gt, Le, Lt, MaxLen, MinLen, MultipleOf, Not, Predicate
+
+ConstraintName = Literal[
+    "ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "predicate", "second_digits"
+]
+
+_NAMES: Sequence[tuple[type[Any], ConstraintName]] = (
+    (Ge, "ge"), (Gt, "gt"), (Le, "le"), (Lt, "lt"),
+    (MultipleOf, "multiple_of"), (MinLen, "min_length"), (MaxLen, "max_length"),
+)  # fmt: skip
+"""Each class names its bound as the constraint is named."""
+
+
+class Constraint(msgspec.Struct, frozen=True):
+    """What holds of every value: `value` is the bound as it is declared, or the function of a `predicate`. Lengths are
+    counted in the units of the form; `second_digits` are those that a column keeps of a fraction of a second."""
+
+    name: ConstraintName
+    value: Any
+
+    def __str__(self) -> str:
+        return f"{self.name}={predicate_name(self.value) if self.name == 'predicate' else self.value}"
+
+
+def declared_constraints(metadata: Iterable[Any]) -> Iterator[tuple[Any, Constraint]]:
+    """The constraints in the metadata of an `Annotated`, each behind its annotation; other metadata is ignored."""
+    for item in metadata:
+        if isinstance(item, GroupedMetadata):
+            yield from declared_constraints(cast("Iterable[Any]", item))
+        elif isinstance(item, Not):
+            yield item, Constraint("predicate", item)
+        elif isinstance(item, Predicate):
+            yield item, Constraint("predicate", item.func)
+        else:
+            for kind, name in _NAMES:
+                if isinstance(item, kind):
+                    yield item, Constraint(name, getattr(item, name))
+
+
+def is_constraint(item: object) -> bool:
+    """Whether an item of `Annotated` metadata is a constraint; other items belong to other libraries and are
+    ignored."""
+    if isinstance(item, GroupedMetadata):
+        return any(is_constraint(part) for part in cast("Iterable[object]", item))
+    return isinstance(item, BaseMetadata | Not)
+
+
+def predicate_name(function: Callable[[Any], object]) -> str:
+    """The name by which a refusal calls a predicate."""
+    if isinstance(function, Not):
+        return f"not {predicate_name(function.func)}"
+    name = getattr(function, "__name__", "")
+    return name.strip("_") if name and name != "<lambda>" else "the condition of this field"
