@@ -187,6 +187,18 @@ def test_the_map_names_every_package() -> None:
     assert all((SOURCE / name).is_dir() or (SOURCE / f"{name}.py").exists() for name in described)
 
 
+def test_the_map_tells_requests_by_functions_that_exist() -> None:
+    story = (ROOT / "ARCHITECTURE.md").read_text().split("## Two requests")[1].split("\n## ")[0]
+    stops = re.findall(r"`([\w/]+\.py)` `(?:(\w+)\.)?(\w+)`", story)
+    assert len(stops) > 20
+    for module, owner, function in stops:
+        tree = ast.parse((SOURCE / module).read_text())
+        places = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == owner]
+        (place,) = places if owner else [tree]
+        defined = {node.name for node in place.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+        assert function in defined, f"{module} has no {owner}.{function}"
+
+
 def test_contributors_are_told_of_commands_folders_and_fixtures_that_exist() -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text()
     targets = set(re.findall(r"^([a-z-]+): .*## ", (ROOT / "Makefile").read_text(), re.M))
