@@ -19,7 +19,7 @@ from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
 from gatepost.server.serving import master_events, run, url_of, with_server
-from gatepost.settings import Settings, load
+from gatepost.settings import Settings, load_settings
 
 APP = "examples.bookshop.app:app"
 DRAIN_SECONDS = 2.0
@@ -31,11 +31,11 @@ def main() -> None:
     streams = StandardStreams()
     streams.start()
     prepare_environment(host=None, port=options.port, data=options.data)
-    settings = with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
+    settings = with_server(load_settings(os.environ), drain_seconds=DRAIN_SECONDS)
     with listen(settings.server.host, settings.server.port) as listener, EmbeddedPostgreSQL(options.data) as server:
         os.environ["DATABASE_URL"] = dsn = server.dsn("gatepost")
         _fill(dsn)
-        settings = with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
+        settings = with_server(load_settings(os.environ), drain_seconds=DRAIN_SECONDS)
         _greet(url_of(listener), settings)
         events = master_events(settings, streams)
         with Watchdog(server, events):

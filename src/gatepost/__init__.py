@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gatepost import events
     from gatepost.accounts.models import UserColumns
     from gatepost.actor import Actor, anonymous, system
     from gatepost.app import App
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
         Unauthorized,
         Unprocessable,
     )
+    from gatepost.events import Events
     from gatepost.gateway.buckets.valkey import ValkeyBuckets
     from gatepost.models.base import Model
+    from gatepost.models.list_query import ListQuery
+    from gatepost.operations import Operation
     from gatepost.services.service import Changes, Service
+    from gatepost.settings import Settings, load_settings
 
 __all__ = [
     "CORS",
@@ -40,18 +45,22 @@ __all__ = [
     "Changes",
     "ConfigurationError",
     "Conflict",
+    "Events",
     "Field",
     "FieldError",
     "Forbidden",
+    "ListQuery",
     "Model",
     "Mount",
     "NotFound",
+    "Operation",
     "Policy",
     "PreconditionFailed",
     "Problem",
     "RateLimit",
     "Resource",
     "Service",
+    "Settings",
     "Unauthorized",
     "Unprocessable",
     "UserColumns",
@@ -59,8 +68,10 @@ __all__ = [
     "anonymous",
     "anyone",
     "authenticated",
+    "events",
     "hidden",
     "hours",
+    "load_settings",
     "minutes",
     "nobody",
     "owner",
@@ -80,12 +91,16 @@ _NAMES = {
     "declaring.cors": "CORS",
     "errors": "BadRequest ConfigurationError Conflict FieldError Forbidden NotFound PreconditionFailed Problem "
     "Unauthorized Unprocessable",
+    "events": "Events",
     "gateway.buckets.valkey": "ValkeyBuckets",
     "declaring.rate_limits": "RateLimit hours minutes seconds",
     "models.base": "Model",
+    "models.list_query": "ListQuery",
+    "operations": "Operation",
     "declaring.mount": "Mount",
     "declaring.resource": "Field Resource hidden read_only write_once",
     "services.service": "Changes Service",
+    "settings": "Settings load_settings",
 }
 """What type checkers read above, for the interpreter; a test holds the two together."""
 
@@ -94,6 +109,8 @@ _HOMES = {name: f"{__name__}.{module}" for module, names in _NAMES.items() for n
 
 def __getattr__(name: str) -> object:
     """A name of the public interface, at its first use (PEP 562); from then on it is an ordinary attribute."""
+    if name == "events":
+        return import_module("gatepost.events")
     try:
         home = _HOMES[name]
     except KeyError:

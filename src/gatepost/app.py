@@ -27,7 +27,7 @@ from gatepost.models.entity import Entity
 from gatepost.operations import Operation, RouteRules
 from gatepost.services.service_transaction import ServiceTransaction
 from gatepost.services.unit_of_work import UnitOfWork
-from gatepost.settings import Settings, load
+from gatepost.settings import Settings, load_settings
 
 
 class App:
@@ -184,7 +184,7 @@ class App:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            await self.start(load(os.environ))
+            await self.start(load_settings(os.environ))
         except ConfigurationError as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return

@@ -353,7 +353,7 @@ class Settings:
         return "json" if self.is_production else "console"
 
 
-def load(environ: Mapping[str, str]) -> Settings:
+def load_settings(environ: Mapping[str, str]) -> Settings:
     """Read and check all settings; raises `ConfigurationError` that names the variable and what to do."""
     settings = Settings(
         server=_read(ServerSettings, environ),

@@ -36,7 +36,7 @@ from gatepost.gateway.sign_in_attempts import SignInAttempts
 from gatepost.logging import Logs
 from gatepost.operations import RouteRules
 from gatepost.request import Request
-from gatepost.settings import Settings, load
+from gatepost.settings import Settings, load_settings
 
 LOCATION = "Gate"
 
@@ -210,9 +210,9 @@ class Lifespan:
 def _checked_settings(given: Settings | None) -> Settings:
     """The given settings, or those of the environment, with production as the default."""
     if given is not None and not isinstance(given, Settings):  # pyright: ignore[reportUnnecessaryIsInstance]
-        hint = "Write settings=load({...}), with `from gatepost.settings import load`, or leave it out."
+        hint = "Write settings=load_settings({...}), with `from gatepost import load_settings`, or leave it out."
         raise ConfigurationError(f"settings={given!r} is not a Settings object.", location=LOCATION, hint=hint)
-    settings = load({"GATEPOST_ENV": "production", **os.environ}) if given is None else given
+    settings = load_settings({"GATEPOST_ENV": "production", **os.environ}) if given is None else given
     if settings.is_production and (settings.gate.limit_factor or 1) > 1:
         raise ConfigurationError(
             "raises every limit, which production does not allow.",

@@ -8,12 +8,12 @@ from app import Note, app
 
 from gatepost.accounts.sign_in import create_user, issue_token
 from gatepost.migrations.safe_changes import apply_lossless
-from gatepost.settings import load
+from gatepost.settings import load_settings
 
 
 async def main() -> None:
     await apply_lossless(os.environ["DATABASE_URL"], app.metadata)
-    await app.start(load(os.environ))
+    await app.start(load_settings(os.environ))
     async with app.transaction() as tx:
         names = {"id": str((await tx.model(Note).create(Note(title="First"))).id)}
         for number in range(30):

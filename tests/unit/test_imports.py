@@ -11,8 +11,6 @@ ACCEPTED = (
     "gateway.admission gateway.exchange gateway.large_responses gateway.queue_lanes gateway.request_deadlines",
     # A service calls the verbs of its unit of work, which makes the services.
     "services.service services.unit_of_work",
-    # A page's bytes are bounded by its expansions, which are a part of what is read.
-    "models.reads models.row_size",
 )
 """Cycles for type checkers alone, each with a reason why another module would not make it clearer."""
 

@@ -2,8 +2,10 @@
 
 import ast
 import pickle
+import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,13 @@ import gatepost
 from gatepost import gateway
 
 SOURCE = Path(gatepost.__file__)
+ROOT = Path(__file__).parents[2]
+PUBLIC_MODULES = ("gatepost", "gatepost.gateway", "gatepost.testing")
+RUN_FROM_A_CHECKOUT = (ROOT / "examples/bookshop/run.py", ROOT / "examples/bookshop/seed.py")
+"""What `make run` does with the example, on Gatepost's own parts."""
+
+IMPORT = re.compile(r"^from (gatepost[\w.]*) import (?:\(([^)]*)\)|(.+))$", re.MULTILINE)
+MEMBER = re.compile(r"`gatepost\.(\w+)")
 HEAVY = ("sqlalchemy", "asyncpg", "asyncio", "alembic", "granian", "joserfc", "rich", "structlog")
 
 
@@ -36,6 +45,30 @@ def test_type_checkers_and_the_interpreter_are_told_the_same() -> None:
     assert sorted(homes) == sorted(gatepost.__all__)
     for name, module in read_by_type_checkers().items():
         assert getattr(sys.modules[module], name) is homes[name]
+
+
+def pages_and_examples() -> list[Path]:
+    """What tells users what to import."""
+    found = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.py")]
+    return [path for path in found if path.parent.name != "decisions" and path not in RUN_FROM_A_CHECKOUT]
+
+
+def test_pages_and_examples_import_public_names_only() -> None:
+    public = {module: set(import_module(module).__all__) for module in PUBLIC_MODULES}
+    imported = {
+        (path.name, module, name)
+        for path in pages_and_examples()
+        for module, several, line in IMPORT.findall(path.read_text())
+        for name in re.findall(r"\w+", several or line)
+    }
+    assert ("shop.md", "gatepost.testing", "TestApp") in imported
+    assert {found for found in imported if found[2] not in public.get(found[1], ())} == set()
+
+
+def test_pages_name_no_other_module() -> None:
+    named = {(path.name, name) for path in pages_and_examples() for name in MEMBER.findall(path.read_text())}
+    public = {*gatepost.__all__, *(module.removeprefix("gatepost.") for module in PUBLIC_MODULES)}
+    assert {found for found in named if found[1] not in public} == set()
 
 
 def test_a_star_import_gives_every_name() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gatepost.errors import ConfigurationError
-from gatepost.settings import Settings, load, unknown_variables
+from gatepost.settings import Settings, load_settings, unknown_variables
 
 PRODUCTION = {"GATEPOST_ENV": "production"}
 
@@ -22,7 +22,7 @@ def items() -> Iterator["dataclasses.Field[Any]"]:
 def refusal_of(environ: dict[str, str]) -> str:
     """The sentence that refuses these settings."""
     with pytest.raises(ConfigurationError) as refusal:
-        load(environ)
+        load_settings(environ)
     return str(refusal.value)
 
 
@@ -55,7 +55,7 @@ def test_a_database_that_is_not_postgresql_is_refused_without_showing_the_secret
 def test_a_secret_is_read_from_a_file_or_from_its_variable_but_not_from_both(tmp_path: Path) -> None:
     file = tmp_path / "url"
     file.write_text("postgresql://db/shop\n")
-    assert load({"DATABASE_URL_FILE": str(file)}).database.url == "postgresql://db/shop"
+    assert load_settings({"DATABASE_URL_FILE": str(file)}).database.url == "postgresql://db/shop"
     sentence = refusal_of({"DATABASE_URL_FILE": str(file), "DATABASE_URL": "postgresql://db/shop"})
     assert sentence == "DATABASE_URL: both DATABASE_URL and DATABASE_URL_FILE are set. Keep one."
     assert refusal_of({"DATABASE_URL_FILE": str(tmp_path / "gone")}).startswith(
@@ -71,14 +71,14 @@ def test_no_secret_has_a_default_and_every_number_has_a_check() -> None:
 
 
 def test_development_raises_the_limits_a_hundredfold_and_production_does_not() -> None:
-    assert str(load({}).gate.api_limit) == "10000 / 15 min"
-    assert str(load({}).gate.auth_limit) == "500 / 15 min"
-    assert str(load(PRODUCTION).gate.api_limit) == "100 / 15 min"
-    assert str(load(PRODUCTION).gate.auth_limit) == "5 / 15 min"
+    assert str(load_settings({}).gate.api_limit) == "10000 / 15 min"
+    assert str(load_settings({}).gate.auth_limit) == "500 / 15 min"
+    assert str(load_settings(PRODUCTION).gate.api_limit) == "100 / 15 min"
+    assert str(load_settings(PRODUCTION).gate.auth_limit) == "5 / 15 min"
 
 
 def test_an_empty_variable_is_none() -> None:
-    assert load({"GATEPOST_PORT": "", "DATABASE_URL": ""}) == load({})
+    assert load_settings({"GATEPOST_PORT": "", "DATABASE_URL": ""}) == load_settings({})
 
 
 def test_what_looks_like_a_setting_and_is_none_is_found_with_the_one_that_is_meant() -> None:

@@ -17,7 +17,7 @@ from gatepost.declaring.rate_limits import RateLimit
 from gatepost.errors import ConfigurationError, Header, Unauthorized
 from gatepost.events import Events, RequestFinished
 from gatepost.gateway import Gate, PathRules
-from gatepost.settings import Settings, load
+from gatepost.settings import Settings, load_settings
 
 JSON: Header = (b"content-type", b"application/json")
 FORM: Header = (b"content-type", b"multipart/form-data; boundary=x")
@@ -25,7 +25,7 @@ QUIET = {"GATEPOST_ENV": "production", "GATEPOST_LOG_ACCESS": "false"}
 
 
 def settings(**environ: str) -> Settings:
-    return load({**QUIET, **environ})
+    return load_settings({**QUIET, **environ})
 
 
 def alone(app: ASGIApp, environ: Mapping[str, str] | None = None, **given: Any) -> Gate:

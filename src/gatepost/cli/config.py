@@ -9,7 +9,7 @@ from typing import Any
 from gatepost.cli.output import print_rows
 from gatepost.logging.text import MASK
 from gatepost.server.safety import warn_of_unknown
-from gatepost.settings import Settings, load
+from gatepost.settings import Settings, load_settings
 
 CONCERNS = {
     "server": "Server",
@@ -23,7 +23,7 @@ CONCERNS = {
 
 def print_settings(*, as_json: bool) -> None:
     """Print every setting with its value and where it came from; secrets are masked."""
-    rows = list(rows_of(load(os.environ), os.environ))
+    rows = list(rows_of(load_settings(os.environ), os.environ))
     print_rows(rows, as_json=as_json, columns=("variable", "value", "unit", "source", "description"))
     warn_of_unknown(os.environ)
 

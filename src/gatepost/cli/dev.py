@@ -22,7 +22,7 @@ from gatepost.server.loading import reference_of
 from gatepost.server.safety import warn_of_unknown
 from gatepost.server.serving import master_events, url_of, with_server
 from gatepost.server.worker import Worker
-from gatepost.settings import Settings, load
+from gatepost.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from gatepost.app import App
@@ -40,7 +40,7 @@ def develop(
     streams.start()
     name = reference_of(reference)
     prepare_environment(host=host, port=port, data=data)
-    settings = with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
+    settings = with_server(load_settings(os.environ), drain_seconds=DRAIN_SECONDS)
     warn_of_unknown(os.environ)
     with ExitStack() as stack:
         listener = stack.enter_context(listen(settings.server.host, settings.server.port))
@@ -111,7 +111,7 @@ def _with_embedded_database(stack: ExitStack, data: Path, events: Events) -> Set
     server = stack.enter_context(EmbeddedPostgreSQL(data / "postgresql", database=DATABASE))
     stack.enter_context(Watchdog(server, events))
     os.environ["DATABASE_URL"] = server.dsn(DATABASE)
-    return with_server(load(os.environ), drain_seconds=DRAIN_SECONDS)
+    return with_server(load_settings(os.environ), drain_seconds=DRAIN_SECONDS)
 
 
 def _preload() -> None:

@@ -17,7 +17,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.logging.console import GREEN, RED, YELLOW, is_coloured
 from gatepost.server.loading import find_app, reference_of
 from gatepost.server.safety import unknown_variable_message
-from gatepost.settings import Settings, load, unknown_variables
+from gatepost.settings import Settings, load_settings, unknown_variables
 
 if TYPE_CHECKING:
     from gatepost.app import App
@@ -46,7 +46,7 @@ def _findings(reference: str | None) -> Iterator[DoctorFinding]:
     yield _python()
     yield _packages()
     try:
-        settings = load(os.environ)
+        settings = load_settings(os.environ)
     except ConfigurationError as error:
         yield failed("settings", error)
         return

@@ -11,7 +11,7 @@ from gatepost.cli.settings import database_settings
 from gatepost.errors import ConfigurationError
 from gatepost.logging import print_error, print_success, print_warning
 from gatepost.server.loading import find_app, reference_of
-from gatepost.settings import load
+from gatepost.settings import load_settings
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
@@ -25,7 +25,7 @@ def make_migration(reference: str | None, message: str, folder: Path, *, allow_l
     from gatepost.migrations import file_commands
     from gatepost.migrations.revisions import has_files
 
-    is_first, is_embedded = not has_files(folder), load(os.environ).database.url is None
+    is_first, is_embedded = not has_files(folder), load_settings(os.environ).database.url is None
     there: list[str] = []
     with database_settings() as settings:
         url, metadata = str(settings.database.url), find_app(reference_of(reference)).metadata

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gatepost.logging import Logs
-from gatepost.settings import Settings, load
+from gatepost.settings import Settings, load_settings
 
 DATA_FOLDER = Path(".gatepost")
 
 
 def quiet_settings() -> Settings:
     """The settings, with the process's log on stderr: stdout belongs to the command's answer."""
-    settings = load(os.environ)
+    settings = load_settings(os.environ)
     Logs(settings, descriptor=2)
     return settings
 
@@ -36,4 +36,4 @@ def database_settings(data: Path = DATA_FOLDER) -> Generator[Settings]:
 
     with embedded_database(data) as dsn:
         os.environ["DATABASE_URL"] = dsn
-        yield load(os.environ)
+        yield load_settings(os.environ)

@@ -7,12 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from gatepost.gateway.limiter import Limiter
+from gatepost.gateway.pages import HTMLPage
 from gatepost.gateway.path_rules import PathRules
 
 if TYPE_CHECKING:
     from gatepost.standalone import Gate
 
-__all__ = ["Gate", "Limiter", "PathRules"]
+__all__ = ["Gate", "HTMLPage", "Limiter", "PathRules"]
 
 
 def __getattr__(name: str) -> object:

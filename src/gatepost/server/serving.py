@@ -12,13 +12,13 @@ from gatepost.server.listening import listen
 from gatepost.server.loading import reference_of
 from gatepost.server.safety import refuse_unsafe, warn_of_unknown
 from gatepost.server.worker import Worker
-from gatepost.settings import Settings, load
+from gatepost.settings import Settings, load_settings
 
 
 def serve_app(reference: str | None, environ: Mapping[str, str], streams: StandardStreams) -> None:
     """Serve the application until a signal; raises ConfigurationError where it cannot even begin. `streams` are those
     of this process."""
-    settings = load(environ)
+    settings = load_settings(environ)
     warn_of_unknown(environ)
     refuse_unsafe(settings)
     name = reference_of(reference)

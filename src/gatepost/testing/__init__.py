@@ -7,7 +7,8 @@
 Requests go through the whole chain, the gate included; only the socket is left out.
 """
 
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.testing.app import TestApp
 from gatepost.testing.client import Client, ClientResponse
 
-__all__ = ["Client", "ClientResponse", "TestApp"]
+__all__ = ["Client", "ClientResponse", "EmbeddedPostgreSQL", "TestApp"]

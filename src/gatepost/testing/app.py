@@ -10,7 +10,7 @@ from typing import Any
 from gatepost.accounts.sign_in import create_user, issue_token
 from gatepost.app import App
 from gatepost.events import RequestFailed
-from gatepost.settings import load
+from gatepost.settings import load_settings
 from gatepost.testing.client import Client
 
 _shown: weakref.WeakSet[App] = weakref.WeakSet()
@@ -53,7 +53,7 @@ class TestApp:
         if self.app not in _shown:
             _shown.add(self.app)
             self.app.events.subscribe(RequestFailed, _show)
-        await self.app.start(load(self._environ))
+        await self.app.start(load_settings(self._environ))
         return self
 
     async def __aexit__(

@@ -16,7 +16,7 @@ from gatepost.database.database import Database
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import Problem
 from gatepost.events import DatabaseLost, Events, PoolLimited
-from gatepost.settings import DatabaseSettings, load
+from gatepost.settings import DatabaseSettings, load_settings
 from gatepost.testing import TestApp
 
 LIMIT = 5
@@ -76,7 +76,7 @@ async def test_requests_share_the_connections_that_a_role_may_have(limited: Limi
     said.clear()
     wide = {"GATEPOST_DATABASE_POOL_SIZE": "20", "GATEPOST_DATABASE_POOL_WAIT_SECONDS": "30"}
     running = TestApp(app, limited.dsn, **wide)
-    await app.start(load({"DATABASE_URL": limited.dsn, **wide}))
+    await app.start(load_settings({"DATABASE_URL": limited.dsn, **wide}))
     try:
         for _ in range(3):
             asked = []
@@ -215,7 +215,7 @@ async def test_a_process_that_gets_no_connection_is_not_ready_until_it_gets_one(
         pass
     limited.allow(0)
     running = TestApp(app, limited.dsn)
-    await app.start(load({"DATABASE_URL": limited.dsn}))
+    await app.start(load_settings({"DATABASE_URL": limited.dsn}))
     try:
 
         async def is_refused() -> bool:
@@ -245,7 +245,7 @@ async def test_a_listener_leaves_its_connection_to_a_pool_that_has_none(limited:
         pass
     limited.allow(2)
     running = TestApp(app, limited.dsn, GATEPOST_DATABASE_POOL_SIZE="1")
-    await app.start(load({"DATABASE_URL": limited.dsn, "GATEPOST_DATABASE_POOL_SIZE": "1"}))
+    await app.start(load_settings({"DATABASE_URL": limited.dsn, "GATEPOST_DATABASE_POOL_SIZE": "1"}))
     try:
         listener = app.running.accounts.identities.listener
 

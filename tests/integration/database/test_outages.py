@@ -13,7 +13,7 @@ from gatepost.database.database import Database
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import Problem
 from gatepost.events import DatabaseLost, DatabaseRestored, Events
-from gatepost.settings import DatabaseSettings, load
+from gatepost.settings import DatabaseSettings, load_settings
 from gatepost.testing import TestApp
 
 
@@ -91,7 +91,7 @@ async def test_an_app_starts_without_its_database_and_serves_once_it_is_there(se
         pass
     server.stop()
     running = TestApp(app, dsn)
-    await app.start(load({"DATABASE_URL": dsn}))
+    await app.start(load_settings({"DATABASE_URL": dsn}))
     assert (await running.anonymous.get("/api/plain")).status == 503
     server.start()
 

@@ -10,7 +10,7 @@ from tests.relay import Relay
 from transaction_app import app, until
 
 from gatepost.database.listener import UNNOTIFIED
-from gatepost.settings import load
+from gatepost.settings import load_settings
 from gatepost.testing import ClientResponse, TestApp
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
@@ -112,7 +112,7 @@ async def test_where_nobody_tells_of_changed_users_the_database_is_asked_all_the
     await other.execute("DROP FUNCTION gatepost_identity_changed() CASCADE")
     async with Relay(database_url).running() as relay:
         running = TestApp(app, relay.url)
-        await app.start(load({"DATABASE_URL": relay.url}))
+        await app.start(load_settings({"DATABASE_URL": relay.url}))
         try:
             listener = app.running.accounts.identities.listener
             await until(lambda: _true(listener._doubt == UNNOTIFIED))

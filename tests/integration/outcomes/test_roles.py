@@ -8,7 +8,7 @@ from outcomes_app import app, failures
 
 from gatepost.cli.doctor_row_security import examine_row_security
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
-from gatepost.settings import Settings, load
+from gatepost.settings import Settings, load_settings
 from gatepost.testing import TestApp
 
 
@@ -69,4 +69,4 @@ async def test_a_row_that_row_level_security_refuses_is_forbidden_and_doctor_nam
 
 
 def _settings(dsn: str) -> Settings:
-    return load({"DATABASE_URL": dsn, "GATEPOST_LIMIT_FACTOR": "100000"})
+    return load_settings({"DATABASE_URL": dsn, "GATEPOST_LIMIT_FACTOR": "100000"})

@@ -20,7 +20,7 @@ from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS
 from gatepost.database.listener import STANDBY
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.models.base import NAMING
-from gatepost.settings import load
+from gatepost.settings import load_settings
 from gatepost.testing import Client, TestApp
 
 
@@ -82,7 +82,7 @@ PATHS = [
 async def test_a_standby_is_ready_and_serves_reads_until_it_is_promoted(standby: EmbeddedPostgreSQL) -> None:
     async with AsyncExitStack() as stack:
         for served in (app, strict_app):
-            await served.start(load({"DATABASE_URL": standby.dsn("gatepost")}))
+            await served.start(load_settings({"DATABASE_URL": standby.dsn("gatepost")}))
             stack.push_async_callback(served.stop)
         await until_silence_would_have_been_noticed()
         for served, path, body in PATHS:

@@ -10,7 +10,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from gatepost.auth.keys import KEY_FILE, development_key, load_signing_key, signing_key
 from gatepost.errors import ConfigurationError
-from gatepost.settings import AuthSettings, ServerSettings, Settings, load
+from gatepost.settings import AuthSettings, ServerSettings, Settings, load_settings
 
 KEY = OKPKey.generate_key("Ed25519")
 PEM = KEY.as_pem(private=True).decode()
@@ -53,7 +53,7 @@ def test_a_key_survives_the_way_through_a_variable_of_one_line() -> None:
 def test_production_reads_its_key_from_the_file_that_a_variable_names(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_text(PEM)
-    settings = load({"GATEPOST_SIGNING_KEY_FILE": str(path), "GATEPOST_ENV": "production"})
+    settings = load_settings({"GATEPOST_SIGNING_KEY_FILE": str(path), "GATEPOST_ENV": "production"})
     assert signing_key(settings, tmp_path).thumbprint() == KEY.thumbprint()
 
 

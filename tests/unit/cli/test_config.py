@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gatepost.cli.config import reference_page, rows_of
-from gatepost.settings import load
+from gatepost.settings import load_settings
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
 
@@ -18,7 +18,7 @@ def test_a_secret_is_masked_and_its_source_told(tmp_path: Path) -> None:
     key = tmp_path / "url"
     key.write_text("postgresql://shop:hunter2@db/shop")
     environ = {"DATABASE_URL_FILE": str(key), "GATEPOST_PORT": "8123"}
-    rows = {row["variable"]: row for row in rows_of(load(environ), environ)}
+    rows = {row["variable"]: row for row in rows_of(load_settings(environ), environ)}
     assert (rows["DATABASE_URL"]["value"], rows["DATABASE_URL"]["source"]) == ("***", "DATABASE_URL_FILE")
     assert (rows["GATEPOST_PORT"]["value"], rows["GATEPOST_PORT"]["source"]) == ("8123", "environment")
     assert (rows["GATEPOST_HOST"]["value"], rows["GATEPOST_HOST"]["source"]) == ("127.0.0.1", "default")

@@ -13,7 +13,7 @@ from gatepost.auth.keys import development_key
 from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.errors import ConfigurationError, Header
 from gatepost.gateway import Gate, PathRules
-from gatepost.settings import load
+from gatepost.settings import load_settings
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -42,7 +42,7 @@ class Site:
     """The application behind a gate, and people who try to sign in to it."""
 
     def __init__(self, key: str, rules: PathRules, **environ: str) -> None:
-        settings = load(
+        settings = load_settings(
             {"GATEPOST_ENV": "production", "GATEPOST_LOG_ACCESS": "false", "GATEPOST_SIGNING_KEY": key, **environ}
         )
         self.gate = Gate(application, settings=settings, paths={"/login": rules})
@@ -193,14 +193,16 @@ def test_rules_that_mean_nothing_end_the_start(key: str, rules: PathRules, said:
 
 
 def test_accounts_need_a_key_in_production() -> None:
-    settings = load({"GATEPOST_ENV": "production"})
+    settings = load_settings({"GATEPOST_ENV": "production"})
     with pytest.raises(ConfigurationError, match="GATEPOST_SIGNING_KEY"):
         Gate(application, settings=settings, paths={"/login": RULES})
     Gate(application, settings=settings, paths={"/login": PathRules(auth=True, signed_in=[200])})
 
 
 async def test_a_wider_path_completes_the_rules(key: str) -> None:
-    settings = load({"GATEPOST_ENV": "production", "GATEPOST_LOG_ACCESS": "false", "GATEPOST_SIGNING_KEY": key})
+    settings = load_settings(
+        {"GATEPOST_ENV": "production", "GATEPOST_LOG_ACCESS": "false", "GATEPOST_SIGNING_KEY": key}
+    )
     paths = {"/*": PathRules(rate_limit=RateLimit(50, per=minutes(1))), "POST /login": RULES}
     gate = Gate(application, settings=settings, paths=paths)
     body = b'{"email":"a","password":"wrong"}'

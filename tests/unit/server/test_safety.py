@@ -4,7 +4,7 @@ import pytest
 
 from gatepost.errors import ConfigurationError
 from gatepost.server.safety import refuse_unsafe
-from gatepost.settings import load
+from gatepost.settings import load_settings
 
 SAFE = {
     "GATEPOST_ENV": "production",
@@ -23,17 +23,17 @@ SAFE = {
 )
 def test_what_is_unsafe_is_refused_in_production_only(changed: dict[str, str], complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=complaint):
-        refuse_unsafe(load({**SAFE, **changed}))
-    refuse_unsafe(load({**SAFE, **changed, "GATEPOST_ENV": "development"}))
+        refuse_unsafe(load_settings({**SAFE, **changed}))
+    refuse_unsafe(load_settings({**SAFE, **changed, "GATEPOST_ENV": "development"}))
 
 
 def test_everything_that_is_unsafe_is_named_at_once() -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        refuse_unsafe(load({"GATEPOST_ENV": "production", "GATEPOST_LIMIT_FACTOR": "100"}))
+        refuse_unsafe(load_settings({"GATEPOST_ENV": "production", "GATEPOST_LIMIT_FACTOR": "100"}))
     for variable in ("DATABASE_URL", "GATEPOST_SIGNING_KEY", "GATEPOST_LIMIT_FACTOR"):
         assert f"{variable} " in str(refusal.value)
 
 
 def test_what_is_safe_is_admitted() -> None:
-    refuse_unsafe(load(SAFE))
-    refuse_unsafe(load({**SAFE, "GATEPOST_LIMIT_FACTOR": "1"}))
+    refuse_unsafe(load_settings(SAFE))
+    refuse_unsafe(load_settings({**SAFE, "GATEPOST_LIMIT_FACTOR": "1"}))
