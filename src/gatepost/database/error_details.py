@@ -12,6 +12,9 @@ _INSERT = re.compile(
     r"(?:\s+AS\s+\w+)?\s*\((?P<columns>[^)]*)\)\s*(?P<values>.*)",
     re.IGNORECASE | re.DOTALL,
 )
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+"""Statements have their name in one, after the first word (`statements.py`)."""
+
 _EMPTY = re.compile(r"INSERT\s+INTO\s+(?P<table>\S+)\s+DEFAULT\s+VALUES", re.IGNORECASE)
 _BEGINS_VALUES = re.compile(r"\s*(?:VALUES\s*\(|SELECT\s)", re.IGNORECASE)
 
@@ -19,9 +22,10 @@ _BEGINS_VALUES = re.compile(r"\s*(?:VALUES\s*\(|SELECT\s)", re.IGNORECASE)
 def given_columns(error: asyncpg.PostgresError) -> frozenset[str] | None:
     """The columns of the error's table that the INSERT gives a value which it does not draw from a sequence; None where
     no INSERT into that table is seen."""
-    for text in (getattr(error, "query", None), getattr(error, "context", None)):
-        if not text or error.table_name is None:
+    for given in (getattr(error, "query", None), getattr(error, "context", None)):
+        if not given or error.table_name is None:
             continue
+        text = _COMMENT.sub(" ", given)
         if (empty := _EMPTY.search(text)) and _last_name(empty["table"]) == error.table_name:
             return frozenset()
         for found in _INSERT.finditer(text):
@@ -41,7 +45,7 @@ def written_table(error: asyncpg.PostgresError) -> str | None:
     """The table that the statement of an error writes to or reads first, as it is written there; None without one."""
     found = re.search(
         r"\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|FROM)\s+((?:\"(?:[^\"]|\"\")+\"|[\w.])+)",
-        getattr(error, "query", None) or "",
+        _COMMENT.sub(" ", getattr(error, "query", None) or ""),
         re.IGNORECASE,
     )
     return str(found[1]) if found else None
