@@ -33,7 +33,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
         yield started
 
 
-@pytest.mark.parametrize("page", ["use-your-own-users", "use-your-own-base", "write-a-policy", "test-an-app"])
+@pytest.mark.parametrize(
+    "page", ["use-your-own-users", "use-your-own-base", "write-a-policy", "test-an-app", "authenticate-in-other-ways"]
+)
 def test_a_page_works(page: str, tmp_path: Path, server: EmbeddedPostgreSQL) -> None:
     files = dict(FILE.findall((PAGES / f"{page}.md").read_text()))
     database = page.replace("-", "_")

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from gatepost.accounts.models import UserColumns
     from gatepost.actor import Actor, anonymous, system
     from gatepost.app import App
+    from gatepost.auth.authenticator import Authenticator, UserAuthenticator, VerifiedUser
+    from gatepost.auth.bearer_tokens import BearerTokens
     from gatepost.declaring.cors import CORS
     from gatepost.declaring.mount import Mount
     from gatepost.declaring.policies import Policy, anyone, authenticated, nobody, owner, policy, role
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from gatepost.models.base import Model
     from gatepost.models.list_query import ListQuery
     from gatepost.operations import Operation
+    from gatepost.request import Request
     from gatepost.services.service import Changes, Service
     from gatepost.settings import Settings, load_settings
 
@@ -41,7 +44,9 @@ __all__ = [
     "CORS",
     "Actor",
     "App",
+    "Authenticator",
     "BadRequest",
+    "BearerTokens",
     "Changes",
     "ConfigurationError",
     "Conflict",
@@ -58,13 +63,16 @@ __all__ = [
     "PreconditionFailed",
     "Problem",
     "RateLimit",
+    "Request",
     "Resource",
     "Service",
     "Settings",
     "Unauthorized",
     "Unprocessable",
+    "UserAuthenticator",
     "UserColumns",
     "ValkeyBuckets",
+    "VerifiedUser",
     "anonymous",
     "anyone",
     "authenticated",
@@ -86,6 +94,8 @@ __all__ = [
 _NAMES = {
     "accounts.models": "UserColumns",
     "app": "App",
+    "auth.authenticator": "Authenticator UserAuthenticator VerifiedUser",
+    "auth.bearer_tokens": "BearerTokens",
     "actor": "Actor anonymous system",
     "declaring.policies": "Policy anyone authenticated nobody owner policy role",
     "declaring.cors": "CORS",
@@ -97,6 +107,7 @@ _NAMES = {
     "models.base": "Model",
     "models.list_query": "ListQuery",
     "operations": "Operation",
+    "request": "Request",
     "declaring.mount": "Mount",
     "declaring.resource": "Field Resource hidden read_only write_once",
     "services.service": "Changes Service",

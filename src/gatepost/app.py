@@ -14,6 +14,8 @@ from sqlalchemy import MetaData
 
 from gatepost.actor import Actor, system
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
+from gatepost.auth.authenticator import AnyAuthenticator
+from gatepost.auth.bearer_tokens import BearerTokens
 from gatepost.auth.keys import signing_key
 from gatepost.composition import Composition
 from gatepost.declaration import Declaration
@@ -37,6 +39,7 @@ class App:
     path prefixes to other ASGI applications, which stand behind the same gate; a `Mount` has its own rules.
     `bigint="string"` shows 64-bit integers as strings, for JavaScript. `rate_limits` is where the buckets are kept,
     such as `ValkeyBuckets(url)`; without it, where `GATEPOST_VALKEY_URL` says, else on each machine.
+    `authenticators` find out who sends a request: the first that claims it decides.
     """
 
     def __init__(
@@ -47,11 +50,17 @@ class App:
         mount: Mapping[str, ASGIApp | Mount] | None = None,
         bigint: Literal["number", "string"] = "number",
         rate_limits: Buckets | None = None,
+        authenticators: Sequence[AnyAuthenticator] = (BearerTokens(),),
     ) -> None:
         if bigint not in ("number", "string"):
             raise ConfigurationError(f"bigint={bigint!r}.", location="App", hint='Write "number" or "string".')
         self.declaration = Declaration(
-            resources, users=users, prefix=prefix, mounts=mount or {}, bigint_as_string=bigint == "string"
+            resources,
+            users=users,
+            prefix=prefix,
+            mounts=mount or {},
+            bigint_as_string=bigint == "string",
+            authenticators=authenticators,
         )
         self.events = Events()
         self._composition: Composition | None = None

@@ -15,6 +15,7 @@ from joserfc.jwk import OKPKey
 
 from gatepost.accounts.devices import Devices
 from gatepost.accounts.sign_in import Accounts
+from gatepost.auth.access_control import AccessControl
 from gatepost.auth.tokens import Tokens
 from gatepost.controllers.cursors import Cursors
 from gatepost.controllers.queries import QueryParsers, QueryReader
@@ -24,12 +25,14 @@ from gatepost.database.fair_sharing import ACCOUNTS
 from gatepost.database.startup_check import connect_once
 from gatepost.database.trigram_probe import TrigramProbe
 from gatepost.declaration import Declaration
+from gatepost.declaring.origins import Origins
 from gatepost.declaring.policies import nobody
 from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import ACTIONS
 from gatepost.dtos.json_values import Bounds
 from gatepost.events import Events, PolicyMayFail
 from gatepost.gateway.buckets import Buckets, LocalBuckets
+from gatepost.gateway.cross_site_requests import CrossSiteRequests
 from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.health import AWAY, NO_CONNECTION, OK, READ_ONLY, Probes
 from gatepost.models.catalog import ServedModel
@@ -80,6 +83,7 @@ class Composition:
             events,
             limiter=limiter,
             devices=devices,
+            authenticators=declaration.authenticators,
         )
         self._plans = Plans(Options(settings.gate.page_bytes_max))
         self._compiled = {
@@ -111,11 +115,14 @@ class Composition:
         self.operations = [endpoint.operation for endpoint in endpoints]
         self.table = RouteTable(endpoints, declaration.mounts)
         limiter.prepare(self.table.rules)
+        access = AccessControl(
+            self.accounts.authenticators,
+            limiter.admit_actor,
+            CrossSiteRequests(Origins(settings.gate.cors_origins, location="GATEPOST_CORS_ORIGINS")).check,
+            refuses_unclaimed=True,
+        )
         dispatch = Dispatch(
-            find=self.accounts.identities.find,
-            identify=self.accounts.identify,
-            admit=limiter.admit_actor,
-            mounts={prefix: mount.app for prefix, mount in declaration.mounts.items()},
+            admit=access.admit, mounts={prefix: mount.app for prefix, mount in declaration.mounts.items()}
         )
         self.gate = GateMiddleware(
             dispatch.handle,
@@ -124,7 +131,9 @@ class Composition:
             match=self.table.match,
             limiter=limiter,
             cors=[rules.cors for rules in self.table.rules if rules.cors is not None],
-            is_known=self.accounts.is_authenticated,
+            challenges=[*dict.fromkeys(each.challenge for each in self.accounts.authenticators)],
+            credential_headers=[*dict.fromkeys(name for each in self.accounts.authenticators for name in each.headers)],
+            is_known=access.is_known,
             backlog=self.database.backlog,
             find_writing=self.database.find_writing,
         )

@@ -14,6 +14,9 @@ from sqlalchemy.orm.attributes import manager_of_class
 from gatepost.accounts.models import UserColumns, complete_users_table, user_model
 from gatepost.actor import Actor, ActorId, anonymous
 from gatepost.asgi import ASGIApp
+from gatepost.auth.authenticator import AnyAuthenticator
+from gatepost.auth.authenticator import checked as checked_authenticators
+from gatepost.auth.bearer_tokens import BearerTokens
 from gatepost.declaring.mount import Mount, taken_by_mount
 from gatepost.declaring.policies import Policy
 from gatepost.declaring.resource import PATH, Resource
@@ -42,7 +45,9 @@ class Declaration:
         prefix: str,
         mounts: Mapping[str, ASGIApp | Mount],
         bigint_as_string: bool,
+        authenticators: Sequence[AnyAuthenticator] = (BearerTokens(),),
     ) -> None:
+        self.authenticators = checked_authenticators(authenticators)
         for given in resources:
             if not isinstance(given, Resource):  # pyright: ignore[reportUnnecessaryIsInstance]
                 name = getattr(given, "__name__", repr(given))

@@ -139,14 +139,16 @@ class AuthenticationProblem(Problem):
 
 
 class Unauthorized(AuthenticationProblem):
-    """401: signing in would help. Carries `WWW-Authenticate` (RFC 6750)."""
+    """401: signing in would help. Carries `WWW-Authenticate`: `challenge`, or, where it is None, the challenges of all
+    authenticators of the app."""
 
     status = 401
     title = "Unauthorized"
 
+    challenge: str | None = None
+
     def __init__(self, code: str, detail: str, *, errors: Sequence[FieldError] = ()) -> None:
-        challenge = b'Bearer error="invalid_token"' if code == "invalid_token" else b"Bearer"
-        super().__init__(code, detail, errors=errors, headers=[(b"www-authenticate", challenge)])
+        super().__init__(code, detail, errors=errors)
 
 
 class ApplicationProblem(Problem):
@@ -279,12 +281,14 @@ CODES: dict[str, ErrorCode] = {
     "invalid_body": ErrorCode(Unprocessable, "The body violates the declaration; `errors` names every violation."),
     "reference_not_found": ErrorCode(Unprocessable, "A reference names no row that you may read."),
     # Authentication
-    "not_signed_in": ErrorCode(Unauthorized, "Signing in would help: there is no token."),
-    "invalid_token": ErrorCode(Unauthorized, "The token is expired, revoked, forged or malformed."),
+    "not_signed_in": ErrorCode(Unauthorized, "Signing in would help: there are no credentials."),
+    "invalid_token": ErrorCode(
+        Unauthorized, "The token, or other credentials, are expired, revoked, forged or malformed."
+    ),
     "invalid_credentials": ErrorCode(Unauthorized, "The e-mail address or the password is wrong."),
     # Application
     "forbidden": ErrorCode(Forbidden, "Your roles do not allow this."),
-    "cross_origin": ErrorCode(Forbidden, "A page of that origin may not send forms here."),
+    "cross_origin": ErrorCode(Forbidden, "A page of that origin may not change anything here."),
     "not_found": ErrorCode(NotFound, "There is nothing here that you may see."),
     "method_not_allowed": ErrorCode(MethodNotAllowed, "The path does not support this method; see `Allow`."),
     "method_not_implemented": ErrorCode(NotImplementedMethod, "No path of this server supports the method."),

@@ -55,7 +55,8 @@ class Request(msgspec.Struct, eq=False):
 
     `headers` maps lower-case names to the last value given; `query_string` is still encoded; `client` is the address
     that limits and logs use; `rules` are what the gate goes by, None until the path has been matched; `endpoint` is
-    None where another application responds; `key` is the decoded `{id}` segment of the path or None; `code` is the
+    None where another application responds; `key` is the decoded `{id}` segment of the path or None; `is_ambient`
+    says that the actor was found by credentials that browsers send by themselves; `code` is the
     error code of a refusal, for the access line; `admission` is what the gate's limiter took, None where no limit
     holds, and is read by the gate alone.
     """
@@ -70,6 +71,7 @@ class Request(msgspec.Struct, eq=False):
     endpoint: Endpoint | None = None
     key: str | None = None
     actor: Actor = anonymous
+    is_ambient: bool = False
     code: str | None = None
     admission: Any = None
 

@@ -17,6 +17,7 @@ from uuid import UUID
 from gatepost.accounts.devices import Device, Devices
 from gatepost.actor import Actor, ActorId
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
+from gatepost.auth.access_control import AccessControl
 from gatepost.auth.keys import signing_key
 from gatepost.declaring.origins import Origins
 from gatepost.dtos.json_check import JSONCheck
@@ -26,7 +27,7 @@ from gatepost.events import Events
 from gatepost.gateway.body_limits import LimitedReceive
 from gatepost.gateway.buckets import Buckets
 from gatepost.gateway.buckets.factory import make_buckets
-from gatepost.gateway.cross_site_forms import CrossSiteForms
+from gatepost.gateway.cross_site_requests import CrossSiteRequests
 from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.gateway.json_bodies import JSONBodies
 from gatepost.gateway.limiter import Limiter
@@ -90,10 +91,10 @@ class Gate(GateMiddleware):
         try:
             checked = _checked_settings(settings)
             application = _checked_app(app)
-            find_actor_id = _checked_identify(identify)
+            _check_identify(identify)
             gate = checked.gate
             table = PathTable(_checked_paths(paths), gate)
-            origins = Origins(gate.cors_origins, location="GATEPOST_CORS_ORIGINS")
+            cross_site = CrossSiteRequests(Origins(gate.cors_origins, location="GATEPOST_CORS_ORIGINS"))
             events = events or Events()
             logs = Logs(checked, adopts=False)
             logs.subscribe(events)
@@ -101,13 +102,13 @@ class Gate(GateMiddleware):
             sign_ins = _sign_ins(table, checked)
             limiter = make_limiter(gate, events, buckets, find_device=partial(_find_device, sign_ins))
             limiter.prepare(table.rules)
+            authenticators = [] if identify is None else [FunctionAuthenticator(identify)]
+            access = AccessControl(authenticators, limiter.admit_actor, cross_site.check, refuses_unclaimed=False)
             strict_json = JSONCheck(Bounds(gate.json_depth_max, gate.json_items_max, gate.body_bytes_max, doubles=True))
             serving = StandaloneApplication(
                 application,
-                identify=find_actor_id,
-                forms=CrossSiteForms(
-                    {each: origins if each.cors is None else each.cors.origins for each in table.rules}
-                ),
+                admit=access.admit,
+                forms=cross_site,
                 limiter=limiter,
                 json_bodies=dict.fromkeys(table.strict, JSONBodies(strict_json)),
                 sign_ins=sign_ins,
@@ -121,6 +122,39 @@ class Gate(GateMiddleware):
             raise error.with_traceback(None) from None
 
 
+class FunctionAuthenticator:
+    """The function that `Gate(identify=)` was given, as an authenticator of any headers.
+
+    Not ambient: whether its credentials are, it does not say. The forms of other origins are refused to all clients.
+    """
+
+    challenge = "Bearer"
+    headers: tuple[str, ...] = ()
+    is_ambient = False
+
+    def __init__(self, identify: FindActorId) -> None:
+        self._identify = identify
+
+    def find(self, request: Request) -> Actor | None:
+        """None: the function is asked once per request."""
+        return None
+
+    async def load(self, request: Request) -> Actor | None:
+        """The actor with the key that the function returns. Raises what it raises."""
+        found: Any = self._identify(RequestHeaders(request.headers))
+        if inspect.isawaitable(found):
+            found = await found
+        if found is None:
+            return None
+        if not isinstance(found, str | int | UUID) or isinstance(found, bool):
+            raise TypeError(
+                f"identify= returned {found!r}; it must return the key of a user (str, int or UUID) or None."
+            )
+        if isinstance(found, str) and not found.isascii():
+            found = found.encode(errors="backslashreplace").decode()  # half of a surrogate pair is not a character
+        return Actor(found)
+
+
 class StandaloneApplication:
     """Between the gate and an application of another framework: what the application lacks of Gatepost's layers."""
 
@@ -128,15 +162,15 @@ class StandaloneApplication:
         self,
         app: ASGIApp,
         *,
-        identify: FindActorId | None,
-        forms: CrossSiteForms,
+        admit: Callable[[Request], Awaitable[None] | None],
+        forms: CrossSiteRequests,
         limiter: Limiter,
         json_bodies: Mapping[RouteRules | None, JSONBodies],
         sign_ins: SignIns,
         lifespan: "Lifespan",
     ) -> None:
         self._app = app
-        self._identify = identify
+        self._admit = admit
         self._forms = forms
         self._limiter = limiter
         self._json_bodies = json_bodies
@@ -149,32 +183,15 @@ class StandaloneApplication:
             await self._lifespan.run(scope, receive, send)
             return
         request: Request = scope["gatepost"]
-        self._forms.check(request)
-        if self._identify is not None:
-            await self._find_actor(request, self._identify)
-            waiting = self._limiter.admit_actor(request)
-            if waiting is not None:
-                await waiting
+        self._forms.check_form(request)
+        if (pending := self._admit(request)) is not None:
+            await pending
         if type(receive) is LimitedReceive and (bodies := self._json_bodies.get(request.rules)) is not None:
             receive = await bodies.admit(request, receive)
         sign_in = self._sign_ins.get(request.rules)
         if sign_in is not None:
             receive, send = await sign_in.admit(request, receive, send, self._limiter)
         await self._app(scope, receive, send)
-
-    async def _find_actor(self, request: Request, identify: FindActorId) -> None:
-        found: Any = identify(RequestHeaders(request.headers))
-        if inspect.isawaitable(found):
-            found = await found
-        if found is None:
-            return
-        if not isinstance(found, str | int | UUID) or isinstance(found, bool):
-            raise TypeError(
-                f"identify= returned {found!r}; it must return the key of a user (str, int or UUID) or None."
-            )
-        if isinstance(found, str) and not found.isascii():
-            found = found.encode(errors="backslashreplace").decode()  # half of a surrogate pair is not a character
-        request.actor = Actor(found)
 
 
 class Lifespan:
@@ -229,9 +246,9 @@ def _checked_app(app: ASGIApp) -> ASGIApp:
     return app
 
 
-def _checked_identify(identify: FindActorId | None) -> FindActorId | None:
+def _check_identify(identify: FindActorId | None) -> None:
     if identify is None:
-        return None
+        return
     hint = "Write `async def identify(headers): ...`, which returns the key of a user or None."
     if not callable(identify):
         raise ConfigurationError(f"identify={identify!r} is not a function.", location=LOCATION, hint=hint)
@@ -244,7 +261,6 @@ def _checked_identify(identify: FindActorId | None) -> FindActorId | None:
         ) from None
     except ValueError:
         pass  # written in C: it has no signature to look at
-    return identify
 
 
 def _checked_paths(paths: Mapping[str, PathRules] | None) -> Mapping[str, PathRules]:

@@ -1,25 +1,29 @@
-"""The identity cache: verified tokens and their users, per process, dropped within 100 ms of a change.
+"""The identity cache: verified credentials and their users, per process, dropped within 100 ms of a change.
 
-`find` is the hot path; `load` runs where it finds nothing. A cached actor is used only while the listener is known to
-have received every change older than 90 ms (`database/listener.py`); otherwise every request verifies its token and
-loads its user. `docs/decisions/0006-tokens-and-the-identity-cache.md` says why.
+`CachedAuthenticator` puts it around an authenticator that names users. `find` is the hot path; `load` runs where it
+finds nothing. A cached actor is used only while the listener is known to have received every change older than 90 ms
+(`database/listener.py`); otherwise every request verifies its credentials and loads its user.
+`docs/decisions/0006-tokens-and-the-identity-cache.md` says why.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from gatepost.accounts.notifications import CHANNEL, are_notified
 from gatepost.accounts.user_store import UserStore
 from gatepost.actor import Actor
-from gatepost.auth.tokens import TOKEN_BYTES_MAX, Tokens, invalid
+from gatepost.auth.authenticator import UserAuthenticator, reads_header
+from gatepost.auth.tokens import invalid
 from gatepost.database.database import Database
 from gatepost.database.heartbeat_monitor import clock
 from gatepost.database.listener import Listener
 from gatepost.events import Events, IdentitiesInvalidated, IdentitiesNotCached
+from gatepost.request import Request
 
 CACHED_IDENTITIES_MAX = 10_000
-"""Tokens kept, about 1.5 KiB each. The oldest that was not used since the last scan is evicted first."""
+"""Credentials kept for each authenticator, about 1.5 KiB each. The oldest that were not used since the last scan are
+evicted first."""
 
 EVICTION_SCAN_MAX = 100
 """The most entries that one eviction looks at."""
@@ -38,35 +42,28 @@ class CachedIdentity:
 
 
 class Identities:
-    """From the bytes of an `Authorization` header to an actor."""
+    """The users of an app as they are cached: what all its authenticators share.
+
+    `users` loads them, `listener` hears of their changes. `generation` is raised with every change that is heard.
+    """
 
     __slots__ = (
-        "_by_user",
-        "_cached",
+        "_caches",
         "_emit_invalidated",
         "_emit_not_cached",
-        "_generation",
         "_size_max",
-        "_tokens",
-        "_users",
+        "generation",
         "listener",
+        "users",
     )
 
     def __init__(
-        self,
-        database: Database,
-        model: type[Any],
-        users: UserStore,
-        tokens: Tokens,
-        *,
-        size_max: int = CACHED_IDENTITIES_MAX,
+        self, database: Database, model: type[Any], users: UserStore, *, size_max: int = CACHED_IDENTITIES_MAX
     ) -> None:
-        self._users = users
-        self._tokens = tokens
+        self.users = users
+        self.generation = 0
         self._size_max = size_max
-        self._cached: dict[bytes, CachedIdentity] = {}
-        self._by_user: dict[str, set[bytes]] = {}
-        self._generation = 0
+        self._caches: list[CachedAuthenticator] = []
         self._emit_not_cached: Callable[[IdentitiesNotCached], None] | None = None
         self._emit_invalidated: Callable[[IdentitiesInvalidated], None] | None = None
         self.listener = Listener(
@@ -80,63 +77,42 @@ class Identities:
             on_beat=database.note_beat,
         )
 
+    def cached(self, authenticator: UserAuthenticator) -> "CachedAuthenticator":
+        """The authenticator with a cache of its own: the same bytes may be credentials of two kinds."""
+        cache = CachedAuthenticator(authenticator, self, self._size_max)
+        self._caches.append(cache)
+        return cache
+
     async def start(self, events: Events) -> None:
-        """Start listening for changes. Until the listener is trusted, the cache is not used."""
+        """Start listening for changes. Until the listener is trusted, no cache is used."""
         self._emit_not_cached = events.emitter(IdentitiesNotCached)
         self._emit_invalidated = events.emitter(IdentitiesInvalidated)
         await self.listener.start(events)
 
     async def stop(self) -> None:
-        """Stop listening, and clear the cache."""
+        """Stop listening, and clear the caches."""
         await self.listener.stop()
         self.drop_all()
 
     def __len__(self) -> int:
-        return len(self._cached)
-
-    def find(self, authorization: bytes) -> Actor | None:
-        """The actor of a header that is cached, unexpired and trusted; None asks for `load`."""
-        cached = self._cached.get(authorization)
-        if cached is None:
-            return None
-        now = clock()
-        if now >= self.listener.trusted_until or now >= cached.good_until:
-            return None
-        cached.is_used = True
-        return cached.actor
-
-    async def load(self, authorization: bytes) -> Actor:
-        """Verify the token and load its user from the database; raises 401 `invalid_token`."""
-        claims = self._tokens.verify(bearer_token(authorization))
-        generation = self._generation
-        found = await self._users.find(claims.subject)
-        if found is None:
-            raise invalid("The token's user is gone or inactive.")
-        if found.password_version != claims.password_version:
-            raise invalid("The password was changed after the token was issued.")
-        # A change that was notified while the row was being read may be newer than the row: then the identity is
-        # valid for this request, which began earlier, but must not be cached.
-        if generation == self._generation:
-            good_until = clock() + claims.expires_at - time.time()
-            self._keep(authorization, CachedIdentity(found.actor, good_until, found.subject))
-        return found.actor
+        return sum(map(len, self._caches))
 
     def drop(self, user: str) -> None:
         """Drop one user (the key as text), or all where it is empty."""
         if not user:
             self.drop_all()
             return
-        self._generation += 1
-        for authorization in self._by_user.pop(user, ()):
-            del self._cached[authorization]
+        self.generation += 1
+        for cache in self._caches:
+            cache.drop(user)
         if self._emit_invalidated is not None:
             self._emit_invalidated(IdentitiesInvalidated(user_id=user))
 
     def drop_all(self) -> None:
         """Drop all users."""
-        self._generation += 1
-        self._cached.clear()
-        self._by_user.clear()
+        self.generation += 1
+        for cache in self._caches:
+            cache.drop_all()
         if self._emit_invalidated is not None:
             self._emit_invalidated(IdentitiesInvalidated(user_id=None))
 
@@ -144,12 +120,98 @@ class Identities:
         if self._emit_not_cached is not None:
             self._emit_not_cached(IdentitiesNotCached(reason=reason))
 
-    def _keep(self, authorization: bytes, cached: CachedIdentity) -> None:
-        self._forget(authorization)
+
+class CachedAuthenticator:
+    """An authenticator that names users, with the identity cache around it: an `Authenticator`."""
+
+    __slots__ = (
+        "_by_user",
+        "_cached",
+        "_find_credentials",
+        "_header",
+        "_identities",
+        "_listener",
+        "_size_max",
+        "_verify",
+        "challenge",
+        "headers",
+        "is_ambient",
+    )
+
+    def __init__(self, authenticator: UserAuthenticator, identities: Identities, size_max: int) -> None:
+        self.challenge: str = authenticator.challenge
+        self.headers: Sequence[str] = authenticator.headers
+        self.is_ambient: bool = authenticator.is_ambient
+        self._find_credentials = authenticator.find_credentials
+        # The usual case costs no call.
+        self._header = authenticator.headers[0].encode() if reads_header(authenticator) else None
+        self._verify = authenticator.verify
+        self._identities = identities
+        self._listener = identities.listener
+        self._size_max = size_max
+        self._cached: dict[bytes, CachedIdentity] = {}
+        self._by_user: dict[str, set[bytes]] = {}
+
+    def __len__(self) -> int:
+        return len(self._cached)
+
+    def find(self, request: Request) -> Actor | None:
+        """The actor of credentials that are cached, unexpired and trusted."""
+        header = self._header
+        credentials = self._find_credentials(request) if header is None else request.headers.get(header)
+        if credentials is None:
+            return None
+        cached = self._cached.get(credentials)
+        if cached is None:
+            return None
+        now = clock()
+        if now >= self._listener.trusted_until or now >= cached.good_until:
+            return None
+        cached.is_used = True
+        return cached.actor
+
+    def load(self, request: Request) -> Awaitable[Actor | None] | None:
+        """Verify the credentials and load their user from the database; raises what `verify` raises, and 401
+        `invalid_token`."""
+        credentials = self._find_credentials(request)
+        return None if credentials is None else self._load(credentials)
+
+    def drop(self, user: str) -> None:
+        """Drop one user, by the key as text."""
+        for credentials in self._by_user.pop(user, ()):
+            del self._cached[credentials]
+
+    def drop_all(self) -> None:
+        """Drop all users."""
+        self._cached.clear()
+        self._by_user.clear()
+
+    async def _load(self, credentials: bytes) -> Actor | None:
+        identities = self._identities
+        generation = identities.generation
+        verified = await self._verify(credentials)
+        if verified is None:
+            return None
+        if verified.expires_at <= time.time():
+            raise invalid("The credentials have expired.")
+        found = await identities.users.find(str(verified.key))
+        if found is None:
+            raise invalid("The user of these credentials is gone or inactive.")
+        if verified.password_version is not None and found.password_version != verified.password_version:
+            raise invalid("The password was changed after the credentials were issued.")
+        # A change that was notified while the row was being read may be newer than the row: then the identity is
+        # valid for this request, which began earlier, but must not be cached.
+        if generation == identities.generation:
+            good_until = clock() + verified.expires_at - time.time()
+            self._keep(credentials, CachedIdentity(found.actor, good_until, found.subject))
+        return found.actor
+
+    def _keep(self, credentials: bytes, cached: CachedIdentity) -> None:
+        self._forget(credentials)
         if len(self._cached) >= self._size_max:
             self._evict()
-        self._cached[authorization] = cached
-        self._by_user.setdefault(cached.user, set()).add(authorization)
+        self._cached[credentials] = cached
+        self._by_user.setdefault(cached.user, set()).add(credentials)
 
     def _evict(self) -> None:
         """Evict one entry by the CLOCK algorithm: a lookup costs no more than setting a flag, and entries that were
@@ -163,21 +225,10 @@ class Identities:
             cached[oldest] = cached.pop(oldest)
         self._forget(next(iter(cached)))
 
-    def _forget(self, authorization: bytes) -> None:
-        cached = self._cached.pop(authorization, None)
+    def _forget(self, credentials: bytes) -> None:
+        cached = self._cached.pop(credentials, None)
         if cached is not None:
-            tokens = self._by_user[cached.user]
-            tokens.discard(authorization)
-            if not tokens:
+            kept = self._by_user[cached.user]
+            kept.discard(credentials)
+            if not kept:
                 del self._by_user[cached.user]
-
-
-def bearer_token(authorization: bytes) -> str:
-    """The token of a header `Bearer <token>` (RFC 6750 section 2.1); raises 401 `invalid_token` for anything else."""
-    scheme, _, token = authorization.partition(b" ")
-    if scheme.lower() != b"bearer" or len(token) > TOKEN_BYTES_MAX:
-        raise invalid("The Authorization header is not a bearer token.")
-    try:
-        return token.lstrip(b" ").decode("ascii")
-    except UnicodeDecodeError:
-        raise invalid("The token is malformed.") from None

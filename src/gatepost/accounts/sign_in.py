@@ -1,4 +1,4 @@
-"""Sign-in: `POST auth/login`, `GET auth/me`, and who a request acts as.
+"""Sign-in: `POST auth/login`, `GET auth/me`, and the authenticators of an app as they are asked.
 
 It runs behind the gate, which applies the limits by address. An unknown e-mail, a wrong password and an inactive
 account get the same response after the same work.
@@ -17,7 +17,9 @@ from gatepost.accounts.identities import Identities
 from gatepost.accounts.models import normalise_email
 from gatepost.accounts.passwords import Passwords, check_new_password
 from gatepost.accounts.user_store import StoredCredentials, UserStore, UserSummary
-from gatepost.actor import Actor, ActorId, anonymous
+from gatepost.actor import ActorId
+from gatepost.auth.authenticator import AnyAuthenticator, Authenticator, UserAuthenticator
+from gatepost.auth.bearer_tokens import BearerTokens
 from gatepost.auth.tokens import Tokens
 from gatepost.database.database import Database
 from gatepost.declaring.policies import anyone, authenticated
@@ -42,7 +44,7 @@ class SignInLimiter(Protocol):
 
 
 class Accounts:
-    """The users of one application: its actions, and the actor of each request.
+    """The users of one application: its endpoints, and its authenticators as they are asked.
 
     `start` before the first request, `stop` after the last.
     """
@@ -57,7 +59,10 @@ class Accounts:
         limiter: SignInLimiter,
         devices: Devices,
         passwords: Passwords | None = None,
+        authenticators: Sequence[AnyAuthenticator] = (BearerTokens(),),
     ) -> None:
+        """`authenticators` are those that the app declares. Those that name users get the identity cache, and those for
+        bearer tokens the key."""
         self._limiter = limiter
         self._devices = devices
         self._tokens = tokens
@@ -66,36 +71,28 @@ class Accounts:
         self._passwords = passwords or Passwords()
         self._failed: Callable[[SignInFailed], None] | None = None
         self._succeeded: Callable[[SignInSucceeded], None] | None = None
-        self.identities = Identities(database, user_model, self._users, tokens)
+        self.identities = Identities(database, user_model, self._users)
+        self._accepts_tokens = any(isinstance(each, BearerTokens) for each in authenticators)
+        self.authenticators: tuple[Authenticator, ...] = tuple(self._composed(each) for each in authenticators)
 
     def endpoints(self, prefix: str) -> list[Endpoint]:
-        """The endpoints below `prefix` (without a trailing slash)."""
-        return [
-            Endpoint(
-                Operation(
-                    name="auth.login",
-                    method="POST",
-                    rules=RouteRules(
-                        pattern=f"{prefix}/auth/login",
-                        kind="auth",
-                        body_bytes_max=BODY_BYTES_MAX,
-                    ),
-                    allow=anyone,
-                    source=_source(self.sign_in),
-                ),
-                self.sign_in,
-            ),
-            Endpoint(
-                Operation(
-                    name="auth.me",
-                    method="GET",
-                    rules=RouteRules(pattern=f"{prefix}/auth/me"),
-                    allow=authenticated,
-                    source=_source(self.show),
-                ),
-                self.show,
-            ),
-        ]
+        """The endpoints below `prefix` (without a trailing slash). Without bearer tokens nothing signs in here."""
+        sign_in = Operation(
+            name="auth.login",
+            method="POST",
+            rules=RouteRules(pattern=f"{prefix}/auth/login", kind="auth", body_bytes_max=BODY_BYTES_MAX),
+            allow=anyone,
+            source=_source(self.sign_in),
+        )
+        show = Operation(
+            name="auth.me",
+            method="GET",
+            rules=RouteRules(pattern=f"{prefix}/auth/me"),
+            allow=authenticated,
+            source=_source(self.show),
+        )
+        endpoints = [Endpoint(show, self.show)]
+        return [Endpoint(sign_in, self.sign_in), *endpoints] if self._accepts_tokens else endpoints
 
     async def start(self) -> None:
         """Start listening for changes of users."""
@@ -107,19 +104,6 @@ class Accounts:
         """Stop listening; sign-ins that wait for a thread are cancelled."""
         await self.identities.stop()
         self._passwords.close()
-
-    async def identify(self, request: Request) -> Actor:
-        """Who the request acts as: anonymous without an `Authorization` header; raises 401 `invalid_token`."""
-        authorization = request.headers.get(b"authorization")
-        if authorization is None:
-            return anonymous
-        actor = self.identities.find(authorization)
-        return actor if actor is not None else await self.identities.load(authorization)
-
-    def is_authenticated(self, request: Request) -> bool:
-        """Whether the request has a token whose identity is cached; never asks the database."""
-        authorization = request.headers.get(b"authorization")
-        return authorization is not None and self.identities.find(authorization) is not None
 
     async def sign_in(self, request: Request) -> Response:
         """A token for an e-mail and a password; raises 401 `invalid_credentials`, 422 `invalid_body`, 429.
@@ -149,6 +133,11 @@ class Accounts:
         body = msgspec.json.encode({"data": data})
         return Response(200, body, (*JSON_HEADERS, cookie), cache_control=b"no-store")
 
+    def _composed(self, declared: AnyAuthenticator) -> Authenticator:
+        if isinstance(declared, BearerTokens):
+            declared = declared.verified_by(self._tokens)
+        return self.identities.cached(declared) if isinstance(declared, UserAuthenticator) else declared
+
     async def _authenticate(self, request: Request, credentials: Credentials) -> StoredCredentials:
         user = await self._users.find_credentials(credentials.email)
         refusal = await self._failure_reason(user, credentials)
@@ -162,7 +151,7 @@ class Accounts:
     async def show(self, request: Request) -> Response:
         """The signed-in user."""
         actor = request.actor
-        data = {"id": actor.id, "email": actor.user.email, "roles": sorted(actor.roles)}
+        data = {"id": actor.id, "email": getattr(actor.user, "email", None), "roles": sorted(actor.roles)}
         return Response(200, msgspec.json.encode({"data": data}), cache_control=b"no-store")
 
     async def _failure_reason(self, user: StoredCredentials | None, credentials: Credentials) -> str | None:

@@ -5,8 +5,8 @@ The answers of mounted applications are left alone. Length is what encryption do
 compressed are
 
 - answers of kind "auth", which hold tokens, and answers that set a cookie;
-- answers to requests with a cookie: another site can make a browser send those, as often as it likes, and vary the part
-  of the answer that it controls. It cannot send an `Authorization` header;
+- answers to requests with a cookie or with other ambient credentials: another site can make a browser send those, as
+  often as it likes, and vary the part of the answer that it controls. It cannot send a bearer token or an API key;
 - refusals, which repeat what was asked;
 - what says `Cache-Control: no-transform`, or is encoded already.
 """
@@ -40,7 +40,8 @@ def compressed(request: Request, response: Response) -> Response:
     headers = dict(response.headers)
     if not _may_vary(request, response, headers):
         return response
-    coding = None if b"cookie" in request.headers else wanted_coding(request.headers.get(b"accept-encoding", b""))
+    is_ambient = request.is_ambient or b"cookie" in request.headers
+    coding = None if is_ambient else wanted_coding(request.headers.get(b"accept-encoding", b""))
     body = coding.encode(response.body) if coding is not None else response.body
     if coding is None or len(body) >= len(response.body):
         return replace(response, headers=(*response.headers, VARY))

@@ -5,7 +5,7 @@ and header, so that it does not reveal which paths exist: the browser compares. 
 headers at all.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from gatepost.declaring.cors import CORS
 from gatepost.errors import Header, Problem
@@ -39,7 +39,7 @@ class CompiledCORS:
         "_refused",
     )
 
-    def __init__(self, declared: CORS) -> None:
+    def __init__(self, declared: CORS, credential_headers: Iterable[str]) -> None:
         credentials = (CREDENTIALS,) * declared.credentials
         exposed = ", ".join(sorted({*EXPOSED, *declared.exposed})).encode()
         self._origins = declared.origins
@@ -48,7 +48,10 @@ class CompiledCORS:
         self._granted = (
             *credentials,
             (b"access-control-allow-methods", METHODS),
-            (b"access-control-allow-headers", ", ".join(sorted({*REQUEST_HEADERS, *declared.headers})).encode()),
+            (
+                b"access-control-allow-headers",
+                ", ".join(sorted({*REQUEST_HEADERS, *credential_headers, *declared.headers} - {"cookie"})).encode(),
+            ),
             (b"access-control-max-age", b"%d" % declared.max_age_seconds),
         )
         self._refused = Response(204, headers=(PREFLIGHT_VARY,))
@@ -83,8 +86,10 @@ class CORSRules:
         "_rules",
     )
 
-    def __init__(self, default: CORS, declared: Iterable[CORS], match: FindMatch) -> None:
-        self._rules = {rule: CompiledCORS(rule) for rule in (default, *declared)}
+    def __init__(
+        self, default: CORS, declared: Iterable[CORS], match: FindMatch, credential_headers: Sequence[str]
+    ) -> None:
+        self._rules = {rule: CompiledCORS(rule, credential_headers) for rule in (default, *declared)}
         self._default = self._rules[default]
         self._match = match
 
@@ -109,8 +114,13 @@ class CORSRules:
         return self._default if rules is None or rules.cors is None else self._rules[rules.cors]
 
 
-def compile_cors(settings: GateSettings, declared: Iterable[CORS], match: FindMatch) -> CORSRules | None:
-    """The rules of these settings and declarations; None where there are none. Raises `ConfigurationError`."""
+def compile_cors(
+    settings: GateSettings, declared: Iterable[CORS], match: FindMatch, credential_headers: Sequence[str]
+) -> CORSRules | None:
+    """The rules of these settings and declarations; None where there are none. Raises `ConfigurationError`.
+
+    Pages of admitted origins may send `credential_headers`.
+    """
     rules = tuple(declared)
     default = CORS(
         *settings.cors_origins,
@@ -118,7 +128,11 @@ def compile_cors(settings: GateSettings, declared: Iterable[CORS], match: FindMa
         credentials=settings.cors_credentials,
         location="GATEPOST_CORS_ORIGINS",
     )
-    return CORSRules(default, rules, match) if rules or settings.cors_origins or settings.cors_public else None
+    return (
+        CORSRules(default, rules, match, credential_headers)
+        if rules or settings.cors_origins or settings.cors_public
+        else None
+    )
 
 
 def is_preflight(request: Request) -> bool:

@@ -6,7 +6,7 @@ adds the gate's headers to whatever the application sends.
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 
 from gatepost.asgi import Message, Send
 from gatepost.errors import Header, Problem
@@ -16,7 +16,7 @@ from gatepost.gateway.cors import CORSRules
 from gatepost.gateway.large_responses import LARGE_BYTES, LargeResponses
 from gatepost.gateway.limiter import Admission
 from gatepost.gateway.queue_lanes import QueuedRequest
-from gatepost.gateway.security_headers import HeaderProfiles, HeaderTable, hsts_of, is_json
+from gatepost.gateway.security_headers import HeaderProfiles, HeaderTable, hsts_of, is_json, vary_of
 from gatepost.operations import RouteRules
 from gatepost.request import Request, Response
 from gatepost.settings import GateSettings
@@ -33,10 +33,16 @@ class ResponseHeaders:
         "profiles",
     )
 
-    def __init__(self, cors: CORSRules | None, settings: GateSettings, large_responses: LargeResponses) -> None:
+    def __init__(
+        self,
+        cors: CORSRules | None,
+        settings: GateSettings,
+        large_responses: LargeResponses,
+        credential_headers: Sequence[str],
+    ) -> None:
         self.cors = cors
         self.large_responses = large_responses
-        self.profiles = HeaderProfiles(hsts_of(settings))
+        self.profiles = HeaderProfiles(hsts_of(settings), vary_of(credential_headers))
         self.compressed_from = BYTES_MIN if settings.compress else sys.maxsize
 
     def table(self, rules: RouteRules | None, *, is_page: bool, is_caching_decided: bool) -> HeaderTable:

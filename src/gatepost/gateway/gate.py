@@ -7,7 +7,7 @@ says (DTOs).
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from time import monotonic_ns
 
@@ -26,7 +26,7 @@ from gatepost.gateway.header_checks import HeaderChecks
 from gatepost.gateway.large_responses import LargeResponses
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.paths import check_path
-from gatepost.gateway.problems import INTERNAL, render
+from gatepost.gateway.problems import CHALLENGE, INTERNAL, render
 from gatepost.gateway.request_deadlines import FindWriting, RequestDeadlines, find_no_writing
 from gatepost.request import Request
 from gatepost.response_backlog import ResponseBacklog
@@ -55,6 +55,8 @@ class GateMiddleware:
         settings: GateSettings,
         events: Events,
         cors: Iterable[CORS] = (),
+        challenges: Sequence[str] = ("Bearer",),
+        credential_headers: Sequence[str] = ("authorization",),
         is_known: Callable[[Request], bool] = lambda request: False,
         find_writing: FindWriting = find_no_writing,
         backlog: ResponseBacklog | None = None,
@@ -62,7 +64,9 @@ class GateMiddleware:
         """`match` finds the route of a request; one of kind "mount" gets the byte limit and the headers of a page,
         one of kind "system" no rate limit. `cors` are the rules that routes declare. `limiter` takes the tokens of
         addresses here; those of actors are taken behind the gate. `is_known` tells whether the client is signed in,
-        without a query.
+        without a query. `challenges` are those of a 401, `credential_headers` the request headers (in lower case) by
+        which clients are told apart behind the gate: each stands once, may be sent by pages that CORS admits, and is
+        named in `Vary`.
         `find_writing` gives what ends the wait of a task that has sent a COMMIT (`request_deadlines.py`).
         `backlog` is told how many bytes clients have not yet taken.
         """
@@ -70,15 +74,19 @@ class GateMiddleware:
         self._match = match
         self.limiter = limiter
         self._uri_bytes_max = settings.uri_bytes_max
-        self._header_checks = HeaderChecks(settings, match)
-        self._cors = compile_cors(settings, cors, match)
+        self._header_checks = HeaderChecks(settings, match, credential_headers)
+        self._cors = compile_cors(settings, cors, match, credential_headers)
         self._compresses = settings.compress
         self._deadlines = RequestDeadlines(settings.request_seconds, settings.body_seconds, find_writing)
         self._queue = AdmissionQueue(settings.queue_seconds, settings.request_seconds, events, is_known)
         self._response_headers = ResponseHeaders(
-            self._cors, settings, LargeResponses(backlog or ResponseBacklog(), self._deadlines, self._queue)
+            self._cors,
+            settings,
+            LargeResponses(backlog or ResponseBacklog(), self._deadlines, self._queue),
+            credential_headers,
         )
         self._body_limits = BodyLimits(settings.body_bytes_max, self._deadlines, self._queue)
+        self._challenges = tuple((CHALLENGE, each.encode()) for each in challenges)
         self._emit_finished = events.emitter(RequestFinished)
         self._emit_failed = events.emitter(RequestFailed)
         self._id_prefix = f"{secrets.token_urlsafe(9)}."
@@ -207,7 +215,7 @@ class GateMiddleware:
                 self._emit_failed(RequestFailed(request_id=exchange.id, error=error))
             raise error
         exchange.overruling = None
-        await exchange.respond(render(problem, exchange.id))
+        await exchange.respond(render(problem, exchange.id, self._challenges))
 
     def _problem(self, exchange: Exchange, error: BaseException) -> Problem:
         """What to answer; raises the error itself where it is not ours to answer."""

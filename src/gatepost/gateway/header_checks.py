@@ -5,6 +5,8 @@ reader could take for another request is refused and its connection closed. What
 (docs/how-to/run-in-production.md lists it) is the work of the proxy in front.
 """
 
+from collections.abc import Sequence
+
 from gatepost.errors import (
     BadRequest,
     ExpectationFailed,
@@ -39,11 +41,15 @@ class HeaderChecks:
         "_hosts",
         "_known_hosts",
         "_match",
+        "_singletons",
         "_trusted_proxies",
         "_values_bytes_max",
     )
 
-    def __init__(self, settings: GateSettings, match: FindMatch) -> None:
+    def __init__(
+        self, settings: GateSettings, match: FindMatch, credential_headers: Sequence[str] = ("authorization",)
+    ) -> None:
+        self._singletons = SINGLETON_HEADERS | {name.encode() for name in credential_headers if name != "cookie"}
         self._trusted_proxies = compose_trusted_proxies(settings.trusted_proxies)
         self._count_max = settings.header_count_max
         self._values_bytes_max = settings.header_bytes_max
@@ -61,7 +67,7 @@ class HeaderChecks:
         scope = request.scope
         count = len(scope["headers"])
         if count != len(request.headers):
-            _join(request)
+            _join(request, self._singletons)
         if self._trusted_proxies is not None:
             self._trusted_proxies(request)
         headers = request.headers
@@ -110,13 +116,13 @@ class HeaderChecks:
         )
 
 
-def _join(request: Request) -> None:
+def _join(request: Request, singletons: frozenset[bytes]) -> None:
     """One value for each name; `BadRequest` for a header that has to stand once."""
     lines: dict[bytes, list[bytes]] = {}
     for name, value in request.scope["headers"]:
         lines.setdefault(name, []).append(value)
     for name, values in lines.items():
         if len(values) > 1:
-            if name in SINGLETON_HEADERS:
+            if name in singletons:
                 raise BadRequest("malformed_request", f"There are two headers {name.decode()}.", headers=_CLOSE)
             request.headers[name] = (b"; " if name == b"cookie" else b", ").join(values)

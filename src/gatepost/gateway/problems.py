@@ -4,9 +4,11 @@ Layers raise `Problem`; the gate catches it and answers with what is made here. 
 `type`, `title`, `status`, `detail`, `code`, `request_id` and `errors` are always there.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
-from gatepost.errors import FieldError, InternalProblem, Problem
+from gatepost.errors import FieldError, Header, InternalProblem, Problem, Unauthorized
 from gatepost.request import Response
 
 
@@ -24,11 +26,15 @@ class ProblemDetails(msgspec.Struct):
 
 INTERNAL = InternalProblem("internal_error", "Something went wrong here. Quote the request id when you report it.")
 
+CHALLENGE = b"www-authenticate"
+"""The header that every 401 carries (RFC 9110, section 15.5.2)."""
+
 _encode = msgspec.json.Encoder().encode
 
 
-def render(problem: Problem, request_id: str) -> Response:
-    """The answer to a refusal: its status, its own headers, and the problem as JSON."""
+def render(problem: Problem, request_id: str, challenges: Sequence[Header]) -> Response:
+    """The answer to a refusal: its status, its own headers, and the problem as JSON. A 401 that has no challenge of its
+    own gets `challenges`."""
     body = _encode(
         ProblemDetails(
             type=f"urn:gatepost:error:{problem.code}",
@@ -40,4 +46,8 @@ def render(problem: Problem, request_id: str) -> Response:
             errors=problem.errors,
         )
     )
-    return Response(problem.status, body, ((b"content-type", b"application/problem+json"), *problem.headers))
+    headers: tuple[Header, ...] = ((b"content-type", b"application/problem+json"), *problem.headers)
+    if isinstance(problem, Unauthorized):
+        own = problem.challenge
+        headers += tuple(challenges) if own is None else ((CHALLENGE, own.encode()),)
+    return Response(problem.status, body, headers)

@@ -5,6 +5,8 @@ with something else (a mounted application) gets the profile of a page, which ma
 What an answer sets itself wins, except for what names us. The profile of our own pages is made in `pages.py`.
 """
 
+from collections.abc import Sequence
+
 from gatepost.declaring.headers import Headers
 from gatepost.errors import ConfigurationError, Header
 from gatepost.settings import GateSettings
@@ -76,12 +78,14 @@ class HeaderProfiles:
         "_declared",
         "_hsts",
         "_is_closing",
+        "_vary",
         "json",
         "pages",
     )
 
-    def __init__(self, hsts: Header, *, is_closing: bool = False) -> None:
+    def __init__(self, hsts: Header, vary: tuple[Header, ...] = (), *, is_closing: bool = False) -> None:
         self._hsts = hsts
+        self._vary = vary
         self._is_closing = is_closing
         self.json, _, self.pages, _ = self._tables(None)
         self._declared: dict[Headers, tuple[HeaderTable, ...]] = {}
@@ -96,12 +100,13 @@ class HeaderProfiles:
 
     def closing(self) -> "HeaderProfiles":
         """The same, for a server that is about to stop."""
-        return HeaderProfiles(self._hsts, is_closing=True)
+        return HeaderProfiles(self._hsts, self._vary, is_closing=True)
 
     def _tables(self, headers: Headers | None) -> tuple[HeaderTable, ...]:
         return tuple(
             tuple(
                 _merged(_profile(is_page, is_tls, self._hsts), headers, is_private, is_caching_decided)
+                + self._vary
                 + (CLOSE,) * self._is_closing
                 for is_tls in (False, True)
                 for is_private in (False, True)
@@ -129,6 +134,13 @@ def hsts_of(settings: GateSettings) -> Header:
     subdomains = "; includeSubDomains" if settings.hsts_subdomains else ""
     preload = "; preload" if settings.hsts_preload else ""
     return b"strict-transport-security", f"max-age={seconds}{subdomains}{preload}".encode()
+
+
+def vary_of(credential_headers: Sequence[str]) -> tuple[Header, ...]:
+    """`Vary` for shared caches: they know of `Authorization` (RFC 9111, section 3.5), not of other headers by which
+    responses differ."""
+    names = [name for name in credential_headers if name != "authorization"]
+    return ((b"vary", ", ".join(names).encode()),) if names else ()
 
 
 def _profile(is_page: bool, is_tls: bool, hsts: Header) -> tuple[Header, ...]:

@@ -1,32 +1,19 @@
-"""Behind the gate: who is asking, the second rate limit, the allow rule, then the endpoint's handler."""
+"""Behind the gate: the access control, then the endpoint's handler."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from gatepost.actor import Actor
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
-from gatepost.auth.denials import access_denied
-from gatepost.declaring.policies import anyone, decide
 from gatepost.operations import RouteRules
 from gatepost.request import Request
 
-FindCachedActor = Callable[[bytes], Actor | None]
-"""The cached actor of an `Authorization` header; None where it is not cached."""
-
-IdentifyActor = Callable[[Request], Awaitable[Actor]]
-"""The actor of a request; raises 401."""
-
-AdmitActor = Callable[[Request], Awaitable[None] | None]
-"""Takes the actor's tokens; raises 429. Returns what has to be awaited, where that takes time."""
+AdmitRequest = Callable[[Request], Awaitable[None] | None]
+"""Finds the actor and refuses what it may not do. Returns what has to be awaited, where that takes time."""
 
 
 class Dispatch:
-    """The innermost ASGI layer. `find` is asked first, because it costs nothing; `admit` takes the actor's tokens."""
+    """The innermost ASGI layer. `admit` is that of the access control; mounted applications do without."""
 
-    def __init__(
-        self, *, find: FindCachedActor, identify: IdentifyActor, admit: AdmitActor, mounts: Mapping[str, ASGIApp]
-    ) -> None:
-        self._find = find
-        self._identify = identify
+    def __init__(self, *, admit: AdmitRequest, mounts: Mapping[str, ASGIApp]) -> None:
         self._admit = admit
         self._mounts = {f"{prefix}/*": (prefix, app) for prefix, app in mounts.items()}
 
@@ -37,15 +24,10 @@ class Dispatch:
         if endpoint is None:
             await self._mounted(request.rules, scope, receive, send)
             return
-        operation, handler = endpoint
-        find, admit = self._find, self._admit
-        authorization = request.headers.get(b"authorization")
-        if authorization is not None:
-            request.actor = find(authorization) or await self._identify(request)
+        admit = self._admit  # as a local name: Python 3.11 is slow at calling an attribute that is not a method
         if (pending := admit(request)) is not None:
             await pending
-        if operation.allow is not anyone and decide(operation.allow, request.actor) is False:
-            raise access_denied(request.actor, "Your roles do not allow this.")
+        _, handler = endpoint
         await request.respond(await handler(request))
 
     async def _mounted(self, rules: RouteRules | None, scope: Scope, receive: Receive, send: Send) -> None:

@@ -20,6 +20,8 @@ from sqlalchemy.schema import CreateTable
 from gatepost.accounts.devices import Devices
 from gatepost.accounts.models import UserColumns
 from gatepost.accounts.sign_in import Accounts, SignInLimiter
+from gatepost.actor import Actor
+from gatepost.auth.access_control import AccessControl
 from gatepost.auth.tokens import Tokens
 from gatepost.database.database import Database
 from gatepost.database.listener import BEAT
@@ -130,6 +132,24 @@ def request(body: object = None, token: str | None = None, headers: tuple[tuple[
         return {"type": "http.request", "body": sent, "more_body": False}
 
     return Request({"scheme": "http"}, receive, "request-1", "192.0.2.1", dict(given), b"")
+
+
+def carrying(authorization: bytes) -> Request:
+    """A request with this `Authorization` header."""
+    return request(headers=((b"authorization", authorization),))
+
+
+async def identified(accounts: Accounts, asked: Request) -> Actor:
+    """The actor of a request, as every request finds it."""
+    access = AccessControl(accounts.authenticators, lambda request: None, lambda request: None, refuses_unclaimed=True)
+    if (pending := access.admit(asked)) is not None:
+        await pending
+    return asked.actor
+
+
+def cached(accounts: Accounts, authorization: bytes) -> Actor | None:
+    """The actor that the identity cache has for this header."""
+    return accounts.authenticators[0].find(carrying(authorization))
 
 
 class Watch:

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from accounts_app import make_tokens, request, running_accounts
+from accounts_app import identified, make_tokens, request, running_accounts
 
 from gatepost.accounts.sign_in import Accounts
 from gatepost.errors import Problem
@@ -18,9 +18,9 @@ from gatepost.errors import Problem
 
 async def answer(accounts: Accounts, token: str) -> dict[str, object]:
     asked = request(token=token)
-    hit = accounts.identities.find(asked.headers[b"authorization"]) is not None
+    hit = accounts.authenticators[0].find(asked) is not None
     try:
-        actor = await accounts.identify(asked)
+        actor = await identified(accounts, asked)
     except Problem as problem:
         return {"outcome": problem.code, "hit": hit}
     return {"outcome": "editor" if "editor" in actor.roles else "user", "hit": hit}

@@ -10,18 +10,21 @@ import pytest
 from accounts_app import (
     Member,
     User,
+    cached,
+    carrying,
+    identified,
     listening_backends,
     make_accounts,
     make_tokens,
-    request,
     running_accounts,
     until,
 )
 
-from gatepost.accounts.identities import Identities
+from gatepost.accounts.identities import CachedAuthenticator, Identities
 from gatepost.accounts.sign_in import Accounts, create_user
 from gatepost.accounts.user_store import Identity, UserStore
 from gatepost.actor import Actor
+from gatepost.auth.bearer_tokens import BearerTokens
 from gatepost.database.database import Database
 from gatepost.errors import Unauthorized
 from gatepost.events import Events, IdentitiesInvalidated
@@ -44,13 +47,19 @@ def header(key: object, now: float | None = None, version: int = 0) -> bytes:
 
 
 def identify(accounts: Accounts, authorization: bytes) -> Any:
-    return accounts.identify(request(headers=((b"authorization", authorization),)))
+    return identified(accounts, carrying(authorization))
+
+
+async def loaded(bearer: CachedAuthenticator, authorization: bytes) -> None:
+    loading = bearer.load(carrying(authorization))
+    assert loading is not None
+    await loading
 
 
 async def known(accounts: Accounts, authorization: bytes) -> Actor:
     """The actor, once it is in the cache."""
     actor: Actor = await identify(accounts, authorization)
-    await until(lambda: accounts.identities.find(authorization) is not None)
+    await until(lambda: cached(accounts, authorization) is not None)
     return actor
 
 
@@ -75,7 +84,7 @@ async def last_found(accounts: Accounts, authorization: bytes) -> float:
     async with asyncio.timeout(60):
         while True:
             looked_at = time.monotonic()
-            if accounts.identities.find(authorization) is None:
+            if cached(accounts, authorization) is None:
                 return found_at
             found_at = looked_at
             await asyncio.sleep(0.001)
@@ -92,7 +101,7 @@ async def test_a_user_is_forgotten_when(connection: Connection, database_url: st
         await connection.execute(CHANGES[change], key)
         changed_at = time.monotonic()
         assert await last_found(accounts, authorization) - changed_at < 0.1
-        await until(lambda: accounts.identities.find(other) is not None)
+        await until(lambda: cached(accounts, other) is not None)
 
 
 @pytest.mark.parametrize("change", ["TRUNCATE users", "UPDATE users SET roles = '{}'", "DELETE FROM users"])
@@ -110,7 +119,7 @@ async def test_everybody_is_forgotten_by_one_notification_when_many_change(
         told.clear()
         await connection.execute(change)
         await until(lambda: told != [])
-        assert accounts.identities.find(authorization) is None
+        assert cached(accounts, authorization) is None
         assert told == [None]
 
 
@@ -122,7 +131,7 @@ async def test_a_change_that_is_rolled_back_forgets_nobody(connection: Connectio
         actor = await known(accounts, authorization)
         await connection.execute("BEGIN; UPDATE users SET roles = '{}'; ROLLBACK")
         await connection.execute("NOTIFY gatepost_identity, 'somebody else'")
-        await until(lambda: accounts.identities.find(authorization) is actor)
+        await until(lambda: cached(accounts, authorization) is actor)
 
 
 async def test_integer_keys_are_forgotten_too(connection: Connection, database_url: str) -> None:
@@ -133,7 +142,7 @@ async def test_integer_keys_are_forgotten_too(connection: Connection, database_u
         authorization = header(key)
         await known(accounts, authorization)
         await connection.execute('UPDATE "the members" SET nickname = $1 WHERE no = $2', "Countess", key)
-        await until(lambda: accounts.identities.find(authorization) is None)
+        await until(lambda: cached(accounts, authorization) is None)
         assert (await identify(accounts, authorization)).user.nickname == "Countess"
 
 
@@ -146,7 +155,7 @@ async def test_the_token_of_somebody_deleted_or_inactive_is_refused(
         authorization = header(key)
         await known(accounts, authorization)
         await connection.execute(change)
-        await until(lambda: accounts.identities.find(authorization) is None)
+        await until(lambda: cached(accounts, authorization) is None)
         with pytest.raises(Unauthorized) as caught:
             await identify(accounts, authorization)
         assert caught.value.code == "invalid_token"
@@ -161,7 +170,7 @@ async def test_a_known_token_is_refused_from_the_second_in_which_it_expires(
         expires_at = int(time.time() - 899) + 900
         await identify(accounts, authorization)
         await until(lambda: time.time() >= expires_at)
-        assert accounts.identities.find(authorization) is None
+        assert cached(accounts, authorization) is None
         with pytest.raises(Unauthorized, match="expired"):
             await identify(accounts, authorization)
 
@@ -188,11 +197,12 @@ async def test_a_row_that_was_overtaken_by_its_change_is_not_kept(connection: Co
     events.subscribe(IdentitiesInvalidated, lambda event: told.append(event.user_id))
     database = Database(database_url, DatabaseSettings(), events)
     users = SlowUsers(database, User)
-    identities = Identities(database, User, users, TOKENS)
+    identities = Identities(database, User, users)
+    bearer = identities.cached(BearerTokens().verified_by(TOKENS))
     await identities.start(events)
     try:
         await until(lambda: identities.listener.is_trusted)
-        loading = asyncio.create_task(identities.load(header(key)))
+        loading = asyncio.ensure_future(loaded(bearer, header(key)))
         await users.is_read.wait()
         await connection.execute("UPDATE users SET roles = '{}'")
         await until(lambda: str(key) in told)
@@ -209,17 +219,18 @@ async def test_the_token_not_used_for_longest_goes_when_there_is_no_room(
 ) -> None:
     key = await make_user(connection)
     database = Database(database_url, DatabaseSettings(), Events())
-    identities = Identities(database, User, UserStore(database, User), TOKENS, size_max=2)
+    identities = Identities(database, User, UserStore(database, User), size_max=2)
+    bearer = identities.cached(BearerTokens().verified_by(TOKENS))
     await identities.start(Events())
     try:
         await until(lambda: identities.listener.is_trusted)
         first, second, third = (header(key) for _ in range(3))
-        await identities.load(first)
-        await identities.load(second)
-        await until(lambda: identities.find(first) is not None)
-        await identities.load(third)
+        await loaded(bearer, first)
+        await loaded(bearer, second)
+        await until(lambda: bearer.find(carrying(first)) is not None)
+        await loaded(bearer, third)
         await until(lambda: identities.listener.is_trusted)
-        assert [identities.find(item) is not None for item in (first, second, third)] == [True, False, True]
+        assert [bearer.find(carrying(item)) is not None for item in (first, second, third)] == [True, False, True]
         identities.drop(str(key))
         assert len(identities) == 0
     finally:
@@ -251,9 +262,9 @@ async def test_without_its_triggers_in_the_database_nothing_is_served_from_the_c
 async def test_a_token_of_another_key_is_refused_before_the_database_is_asked(database_url: str) -> None:
     """The database has no tables here: asking it would be another error."""
     database = Database(database_url, DatabaseSettings(), Events())
-    identities = Identities(database, User, UserStore(database, User), make_tokens())
+    bearer = Identities(database, User, UserStore(database, User)).cached(BearerTokens().verified_by(make_tokens()))
     with pytest.raises(Unauthorized):
-        await identities.load(header("0198c0de-0000-7000-8000-000000000000"))
+        await loaded(bearer, header("0198c0de-0000-7000-8000-000000000000"))
     await database.close()
 
 
@@ -289,7 +300,7 @@ async def test_nobody_outlives_the_gap_in_which_notifications_are_lost(
         await connection.execute("UPDATE users SET roles = '{}'")
         database.is_open.set()
         await until(lambda: accounts.identities.listener.is_trusted)
-        assert accounts.identities.find(authorization) is None
+        assert cached(accounts, authorization) is None
         assert (await identify(accounts, authorization)).roles == frozenset()
     finally:
         await accounts.stop()

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from accounts_app import PASSWORD, User, make_tokens, request, running_accounts, until
+from accounts_app import PASSWORD, User, cached, carrying, identified, make_tokens, request, running_accounts, until
 from argon2 import PasswordHasher
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -76,7 +76,7 @@ async def user_and_token(connection: Connection, version: int = 0) -> bytes:
 
 
 def identify(accounts: Accounts, authorization: bytes) -> Any:
-    return accounts.identify(request(headers=((b"authorization", authorization),)))
+    return identified(accounts, carrying(authorization))
 
 
 async def refusal(accounts: Accounts, authorization: bytes) -> str:
@@ -90,10 +90,10 @@ async def test_a_known_token_ends_within_100_ms_of(connection: Connection, datab
     authorization = await user_and_token(connection)
     async with running_accounts(database_url, tokens=TOKENS) as accounts:
         await identify(accounts, authorization)
-        await until(lambda: accounts.identities.find(authorization) is not None)
+        await until(lambda: cached(accounts, authorization) is not None)
         await connection.execute(ENDS[change])
         changed_at = time.monotonic()
-        while accounts.identities.find(authorization) is not None:
+        while cached(accounts, authorization) is not None:
             looked_at = time.monotonic()
             await asyncio.sleep(0.001)
             assert looked_at - changed_at < 0.1

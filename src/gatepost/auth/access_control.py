@@ -1,0 +1,158 @@
+"""The second stage, behind the gate: who is asking, the limit of the actor, the role rule.
+
+Before every endpoint of an app (`routes/dispatch.py`), and before an application behind the gate alone
+(`standalone.py`). The one place where authenticators are asked, so the one place where credentials are read.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from gatepost.actor import Actor
+from gatepost.auth.authenticator import Authenticator
+from gatepost.auth.denials import access_denied
+from gatepost.auth.tokens import invalid
+from gatepost.declaring.policies import anyone, decide
+from gatepost.errors import Unauthorized
+from gatepost.request import Request
+
+AdmitActor = Callable[[Request], Awaitable[None] | None]
+"""Takes the actor's tokens; raises 429. Returns what has to be awaited, where that takes time."""
+
+ROLE_REFUSAL = "Your roles do not allow this."
+
+AUTHORIZATION = b"authorization"
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing (RFC 9110, section 9.2.1)."""
+
+
+class AccessControl:
+    """Asks the authenticators in their order; the first that claims a request wins.
+
+    `admit_actor` takes the actor's tokens. `check_origin` raises 403 for requests of pages of other origins; it is
+    asked for requests that change something with ambient credentials. With `refuses_unclaimed`, an `Authorization`
+    header that no authenticator claims is a 401 instead of nothing.
+    """
+
+    __slots__ = (
+        "_admit_actor",
+        "_asks_always",
+        "_asks_more",
+        "_authenticators",
+        "_check_origin",
+        "_headers",
+        "_refuses_unclaimed",
+    )
+
+    def __init__(
+        self,
+        authenticators: Sequence[Authenticator],
+        admit_actor: AdmitActor,
+        check_origin: Callable[[Request], None],
+        *,
+        refuses_unclaimed: bool,
+    ) -> None:
+        self._authenticators = tuple(authenticators)
+        self._admit_actor = admit_actor
+        self._check_origin = check_origin
+        self._refuses_unclaimed = refuses_unclaimed
+        self._headers = frozenset(name.encode() for each in authenticators for name in each.headers)
+        self._asks_always = not all(each.headers for each in authenticators)
+        self._asks_more = self._asks_always or not self._headers <= {AUTHORIZATION}
+
+    def admit(self, request: Request) -> Awaitable[None] | None:
+        """Find the actor of a request and decide whether it may go on: None if it may, or what has to be awaited.
+
+        Raises `Unauthorized`, 403 `cross_origin`, 429 `too_many_requests`, 401 `not_signed_in` and 403 `forbidden`.
+        """
+        # The two ways that are usual, anonymous and cached, are written out: every request pays for them.
+        headers = request.headers
+        if AUTHORIZATION in headers or (self._asks_more and self._carries_credentials(headers)):
+            for authenticator in self._authenticators:
+                actor = authenticator.find(request)
+                if actor is not None:
+                    request.actor = actor
+                    if authenticator.is_ambient:
+                        self._admit_ambient(request)
+                    break
+                if (loading := authenticator.load(request)) is not None:
+                    return self._load(request, authenticator, loading)
+            else:
+                self._refuse_unclaimed(request)
+        admit_actor = self._admit_actor
+        if (pending := admit_actor(request)) is not None:
+            return self._authorize_later(request, pending)
+        endpoint = request.endpoint
+        if endpoint is not None:
+            operation, _ = endpoint
+            if operation.allow is not anyone and decide(operation.allow, request.actor) is False:
+                raise access_denied(request.actor, ROLE_REFUSAL)
+        return None
+
+    def is_known(self, request: Request) -> bool:
+        """Whether the client is signed in, as far as that is known without waiting."""
+        return any(authenticator.find(request) is not None for authenticator in self._authenticators)
+
+    def _carries_credentials(self, headers: Mapping[bytes, bytes]) -> bool:
+        return self._asks_always or not self._headers.isdisjoint(headers)
+
+    async def _authorize_later(self, request: Request, pending: Awaitable[None]) -> None:
+        await pending
+        _check_role(request)
+
+    async def _load(self, request: Request, authenticator: Authenticator, loading: Awaitable[Actor | None]) -> None:
+        """Go on where an authenticator has to wait, and with those after it if it does not claim the request."""
+        actor = await _loaded(authenticator, loading)
+        position = self._authenticators.index(authenticator)
+        while actor is None and (position := position + 1) < len(self._authenticators):
+            authenticator = self._authenticators[position]
+            actor = authenticator.find(request)
+            if actor is None and (waiting := authenticator.load(request)) is not None:
+                actor = await _loaded(authenticator, waiting)
+        if actor is None:
+            self._refuse_unclaimed(request)
+        else:
+            request.actor = actor
+            if authenticator.is_ambient:
+                self._admit_ambient(request)
+        if (pending := self._admit_actor(request)) is not None:
+            await pending
+        _check_role(request)
+
+    def _admit_ambient(self, request: Request) -> None:
+        """A page of another origin can make a browser send these credentials: it must not change anything with them,
+        and must not learn lengths."""
+        request.is_ambient = True
+        if request.scope["method"] not in SAFE_METHODS:
+            self._check_origin(request)
+
+    def _refuse_unclaimed(self, request: Request) -> None:
+        if self._refuses_unclaimed and AUTHORIZATION in request.headers:
+            raise invalid("The Authorization header is not of a kind that is accepted here.")
+
+
+def _check_role(request: Request) -> None:
+    endpoint = request.endpoint
+    if endpoint is not None and decide(endpoint.operation.allow, request.actor) is False:
+        raise access_denied(request.actor, ROLE_REFUSAL)
+
+
+async def _loaded(authenticator: Authenticator, loading: Awaitable[Actor | None]) -> Actor | None:
+    """The actor; a refusal gets the challenge of the authenticator whose credentials are refused."""
+    try:
+        actor = await loading
+    except Unauthorized as refusal:
+        refusal.challenge = _challenge(authenticator.challenge, refusal.code)
+        raise
+    # The system actor, which passes every policy, is never made from a request.
+    if actor is not None and (not isinstance(actor, Actor) or actor.id is None or actor.is_system):  # pyright: ignore[reportUnnecessaryIsInstance]
+        name = type(authenticator).__name__
+        raise TypeError(f"{name}.load returned {actor!r}; it must return an Actor with an id, or None.")
+    return actor
+
+
+def _challenge(challenge: str, code: str) -> str:
+    """RFC 6750, section 3: a token that was sent and is not valid is named as the reason."""
+    scheme, _, parameters = challenge.partition(" ")
+    if scheme.lower() != "bearer" or code != "invalid_token":
+        return challenge
+    return f'{challenge}{", " if parameters else " "}error="invalid_token"'

@@ -1,0 +1,38 @@
+"""The authenticator of the access tokens that sign-in issues (RFC 6750)."""
+
+from gatepost.auth.authenticator import UserAuthenticator, VerifiedUser
+from gatepost.auth.tokens import TOKEN_BYTES_MAX, Tokens, invalid
+from gatepost.errors import ConfigurationError
+
+
+class BearerTokens(UserAuthenticator):
+    """`Authorization: Bearer <token>`, with the tokens that `POST auth/login` issues. The default of
+    `App(authenticators=)`."""
+
+    challenge = "Bearer"
+
+    def __init__(self) -> None:
+        self._tokens: Tokens | None = None
+
+    def verified_by(self, tokens: Tokens) -> "BearerTokens":
+        """The same for one running app, which has the key."""
+        bound = BearerTokens()
+        bound._tokens = tokens
+        return bound
+
+    async def verify(self, credentials: bytes) -> VerifiedUser | None:
+        """The token's user, None for another scheme; raises 401 `invalid_token`."""
+        # The whole header: its scheme is looked at only where it is not cached.
+        scheme, _, token = credentials.partition(b" ")
+        if scheme.lower() != b"bearer":
+            return None
+        if self._tokens is None:
+            raise ConfigurationError("verifies nothing before the app is composed.", location="BearerTokens")
+        if len(token) > TOKEN_BYTES_MAX:
+            raise invalid("The Authorization header is not a bearer token.")
+        try:
+            text = token.lstrip(b" ").decode("ascii")
+        except UnicodeDecodeError:
+            raise invalid("The token is malformed.") from None
+        claims = self._tokens.verify(text)
+        return VerifiedUser(claims.subject, claims.expires_at, claims.password_version)
