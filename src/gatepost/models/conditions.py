@@ -33,6 +33,9 @@ from gatepost.models.recipes import Bound, Part
 ACTOR_ID = "actor_id"
 """Bind name of the actor's id."""
 
+_WITHOUT_FUNCTIONS = (bool, Owned)
+"""Decisions without a function. A tuple that exists: `bool | Owned` would be made anew in each request."""
+
 
 class TableRef(msgspec.Struct, frozen=True, eq=False):
     """An entity's table, or an alias of it, inside one statement."""
@@ -61,7 +64,8 @@ class BoundRule(Part, frozen=True):
     @property
     def actor(self) -> Actor:
         """The actor that it was decided for."""
-        return cast("Actor", self.made_for.value)
+        actor: Actor = self.made_for.value  # read per request: a cast would be a call
+        return actor
 
     def bounds(self) -> list[Bound]:
         """The values that its conditions bind, besides `ACTOR_ID`."""
@@ -97,7 +101,7 @@ def bind_policy(policy: Policy, actor: Actor, entity: Entity) -> BoundRule:
 
 def bind_decision(decision: Decision, actor: Actor, entity: Entity) -> BoundRule:
     """As `bind_policy`, for a decision already made."""
-    wheres = () if isinstance(decision, bool) else _wheres(decision)
+    wheres = () if isinstance(decision, _WITHOUT_FUNCTIONS) else _wheres(decision)
     if not wheres:
         return BoundRule(decision, None, (), Bound(actor))
     found = [shape_and_values(where, entity.model, actor) for where in wheres]
