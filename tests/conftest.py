@@ -1,6 +1,9 @@
 """Fixtures that every test may use: one embedded PostgreSQL for the session, a new database for a test."""
 
+import logging
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return kinds.index(item.path.relative_to(folder).parts[0]) if folder in item.path.parents else 0
 
     items.sort(key=place)
+
+
+def process_state() -> dict[str, object]:
+    """What a test could change for all that follow it in its process."""
+    root = logging.getLogger()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGUSR1)
+    linux = sys.platform == "linux"
+    return {
+        "environment": {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"},
+        "folder": Path.cwd(),
+        "signals": {number.name: signal.getsignal(number) for number in signals},
+        "handlers of the root logger": list(root.handlers),
+        "level of the root logger": root.level,
+        "affinity": os.sched_getaffinity(0) if linux else None,
+        "scheduling": (os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)) if linux else None,
+        "import path": list(sys.path),
+    }
+
+
+@pytest.fixture(autouse=True)
+def process_stays_as_it_is() -> Iterator[None]:
+    """Fails a test that leaves its process changed: in random order the tests that follow would not know why."""
+    before = process_state()
+    yield
+    assert process_state() == before
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import importlib
 import io
+import logging
 import os
 import re
 import signal
@@ -236,6 +237,19 @@ Done = subprocess.CompletedProcess[str]
 Command = Callable[..., Done]
 
 
+@contextlib.contextmanager
+def root_logger_as_it_is() -> Iterator[None]:
+    """A command takes over the root logger of its process, which here is not its own."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        logging.captureWarnings(False)
+
+
 @pytest.fixture
 def command(project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
     """Runs a command like `run`, but in this process, which costs no start of Python. Not for commands that serve.
@@ -259,7 +273,7 @@ def command(project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
             importlib.invalidate_caches()
             sys.modules.pop("app", None)
             capfd.readouterr()
-            with pytest.raises(SystemExit) as ended:
+            with root_logger_as_it_is(), pytest.raises(SystemExit) as ended:
                 main(arguments)
         return Done(["gatepost", *arguments], int(ended.value.code or 0), *capfd.readouterr())
 
@@ -270,7 +284,7 @@ def command(project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
 @pytest.fixture(scope="session")
 def raw_http_database_url(postgresql: EmbeddedPostgreSQL) -> Iterator[str]:
     """The DSN of the database that servers of `raw_http_server.py` share."""
-    name = f"gatehouse_{uuid.uuid4().hex}"
+    name = f"raw_http_{uuid.uuid4().hex}"
     postgresql.execute(f"CREATE DATABASE {name}")
     yield postgresql.dsn(name)
     postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")

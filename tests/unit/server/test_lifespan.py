@@ -15,7 +15,7 @@ from gatepost.settings import Settings
 @pytest.fixture
 def logs() -> Logs:
     """A log that the tests do not look at."""
-    return Logs(Settings())
+    return Logs(Settings(), adopts=False)
 
 
 async def started(app: Lifespan) -> list[str]:
