@@ -55,7 +55,7 @@ api = FastAPI(title="Books", lifespan=lifespan, docs_url=None, redoc_url=None)
 
 
 def find_user(headers: Mapping[str, str]) -> str | None:
-    """Who sends a request with these headers. The gate asks it, and the application, too."""
+    """The user of a request with these headers. The gate calls it, and so does the application."""
     return sessions.get(headers.get("authorization", "").removeprefix("Bearer "))
 
 
