@@ -94,7 +94,7 @@ def shell(
 
 @gatepost.command(epilog="Example: gatepost routes --json | jq '.[].path'")
 def routes(app: AppArgument = None, json: JSONOption = False) -> None:
-    """Print every route: method, path, action, who is allowed, rate limit, and where it is handled."""
+    """Print every route: method, path, operation, who is allowed, rate limit, and where it is handled."""
     from gatepost.cli.routes import print_routes
 
     print_routes(app, as_json=json)
