@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -146,6 +147,7 @@ async def test_a_test_app_refuses_with_the_list_before_it_changes_anything(
     )
     (tmp_path / "plain_mine.py").write_text(MINE)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # finding an app adds its folder
     connection = await asyncpg.connect(database_url)
     await connection.execute(THEIRS)
     before = dump(postgresql, database_url)
@@ -182,6 +184,7 @@ async def test_a_users_table_of_others_is_refused_by_name(
 ) -> None:
     (tmp_path / "mine_with_users.py").write_text(MINE)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # finding an app adds its folder
     connection = await asyncpg.connect(database_url)
     await connection.execute(THEIRS + users)
     before = dump(postgresql, database_url)

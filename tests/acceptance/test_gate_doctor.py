@@ -50,7 +50,7 @@ def bad_url(tmp_path: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--http", "1", "--port", str(port)]
-    command += ["--workers-kill-timeout", "1", "bad_program:app"]
+    command += ["--workers-kill-timeout", "1", "insecure_app:app"]
     process = subprocess.Popen(
         command, cwd=tmp_path, preexec_fn=end_with_parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
