@@ -94,8 +94,15 @@ class FaultInjector:
 
     async def renew_connection(self) -> None:
         """Open a connection that has served no request: what passes then is no request's."""
-        self.database.pool.close_idle(lambda raw: True)
-        self.database.pool.release(await self.database.pool.acquire())
+        pool = self.database.pool
+
+        async def is_idle() -> bool:
+            """The reset of a connection goes on after the answer, and would escape the closing."""
+            return len(pool.idle) == len(pool.open)
+
+        await until(is_idle)
+        pool.close_idle(lambda raw: True)
+        pool.release(await pool.acquire())
 
     async def ask(self, verb: str, resource: str) -> ClientResponse:
         """Send the request."""

@@ -6,6 +6,7 @@ listener's connection, with its heartbeats, passes through unseen.
 
 import asyncio
 import contextlib
+import re
 import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 Act = Literal["cut", "stall", "delay", "replace"]
 
 CANCEL_REQUEST = 80877102
+
+_LISTENS = re.compile(rb"(?<!UN)LISTEN ")
+"""The listener's command; `UNLISTEN` is in the reset of every connection."""
 
 
 class Message(NamedTuple):
@@ -171,7 +175,7 @@ class Proxy:
                 message = Message(sender, chr(head[0]), payload)
                 if message.name == "<K":
                     link.backend = struct.unpack("!I", payload[:4])[0]
-                link.is_listener = link.is_listener or (sender == ">" and b"LISTEN " in payload)
+                link.is_listener = link.is_listener or (sender == ">" and _LISTENS.search(payload) is not None)
                 if not link.is_listener and self._is_recording and await self._fails(link, message):
                     return
                 if self._is_replaced(message):
