@@ -17,7 +17,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.acceptance.conftest import GATEPOST, wait_for
+from tests.acceptance.conftest import GATEPOST, end_with_parent, wait_for
 from tests_soak.faults import Fault, Faults, LogReader
 from tests_soak.ledger import Ledger, Told
 
@@ -108,7 +108,15 @@ def serve(folder: Path, database: EmbeddedPostgreSQL) -> Run:
     reader = LogReader(folder / "log")
     with (folder / "log").open("r+b", buffering=0) as log, (folder / "err").open("wb") as err:
         command = [GATEPOST, "serve", "--port", str(port), "--workers", "2"]
-        server = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=err, start_new_session=True)
+        server = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environ,
+            stdout=log,
+            stderr=err,
+            start_new_session=True,
+            preexec_fn=end_with_parent,
+        )
         try:
             wait_for(lambda: is_ready(port), "the server")
             faults = Faults(server, database, reader)
