@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gatepost.app import App
     from gatepost.auth.authenticator import Authenticator, UserAuthenticator, VerifiedUser
     from gatepost.auth.bearer_tokens import BearerTokens
+    from gatepost.call import Call
     from gatepost.declaring.cors import CORS
     from gatepost.declaring.mount import Mount
     from gatepost.declaring.policies import Policy, anyone, authenticated, nobody, owner, policy, role
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from gatepost.models.base import Model
     from gatepost.models.list_query import ListQuery
     from gatepost.operations import Operation
-    from gatepost.request import Request
     from gatepost.services.service import Changes, Service
     from gatepost.settings import Settings, load_settings
 
@@ -47,6 +47,7 @@ __all__ = [
     "Authenticator",
     "BadRequest",
     "BearerTokens",
+    "Call",
     "Changes",
     "ConfigurationError",
     "Conflict",
@@ -63,7 +64,6 @@ __all__ = [
     "PreconditionFailed",
     "Problem",
     "RateLimit",
-    "Request",
     "Resource",
     "Service",
     "Settings",
@@ -107,7 +107,7 @@ _NAMES = {
     "models.base": "Model",
     "models.list_query": "ListQuery",
     "operations": "Operation",
-    "request": "Request",
+    "call": "Call",
     "declaring.mount": "Mount",
     "declaring.resource": "Field Resource hidden read_only write_once",
     "services.service": "Changes Service",

@@ -17,6 +17,7 @@ from gatepost.accounts.devices import Devices
 from gatepost.accounts.sign_in import Accounts
 from gatepost.auth.access_control import AccessControl
 from gatepost.auth.tokens import Tokens
+from gatepost.call import Endpoint, Handler
 from gatepost.controllers.cursors import Cursors
 from gatepost.controllers.queries import QueryParsers, QueryReader
 from gatepost.controllers.resource_controller import ResourceController
@@ -40,7 +41,6 @@ from gatepost.models.constraint_violations import ConstraintErrors
 from gatepost.models.recipes import Options
 from gatepost.models.trigrams import Trigrams
 from gatepost.operations import Operation, RouteRules
-from gatepost.request import Endpoint, Handler
 from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.route_table import RouteTable
 from gatepost.services.compiled_verbs import CompiledVerbs

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from gatepost.call import Call, Endpoint, Response
 from gatepost.declaring.policies import anyone
 from gatepost.operations import Operation, RouteRules
-from gatepost.request import Endpoint, Request, Response
 
 OK = "ok"
 AWAY = "database_unavailable"
@@ -44,11 +44,11 @@ class Probes:
             Endpoint(_operation("readyz"), self.ready),
         ]
 
-    async def live(self, request: Request) -> Response:
+    async def live(self, call: Call) -> Response:
         """200 while the process can answer."""
         return Response(200, b'{"status":"ok"}', cache_control=b"no-store")
 
-    async def ready(self, request: Request) -> Response:
+    async def ready(self, call: Call) -> Response:
         """200 while requests can be served, 503 with the reason while they cannot."""
         limits = self._limits()
         database = self._database()

@@ -19,6 +19,7 @@ from gatepost.actor import Actor, ActorId
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
 from gatepost.auth.access_control import AccessControl
 from gatepost.auth.keys import signing_key
+from gatepost.call import Call
 from gatepost.declaring.origins import Origins
 from gatepost.dtos.json_check import JSONCheck
 from gatepost.dtos.json_values import Bounds
@@ -36,7 +37,6 @@ from gatepost.gateway.path_table import PathTable
 from gatepost.gateway.sign_in_attempts import SignInAttempts
 from gatepost.logging import Logs
 from gatepost.operations import RouteRules
-from gatepost.request import Request
 from gatepost.settings import Settings, load_settings
 
 LOCATION = "Gate"
@@ -135,13 +135,13 @@ class FunctionAuthenticator:
     def __init__(self, identify: FindActorId) -> None:
         self._identify = identify
 
-    def find(self, request: Request) -> Actor | None:
+    def find(self, call: Call) -> Actor | None:
         """None: the function is asked once per request."""
         return None
 
-    async def load(self, request: Request) -> Actor | None:
+    async def load(self, call: Call) -> Actor | None:
         """The actor with the key that the function returns. Raises what it raises."""
-        found: Any = self._identify(RequestHeaders(request.headers))
+        found: Any = self._identify(RequestHeaders(call.headers))
         if inspect.isawaitable(found):
             found = await found
         if found is None:
@@ -162,7 +162,7 @@ class StandaloneApplication:
         self,
         app: ASGIApp,
         *,
-        admit: Callable[[Request], Awaitable[None] | None],
+        admit: Callable[[Call], Awaitable[None] | None],
         forms: CrossSiteRequests,
         limiter: Limiter,
         json_bodies: Mapping[RouteRules | None, JSONBodies],
@@ -182,15 +182,15 @@ class StandaloneApplication:
         if scope["type"] == "lifespan":
             await self._lifespan.run(scope, receive, send)
             return
-        request: Request = scope["gatepost"]
-        self._forms.check_form(request)
-        if (pending := self._admit(request)) is not None:
+        call: Call = scope["gatepost"]
+        self._forms.check_form(call)
+        if (pending := self._admit(call)) is not None:
             await pending
-        if type(receive) is LimitedReceive and (bodies := self._json_bodies.get(request.rules)) is not None:
-            receive = await bodies.admit(request, receive)
-        sign_in = self._sign_ins.get(request.rules)
+        if type(receive) is LimitedReceive and (bodies := self._json_bodies.get(call.rules)) is not None:
+            receive = await bodies.admit(call, receive)
+        sign_in = self._sign_ins.get(call.rules)
         if sign_in is not None:
-            receive, send = await sign_in.admit(request, receive, send, self._limiter)
+            receive, send = await sign_in.admit(call, receive, send, self._limiter)
         await self._app(scope, receive, send)
 
 
@@ -282,7 +282,7 @@ def _sign_ins(table: PathTable, settings: Settings) -> SignIns:
     return found
 
 
-def _find_device(sign_ins: SignIns, request: Request) -> str:
+def _find_device(sign_ins: SignIns, call: Call) -> str:
     """The key of a device that has signed in before, "" if there is none or no path names accounts."""
-    sign_in = sign_ins.get(request.rules)
-    return "" if sign_in is None else sign_in.find_device(request)
+    sign_in = sign_ins.get(call.rules)
+    return "" if sign_in is None else sign_in.find_device(call)

@@ -15,8 +15,8 @@ from http.cookies import CookieError, SimpleCookie
 
 import msgspec
 
+from gatepost.call import Call
 from gatepost.errors import Header
-from gatepost.request import Request
 
 COOKIE = "gatepost_device"
 LIFETIME_SECONDS = 90 * 24 * 3600
@@ -52,9 +52,9 @@ class Devices:
         """The keyed hash of a normalised e-mail that names its buckets; it does not reveal the e-mail."""
         return hashlib.blake2b(email.encode(), digest_size=_ACCOUNT_BYTES, key=self._key).digest()
 
-    def find(self, request: Request) -> Device | None:
+    def find(self, call: Call) -> Device | None:
         """The device that sends a request; None without a cookie, and for one that is old or not ours."""
-        cookies = request.headers.get(b"cookie")
+        cookies = call.headers.get(b"cookie")
         if cookies is None or COOKIE.encode() not in cookies or len(cookies) > _COOKIE_BYTES_MAX:
             return None
         try:
@@ -70,14 +70,14 @@ class Devices:
             return None
         return Device(sealed[:_ACCOUNT_BYTES], sealed[_ACCOUNT_BYTES:-_TIME_BYTES])
 
-    def find_own(self, request: Request, account: bytes) -> Device | None:
+    def find_own(self, call: Call, account: bytes) -> Device | None:
         """The device that sends a request, where it has signed in to this very account."""
-        device = self.find(request)
+        device = self.find(call)
         return device if device is not None and device.account == account else None
 
-    def find_key(self, request: Request) -> str:
+    def find_key(self, call: Call) -> str:
         """The key of the device that sends a request, "" for none."""
-        device = self.find(request)
+        device = self.find(call)
         return "" if device is None else device.key
 
     def header(self, account: bytes, device: Device | None, *, is_tls: bool) -> Header:

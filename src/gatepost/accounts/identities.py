@@ -15,11 +15,11 @@ from gatepost.accounts.user_store import UserStore
 from gatepost.actor import Actor
 from gatepost.auth.authenticator import UserAuthenticator, reads_header
 from gatepost.auth.tokens import invalid
+from gatepost.call import Call
 from gatepost.database.database import Database
 from gatepost.database.heartbeat_monitor import clock
 from gatepost.database.listener import Listener
 from gatepost.events import Events, IdentitiesInvalidated, IdentitiesNotCached
-from gatepost.request import Request
 
 CACHED_IDENTITIES_MAX = 10_000
 """Credentials kept for each authenticator, about 1.5 KiB each. The oldest that were not used since the last scan are
@@ -155,10 +155,10 @@ class CachedAuthenticator:
     def __len__(self) -> int:
         return len(self._cached)
 
-    def find(self, request: Request) -> Actor | None:
+    def find(self, call: Call) -> Actor | None:
         """The actor of credentials that are cached, unexpired and trusted."""
         header = self._header
-        credentials = self._find_credentials(request) if header is None else request.headers.get(header)
+        credentials = self._find_credentials(call) if header is None else call.headers.get(header)
         if credentials is None:
             return None
         cached = self._cached.get(credentials)
@@ -170,10 +170,10 @@ class CachedAuthenticator:
         cached.is_used = True
         return cached.actor
 
-    def load(self, request: Request) -> Awaitable[Actor | None] | None:
+    def load(self, call: Call) -> Awaitable[Actor | None] | None:
         """Verify the credentials and load their user from the database; raises what `verify` raises, and 401
         `invalid_token`."""
-        credentials = self._find_credentials(request)
+        credentials = self._find_credentials(call)
         return None if credentials is None else self._load(credentials)
 
     def drop(self, user: str) -> None:

@@ -21,12 +21,12 @@ from gatepost.actor import ActorId
 from gatepost.auth.authenticator import AnyAuthenticator, Authenticator, UserAuthenticator
 from gatepost.auth.bearer_tokens import BearerTokens
 from gatepost.auth.tokens import Tokens
+from gatepost.call import JSON_HEADERS, Call, Endpoint, Handler, Response
 from gatepost.database.database import Database
 from gatepost.declaring.policies import anyone, authenticated
 from gatepost.errors import ConfigurationError, DatabaseProblem, Problem, Unauthorized
 from gatepost.events import Events, SignInFailed, SignInSucceeded
 from gatepost.operations import Operation, RouteRules
-from gatepost.request import JSON_HEADERS, Endpoint, Handler, Request, Response
 
 BODY_BYTES_MAX = 8192
 
@@ -34,11 +34,11 @@ BODY_BYTES_MAX = 8192
 class SignInLimiter(Protocol):
     """Limits attempts to sign in. Implemented by the gate's limiter."""
 
-    async def admit_account(self, request: Request, account: str, *, is_own_device: bool) -> None:
+    async def admit_account(self, call: Call, account: str, *, is_own_device: bool) -> None:
         """Count an attempt at an account; raises 429 `too_many_requests`."""
         ...
 
-    def succeed(self, request: Request) -> None:
+    def succeed(self, call: Call) -> None:
         """Take back the count: the attempt succeeded, or could not be decided."""
         ...
 
@@ -105,31 +105,31 @@ class Accounts:
         await self.identities.stop()
         self._passwords.close()
 
-    async def sign_in(self, request: Request) -> Response:
+    async def sign_in(self, call: Call) -> Response:
         """A token for an e-mail and a password; raises 401 `invalid_credentials`, 422 `invalid_body`, 429.
 
         An attempt is counted before the password is verified, so that concurrent attempts cannot bypass the limit, and
         taken back where it succeeds or cannot be decided.
         """
-        credentials = read_credentials(await request.body())
+        credentials = read_credentials(await call.body())
         account = self._devices.account_of(credentials.email)
-        device = self._devices.find_own(request, account)
-        await self._limiter.admit_account(request, account.hex(), is_own_device=device is not None)
+        device = self._devices.find_own(call, account)
+        await self._limiter.admit_account(call, account.hex(), is_own_device=device is not None)
         try:
-            user = await self._authenticate(request, credentials)
+            user = await self._authenticate(call, credentials)
         except Problem as problem:
             if problem.status >= 500:
-                self._limiter.succeed(request)
+                self._limiter.succeed(call)
             raise
-        self._limiter.succeed(request)
+        self._limiter.succeed(call)
         if self._succeeded is not None:
-            self._succeeded(SignInSucceeded(user_id=user.subject, client=request.client))
+            self._succeeded(SignInSucceeded(user_id=user.subject, client=call.client))
         data = {
             "access_token": self._tokens.issue(user.subject, user.password_version),
             "token_type": "Bearer",
             "expires_in": self._tokens.lifetime_seconds,
         }
-        cookie = self._devices.header(account, device, is_tls=request.scope["scheme"] == "https")
+        cookie = self._devices.header(account, device, is_tls=call.scope["scheme"] == "https")
         body = msgspec.json.encode({"data": data})
         return Response(200, body, (*JSON_HEADERS, cookie), cache_control=b"no-store")
 
@@ -138,19 +138,19 @@ class Accounts:
             declared = declared.verified_by(self._tokens)
         return self.identities.cached(declared) if isinstance(declared, UserAuthenticator) else declared
 
-    async def _authenticate(self, request: Request, credentials: Credentials) -> StoredCredentials:
+    async def _authenticate(self, call: Call, credentials: Credentials) -> StoredCredentials:
         user = await self._users.find_credentials(credentials.email)
         refusal = await self._failure_reason(user, credentials)
         if user is None or refusal is not None:
             if self._failed is not None:
-                self._failed(SignInFailed(reason=refusal or "unknown", client=request.client))
+                self._failed(SignInFailed(reason=refusal or "unknown", client=call.client))
             raise Unauthorized("invalid_credentials", "The e-mail address or the password is wrong.")
         await self._renew_hash(user, credentials)
         return user
 
-    async def show(self, request: Request) -> Response:
+    async def show(self, call: Call) -> Response:
         """The signed-in user."""
-        actor = request.actor
+        actor = call.actor
         data = {"id": actor.id, "email": getattr(actor.user, "email", None), "roles": sorted(actor.roles)}
         return Response(200, msgspec.json.encode({"data": data}), cache_control=b"no-store")
 

@@ -10,11 +10,11 @@ from gatepost.actor import Actor
 from gatepost.auth.authenticator import Authenticator
 from gatepost.auth.denials import access_denied
 from gatepost.auth.tokens import invalid
+from gatepost.call import Call
 from gatepost.declaring.policies import anyone, decide
 from gatepost.errors import Unauthorized
-from gatepost.request import Request
 
-AdmitActor = Callable[[Request], Awaitable[None] | None]
+AdmitActor = Callable[[Call], Awaitable[None] | None]
 """Takes the actor's tokens; raises 429. Returns what has to be awaited, where that takes time."""
 
 ROLE_REFUSAL = "Your roles do not allow this."
@@ -47,7 +47,7 @@ class AccessControl:
         self,
         authenticators: Sequence[Authenticator],
         admit_actor: AdmitActor,
-        check_origin: Callable[[Request], None],
+        check_origin: Callable[[Call], None],
         *,
         refuses_unclaimed: bool,
     ) -> None:
@@ -59,81 +59,81 @@ class AccessControl:
         self._asks_always = not all(each.headers for each in authenticators)
         self._asks_more = self._asks_always or not self._headers <= {AUTHORIZATION}
 
-    def admit(self, request: Request) -> Awaitable[None] | None:
+    def admit(self, call: Call) -> Awaitable[None] | None:
         """Find the actor of a request and decide whether it may go on: None if it may, or what has to be awaited.
 
         Raises `Unauthorized`, 403 `cross_origin`, 429 `too_many_requests`, 401 `not_signed_in` and 403 `forbidden`.
         """
         # The two ways that are usual, anonymous and cached, are written out: every request pays for them.
-        headers = request.headers
+        headers = call.headers
         if AUTHORIZATION in headers or (self._asks_more and self._carries_credentials(headers)):
             for authenticator in self._authenticators:
-                actor = authenticator.find(request)
+                actor = authenticator.find(call)
                 if actor is not None:
-                    request.actor = actor
+                    call.actor = actor
                     if authenticator.is_ambient:
-                        self._admit_ambient(request)
+                        self._admit_ambient(call)
                     break
-                if (loading := authenticator.load(request)) is not None:
-                    return self._load(request, authenticator, loading)
+                if (loading := authenticator.load(call)) is not None:
+                    return self._load(call, authenticator, loading)
             else:
-                self._refuse_unclaimed(request)
+                self._refuse_unclaimed(call)
         admit_actor = self._admit_actor
-        if (pending := admit_actor(request)) is not None:
-            return self._authorize_later(request, pending)
-        endpoint = request.endpoint
+        if (pending := admit_actor(call)) is not None:
+            return self._authorize_later(call, pending)
+        endpoint = call.endpoint
         if endpoint is not None:
             operation, _ = endpoint
-            if operation.allow is not anyone and decide(operation.allow, request.actor) is False:
-                raise access_denied(request.actor, ROLE_REFUSAL)
+            if operation.allow is not anyone and decide(operation.allow, call.actor) is False:
+                raise access_denied(call.actor, ROLE_REFUSAL)
         return None
 
-    def is_known(self, request: Request) -> bool:
+    def is_known(self, call: Call) -> bool:
         """Whether the client is signed in, as far as that is known without waiting."""
-        return any(authenticator.find(request) is not None for authenticator in self._authenticators)
+        return any(authenticator.find(call) is not None for authenticator in self._authenticators)
 
     def _carries_credentials(self, headers: Mapping[bytes, bytes]) -> bool:
         return self._asks_always or not self._headers.isdisjoint(headers)
 
-    async def _authorize_later(self, request: Request, pending: Awaitable[None]) -> None:
+    async def _authorize_later(self, call: Call, pending: Awaitable[None]) -> None:
         await pending
-        _check_role(request)
+        _check_role(call)
 
-    async def _load(self, request: Request, authenticator: Authenticator, loading: Awaitable[Actor | None]) -> None:
+    async def _load(self, call: Call, authenticator: Authenticator, loading: Awaitable[Actor | None]) -> None:
         """Go on where an authenticator has to wait, and with those after it if it does not claim the request."""
         actor = await _loaded(authenticator, loading)
         position = self._authenticators.index(authenticator)
         while actor is None and (position := position + 1) < len(self._authenticators):
             authenticator = self._authenticators[position]
-            actor = authenticator.find(request)
-            if actor is None and (waiting := authenticator.load(request)) is not None:
+            actor = authenticator.find(call)
+            if actor is None and (waiting := authenticator.load(call)) is not None:
                 actor = await _loaded(authenticator, waiting)
         if actor is None:
-            self._refuse_unclaimed(request)
+            self._refuse_unclaimed(call)
         else:
-            request.actor = actor
+            call.actor = actor
             if authenticator.is_ambient:
-                self._admit_ambient(request)
-        if (pending := self._admit_actor(request)) is not None:
+                self._admit_ambient(call)
+        if (pending := self._admit_actor(call)) is not None:
             await pending
-        _check_role(request)
+        _check_role(call)
 
-    def _admit_ambient(self, request: Request) -> None:
+    def _admit_ambient(self, call: Call) -> None:
         """A page of another origin can make a browser send these credentials: it must not change anything with them,
         and must not learn lengths."""
-        request.is_ambient = True
-        if request.scope["method"] not in SAFE_METHODS:
-            self._check_origin(request)
+        call.is_ambient = True
+        if call.scope["method"] not in SAFE_METHODS:
+            self._check_origin(call)
 
-    def _refuse_unclaimed(self, request: Request) -> None:
-        if self._refuses_unclaimed and AUTHORIZATION in request.headers:
+    def _refuse_unclaimed(self, call: Call) -> None:
+        if self._refuses_unclaimed and AUTHORIZATION in call.headers:
             raise invalid("The Authorization header is not of a kind that is accepted here.")
 
 
-def _check_role(request: Request) -> None:
-    endpoint = request.endpoint
-    if endpoint is not None and decide(endpoint.operation.allow, request.actor) is False:
-        raise access_denied(request.actor, ROLE_REFUSAL)
+def _check_role(call: Call) -> None:
+    endpoint = call.endpoint
+    if endpoint is not None and decide(endpoint.operation.allow, call.actor) is False:
+        raise access_denied(call.actor, ROLE_REFUSAL)
 
 
 async def _loaded(authenticator: Authenticator, loading: Awaitable[Actor | None]) -> Actor | None:

@@ -13,8 +13,8 @@ from typing import Any, Protocol, cast, runtime_checkable
 import msgspec
 
 from gatepost.actor import Actor, ActorId
+from gatepost.call import Call
 from gatepost.errors import ConfigurationError
-from gatepost.request import Request
 
 _CHALLENGE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: [\x20-\x7e]+)?")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
@@ -46,12 +46,12 @@ class Credentials(Protocol):
 class Authenticator(Credentials, Protocol):
     """Finds the actor of a request by credentials of one kind."""
 
-    def find(self, request: Request) -> Actor | None:
+    def find(self, call: Call) -> Actor | None:
         """The actor, where it is known without waiting; None otherwise. Called for every request, also to find out who
         is served first under overload."""
         ...
 
-    def load(self, request: Request) -> Awaitable[Actor | None] | None:
+    def load(self, call: Call) -> Awaitable[Actor | None] | None:
         """The actor, where `find` knew none; usually written as `async def`. None: the request carries no credentials
         of this kind, and the next authenticator is asked. Raises `Unauthorized` for credentials that are not valid."""
         ...
@@ -78,10 +78,10 @@ class UserAuthenticator:
     headers: Sequence[str] = ("authorization",)
     is_ambient: bool = False
 
-    def find_credentials(self, request: Request) -> bytes | None:
+    def find_credentials(self, call: Call) -> bytes | None:
         """Override to read the credentials of a request from elsewhere than from the one header of `headers`. None: it
         carries none. Called for every request that has one of the headers: it must be cheap."""
-        return request.headers.get(self.headers[0].encode())
+        return call.headers.get(self.headers[0].encode())
 
     async def verify(self, credentials: bytes) -> VerifiedUser | None:
         """Override to tell the user; None where the credentials are of another kind. Raises `Unauthorized` where they

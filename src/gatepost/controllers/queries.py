@@ -18,7 +18,7 @@ from gatepost.declaring.policies import both, decide
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import BadRequest
 from gatepost.hints import did_you_mean
-from gatepost.models.catalog import RESERVED, ServedModel, View
+from gatepost.models.catalog import RESERVED, ServedModel
 from gatepost.models.conditions import bind_decision
 from gatepost.models.entity import Attribute
 from gatepost.models.filters import (
@@ -35,6 +35,7 @@ from gatepost.models.list_query import ListQuery, Order, Position
 from gatepost.models.recipes import Bound
 from gatepost.models.selections import Expansion, Selection
 from gatepost.models.trigrams import Trigrams
+from gatepost.view import View
 
 DEPTH_MAX = 3
 

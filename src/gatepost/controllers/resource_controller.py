@@ -4,6 +4,7 @@ import string
 from typing import Any
 from urllib.parse import quote
 
+from gatepost.call import Call, Response
 from gatepost.controllers.parameters import read_parameters
 from gatepost.controllers.queries import QueryReader
 from gatepost.controllers.responses import (
@@ -21,11 +22,11 @@ from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.path_keys import path_writer
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import BadRequest, PreconditionRequired, Problem, Unprocessable
-from gatepost.models.catalog import ServedModel, View
+from gatepost.models.catalog import ServedModel
 from gatepost.models.list_query import ListQuery, Order
-from gatepost.request import Request, Response
 from gatepost.services.verbs import ChangeSet, Row, RowPage, UnseenFields, Verbs, Versions
 from gatepost.services.write_policies import not_found
+from gatepost.view import View
 
 REFUSALS = ("forbidden", "not_signed_in")
 """The codes by which a policy refuses (`auth/denials.py`)."""
@@ -66,44 +67,44 @@ class ResourceController:
         self._creations: dict[View, BodyDecoder] = {}
         self._patches: dict[View, BodyDecoder] = {}
 
-    async def get(self, request: Request) -> Response:
+    async def get(self, call: Call) -> Response:
         """GET one row. 200 with `ETag`, 304 where `If-None-Match` names its version."""
         parse_key, get = self._parse_key, self._get
         try:
-            key = parse_key(request.key or "")
+            key = parse_key(call.key or "")
         except ValueError:
             raise not_found() from None
-        actor = request.actor
+        actor = call.actor
         view = self._only_view or self._view(actor)
-        query_string = request.query_string
+        query_string = call.query_string
         fields, expand = self._queries.read_one(query_string, view, actor) if query_string else (None, ())
         row = await get(key, actor, view, fields, expand)
         if expand:
             return row_response(200, row.data, None)
-        unless = request.headers.get(b"if-none-match")
+        unless = call.headers.get(b"if-none-match")
         if unless is not None and is_unchanged(unless, row.version):
             return empty_response(304, (b"etag", entity_tag(row.version)))
         return row_response(200, row.data, row.version)
 
-    async def list(self, request: Request) -> Response:
+    async def list(self, call: Call) -> Response:
         """GET a page."""
-        actor = request.actor
+        actor = call.actor
         view = self._view(actor)
-        query = self._queries.read_list(request.query_string, view, actor)
+        query = self._queries.read_list(call.query_string, view, actor)
         page = await self._list(query, actor, view)
         info = self._page_info(query, page)
-        return page_response(page.rows, info, self._links(request, info))
+        return page_response(page.rows, info, self._links(call, info))
 
-    async def create(self, request: Request) -> Response:
+    async def create(self, call: Call) -> Response:
         """POST one row. 201 with `Location` and `ETag`; without a body where the actor may not read it."""
-        if request.query_string:
-            _refuse_parameters(request)
-        view = self._only_view or self._view(request.actor)
+        if call.query_string:
+            _refuse_parameters(call)
+        view = self._only_view or self._view(call.actor)
         decoder = self._creations.get(view) or self._compile(view, partial=False)
-        content = await request.body()
+        content = await call.body()
         body = decoder.decode(content)
         try:
-            row = await self._create(body.values, request.actor, view)
+            row = await self._create(body.values, call.actor, view)
         except Problem as problem:
             if (
                 view.maybe_unknown_on_create
@@ -115,39 +116,39 @@ class ResourceController:
         location = (b"location", (self._location + self._write_key(row.key)).encode())
         return row_response(201, row.data, row.version, location) if row.data else empty_response(201, location)
 
-    async def update(self, request: Request) -> Response:
+    async def update(self, call: Call) -> Response:
         """PATCH one row by a merge patch (RFC 7396). 200 with the row, 204 where the actor may not read it."""
-        if request.query_string:
-            _refuse_parameters(request)
-        key = self._key(request)
+        if call.query_string:
+            _refuse_parameters(call)
+        key = self._key(call)
         versions = None
-        if self._requires_version or b"if-match" in request.headers:
-            versions = self._versions(request)
-        view = self._only_view or self._view(request.actor)
+        if self._requires_version or b"if-match" in call.headers:
+            versions = self._versions(call)
+        view = self._only_view or self._view(call.actor)
         decoder = self._patches.get(view) or self._compile(view, partial=True)
-        content = await request.body()
+        content = await call.body()
         try:
             body = decoder.decode(content)
         except Unprocessable:
             if view.maybe_unknown and (named := decoder.named(content, view.maybe_unknown)):
-                unseen = await self._unseen(key, named, request.actor, view)
+                unseen = await self._unseen(key, named, call.actor, view)
                 if unseen:
                     decoder.refuse(content, unseen)
             raise
         changes = ChangeSet(body.values, body.read_only_values)
         try:
-            row: Row = await self._update(key, changes, request.actor, view, versions)
+            row: Row = await self._update(key, changes, call.actor, view, versions)
         except UnseenFields as unseen_fields:
             decoder.refuse(content, unseen_fields.names)
         except Problem as problem:
             raise self._discreet(problem, view) from problem.__cause__
         return row_response(200, row.data, row.version) if row.data else empty_response(204)
 
-    async def delete(self, request: Request) -> Response:
+    async def delete(self, call: Call) -> Response:
         """DELETE one row. 204."""
-        _refuse_parameters(request)
-        key = self._key(request)
-        await self._delete(key, request.actor, self._versions(request))
+        _refuse_parameters(call)
+        key = self._key(call)
+        await self._delete(key, call.actor, self._versions(call))
         return empty_response(204)
 
     def _discreet(self, problem: Problem, view: View) -> Problem:
@@ -166,15 +167,15 @@ class ResourceController:
             return problem
         return type(problem)(problem.code, "The row violates a constraint of the database.")
 
-    def _key(self, request: Request) -> Any:
+    def _key(self, call: Call) -> Any:
         """The key of the path; raises `NotFound` for a text that cannot be a key."""
         try:
-            return self._parse_key(request.key or "")
+            return self._parse_key(call.key or "")
         except ValueError:
             raise not_found() from None
 
-    def _versions(self, request: Request) -> Versions:
-        header = request.headers.get(b"if-match")
+    def _versions(self, call: Call) -> Versions:
+        header = call.headers.get(b"if-match")
         if header is None and self._requires_version:
             raise PreconditionRequired("version_required", "Send If-Match with the ETag of the row you have read.")
         return wanted_versions(header)
@@ -216,11 +217,11 @@ class ResourceController:
             return None
         return self._queries.seal(order, values)
 
-    def _links(self, request: Request, info: PageInfo) -> bytes:
+    def _links(self, call: Call, info: PageInfo) -> bytes:
         """`Link` with rel next and prev: this path, the same parameters, another position."""
         if info.next is None and info.prev is None:
             return b""
-        query_string = request.query_string
+        query_string = call.query_string
         if query_string.translate(None, _QUERY_BYTES):
             query_string = quote(query_string, safe=_QUERY_SIGNS).encode()
         parts = query_string.split(b"&")
@@ -239,7 +240,7 @@ class ResourceController:
         return b", ".join(links)
 
 
-def _refuse_parameters(request: Request) -> None:
+def _refuse_parameters(call: Call) -> None:
     """Raise `BadRequest` for any query parameter: writes take none."""
-    for parameter in read_parameters(request.query_string):
+    for parameter in read_parameters(call.query_string):
         raise BadRequest("unknown_parameter", f"There is no parameter {parameter.label!r} here.")

@@ -4,8 +4,8 @@ import re
 
 import msgspec
 
+from gatepost.call import JSON_HEADERS, Response
 from gatepost.errors import BadRequest, Header
-from gatepost.request import JSON_HEADERS, Response
 
 ENTITY_TAGS_MAX = 20
 

@@ -33,7 +33,7 @@ from gatepost.gateway.queue_lanes import QueuedRequest, QueueLane, older
 from gatepost.gateway.refusal_budget import RefusalBudget
 
 if TYPE_CHECKING:
-    from gatepost.gateway.exchange import Exchange
+    from gatepost.gateway.gate_call import GateCall
     from gatepost.operations import RouteRules
 
 NANOSECONDS = 1_000_000_000
@@ -82,7 +82,7 @@ class AdmissionQueue:
         queue_seconds: float,
         request_seconds: float,
         events: Events,
-        is_known: Callable[["Exchange"], bool],
+        is_known: Callable[["GateCall"], bool],
         *,
         rule: AdmissionRule = RULE,
         concurrency: ConcurrencyLimit | None = None,
@@ -111,79 +111,79 @@ class AdmissionQueue:
         self._pass_until = 0
         self._is_draining = False
 
-    def admit(self, exchange: "Exchange") -> Awaitable[None] | None:
+    def admit(self, call: "GateCall") -> Awaitable[None] | None:
         """Called with every request that has passed the limit of its address.
 
         Returns None if the request may begin at once, else an awaitable, which raises `Overloaded` if the request is
-        refused. The caller must `release` a request that has begun (`exchange.admitted_at`), and `abandon` one whose
-        task ends while it waits (`exchange.queued`).
+        refused. The caller must `release` a request that has begun (`call.admitted_at`), and `abandon` one whose
+        task ends while it waits (`call.queued`).
         """
-        now = exchange.started  # read from the clock a moment ago: reading it again would cost more than the comparison
+        now = call.started  # read from the clock a moment ago: reading it again would cost more than the comparison
         # While anything is under way the timer keeps `_pass_until` in the future. Once it has passed, either the loop
         # is behind, and requests have to wait, or the process was idle and the timer has to be started.
         if now >= self._pass_until and (self._timer is None or self._find_loop() is not self._loop):
             self._attach(now)
-        rules = exchange.rules
+        rules = call.rules
         if now < self._pass_until and not self.waiting:
             if rules is not None and rules.is_foreign:
                 return None
             # The fast path, for nearly every request; only while the queue is empty, or it would overtake those in it.
             if self.running < self._concurrency.limit:
                 self.running += 1
-                exchange.admitted_at = now
+                call.admitted_at = now
                 return None
         # Probes never wait, or a busy process would be taken for a dead one.
         if rules is None or rules.kind == "system":
             return None
-        return self._wait(exchange, rules)
+        return self._wait(call, rules)
 
-    def release(self, exchange: "Exchange") -> None:
+    def release(self, call: "GateCall") -> None:
         """The request is over."""
         self.running = running = self.running - 1
         concurrency = self._concurrency
         concurrency.count += 1
         if not running or not concurrency.count % self._rule.sample_every:
-            concurrency.record(exchange.rules, self._clock() - exchange.admitted_at, running)
+            concurrency.record(call.rules, self._clock() - call.admitted_at, running)
         if self.waiting:
             self._drain_soon()
 
     def abandon(self, queued: QueuedRequest) -> None:
         """Take a waiting request out of the queue, because its task ends. Does nothing if it has left the queue."""
-        if queued.exchange is not None:
-            queued.exchange = None
+        if queued.call is not None:
+            queued.call = None
             self.waiting -= 1
 
-    def pause(self, exchange: "Exchange") -> None:
+    def pause(self, call: "GateCall") -> None:
         """The request waits for its client: a slow client must not keep others waiting, nor look like slow work."""
-        if exchange.admitted_at:
+        if call.admitted_at:
             self.running -= 1
             if self.waiting:
                 self._drain_soon()
 
-    def resume(self, exchange: "Exchange", since: int) -> None:
+    def resume(self, call: "GateCall", since: int) -> None:
         """The client was waited for since then. The request goes on at once: it is admitted only once."""
-        if exchange.admitted_at:
+        if call.admitted_at:
             self.running += 1
-            exchange.admitted_at += self._clock() - since
+            call.admitted_at += self._clock() - since
 
-    def _wait(self, exchange: "Exchange", rules: "RouteRules") -> Awaitable[None]:
+    def _wait(self, call: "GateCall", rules: "RouteRules") -> Awaitable[None]:
         loop = self._loop
         assert loop is not None  # noqa: S101 - `admit` has attached it
-        exchange.queued = queued = QueuedRequest(exchange, loop.create_future())
-        self._lane(exchange, rules).append(queued)
+        call.queued = queued = QueuedRequest(call, loop.create_future())
+        self._lane(call, rules).append(queued)
         self.waiting += 1
         concurrency = self._concurrency
         concurrency.is_reached = True
-        concurrency.overhead_ns += min(self._clock() - exchange.started, self._rule.enqueue_max_ns)
+        concurrency.overhead_ns += min(self._clock() - call.started, self._rule.enqueue_max_ns)
         self._drain_soon()
         return queued.admitted
 
-    def _lane(self, exchange: "Exchange", rules: "RouteRules") -> QueueLane:
+    def _lane(self, call: "GateCall", rules: "RouteRules") -> QueueLane:
         """The lane of a request. Clients may lower their own priority, not raise it."""
         if rules.is_foreign:
             return self._mounted
-        is_bulk = exchange.headers.get(b"priority", b"").startswith(BULK_URGENCY)
-        return self._signed_in if self._is_known(exchange) and not is_bulk else self._lower
+        is_bulk = call.headers.get(b"priority", b"").startswith(BULK_URGENCY)
+        return self._signed_in if self._is_known(call) and not is_bulk else self._lower
 
     def _drain_soon(self) -> None:
         if not self._is_draining and self._loop is not None:
@@ -225,12 +225,12 @@ class AdmissionQueue:
         return lower if lower.since > mounted.since else mounted
 
     def _begin(self, queued: QueuedRequest, now: int) -> None:
-        exchange = self._leave(queued)
+        call = self._leave(queued)
         if queued.admitted.done():  # its task was cancelled, and has not run since
             return
-        rules = exchange.rules
+        rules = call.rules
         if rules is None or not rules.is_foreign:
-            exchange.admitted_at = now
+            call.admitted_at = now
             self.running += 1
         queued.admitted.set_result(None)
 
@@ -272,12 +272,12 @@ class AdmissionQueue:
             Overloaded("overloaded", "More is asked for than can be done.", retry_after_seconds=seconds)
         )
 
-    def _leave(self, queued: QueuedRequest) -> "Exchange":
-        exchange = queued.exchange
-        assert exchange is not None  # noqa: S101 - lanes find only those that wait
-        exchange.queued = queued.exchange = None
+    def _leave(self, queued: QueuedRequest) -> "GateCall":
+        call = queued.call
+        assert call is not None  # noqa: S101 - lanes find only those that wait
+        call.queued = queued.call = None
         self.waiting -= 1
-        return exchange
+        return call
 
     def _attach(self, now: int) -> None:
         """The process was idle; or, as in tests, it has another loop than before, which may have left requests here."""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gatepost.asgi import Message, Receive
+from gatepost.call import Call
 from gatepost.errors import BadRequest, ContentTooLarge, Problem, UnsupportedMediaType
 from gatepost.gateway.media_types import is_plain, media_type
 from gatepost.operations import JSON_TYPES
-from gatepost.request import Request
 
 if TYPE_CHECKING:
     from gatepost.gateway.admission import AdmissionQueue
-    from gatepost.gateway.exchange import Exchange
+    from gatepost.gateway.gate_call import GateCall
     from gatepost.gateway.request_deadlines import RequestDeadlines
 
 METHODS: frozenset[str] = frozenset({"POST", "PUT", "PATCH"})
@@ -48,27 +48,27 @@ class BodyLimits:
         self._deadlines = deadlines
         self._queue = queue
 
-    def admit(self, exchange: "Exchange") -> None:
+    def admit(self, call: "GateCall") -> None:
         """Check the head of a request that carries a body and bound what `receive` may give.
 
         Raises 400 `malformed_request`, 413 `content_too_large`, 415 `unsupported_media_type`.
         """
-        headers = exchange.headers
+        headers = call.headers
         length = headers.get(b"content-length")
         if length is None:
             # HTTP/2 frames a body without announcing it, HTTP/1 does not.
-            if b"transfer-encoding" in headers or exchange.scope["http_version"] >= "2":
-                self._admit_body(exchange, None)
+            if b"transfer-encoding" in headers or call.scope["http_version"] >= "2":
+                self._admit_body(call, None)
                 return
         elif length != b"0":
-            self._admit_body(exchange, length)
+            self._admit_body(call, length)
             return
         # A form without fields has a type and no body; browsers send it to other origins without asking first.
-        if b"content-type" in headers and not exchange.is_mounted:
-            _check_type(exchange)
+        if b"content-type" in headers and not call.is_mounted:
+            _check_type(call)
 
-    def _admit_body(self, exchange: "Exchange", length: bytes | None) -> None:
-        rules, headers = exchange.rules, exchange.headers
+    def _admit_body(self, call: "GateCall", length: bytes | None) -> None:
+        rules, headers = call.rules, call.headers
         limit, types = self._body_bytes_max, JSON_TYPES
         if rules is not None:
             limit = limit if rules.body_bytes_max is None else rules.body_bytes_max
@@ -81,13 +81,13 @@ class BodyLimits:
             and headers.get(b"content-type") in types
             and b"transfer-encoding" not in headers
             and b"content-encoding" not in headers
-            and exchange.scope["method"] in METHODS
+            and call.scope["method"] in METHODS
         ):
-            _check(exchange, length)
+            _check(call, length)
         size = -1 if length is None else int(length)
         if size > limit:
             raise too_large(limit)
-        exchange.receive = LimitedReceive(exchange, exchange.receive, self._deadlines.waiting, self._queue, limit, size)
+        call.receive = LimitedReceive(call, call.receive, self._deadlines.waiting, self._queue, limit, size)
 
 
 class LimitedReceive(msgspec.Struct, eq=False):
@@ -98,9 +98,9 @@ class LimitedReceive(msgspec.Struct, eq=False):
     threads once more.
     """
 
-    exchange: "Exchange"
+    call: "GateCall"
     receive: Receive
-    waiting: "dict[Exchange, int]"
+    waiting: "dict[GateCall, int]"
     queue: "AdmissionQueue"
     limit: int
     length: int
@@ -113,19 +113,19 @@ class LimitedReceive(msgspec.Struct, eq=False):
         when it comes in too many small parts."""
         if self.is_complete:
             return await self._receive_last()
-        exchange, waiting = self.exchange, self.waiting
-        waiting[exchange] = since = monotonic_ns()
-        self.queue.pause(exchange)
+        call, waiting = self.call, self.waiting
+        waiting[call] = since = monotonic_ns()
+        self.queue.pause(call)
         try:
             message = await self.receive()
         finally:
-            del waiting[exchange]
-            self.queue.resume(exchange, since)
+            del waiting[call]
+            self.queue.resume(call, since)
         received = self.received = self.received + len(message.get("body", b""))
         self.parts += 1
         if received > self.limit or self.parts > PARTS_MIN + received // PART_BYTES:
-            # A framework in between may turn what we raise into an answer of its own; the exchange overrules it.
-            exchange.overruling = problem = too_large(self.limit) if received > self.limit else _too_many_parts()
+            # A framework in between may turn what we raise into an answer of its own; the call overrules it.
+            call.overruling = problem = too_large(self.limit) if received > self.limit else _too_many_parts()
             raise problem
         if received == self.length:
             message["more_body"] = False
@@ -148,20 +148,20 @@ def _too_many_parts() -> Problem:
     return BadRequest("malformed_request", detail, headers=_CLOSE)
 
 
-def _check(exchange: "Exchange", length: bytes | None) -> None:
-    _check_framing(exchange, length)
-    if exchange.is_mounted:
+def _check(call: "GateCall", length: bytes | None) -> None:
+    _check_framing(call, length)
+    if call.is_mounted:
         return
     # Under HTTP/2 there may be a body and may be none: then its absence has no say in what is right.
-    if length is not None or exchange.scope["http_version"] < "2":
-        _check_method(exchange)
-    _check_encoding(exchange)
-    _check_type(exchange)
+    if length is not None or call.scope["http_version"] < "2":
+        _check_method(call)
+    _check_encoding(call)
+    _check_type(call)
 
 
-def _check_framing(request: Request, length: bytes | None) -> None:
+def _check_framing(call: Call, length: bytes | None) -> None:
     """A reader that believes another framing than ours would see another request (RFC 9112, section 11.2)."""
-    headers = request.headers
+    headers = call.headers
     if length is not None and (
         not length.isdigit() or len(length) > LENGTH_DIGITS_MAX or b"transfer-encoding" in headers
     ):
@@ -170,16 +170,16 @@ def _check_framing(request: Request, length: bytes | None) -> None:
         raise BadRequest("malformed_request", "The only transfer encoding is chunked.", headers=_CLOSE)
 
 
-def _check_method(request: Request) -> None:
-    method = request.scope["method"]
+def _check_method(call: Call) -> None:
+    method = call.scope["method"]
     if method not in METHODS:
         raise BadRequest("malformed_request", f"{method} takes no body.", headers=_CLOSE)
-    if b"content-type" not in request.headers:
-        raise _wrong_type(_types_of(request))
+    if b"content-type" not in call.headers:
+        raise _wrong_type(_types_of(call))
 
 
-def _check_encoding(request: Request) -> None:
-    headers = request.headers
+def _check_encoding(call: Call) -> None:
+    headers = call.headers
     if b"content-encoding" in headers and not is_plain(headers[b"content-encoding"]):
         raise UnsupportedMediaType(
             "unsupported_media_type",
@@ -188,17 +188,17 @@ def _check_encoding(request: Request) -> None:
         )
 
 
-def _check_type(request: Request) -> None:
-    given = request.headers.get(b"content-type")
-    types = _types_of(request)
-    if given is None or given in types or request.scope["method"] not in METHODS:
+def _check_type(call: Call) -> None:
+    given = call.headers.get(b"content-type")
+    types = _types_of(call)
+    if given is None or given in types or call.scope["method"] not in METHODS:
         return
     if media_type(given) not in types:
         raise _wrong_type(types)
 
 
-def _types_of(request: Request) -> frozenset[bytes]:
-    return JSON_TYPES if request.rules is None else request.rules.content_types
+def _types_of(call: Call) -> frozenset[bytes]:
+    return JSON_TYPES if call.rules is None else call.rules.content_types
 
 
 def _wrong_type(types: frozenset[bytes]) -> Problem:

@@ -1,6 +1,6 @@
 """Compression of answers: where it pays, and never where the size could tell a secret.
 
-Asked by the exchange for answers of `BYTES_MIN` or more, and for requests that name entity tags; nothing else pays.
+Asked by the call for answers of `BYTES_MIN` or more, and for requests that name entity tags; nothing else pays.
 The answers of mounted applications are left alone. Length is what encryption does not hide (BREACH), so never
 compressed are
 
@@ -15,9 +15,9 @@ import re
 
 from msgspec.structs import replace
 
+from gatepost.call import Call, Response
 from gatepost.errors import Header
 from gatepost.gateway.codings import CODINGS, Coding, wanted_coding
-from gatepost.request import Request, Response
 
 BYTES_MIN = 2048
 """Below it an answer fits into two packets with its headers: there is nothing to gain."""
@@ -31,17 +31,17 @@ _TYPES = re.compile(rb"application/json|text/(?!event-stream)")
 _SUFFIXED = re.compile(rb"(?:" + b"|".join(coding.suffix for coding in CODINGS) + rb')(?=")')
 
 
-def compressed(request: Request, response: Response) -> Response:
+def compressed(call: Call, response: Response) -> Response:
     """The answer in the coding that the client prefers, or as it is; with `Vary` where another client may get another.
 
     A strong entity tag names bytes, so the coded answer has one of its own: `"3"` becomes `"3-gzip"` (RFC 9110,
     section 8.8.3.3). `strip_entity_tags` takes it off again when it comes back.
     """
     headers = dict(response.headers)
-    if not _may_vary(request, response, headers):
+    if not _may_vary(call, response, headers):
         return response
-    is_ambient = request.is_ambient or b"cookie" in request.headers
-    coding = None if is_ambient else wanted_coding(request.headers.get(b"accept-encoding", b""))
+    is_ambient = call.is_ambient or b"cookie" in call.headers
+    coding = None if is_ambient else wanted_coding(call.headers.get(b"accept-encoding", b""))
     body = coding.encode(response.body) if coding is not None else response.body
     if coding is None or len(body) >= len(response.body):
         return replace(response, headers=(*response.headers, VARY))
@@ -49,13 +49,13 @@ def compressed(request: Request, response: Response) -> Response:
     return replace(response, body=body, headers=(*tagged, (b"content-encoding", coding.name), VARY))
 
 
-def strip_entity_tags(request: Request) -> None:
+def strip_entity_tags(call: Call) -> None:
     """Take the coding off the entity tags that a client sends back, so that lower layers need not know of codings.
 
     `If-Match` means the row, in whatever coding it was read. `If-None-Match` means bytes: the tag of a coding counts
     only where the answer would have it, else a cache would give the coded bytes to one who cannot read them.
     """
-    headers = request.headers
+    headers = call.headers
     given = headers.get(b"if-match")
     if given is not None:
         headers[b"if-match"] = _SUFFIXED.sub(b"", given)
@@ -65,10 +65,10 @@ def strip_entity_tags(request: Request) -> None:
         headers[b"if-none-match"] = given.replace(coding.suffix + b'"', b'"')
 
 
-def not_modified(request: Request, response: Response) -> Response:
+def not_modified(call: Call, response: Response) -> Response:
     """A 304 with the entity tag that the client named, which is that of the coded answer where it holds that one."""
-    named = b",".join(value for name, value in request.scope["headers"] if name == b"if-none-match")
-    coding = wanted_coding(request.headers.get(b"accept-encoding", b""))
+    named = b",".join(value for name, value in call.scope["headers"] if name == b"if-none-match")
+    coding = wanted_coding(call.headers.get(b"accept-encoding", b""))
     headers = response.headers
     if coding is not None:
         coded = tuple(_tagged(header, coding) for header in headers)
@@ -76,8 +76,8 @@ def not_modified(request: Request, response: Response) -> Response:
     return replace(response, headers=(*headers, VARY))
 
 
-def _may_vary(request: Request, response: Response, headers: dict[bytes, bytes]) -> bool:
-    rules = request.rules
+def _may_vary(call: Call, response: Response, headers: dict[bytes, bytes]) -> bool:
+    rules = call.rules
     caching = response.cache_control
     if caching is None and rules is not None and rules.headers is not None:
         caching = dict(rules.headers.values).get(b"cache-control")

@@ -7,10 +7,10 @@ headers at all.
 
 from collections.abc import Callable, Iterable, Sequence
 
+from gatepost.call import Call, Match, Response
 from gatepost.declaring.cors import CORS
 from gatepost.errors import Header, Problem
 from gatepost.operations import RouteRules
-from gatepost.request import Match, Request, Response
 from gatepost.settings import GateSettings
 
 EXPOSED = ("etag", "link", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id")
@@ -56,22 +56,22 @@ class CompiledCORS:
         )
         self._refused = Response(204, headers=(PREFLIGHT_VARY,))
 
-    def headers(self, request: Request) -> tuple[Header, ...]:
+    def headers(self, call: Call) -> tuple[Header, ...]:
         """What every answer carries: `Vary`, and the permission where the origin has it."""
-        permission = self._permission(request)
+        permission = self._permission(call)
         return (VARY,) if permission is None else (VARY, permission, *self._exposure)
 
-    def preflight(self, request: Request) -> Response:
+    def preflight(self, call: Call) -> Response:
         """The answer to a preflight. One that asks for a private network gets no permission, whatever its origin."""
-        permission = self._permission(request)
-        if permission is None or b"access-control-request-private-network" in request.headers:
+        permission = self._permission(call)
+        if permission is None or b"access-control-request-private-network" in call.headers:
             return self._refused
         return Response(204, headers=(PREFLIGHT_VARY, permission, *self._granted))
 
-    def _permission(self, request: Request) -> Header | None:
+    def _permission(self, call: Call) -> Header | None:
         if self._public:
             return b"access-control-allow-origin", b"*"
-        origin = request.headers.get(b"origin")
+        origin = call.headers.get(b"origin")
         if origin is None or origin not in self._origins:
             return None
         return b"access-control-allow-origin", origin
@@ -93,22 +93,22 @@ class CORSRules:
         self._default = self._rules[default]
         self._match = match
 
-    def headers(self, request: Request) -> tuple[Header, ...]:
+    def headers(self, call: Call) -> tuple[Header, ...]:
         """What an answer carries; a preflight's has it already."""
-        rules = request.rules
+        rules = call.rules
         if rules is PREFLIGHT:
             return ()
-        return self._rule(rules).headers(request)
+        return self._rule(rules).headers(call)
 
-    def preflight(self, request: Request) -> Response:
+    def preflight(self, call: Call) -> Response:
         """The answer to a preflight."""
-        headers = request.headers
+        headers = call.headers
         method = headers[b"access-control-request-method"].decode("latin-1")
         try:
-            rules, _, _ = self._match(method, request.scope["path"])
+            rules, _, _ = self._match(method, call.scope["path"])
         except Problem:
-            return self._default.preflight(request)
-        return self._rule(rules).preflight(request)
+            return self._default.preflight(call)
+        return self._rule(rules).preflight(call)
 
     def _rule(self, rules: RouteRules | None) -> CompiledCORS:
         return self._default if rules is None or rules.cors is None else self._rules[rules.cors]
@@ -135,11 +135,11 @@ def compile_cors(
     )
 
 
-def is_preflight(request: Request) -> bool:
+def is_preflight(call: Call) -> bool:
     """Whether a browser asks what it may send, instead of sending it."""
-    if request.scope["method"] != "OPTIONS":
+    if call.scope["method"] != "OPTIONS":
         return False
-    headers = request.headers
+    headers = call.headers
     return b"access-control-request-method" in headers and b"origin" in headers
 
 

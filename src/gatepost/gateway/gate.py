@@ -13,6 +13,7 @@ from time import monotonic_ns
 
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
 from gatepost.background import is_failure
+from gatepost.call import Call
 from gatepost.declaring.cors import CORS
 from gatepost.errors import OutcomeUnknown, Overloaded, Problem
 from gatepost.events import Events, RequestFailed, RequestFinished
@@ -21,14 +22,13 @@ from gatepost.gateway.body_limits import BODY_HEADERS, BodyLimits
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.compression import CONDITIONS, strip_entity_tags
 from gatepost.gateway.cors import PREFLIGHT, FindMatch, compile_cors, is_preflight
-from gatepost.gateway.exchange import Exchange, ResponseHeaders
+from gatepost.gateway.gate_call import GateCall, ResponseHeaders
 from gatepost.gateway.header_checks import HeaderChecks
 from gatepost.gateway.large_responses import LargeResponses
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import CHALLENGE, INTERNAL, render
 from gatepost.gateway.request_deadlines import FindWriting, RequestDeadlines, find_no_writing
-from gatepost.request import Request
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings
 
@@ -57,7 +57,7 @@ class GateMiddleware:
         cors: Iterable[CORS] = (),
         challenges: Sequence[str] = ("Bearer",),
         credential_headers: Sequence[str] = ("authorization",),
-        is_known: Callable[[Request], bool] = lambda request: False,
+        is_known: Callable[[Call], bool] = lambda call: False,
         find_writing: FindWriting = find_no_writing,
         backlog: ResponseBacklog | None = None,
     ) -> None:
@@ -104,7 +104,7 @@ class GateMiddleware:
         if scope["type"] != "http":
             return await self._serve_other(scope, receive, send)
         address = scope["client"]
-        exchange = Exchange(
+        call = GateCall(
             scope,
             receive,
             f"{self._id_prefix}{next(self._numbers):x}",
@@ -115,61 +115,61 @@ class GateMiddleware:
             response_headers=self._response_headers,
             started=monotonic_ns(),
         )
-        scope["gatepost"] = exchange
+        scope["gatepost"] = call
         # Each stage returns None when it has decided, and an awaitable only when it has to wait: a coroutine for each
         # would cost more than most decisions.
-        self._deadlines.enter(exchange)
+        self._deadlines.enter(call)
         try:
-            self._header_checks.check(exchange)
+            self._header_checks.check(call)
             check_path(scope, self._uri_bytes_max)
-            if self._cors is not None and is_preflight(exchange):
-                exchange.rules = PREFLIGHT
-                if (pending := self.limiter.admit_address(exchange)) is not None:
+            if self._cors is not None and is_preflight(call):
+                call.rules = PREFLIGHT
+                if (pending := self.limiter.admit_address(call)) is not None:
                     await pending
-                await exchange.respond(self._cors.preflight(exchange))
+                await call.respond(self._cors.preflight(call))
             else:
                 # As local names: Python 3.11 is slow at calling an attribute that is not a method.
                 match, app = self._match, self._app
-                exchange.rules, exchange.endpoint, exchange.key = match(scope["method"], scope["path"])
-                if (pending := self.limiter.admit_address(exchange)) is not None:
+                call.rules, call.endpoint, call.key = match(scope["method"], scope["path"])
+                if (pending := self.limiter.admit_address(call)) is not None:
                     await pending
                 # After the limit of the address, so that a client over its limit takes no place in the queue.
-                if (pending := self._queue.admit(exchange)) is not None:
+                if (pending := self._queue.admit(call)) is not None:
                     await pending
-                names = exchange.headers.keys()
+                names = call.headers.keys()
                 if not names.isdisjoint(HEADERS_TO_CHECK) or scope["http_version"] >= "2":
-                    self._body_limits.admit(exchange)
+                    self._body_limits.admit(call)
                     if self._compresses and not names.isdisjoint(CONDITIONS):
-                        strip_entity_tags(exchange)
-                await app(scope, exchange.receive, exchange.send_with_headers)
-            if not exchange.status:
-                await self._refuse(exchange, RuntimeError("The application returned without an answer."))
+                        strip_entity_tags(call)
+                await app(scope, call.receive, call.send_with_headers)
+            if not call.status:
+                await self._refuse(call, RuntimeError("The application returned without an answer."))
         except BaseException as error:
-            await self._refuse(exchange, error)
+            await self._refuse(call, error)
         finally:
-            if exchange.expired is not None and exchange.task is not None:
-                exchange.task.uncancel()
-            self._deadlines.leave(exchange)
-            if exchange.admitted_at:
-                self._queue.release(exchange)
-            elif exchange.queued is not None:
-                self._queue.abandon(exchange.queued)
-            # Both lead back to the exchange; without them it is freed at once, and the garbage collector has no work.
-            exchange.receive = receive
+            if call.expired is not None and call.task is not None:
+                call.task.uncancel()
+            self._deadlines.leave(call)
+            if call.admitted_at:
+                self._queue.release(call)
+            elif call.queued is not None:
+                self._queue.abandon(call.queued)
+            # Both lead back to the call; without them it is freed at once, and the garbage collector has no work.
+            call.receive = receive
             scope.pop("gatepost", None)
             if (emit := self._emit_finished) is not None:
-                rules = exchange.rules
+                rules = call.rules
                 emit(
                     RequestFinished(
-                        exchange.id,
+                        call.id,
                         scope["method"],
                         scope["path"],
                         rules.pattern if rules is not None else "unmatched",
-                        exchange.status or CANCELLED,
-                        (monotonic_ns() - exchange.started) / NANOSECONDS,
-                        exchange.client,
-                        exchange.actor.id,
-                        exchange.code,
+                        call.status or CANCELLED,
+                        (monotonic_ns() - call.started) / NANOSECONDS,
+                        call.client,
+                        call.actor.id,
+                        call.code,
                     )
                 )
 
@@ -178,7 +178,7 @@ class GateMiddleware:
         """The number of requests that have arrived and not ended."""
         return len(self._deadlines.in_flight)
 
-    def find_current(self) -> Exchange | None:
+    def find_current(self) -> GateCall | None:
         """The request that the running task serves, None if there is none. Slow: for rare use, such as a log line."""
         try:
             task = asyncio.current_task()
@@ -195,42 +195,42 @@ class GateMiddleware:
         """Wait until no request is in flight; False where that took longer than `timeout_seconds`."""
         return await self._deadlines.wait_idle(timeout_seconds)
 
-    async def _refuse(self, exchange: Exchange, error: BaseException) -> None:
-        problem = self._problem(exchange, error)
-        if isinstance(problem, Overloaded) and exchange.admission is not None:
-            exchange.admission.give_back()
-        if exchange.rules is None and exchange.admission is None:
+    async def _refuse(self, call: GateCall, error: BaseException) -> None:
+        problem = self._problem(call, error)
+        if isinstance(problem, Overloaded) and call.admission is not None:
+            call.admission.give_back()
+        if call.rules is None and call.admission is None:
             # Guessing paths costs tokens as well.
             try:
-                if (pending := self.limiter.admit_address(exchange)) is not None:
+                if (pending := self.limiter.admit_address(call)) is not None:
                     await pending
             except Problem as refusal:
                 problem = refusal
-        exchange.code = problem.code
-        if exchange.status and problem is exchange.expired:
+        call.code = problem.code
+        if call.status and problem is call.expired:
             return  # the client has stopped reading: the body stays shorter than stated, and the server cuts it off
-        if exchange.status:
+        if call.status:
             # The response has begun: all that can be done is to let the server cut the connection.
             if problem is not INTERNAL and self._emit_failed is not None:
-                self._emit_failed(RequestFailed(request_id=exchange.id, error=error))
+                self._emit_failed(RequestFailed(request_id=call.id, error=error))
             raise error
-        exchange.overruling = None
-        await exchange.respond(render(problem, exchange.id, self._challenges))
+        call.overruling = None
+        await call.respond(render(problem, call.id, self._challenges))
 
-    def _problem(self, exchange: Exchange, error: BaseException) -> Problem:
+    def _problem(self, call: GateCall, error: BaseException) -> Problem:
         """What to answer; raises the error itself where it is not ours to answer."""
-        if exchange.overruling is not None:
-            return exchange.overruling
+        if call.overruling is not None:
+            return call.overruling
         if isinstance(error, OutcomeUnknown):
             return error  # also where its time was up: what counts is that it may have been written
-        if exchange.expired is not None and (exchange.task is None or exchange.task.cancelling() <= 1):
-            return exchange.expired
+        if call.expired is not None and (call.task is None or call.task.cancelling() <= 1):
+            return call.expired
         if isinstance(error, Problem):
             return error
         if not is_failure(error):
             raise error
         if self._emit_failed is not None:
-            self._emit_failed(RequestFailed(request_id=exchange.id, error=error))
+            self._emit_failed(RequestFailed(request_id=call.id, error=error))
         return INTERNAL
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -246,7 +246,7 @@ def make_limiter(
     events: Events,
     buckets: Buckets | None = None,
     *,
-    find_device: Callable[[Request], str] = lambda request: "",
+    find_device: Callable[[Call], str] = lambda call: "",
 ) -> Limiter:
     """The limiter of these settings; without `buckets`, with those of this process."""
     return Limiter(

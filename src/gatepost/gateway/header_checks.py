@@ -7,6 +7,7 @@ reader could take for another request is refused and its connection closed. What
 
 from collections.abc import Sequence
 
+from gatepost.call import METHODS, REFUSED_METHODS, Call
 from gatepost.errors import (
     BadRequest,
     ExpectationFailed,
@@ -20,7 +21,6 @@ from gatepost.errors import (
 from gatepost.gateway.allowed_hosts import AllowedHosts
 from gatepost.gateway.cors import FindMatch
 from gatepost.gateway.trusted_proxies import compose_trusted_proxies
-from gatepost.request import METHODS, REFUSED_METHODS, Request
 from gatepost.settings import GateSettings
 
 _CLOSE: tuple[Header, ...] = ((b"connection", b"close"),)
@@ -57,37 +57,37 @@ class HeaderChecks:
         self._known_hosts = self._hosts.known
         self._match = match
 
-    def check(self, request: Request) -> None:
+    def check(self, call: Call) -> None:
         """Raise 400 `malformed_request`, 405 `method_not_allowed`, 417 `expectation_failed`, 421 `unknown_host`,
         431 `headers_too_large`, 501 `method_not_implemented`.
 
         Leaves in `request.headers` every header that came in several lines as one list, and in `request.client`,
         the scope's scheme and `Host` what trusted proxies say.
         """
-        scope = request.scope
+        scope = call.scope
         count = len(scope["headers"])
-        if count != len(request.headers):
-            _join(request, self._singletons)
+        if count != len(call.headers):
+            _join(call, self._singletons)
         if self._trusted_proxies is not None:
-            self._trusted_proxies(request)
-        headers = request.headers
+            self._trusted_proxies(call)
+        headers = call.headers
         if count > self._count_max or len(b"".join(headers.values())) > self._values_bytes_max:
             raise self._too_large()
         if scope["method"] not in _KNOWN_METHODS:
             raise self._refused_method(scope["method"], scope["path"])
         if headers.get(b"host") not in self._known_hosts:
-            self._check_host(request)
+            self._check_host(call)
         if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
             raise ExpectationFailed("expectation_failed", "The only expectation met here is 100-continue.")
 
-    def _check_host(self, request: Request) -> None:
-        host = request.headers.get(b"host", b"")
-        if not host and request.scope["http_version"] < "1.1":
+    def _check_host(self, call: Call) -> None:
+        host = call.headers.get(b"host", b"")
+        if not host and call.scope["http_version"] < "1.1":
             return  # HTTP/1.0 knows no Host; the health checks of load balancers still speak it
         try:
             self._hosts.check(host)
         except MisdirectedRequest:
-            if not self._is_probe(request.scope["method"], request.scope["path"]):
+            if not self._is_probe(call.scope["method"], call.scope["path"]):
                 raise
 
     def _is_probe(self, method: str, path: str) -> bool:
@@ -116,13 +116,13 @@ class HeaderChecks:
         )
 
 
-def _join(request: Request, singletons: frozenset[bytes]) -> None:
+def _join(call: Call, singletons: frozenset[bytes]) -> None:
     """One value for each name; `BadRequest` for a header that has to stand once."""
     lines: dict[bytes, list[bytes]] = {}
-    for name, value in request.scope["headers"]:
+    for name, value in call.scope["headers"]:
         lines.setdefault(name, []).append(value)
     for name, values in lines.items():
         if len(values) > 1:
             if name in singletons:
                 raise BadRequest("malformed_request", f"There are two headers {name.decode()}.", headers=_CLOSE)
-            request.headers[name] = (b"; " if name == b"cookie" else b", ").join(values)
+            call.headers[name] = (b"; " if name == b"cookie" else b", ").join(values)

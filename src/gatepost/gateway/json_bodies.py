@@ -6,8 +6,8 @@ Used behind the gate alone. What is good is handed on byte for byte.
 from collections.abc import Callable
 
 from gatepost.asgi import Message, Receive
+from gatepost.call import Call
 from gatepost.gateway.security_headers import is_json
-from gatepost.request import Request
 
 
 class JSONBodies:
@@ -21,14 +21,14 @@ class JSONBodies:
     def __init__(self, check: Callable[[bytes], None]) -> None:
         self._check = check
 
-    async def admit(self, request: Request, receive: Receive) -> Receive:
+    async def admit(self, call: Call, receive: Receive) -> Receive:
         """The `receive` that gives the checked body, where it is JSON; `receive` itself where it is not.
 
         Raises what the check and reading raise.
         """
-        if not is_json(request.headers.get(b"content-type", b"")):
+        if not is_json(call.headers.get(b"content-type", b"")):
             return receive
-        body = await request.body()
+        body = await call.body()
         if body:
             self._check(body)
         return Replay(body, receive)

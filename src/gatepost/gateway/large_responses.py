@@ -11,7 +11,7 @@ from gatepost.response_backlog import ResponseBacklog
 
 if TYPE_CHECKING:
     from gatepost.gateway.admission import AdmissionQueue
-    from gatepost.gateway.exchange import Exchange
+    from gatepost.gateway.gate_call import GateCall
     from gatepost.gateway.request_deadlines import RequestDeadlines
 
 LARGE_BYTES = 65_536
@@ -34,7 +34,7 @@ class LargeResponses:
         self._deadlines = deadlines
         self._queue = queue
 
-    async def send(self, exchange: "Exchange", body: bytes) -> None:
+    async def send(self, call: "GateCall", body: bytes) -> None:
         """Send a body whose length the head has stated."""
         waiting, queue = self._deadlines.waiting, self._queue
         # All of it, until its last part is taken: so long it is in memory.
@@ -42,13 +42,13 @@ class LargeResponses:
         try:
             for start in range(0, len(body), PART_BYTES):
                 part = body[start : start + PART_BYTES]
-                waiting[exchange] = since = monotonic_ns()
-                queue.pause(exchange)
+                waiting[call] = since = monotonic_ns()
+                queue.pause(call)
                 try:
                     more = start + PART_BYTES < len(body)
-                    await exchange.send({"type": "http.response.body", "body": part, "more_body": more})
+                    await call.send({"type": "http.response.body", "body": part, "more_body": more})
                 finally:
-                    del waiting[exchange]
-                    queue.resume(exchange, since)
+                    del waiting[call]
+                    queue.resume(call, since)
         finally:
             self._backlog.pending -= len(body)

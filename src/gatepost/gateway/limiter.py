@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
+from gatepost.call import Call
 from gatepost.declaring.rate_limits import RateLimit
 from gatepost.errors import Header, TooManyRequests
 from gatepost.events import Events, LimitExceeded
@@ -20,7 +21,6 @@ from gatepost.gateway.addresses import network_of
 from gatepost.gateway.buckets import Buckets, TakeRefused
 from gatepost.gateway.buckets.bucket_spec import BucketSpec, TakeOutcome
 from gatepost.operations import RouteRules
-from gatepost.request import Request
 
 WriteHeaders = Callable[[tuple[int, ...]], tuple[Header, Header]]
 """Makes `RateLimit-Policy` and `RateLimit` of what each bucket lacks."""
@@ -101,7 +101,7 @@ class Limiter:
         buckets: Buckets,
         events: Events,
         *,
-        find_device: Callable[[Request], str] = lambda request: "",
+        find_device: Callable[[Call], str] = lambda call: "",
         returns_on_success: bool = True,
     ) -> None:
         self.buckets = buckets
@@ -114,30 +114,30 @@ class Limiter:
         self._returns_on_success = returns_on_success
         self._emit_exceeded = events.emitter(LimitExceeded)
 
-    def admit_address(self, request: Request) -> Awaitable[None] | None:
+    def admit_address(self, call: Call) -> Awaitable[None] | None:
         """First stage, called by the gate. Raises `TooManyRequests`. A request without a route counts as "api"."""
-        rules = request.rules
+        rules = call.rules
         limit_set = self._address[rules]
         if limit_set is None:
             return None
-        client = request.client
+        client = call.client
         key = network_of(client) if ":" in client else client
-        if rules is not None and rules.kind == "auth" and (device := self._find_device(request)):
+        if rules is not None and rules.kind == "auth" and (device := self._find_device(call)):
             limit_set, key = self._device, device
         clock, take = self._clock, limit_set.take
         now = clock()
         outcome = take(key, now)
         if type(outcome) is tuple:
-            request.admission = Admission(limit_set, key, outcome, now)
+            call.admission = Admission(limit_set, key, outcome, now)
             return None
-        return self._decide_later(request, limit_set, key, now, outcome)
+        return self._decide_later(call, limit_set, key, now, outcome)
 
-    def admit_actor(self, request: Request) -> Awaitable[None] | None:
+    def admit_actor(self, call: Call) -> Awaitable[None] | None:
         """Second stage, called once the actor is known. Raises `TooManyRequests`; takes nothing from the anonymous."""
-        key = request.actor.key
+        key = call.actor.key
         if not key:
             return None
-        limit_set = self._actor[request.rules]
+        limit_set = self._actor[call.rules]
         if limit_set is None:
             return None
         clock, take = self._clock, limit_set.take
@@ -145,14 +145,14 @@ class Limiter:
         outcome = take(key, now)
         if type(outcome) is tuple:
             taken = Admission(limit_set, key, outcome, now)
-            if request.admission is None:
-                request.admission = taken
+            if call.admission is None:
+                call.admission = taken
             else:
-                request.admission.also = taken
+                call.admission.also = taken
             return None
-        return self._decide_later(request, limit_set, key, now, outcome)
+        return self._decide_later(call, limit_set, key, now, outcome)
 
-    async def admit_account(self, request: Request, account: str, *, is_own_device: bool) -> None:
+    async def admit_account(self, call: Call, account: str, *, is_own_device: bool) -> None:
         """Second stage of signing in to `account`. Raises `TooManyRequests`.
 
         From a device of this account's the first stage has taken all that there is to take. One that came with another
@@ -160,16 +160,16 @@ class Limiter:
         """
         if is_own_device:
             return
-        if request.admission is not None and request.admission.limit_set is self._device:
-            request.admission.give_back()
-            request.admission = None
-            await self._take(request, self._address[request.rules], network_of(request.client))
-        await self._take(request, self._account, account)
+        if call.admission is not None and call.admission.limit_set is self._device:
+            call.admission.give_back()
+            call.admission = None
+            await self._take(call, self._address[call.rules], network_of(call.client))
+        await self._take(call, self._account, account)
 
-    def succeed(self, request: Request) -> None:
+    def succeed(self, call: Call) -> None:
         """Give everything back: it was no failure."""
-        if self._returns_on_success and request.admission is not None:
-            request.admission.give_back()
+        if self._returns_on_success and call.admission is not None:
+            call.admission.give_back()
 
     def prepare(self, routes: Iterable[RouteRules]) -> None:
         """Make the limits of these routes at start, not with their first request. Raises `ConfigurationError`."""
@@ -184,37 +184,37 @@ class Limiter:
         stage = self._address if kind == "address" else self._actor
         return [found for found in dict.fromkeys(stage[rules] for rules in (None, *routes)) if found is not None]
 
-    async def _take(self, request: Request, limit_set: LimitSet | None, key: str) -> None:
+    async def _take(self, call: Call, limit_set: LimitSet | None, key: str) -> None:
         if limit_set is None:
             return
         now = self._clock()
         outcome = limit_set.take(key, now)
-        self._apply(request, limit_set, key, now, outcome if outcome is not None else await limit_set.take_remote(key))
+        self._apply(call, limit_set, key, now, outcome if outcome is not None else await limit_set.take_remote(key))
 
     def _decide_later(
-        self, request: Request, limit_set: LimitSet, key: str, now: int, outcome: TakeOutcome | None
+        self, call: Call, limit_set: LimitSet, key: str, now: int, outcome: TakeOutcome | None
     ) -> Awaitable[None] | None:
         """Raise the refusal; or, if this process cannot decide, return what asks the shared store."""
         if outcome is None:
-            return self._take_remote(request, limit_set, key, now)
-        self._apply(request, limit_set, key, now, outcome)
+            return self._take_remote(call, limit_set, key, now)
+        self._apply(call, limit_set, key, now, outcome)
         return None
 
-    async def _take_remote(self, request: Request, limit_set: LimitSet, key: str, now: int) -> None:
-        self._apply(request, limit_set, key, now, await limit_set.take_remote(key))
+    async def _take_remote(self, call: Call, limit_set: LimitSet, key: str, now: int) -> None:
+        self._apply(call, limit_set, key, now, await limit_set.take_remote(key))
 
-    def _apply(self, request: Request, limit_set: LimitSet, key: str, now: int, outcome: TakeOutcome) -> None:
-        first: Admission | None = request.admission
+    def _apply(self, call: Call, limit_set: LimitSet, key: str, now: int, outcome: TakeOutcome) -> None:
+        first: Admission | None = call.admission
         if not isinstance(outcome, TakeRefused):
             taken = Admission(limit_set, key, outcome, now)
             if first is None:
-                request.admission = taken
+                call.admission = taken
             else:
                 first.also = taken
             return
         if first is not None:
             first.give_back()
-        request.admission = Admission(limit_set, key, outcome.deficits, now)
+        call.admission = Admission(limit_set, key, outcome.deficits, now)
         if self._emit_exceeded is not None:
             self._emit_exceeded(LimitExceeded(limit=outcome.spec.name, key=key))
         raise TooManyRequests(

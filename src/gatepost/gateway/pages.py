@@ -8,9 +8,9 @@ import base64
 import hashlib
 from html.parser import HTMLParser
 
+from gatepost.call import Response
 from gatepost.declaring.headers import Headers
 from gatepost.errors import ConfigurationError
-from gatepost.request import Response
 
 Attributes = list[tuple[str, str | None]]
 

@@ -8,12 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from gatepost.call import METHODS, Match
 from gatepost.declaring.cors import CORS
 from gatepost.declaring.rate_limits import named
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.path_rules import PathRules
 from gatepost.operations import JSON_TYPES, RouteRules
-from gatepost.request import METHODS, Match
 from gatepost.settings import GateSettings
 
 REST = "/*"

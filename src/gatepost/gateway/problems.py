@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from gatepost.call import Response
 from gatepost.errors import FieldError, Header, InternalProblem, Problem, Unauthorized
-from gatepost.request import Response
 
 
 class ProblemDetails(msgspec.Struct):

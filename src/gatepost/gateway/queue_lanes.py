@@ -5,22 +5,22 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gatepost.gateway.exchange import Exchange
+    from gatepost.gateway.gate_call import GateCall
 
 
 class QueuedRequest:
-    """A request that has waited since `since`. `exchange` is None once it has been admitted, refused or abandoned."""
+    """A request that has waited since `since`. `call` is None once it has been admitted, refused or abandoned."""
 
     __slots__ = (
         "admitted",
-        "exchange",
+        "call",
         "since",
     )
 
-    def __init__(self, exchange: "Exchange", admitted: "asyncio.Future[None]") -> None:
-        self.exchange: Exchange | None = exchange
+    def __init__(self, call: "GateCall", admitted: "asyncio.Future[None]") -> None:
+        self.call: GateCall | None = call
         self.admitted = admitted
-        self.since = exchange.started
+        self.since = call.started
 
 
 class QueueLane:
@@ -39,21 +39,21 @@ class QueueLane:
     def find_oldest(self) -> QueuedRequest | None:
         """The one that has waited longest, None where none waits."""
         waiters = self._requests
-        while waiters and waiters[0].exchange is None:
+        while waiters and waiters[0].call is None:
             waiters.popleft()
         return waiters[0] if waiters else None
 
     def find_newest(self) -> QueuedRequest | None:
         """The one that arrived last, None where none waits."""
         waiters = self._requests
-        while waiters and waiters[-1].exchange is None:
+        while waiters and waiters[-1].call is None:
             waiters.pop()
         return waiters[-1] if waiters else None
 
     def clear(self) -> None:
         """Forget all that wait."""
         for queued in self._requests:
-            queued.exchange = None
+            queued.call = None
         self._requests.clear()
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from gatepost.errors import GatewayTimeout, Problem, RequestTimeout
 
 if TYPE_CHECKING:
-    from gatepost.gateway.exchange import Exchange
+    from gatepost.gateway.gate_call import GateCall
 
 SWEEP_SECONDS = 0.1
 NANOSECONDS = 1_000_000_000
@@ -34,7 +34,7 @@ class RequestDeadlines:
     """`request_seconds` bounds a request until it is answered, `body_seconds` the wait for its client to send or take
     one part of a body; both to 0.1 s. In `waiting` stands since when each waits for its client.
 
-    An expired request's task is cancelled, once; what the exchange has in `expired` then is the answer to give. A
+    An expired request's task is cancelled, once; what the call has in `expired` then is the answer to give. A
     request that waits to begin is left to the admission queue, which refuses it as overload, at the cost of no token.
     One that waits to hear whether it was written goes on for OUTCOME_SECONDS; then `find_writing` tells what ends the
     wait.
@@ -57,13 +57,13 @@ class RequestDeadlines:
         self._find_writing = find_writing
         self._request_ns = int(request_seconds * NANOSECONDS)
         self._body_ns = int(body_seconds * NANOSECONDS)
-        self.in_flight: dict[Exchange, None] = {}
-        self.waiting: dict[Exchange, int] = {}
+        self.in_flight: dict[GateCall, None] = {}
+        self.waiting: dict[GateCall, int] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._idle: asyncio.Future[None] | None = None
 
-    def enter(self, exchange: "Exchange") -> None:
+    def enter(self, call: "GateCall") -> None:
         """A request has come in; its task is the one to cancel."""
         loop = self._loop
         task = None if loop is None else current_task(loop)
@@ -73,20 +73,20 @@ class RequestDeadlines:
             task = current_task(loop)
             if loop is not self._loop:  # the old one is gone, and its timer with it
                 self._loop, self._timer = loop, None
-        exchange.task = task
-        self.in_flight[exchange] = None
+        call.task = task
+        self.in_flight[call] = None
         if self._timer is None:
             self._timer = loop.call_later(SWEEP_SECONDS, self._sweep)
 
-    def leave(self, exchange: "Exchange") -> None:
+    def leave(self, call: "GateCall") -> None:
         """The request is over."""
-        del self.in_flight[exchange]
+        del self.in_flight[call]
         if self._idle is not None and not self.in_flight and not self._idle.done():
             self._idle.set_result(None)
 
-    def find(self, task: asyncio.Task[object]) -> "Exchange | None":
+    def find(self, task: asyncio.Task[object]) -> "GateCall | None":
         """The request that a task serves. Looks through all that are in flight: not for the path of a request."""
-        return next((exchange for exchange in self.in_flight if exchange.task is task), None)
+        return next((call for call in self.in_flight if call.task is task), None)
 
     async def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until nothing is in flight; False where that took too long."""
@@ -101,38 +101,38 @@ class RequestDeadlines:
 
     def _sweep(self) -> None:
         now = time.monotonic_ns()
-        for exchange in _older(self.in_flight, now - self._request_ns):
-            if exchange.task is not None and (give_up := self._find_writing(exchange.task)) is not None:
-                if exchange.started < now - self._request_ns - OUTCOME_SECONDS * NANOSECONDS:
+        for call in _older(self.in_flight, now - self._request_ns):
+            if call.task is not None and (give_up := self._find_writing(call.task)) is not None:
+                if call.started < now - self._request_ns - OUTCOME_SECONDS * NANOSECONDS:
                     give_up()
                 continue
-            if not exchange.status:  # what has begun to answer ends with its client, or with its own application
+            if not call.status:  # what has begun to answer ends with its client, or with its own application
                 # A client that is still sending is late; who waits for it is not.
-                _expire(exchange, _late_body() if exchange in self.waiting else _late_request())
-        for exchange, since in list(self.waiting.items()):
+                _expire(call, _late_body() if call in self.waiting else _late_request())
+        for call, since in list(self.waiting.items()):
             if since > now - self._body_ns:
                 break
-            if not (exchange.status and exchange.is_foreign):
-                _expire(exchange, _late_body())
+            if not (call.status and call.is_foreign):
+                _expire(call, _late_body())
         loop = self._loop
         self._timer = loop.call_later(SWEEP_SECONDS, self._sweep) if self.in_flight and loop is not None else None
 
 
-def _older(in_flight: "dict[Exchange, None]", bound: int) -> "list[Exchange]":
+def _older(in_flight: "dict[GateCall, None]", bound: int) -> "list[GateCall]":
     """Those that came before `bound`, up to the first that did not."""
-    found: list[Exchange] = []
-    for exchange in in_flight:
-        if exchange.started > bound:
+    found: list[GateCall] = []
+    for call in in_flight:
+        if call.started > bound:
             break
-        found.append(exchange)
+        found.append(call)
     return found
 
 
-def _expire(exchange: "Exchange", problem: Problem) -> None:
-    if exchange.queued is not None or exchange.expired is not None:
+def _expire(call: "GateCall", problem: Problem) -> None:
+    if call.queued is not None or call.expired is not None:
         return
-    if exchange.task is not None and exchange.task.cancel():
-        exchange.expired = problem
+    if call.task is not None and call.task.cancel():
+        call.expired = problem
 
 
 def _late_request() -> Problem:

@@ -14,13 +14,13 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from gatepost.asgi import Message, Receive, Send
+from gatepost.call import Call
 from gatepost.errors import BadRequest, Header
 from gatepost.gateway.body_limits import LimitedReceive
 from gatepost.gateway.json_bodies import Replay
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.media_types import URLENCODED, media_type
 from gatepost.gateway.security_headers import is_json
-from gatepost.request import Request
 
 FIELDS_MAX = 1000
 """A sign-in form has a few."""
@@ -35,11 +35,11 @@ class DeviceCookies(Protocol[DeviceT]):
         """The name of an account's buckets."""
         ...
 
-    def find_own(self, request: Request, account: bytes, /) -> DeviceT | None:
+    def find_own(self, call: Call, account: bytes, /) -> DeviceT | None:
         """The device that sends a request, where it has signed in to this very account."""
         ...
 
-    def find_key(self, request: Request, /) -> str:
+    def find_key(self, call: Call, /) -> str:
         """The key of the device that sends a request, "" for none."""
         ...
 
@@ -61,11 +61,11 @@ class SignInAttempts(Generic[DeviceT]):
         self._account = account
         self._statuses = frozenset(statuses)
 
-    def find_device(self, request: Request) -> str:
+    def find_device(self, call: Call) -> str:
         """The key of the device that sends a request, "" for none."""
-        return "" if self._account is None else self._account[1].find_key(request)
+        return "" if self._account is None else self._account[1].find_key(call)
 
-    async def admit(self, request: Request, receive: Receive, send: Send, limiter: Limiter) -> tuple[Receive, Send]:
+    async def admit(self, call: Call, receive: Receive, send: Send, limiter: Limiter) -> tuple[Receive, Send]:
         """Count an attempt. Gives the `receive` and `send` for the application: the body is read once, here.
 
         Raises 400 `malformed_request` for a form that names two accounts, 429 `too_many_requests`, and what reading
@@ -74,21 +74,21 @@ class SignInAttempts(Generic[DeviceT]):
         cookie: Callable[[], Header] | None = None
         if self._account is not None:
             member, devices = self._account
-            receive, body = await _read(request, receive)
-            name = _named(request, body, member)
+            receive, body = await _read(call, receive)
+            name = _named(call, body, member)
             if name is not None:
                 account = devices.account_of(normalised(name))
-                device = devices.find_own(request, account)
-                await limiter.admit_account(request, account.hex(), is_own_device=device is not None)
-                cookie = partial(devices.header, account, device, is_tls=request.scope["scheme"] == "https")
-        return receive, self._watching(request, send, limiter, cookie) if self._statuses else send
+                device = devices.find_own(call, account)
+                await limiter.admit_account(call, account.hex(), is_own_device=device is not None)
+                cookie = partial(devices.header, account, device, is_tls=call.scope["scheme"] == "https")
+        return receive, self._watching(call, send, limiter, cookie) if self._statuses else send
 
     def _watching(
-        self, request: Request, send: Send, limiter: Limiter, cookie: Callable[[], Header] | None
+        self, call: Call, send: Send, limiter: Limiter, cookie: Callable[[], Header] | None
     ) -> Callable[[Message], Awaitable[None]]:
         def watched(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start" and message["status"] in self._statuses:
-                limiter.succeed(request)
+                limiter.succeed(call)
                 if cookie is not None:
                     message = {**message, "headers": [*message.get("headers", ()), cookie()]}
             return send(message)
@@ -101,16 +101,16 @@ def normalised(name: str) -> str:
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
-async def _read(request: Request, receive: Receive) -> tuple[Receive, bytes]:
+async def _read(call: Call, receive: Receive) -> tuple[Receive, bytes]:
     """The whole body, and the `receive` that gives it once more."""
     if type(receive) is LimitedReceive:
-        receive = Replay(await request.body(), receive)
+        receive = Replay(await call.body(), receive)
     return receive, receive.body if isinstance(receive, Replay) else b""
 
 
-def _named(request: Request, body: bytes, member: str) -> str | None:
+def _named(call: Call, body: bytes, member: str) -> str | None:
     """The account that a body names; None where it names none, which the application will say."""
-    content_type = request.headers.get(b"content-type", b"")
+    content_type = call.headers.get(b"content-type", b"")
     if is_json(content_type):
         return _named_in_json(body, member)
     if media_type(content_type) != URLENCODED:

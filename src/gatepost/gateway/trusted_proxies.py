@@ -10,9 +10,9 @@ import ipaddress
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
+from gatepost.call import Call
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.forwarded import HOPS_MAX, HeaderValues, ProxyHop, forwarded_hops, x_forwarded_hops
-from gatepost.request import Request
 
 _SCHEMES = frozenset({"http", "https"})
 _ADDRESS_CHARACTERS_MAX = 64
@@ -74,14 +74,14 @@ class TrustedProxies:
         self._unix = unix
         self._address = lru_cache(4096)(self._classify)
 
-    def __call__(self, request: Request) -> None:
+    def __call__(self, call: Call) -> None:
         """Set the client's address, scheme and host if a trusted proxy states them."""
-        client = request.client
+        client = call.client
         trusted = self._unix if not client else self._address(client)[1]
         if not trusted:
             return
         last: ProxyHop | None = None
-        for count, hop in enumerate(self._read(request.headers), 1):
+        for count, hop in enumerate(self._read(call.headers), 1):
             last = hop
             address, trusted = self._address(hop.node) if len(hop.node) <= _ADDRESS_CHARACTERS_MAX else (None, False)
             if address is None:
@@ -90,7 +90,7 @@ class TrustedProxies:
             if not trusted or count >= self._hops_max:
                 break
         if last is not None:
-            _rewrite(request, client, last)
+            _rewrite(call, client, last)
 
     def _classify(self, node: str) -> tuple[str | None, bool]:
         """The address of a node, None if it is not one, and whether it is a trusted proxy."""
@@ -100,14 +100,14 @@ class TrustedProxies:
         return str(address), self._anyone or any(address in network for network in self._networks)
 
 
-def _rewrite(request: Request, client: str, hop: ProxyHop) -> None:
-    scope = request.scope
-    request.client = client
+def _rewrite(call: Call, client: str, hop: ProxyHop) -> None:
+    scope = call.scope
+    call.client = client
     scope["client"] = (client, 0)
     if hop.scheme is not None and hop.scheme.lower() in _SCHEMES:
         scope["scheme"] = hop.scheme.lower()
     if hop.host:
-        request.headers[b"host"] = host = hop.host.encode("latin-1")
+        call.headers[b"host"] = host = hop.host.encode("latin-1")
         scope["headers"] = [(name, host if name == b"host" else value) for name, value in scope["headers"]]
 
 

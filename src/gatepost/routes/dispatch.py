@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
+from gatepost.call import Call
 from gatepost.operations import RouteRules
-from gatepost.request import Request
 
-AdmitRequest = Callable[[Request], Awaitable[None] | None]
+AdmitRequest = Callable[[Call], Awaitable[None] | None]
 """Finds the actor and refuses what it may not do. Returns what has to be awaited, where that takes time."""
 
 
@@ -19,16 +19,16 @@ class Dispatch:
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request that the gate has admitted."""
-        request: Request = scope["gatepost"]
-        endpoint = request.endpoint
+        call: Call = scope["gatepost"]
+        endpoint = call.endpoint
         if endpoint is None:
-            await self._mounted(request.rules, scope, receive, send)
+            await self._mounted(call.rules, scope, receive, send)
             return
         admit = self._admit  # as a local name: Python 3.11 is slow at calling an attribute that is not a method
-        if (pending := admit(request)) is not None:
+        if (pending := admit(call)) is not None:
             await pending
         _, handler = endpoint
-        await request.respond(await handler(request))
+        await call.respond(await handler(call))
 
     async def _mounted(self, rules: RouteRules | None, scope: Scope, receive: Receive, send: Send) -> None:
         assert rules is not None  # noqa: S101 - the gate refuses what matches nothing

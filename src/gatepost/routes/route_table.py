@@ -7,11 +7,11 @@ above it, the longer mount before the shorter.
 
 from collections.abc import Mapping, Sequence
 
+from gatepost.call import METHODS, REFUSED_METHODS, Call, Endpoint, Match, Response
 from gatepost.declaring.mount import Mount, taken_by_mount
 from gatepost.declaring.policies import anyone
 from gatepost.errors import ConfigurationError, MethodNotAllowed, NotFound, NotImplementedMethod
 from gatepost.operations import Operation, RouteRules
-from gatepost.request import METHODS, REFUSED_METHODS, Endpoint, Match, Request, Response
 
 KEY_SEGMENT = "/{id}"
 
@@ -105,7 +105,7 @@ def _wrong_method(method: str, routes: Mapping[str, Match]) -> MethodNotAllowed 
 def _options(sibling: RouteRules, allow: bytes) -> Match:
     """OPTIONS of the path of `sibling`."""
 
-    async def options(request: Request) -> Response:
+    async def options(call: Call) -> Response:
         return Response(204, b"", ((b"allow", allow),))
 
     rules = RouteRules(pattern=sibling.pattern, headers=sibling.headers, cors=sibling.cors)

@@ -17,7 +17,7 @@ from gatepost.database.connection import Record
 from gatepost.database.database import Database
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
-from gatepost.models.catalog import ServedModel, View
+from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import bind_policy
 from gatepost.models.list_query import ListQuery
 from gatepost.models.reads import (
@@ -41,6 +41,7 @@ from gatepost.models.selections import Expansion, Selection
 from gatepost.services.plans import Plans
 from gatepost.services.verbs import Row, RowPage
 from gatepost.services.write_policies import not_found
+from gatepost.view import View
 
 TABLE_MAY_BE_LARGE = Statement(MAY_BE_LARGE)
 

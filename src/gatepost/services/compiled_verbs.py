@@ -22,7 +22,7 @@ from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.errors import Conflict, Unprocessable
 from gatepost.models.candidates import CheckCandidate
-from gatepost.models.catalog import Catalog, ServedModel, View
+from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
 from gatepost.models.json_output import decoder_of
 from gatepost.models.recipes import Bound
@@ -45,6 +45,7 @@ from gatepost.services.write_policies import (
     unseen_fields,
     with_field_rules,
 )
+from gatepost.view import View
 
 
 def _constant(value: Any) -> Callable[[], Any]:

@@ -13,9 +13,9 @@ import msgspec
 from gatepost.bounded_cache import BoundedCache
 from gatepost.declaring.policies import RowCondition
 from gatepost.models.candidates import bind_name
-from gatepost.models.catalog import View
 from gatepost.models.reads import KEY
 from gatepost.models.writes import WritePlan
+from gatepost.view import View
 
 FAST_WRITES_MAX = 256
 """Fast writes kept per resource and verb."""

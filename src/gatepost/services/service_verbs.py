@@ -17,7 +17,7 @@ from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import Decision, decide
 from gatepost.errors import NotFound
 from gatepost.exact_json import natural
-from gatepost.models.catalog import ServedModel, View
+from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
 from gatepost.models.list_query import ListQuery
 from gatepost.models.row_size import row_bytes_max
@@ -27,6 +27,7 @@ from gatepost.services.service import Changes, Service
 from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
 from gatepost.services.verbs import ChangeSet, Row, RowPage, Versions
 from gatepost.services.write_policies import ProposedRow, fill_owner, refused_fields, with_field_rules
+from gatepost.view import View
 
 T = TypeVar("T")
 

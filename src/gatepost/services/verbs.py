@@ -5,9 +5,9 @@ from typing import Any, Protocol
 import msgspec
 
 from gatepost.actor import Actor
-from gatepost.models.catalog import View
 from gatepost.models.list_query import ListQuery
 from gatepost.models.selections import Expansion
+from gatepost.view import View
 
 Versions = tuple[str, ...] | None
 """The versions that `If-Match` accepts, one of which the row must have; None accepts any."""

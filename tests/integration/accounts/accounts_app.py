@@ -23,13 +23,13 @@ from gatepost.accounts.sign_in import Accounts, SignInLimiter
 from gatepost.actor import Actor
 from gatepost.auth.access_control import AccessControl
 from gatepost.auth.tokens import Tokens
+from gatepost.call import Call
 from gatepost.database.database import Database
 from gatepost.database.listener import BEAT
 from gatepost.database.statements import DIALECT
 from gatepost.events import Events
 from gatepost.models.base import NAMING
 from gatepost.models.schema_objects import objects_of
-from gatepost.request import Request
 from gatepost.settings import AuthSettings, DatabaseSettings
 
 PASSWORD = "correct horse battery"
@@ -85,10 +85,10 @@ def make_accounts(
 class Uncounted:
     """No limit."""
 
-    async def admit_account(self, request: Request, account: str, *, is_own_device: bool) -> None:
+    async def admit_account(self, call: Call, account: str, *, is_own_device: bool) -> None:
         pass
 
-    def succeed(self, request: Request) -> None:
+    def succeed(self, call: Call) -> None:
         pass
 
 
@@ -124,24 +124,24 @@ async def listening_backends(connection: "asyncpg.Connection[Any]", count: int) 
                 return [row["pid"] for row in rows]
 
 
-def request(body: object = None, token: str | None = None, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Request:
+def call_of(body: object = None, token: str | None = None, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Call:
     sent = json.dumps(body).encode()
     given = [*headers, *([(b"authorization", f"Bearer {token}".encode())] if token else [])]
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": sent, "more_body": False}
 
-    return Request({"scheme": "http"}, receive, "request-1", "192.0.2.1", dict(given), b"")
+    return Call({"scheme": "http"}, receive, "request-1", "192.0.2.1", dict(given), b"")
 
 
-def carrying(authorization: bytes) -> Request:
+def carrying(authorization: bytes) -> Call:
     """A request with this `Authorization` header."""
-    return request(headers=((b"authorization", authorization),))
+    return call_of(headers=((b"authorization", authorization),))
 
 
-async def identified(accounts: Accounts, asked: Request) -> Actor:
+async def identified(accounts: Accounts, asked: Call) -> Actor:
     """The actor of a request, as every request finds it."""
-    access = AccessControl(accounts.authenticators, lambda request: None, lambda request: None, refuses_unclaimed=True)
+    access = AccessControl(accounts.authenticators, lambda call: None, lambda call: None, refuses_unclaimed=True)
     if (pending := access.admit(asked)) is not None:
         await pending
     return asked.actor

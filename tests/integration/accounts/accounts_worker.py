@@ -10,14 +10,14 @@ import os
 import sys
 import time
 
-from accounts_app import identified, make_tokens, request, running_accounts
+from accounts_app import call_of, identified, make_tokens, running_accounts
 
 from gatepost.accounts.sign_in import Accounts
 from gatepost.errors import Problem
 
 
 async def answer(accounts: Accounts, token: str) -> dict[str, object]:
-    asked = request(token=token)
+    asked = call_of(token=token)
     hit = accounts.authenticators[0].find(asked) is not None
     try:
         actor = await identified(accounts, asked)

@@ -15,7 +15,7 @@ from gatepost import (
     Actor,
     App,
     BearerTokens,
-    Request,
+    Call,
     Resource,
     Unauthorized,
     UserAuthenticator,
@@ -54,8 +54,8 @@ class SessionCookies(UserAuthenticator):
     def __init__(self) -> None:
         self.sessions: dict[bytes, int] = {}
 
-    def find_credentials(self, request: Request) -> bytes | None:
-        morsel = SimpleCookie(request.headers.get(b"cookie", b"").decode("latin-1")).get("session")
+    def find_credentials(self, call: Call) -> bytes | None:
+        morsel = SimpleCookie(call.headers.get(b"cookie", b"").decode("latin-1")).get("session")
         return None if morsel is None else morsel.value.encode()
 
     async def verify(self, credentials: bytes) -> VerifiedUser | None:
@@ -88,11 +88,11 @@ class Partners:
     headers = ("x-partner",)
     is_ambient = False
 
-    def find(self, request: Request) -> Actor | None:
+    def find(self, call: Call) -> Actor | None:
         return None
 
-    async def load(self, request: Request) -> Actor | None:
-        partner = request.headers.get(b"x-partner")
+    async def load(self, call: Call) -> Actor | None:
+        partner = call.headers.get(b"x-partner")
         return None if partner is None else Actor(partner.decode(), frozenset({"editor"}))
 
 

@@ -14,7 +14,7 @@ from gatepost import App
 from gatepost.accounts import passwords
 from gatepost.accounts.devices import COOKIE, LIFETIME_SECONDS, Devices
 from gatepost.asgi import Receive, Scope, Send
-from gatepost.request import Request
+from gatepost.call import Call
 from gatepost.testing import Client, TestApp
 from gatepost.testing.client import ClientResponse
 
@@ -198,11 +198,11 @@ async def test_a_device_keeps_its_bucket_when_its_cookie_is_renewed(shop: Shop) 
 DEVICES = Devices(b"secret", "/api/auth")
 
 
-def asked(cookie: str) -> Request:
+def asked(cookie: str) -> Call:
     async def receive() -> dict[str, Any]:
         raise AssertionError
 
-    return Request({}, receive, "id", "192.0.2.1", {b"cookie": cookie.encode("latin-1")}, b"")
+    return Call({}, receive, "id", "192.0.2.1", {b"cookie": cookie.encode("latin-1")}, b"")
 
 
 def cookie_of(devices: Devices, *, is_tls: bool = False) -> str:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from accounts_app import PASSWORD, User, cached, carrying, identified, make_tokens, request, running_accounts, until
+from accounts_app import PASSWORD, User, cached, call_of, carrying, identified, make_tokens, running_accounts, until
 from argon2 import PasswordHasher
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -122,7 +122,7 @@ async def test_the_rehash_at_sign_in_ends_no_token(connection: Connection, datab
     authorization = b"Bearer " + TOKENS.issue(str(key), 1).encode()
     async with running_accounts(database_url, tokens=TOKENS) as accounts:
         await identify(accounts, authorization)
-        answer = await accounts.sign_in(request({"email": "ada@example.com", "password": PASSWORD}))
+        answer = await accounts.sign_in(call_of({"email": "ada@example.com", "password": PASSWORD}))
         assert answer.status == 200
         assert await connection.fetchval("SELECT password_hash FROM users") != OLD_HASH
         assert await connection.fetchval("SELECT password_version FROM users") == 1

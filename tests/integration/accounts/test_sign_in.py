@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from accounts_app import PASSWORD, Member, User, carrying, identified, make_tokens, request, running_accounts
+from accounts_app import PASSWORD, Member, User, call_of, carrying, identified, make_tokens, running_accounts
 from argon2 import PasswordHasher
 
 from gatepost.accounts.sign_in import Accounts, create_user, issue_token, list_users
@@ -27,7 +27,7 @@ async def database(connection: Connection, database_url: str) -> AsyncIterator[D
 
 
 async def sign_in(accounts: Accounts, email: str, password: str = PASSWORD) -> dict[str, Any]:
-    response = await accounts.sign_in(request({"email": email, "password": password}))
+    response = await accounts.sign_in(call_of({"email": email, "password": password}))
     assert (response.status, response.cache_control) == (200, b"no-store")
     answer: dict[str, Any] = json.loads(response.body)["data"]
     return answer
@@ -41,7 +41,7 @@ async def test_a_user_signs_in_and_is_shown_without_the_hash(accounts: Accounts,
         900,
         {"access_token", "token_type", "expires_in"},
     )
-    asked = request(token=answer["access_token"])
+    asked = call_of(token=answer["access_token"])
     asked.actor = await identified(accounts, asked)
     shown = await accounts.show(asked)
     assert json.loads(shown.body) == {
@@ -54,7 +54,7 @@ async def test_a_user_signs_in_and_is_shown_without_the_hash(accounts: Accounts,
 async def test_a_model_with_integer_keys_and_more_columns_signs_in(database_url: str, database: Database) -> None:
     key = await create_user(database, Member, "ada@example.com", PASSWORD)
     async with running_accounts(database_url, Member) as accounts:
-        actor = await identified(accounts, request(token=(await sign_in(accounts, "ada@example.com"))["access_token"]))
+        actor = await identified(accounts, call_of(token=(await sign_in(accounts, "ada@example.com"))["access_token"]))
     assert (actor.id, actor.user.number, actor.user.nickname) == (key, key, "none yet")
     with pytest.raises(AttributeError):
         actor.user.nickname = "changed"
@@ -105,12 +105,12 @@ async def test_a_hash_with_old_parameters_is_renewed_at_sign_in(
 
 async def test_a_body_that_violates_the_declaration_is_422(accounts: Accounts) -> None:
     with pytest.raises(Unprocessable) as caught:
-        await accounts.sign_in(request({"email": "", "pasword": "x"}))
+        await accounts.sign_in(call_of({"email": "", "pasword": "x"}))
     assert [error.code for error in caught.value.errors] == ["too_short", "required", "unknown_field"]
 
 
 async def test_without_an_authorization_header_the_actor_is_anonymous(accounts: Accounts) -> None:
-    assert await identified(accounts, request()) is anonymous
+    assert await identified(accounts, call_of()) is anonymous
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ async def test_a_token_for_nobody_is_refused(connection: Connection, database_ur
     tokens = make_tokens()
     async with running_accounts(database_url, tokens=tokens) as accounts:
         with pytest.raises(Unauthorized):
-            await identified(accounts, request(token=tokens.issue(subject, 0)))
+            await identified(accounts, call_of(token=tokens.issue(subject, 0)))
 
 
 @pytest.mark.parametrize("subject", ["x", "7", "99999999999999", "9" * 19, "-" + "9" * 19, "9" * 5000])
@@ -136,13 +136,13 @@ async def test_an_integer_that_is_no_key_is_refused(database_url: str, connectio
     tokens = make_tokens()
     async with running_accounts(database_url, Member, tokens=tokens) as accounts:
         with pytest.raises(Unauthorized):
-            await identified(accounts, request(token=tokens.issue(subject, 0)))
+            await identified(accounts, call_of(token=tokens.issue(subject, 0)))
 
 
 async def test_the_scheme_is_read_in_any_case(accounts: Accounts, database: Database, database_url: str) -> None:
     key = await create_user(database, User, "ada@example.com", PASSWORD)
     token = (await sign_in(accounts, "ada@example.com"))["access_token"].encode()
-    actor = await identified(accounts, request(headers=((b"authorization", b"bEARER " + token),)))
+    actor = await identified(accounts, call_of(headers=((b"authorization", b"bEARER " + token),)))
     assert actor.id == key
 
 

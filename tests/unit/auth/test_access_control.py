@@ -4,16 +4,16 @@ from collections.abc import Awaitable
 from typing import Any
 
 import pytest
-from gate_conversation import Answer, answering, ask, match, raising, request, scope
+from gate_conversation import Answer, answering, ask, call_of, match, raising, scope
 
 from gatepost import App, ConfigurationError, Mount, Unauthorized, UserAuthenticator, system
 from gatepost.actor import Actor, anonymous
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
 from gatepost.auth.access_control import AccessControl
+from gatepost.call import Call
 from gatepost.errors import TooManyRequests
 from gatepost.events import Events
 from gatepost.gateway.gate import GateMiddleware, make_limiter
-from gatepost.request import Request
 from gatepost.settings import GateSettings
 
 
@@ -29,21 +29,21 @@ class Named:
         self._knows = knows
         self._gives = Actor(header) if gives is None else gives
 
-    def find(self, request: Request) -> Actor | None:
+    def find(self, call: Call) -> Actor | None:
         self._asked.append(f"find {self.headers[0]}")
-        return self._gives if self._knows and self.headers[0].encode() in request.headers else None
+        return self._gives if self._knows and self.headers[0].encode() in call.headers else None
 
-    async def load(self, request: Request) -> Actor | None:
+    async def load(self, call: Call) -> Actor | None:
         self._asked.append(f"load {self.headers[0]}")
-        return self._gives if self.headers[0].encode() in request.headers else None
+        return self._gives if self.headers[0].encode() in call.headers else None
 
 
-def access(*authenticators: Any, admit: Any = lambda request: None) -> AccessControl:
-    return AccessControl(authenticators, admit, lambda request: None, refuses_unclaimed=True)
+def access(*authenticators: Any, admit: Any = lambda call: None) -> AccessControl:
+    return AccessControl(authenticators, admit, lambda call: None, refuses_unclaimed=True)
 
 
 async def admitted(control: AccessControl, *headers: str) -> Actor:
-    made = request(scope(headers=[(name.encode(), b"x") for name in headers]))
+    made = call_of(scope(headers=[(name.encode(), b"x") for name in headers]))
     pending = control.admit(made)
     if pending is not None:
         await pending
@@ -69,7 +69,7 @@ async def test_one_that_looks_at_more_than_headers_is_asked_about_every_request(
     asked: list[str] = []
     always = Named("x-a", asked)
     always.headers = ()
-    always.find = lambda request: Actor("certificate")  # type: ignore[method-assign]
+    always.find = lambda call: Actor("certificate")  # type: ignore[method-assign]
     assert (await admitted(access(always))).id == "certificate"
 
 
@@ -82,8 +82,8 @@ async def test_an_authenticator_makes_actors_with_an_id_and_nothing_else(made: A
 async def test_the_limit_of_the_actor_is_taken_once_the_actor_is_known() -> None:
     seen: list[str] = []
 
-    def admit(request: Request) -> Awaitable[None] | None:
-        seen.append(request.actor.key)
+    def admit(call: Call) -> Awaitable[None] | None:
+        seen.append(call.actor.key)
         raise TooManyRequests("too_many_requests", "No.")
 
     with pytest.raises(TooManyRequests):
@@ -132,9 +132,9 @@ async def test_caches_and_pages_of_admitted_origins_are_told_the_headers() -> No
 
 async def test_a_long_answer_to_ambient_credentials_is_not_compressed() -> None:
     async def long(scope: Scope, receive: Receive, send: Send) -> None:
-        from gatepost.request import Response
+        from gatepost.call import Response
 
-        found: Request = scope["gatepost"]
+        found: Call = scope["gatepost"]
         found.is_ambient = b"x-certificate" in found.headers
         await found.respond(Response(200, b'"' + b"a" * 9000 + b'"'))
 

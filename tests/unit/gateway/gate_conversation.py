@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
+from gatepost.call import Call, Match
 from gatepost.declaring.rate_limits import RateLimit, named
 from gatepost.errors import Header, MethodNotAllowed, NotFound
 from gatepost.events import Events
 from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.operations import Kind, RouteRules
-from gatepost.request import Match, Request
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings
 
@@ -113,11 +113,11 @@ def scope(
     }
 
 
-def request(asked: Scope) -> Request:
+def call_of(asked: Scope) -> Call:
     """The request that the gate makes of a scope."""
     address = asked["client"]
     client = address[0] if address else ""
-    return Request(asked, forbidden_receive, "id", client, dict(asked["headers"]), asked["query_string"])
+    return Call(asked, forbidden_receive, "id", client, dict(asked["headers"]), asked["query_string"])
 
 
 async def forbidden_receive() -> Message:

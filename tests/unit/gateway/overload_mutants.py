@@ -26,13 +26,13 @@ class RefusesOnArrival(AdmissionQueue):
 
     _sheds_until = 0
 
-    def admit(self, exchange: Any) -> Any:
-        now = exchange.started
+    def admit(self, call: Any) -> Any:
+        now = call.started
         if now >= self._sheds_until:
-            return super().admit(exchange)
+            return super().admit(call)
         if now < self._pass_until and self.running < self._concurrency.limit:
             self.running += 1
-            exchange.admitted_at = now
+            call.admitted_at = now
             return None
         self._sheds_until = now + 1 * SECONDS
         raise Overloaded("overloaded", "x", retry_after_seconds=1)
@@ -68,7 +68,7 @@ class ControlledDelay(AdmissionQueue):
 class BoundedQueue(AdmissionQueue):
     """A queue with a bound below that of connections."""
 
-    def admit(self, exchange: Any) -> Any:
+    def admit(self, call: Any) -> Any:
         if self.waiting >= 500:
             raise Overloaded("overloaded", "x", retry_after_seconds=1)
-        return super().admit(exchange)
+        return super().admit(call)

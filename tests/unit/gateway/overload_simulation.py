@@ -160,7 +160,7 @@ class Simulation:
             1.0,
             15.0,
             Events(),
-            lambda exchange: False,
+            lambda call: False,
             rule=rule,
             concurrency=ConcurrencyLimit(rule, loop.cpu),
             clock=loop.clock,

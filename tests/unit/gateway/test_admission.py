@@ -12,7 +12,7 @@ from gatepost.events import Events, LoadShed
 from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.admission_rule import MILLISECONDS, RULE
 from gatepost.gateway.concurrency_limit import ConcurrencyLimit
-from gatepost.gateway.exchange import Exchange
+from gatepost.gateway.gate_call import GateCall
 
 SECONDS = 1000 * MILLISECONDS
 REFUSAL_NS = 40_000
@@ -32,7 +32,7 @@ class Bench:
             1.0,
             15.0,
             events,
-            lambda exchange: b"authorization" in exchange.headers,
+            lambda call: b"authorization" in call.headers,
             concurrency=self.limit,
             clock=self.loop.clock,
             find_loop=self.loop.as_loop,
@@ -42,11 +42,11 @@ class Bench:
         self.begun: list[str] = []
         self.refused: list[str] = []
 
-    def exchange(self, path: str = "/api/books", **headers: str) -> Exchange:
+    def call(self, path: str = "/api/books", **headers: str) -> GateCall:
         async def unused() -> dict[str, object]:
             raise AssertionError
 
-        made = Exchange(
+        made = GateCall(
             scope(path=path),
             unused,
             "id",
@@ -60,39 +60,39 @@ class Bench:
         made.rules = ROUTES[path]
         return made
 
-    def ask(self, name: str, path: str = "/api/books", **headers: str) -> Exchange:
+    def ask(self, name: str, path: str = "/api/books", **headers: str) -> GateCall:
         """A request that takes a millisecond once it has begun."""
-        exchange = self.exchange(path, **headers)
-        pending = self.queue.admit(exchange)
+        call = self.call(path, **headers)
+        pending = self.queue.admit(call)
         if pending is None:
-            self._begin(name, exchange)
+            self._begin(name, call)
         else:
             assert isinstance(pending, asyncio.Future)
-            pending.add_done_callback(lambda future: self._settle(name, exchange, future))
-        return exchange
+            pending.add_done_callback(lambda future: self._settle(name, call, future))
+        return call
 
-    def hold(self) -> Exchange:
+    def hold(self) -> GateCall:
         """A request that runs until it is released, so that others wait."""
-        exchange = self.exchange()
-        assert self.queue.admit(exchange) is None
-        return exchange
+        call = self.call()
+        assert self.queue.admit(call) is None
+        return call
 
     def run(self, seconds: float) -> None:
         self.loop.run_until(self.loop.now + int(seconds * SECONDS))
 
-    def _settle(self, name: str, exchange: Exchange, future: "asyncio.Future[None]") -> None:
+    def _settle(self, name: str, call: GateCall, future: "asyncio.Future[None]") -> None:
         if future.cancelled():
             return
         if future.exception() is None:
-            self._begin(name, exchange)
+            self._begin(name, call)
         else:
             self.loop.spend(self.refusal_ns)
             self.refused.append(name)
 
-    def _begin(self, name: str, exchange: Exchange) -> None:
+    def _begin(self, name: str, call: GateCall) -> None:
         self.begun.append(name)
-        if exchange.admitted_at:
-            self.loop.call_later(0.001, self.queue.release, exchange)
+        if call.admitted_at:
+            self.loop.call_later(0.001, self.queue.release, call)
 
 
 def test_with_room_a_request_begins_at_once() -> None:
@@ -192,7 +192,7 @@ def test_what_has_waited_too_long_is_refused_the_oldest_of_the_lower_priority_fi
 def test_a_refusal_says_when_to_come_back() -> None:
     bench = Bench()
     bench.hold()
-    pending = bench.queue.admit(bench.exchange())
+    pending = bench.queue.admit(bench.call())
     assert isinstance(pending, asyncio.Future)
     bench.run(1.1)
     refusal = pending.exception()
@@ -245,10 +245,10 @@ def test_a_request_that_was_abandoned_is_neither_served_nor_counted() -> None:
     bench = Bench()
     held = bench.hold()
     waiting = [bench.ask(name) for name in ("a", "b", "c")]
-    for exchange in waiting[:2]:
-        assert exchange.queued is not None
-        bench.queue.abandon(exchange.queued)
-        bench.queue.abandon(exchange.queued)
+    for call in waiting[:2]:
+        assert call.queued is not None
+        bench.queue.abandon(call.queued)
+        bench.queue.abandon(call.queued)
     assert bench.queue.waiting == 1
     bench.queue.release(held)
     bench.run(0.05)
@@ -261,9 +261,9 @@ def test_requests_that_come_and_give_up_leave_nothing_behind() -> None:
     bench.hold()
     first = bench.ask("first")
     for number in range(10_000):
-        exchange = bench.ask(str(number))
-        assert exchange.queued is not None
-        bench.queue.abandon(exchange.queued)
+        call = bench.ask(str(number))
+        assert call.queued is not None
+        bench.queue.abandon(call.queued)
     assert first.queued is not None
     bench.queue.abandon(first.queued)
     bench.run(0.01)

@@ -4,8 +4,8 @@ import pytest
 from gate_conversation import answering, ask, gate, parts, reading, scope
 
 from gatepost.asgi import Message, Receive, Scope, Send
+from gatepost.call import Call
 from gatepost.errors import Header
-from gatepost.request import Request
 
 JSON: Header = (b"content-type", b"application/json")
 CHUNKED: Header = (b"transfer-encoding", b"chunked")
@@ -247,9 +247,9 @@ async def test_behind_a_complete_body_comes_nothing_but_the_disconnect() -> None
 
 async def test_a_body_is_read_once() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        request: Request = scope["gatepost"]
-        assert await request.body() == b"{}"
-        await request.body()
+        call: Call = scope["gatepost"]
+        assert await call.body() == b"{}"
+        await call.body()
 
     answer = await ask(gate(app), scope("POST", headers=[JSON, length(2)]), unended(b"{}"))
     assert (answer.status, answer.problem["code"]) == (400, "malformed_request")

@@ -7,10 +7,10 @@ import pytest
 from gate_conversation import ask, gate, route, scope
 
 from gatepost.asgi import Message, Receive, Scope, Send
+from gatepost.call import Call, Response
 from gatepost.errors import Header
 from gatepost.gateway.codings import wanted_coding
 from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified, strip_entity_tags
-from gatepost.request import Request, Response
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -28,9 +28,9 @@ async def forbidden() -> Message:
     raise AssertionError("compression reads no body")
 
 
-def request(*headers: Header, kind: str = "api") -> Request:
+def call(*headers: Header, kind: str = "api") -> Call:
     given = scope(headers=headers)
-    return Request(given, forbidden, "id", "192.0.2.1", dict(given["headers"]), b"", rules=route(kind=kind))
+    return Call(given, forbidden, "id", "192.0.2.1", dict(given["headers"]), b"", rules=route(kind=kind))
 
 
 def answer(*headers: Header, status: int = 200, body: bytes = LARGE) -> Response:
@@ -82,7 +82,7 @@ def test_the_coding_is_the_one_that_the_client_weighs_most(accept: str, name: by
 )
 def test_a_large_answer_is_compressed_and_can_be_read(accept: bytes, decode: Any) -> None:
     for _ in range(2):
-        made = compressed(request((b"accept-encoding", accept)), answer())
+        made = compressed(call((b"accept-encoding", accept)), answer())
         assert decode(made.body) == LARGE
         assert len(made.body) < len(LARGE) / 10
         assert made.headers == (JSON, (b"content-encoding", accept), VARY)
@@ -91,14 +91,14 @@ def test_a_large_answer_is_compressed_and_can_be_read(accept: bytes, decode: Any
 @pytest.mark.parametrize(
     ("asked", "given"),
     [
-        (request(), answer()),
-        (request((b"accept-encoding", b"br")), answer()),
-        (request(GZIP, (b"cookie", b"session=1")), answer()),
-        (request(GZIP), answer(body=random.Random(1).randbytes(4096))),
+        (call(), answer()),
+        (call((b"accept-encoding", b"br")), answer()),
+        (call(GZIP, (b"cookie", b"session=1")), answer()),
+        (call(GZIP), answer(body=random.Random(1).randbytes(4096))),
     ],
     ids=["not asked for", "not had", "with a cookie", "incompressible"],
 )
-def test_what_another_client_might_get_compressed_says_so(asked: Request, given: Response) -> None:
+def test_what_another_client_might_get_compressed_says_so(asked: Call, given: Response) -> None:
     made = compressed(asked, given)
     assert (made.body, made.headers) == (given.body, (*given.headers, VARY))
 
@@ -106,33 +106,33 @@ def test_what_another_client_might_get_compressed_says_so(asked: Request, given:
 @pytest.mark.parametrize(
     ("asked", "given"),
     [
-        (request(GZIP, kind="auth"), answer()),
-        (request(GZIP), answer((b"set-cookie", b"session=1"))),
-        (request(GZIP), Response(200, LARGE, cache_control=b"private, no-transform")),
-        (request(GZIP), answer((b"content-encoding", b"br"))),
-        (request(GZIP), answer((b"content-range", b"bytes 0-9/10"), status=206)),
-        (request(GZIP), answer(status=400)),
-        (request(GZIP), answer(status=500)),
-        (request(GZIP), Response(200, LARGE, ((b"content-type", b"image/png"),))),
-        (request(GZIP), Response(200, LARGE, ((b"content-type", b"text/event-stream"),))),
-        (request(GZIP), Response(200, LARGE, ())),
+        (call(GZIP, kind="auth"), answer()),
+        (call(GZIP), answer((b"set-cookie", b"session=1"))),
+        (call(GZIP), Response(200, LARGE, cache_control=b"private, no-transform")),
+        (call(GZIP), answer((b"content-encoding", b"br"))),
+        (call(GZIP), answer((b"content-range", b"bytes 0-9/10"), status=206)),
+        (call(GZIP), answer(status=400)),
+        (call(GZIP), answer(status=500)),
+        (call(GZIP), Response(200, LARGE, ((b"content-type", b"image/png"),))),
+        (call(GZIP), Response(200, LARGE, ((b"content-type", b"text/event-stream"),))),
+        (call(GZIP), Response(200, LARGE, ())),
     ],
     ids=["auth", "cookie", "no-transform", "coded", "range", "400", "500", "image", "events", "no type"],
 )
-def test_what_is_never_compressed_is_left_as_it_is(asked: Request, given: Response) -> None:
+def test_what_is_never_compressed_is_left_as_it_is(asked: Call, given: Response) -> None:
     assert compressed(asked, given) is given
 
 
 def test_a_strong_entity_tag_differs_by_coding_and_a_weak_one_does_not() -> None:
-    made = compressed(request(GZIP), answer((b"etag", b'"3"')))
+    made = compressed(call(GZIP), answer((b"etag", b'"3"')))
     assert (b"etag", b'"3-gzip"') in made.headers
-    made = compressed(request(GZIP), answer((b"etag", b'W/"3"')))
+    made = compressed(call(GZIP), answer((b"etag", b'W/"3"')))
     assert (b"etag", b'W/"3"') in made.headers
 
 
 @pytest.mark.parametrize("tag", [b'"3"', b'"3-gzip"', b'"3-zstd"'])
 def test_if_match_means_the_row_in_whatever_coding_it_was_read(tag: bytes) -> None:
-    asked = request((IF_MATCH, tag + b', "2-gzip"'))
+    asked = call((IF_MATCH, tag + b', "2-gzip"'))
     strip_entity_tags(asked)
     assert asked.headers[IF_MATCH] == b'"3", "2"'
 
@@ -151,7 +151,7 @@ def test_if_match_means_the_row_in_whatever_coding_it_was_read(tag: bytes) -> No
     ],
 )
 def test_if_none_match_means_the_bytes_that_the_client_would_get(accept: bytes, tag: bytes, seen: bytes) -> None:
-    asked = request((b"accept-encoding", accept), (IF_NONE_MATCH, tag))
+    asked = call((b"accept-encoding", accept), (IF_NONE_MATCH, tag))
     strip_entity_tags(asked)
     assert asked.headers[IF_NONE_MATCH] == seen
 
@@ -167,7 +167,7 @@ def test_if_none_match_means_the_bytes_that_the_client_would_get(accept: bytes, 
     ],
 )
 def test_a_304_names_the_answer_that_the_client_holds(accept: bytes, named: bytes, tag: bytes) -> None:
-    asked = request((b"accept-encoding", accept), (IF_NONE_MATCH, named))
+    asked = call((b"accept-encoding", accept), (IF_NONE_MATCH, named))
     strip_entity_tags(asked)
     made = not_modified(asked, Response(304, b"", (JSON, (b"etag", b'"3"'))))
     assert made.headers == (JSON, (b"etag", tag), VARY)

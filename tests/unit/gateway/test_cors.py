@@ -7,11 +7,11 @@ import pytest
 from gate_conversation import ROUTES, Answer, answering, ask, gate, match, raising, scope
 
 from gatepost.asgi import ASGIApp
+from gatepost.call import Match
 from gatepost.declaring.cors import CORS
 from gatepost.errors import ConfigurationError, Header
 from gatepost.events import Events
 from gatepost.gateway.gate import GateMiddleware, make_limiter
-from gatepost.request import Match
 from gatepost.settings import GateSettings
 
 ORIGIN = (b"origin", b"https://shop.example")

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from gate_conversation import answering, ask, gate, parts, reading, scope
 
 from gatepost.asgi import Receive, Scope, Send
+from gatepost.call import Response
 from gatepost.events import Events, RequestFinished
 from gatepost.gateway.admission_rule import MILLISECONDS, RULE
 from gatepost.gateway.gate import GateMiddleware
-from gatepost.request import Response
 
 
 def burning(seconds: float, served: list[float]) -> Callable[[Scope, Receive, Send], Awaitable[None]]:

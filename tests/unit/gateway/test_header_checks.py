@@ -4,23 +4,23 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from gate_conversation import request, scope
+from gate_conversation import call_of, scope
 
 from gatepost.asgi import Scope
+from gatepost.call import Call, Endpoint, Response
 from gatepost.declaring.mount import Mount
 from gatepost.declaring.policies import anyone
 from gatepost.errors import ConfigurationError, Header, Problem
 from gatepost.gateway.allowed_hosts import REMEMBERED_MAX, AllowedHosts
 from gatepost.gateway.header_checks import HeaderChecks
 from gatepost.operations import Operation, RouteRules
-from gatepost.request import Endpoint, Request, Response
 from gatepost.routes.route_table import RouteTable
 from gatepost.settings import GateSettings
 
 CLOSED = {"malformed_request", "headers_too_large", "unknown_host", "method_not_implemented"}
 
 
-async def answer(asked: Request) -> Response:
+async def answer(asked: Call) -> Response:
     return Response(200)
 
 
@@ -44,7 +44,7 @@ def heads(**settings: Any) -> HeaderChecks:
 def code(asked: Scope, **settings: Any) -> str | None:
     """The code of the refusal, None where there is none; what ends the connection says so."""
     try:
-        heads(**settings).check(request(asked))
+        heads(**settings).check(call_of(asked))
     except Problem as refusal:
         problem = refusal
     else:
@@ -166,7 +166,7 @@ def test_a_header_that_two_readers_could_take_differently_stands_once(name: byte
     ],
 )  # fmt: skip
 def test_other_headers_in_many_lines_are_one_list(headers: Sequence[Header], joined: dict[bytes, bytes]) -> None:
-    asked = request(scope(headers=headers))
+    asked = call_of(scope(headers=headers))
     heads().check(asked)
     assert joined.items() <= asked.headers.items()
 
@@ -211,7 +211,7 @@ def test_an_unknown_method_is_not_implemented(method: str) -> None:
 )
 def test_trace_and_connect_are_allowed_on_no_path(method: str, path: str, status: int, allow: bytes | None) -> None:
     with pytest.raises(Problem) as raised:
-        heads().check(request(scope(method, path=path)))
+        heads().check(call_of(scope(method, path=path)))
     assert raised.value.status == status
     assert dict(raised.value.headers).get(b"allow") == allow
 

@@ -1,19 +1,19 @@
 from typing import Any
 
 import pytest
-from gate_conversation import forbidden_receive, parts, request, scope
+from gate_conversation import call_of, forbidden_receive, parts, scope
 
+from gatepost.call import Call
 from gatepost.dtos.json_check import JSONCheck
 from gatepost.dtos.json_values import Bounds
 from gatepost.errors import Problem
 from gatepost.gateway.json_bodies import JSONBodies
-from gatepost.request import Request
 
 BODIES = JSONBodies(JSONCheck(Bounds(4, 5, 2_000, doubles=True)))
 
 
-def asked(kind: bytes, body: bytes) -> Request:
-    made = request(scope("POST", headers=[(b"content-type", kind)]))
+def asked(kind: bytes, body: bytes) -> Call:
+    made = call_of(scope("POST", headers=[(b"content-type", kind)]))
     made.receive = parts(body[:3], body[3:])
     return made
 
@@ -27,7 +27,7 @@ async def test_a_good_body_is_handed_on_byte_for_byte_and_then_the_server_is_ask
 
 
 async def test_what_is_not_json_is_not_read() -> None:
-    made = request(scope("POST", headers=[(b"content-type", b"text/csv")]))
+    made = call_of(scope("POST", headers=[(b"content-type", b"text/csv")]))
     assert await BODIES.admit(made, forbidden_receive) is forbidden_receive
 
 

@@ -7,8 +7,8 @@ import pytest
 from gate_conversation import gate, scope
 
 from gatepost.asgi import Message, Scope
+from gatepost.call import Call, Response
 from gatepost.gateway.large_responses import LARGE_BYTES, PART_BYTES
-from gatepost.request import Request, Response
 from gatepost.response_backlog import ResponseBacklog
 
 
@@ -34,8 +34,8 @@ class Client:
 
 def serving(body: bytes, **settings: Any) -> Any:
     async def app(scope: Scope, receive: Any, send: Any) -> None:
-        request: Request = scope["gatepost"]
-        await request.respond(Response(200, body))  # type: ignore[attr-defined]
+        call: Call = scope["gatepost"]
+        await call.respond(Response(200, body))  # type: ignore[attr-defined]
 
     return gate(app, **settings)
 

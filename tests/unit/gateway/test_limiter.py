@@ -2,13 +2,13 @@ import pytest
 from gate_conversation import ROUTES, forbidden_receive, route, scope
 
 from gatepost.actor import Actor
+from gatepost.call import Call
 from gatepost.declaring.rate_limits import RateLimit
 from gatepost.errors import TooManyRequests
 from gatepost.events import Events, LimitExceeded
 from gatepost.gateway.buckets import LocalBuckets
 from gatepost.gateway.limiter import Limiter
 from gatepost.operations import RouteRules
-from gatepost.request import Request
 
 SECOND = 1_000_000_000
 LIMITS = {"api": RateLimit(3, per=30.0), "auth": RateLimit(1, per=30.0)}
@@ -22,94 +22,94 @@ class Bench:
         events.subscribe(LimitExceeded, self.exceeded.append)
         self.limiter = Limiter(LIMITS, LocalBuckets(clock=lambda: self.now), events)
 
-    def request(self, which: RouteRules | None, client: str = "192.0.2.1", actor: Actor | None = None) -> Request:
-        request = Request(scope(), forbidden_receive, "id", client, {}, b"", rules=which)
+    def call(self, which: RouteRules | None, client: str = "192.0.2.1", actor: Actor | None = None) -> Call:
+        call = Call(scope(), forbidden_receive, "id", client, {}, b"", rules=which)
         if actor is not None:
-            request.actor = actor
-        return request
+            call.actor = actor
+        return call
 
-    def headers(self, request: Request) -> dict[str, str]:
-        return {name.decode(): value.decode() for name, value in request.admission.headers()}
+    def headers(self, call: Call) -> dict[str, str]:
+        return {name.decode(): value.decode() for name, value in call.admission.headers()}
 
 
 def test_the_headers_say_what_is_left_and_when_it_is_whole_again() -> None:
     bench = Bench()
-    request = bench.request(ROUTES["/api/books"])
-    bench.limiter.admit_address(request)
-    assert bench.headers(request) == {"ratelimit-policy": '"api";q=3;w=30', "ratelimit": '"api";r=2;t=10'}
+    call = bench.call(ROUTES["/api/books"])
+    bench.limiter.admit_address(call)
+    assert bench.headers(call) == {"ratelimit-policy": '"api";q=3;w=30', "ratelimit": '"api";r=2;t=10'}
 
 
 def test_a_refusal_says_when_to_come_again_and_is_emitted() -> None:
     bench = Bench()
     for _ in range(3):
-        bench.limiter.admit_address(bench.request(None, client="2001:db8::1"))
+        bench.limiter.admit_address(bench.call(None, client="2001:db8::1"))
     bench.now += SECOND // 2
-    request = bench.request(None, client="2001:db8::2")
+    call = bench.call(None, client="2001:db8::2")
     with pytest.raises(TooManyRequests) as caught:
-        bench.limiter.admit_address(request)
+        bench.limiter.admit_address(call)
     assert caught.value.headers == ((b"retry-after", b"10"),)
-    assert bench.headers(request)["ratelimit"] == '"api";r=0;t=30'
+    assert bench.headers(call)["ratelimit"] == '"api";r=0;t=30'
     assert bench.exceeded == [LimitExceeded(limit="api", key="2001:db8::/64")]
 
 
 def test_addresses_and_kinds_have_buckets_of_their_own_and_system_has_none() -> None:
     bench = Bench()
-    bench.limiter.admit_address(bench.request(ROUTES["/api/auth/login"]))
+    bench.limiter.admit_address(bench.call(ROUTES["/api/auth/login"]))
     with pytest.raises(TooManyRequests):
-        bench.limiter.admit_address(bench.request(ROUTES["/api/auth/login"]))
-    bench.limiter.admit_address(bench.request(ROUTES["/api/auth/login"], client="192.0.2.2"))
-    bench.limiter.admit_address(bench.request(ROUTES["/api/books"]))
+        bench.limiter.admit_address(bench.call(ROUTES["/api/auth/login"]))
+    bench.limiter.admit_address(bench.call(ROUTES["/api/auth/login"], client="192.0.2.2"))
+    bench.limiter.admit_address(bench.call(ROUTES["/api/books"]))
     for _ in range(10):
-        probe = bench.request(ROUTES["/livez"])
+        probe = bench.call(ROUTES["/livez"])
         bench.limiter.admit_address(probe)
         assert probe.admission is None
 
 
 def test_a_routes_own_limits_stand_in_place_of_the_default() -> None:
     bench = Bench()
-    request = bench.request(ROUTES["/api/rare"])
-    bench.limiter.admit_address(request)
-    assert bench.headers(request) == {
+    call = bench.call(ROUTES["/api/rare"])
+    bench.limiter.admit_address(call)
+    assert bench.headers(call) == {
         "ratelimit-policy": '"Rare.get 1 / 1 min";q=1;w=60, "Rare.get 2 / 1 h";q=2;w=3600',
         "ratelimit": '"Rare.get 1 / 1 min";r=0;t=60, "Rare.get 2 / 1 h";r=1;t=1800',
     }
     with pytest.raises(TooManyRequests):
-        bench.limiter.admit_address(bench.request(ROUTES["/api/rare"]))
+        bench.limiter.admit_address(bench.call(ROUTES["/api/rare"]))
     for _ in range(3):
-        bench.limiter.admit_address(bench.request(ROUTES["/api/books"]))
+        bench.limiter.admit_address(bench.call(ROUTES["/api/books"]))
 
 
 def test_an_actor_is_limited_over_all_addresses_and_a_refusal_gives_the_address_its_token_back() -> None:
     bench = Bench()
     actor = Actor(7)
     for number in range(3):
-        request = bench.request(ROUTES["/api/books"], client=f"192.0.2.{number}", actor=actor)
-        bench.limiter.admit_address(request)
-        bench.limiter.admit_actor(request)
-    assert bench.headers(request) == {
+        call = bench.call(ROUTES["/api/books"], client=f"192.0.2.{number}", actor=actor)
+        bench.limiter.admit_address(call)
+        bench.limiter.admit_actor(call)
+    assert bench.headers(call) == {
         "ratelimit-policy": '"api";q=3;w=30, "api-actor";q=3;w=30',
         "ratelimit": '"api";r=2;t=10, "api-actor";r=0;t=30',
     }
-    refused = bench.request(ROUTES["/api/books"], client="192.0.2.9", actor=actor)
+    refused = bench.call(ROUTES["/api/books"], client="192.0.2.9", actor=actor)
     bench.limiter.admit_address(refused)
     with pytest.raises(TooManyRequests):
         bench.limiter.admit_actor(refused)
     assert bench.headers(refused)["ratelimit"] == '"api-actor";r=0;t=30'
-    stranger = bench.request(ROUTES["/api/books"], client="192.0.2.9")
+    stranger = bench.call(ROUTES["/api/books"], client="192.0.2.9")
     bench.limiter.admit_address(stranger)
     assert bench.headers(stranger)["ratelimit"] == '"api";r=2;t=10'
 
 
 def test_the_second_stage_takes_nothing_from_the_anonymous() -> None:
     bench = Bench()
-    requests = [bench.request(ROUTES["/api/books"]) for _ in range(10)]
-    assert [bench.limiter.admit_actor(request) for request in requests] == [None] * 10
-    assert {request.admission for request in requests} == {None}
+    requests = [bench.call(ROUTES["/api/books"]) for _ in range(10)]
+    assert [bench.limiter.admit_actor(call) for call in requests] == [None] * 10
+    assert {call.admission for call in requests} == {None}
     assert bench.exceeded == []
 
 
 def test_a_name_cannot_break_the_structured_field() -> None:
     bench = Bench()
-    request = bench.request(route('a"b\\ü%s', limits=(RateLimit(5, per=5.0),)))
-    bench.limiter.admit_address(request)
-    assert bench.headers(request)["ratelimit"] == '"a\\"b\\\\__s";r=4;t=1'
+    call = bench.call(route('a"b\\ü%s', limits=(RateLimit(5, per=5.0),)))
+    bench.limiter.admit_address(call)
+    assert bench.headers(call)["ratelimit"] == '"a\\"b\\\\__s";r=4;t=1'

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from gate_conversation import request, scope
+from gate_conversation import call_of, scope
 
 from gatepost.errors import BadRequest, ConfigurationError, Header, NotFound
 from gatepost.gateway.header_checks import HeaderChecks
@@ -27,7 +27,7 @@ def seen(trusted: Sequence[str], headers: Sequence[Header], *, peer: str = PROXY
     asked = scope(headers=headers, client=peer)
     # Longer than what is let in: what is read here is bounded by itself.
     settings = GateSettings(trusted_proxies=tuple(trusted), header_bytes_max=10**9)
-    found = request(asked)
+    found = call_of(asked)
     with contextlib.suppress(BadRequest):
         HeaderChecks(settings, unmatched).check(found)
     assert asked["client"][0] == found.client

@@ -12,7 +12,8 @@ from gatepost.actor import Actor, anonymous
 from gatepost.declaring.policies import Policy, nobody
 from gatepost.declaring.resource import write_once
 from gatepost.errors import ConfigurationError
-from gatepost.models.catalog import ServedModel, View
+from gatepost.models.catalog import ServedModel
+from gatepost.view import View
 
 
 class Base(DeclarativeBase):

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from gatepost.asgi import Receive, Scope, Send
+from gatepost.call import Call, Endpoint, Response
 from gatepost.declaring.mount import Mount
 from gatepost.declaring.policies import anyone
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.operations import Kind, Operation, RouteRules
-from gatepost.request import Endpoint, Request, Response
 from gatepost.routes.route_table import RouteTable
 
 
-async def _never_called(request: Request) -> Response:
+async def _never_called(call: Call) -> Response:
     raise AssertionError("only the table is asked")
 
 
@@ -114,8 +114,8 @@ def test_what_a_method_and_a_path_lead_to(method: str, path: str, expected: tupl
 async def test_options_name_the_methods_of_a_path(path: str, allow: bytes) -> None:
     _, chosen, _ = TABLE.match("OPTIONS", path)
     assert chosen is not None
-    request: Any = None
-    answer = await chosen.handler(request)
+    call: Any = None
+    answer = await chosen.handler(call)
     assert (answer.status, dict(answer.headers)) == (204, {b"allow": allow})
 
 

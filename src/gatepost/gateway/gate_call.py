@@ -1,6 +1,6 @@
 """One request and its response, as the gate sees them: what comes in, what goes out, and how long it takes.
 
-Lower layers know it as the `Request` in `scope["gatepost"]`. The response passes through `send_with_headers`, which
+Lower layers know it as the `Call` in `scope["gatepost"]`. The response passes through `send_with_headers`, which
 adds the gate's headers to whatever the application sends.
 """
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable, Iterable, Sequence
 
 from gatepost.asgi import Message, Send
+from gatepost.call import Call, Response
 from gatepost.errors import Header, Problem
 from gatepost.gateway import cors, security_headers
 from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified
@@ -18,7 +19,6 @@ from gatepost.gateway.limiter import Admission
 from gatepost.gateway.queue_lanes import QueuedRequest
 from gatepost.gateway.security_headers import HeaderProfiles, HeaderTable, hsts_of, is_json, vary_of
 from gatepost.operations import RouteRules
-from gatepost.request import Request, Response
 from gatepost.settings import GateSettings
 
 
@@ -52,7 +52,7 @@ class ResponseHeaders:
         return self.profiles.pages if is_page else self.profiles.json
 
 
-class Exchange(Request, kw_only=True, eq=False):
+class GateCall(Call, kw_only=True, eq=False):
     """A request in flight.
 
     `send` is the server's; `response_headers` adds the gate's headers. `started` and `admitted_at` are when the request

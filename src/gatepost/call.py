@@ -1,6 +1,6 @@
 """What passes through the layers: the request with its endpoint and actor, and the response.
 
-The gate makes one `Request` per HTTP request and leaves it in `scope["gatepost"]`; every layer below reads it there.
+The gate makes one `Call` per HTTP request and leaves it in `scope["gatepost"]`; every layer below reads it there.
 """
 
 from collections.abc import Awaitable, Callable
@@ -35,7 +35,7 @@ class Response(msgspec.Struct, gc=False):
     cache_control: bytes | None = None
 
 
-Handler = Callable[["Request"], Awaitable[Response]]
+Handler = Callable[["Call"], Awaitable[Response]]
 
 
 class Endpoint(NamedTuple):
@@ -50,7 +50,7 @@ Match = tuple[RouteRules, Endpoint | None, str | None]
 `{id}` segment. A plain tuple, because one is made per request."""
 
 
-class Request(msgspec.Struct, eq=False):
+class Call(msgspec.Struct, eq=False):
     """One HTTP request. A struct, because one is made per request; it compares by identity.
 
     `headers` maps lower-case names to the last value given; `query_string` is still encoded; `client` is the address
