@@ -5,10 +5,6 @@
 Nothing here runs per request.
 """
 
-import inspect
-import linecache
-import re
-from pathlib import Path
 from typing import Any
 
 from joserfc.jwk import OKPKey
@@ -40,7 +36,7 @@ from gatepost.models.catalog import ServedModel
 from gatepost.models.constraint_violations import ConstraintErrors
 from gatepost.models.recipes import Options
 from gatepost.models.trigrams import Trigrams
-from gatepost.operations import Operation, RouteRules
+from gatepost.operations import Operation, RouteRules, location_of
 from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.route_table import RouteTable
 from gatepost.services.compiled_verbs import CompiledVerbs
@@ -262,21 +258,3 @@ def _source(served: ServedModel, service: type[Service[Any]] | None, action: str
         seams = [seam for seam in SEAMS[action] if getattr(service, seam) is not getattr(Service, seam)]
         return f"{service.__name__}.{seams[0]} {location_of(getattr(service, seams[0]))}"
     return f"derived from {served.entity.name} {location_of(served.entity.model)}"
-
-
-def location_of(code: Any) -> str:
-    """`file:line` of a class or function, relative to the current folder where it is below."""
-    try:
-        file = inspect.getsourcefile(code) or ""
-    except TypeError:
-        return ""
-    path = Path(file)
-    return f"{path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}:{_line_of(code, file)}"
-
-
-def _line_of(code: Any, file: str) -> int:
-    """The line where a function or a class begins. (`inspect.getsourcelines` parses the whole file for a class.)"""
-    if inspect.isfunction(code):
-        return code.__code__.co_firstlineno
-    wanted = re.compile(rf"\s*class {re.escape(code.__name__)}\b")
-    return next((number for number, line in enumerate(linecache.getlines(file), 1) if wanted.match(line)), 1)

@@ -5,7 +5,6 @@ account get the same response after the same work.
 """
 
 import contextlib
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -21,12 +20,12 @@ from gatepost.actor import ActorId
 from gatepost.auth.authenticator import AnyAuthenticator, Authenticator, UserAuthenticator
 from gatepost.auth.bearer_tokens import BearerTokens
 from gatepost.auth.tokens import Tokens
-from gatepost.call import JSON_HEADERS, Call, Endpoint, Handler, Response
+from gatepost.call import JSON_HEADERS, Call, Endpoint, Response
 from gatepost.database.database import Database
 from gatepost.declaring.policies import anyone, authenticated
 from gatepost.errors import ConfigurationError, DatabaseProblem, Problem, Unauthorized
 from gatepost.events import Events, SignInFailed, SignInSucceeded
-from gatepost.operations import Operation, RouteRules
+from gatepost.operations import Operation, RouteRules, location_of
 
 BODY_BYTES_MAX = 8192
 
@@ -82,14 +81,14 @@ class Accounts:
             method="POST",
             rules=RouteRules(pattern=f"{prefix}/auth/login", kind="auth", body_bytes_max=BODY_BYTES_MAX),
             allow=anyone,
-            source=_source(self.sign_in),
+            source=location_of(self.sign_in),
         )
         show = Operation(
             name="auth.me",
             method="GET",
             rules=RouteRules(pattern=f"{prefix}/auth/me"),
             allow=authenticated,
-            source=_source(self.show),
+            source=location_of(self.show),
         )
         endpoints = [Endpoint(show, self.show)]
         return [Endpoint(sign_in, self.sign_in), *endpoints] if self._accepts_tokens else endpoints
@@ -206,8 +205,3 @@ async def issue_token(database: Database, model: type[Any], tokens: Tokens, emai
 async def list_users(database: Database, model: type[Any], count: int = 1000) -> list[UserSummary]:
     """The first users by e-mail, for commands."""
     return await UserStore(database, model).list(count)
-
-
-def _source(handler: Handler) -> str:
-    function = inspect.unwrap(getattr(handler, "__func__", handler))
-    return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"

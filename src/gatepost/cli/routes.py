@@ -1,7 +1,5 @@
 """`gatepost routes`: what was derived, and from where."""
 
-import os
-from pathlib import Path
 from typing import Any
 
 from gatepost.cli.output import print_rows
@@ -19,7 +17,7 @@ def print_routes(reference: str | None, *, as_json: bool) -> None:
     settings = quiet_settings()
     app = find_app(reference_of(reference))
     mounts = [rules for rules in app.routes_under(settings) if rules.kind == "mount"]
-    rows = [_row(operation, settings) for operation in app.operations]
+    rows = [_row(operation, settings) for operation in app.operations_under(settings)]
     rows += [_mount_row(rules, settings) for rules in mounts]
     print_rows(rows, as_json=as_json, columns=COLUMNS)
 
@@ -31,7 +29,7 @@ def _row(operation: Operation, settings: Settings) -> dict[str, Any]:
         "operation": operation.name,
         "allow": repr(operation.allow),
         "rate_limit": _limit(operation.rules, settings),
-        "handler": operation.source.removeprefix(str(Path.cwd()) + os.sep),
+        "handler": operation.source,
     }
 
 
@@ -48,8 +46,7 @@ def _mount_row(rules: RouteRules, settings: Settings) -> dict[str, Any]:
 
 def _limit(rules: RouteRules, settings: Settings) -> str:
     if rules.limits:
-        factor = settings.gate.limit_factor or 1
-        return ", ".join(str(limit.times(factor)) for _, limit in rules.limits)
+        return ", ".join(str(limit) for _, limit in rules.limits)
     if rules.kind == "system":
         return "none"
     return str(settings.gate.auth_limit if rules.kind == "auth" else settings.gate.api_limit)
