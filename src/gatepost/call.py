@@ -12,6 +12,7 @@ from gatepost.actor import Actor, anonymous
 from gatepost.asgi import Receive, Scope
 from gatepost.errors import BadRequest, Header
 from gatepost.operations import Operation, RouteRules
+from gatepost.view import NO_FIELDS, View
 
 METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
 """The methods that this server knows, in the order of `Allow`."""
@@ -45,9 +46,9 @@ class Endpoint(NamedTuple):
     handler: Handler
 
 
-Match = tuple[RouteRules, Endpoint | None, str | None]
+Match = tuple[RouteRules, Endpoint | None, tuple[str, ...]]
 """What a method and a path lead to: the rules for the gate, the endpoint where it is one of ours, and the decoded
-`{id}` segment. A plain tuple, because one is made per request."""
+segments that stand for `{...}` in its path. A plain tuple, because one is made per request."""
 
 
 class Call(msgspec.Struct, eq=False):
@@ -55,10 +56,13 @@ class Call(msgspec.Struct, eq=False):
 
     `headers` maps lower-case names to the last value given; `query_string` is still encoded; `client` is the address
     that limits and logs use; `rules` are what the gate goes by, None until the path has been matched; `endpoint` is
-    None where another application responds; `key` is the decoded `{id}` segment of the path or None; `is_ambient`
-    says that the actor was found by credentials that browsers send by themselves; `code` is the
-    error code of a refusal, for the access line; `admission` is what the gate's limiter took, None where no limit
-    holds, and is read by the gate alone.
+    None where another application responds; `path_values` are the decoded segments of the path that stand for `{...}`
+    in the endpoint's; `is_ambient` says that the actor was found by credentials that browsers send by themselves;
+    `view` is what the actor sees and sets of the endpoint's resource, as its controller knows; `unit` is the unit of
+    work while a service's transaction runs; `tables_read` are the names of the tables whose rows the response shows or
+    depends on, None where that is not known, because a service or a function of the database may have read others;
+    `code` is the error code of a refusal, for the access line; `admission` is what the gate's limiter took, None where
+    no limit holds, and is read by the gate alone.
     """
 
     scope: Scope
@@ -69,9 +73,12 @@ class Call(msgspec.Struct, eq=False):
     query_string: bytes
     rules: RouteRules | None = None
     endpoint: Endpoint | None = None
-    key: str | None = None
+    path_values: tuple[str, ...] = ()
     actor: Actor = anonymous
     is_ambient: bool = False
+    view: View = NO_FIELDS
+    unit: Any = None
+    tables_read: frozenset[str] | None = None
     code: str | None = None
     admission: Any = None
 

@@ -33,3 +33,7 @@ class View(msgspec.Struct, frozen=True, eq=False):
     def readable(self) -> frozenset[str]:
         """The fields that this kind of actor sees on some rows at least."""
         return frozenset(self.names) | frozenset(self.ruled)
+
+
+NO_FIELDS = View((), {}, (), frozenset(), frozenset(), {}, {}, frozenset(), frozenset())
+"""The view of a request until its controller sets that of the actor."""

@@ -71,7 +71,7 @@ class ResourceController:
         """GET one row. 200 with `ETag`, 304 where `If-None-Match` names its version."""
         parse_key, get = self._parse_key, self._get
         try:
-            key = parse_key(call.key or "")
+            key = parse_key(call.path_values[0])
         except ValueError:
             raise not_found() from None
         actor = call.actor
@@ -170,7 +170,7 @@ class ResourceController:
     def _key(self, call: Call) -> Any:
         """The key of the path; raises `NotFound` for a text that cannot be a key."""
         try:
-            return self._parse_key(call.key or "")
+            return self._parse_key(call.path_values[0])
         except ValueError:
             raise not_found() from None
 

@@ -130,7 +130,7 @@ class GateMiddleware:
             else:
                 # As local names: Python 3.11 is slow at calling an attribute that is not a method.
                 match, app = self._match, self._app
-                call.rules, call.endpoint, call.key = match(scope["method"], scope["path"])
+                call.rules, call.endpoint, call.path_values = match(scope["method"], scope["path"])
                 if (pending := self.limiter.admit_address(call)) is not None:
                     await pending
                 # After the limit of the address, so that a client over its limit takes no place in the queue.

@@ -129,7 +129,7 @@ class PathTable:
         rules.check_combined(_location(pattern))
         if rules.account is not None or rules.signed_in is not None:
             self.sign_ins[route] = rules, pattern
-        return route, None, None
+        return route, None, ()
 
 
 def _inherited(

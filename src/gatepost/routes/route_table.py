@@ -37,7 +37,7 @@ class RouteTable:
         # Asked of the server as a whole (RFC 9110, section 9.3.7).
         self._fixed["*"] = {"OPTIONS": _options(RouteRules(pattern="*"), ", ".join(METHODS).encode())}
         mounted: dict[str, Match] = {
-            prefix: (_mount_rules(prefix, mount), None, None) for prefix, mount in (mounts or {}).items()
+            prefix: (_mount_rules(prefix, mount), None, ()) for prefix, mount in (mounts or {}).items()
         }
         for prefix, match in mounted.items():
             self._add_mount(prefix, match)
@@ -50,10 +50,11 @@ class RouteTable:
     def match(self, method: str, path: str) -> Match:
         """What the request leads to. Raises `NotFound`, `MethodNotAllowed`, `NotImplementedMethod`."""
         routes = self._fixed.get(path)
-        key = None
+        values: tuple[str, ...] = ()
         if routes is None:
             stem, _, key = path.rpartition("/")
             routes = self._keyed.get(stem) if key else None
+            values = (key,)
         if routes is None:
             for prefix, match in self._below:
                 if path.startswith(prefix):
@@ -63,7 +64,7 @@ class RouteTable:
         if found is None:
             raise _wrong_method(method, routes)
         rules, endpoint, _ = found
-        return rules, endpoint, key
+        return rules, endpoint, values
 
     def _add(self, endpoint: Endpoint) -> None:
         operation = endpoint.operation
@@ -75,7 +76,7 @@ class RouteTable:
                 f"{operation.method} {operation.path} is both {_name(methods[operation.method])} and {operation.name}.",
                 hint="Choose another path=.",
             )
-        methods[operation.method] = operation.rules, endpoint, None
+        methods[operation.method] = operation.rules, endpoint, ()
 
     def _add_mount(self, prefix: str, match: Match) -> None:
         # Among the fixed paths, so that a mount beside `/{id}` costs no request anything.
@@ -110,7 +111,7 @@ def _options(sibling: RouteRules, allow: bytes) -> Match:
 
     rules = RouteRules(pattern=sibling.pattern, headers=sibling.headers, cors=sibling.cors)
     operation = Operation(name="options", method="OPTIONS", rules=rules, allow=anyone, source=__name__)
-    return rules, Endpoint(operation, options), None
+    return rules, Endpoint(operation, options), ()
 
 
 def _mount_rules(prefix: str, mount: Mount) -> RouteRules:

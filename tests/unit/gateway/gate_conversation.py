@@ -70,7 +70,7 @@ def match(method: str, path: str) -> Match:
         raise NotFound("not_found", "There is nothing here.")
     if method == "DELETE":
         raise MethodNotAllowed("method_not_allowed", "Not this.", headers=[(b"allow", b"GET, POST")])
-    return ROUTES[path], None, None
+    return ROUTES[path], None, ()
 
 
 def gate(

@@ -206,7 +206,7 @@ def with_own_rule(rule: CORS, **settings: Any) -> GateMiddleware:
 
     def matching(method: str, path: str) -> Match:
         found, _, _ = match(method, path)
-        return own if found is books else found, None, None
+        return own if found is books else found, None, ()
 
     chosen = dataclasses.replace(GateSettings(), **settings)
     events = Events()

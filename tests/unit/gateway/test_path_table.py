@@ -63,8 +63,8 @@ TABLE = PathTable({path: PathRules(body_bytes_max=size) for size, path in enumer
     ],
 )
 def test_the_nearest_pattern_has_the_rules(method: str, path: str, name: str) -> None:
-    rules, endpoint, key = TABLE.match(method, path)
-    assert (endpoint, key) == (None, None)
+    rules, endpoint, values = TABLE.match(method, path)
+    assert (endpoint, values) == (None, ())
     assert rules.body_bytes_max == (PATHS.index(name) if name in PATHS else None)
 
 
