@@ -86,9 +86,6 @@ class Database:
         self._settings = settings
         self._events = events
         self._describe = describe
-        self._retried = events.emitter(TransactionRetried)
-        self._exhausted = events.emitter(DatabaseExhausted)
-        self._violated = events.emitter(ConstraintViolated)
         self.emit_refused = events.emitter(ValueRefused)
         self._read_only = ReadOnly(events)
         self._role = "..."
@@ -187,12 +184,6 @@ class Database:
         made.resource = resource
         return made
 
-    def begin_statement(self, sql: str) -> None:
-        """As holders of connections do (`holders.py`); a database lends one for a single statement."""
-
-    def end_statement(self) -> None:
-        """See above."""
-
     def note_silence(self) -> None:
         """The database has been silent for too long: connections that idled meanwhile may be dead."""
         self.pool.give_up()
@@ -249,8 +240,7 @@ class Database:
                     if problem is None:
                         raise
                     raise problem from raised
-                if self._retried is not None:
-                    self._retried(TransactionRetried(reason=type(error).__name__, attempt=attempt))
+                self._events.emit(TransactionRetried(reason=type(error).__name__, attempt=attempt))
 
     async def _attempt(self, work: Callable[[Transaction], Awaitable[T]], isolation: str, *, may_write: bool) -> T:
         finished: list[tuple[Transaction, T]] = []
@@ -305,7 +295,7 @@ class Database:
             if error is not None:
                 self._look_at(connection, error)
             if error is not None and is_schema_change(error):
-                self._forget_schema()
+                self.pool.forget_schema()
             is_broken_off = error is not None and (is_lost(error) or not isinstance(error, Exception))
             if not (is_broken_off or transaction.is_reading or connection.raw.is_closed()):
                 async with asyncio.timeout(RECOVER_SECONDS):
@@ -320,10 +310,6 @@ class Database:
             else:
                 self.pool.recover(connection)
 
-    def _forget_schema(self) -> None:
-        self.pool.forget_schema()
-        self._sessions.forget_schema()
-
     def problem_of(self, error: BaseException) -> Exception | None:
         """The refusal that an error of the driver or of SQLAlchemy means, or the mistake in the set-up that it shows;
         None where it is a mistake in the code."""
@@ -333,16 +319,15 @@ class Database:
         if isinstance(error, pg.InsufficientPrivilegeError) and not is_raised(error):
             return row_refused() if refuses_row(error) else missing_privilege(error, self._role)
         problem = problem_of(error, self._describe)
-        if self._violated is not None and is_unnamed(error, problem):
+        if is_unnamed(error, problem):
             table = error.table_name or written_table(error)
-            self._violated(ConstraintViolated(constraint=error.constraint_name, table=table))
+            self._events.emit(ConstraintViolated(constraint=error.constraint_name, table=table))
         return problem
 
     def left_out(self, table: str) -> Conflict:
         """The refusal of a write that PostgreSQL carried out on no row, although the row was there and every rule
         allowed it: a trigger returned NULL."""
-        if self._violated is not None:
-            self._violated(ConstraintViolated(constraint=None, table=table))
+        self._events.emit(ConstraintViolated(constraint=None, table=table))
         return violates_rule()
 
     def _explain(self, connection: PooledConnection, error: BaseException) -> Exception | None:
@@ -354,8 +339,8 @@ class Database:
         """Note what an error tells of the server: that it takes no writes, has no room, or others hold a lock."""
         if isinstance(error, pg.ReadOnlySQLTransactionError) and self._read_only.note_refused(connection.raw):
             self._renewal.renew(connection.raw)
-        elif isinstance(error, pg.InsufficientResourcesError) and self._exhausted is not None and not is_lost(error):
-            self._exhausted(DatabaseExhausted(reason=f"{type(error).__name__}: {error.args[0]}"))
+        elif isinstance(error, pg.InsufficientResourcesError) and not is_lost(error):
+            self._events.emit(DatabaseExhausted(reason=f"{type(error).__name__}: {error.args[0]}"))
         elif isinstance(error, pg.LockNotAvailableError | pg.QueryCanceledError):
             self.pool.note_timeout(connection)
         elif isinstance(error, pg.InsufficientPrivilegeError) and not connection.raw.is_closed():

@@ -119,7 +119,7 @@ class GuardedConnection(AsyncConnection):
         """The driver's side: `driver_connection` is the asyncpg connection, for what only asyncpg can do (COPY)."""
         borrowed: Any = (await super().get_raw_connection()).dbapi_connection
         borrowed.pooled.needs_reset = True
-        await borrowed.begin()
+        await borrowed.transaction.begin()
         return borrowed
 
     async def commit(self) -> NoReturn:

@@ -10,19 +10,6 @@ class Holder(Protocol):
     way that PostgreSQL ends after `statement_seconds`; `has_own_limit` where it was told to wait longer.
     """
 
-    @property
-    def resource(self) -> str | None: ...
-
-    @property
-    def is_sending(self) -> bool: ...
-
-    @property
-    def has_own_limit(self) -> bool: ...
-
-    def begin_statement(self, sql: str) -> None:
-        """A statement of the ORM is about to be sent."""
-        ...
-
-    def end_statement(self) -> None:
-        """It was answered, or broken off."""
-        ...
+    resource: str | None
+    is_sending: bool
+    has_own_limit: bool

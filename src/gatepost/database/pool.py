@@ -323,6 +323,7 @@ class Pool:
         """A migration has changed types: no connection may go on with what it prepared before."""
         for connection in self.open:
             connection.prepared.clear()
+            connection.orm = None  # a session that is open on it keeps its side until it is closed
 
     def close_idle(self, is_stale: Callable[[RawConnection], bool]) -> None:
         """Close the idle connections for which this is true."""

@@ -34,10 +34,7 @@ class Reachability:
         self._said: set[bool] = set()
         self._found: int | None = None
         self._limited_at = float("-inf")
-        self._opened = events.emitter(ConnectionOpened)
-        self._lost = events.emitter(DatabaseLost)
-        self._restored = events.emitter(DatabaseRestored)
-        self._limited = events.emitter(PoolLimited)
+        self._events = events
 
     @property
     def is_lost(self) -> bool:
@@ -91,10 +88,8 @@ class Reachability:
         self._circuit.record_failure(self._silent_since)
         if self.is_refused not in self._said:
             self._said.add(self.is_refused)
-            if self.is_refused and self._limited is not None:
-                self._limited(PoolLimited(size=0, reason=_words(error)))
-            elif not self.is_refused and self._lost is not None:
-                self._lost(DatabaseLost(reason=_words(error)))
+            reason = _words(error)
+            self._events.emit(PoolLimited(size=0, reason=reason) if self.is_refused else DatabaseLost(reason=reason))
 
     def note_limit(self, error: Exception, size: int) -> None:
         """So many are open, and one more could not be opened."""
@@ -102,20 +97,19 @@ class Reachability:
         is_news, self._limited_at = now - self._limited_at > SAME_LIMIT_SECONDS, now
         self.reason = error.with_traceback(None)
         self._found = size
-        if is_news and self._limited is not None:
-            self._limited(PoolLimited(size=size, reason=_words(error)))
+        if is_news:
+            self._events.emit(PoolLimited(size=size, reason=_words(error)))
 
     def note_success(self, size: int) -> None:
         """One was opened; `size` includes it."""
         seconds = self._circuit.record_success()
-        if seconds is not None and self._restored is not None:
-            self._restored(DatabaseRestored(seconds=round(seconds, 3)))
+        if seconds is not None:
+            self._events.emit(DatabaseRestored(seconds=round(seconds, 3)))
         if self._found is None or size > self._found:
             self._found = self.reason = None
         self._silent_since = None
         self._said.clear()
-        if self._opened is not None:
-            self._opened(ConnectionOpened(size=size))
+        self._events.emit(ConnectionOpened(size=size))
 
 
 def _words(error: Exception) -> str:

@@ -18,8 +18,7 @@ class ReadOnly:
     """The state of one database, as its connections last told it."""
 
     def __init__(self, events: Events) -> None:
-        self._began = events.emitter(DatabaseReadOnly)
-        self._ended = events.emitter(DatabaseWritable)
+        self._events = events
         self._witness: RawConnection | None = None
         self._since: float | None = None
         self._is_new = False
@@ -68,15 +67,13 @@ class ReadOnly:
         if self._since is None:
             self._since = time.monotonic()
             self._is_new = True
-            if self._began is not None:
-                self._began(DatabaseReadOnly(reason=_reason(raw)))
+            self._events.emit(DatabaseReadOnly(reason=_reason(raw)))
 
     def _end(self) -> None:
         self._witness = None
         if self._since is not None:
             seconds, self._since = round(time.monotonic() - self._since, 3), None
-            if self._ended is not None:
-                self._ended(DatabaseWritable(seconds=seconds))
+            self._events.emit(DatabaseWritable(seconds=seconds))
 
 
 def refuses_writes(raw: RawConnection) -> bool | None:

@@ -7,7 +7,7 @@ used.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, Protocol, cast
 
 from sqlalchemy import Numeric, create_engine
 from sqlalchemy.dialects import registry
@@ -21,12 +21,9 @@ from gatepost.database.arrays import TYPES
 from gatepost.database.compiler import SessionCompiler, leaves_nothing
 from gatepost.database.connection import PooledConnection, RawConnection
 from gatepost.database.guards import GuardedConnection, GuardedSession, TransactionIsManaged, check_command
-from gatepost.database.holders import Holder
 from gatepost.database.read_only_sql import only_reads
 from gatepost.database.statements import DigitsAsWritten
 from gatepost.exact_json import encode
-
-Begin: TypeAlias = Callable[[], Awaitable[None]]
 
 ONLY_READS = "gatepost_only_reads"
 """The execution option of an internal statement that needs no transaction around it."""
@@ -35,10 +32,23 @@ PREPARED_MAX = 256
 """Statements that SQLAlchemy keeps prepared per connection, besides ours."""
 
 
+class OwningTransaction(Protocol):
+    """The transaction that a session works in: it begins with the first statement that needs it."""
+
+    async def begin(self) -> None: ...
+
+    def begin_statement(self, sql: str) -> None:
+        """A statement of the session is about to be sent."""
+        ...
+
+    def end_statement(self) -> None:
+        """It was answered, or broken off."""
+        ...
+
+
 class BorrowedConnection(AsyncAdapt_asyncpg_connection):
     """SQLAlchemy's side of a bare connection whose state and transaction the pool and `Transaction` own.
 
-    `begin` opens that transaction, where that has not been done: the adapter asks for it before each statement.
     `only_reads` is set while a statement runs that needs none, `is_read` while one runs that changes no row;
     `has_written` once one was sent that may; `has_left_out` once an INSERT or a DELETE met no row. `was_rolled_back`
     notes that SQLAlchemy believes the transaction to be gone (a flush failed and the error was swallowed): what was
@@ -48,33 +58,21 @@ class BorrowedConnection(AsyncAdapt_asyncpg_connection):
     weighed; whatever else is sent, or handed out to send something, may leave anything on the connection.
     """
 
-    begin: Begin
-    transaction: Holder
+    transaction: OwningTransaction
 
-    __slots__ = (
-        "begin",
-        "has_left_out",
-        "has_written",
-        "is_known",
-        "is_over",
-        "is_read",
-        "is_spoiled",
-        "only_reads",
-        "pooled",
-        "transaction",
-        "was_rolled_back",
-    )
+    only_reads = is_read = is_known = False
+    has_written = has_left_out = False
+    was_rolled_back = is_over = is_spoiled = False
 
     def __init__(self, dbapi: Any, pooled: PooledConnection) -> None:
         cast("Any", super()).__init__(dbapi, pooled.raw, prepared_statement_cache_size=PREPARED_MAX)
         self.pooled = pooled
-        self.is_known = False
         self.isolation_level = "autocommit"
-        self.only_reads = self.is_read = self.has_written = False
-        self.has_left_out = False
-        self.is_over = False
-        self.is_spoiled = False
-        self.was_rolled_back = False
+
+    def enter(self, transaction: OwningTransaction) -> None:
+        """From now on statements belong to this transaction."""
+        self.transaction = transaction
+        self.has_written = self.has_left_out = self.was_rolled_back = self.is_over = False
 
     def weigh(self, statement: str, context: Any) -> None:
         """Note what a statement of the dialect may leave on the connection."""
@@ -87,7 +85,7 @@ class BorrowedConnection(AsyncAdapt_asyncpg_connection):
         if not self.is_known:
             self.pooled.needs_reset = True
         if not self.only_reads:
-            await self.begin()
+            await self.transaction.begin()
             self.has_written = self.has_written or not self.is_read
 
     @property
@@ -95,14 +93,14 @@ class BorrowedConnection(AsyncAdapt_asyncpg_connection):
         """The bare connection, for what only asyncpg can do. Nothing tells us what is sent over it."""
         self._hand_out()
         if in_greenlet():
-            await_(self.begin())
+            await_(self.transaction.begin())
         return cast("RawConnection", self._connection)
 
     def run_async(self, fn: Callable[[Any], Awaitable[Any]]) -> Any:
         """Run a function with the bare connection."""
 
         async def begun(raw: Any) -> Any:
-            await self.begin()
+            await self.transaction.begin()
             self._hand_out()
             return await fn(raw)
 
@@ -153,42 +151,33 @@ class BorrowedDialect(PGDialect_asyncpg):
         self._backslash_escapes = False
 
     def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
-        """Run a statement, unless it would end the transaction or outlive it."""
+        """As `_send`; notes whether an INSERT or a DELETE met no row."""
+        self._send(super().do_execute, cursor, statement, parameters, context)
+        if context is not None and (context.isinsert or context.isdelete) and cursor.rowcount == 0:
+            cursor._adapt_connection.has_left_out = True
+
+    def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+        """As `_send`."""
+        self._send(super().do_executemany, cursor, statement, parameters, context)
+
+    def do_execute_no_params(self, cursor: Any, statement: str, context: Any = None) -> None:
+        """As `_send`."""
+        self._send(super().do_execute_no_params, cursor, statement, context)
+
+    def _send(self, execute: Callable[..., None], cursor: Any, statement: str, *rest: Any) -> None:
+        """Run a statement, unless it would end the transaction or outlive it. The context comes last."""
         check_command(statement)
-        borrowed = cursor._adapt_connection
+        context = rest[-1]
+        borrowed: BorrowedConnection = cursor._adapt_connection
         borrowed.only_reads = context is not None and ONLY_READS in context.execution_options
         borrowed.is_read = borrowed.only_reads or only_reads(statement)
         borrowed.weigh(statement, context)
         borrowed.transaction.begin_statement(statement)
         try:
-            cast("Any", super()).do_execute(cursor, statement, parameters, context)
-            if context is not None and (context.isinsert or context.isdelete) and cursor.rowcount == 0:
-                borrowed.has_left_out = True
+            execute(cursor, statement, *rest)
         finally:
             borrowed.only_reads = borrowed.is_read = borrowed.is_known = False
             borrowed.transaction.end_statement()
-
-    def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
-        """As `do_execute`."""
-        check_command(statement)
-        borrowed = cursor._adapt_connection
-        borrowed.weigh(statement, context)
-        borrowed.transaction.begin_statement(statement)
-        try:
-            cast("Any", super()).do_executemany(cursor, statement, parameters, context)
-        finally:
-            borrowed.is_known = False
-            borrowed.transaction.end_statement()
-
-    def do_execute_no_params(self, cursor: Any, statement: str, context: Any = None) -> None:
-        """As `do_execute`."""
-        check_command(statement)
-        transaction = cursor._adapt_connection.transaction
-        transaction.begin_statement(statement)
-        try:
-            cast("Any", super()).do_execute_no_params(cursor, statement, context)
-        finally:
-            transaction.end_statement()
 
     def do_rollback_to_savepoint(self, connection: Any, name: str) -> None:
         """Undo back to a savepoint, as long as there is one."""
@@ -199,33 +188,14 @@ class BorrowedDialect(PGDialect_asyncpg):
 registry.register("postgresql.gatepost", __name__, "BorrowedDialect")
 
 
-class RequestSession(AsyncSession):
-    """The session a service gets: everything of `AsyncSession`, but ending the transaction (`GuardedSession`)."""
-
-    def __init__(self, bind: AsyncConnection) -> None:
-        super().__init__(
-            bind=bind,
-            sync_session_class=GuardedSession,
-            expire_on_commit=False,
-            autoflush=True,
-            close_resets_only=False,
-        )
-
-    async def flush(self, objects: Any = None) -> None:
-        """As `AsyncSession.flush`; costs nothing where nothing is pending."""
-        if not self.sync_session._is_clean():  # pyright: ignore[reportPrivateUsage]
-            await super().flush(objects)
-
-
 class ORMConnection:
     """What is kept for the ORM on a pooled connection."""
 
-    __slots__ = ("_options", "borrowed", "connection", "generation")
+    __slots__ = ("_options", "borrowed", "connection")
 
-    def __init__(self, connection: AsyncConnection, borrowed: BorrowedConnection, generation: int) -> None:
+    def __init__(self, connection: AsyncConnection, borrowed: BorrowedConnection) -> None:
         self.connection = connection
         self.borrowed = borrowed
-        self.generation = generation
         self._options = self._sync._execution_options
 
     @property
@@ -246,6 +216,25 @@ class ORMConnection:
         return self.connection.sync_connection
 
 
+class RequestSession(AsyncSession):
+    """The session a service gets: everything of `AsyncSession`, but ending the transaction (`GuardedSession`)."""
+
+    def __init__(self, side: ORMConnection) -> None:
+        super().__init__(
+            bind=side.connection,
+            sync_session_class=GuardedSession,
+            expire_on_commit=False,
+            autoflush=True,
+            close_resets_only=False,
+        )
+        self.side = side
+
+    async def flush(self, objects: Any = None) -> None:
+        """As `AsyncSession.flush`; costs nothing where nothing is pending."""
+        if not self.sync_session._is_clean():  # pyright: ignore[reportPrivateUsage]
+            await super().flush(objects)
+
+
 class Sessions:
     """Makes sessions on pooled connections. One per process."""
 
@@ -263,22 +252,19 @@ class Sessions:
         self._engine = AsyncEngine(engine)
         self._dbapi: Any = engine.dialect.dbapi
         self._lent: list[BorrowedConnection] = []
-        self._generation = 0
 
-    def open(self, connection: PooledConnection, begin: Begin) -> RequestSession:
-        """A session on the connection, inside the transaction that `begin` opens there."""
+    def open(self, connection: PooledConnection, transaction: OwningTransaction) -> RequestSession:
+        """A session on the connection, inside the transaction."""
         side = cast("ORMConnection | None", connection.orm)
-        if side is None or side.generation != self._generation or side.connection.sync_connection.closed:  # type: ignore[union-attr]
+        if side is None or side.connection.sync_connection.closed:  # type: ignore[union-attr]
             side = connection.orm = self._attach(connection)
-        side.borrowed.begin = begin
-        side.borrowed.transaction = cast("Holder", connection.holder)
-        side.borrowed.is_over = side.borrowed.was_rolled_back = side.borrowed.has_written = False
-        side.borrowed.has_left_out = False
-        return RequestSession(side.connection)
+        side.borrowed.enter(transaction)
+        return RequestSession(side)
 
-    def close(self, connection: PooledConnection, session: RequestSession) -> None:
+    @staticmethod
+    def close(connection: PooledConnection, session: RequestSession) -> None:
         """Let go of the connection, when the transaction has ended. Nothing is sent."""
-        side = cast("ORMConnection", connection.orm)
+        side = session.side
         side.borrowed.is_over = True
         try:
             Session.close(session.sync_session)
@@ -288,28 +274,6 @@ class Sessions:
         if side.borrowed.is_spoiled or side.is_altered:
             connection.orm = None
 
-    @staticmethod
-    def was_rolled_back(connection: PooledConnection) -> bool:
-        """Whether SQLAlchemy has given up the transaction that is open on the connection."""
-        return cast("ORMConnection", connection.orm).borrowed.was_rolled_back
-
-    @staticmethod
-    def has_written(connection: PooledConnection) -> bool:
-        """Whether the session that is open on the connection has sent a statement that may change a row."""
-        return cast("ORMConnection", connection.orm).borrowed.has_written
-
-    @staticmethod
-    def take_left_out(connection: PooledConnection) -> bool:
-        """Whether an INSERT or a DELETE of the session that is open on the connection met no row since this was last
-        asked."""
-        borrowed = cast("ORMConnection", connection.orm).borrowed
-        left_out, borrowed.has_left_out = borrowed.has_left_out, False
-        return left_out
-
-    def forget_schema(self) -> None:
-        """A migration has changed types: statements prepared before are of no use any more."""
-        self._generation += 1
-
     def _attach(self, connection: PooledConnection) -> ORMConnection:
         """Make the ORM's side of a pooled connection; it is kept as long as the connection."""
         borrowed = BorrowedConnection(self._dbapi, connection)
@@ -317,7 +281,7 @@ class Sessions:
         orm = self._engine.sync_engine.connect()
         # SQLAlchemy's pool must not look after it: it would complain at every bare connection that is closed.
         orm.detach()
-        return ORMConnection(GuardedConnection(self._engine, orm), borrowed, self._generation)
+        return ORMConnection(GuardedConnection(self._engine, orm), borrowed)
 
     def _lend(self) -> BorrowedConnection:
         return self._lent.pop()

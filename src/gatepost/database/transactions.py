@@ -50,7 +50,8 @@ class Transaction:
     """What services work in. Begun and ended by `Database.transact`, never by the work itself.
 
     `resource` is that of the request's path. `is_sending` is true while a statement is under way that PostgreSQL has to
-    answer within the limit: not during a COMMIT, nor after the transaction has set its own limit.
+    answer within the limit: not during a COMMIT, nor after the transaction has set its own limit. `is_committed` is
+    true once PostgreSQL has confirmed the commit, or there was nothing to commit.
 
     BEGIN is sent before the first statement that may write, lock or set something. Until then each reading statement
     of ours is a transaction of its own, which at "read committed" sees the same, and has nothing to commit.
@@ -60,7 +61,6 @@ class Transaction:
         "_after_commit",
         "_has_written",
         "_is_begun",
-        "_is_committed",
         "_is_over",
         "_may_write",
         "_reads",
@@ -68,6 +68,7 @@ class Transaction:
         "_sessions",
         "connection",
         "has_own_limit",
+        "is_committed",
         "is_sending",
         "resource",
     )
@@ -89,7 +90,7 @@ class Transaction:
         self._has_written = False
         self._is_begun = False
         self._is_over = False
-        self._is_committed = False
+        self.is_committed = False
 
     async def begin(self, isolation: str = READ_COMMITTED) -> None:
         """Open the transaction, where that has not been done."""
@@ -109,12 +110,16 @@ class Transaction:
         """The ORM session of this transaction, opened when it is first asked for."""
         self._check_open()
         if self._session is None:
-            self._session = self._sessions.open(self.connection, self.begin)
+            self._session = self._sessions.open(self.connection, self)
         return self._session
 
     def take_left_out(self) -> bool:
         """Whether the session sent an INSERT or a DELETE that met no row since this was last asked."""
-        return self._session is not None and self._sessions.take_left_out(self.connection)
+        if self._session is None:
+            return False
+        borrowed = self._session.side.borrowed
+        left_out, borrowed.has_left_out = borrowed.has_left_out, False
+        return left_out
 
     @property
     def is_reading(self) -> bool:
@@ -181,7 +186,7 @@ class Transaction:
                 "a service returned while one of its tasks was still reading: await that task first."
             )
         if not self._is_begun:
-            self._is_committed = True
+            self.is_committed = True
             return
         if not self.connection.raw.is_in_transaction():
             raise TransactionBroken("a service ended the transaction with its own SQL, behind SQLAlchemy's back.")
@@ -201,20 +206,15 @@ class Transaction:
             raise
         finally:
             self.connection.writer = None
-        self._is_committed = outcome == "COMMIT"
-        if not self._is_committed and outcome != "ROLLBACK":
+        self.is_committed = outcome == "COMMIT"
+        if not self.is_committed and outcome != "ROLLBACK":
             # Only these two tags say what happened; who sends another is no PostgreSQL, or no longer in step with us.
             self.connection.raw.terminate()
             raise outcome_unknown() if wrote else unavailable()
         if cancelled is not None:
             raise cancelled
-        if not self._is_committed:
+        if not self.is_committed:
             raise SwallowedError
-
-    @property
-    def is_committed(self) -> bool:
-        """True once PostgreSQL has confirmed the commit, or there was nothing to commit."""
-        return self._is_committed
 
     def close_session(self) -> None:
         """Let the session go, whatever became of the transaction."""
@@ -252,7 +252,7 @@ class Transaction:
         return sent.result()
 
     def _session_wrote(self) -> bool:
-        return self._session is not None and self._sessions.has_written(self.connection)
+        return self._session is not None and self._session.side.borrowed.has_written
 
     def _check_open(self) -> None:
         if self._is_over:
@@ -265,12 +265,13 @@ class Transaction:
         """Write what the session has pending, and see that it has given up nothing."""
         if self._session is None:
             return
-        if self._sessions.was_rolled_back(self.connection):
+        borrowed = self._session.side.borrowed
+        if borrowed.was_rolled_back:
             raise SwallowedError
         if self._session.in_nested_transaction():
             raise TransactionBroken("a service left a savepoint open: write `async with self.session.begin_nested():`.")
         await self._session.flush()
-        if self._sessions.was_rolled_back(self.connection):
+        if borrowed.was_rolled_back:
             raise SwallowedError
 
     async def _reread(self, session: RequestSession, table: Any) -> None:

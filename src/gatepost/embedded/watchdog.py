@@ -36,9 +36,7 @@ class Watchdog:
 
     def __init__(self, server: EmbeddedPostgreSQL, events: Events) -> None:
         self._server = server
-        self._ended = events.emitter(EmbeddedDatabaseEnded)
-        self._restarted = events.emitter(EmbeddedDatabaseRestarted)
-        self._not_restarted = events.emitter(EmbeddedDatabaseNotRestarted)
+        self._events = events
         self._is_over = threading.Event()
         self._starting = threading.Lock()
         self._backoff = Backoff(*RESTART_SECONDS, is_first_immediate=True, jitter=0.0, calm_seconds=CALM_SECONDS)
@@ -59,8 +57,7 @@ class Watchdog:
             status = self._server.wait()
             if self._is_over.is_set():
                 return
-            if self._ended is not None:
-                self._ended(EmbeddedDatabaseEnded(ended_by=ending_of(status)))
+            self._events.emit(EmbeddedDatabaseEnded(ended_by=ending_of(status)))
             if not self._bring_back():
                 return
 
@@ -73,12 +70,12 @@ class Watchdog:
                 is_started = self._start()
             except ConfigurationError as error:
                 # Said once, not at each try.
-                if str(error) != complaint and self._not_restarted is not None:
-                    self._not_restarted(EmbeddedDatabaseNotRestarted(reason=str(error)))
+                if str(error) != complaint:
+                    self._events.emit(EmbeddedDatabaseNotRestarted(reason=str(error)))
                 complaint = str(error)
                 continue
-            if is_started and self._restarted is not None:
-                self._restarted(EmbeddedDatabaseRestarted(seconds=time.monotonic() - began))
+            if is_started:
+                self._events.emit(EmbeddedDatabaseRestarted(seconds=time.monotonic() - began))
             return is_started
         return False
 

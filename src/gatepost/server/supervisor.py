@@ -42,9 +42,7 @@ class WorkerSupervisor:
 
     def __init__(self, server: Any, events: Events) -> None:
         self._server = server
-        self._died = events.emitter(WorkerDied)
-        self._replaced = events.emitter(WorkerReplaced)
-        self._not_replaced = events.emitter(WorkerNotReplaced)
+        self._events = events
         self._incoming, self.reports = multiprocessing.Pipe(duplex=False)
         self._ready: set[int] = set()
         self._has_served = False
@@ -107,8 +105,7 @@ class WorkerSupervisor:
             self._stop(new, seconds=0)
             return False
         old = self._swap(index, new)
-        if self._replaced is not None:
-            self._replaced(WorkerReplaced(worker=index + 1, pid=new.inner.pid, old_pid=old.inner.pid))
+        self._events.emit(WorkerReplaced(worker=index + 1, pid=new.inner.pid, old_pid=old.inner.pid))
         _send_signal(old, HAND_OVER)
         self.wait(HAND_OVER_SECONDS, until=lambda: not old.is_alive())
         self._stop(old, seconds=self._server.workers_kill_timeout)
@@ -150,17 +147,16 @@ class WorkerSupervisor:
     def _schedule_restart(self, index: int) -> float:
         pause = self._backoffs[index].next_pause()
         died = self._server.wrks[index].inner
-        if self._died is not None:
-            ended_by = ending_of(died.exitcode)
-            self._died(WorkerDied(worker=index + 1, pid=died.pid, ended_by=ended_by, replaced_in_seconds=pause))
+        ended_by = ending_of(died.exitcode)
+        self._events.emit(WorkerDied(worker=index + 1, pid=died.pid, ended_by=ended_by, replaced_in_seconds=pause))
         return time.monotonic() + pause
 
     def _report_failure(self, index: int, new: Any) -> None:
-        if self._not_replaced is None or self._server.interrupt_signal:
+        if self._server.interrupt_signal:
             return
         late = f"it does not serve after {START_SECONDS_MAX:g} s"
         reason = late if new.is_alive() else f"it ended by {ending_of(new.inner.exitcode)} before it served"
-        self._not_replaced(WorkerNotReplaced(worker=index + 1, reason=reason))
+        self._events.emit(WorkerNotReplaced(worker=index + 1, reason=reason))
 
 
 def _send_signal(worker: Any, number: signal.Signals) -> None:

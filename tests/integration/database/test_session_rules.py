@@ -13,7 +13,7 @@ from transaction_app import Plain, TransactionApp, app, by_flush, failures, noth
 from gatepost import Service
 from gatepost.database.connection import PooledConnection
 from gatepost.database.guards import TransactionIsManaged
-from gatepost.database.sessions import Begin, RequestSession, Sessions
+from gatepost.database.sessions import OwningTransaction, RequestSession, Sessions
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import SwallowedError, TransactionBroken
 from gatepost.models.entity import entity_of
@@ -311,9 +311,9 @@ async def test_a_session_that_nobody_opens_is_not_made(
     opened: list[Any] = []
     open_session = Sessions.open
 
-    def counting(self: Sessions, connection: PooledConnection, begin: Begin) -> RequestSession:
+    def counting(self: Sessions, connection: PooledConnection, transaction: OwningTransaction) -> RequestSession:
         opened.append(1)
-        return open_session(self, connection, begin)
+        return open_session(self, connection, transaction)
 
     monkeypatch.setattr(Sessions, "open", counting)
     path = "/api/plain"
