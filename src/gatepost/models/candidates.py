@@ -50,6 +50,11 @@ def bind_name(name: str) -> str:
     return f"v_{name}"
 
 
+def written_binds(values: Bound) -> dict[str, Any]:
+    """The written values by the names of their binds."""
+    return {bind_name(name): value for name, value in values.value.items()}
+
+
 def cells_of_insert(entity: Entity, names: Collection[str], unknown: Collection[str] = ()) -> Cells:
     """The known values of the row that an INSERT of these attributes makes; those in `unknown` are left out."""
     return {
@@ -104,8 +109,7 @@ class CheckCandidate(Recipe[Statement | None], frozen=True):
         return self.rule.bounds()
 
     def named(self) -> dict[str, Any]:
-        values = {bind_name(name): value for name, value in self.values.value.items()}
-        return {**values, ACTOR_ID: self.rule.actor.id}
+        return {**written_binds(self.values), ACTOR_ID: self.rule.actor.id}
 
 
 def _written(name: str, column: Column[Any]) -> ColumnElement[Any]:
@@ -125,7 +129,7 @@ def _is_filled(column: Column[Any], *, is_given: bool) -> bool:
     if _is_trigger(column.server_default) or column.computed is not None:
         return True
     defaults = (column.server_default, column.default, column.identity)
-    return not is_given and (any(item is not None for item in defaults) or column is _autoincremented(column))
+    return not is_given and (any(item is not None for item in defaults) or column is column.table.autoincrement_column)
 
 
 def _is_changed(column: Column[Any], *, is_given: bool) -> bool:
@@ -137,10 +141,6 @@ def _is_changed(column: Column[Any], *, is_given: bool) -> bool:
 
 def _is_trigger(default: Any) -> bool:
     return isinstance(default, FetchedValue) and not isinstance(default, DefaultClause | Computed | Identity)
-
-
-def _autoincremented(column: Column[Any]) -> Any:
-    return cast("Any", column.table).autoincrement_column
 
 
 def _read(condition: ColumnElement[bool], candidate: Candidate) -> Iterator[str]:

@@ -4,7 +4,7 @@ A bound rule is a part of recipes: its shape belongs to the key, and the actor's
 Conditions of `policy(function)` are built by `policy_functions.py`.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any, cast
 
 import msgspec
@@ -26,7 +26,7 @@ from gatepost.declaring.policies import (
     paths,
 )
 from gatepost.errors import ConfigurationError
-from gatepost.models.entity import Entity, entity_of
+from gatepost.models.entity import Entity, Relation, entity_of
 from gatepost.models.policy_functions import can_take, check_function, condition_on, negated_on, shape_and_values
 from gatepost.models.recipes import Bound, Part
 
@@ -36,12 +36,25 @@ ACTOR_ID = "actor_id"
 _WITHOUT_FUNCTIONS = (bool, Owned)
 """Decisions without a function. A tuple that exists: `bool | Owned` would be made anew in each request."""
 
+COMBINED = (Every, Some)
+"""Rules that combine others. A tuple for the same reason."""
+
 
 class TableRef(msgspec.Struct, frozen=True, eq=False):
     """An entity's table, or an alias of it, inside one statement."""
 
     entity: Entity
     table: FromClause
+
+    @classmethod
+    def of(cls, entity: Entity) -> "TableRef":
+        """The table itself."""
+        return cls(entity, entity.table)
+
+    @classmethod
+    def alias(cls, entity: Entity) -> "TableRef":
+        """A new alias of the table."""
+        return cls(entity, entity.table.alias())
 
     def column(self, name: str) -> ColumnElement[Any]:
         """The column of an attribute."""
@@ -50,6 +63,14 @@ class TableRef(msgspec.Struct, frozen=True, eq=False):
     def column_of(self, column: Any) -> ColumnElement[Any]:
         """The column of this table or alias that corresponds to a column of the entity's table."""
         return cast("ColumnElement[Any]", self.table.c[column.key])
+
+    def joined_by(self, relation: Relation, outer: "TableRef") -> ColumnElement[bool]:
+        """The condition that the relation leads from a row of `outer` to one of this."""
+        return self.column_of(relation.remote) == outer.column_of(relation.local)
+
+    def exists(self, outer: "TableRef", *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Whether a row of this satisfies the conditions, in which the row of `outer` may occur."""
+        return select(1).select_from(self.table).where(*conditions).correlate(outer.table).exists()
 
 
 class BoundRule(Part, frozen=True):
@@ -71,27 +92,36 @@ class BoundRule(Part, frozen=True):
         """The values that its conditions bind, besides `ACTOR_ID`."""
         return [bound for values in self.values for bound in values]
 
-    def condition(self, source: TableRef) -> ColumnElement[bool] | None:
-        """The SQL condition on `source`; None where every row passes."""
-        if self.decision is True:
-            return None
-        if self.decision is False:
-            return false()
-        return _Conditions(source, self).of(self.decision)
-
     def conditions(self, source: TableRef) -> list[ColumnElement[bool]]:
         """The conditions on `source` that have to hold together."""
         if isinstance(self.decision, bool):
             return [] if self.decision else [false()]
-        made = _Conditions(source, self)
-        return [made.of(part) for part in _parts(self.decision)]
+        values = iter(self.values)
+        return [self._condition(part, source, values) for part in _parts(self.decision)]
 
     def outcome(self, source: TableRef) -> ColumnElement[bool]:
         """Whether it holds for a row of `source`; never NULL."""
-        condition = self.condition(source)
-        if isinstance(self.decision, bool) or condition is None:
-            return true() if condition is None else condition
-        return condition.is_(True)
+        if isinstance(self.decision, bool):
+            return true() if self.decision else false()
+        return self._condition(self.decision, source, iter(self.values)).is_(True)
+
+    def _condition(
+        self, rule: RowCondition, source: TableRef, values: Iterator[tuple[Bound, ...]], *, is_negated: bool = False
+    ) -> ColumnElement[bool]:
+        """The condition of a rule, whose functions are met in the order of `values`. A negation is pushed down to the
+        parts: each has its own way to treat NULL."""
+        if isinstance(rule, Not):
+            return self._condition(rule.rule, source, values, is_negated=not is_negated)
+        if isinstance(rule, COMBINED):
+            parts = [self._condition(part, source, values, is_negated=is_negated) for part in rule.rules]
+            combine = and_ if isinstance(rule, Every) != is_negated else or_
+            return combine(*parts).self_group()
+        if isinstance(rule, Owned):
+            owned = _owned(rule.path, source)
+            return owned.is_not(true()) if is_negated else owned
+        assert isinstance(rule, Where)  # noqa: S101 - the list of rules is closed
+        made = negated_on if is_negated else condition_on
+        return made(source.table, source.entity, rule, self.actor, next(values))
 
 
 def bind_policy(policy: Policy, actor: Actor, entity: Entity) -> BoundRule:
@@ -119,7 +149,7 @@ def holds(decision: Decision, row: Any, actor: Actor) -> bool | None:
     if isinstance(decision, Not):
         inner = holds(decision.rule, row, actor)
         return None if inner is None else not inner
-    if isinstance(decision, Every | Some):
+    if isinstance(decision, COMBINED):
         stop = isinstance(decision, Some)
         parts = [holds(rule, row, actor) for rule in decision.rules]
         if stop in parts:
@@ -133,45 +163,13 @@ def _wheres(rule: RowCondition) -> list[Where]:
         return [rule]
     if isinstance(rule, Not):
         return _wheres(rule.rule)
-    if isinstance(rule, Every | Some):
+    if isinstance(rule, COMBINED):
         return [where for part in rule.rules for where in _wheres(part)]
     return []
 
 
 def _parts(rule: RowCondition) -> list[RowCondition]:
     return [part for item in rule.rules for part in _parts(item)] if isinstance(rule, Every) else [rule]
-
-
-class _Conditions:
-    """Makes the conditions of a rule on one table. Its functions are met in the order of `BoundRule.values`."""
-
-    def __init__(self, source: TableRef, bound: BoundRule) -> None:
-        self._source = source
-        self._actor = bound.actor
-        self._values = iter(bound.values)
-
-    def of(self, rule: RowCondition) -> ColumnElement[bool]:
-        """The condition."""
-        if isinstance(rule, Owned):
-            return _owned(rule.path, self._source)
-        if isinstance(rule, Not):
-            return self._negation(rule.rule)
-        if isinstance(rule, Every | Some):
-            parts = [self.of(part) for part in rule.rules]
-            return and_(*parts).self_group() if isinstance(rule, Every) else or_(*parts).self_group()
-        assert isinstance(rule, Where)  # noqa: S101 - the list of rules is closed
-        return condition_on(self._source.table, self._source.entity, rule, self._actor, next(self._values))
-
-    def _negation(self, rule: RowCondition) -> ColumnElement[bool]:
-        """The negation of a rule, pushed down to its parts: each part has its own way to treat NULL."""
-        if isinstance(rule, Not):
-            return self.of(rule.rule)
-        if isinstance(rule, Every | Some):
-            parts = [self._negation(part) for part in rule.rules]
-            return or_(*parts).self_group() if isinstance(rule, Every) else and_(*parts).self_group()
-        if isinstance(rule, Where):
-            return negated_on(self._source.table, self._source.entity, rule, self._actor, next(self._values))
-        return self.of(rule).is_not(true())
 
 
 def _owned(path: tuple[str, ...], source: TableRef) -> ColumnElement[bool]:
@@ -184,12 +182,8 @@ def _owned(path: tuple[str, ...], source: TableRef) -> ColumnElement[bool]:
     relation = entity.relations.get(path[0])
     if relation is None:
         raise ConfigurationError(f"owner('{'.'.join(path)}') names no relation {path[0]!r}.", location=entity.name)
-    target = entity_of(relation.target)
-    inner = TableRef(target, target.table.alias())
-    found = (
-        select(1).select_from(inner.table).where(inner.column_of(relation.remote) == source.column_of(relation.local))
-    )
-    return found.where(_owned(path[1:], inner)).correlate(source.table).exists()
+    inner = TableRef.alias(entity_of(relation.target))
+    return inner.exists(source, inner.joined_by(relation, source), _owned(path[1:], inner))
 
 
 def check_policy(policy: Policy, entity: Entity, actors: Iterable[Actor] = ()) -> None:
@@ -197,7 +191,7 @@ def check_policy(policy: Policy, entity: Entity, actors: Iterable[Actor] = ()) -
     or where a `policy(function)` returns for one of them what cannot become a condition. A function that raises for all
     of these made-up actors is checked with the first real one."""
     for path in paths(policy):
-        _owned(path, TableRef(entity, entity.table))
+        _owned(path, TableRef.of(entity))
         for actor in actors:
             _check_holds_key(path, entity, actor)
     for where in functions(policy):

@@ -17,9 +17,9 @@ from sqlalchemy import (
     String,
     TypeDecorator,
     any_,
-    select,
 )
 from sqlalchemy.dialects.postgresql import CITEXT
+from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
 
 from gatepost.models.catalog import ServedModel
@@ -30,6 +30,9 @@ from gatepost.models.recipes import Bound, Part
 from gatepost.models.shape import Form, Shape, plain_type
 
 Condition = Callable[[ColumnElement[Any], Any], ColumnElement[bool]]
+
+MEMBERS_MAX = 100
+"""Values that one list of a filter may have."""
 
 
 def _is_comparable(shape: Shape) -> bool:
@@ -49,9 +52,10 @@ class Operator(msgspec.Struct, frozen=True, eq=False):
     """What a field can be compared by: the only place that knows an operator.
 
     A client writes `name` in brackets. `uses` are the uses of an index that can serve it, of which one is enough, and
-    `suits` tells for which fields it is. `operand` is what the client sends: a value of the field, a list of
-    them, or a flag, which is true or false and part of the SQL; the others are bound, as `bind` returns them.
-    `at_beginning` is set where a text is looked for at the beginning alone, so that a trigram index finds shorter ones.
+    `suits` tells for which fields it is. `operand` is what the client sends: a value of the field, a list of them, or a
+    flag, which is true or false and part of the SQL; the others are bound, as `bind` returns them (it may raise
+    `ValueError` with a sentence). `at_beginning` is set where a text is looked for at the beginning alone, so that a
+    trigram index finds shorter ones.
     """
 
     name: str
@@ -61,6 +65,19 @@ class Operator(msgspec.Struct, frozen=True, eq=False):
     suits: Callable[[Shape], bool] = _is_comparable
     bind: Callable[[Any], Any] | None = None
     at_beginning: bool = False
+
+    def read(self, text: str, parse: Callable[[str], Any]) -> Any:
+        """The operand in a query string, whose values `parse` reads. Raises `ValueError` with a sentence."""
+        if self.operand == "flag":
+            if text not in ("true", "false"):
+                raise ValueError("send true or false")
+            return text == "true"
+        if self.operand == "scalar":
+            return parse(text)
+        members = text.split(",")
+        if len(members) > MEMBERS_MAX:
+            raise ValueError(f"there are more than {MEMBERS_MAX} values")
+        return [parse(member) for member in members]
 
 
 def _escaped(text: object) -> str:
@@ -115,7 +132,7 @@ class Filter(Part, frozen=True):
 
     @classmethod
     def of(cls, hops: tuple[RelationStep, ...], name: str, operator: Operator, value: Any) -> "Filter":
-        """The filter by a value of the client's."""
+        """The filter by an operand that `Operator.read` returned. Raises `ValueError` as `Operator.bind` does."""
         if operator.operand == "flag":
             return cls(hops, name, operator, value)
         return cls(hops, name, operator, Bound(value if operator.bind is None else operator.bind(value)))
@@ -135,24 +152,19 @@ class Filter(Part, frozen=True):
         if not hops:
             return self._compared(source.column(self.name))
         hop = hops[0]
-        inner = TableRef(hop.target.entity, hop.target.entity.table.alias())
-        found = (
-            select(1)
-            .select_from(inner.table)
-            .where(inner.column_of(hop.relation.remote) == source.column_of(hop.relation.local))
+        inner = TableRef.alias(hop.target.entity)
+        return inner.exists(
+            source, inner.joined_by(hop.relation, source), *hop.rule.conditions(inner), self._over(hops[1:], inner)
         )
-        rule = hop.rule.condition(inner)
-        if rule is not None:
-            found = found.where(rule)
-        return found.where(self._over(hops[1:], inner)).correlate(source.table).exists()
 
     def _compared(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
         if not isinstance(self.operand, Bound):
             return self.operator.sql(column, self.operand)
         kind = bind_type(column.type)
-        return self.operator.sql(
-            column, self.operand.parameter(ARRAY(kind) if self.operator.operand == "list" else kind)
-        )
+        if self.operator.operand == "list":
+            # In parentheses, so that an operator may name single elements: `($1::bigint[])[1]`.
+            return self.operator.sql(column, Grouping(self.operand.parameter(ARRAY(kind))))
+        return self.operator.sql(column, self.operand.parameter(kind))
 
 
 class Filterable(msgspec.Struct, frozen=True):

@@ -1,13 +1,12 @@
 """Reading statements: recipes of a row, a page, the rows with certain keys, and of the objects that a service loads."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic
 
 import msgspec
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
-    FromClause,
     Select,
     Text,
     and_,
@@ -24,9 +23,9 @@ from gatepost.database.statements import Statement
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule, TableRef
 from gatepost.models.list_query import Order, RowRange, literal_integer
-from gatepost.models.recipes import Bound, Options, Recipe
+from gatepost.models.recipes import Bound, Options, P_co, Recipe
 from gatepost.models.row_size import fits, running_bytes, total_bytes
-from gatepost.models.rows import Build, Columns, Pieces, is_spliced, row_expression, version_column
+from gatepost.models.rows import Build, Columns, is_spliced, row_expression, version_column
 from gatepost.models.selections import Selection
 
 KEY = "key"
@@ -83,6 +82,34 @@ class LoadPlan(msgspec.Struct, frozen=True, eq=False):
     names: tuple[str, ...]
 
 
+class KeyedRead(Recipe[P_co], Generic[P_co], frozen=True):
+    """A read of the row that has the key and satisfies the rule."""
+
+    served: ServedModel
+    rule: BoundRule
+    key: Bound
+
+    def bounds(self) -> list[Bound]:
+        return self.rule.bounds()
+
+    def named(self) -> dict[str, Any]:
+        return {KEY: self.key.value, ACTOR_ID: self.rule.actor.id}
+
+
+class RangeRead(Recipe[P_co], Generic[P_co], frozen=True):
+    """A read of the rows of a range that satisfy the rule."""
+
+    served: ServedModel
+    rule: BoundRule
+    rows: RowRange
+
+    def bounds(self) -> list[Bound]:
+        return [*self.rule.bounds(), *self.rows.bounds()]
+
+    def named(self) -> dict[str, Any]:
+        return {ACTOR_ID: self.rule.actor.id}
+
+
 class ReadRow(Recipe[ReadPlan], frozen=True):
     """One row by its key."""
 
@@ -129,12 +156,7 @@ class ReadPage(Recipe[PagePlan | RowsPlan], frozen=True):
         if is_spliced(pieces):
             # For values that Python decodes.
             return _rows_plan(
-                self,
-                (joined, pieces),
-                source,
-                rows.order,
-                lambda found: rows.applied(found, rule, source),
-                bytes_max if is_cut else None,
+                self, rows.order, lambda found: rows.applied(found, rule, source), bytes_max if is_cut else None
             )
         terms = [source.column(term.name).label(f"o{index}") for index, term in enumerate(rows.order)]
         inner = select(row_expression(pieces).label("row"), *terms).select_from(joined)
@@ -182,14 +204,11 @@ class ReadRowsByKey(Recipe[RowsPlan], frozen=True):
     def compile(self, options: Options) -> RowsPlan:
         """The SELECT of the rows, in the order of the keys."""
         source = self.selection.source()
-        row = self.selection.row(source, source.table)
         key = source.column(source.entity.key.name)
         keys: Any = bindparam(KEYS, type_=ARRAY(key.type))
         conditions = [key == any_(keys), *self.selection.rule.conditions(source)]
         return _rows_plan(
             self,
-            row,
-            source,
             self.order,
             lambda found: found.where(*conditions).order_by(func.array_position(keys, key)),
             options.page_bytes_max if self.selection.row_bytes_max is None else None,
@@ -202,67 +221,38 @@ class ReadRowsByKey(Recipe[RowsPlan], frozen=True):
         return {KEYS: self.keys.value, ACTOR_ID: self.selection.rule.actor.id}
 
 
-class LoadObject(Recipe[LoadPlan], frozen=True):
+class LoadObject(KeyedRead[LoadPlan], frozen=True):
     """One ORM object by its key."""
-
-    served: ServedModel
-    rule: BoundRule
-    key: Bound
 
     def compile(self, options: Options) -> LoadPlan:
         """The SELECT of the object."""
-        source = TableRef(self.served.entity, self.served.entity.table)
+        source = TableRef.of(self.served.entity)
         statement = select(self.served.entity.model).where(is_key(source), *self.rule.conditions(source))
         return LoadPlan(statement, tuple(bound.name for bound in self.bounds()))
 
-    def bounds(self) -> list[Bound]:
-        return self.rule.bounds()
 
-    def named(self) -> dict[str, Any]:
-        return {KEY: self.key.value, ACTOR_ID: self.rule.actor.id}
-
-
-class LoadObjects(Recipe[LoadPlan], frozen=True):
+class LoadObjects(RangeRead[LoadPlan], frozen=True):
     """The ORM objects of a page, and of one row more."""
-
-    served: ServedModel
-    rule: BoundRule
-    rows: RowRange
 
     def compile(self, options: Options) -> LoadPlan:
         """The SELECT of the objects."""
-        source = TableRef(self.served.entity, self.served.entity.table)
+        source = TableRef.of(self.served.entity)
         statement = self.rows.applied(select(self.served.entity.model), self.rule, source)
         return LoadPlan(statement, tuple(bound.name for bound in self.bounds()))
 
-    def bounds(self) -> list[Bound]:
-        return [*self.rule.bounds(), *self.rows.bounds()]
 
-    def named(self) -> dict[str, Any]:
-        return {ACTOR_ID: self.rule.actor.id}
-
-
-class CountBytes(Recipe[Statement], frozen=True):
+class CountBytes(RangeRead[Statement], frozen=True):
     """The bytes that `LoadObjects` would load of the columns `names`; none of them is sent."""
 
-    served: ServedModel
-    rule: BoundRule
-    rows: RowRange
     names: tuple[str, ...]
 
     def compile(self, options: Options) -> Statement:
         """The SELECT of one number."""
-        source = TableRef(self.served.entity, self.served.entity.table)
+        source = TableRef.of(self.served.entity)
         columns = [source.column(name) for name in self.names]
         # Counted outside: PostgreSQL would count inside before it sorts, and so for all rows, not for a page of them.
         page = self.rows.applied(select(*columns), self.rule, source).subquery("page")
         return self.statement(select(total_bytes(list(page.c))), f"{self.served.path}.size")
-
-    def bounds(self) -> list[Bound]:
-        return [*self.rule.bounds(), *self.rows.bounds()]
-
-    def named(self) -> dict[str, Any]:
-        return {ACTOR_ID: self.rule.actor.id}
 
 
 def loading_binds(plan: LoadPlan, recipe: LoadObject | LoadObjects) -> dict[str, Any]:
@@ -278,28 +268,26 @@ def is_key(source: TableRef) -> ColumnElement[bool]:
 
 
 def _rows_plan(
-    recipe: "ReadPage | ReadRowsByKey",
-    row: tuple[FromClause, Pieces],
-    source: TableRef,
+    recipe: ReadPage | ReadRowsByKey,
     order: tuple[Order, ...],
     chosen: Callable[[Select[Any]], Select[Any]],
     bytes_max: int | None,
 ) -> RowsPlan:
     """Rows with one record each: those that `chosen` selects. Bytes are counted where `bytes_max` is given."""
-    joined, pieces = row
+    source = recipe.selection.source()
+    joined, pieces = recipe.selection.row(source, source.table)
     columns = Columns()
     build = columns.add_row(pieces)
     parts = len(columns.selected)
     indexes = tuple(columns.add(source.column(term.name)) for term in order)
     statement = chosen(select(*columns.selected).select_from(joined))
+    name = f"{recipe.selection.served.path}.list"
     if bytes_max is None:
-        return RowsPlan(recipe.statement(statement, f"{recipe.selection.served.path}.list"), build, indexes)
+        return RowsPlan(recipe.statement(statement, name), build, indexes)
     page: Any = statement.subquery("page")
     running = running_bytes(list(page.c)[:parts]).label("bytes")
     page = select(page, func.row_number().over().label("number"), running).subquery("numbered")
     room = fits(page.c.number, page.c.bytes, bytes_max)
     found = [case((room, column)) for column in list(page.c)[:parts]]
     statement = select(*found, *list(page.c)[parts : len(columns.selected)], room).order_by(page.c.number)
-    return RowsPlan(
-        recipe.statement(statement, f"{recipe.selection.served.path}.list"), build, indexes, len(columns.selected)
-    )
+    return RowsPlan(recipe.statement(statement, name), build, indexes, len(columns.selected))

@@ -5,7 +5,7 @@ spliced in between the texts before and after them.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -34,6 +34,21 @@ class Splice(msgspec.Struct, frozen=True, eq=False):
 Pieces = list[Part | Splice]
 
 
+def _grouped(pieces: Pieces) -> Iterator[list[Part] | Splice]:
+    """The pieces with the texts before, between and after splices together."""
+    texts: list[Part] = []
+    for piece in pieces:
+        if not isinstance(piece, Splice):
+            texts.append(piece)
+            continue
+        if texts:
+            yield texts
+            texts = []
+        yield piece
+    if texts:
+        yield texts
+
+
 class Columns:
     """The selected columns of one statement, laid out as they are added."""
 
@@ -47,20 +62,14 @@ class Columns:
 
     def add_row(self, pieces: Pieces) -> Build:
         """Select a row and return the function that builds its JSON from a record."""
-        if not any(isinstance(piece, Splice) for piece in pieces):
-            return itemgetter(self.add(row_expression(pieces)))
         makers: list[Build] = []
-        texts: list[Part] = []
-        for piece in [*pieces, None]:
-            if (piece is None or isinstance(piece, Splice)) and texts:
-                makers.append(itemgetter(self.add(concatenated(texts))))
-                texts = []
-            if isinstance(piece, Splice):
-                present = None if piece.present is None else self.add(piece.present)
-                makers.append(_splice_maker(self.add(piece.column), piece.decode, present))
-            elif piece is not None:
-                texts.append(piece)
-        return lambda record: "".join([make(record) for make in makers])
+        for part in _grouped(pieces):
+            if isinstance(part, Splice):
+                present = None if part.present is None else self.add(part.present)
+                makers.append(_splice_maker(self.add(part.column), part.decode, present))
+            else:
+                makers.append(itemgetter(self.add(concatenated(part))))
+        return makers[0] if len(makers) == 1 else lambda record: "".join([make(record) for make in makers])
 
 
 def _splice_maker(index: int, decode: Decode, present: int | None) -> Build:
@@ -140,17 +149,11 @@ def or_null(pieces: Pieces, present: ColumnElement[bool]) -> Pieces:
 
 def _where(present: ColumnElement[bool], pieces: Pieces, *, otherwise: str) -> Pieces:
     """The pieces where `present` holds. Between spliced values every text is made conditional."""
-    if not is_spliced(pieces):
-        return [case((present, row_expression(pieces)), else_=literal_text(otherwise))]
-    texts: list[Part] = []
     result: Pieces = []
-    for piece in [*pieces, None]:
-        if (piece is None or isinstance(piece, Splice)) and texts:
-            result.append(case((present, concatenated(texts)), else_=literal_text("" if result else otherwise)))
-            texts = []
-        if isinstance(piece, Splice):
-            inner = present if piece.present is None else and_(present, piece.present)
-            result.append(Splice(piece.column, piece.decode, inner))
-        elif piece is not None:
-            texts.append(piece)
+    for part in _grouped(pieces):
+        if isinstance(part, Splice):
+            inner = present if part.present is None else and_(present, part.present)
+            result.append(Splice(part.column, part.decode, inner))
+        else:
+            result.append(case((present, concatenated(part)), else_=literal_text("" if result else otherwise)))
     return result

@@ -4,7 +4,7 @@ A selection is a part of the recipes of reads and writes. Policies are condition
 rows that are expanded.
 """
 
-from sqlalchemy import ColumnElement, FromClause, and_
+from sqlalchemy import FromClause, and_
 
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import BoundRule, TableRef, bind_decision
@@ -50,7 +50,7 @@ class Selection(Part, frozen=True):
 
     def source(self) -> TableRef:
         """The table that the rows are in."""
-        return TableRef(self.served.entity, self.served.entity.table)
+        return TableRef.of(self.served.entity)
 
     def bounds(self) -> list[Bound]:
         """The values that its rules bind, besides the actor's id."""
@@ -85,11 +85,8 @@ class Expansion(Part, frozen=True):
     def join(self, outer: TableRef, joined: FromClause) -> tuple[FromClause, Pieces]:
         """Join the target's row: one that is absent or hidden from the actor shows as null."""
         selection = self.selection
-        source = TableRef(selection.served.entity, selection.served.entity.table.alias())
-        condition: ColumnElement[bool] = source.column_of(self.relation.remote) == outer.column_of(self.relation.local)
-        rule = selection.rule.condition(source)
-        if rule is not None:
-            condition = and_(condition, rule)
-        joined = joined.outerjoin(source.table, condition)
+        source = TableRef.alias(selection.served.entity)
+        conditions = [source.joined_by(self.relation, outer), *selection.rule.conditions(source)]
+        joined = joined.outerjoin(source.table, and_(*conditions))
         joined, pieces = selection.row(source, joined)
         return joined, or_null(pieces, source.column_of(self.relation.remote).is_not(None))

@@ -16,12 +16,10 @@ from sqlalchemy import (
     any_,
     bindparam,
     delete,
-    false,
     func,
     insert,
     or_,
     select,
-    true,
     update,
 )
 from sqlalchemy import case as sql_case
@@ -29,13 +27,13 @@ from sqlalchemy import cast as sql_cast
 
 from gatepost.database.connection import Record
 from gatepost.database.statements import Statement
-from gatepost.models.candidates import bind_name, candidate_conditions, cells_of_insert, cells_of_update
+from gatepost.models.candidates import bind_name, candidate_conditions, cells_of_insert, cells_of_update, written_binds
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule, TableRef
 from gatepost.models.entity import Entity
 from gatepost.models.filters import bind_type
 from gatepost.models.json_output import literal_number, literal_text
-from gatepost.models.reads import KEY, is_key
+from gatepost.models.reads import KEY, KeyedRead, is_key
 from gatepost.models.recipes import Bound, Options, Part, Recipe
 from gatepost.models.rows import Build, Columns, version_column
 from gatepost.models.selections import Selection
@@ -109,24 +107,19 @@ class InsertRow(Recipe[WritePlan], frozen=True):
         """The INSERT, which returns the row."""
         entity = self.selection.served.entity
         values = _values(entity, self.names)
-        statement: Any = insert(entity.table)
-        candidate, known = (
-            candidate_conditions(entity, self.permitted, cells_of_insert(entity, self.names))
-            if self.checks_candidate
-            else (None, [])
-        )
-        if candidate is not None and known and values:
-            chosen = select(*values.values()).select_from(candidate).where(*known)
-            statement = statement.from_select(list(values), chosen)
-        else:
-            statement = statement.values(values)
+        statement = insert(entity.table).values(values)
+        if self.checks_candidate and values:
+            candidate, known = candidate_conditions(entity, self.permitted, cells_of_insert(entity, self.names))
+            if known:
+                chosen = select(*values.values()).select_from(candidate).where(*known)
+                statement = insert(entity.table).from_select(list(values), chosen)
         return _returning(self, statement, options, "create")
 
     def bounds(self) -> list[Bound]:
         return [*self.selection.bounds(), *self.permitted.bounds()]
 
     def named(self) -> dict[str, Any]:
-        return {**_written(self.values), ACTOR_ID: self.permitted.actor.id}
+        return {**written_binds(self.values), ACTOR_ID: self.permitted.actor.id}
 
 
 class UpdateRow(Recipe[WritePlan], frozen=True):
@@ -157,8 +150,9 @@ class UpdateRow(Recipe[WritePlan], frozen=True):
         return [*self.selection.bounds(), *self.permitted.bounds()]
 
     def named(self) -> dict[str, Any]:
-        key, versions = self.key.value, None if self.versions is None else self.versions.value
-        return {**_written(self.values), KEY: key, VERSIONS: versions, ACTOR_ID: self.permitted.actor.id}
+        versions = None if self.versions is None else self.versions.value
+        fixed = {KEY: self.key.value, VERSIONS: versions, ACTOR_ID: self.permitted.actor.id}
+        return {**written_binds(self.values), **fixed}
 
 
 class DeleteRow(Recipe[Statement], frozen=True):
@@ -173,28 +167,25 @@ class DeleteRow(Recipe[Statement], frozen=True):
 
     def compile(self, options: Options) -> Statement:
         """The DELETE, which returns the key."""
-        source = TableRef(self.served.entity, self.served.entity.table)
-        statement = delete(self.served.entity.table)
-        statement = statement.where(*_conditions(source, self.read, self.permitted, self.versions))
-        return self.statement(
-            statement.returning(source.column(self.served.entity.key.name)), f"{self.served.path}.delete"
-        )
+        entity, source = self.served.entity, TableRef.of(self.served.entity)
+        conditions = _conditions(source, self.read, self.permitted, self.versions)
+        statement = delete(entity.table).where(*conditions).returning(source.column(entity.key.name))
+        return self.statement(statement, f"{self.served.path}.delete")
 
     def bounds(self) -> list[Bound]:
         return [*self.read.bounds(), *self.permitted.bounds()]
 
     def named(self) -> dict[str, Any]:
         versions = None if self.versions is None else self.versions.value
-        fixed = {KEY: self.key.value, VERSIONS: versions, ACTOR_ID: self.read.actor.id}
-        return {**fixed}
+        return {KEY: self.key.value, VERSIONS: versions, ACTOR_ID: self.read.actor.id}
 
 
 class AskedField(Part, frozen=True):
-    """A field whose status on a row is read: whether it is shown there and may be written, or the rules that say so."""
+    """A field whose status on a row is read: by the rules, whether it is shown there and may be written."""
 
     name: str
-    shown: BoundRule | bool
-    writable: BoundRule | bool
+    shown: BoundRule
+    writable: BoundRule
 
 
 class ReadStatus(Recipe[RowStatusPlan], frozen=True):
@@ -216,28 +207,21 @@ class ReadStatus(Recipe[RowStatusPlan], frozen=True):
 
     def compile(self, options: Options) -> RowStatusPlan:
         """The SELECT of the row's status."""
-        source = TableRef(self.served.entity, self.served.entity.table)
+        source = TableRef.of(self.served.entity)
         columns = Columns()
-        outcomes = {
-            item.name: item.shown if isinstance(item.shown, bool) else item.shown.outcome(source) for item in self.asked
-        }
+        shown = {item.name: item.shown for item in self.asked}
         for name in self.names:
-            column, is_shown = _exact(source, name, self.document_bytes_max), outcomes[name]
-            if isinstance(is_shown, bool):
-                is_shown = true() if is_shown else false()
-            columns.add(column if outcomes[name] is True else sql_case((is_shown, column)))
+            column, rule = _exact(source, name, self.document_bytes_max), shown[name]
+            columns.add(column if rule.decision is True else sql_case((rule.outcome(source), column)))
         readable = columns.add(self.read.outcome(source))
         allowed = columns.add(self.permitted.outcome(source))
         version = columns.add(sql_cast(version_column(source), Text))
 
-        def status(outcome: ColumnElement[bool] | bool) -> FieldStatus:
-            return outcome if isinstance(outcome, bool) else columns.add(outcome)
+        def status(rule: BoundRule) -> FieldStatus:
+            return rule.decision if isinstance(rule.decision, bool) else columns.add(rule.outcome(source))
 
-        shown = {name: status(outcome) for name, outcome in outcomes.items()}
-        writable = {
-            item.name: status(item.writable if isinstance(item.writable, bool) else item.writable.outcome(source))
-            for item in self.asked
-        }
+        shown_statuses = {item.name: status(item.shown) for item in self.asked}
+        writable_statuses = {item.name: status(item.writable) for item in self.asked}
         statement = select(*columns.selected).where(is_key(source))
         if self.is_locking:
             statement = statement.with_for_update()
@@ -249,75 +233,46 @@ class ReadStatus(Recipe[RowStatusPlan], frozen=True):
             readable,
             allowed,
             version,
-            shown,
-            writable,
+            shown_statuses,
+            writable_statuses,
         )
 
     def bounds(self) -> list[Bound]:
         fields = [rule for item in self.asked for rule in (item.shown, item.writable)]
-        rules = (self.read, self.permitted, *(rule for rule in fields if isinstance(rule, BoundRule)))
-        return [bound for rule in rules for bound in rule.bounds()]
+        return [bound for rule in (self.read, self.permitted, *fields) for bound in rule.bounds()]
 
     def named(self) -> dict[str, Any]:
         return {KEY: self.key.value, ACTOR_ID: self.read.actor.id}
 
 
-class FindReference(Recipe[Statement], frozen=True):
-    """A row that satisfies the rule and has this value in the attribute `name`."""
+class FindReference(KeyedRead[Statement], frozen=True):
+    """A row that satisfies the rule and has the key in the attribute `name`, which a foreign key refers to."""
 
-    served: ServedModel
     name: str
-    rule: BoundRule
-    value: Bound
 
     def compile(self, options: Options) -> Statement:
         """The SELECT of the row, if there is one."""
-        source = TableRef(self.served.entity, self.served.entity.table)
+        source = TableRef.of(self.served.entity)
         column = source.column(self.name)
         statement = select(column).where(column == bindparam(KEY, type_=bind_type(column.type)))
         return self.statement(statement.where(*self.rule.conditions(source)), f"{self.served.path}.reference")
 
-    def bounds(self) -> list[Bound]:
-        return self.rule.bounds()
 
-    def named(self) -> dict[str, Any]:
-        return {KEY: self.value.value, ACTOR_ID: self.rule.actor.id}
-
-
-class FindCompositeReference(Recipe[Statement], frozen=True):
+class FindCompositeReference(KeyedRead[Statement], frozen=True):
     """The row with the key, where it names, by all the columns of `pairs` (here, there) together, a row of the target
     that satisfies the rule. One that is NULL in any of them names nothing, and passes."""
 
-    served: ServedModel
     target: ServedModel
     pairs: tuple[tuple[Column[Any], Column[Any]], ...]
-    rule: BoundRule
-    key: Bound
 
     def compile(self, options: Options) -> Statement:
         """The SELECT of the row, if it passes."""
-        source = TableRef(self.served.entity, self.served.entity.table)
-        inner = TableRef(self.target.entity, self.target.entity.table.alias())
-        found = (
-            select(1)
-            .select_from(inner.table)
-            .where(*(inner.column_of(there) == source.column_of(here) for here, there in self.pairs))
-            .where(*self.rule.conditions(inner))
-        )
-        is_named = found.correlate(source.table).exists()
+        source, inner = TableRef.of(self.served.entity), TableRef.alias(self.target.entity)
+        joined = [inner.column_of(there) == source.column_of(here) for here, there in self.pairs]
+        is_named = inner.exists(source, *joined, *self.rule.conditions(inner))
         statement = select(source.column(self.served.entity.key.name)).where(is_key(source))
         statement = statement.where(or_(*(source.column_of(here).is_(None) for here, _ in self.pairs), is_named))
         return self.statement(statement, f"{self.served.path}.reference")
-
-    def bounds(self) -> list[Bound]:
-        return self.rule.bounds()
-
-    def named(self) -> dict[str, Any]:
-        return {KEY: self.key.value, ACTOR_ID: self.rule.actor.id}
-
-
-def _written(values: Bound) -> dict[str, Any]:
-    return {bind_name(name): value for name, value in values.value.items()}
 
 
 def _exact(source: TableRef, name: str, bytes_max: int) -> ColumnElement[Any]:

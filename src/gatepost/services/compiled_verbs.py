@@ -343,8 +343,8 @@ class CompiledVerbs:
         values (`names`) are read as well is locked."""
         actor = permitted.actor
 
-        def rule(name: str, rules: Mapping[str, RowCondition], open_fields: Collection[str]) -> BoundRule | bool:
-            return bind_decision(rules[name], actor, self._entity) if name in rules else name in open_fields
+        def rule(name: str, rules: Mapping[str, RowCondition], open_fields: Collection[str]) -> BoundRule:
+            return bind_decision(rules.get(name, name in open_fields), actor, self._entity)
 
         return ReadStatus(
             self.served,

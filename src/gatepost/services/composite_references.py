@@ -67,7 +67,7 @@ class CompositeReferences:
         """Look up the references of the written row that `values` are part of; raises `refusal`."""
         for found, given in self._touched(values, actor):
             rule = bind_decision(found.decision(actor, given), actor, found.target.entity)
-            recipe = FindCompositeReference(self._served, found.target, found.pairs, rule, Bound(key))
+            recipe = FindCompositeReference(self._served, rule, Bound(key), found.target, found.pairs)
             statement = self._plans.get(recipe)
             if not await transaction.read(statement, recipe.binds(statement)):
                 raise self.refusal(values, actor)

@@ -103,7 +103,7 @@ class References:
         if by is None or decision is False:
             return False
         rule = bind_decision(decision, actor, target.entity)
-        recipe = FindReference(target, by.name, rule, Bound(value))
+        recipe = FindReference(target, rule, Bound(value), by.name)
         statement = self._plans.get(recipe)
         return bool(await transaction.read(statement, recipe.binds(statement)))
 

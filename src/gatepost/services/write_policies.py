@@ -6,10 +6,10 @@ from typing import Any
 from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
 from gatepost.database.connection import Record
-from gatepost.declaring.policies import Decision, Every, Not, Owned, RowCondition, Some, owners
+from gatepost.declaring.policies import Decision, Every, Not, Owned, RowCondition, owners
 from gatepost.errors import NotFound, PreconditionFailed
 from gatepost.models.catalog import ServedModel
-from gatepost.models.conditions import holds
+from gatepost.models.conditions import COMBINED, holds
 from gatepost.models.writes import RowStatusPlan
 from gatepost.services.verbs import UnseenFields, Versions
 
@@ -90,6 +90,6 @@ def depends_on(decision: Decision, names: Iterable[str], served: ServedModel) ->
         return (column.name if column is not None else first) in names
     if isinstance(decision, Not):
         return depends_on(decision.rule, names, served)
-    if isinstance(decision, Every | Some):
+    if isinstance(decision, COMBINED):
         return any(depends_on(rule, names, served) for rule in decision.rules)
     return True

@@ -62,7 +62,7 @@ async def test_an_operator_that_is_offered_reads_an_index(connection: Any, name:
     value = VALUES[SERVED.entity.attributes[name].shape.python_type]
     value = {"in": [value], "null": True}.get(operator, value)
     item = Filter.of((), name, FOUND.operators[name][operator], value)
-    source = TableRef(SERVED.entity, SERVED.entity.table)
+    source = TableRef.of(SERVED.entity)
     statement = Statement(select(source.column("body")).where(item.condition(source)))
     plan = await plan_of(connection, statement, {bound.name: bound.value for bound in item.bounds()})
     assert "Index Cond" in plan or "One-Time Filter: false" in plan, plan

@@ -94,7 +94,7 @@ async def connection(running: TestApp, entries_url: str) -> AsyncIterator[Any]:
 async def plan(connection: Any, name: str, operator: str, text: str) -> str:
     """How PostgreSQL looks for a text."""
     item = Filter.of((), name, next(item for item in OPERATORS if item.name == operator), text)
-    source = TableRef(SERVED.entity, SERVED.entity.table)
+    source = TableRef.of(SERVED.entity)
     statement = Statement(select(source.column("id")).where(item.condition(source)))
     values = statement.arguments({bound.name: bound.value for bound in item.bounds()})
     rows = await connection.fetch(f"EXPLAIN (COSTS off) {statement.sql}", *values)

@@ -161,7 +161,7 @@ def test_what_only_a_real_actor_shows_is_refused_before_a_statement_is_made() ->
     entity = entity_of(Member)
     for table in (entity.table, entity.table.alias()):
         with pytest.raises(ConfigurationError, match="the policy mine uses Member itself"):
-            bind_policy(mine, Actor("real"), entity).condition(TableRef(entity, table))
+            bind_policy(mine, Actor("real"), entity).conditions(TableRef(entity, table))
 
 
 def test_a_subquery_over_an_alias_looks_at_the_row_wherever_it_stands() -> None:
@@ -171,8 +171,7 @@ def test_a_subquery_over_an_alias_looks_at_the_row_wherever_it_stands() -> None:
 
     entity = entity_of(Member)
     for table, name in ((entity.table, "members"), (entity.table.alias("others"), "others")):
-        condition = bind_policy(same_team, Actor(5), entity).condition(TableRef(entity, table))
-        assert condition is not None
+        (condition,) = bind_policy(same_team, Actor(5), entity).conditions(TableRef(entity, table))
         sql = Statement(select(table.c.id).where(condition)).sql
         assert f"WHERE members_1.team_id = {name}.team_id AND members_1.id =" in sql
 
@@ -181,8 +180,7 @@ def test_a_subquery_over_an_alias_looks_at_the_row_wherever_it_stands() -> None:
 def test_an_unknown_negation_is_not_taken_for_true(inverted: bool) -> None:
     mine = policy(lambda member, actor: not_(and_(member.chief_id == 1, member.team_id == 1)))
     entity = entity_of(Member)
-    condition = bind_policy(~mine if inverted else mine, Actor(5), entity).condition(TableRef(entity, entity.table))
-    assert condition is not None
+    (condition,) = bind_policy(~mine if inverted else mine, Actor(5), entity).conditions(TableRef.of(entity))
     sql = Statement(select(condition.is_(True))).sql
     # Without the parentheses NOT would be of the whole: `NOT (NULL IS true)` is true.
     assert "(NOT (members" in sql

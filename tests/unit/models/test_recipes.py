@@ -119,14 +119,10 @@ def recipes() -> Iterator[Recipe[Any]]:
             for versions in (None, Bound(("1",)), Bound(("2", "3"))):
                 yield DeleteRow(TOOLS, read, permitted, Bound(key), versions)
                 yield UpdateRow(row, permitted, ("name",), Bound({"name": "x"}), Bound(key), versions, True)
-            yield FindReference(MAKERS, "id", bind_policy(MAKERS.resource.policies["get"], actor, entity), Bound(key))
-            yield FindCompositeReference(
-                TOOLS,
-                MAKERS,
-                ((entity.attributes["maker_id"].column, MAKERS.entity.attributes["id"].column),),
-                bind_policy(MAKERS.resource.policies["get"], actor, MAKERS.entity),
-                Bound(key),
-            )
+            maker = bind_policy(MAKERS.resource.policies["get"], actor, MAKERS.entity)
+            pairs = ((entity.attributes["maker_id"].column, MAKERS.entity.attributes["id"].column),)
+            yield FindReference(MAKERS, maker, Bound(key), "id")
+            yield FindCompositeReference(TOOLS, maker, Bound(key), MAKERS, pairs)
         for query_string in QUERIES:
             query = READER.read_list(query_string, view, actor)
             shown = Selection.of(TOOLS, view, read, query.fields, query.expand)
@@ -140,7 +136,8 @@ def recipes() -> Iterator[Recipe[Any]]:
             yield CheckCandidate(entity, permitted, tuple(values), frozenset(), Bound(values))
         yield ReadStatus(TOOLS, read, permitted, Bound(3))
         rule = bind_decision(view.update_rules["note"], actor, entity)
-        asked = tuple(AskedField(name, shown, rule) for name, shown in (("note", rule), ("cost", "cost" in view.names)))
+        is_shown = bind_decision("cost" in view.names, actor, entity)
+        asked = (AskedField("note", rule, rule), AskedField("cost", is_shown, rule))
         for is_locking in (True, False):
             yield ReadStatus(TOOLS, read, permitted, Bound(4), is_locking, ("note", "cost"), asked, 100)
 
