@@ -1,6 +1,6 @@
-"""What a check is: a name, a weight, a hint, and a function that looks and gives a verdict."""
+"""What a check is: a name, a weight, a hint, and a function that examines a server and gives a verdict."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Literal
 
 import msgspec
@@ -8,10 +8,10 @@ import msgspec
 from gatepost.inspection.visit import Visit
 
 SEVERE, MEDIUM, MINOR = 5, 3, 1
-"""What a finding costs of the grade."""
+"""How much a failed check lowers the grade."""
 
 Outcome = Literal["ok", "fail", "skip", "limited"]
-"""What a check comes to; "skip" where it could not be made, "limited" where the rate limit refused: neither counts."""
+"""The result of a check; "skip" where it could not be made, "limited" where the rate limit refused: neither counts."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -25,7 +25,7 @@ Examine = Callable[[Visit], Awaitable[Verdict]]
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One thing to look at. `hint` says what to do where the verdict is bad."""
+    """One check. `hint` says what to do where it fails; `examine` raises `Skipped` where it cannot be made."""
 
     name: str
     weight: int
@@ -43,21 +43,21 @@ class Finding(msgspec.Struct, frozen=True):
     hint: str | None = None
 
 
+def verdict(is_well: bool, detail: str) -> Verdict:
+    """Passed or failed, with what was seen."""
+    return Verdict("ok" if is_well else "fail", detail)
+
+
 def ok(detail: str) -> Verdict:
-    """It is well."""
-    return Verdict("ok", detail)
+    """The server passed."""
+    return verdict(True, detail)
 
 
 def failed(detail: str) -> Verdict:
-    """It is not."""
-    return Verdict("fail", detail)
+    """The server failed."""
+    return verdict(False, detail)
 
 
-def skipped(detail: str) -> Verdict:
-    """It could not be looked at."""
-    return Verdict("skip", detail)
-
-
-def verdict(is_well: bool, detail: str) -> Verdict:
-    """Good or bad, with what was seen."""
-    return ok(detail) if is_well else failed(detail)
+def nothing_of(faults: Collection[str], otherwise: str) -> Verdict:
+    """Failed with the first three of these faults; passed, and `otherwise` says how, where there is none."""
+    return verdict(not faults, "; ".join(sorted(faults)[:3]) or otherwise)

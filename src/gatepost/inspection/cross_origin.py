@@ -1,8 +1,8 @@
 """Calls from other origins: whether one is allowed that should not be."""
 
-from gatepost.inspection.checks import MEDIUM, SEVERE, Check, Verdict, failed, ok, skipped, verdict
+from gatepost.inspection.checks import MEDIUM, SEVERE, Check, Verdict, failed, nothing_of, verdict
 from gatepost.inspection.raw_client import Reply
-from gatepost.inspection.visit import Visit
+from gatepost.inspection.visit import Skipped, Visit
 
 EVIL = "https://evil.example"
 
@@ -25,7 +25,7 @@ def tricks(origin: str) -> dict[str, str]:
 
 
 def lets_in(reply: Reply, origin: str) -> bool:
-    """Whether a page of this origin may read the answer, and with more than an anonymous page gets."""
+    """Whether a page of this origin may read the response, and with more than an anonymous page gets."""
     allowed = reply.header("access-control-allow-origin")
     credentials = reply.header("access-control-allow-credentials") == "true"
     return allowed == origin or (allowed == "*" and credentials)
@@ -33,26 +33,23 @@ def lets_in(reply: Reply, origin: str) -> bool:
 
 async def examine_strangers(visit: Visit) -> Verdict:
     """Unknown origins, and `null`, which any sandboxed frame can be."""
-    let_in: list[str] = []
-    replies = [await visit.client.ask("GET", None, f"origin: {origin}") for origin in (EVIL, "null")]
-    for origin, reply in zip((EVIL, "null"), replies, strict=True):
-        if lets_in(reply, origin):
-            let_in.append(f"{origin} may read the answers")
-    if let_in:
-        return failed("; ".join(let_in))
-    public = replies[0].header("access-control-allow-origin") == "*"
-    return ok("every page may read, without credentials" if public else "unknown origins and null are refused")
+    replies = {origin: await _ask_from(visit, origin) for origin in (EVIL, "null")}
+    is_public = replies[EVIL].header("access-control-allow-origin") == "*"
+    return nothing_of(
+        [f"{origin} may read the responses" for origin, reply in replies.items() if lets_in(reply, origin)],
+        "every page may read, without credentials" if is_public else "unknown origins and null are refused",
+    )
 
 
 async def examine_tricks(visit: Visit) -> Verdict:
     """Origins that look like one that is allowed, or like the server's own."""
     like = visit.origin or f"{visit.target.scheme}://{visit.target.authority}"
-    found = [
-        f"{what} ({origin})"
+    let_in = [
+        f"{what} is let in ({origin})"
         for what, origin in tricks(like).items()
-        if lets_in(await visit.client.ask("GET", None, f"origin: {origin}"), origin)
+        if lets_in(await _ask_from(visit, origin), origin)
     ]
-    return failed(f"let in: {', '.join(found)}") if found else ok(f"nothing that looks like {like} is let in")
+    return nothing_of(let_in, f"nothing that looks like {like} is let in")
 
 
 async def examine_preflight(visit: Visit) -> Verdict:
@@ -65,24 +62,23 @@ async def examine_preflight(visit: Visit) -> Verdict:
 
 
 async def examine_allowed(visit: Visit) -> Verdict:
-    """The origin that should be allowed is, and caches are told that the answer depends on it."""
+    """The origin that should be allowed is, and caches are told that the response depends on it."""
     if visit.origin is None:
-        return skipped("name an origin that is allowed: --origin https://shop.example")
-    reply = await visit.client.ask("GET", None, f"origin: {visit.origin}")
+        raise Skipped("name an origin that is allowed: --origin https://shop.example")
+    reply = await _ask_from(visit, visit.origin)
     if not lets_in(reply, visit.origin):
         return failed(f"{visit.origin} is not let in")
     varies = all("origin" in (each.header("vary") or "").lower() for each in (reply, visit.page))
     return verdict(varies, "let in" if varies else "`Vary: Origin` is missing: a cache would mix up the responses")
 
 
+async def _ask_from(visit: Visit, origin: str) -> Reply:
+    return await visit.client.ask("GET", None, f"origin: {origin}")
+
+
 CHECKS: tuple[Check, ...] = (
     Check("strange origins", SEVERE, "Allow a list of known origins; never echo the one that asks.", examine_strangers),
     Check("look-alike origins", SEVERE, "Compare origins as a whole, byte for byte.", examine_tricks),
-    Check(
-        "preflights of strangers",
-        SEVERE,
-        "Do not grant permission to preflights of unknown origins.",
-        examine_preflight,
-    ),
-    Check("the allowed origin", MEDIUM, "Allow it exactly, and send `Vary: Origin` on every answer.", examine_allowed),
+    Check("preflights of strangers", SEVERE, "Grant nothing to preflights of unknown origins.", examine_preflight),
+    Check("the allowed origin", MEDIUM, "Allow it exactly; send `Vary: Origin` on every response.", examine_allowed),
 )

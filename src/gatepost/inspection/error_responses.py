@@ -2,8 +2,7 @@
 
 import msgspec
 
-from gatepost.inspection.checks import MINOR, Check, Verdict, failed, skipped, verdict
-from gatepost.inspection.limits import NO_POST, post
+from gatepost.inspection.checks import MINOR, Check, Verdict, failed, verdict
 from gatepost.inspection.raw_client import Reply
 from gatepost.inspection.visit import Visit
 
@@ -19,16 +18,14 @@ async def examine_missing(visit: Visit) -> Verdict:
 
 async def examine_malformed(visit: Visit) -> Verdict:
     """A body that is not JSON."""
-    if visit.post_path is None:
-        return skipped(NO_POST)
-    reply = await post(visit, "content-type: application/json", body=b'{"a": NaN, ]')
+    reply = await visit.post("application/json", b'{"a": NaN, ]')
     return _form(reply) if reply.is_refusal else failed(f"a body that is not JSON gets {reply}")
 
 
 async def examine_id(visit: Visit) -> Verdict:
     """An id by which the log can be searched."""
     found = [name for name in IDS if visit.missing.header(name)]
-    return verdict(bool(found), found[0] if found else "answers carry none")
+    return verdict(bool(found), found[0] if found else "responses carry none")
 
 
 def _form(reply: Reply) -> Verdict:
@@ -42,8 +39,6 @@ def _form(reply: Reply) -> Verdict:
 
 CHECKS: tuple[Check, ...] = (
     Check("a 404", MINOR, "Respond with a JSON object, preferably problem details (RFC 9457).", examine_missing),
-    Check(
-        "a malformed body", MINOR, "Refuse with 400 and a JSON object, preferably problem details.", examine_malformed
-    ),
+    Check("a malformed body", MINOR, "Refuse with 400 and a JSON object, as for a 404.", examine_malformed),
     Check("request id", MINOR, "Send an id with every response (X-Request-Id) and write it to the log.", examine_id),
 )

@@ -18,7 +18,7 @@ from gatepost.inspection import (
 from gatepost.inspection.checks import Check, Finding, Verdict, failed
 from gatepost.inspection.raw_client import RateLimited, RawClient
 from gatepost.inspection.target import target_of
-from gatepost.inspection.visit import Visit
+from gatepost.inspection.visit import Skipped, Visit
 
 SUBJECTS: dict[str, tuple[Check, ...]] = {
     "transport": transport.CHECKS,
@@ -28,7 +28,7 @@ SUBJECTS: dict[str, tuple[Check, ...]] = {
     "limits": limits.CHECKS,
     "framing": framing.CHECKS,
     "slow clients": slow_clients.CHECKS,
-    "error_responses": error_responses.CHECKS,
+    "error responses": error_responses.CHECKS,
     "leaks": leaks.CHECKS,
 }
 """In this order: leaks look at what came back to all others."""
@@ -68,19 +68,22 @@ async def examine(
     client = RawClient(target, transport.lenient_context() if target.is_tls else None)
     visit = Visit(client, post_path=post_path, origin=origin, patience_seconds=patience_seconds)
     await visit.begin()
-    waiting = {check: asyncio.ensure_future(_verdict(check, visit)) for check in slow_clients.CHECKS}
+    waiting = {check: asyncio.ensure_future(verdict_of(check, visit)) for check in slow_clients.CHECKS}
     verdicts: dict[Check, Verdict] = {}
     for check in (check for checks in SUBJECTS.values() for check in checks if check not in waiting):
         if check in leaks.CHECKS:
             await asyncio.wait(waiting.values())
-        verdicts[check] = await _verdict(check, visit)
+        verdicts[check] = await verdict_of(check, visit)
     verdicts |= {check: await task for check, task in waiting.items()}
     return _report(url, verdicts)
 
 
-async def _verdict(check: Check, visit: Visit) -> Verdict:
+async def verdict_of(check: Check, visit: Visit) -> Verdict:
+    """The verdict of a check, whatever it meets."""
     try:
         return await check.examine(visit)
+    except Skipped as reason:
+        return Verdict("skip", str(reason))
     except RateLimited as error:
         return Verdict("limited", f"the rate limit refused; try again in {error.seconds} seconds")
     except (OSError, TimeoutError) as error:

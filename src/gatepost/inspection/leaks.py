@@ -1,8 +1,8 @@
-"""Leaks: what the answers of the whole visit tell of the inside. Looked at last, over everything that came back."""
+"""Leaks: what the responses of the whole visit tell of the inside. Examined last, over everything that came back."""
 
 import re
 
-from gatepost.inspection.checks import MEDIUM, MINOR, SEVERE, Check, Verdict, failed, ok, verdict
+from gatepost.inspection.checks import MEDIUM, MINOR, SEVERE, Check, Verdict, nothing_of
 from gatepost.inspection.visit import Visit
 
 NAMING = ("server", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version", "x-runtime", "x-generator", "via")
@@ -22,8 +22,8 @@ async def examine_files(visit: Visit) -> Verdict:
     for path in (*PRIVATE_PATHS, *STRANGE_PATHS):
         reply = await visit.client.ask("GET", path)
         if reply.status == 200 and PRIVATE.search(reply.body):
-            found.append(path)
-    return failed(f"served: {', '.join(found)}") if found else ok("none of the files that attackers try first")
+            found.append(f"{path} is served")
+    return nothing_of(found, "none of the files that attackers try first")
 
 
 async def examine_versions(visit: Visit) -> Verdict:
@@ -34,7 +34,7 @@ async def examine_versions(visit: Visit) -> Verdict:
         for name, value in reply.headers
         if name in NAMING and (name != "server" or re.search(r"\d", value))
     }
-    return failed("; ".join(sorted(named))) if named else ok("no version is named")
+    return nothing_of(named, "no version is named")
 
 
 async def examine_insides(visit: Visit) -> Verdict:
@@ -44,13 +44,13 @@ async def examine_insides(visit: Visit) -> Verdict:
         for reply in visit.client.replies
         if (match := INSIDE.search(reply.body)) is not None
     }
-    return failed("; ".join(sorted(found)[:3])) if found else ok(f"nothing in {len(visit.client.replies)} answers")
+    return nothing_of(found, f"nothing in {len(visit.client.replies)} responses")
 
 
 async def examine_failures(visit: Visit) -> Verdict:
     """5xx responses: an anonymous client has found an unhandled case."""
     broken = [reply for reply in visit.client.replies if reply.status >= 500 and reply.status not in (501, 505)]
-    return verdict(not broken, "; ".join(f"{reply.asked!r} gets {reply}" for reply in broken[:3]) or "none")
+    return nothing_of([f"{reply.asked!r} gets {reply}" for reply in broken], "none")
 
 
 async def examine_cookies(visit: Visit) -> Verdict:
@@ -63,20 +63,13 @@ async def examine_cookies(visit: Visit) -> Verdict:
         for word in needed
         if word not in cookie.lower()
     }
-    return failed("; ".join(sorted(bare))) if bare else ok(f"{len(cookies)} seen" if cookies else "none are set")
+    return nothing_of(bare, f"{len(cookies)} seen" if cookies else "none are set")
 
 
 CHECKS: tuple[Check, ...] = (
     Check("private files", SEVERE, "Serve files from one folder that holds nothing else.", examine_files),
     Check("versions", MINOR, "Leave versions out of Server, and X-Powered-By out altogether.", examine_versions),
-    Check(
-        "insides",
-        SEVERE,
-        "Answer unexpected errors with a generic 500 and keep the traceback in the log.",
-        examine_insides,
-    ),
-    Check(
-        "failures", MEDIUM, "Refuse malformed requests with 4xx before they reach application code.", examine_failures
-    ),
+    Check("insides", SEVERE, "Respond to bugs with a generic 500; keep the traceback in the log.", examine_insides),
+    Check("failures", MEDIUM, "Refuse malformed requests before they reach application code.", examine_failures),
     Check("cookies", MEDIUM, "Set cookies with HttpOnly, SameSite and, over TLS, Secure.", examine_cookies),
 )

@@ -1,6 +1,6 @@
 """Methods: those that are not needed are off, and HEAD and 405 carry what they have to."""
 
-from gatepost.inspection.checks import MEDIUM, MINOR, SEVERE, Check, Verdict, failed, ok, verdict
+from gatepost.inspection.checks import MEDIUM, MINOR, SEVERE, Check, Verdict, failed, nothing_of, ok, verdict
 from gatepost.inspection.visit import Visit
 
 REFUSING = (400, 404, 405, 501)
@@ -28,14 +28,12 @@ async def examine_head(visit: Visit) -> Verdict:
         return ok(f"HEAD gets {head}")
     if head.status != page.status:
         return failed(f"HEAD gets {head}, GET {page}")
-    other = [name for name in COMPARED if head.header(name) != page.header(name)]
-    return failed(f"HEAD and GET differ in {', '.join(other)}") if other else ok("HEAD says what GET says")
+    other = [f"HEAD and GET differ in {name}" for name in COMPARED if head.header(name) != page.header(name)]
+    return nothing_of(other, "HEAD says what GET says")
 
 
 CHECKS: tuple[Check, ...] = (
     Check("TRACE", SEVERE, "Refuse TRACE with 405 or 501.", examine_trace),
-    Check(
-        "unknown methods", MEDIUM, "Refuse with 501, or with 405 and `Allow` (RFC 9110, section 9.1).", examine_unknown
-    ),
-    Check("HEAD", MINOR, "Answer HEAD as GET, without the body.", examine_head),
+    Check("unknown methods", MEDIUM, "Refuse with 501, or with 405 and `Allow` (RFC 9110).", examine_unknown),
+    Check("HEAD", MINOR, "Respond to HEAD as to GET, without the body.", examine_head),
 )

@@ -13,13 +13,13 @@ import msgspec
 
 from gatepost.inspection.target import Target
 
-ANSWER_SECONDS_MAX = 10.0
+RESPONSE_SECONDS_MAX = 10.0
 HEAD_BYTES_MAX = 262_144
 BODY_BYTES_MAX = 262_144
 
 
 class Reply(msgspec.Struct):
-    """An answer. `status` 0: none came, either because the connection `ended`, or because time was up."""
+    """A response. `status` 0: none came, either because the connection `ended`, or because time was up."""
 
     status: int = 0
     headers: Sequence[tuple[str, str]] = ()
@@ -34,14 +34,19 @@ class Reply(msgspec.Struct):
         return ", ".join(values) if values else None
 
     @property
+    def is_closed(self) -> bool:
+        """Whether the server closed the connection instead of responding."""
+        return self.status == 0 and self.ended
+
+    @property
     def is_refusal(self) -> bool:
-        """Whether the request was turned away: by a 4xx, or by closing the connection on it."""
-        return 400 <= self.status < 500 or (self.status == 0 and self.ended)
+        """Whether the request was refused: by a 4xx, or by closing the connection."""
+        return 400 <= self.status < 500 or self.is_closed
 
     def __str__(self) -> str:
         if self.status:
             return str(self.status)
-        return "a closed connection" if self.ended else "no answer"
+        return "a closed connection" if self.ended else "no response"
 
 
 class RateLimited(Exception):
@@ -62,19 +67,23 @@ class RawClient:
 
     async def ask(self, method: str, path: str | None = None, *headers: str, body: bytes = b"") -> Reply:
         """A well-formed request. Raises `RateLimited` for a 429, OSError where nothing listens."""
-        lines = [f"{method} {path or self.target.path} HTTP/1.1", f"host: {self.target.authority}", *headers]
-        lines += ["user-agent: gatepost-doctor", "accept: */*", "connection: close"]
+        lines = [*headers, "user-agent: gatepost-doctor", "accept: */*", "connection: close"]
         if body:
             lines.append(f"content-length: {len(body)}")
-        reply = await self.send("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+        reply = await self.send(self.head(method, path, *lines) + body)
         if reply.status == 429:
             raise RateLimited(reply.header("retry-after") or "some")
         return reply
 
+    def head(self, method: str, path: str | None, *headers: str) -> bytes:
+        """The head of a request: to send with `send`, or to spoil first."""
+        lines = [f"{method} {path or self.target.path} HTTP/1.1", f"host: {self.target.authority}", *headers, "", ""]
+        return "\r\n".join(lines).encode("latin-1")
+
     async def send(
-        self, data: bytes, *, seconds: float = ANSWER_SECONDS_MAX, drip: bytes = b"", drip_seconds: float = 1.0
+        self, data: bytes, *, seconds: float = RESPONSE_SECONDS_MAX, drip: bytes = b"", drip_seconds: float = 1.0
     ) -> Reply:
-        """Bytes as they are; then `drip`, byte by byte, until an answer or the end comes, or the time is up."""
+        """Bytes as they are; then `drip`, byte by byte, until a response or the end comes, or the time is up."""
         started = time.monotonic()
         reader, writer = await self.connect()
         dripping = asyncio.ensure_future(_drip(writer, drip, drip_seconds))
@@ -102,7 +111,7 @@ class RawClient:
             server_hostname=self.target.host if self._context is not None else None,
             limit=HEAD_BYTES_MAX,
         )
-        return await asyncio.wait_for(opening, ANSWER_SECONDS_MAX)
+        return await asyncio.wait_for(opening, RESPONSE_SECONDS_MAX)
 
 
 async def _drip(writer: asyncio.StreamWriter, drip: bytes, seconds: float) -> None:
@@ -149,7 +158,7 @@ async def _chunk(reader: asyncio.StreamReader) -> bytes:
 
 
 async def _ends(reader: asyncio.StreamReader, seconds: float = 0.5) -> bool:
-    """Whether the server closes the connection after its answer."""
+    """Whether the server closes the connection after its response."""
     started = time.monotonic()
     try:
         while time.monotonic() - started < seconds:

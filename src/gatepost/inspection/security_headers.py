@@ -1,4 +1,4 @@
-"""The security headers: each is looked for on the answer itself, on HEAD, and on refusals."""
+"""The security headers: each is looked for on the page itself, on HEAD, and on refusals."""
 
 import re
 from collections.abc import Callable
@@ -55,25 +55,25 @@ def present(value: str | None, _: Reply) -> str | None:
 
 
 def check_of(header: str, weight: int, fault: Fault, wanted: str) -> Check:
-    """The check of one header on all answers."""
+    """The check of one header on all responses."""
 
     async def examine(visit: Visit) -> Verdict:
         name = header.lower()
-        faults = {what: fault(reply.header(name), reply) for what, reply in visit.answers.items() if reply.status}
-        bad = {what: complaint for what, complaint in faults.items() if complaint is not None}
+        faults = {what: fault(reply.header(name), reply) for what, reply in visit.responses.items() if reply.status}
+        bad = {what: found for what, found in faults.items() if found is not None}
         if len(bad) == len(faults) and len(set(bad.values())) == 1:
-            return failed(f"{bad.popitem()[1]}, on every answer")
-        shown = "; ".join(f"{what}: {complaint}" for what, complaint in bad.items())
+            return failed(f"{bad.popitem()[1]}, on every response")
+        shown = "; ".join(f"{what}: {found}" for what, found in bad.items())
         return failed(shown) if bad else ok(visit.page.header(name) or "")
 
-    return Check(header, weight, f"Send `{header}: {wanted}` on every answer, refusals included.", examine)
+    return Check(header, weight, f"Send `{header}: {wanted}` on every response, refusals included.", examine)
 
 
 async def examine_hsts(visit: Visit) -> Verdict:
     """Over TLS it has to be there; over plain HTTP it has no meaning (RFC 6797, section 7.2)."""
     name = "strict-transport-security"
     if not visit.target.is_tls:
-        sent = [what for what, reply in visit.answers.items() if reply.header(name) is not None]
+        sent = [what for what, reply in visit.responses.items() if reply.header(name) is not None]
         return verdict(not sent, f"sent over plain HTTP on {', '.join(sent)}" if sent else "not sent over plain HTTP")
     checked = check_of(name, SEVERE, hsts_fault, "")
     return await checked.examine(visit)

@@ -1,7 +1,6 @@
 """Slow clients: how long a client that sends next to nothing can hold a connection."""
 
-from gatepost.inspection.checks import SEVERE, Check, Verdict, skipped, verdict
-from gatepost.inspection.limits import NO_POST
+from gatepost.inspection.checks import SEVERE, Check, Verdict, verdict
 from gatepost.inspection.visit import Visit
 
 DRIP = b"a" * 600
@@ -9,18 +8,15 @@ DRIP = b"a" * 600
 
 async def examine_head(visit: Visit) -> Verdict:
     """A head that comes byte by byte and never ends."""
-    begun = f"GET {visit.target.path} HTTP/1.1\r\nhost: {visit.target.authority}\r\nx-slow: "
-    reply = await visit.client.send(begun.encode("latin-1"), seconds=visit.patience_seconds, drip=DRIP)
+    begun = visit.client.head("GET", None, "x-slow: ").rstrip()
+    reply = await visit.client.send(begun, seconds=visit.patience_seconds, drip=DRIP)
     return verdict(reply.is_refusal, f"{reply} after {reply.seconds:.0f} s")
 
 
 async def examine_body(visit: Visit) -> Verdict:
     """A body that stops after its first byte."""
-    if visit.post_path is None:
-        return skipped(NO_POST)
-    lines = [f"POST {visit.post_path} HTTP/1.1", f"host: {visit.target.authority}", "content-type: application/json"]
-    begun = "\r\n".join([*lines, "content-length: 60", "", "["]).encode("latin-1")
-    reply = await visit.client.send(begun, seconds=visit.patience_seconds)
+    head = visit.client.head("POST", visit.post_target(), "content-type: application/json", "content-length: 60")
+    reply = await visit.client.send(head + b"[", seconds=visit.patience_seconds)
     return verdict(reply.is_refusal, f"{reply} after {reply.seconds:.0f} s")
 
 

@@ -10,11 +10,15 @@ from gatepost.inspection.raw_client import RateLimited, RawClient, Reply
 OPENAPI_PATH = "/openapi.json"
 
 
+class Skipped(Exception):
+    """A check cannot be made, for the reason in the message."""
+
+
 class Visit:
     """What checks share. `page` is what is examined, `missing` a path that does not exist, `odd` an unknown method.
 
     `post_path` takes POST (None where none is known), `origin` is one that the server should allow (None likewise).
-    `patience_seconds` is how long a slow client may be borne with at most.
+    `patience_seconds` is how long the server may tolerate a slow client.
     """
 
     def __init__(
@@ -28,12 +32,22 @@ class Visit:
         self.page = self.head = self.missing = self.odd = Reply()
 
     @property
-    def answers(self) -> dict[str, Reply]:
-        """The answers that every header is looked for on, by what they answer."""
-        return {"the answer": self.page, "HEAD": self.head, "a 404": self.missing, "an unknown method": self.odd}
+    def responses(self) -> dict[str, Reply]:
+        """The responses that every header is looked for on, by their requests."""
+        return {"the page": self.page, "HEAD": self.head, "a 404": self.missing, "an unknown method": self.odd}
+
+    def post_target(self) -> str:
+        """The path that takes POST. Raises `Skipped` where none is known."""
+        if self.post_path is None:
+            raise Skipped("no path that takes POST is known: name one with --post")
+        return self.post_path
+
+    async def post(self, content_type: str, body: bytes) -> Reply:
+        """The response to a body of this type. Raises `Skipped` where no path that takes POST is known."""
+        return await self.client.ask("POST", self.post_target(), f"content-type: {content_type}", body=body)
 
     async def begin(self) -> None:
-        """Get the answers that checks share. Raises `ConfigurationError` where no server responds."""
+        """Get the responses that checks share. Raises `ConfigurationError` where no server responds."""
         client, target = self.client, self.target
         try:
             self.page = await client.ask("GET")

@@ -1,4 +1,4 @@
-"""The caller, spoken to by servers that answer byte by byte what a test says."""
+"""The caller, spoken to by servers that respond byte by byte what a test says."""
 
 import asyncio
 import contextlib
@@ -31,21 +31,21 @@ async def caller_of(serve: Serve) -> AsyncIterator[RawClient]:
         await asyncio.gather(*closed)
 
 
-def answering(answer: bytes) -> Serve:
+def responding(response: bytes) -> Serve:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
+        writer.write(response)
         await writer.drain()
 
     return serve
 
 
-async def ask(answer: bytes, method: str = "GET") -> Reply:
-    async with caller_of(answering(answer)) as caller:
+async def ask(response: bytes, method: str = "GET") -> Reply:
+    async with caller_of(responding(response)) as caller:
         return await caller.ask(method)
 
 
-async def test_an_answer_is_read_as_it_is() -> None:
+async def test_a_response_is_read_as_it_is() -> None:
     reply = await ask(b"HTTP/1.1 200 OK\r\nX-A:  1 \r\nx-a: 2\r\ncontent-length: 3\r\n\r\nabc")
     assert (reply.status, reply.header("x-a"), reply.header("x-b"), reply.body) == (200, "1, 2", None, b"abc")
     assert reply.ended
@@ -53,24 +53,24 @@ async def test_an_answer_is_read_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "body"),
+    ("response", "body"),
     [
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=1\r\nde\r\n0\r\n\r\n", b"abcde"),
         (b"HTTP/1.1 200 OK\r\n\r\nuntil the end", b"until the end"),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na", b"a"),
     ],
 )
-async def test_a_body_is_read_however_it_is_framed(answer: bytes, body: bytes) -> None:
-    assert (await ask(answer)).body == body
+async def test_a_body_is_read_however_it_is_framed(response: bytes, body: bytes) -> None:
+    assert (await ask(response)).body == body
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1", b"nonsense\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n"])
-async def test_what_is_no_answer_is_a_closed_connection(answer: bytes) -> None:
-    reply = await ask(answer)
+@pytest.mark.parametrize("response", [b"", b"HTTP/1.1", b"nonsense\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n"])
+async def test_what_is_no_response_is_a_closed_connection(response: bytes) -> None:
+    reply = await ask(response)
     assert (reply.status, reply.ended, reply.is_refusal, str(reply)) == (0, True, True, "a closed connection")
 
 
-async def test_the_answer_to_head_has_no_body_to_wait_for() -> None:
+async def test_the_response_to_head_has_no_body_to_wait_for() -> None:
     assert (await ask(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n", "HEAD")).status == 200
 
 
@@ -85,7 +85,7 @@ async def test_a_server_that_says_nothing_is_given_up_on() -> None:
 
     async with caller_of(silent) as caller:
         reply = await caller.send(b"GET / HTTP/1.1\r\n\r\n", seconds=0.05)
-    assert (reply.status, reply.ended, reply.is_refusal, str(reply)) == (0, False, False, "no answer")
+    assert (reply.status, reply.ended, reply.is_refusal, str(reply)) == (0, False, False, "no response")
     assert caller.replies == [reply]
 
 

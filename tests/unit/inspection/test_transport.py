@@ -15,10 +15,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from gatepost.inspection import transport
 from gatepost.inspection.checks import Verdict
+from gatepost.inspection.examination import verdict_of
 from gatepost.inspection.raw_client import RawClient
 from gatepost.inspection.target import Target
-from gatepost.inspection.transport import examine_certificate, examine_scheme, examine_versions, lenient_context
+from gatepost.inspection.transport import examine_certificate, examine_scheme, lenient_context
 from gatepost.inspection.visit import Visit
 
 
@@ -99,7 +101,7 @@ async def test_a_certificate_is_trusted_for_its_host_and_for_some_time(
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with serving(certificate) as visit:
         found = await examine_certificate(visit)
-        assert (await examine_versions(visit)).outcome in ("ok", "skip")
+        assert (await verdict_of(transport.CHECKS[2], visit)).outcome in ("ok", "skip")
         assert await examine_scheme(visit) == Verdict("ok", "https")
     assert (found.outcome, detail in found.detail) == (outcome, True), found
 
@@ -107,5 +109,5 @@ async def test_a_certificate_is_trusted_for_its_host_and_for_some_time(
 @pytest.mark.parametrize(("host", "outcome"), [("127.0.0.1", "skip"), ("shop.example", "fail")])
 async def test_plain_http_is_for_this_machine_only(host: str, outcome: str) -> None:
     visit = Visit(RawClient(Target("http", host, 80, "/")), patience_seconds=1)
-    assert (await examine_scheme(visit)).outcome == outcome
-    assert (await examine_certificate(visit)).outcome == (await examine_versions(visit)).outcome == "skip"
+    found = {check.name: (await verdict_of(check, visit)).outcome for check in transport.CHECKS}
+    assert found == {"encryption": outcome, "certificate": "skip", "TLS versions": "skip"}
