@@ -51,11 +51,15 @@ class Problem(Exception):
     """A refusal with its own response.
 
     `code` is the stable machine-readable name, `detail` a sentence for people. `errors` lists the violations of a body,
-    `headers` are added to the response.
+    `headers` are added to the response. A subclass without a status and a title has those of its base.
     """
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal server error"
+
+    def __init_subclass__(cls, *, status: int | None = None, title: str | None = None) -> None:
+        cls.status = status or cls.status
+        cls.title = title or cls.title
 
     def __init__(
         self, code: str, detail: str, *, errors: Sequence[FieldError] = (), headers: Sequence[Header] = ()
@@ -67,83 +71,45 @@ class Problem(Exception):
         self.headers = tuple(headers)
 
 
-class ValidationProblem(Problem):
-    """The request itself is wrong: sending it again unchanged cannot succeed."""
-
-
-class BadRequest(ValidationProblem):
+class BadRequest(Problem, status=400, title="Bad request"):
     """400: the request cannot be understood: broken JSON, an unknown parameter, a broken cursor."""
 
-    status = 400
-    title = "Bad request"
 
-
-class RequestTimeout(ValidationProblem):
+class RequestTimeout(Problem, status=408, title="Request timeout"):
     """408: the next part of the body did not arrive in time."""
 
-    status = 408
-    title = "Request timeout"
 
-
-class ContentTooLarge(ValidationProblem):
+class ContentTooLarge(Problem, status=413, title="Content too large"):
     """413: the body is larger than the route allows."""
 
-    status = 413
-    title = "Content too large"
 
-
-class URITooLong(ValidationProblem):
+class URITooLong(Problem, status=414, title="URI too long"):
     """414: path and query are longer than allowed."""
 
-    status = 414
-    title = "URI too long"
 
-
-class UnsupportedMediaType(ValidationProblem):
+class UnsupportedMediaType(Problem, status=415, title="Unsupported media type"):
     """415: the body's content type is not one that the route accepts."""
 
-    status = 415
-    title = "Unsupported media type"
 
-
-class ExpectationFailed(ValidationProblem):
+class ExpectationFailed(Problem, status=417, title="Expectation failed"):
     """417: `Expect` wants something other than 100-continue."""
 
-    status = 417
-    title = "Expectation failed"
 
-
-class MisdirectedRequest(ValidationProblem):
+class MisdirectedRequest(Problem, status=421, title="Misdirected request"):
     """421: the request is for a host that this server does not serve."""
 
-    status = 421
-    title = "Misdirected request"
 
-
-class HeadersTooLarge(ValidationProblem):
+class HeadersTooLarge(Problem, status=431, title="Request header fields too large"):
     """431: there are more headers, or longer ones, than are allowed."""
 
-    status = 431
-    title = "Request header fields too large"
 
-
-class Unprocessable(ValidationProblem):
+class Unprocessable(Problem, status=422, title="Unprocessable content"):
     """422: well-formed, but values violate the declaration; `errors` names every violation."""
 
-    status = 422
-    title = "Unprocessable content"
 
-
-class AuthenticationProblem(Problem):
-    """The actor is not known, and has to be."""
-
-
-class Unauthorized(AuthenticationProblem):
+class Unauthorized(Problem, status=401, title="Unauthorized"):
     """401: signing in would help. Carries `WWW-Authenticate`: `challenge`, or, where it is None, the challenges of all
     authenticators of the app."""
-
-    status = 401
-    title = "Unauthorized"
 
     challenge: str | None = None
 
@@ -151,106 +117,66 @@ class Unauthorized(AuthenticationProblem):
         super().__init__(code, detail, errors=errors)
 
 
-class ApplicationProblem(Problem):
-    """The request is understood and refused by a rule of the application."""
-
-
-class Forbidden(ApplicationProblem):
+class Forbidden(Problem, status=403, title="Forbidden"):
     """403: a policy refuses this actor, and signing in again would not help."""
 
-    status = 403
-    title = "Forbidden"
 
-
-class NotFound(ApplicationProblem):
+class NotFound(Problem, status=404, title="Not found"):
     """404: absent, or hidden from this actor; a client cannot tell which."""
 
-    status = 404
-    title = "Not found"
 
-
-class MethodNotAllowed(ApplicationProblem):
+class MethodNotAllowed(Problem, status=405, title="Method not allowed"):
     """405: the path does not support this method. Carries `Allow`."""
 
-    status = 405
-    title = "Method not allowed"
 
-
-class Conflict(ApplicationProblem):
+class Conflict(Problem, status=409, title="Conflict"):
     """409: the request contradicts the present state: a duplicate, a row in use, stock that is gone."""
 
-    status = 409
-    title = "Conflict"
 
-
-class PreconditionFailed(ApplicationProblem):
+class PreconditionFailed(Problem, status=412, title="Precondition failed"):
     """412: the row has changed since the version named by `If-Match`."""
 
-    status = 412
-    title = "Precondition failed"
 
-
-class PreconditionRequired(ApplicationProblem):
+class PreconditionRequired(Problem, status=428, title="Precondition required"):
     """428: this resource requires `If-Match`."""
 
-    status = 428
-    title = "Precondition required"
 
-
-class TooManyRequests(ApplicationProblem):
+class TooManyRequests(Problem, status=429, title="Too many requests"):
     """429: a token bucket is empty. Carries `Retry-After`."""
-
-    status = 429
-    title = "Too many requests"
 
 
 class InternalProblem(Problem):
     """500: a bug in Gatepost or in a service. The response says nothing but the request id."""
 
 
-class NotImplementedMethod(ApplicationProblem):
+class NotImplementedMethod(Problem, status=501, title="Not implemented"):
     """501: a method that no path of this server supports."""
-
-    status = 501
-    title = "Not implemented"
 
 
 class DatabaseProblem(Problem):
     """PostgreSQL failed; nothing was written, except perhaps with `OutcomeUnknown`."""
 
 
-class Overloaded(ApplicationProblem):
+class Overloaded(Problem, status=503, title="Service unavailable"):
     """503: this process has more requests than it can handle. Carries `Retry-After` in seconds."""
-
-    status = 503
-    title = "Service unavailable"
 
     def __init__(self, code: str, detail: str, *, retry_after_seconds: int) -> None:
         super().__init__(code, detail, headers=[(b"retry-after", b"%d" % retry_after_seconds)])
 
 
-class OutcomeUnknown(DatabaseProblem):
+class OutcomeUnknown(DatabaseProblem, status=503, title="Outcome unknown"):
     """503: it is unknown whether the change was written. Without `Retry-After`: repeating it may write it twice."""
 
-    status = 503
-    title = "Outcome unknown"
 
-
-class ServiceUnavailable(DatabaseProblem):
+class ServiceUnavailable(DatabaseProblem, status=503, title="Service unavailable"):
     """503: the database is unreachable or every connection is busy. Carries `Retry-After` in seconds."""
-
-    status = 503
-    title = "Service unavailable"
 
     def __init__(self, code: str, detail: str, *, retry_after_seconds: int = 1, headers: Sequence[Header] = ()) -> None:
         super().__init__(code, detail, headers=[(b"retry-after", str(retry_after_seconds).encode()), *headers])
 
 
-class GatewayTimeout(DatabaseProblem):
+class GatewayTimeout(DatabaseProblem, status=504, title="Gateway timeout"):
     """504: the statement or the request took longer than its limit and was cancelled."""
-
-    status = 504
-    title = "Gateway timeout"
 
 
 class ErrorCode(msgspec.Struct, frozen=True):

@@ -30,6 +30,8 @@ _SERVICE_LINK = re.compile(r"GATEPOST_(?:\w+_)?(?:SERVICE_(?:HOST|PORT)|PORT_[0-
 DRAIN_DELAY_SECONDS = 3.0
 """Long enough for a load balancer that probes every second or two to notice that a server is about to stop."""
 
+_UNITS = {"_SECONDS": "s", "_MINUTES": "min", "_BYTES_MAX": "bytes"}
+
 SettingCheck = Callable[[Any], str | None]
 
 
@@ -54,19 +56,13 @@ def begins_with(*prefixes: str) -> SettingCheck:
 
 
 def setting(
-    variable: str,
-    default: Any,
-    description: str,
-    *,
-    unit: str = "",
-    check: SettingCheck | None = None,
-    secret: bool = False,
+    variable: str, default: Any, description: str, *, check: SettingCheck | None = None, secret: bool = False
 ) -> Any:
-    """A dataclass field that is read from an environment variable."""
+    """A dataclass field that is read from an environment variable, whose name ends in the unit."""
     metadata = {
         "variable": variable,
         "description": description,
-        "unit": unit,
+        "unit": next((unit for suffix, unit in _UNITS.items() if variable.endswith(suffix)), ""),
         "check": check,
         "secret": secret,
     }
@@ -90,22 +86,16 @@ class ServerSettings:
         "GATEPOST_HEADER_SECONDS",
         8.0,
         "how long the headers of a request may take, and how long a connection may idle",
-        unit="s",
         check=between(1, 60),
     )
     drain_delay_seconds: float | None = setting(
         "GATEPOST_DRAIN_DELAY_SECONDS",
         None,
         "how long new connections are still accepted at shutdown while `/readyz` is 503; 3 in production, else 0",
-        unit="s",
         check=at_least(0),
     )
     drain_seconds: float = setting(
-        "GATEPOST_DRAIN_SECONDS",
-        20.0,
-        "how long requests in flight may still take at shutdown",
-        unit="s",
-        check=at_least(0),
+        "GATEPOST_DRAIN_SECONDS", 20.0, "how long requests in flight may still take at shutdown", check=at_least(0)
     )
 
 
@@ -125,28 +115,18 @@ class DatabaseSettings:
         "GATEPOST_DATABASE_POOL_WAIT_SECONDS",
         2.0,
         "how long a request waits for a free connection, then 503",
-        unit="s",
         check=at_least(0),
     )
     connect_seconds: float = setting(
-        "GATEPOST_DATABASE_CONNECT_SECONDS",
-        3.0,
-        "how long opening a connection may take",
-        unit="s",
-        check=at_least(0.1),
+        "GATEPOST_DATABASE_CONNECT_SECONDS", 3.0, "how long opening a connection may take", check=at_least(0.1)
     )
     statement_seconds: float = setting(
-        "GATEPOST_DATABASE_STATEMENT_SECONDS",
-        5.0,
-        "how long a statement may run, then 504",
-        unit="s",
-        check=at_least(0.01),
+        "GATEPOST_DATABASE_STATEMENT_SECONDS", 5.0, "how long a statement may run, then 504", check=at_least(0.01)
     )
     lock_seconds: float = setting(
         "GATEPOST_DATABASE_LOCK_SECONDS",
         2.0,
         "how long a statement waits for a lock that another transaction holds, then 504",
-        unit="s",
         check=at_least(0.01),
     )
     ready_needs_writes: bool = setting(
@@ -164,9 +144,7 @@ class AuthSettings:
         "Ed25519 private key, PEM; dev makes and keeps one, production refuses to start without",
         secret=True,
     )
-    token_minutes: float = setting(
-        "GATEPOST_TOKEN_MINUTES", 15.0, "lifetime of an access token", unit="min", check=at_least(0.1)
-    )
+    token_minutes: float = setting("GATEPOST_TOKEN_MINUTES", 15.0, "lifetime of an access token", check=at_least(0.1))
     issuer: str = setting("GATEPOST_TOKEN_ISSUER", "gatepost", "`iss` of tokens")
     audience: str = setting("GATEPOST_TOKEN_AUDIENCE", "gatepost", "`aud` of tokens")
 
@@ -186,45 +164,31 @@ class GateSettings:
     limit_factor: int | None = setting(
         "GATEPOST_LIMIT_FACTOR", None, "multiplies all limits; 100 in development, else 1", check=at_least(1)
     )
-    body_bytes_max: int = setting(
-        "GATEPOST_BODY_BYTES_MAX", 1_048_576, "largest request body", unit="bytes", check=at_least(1)
-    )
+    body_bytes_max: int = setting("GATEPOST_BODY_BYTES_MAX", 1_048_576, "largest request body", check=at_least(1))
     page_bytes_max: int = setting(
         "GATEPOST_PAGE_BYTES_MAX",
         4_194_304,
         "JSON of a page's rows; a page ends before the row that would exceed it, but has one row at least",
-        unit="bytes",
         check=at_least(1),
     )
     body_seconds: float = setting(
-        "GATEPOST_BODY_SECONDS",
-        10.0,
-        "how long a client may take to send the next part of a body",
-        unit="s",
-        check=at_least(0.1),
+        "GATEPOST_BODY_SECONDS", 10.0, "how long a client may take to send the next part of a body", check=at_least(0.1)
     )
     request_seconds: float = setting(
-        "GATEPOST_REQUEST_SECONDS", 15.0, "how long a whole request may take, then 504", unit="s", check=at_least(0.1)
+        "GATEPOST_REQUEST_SECONDS", 15.0, "how long a whole request may take, then 504", check=at_least(0.1)
     )
     queue_seconds: float = setting(
         "GATEPOST_QUEUE_SECONDS",
         1.0,
         "how long a request waits under overload before it may be refused with 503",
-        unit="s",
         check=between(0.01, 60),
     )
-    uri_bytes_max: int = setting(
-        "GATEPOST_URI_BYTES_MAX", 8192, "longest path and query", unit="bytes", check=between(256, 65_000)
-    )
+    uri_bytes_max: int = setting("GATEPOST_URI_BYTES_MAX", 8192, "longest path and query", check=between(256, 65_000))
     header_count_max: int = setting(
         "GATEPOST_HEADER_COUNT_MAX", 64, "headers of a request at most", check=between(8, 98)
     )
     header_bytes_max: int = setting(
-        "GATEPOST_HEADER_BYTES_MAX",
-        16_384,
-        "values of all headers together",
-        unit="bytes",
-        check=between(1024, 262_144),
+        "GATEPOST_HEADER_BYTES_MAX", 16_384, "values of all headers together", check=between(1024, 262_144)
     )
     json_depth_max: int = setting(
         "GATEPOST_JSON_DEPTH_MAX", 32, "levels of arrays and objects inside a JSON field", check=between(1, 256)
@@ -235,7 +199,7 @@ class GateSettings:
     allowed_hosts: tuple[str, ...] = setting(
         "GATEPOST_ALLOWED_HOSTS",
         (),
-        "hosts to answer for, comma separated: shop.example, *.shop.example; every host by default",
+        "hosts to serve, comma separated: shop.example, *.shop.example; every host by default",
     )
     trusted_proxies: tuple[str, ...] = setting(
         "GATEPOST_TRUSTED_PROXIES",
@@ -264,7 +228,6 @@ class GateSettings:
         "GATEPOST_HSTS_SECONDS",
         31_536_000,
         "how long browsers insist on TLS after a response over TLS (HSTS); 0 revokes it",
-        unit="s",
         check=at_least(0),
     )
     hsts_subdomains: bool = setting("GATEPOST_HSTS_SUBDOMAINS", True, "HSTS includes all subdomains")
@@ -305,7 +268,6 @@ class ValkeySettings:
         "GATEPOST_VALKEY_TIMEOUT_SECONDS",
         0.02,
         "how long a response of Valkey may take; after a timeout each machine decides alone until Valkey is back",
-        unit="s",
         check=between(0.001, 1),
     )
 
@@ -321,10 +283,7 @@ class LogSettings:
         check=one_of("auto", "console", "json"),
     )
     level: str = setting(
-        "GATEPOST_LOG_LEVEL",
-        "info",
-        "lowest level written",
-        check=one_of("debug", "info", "warning", "error"),
+        "GATEPOST_LOG_LEVEL", "info", "lowest level written", check=one_of("debug", "info", "warning", "error")
     )
     access: bool = setting("GATEPOST_LOG_ACCESS", True, "one line per request")
 
@@ -355,14 +314,7 @@ class Settings:
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """Read and check all settings; raises `ConfigurationError` that names the variable and what to do."""
-    settings = Settings(
-        server=_read(ServerSettings, environ),
-        database=_read(DatabaseSettings, environ),
-        auth=_read(AuthSettings, environ),
-        gate=_read(GateSettings, environ),
-        valkey=_read(ValkeySettings, environ),
-        log=_read(LogSettings, environ),
-    )
+    settings = Settings(**{name: _read(concern, environ) for name, concern in get_type_hints(Settings).items()})
     if settings.server.drain_delay_seconds is None:
         delay = DRAIN_DELAY_SECONDS if settings.is_production else 0.0
         server = dataclasses.replace(settings.server, drain_delay_seconds=delay)
@@ -387,8 +339,9 @@ def unknown_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str | N
 
 def _variables() -> dict[str, bool]:
     """Every variable, and whether it is a secret."""
-    concerns = [dataclasses.fields(getattr(Settings(), concern.name)) for concern in dataclasses.fields(Settings)]
-    return {item.metadata["variable"]: item.metadata["secret"] for fields in concerns for item in fields}
+    concerns = get_type_hints(Settings).values()
+    items = [item.metadata for concern in concerns for item in dataclasses.fields(concern)]
+    return {item["variable"]: item["secret"] for item in items}
 
 
 def _read(concern: type[C], environ: Mapping[str, str]) -> C:
@@ -401,10 +354,10 @@ def _read(concern: type[C], environ: Mapping[str, str]) -> C:
             continue
         value = _convert(variable, text, hints[item.name])
         check: SettingCheck | None = item.metadata["check"]
-        if check is not None and (complaint := check(value)) is not None:
+        if check is not None and (fault := check(value)) is not None:
             # A secret is never shown, not even an invalid one.
             shown = "" if item.metadata["secret"] else f", is {text!r}"
-            raise ConfigurationError(f"{complaint}{shown}.", location=variable)
+            raise ConfigurationError(f"{fault}{shown}.", location=variable)
         values[item.name] = value
     return concern(**values)
 
@@ -412,9 +365,8 @@ def _read(concern: type[C], environ: Mapping[str, str]) -> C:
 def _text(variable: str, environ: Mapping[str, str], *, secret: bool) -> str | None:
     if secret and (path := environ.get(f"{variable}_FILE")):
         if variable in environ:
-            raise ConfigurationError(
-                f"both {variable} and {variable}_FILE are set.", location=variable, hint="Keep one."
-            )
+            both = f"both {variable} and {variable}_FILE are set."
+            raise ConfigurationError(both, location=variable, hint="Keep one.")
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
@@ -430,15 +382,13 @@ def _convert(variable: str, text: str, wanted: Any) -> Any:
             return True
         if text.lower() in ("0", "false", "no", "off"):
             return False
-        raise ConfigurationError(
-            f"is {text!r}, neither true nor false.", location=variable, hint="Write true or false."
-        )
-    for number in (int, float):
+        hint = "Write true or false."
+        raise ConfigurationError(f"is {text!r}, neither true nor false.", location=variable, hint=hint)
+    for number, kind in ((int, "a whole number"), (float, "a number")):
         if wanted in (number, number | None):
             try:
                 return _finite(number(text))
             except ValueError:
-                kind = "a whole number" if number is int else "a number"
                 raise ConfigurationError(f"is {text!r}, not {kind}.", location=variable) from None
     return text
 
