@@ -5,7 +5,8 @@
 hashable: it is part of the key of the compiled statement.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, final
 
 import msgspec
@@ -67,6 +68,11 @@ class Policy:
         """True where the decision depends on neither actor nor row."""
         return False
 
+    @property
+    def parts(self) -> tuple["Policy", ...]:
+        """The policies that this one combines."""
+        return ()
+
     def __and__(self, other: "Policy") -> "Policy":
         return _Both(self, other) if isinstance(other, Policy) else NotImplemented  # pyright: ignore[reportUnnecessaryIsInstance]
 
@@ -86,22 +92,20 @@ class Policy:
 
 
 @final
+@dataclass(slots=True, eq=False, repr=False)
 class _ConstantPolicy(Policy):
-    __slots__ = ("_name", "_value")
-
-    def __init__(self, name: str, value: bool) -> None:
-        self._name = name
-        self._value = value
+    name: str
+    value: bool
 
     def decide(self, actor: Actor) -> Decision:
-        return self._value
+        return self.value
 
     @property
     def is_constant(self) -> bool:
         return True
 
     def __repr__(self) -> str:
-        return self._name
+        return self.name
 
 
 @final
@@ -116,11 +120,9 @@ class _Authenticated(Policy):
 
 
 @final
+@dataclass(slots=True, eq=False, repr=False)
 class _HasRole(Policy):
-    __slots__ = ("names",)
-
-    def __init__(self, names: frozenset[str]) -> None:
-        self.names = names
+    names: frozenset[str]
 
     def decide(self, actor: Actor) -> Decision:
         return not self.names.isdisjoint(actor.roles)
@@ -147,11 +149,9 @@ class Owner(Policy):
 
 
 @final
+@dataclass(slots=True, eq=False, repr=False)
 class _Where(Policy):
-    __slots__ = ("rule",)
-
-    def __init__(self, function: Callable[[Any, Actor], ColumnElement[bool] | bool]) -> None:
-        self.rule = Where(function)
+    rule: Where
 
     def decide(self, actor: Actor) -> Decision:
         return self.rule
@@ -160,14 +160,13 @@ class _Where(Policy):
         return getattr(self.rule.function, "__name__", "policy")
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class _Pair(Policy):
-    __slots__ = ("left", "right")
+    left: Policy
+    right: Policy
 
-    def __init__(self, left: Policy, right: Policy) -> None:
-        self.left = left
-        self.right = right
-
-    def parts(self) -> tuple[Policy, Policy]:
+    @property
+    def parts(self) -> tuple[Policy, ...]:
         return self.left, self.right
 
 
@@ -201,11 +200,13 @@ class _Either(_Pair):
 
 
 @final
+@dataclass(slots=True, eq=False, repr=False)
 class _Inverse(Policy):
-    __slots__ = ("inner",)
+    inner: Policy
 
-    def __init__(self, inner: Policy) -> None:
-        self.inner = inner
+    @property
+    def parts(self) -> tuple[Policy, ...]:
+        return (self.inner,)
 
     def decide(self, actor: Actor) -> Decision:
         decision = self.inner.decide(actor)
@@ -248,7 +249,7 @@ def policy(function: Callable[[Any, Actor], ColumnElement[bool] | bool]) -> Poli
     Called per request with the model (or an alias of it) and the actor; it must build the same shape of condition
     for every actor of the same kind, because the compiled statement is kept.
     """
-    return _Where(function)
+    return _Where(Where(function))
 
 
 def check_is_policy(given: object, location: str) -> None:
@@ -278,12 +279,7 @@ def both(left: Decision, right: Decision) -> Decision:
 
 def role_names(wanted: Policy) -> frozenset[str]:
     """The roles that a policy names."""
-    if isinstance(wanted, _HasRole):
-        return wanted.names
-    if isinstance(wanted, _Inverse):
-        return role_names(wanted.inner)
-    parts = wanted.parts() if isinstance(wanted, _Pair) else ()
-    return frozenset(name for part in parts for name in role_names(part))
+    return frozenset(name for leaf in _leaves(wanted) if isinstance(leaf, _HasRole) for name in leaf.names)
 
 
 def is_nobody(wanted: Policy) -> bool:
@@ -296,24 +292,23 @@ def owners(wanted: Policy) -> tuple[str, ...]:
     absent."""
     if isinstance(wanted, Owner):
         return wanted.path if len(wanted.path) == 1 else ()
-    if isinstance(wanted, _Pair):
-        return tuple(dict.fromkeys(name for part in wanted.parts() for name in owners(part)))
-    return ()
+    # Not below `~`: there the actor's own id is the one that is refused.
+    parts = wanted.parts if isinstance(wanted, _Pair) else ()
+    return tuple(dict.fromkeys(name for part in parts for name in owners(part)))
 
 
 def functions(wanted: Policy) -> tuple[Where, ...]:
     """The functions of every `policy()` in a policy."""
-    if isinstance(wanted, _Where):
-        return (wanted.rule,)
-    if isinstance(wanted, _Inverse):
-        return functions(wanted.inner)
-    return tuple(item for part in wanted.parts() for item in functions(part)) if isinstance(wanted, _Pair) else ()
+    return tuple(leaf.rule for leaf in _leaves(wanted) if isinstance(leaf, _Where))
 
 
 def paths(wanted: Policy) -> tuple[tuple[str, ...], ...]:
     """The paths of every `owner()` in a policy."""
-    if isinstance(wanted, Owner):
-        return (wanted.path,)
-    if isinstance(wanted, _Inverse):
-        return paths(wanted.inner)
-    return tuple(path for part in wanted.parts() for path in paths(part)) if isinstance(wanted, _Pair) else ()
+    return tuple(leaf.path for leaf in _leaves(wanted) if isinstance(leaf, Owner))
+
+
+def _leaves(wanted: Policy) -> Iterator[Policy]:
+    if not wanted.parts:
+        yield wanted
+    for part in wanted.parts:
+        yield from _leaves(part)

@@ -167,14 +167,18 @@ def _check(resource: Resource[Any]) -> None:
         _check_kind(name, f"fields[{field!r}]", rules, Field, "Field(...), hidden, read_only or write_once")
     _check_kind(name, "path", resource.path, str | None, 'a text such as "books"')
     _check_kind(name, "cors", resource.cors, CORS | None, 'CORS("https://shop.example")')
-    if not 1 <= _whole(name, "page_size", resource) <= _whole(name, "page_size_max", resource):
+    _check_kind(name, "page_size", resource.page_size, int, "a whole number")
+    _check_kind(name, "page_size_max", resource.page_size_max, int, "a whole number")
+    if not 1 <= resource.page_size <= resource.page_size_max:
         raise ConfigurationError(
             f"page_size is {resource.page_size}, page_size_max is {resource.page_size_max}.",
             location=f"Resource({name})",
             hint="Choose 1 <= page_size <= page_size_max.",
         )
     for argument in ("body_bytes_max", "json_depth_max", "json_items_max"):
-        if getattr(resource, argument) is not None and (bound := _whole(name, argument, resource)) < 1:
+        bound: int | None = getattr(resource, argument)
+        _check_kind(name, argument, bound, int | None, "a whole number")
+        if bound is not None and bound < 1:
             raise ConfigurationError(
                 f"{argument} is {bound}.", location=f"Resource({name})", hint="Choose a positive number."
             )
@@ -190,12 +194,6 @@ def _names(model: object, argument: str, given: Sequence[str]) -> tuple[str, ...
         location = f"Resource({_name(model)}, {argument}=...)"
         raise ConfigurationError(f"is {given!r}.", location=location, hint='Write a list of names: ["title"].')
     return tuple(given)
-
-
-def _whole(name: str, argument: str, resource: Resource[Any]) -> int:
-    number: int = getattr(resource, argument)
-    _check_kind(name, argument, number, int, "a whole number")
-    return number
 
 
 def _check_kind(name: str, argument: str, given: object, kind: Any, wanted: str) -> None:
