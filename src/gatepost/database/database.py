@@ -339,7 +339,7 @@ class Database:
         """Note what an error tells of the server: that it takes no writes, has no room, or others hold a lock."""
         if isinstance(error, pg.ReadOnlySQLTransactionError) and self._read_only.note_refused(connection.raw):
             self._renewal.renew(connection.raw)
-        elif isinstance(error, pg.InsufficientResourcesError) and not is_lost(error):
+        elif isinstance(error, pg.InsufficientResourcesError) and not isinstance(error, pg.TooManyConnectionsError):
             self._events.emit(DatabaseExhausted(reason=f"{type(error).__name__}: {error.args[0]}"))
         elif isinstance(error, pg.LockNotAvailableError | pg.QueryCanceledError):
             self.pool.note_timeout(connection)

@@ -13,6 +13,7 @@ from asyncpg import exceptions as pg
 from sqlalchemy.orm.exc import StaleDataError
 
 from gatepost.database.error_details import given_columns
+from gatepost.database.outcomes import keeps_session
 from gatepost.errors import (
     Conflict,
     FieldError,
@@ -57,7 +58,7 @@ LOST: tuple[type[BaseException], ...] = (
     pg.TooManyConnectionsError,
     pg.IdleInTransactionSessionTimeoutError,
 )
-"""The connection or the server is gone. (`asyncpg.InterfaceError` is too, but only when it says so. An `OSError` means
+"""The connection or the server is gone, unless the session goes on (`outcomes.keeps_session`). (`asyncpg.InterfaceError` is too, but only when it says so. An `OSError` means
 that where a connection is opened; anywhere else it is a service's own: a file, another host.)"""
 
 DRIVER_FAILURES: tuple[type[Exception], ...] = (
@@ -87,7 +88,7 @@ def is_lost(error: BaseException) -> bool:
     """True where the connection cannot be used any more."""
     if isinstance(error, asyncpg.InterfaceError):
         return "connection is closed" in str(error) or "connection has been released" in str(error)
-    return isinstance(error, LOST)
+    return isinstance(error, LOST) and not keeps_session(error)
 
 
 def is_unreadable(error: BaseException) -> bool:

@@ -13,9 +13,9 @@ from asyncpg import exceptions as pg
 
 from gatepost.errors import OutcomeUnknown
 
-UNKNOWN_STATES = frozenset({"40003", "57P01", "57P02", "57P03"})
-"""SQLSTATEs after which the statement may have been carried out nevertheless. The same holds for class 08, and for any
-error that ends the session."""
+UNKNOWN_STATES = frozenset({"57P01", "57P02", "57P03"})
+"""SQLSTATEs after which the statement may have been carried out nevertheless. The same holds for 40003, which says so,
+for class 08, and for any error that ends the session."""
 
 _ENDS_SESSION = frozenset({"FATAL", "PANIC"})
 
@@ -47,8 +47,19 @@ def is_in_doubt(error: BaseException) -> bool:
     return isinstance(answer, OSError | asyncpg.InternalClientError | asyncio.CancelledError)
 
 
+def keeps_session(error: BaseException) -> bool:
+    """Whether PostgreSQL itself reports an error of a statement in a session that goes on. Then its SQLSTATE says nothing
+    of the connection: a function or trigger may have chosen any."""
+    # A pooler that has lost its server may say ERROR as well, but names no routine.
+    is_of_statement = getattr(error, "severity_en", None) == "ERROR"
+    return is_of_statement and getattr(error, "server_source_function", None) is not None
+
+
 def _says_what_happened(error: asyncpg.PostgresError) -> bool:
     """Whether PostgreSQL itself reports that the statement was undone, in a session that goes on."""
     state = error.sqlstate or "08000"
+    if state == "40003":
+        return False
     severity = getattr(error, "severity_en", None)
-    return severity not in _ENDS_SESSION and state not in UNKNOWN_STATES and not state.startswith("08")
+    is_unclear = severity in _ENDS_SESSION or state in UNKNOWN_STATES or state.startswith("08")
+    return keeps_session(error) or not is_unclear

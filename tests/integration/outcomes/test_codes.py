@@ -39,6 +39,9 @@ CODES = {
     "XX000": (500, "internal_error"),
 }
 
+OF_CONNECTIONS = ("08000", "08001", "08003", "08006", "08P01", "28000", "28P01", "3D000", "53300", "57P01", "57P03")
+"""Codes by which PostgreSQL says that a connection is lost or refused, where it is not a trigger that chose them."""
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def refusing(injector: FaultInjector) -> AsyncIterator[FaultInjector]:
@@ -77,6 +80,20 @@ async def test_each_code_has_its_answer_and_no_words_of_postgresql(
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize("resource", ["bookings", "postings"])
+async def test_a_code_of_lost_connections_that_a_trigger_chose_is_a_mistake_and_the_connection_is_kept(
+    refusing: FaultInjector, resource: str, method: str
+) -> None:
+    pool = refusing.database.pool
+    for state in OF_CONNECTIONS:
+        before = set(pool.open)
+        assert (await ask(refusing, method, resource, state))[:2] == (500, "internal_error"), state
+        assert len(failures) == 1, state
+        assert pool.open == before, state
+    assert pool.is_available
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
 async def test_a_value_that_does_not_fit_names_the_fields_of_the_body_in_our_words(
     refusing: FaultInjector, method: str
 ) -> None:
@@ -111,6 +128,8 @@ async def test_what_commit_refuses_is_not_written(injector: FaultInjector, resou
         for state in ("53100", "40001", "57014", "55P03"):
             status, code, _ = await ask(injector, "POST", resource, state)
             assert (status, code) == CODES[state]
+        for state in OF_CONNECTIONS:
+            assert (await ask(injector, "POST", resource, state))[:2] == (500, "internal_error"), state
     finally:
         await injector.witness.execute("DROP FUNCTION refuse_late CASCADE")
 

@@ -5,12 +5,18 @@ from typing import Any
 import asyncpg
 import pytest
 
+from gatepost.database.failures import is_lost
 from gatepost.database.outcomes import answer_of, is_in_doubt
 
 
-def answer(state: str, severity: str = "ERROR") -> Any:
+def answer(state: str, severity: str = "ERROR", **fields: str) -> Any:
     """An ErrorResponse as asyncpg raises it."""
-    return asyncpg.PostgresError.new({"C": state, "M": "", "S": severity, "V": severity})
+    return asyncpg.PostgresError.new({"C": state, "M": "", "S": severity, "V": severity, **fields})
+
+
+def raised(state: str) -> Any:
+    """What PostgreSQL reports of a trigger that chose this code."""
+    return answer(state, R="exec_stmt_raise")
 
 
 def lost(cause: BaseException | None = None) -> BaseException:
@@ -33,6 +39,8 @@ def lost(cause: BaseException | None = None) -> BaseException:
         answer("40003"),
         answer("08006"),
         answer("25P03", "FATAL"),
+        answer("57P01", "FATAL", R="ProcessInterrupts"),
+        raised("40003"),
         TimeoutError(),
         OSError(),
     ],
@@ -50,6 +58,9 @@ def test_what_does_not_say_what_happened_leaves_a_doubt(error: BaseException) ->
         answer("40001"),
         answer("53100"),
         lost(answer("23505")),
+        raised("08006"),
+        raised("57P01"),
+        lost(raised("08006")),
         asyncpg.InterfaceError("cannot perform operation: connection is closed"),
         ValueError("of a codec"),
     ],
@@ -57,6 +68,13 @@ def test_what_does_not_say_what_happened_leaves_a_doubt(error: BaseException) ->
 )
 def test_an_answer_leaves_none(error: BaseException) -> None:
     assert not is_in_doubt(error)
+
+
+@pytest.mark.parametrize("state", ["08003", "08006", "08P01", "28000", "28P01", "3D000", "53300", "57P01", "57P03"])
+def test_a_code_that_a_trigger_chose_says_nothing_of_the_connection(state: str) -> None:
+    assert not is_lost(raised(state))
+    assert is_lost(answer(state, "FATAL", R="ProcessInterrupts"))
+    assert is_lost(answer(state)), "a pooler said so"
 
 
 def test_an_answer_counts_though_the_connection_was_lost_after_it() -> None:
