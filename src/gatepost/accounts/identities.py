@@ -67,14 +67,11 @@ class Identities:
         self._emit_not_cached: Callable[[IdentitiesNotCached], None] | None = None
         self._emit_invalidated: Callable[[IdentitiesInvalidated], None] | None = None
         self.listener = Listener(
-            database.connect_listener,
+            database,
             CHANNEL,
-            on_notification=self.drop,
-            on_reset=self.drop_all,
+            on_change=self.drop,
             check=lambda connection: are_notified(connection, model),
             on_doubt=self._note_untrusted,
-            on_silence=database.note_silence,
-            on_beat=database.note_beat,
         )
 
     def cached(self, authenticator: UserAuthenticator) -> "CachedAuthenticator":
@@ -97,8 +94,8 @@ class Identities:
     def __len__(self) -> int:
         return sum(map(len, self._caches))
 
-    def drop(self, user: str) -> None:
-        """Drop one user (the key as text), or all where it is empty."""
+    def drop(self, user: str | None) -> None:
+        """Drop one user (the key as text), or all where it is empty or None."""
         if not user:
             self.drop_all()
             return

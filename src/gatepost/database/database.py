@@ -105,15 +105,7 @@ class Database:
             "lock_timeout": _milliseconds(settings.lock_seconds),
             "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_SECONDS),
         }
-        self.pool = Pool(
-            self.connect,
-            size=settings.pool_size,
-            wait_seconds=settings.pool_wait_seconds,
-            connect_seconds=settings.connect_seconds,
-            statement_seconds=settings.statement_seconds,
-            explain=self._explain,
-            events=events,
-        )
+        self.pool = Pool(self.connect, settings, self._explain, events)
         emit = events.emitter(StatementFinished)
         observed = None if emit is None else partial(self.pool.run_observed, emit)
         self._run = {Target.PRIMARY: observed or self.pool.run}

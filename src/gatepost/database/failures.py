@@ -19,7 +19,6 @@ from gatepost.errors import (
     FieldError,
     Forbidden,
     GatewayTimeout,
-    Problem,
     ServiceUnavailable,
     Unprocessable,
 )
@@ -58,8 +57,9 @@ LOST: tuple[type[BaseException], ...] = (
     pg.TooManyConnectionsError,
     pg.IdleInTransactionSessionTimeoutError,
 )
-"""The connection or the server is gone, unless the session goes on (`outcomes.keeps_session`). (`asyncpg.InterfaceError` is too, but only when it says so. An `OSError` means
-that where a connection is opened; anywhere else it is a service's own: a file, another host.)"""
+"""The connection or the server is gone, unless the session goes on (`outcomes.keeps_session`).
+(`asyncpg.InterfaceError` is too, but only when it says so. An `OSError` means that where a connection is opened;
+anywhere else it is a service's own: a file, another host.)"""
 
 DRIVER_FAILURES: tuple[type[Exception], ...] = (
     OSError,
@@ -118,48 +118,34 @@ def read_only() -> ServiceUnavailable:
     )
 
 
-def problem_of(error: BaseException, describe: Describe) -> Exception | None:
+def problem_of(error: BaseException, describe: Describe) -> Exception | None:  # noqa: PLR0911 - one for each kind of error
     """The refusal that an error of PostgreSQL or its driver means, or the mistake in the set-up that it shows; None
     where it is a mistake in the code, as every error of class 22 is that no client's value has caused."""
     if is_lost(error):
         return unavailable()
-    if isinstance(error, pg.WithCheckOptionViolationError):
-        return violates_rule()
-    if isinstance(error, pg.IntegrityConstraintViolationError):
-        return _violation(error, describe)
-    return next((make() for kinds, make in _MEANINGS if isinstance(error, kinds)), None)
-
-
-_MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[], Problem]], ...] = (
-    (
-        (pg.LockNotAvailableError,),
-        lambda: GatewayTimeout(
-            "database_timeout", "A lock that another transaction holds did not become free in time."
-        ),
-    ),
-    (
-        (pg.QueryCanceledError,),
-        lambda: GatewayTimeout("database_timeout", "A statement took longer than its limit and was cancelled."),
-    ),
-    (
-        TRANSIENT,
-        lambda: ServiceUnavailable("transaction_conflict", "Concurrent changes collided; nothing was written."),
-    ),
-    (
-        (pg.DiskFullError, pg.ConfigurationLimitExceededError),
-        lambda: ServiceUnavailable(
-            "database_full", "The database has no room left; nothing was written.", retry_after_seconds=5
-        ),
-    ),
-    (
-        (pg.OutOfMemoryError,),
-        lambda: ServiceUnavailable("database_out_of_memory", "The database has no memory left; nothing was written."),
-    ),
-    (
-        (StaleDataError,),
-        lambda: Conflict("version_conflict", "The row was changed by another request at the same time; read it again."),
-    ),
-)
+    match error:
+        case pg.WithCheckOptionViolationError():
+            return violates_rule()
+        case pg.IntegrityConstraintViolationError():
+            return _violation(error, describe)
+        case pg.LockNotAvailableError():
+            detail = "A lock that another transaction holds did not become free in time."
+            return GatewayTimeout("database_timeout", detail)
+        case pg.QueryCanceledError():
+            return GatewayTimeout("database_timeout", "A statement took longer than its limit and was cancelled.")
+        case pg.SerializationError() | pg.DeadlockDetectedError():
+            return ServiceUnavailable("transaction_conflict", "Concurrent changes collided; nothing was written.")
+        case pg.DiskFullError() | pg.ConfigurationLimitExceededError():
+            detail = "The database has no room left; nothing was written."
+            return ServiceUnavailable("database_full", detail, retry_after_seconds=5)
+        case pg.OutOfMemoryError():
+            detail = "The database has no memory left; nothing was written."
+            return ServiceUnavailable("database_out_of_memory", detail)
+        case StaleDataError():
+            detail = "The row was changed by another request at the same time; read it again."
+            return Conflict("version_conflict", detail)
+        case _:
+            return None
 
 
 def violates_rule() -> Conflict:

@@ -8,8 +8,9 @@ sake of another, and nothing is counted. `docs/decisions/0018-locks-and-dead-con
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Set
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
+from gatepost.database.connection import PooledConnection
 from gatepost.database.holders import Holder
 
 SIZE_MIN = 4
@@ -35,28 +36,21 @@ ACCOUNTS = "(accounts)"
 """The resource of sign-in and of the loading of users; no path of a resource can be written like that."""
 
 
-class OpenConnection(Protocol):
-    """A connection that is open."""
-
-    holder: Holder | None
-
-
-H = TypeVar("H", bound=OpenConnection)
-
-
-class FairSharing(Generic[H]):
+class FairSharing:
     """Shares out one pool. `is_on` says whether; then the idle connections are `spare`, out of the fast path's reach.
 
     `lent` says which connections are lent, `size` how many there are and `size_max` how many there can be.
     """
 
-    def __init__(self, lent: Callable[[], Collection[H]], size: Callable[[], int], size_max: Callable[[], int]) -> None:
+    def __init__(
+        self, lent: Callable[[], Collection[PooledConnection]], size: Callable[[], int], size_max: Callable[[], int]
+    ) -> None:
         self._lent = lent
         self._size = size
         self._size_max = size_max
         self._until = 0.0
         self._slow: dict[str | None, float] = {}
-        self.spare: list[H] = []
+        self.spare: list[PooledConnection] = []
         self.is_on = False
 
     def is_due(self, waiting: Collection[Holder | None]) -> bool:
@@ -77,13 +71,13 @@ class FairSharing(Generic[H]):
             self._slow[resource] = time.monotonic() + TIMEOUT_ACTIVE_SECONDS
         return is_full
 
-    def begin(self, idle: list[H]) -> None:
+    def begin(self, idle: list[PooledConnection]) -> None:
         """Take over the idle connections."""
         self.is_on = True
         self.spare += idle
         idle.clear()
 
-    def end(self, idle: list[H]) -> None:
+    def end(self, idle: list[PooledConnection]) -> None:
         """Hand the spare connections back."""
         self.is_on = False
         self._slow.clear()

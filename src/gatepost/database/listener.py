@@ -18,7 +18,8 @@ import asyncpg
 
 from gatepost.background import background, report
 from gatepost.backoff import Backoff
-from gatepost.database.connection import Connect, RawConnection
+from gatepost.database.connection import RawConnection
+from gatepost.database.failures import DRIVER_FAILURES
 from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS, HeartbeatMonitor, clock
 from gatepost.database.read_only import is_standby
 from gatepost.events import Events
@@ -48,14 +49,6 @@ UNNOTIFIED = (
 STANDBY = "the server is a standby, on which nothing can be listened to: point DATABASE_URL at the primary"
 """Why nothing can be trusted, for the log and for `gatepost doctor`."""
 
-FAILURES: tuple[type[Exception], ...] = (
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
-"""What a connection that is lost, refused or silent raises (a timeout is an `OSError`)."""
-
 BEAT = "SELECT WHERE current_setting('transaction_read_only') = 'on'"
 """What a heartbeat asks: its answer has one row on a server that takes no writes, and none on another one."""
 
@@ -65,70 +58,48 @@ REFUSED_SECONDS = 1.0
 Check = Callable[[RawConnection], Awaitable[bool]]
 
 
-def _nothing() -> None:
-    pass
+class ListenedDatabase(Protocol):
+    """What a listener needs of the database, and tells it (`database.py`)."""
 
+    async def connect_listener(self) -> RawConnection: ...
 
-class OnBeat(Protocol):
-    """Called with each answer to a heartbeat; what it raises of FAILURES gives the connection up."""
+    def note_beat(self, raw: RawConnection, *, refuses_writes: bool) -> None:
+        """Called with each answer to a heartbeat; one of DRIVER_FAILURES that it raises gives the connection up."""
+        ...
 
-    def __call__(self, raw: RawConnection, *, refuses_writes: bool) -> None: ...
-
-
-def _no_beat(raw: RawConnection, *, refuses_writes: bool) -> None:
-    pass
+    def note_silence(self) -> None:
+        """Called each time that PostgreSQL has fallen silent."""
+        ...
 
 
 class Listener:
     """Listens on one channel, for the life of the process.
 
-    `on_notification` gets each payload. `on_reset` is called on every new connection, when it listens and before it
-    is trusted: notifications in the gap were lost, so everything cached before is dropped. `check` says whether
-    the database notifies at all (its triggers are there); while it answers False nothing is trusted. `on_doubt` gets
-    the reason why nothing can be trusted, once until it is another one, or until there is none. `heartbeat` knows
-    whether PostgreSQL answers at all; `on_silence` is called each time that it has fallen silent, and `on_beat` with
-    each answer, which tells whether the server takes writes.
+    `on_change` gets each payload; and None on every new connection, when it listens and before it is trusted:
+    notifications in the gap were lost, so everything cached before is dropped. `check` says whether the database
+    notifies at all (its triggers are there); while it answers False nothing is trusted. `on_doubt` gets the reason why
+    nothing can be trusted, once until it is another one, or until there is none. `heartbeat` knows whether PostgreSQL
+    answers at all.
     """
-
-    __slots__ = (
-        "_channel",
-        "_check",
-        "_connect",
-        "_connection",
-        "_doubt",
-        "_on_beat",
-        "_on_doubt",
-        "_on_notification",
-        "_on_reset",
-        "_task",
-        "heartbeat",
-        "trusted_until",
-    )
 
     def __init__(
         self,
-        connect: Connect,
+        database: ListenedDatabase,
         channel: str,
-        *,
-        on_notification: Callable[[str], None],
-        on_reset: Callable[[], None],
-        check: Check | None = None,
-        on_doubt: Callable[[str], None] | None = None,
-        on_silence: Callable[[], None] = _nothing,
-        on_beat: OnBeat = _no_beat,
+        on_change: Callable[[str | None], None],
+        check: Check,
+        on_doubt: Callable[[str], None],
     ) -> None:
-        self._connect = connect
+        self._database = database
         self._channel = channel
-        self._on_notification = on_notification
-        self._on_reset = on_reset
+        self._on_change = on_change
         self._check = check
         self._on_doubt = on_doubt
-        self._on_beat = on_beat
         self._doubt: str | None = None
         self._connection: RawConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self.trusted_until = 0.0
-        self.heartbeat = HeartbeatMonitor(on_silence, HEARTBEAT_TIMEOUT_SECONDS)
+        self.heartbeat = HeartbeatMonitor(database.note_silence, HEARTBEAT_TIMEOUT_SECONDS)
 
     @property
     def is_trusted(self) -> bool:
@@ -151,7 +122,7 @@ class Listener:
         if connection is not None:
             try:
                 await connection.close(timeout=1)
-            except FAILURES:
+            except DRIVER_FAILURES:
                 connection.terminate()
 
     async def _run(self, events: Events) -> None:
@@ -163,7 +134,7 @@ class Listener:
             except asyncpg.InsufficientResourcesError:
                 longest = REFUSED_SECONDS  # or it would seem to be silent
                 self.heartbeat.record()  # PostgreSQL is there: the pool may well have connections
-            except FAILURES:
+            except DRIVER_FAILURES:
                 pass  # the pool reports that the database is away
             except Exception as error:
                 report(f"listener {self._channel}", error, events)
@@ -172,13 +143,13 @@ class Listener:
 
     async def _listen(self) -> None:
         """One connection's life. Returns or raises when it is of no use any more."""
-        self._connection = connection = await self._connect()
+        self._connection = connection = await self._database.connect_listener()
         connection.add_termination_listener(self._lapse)
         while not await self._is_beyond_doubt(connection):
             await self._ping(connection)
         async with asyncio.timeout(HEARTBEAT_TIMEOUT_SECONDS):
             await connection.add_listener(self._channel, self._hear)
-        self._on_reset()
+        self._on_change(None)
         while not connection.is_closed():
             sent = clock()
             await self._beat(connection, HEARTBEAT_TIMEOUT_SECONDS)
@@ -196,19 +167,19 @@ class Listener:
         async with asyncio.timeout(seconds):
             answer = await connection.execute(BEAT)
         self.heartbeat.record()
-        self._on_beat(connection, refuses_writes=answer == "SELECT 1")
+        self._database.note_beat(connection, refuses_writes=answer == "SELECT 1")
 
     async def _is_beyond_doubt(self, connection: RawConnection) -> bool:
         async with asyncio.timeout(HEARTBEAT_TIMEOUT_SECONDS):
             doubt = await doubt_of(connection, self._check)
         self.heartbeat.record()
-        if doubt is not None and doubt != self._doubt and self._on_doubt is not None:
+        if doubt is not None and doubt != self._doubt:
             self._on_doubt(doubt)
         self._doubt = doubt
         return doubt is None
 
     def _hear(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
-        self._on_notification(str(payload))
+        self._on_change(str(payload))
 
     def _lapse(self, _connection: Any) -> None:
         self.trusted_until = 0.0
@@ -219,11 +190,11 @@ class Listener:
             connection.terminate()
 
 
-async def doubt_of(connection: RawConnection, check: Check | None) -> str | None:
+async def doubt_of(connection: RawConnection, check: Check) -> str | None:
     """Why nothing that is heard on a connection can be trusted: POOLED, STANDBY or UNNOTIFIED; None where it can."""
     backend = await connection.fetchval("SELECT pg_backend_pid()")
     if backend != connection.get_server_pid():
         return POOLED  # its backend is not ours, and may change under us
     if is_standby(connection):
         return STANDBY  # it refuses LISTEN until it is promoted
-    return None if check is None or await check(connection) else UNNOTIFIED
+    return None if await check(connection) else UNNOTIFIED

@@ -48,8 +48,8 @@ def is_in_doubt(error: BaseException) -> bool:
 
 
 def keeps_session(error: BaseException) -> bool:
-    """Whether PostgreSQL itself reports an error of a statement in a session that goes on. Then its SQLSTATE says nothing
-    of the connection: a function or trigger may have chosen any."""
+    """Whether PostgreSQL itself reports an error of a statement in a session that goes on. Then its SQLSTATE says
+    nothing of the connection: a function or trigger may have chosen any."""
     # A pooler that has lost its server may say ERROR as well, but names no routine.
     is_of_statement = getattr(error, "severity_en", None) == "ERROR"
     return is_of_statement and getattr(error, "server_source_function", None) is not None

@@ -14,33 +14,29 @@ from typing import Any
 
 import asyncpg
 
-from gatepost.background import background, report
 from gatepost.database.connection import Connect, ObservedConnection, PooledConnection, RawConnection, Record
 from gatepost.database.failures import (
     DRIVER_FAILURES,
     SCHEMA_CHANGED,
     is_lost,
-    is_unreadable,
     no_connection,
     unavailable,
 )
 from gatepost.database.fair_sharing import EXTENSION_SECONDS, SLOW_SECONDS, FairSharing
 from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS
 from gatepost.database.holders import Holder
+from gatepost.database.openings import PROBE_SECONDS, Openings
 from gatepost.database.outcomes import is_in_doubt, outcome_unknown
-from gatepost.database.reachability import LIMITED_SECONDS, Reachability
 from gatepost.database.recovery import Recoveries
 from gatepost.database.statement_deadlines import StatementDeadlines
 from gatepost.database.statements import Statement
-from gatepost.database.wait_queue import WaitQueue
+from gatepost.database.wait_queue import ConnectionFuture, WaitQueue
 from gatepost.errors import ServiceUnavailable
 from gatepost.events import Events, StatementFinished
+from gatepost.settings import DatabaseSettings
 
 OPENING_SECONDS = 1.0
 """How long a request waits for a connection that is opened because of it, where it would wait for none longer."""
-
-PROBE_SECONDS = 0.02
-"""When the first connection is tried after the database has fallen silent."""
 
 CLOSE_SECONDS = 2.0
 """How long a connection has to be closed in an orderly way."""
@@ -70,40 +66,32 @@ class Pool:
     def __init__(
         self,
         connect: Connect,
-        *,
-        size: int,
-        wait_seconds: float,
-        connect_seconds: float,
-        statement_seconds: float,
+        settings: DatabaseSettings,
         explain: Callable[[PooledConnection, BaseException], Exception | None],
         events: Events,
     ) -> None:
-        self._connect = connect
         emit = events.emitter(StatementFinished)
         self._wrap = PooledConnection if emit is None else partial(ObservedConnection, emit=emit)
         self._explain = explain
-        self._wait_seconds = wait_seconds
-        self._connect_seconds = connect_seconds
-        self._events = events
+        self._wait_seconds = settings.pool_wait_seconds
+        self._connect_seconds = settings.connect_seconds
         self.idle: list[PooledConnection] = []
         self.open: set[PooledConnection] = set()
-        self._opening: set[asyncio.Task[RawConnection | Exception]] = set()
-        self._failure: Exception | None = None
-        self._probing: asyncio.TimerHandle | None = None
+        self.queue = WaitQueue(self._check_queue)
+        self.waiting = self.queue.waiters
+        self.openings = Openings(self, connect, settings.pool_size, events)
+        self._reachability = self.openings.reachability
         self._recoveries = Recoveries(self.put_back, self.discard, events)
-        self._queue = WaitQueue[PooledConnection](self._check_queue)
-        self.waiting = self._queue.waiters
-        self._reachability = Reachability(size, events)
-        self._sharing = FairSharing[PooledConnection](self._lent, lambda: self.size, lambda: self.size_max)
+        self._sharing = FairSharing(self._lent, lambda: self.size, lambda: self.size_max)
         self.given_up: set[PooledConnection] = set()
-        self._deadlines = StatementDeadlines(lambda: {*self._lent(), *self.given_up}, statement_seconds)
+        self._deadlines = StatementDeadlines(lambda: {*self._lent(), *self.given_up}, settings.statement_seconds)
         self.is_closed = False
         self.is_strict = False
 
     @property
     def size(self) -> int:
         """How many connections are open or being opened."""
-        return len(self.open) + len(self._opening)
+        return len(self.open) + len(self.openings.tasks)
 
     @property
     def size_max(self) -> int:
@@ -249,13 +237,13 @@ class Pool:
             connection = self._take_shared(holder) if self._sharing.is_on else self.take()
             if connection is not None:
                 return connection
-            is_opening = self._open_one_more(len(self.waiting) + 1)
+            is_opening = self.openings.open_one(len(self.waiting) + 1)
             # Fail fast: while the database is known to be away, only the request whose opening probes it may wait, and
             # not even that one when the last opening ran into its timeout.
             if self._reachability.is_lost and (not is_opening or self._reachability.is_silent):
                 raise (no_connection() if self.is_refused else unavailable()) from self._reachability.reason
             deadline = deadline or self._deadline(is_opening=is_opening)
-            waiter = self._queue.wait(deadline, holder)
+            waiter = self.queue.wait(deadline, holder)
             try:
                 connection = await waiter
             except BaseException:
@@ -294,13 +282,12 @@ class Pool:
         self.open -= self.given_up
         self._deadlines.terminate_later(self.given_up)
         self.is_strict = True
-        for opening in self._opening:
-            opening.cancel()
+        self.openings.cancel()
         self.close_idle(lambda _raw: True)
-        self._queue.extend(self._connect_seconds + 1, lambda _holder: True)
+        self.queue.extend(self._connect_seconds + 1, lambda _holder: True)
         self._reachability.note_silence(seconds)
-        self._probe_after(PROBE_SECONDS)
-        self._open_for_waiters()
+        self.openings.probe_after(PROBE_SECONDS)
+        self.openings.open_for_waiters()
 
     def put_back(self, connection: PooledConnection) -> None:
         """Give back a connection that is known to be good."""
@@ -308,7 +295,7 @@ class Pool:
             self.discard(connection)
         elif self.is_strict:
             self._take_back(connection)
-        elif not self._queue.give(connection):
+        elif not self.queue.give(connection):
             self.idle.append(connection)
 
     def discard(self, connection: PooledConnection) -> None:
@@ -334,15 +321,12 @@ class Pool:
         """Close all idle connections, and the others as they come back. Requests that wait for one are refused."""
         self.is_closed = self.is_strict = True
         self._sharing.end(self.idle)
-        self._queue.wake_all()
-        if self._probing is not None:
-            self._probing.cancel()
-        for opening in self._opening:
-            opening.cancel()
+        self.queue.wake_all()
+        self.openings.cancel()
         closing = list(iter(self.take, None))
         try:
             await asyncio.gather(*(self._close(connection) for connection in closing))
-            while pending := {*self._opening, *self._recoveries.tasks}:
+            while pending := {*self.openings.tasks, *self._recoveries.tasks}:
                 await asyncio.wait(pending)
         finally:
             self._deadlines.stop()
@@ -357,6 +341,25 @@ class Pool:
         finally:
             self.discard(connection)
 
+    def add(self, raw: RawConnection) -> None:
+        """A connection was opened."""
+        connection = self._wrap(raw)
+        self.open.add(connection)
+        self._deadlines.start()
+        raw.add_termination_listener(lambda _raw: self._drop(connection))
+        self._reachability.note_success(len(self.open))
+        self.put_back(connection)
+
+    @property
+    def has_any(self) -> bool:
+        """Whether a connection is open."""
+        return any(not connection.raw.is_closed() for connection in self.open)
+
+    @property
+    def returning(self) -> int:
+        """How many connections come back sooner than a new one would open: those that are reset."""
+        return len(self._recoveries.resetting & self.open)
+
     def _lent(self) -> set[PooledConnection]:
         return self.open.difference(self.idle, self._sharing.spare)
 
@@ -370,7 +373,7 @@ class Pool:
         elif self._sharing.is_on:
             self._sharing.spare.append(connection)
             self._share_out()
-        elif not self._queue.give(connection):
+        elif not self.queue.give(connection):
             self.idle.append(connection)
 
     def note_timeout(self, connection: PooledConnection) -> None:
@@ -380,10 +383,10 @@ class Pool:
 
     def _check_queue(self) -> None:
         """Called on each sweep while requests wait: share connections out if they do not come back quickly."""
-        slow = self._queue.holders(time.monotonic() - min(SLOW_SECONDS, self._wait_seconds / 2))
+        slow = self.queue.holders(time.monotonic() - min(SLOW_SECONDS, self._wait_seconds / 2))
         if slow and self._sharing.is_due(slow) and not self._sharing.is_on:
             self._begin_sharing()
-            self._queue.extend(EXTENSION_SECONDS, self._sharing.eligibility().may_have_more)
+            self.queue.extend(EXTENSION_SECONDS, self._sharing.eligibility().may_have_more)
         if self._sharing.is_on:
             self._share_out()
 
@@ -394,7 +397,7 @@ class Pool:
     def _end_sharing(self) -> None:
         self._sharing.end(self.idle)
         self._note_strictness()
-        while self.idle and self._queue.give(self.idle[-1]):
+        while self.idle and self.queue.give(self.idle[-1]):
             self.idle.pop()
 
     def _take_shared(self, holder: Holder | None) -> PooledConnection | None:
@@ -416,10 +419,9 @@ class Pool:
             return
         spare = self._sharing.spare
         while spare:
-            given = self._queue.give_first(spare[-1], self._sharing.eligibility().may_take)
-            if given is None:
+            if not self.queue.give_first(spare[-1], self._sharing.eligibility().may_take):
                 return
-            (spare.pop().holder,) = given
+            spare.pop()
 
     def _deadline(self, *, is_opening: bool) -> float:
         """Until when to wait: for an opening that decides whether the database is reachable, at least as long as that
@@ -431,7 +433,7 @@ class Pool:
             seconds = max(seconds, min(self._connect_seconds, OPENING_SECONDS))
         return time.monotonic() + seconds
 
-    def _forward(self, waiter: "asyncio.Future[PooledConnection | None]") -> None:
+    def _forward(self, waiter: ConnectionFuture) -> None:
         """Pass on a connection that was given to a request just as that request stopped waiting."""
         if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
             connection = waiter.result()
@@ -445,85 +447,7 @@ class Pool:
                 free.remove(connection)
         if connection in self.open:
             self.open.remove(connection)
-            self._open_for_waiters()
+            self.openings.open_for_waiters()
         elif connection in self.given_up:
             self.given_up.remove(connection)
             self._note_strictness()
-
-    def _open_for_waiters(self) -> None:
-        while self._open_one_more(len(self.waiting)):
-            pass
-
-    def _open_one_more(self, wanted: int) -> bool:
-        """Begin to open a connection, if fewer are on their way than are wanted and one more is allowed."""
-        opening = len(self._opening)
-        expected = opening + len(self._recoveries.resetting & self.open)  # a reset takes less than an opening
-        if expected >= wanted or self._failure is not None or self.is_closed:
-            return False
-        if not self._reachability.may_open(self.size, opening=opening, has_any=self._has_any()):
-            return False
-        task = background(self._try_to_connect(), "open a database connection", self._events)
-        self._opening.add(task)
-        task.add_done_callback(self._opened)
-        return True
-
-    async def _try_to_connect(self) -> "RawConnection | Exception":
-        try:
-            return await self._connect()
-        except Exception as error:
-            return error
-
-    def _opened(self, task: "asyncio.Task[RawConnection | Exception]") -> None:
-        """One opening has ended. A failure is judged when the last of those under way at once has ended: only then is
-        it known whether the database is away or gives some, and how many."""
-        self._opening.discard(task)
-        # `_try_to_connect` returns errors instead of raising them, so that only this callback handles them.
-        outcome = None if task.cancelled() or task.exception() is not None else task.result()
-        if isinstance(outcome, Exception):
-            self._failure = outcome
-        elif outcome is not None:
-            connection = self._wrap(outcome)
-            self.open.add(connection)
-            self._deadlines.start()
-            try:
-                outcome.add_termination_listener(lambda _raw: self._drop(connection))
-                self._reachability.note_success(len(self.open))
-            finally:
-                self.put_back(connection)
-        # A timeout is enough to judge by: waiting requests need not wait for the other openings to time out as well.
-        if self._failure is not None and (not self._opening or self._is_out_of_reach(self._failure)):
-            failure, self._failure = self._failure, None
-            self._judge(failure)
-        self._open_for_waiters()
-        if self._reachability.is_doubtful and not self._opening and not self.open:
-            self._probe_after(self._reachability.pause)
-
-    def _is_out_of_reach(self, failure: Exception) -> bool:
-        return isinstance(failure, TimeoutError) and not self._has_any()
-
-    def _probe_after(self, seconds: float) -> None:
-        """Try to open a connection even if no request waits: while there is none, readiness sends none here."""
-        if self._probing is not None:
-            self._probing.cancel()
-        if not self.is_closed:
-            self._probing = asyncio.get_running_loop().call_later(seconds, self._probe)
-
-    def _probe(self) -> None:
-        self._probing = None
-        if not self.open and not self._open_one_more(max(1, len(self.waiting))) and not self._opening:
-            self._probe_after(max(PROBE_SECONDS, self._reachability.pause))
-
-    def _judge(self, failure: Exception) -> None:
-        if self._has_any():
-            asyncio.get_running_loop().call_later(LIMITED_SECONDS, self._open_for_waiters)
-            self._reachability.note_limit(failure, len(self.open))
-        elif isinstance(failure, DRIVER_FAILURES) and not is_unreadable(failure):
-            try:
-                self._reachability.note_loss(failure)
-            finally:
-                self._queue.wake_all()
-        elif not self._queue.fail(failure):
-            report("open a database connection", failure, self._events)
-
-    def _has_any(self) -> bool:
-        return any(not connection.raw.is_closed() for connection in self.open)

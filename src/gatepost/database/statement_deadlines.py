@@ -8,22 +8,15 @@ looks at the connections that are lent and counts; a statement pays nothing for 
 import asyncio
 import math
 from collections.abc import Callable, Collection
-from typing import Any, Protocol
+from typing import Any, cast
 
-from gatepost.database.holders import Holder
+from gatepost.database.connection import PooledConnection
 
 SWEEP_SECONDS = 0.5
 """How late a statement may be ended."""
 
 GRACE_SECONDS = 1.0
 """How much longer than PostgreSQL's own limit we wait, for its answer to travel."""
-
-
-class LentConnection(Protocol):
-    """A connection that is lent."""
-
-    raw: Any
-    holder: Holder | None
 
 
 class StatementDeadlines:
@@ -33,11 +26,11 @@ class StatementDeadlines:
     must not count against the connection.
     """
 
-    def __init__(self, lent: Callable[[], Collection[LentConnection]], statement_seconds: float) -> None:
+    def __init__(self, lent: Callable[[], Collection[PooledConnection]], statement_seconds: float) -> None:
         self._lent = lent
         self._sweeps_max = math.ceil((statement_seconds + GRACE_SECONDS) / SWEEP_SECONDS)
-        self._running: dict[LentConnection, tuple[int, int]] = {}
-        self._terminating: dict[LentConnection, int] = {}
+        self._running: dict[PooledConnection, tuple[int, int]] = {}
+        self._terminating: dict[PooledConnection, int] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -51,21 +44,21 @@ class StatementDeadlines:
             self._timer.cancel()
             self._timer = None
 
-    def terminate_later(self, connections: Collection[LentConnection]) -> None:
+    def terminate_later(self, connections: Collection[PooledConnection]) -> None:
         """Their peer is silent: close them at the time when a statement sent just now would be overdue."""
         self._terminating.update(dict.fromkeys(connections, self._sweeps_max))
 
     def _sweep(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
         lent = self._lent()
-        running: dict[LentConnection, tuple[int, int]] = {}
+        running: dict[PooledConnection, tuple[int, int]] = {}
         for connection in lent:
             holder = connection.holder
             # A transaction between two statements waits for its service, not for PostgreSQL. One with its own limit
             # was told to wait longer than `statement_seconds`.
             if holder is None or not holder.is_sending or holder.has_own_limit or connection.raw.is_closed():
                 continue
-            count = connection.raw._protocol.queries_count  # as asyncpg's own pool reads it
+            count = cast("Any", connection.raw)._protocol.queries_count  # as asyncpg's own pool reads it
             before, sweeps = self._running.get(connection, (count, 0))
             if before != count:  # another statement than at the last sweep: its time begins now
                 sweeps = 0
@@ -76,7 +69,7 @@ class StatementDeadlines:
         self._running = running
         self._terminate_due(lent)
 
-    def _terminate_due(self, lent: Collection[LentConnection]) -> None:
+    def _terminate_due(self, lent: Collection[PooledConnection]) -> None:
         # Those that came back meanwhile are forgotten: the pool has closed them.
         self._terminating = {
             connection: left - 1 for connection, left in self._terminating.items() if connection in lent

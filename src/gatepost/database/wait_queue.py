@@ -8,40 +8,37 @@ import time
 from collections import deque
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Generic, TypeAlias, TypeVar
+from typing import TypeAlias
 
+from gatepost.database.connection import PooledConnection
 from gatepost.database.holders import Holder
 from gatepost.errors import ServiceUnavailable
 
-C = TypeVar("C")
+ConnectionFuture: TypeAlias = asyncio.Future[PooledConnection | None]
 
-Waiter: TypeAlias = "tuple[float, asyncio.Future[C | None], Holder | None, float]"
+Waiter: TypeAlias = tuple[float, ConnectionFuture, Holder | None, float]
 """Deadline (monotonic seconds), the future that gets the connection, the holder that it is for, the time of arrival."""
 
 SWEEP_SECONDS = 0.05
 """How late after its deadline a waiter may be refused."""
 
 
-def _nothing() -> None:
-    pass
-
-
-class WaitQueue(Generic[C]):
+class WaitQueue:
     """Futures that get a connection, None (things have changed: try again), or `ServiceUnavailable` at their deadline.
 
     `waiters` is true while a request waits; the earliest deadline is in front. `on_sweep` is
     called every SWEEP_SECONDS meanwhile, before those past their deadline are refused.
     """
 
-    def __init__(self, on_sweep: Callable[[], None] = _nothing) -> None:
-        self.waiters: deque[Waiter[C]] = deque()
+    def __init__(self, on_sweep: Callable[[], None]) -> None:
+        self.waiters: deque[Waiter] = deque()
         self._on_sweep = on_sweep
         self._timer: asyncio.TimerHandle | None = None
 
-    def wait(self, deadline: float, holder: Holder | None = None) -> "asyncio.Future[C | None]":
+    def wait(self, deadline: float, holder: Holder | None) -> ConnectionFuture:
         """A future that is done by `deadline` (monotonic seconds)."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[C | None] = loop.create_future()
+        future: ConnectionFuture = loop.create_future()
         waiters = self.waiters
         waiter = (deadline, future, holder, time.monotonic())
         if not waiters or waiters[-1][0] <= deadline:
@@ -52,7 +49,7 @@ class WaitQueue(Generic[C]):
             self._timer = loop.call_later(SWEEP_SECONDS, self._sweep, loop)
         return future
 
-    def give(self, connection: C | None) -> bool:
+    def give(self, connection: PooledConnection | None) -> bool:
         """Give the first waiter a connection, or None; False if there is no waiter."""
         waiter = self._next()
         if waiter is None:
@@ -73,21 +70,22 @@ class WaitQueue(Generic[C]):
         while self.give(None):
             pass
 
-    def holders(self, since: float) -> "list[Holder | None]":
+    def holders(self, since: float) -> list[Holder | None]:
         """The holders of those that have been waiting since then."""
         return [holder for _, future, holder, joined in self.waiters if joined <= since and not future.done()]
 
-    def give_first(self, connection: C, may_take: "Callable[[Holder | None], bool]") -> "tuple[Holder | None] | None":
-        """Give a connection to the first waiter that may have it. Its holder, in a tuple; None if there is no such
+    def give_first(self, connection: PooledConnection, may_take: Callable[[Holder | None], bool]) -> bool:
+        """Give a connection to the first waiter that may have it, on behalf of its holder; False if there is no such
         waiter."""
         for place, (_, future, holder, _) in enumerate(self.waiters):
             if not future.done() and may_take(holder):
                 del self.waiters[place]
+                connection.holder = holder
                 future.set_result(connection)
-                return (holder,)
-        return None
+                return True
+        return False
 
-    def extend(self, seconds: float, is_meant: "Callable[[Holder | None], bool]") -> None:
+    def extend(self, seconds: float, is_meant: Callable[[Holder | None], bool]) -> None:
         """Let the waiters wait longer for whose holder this is true."""
         waiters = [
             (deadline + seconds if is_meant(holder) else deadline, future, holder, joined)
@@ -96,7 +94,7 @@ class WaitQueue(Generic[C]):
         self.waiters.clear()
         self.waiters.extend(sorted(waiters, key=itemgetter(0)))
 
-    def _next(self) -> "asyncio.Future[C | None] | None":
+    def _next(self) -> ConnectionFuture | None:
         waiters = self.waiters
         while waiters:
             future = waiters.popleft()[1]

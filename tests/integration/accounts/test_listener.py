@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -27,29 +28,47 @@ async def relay(database_url: str) -> AsyncIterator[Relay]:
         yield made
 
 
+@dataclass
+class Listened:
+    """The database that a listener listens to."""
+
+    connect: Callable[[], Awaitable[Connection]]
+    on_silence: Callable[[], None] = lambda: None
+
+    async def connect_listener(self) -> Connection:
+        return await self.connect()
+
+    def note_beat(self, raw: Connection, *, refuses_writes: bool) -> None:
+        assert not raw.is_closed()
+        assert not refuses_writes
+
+    def note_silence(self) -> None:
+        self.on_silence()
+
+
+async def notifies(_: Connection) -> bool:
+    """The triggers are there."""
+    return True
+
+
 @asynccontextmanager
 async def listening(
     url: str,
-    check: Callable[[Connection], Awaitable[bool]] | None = None,
-    on_doubt: Callable[[str], None] | None = None,
+    check: Callable[[Connection], Awaitable[bool]] = notifies,
+    on_doubt: Callable[[str], None] = lambda _: None,
     on_silence: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[tuple[Listener, list[str], list[None]]]:
     """A listener, what it heard, and how often everything had to be forgotten."""
     heard: list[str] = []
     resets: list[None] = []
 
-    async def connect() -> Connection:
-        return await asyncpg.connect(url)
+    def on_change(payload: str | None) -> None:
+        if payload is None:
+            resets.append(None)
+        else:
+            heard.append(payload)
 
-    made = Listener(
-        connect,
-        "news",
-        on_notification=heard.append,
-        on_reset=lambda: resets.append(None),
-        check=check,
-        on_doubt=on_doubt,
-        on_silence=on_silence,
-    )
+    made = Listener(Listened(lambda: asyncpg.connect(url), on_silence), "news", on_change, check, on_doubt)
     await made.start(Events())
     try:
         yield made, heard, resets
@@ -169,7 +188,7 @@ async def test_a_database_that_is_not_there_is_tried_again_and_stopping_is_quick
         tries.append(None)
         raise ConnectionRefusedError
 
-    made = Listener(connect, "news", on_notification=lambda _: None, on_reset=lambda: None)
+    made = Listener(Listened(connect), "news", lambda _: None, notifies, lambda _: None)
     await made.start(Events())
     await until(lambda: len(tries) >= 3)
     assert not made.is_trusted

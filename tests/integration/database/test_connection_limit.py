@@ -153,7 +153,7 @@ async def test_whatever_an_opening_fails_with_the_connections_that_there_are_ser
             await asyncio.sleep(0.01)
             raise error
 
-        database.pool._connect = fails
+        database.pool.openings.connect = fails
         await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.002)") for _ in range(60)))
         assert [(type(event), event.size) for event in emitted] == [(PoolLimited, 1)]
 
@@ -166,21 +166,21 @@ async def test_an_opening_that_hangs_keeps_nobody_from_a_connection_that_becomes
         async def hangs() -> Any:
             await asyncio.Event().wait()
 
-        database.pool._connect = hangs
+        database.pool.openings.connect = hangs
         async with asyncio.timeout(10):
             await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.002)") for _ in range(60)))
 
 
 async def test_the_last_connection_lost_while_limited_is_replaced_at_once(limited: Limited) -> None:
     async with many(limited.url, 1) as ([database], _):
-        connect = database.pool._connect
+        connect = database.pool.openings.connect
 
         async def fails() -> Any:
             raise asyncpg.TooManyConnectionsError("too many connections for role")
 
-        database.pool._connect = fails
+        database.pool.openings.connect = fails
         await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.01)") for _ in range(3)))
-        database.pool._connect = connect
+        database.pool.openings.connect = connect
         database.pool.idle[-1].raw.terminate()
         await database.fetch("SELECT 1")
 

@@ -44,7 +44,7 @@ async def test_while_the_database_is_away_few_try_and_all_are_refused_at_once(se
         tries += 1
         return await connect()
 
-    database.pool._connect = counting
+    database.pool.openings.connect = counting
     assert (await database.fetch("SELECT 42"))[0][0] == 42
     server.stop()
     started = asyncio.get_running_loop().time()

@@ -60,7 +60,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.driver = Driver(self.loop)
         self.database = Database("", DatabaseSettings(pool_size=SIZE), Events())
         self.pool = self.database.pool
-        self.pool._connect = self.driver.connect  # type: ignore[assignment]
+        self.pool.openings.connect = self.driver.connect  # type: ignore[assignment]
         self.tasks: list[asyncio.Task[Any]] = []
         self.held: list[PooledConnection] = []
 
