@@ -26,7 +26,7 @@ from gatepost.events import Events
 from gatepost.gateway.buckets import Buckets, BucketTable
 from gatepost.gateway.buckets.factory import make_buckets
 from gatepost.models.entity import Entity
-from gatepost.operations import Operation, RouteRules
+from gatepost.operations import Operation
 from gatepost.services.service_transaction import ServiceTransaction
 from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.settings import Settings, load_settings
@@ -95,17 +95,10 @@ class App:
     @property
     def operations(self) -> list[Operation]:
         """Every endpoint: what `gatepost routes` shows. Needs neither a database nor a start."""
-        return self._composition.operations if self._composition is not None else self.operations_under(Settings())
+        return (self._composition or self.composed(Settings())).operations
 
-    def operations_under(self, settings: Settings) -> list[Operation]:
-        """Every endpoint as these settings make it."""
-        return self._composed(settings).operations
-
-    def routes_under(self, settings: Settings) -> Sequence[RouteRules]:
-        """The rules of every route as these settings make them, those of mounts last."""
-        return self._composed(settings).table.rules
-
-    def _composed(self, settings: Settings) -> Composition:
+    def composed(self, settings: Settings) -> Composition:
+        """The layers as these settings make them, to look at: `operations`, and the `rules` of their `table`."""
         return Composition(self.declaration, settings, OKPKey.generate_key("Ed25519"), "", Events())
 
     @property
@@ -140,7 +133,7 @@ class App:
 
     @property
     def entry(self) -> ASGIApp:
-        """What answers HTTP once the app is started: a server that calls it directly saves a step per request."""
+        """What serves HTTP once the app is started: a server that calls it directly saves a step per request."""
         return self.running.gate.__call__  # a method: Python calls it in half the time of an object
 
     def find_request_id(self) -> str | None:
@@ -153,12 +146,12 @@ class App:
         self._table = table
 
     def drain(self) -> None:
-        """Tell load balancers to go elsewhere: readiness turns false, answers close their connections."""
+        """Tell load balancers to go elsewhere: readiness turns false, and responses close their connections."""
         if self._composition is not None:
             self._composition.drain()
 
     def hand_over(self) -> None:
-        """Tell clients to come back on another connection, which another process takes: answers close theirs."""
+        """Tell clients to come back on another connection, which another process takes: responses close theirs."""
         if self._composition is not None:
             self._composition.gate.drain()
 

@@ -161,7 +161,7 @@ class Composition:
         await self.database.close()
 
     def drain(self) -> None:
-        """From now on not ready; and every answer closes its connection."""
+        """From now on not ready; and every response closes its connection."""
         self.is_leaving = True
         self.gate.drain()
 

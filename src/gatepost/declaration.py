@@ -16,7 +16,6 @@ from gatepost.actor import Actor, ActorId, anonymous
 from gatepost.asgi import ASGIApp
 from gatepost.auth.authenticator import AnyAuthenticator
 from gatepost.auth.authenticator import checked as checked_authenticators
-from gatepost.auth.bearer_tokens import BearerTokens
 from gatepost.declaring.mount import Mount, taken_by_mount
 from gatepost.declaring.policies import Policy
 from gatepost.declaring.resource import PATH, Resource
@@ -45,7 +44,7 @@ class Declaration:
         prefix: str,
         mounts: Mapping[str, ASGIApp | Mount],
         bigint_as_string: bool,
-        authenticators: Sequence[AnyAuthenticator] = (BearerTokens(),),
+        authenticators: Sequence[AnyAuthenticator],
     ) -> None:
         self.authenticators = checked_authenticators(authenticators)
         for given in resources:

@@ -17,7 +17,7 @@ E = TypeVar("E", bound=msgspec.Struct)
 
 
 class RequestFinished(msgspec.Struct, gc=False):
-    """An answer has been sent, or the client has gone. `seconds` is wall time, `route` the pattern, not the path."""
+    """A response has been sent, or the client has gone. `seconds` is wall time, `route` the pattern, not the path."""
 
     request_id: str
     method: str
@@ -59,7 +59,7 @@ class BucketsLost(msgspec.Struct):
 
 
 class BucketsRestored(msgspec.Struct):
-    """The Valkey answers again after `seconds` away; meanwhile `decided_locally` decisions were made without it."""
+    """The Valkey responds again after `seconds` away; meanwhile `decided_locally` decisions were made without it."""
 
     seconds: float
     decided_locally: int
@@ -72,13 +72,13 @@ class DatabaseLost(msgspec.Struct):
 
 
 class DatabaseRestored(msgspec.Struct):
-    """The database answers again after `seconds` away."""
+    """The database responds again after `seconds` away."""
 
     seconds: float
 
 
 class DatabaseReadOnly(msgspec.Struct):
-    """The database takes no writes: it is a standby, or set so; emitted once per outage. Reads go on."""
+    """The database takes no writes: it is a standby, or set so; emitted once per outage. Reads are still served."""
 
     reason: str
 
@@ -104,7 +104,7 @@ class ValueRefused(msgspec.Struct):
 
 
 class ConstraintViolated(msgspec.Struct):
-    """A write broke a constraint or unique index that the answer cannot name; the client gets a bland 409.
+    """A write broke a constraint or unique index that the response cannot name; the client gets a bland 409.
 
     The models do not declare it, or it is on an expression. There is no `constraint` where a view's check option or a
     trigger refused the row. For the constraint of a domain `table` is the one that the statement writes to.
@@ -147,7 +147,7 @@ class WorkerReplaced(msgspec.Struct):
 
 
 class WorkerNotReplaced(msgspec.Struct):
-    """A new serving process did not come to serve; the old ones go on."""
+    """A new serving process did not come to serve; the old ones keep serving."""
 
     worker: int
     reason: str
@@ -306,8 +306,5 @@ class Events:
 
 
 def _name_of(subscriber: Callable[[Any], None]) -> str:
-    return (
-        f"{subscriber.__module__}.{subscriber.__qualname__}"
-        if hasattr(subscriber, "__qualname__")
-        else repr(subscriber)
-    )
+    name = getattr(subscriber, "__qualname__", None)
+    return f"{subscriber.__module__}.{name}" if name else repr(subscriber)

@@ -45,7 +45,7 @@ class Probes:
         ]
 
     async def live(self, call: Call) -> Response:
-        """200 while the process can answer."""
+        """200 while the process can respond."""
         return Response(200, b'{"status":"ok"}', cache_control=b"no-store")
 
     async def ready(self, call: Call) -> Response:

@@ -21,8 +21,8 @@ JSON_TYPES: frozenset[bytes] = frozenset({b"application/json", b"application/mer
 """The content types of JSON bodies."""
 
 Kind = Literal["api", "auth", "system", "mount", "preflight"]
-"""Chooses the default rate limit ("api", "auth", "preflight") or exempts ("system": probes). A "mount" is answered by
-the mounted application."""
+"""Chooses the default rate limit ("api", "auth", "preflight") or exempts ("system": probes). The mounted application
+responds to a "mount"."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

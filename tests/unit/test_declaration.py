@@ -217,7 +217,7 @@ def test_a_mount_at_the_path_of_a_resource_is_refused() -> None:
 
 def test_mounts_are_among_the_routes() -> None:
     app = App(Resource(Thing, read=anyone), mount={"/api/things/feed": _mounted})
-    assert "/api/things/feed/*" in [rules.pattern for rules in app.routes_under(Settings())]
+    assert "/api/things/feed/*" in [rules.pattern for rules in app.composed(Settings()).table.rules]
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,9 @@ COLUMNS = ("method", "path", "operation", "allow", "rate_limit", "handler")
 def print_routes(reference: str | None, *, as_json: bool) -> None:
     """Print the table of the application's operations and mounts, in the order of their declaration."""
     settings = quiet_settings()
-    app = find_app(reference_of(reference))
-    mounts = [rules for rules in app.routes_under(settings) if rules.kind == "mount"]
-    rows = [_row(operation, settings) for operation in app.operations_under(settings)]
-    rows += [_mount_row(rules, settings) for rules in mounts]
+    composition = find_app(reference_of(reference)).composed(settings)
+    rows = [_row(operation, settings) for operation in composition.operations]
+    rows += [_mount_row(rules, settings) for rules in composition.table.rules if rules.kind == "mount"]
     print_rows(rows, as_json=as_json, columns=COLUMNS)
 
 

@@ -1,6 +1,6 @@
 """Which pages of other origins may call, as it is declared: for a whole app by settings, or for one resource or mount.
 
-The gate compiles it (`gateway/cors.py`). Without a rule no other origin may read an answer.
+The gate compiles it (`gateway/cors.py`). Without a rule no other origin may read a response.
 """
 
 import re
@@ -10,7 +10,7 @@ from gatepost.declaring.origins import Origins
 from gatepost.errors import ConfigurationError
 
 MAX_AGE_SECONDS = 7200
-"""How long a browser may keep the answer to a preflight: what Chromium allows at most."""
+"""How long a browser may keep the response to a preflight: what Chromium allows at most."""
 
 _NAME = re.compile(r"[!#$%&'+\-.^_`|~0-9A-Za-z]+")
 
@@ -20,7 +20,7 @@ class CORS:
 
     `origins` are exact (`https://shop.example`) or patterns whose star is one label (`https://*.shop.example`);
     `public` lets every page in instead, without credentials. `credentials` allows cookies. `headers` are request
-    headers, `exposed` headers of answers, beyond those that Gatepost itself reads and sends. `CORS()` admits no origin.
+    headers, `exposed` headers of responses, beyond those that Gatepost reads and sends. `CORS()` admits no origin.
     """
 
     __slots__ = ("credentials", "exposed", "headers", "max_age_seconds", "origins", "public")

@@ -1,4 +1,4 @@
-"""How the headers of one path are declared: what a resource, a mount or an action answers otherwise than all others.
+"""How the headers of one path are declared: what the responses of a resource or a mount carry instead of the default.
 
 Read at start by `gateway/security_headers.py`, which composes the whole set; nothing is merged per request.
 """
@@ -16,7 +16,7 @@ _ELSEWHERE: dict[str, str] = {
     "ratelimit": "Use rate_limit=.",
     "ratelimit-policy": "Use rate_limit=.",
 }
-_OF_ONE_ANSWER = frozenset(
+_OF_ONE_RESPONSE = frozenset(
     {
         *("allow", "connection", "content-encoding", "content-length", "content-type", "date", "etag", "keep-alive"),
         *("location", "retry-after", "server", "set-cookie", "trailer", "transfer-encoding", "upgrade"),
@@ -35,14 +35,13 @@ class Headers:
 
     def __init__(self, given: Mapping[str, str | None], *, location: str) -> None:
         """`given` maps names to values, None to leave a header out. Raises `ConfigurationError`."""
-        names = [name.lower() for name in given]
-        for name, value in zip(names, given.values(), strict=True):
+        pairs = [(name.lower(), value) for name, value in given.items()]
+        for name, value in pairs:
             _check(name, value, location)
-        if len(set(names)) < len(names):
+        if len(dict(pairs)) < len(pairs):
             raise ConfigurationError(
                 "headers= contains a header twice.", location=location, hint="Names are case-insensitive."
             )
-        pairs = list(zip(names, given.values(), strict=True))
         self.values: tuple[Header, ...] = tuple(
             (name.encode(), value.encode()) for name, value in pairs if value is not None
         )
@@ -55,19 +54,20 @@ class Headers:
 def _check(name: str, value: str | None, location: str) -> None:
     if _NAME.fullmatch(name) is None:
         raise ConfigurationError(f"headers= has {name!r}, which is not a header name.", location=location)
-    if name.startswith("access-control-"):
-        raise ConfigurationError(f"headers= cannot set {name}.", location=location, hint="Use cors=CORS(...).")
-    if name in _ELSEWHERE:
-        raise ConfigurationError(f"headers= cannot set {name}.", location=location, hint=_ELSEWHERE[name])
-    if name in _OF_ONE_ANSWER:
-        raise ConfigurationError(
-            f"headers= cannot set {name}.",
-            location=location,
-            hint="It belongs to a single response or to the connection.",
-        )
+    if (hint := _hint_against(name)) is not None:
+        raise ConfigurationError(f"headers= cannot set {name}.", location=location, hint=hint)
     if value is not None and _VALUE.fullmatch(value) is None:
         raise ConfigurationError(
             f"headers= sets {name} to {value!r}.",
             location=location,
             hint="Write visible ASCII without line breaks, or None to leave the header out.",
         )
+
+
+def _hint_against(name: str) -> str | None:
+    """Where else a header is set; None where it may be set here."""
+    if name.startswith("access-control-"):
+        return "Use cors=CORS(...)."
+    if name in _OF_ONE_RESPONSE:
+        return "It belongs to a single response or to the connection."
+    return _ELSEWHERE.get(name)

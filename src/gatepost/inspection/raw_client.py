@@ -158,14 +158,10 @@ async def _chunk(reader: asyncio.StreamReader) -> bytes:
 
 
 async def _ends(reader: asyncio.StreamReader, seconds: float = 0.5) -> bool:
-    """Whether the server closes the connection after its response."""
-    started = time.monotonic()
-    try:
-        while time.monotonic() - started < seconds:
-            if not await asyncio.wait_for(reader.read(65536), seconds):
-                return True
-    except ConnectionError:
-        return True
-    except TimeoutError:
-        pass
+    """Whether the server closes the connection after its response. Raises ConnectionError where it resets it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while await reader.read(65536):
+                pass
+            return True
     return False

@@ -37,7 +37,7 @@ class Logs:
         stream = sys.stdout if descriptor == 1 else sys.stderr
         self._coloured = settings.log_form == "console" and is_coloured(stream)
         self.writer = writer or Writer(descriptor)
-        self._handler = RecordHandler(self._write, form=settings.log_form, coloured=self._coloured)
+        self._handler = RecordHandler(self.writer.write, form=settings.log_form, coloured=self._coloured)
         self._streams: StandardStreams | None = None
         if adopts:
             self._adopt()
@@ -69,9 +69,6 @@ class Logs:
         if self._streams is not None:
             self._streams.close()
         self.writer.close()
-
-    def _write(self, line: bytes) -> None:
-        self.writer.write(line)
 
     def _adopt(self) -> None:
         root = logging.getLogger()

@@ -38,7 +38,7 @@ class RecordHandler(logging.Handler):
         self._write = write
         self._form = form
         self._coloured = coloured
-        self.find_request_id: FindRequestID = _no_request
+        self.find_request_id: FindRequestID = lambda: None
         self._made: logging.Formatter | None = None
         if "structlog" in sys.modules:  # the application's own structlog loggers have to come out here as well
             self.prepare()
@@ -63,13 +63,10 @@ class RecordHandler(logging.Handler):
         return event
 
 
-def _no_request() -> str | None:
-    return None
-
-
 def _formatter(form: str, add_request_id: Processor, *, coloured: bool) -> logging.Formatter:
     import structlog
 
+    time_form, is_utc = ("iso", True) if form == "json" else ("%H:%M:%S.%f", False)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -77,9 +74,7 @@ def _formatter(form: str, add_request_id: Processor, *, coloured: bool) -> loggi
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.stdlib.ExtraAdder(),
         add_request_id,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
-        if form == "json"
-        else structlog.processors.TimeStamper(fmt="%H:%M:%S.%f", utc=False, key="time"),
+        structlog.processors.TimeStamper(fmt=time_form, utc=is_utc, key="time"),
         _shown_traceback,
         _safe,
     ]
@@ -112,10 +107,7 @@ def _shown_traceback(logger: object, method: str, event: EventDict) -> EventDict
 
 
 def _safe(logger: object, method: str, event: EventDict) -> EventDict:
-    for key, value in event.items():
-        if not key.startswith("_"):
-            event[key] = safe_value(key, value)
-    return event
+    return {key: value if key.startswith("_") else safe_value(key, value) for key, value in event.items()}
 
 
 def _render_json(logger: object, method: str, event: EventDict) -> str:

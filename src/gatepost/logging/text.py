@@ -33,7 +33,9 @@ def escaped(text: str, *, keep: str = "") -> str:
     """
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() or char in keep else _escape(char) for char in text)
+    return "".join(
+        char if char.isprintable() or char in keep else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def shortened(text: str, length_max: int = TEXT_LENGTH_MAX) -> str:
@@ -55,10 +57,3 @@ def safe_value(key: str, value: Any) -> Any:
     if isinstance(value, bool | int | float) or value is None:
         return value
     return without_secrets(value if isinstance(value, str) else str(value))
-
-
-def _escape(char: str) -> str:
-    code = ord(char)
-    if char in "\n\r\t":
-        return {"\n": r"\n", "\r": r"\r", "\t": r"\t"}[char]
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -21,7 +21,7 @@ def _show(failure: RequestFailed) -> None:
     traceback.print_exception(failure.error, file=sys.stderr)
 
 
-_PATIENCE = {"GATEPOST_QUEUE_SECONDS": "60"}
+_DEFAULTS = {"GATEPOST_LIMIT_FACTOR": "100000", "GATEPOST_QUEUE_SECONDS": "60"}
 """Tests may send more at once than a busy machine can do in a second."""
 
 
@@ -42,7 +42,7 @@ class TestApp:
     def __init__(self, app: App, database_url: str, *, extend: bool = False, **settings: str) -> None:
         self.app = app
         self._extend = extend
-        self._environ = {"DATABASE_URL": database_url, "GATEPOST_LIMIT_FACTOR": "100000", **_PATIENCE, **settings}
+        self._environ = {"DATABASE_URL": database_url, **_DEFAULTS, **settings}
         self.anonymous = Client(app)
 
     async def __aenter__(self) -> "TestApp":

@@ -60,7 +60,7 @@ class Client:
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> ClientResponse:
-        """Send one request and wait for the whole answer. `json` is encoded, `content` is sent as it is."""
+        """Send one request and wait for the whole response. `json` is encoded, `content` is sent as it is."""
         body = msgspec.json.encode(json) if json is not msgspec.UNSET else content
         sent = {"host": "test", **self._headers, **{name.lower(): value for name, value in (headers or {}).items()}}
         if body is not None:
@@ -75,7 +75,7 @@ class Client:
             "http_version": "1.1",
             "method": method,
             "scheme": "http",
-            "path": _decoded(raw_path),
+            "path": unquote_to_bytes(raw_path).decode("utf-8", "replace"),
             "raw_path": raw_path,
             "query_string": query.encode(),
             "root_path": "",
@@ -99,7 +99,3 @@ class Client:
         start = messages[0]
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
         return ClientResponse(start["status"], headers, b"".join(message.get("body", b"") for message in messages[1:]))
-
-
-def _decoded(raw_path: bytes) -> str:
-    return unquote_to_bytes(raw_path).decode("utf-8", "replace")

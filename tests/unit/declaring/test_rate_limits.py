@@ -29,7 +29,7 @@ class Thing(Base):
 def rules_of(rate_limit: Any, factor: int = 1) -> dict[str, list[str]]:
     """The names of the rules that a client's requests take from, by verb."""
     app = App(Resource(Thing, read=anyone, write=anyone, rate_limit=rate_limit))
-    operations = app.operations_under(Settings(gate=GateSettings(limit_factor=factor)))
+    operations = app.composed(Settings(gate=GateSettings(limit_factor=factor))).operations
     limiter = make_limiter(GateSettings(), Events())
     found: dict[str, list[str]] = {}
     for operation in operations:
