@@ -61,8 +61,7 @@ class Call(msgspec.Struct, eq=False):
     `view` is what the actor sees and sets of the endpoint's resource, as its controller knows; `unit` is the unit of
     work while a service's transaction runs; `tables_read` are the names of the tables whose rows the response shows or
     depends on, None where that is not known, because a service or a function of the database may have read others;
-    `code` is the error code of a refusal, for the access line; `admission` is what the gate's limiter took, None where
-    no limit holds, and is read by the gate alone.
+    `status` is that of the response, 0 until it has begun; `code` is the error code of a refusal, for the access line.
     """
 
     scope: Scope
@@ -79,8 +78,18 @@ class Call(msgspec.Struct, eq=False):
     view: View = NO_FIELDS
     unit: Any = None
     tables_read: frozenset[str] | None = None
+    status: int = 0
     code: str | None = None
-    admission: Any = None
+
+    @property
+    def is_foreign(self) -> bool:
+        """True if another application responds: below a mount, or behind `Gate(app)`."""
+        return self.rules is not None and self.rules.is_foreign
+
+    @property
+    def is_mounted(self) -> bool:
+        """True if another application responds below a mount."""
+        return self.rules is not None and self.rules.kind == "mount"
 
     async def respond(self, response: Response) -> None:
         """Send a whole response. Implemented by the gate, which adds its headers."""

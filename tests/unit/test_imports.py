@@ -7,8 +7,6 @@ import grimp
 import pytest
 
 ACCEPTED = (
-    # What the gate knows of a request is one object; who queues it, ends it or sends it slowly has a part of it.
-    "gateway.admission gateway.gate_call gateway.large_responses gateway.queue_lanes gateway.request_deadlines",
     # A service calls the verbs of its unit of work, which makes the services.
     "services.service services.unit_of_work",
 )

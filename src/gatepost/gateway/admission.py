@@ -23,18 +23,15 @@ import os
 import random
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
+from gatepost.call import Call
 from gatepost.errors import Overloaded
 from gatepost.events import Events, LoadShed
 from gatepost.gateway.admission_rule import RULE, AdmissionRule
 from gatepost.gateway.concurrency_limit import ConcurrencyLimit
-from gatepost.gateway.queue_lanes import QueuedRequest, QueueLane, older
+from gatepost.gateway.queue_lanes import Admission, QueueLane, older
 from gatepost.gateway.refusal_budget import RefusalBudget
-
-if TYPE_CHECKING:
-    from gatepost.gateway.gate_call import GateCall
-    from gatepost.operations import RouteRules
+from gatepost.operations import RouteRules
 
 NANOSECONDS = 1_000_000_000
 
@@ -54,35 +51,12 @@ class AdmissionQueue:
     and what gives the processor and the interpreter to other threads.
     """
 
-    __slots__ = (
-        "_budget",
-        "_clock",
-        "_concurrency",
-        "_find_loop",
-        "_is_draining",
-        "_is_known",
-        "_is_newest_first",
-        "_loop",
-        "_lower",
-        "_mounted",
-        "_pass_until",
-        "_queue_ns",
-        "_request_ns",
-        "_rule",
-        "_shed",
-        "_signed_in",
-        "_timer",
-        "_yield_processor",
-        "running",
-        "waiting",
-    )
-
     def __init__(
         self,
         queue_seconds: float,
         request_seconds: float,
         events: Events,
-        is_known: Callable[["GateCall"], bool],
+        is_known: Callable[[Call], bool],
         *,
         rule: AdmissionRule = RULE,
         concurrency: ConcurrencyLimit | None = None,
@@ -111,74 +85,70 @@ class AdmissionQueue:
         self._pass_until = 0
         self._is_draining = False
 
-    def admit(self, call: "GateCall") -> Awaitable[None] | None:
+    def admit(self, call: Call, admission: Admission) -> Awaitable[None] | None:
         """Called with every request that has passed the limit of its address.
 
         Returns None if the request may begin at once, else an awaitable, which raises `Overloaded` if the request is
-        refused. The caller must `release` a request that has begun (`call.admitted_at`), and `abandon` one whose
-        task ends while it waits (`call.queued`).
+        refused. The caller must `leave` with every request that it has asked for.
         """
-        now = call.started  # read from the clock a moment ago: reading it again would cost more than the comparison
+        now = admission.arrived_at  # a moment ago: reading the clock again would cost more than the comparison
         # While anything is under way the timer keeps `_pass_until` in the future. Once it has passed, either the loop
         # is behind, and requests have to wait, or the process was idle and the timer has to be started.
         if now >= self._pass_until and (self._timer is None or self._find_loop() is not self._loop):
             self._attach(now)
-        rules = call.rules
+        admission.rules = rules = call.rules
         if now < self._pass_until and not self.waiting:
             if rules is not None and rules.is_foreign:
                 return None
             # The fast path, for nearly every request; only while the queue is empty, or it would overtake those in it.
             if self.running < self._concurrency.limit:
                 self.running += 1
-                call.admitted_at = now
+                admission.begun_at = now
                 return None
         # Probes never wait, or a busy process would be taken for a dead one.
         if rules is None or rules.kind == "system":
             return None
-        return self._wait(call, rules)
+        return self._wait(call, rules, admission)
 
-    def release(self, call: "GateCall") -> None:
-        """The request is over."""
-        self.running = running = self.running - 1
-        concurrency = self._concurrency
-        concurrency.count += 1
-        if not running or not concurrency.count % self._rule.sample_every:
-            concurrency.record(call.rules, self._clock() - call.admitted_at, running)
-        if self.waiting:
-            self._drain_soon()
+    def leave(self, admission: Admission) -> None:
+        """The request is over, or its task ends while it waits. Does nothing for one that does not count."""
+        if admission.begun_at:
+            self.running = running = self.running - 1
+            concurrency = self._concurrency
+            concurrency.count += 1
+            if not running or not concurrency.count % self._rule.sample_every:
+                concurrency.record(admission.rules, self._clock() - admission.begun_at, running)
+            if self.waiting:
+                self._drain_soon()
+        elif admission.pending is not None:
+            self._dequeue(admission)
 
-    def abandon(self, queued: QueuedRequest) -> None:
-        """Take a waiting request out of the queue, because its task ends. Does nothing if it has left the queue."""
-        if queued.call is not None:
-            queued.call = None
-            self.waiting -= 1
-
-    def pause(self, call: "GateCall") -> None:
+    def pause(self, admission: Admission) -> None:
         """The request waits for its client: a slow client must not keep others waiting, nor look like slow work."""
-        if call.admitted_at:
+        if admission.begun_at:
             self.running -= 1
             if self.waiting:
                 self._drain_soon()
 
-    def resume(self, call: "GateCall", since: int) -> None:
-        """The client was waited for since then. The request goes on at once: it is admitted only once."""
-        if call.admitted_at:
+    def resume(self, admission: Admission, since: int) -> None:
+        """The client was waited for since then. The request continues at once: it is admitted only once."""
+        if admission.begun_at:
             self.running += 1
-            call.admitted_at += self._clock() - since
+            admission.begun_at += self._clock() - since
 
-    def _wait(self, call: "GateCall", rules: "RouteRules") -> Awaitable[None]:
+    def _wait(self, call: Call, rules: RouteRules, admission: Admission) -> Awaitable[None]:
         loop = self._loop
         assert loop is not None  # noqa: S101 - `admit` has attached it
-        call.queued = queued = QueuedRequest(call, loop.create_future())
-        self._lane(call, rules).append(queued)
+        admission.pending = pending = loop.create_future()
+        self._lane(call, rules).append(admission)
         self.waiting += 1
         concurrency = self._concurrency
         concurrency.is_reached = True
-        concurrency.overhead_ns += min(self._clock() - call.started, self._rule.enqueue_max_ns)
+        concurrency.overhead_ns += min(self._clock() - admission.arrived_at, self._rule.enqueue_max_ns)
         self._drain_soon()
-        return queued.admitted
+        return pending
 
-    def _lane(self, call: "GateCall", rules: "RouteRules") -> QueueLane:
+    def _lane(self, call: Call, rules: RouteRules) -> QueueLane:
         """The lane of a request. Clients may lower their own priority, not raise it."""
         if rules.is_foreign:
             return self._mounted
@@ -209,11 +179,11 @@ class AdmissionQueue:
 
     def _choose_order(self, now: int) -> None:
         oldest = older(self._signed_in.find_oldest(), older(self._lower.find_oldest(), self._mounted.find_oldest()))
-        age = 0 if oldest is None else now - oldest.since
+        age = 0 if oldest is None else now - oldest.arrived_at
         rule = self._rule
         self._is_newest_first = age >= (rule.oldest_first_ns if self._is_newest_first else rule.newest_first_ns)
 
-    def _next(self) -> QueuedRequest | None:
+    def _next(self) -> Admission | None:
         """The request to serve next, None where none may begin."""
         find = QueueLane.find_newest if self._is_newest_first else QueueLane.find_oldest
         has_room = self.running < self._concurrency.limit
@@ -222,17 +192,16 @@ class AdmissionQueue:
         lower, mounted = find(self._lower) if has_room else None, find(self._mounted)
         if lower is None or mounted is None or not self._is_newest_first:
             return older(lower, mounted)
-        return lower if lower.since > mounted.since else mounted
+        return lower if lower.arrived_at > mounted.arrived_at else mounted
 
-    def _begin(self, queued: QueuedRequest, now: int) -> None:
-        call = self._leave(queued)
-        if queued.admitted.done():  # its task was cancelled, and has not run since
+    def _begin(self, admission: Admission, now: int) -> None:
+        pending = self._dequeue(admission)
+        if pending.done():  # its task was cancelled, and has not run since
             return
-        rules = call.rules
-        if rules is None or not rules.is_foreign:
-            call.admitted_at = now
+        if admission.rules is None or not admission.rules.is_foreign:
+            admission.begun_at = now
             self.running += 1
-        queued.admitted.set_result(None)
+        pending.set_result(None)
 
     def _refuse_overdue(self, now: int) -> None:
         loop, budget = self._loop, self._budget
@@ -251,33 +220,33 @@ class AdmissionQueue:
     def _end_refusals(self, count: int, charged: float) -> None:
         self._concurrency.overhead_ns += self._budget.end(count, charged)
 
-    def _find_overdue(self, now: int) -> QueuedRequest | None:
+    def _find_overdue(self, now: int) -> Admission | None:
         """The request to refuse next: of the lower priority first."""
         lower = older(self._lower.find_oldest(), self._mounted.find_oldest())
         signed_in = self._signed_in.find_oldest()
         for bound in (self._queue_ns, self._request_ns) if self._budget.is_left else (self._request_ns,):
             for queued in (lower, signed_in):
-                if queued is not None and now - queued.since >= bound:
+                if queued is not None and now - queued.arrived_at >= bound:
                     return queued
         return None
 
-    def _refuse(self, queued: QueuedRequest) -> None:
-        self._leave(queued)
-        if queued.admitted.done():
+    def _refuse(self, admission: Admission) -> None:
+        pending = self._dequeue(admission)
+        if pending.done():
             return
         if self._shed is not None:
             self._shed(LoadShed(running=self.running, waiting=self.waiting))
         seconds = 1 + int(random.random() * self._rule.retry_seconds_max)  # noqa: S311
-        queued.admitted.set_exception(
+        pending.set_exception(
             Overloaded("overloaded", "More is asked for than can be done.", retry_after_seconds=seconds)
         )
 
-    def _leave(self, queued: QueuedRequest) -> "GateCall":
-        call = queued.call
-        assert call is not None  # noqa: S101 - lanes find only those that wait
-        call.queued = queued.call = None
+    def _dequeue(self, admission: Admission) -> "asyncio.Future[None]":
+        pending = admission.pending
+        assert pending is not None  # noqa: S101 - lanes find only those that wait
+        admission.pending = None
         self.waiting -= 1
-        return call
+        return pending
 
     def _attach(self, now: int) -> None:
         """The process was idle; or, as in tests, it has another loop than before, which may have left requests here."""

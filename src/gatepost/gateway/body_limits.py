@@ -4,21 +4,14 @@ Stands behind the limiter, before the application. A request without a body pass
 `receive()` costs as much as the whole gate. What the JSON says is checked by the data transfer objects.
 """
 
-from time import monotonic_ns
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from gatepost.asgi import Message, Receive
 from gatepost.call import Call
 from gatepost.errors import BadRequest, ContentTooLarge, Problem, UnsupportedMediaType
 from gatepost.gateway.media_types import is_plain, media_type
+from gatepost.gateway.request_deadlines import Deadline, RequestDeadlines
 from gatepost.operations import JSON_TYPES
-
-if TYPE_CHECKING:
-    from gatepost.gateway.admission import AdmissionQueue
-    from gatepost.gateway.gate_call import GateCall
-    from gatepost.gateway.request_deadlines import RequestDeadlines
 
 METHODS: frozenset[str] = frozenset({"POST", "PUT", "PATCH"})
 """Those that carry a body. With any other one it has no meaning (RFC 9110, section 9.3), and readers disagree."""
@@ -37,18 +30,11 @@ _CLOSE = ((b"connection", b"close"),)
 class BodyLimits:
     """The rules for bodies; `body_bytes_max` is the default of routes that declare none."""
 
-    __slots__ = (
-        "_body_bytes_max",
-        "_deadlines",
-        "_queue",
-    )
-
-    def __init__(self, body_bytes_max: int, deadlines: "RequestDeadlines", queue: "AdmissionQueue") -> None:
+    def __init__(self, body_bytes_max: int, deadlines: RequestDeadlines) -> None:
         self._body_bytes_max = body_bytes_max
         self._deadlines = deadlines
-        self._queue = queue
 
-    def admit(self, call: "GateCall") -> None:
+    def admit(self, call: Call, deadline: Deadline) -> None:
         """Check the head of a request that carries a body and bound what `receive` may give.
 
         Raises 400 `malformed_request`, 413 `content_too_large`, 415 `unsupported_media_type`.
@@ -58,16 +44,16 @@ class BodyLimits:
         if length is None:
             # HTTP/2 frames a body without announcing it, HTTP/1 does not.
             if b"transfer-encoding" in headers or call.scope["http_version"] >= "2":
-                self._admit_body(call, None)
+                self._admit_body(call, deadline, None)
                 return
         elif length != b"0":
-            self._admit_body(call, length)
+            self._admit_body(call, deadline, length)
             return
         # A form without fields has a type and no body; browsers send it to other origins without asking first.
         if b"content-type" in headers and not call.is_mounted:
             _check_type(call)
 
-    def _admit_body(self, call: "GateCall", length: bytes | None) -> None:
+    def _admit_body(self, call: Call, deadline: Deadline, length: bytes | None) -> None:
         rules, headers = call.rules, call.headers
         limit, types = self._body_bytes_max, JSON_TYPES
         if rules is not None:
@@ -87,46 +73,43 @@ class BodyLimits:
         size = -1 if length is None else int(length)
         if size > limit:
             raise too_large(limit)
-        call.receive = LimitedReceive(call, call.receive, self._deadlines.waiting, self._queue, limit, size)
+        call.receive = LimitedReceive(call.receive, self._deadlines, deadline, limit, size)
 
 
 class LimitedReceive(msgspec.Struct, eq=False):
-    """`receive` that counts the bytes, tells the sweeper how long it waits, and pauses its request meanwhile.
+    """`receive` that counts the bytes, and pauses its request while it waits for the client.
 
-    `length` is what the client stated, -1 where it stated nothing. With so many bytes `received` the body is complete,
-    whatever the server says of more: Granian tells the end apart from the last bytes, and asking for it would wake two
-    threads once more.
+    `refusal` is that of the body, once it has broken a limit. `length` is what the client stated, -1 where it stated
+    nothing. With so many bytes `received` the body is complete, whatever the server says of more: Granian tells the end
+    apart from the last bytes, and asking for it would wake two threads once more.
     """
 
-    call: "GateCall"
     receive: Receive
-    waiting: "dict[GateCall, int]"
-    queue: "AdmissionQueue"
+    deadlines: RequestDeadlines
+    deadline: Deadline
     limit: int
     length: int
     received: int = 0
     parts: int = 0
     is_complete: bool = False
+    refusal: Problem | None = None
 
     async def __call__(self) -> Message:
         """The next message; raises 413 `content_too_large` when the body has grown too large, 400 `malformed_request`
         when it comes in too many small parts."""
         if self.is_complete:
             return await self._receive_last()
-        call, waiting = self.call, self.waiting
-        waiting[call] = since = monotonic_ns()
-        self.queue.pause(call)
+        self.deadlines.pause(self.deadline)
         try:
             message = await self.receive()
         finally:
-            del waiting[call]
-            self.queue.resume(call, since)
+            self.deadlines.resume(self.deadline)
         received = self.received = self.received + len(message.get("body", b""))
         self.parts += 1
         if received > self.limit or self.parts > PARTS_MIN + received // PART_BYTES:
-            # A framework in between may turn what we raise into an answer of its own; the call overrules it.
-            call.overruling = problem = too_large(self.limit) if received > self.limit else _too_many_parts()
-            raise problem
+            # A framework in between may turn what we raise into a response of its own; the gate sends this one.
+            self.refusal = too_large(self.limit) if received > self.limit else _too_many_parts()
+            raise self.refusal
         if received == self.length:
             message["more_body"] = False
         self.is_complete = not message.get("more_body", False)
@@ -148,7 +131,7 @@ def _too_many_parts() -> Problem:
     return BadRequest("malformed_request", detail, headers=_CLOSE)
 
 
-def _check(call: "GateCall", length: bytes | None) -> None:
+def _check(call: Call, length: bytes | None) -> None:
     _check_framing(call, length)
     if call.is_mounted:
         return

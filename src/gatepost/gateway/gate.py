@@ -28,7 +28,8 @@ from gatepost.gateway.large_responses import LargeResponses
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import CHALLENGE, INTERNAL, render
-from gatepost.gateway.request_deadlines import FindWriting, RequestDeadlines, find_no_writing
+from gatepost.gateway.queue_lanes import Admission
+from gatepost.gateway.request_deadlines import Deadline, FindWriting, RequestDeadlines, find_no_writing
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings
 
@@ -77,15 +78,15 @@ class GateMiddleware:
         self._header_checks = HeaderChecks(settings, match, credential_headers)
         self._cors = compile_cors(settings, cors, match, credential_headers)
         self._compresses = settings.compress
-        self._deadlines = RequestDeadlines(settings.request_seconds, settings.body_seconds, find_writing)
         self._queue = AdmissionQueue(settings.queue_seconds, settings.request_seconds, events, is_known)
+        self._deadlines = RequestDeadlines(settings.request_seconds, settings.body_seconds, self._queue, find_writing)
         self._response_headers = ResponseHeaders(
             self._cors,
             settings,
-            LargeResponses(backlog or ResponseBacklog(), self._deadlines, self._queue),
+            LargeResponses(backlog or ResponseBacklog(), self._deadlines),
             credential_headers,
         )
-        self._body_limits = BodyLimits(settings.body_bytes_max, self._deadlines, self._queue)
+        self._body_limits = BodyLimits(settings.body_bytes_max, self._deadlines)
         self._challenges = tuple((CHALLENGE, each.encode()) for each in challenges)
         self._emit_finished = events.emitter(RequestFinished)
         self._emit_failed = events.emitter(RequestFailed)
@@ -93,7 +94,7 @@ class GateMiddleware:
         self._numbers = count(1)
         self.is_draining = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: PLR0912 - all of it, in order
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, in this order:
 
         head (framing, sizes, method, Host, who the client is), path, preflight, matching, limit of the address,
@@ -104,6 +105,8 @@ class GateMiddleware:
         if scope["type"] != "http":
             return await self._serve_other(scope, receive, send)
         address = scope["client"]
+        admission = Admission(monotonic_ns())
+        deadline = Deadline(admission)
         call = GateCall(
             scope,
             receive,
@@ -113,12 +116,13 @@ class GateMiddleware:
             scope["query_string"],
             send=send,
             response_headers=self._response_headers,
-            started=monotonic_ns(),
+            admission=admission,
+            deadline=deadline,
         )
         scope["gatepost"] = call
         # Each stage returns None when it has decided, and an awaitable only when it has to wait: a coroutine for each
         # would cost more than most decisions.
-        self._deadlines.enter(call)
+        self._deadlines.enter(deadline, call)
         try:
             self._header_checks.check(call)
             check_path(scope, self._uri_bytes_max)
@@ -134,11 +138,11 @@ class GateMiddleware:
                 if (pending := self.limiter.admit_address(call)) is not None:
                     await pending
                 # After the limit of the address, so that a client over its limit takes no place in the queue.
-                if (pending := self._queue.admit(call)) is not None:
+                if (pending := self._queue.admit(call, admission)) is not None:
                     await pending
                 names = call.headers.keys()
                 if not names.isdisjoint(HEADERS_TO_CHECK) or scope["http_version"] >= "2":
-                    self._body_limits.admit(call)
+                    self._body_limits.admit(call, deadline)
                     if self._compresses and not names.isdisjoint(CONDITIONS):
                         strip_entity_tags(call)
                 await app(scope, call.receive, call.send_with_headers)
@@ -147,13 +151,8 @@ class GateMiddleware:
         except BaseException as error:
             await self._refuse(call, error)
         finally:
-            if call.expired is not None and call.task is not None:
-                call.task.uncancel()
-            self._deadlines.leave(call)
-            if call.admitted_at:
-                self._queue.release(call)
-            elif call.queued is not None:
-                self._queue.abandon(call.queued)
+            self._deadlines.leave(deadline)
+            self._queue.leave(admission)
             # Both lead back to the call; without them it is freed at once, and the garbage collector has no work.
             call.receive = receive
             scope.pop("gatepost", None)
@@ -166,7 +165,7 @@ class GateMiddleware:
                         scope["path"],
                         rules.pattern if rules is not None else "unmatched",
                         call.status or CANCELLED,
-                        (monotonic_ns() - call.started) / NANOSECONDS,
+                        (monotonic_ns() - admission.arrived_at) / NANOSECONDS,
                         call.client,
                         call.actor.id,
                         call.code,
@@ -178,7 +177,7 @@ class GateMiddleware:
         """The number of requests that have arrived and not ended."""
         return len(self._deadlines.in_flight)
 
-    def find_current(self) -> GateCall | None:
+    def find_current(self) -> Call | None:
         """The request that the running task serves, None if there is none. Slow: for rare use, such as a log line."""
         try:
             task = asyncio.current_task()
@@ -197,9 +196,9 @@ class GateMiddleware:
 
     async def _refuse(self, call: GateCall, error: BaseException) -> None:
         problem = self._problem(call, error)
-        if isinstance(problem, Overloaded) and call.admission is not None:
-            call.admission.give_back()
-        if call.rules is None and call.admission is None:
+        if isinstance(problem, Overloaded) and call.taken is not None:
+            call.taken.give_back()
+        if call.rules is None and call.taken is None:
             # Guessing paths costs tokens as well.
             try:
                 if (pending := self.limiter.admit_address(call)) is not None:
@@ -207,24 +206,23 @@ class GateMiddleware:
             except Problem as refusal:
                 problem = refusal
         call.code = problem.code
-        if call.status and problem is call.expired:
+        if call.status and problem is call.deadline.expired:
             return  # the client has stopped reading: the body stays shorter than stated, and the server cuts it off
         if call.status:
             # The response has begun: all that can be done is to let the server cut the connection.
             if problem is not INTERNAL and self._emit_failed is not None:
                 self._emit_failed(RequestFailed(request_id=call.id, error=error))
             raise error
-        call.overruling = None
         await call.respond(render(problem, call.id, self._challenges))
 
     def _problem(self, call: GateCall, error: BaseException) -> Problem:
-        """What to answer; raises the error itself where it is not ours to answer."""
-        if call.overruling is not None:
-            return call.overruling
+        """The response to send; raises the error itself where no response can be sent."""
+        if (refusal := call.body_refusal) is not None:
+            return refusal
         if isinstance(error, OutcomeUnknown):
             return error  # also where its time was up: what counts is that it may have been written
-        if call.expired is not None and (call.task is None or call.task.cancelling() <= 1):
-            return call.expired
+        if (refusal := call.deadline.refusal) is not None:
+            return refusal
         if isinstance(error, Problem):
             return error
         if not is_failure(error):

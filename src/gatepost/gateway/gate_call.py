@@ -4,7 +4,6 @@ Lower layers know it as the `Call` in `scope["gatepost"]`. The response passes t
 adds the gate's headers to whatever the application sends.
 """
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Iterable, Sequence
 
@@ -12,11 +11,13 @@ from gatepost.asgi import Message, Send
 from gatepost.call import Call, Response
 from gatepost.errors import Header, Problem
 from gatepost.gateway import cors, security_headers
+from gatepost.gateway.body_limits import LimitedReceive
 from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified
 from gatepost.gateway.cors import CORSRules
 from gatepost.gateway.large_responses import LARGE_BYTES, LargeResponses
-from gatepost.gateway.limiter import Admission
-from gatepost.gateway.queue_lanes import QueuedRequest
+from gatepost.gateway.limit_sets import TakenTokens
+from gatepost.gateway.queue_lanes import Admission
+from gatepost.gateway.request_deadlines import Deadline
 from gatepost.gateway.security_headers import HeaderProfiles, HeaderTable, hsts_of, is_json, vary_of
 from gatepost.operations import RouteRules
 from gatepost.settings import GateSettings
@@ -53,24 +54,18 @@ class ResponseHeaders:
 
 
 class GateCall(Call, kw_only=True, eq=False):
-    """A request in flight.
+    """A request in flight. `send` is the server's; `response_headers` adds the gate's headers.
 
-    `send` is the server's; `response_headers` adds the gate's headers. `started` and `admitted_at` are when the request
-    arrived and when it began to run, in monotonic nanoseconds, 0 if it does not count; `queued` is its place in the
-    queue while it waits (`admission.py`). `status` is that of the response, 0 until it has begun. `expired` is the
-    refusal to send after the task was cancelled by a deadline; `overruling` replaces whatever the application
-    sends.
+    It holds one object for each concern, and only the owner of that concern writes it: `admission` the admission
+    queue, `deadline` the deadlines, `taken` the limiter (None where it took nothing). What was read of a body is in
+    `receive`, which is then a `LimitedReceive`.
     """
 
     send: Send
     response_headers: ResponseHeaders
-    started: int
-    admitted_at: int = 0
-    queued: QueuedRequest | None = None
-    status: int = 0
-    expired: Problem | None = None
-    overruling: Problem | None = None
-    task: asyncio.Task[object] | None = None
+    admission: Admission
+    deadline: Deadline
+    taken: TakenTokens | None = None
 
     async def respond(self, response: Response) -> None:
         """Send a response made by Gatepost, which repeats none of the gate's headers."""
@@ -98,8 +93,8 @@ class GateCall(Call, kw_only=True, eq=False):
         ]
         if caching is not None:
             headers.append((b"cache-control", caching))
-        if self.admission is not None:
-            headers += self.admission.headers()
+        if self.taken is not None:
+            headers += self.taken.headers()
         if response_headers.cors is not None:
             headers += response_headers.cors.headers(self)
         if scope["method"] == "HEAD":
@@ -113,25 +108,21 @@ class GateCall(Call, kw_only=True, eq=False):
         send = self.send
         await send({"type": "http.response.start", "status": status, "headers": headers})
         if is_large:
-            await response_headers.large_responses.send(self, body)
+            await response_headers.large_responses.send(send, body, self.deadline)
         else:
             await send({"type": "http.response.body", "body": body})
 
     @property
-    def is_foreign(self) -> bool:
-        """True if another application responds: below a mount, or behind `Gate(app)`."""
-        return self.rules is not None and self.rules.is_foreign
-
-    @property
-    def is_mounted(self) -> bool:
-        """True if another application responds below a mount."""
-        return self.rules is not None and self.rules.kind == "mount"
+    def body_refusal(self) -> Problem | None:
+        """The refusal of the body, which replaces whatever the application sends."""
+        receive = self.receive
+        return receive.refusal if type(receive) is LimitedReceive else None
 
     def send_with_headers(self, message: Message) -> Awaitable[None]:
         """The `send` that the application gets. A plain function, which saves a coroutine per message."""
         if message["type"] == "http.response.start":
-            if self.overruling is not None:
-                raise self.overruling
+            if (refusal := self.body_refusal) is not None:
+                raise refusal
             self.status = message["status"]
             # A copy: the application may send the same message object again and again.
             message = {**message, "headers": self._add_headers(message.get("headers", ()))}
@@ -165,9 +156,8 @@ class GateCall(Call, kw_only=True, eq=False):
         is_tls: bool = self.scope["scheme"] == "https"
         headers += table[is_tls * 2 + is_private]
         headers.append((b"x-request-id", self.id.encode()))
-        admission: Admission | None = self.admission
-        if admission is not None:
-            headers += admission.headers()
+        if self.taken is not None:
+            headers += self.taken.headers()
         if response_headers.cors is not None:
             headers += response_headers.cors.headers(self)
         return _resolve_clashes(headers[:given_count], headers[given_count:]) if clashes else headers

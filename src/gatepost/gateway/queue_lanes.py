@@ -2,63 +2,59 @@
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from gatepost.gateway.gate_call import GateCall
+import msgspec
+
+from gatepost.operations import RouteRules
 
 
-class QueuedRequest:
-    """A request that has waited since `since`. `call` is None once it has been admitted, refused or abandoned."""
+class Admission(msgspec.Struct, eq=False):
+    """Where one request stands with the admission queue, which alone writes it.
 
-    __slots__ = (
-        "admitted",
-        "call",
-        "since",
-    )
+    `arrived_at` and `begun_at` are when it came and when it began to run, in monotonic nanoseconds; `begun_at` is 0
+    while it waits, and if it does not count. `pending` ends its wait, None unless it waits.
+    """
 
-    def __init__(self, call: "GateCall", admitted: "asyncio.Future[None]") -> None:
-        self.call: GateCall | None = call
-        self.admitted = admitted
-        self.since = call.started
+    arrived_at: int
+    begun_at: int = 0
+    rules: RouteRules | None = None
+    pending: asyncio.Future[None] | None = None
 
 
 class QueueLane:
     """Waiting requests by age. What has left the queue is dropped when it comes to an end of its lane, so that leaving
     costs no search."""
 
-    __slots__ = ("_requests",)
-
     def __init__(self) -> None:
-        self._requests: deque[QueuedRequest] = deque()
+        self._requests: deque[Admission] = deque()
 
-    def append(self, queued: QueuedRequest) -> None:
+    def append(self, admission: Admission) -> None:
         """Add the newest."""
-        self._requests.append(queued)
+        self._requests.append(admission)
 
-    def find_oldest(self) -> QueuedRequest | None:
+    def find_oldest(self) -> Admission | None:
         """The one that has waited longest, None where none waits."""
-        waiters = self._requests
-        while waiters and waiters[0].call is None:
-            waiters.popleft()
-        return waiters[0] if waiters else None
+        requests = self._requests
+        while requests and requests[0].pending is None:
+            requests.popleft()
+        return requests[0] if requests else None
 
-    def find_newest(self) -> QueuedRequest | None:
+    def find_newest(self) -> Admission | None:
         """The one that arrived last, None where none waits."""
-        waiters = self._requests
-        while waiters and waiters[-1].call is None:
-            waiters.pop()
-        return waiters[-1] if waiters else None
+        requests = self._requests
+        while requests and requests[-1].pending is None:
+            requests.pop()
+        return requests[-1] if requests else None
 
     def clear(self) -> None:
         """Forget all that wait."""
-        for queued in self._requests:
-            queued.call = None
+        for admission in self._requests:
+            admission.pending = None
         self._requests.clear()
 
 
-def older(one: QueuedRequest | None, other: QueuedRequest | None) -> QueuedRequest | None:
+def older(one: Admission | None, other: Admission | None) -> Admission | None:
     """The one of two that has waited longer."""
     if one is None or other is None:
         return one or other
-    return one if one.since <= other.since else other
+    return one if one.arrived_at <= other.arrived_at else other

@@ -8,62 +8,73 @@ import asyncio
 import time
 from asyncio import current_task, get_running_loop
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from itertools import takewhile
+from typing import Any, TypeAlias
 
+import msgspec
+
+from gatepost.call import Call
 from gatepost.errors import GatewayTimeout, Problem, RequestTimeout
-
-if TYPE_CHECKING:
-    from gatepost.gateway.gate_call import GateCall
+from gatepost.gateway.admission import AdmissionQueue
+from gatepost.gateway.queue_lanes import Admission
 
 SWEEP_SECONDS = 0.1
 NANOSECONDS = 1_000_000_000
 
 OUTCOME_SECONDS = 5.0
-"""How much longer a request whose time is up waits for the answer to a COMMIT that was sent: cancelling would not undo
-it."""
+"""How much longer a request whose time is up waits for the response to a COMMIT that was sent: cancelling would not
+undo it."""
 
 FindWriting: TypeAlias = "Callable[[asyncio.Task[Any]], Callable[[], None] | None]"
-"""What gives up the write whose answer a task awaits, None where it awaits none."""
+"""What gives up the write whose response a task awaits, None where it awaits none."""
 
 
 def find_no_writing(task: "asyncio.Task[Any]") -> None:
     """For a gate that knows of no database."""
 
 
-class RequestDeadlines:
-    """`request_seconds` bounds a request until it is answered, `body_seconds` the wait for its client to send or take
-    one part of a body; both to 0.1 s. In `waiting` stands since when each waits for its client.
+class Deadline(msgspec.Struct, eq=False):
+    """The time of one request, which `RequestDeadlines` alone writes. `task` is what to cancel, and `expired` the
+    refusal to send once it was."""
 
-    An expired request's task is cancelled, once; what the call has in `expired` then is the answer to give. A
+    admission: Admission
+    task: asyncio.Task[object] | None = None
+    expired: Problem | None = None
+
+    @property
+    def refusal(self) -> Problem | None:
+        """The refusal to send, None where the request is in time, or its task was cancelled for another reason too."""
+        return self.expired if self.task is None or self.task.cancelling() <= 1 else None
+
+
+class RequestDeadlines:
+    """`request_seconds` bounds a request until its response begins, `body_seconds` the wait for its client to send or
+    take one part of a body; both to 0.1 s.
+
+    An expired request's task is cancelled, once; what its deadline has in `expired` then is the response to send. A
     request that waits to begin is left to the admission queue, which refuses it as overload, at the cost of no token.
-    One that waits to hear whether it was written goes on for OUTCOME_SECONDS; then `find_writing` tells what ends the
-    wait.
+    One that waits to hear whether it was written continues for OUTCOME_SECONDS; then `find_writing` tells what ends
+    the wait.
     """
 
-    __slots__ = (
-        "_body_ns",
-        "_find_writing",
-        "_idle",
-        "_loop",
-        "_request_ns",
-        "_timer",
-        "in_flight",
-        "waiting",
-    )
-
     def __init__(
-        self, request_seconds: float, body_seconds: float, find_writing: FindWriting = find_no_writing
+        self,
+        request_seconds: float,
+        body_seconds: float,
+        queue: AdmissionQueue,
+        find_writing: FindWriting = find_no_writing,
     ) -> None:
         self._find_writing = find_writing
         self._request_ns = int(request_seconds * NANOSECONDS)
         self._body_ns = int(body_seconds * NANOSECONDS)
-        self.in_flight: dict[GateCall, None] = {}
-        self.waiting: dict[GateCall, int] = {}
+        self._queue = queue
+        self.in_flight: dict[Deadline, Call] = {}
+        self._paused: dict[Deadline, int] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._idle: asyncio.Future[None] | None = None
 
-    def enter(self, call: "GateCall") -> None:
+    def enter(self, deadline: Deadline, call: Call) -> None:
         """A request has come in; its task is the one to cancel."""
         loop = self._loop
         task = None if loop is None else current_task(loop)
@@ -73,20 +84,31 @@ class RequestDeadlines:
             task = current_task(loop)
             if loop is not self._loop:  # the old one is gone, and its timer with it
                 self._loop, self._timer = loop, None
-        call.task = task
-        self.in_flight[call] = None
+        deadline.task = task
+        self.in_flight[deadline] = call
         if self._timer is None:
             self._timer = loop.call_later(SWEEP_SECONDS, self._sweep)
 
-    def leave(self, call: "GateCall") -> None:
+    def leave(self, deadline: Deadline) -> None:
         """The request is over."""
-        del self.in_flight[call]
+        if deadline.expired is not None and deadline.task is not None:
+            deadline.task.uncancel()
+        del self.in_flight[deadline]
         if self._idle is not None and not self.in_flight and not self._idle.done():
             self._idle.set_result(None)
 
-    def find(self, task: asyncio.Task[object]) -> "GateCall | None":
+    def pause(self, deadline: Deadline) -> None:
+        """The request waits for its client from now on, which the time of a body bounds."""
+        self._paused[deadline] = time.monotonic_ns()
+        self._queue.pause(deadline.admission)
+
+    def resume(self, deadline: Deadline) -> None:
+        """The client has sent or taken its part."""
+        self._queue.resume(deadline.admission, self._paused.pop(deadline))
+
+    def find(self, task: asyncio.Task[object]) -> Call | None:
         """The request that a task serves. Looks through all that are in flight: not for the path of a request."""
-        return next((call for call in self.in_flight if call.task is task), None)
+        return next((call for deadline, call in self.in_flight.items() if deadline.task is task), None)
 
     async def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until nothing is in flight; False where that took too long."""
@@ -101,38 +123,29 @@ class RequestDeadlines:
 
     def _sweep(self) -> None:
         now = time.monotonic_ns()
-        for call in _older(self.in_flight, now - self._request_ns):
-            if call.task is not None and (give_up := self._find_writing(call.task)) is not None:
-                if call.started < now - self._request_ns - OUTCOME_SECONDS * NANOSECONDS:
+        bound = now - self._request_ns
+        for deadline in list(takewhile(lambda each: each.admission.arrived_at <= bound, self.in_flight)):
+            if deadline.task is not None and (give_up := self._find_writing(deadline.task)) is not None:
+                if deadline.admission.arrived_at < bound - OUTCOME_SECONDS * NANOSECONDS:
                     give_up()
-                continue
-            if not call.status:  # what has begun to answer ends with its client, or with its own application
-                # A client that is still sending is late; who waits for it is not.
-                _expire(call, _late_body() if call in self.waiting else _late_request())
-        for call, since in list(self.waiting.items()):
+            elif not self.in_flight[deadline].status:  # a response that has begun ends with its client or application
+                # A client that is still sending is late; one that waits for the response is not.
+                _expire(deadline, _late_body() if deadline in self._paused else _late_request())
+        for deadline, since in list(self._paused.items()):
             if since > now - self._body_ns:
                 break
-            if not (call.status and call.is_foreign):
-                _expire(call, _late_body())
+            call = self.in_flight.get(deadline)  # None where an application reads on after its response
+            if call is not None and not (call.status and call.is_foreign):
+                _expire(deadline, _late_body())
         loop = self._loop
         self._timer = loop.call_later(SWEEP_SECONDS, self._sweep) if self.in_flight and loop is not None else None
 
 
-def _older(in_flight: "dict[GateCall, None]", bound: int) -> "list[GateCall]":
-    """Those that came before `bound`, up to the first that did not."""
-    found: list[GateCall] = []
-    for call in in_flight:
-        if call.started > bound:
-            break
-        found.append(call)
-    return found
-
-
-def _expire(call: "GateCall", problem: Problem) -> None:
-    if call.queued is not None or call.expired is not None:
+def _expire(deadline: Deadline, problem: Problem) -> None:
+    if deadline.admission.pending is not None or deadline.expired is not None:
         return
-    if call.task is not None and call.task.cancel():
-        call.expired = problem
+    if deadline.task is not None and deadline.task.cancel():
+        deadline.expired = problem
 
 
 def _late_request() -> Problem:

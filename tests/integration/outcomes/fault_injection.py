@@ -82,7 +82,7 @@ class FaultInjector:
 
         async def end() -> None:
             await event.wait()
-            deadlines._request_ns = time.monotonic_ns() - min(each.started for each in deadlines.in_flight)
+            deadlines._request_ns = time.monotonic_ns() - min(each.admission.arrived_at for each in deadlines.in_flight)
 
         ending = asyncio.create_task(end())
         try:

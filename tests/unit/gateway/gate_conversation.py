@@ -6,11 +6,14 @@ from typing import Any
 import msgspec
 
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
-from gatepost.call import Call, Match
+from gatepost.call import Match
 from gatepost.declaring.rate_limits import RateLimit, named
 from gatepost.errors import Header, MethodNotAllowed, NotFound
 from gatepost.events import Events
 from gatepost.gateway.gate import GateMiddleware, make_limiter
+from gatepost.gateway.gate_call import GateCall
+from gatepost.gateway.queue_lanes import Admission
+from gatepost.gateway.request_deadlines import Deadline
 from gatepost.operations import Kind, RouteRules
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings
@@ -113,11 +116,23 @@ def scope(
     }
 
 
-def call_of(asked: Scope) -> Call:
+def call_of(asked: Scope, *, arrived_at: int = 0) -> GateCall:
     """The request that the gate makes of a scope."""
     address = asked["client"]
     client = address[0] if address else ""
-    return Call(asked, forbidden_receive, "id", client, dict(asked["headers"]), asked["query_string"])
+    admission = Admission(arrived_at)
+    return GateCall(
+        asked,
+        forbidden_receive,
+        "id",
+        client,
+        dict(asked["headers"]),
+        asked["query_string"],
+        send=None,  # type: ignore[arg-type]
+        response_headers=None,  # type: ignore[arg-type]
+        admission=admission,
+        deadline=Deadline(admission),
+    )
 
 
 async def forbidden_receive() -> Message:

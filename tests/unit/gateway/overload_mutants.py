@@ -8,14 +8,14 @@ from overload_simulation import MILLISECONDS, SECONDS
 from gatepost.errors import Overloaded
 from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.admission_rule import RULE
-from gatepost.gateway.queue_lanes import QueuedRequest, QueueLane
+from gatepost.gateway.queue_lanes import Admission, QueueLane
 
 OLDEST_FIRST = replace(RULE, newest_first_ns=3600 * SECONDS)
 UNLIMITED_REFUSALS = replace(RULE, refusal_share=1.0, refusal_credit_ns=3600 * SECONDS)
 HALF_OF_TIME = replace(RULE, refusal_share=0.5)
 
 
-def _oldest(queue: AdmissionQueue) -> QueuedRequest | None:
+def _oldest(queue: AdmissionQueue) -> Admission | None:
     lane: QueueLane = queue._lower
     return lane.find_oldest()
 
@@ -26,25 +26,25 @@ class RefusesOnArrival(AdmissionQueue):
 
     _sheds_until = 0
 
-    def admit(self, call: Any) -> Any:
-        now = call.started
+    def admit(self, call: Any, admission: Admission) -> Any:
+        now = admission.arrived_at
         if now >= self._sheds_until:
-            return super().admit(call)
+            return super().admit(call, admission)
         if now < self._pass_until and self.running < self._concurrency.limit:
             self.running += 1
-            call.admitted_at = now
+            admission.begun_at = now
             return None
         self._sheds_until = now + 1 * SECONDS
         raise Overloaded("overloaded", "x", retry_after_seconds=1)
 
-    def _find_overdue(self, now: int) -> QueuedRequest | None:
+    def _find_overdue(self, now: int) -> Admission | None:
         queued = _oldest(self)
         if queued is None:
             return None
         sheds = now < self._sheds_until
-        if not sheds and now - queued.since > self._queue_ns // 2:
+        if not sheds and now - queued.arrived_at > self._queue_ns // 2:
             self._sheds_until = now + 1 * SECONDS
-        if now - queued.since <= (10 * MILLISECONDS if sheds else self._queue_ns):
+        if now - queued.arrived_at <= (10 * MILLISECONDS if sheds else self._queue_ns):
             return None
         self._sheds_until = now + 1 * SECONDS
         return queued
@@ -56,19 +56,19 @@ class ControlledDelay(AdmissionQueue):
 
     _empty_at = 0
 
-    def _find_overdue(self, now: int) -> QueuedRequest | None:
+    def _find_overdue(self, now: int) -> Admission | None:
         queued = _oldest(self)
         if queued is None:
             self._empty_at = now
             return None
         patience = 5 if now - self._empty_at > 100 * MILLISECONDS else 100
-        return queued if now - queued.since > patience * MILLISECONDS else None
+        return queued if now - queued.arrived_at > patience * MILLISECONDS else None
 
 
 class BoundedQueue(AdmissionQueue):
     """A queue with a bound below that of connections."""
 
-    def admit(self, call: Any) -> Any:
+    def admit(self, call: Any, admission: Admission) -> Any:
         if self.waiting >= 500:
             raise Overloaded("overloaded", "x", retry_after_seconds=1)
-        return super().admit(call)
+        return super().admit(call, admission)

@@ -13,7 +13,7 @@ from gatepost.events import Events
 from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.admission_rule import RULE, AdmissionRule
 from gatepost.gateway.concurrency_limit import ConcurrencyLimit
-from gatepost.gateway.queue_lanes import QueuedRequest
+from gatepost.gateway.queue_lanes import Admission
 from gatepost.operations import RouteRules
 
 MICROSECONDS, MILLISECONDS, SECONDS = 1_000, 1_000_000, 1_000_000_000
@@ -48,21 +48,18 @@ class Visit:
     """A request, as far as the admission queue looks at it, and what its client makes of it."""
 
     __slots__ = (
-        "admitted_at",
+        "admission",
         "client",
         "has_given_up",
         "headers",
-        "queued",
         "rules",
         "sent",
-        "started",
     )
 
     def __init__(self, client: "Client", sent: int) -> None:
         self.client = client
         self.sent = sent
-        self.started = self.admitted_at = 0
-        self.queued: QueuedRequest | None = None
+        self.admission = Admission(0)
         self.rules = RULES
         self.headers: dict[bytes, bytes] = {}
         self.has_given_up = False
@@ -189,10 +186,10 @@ class Simulation:
             self._reads_at = now + (int(10 ** self.rng.uniform(6, 8)) if self._clumps else 0)
 
     def _weigh(self, visit: Visit) -> None:
-        visit.started = self._loop.now
+        visit.admission = Admission(self._loop.now)
         self._loop.spend(self._costs.weigh)
         try:
-            admitted = self.queue.admit(visit)
+            admitted = self.queue.admit(visit, visit.admission)
         except Overloaded:
             self._refuse(visit)
             return
@@ -208,7 +205,7 @@ class Simulation:
 
     def _finish(self, visit: Visit) -> None:
         self._loop.spend(self._costs.serve // 4)
-        self.queue.release(visit)
+        self.queue.leave(visit.admission)
         self._answer(visit, served=True)
 
     def _refuse(self, visit: Visit) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from gate_conversation import ROUTES, scope
+from gate_conversation import ROUTES, call_of, scope
 from virtual_loop import VirtualLoop
 
 from gatepost.errors import Overloaded
@@ -43,27 +43,15 @@ class Bench:
         self.refused: list[str] = []
 
     def call(self, path: str = "/api/books", **headers: str) -> GateCall:
-        async def unused() -> dict[str, object]:
-            raise AssertionError
-
-        made = GateCall(
-            scope(path=path),
-            unused,
-            "id",
-            "192.0.2.1",
-            {name.encode(): value.encode() for name, value in headers.items()},
-            b"",
-            send=None,  # type: ignore[arg-type]
-            response_headers=None,  # type: ignore[arg-type]
-            started=self.loop.now,
-        )
+        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+        made = call_of(scope(path=path, headers=sent), arrived_at=self.loop.now)
         made.rules = ROUTES[path]
         return made
 
     def ask(self, name: str, path: str = "/api/books", **headers: str) -> GateCall:
         """A request that takes a millisecond once it has begun."""
         call = self.call(path, **headers)
-        pending = self.queue.admit(call)
+        pending = self.queue.admit(call, call.admission)
         if pending is None:
             self._begin(name, call)
         else:
@@ -72,9 +60,9 @@ class Bench:
         return call
 
     def hold(self) -> GateCall:
-        """A request that runs until it is released, so that others wait."""
+        """A request that runs until it leaves, so that others wait."""
         call = self.call()
-        assert self.queue.admit(call) is None
+        assert self.queue.admit(call, call.admission) is None
         return call
 
     def run(self, seconds: float) -> None:
@@ -91,8 +79,8 @@ class Bench:
 
     def _begin(self, name: str, call: GateCall) -> None:
         self.begun.append(name)
-        if call.admitted_at:
-            self.loop.call_later(0.001, self.queue.release, call)
+        if call.admission.begun_at:
+            self.loop.call_later(0.001, self.queue.leave, call.admission)
 
 
 def test_with_room_a_request_begins_at_once() -> None:
@@ -114,7 +102,7 @@ def test_the_oldest_is_served_first_and_signed_in_clients_before_others() -> Non
     bench.ask("user 2", authorization="x", priority="u=1")
     bench.run(0.05)
     assert bench.begun == []
-    bench.queue.release(held)
+    bench.queue.leave(held.admission)
     bench.run(0.05)
     assert bench.begun == ["user 1", "user 2", "stranger 1", "bulk", "stranger 2"]
 
@@ -127,7 +115,7 @@ def test_the_newest_is_served_first_while_the_oldest_has_waited_for_long() -> No
     for name in ("a", "b", "c", "d"):
         bench.ask(name)
     bench.run(0.041)
-    bench.queue.release(held)
+    bench.queue.leave(held.admission)
     bench.run(0.0005)
     bench.ask("last")
     bench.run(0.05)
@@ -137,7 +125,7 @@ def test_the_newest_is_served_first_while_the_oldest_has_waited_for_long() -> No
     for name in ("e", "f"):
         bench.ask(name)
     bench.run(0.06)
-    bench.queue.release(held)
+    bench.queue.leave(held.admission)
     bench.run(0.05)
     assert bench.begun[-2:] == ["e", "f"]
 
@@ -150,11 +138,11 @@ def test_once_the_wait_is_short_the_oldest_is_served_first_again() -> None:
     for name in ("a", "b", "c"):
         bench.ask(name)
     bench.run(0.02)
-    bench.queue.release(held)
+    bench.queue.leave(held.admission)
     bench.run(0.0005)
     assert bench.begun == ["c"]
-    assert old.queued is not None
-    bench.queue.abandon(old.queued)
+    assert old.admission.pending is not None
+    bench.queue.leave(old.admission)
     bench.run(0.05)
     assert bench.begun == ["c", "a", "b"]
 
@@ -184,7 +172,7 @@ def test_what_has_waited_too_long_is_refused_the_oldest_of_the_lower_priority_fi
     bench.run(0.01)
     assert bench.refused == ["stranger 1", "stranger 2", "user 1", "user 2"]
     assert bench.shed == [LoadShed(running=1, waiting=left) for left in (3, 2, 1, 0)]
-    bench.queue.release(held)
+    bench.queue.leave(held.admission)
     bench.ask("next")
     assert bench.begun == ["next"]
 
@@ -192,7 +180,8 @@ def test_what_has_waited_too_long_is_refused_the_oldest_of_the_lower_priority_fi
 def test_a_refusal_says_when_to_come_back() -> None:
     bench = Bench()
     bench.hold()
-    pending = bench.queue.admit(bench.call())
+    call = bench.call()
+    pending = bench.queue.admit(call, call.admission)
     assert isinstance(pending, asyncio.Future)
     bench.run(1.1)
     refusal = pending.exception()
@@ -246,11 +235,11 @@ def test_a_request_that_was_abandoned_is_neither_served_nor_counted() -> None:
     held = bench.hold()
     waiting = [bench.ask(name) for name in ("a", "b", "c")]
     for call in waiting[:2]:
-        assert call.queued is not None
-        bench.queue.abandon(call.queued)
-        bench.queue.abandon(call.queued)
+        assert call.admission.pending is not None
+        bench.queue.leave(call.admission)
+        bench.queue.leave(call.admission)
     assert bench.queue.waiting == 1
-    bench.queue.release(held)
+    bench.queue.leave(held.admission)
     bench.run(0.05)
     assert bench.begun == ["c"]
     assert (bench.queue.running, bench.queue.waiting) == (0, 0)
@@ -262,10 +251,10 @@ def test_requests_that_come_and_give_up_leave_nothing_behind() -> None:
     first = bench.ask("first")
     for number in range(10_000):
         call = bench.ask(str(number))
-        assert call.queued is not None
-        bench.queue.abandon(call.queued)
-    assert first.queued is not None
-    bench.queue.abandon(first.queued)
+        assert call.admission.pending is not None
+        bench.queue.leave(call.admission)
+    assert first.admission.pending is not None
+    bench.queue.leave(first.admission)
     bench.run(0.01)
     assert bench.queue.waiting == 0
     assert not bench.queue._lower._requests
@@ -275,7 +264,7 @@ def test_probes_never_wait_and_mounts_wait_only_for_the_loop() -> None:
     bench = Bench()
     bench.hold()
     for path in ("/livez", "/legacy"):
-        assert bench.ask(path, path).admitted_at == 0
+        assert bench.ask(path, path).admission.begun_at == 0
     assert bench.begun == ["/livez", "/legacy"]
     bench.loop.spend(2 * RULE.pass_ns)
     bench.ask("late probe", "/livez")
@@ -311,11 +300,11 @@ def test_a_slow_client_keeps_nobody_waiting_and_does_not_look_like_slow_work() -
     uploading = bench.hold()
     bench.ask("next")
     since = bench.loop.now
-    bench.queue.pause(uploading)
+    bench.queue.pause(uploading.admission)
     bench.run(0.5)
     assert bench.begun == ["next"]
-    bench.queue.resume(uploading, since)
-    bench.queue.release(uploading)
+    bench.queue.resume(uploading.admission, since)
+    bench.queue.leave(uploading.admission)
     assert bench.queue.running == 0
     assert max(bench.limit._baseline_latency.values()) < 50 * MILLISECONDS
 
@@ -341,9 +330,9 @@ def test_a_queue_that_was_left_by_its_loop_serves_on_another() -> None:
     bench.queue._clock = other.loop.clock
     other.loop.now = bench.loop.now + 10 * MILLISECONDS
     bench.loop = other.loop
-    bench.queue.release(held)
+    bench.queue.leave(held.admission)
     bench.ask("here")
     assert bench.begun == ["here"]
-    assert left.queued is not None
-    bench.queue.abandon(left.queued)
+    assert left.admission.pending is None
+    bench.queue.leave(left.admission)
     assert bench.queue.waiting == 0

@@ -1,12 +1,12 @@
 import pytest
-from gate_conversation import ROUTES, forbidden_receive, route, scope
+from gate_conversation import ROUTES, call_of, route, scope
 
 from gatepost.actor import Actor
-from gatepost.call import Call
 from gatepost.declaring.rate_limits import RateLimit
 from gatepost.errors import TooManyRequests
 from gatepost.events import Events, LimitExceeded
 from gatepost.gateway.buckets import LocalBuckets
+from gatepost.gateway.gate_call import GateCall
 from gatepost.gateway.limiter import Limiter
 from gatepost.operations import RouteRules
 
@@ -22,14 +22,15 @@ class Bench:
         events.subscribe(LimitExceeded, self.exceeded.append)
         self.limiter = Limiter(LIMITS, LocalBuckets(clock=lambda: self.now), events)
 
-    def call(self, which: RouteRules | None, client: str = "192.0.2.1", actor: Actor | None = None) -> Call:
-        call = Call(scope(), forbidden_receive, "id", client, {}, b"", rules=which)
+    def call(self, which: RouteRules | None, client: str = "192.0.2.1", actor: Actor | None = None) -> GateCall:
+        call = call_of(scope(client=client))
+        call.rules = which
         if actor is not None:
             call.actor = actor
         return call
 
-    def headers(self, call: Call) -> dict[str, str]:
-        return {name.decode(): value.decode() for name, value in call.admission.headers()}
+    def headers(self, call: GateCall) -> dict[str, str]:
+        return {name.decode(): value.decode() for name, value in call.taken.headers()}
 
 
 def test_the_headers_say_what_is_left_and_when_it_is_whole_again() -> None:
@@ -62,7 +63,7 @@ def test_addresses_and_kinds_have_buckets_of_their_own_and_system_has_none() -> 
     for _ in range(10):
         probe = bench.call(ROUTES["/livez"])
         bench.limiter.admit_address(probe)
-        assert probe.admission is None
+        assert probe.taken is None
 
 
 def test_a_routes_own_limits_stand_in_place_of_the_default() -> None:
@@ -104,7 +105,7 @@ def test_the_second_stage_takes_nothing_from_the_anonymous() -> None:
     bench = Bench()
     requests = [bench.call(ROUTES["/api/books"]) for _ in range(10)]
     assert [bench.limiter.admit_actor(call) for call in requests] == [None] * 10
-    assert {call.admission for call in requests} == {None}
+    assert {call.taken for call in requests} == {None}
     assert bench.exceeded == []
 
 

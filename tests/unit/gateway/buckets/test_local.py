@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gatepost.declaring.rate_limits import RateLimit
 from gatepost.gateway.buckets import BucketSpec, BucketTable, LocalBuckets, TakeRefused
 from gatepost.gateway.buckets.local import LocalGroup
-from gatepost.gateway.limiter import Admission, LimitSet
+from gatepost.gateway.limit_sets import LimitSet, TakenTokens
 
 SECOND = 1_000_000_000
 
@@ -211,7 +211,7 @@ def test_the_figures_of_a_fresh_bucket_are_one_token_less(count: int) -> None:
     limit_set = LimitSet(bench.buckets, [("x", RateLimit(count, per=900.0))], strict=True)
     deficits = limit_set.take("a", bench.clock.now)
     assert isinstance(deficits, tuple)
-    _, (_, value) = Admission(limit_set, "a", deficits, bench.clock.now).headers()
+    _, (_, value) = TakenTokens(limit_set, "a", deficits, bench.clock.now).headers()
     assert re.findall(rb"[rt]=(\d+)", value) == [b"%d" % (count - 1), b"%d" % -(-900 // count)]
 
 
