@@ -206,9 +206,7 @@ class Composition:
         service = self.declaration.services.get(served.entity.model)
         if service is None:
             return dict.fromkeys(ACTIONS, compiled)
-        through_service = ServiceVerbs(
-            served, service, compiled, self.registry, self.database.for_resource(served.path)
-        )
+        through_service = ServiceVerbs(service, compiled, self.registry)
         through = overridden(service)
         return {action: through_service if action in through else compiled for action in ACTIONS}
 

@@ -12,6 +12,7 @@ from sqlalchemy import Column
 
 from gatepost.actor import Actor
 from gatepost.bounded_cache import BoundedCache
+from gatepost.call import Call
 from gatepost.controllers.cursors import Cursors, broken_cursor
 from gatepost.controllers.parameters import Parameter, read_parameters
 from gatepost.declaring.policies import both, decide
@@ -86,33 +87,30 @@ class QueryReader:
         self._cached_queries = BoundedCache[tuple[bytes, View], ListQuery](CACHED_QUERIES_MAX)
         self._contexts = BoundedCache[tuple[Order, ...], bytes](CACHED_QUERIES_MAX)
 
-    def read_one(
-        self, query_string: bytes, view: View, actor: Actor
-    ) -> tuple[tuple[str, ...] | None, tuple[Expansion, ...]]:
+    def read_one(self, call: Call) -> tuple[tuple[str, ...] | None, tuple[Expansion, ...]]:
         """`fields` and `expand` of a single row. Raises `BadRequest`."""
-        if not query_string:
-            return None, ()
         fields: tuple[str, ...] | None = None
         expand: tuple[Expansion, ...] = ()
-        for parameter in _once(read_parameters(query_string)):
+        for parameter in _once(read_parameters(call.query_string)):
             if parameter.label == "fields":
-                fields = self._fields(parameter, view)
+                fields = self._fields(parameter, call.view)
             elif parameter.label == "expand":
-                expand = self._expand(parameter, actor)
+                expand = self._expand(parameter, call.actor)
             else:
                 raise _unknown(parameter.label, ("fields", "expand"))
         return fields, expand
 
-    def read_list(self, query_string: bytes, view: View, actor: Actor) -> ListQuery:
+    def read_list(self, call: Call) -> ListQuery:
         """Everything that a list's query says. Raises `BadRequest`.
 
         Most requests for first pages repeat a few query strings, so those are cached. Queries with a cursor, or that
         follow a relation (whose rule depends on the actor), are parsed each time.
         """
+        query_string, view = call.query_string, call.view
         known = self._cached_queries.get((query_string, view))
         if known is not None:
             return known
-        query = self._read_list(query_string, view, actor)
+        query = self._read_list(query_string, view, call.actor)
         has_hops = any(item.hops for item in query.filters)
         if not (query.expand or query.position or has_hops) and len(query_string) <= CACHED_QUERY_BYTES_MAX:
             query = msgspec.structs.replace(query, is_cacheable=True)

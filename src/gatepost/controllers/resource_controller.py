@@ -69,16 +69,14 @@ class ResourceController:
 
     async def get(self, call: Call) -> Response:
         """GET one row. 200 with `ETag`, 304 where `If-None-Match` names its version."""
-        parse_key, get = self._parse_key, self._get
+        parse_key, get = self._parse_key, self._get  # called as attributes they cost Python 3.11 more
         try:
             key = parse_key(call.path_values[0])
         except ValueError:
             raise not_found() from None
-        actor = call.actor
-        view = self._only_view or self._view(actor)
-        query_string = call.query_string
-        fields, expand = self._queries.read_one(query_string, view, actor) if query_string else (None, ())
-        row = await get(key, actor, view, fields, expand)
+        call.view = self._only_view or self._view(call.actor)
+        fields, expand = self._queries.read_one(call) if call.query_string else (None, ())
+        row = await get(call, key, fields, expand)
         if expand:
             return row_response(200, row.data, None)
         unless = call.headers.get(b"if-none-match")
@@ -88,10 +86,9 @@ class ResourceController:
 
     async def list(self, call: Call) -> Response:
         """GET a page."""
-        actor = call.actor
-        view = self._view(actor)
-        query = self._queries.read_list(call.query_string, view, actor)
-        page = await self._list(query, actor, view)
+        call.view = self._only_view or self._view(call.actor)
+        query = self._queries.read_list(call)
+        page = await self._list(call, query)
         info = self._page_info(query, page)
         return page_response(page.rows, info, self._links(call, info))
 
@@ -99,12 +96,12 @@ class ResourceController:
         """POST one row. 201 with `Location` and `ETag`; without a body where the actor may not read it."""
         if call.query_string:
             _refuse_parameters(call)
-        view = self._only_view or self._view(call.actor)
+        call.view = view = self._only_view or self._view(call.actor)
         decoder = self._creations.get(view) or self._compile(view, partial=False)
         content = await call.body()
         body = decoder.decode(content)
         try:
-            row = await self._create(body.values, call.actor, view)
+            row = await self._create(call, body.values)
         except Problem as problem:
             if (
                 view.maybe_unknown_on_create
@@ -124,20 +121,20 @@ class ResourceController:
         versions = None
         if self._requires_version or b"if-match" in call.headers:
             versions = self._versions(call)
-        view = self._only_view or self._view(call.actor)
+        call.view = view = self._only_view or self._view(call.actor)
         decoder = self._patches.get(view) or self._compile(view, partial=True)
         content = await call.body()
         try:
             body = decoder.decode(content)
         except Unprocessable:
             if view.maybe_unknown and (named := decoder.named(content, view.maybe_unknown)):
-                unseen = await self._unseen(key, named, call.actor, view)
+                unseen = await self._unseen(call, key, named)
                 if unseen:
                     decoder.refuse(content, unseen)
             raise
         changes = ChangeSet(body.values, body.read_only_values)
         try:
-            row: Row = await self._update(key, changes, call.actor, view, versions)
+            row: Row = await self._update(call, key, changes, versions)
         except UnseenFields as unseen_fields:
             decoder.refuse(content, unseen_fields.names)
         except Problem as problem:
@@ -147,8 +144,9 @@ class ResourceController:
     async def delete(self, call: Call) -> Response:
         """DELETE one row. 204."""
         _refuse_parameters(call)
+        call.view = self._only_view or self._view(call.actor)
         key = self._key(call)
-        await self._delete(key, call.actor, self._versions(call))
+        await self._delete(call, key, self._versions(call))
         return empty_response(204)
 
     def _discreet(self, problem: Problem, view: View) -> Problem:

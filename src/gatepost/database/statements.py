@@ -110,9 +110,8 @@ class Statement:
     """SQL text with positional parameters, and how to fill them from named values.
 
     Prepared once per connection; identity is its key there, so keep the object. `written` is the table that it
-    changes, None where it only reads; `tables` are those that it reads, in subqueries as well. `is_volatile` says that
-    its result may change while the rows of `tables` do not, and `alters_session` that it leaves something on its
-    connection.
+    changes, None where it only reads; `tables` are the names of those that it reads, in subqueries as well, None where
+    its result may change while their rows do not. `alters_session` says that it leaves something on its connection.
 
     `name` is what events call it (its text, where no name is given). It stands in the SQL as a comment after the first
     word, because `pg_stat_statements` drops one that comes before.
@@ -126,7 +125,6 @@ class Statement:
         "_names",
         "alters_session",
         "is_renamed",
-        "is_volatile",
         "name",
         "sql",
         "tables",
@@ -144,8 +142,9 @@ class Statement:
             self.name = _UNSAFE.sub("_", name)
             self.sql = f"{word} /* {self.name} */{space}{rest}"
         self.alters_session = calls_session_function(compiled.string)
-        self.is_volatile = compiled.has_text or is_volatile(compiled.string)
-        self.tables = frozenset(compiled.tables)
+        self.tables: frozenset[str] | None = None
+        if not (compiled.has_text or is_volatile(compiled.string)):
+            self.tables = frozenset(str(table.fullname) for table in compiled.tables)
         self.written: Any = expression.table if isinstance(expression, UpdateBase) else None
         names: tuple[str, ...] = tuple(compiled.positiontup or ())
         self._names = tuple(renamed.get(name, name) for name in names)

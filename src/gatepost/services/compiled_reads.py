@@ -13,12 +13,12 @@ from sqlalchemy import ScalarResult
 
 from gatepost.actor import Actor
 from gatepost.bounded_cache import BoundedCache
+from gatepost.call import Call
 from gatepost.database.connection import Record
 from gatepost.database.database import Database
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
 from gatepost.models.catalog import ServedModel
-from gatepost.models.conditions import bind_policy
 from gatepost.models.list_query import ListQuery
 from gatepost.models.reads import (
     KEY,
@@ -40,7 +40,7 @@ from gatepost.models.schema_names import qualified
 from gatepost.models.selections import Expansion, Selection
 from gatepost.services.plans import Plans
 from gatepost.services.verbs import Row, RowPage
-from gatepost.services.write_policies import not_found
+from gatepost.services.write_policies import not_found, rule_of
 from gatepost.view import View
 
 TABLE_MAY_BE_LARGE = Statement(MAY_BE_LARGE)
@@ -57,52 +57,54 @@ class CompiledReads:
 
     def __init__(self, served: ServedModel, database: Database, plans: Plans) -> None:
         self.served = served
-        self._entity = served.entity
-        self._policies = served.resource.policies
         self._database = database
         self._plans = plans
         # Where the policy is the same for every actor, the statement depends on the view alone. (A policy that is
         # decided for this actor only, such as an administrator's, must not share its statement with others.)
-        self.is_open = self._policies["get"].is_constant
+        policies = served.resource.policies
+        self.is_open = policies["get"].is_constant
         self._fast_reads: dict[View, ReadPlan] = {}
-        self._is_list_open = self._policies["list"].is_constant
+        self._is_list_open = policies["list"].is_constant
         self._unbounded = unbounded_names(served)
-        self._table_name = qualified(self._entity.table.name, self._entity.table.schema)
+        self._table_name = qualified(served.entity.table.name, served.entity.table.schema)
         self._is_large = True
         self._asked_at = -math.inf
         self._pages = BoundedCache[tuple[ListQuery, View], tuple[PagePlan | RowsPlan, list[Any]]](PAGES_MAX)
 
-    async def get(
-        self, key: Any, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
-    ) -> Row:
+    async def get(self, call: Call, key: Any, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]) -> Row:
         """One row by its key."""
-        if fields is None and not expand and (fast := self._fast_reads.get(view)) is not None:
-            run = self._database.run_unbounded if fast.is_unbounded else self._database.run
-            records = await run(fast.statement, [key])
-            if not records:
-                raise not_found()
-            record = records[0]
-            return Row(fast.build(record), str(record[fast.version_index]), key)
-        recipe = self.row(key, actor, view, fields, expand)
-        plan = self._plans.get(recipe)
-        if self.is_open and fields is None and not expand and plan.statement.plain_names == (KEY,):
-            self._fast_reads[view] = plan
+        plan = self._fast_reads.get(call.view) if fields is None and not expand else None
+        arguments = [key]
+        if plan is None:
+            recipe = self._row(call, key, fields, expand)
+            plan = self._plans.get(recipe)
+            arguments = plan.statement.arguments(recipe.binds(plan.statement))
+            if self.is_open and fields is None and not expand and plan.statement.plain_names == (KEY,):
+                self._fast_reads[call.view] = plan
+        statement = plan.statement
+        call.tables_read = statement.tables
         run = self._database.run_unbounded if plan.is_unbounded else self._database.run
-        records = await run(plan.statement, plan.statement.arguments(recipe.binds(plan.statement)))
-        return self.render(plan, records, key)
+        records = await run(statement, arguments)
+        if not records:
+            raise not_found()
+        record = records[0]
+        return Row(plan.build(record), str(record[plan.version_index]), key)
 
-    async def list(self, query: ListQuery, actor: Actor, view: View) -> RowPage:
+    async def list(self, call: Call, query: ListQuery) -> RowPage:
         """A page of rows."""
+        view = call.view
         kept = self._pages.get((query, view))
         if kept is None:
-            recipe = ReadPage(self._selection("list", actor, view, query.fields, query.expand), query.rows)
+            recipe = ReadPage(self._selection("list", call, query.fields, query.expand), query.rows)
             plan = self._plans.get(recipe)
             kept = plan, plan.statement.arguments(recipe.binds(plan.statement))
             if query.is_cacheable and self._is_list_open and not view.ruled:
                 self._pages[query, view] = kept
         plan, arguments = kept
+        statement = plan.statement
+        call.tables_read = statement.tables
         run = self._database.run_unbounded if plan.is_cut else self._database.run
-        records = await run(plan.statement, arguments)
+        records = await run(statement, arguments)
         return (
             page_of_record(plan, query, records[0])
             if isinstance(plan, PagePlan)
@@ -111,24 +113,23 @@ class CompiledReads:
 
     async def object(self, transaction: Transaction, key: Any, actor: Actor) -> Any:
         """Load the row with this key. Raises `NotFound`, also where the actor may not read it."""
-        rule = bind_policy(self._policies["get"], actor, self._entity)
-        found = (await self._load(transaction, LoadObject(self.served, rule, Bound(key)))).one_or_none()
+        recipe = LoadObject(self.served, rule_of(self.served, "get", actor), Bound(key))
+        found = (await self._load(transaction, recipe)).one_or_none()
         if found is None:
             raise not_found()
         return found
 
     async def objects(self, transaction: Transaction, query: ListQuery, actor: Actor) -> Sequence[Any]:
         """Load the rows of a query, one more than its limit, in the order they are read in."""
-        rule = bind_policy(self._policies["list"], actor, self._entity)
-        return (await self._load(transaction, LoadObjects(self.served, rule, query.rows))).all()
+        recipe = LoadObjects(self.served, rule_of(self.served, "list", actor), query.rows)
+        return (await self._load(transaction, recipe)).all()
 
     async def bytes_of_objects(self, transaction: Transaction, query: ListQuery, actor: Actor) -> int:
         """How many bytes `objects` would load. 0 where rows are bounded, or small as the table has them: such pages
         pay for no other statement."""
         if not self._unbounded or not await self._may_be_large(transaction):
             return 0
-        rule = bind_policy(self._policies["list"], actor, self._entity)
-        recipe = CountBytes(self.served, rule, query.rows, self._unbounded)
+        recipe = CountBytes(self.served, rule_of(self.served, "list", actor), query.rows, self._unbounded)
         statement = self._plans.get(recipe)
         return int((await transaction.read(statement, recipe.binds(statement)))[0][0])
 
@@ -145,10 +146,10 @@ class CompiledReads:
         return await transaction.load(plan.statement, loading_binds(plan, recipe))
 
     async def page_of_keys(
-        self, transaction: Transaction, keys: Sequence[Any], query: ListQuery, actor: Actor, view: View
+        self, call: Call, transaction: Transaction, keys: Sequence[Any], query: ListQuery
     ) -> RowPage:
         """The page that shows exactly these rows, as far as the actor may list them, in this order."""
-        selection = self._selection("list", actor, view, query.fields, query.expand)
+        selection = self._selection("list", call, query.fields, query.expand)
         recipe = ReadRowsByKey(selection, query.order, Bound(list(keys)))
         plan = self._plans.get(recipe)
         records = await transaction.read(plan.statement, recipe.binds(plan.statement))
@@ -156,37 +157,27 @@ class CompiledReads:
 
     async def row_in(
         self,
+        call: Call,
         transaction: Transaction,
         key: Any,
-        actor: Actor,
-        view: View,
         fields: tuple[str, ...] | None = None,
         expand: tuple[Expansion, ...] = (),
     ) -> Row:
         """One row by its key, as the transaction sees it. Raises `NotFound`."""
-        recipe = self.row(key, actor, view, fields, expand)
+        recipe = self._row(call, key, fields, expand)
         plan = self._plans.get(recipe)
-        return self.render(plan, await transaction.read(plan.statement, recipe.binds(plan.statement)), key)
-
-    def row(
-        self, key: Any, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
-    ) -> ReadRow:
-        """The recipe of one row."""
-        return ReadRow(self._selection("get", actor, view, fields, expand), Bound(key))
-
-    def _selection(
-        self, action: str, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
-    ) -> Selection:
-        rule = bind_policy(self._policies[action], actor, self._entity)
-        return Selection.of(self.served, view, rule, fields, expand)
-
-    @staticmethod
-    def render(plan: ReadPlan, records: Sequence[Record], key: Any) -> Row:
-        """The row of a record; raises `NotFound` where there is none."""
+        records = await transaction.read(plan.statement, recipe.binds(plan.statement))
         if not records:
             raise not_found()
-        record = records[0]
-        return Row(plan.build(record), str(record[plan.version_index]), key)
+        return Row(plan.build(records[0]), str(records[0][plan.version_index]), key)
+
+    def _row(self, call: Call, key: Any, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]) -> ReadRow:
+        return ReadRow(self._selection("get", call, fields, expand), Bound(key))
+
+    def _selection(
+        self, action: str, call: Call, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
+    ) -> Selection:
+        return Selection.of(self.served, call.view, rule_of(self.served, action, call.actor), fields, expand)
 
 
 def page_of_record(plan: PagePlan, query: ListQuery, record: Record) -> RowPage:

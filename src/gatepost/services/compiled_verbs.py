@@ -4,16 +4,17 @@ Reads are in `compiled_reads.py`, writes here. A transaction is opened only wher
 references under a rule, a merge into JSON, a read-only field that was sent back, a rule that the change may break.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, cast
 
+import msgspec
 from asyncpg.exceptions import DataError, ForeignKeyViolationError
 from sqlalchemy import Column
 
-from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
+from gatepost.call import Call
 from gatepost.database.connection import Record
 from gatepost.database.database import Database
 from gatepost.database.transactions import Transaction
@@ -23,7 +24,7 @@ from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.errors import Conflict, Unprocessable
 from gatepost.models.candidates import CheckCandidate
 from gatepost.models.catalog import Catalog, ServedModel
-from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
+from gatepost.models.conditions import BoundRule, bind_decision, holds
 from gatepost.models.json_output import decoder_of
 from gatepost.models.recipes import Bound
 from gatepost.models.selections import Selection
@@ -42,6 +43,7 @@ from gatepost.services.write_policies import (
     fill_owner,
     raise_refusal,
     refused_fields,
+    rule_of,
     unseen_fields,
     with_field_rules,
 )
@@ -66,6 +68,28 @@ def _fillers(
     return tuple(found)
 
 
+class RowChange(msgspec.Struct, frozen=True, gc=False):
+    """What one request changes of the row with a key: under which rule, of which versions. `references` are the names
+    of references among the values that have to be looked up."""
+
+    key: Any
+    changes: ChangeSet
+    permitted: BoundRule
+    versions: Versions
+    references: Sequence[str] = ()
+
+
+class RowWrite(msgspec.Struct, frozen=True, gc=False):
+    """A statement that writes a row. The first `sent` of `values` are the client's; the model adds the others. One that
+    `is_allowed` no policy can refuse."""
+
+    plan: WritePlan
+    binds: dict[str, Any]
+    values: dict[str, Any]
+    sent: int
+    is_allowed: bool
+
+
 class CompiledVerbs:
     """The verbs of one resource as compiled statements. Implements `Verbs`."""
 
@@ -73,9 +97,9 @@ class CompiledVerbs:
         self, served: ServedModel, catalog: Catalog, database: Database, plans: Plans, bounds: Bounds = BOUNDS
     ) -> None:
         self.served = served
+        self.database = database
         self._entity = served.entity
         self._policies = served.resource.policies
-        self._database = database
         self._plans = plans
         self.reads = CompiledReads(served, database, plans)
         self.get = self.reads.get
@@ -92,8 +116,9 @@ class CompiledVerbs:
         self._inserts = FastWrites(self.references.ruled)
         self._updates = FastWrites(self.references.ruled | self.documents)
 
-    async def create(self, values: dict[str, Any], actor: Actor, view: View) -> Row:
+    async def create(self, call: Call, values: dict[str, Any]) -> Row:
         """Insert one row."""
+        actor, view = call.actor, call.view
         sent = len(values)  # what is filled in comes behind
         decision = decide(self._policies["create"], actor)
         if view.create_rules:
@@ -104,54 +129,41 @@ class CompiledVerbs:
         if outcome is False:
             fields = refused_fields(view.create_rules, islice(values, sent), ProposedRow(values), actor)
             raise access_denied(actor, fields=fields)
-        looked_up = self.references.names(values, actor, all=False) if self.references.ruled else []
+        looked_up = self.references.names(call, values, all=False) if self.references.ruled else []
         for name, make in self._defaults:
             if name not in values:
                 values[name] = make()
         if decision is True and (fast := self._inserts.find((view, tuple(values)))) is not None:
-            try:
-                records = await self._database.run(fast.plan.statement, fast.pick(values))
-            except (Unprocessable, DataError) as error:
-                await self._raise_named(error, values, sent, actor)
-                raise
+            records = await self._run(call, fast.plan, fast.pick(values), values, sent)
             return self._row_of(fast.plan, records)
-        permitted = bind_decision(decision, actor, self._entity)
-        recipe, plan = self._insert(values, permitted, view, checks_candidate=outcome is None)
+        write = self._insert(call, values, sent, decision, outcome)
         if outcome is True and not looked_up:
-            records = await self._write(plan, recipe, sent, actor)
-            return self._row_of(plan, records)
-        is_allowed = outcome is True
-        write = partial(self._create_in_transaction, sent, looked_up, plan, recipe, actor, is_allowed)
-        return await self._database.transact(write)
+            return self._row_of(write.plan, await self._run_direct(call, write))
+        return await self.database.transact(partial(self._create_in_transaction, call, write, looked_up))
 
-    async def update(self, key: Any, changes: ChangeSet, actor: Actor, view: View, versions: Versions) -> Row:
+    async def update(self, call: Call, key: Any, changes: ChangeSet, versions: Versions) -> Row:
         """Change one row."""
+        actor, view = call.actor, call.view
         decision = decide(self._policies["update"], actor)
         if decision is False:
             raise access_denied(actor)
-        values = self._with_updates(changes.values) if self._on_update else changes.values
         sent = len(changes.values)  # what the model adds comes behind
+        values = self._with_updates(changes.values)
         fast = None
         if decision is True and versions is None and not changes.read_only_values:
             fast = self._updates.find((view, tuple(values)))
         if fast is not None:
-            try:
-                records = await self._database.run(fast.plan.statement, (*fast.pick(values), key))
-            except (Unprocessable, DataError) as error:
-                await self._raise_named(error, values, sent, actor)
-                raise
+            records = await self._run(call, fast.plan, (*fast.pick(values), key), values, sent)
             if records:
                 return self._row_of(fast.plan, records)
-        permitted = bind_decision(decision, actor, self._entity)
-        looked_up = self.references.names(changes.values, actor, all=False) if self.references.ruled else []
+        looked_up = self.references.names(call, changes.values, all=False) if self.references.ruled else []
+        change = RowChange(key, changes, bind_decision(decision, actor, self._entity), versions, looked_up)
         if fast is None and not (looked_up or changes.read_only_values) and self._is_direct(values, decision, view):
-            recipe, plan = self._update(key, values, permitted, view, versions)
-            records = await self._write(plan, recipe, sent, actor)
+            write = self._update(call, change, values, sent)
+            records = await self._run_direct(call, write)
             if records:
-                return self._row_of(plan, records)
-
-        write = partial(self._update_in_transaction, key, changes, looked_up, permitted, actor, view, versions)
-        return await self._database.transact(write)
+                return self._row_of(write.plan, records)
+        return await self.database.transact(partial(self._update_in_transaction, call, change))
 
     def _is_direct(self, values: dict[str, Any], decision: Decision, view: View) -> bool:
         """Whether one UPDATE is enough: nothing has to be compared with the present row."""
@@ -162,125 +174,92 @@ class CompiledVerbs:
             and not depends_on(decision, values, self.served)
         )
 
-    async def delete(self, key: Any, actor: Actor, versions: Versions) -> None:
+    async def delete(self, call: Call, key: Any, versions: Versions) -> None:
         """Delete one row."""
-        read = bind_policy(self._policies["get"], actor, self._entity)
-        permitted = bind_policy(self._policies["delete"], actor, self._entity)
+        read, permitted = (rule_of(self.served, action, call.actor) for action in ("get", "delete"))
         if permitted.decision is False:
-            raise access_denied(actor)
+            raise access_denied(call.actor)
         recipe = DeleteRow(self.served, read, permitted, Bound(key), None if versions is None else Bound(versions))
         statement = self._plans.get(recipe)
-        if not await self._database.run(statement, statement.arguments(recipe.binds(statement))):
+        if not await self.database.run(statement, statement.arguments(recipe.binds(statement))):
             status = ReadStatus(self.served, read, permitted, Bound(key))
             plan = self._plans.get(status)
-            records = await self._database.run(plan.statement, plan.statement.arguments(status.binds(plan.statement)))
-            raise_refusal(records[0] if records else None, plan, versions, actor)
+            records = await self.database.run(plan.statement, plan.statement.arguments(status.binds(plan.statement)))
+            raise_refusal(records[0] if records else None, plan, versions, call.actor)
             raise self.left_out()
 
     async def _create_in_transaction(
-        self,
-        sent: int,
-        looked_up: Sequence[str],
-        plan: WritePlan,
-        recipe: InsertRow,
-        actor: Actor,
-        is_allowed: bool,
-        transaction: Transaction,
+        self, call: Call, write: RowWrite, looked_up: Sequence[str], transaction: Transaction
     ) -> Row:
-        given = dict(islice(recipe.values.value.items(), sent))
-        await self.references.check(transaction, given, looked_up, actor)
-        return await self._write_under_policy(transaction, plan, recipe, sent, given, actor, is_allowed=is_allowed)
+        given = dict(islice(write.values.items(), write.sent))
+        await self.references.check(call, transaction, given, looked_up)
+        return await self._write_under_policy(call, transaction, write, given)
 
-    async def _update_in_transaction(
-        self,
-        key: Any,
-        changes: ChangeSet,
-        looked_up: Sequence[str],
-        permitted: BoundRule,
-        actor: Actor,
-        view: View,
-        versions: Versions,
-        transaction: Transaction,
-    ) -> Row:
-        values, moved = await self.lock_for_update(transaction, key, changes, looked_up, permitted, view, versions)
-        await self.references.check(transaction, moved, [name for name in looked_up if name in moved], actor)
+    async def _update_in_transaction(self, call: Call, change: RowChange, transaction: Transaction) -> Row:
+        values, moved = await self.lock_for_update(call, transaction, change)
         if not values:
-            return await self.reads.row_in(transaction, key, actor, view)
-        if not view.update_rules.keys().isdisjoint(values):
-            decision = with_field_rules(permitted.decision, view.update_rules, values)
-            permitted = bind_decision(decision, actor, self._entity)
-        sent = len(values)
-        is_allowed = permitted.decision is True
-        recipe, plan = self._update(key, self._with_updates(values), permitted, view, None)
-        return await self._write_under_policy(transaction, plan, recipe, sent, moved, actor, is_allowed=is_allowed)
+            return await self.reads.row_in(call, transaction, change.key)
+        permitted, rules = change.permitted, call.view.update_rules
+        if not rules.keys().isdisjoint(values):
+            permitted = bind_decision(with_field_rules(permitted.decision, rules, values), call.actor, self._entity)
+        locked = msgspec.structs.replace(change, permitted=permitted, versions=None)
+        write = self._update(call, locked, self._with_updates(values), len(values))
+        return await self._write_under_policy(call, transaction, write, moved)
 
     async def _write_under_policy(
-        self,
-        transaction: Transaction,
-        plan: WritePlan,
-        recipe: InsertRow | UpdateRow,
-        sent: int,
-        references: dict[str, Any],
-        actor: Actor,
-        *,
-        is_allowed: bool,
+        self, call: Call, transaction: Transaction, write: RowWrite, references: dict[str, Any]
     ) -> Row:
-        """Run a statement that writes a row and evaluates the policy on it. The first `sent` values are the client's.
-        Where the policy refuses the row, missing rows among `references` are reported instead, if there are any; one
-        that `is_allowed` it cannot refuse."""
+        """Run a statement that writes a row and evaluates the policy on it. Where the policy refuses the row, missing
+        rows among `references` are reported instead, if there are any."""
+        plan = write.plan
         try:
-            records = await transaction.fetch(plan.statement, recipe.binds(plan.statement))
+            records = await transaction.fetch(plan.statement, write.binds)
         except DataError as error:
-            self._raise_named_values(error, recipe.values.value, sent)
+            self._raise_named(error, write.values, write.sent)
             raise
         except ForeignKeyViolationError as error:
-            self.references.raise_composite(error, references, actor)
+            self.references.raise_composite(call, error, references)
             raise
-        if not records and is_allowed:
+        if not records and write.is_allowed:
             raise self.left_out()
         if records and self.references.composites.ruled:
-            await self.references.composites.check(transaction, references, self._key_of(plan, records[0]), actor)
+            await self.references.composites.check(call, transaction, references, self._key_of(plan, records[0]))
         if not records or not records[0][plan.permitted_index]:
-            await self.references.check_all(transaction, references, actor)
-            raise access_denied(actor)
+            await self.references.check_all(call, transaction, references)
+            raise access_denied(call.actor)
         return self._row_of(plan, records)
 
     async def lock_for_update(
-        self,
-        transaction: Transaction,
-        key: Any,
-        changes: ChangeSet,
-        references: Sequence[str],
-        permitted: BoundRule,
-        view: View,
-        versions: Versions,
+        self, call: Call, transaction: Transaction, change: RowChange
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Lock the row, compare it with the change, and raise where the change is refused.
+        """Lock the row, compare it with the change, look up the references that it changes, and raise where the change
+        is refused.
 
-        Returns the values to write, and those of them whose references have to be looked up: a reference that the actor
-        sees on the row with the same value already is not.
+        Returns the values to write, and those of them that the change moves: a reference that the actor sees on the row
+        with the same value already is not looked up.
         """
+        changes, view = change.changes, call.view
         sent = changes.values.keys() | changes.read_only_values.keys()
         merging = {name for name in self.documents & changes.values.keys() if isinstance(changes.values[name], dict)}
-        names = tuple(sorted({*changes.read_only_values, *merging, *references}))
+        names = tuple(sorted({*changes.read_only_values, *merging, *change.references}))
         ruled = sorted(sent & (view.maybe_unknown | view.update_rules.keys()))
-        recipe = self._status(key, permitted, view, (*names, *ruled), names)
+        recipe = self._status(call, change.key, change.permitted, (*names, *ruled), names)
         plan = self._plans.get(recipe)
         records = await transaction.fetch(plan.statement, recipe.binds(plan.statement))
-        raise_refusal(records[0] if records else None, plan, versions, permitted.actor, ruled)
+        raise_refusal(records[0] if records else None, plan, change.versions, call.actor, ruled)
         check_read_only_values(self.served, plan, records[0], changes)
         values = merge_documents(self._entity, plan, records[0], changes.values, self._merged)
-        same = unchanged(self._entity, plan, records[0], values, references)
-        return values, {name: value for name, value in values.items() if name not in same}
+        same = unchanged(self._entity, plan, records[0], values, change.references)
+        moved = {name: value for name, value in values.items() if name not in same}
+        await self.references.check(call, transaction, moved, [name for name in change.references if name in moved])
+        return values, moved
 
-    async def unseen(self, key: Any, names: frozenset[str], actor: Actor, view: View) -> frozenset[str]:
+    async def unseen(self, call: Call, key: Any, names: frozenset[str]) -> frozenset[str]:
         """Those of `names` that the actor neither sees on the row nor may write there; none where the actor cannot read
         the row."""
-        recipe = self._status(
-            key, bind_policy(self._policies["update"], actor, self._entity), view, tuple(sorted(names))
-        )
+        recipe = self._status(call, key, rule_of(self.served, "update", call.actor), tuple(sorted(names)))
         plan = self._plans.get(recipe)
-        records = await self._database.run(plan.statement, plan.statement.arguments(recipe.binds(plan.statement)))
+        records = await self.database.run(plan.statement, plan.statement.arguments(recipe.binds(plan.statement)))
         if not records or not records[0][plan.readable_index]:
             return frozenset()
         return unseen_fields(records[0], plan, names)
@@ -292,6 +271,11 @@ class CompiledVerbs:
         records = await transaction.read(plan.statement, recipe.binds(plan.statement))
         return bool(records and records[0][plan.permitted_index])
 
+    async def enforce(self, transaction: Transaction, rule: BoundRule, key: Any) -> None:
+        """Raise `Forbidden` unless the row with this key satisfies the rule."""
+        if rule.decision is not True and not await self.satisfies(transaction, rule, key):
+            raise access_denied(rule.actor)
+
     async def check_candidate(self, transaction: Transaction, known: KnownValues, rule: BoundRule) -> None:
         """Raise `Forbidden` where a row that the ORM is about to write violates the rule, as far as that can be known
         before."""
@@ -302,53 +286,58 @@ class CompiledVerbs:
 
     def _with_updates(self, values: dict[str, Any]) -> dict[str, Any]:
         """The values of a change, and the model's `onupdate` defaults."""
-        made = {name: make() for name, make in self._on_update if name not in values} if values else {}
-        return {**values, **made}
+        if not (values and self._on_update):
+            return values
+        return {**values, **{name: make() for name, make in self._on_update if name not in values}}
 
-    async def _write(self, plan: WritePlan, recipe: InsertRow | UpdateRow, sent: int, actor: Actor) -> list[Record]:
-        """Run a writing statement outside of a transaction block. The first `sent` values are the client's."""
+    def _run_direct(self, call: Call, write: RowWrite) -> Awaitable[list[Record]]:
+        statement = write.plan.statement
+        return self._run(call, write.plan, statement.arguments(write.binds), write.values, write.sent)
+
+    async def _run(
+        self, call: Call, plan: WritePlan, arguments: Sequence[Any], values: dict[str, Any], sent: int
+    ) -> list[Record]:
+        """Run a writing statement outside of a transaction block. The first `sent` values are the client's.
+
+        A refusal has more detail than PostgreSQL's error: all broken references instead of the first, and the fields
+        whose value it may have refused.
+        """
         try:
-            return await self._database.run(plan.statement, plan.statement.arguments(recipe.binds(plan.statement)))
-        except (Unprocessable, DataError) as error:
-            await self._raise_named(error, recipe.values.value, sent, actor)
+            return await self.database.run(plan.statement, arguments)
+        except DataError as error:
+            self._raise_named(error, values, sent)
+            raise
+        except Unprocessable as error:
+            if error.code == "reference_not_found":
+                given = dict(islice(values.items(), sent))
+                await self.database.transact(lambda work: self.references.check_all(call, work, given))
             raise
 
-    async def _raise_named(
-        self, error: Unprocessable | DataError, values: dict[str, Any], sent: int, actor: Actor
-    ) -> None:
-        """Raise a refusal with more detail than PostgreSQL's error: all broken references instead of the first, and the
-        fields whose value it may have refused. Returns where there is nothing to add."""
-        if isinstance(error, DataError):
-            self._raise_named_values(error, values, sent)
-        elif error.code == "reference_not_found":
-            given = dict(islice(values.items(), sent))
-            await self._database.transact(lambda work: self.references.check_all(work, given, actor))
-
-    def _raise_named_values(self, error: DataError, values: dict[str, Any], sent: int) -> None:
+    def _raise_named(self, error: DataError, values: dict[str, Any], sent: int) -> None:
         """Raise the refusal of a value that does not fit its column; return where it was not one of the client's."""
-        problem = refused_value(error, self.served, list(values)[:sent], self._database.emit_refused)
+        problem = refused_value(error, self.served, list(values)[:sent], self.database.emit_refused)
         if problem is not None:
             raise problem from error
 
     def left_out(self) -> Conflict:
         """The refusal of a write that a trigger left out without an error."""
-        return self._database.left_out(self._entity.table.name)
+        return self.database.left_out(self._entity.table.name)
 
     # Recipes
 
     def _status(
-        self, key: Any, permitted: BoundRule, view: View, asked: tuple[str, ...], names: tuple[str, ...] | None = None
+        self, call: Call, key: Any, permitted: BoundRule, asked: tuple[str, ...], names: tuple[str, ...] | None = None
     ) -> ReadStatus:
-        """Whether the actor of `permitted` may read and write the row, and these fields of it; a row whose current
-        values (`names`) are read as well is locked."""
-        actor = permitted.actor
+        """Whether the actor may read and write the row, and these fields of it; a row whose current values (`names`)
+        are read as well is locked."""
+        actor, view = call.actor, call.view
 
         def rule(name: str, rules: Mapping[str, RowCondition], open_fields: Collection[str]) -> BoundRule:
             return bind_decision(rules.get(name, name in open_fields), actor, self._entity)
 
         return ReadStatus(
             self.served,
-            bind_policy(self._policies["get"], actor, self._entity),
+            rule_of(self.served, "get", actor),
             permitted,
             Bound(key),
             is_locking=names is not None,
@@ -363,29 +352,30 @@ class CompiledVerbs:
         )
 
     def _insert(
-        self, values: dict[str, Any], permitted: BoundRule, view: View, *, checks_candidate: bool
-    ) -> tuple[InsertRow, WritePlan]:
-        selection, names = self._selection(permitted.actor, view), tuple(values)
-        recipe = InsertRow(selection, permitted, names, Bound(values), checks_candidate)
+        self, call: Call, values: dict[str, Any], sent: int, decision: Decision, outcome: bool | None
+    ) -> RowWrite:
+        view, names = call.view, tuple(values)
+        permitted = bind_decision(decision, call.actor, self._entity)
+        recipe = InsertRow(self._selection(call), permitted, names, Bound(values), checks_candidate=outcome is None)
         plan = self._plans.get(recipe)
-        if permitted.decision is True and self.reads.is_open:
+        if decision is True and self.reads.is_open:
             self._inserts.keep(view, names, plan, view.create_rules)
-        return recipe, plan
+        return RowWrite(plan, recipe.binds(plan.statement), values, sent, is_allowed=outcome is True)
 
-    def _update(
-        self, key: Any, values: dict[str, Any], permitted: BoundRule, view: View, versions: Versions
-    ) -> tuple[UpdateRow, WritePlan]:
-        selection, names = self._selection(permitted.actor, view), tuple(values)
+    def _update(self, call: Call, change: RowChange, values: dict[str, Any], sent: int) -> RowWrite:
+        view, names, permitted, versions = call.view, tuple(values), change.permitted, change.versions
         checks_candidate = depends_on(permitted.decision, names, self.served)
         versioned = None if versions is None else Bound(versions)
-        recipe = UpdateRow(selection, permitted, names, Bound(values), Bound(key), versioned, checks_candidate)
+        key, bound = Bound(change.key), Bound(values)
+        recipe = UpdateRow(self._selection(call), permitted, names, bound, key, versioned, checks_candidate)
         plan = self._plans.get(recipe)
-        if permitted.decision is True and self.reads.is_open and versions is None:
+        is_allowed = permitted.decision is True
+        if is_allowed and self.reads.is_open and versions is None:
             self._updates.keep(view, names, plan, view.update_rules)
-        return recipe, plan
+        return RowWrite(plan, recipe.binds(plan.statement), values, sent, is_allowed)
 
-    def _selection(self, actor: Actor, view: View) -> Selection:
-        return Selection.of(self.served, view, bind_policy(self._policies["get"], actor, self._entity))
+    def _selection(self, call: Call) -> Selection:
+        return Selection.of(self.served, call.view, rule_of(self.served, "get", call.actor))
 
     def _row_of(self, plan: WritePlan, records: Sequence[Record]) -> Row:
         """The row that a write returned. Where no rule could refuse it and there is none, a trigger left it out."""

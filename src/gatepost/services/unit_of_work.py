@@ -11,13 +11,13 @@ from gatepost.auth.denials import access_denied
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import RowCondition
 from gatepost.errors import ConfigurationError
-from gatepost.models.conditions import BoundRule, bind_decision, bind_policy, holds
+from gatepost.models.conditions import BoundRule, bind_decision, holds
 from gatepost.models.list_query import ListQuery
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
 from gatepost.services.service import Changes, Service
-from gatepost.services.write_policies import depends_on, fill_owner, with_field_rules
+from gatepost.services.write_policies import depends_on, fill_owner, rule_of, with_field_rules
 
 S = TypeVar("S", bound=Service[Any])
 N = TypeVar("N")
@@ -52,6 +52,9 @@ class UnitOfWork:
         """The compiled verbs of a served model."""
         return self._registry.compiled_of(model)
 
+    def _compiled_of(self, row: object) -> CompiledVerbs:
+        return self.compiled(row.__class__)
+
     def enforce_field_rules(self, row: Any, rules: Mapping[str, RowCondition], names: Iterable[str]) -> None:
         """Enforce the rules of the fields that the body sets, on the row that the request names. Fields that a service
         sets, on this row or others, are not subject to them."""
@@ -82,7 +85,7 @@ class UnitOfWork:
 
     async def insert(self, draft: Any, actor: Actor) -> None:
         """Add the draft to the session and write it, enforcing the create policy."""
-        compiled = self.compiled(_model_of(draft))
+        compiled = self._compiled_of(draft)
         values: dict[str, Any] = {}
         fill_owner(compiled.served, values, actor)
         for name, value in values.items():
@@ -105,7 +108,7 @@ class UnitOfWork:
         """Apply the changes and write them, enforcing the update policy on the row before and after."""
         await self._check_policy("update", row, actor)
         decision = self._rule_of_written_row("update", row, actor).decision
-        may_change_decision = depends_on(decision, changes, self.compiled(_model_of(row)).served)
+        may_change_decision = depends_on(decision, changes, self._compiled_of(row).served)
         if may_change_decision:
             await self._check_candidate("update", row, changes, actor, is_new=False)
         changes.apply(row)
@@ -121,23 +124,18 @@ class UnitOfWork:
         await self.transaction.session.delete(row)
         await self.transaction.session.flush()
         if self.transaction.take_left_out():
-            compiled = self.compiled(_model_of(row))
-            if await compiled.satisfies(self.transaction, self.rule("get", _model_of(row), actor), key):
+            compiled = self._compiled_of(row)
+            if await compiled.satisfies(self.transaction, rule_of(compiled.served, "get", actor), key):
                 raise compiled.left_out()
-
-    def rule(self, action: str, model: type[Any], actor: Actor) -> BoundRule:
-        """The rule of an action for an actor."""
-        served = self.compiled(model).served
-        return bind_policy(served.resource.policies[action], actor, served.entity)
 
     def _rule_of_written_row(self, action: str, row: Any, actor: Actor) -> BoundRule:
         """What the row must satisfy once it is written: the policy, and the rules of the fields that the body set."""
-        rule = self.rule(action, _model_of(row), actor)
+        rule = rule_of(self._compiled_of(row).served, action, actor)
         asked, rules = self._asked
         if row is not asked or not rules or actor.is_system:
             return rule
         decision = with_field_rules(rule.decision, rules, rules)
-        return bind_decision(decision, actor, self.compiled(_model_of(row)).served.entity)
+        return bind_decision(decision, actor, self._compiled_of(row).served.entity)
 
     async def _check_candidate(
         self, action: str, row: Any, changes: Mapping[str, Any], actor: Actor, *, is_new: bool
@@ -148,7 +146,7 @@ class UnitOfWork:
         outcome = holds(rule.decision, row, actor) if is_new else None
         if outcome is False:
             raise access_denied(actor)
-        compiled = self.compiled(_model_of(row))
+        compiled = self._compiled_of(row)
         known = None if outcome else known_values(compiled.served.entity, row, changes, is_new=is_new)
         if known is None:
             return
@@ -157,18 +155,12 @@ class UnitOfWork:
     async def _check_policy(self, action: str, row: Any, actor: Actor) -> None:
         """Raise `Forbidden` unless the policy holds for an existing row; a policy that needs SQL is evaluated by a
         query."""
-        rule = self.rule(action, _model_of(row), actor)
+        rule = rule_of(self._compiled_of(row).served, action, actor)
         outcome = holds(rule.decision, row, actor)
         if outcome is False:
             raise access_denied(actor)
-        if outcome is True:
-            return
-        if not await self.compiled(_model_of(row)).satisfies(self.transaction, rule, inspect(row).identity[0]):
-            raise access_denied(actor)
-
-
-def _model_of(row: object) -> type[Any]:
-    return row.__class__
+        if outcome is None:
+            await self._compiled_of(row).enforce(self.transaction, rule, inspect(row).identity[0])
 
 
 class ServiceRegistry:

@@ -4,10 +4,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from gatepost.actor import Actor
+from gatepost.call import Call
 from gatepost.models.list_query import ListQuery
 from gatepost.models.selections import Expansion
-from gatepost.view import View
 
 Versions = tuple[str, ...] | None
 """The versions that `If-Match` accepts, one of which the row must have; None accepts any."""
@@ -51,31 +50,30 @@ class UnseenFields(Exception):
 
 
 class Verbs(Protocol):
-    """The five verbs. Keys arrive parsed and bodies validated; every policy is enforced here, below the controllers."""
+    """The five verbs. Keys arrive parsed and bodies validated, and the call has its view; every policy is enforced
+    here, below the controllers."""
 
-    async def get(
-        self, key: Any, actor: Actor, view: View, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
-    ) -> Row:
+    async def get(self, call: Call, key: Any, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]) -> Row:
         """One row. Raises `NotFound`, also where the actor may not read it."""
         ...
 
-    async def list(self, query: ListQuery, actor: Actor, view: View) -> RowPage:
+    async def list(self, call: Call, query: ListQuery) -> RowPage:
         """A page of the rows that the actor may read."""
         ...
 
-    async def create(self, values: dict[str, Any], actor: Actor, view: View) -> Row:
+    async def create(self, call: Call, values: dict[str, Any]) -> Row:
         """Insert. Raises `Forbidden`, `Conflict`, `Unprocessable` (references, constraints)."""
         ...
 
-    async def update(self, key: Any, changes: ChangeSet, actor: Actor, view: View, versions: Versions) -> Row:
+    async def update(self, call: Call, key: Any, changes: ChangeSet, versions: Versions) -> Row:
         """Change. Raises `NotFound`, `Forbidden`, `PreconditionFailed`, `Conflict`, `Unprocessable`, `UnseenFields`."""
         ...
 
-    async def unseen(self, key: Any, names: frozenset[str], actor: Actor, view: View) -> frozenset[str]:
+    async def unseen(self, call: Call, key: Any, names: frozenset[str]) -> frozenset[str]:
         """Those of `names` that the actor neither sees on the row nor may write there; none where the actor cannot read
         the row."""
         ...
 
-    async def delete(self, key: Any, actor: Actor, versions: Versions) -> None:
+    async def delete(self, call: Call, key: Any, versions: Versions) -> None:
         """Delete. Raises `NotFound`, `Forbidden`, `PreconditionFailed`, `Conflict`."""
         ...

@@ -9,7 +9,7 @@ from gatepost.database.connection import Record
 from gatepost.declaring.policies import Decision, Every, Not, Owned, RowCondition, owners
 from gatepost.errors import NotFound, PreconditionFailed
 from gatepost.models.catalog import ServedModel
-from gatepost.models.conditions import COMBINED, holds
+from gatepost.models.conditions import COMBINED, BoundRule, bind_policy, holds
 from gatepost.models.writes import RowStatusPlan
 from gatepost.services.verbs import UnseenFields, Versions
 
@@ -22,6 +22,11 @@ class ProposedRow:
 
     def __getattr__(self, name: str) -> None:
         return None
+
+
+def rule_of(served: ServedModel, action: str, actor: Actor) -> BoundRule:
+    """The policy of an action on a resource, decided for an actor."""
+    return bind_policy(served.resource.policies[action], actor, served.entity)
 
 
 def fill_owner(served: ServedModel, values: dict[str, Any], actor: Actor) -> None:
