@@ -29,10 +29,11 @@ from sqlalchemy.sql.elements import TableValuedColumn
 from sqlalchemy.types import Enum, String, Text
 
 from gatepost.database.statements import Statement
-from gatepost.models.conditions import ACTOR_ID, BoundRule, TableRef
+from gatepost.models.conditions import ACTOR_ID, BoundRule
 from gatepost.models.entity import Entity
 from gatepost.models.recipes import Bound, Options, Recipe
 from gatepost.models.shape import plain_type
+from gatepost.models.table_refs import TableRef
 
 Cells = Mapping[str, ColumnElement[Any]]
 """The known values of a candidate, by the key of the column."""

@@ -70,13 +70,20 @@ class GuardedCast(NamedTuple):
         """The cast itself."""
         return operand if self.source is self.target else sql_cast(operand, self.target.type)
 
-    def is_readable(self, operand: ColumnElement[Any]) -> Guards:
-        """What must hold before the operand itself can be evaluated."""
-        return _readable(operand)
-
-    def guards(self, operand: ColumnElement[Any]) -> Guards:
-        """What must hold after that, in this order."""
-        return _guards(operand, self.source, self.target)
+    def guards(self, operand: Any) -> Guards:
+        """What must hold of an operand that is `readable`, in this order."""
+        source, target = self.source.name, self.target.name
+        if target in TEXTS:
+            return []
+        if source in TEXTS:
+            return _of_text(operand if source == "TEXT" else sql_cast(operand, Text()), self.target)
+        if source == "JSONB":
+            return _of_json(operand, self.target)
+        if source in NUMBERS and target in COMMON:
+            return _in_range(operand, self.source, self.target)
+        if source in COMMON and target in COMMON:
+            return _of_bytes_and_times(operand, source, target)
+        return [] if source == target else _of_text(sql_cast(operand, Text()), self.target)
 
 
 def guarded_cast(element: Any) -> GuardedCast | None:
@@ -88,7 +95,7 @@ def guarded_cast(element: Any) -> GuardedCast | None:
         found = _extraction(element)
     else:
         return None
-    is_safe = not (found.is_readable(found.operand) or found.guards(found.operand))
+    is_safe = not (readable(found.operand) or found.guards(found.operand))
     return None if is_safe else found
 
 
@@ -133,39 +140,21 @@ def is_extraction(element: Any) -> bool:
     return isinstance(element, BinaryExpression) and element.operator in _EXTRACTIONS
 
 
-def _guards(operand: Any, source: Kind, target: Kind) -> Guards:
-    if target.name in TEXTS:
-        return []
-    if source.name in TEXTS:
-        text = operand if source.name == "TEXT" else sql_cast(operand, Text())
-        return _of_text(text, target)
-    if source.name == "JSONB":
-        return _of_json(operand, target)
-    if source.name in NUMBERS and target.name in COMMON:
-        return _in_range(operand, source, target)
-    return [*_of_bytes_and_times(operand, source, target), *_of_rare_types(operand, source, target)]
-
-
-def _of_bytes_and_times(operand: Any, source: Kind, target: Kind) -> Guards:
-    if source.name == "BYTEA" and target.name in BITS:  # which PostgreSQL 18 casts, up to the size of the integer
-        return [func.octet_length(operand) <= literal_number(str((BITS[target.name] + 1) // 8))]
-    if source.name == "INTERVAL" and target.name.startswith("TIME "):
+def _of_bytes_and_times(operand: Any, source: str, target: str) -> Guards:
+    if source == "BYTEA" and target in BITS:  # which PostgreSQL 18 casts, up to the size of the integer
+        return [func.octet_length(operand) <= literal_number(str((BITS[target] + 1) // 8))]
+    if source == "INTERVAL" and target.startswith("TIME "):
         return [func.isfinite(operand)]
-    if target.name in TIMESTAMPS and source.name in (*TIMESTAMPS, "DATE") and source.name != target.name:
+    if target in TIMESTAMPS and source in (*TIMESTAMPS, "DATE") and source != target:
         return [or_(~func.isfinite(operand), operand.between(literal_text(EARLIEST), literal_text(LATEST)))]
     return []
 
 
-def _of_rare_types(operand: Any, source: Kind, target: Kind) -> Guards:
-    is_known = target.name in COMMON and source.name in COMMON
-    if is_known or source.name == target.name:
-        return []
-    return _of_text(sql_cast(operand, Text()), target)
+def readable(operand: Any) -> Guards:
+    """What must hold before the operand of a cast can itself be evaluated.
 
-
-def _readable(operand: Any) -> Guards:
-    """A member of a `jsonb` document can always be read as text; of a `json` document only where its escapes are
-    valid."""
+    A member of a `jsonb` document can always be read as text; of a `json` document only where its escapes are valid.
+    """
     while isinstance(operand, Grouping | Cast | TypeCoerce):
         operand = cast("Any", operand).element if isinstance(operand, Grouping) else cast("Any", operand).clause
     if not is_extraction(operand) or isinstance(operand.type, JSON):

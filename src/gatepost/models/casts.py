@@ -25,7 +25,7 @@ from sqlalchemy.sql.elements import (
     UnaryExpression,
 )
 
-from gatepost.models.cast_guards import GuardedCast, guarded_cast, is_extraction
+from gatepost.models.cast_guards import GuardedCast, Guards, guarded_cast, is_extraction, readable
 
 _STRICT_OPERATORS = frozenset(
     {
@@ -93,12 +93,7 @@ class _Rewriting:
             return None
         self.is_guarded = True
         operand = self._operand(guarded)
-        # Nested, not joined by AND: CASE is evaluated in order, AND is not, and a guard may itself raise where the one
-        # before it does not hold.
-        value: ColumnElement[Any] = guarded.cast(operand)
-        for guard in reversed([*guarded.is_readable(operand), *guarded.guards(operand)]):
-            value = case((guard, value))
-        return value
+        return _nested([*readable(operand), *guarded.guards(operand)], guarded.cast(operand))
 
     def _operand(self, guarded: GuardedCast) -> ColumnElement[Any]:
         if not is_extraction(guarded.operand):
@@ -112,13 +107,8 @@ class _Rewriting:
     def _has_value(self, guarded: GuardedCast) -> ColumnElement[bool]:
         """Whether the cast succeeds: NULL casts to NULL."""
         operand = self._operand(guarded)
-        passes: ColumnElement[bool] = true()
-        for guard in reversed(guarded.guards(operand)):
-            passes = case((guard, passes), else_=false())
-        passes = or_(operand.is_(None), passes)
-        for guard in guarded.is_readable(operand):
-            passes = case((guard, passes), else_=false())
-        return passes
+        passes = or_(operand.is_(None), _nested(guarded.guards(operand), true(), otherwise=false()))
+        return _nested(readable(operand), passes, otherwise=false())
 
     def _unsafe(self, element: Any, *, is_strict: bool, is_inside: bool) -> Iterator[GuardedCast]:
         """The casts below whose NULL would not make the whole condition NULL. Casts on a subquery's own rows are left
@@ -143,31 +133,32 @@ class _Rewriting:
         return self._casts[id(element)]
 
 
+def _nested(
+    guards: Guards, value: ColumnElement[Any], *, otherwise: ColumnElement[Any] | None = None
+) -> ColumnElement[Any]:
+    """The value where all guards hold. Nested, not joined by AND: CASE is evaluated in order, AND is not, and a guard
+    may itself raise where the one before it does not hold."""
+    for guard in reversed(guards):
+        value = case((guard, value), else_=otherwise)
+    return value
+
+
 def _leaves(condition: Any) -> Iterator[Any]:
     if isinstance(condition, BooleanClauseList):
         for part in condition.get_children():
             yield from _leaves(part)
-    elif isinstance(condition, Grouping) or _is_negation(condition):
+    elif isinstance(condition, Grouping | AsBoolean) or getattr(condition, "operator", None) is operators.inv:
         yield from _leaves(cast("Any", condition).element)
     else:
         yield condition
 
 
-def _is_negation(element: Any) -> bool:
-    return isinstance(element, AsBoolean) or (
-        isinstance(element, UnaryExpression) and cast("Any", element).operator is operators.inv
-    )
-
-
 def _is_strict(element: Any) -> bool:
-    if isinstance(element, BinaryExpression | ExpressionClauseList):
-        sides = list(cast("Any", element).get_children())
+    if isinstance(element, BinaryExpression | ExpressionClauseList | UnaryExpression):
+        expression = cast("Any", element)
         # `= ANY (array)` is false, not NULL, where the array is empty.
-        return cast("Any", element).operator in _STRICT_OPERATORS and not any(
-            isinstance(side, CollectionAggregate) for side in sides
-        )
-    if isinstance(element, UnaryExpression):
-        return cast("Any", element).operator in _STRICT_OPERATORS
+        has_any = any(isinstance(side, CollectionAggregate) for side in expression.get_children())
+        return expression.operator in _STRICT_OPERATORS and not has_any
     return isinstance(element, Grouping | Cast | TypeCoerce)
 
 

@@ -5,10 +5,9 @@ Conditions of `policy(function)` are built by `policy_functions.py`.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
-from typing import Any, cast
+from typing import Any
 
-import msgspec
-from sqlalchemy import ColumnElement, FromClause, TypeDecorator, and_, bindparam, false, or_, select, true
+from sqlalchemy import ColumnElement, TypeDecorator, and_, bindparam, false, or_, true
 from sqlalchemy.types import TypeEngine
 
 from gatepost.actor import Actor
@@ -26,9 +25,10 @@ from gatepost.declaring.policies import (
     paths,
 )
 from gatepost.errors import ConfigurationError
-from gatepost.models.entity import Entity, Relation, entity_of
-from gatepost.models.policy_functions import can_take, check_function, condition_on, negated_on, shape_and_values
+from gatepost.models.entity import Entity, entity_of
+from gatepost.models.policy_functions import can_take, check_function, condition_on, shape_and_values
 from gatepost.models.recipes import Bound, Part
+from gatepost.models.table_refs import TableRef
 
 ACTOR_ID = "actor_id"
 """Bind name of the actor's id."""
@@ -38,39 +38,6 @@ _WITHOUT_FUNCTIONS = (bool, Owned)
 
 COMBINED = (Every, Some)
 """Rules that combine others. A tuple for the same reason."""
-
-
-class TableRef(msgspec.Struct, frozen=True, eq=False):
-    """An entity's table, or an alias of it, inside one statement."""
-
-    entity: Entity
-    table: FromClause
-
-    @classmethod
-    def of(cls, entity: Entity) -> "TableRef":
-        """The table itself."""
-        return cls(entity, entity.table)
-
-    @classmethod
-    def alias(cls, entity: Entity) -> "TableRef":
-        """A new alias of the table."""
-        return cls(entity, entity.table.alias())
-
-    def column(self, name: str) -> ColumnElement[Any]:
-        """The column of an attribute."""
-        return cast("ColumnElement[Any]", self.table.c[self.entity.attributes[name].column.key])
-
-    def column_of(self, column: Any) -> ColumnElement[Any]:
-        """The column of this table or alias that corresponds to a column of the entity's table."""
-        return cast("ColumnElement[Any]", self.table.c[column.key])
-
-    def joined_by(self, relation: Relation, outer: "TableRef") -> ColumnElement[bool]:
-        """The condition that the relation leads from a row of `outer` to one of this."""
-        return self.column_of(relation.remote) == outer.column_of(relation.local)
-
-    def exists(self, outer: "TableRef", *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-        """Whether a row of this satisfies the conditions, in which the row of `outer` may occur."""
-        return select(1).select_from(self.table).where(*conditions).correlate(outer.table).exists()
 
 
 class BoundRule(Part, frozen=True):
@@ -120,8 +87,7 @@ class BoundRule(Part, frozen=True):
             owned = _owned(rule.path, source)
             return owned.is_not(true()) if is_negated else owned
         assert isinstance(rule, Where)  # noqa: S101 - the list of rules is closed
-        made = negated_on if is_negated else condition_on
-        return made(source.table, source.entity, rule, self.actor, next(values))
+        return condition_on(source, rule, self.actor, next(values), is_negated=is_negated)
 
 
 def bind_policy(policy: Policy, actor: Actor, entity: Entity) -> BoundRule:

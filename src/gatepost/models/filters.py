@@ -23,11 +23,12 @@ from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
 
 from gatepost.models.catalog import ServedModel
-from gatepost.models.conditions import BoundRule, TableRef
+from gatepost.models.conditions import BoundRule
 from gatepost.models.entity import Relation, unrounded, with_impl
 from gatepost.models.index_uses import Use, uses_of
 from gatepost.models.recipes import Bound, Part
 from gatepost.models.shape import Form, Shape, plain_type
+from gatepost.models.table_refs import TableRef
 
 Condition = Callable[[ColumnElement[Any], Any], ColumnElement[bool]]
 

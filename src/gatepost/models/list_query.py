@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Integer, Select, and_, false, literal_column, or_, tuple_
 
-from gatepost.models.conditions import BoundRule, TableRef
+from gatepost.models.conditions import BoundRule
 from gatepost.models.filters import Filter, bind_type
 from gatepost.models.recipes import Bound, Part
 from gatepost.models.selections import Expansion
+from gatepost.models.table_refs import TableRef
 
 
 class Order(msgspec.Struct, frozen=True):

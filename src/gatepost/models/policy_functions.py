@@ -24,7 +24,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import QueryableAttribute, aliased
+from sqlalchemy.orm import QueryableAttribute
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import Grouping, Tuple
 from sqlalchemy.sql.operators import in_op, not_in_op
@@ -37,6 +37,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.models.casts import guard_casts
 from gatepost.models.entity import Entity, unrounded
 from gatepost.models.recipes import Bound
+from gatepost.models.table_refs import TableRef
 
 ROW = "gatepost_row"
 """Name of the alias on which a condition is compiled to check it."""
@@ -62,22 +63,18 @@ def shape_and_values(where: Where, model: Any, actor: Actor) -> tuple[Hashable, 
 
 
 def condition_on(
-    table: FromClause, entity: Entity, where: Where, actor: Actor, values: Sequence[Bound]
+    source: TableRef, where: Where, actor: Actor, values: Sequence[Bound], *, is_negated: bool
 ) -> ColumnElement[bool]:
-    """The condition on the entity's table, or an alias of it, with `values` as binds in place of its own. Raises
-    `ConfigurationError` where it cannot become part of a statement."""
-    check_function(where, entity, actor)
-    condition, _ = _made(table, entity, where, actor, values)
-    return condition
+    """The condition on `source`, or its negation, with `values` as binds in place of its own. Raises
+    `ConfigurationError` where it cannot become part of a statement.
 
-
-def negated_on(
-    table: FromClause, entity: Entity, where: Where, actor: Actor, values: Sequence[Bound]
-) -> ColumnElement[bool]:
-    """As `condition_on`, for `~policy`. NULL counts as false and so satisfies the negation, except where the condition
-    has guarded casts: a row whose value does not cast satisfies neither."""
-    check_function(where, entity, actor)
-    condition, is_guarded = _made(table, entity, where, actor, values)
+    NULL counts as false and so satisfies the negation, except where the condition has guarded casts: a row whose value
+    does not cast satisfies neither.
+    """
+    check_function(where, source.entity, actor)
+    condition, is_guarded = _made(source, where, actor, values)
+    if not is_negated:
+        return condition
     return _whole(not_(condition)) if is_guarded else condition.is_not(true())
 
 
@@ -103,26 +100,25 @@ def name_of(where: Where) -> str:
 def check_function(where: Where, entity: Entity, actor: Actor) -> None:
     """Raise `ConfigurationError` where the condition for this actor does not mean the same on every alias. A pair of
     shapes (on the table, on an alias) is checked once."""
-    row = entity.table.alias(ROW)
+    row = TableRef(entity, entity.table.alias(ROW))
     plain = _call(where, entity.model, actor)
     try:
-        tried = _call(where, aliased(entity.model, row), actor)
+        tried = _call(where, row.model, actor)
     except (AttributeError, TypeError, SQLAlchemyError) as error:
         raise _refusal(where, f"cannot take an alias of {entity.name}: {error}.", "Use its attributes alone.") from None
     shapes = [cast("Any", condition)._generate_cache_key() for condition in (plain, tried)]
     key = None if None in shapes else (where, entity, *(shape.key for shape in shapes))
     if key is not None and key in _tried:
         return
-    _try(where, entity, actor, row, plain, tried)
+    _try(where, actor, row, plain, tried)
     if len(_tried) >= TRIED_MAX:
         _tried.clear()
     if key is not None:
         _tried.add(key)
 
 
-def _try(
-    where: Where, entity: Entity, actor: Actor, row: FromClause, plain: ColumnElement[bool], tried: ColumnElement[bool]
-) -> None:
+def _try(where: Where, actor: Actor, row: TableRef, plain: ColumnElement[bool], tried: ColumnElement[bool]) -> None:
+    entity = row.entity
     if _mentions(_deannotated(tried), entity.table) or _keeps(_deannotated(plain), entity.table):
         raise _refusal(
             where,
@@ -132,8 +128,8 @@ def _try(
         )
     try:
         _, values = shape_and_values(where, entity.model, actor)
-        condition, _ = _made(row, entity, where, actor, values)
-        sql = Statement(select(1).select_from(row).where(condition), name_of(where)).sql
+        condition, _ = _made(row, where, actor, values)
+        sql = Statement(select(1).select_from(row.table).where(condition), name_of(where)).sql
     except SQLAlchemyError as error:
         raise _refusal(where, f"cannot be written as SQL: {error}", "Rewrite the condition.") from None
     if _IN_LIST in sql:
@@ -151,22 +147,19 @@ def _try(
         )
 
 
-def _made(
-    table: FromClause, entity: Entity, where: Where, actor: Actor, values: Sequence[Bound]
-) -> tuple[ColumnElement[bool], bool]:
+def _made(source: TableRef, where: Where, actor: Actor, values: Sequence[Bound]) -> tuple[ColumnElement[bool], bool]:
     """The condition, and whether casts of it are guarded.
 
     The result is part of a statement that is cached for other actors. Its binds must therefore be exactly those that
     `shape_and_values` extracts per request, in the same order, and no other value may stay inside.
     """
-    model = entity.model if table is entity.table else aliased(entity.model, table)
-    condition = _call(where, model, actor)
+    condition = _call(where, source.model, actor)
     cache_key = cast("Any", condition)._generate_cache_key()
     if cache_key is None:
         # Its shape is a new object per request (see `shape_and_values`): never reused, so its values may stay inside.
-        condition, is_guarded = guard_casts(condition, table)
+        condition, is_guarded = guard_casts(condition, source.table)
         return _whole(condition), is_guarded
-    condition = _correlated(_deannotated(condition), table)
+    condition = _correlated(_deannotated(condition), source.table)
     binds = cast("Any", condition)._generate_cache_key().bindparams
     # In the order of the cache key, which `shape_and_values` follows as well: the place is the only link between a bind
     # of the statement and the value that a later request computes for it.
@@ -180,7 +173,7 @@ def _made(
         # A value that stays in the cached statement would be used for every later actor.
         raise _refusal(where, "holds a value that cannot be bound.", "Rewrite the condition.")
     # Last, because a guard repeats its operand: guarded first, one value would be several binds.
-    guarded, is_guarded = guard_casts(renamed, table)
+    guarded, is_guarded = guard_casts(renamed, source.table)
     return _whole(guarded), is_guarded
 
 
@@ -190,21 +183,14 @@ def _whole(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def _call(where: Where, model: Any, actor: Actor) -> ColumnElement[bool]:
-    result: Any = _expression(where.function(model, actor))
+    result: Any = where.function(model, actor)
+    if isinstance(result, QueryableAttribute):  # `return model.is_open`
+        result = cast("Any", result).expression
     if result is True or result is False:
         return true() if result else false()
     if not isinstance(result, ColumnElement):
         raise _refusal(where, f"returned {type(result).__name__}, not a SQL condition or a bool.")
     return cast("ColumnElement[bool]", result)
-
-
-def _expression(given: Any) -> Any:
-    """The column of a mapped attribute (`return model.is_open`); any other value unchanged."""
-    return given.expression if _is_attribute(given) else given
-
-
-def _is_attribute(given: object) -> bool:
-    return isinstance(given, QueryableAttribute)
 
 
 def _deannotated(condition: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -258,14 +244,10 @@ def _parts(element: Any) -> Iterator[Any]:
     relationship: there the table may rightly appear, as the relationship's target."""
     yield element
     yield getattr(element, "table", None)  # of a column
-    if _is_alias(element) or getattr(element, "_correlate_except", None) is not None:
+    if isinstance(element, Alias) or getattr(element, "_correlate_except", None) is not None:
         return
     for child in element.get_children():
         yield from _parts(child)
-
-
-def _is_alias(element: object) -> bool:
-    return isinstance(element, Alias)
 
 
 def _bare(element: Any) -> Any:

@@ -26,7 +26,7 @@ from sqlalchemy.types import Integer, String, TypeEngine
 
 from gatepost.actor import Actor
 from gatepost.database.statements import DIALECT
-from gatepost.declaring.policies import Policy, functions
+from gatepost.declaring.policies import Policy, Where, functions
 from gatepost.models.catalog import ServedModel
 from gatepost.models.policy_functions import can_take, condition_of, name_of
 from gatepost.models.shape import plain_type
@@ -81,32 +81,27 @@ class PolicyWarning(NamedTuple):
 
 def policy_warnings(served: Iterable[ServedModel], actors: Iterable[Actor]) -> list[PolicyWarning]:
     """All expressions in the policies of these resources and of their fields that can raise on a row."""
-    found: dict[PolicyWarning, None] = {}
+    found: dict[tuple[str, str], PolicyWarning] = {}
     actors = list(actors)
     for item in served:
-        for name, policy in _policies(item):
-            for where in functions(policy):
-                for actor in actors:
-                    if can_take(where, item.entity, actor):
-                        label = f"{name_of(where)} ({name})"
-                        condition = condition_of(where, item.entity, actor)
-                        found.update((PolicyWarning(label, *warning), None) for warning in _warnings_in(condition))
-    # The same function may be the policy of several actions: the first is enough.
-    firsts: dict[tuple[str, str], PolicyWarning] = {}
-    for warning in found:
-        firsts.setdefault((warning.policy.partition(" ")[0], warning.expression), warning)
-    return list(firsts.values())
+        for place, where in _functions(item):
+            name = name_of(where)
+            for actor in actors:
+                if can_take(where, item.entity, actor):
+                    for expression, reason in _warnings_in(condition_of(where, item.entity, actor)):
+                        # The same function may be the policy of several actions: the first is enough.
+                        found.setdefault((name, expression), PolicyWarning(f"{name} ({place})", expression, reason))
+    return list(found.values())
 
 
-def _policies(served: ServedModel) -> Iterator[tuple[str, Policy]]:
-    name = served.entity.name
-    for action, policy in served.resource.policies.items():
-        yield f"{name}.{action}", policy
+def _functions(served: ServedModel) -> Iterator[tuple[str, Where]]:
+    """The functions in policies of the resource and of its fields, each behind the name of its place."""
+    policies: list[tuple[str, object]] = [*served.resource.policies.items()]
     for field, rules in served.resource.fields.items():
-        for argument in rules.__struct_fields__:
-            given = getattr(rules, argument)
-            if isinstance(given, Policy):
-                yield f"{name}.{field}", given
+        policies += [(field, getattr(rules, argument)) for argument in rules.__struct_fields__]
+    for place, policy in policies:
+        if isinstance(policy, Policy):
+            yield from ((f"{served.entity.name}.{place}", where) for where in functions(policy))
 
 
 def _warnings_in(condition: ColumnElement[bool]) -> Iterator[tuple[str, str]]:

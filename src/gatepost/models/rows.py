@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Text, and_, case, cast, literal_column, or
 
 from gatepost.database.connection import Record
 from gatepost.database.statements import DIALECT
-from gatepost.models.conditions import TableRef
 from gatepost.models.json_output import Decode, Part, concatenated, decoder_of, json_parts, literal_text
+from gatepost.models.table_refs import TableRef
 
 Build = Callable[[Record], str]
 """Makes the JSON text of one row of a record."""

@@ -7,11 +7,12 @@ rows that are expanded.
 from sqlalchemy import FromClause, and_
 
 from gatepost.models.catalog import ServedModel
-from gatepost.models.conditions import BoundRule, TableRef, bind_decision
+from gatepost.models.conditions import BoundRule, bind_decision
 from gatepost.models.entity import Relation
 from gatepost.models.recipes import Bound, Part
 from gatepost.models.row_size import row_bytes_max
 from gatepost.models.rows import Pieces, or_null, row_pieces
+from gatepost.models.table_refs import TableRef
 from gatepost.view import View
 
 

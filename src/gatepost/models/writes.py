@@ -29,7 +29,7 @@ from gatepost.database.connection import Record
 from gatepost.database.statements import Statement
 from gatepost.models.candidates import bind_name, candidate_conditions, cells_of_insert, cells_of_update, written_binds
 from gatepost.models.catalog import ServedModel
-from gatepost.models.conditions import ACTOR_ID, BoundRule, TableRef
+from gatepost.models.conditions import ACTOR_ID, BoundRule
 from gatepost.models.entity import Entity
 from gatepost.models.filters import bind_type
 from gatepost.models.json_output import literal_number, literal_text
@@ -37,6 +37,7 @@ from gatepost.models.reads import KEY, KeyedRead, is_key
 from gatepost.models.recipes import Bound, Options, Part, Recipe
 from gatepost.models.rows import Build, Columns, version_column
 from gatepost.models.selections import Selection
+from gatepost.models.table_refs import TableRef
 
 VERSIONS = "versions"
 """Bind name of the versions that `If-Match` admits."""

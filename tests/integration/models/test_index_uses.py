@@ -14,12 +14,13 @@ from sqlalchemy import select
 
 from gatepost.actor import anonymous
 from gatepost.database.statements import Statement
-from gatepost.models.conditions import TableRef, bind_decision
+from gatepost.models.conditions import bind_decision
 from gatepost.models.filters import Filter, filterable
 from gatepost.models.list_query import Order, RowRange
 from gatepost.models.reads import ReadPage
 from gatepost.models.recipes import Options
 from gatepost.models.selections import Selection
+from gatepost.models.table_refs import TableRef
 from gatepost.testing import TestApp
 
 SERVED = app.declaration.catalog.by_model[Shelf]

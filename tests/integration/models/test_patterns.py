@@ -13,8 +13,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from gatepost import App, Model, Resource, anyone
 from gatepost.database.statements import Statement
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
-from gatepost.models.conditions import TableRef
 from gatepost.models.filters import OPERATORS, Filter
+from gatepost.models.table_refs import TableRef
 from gatepost.testing import TestApp
 
 ROWS = 30_000

@@ -10,8 +10,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, rela
 from gatepost import Actor, App, Resource, policy
 from gatepost.database.statements import Statement
 from gatepost.errors import ConfigurationError
-from gatepost.models.conditions import TableRef, bind_policy
+from gatepost.models.conditions import bind_policy
 from gatepost.models.entity import entity_of
+from gatepost.models.table_refs import TableRef
 
 
 class Base(DeclarativeBase):

@@ -1,0 +1,47 @@
+"""`TableRef`: an entity's table inside one statement, on which policies, filters and rows become SQL."""
+
+from typing import Any, cast
+
+import msgspec
+from sqlalchemy import ColumnElement, FromClause, select
+from sqlalchemy.orm import aliased
+
+from gatepost.models.entity import Entity, Relation
+
+
+class TableRef(msgspec.Struct, frozen=True, eq=False):
+    """An entity's table, or an alias of it, inside one statement."""
+
+    entity: Entity
+    table: FromClause
+
+    @classmethod
+    def of(cls, entity: Entity) -> "TableRef":
+        """The table itself."""
+        return cls(entity, entity.table)
+
+    @classmethod
+    def alias(cls, entity: Entity) -> "TableRef":
+        """A new alias of the table."""
+        return cls(entity, entity.table.alias())
+
+    @property
+    def model(self) -> Any:
+        """The mapped class, as a policy's function takes it: an alias of the class where this is one of the table."""
+        return self.entity.model if self.table is self.entity.table else aliased(self.entity.model, self.table)
+
+    def column(self, name: str) -> ColumnElement[Any]:
+        """The column of an attribute."""
+        return cast("ColumnElement[Any]", self.table.c[self.entity.attributes[name].column.key])
+
+    def column_of(self, column: Any) -> ColumnElement[Any]:
+        """The column of this table or alias that corresponds to a column of the entity's table."""
+        return cast("ColumnElement[Any]", self.table.c[column.key])
+
+    def joined_by(self, relation: Relation, outer: "TableRef") -> ColumnElement[bool]:
+        """The condition that the relation leads from a row of `outer` to one of this."""
+        return self.column_of(relation.remote) == outer.column_of(relation.local)
+
+    def exists(self, outer: "TableRef", *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Whether a row of this satisfies the conditions, in which the row of `outer` may occur."""
+        return select(1).select_from(self.table).where(*conditions).correlate(outer.table).exists()
