@@ -16,17 +16,21 @@ from gatepost.models.schema_names import NAME_BYTES_MAX
 def name_constraints(metadata: MetaData) -> None:
     """Name every unnamed constraint of the tables. Idempotent."""
     for table in metadata.tables.values():
-        for constraint in [*table.constraints, *(item for column in table.columns for item in column.constraints)]:
+        for constraint in constraints_of(table):
             name = _implied_name(constraint, table)
             if name is not None and not isinstance(constraint.name, str):
                 constraint.name = conv(name)
 
 
+def constraints_of(table: "Table[Any]") -> list[Constraint]:
+    """All constraints of a table and of its columns."""
+    return [*table.constraints, *(constraint for column in table.columns for constraint in column.constraints)]
+
+
 def _implied_name(constraint: Constraint, table: "Table[Any]") -> str | None:
-    if isinstance(constraint, UniqueConstraint):
-        return object_name(table.name, "_".join(column.name for column in constraint.columns), "key")
-    if isinstance(constraint, ForeignKeyConstraint):
-        return object_name(table.name, "_".join(column.name for column in constraint.columns), "fkey")
+    if isinstance(constraint, UniqueConstraint | ForeignKeyConstraint):
+        label = "key" if isinstance(constraint, UniqueConstraint) else "fkey"
+        return object_name(table.name, "_".join(column.name for column in constraint.columns), label)
     if isinstance(constraint, CheckConstraint):
         digest = hashlib.sha256(str(constraint.sqltext).encode()).hexdigest()[:8]
         return object_name(table.name, digest, "check")

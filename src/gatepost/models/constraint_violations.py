@@ -5,12 +5,12 @@ caused by a service or a trigger, or depend on other rows.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-import msgspec
 from sqlalchemy import (
     CheckConstraint,
+    Column,
     Constraint,
     ForeignKeyConstraint,
     MetaData,
@@ -22,24 +22,9 @@ from sqlalchemy import (
 from gatepost.database.failures import Broken
 from gatepost.errors import Conflict, FieldError, Problem, Unprocessable
 from gatepost.models.check_constraints import VIOLATION
-from gatepost.models.constraint_names import object_name
+from gatepost.models.constraint_names import constraints_of, object_name
 from gatepost.models.schema import ATTRIBUTE
 from gatepost.models.sequences import find_sequence_behind
-
-
-class ConstraintViolation(msgspec.Struct, frozen=True):
-    """What a broken constraint means.
-
-    `columns` are wire names. `code` is one of FIELD_CODES for a check and for NOT NULL, `already_exists` for a unique
-    constraint or index, and `reference_not_found` for a foreign key: PostgreSQL names the same constraint when a row is
-    deleted to which others refer; for a DELETE the database layer raises `still_referenced` instead.
-    """
-
-    kind: Literal["check", "unique", "foreign_key", "not_null"]
-    table: str
-    columns: tuple[str, ...]
-    code: str
-    detail: str
 
 
 class ConstraintErrors:
@@ -51,29 +36,8 @@ class ConstraintErrors:
 
     def __call__(self, broken: Broken) -> Exception | None:
         """The refusal, or `SequenceBehind`; None for a constraint that the declaration does not know."""
-        for metadata in self._metadatas:
-            found = describe(metadata, broken)
-            if found is not None:
-                return _behind(metadata, found, broken) or _problem(found)
-        return None
-
-
-def _behind(metadata: MetaData, found: ConstraintViolation, broken: Broken) -> Exception | None:
-    """`SequenceBehind`, where a duplicate key was drawn by the column's own sequence and not sent by a client."""
-    if found.kind != "unique" or broken.given is None:
-        return None
-    table = next(_tables(metadata, broken))
-    columns = [column for column in table.columns if column.info.get(ATTRIBUTE, column.name) in found.columns]
-    return find_sequence_behind(table, columns, broken.given)
-
-
-def describe(metadata: MetaData, broken: Broken) -> ConstraintViolation | None:
-    """What is violated, or None where the declaration has no such thing."""
-    for table in _tables(metadata, broken):
-        found = _described(table, broken)
-        if found is not None:
-            return found
-    return None
+        found = (_error(table, broken) for metadata in self._metadatas for table in _tables(metadata, broken))
+        return next((error for error in found if error is not None), None)
 
 
 def _tables(metadata: MetaData, broken: Broken) -> Iterator["Table[Any]"]:
@@ -83,76 +47,59 @@ def _tables(metadata: MetaData, broken: Broken) -> Iterator["Table[Any]"]:
             yield table
 
 
-def _described(table: "Table[Any]", broken: Broken) -> ConstraintViolation | None:
+def _error(table: "Table[Any]", broken: Broken) -> Exception | None:
     if broken.constraint is None:
-        return _not_null(table, broken.column) if broken.column else None
-    for constraint in [*table.constraints, *(item for column in table.columns for item in column.constraints)]:
-        if broken.constraint == _name(constraint, table):
-            return _constraint(constraint, table)
+        columns = [column for column in table.columns if column.name == broken.column]
+        return _invalid(_wire_names(columns), "not_nullable", "The field cannot be null.") if columns else None
+    for constraint in constraints_of(table):
+        # An unnamed primary key has the name that PostgreSQL gives.
+        if broken.constraint == (constraint.name or object_name(table.name, "", "pkey")):
+            return _error_of(constraint, table, broken)
     for index in table.indexes:
         if index.unique and index.name == broken.constraint:
-            return _unique(table, [column.name for column in index.columns])
+            return _duplicate(table, list(index.columns), broken)
     return None
 
 
-def _constraint(constraint: Constraint, table: "Table[Any]") -> ConstraintViolation | None:
+def _error_of(constraint: Constraint, table: "Table[Any]", broken: Broken) -> Exception | None:
     if isinstance(constraint, UniqueConstraint | PrimaryKeyConstraint):
-        return _unique(table, list(constraint.columns.keys()))
+        return _duplicate(table, list(constraint.columns), broken)
     if isinstance(constraint, ForeignKeyConstraint):
-        columns = _wire_names(table, constraint.column_keys)
-        detail = "The reference names no row that you may read."
-        return ConstraintViolation("foreign_key", table.name, columns, "reference_not_found", detail)
-    if isinstance(constraint, CheckConstraint):
-        return _check(constraint, table)
-    return None
-
-
-def _check(constraint: CheckConstraint, table: "Table[Any]") -> ConstraintViolation:
+        # PostgreSQL names the same constraint when a row is deleted to which others refer: `database` knows that case.
+        names, detail = _wire_names(constraint.columns), "The reference names no row that you may read."
+        errors = [FieldError(f"/{name}", "not_found", detail) for name in names]
+        return Unprocessable("reference_not_found", "A referenced row does not exist.", errors=errors)
+    if not isinstance(constraint, CheckConstraint):
+        return None
     if VIOLATION in constraint.info:
         attribute, code, detail = constraint.info[VIOLATION]
-        return ConstraintViolation("check", table.name, (attribute,), code, detail)
-    columns = _wire_names(table, [column.key for column in constraint.columns] or _mentioned(constraint, table))
-    detail = f"The values violate the rule {constraint.name}."
-    return ConstraintViolation("check", table.name, columns, "violates_check", detail)
+        return _invalid([attribute], code, detail)
+    columns = list(constraint.columns) or _mentioned(constraint, table)
+    return _invalid(_wire_names(columns), "violates_check", f"The values violate the rule {constraint.name}.")
 
 
-def _mentioned(constraint: CheckConstraint, table: "Table[Any]") -> list[str]:
+def _mentioned(constraint: CheckConstraint, table: "Table[Any]") -> list[Column[Any]]:
     """The columns that are named in a CHECK written as text."""
     words = set(re.findall(r"\w+", re.sub(r"'(?:[^']|'')*'", "", str(constraint.sqltext))))
-    return [column.key for column in table.columns if column.name in words]
+    return [column for column in table.columns if column.name in words]
 
 
-def _unique(table: "Table[Any]", columns: Sequence[str]) -> ConstraintViolation:
-    names = _wire_names(table, columns)
+def _duplicate(table: "Table[Any]", columns: list[Column[Any]], broken: Broken) -> Exception:
+    """The refusal of a second row with the same values; `SequenceBehind` where a column's own sequence drew one of
+    them, and no client sent it."""
+    behind = find_sequence_behind(table, columns, broken.given)
+    if behind is not None:
+        return behind
+    names = _wire_names(columns)
     detail = f"Another row has the same {' and '.join(names)}." if names else "Another row has these values already."
-    return ConstraintViolation("unique", table.name, names, "already_exists", detail)
+    errors = [FieldError(f"/{name}", "already_exists", detail) for name in names]
+    return Conflict("already_exists", detail, errors=errors)
 
 
-def _not_null(table: "Table[Any]", column: str) -> ConstraintViolation | None:
-    names = _wire_names(table, [column])
-    return (
-        ConstraintViolation("not_null", table.name, names, "not_nullable", "The field cannot be null.")
-        if names
-        else None
-    )
-
-
-def _wire_names(table: "Table[Any]", keys: Sequence[str]) -> tuple[str, ...]:
-    columns = {column.key: column for column in table.columns} | {column.name: column for column in table.columns}
-    return tuple(columns[key].info.get(ATTRIBUTE, columns[key].name) for key in keys if key in columns)
-
-
-def _name(constraint: Constraint, table: "Table[Any]") -> str:
-    """The declared name; for an unnamed primary key the one that PostgreSQL gives."""
-    return constraint.name if isinstance(constraint.name, str) else object_name(table.name, "", "pkey")
-
-
-def _problem(found: ConstraintViolation) -> Problem:
-    if found.kind == "unique":
-        errors = [FieldError(f"/{column}", "already_exists", found.detail) for column in found.columns]
-        return Conflict("already_exists", found.detail, errors=errors)
-    code = "not_found" if found.kind == "foreign_key" else found.code
-    errors = [FieldError(f"/{column}", code, found.detail) for column in found.columns]
-    if found.kind == "foreign_key":
-        return Unprocessable("reference_not_found", "A referenced row does not exist.", errors=errors)
+def _invalid(names: Iterable[str], code: str, detail: str) -> Problem:
+    errors = [FieldError(f"/{name}", code, detail) for name in names]
     return Unprocessable("invalid_body", "The body violates the declaration.", errors=errors)
+
+
+def _wire_names(columns: Iterable[Column[Any]]) -> list[str]:
+    return [column.info.get(ATTRIBUTE, column.name) for column in columns]

@@ -10,10 +10,11 @@ import pytest
 from migrated_models import connected, run, shop
 
 from gatepost.database.failures import Broken
+from gatepost.errors import Problem
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.migrations.objects import UUIDV7
 from gatepost.migrations.safe_changes import apply_lossless
-from gatepost.models.constraint_violations import describe
+from gatepost.models.constraint_violations import ConstraintErrors
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
@@ -88,9 +89,9 @@ async def test_a_check_fires_and_says_what_it_means(
 ) -> None:
     with pytest.raises(asyncpg.CheckViolationError) as refusal:
         await connection.execute(f"UPDATE books SET {change}")
-    violation = describe(shop(), Broken(refusal.value.constraint_name))
-    assert violation is not None
-    assert (refusal.value.constraint_name, violation.code) == (constraint, code)
+    problem = ConstraintErrors([shop()])(Broken(refusal.value.constraint_name))
+    assert isinstance(problem, Problem)
+    assert (refusal.value.constraint_name, [error.code for error in problem.errors]) == (constraint, [code])
 
 
 @pytest.mark.parametrize(

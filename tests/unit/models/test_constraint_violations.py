@@ -10,9 +10,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, MetaData, Numeric, UniqueCon
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gatepost.database.failures import Broken
-from gatepost.errors import FIELD_CODES
+from gatepost.errors import FIELD_CODES, Problem
 from gatepost.models.constraint_names import name_constraints
-from gatepost.models.constraint_violations import ConstraintErrors, describe
+from gatepost.models.constraint_violations import ConstraintErrors
 
 
 def test_a_constraint_name_tells_what_its_violation_means() -> None:
@@ -22,26 +22,22 @@ def test_a_constraint_name_tells_what_its_violation_means() -> None:
         parent_id=(Mapped[int | None], mapped_column(ForeignKey("things.id"))),
         code=(Mapped[str], mapped_column(unique=True, index=True)),
     )
-    metadata = complete(thing).metadata
-    found = {
-        name: describe(metadata, Broken(name))
-        for name in (
-            "ck_things_x_ge",
-            "uq_things_isbn_text",
-            "fk_things_parent_id_things",
-            "ix_things_code",
-            "pk_things",
-            "no",
+    error_of = ConstraintErrors([complete(thing).metadata])
+    expected = {
+        "ck_things_x_ge": ("invalid_body", "/x", "too_small"),
+        "uq_things_isbn_text": ("already_exists", "/isbn", "already_exists"),
+        "fk_things_parent_id_things": ("reference_not_found", "/parent_id", "not_found"),
+        "ix_things_code": ("already_exists", "/code", "already_exists"),
+        "pk_things": ("already_exists", "/id", "already_exists"),
+    }
+    for name, (code, pointer, field_code) in expected.items():
+        problem = error_of(Broken(name))
+        assert isinstance(problem, Problem)
+        assert (problem.code, [(error.pointer, error.code) for error in problem.errors]) == (
+            code,
+            [(pointer, field_code)],
         )
-    }
-    assert {name: item and (item.kind, item.columns, item.code) for name, item in found.items()} == {
-        "ck_things_x_ge": ("check", ("x",), "too_small"),
-        "uq_things_isbn_text": ("unique", ("isbn",), "already_exists"),
-        "fk_things_parent_id_things": ("foreign_key", ("parent_id",), "reference_not_found"),
-        "ix_things_code": ("unique", ("code",), "already_exists"),
-        "pk_things": ("unique", ("id",), "already_exists"),
-        "no": None,
-    }
+    assert error_of(Broken("no")) is None
 
 
 def test_names_that_postgresql_gives_are_known_too() -> None:
@@ -55,12 +51,17 @@ def test_names_that_postgresql_gives_are_known_too() -> None:
         b: Mapped[int | None] = mapped_column(ForeignKey("things.id"))
         __table_args__ = (UniqueConstraint("a", "b"), CheckConstraint("a > 0", name="sane"))
 
-    names = {"things_pkey": "unique", "things_a_b_key": "unique", "things_b_fkey": "foreign_key", "sane": "check"}
+    names = {
+        "things_pkey": ("already_exists", ["/id"]),
+        "things_a_b_key": ("already_exists", ["/a", "/b"]),
+        "things_b_fkey": ("reference_not_found", ["/b"]),
+        "sane": ("invalid_body", ["/a"]),
+    }
     name_constraints(Thing.metadata)
-    for name, kind in names.items():
-        violation = describe(Thing.metadata, Broken(name))
-        assert violation is not None
-        assert violation.kind == kind
+    for name, (code, pointers) in names.items():
+        problem = ConstraintErrors([Thing.metadata])(Broken(name))
+        assert isinstance(problem, Problem)
+        assert (problem.code, [error.pointer for error in problem.errors]) == (code, pointers)
 
 
 def test_every_check_code_is_a_documented_field_code() -> None:
@@ -70,11 +71,8 @@ def test_every_check_code_is_a_documented_field_code() -> None:
         z=Mapped[Annotated[str, Len(1, 2)]],
     )
     table = complete(thing)
-    codes = {
-        violation.code
-        for name in conditions(table)
-        if (violation := describe(table.metadata, Broken(name))) is not None
-    }
+    problems = [ConstraintErrors([table.metadata])(Broken(name)) for name in conditions(table)]
+    codes = {error.code for problem in problems if isinstance(problem, Problem) for error in problem.errors}
     assert codes == {"too_small", "too_large", "not_a_multiple", "not_finite", "too_short", "too_long"}
     assert codes <= set(FIELD_CODES)
 
@@ -83,7 +81,7 @@ def test_a_missing_value_is_named_by_its_attribute() -> None:
     thing = model(label=(Mapped[str], mapped_column("thing_label")))
     describing = ConstraintErrors([complete(thing).metadata])
     problem = describing(Broken(None, "thing_label", "things", "public"))
-    assert problem is not None
+    assert isinstance(problem, Problem)
     assert [(error.pointer, error.code) for error in problem.errors] == [("/label", "not_nullable")]
     assert "thing_label" not in repr((problem.detail, problem.errors))
 
