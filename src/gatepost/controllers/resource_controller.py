@@ -17,7 +17,7 @@ from gatepost.controllers.responses import (
     wanted_versions,
 )
 from gatepost.declaring.policies import owners
-from gatepost.dtos.body import BodyDecoder, compile_body
+from gatepost.dtos.body import BodyDecoder, BodyFields, compile_body
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.path_keys import path_writer
 from gatepost.dtos.scalars import compile_scalar
@@ -179,22 +179,16 @@ class ResourceController:
         return wanted_versions(header)
 
     def _compile(self, view: View, *, partial: bool) -> BodyDecoder:
-        attributes = self._served.entity.attributes
-        filled = owners(self._served.resource.policies["create"])
-        decoder = compile_body(
-            [attribute for name, attribute in attributes.items() if not self._served.fields[name].hidden],
-            partial=partial,
-            writable=view.updatable if partial else view.creatable,
-            readable=view.readable,
-            required=frozenset(
-                name
-                for name in view.creatable
-                if not (partial or name in filled or attributes[name].nullable or attributes[name].has_default)
-            ),
+        fields = BodyFields(
+            view.updatable if partial else view.creatable,
+            view.readable,
+            optional=frozenset(owners(self._served.resource.policies["create"])),
             maybe_unknown=view.maybe_unknown if partial else view.maybe_unknown_on_create,
-            bounds=self._bounds,
-            location=self._served.entity.name,
+            is_patch=partial,
         )
+        attributes = self._served.entity.attributes.items()
+        shown = [attribute for name, attribute in attributes if not self._served.fields[name].hidden]
+        decoder = compile_body(shown, fields, self._served.entity.name, self._bounds)
         (self._patches if partial else self._creations)[view] = decoder
         return decoder
 

@@ -5,13 +5,13 @@ good case is one msgspec pass plus the checks that msgspec cannot express; every
 (`body_errors.py`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, Required, TypedDict, cast
 
 import msgspec
 
 from gatepost.dtos.body_errors import BodyField, collect
-from gatepost.dtos.json_input import FieldType, field_type_of
+from gatepost.dtos.json_input import WireType, field_type_of
 from gatepost.dtos.json_values import BOUNDS, Bounds, NumberReader, members
 from gatepost.dtos.path_keys import fits_in_a_path
 from gatepost.dtos.strict_json import may_hide_keys, may_hold_nul, read_json
@@ -37,18 +37,6 @@ class Body(msgspec.Struct):
 
 class BodyDecoder:
     """Decodes the bodies of one action for one set of fields."""
-
-    __slots__ = (
-        "_bounds",
-        "_decode",
-        "_fields",
-        "_finishes",
-        "_json",
-        "_numbers",
-        "_read_only",
-        "_required",
-        "_unasked",
-    )
 
     def __init__(self, fields: Mapping[str, BodyField], required: frozenset[str], bounds: Bounds) -> None:
         known = {name: (field, field.type) for name, field in fields.items() if field.type is not None}
@@ -122,56 +110,53 @@ class BodyDecoder:
         raise RuntimeError(f"the body names none of {sorted(unknown)}")
 
 
-def compile_body(
-    attributes: Sequence[Attribute],
-    *,
-    partial: bool,
-    writable: frozenset[str],
-    readable: frozenset[str],
-    required: frozenset[str] | None = None,
-    maybe_unknown: frozenset[str] = frozenset(),
-    bounds: Bounds = BOUNDS,
-    location: str,
-) -> BodyDecoder:
-    """The decoder of a creation (`partial=False`) or of an RFC 7396 merge patch (`partial=True`).
+class BodyFields(msgspec.Struct, frozen=True):
+    """Which fields a body may have. Those that are neither writable nor readable are unknown.
 
-    Attributes that are neither writable nor readable are unknown fields. Those in `maybe_unknown` may turn out to be
-    unknown to the actor, so hints do not suggest them. `required` defaults to the writable ones that are not nullable
-    and have no default; a patch requires none. `bounds` hold for JSON and arrays. `location` (the name of the model)
-    opens the sentence of a `ConfigurationError` for a type or constraint that cannot be served.
+    A patch (RFC 7396) requires no field; a creation those writable ones that are neither nullable nor `optional` and
+    have no default. Those in `maybe_unknown` may turn out to be unknown to the actor, so hints do not suggest them.
     """
-    shown = [item for item in attributes if item.name in writable or item.name in readable]
-    fields = {item.name: _field(item, item.name in writable, partial, location, bounds) for item in shown}
-    for name in maybe_unknown & fields.keys():
-        fields[name] = msgspec.structs.replace(fields[name], hinted=False)
-    if partial:
-        return BodyDecoder(fields, frozenset(), bounds)
-    if required is None:
-        required = frozenset(item.name for item in shown if not item.nullable and not item.has_default)
-    return BodyDecoder(fields, required & writable, bounds)
+
+    writable: frozenset[str]
+    readable: frozenset[str]
+    optional: frozenset[str] = frozenset()
+    maybe_unknown: frozenset[str] = frozenset()
+    is_patch: bool = False
+
+
+def compile_body(
+    attributes: Iterable[Attribute], fields: BodyFields, location: str, bounds: Bounds = BOUNDS
+) -> BodyDecoder:
+    """The decoder of bodies with these fields. `bounds` hold for JSON and arrays. `location` (the name of the model)
+    opens the sentence of a `ConfigurationError` for a type or constraint that cannot be served."""
+    known: dict[str, BodyField] = {}
+    required: set[str] = set()
+    for attribute in attributes:
+        name, is_writable = attribute.name, attribute.name in fields.writable
+        if not is_writable and name not in fields.readable:
+            continue
+        kind = _field_type(attribute, location, bounds) if is_writable else None
+        if fields.is_patch and not is_writable and attribute.shape.unsupported is None:
+            # A read-only value is only compared with the row, so constraints do not apply.
+            kind = field_type_of(attribute.shape.unconstrained, "", bounds)
+        known[name] = BodyField(name, kind, attribute.nullable, is_writable, name not in fields.maybe_unknown)
+        is_optional = fields.is_patch or attribute.nullable or attribute.has_default or name in fields.optional
+        if is_writable and not is_optional:
+            required.add(name)
+    return BodyDecoder(known, frozenset(required), bounds)
 
 
 def check_fields(attributes: Iterable[Attribute], location: str) -> None:
     """Raise the `ConfigurationError` of the first attribute that no body can hold, before there is a body."""
     for attribute in attributes:
-        _field_type(attribute, f"{location}.{attribute.name}", BOUNDS)
+        _field_type(attribute, location, BOUNDS)
 
 
-def _field(attribute: Attribute, writable: bool, partial: bool, location: str, bounds: Bounds) -> BodyField:
-    kind: FieldType | None = None
-    if writable:
-        kind = _field_type(attribute, f"{location}.{attribute.name}", bounds)
-    elif partial and attribute.shape.unsupported is None:
-        # A read-only value is only compared with the row, so constraints do not apply.
-        kind = field_type_of(attribute.shape.unconstrained, "", bounds)
-    return BodyField(attribute.name, kind, attribute.nullable, writable)
-
-
-def _field_type(attribute: Attribute, location: str, bounds: Bounds) -> FieldType:
+def _field_type(attribute: Attribute, location: str, bounds: Bounds) -> WireType:
     shape = attribute.shape
     is_text_key = attribute.primary_key and shape.form is Form.TEXT
     further = (*value_checks((Constraint("min_length", 1),), shape), _IN_A_PATH) if is_text_key else ()
-    return field_type_of(shape, location, bounds, further)
+    return field_type_of(shape, f"{location}.{attribute.name}", bounds, further)
 
 
 _IN_A_PATH = ValueCheck(
@@ -181,14 +166,14 @@ _IN_A_PATH = ValueCheck(
 )
 
 
-def _wire(field: BodyField, kind: FieldType, required: bool) -> Any:
+def _wire(field: BodyField, kind: WireType, required: bool) -> Any:
     if kind.wire is msgspec.Raw:
         return kind.wire  # accepts null itself; and msgspec 0.22 does not accept `Raw | None` where a key is required
     wire = kind.wire | None if field.nullable and kind.wire is not Any else kind.wire
     return Required[wire] if required else wire
 
 
-def _finish(field: BodyField, kind: FieldType) -> Callable[[Any], Any] | None:
+def _finish(field: BodyField, kind: WireType) -> Callable[[Any], Any] | None:
     """The conversion after msgspec, including null, which `Any` and `Raw` accept unchecked."""
     convert = kind.convert
     if kind.wire is msgspec.Raw:

@@ -9,8 +9,7 @@ from typing import Any, NoReturn, cast
 
 import msgspec
 
-from gatepost.dtos.json_input import FieldType
-from gatepost.dtos.strict_json import Number
+from gatepost.dtos.json_input import WireType, noun_of
 from gatepost.dtos.violations import Violation, escape
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.hints import nearest, shown
@@ -24,7 +23,7 @@ class BodyField(msgspec.Struct, frozen=True):
     `type` is None (creation). Hints suggest only `hinted` fields, those that the actor is sure to know."""
 
     name: str
-    type: FieldType | None
+    type: WireType | None
     nullable: bool
     writable: bool
     hinted: bool = True
@@ -38,7 +37,7 @@ def collect(
     Raises `Unprocessable("invalid_body")` with all violations in pointer order.
     """
     if not isinstance(node, dict):
-        _refuse([FieldError("", "wrong_type", f"Send a JSON object, not {_noun(node)}.")])
+        _refuse([FieldError("", "wrong_type", f"Send a JSON object, not {noun_of(node)}.")])
     members = cast("dict[str, Any]", node)
     errors = [FieldError(f"/{escape(name)}", "required", "The field is missing.") for name in required - members.keys()]
     values: dict[str, Any] = {}
@@ -86,8 +85,3 @@ def _hint(name: str, known: Collection[str]) -> str:
 def _refuse(errors: list[FieldError]) -> NoReturn:
     count = "one violation" if len(errors) == 1 else f"{len(errors)} violations"
     raise Unprocessable("invalid_body", f"The body has {count}; see errors.", errors=sorted(errors))
-
-
-def _noun(node: Any) -> str:
-    nouns = {list: "a list", str: "a text", Number: "a number", bool: "true or false"}
-    return next((noun for kind, noun in nouns.items() if type(node) is kind), "null")

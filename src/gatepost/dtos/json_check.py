@@ -17,12 +17,6 @@ class JSONCheck:
     """Calling it with a body raises 400 `malformed_json` for what is not strict JSON, 422 `invalid_body` for what is
     beyond the bounds."""
 
-    __slots__ = (
-        "_bounds",
-        "_decode",
-        "_numbers",
-    )
-
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._numbers = NumberReader(bounds)

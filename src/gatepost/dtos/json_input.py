@@ -1,13 +1,12 @@
 """Shapes in request bodies: what msgspec decodes, how it becomes a Python value, and what is checked of it.
 
-Compiled once per attribute when the app is built. `WireType` is what the column type implies; `FieldType` adds the
-declared constraints. Both hold two decoders of the same values: `wire` with `convert` for the fast path, and `read` for
-the strict reader.
+Compiled once per attribute when the app is built. A `WireType` is what the column type implies (`wire_type_of`), to
+which bodies add the declared constraints (`field_type_of`). It holds two decoders of the same values: `wire` with
+`convert` for the fast path, and `read` for the strict reader.
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 from functools import partial
 from types import GenericAlias
 from typing import Annotated, Any, cast
@@ -43,20 +42,11 @@ class WireType(msgspec.Struct, frozen=True):
     checks: tuple[ValueCheck, ...] = ()
 
 
-class FieldType(msgspec.Struct, frozen=True):
-    """A wire type with the declaration's constraints: `wire` and `convert` are the fast path, `read` is for the strict
-    reader."""
-
-    wire: Any
-    convert: Callable[[Any], Any] | None
-    read: Callable[[Any], Any]
-
-
 def field_type_of(
     shape: Shape, location: str, bounds: Bounds = BOUNDS, further: tuple[ValueCheck, ...] = ()
-) -> FieldType:
-    """Compile; raises `ConfigurationError` where no body can hold the shape, or a constraint does not fit it. `further`
-    checks come before those of the column type."""
+) -> WireType:
+    """The wire type with the declaration's constraints, for bodies. Raises `ConfigurationError` where no body can hold
+    the shape, or a constraint does not fit it. `further` checks come before those of the column type."""
     wire_type = wire_type_of(shape, location, bounds)
     if shape.misfits:
         python_type = PYTHON_TYPES[shape.form] if shape.python_type is str else shape.python_type
@@ -70,8 +60,8 @@ def field_type_of(
     if wire_type.convert is None and wire in (int, float, str) and (meta := native_meta(checks)) is not None:
         wire = Annotated[wire, meta]
         left = tuple(item for item in checks if not item.native)
-    convert = wire_type.convert
-    return FieldType(wire, _guarded(convert, left) if left else convert, _guarded(wire_type.read, checks))
+    convert = _guarded(wire_type.convert, left) if left else wire_type.convert
+    return msgspec.structs.replace(wire_type, wire=wire, convert=convert, read=_guarded(wire_type.read, checks))
 
 
 def _guarded(convert: Callable[[Any], Any] | None, checks: tuple[ValueCheck, ...]) -> Callable[[Any], Any]:
@@ -98,51 +88,40 @@ def wire_type_of(shape: Shape, location: str, bounds: Bounds = BOUNDS) -> WireTy
     return _document(shape, bounds) if shape.form is Form.DOCUMENT else _WIRE_TYPES[shape.form](shape)
 
 
-def _expected(noun: str, found: Any) -> Violation:
-    return Violation("wrong_type", f"Send {noun}, not {_kind_of(found)}.")
-
-
-def _kind_of(node: Any) -> str:
+def noun_of(node: Any) -> str:
+    """What a value that `strict_json.read_json` gave is called in a sentence."""
     nouns = {Number: "a number", str: "a text", bool: "true or false", list: "a list", dict: "an object"}
     return next((noun for kind, noun in nouns.items() if type(node) is kind), "null")
 
 
-def _textual(parse: Callable[[str], Any], noun: str) -> Callable[[Shape], WireType]:
+def _reader(kinds: tuple[type, ...], noun: str, parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The `read` of a wire type whose values are of these types in JSON."""
+
     def read(node: Any) -> Any:
-        if type(node) is not str:
-            raise _expected(noun, node)
+        if type(node) not in kinds:
+            raise Violation("wrong_type", f"Send {noun}, not {noun_of(node)}.")
         return parse(node)
 
-    return lambda shape: WireType(str, parse, read, parse, value_checks(shape.own, shape))
+    return read
+
+
+def _textual(parse: Callable[[str], Any], noun: str) -> Callable[[Shape], WireType]:
+    return lambda shape: WireType(str, parse, _reader((str,), noun, parse), parse, value_checks(shape.own, shape))
 
 
 def _text(shape: Shape) -> WireType:
-    def read(node: Any) -> str:
-        if type(node) is not str:
-            raise _expected("a text", node)
-        return parsers.text_of(node)
-
     # No `convert`: a body that may hold a NUL is read by the strict reader, and msgspec refuses lone surrogates.
-    return WireType(str, None, read, parsers.text_of, value_checks(shape.own, shape))
+    return msgspec.structs.replace(_textual(parsers.text_of, "a text")(shape), convert=None)
 
 
 def _boolean(shape: Shape) -> WireType:
-    def read(node: Any) -> bool:
-        if not isinstance(node, bool):
-            raise _expected("true or false", node)
-        return node
-
-    return WireType(bool, None, read, parsers.boolean_of)
+    return WireType(bool, None, _reader((bool,), "true or false", bool), parsers.boolean_of)
 
 
 def _integer(shape: Shape) -> WireType:
     comparable = value_checks((Constraint("ge", -(2**63)), Constraint("le", 2**63 - 1)), shape)
     checks = value_checks(shape.own, shape)
-
-    def read(node: Any) -> int:
-        if not isinstance(node, Number) and not (shape.is_text and type(node) is str):
-            raise _expected("an integer", node)
-        return parsers.integer_of(node)
+    read = _reader((Number, str) if shape.is_text else (Number,), "an integer", parsers.integer_of)
 
     def text(value: str) -> int:
         number = parsers.integer_of(value)
@@ -158,11 +137,7 @@ def _integer(shape: Shape) -> WireType:
 
 
 def _float(shape: Shape) -> WireType:
-    def read(node: Any) -> float:
-        if not isinstance(node, Number):
-            raise _expected("a number", node)
-        return parsers.float_of(node)
-
+    read = _reader((Number,), "a number", parsers.float_of)
     text = _single_of if shape.own else parsers.float_of
     return WireType(msgspec.Raw, parsers.raw_float, read, text, value_checks(shape.own, shape))
 
@@ -175,13 +150,7 @@ def _single_of(text: str) -> float:
 
 def _decimal(shape: Shape) -> WireType:
     whole, scale = shape.digits or (parsers.DIGITS_MAX, parsers.DIGITS_MAX)
-    parse = parsers.decimal_reader(whole, scale)
-
-    def read(node: Any) -> Decimal:
-        if not isinstance(node, str):
-            raise _expected("a number", node)
-        return parse(node)
-
+    read = _reader((Number, str), "a number", parsers.decimal_reader(whole, scale))
     return WireType(msgspec.Raw, parsers.raw_decimal_reader(whole, scale), read, parsers.decimal_of)
 
 
@@ -217,22 +186,15 @@ def _document(shape: Shape, bounds: Bounds) -> WireType:
 def _array(shape: Shape, location: str, bounds: Bounds) -> WireType:
     item = field_type_of(cast("Shape", shape.items), location, bounds)
 
-    def read(node: Any) -> list[Any]:
-        if not _is_list(node):
-            raise _expected("a list", node)
-        return _read_each(item.read, node)
+    read = _reader((list,), "a list", partial(_read_each, item.read))
 
-    def text(value: str) -> list[Any]:
+    def text(value: str) -> Any:
         return read(json_values.parse(value))
 
     convert = item.convert
     each: Callable[[Any], Any] | None = None if convert is None else lambda values: [convert(item) for item in values]
     checks = value_checks((Constraint("max_length", bounds.items),), shape)
     return WireType(GenericAlias(list, item.wire), each, read, text, checks)
-
-
-def _is_list(node: Any) -> bool:
-    return isinstance(node, list)
 
 
 def _read_each(read: Callable[[Any], Any], values: list[Any]) -> list[Any]:

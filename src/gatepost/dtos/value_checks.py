@@ -4,15 +4,15 @@ A `ValueCheck` holds both forms of one constraint, so that the fast decoder and 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
-from datetime import date, time, timedelta
+from datetime import timedelta
 from decimal import Context, Decimal
 from typing import Any, cast
 
 import msgspec
 
 from gatepost.dtos.violations import Violation
-from gatepost.models.constraints import Constraint, predicate_name
-from gatepost.models.shape import UNITS, Form, Shape
+from gatepost.models.constraints import LENGTHS, Constraint, ConstraintName
+from gatepost.models.shape import Form, Shape
 
 WIDE = Context(prec=12_000)
 """Exact for every number that the decoder lets through; the default context would round at 28 digits."""
@@ -54,54 +54,36 @@ def native_meta(checks: Iterable[ValueCheck]) -> msgspec.Meta | None:
 def value_checks(constraints: Iterable[Constraint], shape: Shape) -> tuple[ValueCheck, ...]:
     """The checks of values of this shape."""
     return tuple(
-        _comparison(item, shape) if item.name in _COMPARISONS else _CHECKS[item.name](item.value, shape)
+        ValueCheck(_HOLDS[item.name](_bound(item, shape)), item.code, item.detail(shape.unit), _native(item, shape))
         for item in constraints
     )
 
 
-_COMPARISONS: Mapping[str, tuple[Callable[[Any], Callable[[Any], bool]], str, str, str, int]] = {
-    "ge": (lambda bound: lambda value: value >= bound, "too_small", "{} or more", "ge", 0),
-    "gt": (lambda bound: lambda value: value > bound, "too_small", "more than {}", "ge", 1),
-    "le": (lambda bound: lambda value: value <= bound, "too_large", "{} or less", "le", 0),
-    "lt": (lambda bound: lambda value: value < bound, "too_large", "less than {}", "le", -1),
-}
-"""The comparison (Python calls a function of its own faster than a partial), the code, the words, and for integers the
-inclusive bound as msgspec names it, with its distance from the declared one."""
+def _bound(item: Constraint, shape: Shape) -> Any:
+    return _decimal(item.value) if shape.form is Form.DECIMAL and item.name in _INCLUSIVE else item.value
 
 
-def _comparison(constraint: Constraint, shape: Shape) -> ValueCheck:
-    compared, code, words, inclusive, distance = _COMPARISONS[constraint.name]
-    bound: Any = _decimal(constraint.value) if shape.form is Form.DECIMAL else constraint.value
-    is_native = shape.form is Form.INTEGER and type(bound) is int and bound + distance in _INT64
-    return ValueCheck(
-        compared(bound),
-        code,
-        f"The value must be {words.format(_written(bound))}.",
-        {inclusive: bound + distance} if is_native else NOTHING,
-    )
+def _native(item: Constraint, shape: Shape) -> Mapping[str, Any]:
+    if item.name in LENGTHS:
+        return {item.name: item.value}
+    if item.name not in _INCLUSIVE or shape.form is not Form.INTEGER or type(item.value) is not int:
+        return NOTHING
+    name, distance = _INCLUSIVE[item.name]
+    bound = item.value + distance
+    return {name: bound} if bound in _INT64 else NOTHING
 
 
-def _multiple(step: Any, shape: Shape) -> ValueCheck:
+_INCLUSIVE = {"ge": ("ge", 0), "gt": ("ge", 1), "le": ("le", 0), "lt": ("le", -1)}
+"""For integers the inclusive bound as msgspec names it, with its distance from the declared one."""
+
+
+def _multiple_of(step: Any) -> Callable[[Any], bool]:
     """Exact for decimal fractions: 1.10 is a multiple of 0.01."""
     exact = _decimal(step)
-
-    def holds(value: Any) -> bool:
-        return not WIDE.remainder(_decimal(value), exact)
-
-    return ValueCheck(holds, "not_a_multiple", f"The value must be a multiple of {step}.")
+    return lambda value: not WIDE.remainder(_decimal(value), exact)
 
 
-def _length_at_least(count: int, shape: Shape) -> ValueCheck:
-    detail = f"Send at least {_counted(count, UNITS[shape.form])}."
-    return ValueCheck(lambda value: _size(value) >= count, "too_short", detail, {"min_length": count})
-
-
-def _length_at_most(count: int, shape: Shape) -> ValueCheck:
-    detail = f"Send at most {_counted(count, UNITS[shape.form])}."
-    return ValueCheck(lambda value: 0 <= _size(value) <= count, "too_long", detail, {"max_length": count})
-
-
-def _predicate(function: Callable[[Any], object], shape: Shape) -> ValueCheck:
+def _satisfies(function: Callable[[Any], object]) -> Callable[[Any], bool]:
     """A predicate may also refuse by raising ValueError, as validators commonly do."""
 
     def holds(value: Any) -> bool:
@@ -110,10 +92,10 @@ def _predicate(function: Callable[[Any], object], shape: Shape) -> ValueCheck:
         except ValueError:
             return False
 
-    return ValueCheck(holds, "pattern_mismatch", f"The value does not satisfy {predicate_name(function)}.")
+    return holds
 
 
-def _second_digits(digits: int, shape: Shape) -> ValueCheck:
+def _has_second_digits(digits: int) -> Callable[[Any], bool]:
     """PostgreSQL would round what `timestamptz(0)` or `interval(3)` cannot keep."""
     step = 10 ** (6 - digits)
 
@@ -121,16 +103,21 @@ def _second_digits(digits: int, shape: Shape) -> ValueCheck:
         count: int = value.microseconds if isinstance(value, timedelta) else value.microsecond
         return not count % step
 
-    return ValueCheck(holds, "too_precise", f"Send at most {digits} digits of a second.")
+    return holds
 
 
-_CHECKS: Mapping[str, Callable[[Any, Shape], ValueCheck]] = {
-    "multiple_of": _multiple,
-    "min_length": _length_at_least,
-    "max_length": _length_at_most,
-    "predicate": _predicate,
-    "second_digits": _second_digits,
+_HOLDS: Mapping[ConstraintName, Callable[[Any], Callable[[Any], bool]]] = {
+    "ge": lambda bound: lambda value: value >= bound,
+    "gt": lambda bound: lambda value: value > bound,
+    "le": lambda bound: lambda value: value <= bound,
+    "lt": lambda bound: lambda value: value < bound,
+    "multiple_of": _multiple_of,
+    "min_length": lambda count: lambda value: _size(value) >= count,
+    "max_length": lambda count: lambda value: 0 <= _size(value) <= count,
+    "predicate": _satisfies,
+    "second_digits": _has_second_digits,
 }
+"""From a bound to the check of a value. (Python calls a function of its own faster than a partial.)"""
 
 
 def _decimal(value: Any) -> Decimal:
@@ -139,11 +126,3 @@ def _decimal(value: Any) -> Decimal:
 
 def _size(value: Any) -> int:
     return len(cast("Sized", value)) if isinstance(value, SIZED) else -1
-
-
-def _written(bound: Any) -> str:
-    return bound.isoformat() if isinstance(bound, date | time) else str(bound)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

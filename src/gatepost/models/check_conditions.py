@@ -7,34 +7,15 @@ of the whole array, and by JSON paths.
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import NamedTuple
 
 import msgspec
 
-from gatepost.models.constraints import Constraint
+from gatepost.models.constraints import LENGTHS, Constraint
 from gatepost.models.shape import Form, Shape
 
-
-class Comparison(NamedTuple):
-    """A comparison with a bound: its operator, the operator with its sides exchanged, and what a violation means."""
-
-    operator: str
-    mirrored: str
-    code: str
-    detail: str
-
-
-BOUNDS: Mapping[str, Comparison] = {
-    "ge": Comparison(">=", "<=", "too_small", "The value must be at least {0}."),
-    "gt": Comparison(">", "<", "too_small", "The value must be greater than {0}."),
-    "le": Comparison("<=", ">=", "too_large", "The value must be at most {0}."),
-    "lt": Comparison("<", ">", "too_large", "The value must be less than {0}."),
-}
-
-LENGTHS: Mapping[str, Comparison] = {
-    "min_length": Comparison(">=", "<=", "too_short", "The length must be at least {0}."),
-    "max_length": Comparison("<=", ">=", "too_long", "The length must be at most {0}."),
-}
+OPERATORS: Mapping[str, str] = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "min_length": ">=", "max_length": "<="}
+MIRRORED: Mapping[str, str] = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}
+"""The operators with their sides exchanged."""
 
 MEASURES: Mapping[Form, str] = {
     Form.ARRAY: "cardinality",
@@ -59,34 +40,33 @@ class CheckConstraintSQL(msgspec.Struct, frozen=True):
 
 def value_check(shape: Shape, quoted: str, item: Constraint) -> CheckConstraintSQL | None:
     """The CHECK of one constraint on a column's value; None where SQL cannot express it."""
-    if (bound := BOUNDS.get(item.name)) and (literal := _literal(item.value)):
-        return _check(item, bound, f"{quoted} {bound.operator} {literal}")
-    if (length := LENGTHS.get(item.name)) and (measure := MEASURES.get(shape.form)):
-        return _check(item, length, f"{measure}({quoted}) {length.operator} {item.value}")
-    if item.name == "multiple_of" and (step := _literal(item.value)):
+    operator, measure, literal = OPERATORS.get(item.name), MEASURES.get(shape.form), _literal(item.value)
+    if item.name in LENGTHS and measure:
+        condition = f"{measure}({quoted}) {operator} {item.value}"
+    elif operator and literal and item.name not in LENGTHS:
+        condition = f"{quoted} {operator} {literal}"
+    elif item.name == "multiple_of" and literal:
         # A float is compared by its shortest decimal text: 0.3 is a multiple of 0.1.
         number = f"({quoted}::text)::numeric" if shape.form is Form.FLOAT else quoted
-        return _multiple(item, f"mod({number}, {step}) = 0")
-    return None
+        condition = f"mod({number}, {literal}) = 0"
+    else:
+        return None
+    return CheckConstraintSQL(item.name, condition, item.code, item.detail(shape.unit))
 
 
 def element_check(shape: Shape, quoted: str, item: Constraint) -> CheckConstraintSQL | None:
     """The same for every element of an array column, whose elements are of this shape."""
-    rule = _element_check(shape, quoted, item)
-    if rule is None:
-        return None
-    return CheckConstraintSQL(f"each_{rule.name}", rule.condition, rule.code, f"In every element: {rule.detail}")
-
-
-def _element_check(shape: Shape, quoted: str, item: Constraint) -> CheckConstraintSQL | None:
-    if (bound := BOUNDS.get(item.name)) and (literal := _literal(item.value)):
-        return _check(item, bound, f"{literal} {bound.mirrored} ALL ({quoted})")
-    if (length := LENGTHS.get(item.name)) and (measure := MEASURES.get(shape.form)):
+    operator, measure, literal = OPERATORS.get(item.name), MEASURES.get(shape.form), _literal(item.value)
+    condition: str | None = None
+    if item.name in LENGTHS and measure:
         condition = (_longer if item.name == "min_length" else _shorter)(measure, quoted, item.value)
-        return _check(item, length, condition) if condition else None
-    if item.name == "multiple_of" and (step := _literal(item.value)):
-        return _multiple(item, _none_of(quoted, f"@ % {step} != 0"))
-    return None
+    elif operator and literal and item.name not in LENGTHS:
+        condition = f"{literal} {MIRRORED[operator]} ALL ({quoted})"
+    elif item.name == "multiple_of" and literal:
+        condition = _none_of(quoted, f"@ % {literal} != 0")
+    if condition is None:
+        return None
+    return CheckConstraintSQL(f"each_{item.name}", condition, item.code, f"In every element: {item.detail(shape.unit)}")
 
 
 def _longer(measure: str, quoted: str, length: int) -> str | None:
@@ -108,16 +88,6 @@ def _shorter(measure: str, quoted: str, length: int) -> str | None:
 
 def _none_of(quoted: str, path: str) -> str:
     return f"NOT jsonb_path_exists(to_jsonb({quoted}), '$[*] ? ({path})')"
-
-
-def _check(item: Constraint, comparison: Comparison, condition: str) -> CheckConstraintSQL:
-    return CheckConstraintSQL(item.name, condition, comparison.code, comparison.detail.format(item.value))
-
-
-def _multiple(item: Constraint, condition: str) -> CheckConstraintSQL:
-    return CheckConstraintSQL(
-        "multiple_of", condition, "not_a_multiple", f"The number must be a multiple of {item.value}."
-    )
 
 
 def finite_check(shape: Shape, quoted: str) -> Iterator[CheckConstraintSQL]:

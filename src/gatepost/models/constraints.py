@@ -4,7 +4,8 @@ The only module that knows annotated-types. Bodies are checked (`dtos/value_chec
 (`check_conditions.py`) from the same `Constraint`s.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, time
 from typing import Any, Literal, cast
 
 import msgspec
@@ -20,6 +21,21 @@ _NAMES: Sequence[tuple[type[Any], ConstraintName]] = (
 )  # fmt: skip
 """Each class names its bound as the constraint is named."""
 
+LENGTHS: tuple[ConstraintName, ...] = ("min_length", "max_length")
+
+_MEANINGS: Mapping[ConstraintName, tuple[str, str]] = {
+    "ge": ("too_small", "The value must be {} or more."),
+    "gt": ("too_small", "The value must be more than {}."),
+    "le": ("too_large", "The value must be {} or less."),
+    "lt": ("too_large", "The value must be less than {}."),
+    "multiple_of": ("not_a_multiple", "The value must be a multiple of {}."),
+    "min_length": ("too_short", "Send at least {}."),
+    "max_length": ("too_long", "Send at most {}."),
+    "predicate": ("pattern_mismatch", "The value does not satisfy {}."),
+    "second_digits": ("too_precise", "Send at most {} digits of a second."),
+}
+"""What a violation means, whether a body has it or PostgreSQL reports it: the code and the sentence."""
+
 
 class Constraint(msgspec.Struct, frozen=True):
     """What holds of every value: `value` is the bound as it is declared, or the function of a `predicate`. Lengths are
@@ -27,6 +43,22 @@ class Constraint(msgspec.Struct, frozen=True):
 
     name: ConstraintName
     value: Any
+
+    @property
+    def code(self) -> str:
+        """The code of a violation, one of FIELD_CODES."""
+        return _MEANINGS[self.name][0]
+
+    def detail(self, unit: str | None = None) -> str:
+        """What is said of a violation; a length counts in `unit`s."""
+        bound = self.value
+        if self.name == "predicate":
+            bound = predicate_name(bound)
+        elif isinstance(bound, date | time):
+            bound = bound.isoformat()
+        elif unit is not None and self.name in LENGTHS:
+            bound = f"{bound} {unit}" if bound == 1 else f"{bound} {unit}s"
+        return _MEANINGS[self.name][1].format(bound)
 
     def __str__(self) -> str:
         return f"{self.name}={predicate_name(self.value) if self.name == 'predicate' else self.value}"

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import PickleType, TypeDecorator
 
-from gatepost.models.constraints import Constraint, ConstraintName, declared_constraints
+from gatepost.models.constraints import LENGTHS, Constraint, ConstraintName, declared_constraints
 
 REAL_MAX = 3.4028234663852886e38
 """The largest number of PostgreSQL's `real`."""
@@ -97,6 +97,11 @@ class Shape(msgspec.Struct, frozen=True):
     def json_type(self) -> str:
         """The type of JSON in which responses show the value."""
         return "string" if self.is_text else _JSON_TYPES.get(self.form, "string")
+
+    @property
+    def unit(self) -> str | None:
+        """What the length of a value counts; None where it has none."""
+        return UNITS.get(self.form)
 
     @property
     def is_document(self) -> bool:
@@ -195,7 +200,7 @@ def _fits(constraint: Constraint, form: Form, python_type: type) -> bool:
     value: Any = constraint.value
     if name == "predicate":
         return True
-    if name in ("min_length", "max_length"):
+    if name in LENGTHS:
         return form in UNITS and isinstance(value, int) and value >= 0
     if form in NUMBERS:
         is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)

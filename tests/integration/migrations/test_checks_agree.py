@@ -14,7 +14,7 @@ from sqlalchemy import ARRAY, REAL, Column, Date, Float, Integer, Interval, Larg
 from sqlalchemy.types import TypeEngine
 
 from gatepost.database.statements import DIALECT
-from gatepost.dtos.body import compile_body
+from gatepost.dtos.body import BodyFields, compile_body
 from gatepost.errors import Unprocessable
 from gatepost.models.check_constraints import checks_of
 from gatepost.models.entity import Attribute
@@ -59,7 +59,7 @@ def lists(sent: Sequence[Any]) -> Iterator[list[Any]]:
 def accepted(attribute: Attribute, sent: Any) -> tuple[bool, Any]:
     """Whether a body with this value is accepted, and the value of it."""
     names = frozenset({"x"})
-    made = compile_body([attribute], partial=False, writable=names, readable=names, location="Thing")
+    made = compile_body([attribute], BodyFields(names, names), "Thing")
     try:
         return True, made.decode(json.dumps({"x": sent}).encode()).values["x"]
     except Unprocessable:

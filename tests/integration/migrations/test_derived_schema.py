@@ -10,8 +10,8 @@ import pytest
 from migrated_models import connected, run, shop
 
 from gatepost.database.failures import Broken
-from gatepost.errors import Problem
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+from gatepost.errors import Problem
 from gatepost.migrations.objects import UUIDV7
 from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.models.constraint_violations import ConstraintErrors

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Column
 from sqlalchemy.types import TypeEngine
 
-from gatepost.dtos.body import Body, BodyDecoder, compile_body
+from gatepost.dtos.body import Body, BodyDecoder, BodyFields, compile_body
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.models.entity import Attribute
@@ -36,14 +36,7 @@ def decoder(
     bounds: Bounds = BOUNDS,
 ) -> BodyDecoder:
     names = frozenset(item.name for item in attributes) - frozenset(hidden)
-    return compile_body(
-        attributes,
-        partial=partial,
-        writable=names - frozenset(read_only),
-        readable=names,
-        bounds=bounds,
-        location="Thing",
-    )
+    return compile_body(attributes, BodyFields(names - frozenset(read_only), names, is_patch=partial), "Thing", bounds)
 
 
 def class_of(value: object) -> type:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from columns import attribute, class_of, code, decode, decoder, errors_of
 from sqlalchemy.dialects import postgresql as pg
 
-from gatepost.dtos.body import compile_body
+from gatepost.dtos.body import BodyFields, compile_body
 from gatepost.dtos.json_input import wire_type_of
 from gatepost.errors import FIELD_CODES, ConfigurationError
 from gatepost.models.shape import shape_of
@@ -276,6 +276,6 @@ def test_a_type_decorator_is_read_as_the_type_beneath_it() -> None:
 def test_a_type_without_a_form_in_json_is_refused_when_the_app_is_built(kind: Any) -> None:
     item = attribute("odd", kind)
     with pytest.raises(ConfigurationError) as refused:
-        compile_body([item], partial=False, writable=frozenset({"odd"}), readable=frozenset(), location="Thing")
+        compile_body([item], BodyFields(frozenset({"odd"}), frozenset()), "Thing")
     assert refused.value.location == "Thing.odd"
     assert refused.value.hint
