@@ -1,4 +1,4 @@
-"""Closed loops: clients that ask again as soon as they are answered, served or refused; and impatient ones."""
+"""Closed loops: clients that send the next request as soon as they have a response; and impatient ones."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ def run_closed(
     patience: float | None = None,
     events: Sequence[Event] = (),
 ) -> Course:
-    """`count` clients for so long. With `patience`, a client that has no answer after so many seconds closes its
+    """`count` clients for so long. With `patience`, a client that has no response after so many seconds closes its
     connection and comes back with another one."""
     return uvloop.run(_Loop(port, requests, patience).run(count, seconds, events))
 
@@ -61,7 +61,7 @@ class _Loop:
     async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
         _, connection = await loop.create_connection(
-            lambda: Connection(self._answered, self._lost), "127.0.0.1", self._port
+            lambda: Connection(self._responded, self._lost), "127.0.0.1", self._port
         )
         self._open[connection] = None
         return connection
@@ -71,7 +71,7 @@ class _Loop:
         self._open[connection] = self._open.pop(connection, None)
         connection.send(next(self._requests), now)
 
-    def _answered(self, connection: Connection, status: int) -> None:
+    def _responded(self, connection: Connection, status: int) -> None:
         if self._is_over:
             return
         now = time.perf_counter()

@@ -32,7 +32,7 @@ class NotConforming(Exception):
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _Response:
     status: int
     headers: dict[str, str]
     content: Any
@@ -57,20 +57,20 @@ class Conformance:
 
     def _reading_one(self) -> None:
         id = self._shop.book_ids[0]
-        answer = self._ask("GET", f"/api/books/{id}", 200)
-        self._same_book(answer.content["data"], id)
-        self._must("one row: the ETag is the version", self._names_version(answer))
-        missing = [name for name in SECURITY_HEADERS if name not in answer.headers]
+        response = self._ask("GET", f"/api/books/{id}", 200)
+        self._same_book(response.content["data"], id)
+        self._must("one row: the ETag is the version", self._names_version(response))
+        missing = [name for name in SECURITY_HEADERS if name not in response.headers]
         self._must(f"security headers, missing {missing}", not missing)
 
     def _reading_a_page(self) -> None:
         price = self._shop.prices[len(self._shop.prices) // 2]
-        answer = self._ask("GET", page_target(price), 200)
-        rows = answer.content["data"]
+        response = self._ask("GET", page_target(price), 200)
+        rows = response.content["data"]
         prices = [Decimal(row["price"]) for row in rows]
-        self._must("page: 50 rows", len(rows) == PAGE_SIZE == answer.content["page"]["limit"])
+        self._must("page: 50 rows", len(rows) == PAGE_SIZE == response.content["page"]["limit"])
         self._must("page: filtered and sorted", prices[0] < price and prices == sorted(prices, reverse=True))
-        self._must("page: a cursor follows", isinstance(answer.content["page"]["next"], str))
+        self._must("page: a cursor follows", isinstance(response.content["page"]["next"], str))
         expected = self._shop.read("SELECT max(price) FROM books WHERE price < $1", price)[0]
         self._must("page: begins at the highest price", prices[0] == expected)
         self._same_book(rows[-1], UUID(rows[-1]["id"]))
@@ -78,11 +78,11 @@ class Conformance:
     def _creating(self) -> None:
         draft = {"title": "Created by the benchmark, “check”", "price": "12.34", "stock": 3}
         draft["author_id"] = str(self._shop.author_id)
-        answer = self._ask("POST", "/api/books", 201, draft)
-        id = UUID(answer.content["data"]["id"])
-        self._same_book(answer.content["data"], id)
-        self._must("create: Location", answer.headers.get("location", "").endswith(f"/api/books/{id}"))
-        self._must("create: ETag", self._names_version(answer))
+        response = self._ask("POST", "/api/books", 201, draft)
+        id = UUID(response.content["data"]["id"])
+        self._same_book(response.content["data"], id)
+        self._must("create: Location", response.headers.get("location", "").endswith(f"/api/books/{id}"))
+        self._must("create: ETag", self._names_version(response))
         for wrong in ({"title": ""}, {"title": "x" * 201}, {"price": "-1"}, {"author_id": str(ABSENT)}):
             self._ask("POST", "/api/books", None, {**draft, **wrong}, why=f"create with {wrong}")
 
@@ -90,12 +90,12 @@ class Conformance:
         id = self._shop.book_ids[1]
         before = self._shop.read("SELECT price, version FROM books WHERE id = $1", id)
         price = "77.70" if before["price"] != Decimal("77.70") else "7.07"
-        answer = self._ask("PATCH", f"/api/books/{id}", 200, {"price": price})
-        self._same_book(answer.content["data"], id)
+        response = self._ask("PATCH", f"/api/books/{id}", 200, {"price": price})
+        self._same_book(response.content["data"], id)
         after = self._shop.read("SELECT price, version FROM books WHERE id = $1", id)
         self._must("patch: the price is changed", after["price"] == Decimal(price))
         self._must("patch: the version is bumped", after["version"] == before["version"] + 1)
-        self._must("patch: ETag", self._names_version(answer))
+        self._must("patch: ETag", self._names_version(response))
         self._ask("PATCH", f"/api/books/{id}", None, {"price": "-1"}, why="patch with a negative price")
 
     def _refusing(self) -> None:
@@ -123,7 +123,7 @@ class Conformance:
         *,
         token: str | None = "",
         why: str = "",
-    ) -> _Answer:
+    ) -> _Response:
         """Ask, as the editor where no token is named; `status` None stands for 400 or 422."""
         headers = {"Accept": "application/json"}
         if token is not None:
@@ -134,18 +134,18 @@ class Conformance:
         url = f"http://127.0.0.1:{self._port}{target}"
         request = urllib.request.Request(url, data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
-                answer = _Answer(response.status, _lower(response.headers), json.loads(response.read()))
+            with urllib.request.urlopen(request, timeout=10) as opened:
+                response = _Response(opened.status, _lower(opened.headers), json.loads(opened.read()))
         except urllib.error.HTTPError as refusal:
-            answer = _Answer(refusal.code, _lower(refusal.headers), refusal.read().decode(errors="replace"))
+            response = _Response(refusal.code, _lower(refusal.headers), refusal.read().decode(errors="replace"))
         expected = (400, 422) if status is None else (status,)
-        said = "" if answer.status < 400 else answer.content
-        self._must(f"{method} {target} {why}: {expected}, not {answer.status} {said}", answer.status in expected)
-        return answer
+        said = "" if response.status < 400 else response.content
+        self._must(f"{method} {target} {why}: {expected}, not {response.status} {said}", response.status in expected)
+        return response
 
     @staticmethod
-    def _names_version(answer: _Answer) -> bool:
-        return str(answer.content["data"]["version"]) in answer.headers.get("etag", "")
+    def _names_version(response: _Response) -> bool:
+        return str(response.content["data"]["version"]) in response.headers.get("etag", "")
 
     @staticmethod
     def _must(what: str, holds: bool) -> None:

@@ -1,22 +1,22 @@
-"""One HTTP connection of a load generator: at most one request under way, and no more read of an answer than its status
-and its length. An asyncio protocol on a bare socket, because the load shares the machine with the server."""
+"""One HTTP connection of a load generator: at most one request in flight, and no more read of a response than its
+status and its length. An asyncio protocol on a bare socket, because the load shares the machine with the server."""
 
 import asyncio
 from collections.abc import Callable
 from typing import cast
 
-Answered = Callable[["Connection", int], None]
+Responded = Callable[["Connection", int], None]
 Lost = Callable[["Connection"], None]
 
 
 class Connection(asyncio.Protocol):
-    """Calls `answered(self, status)` when an answer is whole, and `lost(self)` when the server closes the connection.
+    """Calls `responded(self, status)` when a response is whole, and `lost(self)` when the server closes the connection.
     `sent` is the moment of the request under way, 0 where there is none."""
 
     transport: asyncio.Transport
 
-    def __init__(self, answered: Answered, lost: Lost) -> None:
-        self._answered = answered
+    def __init__(self, responded: Responded, lost: Lost) -> None:
+        self._responded = responded
         self._lost = lost
         self._buffer = b""
         self.sent = 0.0
@@ -48,7 +48,7 @@ class Connection(asyncio.Protocol):
             self._buffer = data
             return
         self._buffer = b""
-        self._answered(self, int(data[9:12]))
+        self._responded(self, int(data[9:12]))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost(self)

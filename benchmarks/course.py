@@ -10,8 +10,8 @@ Event = tuple[float, Callable[[], None]]
 
 @dataclass
 class Course:
-    """Answers by the second, since the start, in which they arrived: `served` (2xx) with its latencies in seconds, and
-    `refused` (503); any other status is `failed`. An answer after its client has given up does not count. `pending`
+    """Responses by the second of their arrival, since the start: `served` (2xx) with its latencies in seconds, and
+    `refused` (503); any other status is `failed`. A response after its client has given up does not count. `pending`
     requests had none at the end."""
 
     served: list[float] = field(default_factory=list[float])
@@ -26,7 +26,7 @@ class Course:
     began: float = field(default_factory=time.perf_counter)
 
     def note(self, status: int, sent: float, now: float) -> None:
-        """An answer has arrived."""
+        """A response has arrived."""
         if status < 300:
             self.served.append(now - self.began)
             self.latencies.append(now - sent)
@@ -45,8 +45,8 @@ class Course:
 
     def percentile_ms(self, percent: float, since: float, until: float) -> float:
         """The latency that `percent` of what was served in this stretch stayed below."""
-        answers = zip(self.served, self.latencies, strict=True)
-        ordered = sorted(latency for moment, latency in answers if since <= moment < until)
+        responses = zip(self.served, self.latencies, strict=True)
+        ordered = sorted(latency for moment, latency in responses if since <= moment < until)
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000 if ordered else float("inf")
 
 

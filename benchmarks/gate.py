@@ -11,7 +11,7 @@ from benchmarks.gate_figures import RESULTS, Figure, print_figures, write_figure
 from benchmarks.gate_memory import measure_memory
 from benchmarks.gate_script import measure_script
 from benchmarks.gate_serving import measure_serving
-from benchmarks.load import BadAnswer
+from benchmarks.load import BadResponse
 from benchmarks.process import StartFailed
 from benchmarks.report import wide_console
 from benchmarks.run import choice, cores
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 figures += measure_memory(status.update)
             if "decisions" in options.parts:
                 figures += measure_decisions(options.rounds, status.update)
-    except (BadAnswer, RuntimeError, StartFailed) as error:
+    except (BadResponse, RuntimeError, StartFailed) as error:
         console.print(f"[red]The run failed.[/] {error}", highlight=False)
         return 1
     print_figures(console, figures)

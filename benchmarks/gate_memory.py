@@ -86,8 +86,8 @@ def _key_bytes(rule: str, keys: Sequence[str]) -> tuple[float, float]:
             calls = [
                 encoded("EVALSHA", digest, 1, name, script_argument) for name in bucket_keys[start : start + BATCH]
             ]
-            answer: bytes = wire.send(b"".join(calls), len(calls))
-            if struct.unpack("<3d", answer)[1] != 2:
+            response: bytes = wire.send(b"".join(calls), len(calls))
+            if struct.unpack("<3d", response)[1] != 2:
                 raise RuntimeError("A key was there before: too few were counted.")
         used = (int(wire.info("memory")["used_memory"]) - before) / KEYS
         sizes = [wire.call("MEMORY", "USAGE", name) for name in bucket_keys[:: KEYS // SAMPLES]]

@@ -95,9 +95,9 @@ def _measure(entrant: Entrant, server: ValkeyServer, folder: Path, seconds: floa
         if entrant.app == "valkey" and wire.scripts_run() == asked_before:
             raise RuntimeError("The Valkey was asked nothing: something else was measured.")
         cpu, questions = cpu_seconds(process.pid), wire.scripts_run()
-        answers = len(run_load(port, requests, 200, seconds=seconds).latencies)
+        responses = len(run_load(port, requests, 200, seconds=seconds).latencies)
         cpu, questions = cpu_seconds(process.pid) - cpu, wire.scripts_run() - questions
-    return cpu / answers * 1e6, questions / answers
+    return cpu / responses * 1e6, questions / responses
 
 
 def _figures(samples: Sequence[dict[Entrant, float]], asked: Sequence[float]) -> list[Figure]:

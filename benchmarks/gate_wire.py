@@ -25,21 +25,21 @@ class Wire:
         self._socket.close()
 
     def send(self, requests: bytes, count: int = 1) -> Any:
-        """Send `count` requests at once and wait for all answers; returns the last. An error is raised."""
+        """Send `count` requests at once and wait for all responses; returns the last. An error is raised."""
         self._socket.sendall(requests)
-        answer: Any = False
+        response: Any = False
         while count:
-            answer = self._reader.gets()
-            if answer is False:
+            response = self._reader.gets()
+            if response is False:
                 self._reader.feed(self._socket.recv(1 << 16))
-            elif isinstance(answer, Exception):
-                raise answer
+            elif isinstance(response, Exception):
+                raise response
             else:
                 count -= 1
-        return answer
+        return response
 
     def call(self, *words: object) -> Any:
-        """One command and its answer."""
+        """One command and its response."""
         return self.send(encoded(*words))
 
     def info(self, section: str) -> dict[str, str]:
@@ -53,7 +53,7 @@ class Wire:
         return float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
 
     def scripts_run(self) -> int:
-        """How many calls of scripts the server has answered."""
+        """How many calls of scripts the server has replied to."""
         found = self.info("commandstats").get("cmdstat_evalsha", "calls=0,")
         return int(found.removeprefix("calls=").split(",", 1)[0])
 

@@ -1,7 +1,7 @@
-"""The load generator: keep-alive connections that send requests made beforehand and read just enough of the answers.
+"""The load generator: keep-alive connections that send requests made beforehand and read just enough of the responses.
 
-An asyncio protocol on bare sockets: a client library would cost more than the servers it is to measure. Every answer's
-status is checked, and that its body is JSON's beginning and end; one wrong answer fails the whole run.
+An asyncio protocol on bare sockets: a client library would cost more than the servers it measures. It checks the status
+of every response, and that its body begins and ends as JSON; one wrong response fails the whole run.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ CONNECTIONS = 16
 _HEAD_END = b"\r\n\r\n"
 
 
-class BadAnswer(Exception):
-    """A server answered with another status than asked for, or with something that is not an answer."""
+class BadResponse(Exception):
+    """A server responded with another status than asked for, or with something that is not a response."""
 
 
 @dataclass
@@ -30,11 +30,11 @@ class Load:
 
     @property
     def requests_per_second(self) -> float:
-        """Answers per second of the measurement."""
+        """Responses per second of the measurement."""
         return len(self.latencies) / self.seconds
 
     def percentile_ms(self, percent: float) -> float:
-        """The latency that `percent` of the answers stayed below, in milliseconds."""
+        """The latency that `percent` of the responses stayed below, in milliseconds."""
         ordered = sorted(self.latencies)
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000
 
@@ -48,7 +48,7 @@ def run_load(
     count: int | None = None,
     connections: int = CONNECTIONS,
 ) -> Load:
-    """Send `requests` in a circle for `seconds`, or until `count` are answered, over so many connections."""
+    """Send `requests` in a circle for `seconds`, or until `count` have a response, over so many connections."""
     return uvloop.run(_run(port, requests, status, seconds, count, connections))
 
 
@@ -79,7 +79,7 @@ def _itself(client: "_Client") -> "_Client":
 
 
 class _Client(asyncio.Protocol):
-    """One connection: the next request goes out when the answer to the last one is whole."""
+    """One connection: the next request goes out when the response to the last one is whole."""
 
     def __init__(self, requests: Sequence[bytes], status: int, latencies: list[float], left: int | None) -> None:
         self._requests = requests
@@ -113,7 +113,7 @@ class _Client(asyncio.Protocol):
         if len(self._buffer) < self._missing:
             return
         if len(self._buffer) != self._missing or not self._buffer.endswith(b"}"):
-            self._fail(f"An answer ends with {self._buffer[-60:]!r}.")
+            self._fail(f"A response ends with {self._buffer[-60:]!r}.")
             return
         now = time.perf_counter()
         self._latencies.append(now - self._sent)
@@ -137,7 +137,7 @@ class _Client(asyncio.Protocol):
         head = self._buffer[:end].lower()
         at = head.find(b"content-length:")
         if at < 0:
-            self._fail(f"An answer has no length: {head!r}.")
+            self._fail(f"A response has no length: {head!r}.")
             return False
         self._missing = end + 4 + int(head[at + 15 :].split(b"\r\n", 1)[0])
         return True
@@ -149,4 +149,4 @@ class _Client(asyncio.Protocol):
 
     def _fail(self, complaint: str) -> None:
         if not self.ended.done():
-            self.ended.set_exception(BadAnswer(complaint))
+            self.ended.set_exception(BadResponse(complaint))

@@ -52,7 +52,7 @@ def measure_round(
     seconds: float,
     progress: Callable[[str], None],
 ) -> list[Run]:
-    """Warm everybody up, then measure each once; a wrong answer raises BadAnswer."""
+    """Warm everybody up, then measure each once; a wrong response raises BadResponse."""
     for entrant in entrants:
         for name in names:
             progress(f"round {number + 1}: warming up {entrant.name}, {name}")
@@ -87,13 +87,13 @@ def _once(entrant: Entrant, work: Work, shop: Bookshop, seconds: float) -> Run:
 
 
 def _run(entrant: Entrant, work: Work, load: Load, cpu: float, database_cpu: float) -> Run:
-    answers = len(load.latencies)
+    responses = len(load.latencies)
     return Run(
         server=entrant.name,
         work=work.name,
         requests_per_second=load.requests_per_second,
-        cpu_microseconds=cpu / answers * 1e6,
-        database_cpu_microseconds=database_cpu / answers * 1e6,
+        cpu_microseconds=cpu / responses * 1e6,
+        database_cpu_microseconds=database_cpu / responses * 1e6,
         p50_ms=load.percentile_ms(50),
         p99_ms=load.percentile_ms(99),
         rss_mib=resident_mib(entrant.process.pid),

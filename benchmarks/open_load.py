@@ -1,8 +1,8 @@
-"""Load that does not wait for answers: requests leave when they are due, whatever has become of those before.
+"""Load that does not wait for responses: requests leave when they are due, whatever has become of those before.
 
-A closed loop asks for less as soon as answers take longer, so it cannot ask for too much. Latencies count from the
-moment at which a request was due (no coordinated omission), and answers by the moment at which they arrive: what is
-answered after the load is over counts for nothing. There have to be enough connections for all requests that a server
+A closed loop asks for less as soon as responses take longer, so it cannot ask for too much. Latencies count from the
+moment at which a request was due (no coordinated omission), and responses by the moment at which they arrive: what is
+received after the load is over counts for nothing. There have to be enough connections for all requests that a server
 holds, else less is asked for: `not_sent` says by how much.
 """
 
@@ -47,7 +47,7 @@ async def _run(
     busy: set[Connection] = set()
     is_over = False
 
-    def answered(connection: Connection, status: int) -> None:
+    def responded(connection: Connection, status: int) -> None:
         if is_over:
             return
         now = time.perf_counter()
@@ -61,7 +61,7 @@ async def _run(
             idle.append(connection)
 
     async def connect() -> None:
-        _, connection = await loop.create_connection(lambda: Connection(answered, busy.discard), "127.0.0.1", port)
+        _, connection = await loop.create_connection(lambda: Connection(responded, busy.discard), "127.0.0.1", port)
         idle.append(connection)
 
     while len(idle) < connections:

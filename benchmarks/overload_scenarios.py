@@ -47,7 +47,7 @@ class Server:
     cheap: Sequence[bytes]
 
     def peak(self, requests: Sequence[bytes]) -> float:
-        """Answers per second of a load that neither waits long nor is refused."""
+        """Responses per second of a load that neither waits long nor is refused."""
         course = run_closed(self.port, requests, PEAK_CLIENTS, seconds=PEAK_SECONDS)
         return course.served_per_second(0.5, PEAK_SECONDS)
 
@@ -82,7 +82,7 @@ def expensive_open_loop(server: Server) -> Figures:
         "peak a second": peak,
         "not sent": loud.not_sent,
         "lag, s": loud.lag_seconds,
-        "other answers": loud.failed,
+        "other responses": loud.failed,
     }
 
 
@@ -96,7 +96,7 @@ def cheap_open_loop(server: Server) -> Figures:
         "peak a second": peak,
         "not sent": loud.not_sent,
         "lag, s": loud.lag_seconds,
-        "other answers": loud.failed,
+        "other responses": loud.failed,
     }
 
 
@@ -110,7 +110,7 @@ def closed_loop_after_a_pause(server: Server, count: int) -> Figures:
         f"{count} clients, before": before,
         f"{count} clients, after": after,
         f"{count} clients, 503 after": course.refused_per_second(4 + SETTLED_SECONDS, end),
-        f"{count} clients, other answers": course.failed,
+        f"{count} clients, other responses": course.failed,
     }
 
 
@@ -124,7 +124,7 @@ def closed_loop_from_the_start(server: Server) -> Figures:
         "peak a second": peak,
         "served a second": served,
         "503 a second": course.refused_per_second(2, 7),
-        "other answers": course.failed,
+        "other responses": course.failed,
     }
 
 
@@ -139,7 +139,7 @@ def impatient_clients(server: Server) -> Figures:
         "in time before the pause": course.served_per_second(1, 3),
         "in time a second": served,
         "given up": course.given_up,
-        "other answers": course.failed,
+        "other responses": course.failed,
     }
 
 
@@ -163,7 +163,7 @@ def retried_at_once(server: Server) -> Figures:
         "peak a second": peak,
         "not sent": course.not_sent,
         "lag, s": course.lag_seconds,
-        "other answers": course.failed,
+        "other responses": course.failed,
     }
 
 

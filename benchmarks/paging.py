@@ -29,8 +29,8 @@ def walk(port: int, token: str) -> tuple[str, int]:
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}{target}", headers={"Authorization": f"Bearer {token}"}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            page = json.load(answer)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            page = json.load(response)
         if len(page["data"]) < PAGE_SIZE or rows >= DEPTH:
             return deepest, max(0, rows - PAGE_SIZE)
         deepest, rows = target, rows + PAGE_SIZE

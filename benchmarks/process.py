@@ -75,7 +75,7 @@ class Process:
         return self._process.pid
 
     def wait_until_ready(self, url: str, is_ready: Callable[[int], bool]) -> float:
-        """Wait until `url` answers with a status that satisfies; returns the seconds it took."""
+        """Wait until `url` responds with a status that satisfies; returns the seconds it took."""
         started = time.perf_counter()
         while time.perf_counter() - started < START_SECONDS_MAX:
             if self._process.poll() is not None:
@@ -83,7 +83,7 @@ class Process:
             if (status := _status(url)) is not None and is_ready(status):
                 return time.perf_counter() - started
             time.sleep(0.005)
-        raise StartFailed(f"It did not answer {url} within {START_SECONDS_MAX:.0f} s:\n{self._tail()}")
+        raise StartFailed(f"It did not respond at {url} within {START_SECONDS_MAX:.0f} s:\n{self._tail()}")
 
     def stop(self) -> None:
         """End the whole process group, gently first."""
@@ -109,8 +109,8 @@ class Process:
 
 def _status(url: str) -> int | None:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return int(answer.status)
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return int(response.status)
     except urllib.error.HTTPError as refusal:
         return refusal.code
     except OSError:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from benchmarks.conformance import Conformance, NotConforming
 from benchmarks.database import Bookshop, bookshop, create_tables
-from benchmarks.load import BadAnswer
+from benchmarks.load import BadResponse
 from benchmarks.measure import Entrant, Run, measure_round, medians
 from benchmarks.process import Process, StartFailed, free_port
 from benchmarks.report import print_runs, print_verdicts, wide_console, write_results
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as folder, ExitStack() as stack:
             run(options, console, Path(folder), stack, serving)
-    except (BadAnswer, Missing, NotConforming, StartFailed) as error:
+    except (BadResponse, Missing, NotConforming, StartFailed) as error:
         console.print(f"[red]The run failed.[/] {error}", highlight=False)
         return 1
     return 0

@@ -1,4 +1,4 @@
-"""The four works: which requests are sent, as bytes made beforehand, and the status each must be answered with."""
+"""The four works: which requests are sent, as bytes made beforehand, and the status that each must get."""
 
 import json
 from dataclasses import dataclass

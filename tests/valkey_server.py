@@ -44,7 +44,7 @@ class ValkeyServer:
         self.kill()
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start, and wait until it responds."""
         options = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *self._options)
         self._process = subprocess.Popen(
             [binary(), *options],
@@ -65,7 +65,7 @@ class ValkeyServer:
             self._process = None
 
     def pause(self) -> None:
-        """Let it hang: it takes connections and answers nothing."""
+        """Let it hang: it takes connections and never replies."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
@@ -75,7 +75,7 @@ class ValkeyServer:
         self._process.send_signal(signal.SIGCONT)
 
     def command(self, *words: str) -> str | None:
-        """One command in the server's own protocol, and the first line of its answer; None where nobody is there."""
+        """One command in the server's own protocol, and the first line of its response; None where nobody is there."""
         request = f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
         try:
             with socket.create_connection(("127.0.0.1", self.port), SECONDS_MAX) as connection:

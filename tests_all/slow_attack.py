@@ -23,7 +23,7 @@ ROUNDS_MIN, ROUNDS_MAX = 3, 11
 HEAD = ["-H", "-i", "1", "-x", "24"]
 BODY = ["-B", "-t", "POST", "-f", "application/json", "-s", "8192", "-i", "1", "-x", "24"]
 READ = ["-X", "-k", "1", "-n", "1", "-z", "32", "-w", "64", "-y", "128"]
-"""The three attacks: heads and bodies that come in drops and never end, answers that are read in drops."""
+"""The three attacks: heads and bodies that come in drops and never end, responses that are read in drops."""
 
 
 class Attack:
@@ -62,7 +62,7 @@ class Attack:
 
 
 async def waits(port: int, path: str, seconds: float) -> list[float]:
-    """How long each of the honest clients' requests took, on connections that are kept. Every answer has to be 200."""
+    """How long each of the honest clients' requests took, on kept connections. Every response has to be 200."""
     taken: list[float] = []
     until = time.perf_counter() + seconds
     request = f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode()

@@ -30,9 +30,9 @@ async def editor(running: TestApp) -> Client:
 
 
 async def create(client: Client, path: str, **values: Any) -> ClientResponse:
-    answer = await client.post(path, json=values)
-    assert answer.status == 201, answer.body
-    return answer
+    response = await client.post(path, json=values)
+    assert response.status == 201, response.body
+    return response
 
 
 async def book_of(editor: Client, **values: Any) -> dict[str, Any]:
@@ -103,11 +103,11 @@ async def test_pages_follow_the_order_of_the_databases_own_language(editor: Clie
 async def test_an_order_takes_from_the_stock_until_nothing_is_left(editor: Client, running: TestApp) -> None:
     book = await book_of(editor, stock=3)
     customer = await running.user()
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(customer.post("/api/orders", json={"book_id": book["id"], "quantity": 1}) for _ in range(12))
     )
-    assert sorted(answer.status for answer in answers) == [201] * 3 + [409] * 9
-    assert {answer.json()["code"] for answer in answers if answer.status == 409} == {"out_of_stock"}
+    assert sorted(response.status for response in responses) == [201] * 3 + [409] * 9
+    assert {response.json()["code"] for response in responses if response.status == 409} == {"out_of_stock"}
     assert (await running.anonymous.get(f"/api/books/{book['id']}")).data["stock"] == 0
 
 

@@ -1,4 +1,4 @@
-"""`gatepost serve` on Debian's PostgreSQL under the load of wrk: every answer good, and a drain that loses none."""
+"""`gatepost serve` on Debian's PostgreSQL under the load of wrk: every response good, and a drain that loses none."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ CONNECTIONS = 16
 LOAD_SECONDS = 3
 WAIT_SECONDS_MAX = 60.0
 # wrk opens a new connection where one is closed, which a server that drains refuses: the lines of connect errors and
-# of closed reads are no lost answers. `Non-2xx` and `timeout` are.
+# of closed reads are no lost responses. `Non-2xx` and `timeout` are.
 LISTING = "/api/books?sort=-price&limit=20&expand=author"
 REQUESTS = re.compile(r"^\s*(\d+) requests in", re.M)
 WORKERS = 2
@@ -66,10 +66,10 @@ def wait_for(condition: Callable[[], Any], what: str) -> None:
 
 
 def status_of(url: str) -> int:
-    """The status of a GET; 0 where nobody answers."""
+    """The status of a GET; 0 where nothing responds."""
     try:
-        with urlopen(url, timeout=WAIT_SECONDS_MAX) as answer:
-            return int(answer.status)
+        with urlopen(url, timeout=WAIT_SECONDS_MAX) as response:
+            return int(response.status)
     except HTTPError as refusal:
         return refusal.code
     except (URLError, ConnectionError):
@@ -111,18 +111,18 @@ def serving(debian_url: str, tmp_path: Path) -> Iterator[Serving]:
         process.wait()
 
 
-def test_every_answer_under_load_is_good_and_the_end_is_clean(serving: Serving) -> None:
+def test_every_response_under_load_is_good_and_the_end_is_clean(serving: Serving) -> None:
     out, _ = load(f"{serving.address}{LISTING}").communicate(timeout=60)
-    answered = REQUESTS.search(out)
-    assert answered is not None, out
-    assert int(answered[1]) > CONNECTIONS
+    responded = REQUESTS.search(out)
+    assert responded is not None, out
+    assert int(responded[1]) > CONNECTIONS
     assert "Non-2xx" not in out
     assert "Socket errors" not in out, out
     serving.process.send_signal(signal.SIGTERM)
     assert serving.process.wait(WAIT_SECONDS_MAX) == 0
     lines = serving.log.read_text()
     assert "Traceback" not in lines
-    assert lines.count(f'"path":"{LISTING.partition("?")[0]}"') >= int(answered[1]), "an access line of every answer"
+    assert lines.count(f'"path":"{LISTING.partition("?")[0]}"') >= int(responded[1]), "an access line of every response"
 
 
 def test_a_drain_in_the_middle_of_the_load_ends_in_order(serving: Serving, debian_url: str) -> None:

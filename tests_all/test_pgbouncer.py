@@ -76,7 +76,7 @@ def test_transaction_mode_is_refused_and_the_hint_told(
         refused = subprocess.run([GATEPOST, "serve"], cwd=tmp_path, env=started, capture_output=True, check=False)
         server = Running(["dev", "--port", "0"], tmp_path, started, "dev")
         try:
-            wait_for(lambda: server.answers("/readyz", 503), "the refusal")
+            wait_for(lambda: server.responds("/readyz", 503), "the refusal")
             assert "a pooler in transaction mode" in server.get("/api/notes")[1]
         finally:
             server.close()

@@ -42,10 +42,10 @@ def test_replacing_workers_cuts_off_nobody_in_130_000_requests(server: Running) 
             server.send(signal.SIGHUP)
             replacements += WORKERS
             wait_for(lambda: server.output.count('"event":"worker_replaced"') == replacements, "new workers")  # noqa: B023
-    assert set(traffic.answers["kept"]) == set(traffic.answers["fresh"]) == {200}
+    assert set(traffic.responses["kept"]) == set(traffic.responses["fresh"]) == {200}
     assert traffic.refused.total() == 0
     assert traffic.cut["kept"] == 0
-    assert traffic.cut["fresh"] <= traffic.answers["fresh"].total() * CUT_MAX, f"{replacements} replacements"
+    assert traffic.cut["fresh"] <= traffic.responses["fresh"].total() * CUT_MAX, f"{replacements} replacements"
     assert replacements >= 2 * WORKERS
     server.send(signal.SIGTERM)
     assert server.wait() == 0

@@ -1,4 +1,4 @@
-"""The tutorial, done as its reader does it, with bash and curl: every command is run, every answer compared.
+"""The tutorial, done as its reader does it, with bash and curl: every command is run, every response compared.
 
 Keys, tokens, times and revisions differ at every run: what the page shows and what came back are paired in their
 order, and a key that the page repeats in a later command is replaced by the one that came back.
@@ -65,15 +65,15 @@ class Reader:
         self._keys: dict[str, str] = {}
 
     def run(self, console: str) -> None:
-        """The commands of a block, each with the answer below it."""
+        """The commands of a block, each with the response below it."""
         for part in re.split(r"^\$ ", console, flags=re.M)[1:]:
             command, _, expected = part.partition("\n")
             if command == "gatepost dev":
                 self.serve(expected)
                 continue
-            answer = self.type(self._with_own_keys(command))
-            self._keys |= dict(zip(UUID.findall(expected), UUID.findall(answer), strict=False))
-            assert self._plain(answer) == self._plain(expected), command
+            response = self.type(self._with_own_keys(command))
+            self._keys |= dict(zip(UUID.findall(expected), UUID.findall(response), strict=False))
+            assert self._plain(response) == self._plain(expected), command
             if command.startswith("cd "):
                 self.folder /= command.removeprefix("cd ")
 
@@ -159,8 +159,8 @@ class Reader:
 
     def _is_ready(self) -> bool:
         try:
-            with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=SECONDS_MAX) as answer:
-                return answer.status == 200  # type: ignore[no-any-return]
+            with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=SECONDS_MAX) as response:
+                return response.status == 200  # type: ignore[no-any-return]
         except (URLError, ConnectionError):
             return False
 

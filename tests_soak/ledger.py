@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 PAUSE_SECONDS = 0.02
-ANSWER_SECONDS_MAX = 40.0
+RESPONSE_SECONDS_MAX = 40.0
 PATHS = ("/api/entries", "/api/orders")
 """A derived write, which is one statement, and one through a service, which is a transaction of two."""
 
@@ -77,7 +77,7 @@ class Ledger:
         connection.close()
 
     def _connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_SECONDS_MAX)
+        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=RESPONSE_SECONDS_MAX)
 
     def _tell(self, connection: http.client.HTTPConnection, path: str, key: str | None) -> bool:
         """Write a row with this key, or read without one, and note what came of it. Returns whether the connection can

@@ -23,7 +23,7 @@ Times = list[tuple[int, int]]
 
 @pytest.fixture(scope="module", params=["shared", "valkey"])
 def found(request: pytest.FixtureRequest, valkey: ValkeyServer) -> dict[str, Times]:
-    """When the processes were admitted, by key: asked and answered."""
+    """When the processes were admitted, by key: the moments of asking and of the reply."""
     return admissions(valkey.url if request.param == "valkey" else BucketTable.shared("gatepost-soak"), SECONDS)
 
 

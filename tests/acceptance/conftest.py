@@ -1,4 +1,4 @@
-"""Real commands in real processes, in a folder with a tiny app: what they print, what they answer, what they leave."""
+"""Real commands in real processes, in a folder with a tiny app: what they print, how they respond, what they leave."""
 
 import contextlib
 import http.client
@@ -28,7 +28,7 @@ STOP_SECONDS_MAX = 5.0
 PR_SET_PDEATHSIG = 1
 GATEPOST = Path(sys.executable).parent / "gatepost"
 APP = '''
-"""One model, and an old application beside it whose answer waits for a file."""
+"""One model, and an old application beside it whose response waits for a file."""
 import asyncio
 from pathlib import Path
 
@@ -114,13 +114,13 @@ class Running:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
+            response = connection.getresponse()
+            return response.status, response.read().decode()
         finally:
             connection.close()
 
-    def answers(self, path: str, status: int) -> bool:
-        """Whether a GET is answered with this status."""
+    def responds(self, path: str, status: int) -> bool:
+        """Whether a GET gets this status."""
         try:
             return self.get(path)[0] == status
         except OSError:
@@ -128,7 +128,7 @@ class Running:
 
     def ready(self) -> "Running":
         """Itself, as soon as it is ready."""
-        wait_for(lambda: self._ended() or self.answers("/readyz", 200), f"readiness; it says: {self.output}")
+        wait_for(lambda: self._ended() or self.responds("/readyz", 200), f"readiness; it says: {self.output}")
         assert self.process.poll() is None, f"it ended: {self.output}"
         return self
 

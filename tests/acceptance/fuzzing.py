@@ -121,7 +121,7 @@ SORTS: tuple[Callable[[random.Random], bytes], ...] = (_whole, _whole, _body, _q
 
 
 class Fuzz:
-    """Sends what `chance` makes for some seconds; `found` are the answers by status, `complaints` what must not be."""
+    """Sends what `chance` makes for some seconds; `found` counts the responses by status, `complaints` lists faults."""
 
     def __init__(self, server: Running, seed: int) -> None:
         self._port = server.port
@@ -138,30 +138,30 @@ class Fuzz:
         while time.monotonic() < deadline:
             data = self._chance.choice(SORTS)(self._chance)
             try:
-                answer = await asyncio.wait_for(self._ask(data), HANG_SECONDS)
+                response = await asyncio.wait_for(self._ask(data), HANG_SECONDS)
             except TimeoutError:
                 self.complaints.append(f"no end after {HANG_SECONDS:g} s: {data!r}")
                 continue
-            self._judge(data, answer)
+            self._judge(data, response)
 
-    def _judge(self, data: bytes, answer: bytes) -> None:
-        statuses = [int(status) for status in re.findall(rb"^HTTP/1\.[01] (\d{3}) ", answer, re.M)]
+    def _judge(self, data: bytes, response: bytes) -> None:
+        statuses = [int(status) for status in re.findall(rb"^HTTP/1\.[01] (\d{3}) ", response, re.M)]
         self.found.update(statuses)
-        # 501 is the answer to a method that does not exist.
+        # 501 is the response to a method that does not exist.
         self.complaints += [f"{status}: {data!r}" for status in statuses if status >= 500 and status != 501]
 
     async def _ask(self, data: bytes) -> bytes:
         """What comes back until there is nothing more to come; the end of what is sent ends what is half."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        answer = b""
+        response = b""
         try:
             writer.write(data)
             with contextlib.suppress(ConnectionError):
                 while part := await self._part(reader, writer):
-                    answer += part
+                    response += part
         finally:
             writer.close()
-        return answer
+        return response
 
     async def _part(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         try:

@@ -12,8 +12,8 @@ BODILESS = (204, 304)
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
-    """One answer; `is_last` where the server closed the connection after it."""
+class RawResponse:
+    """One response; `is_last` where the server closed the connection after it."""
 
     status: int
     headers: dict[str, str]
@@ -50,21 +50,21 @@ class Connection:
         with contextlib.suppress(ConnectionError):
             self.socket.sendall(data)
 
-    def receive(self, method: str = "GET") -> Answer | None:
-        """The next answer, interim ones included; None where the server closed without one."""
+    def receive(self, method: str = "GET") -> RawResponse | None:
+        """The next response, interim ones included; None where the server closed without one."""
         head = self._until(b"\r\n\r\n")
         if head is None:
             return None
         status_line, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         status = int(status_line.split(" ")[1])
-        return Answer(status, headers, self._body(status, method, headers))
+        return RawResponse(status, headers, self._body(status, method, headers))
 
     def serves_on(self) -> bool:
-        """Whether the connection answers one more request."""
+        """Whether the connection serves one more request."""
         self.send(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
-        answer = self.receive()
-        return answer is not None and answer.json() == {"status": "ok"}
+        response = self.receive()
+        return response is not None and response.json() == {"status": "ok"}
 
     def _body(self, status: int, method: str, headers: dict[str, str]) -> bytes:
         if method == "HEAD" or status in BODILESS or status < 200:
@@ -93,7 +93,7 @@ class Connection:
     def _exactly(self, count: int) -> bytes:
         while len(self._left) < count:
             data = self._more()
-            assert data, "the connection ended within an answer"
+            assert data, "the connection ended within a response"
             self._left += data
         found, self._left = self._left[:count], self._left[count:]
         return found
@@ -111,12 +111,12 @@ class Connection:
             return b""
 
 
-def ask(port: int, data: bytes, method: str = "GET") -> Answer | None:
+def ask(port: int, data: bytes, method: str = "GET") -> RawResponse | None:
     """One request on a connection of its own, and a second one to see whether the first was the last."""
     with Connection(port) as connection:
         connection.send(data)
-        answer = connection.receive(method)
-        return answer if answer is None else dataclasses.replace(answer, is_last=not connection.serves_on())
+        response = connection.receive(method)
+        return response if response is None else dataclasses.replace(response, is_last=not connection.serves_on())
 
 
 def request(method: str, target: str | bytes, *lines: str | bytes, body: bytes = b"", host: str | None = "x") -> bytes:

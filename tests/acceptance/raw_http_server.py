@@ -36,7 +36,7 @@ class Small(Model):
 
 
 async def echo(scope, receive, send):
-    """Repeats method, path, headers, client and body as JSON; `?bytes=` asks for an answer of that many."""
+    """Repeats method, path, headers, client and body as JSON; `?bytes=` asks for a response of that many."""
     query = scope["query_string"]
     body = b""
     if any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]):
@@ -53,9 +53,9 @@ async def echo(scope, receive, send):
         "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]],
         "body": body.decode("latin-1"),
     }
-    answer = b"x" * int(query[6:]) if query.startswith(b"bytes=") else json.dumps(said).encode()
+    sent = b"x" * int(query[6:]) if query.startswith(b"bytes=") else json.dumps(said).encode()
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": answer})
+    await send({"type": "http.response.body", "body": sent})
 
 
 app = App(

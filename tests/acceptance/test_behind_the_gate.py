@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.acceptance.conftest import run
 from tests.acceptance.gated_fastapi_site import Site, serving
-from tests.acceptance.raw_http import Answer, Connection, request
+from tests.acceptance.raw_http import Connection, RawResponse, request
 
 JSON = "content-type: application/json"
 LOGIN = b'{"name": "ada", "password": "correct horse"}'
@@ -20,12 +20,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield started
 
 
-def ask(site: Site, method: str, path: str, *lines: str, body: bytes = b"") -> Answer:
+def ask(site: Site, method: str, path: str, *lines: str, body: bytes = b"") -> RawResponse:
     with Connection(site.port) as connection:
         connection.send(request(method, path, *lines, body=body))
-        answer = connection.receive(method)
-        assert answer is not None
-        return answer
+        response = connection.receive(method)
+        assert response is not None
+        return response
 
 
 def token(site: Site) -> str:
@@ -44,10 +44,10 @@ def test_it_gets_all_of_the_examination(tmp_path: Path, environ: dict[str, str])
     assert (report["percent"], report["grade"], done.returncode) == (100, "A", 0)
 
 
-def test_the_applications_lifespan_has_run_and_its_answers_are_its_own(site: Site) -> None:
-    answer = ask(site, "GET", "/books")
-    assert (answer.status, answer.json()[0]) == (200, {"title": "The Dispossessed", "price": "12.50"})
-    assert answer.headers["content-security-policy"].startswith("default-src 'none';")
+def test_the_applications_lifespan_has_run_and_its_responses_are_its_own(site: Site) -> None:
+    response = ask(site, "GET", "/books")
+    assert (response.status, response.json()[0]) == (200, {"title": "The Dispossessed", "price": "12.50"})
+    assert response.headers["content-security-policy"].startswith("default-src 'none';")
     missing = ask(site, "GET", "/nothing")
     assert (missing.status, missing.json()) == (404, {"detail": "Not Found"})
     assert missing.headers["x-request-id"]
@@ -55,9 +55,9 @@ def test_the_applications_lifespan_has_run_and_its_answers_are_its_own(site: Sit
 
 def test_the_applications_validation_is_its_own(site: Site) -> None:
     wrong = b'{"title": "", "price": -1}'
-    answer = ask(site, "POST", "/books", JSON, token(site), body=wrong)
-    assert answer.status == 422
-    assert [error["loc"] for error in answer.json()["detail"]] == [["body", "title"], ["body", "price"]]
+    response = ask(site, "POST", "/books", JSON, token(site), body=wrong)
+    assert response.status == 422
+    assert [error["loc"] for error in response.json()["detail"]] == [["body", "title"], ["body", "price"]]
     made = ask(site, "POST", "/books", JSON, token(site), body=b'{"title": "Invisible Cities", "price": "9.90"}')
     assert (made.status, made.json()) == (201, {"title": "Invisible Cities", "price": "9.90"})
 
@@ -71,29 +71,29 @@ def test_what_the_application_could_misread_does_not_reach_it(site: Site) -> Non
 
 
 def test_a_stream_stays_one(site: Site) -> None:
-    answer = ask(site, "GET", "/books.csv")
-    assert answer.headers["transfer-encoding"] == "chunked"
-    assert answer.body.startswith(b"title,price\r\nThe Dispossessed,12.50\r\n")
+    response = ask(site, "GET", "/books.csv")
+    assert response.headers["transfer-encoding"] == "chunked"
+    assert response.body.startswith(b"title,price\r\nThe Dispossessed,12.50\r\n")
 
 
 def test_head_is_what_the_application_makes_of_it(site: Site) -> None:
-    answer = ask(site, "HEAD", "/books")
-    assert (answer.status, answer.headers["allow"], answer.body) == (405, "GET", b"")
+    response = ask(site, "HEAD", "/books")
+    assert (response.status, response.headers["allow"], response.body) == (405, "GET", b"")
 
 
 def test_a_path_takes_what_it_asks_for_and_as_much(site: Site) -> None:
     lines = b"Invisible Cities,9.90\r\n" * 100_000
-    answer = ask(site, "PUT", "/books.csv", "content-type: text/csv", token(site), body=lines)
-    assert (answer.status, answer.json()) == (200, 100_000)
+    response = ask(site, "PUT", "/books.csv", "content-type: text/csv", token(site), body=lines)
+    assert (response.status, response.json()) == (200, 100_000)
     more = ask(site, "PUT", "/books.csv", "content-type: text/csv", "content-length: 10000001")
     assert (more.status, more.code) == (413, "content_too_large")
     assert ask(site, "PUT", "/books.csv", JSON, token(site), body=b"{}").code == "unsupported_media_type"
 
 
-def test_who_is_signed_in_has_a_limit_of_their_own_and_answers_that_nobody_stores(site: Site) -> None:
-    answer = ask(site, "GET", "/books", token(site))
-    assert answer.headers["cache-control"] == "no-store"
-    assert '"api-actor";r=' in answer.headers["ratelimit"]
+def test_a_signed_in_client_has_its_own_limit_and_responses_that_no_cache_stores(site: Site) -> None:
+    response = ask(site, "GET", "/books", token(site))
+    assert response.headers["cache-control"] == "no-store"
+    assert '"api-actor";r=' in response.headers["ratelimit"]
     assert "cache-control" not in ask(site, "GET", "/books").headers
 
 
@@ -115,14 +115,14 @@ def test_guessing_passwords_ends_after_five_and_the_rest_goes_on(tmp_path: Path)
         assert site.stop() == 0
         lines = [json.loads(line) for line in site.output.splitlines() if line.startswith("{")]
     logged = [(line["method"], line["route"], line["status"]) for line in lines]
-    assert logged[:7] == [("POST", "/login", status) for status in statuses], "an access line of every answer"
+    assert logged[:7] == [("POST", "/login", status) for status in statuses], "an access line of every response"
     assert logged.count(("GET", "/healthz", 200)) == 120
 
 
 def test_attempts_at_an_account_end_after_five_from_wherever_and_its_owner_is_not_locked_out(tmp_path: Path) -> None:
     with serving(tmp_path, GATEPOST_TRUSTED_PROXIES="127.0.0.1") as site:
 
-        def attempt(number: int, body: bytes, *lines: str) -> Answer:
+        def attempt(number: int, body: bytes, *lines: str) -> RawResponse:
             return ask(site, "POST", "/login", JSON, f"x-forwarded-for: 192.0.2.{number}", *lines, body=body)
 
         cookie = attempt(1, LOGIN).headers["set-cookie"].partition(";")[0]

@@ -6,16 +6,16 @@ import zlib
 
 import pytest
 from tests.acceptance.conftest import Running
-from tests.acceptance.raw_http import Answer, Connection, ask, request
+from tests.acceptance.raw_http import Connection, RawResponse, ask, request
 
 JSON = "content-type: application/json"
 GOOD = b'{"title": "x"}'
 
 
-def post(server: Running, *lines: str | bytes, body: bytes = GOOD, target: str = "/api/notes") -> Answer:
-    answer = ask(server.port, request("POST", target, *lines, body=body), "POST")
-    assert answer is not None
-    return answer
+def post(server: Running, *lines: str | bytes, body: bytes = GOOD, target: str = "/api/notes") -> RawResponse:
+    response = ask(server.port, request("POST", target, *lines, body=body), "POST")
+    assert response is not None
+    return response
 
 
 FORMS = ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"]
@@ -52,8 +52,8 @@ FORMS = ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
     ],
 )
 def test_content_types(raw_http_server: Running, kind: str, status: int) -> None:
-    answer = post(raw_http_server, f"content-type: {kind}")
-    assert (answer.status, answer.code) == (status, None if status == 201 else "unsupported_media_type")
+    response = post(raw_http_server, f"content-type: {kind}")
+    assert (response.status, response.code) == (status, None if status == 201 else "unsupported_media_type")
 
 
 @pytest.mark.parametrize("kind", FORMS)
@@ -62,9 +62,9 @@ def test_content_types(raw_http_server: Running, kind: str, status: int) -> None
 def test_no_form_changes_anything(raw_http_server: Running, method: str, kind: str, body: bytes) -> None:
     target = "/api/notes" if method == "POST" else "/api/notes/018f0e5a-7c4b-7c1e-8a52-6d0b5b1f3c2d"
     lines = [f"content-type: {kind}", "origin: https://evil.example", *([] if body else ["content-length: 0"])]
-    answer = ask(raw_http_server.port, request(method, target, *lines, body=body), method)
-    assert answer is not None
-    assert answer.status == (405 if method == "PUT" else 415)
+    response = ask(raw_http_server.port, request(method, target, *lines, body=body), method)
+    assert response is not None
+    assert response.status == (405 if method == "PUT" else 415)
 
 
 def test_no_type_is_no_body(raw_http_server: Running) -> None:
@@ -100,10 +100,10 @@ BOMB = gzip.compress(b'{"title": "' + b"x" * 10_000_000 + b'"}')
     ],
 )  # fmt: skip
 def test_content_encodings(raw_http_server: Running, lines: list[str], body: bytes, status: int) -> None:
-    answer = post(raw_http_server, JSON, *lines, body=body)
-    assert answer.status == status
+    response = post(raw_http_server, JSON, *lines, body=body)
+    assert response.status == status
     if status == 415:
-        assert answer.headers["accept-encoding"] == "identity"
+        assert response.headers["accept-encoding"] == "identity"
 
 
 QUIET, LOUD = b"", b', "document": {"a": "b: c", "\\u0064": "\\":"}'
@@ -185,9 +185,9 @@ STRICT: list[tuple[str, bytes, int]] = [
 @pytest.mark.parametrize("end", [QUIET, LOUD], ids=["fast", "careful"])
 @pytest.mark.parametrize(("body", "status"), [case[1:] for case in STRICT], ids=[case[0] for case in STRICT])
 def test_json_is_strict(raw_http_server: Running, body: bytes, status: int, end: bytes) -> None:
-    answer = post(raw_http_server, JSON, body=body.replace(b"%b", end))
-    assert answer.status == status, answer.body
-    assert answer.code == {201: None, 400: "malformed_json", 422: "invalid_body"}[status]
+    response = post(raw_http_server, JSON, body=body.replace(b"%b", end))
+    assert response.status == status, response.body
+    assert response.code == {201: None, 400: "malformed_json", 422: "invalid_body"}[status]
 
 
 def deep(levels: int) -> bytes:
@@ -229,9 +229,9 @@ def test_a_chunked_body_is_counted_as_it_comes(raw_http_server: Running) -> None
         connection.send(request("POST", "/api/smalls", JSON, "transfer-encoding: chunked"))
         connection.send(b"c8\r\n" + b"x" * 200 + b"\r\n")
         connection.send(b"c8\r\n" + b"x" * 200 + b"\r\n")
-        answer = connection.receive("POST")
-        assert answer is not None
-        assert (answer.status, answer.headers["connection"]) == (413, "close")
+        response = connection.receive("POST")
+        assert response is not None
+        assert (response.status, response.headers["connection"]) == (413, "close")
 
 
 @pytest.mark.parametrize("size", [1, 2_000, 300_000])
@@ -243,14 +243,14 @@ def test_a_body_in_pieces_is_whole_and_the_connection_serves_on(raw_http_server:
         for _ in range(3):
             for piece in (data[:-size], data[-size : -size // 2], data[-size // 2 :]):
                 connection.send(piece)
-            answer = connection.receive("POST")
-            assert answer is not None
-            assert (answer.status, answer.json()["data"]["title"]) == (201, title)
+            response = connection.receive("POST")
+            assert response is not None
+            assert (response.status, response.json()["data"]["title"]) == (201, title)
         assert connection.serves_on()
 
 
 def test_a_mount_takes_any_body_within_the_limit(raw_http_server: Running) -> None:
-    answer = post(raw_http_server, "content-type: text/plain", "content-encoding: gzip", body=b"any", target="/echo")
-    assert answer.json()["body"] == "any"
-    answer = post(raw_http_server, "content-type: text/plain", body=b"x" * 1_048_577, target="/echo")
-    assert (answer.status, answer.is_last) == (413, True)
+    response = post(raw_http_server, "content-type: text/plain", "content-encoding: gzip", body=b"any", target="/echo")
+    assert response.json()["body"] == "any"
+    response = post(raw_http_server, "content-type: text/plain", body=b"x" * 1_048_577, target="/echo")
+    assert (response.status, response.is_last) == (413, True)

@@ -104,9 +104,9 @@ def test_a_killed_postgresql_is_back_by_itself(data: Path, shop: Shop) -> None:
     workers = [process for process in direct if process != postgresql]
     shop.send(signal.SIGSTOP)  # the supervisor is busy for a while
     postgresql.kill()
-    wait_for(lambda: shop.answers("/api/books?limit=1", 503), "the last backend to notice, and 503s")
+    wait_for(lambda: shop.responds("/api/books?limit=1", 503), "the last backend to notice, and 503s")
     shop.send(signal.SIGCONT)
-    wait_for(lambda: shop.answers("/api/books?limit=1", 200), "answers")
+    wait_for(lambda: shop.responds("/api/books?limit=1", 200), "responses")
     assert counts(data) == "2000|100000|500"
     shown = shop.output
     for event in ("embedded_database_ended ended_by=SIGKILL", "embedded_database_restarted", "database_lost"):

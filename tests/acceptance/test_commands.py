@@ -218,7 +218,7 @@ def test_routes_are_listed_for_scripts(gatepost: Gatepost) -> None:
     }
 
 
-def test_routes_say_which_method_of_a_service_answers(gatepost: Gatepost) -> None:
+def test_routes_say_which_method_of_a_service_responds(gatepost: Gatepost) -> None:
     bookshop = Path(__file__).parents[2] / "examples" / "bookshop" / "app.py"
     line = (
         bookshop.read_text().splitlines().index("    async def create(self, draft: Order, actor: Actor) -> Order:") + 1

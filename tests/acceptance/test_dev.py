@@ -20,13 +20,13 @@ def test_dev_reloads_survives_a_syntax_error_and_leaves_nothing(start: Start, en
     source = app.read_text()
 
     app.write_text(source + "x = (\n")
-    wait_for(lambda: server.answers("/api/notes", 503), "the mistake to be noticed")
+    wait_for(lambda: server.responds("/api/notes", 503), "the mistake to be noticed")
     place = f"{app}, line {len(source.splitlines()) + 1}"
     assert place in server.get("/api/notes")[1]
     assert place in server.output
 
     app.write_text(source.replace("Resource(Note, read=anyone)", 'Resource(Note, read=anyone, path="remarks")'))
-    wait_for(lambda: server.answers("/api/remarks", 200), "the new path")
+    wait_for(lambda: server.responds("/api/remarks", 200), "the new path")
     assert server.get("/api/notes")[0] == 404
 
     processes = server.children()

@@ -38,8 +38,8 @@ def test_no_request_is_an_internal_error_or_a_hang(raw_http_server: Running) -> 
     # Both sides of the line are reached: what is damaged beyond use, and what still is a request.
     assert {200, 201, 400, 404, 415, 422} <= run.found.keys(), run.found
     for data in GOOD[:3]:
-        answer = ask(raw_http_server.port, data)
-        assert answer is not None
-        assert answer.status < 500
+        response = ask(raw_http_server.port, data)
+        assert response is not None
+        assert response.status < 500
     worker = psutil.Process(max(process.pid for process in raw_http_server.children()))
     assert worker.num_fds() < 200

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.answers_site import serving
 from tests.acceptance.conftest import end_with_parent, run, wait_for
+from tests.acceptance.responses_site import serving
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 

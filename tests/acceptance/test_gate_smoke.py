@@ -30,7 +30,7 @@ async def app(scope, receive, send):
     if scope["path"] == "/cut":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
-        raise RuntimeError("mid-answer")
+        raise RuntimeError("mid-response")
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
     await send({"type": "http.response.body", "body": body})
 
@@ -83,13 +83,13 @@ def ask(
         if body is not None:
             connection.putheader("content-length", str(len(body)))
         connection.endheaders(body)
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        response = connection.getresponse()
+        return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
     finally:
         connection.close()
 
 
-def test_an_answer_names_gatepost_and_carries_the_headers(port: int) -> None:
+def test_a_response_names_gatepost_and_carries_the_headers(port: int) -> None:
     status, headers, body = ask(port, "GET", "/x")
     assert (status, body) == (200, b"[]")
     assert headers["server"] == "gatepost"
@@ -114,7 +114,7 @@ def test_a_body_goes_through_and_a_large_one_does_not(port: int) -> None:
     assert ask(port, "POST", "/x", b"{}", content_type="text/plain")[0] == 415
 
 
-def test_head_answers_without_a_body(port: int) -> None:
+def test_head_gets_no_body(port: int) -> None:
     assert ask(port, "HEAD", "/x")[::2] == (200, b"")
 
 
@@ -127,9 +127,9 @@ def test_a_stalled_body_is_a_408_and_the_connection_ends(port: int) -> None:
     head = b"POST /x HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{"
     with socket.create_connection(("127.0.0.1", port), 60) as client:
         client.sendall(head)
-        answer = b"".join(iter(lambda: client.recv(4096), b""))
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b"body_timeout" in answer
+        response = b"".join(iter(lambda: client.recv(4096), b""))
+    assert response.startswith(b"HTTP/1.1 408 ")
+    assert b"body_timeout" in response
 
 
 def test_a_chunked_body_is_counted(port: int) -> None:
@@ -139,6 +139,6 @@ def test_a_chunked_body_is_counted(port: int) -> None:
         assert client.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
-def test_an_answer_that_breaks_off_is_not_completed(port: int) -> None:
+def test_a_response_that_breaks_off_is_not_completed(port: int) -> None:
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         ask(port, "GET", "/cut")

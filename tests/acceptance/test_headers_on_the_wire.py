@@ -16,9 +16,9 @@ Outcome = tuple[int, str | None, bool]
 
 def outcome(server: Running, data: bytes, method: str = "GET") -> Outcome:
     """What comes back; a refusal by the HTTP library itself has no problem document."""
-    answer = ask(server.port, data, method)
-    assert answer is not None, "no answer"
-    return answer.status, answer.code, answer.is_last
+    response = ask(server.port, data, method)
+    assert response is not None, "no response"
+    return response.status, response.code, response.is_last
 
 
 GOOD = (200, None, False)
@@ -106,9 +106,9 @@ def test_framing(raw_http_server: Running, data: bytes, expected: Outcome) -> No
 def test_a_body_where_it_has_no_meaning(raw_http_server: Running, method: str, framing: tuple[str, bytes]) -> None:
     line, body = framing
     target = "/api/notes/018f0e5a-7c4b-7c1e-8a52-6d0b5b1f3c2d" if method == "DELETE" else NOTES
-    answer = ask(raw_http_server.port, request(method, target, JSON, line) + body, method)
-    assert answer is not None
-    assert (answer.status, answer.is_last) == (400, True)
+    response = ask(raw_http_server.port, request(method, target, JSON, line) + body, method)
+    assert response is not None
+    assert (response.status, response.is_last) == (400, True)
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def test_entity_tags_of_several_lines_are_one_list(
     tags = [line.replace("TAG", made.headers["etag"]) for line in lines]
     body = BODY if method == "PATCH" else b""
     framing = [JSON, f"content-length: {len(body)}"] if body else []
-    answer = ask(raw_http_server.port, request(method, made.headers["location"], *framing, *tags) + body, method)
-    assert answer is not None
-    assert answer.status == status
+    response = ask(raw_http_server.port, request(method, made.headers["location"], *framing, *tags) + body, method)
+    assert response is not None
+    assert response.status == status
 
 
 ALLOW = "GET, HEAD, POST, OPTIONS"
@@ -172,12 +172,12 @@ ALL = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
     ],
 )
 def test_methods(raw_http_server: Running, method: str, target: str, status: int, allow: str | None) -> None:
-    answer = ask(raw_http_server.port, request(method, target), method)
-    assert answer is not None
-    assert (answer.status, answer.headers.get("allow")) == (status, allow)
-    assert answer.status not in (204, 501) or answer.is_last == (status == 501)
-    assert "x-request-id" in answer.headers or status == 400
-    assert not answer.body if method == "HEAD" else "TRACE" not in answer.body.decode() or answer.code is not None
+    response = ask(raw_http_server.port, request(method, target), method)
+    assert response is not None
+    assert (response.status, response.headers.get("allow")) == (status, allow)
+    assert response.status not in (204, 501) or response.is_last == (status == 501)
+    assert "x-request-id" in response.headers or status == 400
+    assert not response.body if method == "HEAD" else "TRACE" not in response.body.decode() or response.code is not None
 
 
 def long(length: int) -> str:
@@ -258,13 +258,13 @@ def test_a_body_that_will_be_refused_is_not_asked_for(raw_http_server: Running) 
     for lines in (["content-length: 9999999"], ["content-length: 2", "content-encoding: gzip"]):
         with Connection(raw_http_server.port) as connection:
             connection.send(post(*lines, "expect: 100-continue"))
-            answer = connection.receive("POST")
-            assert answer is not None
-            assert answer.status in (413, 415)
+            response = connection.receive("POST")
+            assert response is not None
+            assert response.status in (413, 415)
 
 
-def test_pipelined_requests_are_answered_one_by_one(raw_http_server: Running) -> None:
+def test_pipelined_requests_get_their_responses_one_by_one(raw_http_server: Running) -> None:
     with Connection(raw_http_server.port) as connection:
         connection.send(get() + post("content-length: 14", body=BODY) + get(host=None) + get())
-        answers = [connection.receive(), connection.receive("POST"), connection.receive(), connection.receive()]
-    assert [answer and answer.status for answer in answers] == [200, 201, 400, None]
+        responses = [connection.receive(), connection.receive("POST"), connection.receive(), connection.receive()]
+    assert [response and response.status for response in responses] == [200, 201, 400, None]

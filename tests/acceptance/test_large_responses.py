@@ -90,7 +90,7 @@ def test_clients_that_read_nothing_do_not_fill_the_memory(
         assert CLIENTS - SERVED_MAX <= refused <= CLIENTS - PENDING_MIB_MAX // PAGE_MIB
         assert resident_mib(server) < RESIDENT_MIB_MAX
         assert server.get("/api/tags")[0] == 200
-    wait_for(lambda: server.answers("/api/documents", 200), "the memory of clients that have gone")
+    wait_for(lambda: server.responds("/api/documents", 200), "the memory of clients that have gone")
 
 
 def test_a_client_that_reads_nothing_is_cut_off(

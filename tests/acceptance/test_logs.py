@@ -51,10 +51,10 @@ def create(server: Running, title: str) -> str:
     """Create a note; the id of the request."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     connection.request("POST", "/api/notes", json.dumps({"title": title}), {"content-type": "application/json"})
-    answer = connection.getresponse()
-    assert answer.status == 201, answer.read()
+    response = connection.getresponse()
+    assert response.status == 201, response.read()
     connection.close()
-    return answer.getheader("x-request-id", "")
+    return response.getheader("x-request-id", "")
 
 
 def test_lines_of_a_service_carry_the_id_of_their_request(start: Start, migrated: Environ) -> None:

@@ -1,4 +1,4 @@
-"""A real server that is asked for more than it can do, by clients that ask again as soon as they are answered."""
+"""A real server under more load than it can serve, from clients that send the next request at every response."""
 
 import asyncio
 import os

@@ -89,11 +89,11 @@ BY_SERVER = (400, None)
 def test_what_a_target_leads_to(
     raw_http_server: Running, target: str | bytes, expected: tuple[int, str | None]
 ) -> None:
-    answer = ask(raw_http_server.port, request("GET", target))
-    assert answer is not None
-    assert (answer.status, answer.code) == expected
+    response = ask(raw_http_server.port, request("GET", target))
+    assert response is not None
+    assert (response.status, response.code) == expected
     if expected == BY_SERVER:
-        assert answer.is_last
+        assert response.is_last
 
 
 @pytest.mark.parametrize(
@@ -109,14 +109,14 @@ def test_what_a_target_leads_to(
     ],
 )
 def test_a_mounted_application_sees_the_path_decoded_once(raw_http_server: Running, target: str, path: str) -> None:
-    answer = ask(raw_http_server.port, request("GET", target))
-    assert answer is not None
-    assert answer.json()["path"] == path
+    response = ask(raw_http_server.port, request("GET", target))
+    assert response is not None
+    assert response.json()["path"] == path
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("target", ["/api/../api/notes", "/echo/%2e%2e/x", "//echo"])
 def test_an_ambiguous_path_is_one_for_every_method(raw_http_server: Running, method: str, target: str) -> None:
-    answer = ask(raw_http_server.port, request(method, target), method)
-    assert answer is not None
-    assert answer.status == 400
+    response = ask(raw_http_server.port, request(method, target), method)
+    assert response is not None
+    assert response.status == 400

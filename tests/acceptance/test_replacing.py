@@ -20,10 +20,10 @@ def pids(server: Running) -> set[int]:
 
 def assert_nobody_noticed(traffic: Traffic) -> None:
     """No kept connection failed, no new one was refused, and hardly any was cut."""
-    assert set(traffic.answers["kept"]) == set(traffic.answers["fresh"]) == {200}
+    assert set(traffic.responses["kept"]) == set(traffic.responses["fresh"]) == {200}
     assert traffic.refused.total() == 0
     assert traffic.cut["kept"] == 0
-    assert traffic.cut["fresh"] <= traffic.answers["fresh"].total() * CUT_MAX
+    assert traffic.cut["fresh"] <= traffic.responses["fresh"].total() * CUT_MAX
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -57,8 +57,8 @@ def test_a_request_in_flight_is_finished_by_the_worker_that_is_replaced(
     server.send(signal.SIGHUP)
     wait_for(lambda: '"event":"worker_replaced"' in server.output, "a new worker")
     (project / "released").touch()
-    answer = waiting.getresponse()
-    assert (answer.status, answer.read(), answer.getheader("connection")) == (200, b"released", "close")
+    response = waiting.getresponse()
+    assert (response.status, response.read(), response.getheader("connection")) == (200, b"released", "close")
     wait_for(lambda: old not in pids(server), "the old worker's end")
 
 
@@ -121,7 +121,7 @@ def test_readiness_turns_false_before_connections_are_refused(start: Start, prod
     with Traffic(server.port) as traffic:
         wait_for(lambda: traffic.count > 100, "traffic")
         server.send(signal.SIGTERM)
-        wait_for(lambda: server.answers("/readyz", 503), "readiness to turn false")
+        wait_for(lambda: server.responds("/readyz", 503), "readiness to turn false")
         said = server.get("/readyz")[1]
         count = traffic.count
         wait_for(lambda: traffic.count > count + 100, "traffic of those that have not yet heard of it")
@@ -137,7 +137,7 @@ def test_readiness_turns_false_before_connections_are_refused(start: Start, prod
 def test_a_second_signal_does_not_wait_for_load_balancers(start: Start, production: Environ) -> None:
     server = start("serve", "--port", "0", environ={**production, "GATEPOST_DRAIN_DELAY_SECONDS": "60"}).ready()
     server.send(signal.SIGTERM)
-    wait_for(lambda: server.answers("/readyz", 503), "the drain")
+    wait_for(lambda: server.responds("/readyz", 503), "the drain")
     server.send(signal.SIGTERM)
     assert server.wait() == 130
 

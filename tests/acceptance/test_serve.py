@@ -15,11 +15,11 @@ def test_a_server_drains_at_sigterm_and_ends_with_status_0(start: Start, product
     server = start("serve", "--port", "0", environ=production).ready()
     waiting = server.ask_and_leave_waiting()
     server.send(signal.SIGTERM)
-    wait_for(lambda: not server.answers("/livez", 200), "new connections to be refused")
+    wait_for(lambda: not server.responds("/livez", 200), "new connections to be refused")
     (project / "released").touch()
-    answer = waiting.getresponse()
-    assert (answer.status, answer.read()) == (200, b"released")
-    assert answer.getheader("connection") == "close"
+    response = waiting.getresponse()
+    assert (response.status, response.read()) == (200, b"released")
+    assert response.getheader("connection") == "close"
     assert server.wait() == 0
 
 
@@ -40,7 +40,7 @@ def test_a_second_signal_ends_at_once(start: Start, production: Environ) -> None
     server.ask_and_leave_waiting()
     workers = server.children()
     server.send(signal.SIGINT)
-    wait_for(lambda: not server.answers("/livez", 200), "the drain to begin")
+    wait_for(lambda: not server.responds("/livez", 200), "the drain to begin")
     server.send(signal.SIGINT)
     assert server.wait() == 130
     psutil.wait_procs(workers, timeout=SECONDS_MAX)
@@ -121,6 +121,6 @@ def test_a_database_that_refuses_is_a_sentence_and_one_that_is_away_is_waited_fo
     assert "Traceback" not in refused.stderr + refused.stdout
 
     away = start("serve", "--port", "0", environ={**production, "DATABASE_URL": f"{there}/test?host={project}"})
-    wait_for(lambda: away.answers("/readyz", 503), "the server to say that the database is away")
+    wait_for(lambda: away.responds("/readyz", 503), "the server to say that the database is away")
     assert (away.get("/livez")[0], away.get("/api/notes")[0]) == (200, 503)
     assert away.output.count('"event":"database_lost"') == 1

@@ -62,17 +62,17 @@ def test_a_body_in_drops_is_given_up(hasty: Running) -> None:
 def test_a_body_that_stalls_is_given_up(hasty: Running, target: str, kind: str) -> None:
     with Connection(hasty.port) as connection:
         connection.send(request("POST", target, kind, "content-length: 1000") + b"{")
-        answer = connection.receive("POST")
-        assert answer is not None
-        assert (answer.status, answer.code, answer.headers["connection"]) == (408, "body_timeout", "close")
+        response = connection.receive("POST")
+        assert response is not None
+        assert (response.status, response.code, response.headers["connection"]) == (408, "body_timeout", "close")
 
 
 def test_a_body_that_nobody_wants_is_not_waited_for(hasty: Running) -> None:
     with Connection(hasty.port) as connection:
         connection.send(request("POST", "/nothing", JSON, "content-length: 100000"))
-        answer = connection.receive("POST")
-        assert answer is not None
-        assert answer.status == 404
+        response = connection.receive("POST")
+        assert response is not None
+        assert response.status == 404
         assert seconds_until_closed(connection, b"x") < 3
 
 
@@ -81,9 +81,9 @@ def test_silent_connections_stand_in_nobodys_way(hasty: Running) -> None:
     try:
         with Connection(hasty.port, 1) as connection:
             connection.send(request("GET", "/livez"))
-            answer = connection.receive()
-            assert answer is not None
-            assert answer.status == 200
+            response = connection.receive()
+            assert response is not None
+            assert response.status == 200
     finally:
         for connection in silent:
             connection.socket.close()

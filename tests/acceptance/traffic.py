@@ -1,7 +1,7 @@
 """Clients of a running server, and an exact account of what happened to each of their requests.
 
 Raw sockets, because a library that quietly tries again would hide what these tests are about. `kept` clients send one
-request after the other on one connection, and open another when an answer says that it closes; `fresh` ones open a
+request after the other on one connection, and open another when a response says that it closes; `fresh` ones open a
 connection for each request.
 """
 
@@ -18,8 +18,8 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Traffic:
     """Requests from `clients` kept connections and as many fresh ones, from entering to leaving the block.
 
-    `answers` counts statuses, `refused` and `cut` what was not answered, each by the kind of client. A connection is
-    refused that cannot be opened; a request is cut that was sent, or was about to be, on one that was opened.
+    `responses` counts statuses, `refused` and `cut` the requests without one, each by the kind of client. A connection
+    is refused that cannot be opened; a request is cut that was sent, or was about to be, on one that was opened.
     """
 
     def __init__(self, port: int, path: str = "/livez", *, clients: int = 4, pause_seconds: float = 0.0) -> None:
@@ -29,16 +29,16 @@ class Traffic:
         self._pause_seconds = pause_seconds
         self._is_over = False
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="traffic")
-        self.answers: dict[str, Counter[int]] = {"kept": Counter(), "fresh": Counter()}
+        self.responses: dict[str, Counter[int]] = {"kept": Counter(), "fresh": Counter()}
         self.refused: Counter[str] = Counter()
         self.cut: Counter[str] = Counter()
         self.closed = 0
-        """Answers on a kept connection that said that it closes."""
+        """Responses on a kept connection that said that it closes."""
 
     @property
     def count(self) -> int:
-        """Requests that were answered."""
-        return sum(answers.total() for answers in self.answers.values())
+        """Requests that got a response."""
+        return sum(responses.total() for responses in self.responses.values())
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -90,7 +90,7 @@ class Traffic:
         except (OSError, asyncio.IncompleteReadError):
             self.cut[kind] += 1
             return False
-        self.answers[kind][int(head[9:12])] += 1
+        self.responses[kind][int(head[9:12])] += 1
         is_closed = b"connection: close" in head
         self.closed += is_closed and kind == "kept"
         return not is_closed

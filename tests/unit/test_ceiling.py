@@ -1,4 +1,4 @@
-"""What keeps the comparison with the bare ceiling honest: it is short, and it answers with the same headers."""
+"""What keeps the comparison with the bare ceiling honest: it is short, and it sends the same headers."""
 
 import ast
 from pathlib import Path

@@ -157,12 +157,12 @@ async def test_the_page_of_swagger_ui_has_a_policy_that_admits_its_script_and_no
     exec(compile(program, "docs.py", "exec", dont_inherit=True), names)  # noqa: S102
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(names["app"]), base_url="http://test") as client:
-        answer = await client.get("/docs")
-    script = re.findall(r"<script>(.*?)</script>", answer.text)[0]
+        response = await client.get("/docs")
+    script = re.findall(r"<script>(.*?)</script>", response.text)[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
-    assert f"script-src 'self' 'sha256-{digest}';" in answer.headers["content-security-policy"]
-    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert f"script-src 'self' 'sha256-{digest}';" in response.headers["content-security-policy"]
+    assert "unsafe" not in response.headers["content-security-policy"]
 
 
 def test_the_figures_in_the_readme_are_those_of_the_last_measurement() -> None:

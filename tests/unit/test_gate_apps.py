@@ -1,4 +1,4 @@
-"""The applications that `benchmarks.gate` measures answer, with and without the gate around them."""
+"""The applications that `benchmarks.gate` measures respond, with and without the gate around them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,9 +18,9 @@ def table(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("make", [gate_apps.alone, gate_apps.private, gate_apps.shared])
-async def test_they_answer(make: Callable[[], ASGIApp]) -> None:
+async def test_they_respond(make: Callable[[], ASGIApp]) -> None:
     asked: dict[str, Any] = {"headers": {"origin": gate_apps.ORIGIN}}
-    answer = await Client(make()).get("/", **asked)
-    assert (answer.status, answer.body) == (200, gate_apps.BODY)
-    assert ("ratelimit" in answer.headers) is (make is not gate_apps.alone)
-    assert ("access-control-allow-origin" in answer.headers) is (make is not gate_apps.alone)
+    response = await Client(make()).get("/", **asked)
+    assert (response.status, response.body) == (200, gate_apps.BODY)
+    assert ("ratelimit" in response.headers) is (make is not gate_apps.alone)
+    assert ("access-control-allow-origin" in response.headers) is (make is not gate_apps.alone)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from gate_conversation import Answer, answering, ask, parts, raising, scope
+from gate_conversation import GateResponse, ask, parts, raising, responding, scope
 
 from gatepost.actor import Actor
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
@@ -33,36 +33,36 @@ def alone(app: ASGIApp, environ: Mapping[str, str] | None = None, **given: Any) 
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the body that it has read, and says by whom the gate says it was sent."""
+    """Responds with the body that it has read, and says by whom the gate says it was sent."""
     message = await receive()
     body = message.get("body", b"")
     while message.get("more_body"):
         message = await receive()
         body += message.get("body", b"")
     headers = [(b"x-actor", str(scope["gatepost"].actor.id).encode())]
-    await answering(body=body, headers=headers)(scope, receive, send)
+    await responding(body=body, headers=headers)(scope, receive, send)
 
 
 def post(path: str = "/anything", *headers: Header, length: int = 2) -> Scope:
     return scope("POST", path, [*headers, (b"content-length", b"%d" % length)])
 
 
-async def test_any_path_and_method_is_the_applications_to_answer() -> None:
-    gate = alone(answering(404, b"gone"))
+async def test_the_application_serves_any_path_and_method() -> None:
+    gate = alone(responding(404, b"gone"))
     for asked in (scope(path="/nowhere"), scope("DELETE", "/a/b"), scope("OPTIONS", "*")):
-        answer = await ask(gate, asked)
-        assert (answer.status, answer.body) == (404, b"gone")
-        assert answer.header("ratelimit-policy") == '"api";q=100;w=900'
-        assert answer.header("x-content-type-options") == "nosniff"
+        response = await ask(gate, asked)
+        assert (response.status, response.body) == (404, b"gone")
+        assert response.header("ratelimit-policy") == '"api";q=100;w=900'
+        assert response.header("x-content-type-options") == "nosniff"
 
 
 async def test_pages_have_the_headers_of_pages_and_data_those_of_data() -> None:
-    page = await ask(alone(answering(headers=[(b"content-type", b"text/html")])))
+    page = await ask(alone(responding(headers=[(b"content-type", b"text/html")])))
     assert (page.header("content-security-policy") or "").startswith("default-src 'self';")
-    data = await ask(alone(answering(headers=[JSON])))
+    data = await ask(alone(responding(headers=[JSON])))
     assert (data.header("content-security-policy") or "").startswith("default-src 'none';")
     own = {"/docs": PathRules(headers={"Content-Security-Policy": "default-src 'self'", "X-Frame-Options": None})}
-    docs = await ask(alone(answering(headers=[(b"content-type", b"text/html")]), paths=own), scope(path="/docs"))
+    docs = await ask(alone(responding(headers=[(b"content-type", b"text/html")]), paths=own), scope(path="/docs"))
     assert (docs.header("content-security-policy"), docs.header("x-frame-options")) == ("default-src 'self'", None)
 
 
@@ -72,10 +72,10 @@ async def test_headers_in_capitals_are_known_for_what_they_are() -> None:
         (b"Referrer-Policy", b"same-origin"),
         (b"Server", b"x/1"),
     ]
-    answer = await ask(alone(answering(headers=own)))
-    assert answer.header("referrer-policy") == "same-origin"
-    assert answer.header("server") == "gatepost"
-    assert (answer.header("content-security-policy") or "").startswith("default-src 'none';")
+    response = await ask(alone(responding(headers=own)))
+    assert response.header("referrer-policy") == "same-origin"
+    assert response.header("server") == "gatepost"
+    assert (response.header("content-security-policy") or "").startswith("default-src 'none';")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ async def test_a_path_has_limits_of_its_own() -> None:
         "/healthz": PathRules(probe=True),
         "/small": PathRules(body_bytes_max=1),
     }
-    gate = alone(answering(), paths=paths)
+    gate = alone(responding(), paths=paths)
     statuses = {
         name: [(await ask(gate, scope(method, path))).status for _ in range(6)].count(200)
         for name, method, path in [("login", "POST", "/login"), ("rare", "GET", "/rare"), ("page", "GET", "/login")]
@@ -110,7 +110,7 @@ async def test_a_path_has_limits_of_its_own() -> None:
 
 async def test_a_path_has_a_rule_of_its_own_for_other_origins() -> None:
     paths = {"/shared/*": PathRules(cors=CORS("https://shop.example"))}
-    gate = alone(answering(), paths=paths)
+    gate = alone(responding(), paths=paths)
     asked = partial(scope, headers=[(b"origin", b"https://shop.example")])
     assert (await ask(gate, asked(path="/shared/1"))).header("access-control-allow-origin") == "https://shop.example"
     assert (await ask(gate, asked(path="/other"))).header("access-control-allow-origin") is None
@@ -131,11 +131,11 @@ class Asynchronous:
 
 
 @pytest.mark.parametrize("identify", [by_header, awaited, Asynchronous(), partial(awaited)])
-async def test_who_is_asking_has_a_bucket_and_answers_that_nobody_stores(identify: Any) -> None:
+async def test_an_identified_client_has_its_own_bucket_and_responses_that_no_cache_stores(identify: Any) -> None:
     gate = alone(echo, identify=identify, environ={"GATEPOST_LIMIT_API": "3"})
     addresses = iter(f"192.0.2.{number}" for number in range(1, 100))
 
-    async def ask_as(*headers: Header) -> Answer:
+    async def ask_as(*headers: Header) -> GateResponse:
         return await ask(gate, scope(headers=headers, client=next(addresses)), parts(b""))
 
     first = await ask_as((b"x-user", b"ada"))
@@ -150,21 +150,21 @@ async def test_who_is_refused_does_not_reach_the_application() -> None:
     def refusing(headers: Mapping[str, str]) -> None:
         raise Unauthorized("invalid_token", "The token has expired.")
 
-    answer = await ask(alone(raising(AssertionError()), identify=refusing))
-    assert (answer.status, answer.problem["code"]) == (401, "invalid_token")
-    assert answer.header("www-authenticate") == 'Bearer error="invalid_token"'
+    response = await ask(alone(raising(AssertionError()), identify=refusing))
+    assert (response.status, response.problem["code"]) == (401, "invalid_token")
+    assert response.header("www-authenticate") == 'Bearer error="invalid_token"'
 
 
 @pytest.mark.parametrize("given", [Actor(7), True, 1.5, b"ada"])
 async def test_what_is_no_key_of_a_user_is_an_error_in_the_log(given: object, caplog: pytest.LogCaptureFixture) -> None:
     wrong: Any = lambda headers: given  # noqa: E731
-    assert (await ask(alone(answering(), identify=wrong))).status == 500
+    assert (await ask(alone(responding(), identify=wrong))).status == 500
     assert "identify= returned" in caplog.text
 
 
 async def test_a_key_with_half_of_a_surrogate_pair_is_as_good_as_any(caplog: pytest.LogCaptureFixture) -> None:
     """A token can hold one: JSON can write it. It can be neither the key of a bucket nor a word in a log as it is."""
-    gate = alone(answering(), identify=lambda headers: "\ud800ada", environ={"GATEPOST_LIMIT_API": "2"})
+    gate = alone(responding(), identify=lambda headers: "\ud800ada", environ={"GATEPOST_LIMIT_API": "2"})
     assert [(await ask(gate)).status for _ in range(3)] == [200, 200, 429]
     assert not caplog.records
 
@@ -175,7 +175,7 @@ async def test_headers_are_found_in_any_case_and_listed() -> None:
     def identify(headers: Mapping[str, str]) -> None:
         seen.append(headers)
 
-    await ask(alone(answering(), identify=identify), scope(headers=[(b"x-a", b"\xe9"), (b"x-a", b"2")]))
+    await ask(alone(responding(), identify=identify), scope(headers=[(b"x-a", b"\xe9"), (b"x-a", b"2")]))
     (headers,) = seen
     assert dict(headers) == {"host": "127.0.0.1:8000", "x-a": "é, 2"}
     assert (headers["X-A"], headers.get("x-\u0416"), "HOST" in headers, len(headers)) == ("é, 2", None, True, 2)
@@ -211,10 +211,10 @@ async def test_a_form_is_sent_by_our_own_pages_and_by_those_that_are_let_in(
     types = ["application/x-www-form-urlencoded", "multipart/form-data", "application/json"]
     paths = {"/pay": PathRules(content_types=types, cors=CORS("https://pay.example"))}
     gate = alone(echo, paths=paths)
-    answer = await ask(gate, post("/pay", (b"content-type", kind), *lines), parts(b"a="))
-    assert answer.status == status
+    response = await ask(gate, post("/pay", (b"content-type", kind), *lines), parts(b"a="))
+    assert response.status == status
     if status == 403:
-        assert answer.problem["code"] == "cross_origin"
+        assert response.problem["code"] == "cross_origin"
     assert (await ask(gate, post("/pay", JSON, *lines), parts(b"{}"))).status == 200, "JSON had its preflight"
 
 
@@ -272,13 +272,13 @@ async def test_each_step_stands_where_the_list_says(step: str) -> None:
         if headers.get("x-user") == "expired":
             raise Unauthorized("invalid_token", "Expired.")
 
-    gate = alone(answering(404), identify=identify, environ={"GATEPOST_LIMIT_API": "1"})
+    gate = alone(responding(404), identify=identify, environ={"GATEPOST_LIMIT_API": "1"})
     await ask(gate, scope(client="198.51.100.1"))
     asked, body = wrong_from(step)
-    answer = await ask(gate, asked, parts(body))
-    assert answer.status == STEPS[step][0]
+    response = await ask(gate, asked, parts(body))
+    assert response.status == STEPS[step][0]
     if step in CODES:
-        assert CODES[step] in answer.problem["detail"]
+        assert CODES[step] in response.problem["detail"]
 
 
 async def lived(app: ASGIApp, *incoming: str) -> list[str]:
@@ -302,7 +302,7 @@ async def lived(app: ASGIApp, *incoming: str) -> list[str]:
 async def test_the_lifespan_is_the_applications_own_and_the_log_follows_it(capfdbinary: Any) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
-            return await answering()(scope, receive, send)
+            return await responding()(scope, receive, send)
         for name in ("startup", "shutdown"):
             assert (await receive())["type"] == f"lifespan.{name}"
             await ask(gate, scope_of_request())
@@ -333,7 +333,7 @@ async def test_a_websocket_is_refused_before_the_application() -> None:
     assert [message["code"] for message in sent] == [1008]
 
 
-async def test_an_answer_that_has_begun_may_take_its_time() -> None:
+async def test_a_response_that_has_begun_may_take_its_time() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         for part in (b"a", b"b", b"c"):
@@ -347,7 +347,7 @@ async def test_facts_are_for_whoever_subscribed() -> None:
     events = Events()
     seen: list[RequestFinished] = []
     events.subscribe(RequestFinished, seen.append)
-    await ask(alone(answering(), events=events, paths={"/items/{id}": PathRules()}), scope(path="/items/7"))
+    await ask(alone(responding(), events=events, paths={"/items/{id}": PathRules()}), scope(path="/items/7"))
     assert [(event.route, event.path, event.status) for event in seen] == [("/items/{id}", "/items/7", 200)]
 
 
@@ -355,9 +355,9 @@ async def test_a_failure_is_told_to_the_log_of_the_process_which_stays_as_it_is(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     handlers = list(logging.getLogger().handlers)
-    answer = await ask(alone(raising(RuntimeError("the inside"))))
-    assert answer.status == 500
-    assert b"inside" not in answer.body
+    response = await ask(alone(raising(RuntimeError("the inside"))))
+    assert response.status == 500
+    assert b"inside" not in response.body
     assert [record.message for record in caplog.records] == ["request_failed"]
     assert logging.getLogger().handlers == handlers
 
@@ -365,9 +365,9 @@ async def test_a_failure_is_told_to_the_log_of_the_process_which_stays_as_it_is(
 def test_settings_are_those_of_the_environment_as_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GATEPOST_ENV", raising=False)
     monkeypatch.setenv("GATEPOST_LIMIT_API", "7")
-    policies = [asyncio.run(ask(Gate(answering()))).header("ratelimit-policy")]
+    policies = [asyncio.run(ask(Gate(responding()))).header("ratelimit-policy")]
     monkeypatch.setenv("GATEPOST_ENV", "development")
-    policies.append(asyncio.run(ask(Gate(answering()))).header("ratelimit-policy"))
+    policies.append(asyncio.run(ask(Gate(responding()))).header("ratelimit-policy"))
     assert policies == ['"api";q=7;w=900', '"api";q=700;w=900']
 
 
@@ -378,15 +378,15 @@ NOTHING: Any = None
     ("make", "sentence"),
     [
         (lambda: alone(NOTHING), "Gate: None is not an application. Give it the ASGI application itself: Gate(app)."),
-        (lambda: alone(answering(), identify="ada"), "Gate: identify='ada' is not a function."),
-        (lambda: alone(answering(), identify=lambda: None), "identify=<lambda> must take one argument, the headers."),
-        (lambda: alone(answering(), identify=lambda a, b: None), "must take one argument, the headers"),
-        (lambda: alone(answering(), paths=["/login"]), "is not a mapping of paths to rules"),
-        (lambda: alone(answering(), paths={"login": PathRules()}), "'login' is not a path"),
-        (lambda: Gate(answering(), settings=NOTHING or {"GATEPOST_LIMIT_API": 5}), "is not a Settings object"),
-        (lambda: alone(answering(), {"GATEPOST_LIMIT_API": "many"}), "GATEPOST_LIMIT_API: is 'many'"),
-        (lambda: alone(answering(), {"GATEPOST_LIMIT_FACTOR": "2"}), "GATEPOST_LIMIT_FACTOR: raises every limit"),
-        (lambda: alone(answering(), {"GATEPOST_ALLOWED_HOSTS": "http://x"}), "GATEPOST_ALLOWED_HOSTS"),
+        (lambda: alone(responding(), identify="ada"), "Gate: identify='ada' is not a function."),
+        (lambda: alone(responding(), identify=lambda: None), "identify=<lambda> must take one argument, the headers."),
+        (lambda: alone(responding(), identify=lambda a, b: None), "must take one argument, the headers"),
+        (lambda: alone(responding(), paths=["/login"]), "is not a mapping of paths to rules"),
+        (lambda: alone(responding(), paths={"login": PathRules()}), "'login' is not a path"),
+        (lambda: Gate(responding(), settings=NOTHING or {"GATEPOST_LIMIT_API": 5}), "is not a Settings object"),
+        (lambda: alone(responding(), {"GATEPOST_LIMIT_API": "many"}), "GATEPOST_LIMIT_API: is 'many'"),
+        (lambda: alone(responding(), {"GATEPOST_LIMIT_FACTOR": "2"}), "GATEPOST_LIMIT_FACTOR: raises every limit"),
+        (lambda: alone(responding(), {"GATEPOST_ALLOWED_HOSTS": "http://x"}), "GATEPOST_ALLOWED_HOSTS"),
     ],
 )
 def test_a_mistake_is_a_sentence(make: Callable[[], Gate], sentence: str) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from .database import get_session
 from .models import Book
-from .schemas import BookAnswer, BookCreate, BookList, BookUpdate
+from .schemas import BookResponse, BookCreate, BookList, BookUpdate
 from .security import get_current_user, get_editor
 
 logging.basicConfig(stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s")
@@ -68,7 +68,7 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@app.get("/api/books/{id}", response_model=BookAnswer, dependencies=[Depends(get_current_user)])
+@app.get("/api/books/{id}", response_model=BookResponse, dependencies=[Depends(get_current_user)])
 async def read_book(id: UUID, session: Session, response: Response):
     book = await session.get(Book, id)
     if book is None:
@@ -99,7 +99,7 @@ async def read_books(
     return {"data": page, "page": {"limit": limit, "next": following, "prev": None}}
 
 
-@app.post("/api/books", response_model=BookAnswer, status_code=201, dependencies=[Depends(get_editor)])
+@app.post("/api/books", response_model=BookResponse, status_code=201, dependencies=[Depends(get_editor)])
 async def create_book(draft: BookCreate, session: Session, response: Response):
     book = Book(**draft.model_dump())
     session.add(book)
@@ -112,7 +112,7 @@ async def create_book(draft: BookCreate, session: Session, response: Response):
     return {"data": book}
 
 
-@app.patch("/api/books/{id}", response_model=BookAnswer, dependencies=[Depends(get_editor)])
+@app.patch("/api/books/{id}", response_model=BookResponse, dependencies=[Depends(get_editor)])
 async def update_book(id: UUID, changes: BookUpdate, session: Session, response: Response):
     book = await session.get(Book, id)
     if book is None:

@@ -42,7 +42,7 @@ class BookPublic(BaseModel):
     version: int
 
 
-class BookAnswer(BaseModel):
+class BookResponse(BaseModel):
     data: BookPublic
 
 

@@ -38,7 +38,7 @@ const book = {
     author_id: { type: "string" }, created_at: time, updated_at: time, version: { type: "integer" },
   },
 };
-const answer = { type: "object", properties: { data: book } };
+const bookBody = { type: "object", properties: { data: book } };
 const page = {
   type: "object",
   properties: {
@@ -115,7 +115,7 @@ app.register(async (api) => {
     return { data, page: { limit, next, prev: null } };
   });
 
-  api.get("/books/:id", { schema: { params, response: { 200: answer } } }, async (request, reply) => {
+  api.get("/books/:id", { schema: { params, response: { 200: bookBody } } }, async (request, reply) => {
     const { rows } = await query("book", "SELECT * FROM books WHERE id = $1", [request.params.id]);
     if (rows.length === 0) throw refuse(404, "No such book");
     reply.header("ETag", `"${rows[0].version}"`);
@@ -131,7 +131,7 @@ app.register(async (api) => {
         properties: { title, price, author_id: uuid, stock: { ...stock, default: 0 } },
         required: ["title", "price", "author_id"],
       },
-      response: { 201: answer },
+      response: { 201: bookBody },
     },
   }, async (request, reply) => {
     const { title, price, stock, author_id } = request.body;
@@ -149,7 +149,7 @@ app.register(async (api) => {
     schema: {
       params,
       body: { type: "object", additionalProperties: false, properties: { title, price, stock } },
-      response: { 200: answer },
+      response: { 200: bookBody },
     },
   }, async (request, reply) => {
     const { title, price, stock } = request.body;

@@ -153,7 +153,7 @@ def cached(accounts: Accounts, authorization: bytes) -> Actor | None:
 
 
 class Watch:
-    """Another process that asks, without a pause, who a token's user is, and reports each change of the answer."""
+    """Another process that asks, without a pause, who a token's user is, and reports each change of the response."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process

@@ -1,6 +1,6 @@
-"""A process like one that serves: it identifies one token over and over, and reports each change of the answer.
+"""A process like one that serves: it identifies one token over and over, and reports each change of the response.
 
-A report says what the answer now is, when the first such answer was asked for, and when the last one before it was
+A report says what the response now is, when the first such response was asked for, and when the last one before it was
 (seconds of the clock that all processes share). It ends when its standard input does.
 """
 
@@ -16,7 +16,7 @@ from gatepost.accounts.sign_in import Accounts
 from gatepost.errors import Problem
 
 
-async def answer(accounts: Accounts, token: str) -> dict[str, object]:
+async def response(accounts: Accounts, token: str) -> dict[str, object]:
     asked = call_of(token=token)
     hit = accounts.authenticators[0].find(asked) is not None
     try:
@@ -32,7 +32,7 @@ async def main() -> None:
     async with running_accounts(os.environ["URL"], tokens=make_tokens(os.environ["KEY"])) as accounts:
         while not ended.done():
             asked_at = time.monotonic()
-            now = await answer(accounts, os.environ["TOKEN"])
+            now = await response(accounts, os.environ["TOKEN"])
             if now != previous:
                 print(json.dumps({**now, "since": asked_at, "before": previous_at}), flush=True)
             previous, previous_at = now, asked_at

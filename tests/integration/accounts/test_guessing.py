@@ -46,9 +46,9 @@ class Shop:
 
     async def device(self, email: str) -> str:
         """The cookie of a device that has signed in, from an address of its own."""
-        answer = await self.sign_in(email, PASSWORD, address=self.elsewhere())
-        assert answer.status == 200
-        return answer.headers["set-cookie"].partition(";")[0]
+        response = await self.sign_in(email, PASSWORD, address=self.elsewhere())
+        assert response.status == 200
+        return response.headers["set-cookie"].partition(";")[0]
 
 
 async def silent(scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,8 +133,8 @@ async def test_or_all_attempts_where_the_settings_say_so(module_database_url: st
 
 
 async def test_many_attempts_at_once_are_no_way_around(shop: Shop) -> None:
-    answers = await asyncio.gather(*(shop.sign_in(ADA, WRONG, address=shop.elsewhere()) for _ in range(40)))
-    assert sorted(answer.status for answer in answers) == [401] * 5 + [429] * 35
+    responses = await asyncio.gather(*(shop.sign_in(ADA, WRONG, address=shop.elsewhere()) for _ in range(40)))
+    assert sorted(response.status for response in responses) == [401] * 5 + [429] * 35
 
 
 async def test_a_body_that_is_no_attempt_counts_for_the_address_alone(shop: Shop) -> None:
@@ -157,9 +157,9 @@ async def test_nor_from_behind_the_same_address(shop: Shop) -> None:
     cookie = await shop.device(ADA)
     await shop.statuses(10, "nobody@example.com", WRONG)
     assert (await shop.sign_in(ADA, PASSWORD)).status == 429
-    answer = await shop.sign_in(ADA, PASSWORD, cookie=cookie)
-    assert answer.status == 200
-    assert answer.headers["ratelimit-policy"] == '"auth-device";q=5;w=900'
+    response = await shop.sign_in(ADA, PASSWORD, cookie=cookie)
+    assert response.status == 200
+    assert response.headers["ratelimit-policy"] == '"auth-device";q=5;w=900'
 
 
 async def test_a_known_device_has_five_attempts_too(shop: Shop) -> None:
@@ -171,8 +171,8 @@ async def test_a_known_device_has_five_attempts_too(shop: Shop) -> None:
 async def test_a_device_of_one_account_is_a_stranger_to_all_others(shop: Shop) -> None:
     """Else whoever has an account of his own could make devices at will, and try others' accounts from them."""
     for _ in range(5):
-        answer = await shop.sign_in(ADA, WRONG, cookie=await shop.device(BOB))
-        assert answer.status == 401
+        response = await shop.sign_in(ADA, WRONG, cookie=await shop.device(BOB))
+        assert response.status == 401
     refused = await shop.sign_in("nobody@example.com", WRONG, cookie=await shop.device(BOB))
     assert (refused.status, refused.headers["ratelimit"].split(";")[0]) == (429, '"auth"')
     refused = await shop.sign_in(ADA, PASSWORD, address=shop.elsewhere(), cookie=await shop.device(BOB))
@@ -180,8 +180,8 @@ async def test_a_device_of_one_account_is_a_stranger_to_all_others(shop: Shop) -
 
 
 async def test_the_cookie_is_for_signing_in_only_and_tells_nothing(shop: Shop) -> None:
-    answer = await shop.sign_in(ADA, PASSWORD)
-    value, *attributes = answer.headers["set-cookie"].split("; ")
+    response = await shop.sign_in(ADA, PASSWORD)
+    value, *attributes = response.headers["set-cookie"].split("; ")
     assert attributes == ["Path=/api/auth", f"Max-Age={LIFETIME_SECONDS}", "HttpOnly", "SameSite=Strict"]
     assert "ada" not in value
     failed = await shop.sign_in(ADA, WRONG)

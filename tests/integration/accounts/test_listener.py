@@ -76,7 +76,7 @@ async def listening(
         await made.stop()
 
 
-async def test_what_was_committed_before_a_heartbeat_is_heard_before_its_answer(database_url: str) -> None:
+async def test_what_was_committed_before_a_heartbeat_is_heard_before_its_reply(database_url: str) -> None:
     """The promise that the listener's trust rests on, of PostgreSQL and the driver together."""
     heard: list[object] = []
     hearing: Connection = await asyncpg.connect(database_url)
@@ -150,7 +150,7 @@ async def test_a_killed_backend_ends_the_trust_and_the_next_connection_forgets_e
 async def test_behind_a_pooler_nothing_is_trusted_and_the_database_is_there(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pooler answers with a process id of its own making, and hands queries to backends that do not listen."""
+    """A pooler replies with a process id of its own making, and hands queries to backends that do not listen."""
     monkeypatch.setattr(listener_module, "HEARTBEAT_TIMEOUT_SECONDS", 0.2)
     monkeypatch.setattr(listener_module, "PING_SECONDS", 0.05)
     key_data = re.compile(rb"K\x00\x00\x00\x0c(....)", re.DOTALL)
@@ -170,15 +170,15 @@ async def test_behind_a_pooler_nothing_is_trusted_and_the_database_is_there(
 async def test_nothing_is_trusted_while_the_check_says_no(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener_module, "DOUBT_SECONDS", 0.05)
     monkeypatch.setattr(listener_module, "PING_SECONDS", 0.05)
-    answers = [True, False, False]
+    responses = [True, False, False]
 
     async def check(_connection: Connection) -> bool:
-        return answers.pop()
+        return responses.pop()
 
     doubts: list[str] = []
     async with listening(database_url, check, doubts.append) as (made, _, resets):
         await until(lambda: made.is_trusted)
-        assert (answers, len(resets), doubts) == ([], 1, [UNNOTIFIED])
+        assert (responses, len(resets), doubts) == ([], 1, [UNNOTIFIED])
 
 
 async def test_a_database_that_is_not_there_is_tried_again_and_stopping_is_quick(tmp_path: Path) -> None:

@@ -122,8 +122,8 @@ async def test_the_rehash_at_sign_in_ends_no_token(connection: Connection, datab
     authorization = b"Bearer " + TOKENS.issue(str(key), 1).encode()
     async with running_accounts(database_url, tokens=TOKENS) as accounts:
         await identify(accounts, authorization)
-        answer = await accounts.sign_in(call_of({"email": "ada@example.com", "password": PASSWORD}))
-        assert answer.status == 200
+        response = await accounts.sign_in(call_of({"email": "ada@example.com", "password": PASSWORD}))
+        assert response.status == 200
         assert await connection.fetchval("SELECT password_hash FROM users") != OLD_HASH
         assert await connection.fetchval("SELECT password_version FROM users") == 1
         await identify(accounts, authorization)

@@ -29,19 +29,19 @@ async def database(connection: Connection, database_url: str) -> AsyncIterator[D
 async def sign_in(accounts: Accounts, email: str, password: str = PASSWORD) -> dict[str, Any]:
     response = await accounts.sign_in(call_of({"email": email, "password": password}))
     assert (response.status, response.cache_control) == (200, b"no-store")
-    answer: dict[str, Any] = json.loads(response.body)["data"]
-    return answer
+    data: dict[str, Any] = json.loads(response.body)["data"]
+    return data
 
 
 async def test_a_user_signs_in_and_is_shown_without_the_hash(accounts: Accounts, database: Database) -> None:
     key = await create_user(database, User, "Ada@Example.com", PASSWORD, ["editor", "admin"])
-    answer = await sign_in(accounts, "aDA@example.com")
-    assert (answer["token_type"], answer["expires_in"], set(answer)) == (
+    data = await sign_in(accounts, "aDA@example.com")
+    assert (data["token_type"], data["expires_in"], set(data)) == (
         "Bearer",
         900,
         {"access_token", "token_type", "expires_in"},
     )
-    asked = call_of(token=answer["access_token"])
+    asked = call_of(token=data["access_token"])
     asked.actor = await identified(accounts, asked)
     shown = await accounts.show(asked)
     assert json.loads(shown.body) == {
@@ -69,14 +69,14 @@ async def test_unknown_wrong_inactive_and_without_password_look_the_same(
     events = Events()
     failures: list[str] = []
     events.subscribe(SignInFailed, lambda event: failures.append(event.reason))
-    answers: set[tuple[object, ...]] = set()
+    responses: set[tuple[object, ...]] = set()
     async with running_accounts(database_url, events=events) as accounts:
         for name, password in (("unknown", PASSWORD), ("known", "wrong"), ("inactive", PASSWORD), ("tokenonly", "x")):
             with pytest.raises(Unauthorized) as caught:
                 await sign_in(accounts, f"{name}@example.com", password)
-            answers.add((caught.value.code, caught.value.detail, caught.value.headers))
-    assert len(answers) == 1
-    assert answers.pop()[0] == "invalid_credentials"
+            responses.add((caught.value.code, caught.value.detail, caught.value.headers))
+    assert len(responses) == 1
+    assert responses.pop()[0] == "invalid_credentials"
     assert failures == ["unknown", "wrong_password", "inactive", "no_password"]
 
 

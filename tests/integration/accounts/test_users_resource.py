@@ -119,9 +119,9 @@ REFUSED = [
 ]
 
 
-def never_holds(answer: ClientResponse, town: Town, sent: str = "") -> None:
+def never_holds(response: ClientResponse, town: Town, sent: str = "") -> None:
     """Neither the value nor the name, but as often as the client has sent it."""
-    said = answer.body.decode()
+    said = response.body.decode()
     assert town.hashed not in said
     assert "argon2" not in said
     assert len(re.findall(NAMED, said)) <= len(re.findall(NAMED, sent)) * 2, said
@@ -132,29 +132,29 @@ async def test_neither_a_row_nor_a_list_nor_an_expansion_shows_the_hash(town: To
     client = town.clients[identity]
     note = await town.clients["own"].post("/api/person_notes", json={"person_id": town.ada.rpartition("/")[2]})
     for path in (town.ada, "/api/persons", f"/api/person_notes/{note.data['id']}?expand=person"):
-        answer = await client.get(path)
-        assert answer.status == 200
-        never_holds(answer, town)
+        response = await client.get(path)
+        assert response.status == 200
+        never_holds(response, town)
     assert {"email", "roles", "is_active", "nickname"} < set((await client.get(town.ada)).data)
 
 
 @pytest.mark.parametrize("identity", IDENTITIES)
 async def test_the_hash_can_be_neither_filtered_sorted_chosen_nor_hinted_at(town: Town, identity: str) -> None:
     for path in REFUSED:
-        answer = await town.clients[identity].get(path)
-        assert answer.status == 400, path
-        assert "Did you mean 'pass" not in answer.json()["detail"]
-        never_holds(answer, town, path)
+        response = await town.clients[identity].get(path)
+        assert response.status == 400, path
+        assert "Did you mean 'pass" not in response.json()["detail"]
+        never_holds(response, town, path)
 
 
 @pytest.mark.parametrize("name", CLOSED)
 async def test_the_hash_can_be_neither_set_nor_guessed(town: Town, name: str) -> None:
     for client in (town.clients["own"], town.clients["admin"]):
-        answers = [await client.patch(town.ada, json={name: guess}) for guess in (town.hashed, "x", 0, 1, None)]
-        assert {answer.status for answer in answers} == {422}
-        assert {error["code"] for answer in answers for error in answer.json()["errors"]} == {"unknown_field"}
-        for answer in answers:
-            never_holds(answer, town, name)
+        responses = [await client.patch(town.ada, json={name: guess}) for guess in (town.hashed, "x", 0, 1, None)]
+        assert {response.status for response in responses} == {422}
+        assert {error["code"] for response in responses for error in response.json()["errors"]} == {"unknown_field"}
+        for response in responses:
+            never_holds(response, town, name)
     made = await town.clients["anonymous"].post("/api/persons", json={"email": "new@example.com", name: "x"})
     assert [error["code"] for error in made.json()["errors"]] == ["unknown_field"]
     assert await town.execute(f"SELECT pw FROM persons WHERE id = '{town.ada.rpartition('/')[2]}'") == town.hashed
@@ -163,8 +163,8 @@ async def test_the_hash_can_be_neither_set_nor_guessed(town: Town, name: str) ->
 @pytest.mark.parametrize("body", [{"roles": ["admin"]}, {"is_active": False}, {"roles": ["admin"], "nickname": "x"}])
 async def test_nobody_gives_roles_to_a_user_or_closes_an_account(town: Town, body: dict[str, Any]) -> None:
     for identity in ("own", "admin"):
-        answer = await town.clients[identity].patch(town.ada, json=body)
-        assert (answer.status, answer.json()["errors"][0]["code"]) == (422, "read_only")
+        response = await town.clients[identity].patch(town.ada, json=body)
+        assert (response.status, response.json()["errors"][0]["code"]) == (422, "read_only")
     made = await town.clients["anonymous"].post("/api/persons", json={"email": "eve@example.com", **body})
     assert (made.status, made.json()["errors"][0]["code"]) == (422, "read_only")
     shown = (await town.clients["own"].get(town.ada)).data
@@ -177,17 +177,17 @@ async def test_a_user_is_sent_back_as_it_was_read(town: Town) -> None:
 
 
 async def test_a_rule_of_the_database_over_the_hash_names_it_to_nobody(town: Town) -> None:
-    answer = await town.clients["own"].patch(town.ada, json={"nickname": "broken"})
-    assert answer.status in (409, 422)
-    never_holds(answer, town)
+    response = await town.clients["own"].patch(town.ada, json={"nickname": "broken"})
+    assert response.status in (409, 422)
+    never_holds(response, town)
 
 
 async def test_a_token_ends_with_its_password_over_http(town: Town) -> None:
     email, password = f"{secrets.token_hex(8)}@example.com", "correct horse battery"
     issued = await town.running.user(email=email, password=password)
     body = {"email": email, "password": password}
-    answer = await town.clients["anonymous"].post("/api/auth/login", json=body)
-    signed_in = Client(town.running.app, token=answer.data["access_token"])
+    response = await town.clients["anonymous"].post("/api/auth/login", json=body)
+    signed_in = Client(town.running.app, token=response.data["access_token"])
     assert (await signed_in.get("/api/auth/me")).status == 200
     await town.execute(f"UPDATE persons SET pw = pw || 'x' WHERE email = '{email}'")
     changed_at = time.monotonic()

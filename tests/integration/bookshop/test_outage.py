@@ -1,4 +1,4 @@
-"""The database goes away under load, and comes back: 503s, then answers, and no order is lost or made twice."""
+"""The database goes away under load, and comes back: 503s, then responses, and no order is lost or made twice."""
 
 import asyncio
 from collections import Counter
@@ -33,31 +33,31 @@ def server(data: Path) -> Iterator[EmbeddedPostgreSQL]:
 
 
 class Load:
-    """Customers who read and order all the time, and every answer they got."""
+    """Customers who read and order all the time, and every response they got."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
-        self.answers: list[tuple[str, ClientResponse]] = []
+        self.responses: list[tuple[str, ClientResponse]] = []
         self._going = True
 
     async def buy(self) -> None:
         """Order copy after copy."""
         while self._going:
-            self.answers.append(("order", await self.shop.order()))
+            self.responses.append(("order", await self.shop.order()))
             await asyncio.sleep(0.002)
 
     async def read(self) -> None:
         """Look at the book again and again."""
         while self._going:
-            answer = await self.shop.customer.get(f"/api/books/{self.shop.book}")
-            self.answers.append(("read", answer))
+            response = await self.shop.customer.get(f"/api/books/{self.shop.book}")
+            self.responses.append(("read", response))
             await asyncio.sleep(0.002)
 
     async def until(self, happened: Callable[[list[tuple[str, ClientResponse]]], bool]) -> None:
-        """Wait until the answers from now on show it."""
-        first = len(self.answers)
+        """Wait until the responses from now on show it."""
+        first = len(self.responses)
         async with asyncio.timeout(60):
-            while not happened(self.answers[first:]):  # noqa: ASYNC110 - an outage sets no event
+            while not happened(self.responses[first:]):  # noqa: ASYNC110 - an outage sets no event
                 await asyncio.sleep(0.01)
 
     def stop(self) -> None:
@@ -65,14 +65,14 @@ class Load:
         self._going = False
 
 
-def both_succeed(answers: list[tuple[str, ClientResponse]]) -> bool:
-    """Whether reads and orders are answered."""
-    return {(kind, answer.status) for kind, answer in answers} >= {("order", 201), ("read", 200)}
+def both_succeed(responses: list[tuple[str, ClientResponse]]) -> bool:
+    """Whether reads and orders are served."""
+    return {(kind, response.status) for kind, response in responses} >= {("order", 201), ("read", 200)}
 
 
-def refused(answers: list[tuple[str, ClientResponse]]) -> bool:
+def refused(responses: list[tuple[str, ClientResponse]]) -> bool:
     """Whether a good many were refused."""
-    return sum(answer.status == 503 for _, answer in answers) >= 20
+    return sum(response.status == 503 for _, response in responses) >= 20
 
 
 @pytest.mark.parametrize("end", [EmbeddedPostgreSQL.stop, EmbeddedPostgreSQL.kill], ids=["stopped", "killed"])
@@ -94,15 +94,17 @@ async def test_an_outage_under_load_loses_and_doubles_no_order(
             await load.until(both_succeed)
             load.stop()
 
-        statuses = Counter(answer.status for _, answer in load.answers)
+        statuses = Counter(response.status for _, response in load.responses)
         assert set(statuses) == {200, 201, 503}
-        for _, answer in load.answers:
-            if answer.status == 503:
-                code = answer.json()["code"]
+        for _, response in load.responses:
+            if response.status == 503:
+                code = response.json()["code"]
                 assert code in ("database_unavailable", "database_busy", "outcome_unknown")
-                assert ("retry-after" in answer.headers) == (code != "outcome_unknown")
+                assert ("retry-after" in response.headers) == (code != "outcome_unknown")
         kept = await shop.orders()
-        confirmed = [answer.data["id"] for kind, answer in load.answers if kind == "order" and answer.status == 201]
+        confirmed = [
+            response.data["id"] for kind, response in load.responses if kind == "order" and response.status == 201
+        ]
         assert len(confirmed) == len(set(confirmed))
         assert set(confirmed) <= set(kept)
         assert STOCK - await shop.stock() == sum(kept.values())

@@ -1,11 +1,11 @@
 """Processes that take tokens: as fast as they can, or when they are told to.
 
     taker_process.py STORE PREFIX SECONDS SOCKET...    at the end print "key before after" for each admission
-    taker_process.py STORE PREFIX "" SOCKET...         answer each line of input, a key, with 1 or 0
+    taker_process.py STORE PREFIX "" SOCKET...         reply to each line of input, a key, with 1 or 0
 
 STORE is the URL of a Valkey or the descriptor of a shared table. There is one process for each inherited socket, which
 is its input and output. They are forked after the imports, which cost more than all that they do. `before` and `after`
-are when it was asked and when it was answered, in nanoseconds of the machine.
+are when it was asked and when it replied, in nanoseconds of the machine.
 """
 
 import asyncio

@@ -49,7 +49,7 @@ def taker_processes(
 
 
 def admissions(store: str | BucketTable, seconds: float) -> dict[str, list[tuple[int, int]]]:
-    """When the processes were admitted for each key in so many seconds: asked and answered."""
+    """When the processes were admitted for each key in so many seconds: the moments of asking and of the reply."""
     found: dict[str, list[tuple[int, int]]] = {}
     with taker_processes(store, str(seconds)) as takers:
         for taker in takers:
@@ -65,7 +65,7 @@ def admissions(store: str | BucketTable, seconds: float) -> dict[str, list[tuple
 
 def check_bound(admitted: Iterable[tuple[int, int]], limit: RateLimit = LIMIT) -> None:
     """No stretch of time admits more than capacity and refill. It begins when the first of its requests was asked and
-    ends when the last was answered; admitted they were somewhere in between.
+    ends when the last had its reply; they were admitted somewhere in between.
 
     Exact, in whole numbers, for all stretches: their beginnings are gone through from the last to the first, and a tree
     over the ends keeps of all stretches that begin there the one that admits most for its length.

@@ -148,9 +148,9 @@ async def test_buckets_are_small_and_vanish_when_they_are_full(scene: Scene) -> 
         await scene.admits(scene.auth, f"2001:db8:0:{number:x}::/64")
         await scene.admits(fast, f"2001:db8:0:{number:x}::/64")
     (name,) = scene.auth.bucket_keys("2001:db8:0:7::/64")  # type: ignore[attr-defined]
-    answer = scene.server.command("MEMORY", "USAGE", name)
-    assert answer is not None
-    assert int(answer.removeprefix(":")) <= 150
+    response = scene.server.command("MEMORY", "USAGE", name)
+    assert response is not None
+    assert int(response.removeprefix(":")) <= 150
     await scene.until(lambda: scene.server.command("DBSIZE") == ":100")
 
 

@@ -47,21 +47,21 @@ async def clients_of(running: TestApp) -> Clients:
     )
 
 
-def problem(answer: ClientResponse, status: int, code: str) -> dict[str, Any]:
+def problem(response: ClientResponse, status: int, code: str) -> dict[str, Any]:
     """The problem details of a refusal, which must have this status and code and the whole form."""
-    assert answer.status == status, (answer.status, answer.body)
-    assert answer.headers["content-type"] == "application/problem+json"
-    found: dict[str, Any] = answer.json()
+    assert response.status == status, (response.status, response.body)
+    assert response.headers["content-type"] == "application/problem+json"
+    found: dict[str, Any] = response.json()
     assert set(found) == {"type", "title", "status", "detail", "code", "request_id", "errors"}
     assert (found["status"], found["code"]) == (status, code), found
     return found
 
 
-def pointers(answer: ClientResponse) -> dict[str, str]:
+def pointers(response: ClientResponse) -> dict[str, str]:
     """The violations of a refusal: code by pointer."""
-    return {error["pointer"]: error["code"] for error in answer.json()["errors"]}
+    return {error["pointer"]: error["code"] for error in response.json()["errors"]}
 
 
-def without_id(answer: ClientResponse) -> dict[str, Any]:
+def without_id(response: ClientResponse) -> dict[str, Any]:
     """A refusal without what differs from request to request."""
-    return {name: value for name, value in answer.json().items() if name != "request_id"}
+    return {name: value for name, value in response.json().items() if name != "request_id"}

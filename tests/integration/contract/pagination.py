@@ -9,9 +9,9 @@ STEPS_MAX = 500
 
 async def page(client: Client, path: str) -> dict[str, Any]:
     """The envelope of a list."""
-    answer = await client.get(path)
-    assert answer.status == 200, (path, answer.body)
-    found: dict[str, Any] = answer.json()
+    response = await client.get(path)
+    assert response.status == 200, (path, response.body)
+    found: dict[str, Any] = response.json()
     return found
 
 

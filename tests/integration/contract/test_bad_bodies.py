@@ -97,28 +97,28 @@ async def both(clients: Clients, keys: dict[str, int], content: bytes) -> tuple[
 @pytest.mark.parametrize("name", MALFORMED)
 async def test_what_is_not_strict_json_is_refused(clients: Clients, keys: dict[str, int], name: str) -> None:
     before = await present(clients)
-    for answer in await both(clients, keys, MALFORMED[name]):
-        assert problem(answer, 400, "malformed_json")["detail"].startswith("The body is not strict JSON: ")
-        assert len(answer.body) < 1000
+    for response in await both(clients, keys, MALFORMED[name]):
+        assert problem(response, 400, "malformed_json")["detail"].startswith("The body is not strict JSON: ")
+        assert len(response.body) < 1000
     assert await present(clients) == before
 
 
 @pytest.mark.parametrize("name", REFUSED)
 async def test_what_does_not_fit_is_refused_at_its_place(clients: Clients, keys: dict[str, int], name: str) -> None:
     before = await present(clients)
-    for answer in await both(clients, keys, REFUSED[name]):
-        if answer.status == 400:
+    for response in await both(clients, keys, REFUSED[name]):
+        if response.status == 400:
             assert "surrogate" in name
-            problem(answer, 400, "malformed_json")
+            problem(response, 400, "malformed_json")
         else:
-            assert problem(answer, 422, "invalid_body")["errors"]
-        assert len(answer.body) < 40_000, "an answer is not larger than the attack"
+            assert problem(response, 422, "invalid_body")["errors"]
+        assert len(response.body) < 40_000, "a response is not larger than the attack"
     assert await present(clients) == before
 
 
 async def test_a_body_beyond_the_limit_is_refused_unread(clients: Clients, keys: dict[str, int]) -> None:
-    for answer in await both(clients, keys, b'{"pages": ' + b"9" * 10_000_000 + b"}"):
-        problem(answer, 413, "content_too_large")
+    for response in await both(clients, keys, b'{"pages": ' + b"9" * 10_000_000 + b"}"):
+        problem(response, 413, "content_too_large")
 
 
 BODIES = st.recursive(

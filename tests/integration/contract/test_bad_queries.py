@@ -82,19 +82,19 @@ BAD: dict[str, str] = {
 }
 
 
-def held(answer: ClientResponse) -> dict[str, Any]:
+def held(response: ClientResponse) -> dict[str, Any]:
     """A refusal of the kind that a bad query gets."""
-    assert 400 <= answer.status < 500, answer.body
-    assert len(answer.body) < 130_000
-    return problem(answer, answer.status, answer.json()["code"])
+    assert 400 <= response.status < 500, response.body
+    assert len(response.body) < 130_000
+    return problem(response, response.status, response.json()["code"])
 
 
 @pytest.mark.parametrize("name", BAD)
 async def test_a_bad_query_is_refused(client: Client, name: str) -> None:
-    answer = await client.get(f"/api/samples?{BAD[name]}")
-    assert held(answer)["status"] in (400, 414)
-    assert answer.json()["code"] in ("invalid_parameter", "unknown_parameter", "not_filterable", "uri_too_long")
-    assert held(await client.get(f"/api/samples/1?{BAD[name]}"))["status"] == answer.status
+    response = await client.get(f"/api/samples?{BAD[name]}")
+    assert held(response)["status"] in (400, 414)
+    assert response.json()["code"] in ("invalid_parameter", "unknown_parameter", "not_filterable", "uri_too_long")
+    assert held(await client.get(f"/api/samples/1?{BAD[name]}"))["status"] == response.status
 
 
 def followed(filters: int, expand: str = "", path: str = "author.name[ne]") -> str:
@@ -120,11 +120,11 @@ TREE = "author.mentor.mentor,author.mentor.country,author.country"
      (followed(0, "x.y.z,a.b.c,d.e.f,g.h.i,j"), "there is no relation 'x'")],
 )  # fmt: skip
 async def test_a_query_follows_few_relations(client: Client, query: str, words: str) -> None:
-    answer = await client.get(f"/api/works?{query}")
+    response = await client.get(f"/api/works?{query}")
     if words:
-        assert problem(answer, 400, "invalid_parameter")["detail"].count(words) == 1
+        assert problem(response, 400, "invalid_parameter")["detail"].count(words) == 1
     else:
-        assert answer.status == 200, answer.body
+        assert response.status == 200, response.body
 
 
 async def test_an_expansion_of_one_row_follows_few_relations(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ async def test_an_expansion_of_one_row_follows_few_relations(client: Client, mon
      "word[starts_with]=%5C", "word=%F0%9F%9C%81", "amount=1e-400", "amount=0e999", "ratio=-0.0", "ratio=1e-999",
      "large=-9223372036854775808", "moment=0001-01-01T00:00:01Z", "span=-P999999999D", "small[in]=1,1,1"],
 )  # fmt: skip
-async def test_an_odd_query_is_answered_or_refused_as_such(client: Client, query: str) -> None:
+async def test_an_odd_query_is_served_or_refused_as_such(client: Client, query: str) -> None:
     assert (await client.get(f"/api/samples?{query}")).status in (200, 400)
 
 
@@ -154,8 +154,8 @@ async def test_an_odd_query_is_answered_or_refused_as_such(client: Client, query
 )  # fmt: skip
 async def test_a_weird_key_is_no_key(client: Client, path: str, status: int) -> None:
     for resource in ("samples", "lands", "works"):
-        answer = await client.get(f"/api/{resource}/{path}")
-        assert held(answer)["status"] == status, (resource, path)
+        response = await client.get(f"/api/{resource}/{path}")
+        assert held(response)["status"] == status, (resource, path)
 
 
 @pytest.mark.parametrize(
@@ -191,9 +191,9 @@ async def test_no_query_is_an_internal_error(
         else f"{name}{operator}={value.encode('ascii', 'ignore').decode()}"
         for name, operator, value in parameters
     ]
-    answer = await client.get(f"/api/samples?{'&'.join(parts)}")
-    if answer.status != 200:
-        assert held(answer)["status"] == 400
+    response = await client.get(f"/api/samples?{'&'.join(parts)}")
+    if response.status != 200:
+        assert held(response)["status"] == 400
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -201,6 +201,6 @@ async def test_no_query_is_an_internal_error(
 async def test_no_path_is_an_internal_error(client: Client, query: str, key: str) -> None:
     key = key.replace("?", "").encode("utf-8", "ignore").decode()
     for path in (f"/api/samples?{query}", f"/api/lands/{key}?{query}", f"/api/samples/{key}"):
-        answer = await client.get(path)
-        if answer.status != 200:
-            held(answer)
+        response = await client.get(path)
+        if response.status != 200:
+            held(response)

@@ -20,9 +20,9 @@ async def keys(clients: Clients) -> dict[str, int]:
 
 async def new_work(clients: Clients, keys: dict[str, int], **values: Any) -> ClientResponse:
     """A work of its own for a test."""
-    answer = await clients.editor.post("/api/works", json={"title": "T", "author_id": keys["ann"], **values})
-    assert answer.status == 201, answer.body
-    return answer
+    response = await clients.editor.post("/api/works", json={"title": "T", "author_id": keys["ann"], **values})
+    assert response.status == 201, response.body
+    return response
 
 
 MERGES: list[tuple[Any, Any, Any]] = [
@@ -92,9 +92,9 @@ async def test_a_patch_that_is_refused_says_where(
     clients: Clients, keys: dict[str, int], patch: dict[str, Any], errors: dict[str, str]
 ) -> None:
     work = await new_work(clients, keys)
-    answer = await clients.editor.patch(work.headers["location"], json=patch | {"available": False})
-    problem(answer, 422, "invalid_body")
-    assert pointers(answer) == errors
+    response = await clients.editor.patch(work.headers["location"], json=patch | {"available": False})
+    problem(response, 422, "invalid_body")
+    assert pointers(response) == errors
     assert (await clients.editor.get(work.headers["location"])).data == work.data
 
 
@@ -102,7 +102,7 @@ async def test_a_field_that_is_hidden_on_this_row_cannot_be_guessed(clients: Cli
     guesses = [
         await clients.editor.patch(f"/api/people/{keys['ann']}", json={"diary": text}) for text in ("Ann's", "x")
     ]
-    assert [answer.status for answer in guesses] == [422, 422]
+    assert [response.status for response in guesses] == [422, 422]
     assert without_id(guesses[0]) == without_id(guesses[1])
 
 
@@ -143,16 +143,16 @@ async def test_if_match_admits_the_present_version_only(clients: Clients, keys: 
     path, tag = work.headers["location"], work.headers["etag"]
     for admitted in ("TAG", '"0", TAG', '"a,b",TAG', 'TAG,"x"', "*", ' TAG , W/"1"'):
         header = {"if-match": admitted.replace("TAG", tag)}
-        answer = await clients.editor.patch(path, json={"pages": 5}, headers=header)
-        assert answer.status == 200, admitted
-        tag = answer.headers["etag"]
+        response = await clients.editor.patch(path, json={"pages": 5}, headers=header)
+        assert response.status == 200, admitted
+        tag = response.headers["etag"]
     for stale in (work.headers["etag"], f"W/{tag}", '"0"', '""', '"0", "1"', '"\N{LATIN SMALL LETTER E}"'):
-        for answer in (
+        for response in (
             await clients.editor.patch(path, json={"pages": 6}, headers={"if-match": stale}),
             await clients.editor.patch(path, json={"extra": {"a": 6}}, headers={"if-match": stale}),
             await clients.editor.delete(path, headers={"if-match": stale}),
         ):
-            problem(answer, 412, "version_mismatch")
+            problem(response, 412, "version_mismatch")
     for malformed in (
         "3",
         "x",
@@ -167,18 +167,18 @@ async def test_if_match_admits_the_present_version_only(clients: Clients, keys: 
         ",".join([tag] * 30),
         '"\xe9"',
     ):
-        answer = await clients.editor.delete(path, headers={"if-match": malformed})
-        problem(answer, 400, "malformed_request")
+        response = await clients.editor.delete(path, headers={"if-match": malformed})
+        problem(response, 400, "malformed_request")
     assert (await clients.editor.get(path)).data["pages"] == 5
     assert (await clients.editor.delete(path, headers={"if-match": tag})).status == 204
 
 
-async def test_if_none_match_answers_304_to_who_has_the_version(clients: Clients, keys: dict[str, int]) -> None:
+async def test_if_none_match_gets_304_for_the_current_version(clients: Clients, keys: dict[str, int]) -> None:
     work = await new_work(clients, keys)
     path, tag = work.headers["location"], work.headers["etag"]
     for known in (tag, f"W/{tag}", "*", f'"0", {tag}'):
-        answer = await clients.anonymous.get(path, headers={"if-none-match": known})
-        assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", tag)
+        response = await clients.anonymous.get(path, headers={"if-none-match": known})
+        assert (response.status, response.body, response.headers["etag"]) == (304, b"", tag)
     assert (await clients.anonymous.get(path, headers={"if-none-match": '"0"'})).status == 200
     assert (await clients.anonymous.get(f"{path}?fields=id", headers={"if-none-match": tag})).status == 304
     assert (await clients.anonymous.get(f"{path}?expand=author", headers={"if-none-match": tag})).status == 200

@@ -1,4 +1,4 @@
-"""Entity tags of compressed answers, from the first read to the change that depends on it."""
+"""Entity tags of compressed responses, from the first read to the change that depends on it."""
 
 import zlib
 from typing import Any

@@ -25,15 +25,15 @@ async def count(clients: Clients, path: str) -> int:
 async def test_a_row_is_created_with_the_defaults_of_python_and_of_the_database(
     clients: Clients, keys: dict[str, int]
 ) -> None:
-    answer = await clients.editor.post("/api/works", json={"title": "New", "author_id": keys["ann"]})
-    assert answer.status == 201
-    assert answer.headers["location"] == f"/api/works/{answer.data['id']}"
-    assert answer.headers["etag"].startswith('"')
+    response = await clients.editor.post("/api/works", json={"title": "New", "author_id": keys["ann"]})
+    assert response.status == 201
+    assert response.headers["location"] == f"/api/works/{response.data['id']}"
+    assert response.headers["etag"].startswith('"')
     expected = {"pages": 100, "pages_read": 0, "genre": "a novel", "state": "new", "available": True, "extra": None}
-    assert {name: answer.data[name] for name in expected} == expected
-    again = await clients.anonymous.get(answer.headers["location"])
-    assert again.headers["etag"] == answer.headers["etag"]
-    assert again.data == {name: value for name, value in answer.data.items() if name != "cost"}
+    assert {name: response.data[name] for name in expected} == expected
+    again = await clients.anonymous.get(response.headers["location"])
+    assert again.headers["etag"] == response.headers["etag"]
+    assert again.data == {name: value for name, value in response.data.items() if name != "cost"}
 
 
 async def test_the_order_of_members_means_nothing_however_often_it_comes(clients: Clients) -> None:
@@ -61,9 +61,9 @@ async def test_a_natural_key_has_an_address_however_odd_it_is(
      ("..", "pattern_mismatch"), (".", "pattern_mismatch"), ("\x00", "invalid_text")],
 )  # fmt: skip
 async def test_a_key_that_no_path_can_carry_is_refused(clients: Clients, code: str, reason: str) -> None:
-    answer = await clients.editor.post("/api/lands", json={"code": code, "name": "Odd"})
-    assert answer.status == 422
-    assert pointers(answer) == {"/code": reason}
+    response = await clients.editor.post("/api/lands", json={"code": code, "name": "Odd"})
+    assert response.status == 422
+    assert pointers(response) == {"/code": reason}
 
 
 REFUSED: list[tuple[str, str, dict[str, Any], int, str, dict[str, str]]] = [
@@ -102,9 +102,9 @@ async def test_a_creation_that_is_refused_says_why_and_writes_nothing(
     errors: dict[str, str],
 ) -> None:
     before = await count(clients, path)
-    answer = await clients.by(identity).post(f"/api/{path}", json=body)
-    problem(answer, status, code)
-    assert pointers(answer) == errors
+    response = await clients.by(identity).post(f"/api/{path}", json=body)
+    problem(response, status, code)
+    assert pointers(response) == errors
     assert await count(clients, path) == before
 
 
@@ -112,14 +112,14 @@ async def test_every_reference_that_leads_nowhere_is_named_absent_and_hidden_ali
     clients: Clients, keys: dict[str, int]
 ) -> None:
     absent = {"title": "T", "author_id": 10**6, "editor_id": 10**6, "shelf_id": 10**6}
-    answer = await clients.editor.post("/api/works", json=absent)
-    problem(answer, 422, "reference_not_found")
+    response = await clients.editor.post("/api/works", json=absent)
+    problem(response, 422, "reference_not_found")
     expected = {"/author_id": "not_found", "/editor_id": "not_found", "/shelf_id": "not_found"}
-    assert pointers(answer) == expected
+    assert pointers(response) == expected
     open_ones = await clients.editor.post("/api/works", json={"title": "T", "author_id": 10**6, "editor_id": 10**6})
     assert pointers(open_ones) == {"/author_id": "not_found", "/editor_id": "not_found"}
     hidden = await clients.editor.post("/api/works", json=absent | {"shelf_id": keys["theirs"]})
-    assert without_id(hidden) == without_id(answer)
+    assert without_id(hidden) == without_id(response)
     patch = f"/api/works/{keys['land']}"
     unseen = await clients.editor.patch(patch, json={"shelf_id": keys["mine"]})
     nowhere = await clients.editor.patch(patch, json={"shelf_id": 10**6})

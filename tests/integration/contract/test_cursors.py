@@ -105,8 +105,8 @@ async def test_a_cursor_of_another_order_or_resource_or_a_broken_one_is_refused(
     ]:  # fmt: skip
         for parameter in ("after", "before"):
             joint = "&" if "?" in path else "?"
-            answer = await running.anonymous.get(f"/api/{path}{joint}{parameter}={sent}")
-            problem(answer, 400, "invalid_cursor")
+            response = await running.anonymous.get(f"/api/{path}{joint}{parameter}={sent}")
+            problem(response, 400, "invalid_cursor")
 
 
 async def test_after_and_before_exclude_each_other(running: TestApp, rows: Sequence[Row]) -> None:
@@ -123,14 +123,14 @@ async def test_after_and_before_exclude_each_other(running: TestApp, rows: Seque
     ],
 )  # fmt: skip
 async def test_an_order_that_is_not_to_be_had_is_refused(running: TestApp, sort: str, code: str) -> None:
-    answer = await running.anonymous.get(f"/api/samples?sort={sort.replace(' ', '%20')}")
-    problem(answer, 400, code)
+    response = await running.anonymous.get(f"/api/samples?sort={sort.replace(' ', '%20')}")
+    problem(response, 400, code)
 
 
 @pytest.mark.parametrize("name", ["cost", "ghost_id", "vault_id", "nothing"])
 async def test_a_hidden_field_cannot_be_sorted_by_and_is_not_betrayed(running: TestApp, name: str) -> None:
-    answer = await running.anonymous.get(f"/api/works?sort={name}")
-    assert f"there is no field '{name}'" in problem(answer, 400, "invalid_parameter")["detail"]
+    response = await running.anonymous.get(f"/api/works?sort={name}")
+    assert f"there is no field '{name}'" in problem(response, 400, "invalid_parameter")["detail"]
     refused = await running.anonymous.get("/api/works?sort=extra")
     possible = problem(refused, 400, "not_sortable")["detail"].partition("possible are: ")[2]
     assert not any(secret in possible for secret in ("cost", "ghost", "vault"))

@@ -103,9 +103,9 @@ async def test_numbers_are_kept_exactly_by_creating_and_merging(client: Any, pat
     id = created.data["id"]
     patched = await client.patch(f"{path}/{id}", json={"doc": {"note": "paid"}, "plain": {"note": "paid"}})
     assert patched.status == 200
-    for answer in (created, patched, await client.get(f"{path}/{id}")):
-        assert answer.body.count(EXACT.encode()) == 3
-        assert answer.body.count(b"123456789012345678901234567890") == 3
+    for response in (created, patched, await client.get(f"{path}/{id}")):
+        assert response.body.count(EXACT.encode()) == 3
+        assert response.body.count(b"123456789012345678901234567890") == 3
 
 
 async def test_derived_verbs_keep_the_zeros_that_were_written(client: Any) -> None:
@@ -154,9 +154,9 @@ TOO_LONG = {
 @pytest.mark.parametrize("case", TOO_LONG)
 async def test_numbers_that_are_too_long_are_refused_at_their_place(client: Any, path: str, case: str) -> None:
     body, pointer = TOO_LONG[case]
-    answer = await create(client, path, body)
-    assert answer.status == 422
-    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(pointer, "too_long")]
+    response = await create(client, path, body)
+    assert response.status == 422
+    assert [(error["pointer"], error["code"]) for error in response.json()["errors"]] == [(pointer, "too_long")]
 
 
 @pytest.mark.parametrize("path", PATHS)

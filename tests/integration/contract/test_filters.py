@@ -99,14 +99,14 @@ async def test_a_value_that_the_column_could_not_hold_is_compared_all_the_same(
 async def test_a_path_leads_over_the_rows_that_the_actor_may_read(
     clients: Clients, keys: dict[str, int], identity: str, query: str, titles: set[str]
 ) -> None:
-    answer = await clients.by(identity).get(f"/api/works?{query}")
-    assert answer.status == 200, answer.body
-    assert {row["title"] for row in answer.data} == titles
+    response = await clients.by(identity).get(f"/api/works?{query}")
+    assert response.status == 200, response.body
+    assert {row["title"] for row in response.data} == titles
 
 
 async def test_a_path_to_many_means_some_and_finds_a_row_once(clients: Clients, keys: dict[str, int]) -> None:
-    answer = await clients.anonymous.get("/api/people?works.pages[gte]=0&works.available=true")
-    assert sorted(row["name"] for row in answer.data) == ["Ann", "Bob"]
+    response = await clients.anonymous.get("/api/people?works.pages[gte]=0&works.available=true")
+    assert sorted(row["name"] for row in response.data) == ["Ann", "Bob"]
 
 
 HIDDEN = [
@@ -162,7 +162,7 @@ async def test_what_is_hidden_is_as_unknown_as_what_does_not_exist(
 async def test_a_filter_that_is_refused_says_why(
     clients: Clients, keys: dict[str, int], query: str, code: str, named: str
 ) -> None:
-    answer = await clients.anonymous.get(f"/api/works?{query}")
-    detail = problem(answer, 400, code)["detail"]
+    response = await clients.anonymous.get(f"/api/works?{query}")
+    detail = problem(response, 400, code)["detail"]
     assert named in detail
     assert not any(secret in detail for secret in ("cost", "ghost", "vault"))

@@ -98,10 +98,10 @@ async def test_large_pages_at_once_are_loaded_as_far_as_there_is_room(
         most = max(most, self.pending)
 
     monkeypatch.setattr(type(backlog), "reserve", watched)
-    answers = await asyncio.gather(*(filled.anonymous.get("/api/films") for _ in range(8)))
-    statuses = Counter(answer.status for answer in answers)
+    responses = await asyncio.gather(*(filled.anonymous.get("/api/films") for _ in range(8)))
+    statuses = Counter(response.status for response in responses)
     assert set(statuses) == {200, 503}
-    assert {answer.json()["code"] for answer in answers if answer.status == 503} == {"overloaded"}
+    assert {response.json()["code"] for response in responses if response.status == 503} == {"overloaded"}
     assert 2 * page < most < 4 * page
     assert backlog.pending == 0
     assert (await filled.anonymous.get("/api/films")).status == 200
@@ -138,6 +138,6 @@ async def test_a_table_that_gets_large_rows_is_noticed(filled: TestApp, monkeypa
     text = "".join(chr(33 + number * 7 % 90) for number in range(3 * ROW_BYTES))
     for body, expected in (("small", {200}), (text, {200, 503})):
         await filled.anonymous.post("/api/letters", json={"text": body})
-        answers = await asyncio.gather(*(filled.anonymous.get("/api/letters") for _ in range(8)))
-        assert {answer.status for answer in answers} == expected
+        responses = await asyncio.gather(*(filled.anonymous.get("/api/letters") for _ in range(8)))
+        assert {response.status for response in responses} == expected
     assert backlog.pending == 0

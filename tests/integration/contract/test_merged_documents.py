@@ -100,9 +100,9 @@ async def store(connection: Any, row: str, column: str, text: str) -> None:
     await connection.execute(f"UPDATE {TABLES[path]} SET {column} = $1::text::{kind} WHERE id = $2", text, int(id))
 
 
-def errors(answer: Any) -> list[tuple[str, str]]:
-    assert (answer.status, answer.json()["code"]) == (422, "invalid_body")
-    return [(error["pointer"], error["code"]) for error in answer.json()["errors"]]
+def errors(response: Any) -> list[tuple[str, str]]:
+    assert (response.status, response.json()["code"]) == (422, "invalid_body")
+    return [(error["pointer"], error["code"]) for error in response.json()["errors"]]
 
 
 @pytest.mark.parametrize("column", ["doc", "plain", "always"])
@@ -110,11 +110,11 @@ async def test_a_document_does_not_grow_beyond_a_body(client: Any, path: str, co
     row = await row_with(client, path, **{column: {}})
     for number in range(5):
         patch = {f"k{number}_{index}": "y" * 90 for index in range(40)}
-        answer = await client.patch(row, json={column: patch, "name": str(number)})
-        if answer.status != 200:
+        response = await client.patch(row, json={column: patch, "name": str(number)})
+        if response.status != 200:
             break
     assert number == 4
-    assert errors(answer) == [(f"/{column}", "too_long")]
+    assert errors(response) == [(f"/{column}", "too_long")]
     found = await client.get(row)
     assert (found.json()["data"]["name"], len(found.json()["data"][column])) == ("3", 160)
     # What makes it smaller is taken, and so is what still fits.
@@ -139,8 +139,8 @@ async def test_numbers_of_a_document_do_not_grow_beyond_those_of_a_body(client: 
     row = await row_with(client, path, **{column: {}})
     for number in range(3):
         numbers = ",".join(["1e300"] * 30)
-        answer = await client.patch(row, content=body(f'{{"{column}":{{"k{number}":[{numbers}]}}}}'))
-    assert errors(answer) == [(f"/{column}", "too_long")]
+        response = await client.patch(row, content=body(f'{{"{column}":{{"k{number}":[{numbers}]}}}}'))
+    assert errors(response) == [(f"/{column}", "too_long")]
     assert (await client.get(row)).json()["data"][column].keys() == {"k0", "k1"}
 
 

@@ -97,8 +97,8 @@ async def test_validation_references_and_constraints_hold_before_a_service_is_as
         ({"name": "x", "kiln_id": hands.kiln_id, **own}, {"/kiln_id": "not_found"}),
         ({"name": "x", "kiln_id": 10**6, **own}, {"/kiln_id": "not_found"}),
     ]:
-        answer = await hands.own.post("/api/pots", json=body)
-        assert (answer.status, pointers(answer)) == (422, errors)
+        response = await hands.own.post("/api/pots", json=body)
+        assert (response.status, pointers(response)) == (422, errors)
     assert events == []
     stale = {"if-match": '"0"'}
     problem(
@@ -177,12 +177,12 @@ async def test_a_service_that_writes_without_super_is_held_to_the_rule(hands: Ha
 async def test_a_service_with_a_mistake_is_a_bland_500_and_a_clear_line_in_the_log(
     hands: Hands, method: str, path: str, name: str, said: str
 ) -> None:
-    answer = await hands.own.request(method, path, json={"name": name} if name else UNSET)
-    assert problem(answer, 500, "internal_error")["errors"] == []
-    assert "Shard" not in answer.body.decode()
+    response = await hands.own.request(method, path, json={"name": name} if name else UNSET)
+    assert problem(response, 500, "internal_error")["errors"] == []
+    assert "Shard" not in response.body.decode()
     (failed,) = failures
     assert said in str(failed.error)
-    assert failed.request_id == answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert failed.request_id == response.json()["request_id"] == response.headers["x-request-id"]
     failures.clear()
 
 
@@ -196,12 +196,12 @@ async def test_a_service_with_a_mistake_is_a_bland_500_and_a_clear_line_in_the_l
     ],
 )
 async def test_a_mounted_application_stands_behind_the_gate(hands: Hands, path: str, root: str, seen: str) -> None:
-    answer = await hands.own.get(path)
-    assert answer.status == 200
-    found = answer.json()
+    response = await hands.own.get(path)
+    assert response.status == 200
+    found = response.json()
     assert (found["path"], found["root"], found["query"]) == (seen, root, "a=1")
     for header in ("x-request-id", "x-content-type-options", "content-security-policy"):
-        assert header in answer.headers
+        assert header in response.headers
     posted = await hands.own.post("/legacy/echo", content=b"a=b", headers={"content-type": "text/plain"})
     assert posted.json()["body"] == "a=b"
     assert posted.json()["url"] == "http://test/legacy/echo"
@@ -211,8 +211,8 @@ async def test_a_mounted_application_stands_behind_the_gate(hands: Hands, path: 
 
 async def test_a_mount_beside_the_rows_of_a_resource_takes_its_path_with_every_method(hands: Hands) -> None:
     for method in ("GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS"):
-        answer = await hands.own.request(method, "/api/pots/m%61de")
-        assert (answer.status, answer.headers.get("content-type")) == (404, "text/plain; charset=utf-8"), method
+        response = await hands.own.request(method, "/api/pots/m%61de")
+        assert (response.status, response.headers.get("content-type")) == (404, "text/plain; charset=utf-8"), method
     problem(await hands.own.get("/api/pots/mades"), 404, "not_found")
 
 

@@ -102,9 +102,9 @@ async def client(module_database_url: str) -> AsyncIterator[Client]:
 
 async def test_a_row_that_is_sent_back_as_it_was_read_is_accepted(client: Client) -> None:
     row = (await client.get("/api/own_number_wares")).data[0]
-    answer = await client.patch(f"/api/own_number_wares/{row['id']}", json={**row, "title": "second"})
-    assert answer.status == 200
-    assert {name: answer.data[name] for name in NUMBERS} == {name: row[name] for name in NUMBERS}
+    response = await client.patch(f"/api/own_number_wares/{row['id']}", json={**row, "title": "second"})
+    assert response.status == 200
+    assert {name: response.data[name] for name in NUMBERS} == {name: row[name] for name in NUMBERS}
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,9 @@ async def test_a_row_that_is_sent_back_as_it_was_read_is_accepted(client: Client
 )
 async def test_another_number_than_the_present_one_is_refused(client: Client, name: str, value: Any) -> None:
     row = (await client.get("/api/own_number_wares")).data[0]
-    answer = await client.patch(f"/api/own_number_wares/{row['id']}", json={name: value})
-    assert answer.status == 422
-    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(f"/{name}", "read_only")]
+    response = await client.patch(f"/api/own_number_wares/{row['id']}", json={name: value})
+    assert response.status == 422
+    assert [(error["pointer"], error["code"]) for error in response.json()["errors"]] == [(f"/{name}", "read_only")]
 
 
 @pytest.mark.parametrize(
@@ -137,5 +137,5 @@ async def test_another_number_than_the_present_one_is_refused(client: Client, na
     ],
 )
 async def test_filters_compare_without_the_bounds_of_the_column(client: Client, query: str, found: int) -> None:
-    answer = await client.get(f"/api/own_number_wares?{query}")
-    assert (answer.status, len(answer.data)) == (200, found)
+    response = await client.get(f"/api/own_number_wares?{query}")
+    assert (response.status, len(response.data)) == (200, found)

@@ -92,12 +92,12 @@ async def walk(running: TestApp, target: str, direction: str) -> list[list[Any]]
     pages: list[list[Any]] = []
     next_target: str | None = target
     while next_target is not None:
-        answer = await running.anonymous.get(f"/api/{next_target}")
-        assert answer.status == 200, answer.body
-        rows = answer.json()["data"]
-        assert len(rows) == 1 or len(answer.body) < BYTES_MAX + 300
+        response = await running.anonymous.get(f"/api/{next_target}")
+        assert response.status == 200, response.body
+        rows = response.json()["data"]
+        assert len(rows) == 1 or len(response.body) < BYTES_MAX + 300
         pages.append(rows)
-        cursor = answer.json()["page"][direction]
+        cursor = response.json()["page"][direction]
         next_target = f"{target}{'after' if direction == 'next' else 'before'}={cursor}" if cursor else None
     return pages
 
@@ -110,20 +110,20 @@ async def test_every_row_stands_on_one_page_in_either_direction(filled: TestApp,
     expected = list(range(1, len(SIZES) + 1))
     assert ids == (expected if not sort else expected[::-1])
     last = f"{path}{sort}"
-    answer = await filled.anonymous.get(f"/api/{last}limit=1")
-    cursor = answer.json()["page"]["next"]
+    response = await filled.anonymous.get(f"/api/{last}limit=1")
+    cursor = response.json()["page"]["next"]
     end = cursor
     while cursor:
-        end, answer = cursor, await filled.anonymous.get(f"/api/{last}limit=1&after={cursor}")
-        cursor = answer.json()["page"]["next"]
+        end, response = cursor, await filled.anonymous.get(f"/api/{last}limit=1&after={cursor}")
+        cursor = response.json()["page"]["next"]
     final = await filled.anonymous.get(f"/api/{last}limit=1&after={end}")
     before = final.json()["page"]["prev"]
     backward: list[Any] = []
     while before:
-        answer = await filled.anonymous.get(f"/api/{last}before={before}")
-        backward = [row["id"] for row in answer.json()["data"]] + backward
-        assert len(answer.json()["data"]) == 1 or len(answer.body) < BYTES_MAX + 300
-        before = answer.json()["page"]["prev"]
+        response = await filled.anonymous.get(f"/api/{last}before={before}")
+        backward = [row["id"] for row in response.json()["data"]] + backward
+        assert len(response.json()["data"]) == 1 or len(response.body) < BYTES_MAX + 300
+        before = response.json()["page"]["prev"]
     assert backward == ids[:-1]
 
 

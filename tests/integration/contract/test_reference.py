@@ -1,4 +1,4 @@
-"""Random queries answer exactly what a naive reference finds that filters and sorts the same rows in Python."""
+"""Random queries find exactly what a naive reference finds that filters and sorts the same rows in Python."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The shape of answers: envelopes, chosen fields, expansions, and what is not shown."""
+"""The shape of responses: envelopes, chosen fields, expansions, and what is not shown."""
 
 import re
 from typing import Any
@@ -76,21 +76,23 @@ async def test_rows_of_which_nothing_is_left_to_show_are_still_json(
 async def test_fields_choose_what_is_shown(
     clients: Clients, keys: dict[str, int], query: str, shown: dict[str, Any]
 ) -> None:
-    answer = await clients.anonymous.get(f"/api/works/{keys['sea']}?{query}")
+    response = await clients.anonymous.get(f"/api/works/{keys['sea']}?{query}")
     if "shelf" in query:
-        problem(answer, 400, "invalid_parameter")
-        answer = await clients.stranger.get(f"/api/works/{keys['sea']}?{query}")
-    assert answer.data == shown | ({"id": keys["sea"]} if "id" in shown else {})
+        problem(response, 400, "invalid_parameter")
+        response = await clients.stranger.get(f"/api/works/{keys['sea']}?{query}")
+    assert response.data == shown | ({"id": keys["sea"]} if "id" in shown else {})
 
 
 async def test_expansions_stand_beside_their_columns_three_deep(clients: Clients, keys: dict[str, int]) -> None:
-    answer = await clients.anonymous.get(f"/api/works/{keys['sky']}?expand=author.mentor.mentor,editor.country,editor")
-    data = answer.data
+    response = await clients.anonymous.get(
+        f"/api/works/{keys['sky']}?expand=author.mentor.mentor,editor.country,editor"
+    )
+    data = response.data
     assert (data["author_id"], data["author"]["id"]) == (keys["cyd"], keys["cyd"])
     assert data["author"]["mentor"]["mentor"]["name"] == "Ann"
     assert "mentor" not in data["author"]["mentor"]["mentor"]
     assert data["editor"]["country"] == {"code": "no", "name": "Norway"}
-    assert "etag" not in answer.headers
+    assert "etag" not in response.headers
     page = await clients.anonymous.get("/api/works?expand=author.mentor.mentor,editor.country&sort=-id&limit=1")
     assert page.data == [data]
 
@@ -129,7 +131,7 @@ async def test_a_hidden_target_shows_as_null_beside_its_column(clients: Clients,
         ("anonymous", "sort=cost", "sort=coqt"),
     ],
 )
-async def test_hidden_and_unknown_answer_alike(
+async def test_hidden_and_unknown_get_equal_responses(
     clients: Clients, keys: dict[str, int], identity: str, secret: str, unknown: str
 ) -> None:
     client = clients.by(identity)
@@ -168,15 +170,15 @@ async def test_what_is_refused_is_hinted_at(
     assert {"vault", "ghost", "cost", "shelf"}.isdisjoint(re.findall(r"\w+", detail))
 
 
-async def test_rows_absent_hidden_and_with_an_impossible_key_answer_alike(
+async def test_rows_absent_hidden_and_with_an_impossible_key_get_equal_responses(
     clients: Clients, keys: dict[str, int]
 ) -> None:
-    answers = [
+    responses = [
         await clients.member.get(f"/api/shelves/{key}")
         for key in (keys["theirs"], 10**6, 10**12, 10**40, -1, "x", "1.0", "%20", "é", "1;2", "+1", "01", "0x1")
     ]
-    assert {answer.status for answer in answers} == {404}
-    assert len({str(without_id(answer)) for answer in answers}) == 1
+    assert {response.status for response in responses} == {404}
+    assert len({str(without_id(response)) for response in responses}) == 1
     assert (await clients.member.get(f"/api/shelves/{keys['mine']}")).status == 200
 
 

@@ -87,9 +87,9 @@ async def test_a_number_is_compared_as_it_is(finders: Finders, query: str, numbe
             created = await finders.own.post("/api/weights", json={"grams": grams, "endless": 5.01})
             assert created.status == 201, created.body
             assert b'"endless":5.01}' in created.body
-    answer = await finders.nobody.get(f"/api/weights?{query}")
-    assert answer.status == 200, answer.body
-    assert len(answer.data) == number
+    response = await finders.nobody.get(f"/api/weights?{query}")
+    assert response.status == 200, response.body
+    assert len(response.data) == number
 
 
 async def test_what_a_type_of_ones_own_stores_is_never_seen(finders: Finders) -> None:
@@ -144,15 +144,15 @@ async def test_a_stored_value_that_the_enum_does_not_know_breaks_no_page(finders
 async def test_a_constraint_over_a_hidden_column_does_not_name_it(finders: Finders) -> None:
     body = {"label": "once", "rank": 1}
     assert (await finders.own.post("/api/trinkets", json=body)).status == 201
-    answer = await finders.own.post("/api/trinkets", json=body)
-    problem(answer, 409, "already_exists")
-    assert b"serial" not in answer.body
+    response = await finders.own.post("/api/trinkets", json=body)
+    problem(response, 409, "already_exists")
+    assert b"serial" not in response.body
 
 
 async def test_errors_speak_of_attributes_and_not_of_columns(finders: Finders) -> None:
-    answer = await finders.own.post("/api/trinkets", json={"label": None, "rank": 1})
-    assert pointers(answer) == {"/label": "not_nullable"}
-    assert b"trinket_label" not in answer.body
+    response = await finders.own.post("/api/trinkets", json={"label": None, "rank": 1})
+    assert pointers(response) == {"/label": "not_nullable"}
+    assert b"trinket_label" not in response.body
     problem(await finders.own.get("/api/trinkets?trinket_label=x"), 400, "unknown_parameter")
     assert (await page(finders.own, "/api/trinkets?label=nothing"))["data"] == []
 
@@ -174,33 +174,33 @@ async def test_a_value_that_a_service_or_a_trigger_took_away_is_named_as_on_the_
     await connection.execute(EMPTYING)
     await connection.close()
     created = await finders.own.post("/api/parcels", json={"addressee": "me"})
-    for answer in (
+    for response in (
         await finders.own.post("/api/parcels", json={"addressee": "nobody"}),
         await finders.own.post("/api/parcels", json={"addressee": "trigger"}),
         await finders.own.patch(created.headers["location"], json={"addressee": "trigger"}),
     ):
-        assert problem(answer, 422, "invalid_body")
-        assert pointers(answer) == {"/addressee": "not_nullable"}
-        assert b"parcel_addressee" not in answer.body
-    answer = await finders.own.patch(created.headers["location"], json={"addressee": "secret"})
-    assert problem(answer, 422, "invalid_body")
-    assert b"sender" not in answer.body, "a hidden field is named by nothing"
+        assert problem(response, 422, "invalid_body")
+        assert pointers(response) == {"/addressee": "not_nullable"}
+        assert b"parcel_addressee" not in response.body
+    response = await finders.own.patch(created.headers["location"], json={"addressee": "secret"})
+    assert problem(response, 422, "invalid_body")
+    assert b"sender" not in response.body, "a hidden field is named by nothing"
 
 
 async def test_the_elements_of_a_list_are_validated_one_by_one(finders: Finders) -> None:
     body = {"tags": ["a", "", "b", "too long"], "prices": ["1", "-1", "2"]}
-    answer = await finders.own.post("/api/crates", json=body)
-    problem(answer, 422, "invalid_body")
-    assert pointers(answer) == {"/tags/1": "too_short", "/tags/3": "too_long", "/prices/1": "too_small"}
-    answer = await finders.own.post("/api/crates", json={"tags": ["a"], "prices": ["1", "0", "2"]})
-    assert pointers(answer) == {"/prices": "too_long"}
+    response = await finders.own.post("/api/crates", json=body)
+    problem(response, 422, "invalid_body")
+    assert pointers(response) == {"/tags/1": "too_short", "/tags/3": "too_long", "/prices/1": "too_small"}
+    response = await finders.own.post("/api/crates", json={"tags": ["a"], "prices": ["1", "0", "2"]})
+    assert pointers(response) == {"/prices": "too_long"}
     created = await finders.own.post("/api/crates", json={"tags": ["a", "bcdef"], "prices": ["0", 1.5]})
     assert (created.status, created.data["tags"], created.data["prices"]) == (201, ["a", "bcdef"], ["0.00", "1.50"])
     path = created.headers["location"]
     assert pointers(await finders.own.patch(path, json={"tags": ["b", "too long"]})) == {"/tags/1": "too_long"}
-    answer = await finders.own.patch(path, json={"tags": ["more"]})
-    problem(answer, 422, "invalid_body")
-    assert pointers(answer) == {"/tags": "too_long"}, "PostgreSQL holds what a service writes, and knows no element"
+    response = await finders.own.patch(path, json={"tags": ["more"]})
+    problem(response, 422, "invalid_body")
+    assert pointers(response) == {"/tags": "too_long"}, "PostgreSQL holds what a service writes, and knows no element"
 
 
 async def test_objects_that_come_with_many_others_are_loaded_by_a_service_one_by_one_and_in_pages(

@@ -107,12 +107,12 @@ REFUSED: list[tuple[str, Any, str]] = [
 
 @pytest.mark.parametrize(("name", "sent", "code"), REFUSED)
 async def test_what_does_not_fit_is_refused_at_its_place(clients: Clients, name: str, sent: Any, code: str) -> None:
-    for answer in (
+    for response in (
         await clients.editor.post("/api/samples", json={name: sent}),
         await clients.editor.patch("/api/samples/1", json={name: sent}),
     ):
-        problem(answer, 422, "invalid_body")
-        assert pointers(answer) == {f"/{name}": code}
+        problem(response, 422, "invalid_body")
+        assert pointers(response) == {f"/{name}": code}
 
 
 @pytest.mark.parametrize(
@@ -131,14 +131,16 @@ async def test_what_does_not_fit_is_refused_at_its_place(clients: Clients, name:
 async def test_a_mistake_inside_a_value_is_named_with_its_path(
     clients: Clients, name: str, sent: Any, pointer: str, code: str
 ) -> None:
-    answer = await clients.editor.post("/api/samples", json={name: sent})
-    assert pointers(answer) == {pointer: code}
+    response = await clients.editor.post("/api/samples", json={name: sent})
+    assert pointers(response) == {pointer: code}
 
 
 async def test_every_violation_of_a_body_is_named_at_once(clients: Clients) -> None:
-    answer = await clients.editor.post("/api/works", json={"title": "", "pages": -1, "genre": "x", "extra": 1, "zz": 1})
-    problem(answer, 422, "invalid_body")
-    assert pointers(answer) == {
+    response = await clients.editor.post(
+        "/api/works", json={"title": "", "pages": -1, "genre": "x", "extra": 1, "zz": 1}
+    )
+    problem(response, 422, "invalid_body")
+    assert pointers(response) == {
         "/author_id": "required",
         "/genre": "not_a_choice",
         "/pages": "too_small",

@@ -23,7 +23,7 @@ def stopped_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a stopped server with one table; initdb and copies are slow, so the tests share it by moving it."""
     folder = tmp_path_factory.mktemp("embedded") / "data"
     with EmbeddedPostgreSQL(folder, settings=SMALL) as server:
-        server.execute("CREATE TABLE kept AS SELECT 42 AS answer", database="gatepost")
+        server.execute("CREATE TABLE kept AS SELECT 42 AS value", database="gatepost")
     return folder
 
 

@@ -69,8 +69,8 @@ async def key_of_leaf(transaction_app: TransactionApp) -> Any:
 async def test_a_service_that_only_reads_opens_no_transaction(
     transaction_app: TransactionApp, commands: Commands
 ) -> None:
-    answer = await transaction_app.read_after(nothing, await key_of_leaf(transaction_app))
-    assert (answer.status, answer.data["text"]) == (200, "green")
+    response = await transaction_app.read_after(nothing, await key_of_leaf(transaction_app))
+    assert (response.status, response.data["text"]) == (200, "green")
     assert [row["text"] for row in (await transaction_app.read_after(nothing)).data] == ["green"]
     assert (await transaction_app.read_after(nothing, ABSENT)).status == 404
     assert await commands.taken() == []

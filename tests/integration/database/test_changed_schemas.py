@@ -24,7 +24,7 @@ async def test_requests_survive_a_column_that_changes_its_type(
     async def everything() -> list[int]:
         made = await transaction_app.client.post("/api/plain", json={"number": 1, "text": str(id(object()))})
         path = f"/api/plain/{made.data['id']}"
-        answers = [
+        responses = [
             made,
             await transaction_app.client.get("/api/plain?number=1&sort=-number"),
             await transaction_app.client.get(path),
@@ -32,7 +32,7 @@ async def test_requests_survive_a_column_that_changes_its_type(
             await transaction_app.create_after(step),
             await transaction_app.client.delete(path),
         ]
-        return [answer.status for answer in answers]
+        return [response.status for response in responses]
 
     async def at_once() -> list[list[int]]:
         await asyncio.gather(*(transaction_app.client.get("/api/plain") for _ in range(3)))
@@ -65,7 +65,7 @@ async def test_requests_survive_an_enum_that_is_dropped_and_made_anew(
     async def everything(name: str) -> list[int]:
         made = await transaction_app.client.post("/api/plain", json={"text": name, "kind": "a"})
         path = f"/api/plain/{made.data['id']}"
-        answers = [
+        responses = [
             made,
             await transaction_app.client.get("/api/plain?kind=a"),
             await transaction_app.create_after(step),
@@ -73,7 +73,7 @@ async def test_requests_survive_an_enum_that_is_dropped_and_made_anew(
             await transaction_app.client.patch(path, json={"kind": "a"}),
             await transaction_app.create_after(step),
         ]
-        return [answer.status for answer in answers]
+        return [response.status for response in responses]
 
     expected = [201, 200, 201, 200, 200, 201]
     assert await everything("first") == expected, failures
@@ -92,7 +92,8 @@ async def test_many_transactions_at_once_survive_a_migration(
 
     async def several() -> set[int]:
         return {
-            answer.status for answer in await asyncio.gather(*(transaction_app.create_after(step) for _ in range(9)))
+            response.status
+            for response in await asyncio.gather(*(transaction_app.create_after(step) for _ in range(9)))
         }
 
     assert await several() == {201}

@@ -28,10 +28,10 @@ def colliding() -> ServiceStep:
 async def test_collisions_run_again_where_a_service_declares_it(transaction_app: TransactionApp) -> None:
     Retried.step = staticmethod(colliding())
     retries.clear()
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(transaction_app.client.post("/api/stubborn", json={"number": n}) for n in range(2))
     )
-    assert [answer.status for answer in answers] == [201, 201]
+    assert [response.status for response in responses] == [201, 201]
     assert retries == ["SerializationError"]
     assert await transaction_app.count("stubborn") == 2
 
@@ -41,11 +41,11 @@ async def test_collisions_are_a_503_where_it_does_not(
 ) -> None:
     monkeypatch.setattr(Retried, "attempts", 1)
     Retried.step = staticmethod(colliding())
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(transaction_app.client.post("/api/stubborn", json={"number": n}) for n in range(2))
     )
-    assert sorted(answer.status for answer in answers) == [201, 503]
-    refused = next(answer for answer in answers if answer.status == 503)
+    assert sorted(response.status for response in responses) == [201, 503]
+    refused = next(response for response in responses if response.status == 503)
     assert refused.json()["code"] == "transaction_conflict"
     assert "retry-after" in refused.headers
     assert await transaction_app.count("stubborn") == 1

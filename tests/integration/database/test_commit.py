@@ -1,4 +1,4 @@
-"""A writing request is committed before it is answered; what was put off until then runs after it, and only then."""
+"""A writing request is committed before its response is sent; callbacks run after the commit, and only then."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from gatepost import Service
 from gatepost.database.transactions import Transaction, TransactionBroken
 
 
-async def test_a_writing_request_is_committed_before_the_first_byte_of_its_answer(
+async def test_a_writing_request_is_committed_before_the_first_byte_of_its_response(
     transaction_app: TransactionApp, other: "asyncpg.Connection[Any]"
 ) -> None:
     seen: list[int] = []
@@ -90,7 +90,7 @@ async def test_no_callback_runs_where_nothing_is_committed(transaction_app: Tran
 
 
 @pytest.mark.parametrize("error", [ValueError("no mail server"), SystemExit(1), asyncio.CancelledError()])
-async def test_a_callback_that_fails_is_reported_and_stops_neither_the_others_nor_the_answer(
+async def test_a_callback_that_fails_is_reported_and_stops_neither_the_others_nor_the_response(
     transaction_app: TransactionApp, error: BaseException
 ) -> None:
     ran: list[str] = []

@@ -83,7 +83,7 @@ async def test_requests_share_the_connections_that_a_role_may_have(limited: Limi
             for _ in range(60):
                 asked.append(asyncio.ensure_future(running.anonymous.get("/api/plain")))
                 await asyncio.sleep(pause)
-            statuses = Counter(answer.status for answer in await asyncio.gather(*asked))
+            statuses = Counter(response.status for response in await asyncio.gather(*asked))
             assert statuses == {200: 60}
         pool = app.running.database.pool
         assert pool.is_available
@@ -225,10 +225,10 @@ async def test_a_process_that_gets_no_connection_is_not_ready_until_it_gets_one(
         for _ in range(5):
             ready = await running.anonymous.get("/readyz")
             assert (ready.status, ready.json()["database"]) == (503, "no_connection")
-            answer = await running.anonymous.get("/api/plain")
-            assert (answer.status, answer.json()["code"]) == (503, "database_unavailable")
-            assert "gives this process no connection" in answer.json()["detail"]
-            assert answer.headers["connection"] == "close", "another worker may have some"
+            response = await running.anonymous.get("/api/plain")
+            assert (response.status, response.json()["code"]) == (503, "database_unavailable")
+            assert "gives this process no connection" in response.json()["detail"]
+            assert response.headers["connection"] == "close", "another worker may have some"
         limited.allow(1)
 
         async def heals() -> bool:

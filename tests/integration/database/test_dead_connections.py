@@ -78,8 +78,8 @@ async def test_once_the_silence_is_noticed_nothing_is_sent_on_what_idled_before(
     relay.stall()
     await silence()
     began = asyncio.get_running_loop().time()
-    answers = await ask(transaction_app, 40)
-    assert {answer.status for answer in answers} == {200}
+    responses = await ask(transaction_app, 40)
+    assert {response.status for response in responses} == {200}
     assert asyncio.get_running_loop().time() - began < DEADLINE_SECONDS, "nobody met a dead connection"
     assert transaction_app.database.pool.size <= POOL_SIZE
 
@@ -97,13 +97,13 @@ async def test_only_what_was_under_way_fails_and_that_soon(scene: Scene, seconds
     loop = asyncio.get_running_loop()
     relay.stall()
     began = loop.time()
-    answers = await ask(transaction_app, 40)
+    responses = await ask(transaction_app, 40)
     took = loop.time() - began
-    failed = [answer for answer in answers if answer.status != 200]
+    failed = [response for response in responses if response.status != 200]
     assert len(failed) <= POOL_SIZE, "one for each connection that was dead"
-    assert {(answer.status, answer.json()["code"]) for answer in failed} <= {(503, "database_unavailable")}
+    assert {(response.status, response.json()["code"]) for response in failed} <= {(503, "database_unavailable")}
     assert took < seconds + SLACK_SECONDS
-    assert {answer.status for answer in await ask(transaction_app, 40)} == {200}
+    assert {response.status for response in await ask(transaction_app, 40)} == {200}
 
 
 @pytest.mark.parametrize(("verb", "code"), [("derived", "outcome_unknown"), ("service", "database_unavailable")])
@@ -149,9 +149,9 @@ async def test_one_dead_connection_costs_one_request_while_the_listener_hears_ev
     loop = asyncio.get_running_loop()
     relay.stall(oldest=1)
     began = loop.time()
-    answers = [answer.status for answer in await ask(transaction_app, 40)]
-    assert sorted(set(answers)) in ([200], [200, 503])
-    assert answers.count(503) <= 1
+    responses = [response.status for response in await ask(transaction_app, 40)]
+    assert sorted(set(responses)) in ([200], [200, 503])
+    assert responses.count(503) <= 1
     assert loop.time() - began < DEADLINE_SECONDS + SLACK_SECONDS
     assert (await transaction_app.client.get("/readyz")).status == 200
 
@@ -163,12 +163,12 @@ async def test_an_outage_is_refused_soon_and_heals(scene: Scene) -> None:
     await silence()
     loop = asyncio.get_running_loop()
     began = loop.time()
-    assert {answer.status for answer in await ask(transaction_app, 40)} == {503}
+    assert {response.status for response in await ask(transaction_app, 40)} == {503}
     assert loop.time() - began < 3 + 1 + SLACK_SECONDS, "the time to connect, once for all"
     relay.flow()
 
     async def heals() -> bool:
-        return {answer.status for answer in await ask(transaction_app, POOL_SIZE)} == {200}
+        return {response.status for response in await ask(transaction_app, POOL_SIZE)} == {200}
 
     await until(heals)
     await heard()
@@ -196,12 +196,12 @@ async def test_in_a_silence_requests_that_come_one_after_another_are_refused_soo
         return bool(emitted)
 
     await until(is_said_to_be_lost)
-    answers = await asyncio.gather(*asked)
-    assert {(answer.status, answer.json()["code"]) for answer, _ in answers} == {(503, "database_unavailable")}
-    assert max(seconds for _, seconds in answers) < 3 + 0.5, "the time of one opening"
+    responses = await asyncio.gather(*asked)
+    assert {(response.status, response.json()["code"]) for response, _ in responses} == {(503, "database_unavailable")}
+    assert max(seconds for _, seconds in responses) < 3 + 0.5, "the time of one opening"
     for _ in range(5):
-        answer, seconds = await timed()
-        assert (answer.json()["code"], seconds < 0.5) == ("database_unavailable", True), "it is known by now"
+        response, seconds = await timed()
+        assert (response.json()["code"], seconds < 0.5) == ("database_unavailable", True), "it is known by now"
     relay.flow()
 
     async def is_restored() -> bool:
@@ -227,8 +227,8 @@ async def test_a_silence_that_ends_loses_nothing(scene: Scene) -> None:
 
     await until(are_under_way)
     relay.flow()
-    assert {answer.status for answer in await asyncio.gather(*waiting)} == {200}
-    assert {answer.status for answer in await ask(transaction_app, 40)} == {200}
+    assert {response.status for response in await asyncio.gather(*waiting)} == {200}
+    assert {response.status for response in await ask(transaction_app, 40)} == {200}
 
 
 async def test_a_service_that_works_for_long_between_statements_is_not_overdue(scene: Scene) -> None:

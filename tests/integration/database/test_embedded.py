@@ -23,8 +23,8 @@ from gatepost.embedded.programs import find_programs
 from gatepost.errors import ConfigurationError
 
 
-def answer(server: EmbeddedPostgreSQL) -> str:
-    return server.execute("SELECT answer FROM kept", database="gatepost")
+def kept_value(server: EmbeddedPostgreSQL) -> str:
+    return server.execute("SELECT value FROM kept", database="gatepost")
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def test_a_stop_keeps_the_data_and_leaves_no_process(data: Path) -> None:
     assert server.pid is None
     assert processes_of(data) == []
     with server:
-        assert answer(server) == "42"
+        assert kept_value(server) == "42"
 
 
 def test_a_killed_server_starts_again_with_what_was_committed(data: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_server_killed_by_somebody_else_starts_again(data: Path) -> None:
         os.kill(server.pid, signal.SIGKILL)
         wait_until(lambda: server.pid is None)
         server.start()
-        assert answer(server) == "42"
+        assert kept_value(server) == "42"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
@@ -117,7 +117,7 @@ def test_a_killed_parent_takes_the_server_along(data: Path) -> None:
         wait_until(lambda: not is_running(pid))
     (data / "postgresql.log").unlink()  # a test before may have crashed the server that the parent started
     with EmbeddedPostgreSQL(data, settings=SMALL) as server:
-        assert answer(server) == "42"
+        assert kept_value(server) == "42"
     assert "automatic recovery" not in server.log.read_text()
 
 
@@ -125,7 +125,7 @@ def test_the_next_start_need_not_wait_for_the_end_of_the_last(data: Path) -> Non
     with supervisor(data) as (parent, _):
         parent.kill()
         with EmbeddedPostgreSQL(data, settings=SMALL) as server:
-            assert answer(server) == "42"
+            assert kept_value(server) == "42"
 
 
 def test_a_parent_that_ends_without_a_stop_takes_the_server_along(data: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_start_waits_for_the_dying_workers_of_a_killed_parent(data: Path) -> N
     with supervisor(data, program) as (parent, _):
         parent.kill()
         with EmbeddedPostgreSQL(data, settings=SMALL) as server:
-            assert answer(server) == "42"
+            assert kept_value(server) == "42"
 
 
 def test_a_server_that_its_supervisor_left_behind_is_replaced(data: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_server_that_its_supervisor_left_behind_is_replaced(data: Path) -> Non
         reaper.start()
         with EmbeddedPostgreSQL(data, settings=SMALL) as server:
             assert server.pid != left_behind.pid
-            assert answer(server) == "42"
+            assert kept_value(server) == "42"
         reaper.join()
 
 
@@ -163,7 +163,7 @@ def test_a_second_start_by_the_same_process_is_refused_and_harms_nothing(data: P
     with EmbeddedPostgreSQL(data, settings=SMALL) as server:
         with pytest.raises(ConfigurationError, match="already running"):
             EmbeddedPostgreSQL(data, settings=SMALL).start()
-        assert answer(server) == "42"
+        assert kept_value(server) == "42"
 
 
 def test_a_server_started_by_hand_is_refused_and_left_alone(data: Path) -> None:
@@ -195,14 +195,14 @@ def test_a_stale_pid_file_does_not_hinder_a_start(data: Path, name: str, alive: 
         os.chown(path, cluster.st_uid, cluster.st_gid)
         path.chmod(0o600)
         with EmbeddedPostgreSQL(data, settings=SMALL) as server:
-            assert answer(server) == "42"
+            assert kept_value(server) == "42"
         somebody.kill()
 
 
 def test_a_half_written_pid_file_does_not_hinder_a_start(data: Path) -> None:
     (data / "cluster" / "postmaster.pid").write_text("")
     with EmbeddedPostgreSQL(data, settings=SMALL) as server:
-        assert answer(server) == "42"
+        assert kept_value(server) == "42"
 
 
 def test_an_interrupted_initialisation_is_done_again(tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_any_path_will_do(data: Path, name: str) -> None:
     try:
         with EmbeddedPostgreSQL(folder, settings=SMALL) as server:
             socket_folder = Path(server.dsn("gatepost").partition("host=")[2])
-            assert answer(server) == "42"
+            assert kept_value(server) == "42"
             assert socket_folder.stat().st_mode & 0o777 == 0o700
     finally:
         folder.rename(data)
@@ -287,4 +287,4 @@ def test_the_variables_of_another_postgresql_do_not_leak_in(data: Path, monkeypa
     for name, value in {"PGPORT": "1", "PGUSER": "x", "PGOPTIONS": "-c x=1", "PGDATA": "/x", "LANG": "xx_XX"}.items():
         monkeypatch.setenv(name, value)
     with EmbeddedPostgreSQL(data, settings=SMALL) as server:
-        assert answer(server) == "42"
+        assert kept_value(server) == "42"

@@ -60,8 +60,8 @@ def life_of(account: Account, data: Path) -> dict[str, object]:
         process = spawn(command, account, death_signal=signal.SIGKILL, output=output.fileno())
         process.wait(60)
         output.seek(0)
-        answer: dict[str, object] = json.loads(output.read())
-        return answer
+        report: dict[str, object] = json.loads(output.read())
+        return report
 
 
 def ordinary_user() -> Account:
@@ -91,7 +91,7 @@ def test_in_a_closed_folder_of_root_it_keeps_the_power_to_pass_and_no_other(data
         assert psutil.Process(server.pid).username() == UNPRIVILEGED_USER
         assert int(status_of(server, "CapPrm"), 16).bit_count() == 1
         assert status_of(server, "CapPrm") == status_of(server, "CapEff")
-        assert server.execute("SELECT answer FROM kept", database="gatepost") == "42"
+        assert server.execute("SELECT value FROM kept", database="gatepost") == "42"
     assert [parent.stat().st_mode for parent in data.parents] == modes
 
 

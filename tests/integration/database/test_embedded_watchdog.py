@@ -56,7 +56,7 @@ def test_a_killed_server_is_back_with_its_data_and_it_is_said_once(
     with Watchdog(server, events):
         killed = kill(server)
         wait_until(lambda: len(told) == 2)
-        assert server.execute("SELECT answer FROM kept", database="gatepost") == "42"
+        assert server.execute("SELECT value FROM kept", database="gatepost") == "42"
         assert server.pid not in (None, killed)
     ended, restarted = told
     assert ended == EmbeddedDatabaseEnded(ended_by="SIGKILL")
@@ -76,7 +76,7 @@ def test_it_comes_back_while_forked_children_share_the_folders_lock(
         with Watchdog(server, events):
             kill(server)
             wait_until(lambda: len(told) == 2)
-            assert server.execute("SELECT answer FROM kept", database="gatepost") == "42"
+            assert server.execute("SELECT value FROM kept", database="gatepost") == "42"
     finally:
         os.close(writer)
         os.close(reader)

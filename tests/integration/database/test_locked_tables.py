@@ -36,16 +36,16 @@ async def shared(database_url: str) -> AsyncIterator[TransactionApp]:
 
 @asynccontextmanager
 async def again(ask: Callable[[], Awaitable[ClientResponse]], count: int) -> AsyncIterator[list[ClientResponse]]:
-    """So many who ask again and again; what they were answered."""
-    answers: list[ClientResponse] = []
+    """So many clients that send requests again and again, and the responses that they got."""
+    responses: list[ClientResponse] = []
 
     async def go_on() -> None:
         while True:
-            answers.append(await ask())
+            responses.append(await ask())
 
     tasks = [asyncio.ensure_future(go_on()) for _ in range(count)]
     try:
-        yield answers
+        yield responses
     finally:
         for task in tasks:
             task.cancel()
@@ -79,12 +79,12 @@ async def test_while_one_table_is_locked_every_request_for_others_is_served(
     async with locked(other, "plain"), readers(shared.client, "/api/plain", 60) as refused:
         await all_taken(shared)
         for _ in range(30):
-            answer = await shared.client.get("/api/stubborn")
-            assert answer.status == 200, answer.body
+            response = await shared.client.get("/api/stubborn")
+            assert response.status == 200, response.body
             assert (await shared.client.get("/readyz")).status == 200
             await asyncio.sleep(0.05)
-    assert {answer.status for answer in refused} <= {503, 504}
-    assert {answer.json()["code"] for answer in refused} <= {"database_busy", "database_timeout"}
+    assert {response.status for response in refused} <= {503, 504}
+    assert {response.json()["code"] for response in refused} <= {"database_busy", "database_timeout"}
     assert (await shared.client.get("/api/plain")).status == 200
 
 
@@ -135,7 +135,7 @@ async def test_one_resource_has_all_connections_while_no_other_waits(shared: Tra
             return int(await other.fetchval(sql)) == POOL_SIZE
 
         await until(all_wait_for_the_lock)
-    assert {answer.status for answer in await asyncio.gather(*waiting)} == {200}
+    assert {response.status for response in await asyncio.gather(*waiting)} == {200}
 
 
 async def test_afterwards_the_pool_is_as_it_was(

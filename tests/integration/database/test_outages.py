@@ -59,7 +59,7 @@ async def test_while_the_database_is_away_few_try_and_all_are_refused_at_once(se
 
     async def heals() -> bool:
         with contextlib.suppress(Problem):
-            return bool((await database.fetch("SELECT answer FROM kept"))[0][0] == 42)
+            return bool((await database.fetch("SELECT value FROM kept"))[0][0] == 42)
         return False
 
     await until(heals)

@@ -48,8 +48,8 @@ async def test_an_instance_whose_connections_all_wait_for_a_lock_is_ready(scene:
             return int(await other.fetchval(sql)) == 2
 
         await until(all_wait_for_the_lock)
-        answer = await running.anonymous.get("/api/notes")
-        assert (answer.status, answer.json()["code"]) == (503, "database_busy"), "no connection is left"
+        response = await running.anonymous.get("/api/notes")
+        assert (response.status, response.json()["code"]) == (503, "database_busy"), "no connection is left"
         for _ in range(20):
             assert (await ready(running)).json() == {
                 "status": "ok",
@@ -57,7 +57,7 @@ async def test_an_instance_whose_connections_all_wait_for_a_lock_is_ready(scene:
                 "process": "ok",
                 **app.running.buckets.details,
             }
-    assert [answer.status for answer in await asyncio.gather(*waiting)] == [200, 200]
+    assert [response.status for response in await asyncio.gather(*waiting)] == [200, 200]
 
 
 async def test_the_probe_never_waits(scene: Scene) -> None:
@@ -84,8 +84,8 @@ async def test_a_database_that_falls_silent_is_said_to_be_away_until_it_is_heard
     relay.stall_new()
 
     async def is_away() -> bool:
-        answer = await ready(running)
-        return answer.status == 503 and answer.json()["database"] == "database_unavailable"
+        response = await ready(running)
+        return response.status == 503 and response.json()["database"] == "database_unavailable"
 
     async def is_there() -> bool:
         return (await ready(running)).status == 200
@@ -99,8 +99,8 @@ async def test_a_database_that_falls_silent_is_said_to_be_away_until_it_is_heard
 async def test_a_process_that_drains_is_not_ready_however_the_database_is(scene: Scene) -> None:
     running, _ = scene
     app.drain()
-    answer = await ready(running)
-    assert (answer.status, answer.json()["database"], answer.json()["process"]) == (503, "ok", "draining")
+    response = await ready(running)
+    assert (response.status, response.json()["database"], response.json()["process"]) == (503, "ok", "draining")
 
 
 async def test_where_nobody_tells_of_changed_users_the_database_is_asked_all_the_same(

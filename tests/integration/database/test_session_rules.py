@@ -93,8 +93,8 @@ async def test_every_way_to_end_the_transaction_is_refused_and_says_why(
         await service.session.flush()
         await REFUSED[way](service)
 
-    answer = await transaction_app.create_after(step)
-    assert (answer.status, answer.json()["code"]) == (500, "internal_error")
+    response = await transaction_app.create_after(step)
+    assert (response.status, response.json()["code"]) == (500, "internal_error")
     assert isinstance(failures[0], TransactionIsManaged)
     assert "is refused" in str(failures[0])
     assert await transaction_app.count("plain") == await transaction_app.count() == 0
@@ -111,9 +111,9 @@ async def test_a_refusal_that_is_swallowed_leaves_all_of_the_request_or_nothing(
         with contextlib.suppress(TransactionIsManaged):
             await REFUSED[way](service)
 
-    answer = await transaction_app.create_after(step)
-    assert answer.status in (201, 500)
-    whole = 1 if answer.status == 201 else 0
+    response = await transaction_app.create_after(step)
+    assert response.status in (201, 500)
+    whole = 1 if response.status == 201 else 0
     assert await transaction_app.count("plain") == await transaction_app.count() == whole
     assert (await transaction_app.create_after(nothing)).status == 201
 
@@ -179,8 +179,8 @@ async def test_an_error_swallowed_without_a_savepoint_fails_the_request_and_writ
         with contextlib.suppress(IntegrityError, StatementError):
             await way(service)
 
-    answer = await transaction_app.create_after(step)
-    assert answer.status == 500
+    response = await transaction_app.create_after(step)
+    assert response.status == 500
     assert await transaction_app.count("plain") == await transaction_app.count() == 0
 
 
@@ -209,13 +209,13 @@ async def test_a_savepoint_that_is_left_open_fails_the_request(transaction_app: 
     assert (await transaction_app.create_after(nothing)).status == 201
 
 
-async def test_an_error_that_is_not_swallowed_rolls_back_and_is_answered(transaction_app: TransactionApp) -> None:
+async def test_an_error_that_is_not_swallowed_rolls_back_and_gets_its_response(transaction_app: TransactionApp) -> None:
     async def step(service: Service[Any]) -> None:
         await by_flush(service)
         await by_flush(service)
 
-    answer = await transaction_app.create_after(step)
-    assert (answer.status, answer.json()["code"]) == (409, "already_exists")
+    response = await transaction_app.create_after(step)
+    assert (response.status, response.json()["code"]) == (409, "already_exists")
     assert await transaction_app.count("plain") == 0
 
 
@@ -317,9 +317,9 @@ async def test_a_session_that_nobody_opens_is_not_made(
 
     monkeypatch.setattr(Sessions, "open", counting)
     path = "/api/plain"
-    answer = await transaction_app.client.post(path, json={"text": "a"})
-    assert answer.status == 201, failures
-    made = answer.data
+    response = await transaction_app.client.post(path, json={"text": "a"})
+    assert response.status == 201, failures
+    made = response.data
     assert (
         await transaction_app.client.patch(f"{path}/{made['id']}", json={"text": "b", "version": made["version"]})
     ).status == 200

@@ -198,8 +198,8 @@ async def test_a_setting_reads_empty_afterwards(transaction_app: TransactionApp,
         await SETTING_WAYS[way](service)
         seen.append((await service.session.execute(text(SETTING))).scalar_one())
 
-    answer = await transaction_app.create_after(step)
-    assert answer.status == 201, failures
+    response = await transaction_app.create_after(step)
+    assert response.status == 201, failures
     assert seen == ["42"]
     assert await value(transaction_app, SETTING) == ""
     assert await value(transaction_app, "SELECT pg_backend_pid()") == backend, "the connection is kept"
@@ -302,8 +302,8 @@ async def test_nothing_is_left(transaction_app: TransactionApp, left: str) -> No
     step, question, expected = OTHERS[left]
     before = await value(transaction_app, question)
     backend = await value(transaction_app, "SELECT pg_backend_pid()")
-    answer = await transaction_app.create_after(step)
-    assert answer.status in {201, 500}, failures  # as another role a service may not write
+    response = await transaction_app.create_after(step)
+    assert response.status in {201, 500}, failures  # as another role a service may not write
     assert await value(transaction_app, question) == before
     assert expected is None or before == expected
     assert await value(transaction_app, "SELECT pg_backend_pid()") == backend
@@ -492,8 +492,8 @@ async def test_derived_verbs_and_services_that_use_the_orm_alone_pay_nothing(tra
     await transaction_app.client.get("/api/plain?sort=number&kind=a")
     await transaction_app.client.delete(path)
     assert "DELETE" in await last()
-    answer = await transaction_app.create_after(_loads)
-    assert answer.status == 201, failures
+    response = await transaction_app.create_after(_loads)
+    assert response.status == 201, failures
     await raw_of(transaction_app)
     assert await last() == "COMMIT"
     await transaction_app.create_after(execute(text("SELECT 1")))

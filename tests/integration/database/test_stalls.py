@@ -87,8 +87,8 @@ async def whole(running: TestApp) -> None:
     """As many requests at once as two pools, under traffic, within `connect_seconds` + 2 s."""
 
     async def ask() -> Counter[int]:
-        answers = await asyncio.gather(*(running.anonymous.get("/api/plain") for _ in range(2 * SIZE)))
-        return Counter(answer.status for answer in answers)
+        responses = await asyncio.gather(*(running.anonymous.get("/api/plain") for _ in range(2 * SIZE)))
+        return Counter(response.status for response in responses)
 
     async with asyncio.timeout(3):
         while await ask() != {200: 2 * SIZE}:
@@ -119,8 +119,8 @@ async def test_commits_that_hang_and_a_server_that_stands_still_cost_no_slot(
             asked = [asyncio.ensure_future(running.anonymous.post(path, json={"text": str(n)})) for n in range(40)]
             await asyncio.sleep(0.3)
             stall.begin()
-            answers: list[ClientResponse] = await asyncio.gather(*asked)
-            assert {answer.status for answer in answers} <= {503, 504}
+            responses: list[ClientResponse] = await asyncio.gather(*asked)
+            assert {response.status for response in responses} <= {503, 504}
             stall.end()
         finally:
             server.execute("ALTER SYSTEM RESET synchronous_standby_names")

@@ -26,8 +26,8 @@ async def test_a_statement_over_its_time_is_a_504_and_the_connection_serves_on(d
     settings = SETTINGS | {"GATEPOST_DATABASE_STATEMENT_SECONDS": "0.5"}
     async with TestApp(app, database_url, **settings) as running:
         transaction_app = TransactionApp(running)
-        answer = await transaction_app.create_after(sleep_long)
-        assert (answer.status, answer.json()["code"]) == (504, "database_timeout")
+        response = await transaction_app.create_after(sleep_long)
+        assert (response.status, response.json()["code"]) == (504, "database_timeout")
         assert (await transaction_app.create_after(nothing)).status == 201
         assert transaction_app.database.pool.size == 1
 
@@ -68,8 +68,8 @@ async def test_a_statement_that_waits_too_long_for_a_lock_is_a_504_and_a_service
 async def test_a_request_over_its_time_is_a_504_and_its_query_is_gone_from_postgresql(
     short_deadlines_app: TransactionApp, other: "asyncpg.Connection[Any]"
 ) -> None:
-    answer = await short_deadlines_app.create_after(sleep_long)
-    assert (answer.status, answer.json()["code"]) == (504, "request_timeout")
+    response = await short_deadlines_app.create_after(sleep_long)
+    assert (response.status, response.json()["code"]) == (504, "request_timeout")
 
     async def is_gone() -> bool:
         return await running_sleeps(other) == 0
@@ -84,7 +84,7 @@ async def test_a_client_finds_every_connection_taken_and_is_told_to_come_back(
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(3):
             await stack.enter_async_context(short_deadlines_app.database.transaction())
-        answer = await short_deadlines_app.client.get("/api/plain")
-    assert (answer.status, answer.json()["code"]) == (503, "database_busy")
-    assert int(answer.headers["retry-after"]) >= 1
+        response = await short_deadlines_app.client.get("/api/plain")
+    assert (response.status, response.json()["code"]) == (503, "database_busy")
+    assert int(response.headers["retry-after"]) >= 1
     assert (await short_deadlines_app.client.get("/api/plain")).status == 200

@@ -37,8 +37,8 @@ async def says(running: TestApp, status: int, database: str) -> None:
     """Wait until `/readyz` says so."""
 
     async def is_said() -> bool:
-        answer = await running.anonymous.get("/readyz")
-        return (answer.status, answer.json()["database"]) == (status, database)
+        response = await running.anonymous.get("/readyz")
+        return (response.status, response.json()["database"]) == (status, database)
 
     await until(is_said)
 

@@ -102,10 +102,10 @@ async def plan(connection: Any, name: str, operator: str, text: str) -> str:
 
 
 async def status(running: TestApp, name: str, operator: str, text: str) -> int:
-    """How the app answers who looks for a text."""
-    answer = await running.anonymous.get("/api/entries", params={f"{name}[{operator}]": text})
-    assert answer.status == 200 or answer.json()["code"] == "invalid_parameter"
-    return answer.status
+    """The response to a search for a text."""
+    response = await running.anonymous.get("/api/entries", params={f"{name}[{operator}]": text})
+    assert response.status == 200 or response.json()["code"] == "invalid_parameter"
+    return response.status
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -146,8 +146,9 @@ async def test_a_beginning_may_be_anything_where_an_index_of_its_own_serves_it(
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_refusal_says_what_is_wanted(running: TestApp, ctype: str) -> None:
-    answer = await running.anonymous.get("/api/entries?name[contains]=zq")
+    response = await running.anonymous.get("/api/entries?name[contains]=zq")
     letters = "letters (a to z)" if ctype == "C" else "letters"
     assert (
-        answer.json()["detail"] == f"The parameter 'name[contains]': send at least three {letters} or digits in a row."
+        response.json()["detail"]
+        == f"The parameter 'name[contains]': send at least three {letters} or digits in a row."
     )

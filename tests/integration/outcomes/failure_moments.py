@@ -1,4 +1,4 @@
-"""Every moment at which a request can fail, provoked for real: what is answered, and what is in the table then."""
+"""Every moment at which a request can fail, provoked for real: the response, and what is in the table then."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -95,9 +95,9 @@ async def busy(injector: FaultInjector, verb: str, resource: str) -> list[Outcom
     await injector.prepare(resource)
     connection = await injector.database.pool.acquire()
     async with patched(injector.database.pool, "_wait_seconds", 0.05):
-        answer = await injector.ask(verb, resource)
+        response = await injector.ask(verb, resource)
     injector.database.pool.release(connection)
-    return [Outcome(answer, await injector.is_written(verb, resource), [])]
+    return [Outcome(response, await injector.is_written(verb, resource), [])]
 
 
 @moment("The database is away")
@@ -105,9 +105,9 @@ async def away(injector: FaultInjector, verb: str, resource: str) -> list[Outcom
     await injector.prepare(resource)
     injector.database.pool.close_idle(lambda raw: True)
     async with patched(injector.proxy, "is_away", True):
-        answer = await injector.ask(verb, resource)
+        response = await injector.ask(verb, resource)
     await injector.until_served()
-    return [Outcome(answer, await injector.is_written(verb, resource), [])]
+    return [Outcome(response, await injector.is_written(verb, resource), [])]
 
 
 @moment("The connection is lost before the write, or COMMIT, is sent")
@@ -116,13 +116,13 @@ async def lost_before(injector: FaultInjector, verb: str, resource: str) -> list
     return [await injector.run(verb, resource, Fault(index)) for index in (0, begin - 1)]
 
 
-@moment("The connection is lost between the sending of the write, or of COMMIT, and its answer")
+@moment("The connection is lost between the sending of the write, or of COMMIT, and its response")
 async def lost_inside(injector: FaultInjector, verb: str, resource: str) -> list[Outcome]:
     begin, end = await span(injector, verb, resource)
     return [await injector.run(verb, resource, Fault(index)) for index in (begin, end)]
 
 
-@moment("The same, and PostgreSQL has answered that it refuses", ("create",))
+@moment("The same, and PostgreSQL has replied that it refuses", ("create",))
 async def lost_after_refusal(injector: FaultInjector, verb: str, resource: str) -> list[Outcome]:
     async with trigger(injector, resource, "RAISE EXCEPTION USING ERRCODE = '53100'"):
         refused = await injector.run(verb, resource)
@@ -142,14 +142,14 @@ async def late_before(injector: FaultInjector, verb: str, resource: str) -> list
     return [await injector.run(verb, resource, Fault(0, "stall"), is_last_moment=True)]
 
 
-@moment("It ends after that, and the answer comes within 5 s", WRITES)
-async def late_answer(injector: FaultInjector, verb: str, resource: str) -> list[Outcome]:
+@moment("It ends after that, and the response comes within 5 s", WRITES)
+async def late_response(injector: FaultInjector, verb: str, resource: str) -> list[Outcome]:
     _, end = await span(injector, verb, resource)
     return [await injector.run(verb, resource, Fault(end, "delay", 0.5), is_last_moment=True)]
 
 
-@moment("It ends after that, and no answer comes within 5 s", WRITES)
-async def no_answer(injector: FaultInjector, verb: str, resource: str) -> list[Outcome]:
+@moment("It ends after that, and no response comes within 5 s", WRITES)
+async def no_response(injector: FaultInjector, verb: str, resource: str) -> list[Outcome]:
     begin, end = await span(injector, verb, resource)
     async with patched(request_deadlines, "OUTCOME_SECONDS", 0.3):
         return [
@@ -217,9 +217,9 @@ async def read_only(injector: FaultInjector, verb: str, resource: str) -> list[O
     await injector.prepare(resource)
     async with database_setting(injector, "default_transaction_read_only", "on"):
         injector.database.pool.close_idle(lambda raw: True)
-        answer = await injector.ask(verb, resource)
+        response = await injector.ask(verb, resource)
     await injector.until_writable()
-    return [Outcome(answer, await injector.is_written(verb, resource), [])]
+    return [Outcome(response, await injector.is_written(verb, resource), [])]
 
 
 @moment("The disk is full, or a temporary file too large (53100, 53400)", WRITES)
@@ -293,6 +293,6 @@ async def _with_timeout(injector: FaultInjector, verb: str, resource: str, name:
     connection = await injector.database.pool.acquire()
     await connection.raw.execute(f"SET {name} = '100ms'")
     injector.database.pool.release(connection)
-    answer = await injector.ask(verb, resource)
+    response = await injector.ask(verb, resource)
     injector.database.pool.close_idle(lambda raw: True)
-    return Outcome(answer, await injector.is_written(verb, resource), [])
+    return Outcome(response, await injector.is_written(verb, resource), [])

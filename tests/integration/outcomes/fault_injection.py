@@ -1,4 +1,4 @@
-"""One request with a fault at one message, and what became of it: the answer, and what is in the table."""
+"""One request with a fault at one message, and what became of it: the response, and what is in the table."""
 
 import asyncio
 import time
@@ -25,14 +25,14 @@ RESOURCES = ("bookings", "postings")
 class Outcome:
     """`is_written` says whether the row is as the request wants it, `messages` what passed the proxy."""
 
-    answer: ClientResponse
+    response: ClientResponse
     is_written: bool
     messages: list[Message]
 
     @property
     def code(self) -> str:
         """The code of a refusal; `ok` where there is none."""
-        return str(self.answer.json()["code"]) if self.answer.status >= 400 else "ok"
+        return str(self.response.json()["code"]) if self.response.status >= 400 else "ok"
 
 
 @dataclass
@@ -69,10 +69,10 @@ class FaultInjector:
             await self.prepare(resource)
         messages = self.proxy.record(fault)
         async with self.no_more_time(self.proxy.happened if is_last_moment else asyncio.Event()):
-            answer = await self.ask(verb, resource)
+            response = await self.ask(verb, resource)
         self.proxy.rest()
         await self.until_nobody_works()
-        return Outcome(answer, await self.is_written(verb, resource), messages)
+        return Outcome(response, await self.is_written(verb, resource), messages)
 
     @asynccontextmanager
     async def no_more_time(self, event: asyncio.Event) -> AsyncGenerator[None]:
@@ -97,7 +97,7 @@ class FaultInjector:
         pool = self.database.pool
 
         async def is_idle() -> bool:
-            """The reset of a connection goes on after the answer, and would escape the closing."""
+            """The reset of a connection goes on after the response, and would escape the closing."""
             return len(pool.idle) == len(pool.open)
 
         await until(is_idle)
@@ -140,7 +140,7 @@ class FaultInjector:
         assert not self.database.is_read_only
 
     async def until_nobody_works(self) -> None:
-        """Wait until PostgreSQL has ended the backends whose connections were cut, and has answered the others."""
+        """Wait until PostgreSQL has ended the backends whose connections were cut, and has replied to the others."""
 
         async def is_quiet() -> bool:
             busy = await self.witness.fetchval(

@@ -1,4 +1,4 @@
-"""The table of moments in docs/reference/errors.md: made of what was really answered, and really written.
+"""The table of moments in docs/reference/errors.md: made of the responses sent and the rows written.
 
 `python tests/integration/outcomes` writes it; a test compares it.
 """
@@ -39,8 +39,8 @@ async def row_of(injector: FaultInjector, each: Moment) -> str:
 def shown(outcome: Outcome) -> str:
     """The status, the code of a refusal, and whether it says when to come back."""
     code = f" `{outcome.code}`" if outcome.code != "ok" else ""
-    again = ", `Retry-After`" if "retry-after" in outcome.answer.headers else ""
-    return f"{outcome.answer.status}{code}{again}"
+    again = ", `Retry-After`" if "retry-after" in outcome.response.headers else ""
+    return f"{outcome.response.status}{code}{again}"
 
 
 def written(outcomes: list[Outcome]) -> str:
@@ -54,7 +54,7 @@ def repeatable(outcomes: list[Outcome]) -> str:
     """Whether to send the same again can do harm, or good."""
     if any(outcome.is_written for outcome in outcomes):
         return "only after a look" if any(outcome.code != "ok" for outcome in outcomes) else "it is done"
-    helps = any("retry-after" in outcome.answer.headers or outcome.answer.status == 504 for outcome in outcomes)
+    helps = any("retry-after" in outcome.response.headers or outcome.response.status == 504 for outcome in outcomes)
     return "yes" if helps else "yes, but it fails again"
 
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL refuses, by its codes: the answer, that nothing is written, and that its words stay in the log."""
+"""What PostgreSQL refuses, by its codes: the response, that nothing is written, and that its words stay in the log."""
 
 from collections.abc import AsyncIterator
 
@@ -57,19 +57,19 @@ async def refusing(injector: FaultInjector) -> AsyncIterator[FaultInjector]:
 
 
 async def ask(injector: FaultInjector, method: str, resource: str, state: str) -> tuple[int, str, str]:
-    """Write a text that is refused; the answer as text too."""
+    """Write a text that is refused; the response as text too."""
     await injector.prepare(resource)
     failures.clear()
     refused.clear()
     path = f"/api/{resource}" if method == "POST" else f"/api/{resource}/{KEY}"
-    answer = await injector.client.request(method, path, json={"text": state})
+    response = await injector.client.request(method, path, json={"text": state})
     assert not await injector.is_written("create", resource)
-    return answer.status, answer.json()["code"], answer.body.decode()
+    return response.status, response.json()["code"], response.body.decode()
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 @pytest.mark.parametrize("resource", ["bookings", "postings"])
-async def test_each_code_has_its_answer_and_no_words_of_postgresql(
+async def test_each_code_has_its_response_and_no_words_of_postgresql(
     refusing: FaultInjector, resource: str, method: str
 ) -> None:
     for state, (status, code) in CODES.items():
@@ -141,9 +141,9 @@ async def test_a_used_up_sequence_is_a_mistake_in_the_log(injector: FaultInjecto
     await injector.witness.execute(f"ALTER SEQUENCE {resource}_id_seq MAXVALUE 2 RESTART WITH 2")
     failures.clear()
     try:
-        answers = [await injector.client.post(f"/api/{resource}", json={"text": str(i)}) for i in range(3)]
-        assert [answer.status for answer in answers] == [201, 500, 500]
-        assert all("sequence" not in answer.body.decode() for answer in answers)
+        responses = [await injector.client.post(f"/api/{resource}", json={"text": str(i)}) for i in range(3)]
+        assert [response.status for response in responses] == [201, 500, 500]
+        assert all("sequence" not in response.body.decode() for response in responses)
         assert len(failures) == 2
         assert "reached maximum value of sequence" in str(failures[0])
     finally:
@@ -174,11 +174,11 @@ async def test_a_key_that_a_service_has_set_is_a_duplicate_like_any_other(inject
     injector.proxy.rest()
     await injector.witness.execute("TRUNCATE tokens RESTART IDENTITY")
     await injector.client.post("/api/tokens", json={"text": "first"})
-    answer = await injector.client.post("/api/tokens", json={"text": "key 1"})
-    assert (answer.status, answer.json()["code"]) == (409, "already_exists")
+    response = await injector.client.post("/api/tokens", json={"text": "key 1"})
+    assert (response.status, response.json()["code"]) == (409, "already_exists")
 
 
-async def test_a_constraint_that_the_answer_cannot_name_is_named_in_the_log(injector: FaultInjector) -> None:
+async def test_a_constraint_that_the_response_cannot_name_is_named_in_the_log(injector: FaultInjector) -> None:
     injector.proxy.rest()
     await injector.witness.execute("TRUNCATE tokens RESTART IDENTITY")
     await injector.witness.execute("CREATE UNIQUE INDEX tokens_lower ON tokens (lower(text))")
@@ -221,8 +221,8 @@ async def test_a_write_that_a_trigger_leaves_out_is_refused(injector: FaultInjec
             ("POST", f"/api/{resource}", {"text": "second"}),  # by the plan that was kept
             ("DELETE", f"/api/{resource}/{KEY}", None),
         ):
-            answer = await injector.client.request(method, path, **({} if body is None else {"json": body}))
-            assert (answer.status, answer.json()["code"]) == (409, "violates_constraint")
+            response = await injector.client.request(method, path, **({} if body is None else {"json": body}))
+            assert (response.status, response.json()["code"]) == (409, "violates_constraint")
         changed = await injector.client.patch(f"/api/{resource}/{KEY}", json={"text": "second"})
         assert (changed.status, changed.json()["code"]) in [(409, "violates_constraint"), (409, "version_conflict")]
     finally:
@@ -243,9 +243,9 @@ async def test_the_check_option_of_a_view_refuses_a_row_as_a_check_does(injector
     violated.clear()
     try:
         for method, path in (("POST", f"/api/{resource}"), ("PATCH", f"/api/{resource}/{KEY}")):
-            answer = await injector.client.request(method, path, json={"text": "hidden"})
-            assert (answer.status, answer.json()["code"]) == (409, "violates_constraint")
-            assert "Failing row" not in answer.body.decode()
+            response = await injector.client.request(method, path, json={"text": "hidden"})
+            assert (response.status, response.json()["code"]) == (409, "violates_constraint")
+            assert "Failing row" not in response.body.decode()
         assert violated == [(None, resource)] * 2
         assert not failures
     finally:

@@ -1,4 +1,4 @@
-"""The connection to PostgreSQL is cut before each message of a request: no answer claims what nobody can know."""
+"""The connection to PostgreSQL is cut before each message of a request: no response claims what nobody can know."""
 
 from typing import Any
 
@@ -34,10 +34,10 @@ async def test_a_write_is_unknown_inside_its_span_and_nowhere_else(
             assert outcome.is_written, where
         elif index < begin:
             assert (outcome.code, outcome.is_written) == ("database_unavailable", False), where
-            assert "retry-after" in outcome.answer.headers, where
+            assert "retry-after" in outcome.response.headers, where
         elif index <= end:
-            assert (outcome.answer.status, outcome.code) == (503, "outcome_unknown"), where
-            assert "retry-after" not in outcome.answer.headers, where
+            assert (outcome.response.status, outcome.code) == (503, "outcome_unknown"), where
+            assert "retry-after" not in outcome.response.headers, where
         else:
             pytest.fail(f"{outcome.code} at {where}")
         seen.add(outcome.code)
@@ -113,8 +113,8 @@ async def test_only_the_tag_rollback_says_that_nothing_was_written(injector: Fau
     begin, end = span_of(undisturbed.messages)
     index = next(i for i in range(begin, end) if undisturbed.messages[i].name == "<C")
     outcome = await injector.run("update", "postings", Fault(index, "replace", payload=tag + b"\0"))
-    assert (outcome.answer.status, outcome.code, outcome.is_written) == (503, "outcome_unknown", True)
-    assert "retry-after" not in outcome.answer.headers
+    assert (outcome.response.status, outcome.code, outcome.is_written) == (503, "outcome_unknown", True)
+    assert "retry-after" not in outcome.response.headers
     undone = await injector.run("update", "postings", Fault(index, "replace", payload=b"ROLLBACK\0"))
     assert undone.code == "internal_error"
     await injector.until_served()

@@ -43,11 +43,11 @@ async def test_backends_that_end_while_their_commits_wait_leave_the_outcome_unkn
     await until(all_wait)
     ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
     await asyncio.to_thread(postgresql.execute, ended)
-    answers = await asyncio.gather(*requests)
-    for answer in answers:
-        assert (answer.status, answer.json()["code"]) == (503, "outcome_unknown")
-        assert "retry-after" not in answer.headers
-        assert "look before" in answer.json()["detail"]
+    responses = await asyncio.gather(*requests)
+    for response in responses:
+        assert (response.status, response.json()["code"]) == (503, "outcome_unknown")
+        assert "retry-after" not in response.headers
+        assert "look before" in response.json()["detail"]
     for resource in ("bookings", "postings"):
         assert len((await waiting.anonymous.get(f"/api/{resource}")).data) == 2
 

@@ -45,9 +45,9 @@ async def test_an_outage_of_writes_is_told_and_heals(
     database.pool.close_idle(lambda raw: True)
     await fill_pool(running)
     for resource in ("bookings", "postings"):
-        answer = await client.post(f"/api/{resource}", json={"text": "one"})
-        assert (answer.status, answer.json()["code"]) == (503, "database_read_only")
-        assert int(answer.headers["retry-after"]) >= 1
+        response = await client.post(f"/api/{resource}", json={"text": "one"})
+        assert (response.status, response.json()["code"]) == (503, "database_read_only")
+        assert int(response.headers["retry-after"]) >= 1
         assert (await client.get(f"/api/{resource}")).status == 200
     ready = await client.get("/readyz")
     assert (ready.status, ready.json()["database"]) == (200, "read_only")

@@ -35,8 +35,8 @@ async def test_a_role_that_may_only_read_is_a_mistake_whose_line_has_the_grant(
     try:
         client = TestApp(app, dsn).anonymous
         failures.clear()
-        answer = await client.post(f"/api/{resource}", json={"text": "one"})
-        assert (answer.status, answer.json()["code"]) == (500, "internal_error")
+        response = await client.post(f"/api/{resource}", json={"text": "one"})
+        assert (response.status, response.json()["code"]) == (500, "internal_error")
         assert f"GRANT SELECT, INSERT, UPDATE, DELETE ON {resource} TO {role};" in str(failures[0])
         assert (await client.get(f"/api/{resource}")).status == 200
     finally:
@@ -57,8 +57,8 @@ async def test_a_row_that_row_level_security_refuses_is_forbidden_and_doctor_nam
     try:
         client = TestApp(app, dsn).anonymous
         for resource in ("bookings", "postings"):
-            answer = await client.post(f"/api/{resource}", json={"text": "one"})
-            assert (answer.status, answer.json()["code"]) == (403, "forbidden")
+            response = await client.post(f"/api/{resource}", json={"text": "one"})
+            assert (response.status, response.json()["code"]) == (403, "forbidden")
         connection = await app.running.database.pool.acquire()
         finding = await examine_row_security(connection.raw, app)
         assert (finding.ok, finding.is_warning) == (False, True)

@@ -90,9 +90,9 @@ async def test_a_standby_is_ready_and_serves_reads_until_it_is_promoted(standby:
             ready = await client.get("/readyz")
             assert (ready.status, ready.json()["database"]) == (200, "read_only")
             assert (await client.get(path)).status == 200
-            answer = await client.post(path, json=body)
-            assert (answer.status, answer.json()["code"]) == (503, "database_read_only")
-            assert "retry-after" in answer.headers
+            response = await client.post(path, json=body)
+            assert (response.status, response.json()["code"]) == (503, "database_read_only")
+            assert "retry-after" in response.headers
             assert served.running.accounts.identities.listener._doubt == STANDBY
 
         await asyncio.to_thread(standby.execute, "SELECT pg_promote()")

@@ -1,4 +1,4 @@
-"""A request whose time runs out while its write is on its way waits for the answer, and tells it."""
+"""A request whose time runs out while its write is on its way waits for the response, and tells it."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest.mark.parametrize("resource", ["bookings", "postings"])
 @pytest.mark.parametrize("verb", ["create", "update", "delete"])
-async def test_an_answer_that_comes_late_is_told(injector: FaultInjector, verb: str, resource: str) -> None:
+async def test_a_response_that_comes_late_is_told(injector: FaultInjector, verb: str, resource: str) -> None:
     begin, end = span_of((await injector.run(verb, resource)).messages)
     for index in (begin, end):
         outcome = await injector.run(verb, resource, Fault(index, "delay", 0.5), is_last_moment=True)
@@ -24,7 +24,7 @@ async def test_an_answer_that_comes_late_is_told(injector: FaultInjector, verb: 
 
 @pytest.mark.parametrize("resource", ["bookings", "postings"])
 @pytest.mark.parametrize("verb", ["create", "update", "delete"])
-async def test_an_answer_that_does_not_come_leaves_the_outcome_unknown(
+async def test_a_response_that_does_not_come_leaves_the_outcome_unknown(
     injector: FaultInjector, verb: str, resource: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_deadlines, "OUTCOME_SECONDS", 0.5)
@@ -32,7 +32,7 @@ async def test_an_answer_that_does_not_come_leaves_the_outcome_unknown(
     for index in (begin, end):
         started = time.monotonic()
         outcome = await injector.run(verb, resource, Fault(index, "stall"), is_last_moment=True)
-        assert (outcome.answer.status, outcome.code) == (503, "outcome_unknown")
+        assert (outcome.response.status, outcome.code) == (503, "outcome_unknown")
         assert 0.5 < time.monotonic() - started < 10
 
 
@@ -44,10 +44,10 @@ async def test_before_the_write_is_sent_nothing_is_written_when_time_runs_out(
     begin, _ = span_of(undisturbed.messages)
     for index in (0, begin - 1):
         outcome = await injector.run("create", resource, Fault(index, "stall"), is_last_moment=True)
-        assert (outcome.answer.status, outcome.code, outcome.is_written) == (504, "request_timeout", False)
+        assert (outcome.response.status, outcome.code, outcome.is_written) == (504, "request_timeout", False)
 
 
-async def test_what_follows_the_commit_for_too_long_leaves_the_answer_as_it_is(
+async def test_what_follows_the_commit_for_too_long_leaves_the_response_as_it_is(
     injector: FaultInjector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     follows = asyncio.Event()
@@ -62,4 +62,4 @@ async def test_what_follows_the_commit_for_too_long_leaves_the_answer_as_it_is(
     monkeypatch.setattr(Postings, "before_create", follow)
     async with injector.no_more_time(follows):
         outcome = await injector.run("create", "postings")
-    assert (outcome.answer.status, outcome.is_written) == (201, True)
+    assert (outcome.response.status, outcome.is_written) == (201, True)

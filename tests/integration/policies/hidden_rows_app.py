@@ -1,6 +1,6 @@
 """An app whose policy is exchanged while it runs, and the requests of actors who must not learn of hidden rows.
 
-Two databases that differ only in what an actor may not see have to answer each of these requests alike, to the byte:
+Two databases that differ only in what an actor may not see lead to the same response to each of these requests:
 `ask` is what `test_hidden_rows.py` compares.
 """
 
@@ -218,37 +218,37 @@ NAMES = (("papers", "paper"), ("opposites", "opposite"), ("eithers", "either"))
 OF_THE_MOMENT = ("date", "x-request-id", "ratelimit")
 
 
-def seen(answer: ClientResponse) -> tuple[int, dict[str, str], bytes]:
-    """What a client sees of an answer, but for what changes with every request."""
-    headers = {name: text for name, text in answer.headers.items() if name not in OF_THE_MOMENT}
-    body = answer.body
+def seen(response: ClientResponse) -> tuple[int, dict[str, str], bytes]:
+    """What a client sees of a response, but for what changes with every request."""
+    headers = {name: text for name, text in response.headers.items() if name not in OF_THE_MOMENT}
+    body = response.body
     if b"request_id" in body:
-        body = json.dumps({**answer.json(), "request_id": None}).encode()
-    return answer.status, headers, body
+        body = json.dumps({**response.json(), "request_id": None}).encode()
+    return response.status, headers, body
 
 
 async def ask(client: Client, templates: Sequence[str]) -> dict[str, Any]:
-    """Every answer by its request. Pages are followed to the end, and back."""
-    answers: dict[str, Any] = {}
+    """Every response by its request. Pages are followed to the end, and back."""
+    responses: dict[str, Any] = {}
     for name, one in NAMES:
         for template in templates:
-            await _follow(client, template.format(name=name, one=one), answers)
-    await _follow(client, "/api/excerpts", answers)
+            await _follow(client, template.format(name=name, one=one), responses)
+    await _follow(client, "/api/excerpts", responses)
     if templates is LISTS:
         for path, write in _writes(client).items():
-            answers[path] = seen(await write())
-    return answers
+            responses[path] = seen(await write())
+    return responses
 
 
-async def _follow(client: Client, path: str, answers: dict[str, Any]) -> None:
+async def _follow(client: Client, path: str, responses: dict[str, Any]) -> None:
     pages = [path]
     while pages:
         path = pages.pop()
-        if path in answers:
+        if path in responses:
             continue
-        answer = await client.get(path)
-        answers[path] = seen(answer)
-        for part in answer.headers.get("link", "").split(", "):
+        response = await client.get(path)
+        responses[path] = seen(response)
+        for part in response.headers.get("link", "").split(", "):
             if part:
                 target = urlsplit(part[1 : part.index(">")])
                 pages.append(f"{target.path}?{target.query}")

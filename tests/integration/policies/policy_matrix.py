@@ -1,4 +1,4 @@
-"""The table: what every operation answers to every identity. Written by hand, from the declaration in
+"""The table: what every identity gets from every operation. Written by hand, from the declaration in
 `policy_matrix_app.py` and the refusals that the HTTP contract promises; the app's own list of operations says which
 rows have to be here.
 

@@ -165,7 +165,7 @@ def below(model: Any, actor: Actor) -> Any:
 
 @policy
 def is_seller(model: Any, actor: Actor) -> Any:
-    """A condition for users, a plain answer for admins."""
+    """A condition for users, a plain bool for admins."""
     return True if "admin" in actor.roles else model.seller_id == actor.id
 
 

@@ -278,10 +278,10 @@ async def test_who_may_not_create_the_row_learns_of_no_other(
     code = await taken(model)
     allowed, refused = teams(office, allowed), teams(office, {**allowed, **refused})
     for wanted, free in ((code, False), (secrets.token_hex(6), True)):
-        answer = await office.user.post(f"/api/{path}", json={"code": wanted, **refused})
-        assert (answer.status, answer.json()["code"]) == (403, "forbidden")
-        answer = await office.user.post(f"/api/{path}", json={"code": wanted, **allowed})
-        assert answer.status == (201 if free else 409), answer.body
+        response = await office.user.post(f"/api/{path}", json={"code": wanted, **refused})
+        assert (response.status, response.json()["code"]) == (403, "forbidden")
+        response = await office.user.post(f"/api/{path}", json={"code": wanted, **allowed})
+        assert response.status == (201 if free else 409), response.body
 
 
 @pytest.mark.parametrize(("path", "model", "allowed", "refused"), REFUSED, ids=str)
@@ -293,10 +293,10 @@ async def test_who_may_not_change_a_row_into_it_learns_of_no_other(
     body = {"code": secrets.token_hex(6), **allowed}
     made = (await office.user.post(f"/api/{path}", json=body)).data
     for wanted, free in ((code, False), (secrets.token_hex(6), True)):
-        answer = await office.user.patch(f"/api/{path}/{made['id']}", json={"code": wanted, **refused})
-        assert (answer.status, answer.json()["code"]) == (403, "forbidden"), answer.body
-        answer = await office.user.patch(f"/api/{path}/{made['id']}", json={"code": wanted, **allowed})
-        assert answer.status == (200 if free else 409), answer.body
+        response = await office.user.patch(f"/api/{path}/{made['id']}", json={"code": wanted, **refused})
+        assert (response.status, response.json()["code"]) == (403, "forbidden"), response.body
+        response = await office.user.patch(f"/api/{path}/{made['id']}", json={"code": wanted, **allowed})
+        assert response.status == (200 if free else 409), response.body
 
 
 async def test_a_service_is_weighed_as_it_leaves_the_draft(office: Office) -> None:

@@ -1,4 +1,4 @@
-"""A foreign key of several columns names a row that the actor may read: no answer tells that a hidden one is there."""
+"""A foreign key of several columns names a row that the actor may read: no response shows that a hidden one exists."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -156,13 +156,13 @@ async def sites(module_database_url: str) -> AsyncIterator[Map]:
         yield Map(running.anonymous, await running.user("boss"))
 
 
-def facts(answer: ClientResponse) -> tuple[int, Any]:
-    """The answer without what names request and row."""
-    body = answer.json()
+def facts(response: ClientResponse) -> tuple[int, Any]:
+    """The response without what names request and row."""
+    body = response.json()
     body.pop("request_id", None)
     if "data" in body:
         body["data"].pop("id")
-    return answer.status, body
+    return response.status, body
 
 
 REFUSED: list[dict[str, Any]] = [
@@ -185,7 +185,7 @@ ACCEPTED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("model", MODELS)
-async def test_values_that_a_hidden_row_has_together_are_answered_as_those_of_none(
+async def test_values_that_a_hidden_row_has_together_get_the_response_of_absent_ones(
     sites: Map, model: type[Columns]
 ) -> None:
     path = f"/api/{model.__tablename__}"  # type: ignore[attr-defined]
@@ -193,10 +193,10 @@ async def test_values_that_a_hidden_row_has_together_are_answered_as_those_of_no
     for is_there in (False, True):
         await sites.hide(is_there)
         row = f"{path}/{(await sites.anonymous.get(path)).data[0]['id']}"
-        answers = [await sites.anonymous.post(path, json=body) for body in REFUSED]
-        answers += [await sites.anonymous.patch(row, json=body) for body in (*REFUSED, {"code": "2"}, {"pin": "7"})]
-        assert {answer.status for answer in answers} <= {409, 422}
-        found.append([facts(answer) for answer in answers])
+        responses = [await sites.anonymous.post(path, json=body) for body in REFUSED]
+        responses += [await sites.anonymous.patch(row, json=body) for body in (*REFUSED, {"code": "2"}, {"pin": "7"})]
+        assert {response.status for response in responses} <= {409, 422}
+        found.append([facts(response) for response in responses])
     assert found[0] == found[1]
 
 
@@ -217,8 +217,8 @@ async def test_a_reference_to_a_hidden_row_that_the_row_shows_may_be_sent_back(
     path = f"/api/{model.__tablename__}"  # type: ignore[attr-defined]
     await sites.hide(True)
     made = (await sites.boss.post(path, json={"tenant": "red", "code": "2"})).data
-    answer = await sites.anonymous.patch(f"{path}/{made['id']}", json={"tenant": "red", "code": "2", "note": "new"})
-    assert answer.status == 200
+    response = await sites.anonymous.patch(f"{path}/{made['id']}", json={"tenant": "red", "code": "2", "note": "new"})
+    assert response.status == 200
     assert (await sites.anonymous.patch(f"{path}/{made['id']}", json={"other": "2"})).status == 422
 
 
@@ -229,10 +229,10 @@ async def test_columns_that_the_database_fills_count_with_what_they_have(sites: 
         await sites.hide(is_there)
         row = f"{path}/{(await sites.anonymous.get(path)).data[0]['id']}"
         assert (await sites.anonymous.post(path, json={"code": "1"})).status == 201
-        answers = [
+        responses = [
             await sites.anonymous.post(path, json={"code": "2"}),
             await sites.anonymous.patch(row, json={"code": "2"}),
         ]
-        assert [answer.status for answer in answers] == [422, 422]
-        found.append([facts(answer) for answer in answers])
+        assert [response.status for response in responses] == [422, 422]
+        found.append([facts(response) for response in responses])
     assert found[0] == found[1]

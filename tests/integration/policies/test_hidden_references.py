@@ -154,12 +154,12 @@ async def office(module_database_url: str) -> AsyncIterator[Office]:
         yield Office(clients, ids, str(person.id))
 
 
-def facts(answer: ClientResponse, value: str) -> tuple[int, bytes]:
-    """The answer without what names the request."""
-    body = answer.json()
+def facts(response: ClientResponse, value: str) -> tuple[int, bytes]:
+    """The response without what names the request."""
+    body = response.json()
     body.pop("request_id", None)
     body.pop("instance", None)
-    return answer.status, repr(body).replace(value, "...").encode()
+    return response.status, repr(body).replace(value, "...").encode()
 
 
 async def row(office: Office, path: str, **values: Any) -> str:
@@ -173,7 +173,7 @@ async def row(office: Office, path: str, **values: Any) -> str:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("name", TRUE)
 @pytest.mark.parametrize("identity", IDENTITIES)
-async def test_a_key_that_is_not_shown_is_answered_as_a_wrong_one(
+async def test_a_key_that_is_not_shown_gets_the_response_of_a_wrong_one(
     office: Office, identity: str, name: str, path: str
 ) -> None:
     client, right, wrong = office.clients[identity], TRUE[name], TRUE[name][:-1] + "9"
@@ -182,11 +182,11 @@ async def test_a_key_that_is_not_shown_is_answered_as_a_wrong_one(
         refused = await client.request(method, target, json={name: wrong})
         assert facts(refused, wrong)[0] == 422
         assert refused.json()["code"] == "reference_not_found"
-        answer = await client.request(method, target, json={name: right})
+        response = await client.request(method, target, json={name: right})
         if identity in SHOWN[name]:
-            assert answer.status == status
+            assert response.status == status
         else:
-            assert facts(answer, right) == facts(refused, wrong)
+            assert facts(response, right) == facts(refused, wrong)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -210,8 +210,8 @@ async def test_keys_that_are_shown_name_their_rows(office: Office, path: str) ->
 async def test_every_reference_that_is_refused_is_named(office: Office, path: str) -> None:
     client = office.clients["anonymous"]
     for ssn in ("123-45", "123-49"):
-        answer = await client.post(path, json={"ssn": ssn, "name": "Nobody", "badge": "b2"})
-        assert [error["pointer"] for error in answer.json()["errors"]] == ["/name", "/ssn"]
+        response = await client.post(path, json={"ssn": ssn, "name": "Nobody", "badge": "b2"})
+        assert [error["pointer"] for error in response.json()["errors"]] == ["/name", "/ssn"]
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -38,7 +38,7 @@ CONDITIONS: dict[str, Callable[[Any], Any]] = {
 THROUGHOUT = ("an integer of a document", "the opposite within")
 """Conditions under which everything is asked."""
 
-Answers = dict[str, dict[str, Any]]
+Responses = dict[str, dict[str, Any]]
 
 warned: list[PolicyMayFail] = []
 app.events.subscribe(PolicyMayFail, warned.append)
@@ -51,28 +51,28 @@ def database_metadata() -> MetaData:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def both(module_database_url: str, databases: Databases) -> AsyncIterator[tuple[Answers, Answers]]:
-    """What is answered under each condition: without hidden rows, and with them."""
-    found: list[Answers] = []
+async def both(module_database_url: str, databases: Databases) -> AsyncIterator[tuple[Responses, Responses]]:
+    """The responses under each condition: without hidden rows, and with them."""
+    found: list[Responses] = []
     with databases.opened(app.metadata) as twin_url:
         for url, with_hidden in ((module_database_url, False), (twin_url, True)):
             async with TestApp(app, url) as running:
                 await fill(with_hidden=with_hidden)
-                answers: Answers = {}
+                responses: Responses = {}
                 for name, condition in CONDITIONS.items():
                     current[0] = condition
-                    answers[name] = await ask(running.anonymous, LISTS if name in THROUGHOUT else FEW)
-                found.append(answers)
+                    responses[name] = await ask(running.anonymous, LISTS if name in THROUGHOUT else FEW)
+                found.append(responses)
     yield found[0], found[1]
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
-async def test_a_hidden_row_changes_no_byte_of_an_answer(both: tuple[Answers, Answers], name: str) -> None:
-    without, with_hidden = (answers[name] for answers in both)
+async def test_a_hidden_row_changes_no_byte_of_a_response(both: tuple[Responses, Responses], name: str) -> None:
+    without, with_hidden = (responses[name] for responses in both)
     assert without.keys() == with_hidden.keys()
-    for path, answer in without.items():
-        assert answer[0] < 500, path
-        for expected, given in zip(answer, with_hidden[path], strict=True):
+    for path, response in without.items():
+        assert response[0] < 500, path
+        for expected, given in zip(response, with_hidden[path], strict=True):
             assert given == expected, path
 
 

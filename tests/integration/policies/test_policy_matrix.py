@@ -1,4 +1,4 @@
-"""Every operation, as everybody: the answers are those of the table, and no row is fetched to be thrown away."""
+"""Every operation, as everybody: the responses are those of the table, and no row is fetched to be thrown away."""
 
 from typing import Any
 
@@ -32,16 +32,16 @@ async def test_what_everybody_gets(
     body = {"title": "new", **{key: str(value) for key, value in (await _references(matrix, row)).items()}}
     fetched.clear()
 
-    answer = await _ask(matrix, identity, operation, row, body)
+    response = await _ask(matrix, identity, operation, row, body)
 
-    outcome = _outcome(operation, answer, row)
-    assert outcome == expected, answer.body
+    outcome = _outcome(operation, response, row)
+    assert outcome == expected, response.body
     if row is not None and outcome in ("-", "401", "403", "404") and operation.method == "GET":
         assert not any(row.title in repr(list(record.values())) for _, records in fetched for record in records)
-    if answer.status == 401:
-        assert answer.headers["www-authenticate"].startswith("Bearer")
+    if response.status == 401:
+        assert response.headers["www-authenticate"].startswith("Bearer")
     if row is not None:
-        await _check_row(matrix, operation, answer, row)
+        await _check_row(matrix, operation, response, row)
 
 
 async def _references(matrix: PolicyMatrix, row: Any) -> dict[str, Any]:
@@ -64,22 +64,22 @@ async def _ask(
     return await client.request(operation.method, path)
 
 
-def _outcome(operation: Operation, answer: ClientResponse, row: Any) -> str:
-    if operation.name.endswith(".list") and answer.status == 200:
-        return "+" if str(row.id) in [shown["id"] for shown in answer.data] else "-"
-    if answer.status == 201:
-        assert answer.headers["location"].startswith(operation.path)
-        return "201" if answer.body else "201-"
-    return str(answer.status)
+def _outcome(operation: Operation, response: ClientResponse, row: Any) -> str:
+    if operation.name.endswith(".list") and response.status == 200:
+        return "+" if str(row.id) in [shown["id"] for shown in response.data] else "-"
+    if response.status == 201:
+        assert response.headers["location"].startswith(operation.path)
+        return "201" if response.body else "201-"
+    return str(response.status)
 
 
-async def _check_row(matrix: PolicyMatrix, operation: Operation, answer: ClientResponse, row: Any) -> None:
+async def _check_row(matrix: PolicyMatrix, operation: Operation, response: ClientResponse, row: Any) -> None:
     """A refused change changed nothing, an accepted one is there."""
     async with app.transaction() as tx:
         present = await tx.session.get(type(row), row.id)
-        if operation.method == "DELETE" and answer.status == 204:
+        if operation.method == "DELETE" and response.status == 204:
             assert present is None
         else:
             assert present is not None
-            changed = operation.method == "PATCH" and answer.status == 200
+            changed = operation.method == "PATCH" and response.status == 200
             assert present.title == ("new" if changed else row.title)

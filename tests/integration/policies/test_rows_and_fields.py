@@ -73,18 +73,18 @@ async def rules(module_database_url: str) -> AsyncIterator[RowRulesApp]:
 
 
 async def test_the_owner_of_a_new_row_is_filled_when_absent(rules: RowRulesApp) -> None:
-    answer = await rules.anna.post("/api/sales", json={})
-    assert (answer.status, answer.data["buyer_id"]) == (201, rules.anna_id)
+    response = await rules.anna.post("/api/sales", json={})
+    assert (response.status, response.data["buyer_id"]) == (201, rules.anna_id)
 
 
 async def test_a_new_row_cannot_be_somebody_elses(rules: RowRulesApp) -> None:
-    answer = await rules.anna.post("/api/sales", json={"buyer_id": rules.ben_id})
-    assert (answer.status, answer.json()["code"]) == (403, "forbidden")
+    response = await rules.anna.post("/api/sales", json={"buyer_id": rules.ben_id})
+    assert (response.status, response.json()["code"]) == (403, "forbidden")
 
 
 async def test_an_admin_may_set_the_owner_where_the_rule_says_so(rules: RowRulesApp) -> None:
-    answer = await rules.admin.post("/api/sales", json={"buyer_id": rules.ben_id})
-    assert (answer.status, answer.data["buyer_id"]) == (201, rules.ben_id)
+    response = await rules.admin.post("/api/sales", json={"buyer_id": rules.ben_id})
+    assert (response.status, response.data["buyer_id"]) == (201, rules.ben_id)
 
 
 async def test_a_row_cannot_be_given_away(rules: RowRulesApp) -> None:
@@ -98,8 +98,8 @@ async def test_a_row_cannot_be_given_away(rules: RowRulesApp) -> None:
 
 async def test_a_row_can_be_given_away_where_the_rule_still_holds(rules: RowRulesApp) -> None:
     made = (await rules.anna.post("/api/gifts", json={})).data
-    answer = await rules.anna.patch(f"/api/gifts/{made['id']}", json={"holder_id": rules.ben_id})
-    assert (answer.status, answer.data["holder_id"]) == (200, rules.ben_id)
+    response = await rules.anna.patch(f"/api/gifts/{made['id']}", json={"holder_id": rules.ben_id})
+    assert (response.status, response.data["holder_id"]) == (200, rules.ben_id)
 
 
 # Relations
@@ -150,8 +150,8 @@ async def test_what_may_not_be_listed_cannot_be_filtered_by_nor_told_from_what_i
         assert _plain(present) == _plain(absent)
 
 
-def _plain(answer: Any) -> str:
-    return str({**answer.json(), "request_id": None}).replace("invitx", "invite")
+def _plain(response: Any) -> str:
+    return str({**response.json(), "request_id": None}).replace("invitx", "invite")
 
 
 async def test_a_filter_over_a_relation_finds_only_through_rows_that_may_be_listed(rules: RowRulesApp) -> None:
@@ -233,8 +233,8 @@ async def test_a_field_that_a_role_may_set_is_read_only_for_others(rules: RowRul
 
 async def test_the_value_of_a_hidden_field_cannot_be_guessed_by_sending_it_back(rules: RowRulesApp) -> None:
     _, good = await rules.good()
-    answers = [await rules.ben.patch(f"/api/goods/{good.id}", json={"cost": cost}) for cost in (7, 8)]
-    assert [answer.status for answer in answers] == [422, 422]
+    responses = [await rules.ben.patch(f"/api/goods/{good.id}", json={"cost": cost}) for cost in (7, 8)]
+    assert [response.status for response in responses] == [422, 422]
 
 
 async def test_a_field_that_the_owner_may_set_is_refused_to_others(rules: RowRulesApp) -> None:

@@ -93,14 +93,14 @@ def is_of_the_row(rule: str, identity: str) -> bool:
     return rule == "mine" or (rule == "owner" and identity != "anonymous")
 
 
-def plain(answer: ClientResponse) -> str:
-    """An answer as far as it may depend on what was asked: its status and its body, without the request's id."""
-    body = re.sub(rb'"request_id":"[^"]*"', b"", answer.body)
-    return f"{answer.status} {body.decode()}"
+def plain(response: ClientResponse) -> str:
+    """A response as far as it may depend on what was asked: its status and its body, without the request's id."""
+    body = re.sub(rb'"request_id":"[^"]*"', b"", response.body)
+    return f"{response.status} {body.decode()}"
 
 
-def errors(answer: ClientResponse) -> list[tuple[str, str]]:
-    return [(error["pointer"], error["code"]) for error in answer.json()["errors"]]
+def errors(response: ClientResponse) -> list[tuple[str, str]]:
+    return [(error["pointer"], error["code"]) for error in response.json()["errors"]]
 
 
 # Reading
@@ -145,8 +145,8 @@ async def test_only_what_every_row_shows_can_be_filtered_and_sorted_by(
             refused["hop"] = f"safe.{name}=first"
         for how, query in refused.items():
             target = "labels" if how == "hop" else path
-            answer = await client.get(f"/api/{target}?{query}")
-            assert answer.status == (200 if surely else 400), (name, how)
+            response = await client.get(f"/api/{target}?{query}")
+            assert response.status == (200 if surely else 400), (name, how)
 
 
 @pytest.mark.parametrize("path", ["diaries", "serviced_diaries"])
@@ -165,13 +165,13 @@ async def test_only_what_every_row_shows_can_be_filtered_and_sorted_by(
         "secret.id=1",
     ],
 )
-async def test_a_query_that_names_it_is_answered_as_where_it_does_not_exist(
+async def test_a_query_that_names_it_gets_the_response_of_one_that_does_not_exist(
     fields: FieldRulesApp, path: str, query: str
 ) -> None:
     for identity in ("anonymous", "stranger", "owner", "hr"):
-        answer = await fields.clients[identity].get(f"/api/{path}?{query}")
-        assert plain(answer) == plain(await fields.clients[identity].get(f"/api/plain_diaries?{query}"))
-        assert answer.status == 400
+        response = await fields.clients[identity].get(f"/api/{path}?{query}")
+        assert plain(response) == plain(await fields.clients[identity].get(f"/api/plain_diaries?{query}"))
+        assert response.status == 400
 
 
 @pytest.mark.parametrize("identity", IDENTITIES)
@@ -181,13 +181,13 @@ async def test_no_message_names_what_an_identity_never_sees(fields: FieldRulesAp
     never = [name for name in NAMES if not (passes(name.split("_")[0], identity) or is_of_the_row(name, identity))]
     never = [name for name in never if name.split("_")[0] in ("nobody", "hr")]
     queries = ["fields=nobodi_nobody", "sort=nobodi_nobody", "nobodi_nobody=1", "expand=nobody", "fields=hr_h"]
-    answers = [await client.get(f"/api/safes?{query}") for query in queries]
+    responses = [await client.get(f"/api/safes?{query}") for query in queries]
     if identity != "anonymous":
-        answers += [await client.patch(row, json={f"{name}x": 1}) for name in never]
-    for answer in answers:
-        assert answer.status in (400, 422)
-        for word in re.findall(r"\w+", answer.json()["detail"] + str(answer.json()["errors"])):
-            assert word not in never, answer.body
+        responses += [await client.patch(row, json={f"{name}x": 1}) for name in never]
+    for response in responses:
+        assert response.status in (400, 422)
+        for word in re.findall(r"\w+", response.json()["detail"] + str(response.json()["errors"])):
+            assert word not in never, response.body
 
 
 # Changing
@@ -197,29 +197,29 @@ async def expect_change(fields: FieldRulesApp, row: str, identity: str, pair: tu
     """Send a value for a field of a row that holds "first", and compare with what the rules say."""
     reads, writes = pair
     name, client = name_of(*pair), fields.clients[identity]
-    answer = await client.patch(row, json={name: value})
+    response = await client.patch(row, json={name: value})
     sees, sets = passes(reads, identity), passes(writes, identity)
-    case = (row, identity, name, value, answer.body)
+    case = (row, identity, name, value, response.body)
     if sets:
-        assert answer.status == 200, case
-        assert answer.data.get(name) == (value if sees else None), case
+        assert response.status == 200, case
+        assert response.data.get(name) == (value if sees else None), case
         assert await fields.stored(row, name) == value, case
         return
     assert await fields.stored(row, name) == "first", case
     if not sees:
-        assert (answer.status, errors(answer)) == (422, [(f"/{name}", "unknown_field")]), case
+        assert (response.status, errors(response)) == (422, [(f"/{name}", "unknown_field")]), case
     elif is_of_the_row(writes, identity):
-        assert (answer.status, answer.json()["code"]) == (403, "forbidden"), case
+        assert (response.status, response.json()["code"]) == (403, "forbidden"), case
     elif value == "first":
-        assert answer.status == 200, case
+        assert response.status == 200, case
     else:
-        assert (answer.status, errors(answer)) == (422, [(f"/{name}", "read_only")]), case
+        assert (response.status, errors(response)) == (422, [(f"/{name}", "read_only")]), case
 
 
 @pytest.mark.parametrize("path", SAFES)
 @pytest.mark.parametrize("identity", SIGNED_IN)
 @pytest.mark.parametrize("value", ["first", "other"])
-async def test_what_a_change_answers_depends_on_what_the_row_shows_and_on_who_writes(
+async def test_the_response_to_a_change_depends_on_what_the_row_shows_and_on_who_writes(
     fields: FieldRulesApp, path: str, identity: str, value: str
 ) -> None:
     row = await fields.safe(path)
@@ -229,7 +229,7 @@ async def test_what_a_change_answers_depends_on_what_the_row_shows_and_on_who_wr
 
 @pytest.mark.parametrize("path", SAFES)
 @pytest.mark.parametrize("identity", SIGNED_IN)
-async def test_right_and_wrong_guesses_get_the_same_answer(fields: FieldRulesApp, path: str, identity: str) -> None:
+async def test_right_and_wrong_guesses_get_the_same_response(fields: FieldRulesApp, path: str, identity: str) -> None:
     row = await fields.safe(path)
     for reads, writes in PAIRS:
         if passes(reads, identity) or passes(writes, identity):
@@ -250,14 +250,14 @@ async def test_a_document_is_merged_into_where_it_is_shown_and_replaced_whole_wh
     row = await fields.safe(path)
     for reads, writes in PAIRS:
         name, client = f"{name_of(reads, writes)}_doc", fields.clients[identity]
-        answer = await client.patch(row, json={name: {"b": 2}})
+        response = await client.patch(row, json={name: {"b": 2}})
         stored = await fields.stored(row, name)
         if not passes(writes, identity):
-            assert (answer.status in (403, 422), stored) == (True, {"a": 1, "keep": "me"}), (reads, writes)
+            assert (response.status in (403, 422), stored) == (True, {"a": 1, "keep": "me"}), (reads, writes)
             continue
         wanted = {"a": 1, "b": 2, "keep": "me"} if passes(reads, identity) else {"b": 2}
-        assert (answer.status, stored) == (200, wanted), (reads, writes)
-        assert answer.data.get(name) == (wanted if passes(reads, identity) else None)
+        assert (response.status, stored) == (200, wanted), (reads, writes)
+        assert response.data.get(name) == (wanted if passes(reads, identity) else None)
         assert (await client.patch(row, json={name: None})).status == 200
         assert await fields.stored(row, name) is None
 
@@ -277,8 +277,8 @@ async def test_a_row_is_sent_back_as_it_was_read_but_for_what_a_rule_of_the_row_
             or not is_of_the_row(name.split("_")[1], identity)
             or passes(name.split("_")[1], identity)
         }
-        answer = await fields.clients[identity].patch(row, json=kept)
-        assert (answer.status, answer.data) == (200, shown), identity
+        response = await fields.clients[identity].patch(row, json=kept)
+        assert (response.status, response.data) == (200, shown), identity
 
 
 # Creating
@@ -291,19 +291,19 @@ async def test_a_creation_sets_what_its_rule_lets_and_shows_what_the_new_row_sho
 ) -> None:
     for reads, writes in PAIRS:
         name, body = name_of(reads, writes), {"owner_id": fields.ids["owner"]}
-        answer = await fields.clients[identity].post(f"/api/{path}", json={**body, name: "set"})
-        case = (identity, name, answer.body)
+        response = await fields.clients[identity].post(f"/api/{path}", json={**body, name: "set"})
+        case = (identity, name, response.body)
         if passes(writes, identity):
-            assert answer.status == 201, case
-            assert answer.data.get(name) == ("set" if passes(reads, identity) else None), case
+            assert response.status == 201, case
+            assert response.data.get(name) == ("set" if passes(reads, identity) else None), case
             continue
         is_known = passes(reads, identity) or is_of_the_row(reads, identity)
         if not is_known:
-            assert (answer.status, errors(answer)) == (422, [(f"/{name}", "unknown_field")]), case
+            assert (response.status, errors(response)) == (422, [(f"/{name}", "unknown_field")]), case
         elif is_of_the_row(writes, identity):
-            assert answer.status == 403, case
+            assert response.status == 403, case
         else:
-            assert (answer.status, errors(answer)) == (422, [(f"/{name}", "read_only")]), case
+            assert (response.status, errors(response)) == (422, [(f"/{name}", "read_only")]), case
 
 
 async def test_creating_and_changing_have_rules_of_their_own(fields: FieldRulesApp) -> None:
@@ -400,8 +400,8 @@ async def test_the_one_who_may_write_without_reading_replaces_and_clears(fields:
     model = {"diaries": Diary, "serviced_diaries": ServicedDiary}[path]
     row = f"/api/{path}/{await fields.add(model(owner_id=fields.ids['owner'], secret='right'))}"
     for value in ("wrong", "right", None, "last"):
-        answer = await fields.clients["owner"].patch(row, json={"secret": value})
-        assert (answer.status, "secret" in answer.data) == (200, False)
+        response = await fields.clients["owner"].patch(row, json={"secret": value})
+        assert (response.status, "secret" in response.data) == (200, False)
         assert await fields.stored(row, "secret") == value
     wrong = await fields.clients["owner"].patch(row, json={"secret": 5})
     assert errors(wrong) == [("/secret", "wrong_type")]
@@ -413,7 +413,9 @@ async def test_the_one_who_may_write_without_reading_replaces_and_clears(fields:
 
 @pytest.mark.parametrize("path", SAFES)
 @pytest.mark.parametrize("identity", SIGNED_IN)
-async def test_two_rows_that_are_shown_alike_answer_alike(fields: FieldRulesApp, path: str, identity: str) -> None:
+async def test_two_rows_that_are_shown_alike_get_equal_responses(
+    fields: FieldRulesApp, path: str, identity: str
+) -> None:
     """Whatever is hidden in them, and whatever is sent: only that a row was written may be told."""
     client = fields.clients[identity]
     unseen = [name_of(*pair) for pair in PAIRS if not passes(pair[0], identity)]
@@ -430,13 +432,13 @@ async def test_two_rows_that_are_shown_alike_answer_alike(fields: FieldRulesApp,
     ]
     rows = [await fields.safe(path, **texts, **docs) for texts, docs in zip(hidden, documents, strict=True)]
 
-    def told(answer: ClientResponse, row: str) -> str:
-        text = plain(answer).replace(row.rpartition("/")[2], "the row")
+    def told(response: ClientResponse, row: str) -> str:
+        text = plain(response).replace(row.rpartition("/")[2], "the row")
         return re.sub(r'"(version|created_at|updated_at)":("[^"]*"|\d+)', "", text)
 
     for body in bodies:
-        answers = {told(await client.patch(row, json=body), row) for row in rows}
-        assert len(answers) == 1, body
+        responses = {told(await client.patch(row, json=body), row) for row in rows}
+        assert len(responses) == 1, body
     assert len({told(await client.get(row), row) for row in rows}) == 1
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 import pytest
-from gate_conversation import Answer, answering, ask, call_of, match, raising, scope
+from gate_conversation import GateResponse, ask, call_of, match, raising, responding, scope
 
 from gatepost import App, ConfigurationError, Mount, Unauthorized, UserAuthenticator, system
 from gatepost.actor import Actor, anonymous
@@ -104,33 +104,33 @@ def gate(app: ASGIApp) -> GateMiddleware:
     )
 
 
-def values(answer: Answer, name: bytes) -> list[bytes]:
-    return [value for key, value in answer.headers if key == name]
+def values(response: GateResponse, name: bytes) -> list[bytes]:
+    return [value for key, value in response.headers if key == name]
 
 
 async def test_a_refusal_that_no_authenticator_makes_offers_all_challenges() -> None:
-    answer = await ask(gate(raising(Unauthorized("not_signed_in", "Sign in."))))
-    assert values(answer, b"www-authenticate") == [b"Bearer", b'ApiKey realm="a"']
+    response = await ask(gate(raising(Unauthorized("not_signed_in", "Sign in."))))
+    assert values(response, b"www-authenticate") == [b"Bearer", b'ApiKey realm="a"']
 
 
 async def test_a_header_that_carries_credentials_stands_once() -> None:
     twice = [(b"x-api-key", b"a"), (b"x-api-key", b"b")]
-    answer = await ask(gate(answering()), scope(headers=twice))
-    assert (answer.status, answer.problem["code"]) == (400, "malformed_request")
+    response = await ask(gate(responding()), scope(headers=twice))
+    assert (response.status, response.problem["code"]) == (400, "malformed_request")
     crumbs = [(b"cookie", b"a=1"), (b"cookie", b"b=2")]
-    assert (await ask(gate(answering()), scope(headers=crumbs))).status == 200
+    assert (await ask(gate(responding()), scope(headers=crumbs))).status == 200
 
 
 async def test_caches_and_pages_of_admitted_origins_are_told_the_headers() -> None:
-    answer = await ask(gate(answering()))
-    assert values(answer, b"vary") == [b"x-api-key, cookie", b"origin"]
+    response = await ask(gate(responding()))
+    assert values(response, b"vary") == [b"x-api-key, cookie", b"origin"]
     preflight = [(b"origin", b"https://shop.example"), (b"access-control-request-method", b"GET")]
-    answer = await ask(gate(answering()), scope("OPTIONS", headers=preflight))
-    assert "x-api-key" in (answer.header("access-control-allow-headers") or "").split(", ")
-    assert "cookie" not in (answer.header("access-control-allow-headers") or "")
+    response = await ask(gate(responding()), scope("OPTIONS", headers=preflight))
+    assert "x-api-key" in (response.header("access-control-allow-headers") or "").split(", ")
+    assert "cookie" not in (response.header("access-control-allow-headers") or "")
 
 
-async def test_a_long_answer_to_ambient_credentials_is_not_compressed() -> None:
+async def test_a_long_response_to_ambient_credentials_is_not_compressed() -> None:
     async def long(scope: Scope, receive: Receive, send: Send) -> None:
         from gatepost.call import Response
 
@@ -185,5 +185,5 @@ class Silent(UserAuthenticator):
 )
 def test_a_mistake_is_a_sentence(given: Any, sentence: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        App(mount={"/other": Mount(answering())}, authenticators=given)
+        App(mount={"/other": Mount(responding())}, authenticators=given)
     assert sentence in str(raised.value)

@@ -74,7 +74,7 @@ class Raw:
         try:
             await self._talk()
         except asyncio.CancelledError:
-            # It was sent, and may be done before PostgreSQL hears that it should not: the next answer tells.
+            # It was sent, and may be done before PostgreSQL hears that it should not: the next response tells.
             self._is_beginning = self._is_beginning or sql.startswith("BEGIN")
             raise
         for command, is_in_transaction in (("BEGIN", True), ("COMMIT", False), ("ROLLBACK", False)):

@@ -15,11 +15,11 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_nothing_is_known_before_the_first_answer() -> None:
+async def test_nothing_is_known_before_the_first_response() -> None:
     assert HeartbeatMonitor(lambda: None).is_silent
 
 
-async def test_silence_is_noted_once_when_its_time_is_over_and_ends_with_an_answer() -> None:
+async def test_silence_is_noted_once_when_its_time_is_over_and_ends_with_a_response() -> None:
     noted: list[float] = []
     detector = HeartbeatMonitor(lambda: noted.append(clock()), SECONDS)
     for _ in range(2):
@@ -33,7 +33,7 @@ async def test_silence_is_noted_once_when_its_time_is_over_and_ends_with_an_answ
     detector.stop()
 
 
-async def test_whoever_answers_in_time_is_never_silent() -> None:
+async def test_a_peer_that_responds_in_time_is_never_silent() -> None:
     noted: list[None] = []
     detector = HeartbeatMonitor(lambda: noted.append(None), SECONDS)
     ends = clock() + 3 * SECONDS

@@ -66,7 +66,7 @@ def test_what_does_not_say_what_happened_leaves_a_doubt(error: BaseException) ->
     ],
     ids=repr,
 )
-def test_an_answer_leaves_none(error: BaseException) -> None:
+def test_a_response_leaves_none(error: BaseException) -> None:
     assert not is_in_doubt(error)
 
 
@@ -77,6 +77,6 @@ def test_a_code_that_a_trigger_chose_says_nothing_of_the_connection(state: str) 
     assert is_lost(answer(state)), "a pooler said so"
 
 
-def test_an_answer_counts_though_the_connection_was_lost_after_it() -> None:
+def test_a_response_counts_though_the_connection_was_lost_after_it() -> None:
     refusal = answer("23505")
     assert answer_of(lost(refusal)) is refusal

@@ -63,7 +63,7 @@ def test_an_echo_has_to_be_of_its_type() -> None:
     assert refusal(PATCH, b'{"id": "seven"}') == [("/id", "wrong_type")]
 
 
-def test_hidden_and_unknown_fields_answer_alike() -> None:
+def test_hidden_and_unknown_fields_get_equal_violations() -> None:
     hidden, unknown = errors_of(PATCH, b'{"cost": 1}'), errors_of(PATCH, b'{"kost": 1}')
     assert hidden[0].code == unknown[0].code == "unknown_field"
     assert hidden[0].detail.replace("cost", "kost") == unknown[0].detail

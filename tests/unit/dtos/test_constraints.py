@@ -128,7 +128,7 @@ def test_constraints_of_the_list_and_of_its_elements_stand_side_by_side() -> Non
     assert refusal(made, b'{"f": ["a", "abcd"]}') == [("/f/1", "too_long")]
 
 
-def test_the_answer_to_a_list_of_violations_is_bounded() -> None:
+def test_the_response_to_a_list_of_violations_is_bounded() -> None:
     made = decoder(attribute("f", sa.ARRAY(sa.Text()), elements=[MinLen(1)]))
     assert len(refusal(made, b'{"f": [' + b'"",' * 5000 + b'""]}')) == VIOLATIONS_MAX
 

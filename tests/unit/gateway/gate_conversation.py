@@ -19,7 +19,7 @@ from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings
 
 
-class Answer(msgspec.Struct):
+class GateResponse(msgspec.Struct):
     """What a client would have got."""
 
     status: int
@@ -152,8 +152,8 @@ def parts(*chunks: bytes) -> Receive:
     return receive
 
 
-async def ask(app: ASGIApp, asked: Scope | None = None, receive: Receive = forbidden_receive) -> Answer:
-    """Send one request through and collect the answer."""
+async def ask(app: ASGIApp, asked: Scope | None = None, receive: Receive = forbidden_receive) -> GateResponse:
+    """Send one request through and collect the response."""
     messages: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -163,15 +163,15 @@ async def ask(app: ASGIApp, asked: Scope | None = None, receive: Receive = forbi
     return collect(messages)
 
 
-def collect(messages: list[Message]) -> Answer:
-    """The answer that these messages make."""
+def collect(messages: list[Message]) -> GateResponse:
+    """The response that these messages make."""
     assert [message["type"] for message in messages[:1]] == ["http.response.start"]
     body = b"".join(message.get("body", b"") for message in messages[1:])
-    return Answer(messages[0]["status"], list(messages[0]["headers"]), body)
+    return GateResponse(messages[0]["status"], list(messages[0]["headers"]), body)
 
 
-def answering(status: int = 200, body: bytes = b"{}", headers: Sequence[Header] = ()) -> ASGIApp:
-    """An application that always answers the same, with the very same message objects each time."""
+def responding(status: int = 200, body: bytes = b"{}", headers: Sequence[Header] = ()) -> ASGIApp:
+    """An application that always sends the same response, with the very same message objects each time."""
     start = {"type": "http.response.start", "status": status, "headers": list(headers)}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -191,6 +191,6 @@ def raising(error: BaseException) -> ASGIApp:
 
 
 async def reading(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application that answers with the body it has read."""
+    """An application that responds with the body it has read."""
     body = await scope["gatepost"].body()
-    await answering(body=body)(scope, receive, send)
+    await responding(body=body)(scope, receive, send)

@@ -66,13 +66,13 @@ class Visit:
 
 
 class Client:
-    """Sends requests to a server. `answers` are the moments at which those served arrived in time; `latencies` how long
-    each took; `refusals` when others were refused."""
+    """Sends requests to a server. `responses` are the moments at which those served arrived in time, `latencies` how
+    long each took, `refusals` when others were refused."""
 
     def __init__(self, simulation: "Simulation") -> None:
         self.simulation = simulation
         self.rng = simulation.rng
-        self.answers: list[int] = []
+        self.responses: list[int] = []
         self.latencies: list[int] = []
         self.refusals: list[int] = []
 
@@ -83,16 +83,16 @@ class Client:
         """From one side to the other."""
         return int((50 + 100 * self.rng.random()) * MICROSECONDS)
 
-    def answered(self, at: int, visit: Visit, served: bool) -> None:
+    def responded(self, at: int, visit: Visit, served: bool) -> None:
         if served:
-            self.answers.append(at)
+            self.responses.append(at)
             self.latencies.append(at - visit.sent)
         else:
             self.refusals.append(at)
 
 
 class ClosedLoop(Client):
-    """`count` clients that send the next request at once when the last is answered, refused or not. With
+    """`count` clients that send the next request at once when the last has its response, a refusal or not. With
     `patience`, they give a request up after so long and come back, which the server does not notice."""
 
     def __init__(self, simulation: "Simulation", count: int, patience: int = 0) -> None:
@@ -107,10 +107,10 @@ class ClosedLoop(Client):
         if self._patience:
             self.simulation.happen(at + self._patience, self._give_up, visit)
 
-    def answered(self, at: int, visit: Visit, served: bool) -> None:
+    def responded(self, at: int, visit: Visit, served: bool) -> None:
         if not visit.has_given_up:
             visit.has_given_up = True  # its patience has no meaning any more
-            super().answered(at, visit, served)
+            super().responded(at, visit, served)
             self.send(at)
 
     def _give_up(self, at: int, visit: Visit) -> None:
@@ -129,8 +129,8 @@ class OpenLoop(Client):
         self._retries = retries
         simulation.happen(START, self._try_first)
 
-    def answered(self, at: int, visit: Visit, served: bool) -> None:
-        super().answered(at, visit, served)
+    def responded(self, at: int, visit: Visit, served: bool) -> None:
+        super().responded(at, visit, served)
         if not served and self._retries:
             self.send(at)
 
@@ -199,22 +199,22 @@ class Simulation:
             admitted.add_done_callback(lambda future: self._refuse(visit) if future.exception() else self._serve(visit))
 
     def _serve(self, visit: Visit) -> None:
-        """Most of the work, the database's answer, the rest."""
+        """Most of the work, the database's response, the rest."""
         self._loop.spend(self._costs.serve * 3 // 4)
         self._loop.call_later(self.rng.uniform(0.0002, 0.001), self._finish, visit)
 
     def _finish(self, visit: Visit) -> None:
         self._loop.spend(self._costs.serve // 4)
         self.queue.leave(visit.admission)
-        self._answer(visit, served=True)
+        self._respond(visit, served=True)
 
     def _refuse(self, visit: Visit) -> None:
         self._loop.spend(self._costs.refuse)
-        self._answer(visit, served=False)
+        self._respond(visit, served=False)
 
-    def _answer(self, visit: Visit, *, served: bool) -> None:
+    def _respond(self, visit: Visit, *, served: bool) -> None:
         client = visit.client
-        self.happen(self._loop.now + client.travel(), client.answered, visit, served)
+        self.happen(self._loop.now + client.travel(), client.responded, visit, served)
 
 
 def per_second(moments: Iterable[int], since: float, until: float) -> float:

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from gate_conversation import answering, ask, gate, parts, reading, scope
+from gate_conversation import ask, gate, parts, reading, responding, scope
 
 from gatepost.asgi import Message, Receive, Scope, Send
 from gatepost.call import Call
@@ -38,33 +38,33 @@ def length(count: int) -> Header:
 )
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 async def test_only_json_is_a_body(method: str, headers: list[Header], status: int) -> None:
-    answer = await ask(gate(reading), scope(method, headers=[*headers, length(2)]), parts(b"{}"))
-    assert answer.status == status
+    response = await ask(gate(reading), scope(method, headers=[*headers, length(2)]), parts(b"{}"))
+    assert response.status == status
     if status == 415:
-        assert answer.problem["code"] == "unsupported_media_type"
+        assert response.problem["code"] == "unsupported_media_type"
     else:
-        assert answer.body == b"{}"
+        assert response.body == b"{}"
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"])
 @pytest.mark.parametrize("framing", [[], [length(0)]])
 async def test_a_form_without_fields_is_a_form(kind: str, framing: list[Header]) -> None:
     asked = scope("POST", headers=[(b"content-type", kind.encode()), *framing])
-    assert (await ask(gate(answering()), asked)).status == 415
+    assert (await ask(gate(responding()), asked)).status == 415
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("framing", [length(2), CHUNKED])
 async def test_a_body_where_none_has_a_meaning_is_refused_unread(method: str, framing: Header) -> None:
     asked = scope(method, "/api/small" if method == "DELETE" else "/api/books", headers=[JSON, framing])
-    answer = await ask(gate(reading), asked)
-    assert answer.status == (405 if method == "DELETE" else 400)
-    assert answer.status == 405 or answer.header("connection") == "close"
+    response = await ask(gate(reading), asked)
+    assert response.status == (405 if method == "DELETE" else 400)
+    assert response.status == 405 or response.header("connection") == "close"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 async def test_an_empty_body_is_none(method: str) -> None:
-    assert (await ask(gate(answering()), scope(method, headers=[length(0), JSON]))).status == 200
+    assert (await ask(gate(responding()), scope(method, headers=[length(0), JSON]))).status == 200
 
 
 async def test_a_mounted_application_takes_any_type() -> None:
@@ -76,17 +76,17 @@ async def test_a_mounted_application_takes_any_type() -> None:
 async def test_receive_is_left_alone_where_there_is_no_body(headers: list[Header]) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         assert receive is original
-        await answering()(scope, receive, send)
+        await responding()(scope, receive, send)
 
     original = parts()
     assert (await ask(gate(app), scope("POST", headers=headers), original)).status == 200
 
 
 async def test_a_body_announced_as_too_large_is_refused_unread() -> None:
-    answer = await ask(gate(reading, body_bytes_max=10), scope("POST", headers=[JSON, length(11)]))
-    assert answer.status == 413
-    assert answer.problem["code"] == "content_too_large"
-    assert answer.header("connection") == "close"
+    response = await ask(gate(reading, body_bytes_max=10), scope("POST", headers=[JSON, length(11)]))
+    assert response.status == 413
+    assert response.problem["code"] == "content_too_large"
+    assert response.header("connection") == "close"
 
 
 async def test_a_body_of_exactly_the_limit_passes() -> None:
@@ -100,19 +100,19 @@ async def test_a_body_of_exactly_the_limit_passes() -> None:
 async def test_a_body_that_grows_too_large_is_refused(path: str, http_version: str) -> None:
     headers = [JSON, CHUNKED] if http_version == "1.1" else [JSON]
     asked = scope("POST", path, headers, http_version=http_version)
-    answer = await ask(gate(reading, body_bytes_max=10), asked, parts(b"x" * 6, b"x" * 6, b"x"))
-    assert answer.status == 413
+    response = await ask(gate(reading, body_bytes_max=10), asked, parts(b"x" * 6, b"x" * 6, b"x"))
+    assert response.status == 413
 
 
-async def test_the_refusal_of_a_large_body_overrules_the_answer_of_a_framework_in_between() -> None:
+async def test_the_refusal_of_a_large_body_overrules_the_response_of_a_framework_in_between() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await receive()
         except Exception:
-            await answering(500)(scope, receive, send)
+            await responding(500)(scope, receive, send)
 
-    answer = await ask(gate(app, body_bytes_max=1), scope("POST", "/legacy", [CHUNKED]), parts(b"xx"))
-    assert answer.status == 413
+    response = await ask(gate(app, body_bytes_max=1), scope("POST", "/legacy", [CHUNKED]), parts(b"xx"))
+    assert response.status == 413
 
 
 async def test_a_route_has_its_own_limit() -> None:
@@ -133,10 +133,10 @@ async def test_a_route_has_its_own_limit() -> None:
     ],
 )
 async def test_framing_that_others_may_read_differently_is_refused(headers: list[Header]) -> None:
-    answer = await ask(gate(reading), scope("POST", headers=[JSON, *headers]))
-    assert answer.status == 400
-    assert answer.problem["code"] == "malformed_request"
-    assert answer.header("connection") == "close"
+    response = await ask(gate(reading), scope("POST", headers=[JSON, *headers]))
+    assert response.status == 400
+    assert response.problem["code"] == "malformed_request"
+    assert response.header("connection") == "close"
 
 
 async def test_a_body_that_stops_halfway_is_a_408() -> None:
@@ -148,10 +148,10 @@ async def test_a_body_that_stops_halfway_is_a_408() -> None:
 
     sent: list[bool] = []
     app = gate(reading, body_seconds=0.1)
-    answer = await asyncio.wait_for(ask(app, scope("POST", headers=[JSON, CHUNKED]), receive), 5)
-    assert answer.status == 408
-    assert answer.problem["code"] == "body_timeout"
-    assert answer.header("connection") == "close"
+    response = await asyncio.wait_for(ask(app, scope("POST", headers=[JSON, CHUNKED]), receive), 5)
+    assert response.status == 408
+    assert response.problem["code"] == "body_timeout"
+    assert response.header("connection") == "close"
     assert app.in_flight == 0
 
 
@@ -162,9 +162,9 @@ async def test_a_body_that_trickles_until_the_time_of_the_request_is_over_is_a_4
         return {"type": "http.request", "body": b"x" * 600, "more_body": True}
 
     app = gate(reading, body_seconds=5, request_seconds=0.2)
-    answer = await asyncio.wait_for(ask(app, scope("POST", path, headers=[JSON, CHUNKED]), receive), 5)
-    assert (answer.status, answer.problem["code"]) == (408, "body_timeout")
-    assert answer.header("connection") == "close"
+    response = await asyncio.wait_for(ask(app, scope("POST", path, headers=[JSON, CHUNKED]), receive), 5)
+    assert (response.status, response.problem["code"]) == (408, "body_timeout")
+    assert response.header("connection") == "close"
 
 
 async def test_an_application_that_is_slow_after_the_body_is_a_504() -> None:
@@ -173,8 +173,8 @@ async def test_an_application_that_is_slow_after_the_body_is_a_504() -> None:
         await asyncio.Event().wait()
 
     slow = gate(app, request_seconds=0.2)
-    answer = await asyncio.wait_for(ask(slow, scope("POST", headers=[JSON, length(2)]), parts(b"{}")), 5)
-    assert (answer.status, answer.problem["code"]) == (504, "request_timeout")
+    response = await asyncio.wait_for(ask(slow, scope("POST", headers=[JSON, length(2)]), parts(b"{}")), 5)
+    assert (response.status, response.problem["code"]) == (504, "request_timeout")
 
 
 @pytest.mark.parametrize("path", ["/api/books", "/legacy"])
@@ -183,12 +183,12 @@ async def test_an_application_that_is_slow_after_the_body_is_a_504() -> None:
     [(1, 16, 200), (1, 17, 400), (0, 17, 400), (512, 500, 200), (100, 19, 200), (100, 20, 400)],
 )
 async def test_a_body_may_come_in_so_many_parts(path: str, size: int, count: int, status: int) -> None:
-    answer = await ask(gate(reading), scope("POST", path, [JSON, CHUNKED]), parts(*[b"x" * size] * count))
-    assert answer.status == status
+    response = await ask(gate(reading), scope("POST", path, [JSON, CHUNKED]), parts(*[b"x" * size] * count))
+    assert response.status == status
     if status == 400:
-        assert answer.problem["code"] == "malformed_request"
-        assert "small parts" in answer.problem["detail"]
-        assert answer.header("connection") == "close"
+        assert response.problem["code"] == "malformed_request"
+        assert "small parts" in response.problem["detail"]
+        assert response.header("connection") == "close"
 
 
 async def test_waiting_for_the_disconnect_after_the_body_has_no_limit() -> None:
@@ -196,7 +196,7 @@ async def test_waiting_for_the_disconnect_after_the_body_has_no_limit() -> None:
         await receive()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(receive(), 0.4)
-        await answering()(scope, receive, send)
+        await responding()(scope, receive, send)
 
     async def receive() -> Message:
         if sent:
@@ -205,8 +205,8 @@ async def test_waiting_for_the_disconnect_after_the_body_has_no_limit() -> None:
         return {"type": "http.request", "body": b"{}", "more_body": False}
 
     sent: list[bool] = []
-    answer = await ask(gate(app, body_seconds=0.1), scope("POST", headers=[JSON, length(2)]), receive)
-    assert answer.status == 200
+    response = await ask(gate(app, body_seconds=0.1), scope("POST", headers=[JSON, length(2)]), receive)
+    assert response.status == 200
 
 
 def unended(*chunks: bytes) -> Receive:
@@ -223,15 +223,15 @@ def unended(*chunks: bytes) -> Receive:
 @pytest.mark.parametrize("chunks", [(b"{}",), (b"{", b"}"), (b"", b"{", b"", b"}")])
 async def test_a_body_of_its_stated_length_is_complete_without_asking_for_the_end(chunks: tuple[bytes, ...]) -> None:
     receive = unended(*chunks)
-    answer = await ask(gate(reading), scope("POST", headers=[JSON, length(2)]), receive)
-    assert (answer.status, answer.body) == (200, b"{}")
+    response = await ask(gate(reading), scope("POST", headers=[JSON, length(2)]), receive)
+    assert (response.status, response.body) == (200, b"{}")
     assert (await receive())["more_body"] is False
 
 
 async def test_a_body_without_a_stated_length_is_read_to_its_end() -> None:
     receive = unended(b"{", b"}")
-    answer = await ask(gate(reading), scope("POST", headers=[JSON, CHUNKED]), receive)
-    assert (answer.status, answer.body) == (200, b"{}")
+    response = await ask(gate(reading), scope("POST", headers=[JSON, CHUNKED]), receive)
+    assert (response.status, response.body) == (200, b"{}")
     assert (await receive())["type"] == "http.disconnect"
 
 
@@ -239,7 +239,7 @@ async def test_behind_a_complete_body_comes_nothing_but_the_disconnect() -> None
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         messages = [await receive(), await receive()]
         assert messages == [{"type": "http.request", "body": b"{}", "more_body": False}, {"type": "http.disconnect"}]
-        await answering()(scope, receive, send)
+        await responding()(scope, receive, send)
 
     asked = scope("POST", "/legacy", headers=[JSON, length(2)])
     assert (await ask(gate(app), asked, unended(b"{}"))).status == 200
@@ -251,8 +251,8 @@ async def test_a_body_is_read_once() -> None:
         assert await call.body() == b"{}"
         await call.body()
 
-    answer = await ask(gate(app), scope("POST", headers=[JSON, length(2)]), unended(b"{}"))
-    assert (answer.status, answer.problem["code"]) == (400, "malformed_request")
+    response = await ask(gate(app), scope("POST", headers=[JSON, length(2)]), unended(b"{}"))
+    assert (response.status, response.problem["code"]) == (400, "malformed_request")
 
 
 async def test_a_client_that_goes_away_halfway_is_a_broken_request() -> None:

@@ -33,7 +33,7 @@ def call(*headers: Header, kind: str = "api") -> Call:
     return Call(given, forbidden, "id", "192.0.2.1", dict(given["headers"]), b"", rules=route(kind=kind))
 
 
-def answer(*headers: Header, status: int = 200, body: bytes = LARGE) -> Response:
+def response(*headers: Header, status: int = 200, body: bytes = LARGE) -> Response:
     return Response(status, body, (JSON, *headers))
 
 
@@ -80,9 +80,9 @@ def test_the_coding_is_the_one_that_the_client_weighs_most(accept: str, name: by
 @pytest.mark.parametrize(
     ("accept", "decode"), [(b"gzip", lambda body: zlib.decompress(body, 31)), (b"zstd", zstd.decompress)]
 )
-def test_a_large_answer_is_compressed_and_can_be_read(accept: bytes, decode: Any) -> None:
+def test_a_large_response_is_compressed_and_can_be_read(accept: bytes, decode: Any) -> None:
     for _ in range(2):
-        made = compressed(call((b"accept-encoding", accept)), answer())
+        made = compressed(call((b"accept-encoding", accept)), response())
         assert decode(made.body) == LARGE
         assert len(made.body) < len(LARGE) / 10
         assert made.headers == (JSON, (b"content-encoding", accept), VARY)
@@ -91,10 +91,10 @@ def test_a_large_answer_is_compressed_and_can_be_read(accept: bytes, decode: Any
 @pytest.mark.parametrize(
     ("asked", "given"),
     [
-        (call(), answer()),
-        (call((b"accept-encoding", b"br")), answer()),
-        (call(GZIP, (b"cookie", b"session=1")), answer()),
-        (call(GZIP), answer(body=random.Random(1).randbytes(4096))),
+        (call(), response()),
+        (call((b"accept-encoding", b"br")), response()),
+        (call(GZIP, (b"cookie", b"session=1")), response()),
+        (call(GZIP), response(body=random.Random(1).randbytes(4096))),
     ],
     ids=["not asked for", "not had", "with a cookie", "incompressible"],
 )
@@ -106,13 +106,13 @@ def test_what_another_client_might_get_compressed_says_so(asked: Call, given: Re
 @pytest.mark.parametrize(
     ("asked", "given"),
     [
-        (call(GZIP, kind="auth"), answer()),
-        (call(GZIP), answer((b"set-cookie", b"session=1"))),
+        (call(GZIP, kind="auth"), response()),
+        (call(GZIP), response((b"set-cookie", b"session=1"))),
         (call(GZIP), Response(200, LARGE, cache_control=b"private, no-transform")),
-        (call(GZIP), answer((b"content-encoding", b"br"))),
-        (call(GZIP), answer((b"content-range", b"bytes 0-9/10"), status=206)),
-        (call(GZIP), answer(status=400)),
-        (call(GZIP), answer(status=500)),
+        (call(GZIP), response((b"content-encoding", b"br"))),
+        (call(GZIP), response((b"content-range", b"bytes 0-9/10"), status=206)),
+        (call(GZIP), response(status=400)),
+        (call(GZIP), response(status=500)),
         (call(GZIP), Response(200, LARGE, ((b"content-type", b"image/png"),))),
         (call(GZIP), Response(200, LARGE, ((b"content-type", b"text/event-stream"),))),
         (call(GZIP), Response(200, LARGE, ())),
@@ -124,9 +124,9 @@ def test_what_is_never_compressed_is_left_as_it_is(asked: Call, given: Response)
 
 
 def test_a_strong_entity_tag_differs_by_coding_and_a_weak_one_does_not() -> None:
-    made = compressed(call(GZIP), answer((b"etag", b'"3"')))
+    made = compressed(call(GZIP), response((b"etag", b'"3"')))
     assert (b"etag", b'"3-gzip"') in made.headers
-    made = compressed(call(GZIP), answer((b"etag", b'W/"3"')))
+    made = compressed(call(GZIP), response((b"etag", b'W/"3"')))
     assert (b"etag", b'W/"3"') in made.headers
 
 
@@ -144,7 +144,7 @@ def test_if_match_means_the_row_in_whatever_coding_it_was_read(tag: bytes) -> No
         (b"gzip", b'W/"3-gzip"', b'W/"3"'),
         (b"gzip", b'"3"', b'"3"'),
         (b"gzip", b'"2", "3-gzip"', b'"2", "3"'),
-        # To one who reads no gzip, bytes in gzip are another answer.
+        # To one who reads no gzip, bytes in gzip are another response.
         (b"", b'"3-gzip"', b'"3-gzip"'),
         (b"zstd", b'"3-gzip"', b'"3-gzip"'),
         (b"gzip", b"*", b"*"),
@@ -166,7 +166,7 @@ def test_if_none_match_means_the_bytes_that_the_client_would_get(accept: bytes, 
         (b"", b'"3"', b'"3"'),
     ],
 )
-def test_a_304_names_the_answer_that_the_client_holds(accept: bytes, named: bytes, tag: bytes) -> None:
+def test_a_304_names_the_response_that_the_client_holds(accept: bytes, named: bytes, tag: bytes) -> None:
     asked = call((b"accept-encoding", accept), (IF_NONE_MATCH, named))
     strip_entity_tags(asked)
     made = not_modified(asked, Response(304, b"", (JSON, (b"etag", b'"3"'))))
@@ -174,7 +174,7 @@ def test_a_304_names_the_answer_that_the_client_holds(accept: bytes, named: byte
 
 
 def responding(given: Response) -> Any:
-    """An application that answers as Gatepost's own does."""
+    """An application that responds as Gatepost's own does."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await scope["gatepost"].respond(given)
@@ -183,7 +183,7 @@ def responding(given: Response) -> Any:
 
 
 async def test_through_the_gate_head_says_what_get_says() -> None:
-    app = gate(responding(answer((b"etag", b'"3"'))))
+    app = gate(responding(response((b"etag", b'"3"'))))
     got, head = await ask(app, scope(headers=[GZIP])), await ask(app, scope("HEAD", headers=[GZIP]))
     assert zlib.decompress(got.body, 31) == LARGE
     assert head.body == b""
@@ -192,15 +192,15 @@ async def test_through_the_gate_head_says_what_get_says() -> None:
         assert got.header(name) == head.header(name) is not None
 
 
-async def test_small_answers_and_all_answers_where_it_is_off_are_left_alone() -> None:
-    small = answer(body=b'"' + b"x" * (BYTES_MIN - 3) + b'"')
-    for app in (gate(responding(small)), gate(responding(answer()), compress=False)):
+async def test_small_responses_and_all_responses_where_it_is_off_are_left_alone() -> None:
+    small = response(body=b'"' + b"x" * (BYTES_MIN - 3) + b'"')
+    for app in (gate(responding(small)), gate(responding(response()), compress=False)):
         got = await ask(app, scope(headers=[GZIP]))
         assert (got.header("content-encoding"), got.header("vary")) == (None, None)
 
 
 async def test_both_varying_headers_are_named() -> None:
-    app = gate(responding(answer()), cors_origins=("https://shop.example",))
+    app = gate(responding(response()), cors_origins=("https://shop.example",))
     got = await ask(app, scope(headers=[GZIP]))
     assert {value for name, value in got.headers if name == b"vary"} == {b"origin", b"accept-encoding"}
 

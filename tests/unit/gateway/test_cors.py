@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from gate_conversation import ROUTES, Answer, answering, ask, gate, match, raising, scope
+from gate_conversation import ROUTES, GateResponse, ask, gate, match, raising, responding, scope
 
 from gatepost.asgi import ASGIApp
 from gatepost.call import Match
@@ -21,38 +21,38 @@ ORIGINS = ("https://shop.example", "https://*.shop.example", "http://localhost:3
 VARY = {"origin", "access-control-request-method", "access-control-request-headers"}
 
 
-def permissions(answer: Answer) -> dict[str, str]:
-    """What an answer grants."""
-    return {name.decode(): value.decode() for name, value in answer.headers if name.startswith(b"access-control")}
+def permissions(response: GateResponse) -> dict[str, str]:
+    """What a response grants."""
+    return {name.decode(): value.decode() for name, value in response.headers if name.startswith(b"access-control")}
 
 
-async def preflight(app: ASGIApp, *headers: Header, path: str = "/api/books", origin: Header = ORIGIN) -> Answer:
+async def preflight(app: ASGIApp, *headers: Header, path: str = "/api/books", origin: Header = ORIGIN) -> GateResponse:
     given = headers or (PREFLIGHT,)
     return await ask(app, scope("OPTIONS", path, [origin, *given]))
 
 
 async def test_without_a_rule_there_are_no_cors_headers() -> None:
-    answer = await ask(gate(answering()), scope(headers=[ORIGIN]))
-    assert permissions(answer) == {}
-    assert answer.header("vary") is None
+    response = await ask(gate(responding()), scope(headers=[ORIGIN]))
+    assert permissions(response) == {}
+    assert response.header("vary") is None
 
 
 @pytest.mark.parametrize("origin", [b"https://shop.example", b"https://eu.shop.example", b"http://localhost:3000"])
-async def test_an_origin_on_the_list_may_read_the_answer_and_its_headers(origin: bytes) -> None:
-    answer = await ask(gate(answering(), cors_origins=ORIGINS), scope(headers=[(b"origin", origin)]))
-    assert answer.header("access-control-allow-origin") == origin.decode()
-    assert answer.header("vary") == "origin"
-    exposed = answer.header("access-control-expose-headers") or ""
+async def test_an_origin_on_the_list_may_read_the_response_and_its_headers(origin: bytes) -> None:
+    response = await ask(gate(responding(), cors_origins=ORIGINS), scope(headers=[(b"origin", origin)]))
+    assert response.header("access-control-allow-origin") == origin.decode()
+    assert response.header("vary") == "origin"
+    exposed = response.header("access-control-expose-headers") or ""
     assert {"etag", "location", "link", "ratelimit", "x-request-id", "retry-after"} <= set(exposed.split(", "))
-    assert answer.header("access-control-allow-credentials") is None
+    assert response.header("access-control-allow-credentials") is None
 
 
-async def test_where_there_is_a_rule_every_answer_says_that_the_origin_matters() -> None:
-    app = gate(answering(), cors_origins=ORIGINS)
+async def test_where_there_is_a_rule_every_response_says_that_the_origin_matters() -> None:
+    app = gate(responding(), cors_origins=ORIGINS)
     for path, status in (("/api/books", 200), ("/nowhere", 404), ("/legacy", 200)):
         for headers in ([], [EVIL], [ORIGIN]):
-            answer = await ask(app, scope(path=path, headers=headers))
-            assert (answer.status, answer.header("vary")) == (status, "origin")
+            response = await ask(app, scope(path=path, headers=headers))
+            assert (response.status, response.header("vary")) == (status, "origin")
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ async def test_where_there_is_a_rule_every_answer_says_that_the_origin_matters()
     ],
 )
 async def test_another_origin_gets_nothing_but_vary(headers: list[Header]) -> None:
-    app = gate(answering(), cors_origins=ORIGINS)
-    answer = await ask(app, scope(headers=headers))
-    assert (answer.header("vary"), permissions(answer)) == ("origin", {})
-    answer = await ask(app, scope("OPTIONS", headers=[*headers, PREFLIGHT]))
+    app = gate(responding(), cors_origins=ORIGINS)
+    response = await ask(app, scope(headers=headers))
+    assert (response.header("vary"), permissions(response)) == ("origin", {})
+    response = await ask(app, scope("OPTIONS", headers=[*headers, PREFLIGHT]))
     # Two origins are none: such a request is refused before anybody asks which one counts.
-    assert (answer.status, permissions(answer)) == (204 if len(headers) == 1 else 400, {})
+    assert (response.status, permissions(response)) == (204 if len(headers) == 1 else 400, {})
 
 
 @pytest.mark.parametrize("headers", [[EVIL, ORIGIN], [ORIGIN, EVIL], [ORIGIN, ORIGIN]])
@@ -82,11 +82,11 @@ async def test_several_origins_are_none(headers: list[Header]) -> None:
         assert (await ask(app, asked)).status == 400
 
 
-async def test_a_preflight_is_answered_before_the_application_and_can_be_kept() -> None:
+async def test_a_preflight_gets_its_response_before_the_application_and_can_be_kept() -> None:
     app = gate(raising(AssertionError("reached")), cors_origins=ORIGINS)
-    answer = await preflight(app)
-    assert (answer.status, answer.body) == (204, b"")
-    granted = permissions(answer)
+    response = await preflight(app)
+    assert (response.status, response.body) == (204, b"")
+    granted = permissions(response)
     assert granted.pop("access-control-allow-headers").split(", ") == [
         *("authorization", "content-type", "idempotency-key", "if-match", "if-none-match")
     ]
@@ -95,14 +95,14 @@ async def test_a_preflight_is_answered_before_the_application_and_can_be_kept() 
         "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
         "access-control-max-age": "7200",
     }
-    assert set((answer.header("vary") or "").split(", ")) == VARY
+    assert set((response.header("vary") or "").split(", ")) == VARY
 
 
 async def test_a_preflight_takes_nothing_from_its_clients_bucket_and_has_one_of_its_own() -> None:
-    app = gate(answering(), cors_origins=ORIGINS, api_count=1, preflight_count=3)
-    answers = [await preflight(app) for _ in range(4)]
-    assert [answer.status for answer in answers] == [204, 204, 204, 429]
-    assert answers[0].header("ratelimit-policy") == '"preflight";q=3;w=60'
+    app = gate(responding(), cors_origins=ORIGINS, api_count=1, preflight_count=3)
+    responses = [await preflight(app) for _ in range(4)]
+    assert [response.status for response in responses] == [204, 204, 204, 429]
+    assert responses[0].header("ratelimit-policy") == '"preflight";q=3;w=60'
     assert (await ask(app, scope(headers=[ORIGIN]))).status == 200
     assert (await ask(app, scope("OPTIONS", headers=[ORIGIN, PREFLIGHT], client="192.0.2.2"))).status == 204
 
@@ -116,32 +116,32 @@ async def test_a_preflight_does_not_tell_which_paths_and_methods_there_are(
     app = gate(raising(AssertionError("reached")), cors_origins=ORIGINS)
     asked = ((b"access-control-request-method", method), (b"access-control-request-headers", b"x-admin"))
     varying = {"x-request-id", "ratelimit"}
-    answer = await preflight(app, *asked, path=path, origin=origin)
+    response = await preflight(app, *asked, path=path, origin=origin)
     other = await preflight(app, origin=origin)
-    assert answer.status == other.status == 204
-    assert [header for header in answer.headers if header[0].decode() not in varying] == [
+    assert response.status == other.status == 204
+    assert [header for header in response.headers if header[0].decode() not in varying] == [
         header for header in other.headers if header[0].decode() not in varying
     ]
-    assert "TRACE" not in str(permissions(answer))
-    assert "x-admin" not in str(permissions(answer))
+    assert "TRACE" not in str(permissions(response))
+    assert "x-admin" not in str(permissions(response))
 
 
 async def test_nobody_gets_into_a_private_network() -> None:
     asked = (PREFLIGHT, (b"access-control-request-private-network", b"true"))
-    answer = await preflight(gate(answering(), cors_origins=ORIGINS), *asked)
-    assert (answer.status, permissions(answer)) == (204, {})
+    response = await preflight(gate(responding(), cors_origins=ORIGINS), *asked)
+    assert (response.status, permissions(response)) == (204, {})
 
 
 @pytest.mark.parametrize("headers", [[ORIGIN], [PREFLIGHT]])
 async def test_options_that_are_no_preflight_reach_the_application(headers: list[Header]) -> None:
-    answer = await ask(gate(answering(203), cors_origins=ORIGINS), scope("OPTIONS", headers=headers))
-    assert answer.status == 203
+    response = await ask(gate(responding(203), cors_origins=ORIGINS), scope("OPTIONS", headers=headers))
+    assert response.status == 203
 
 
 async def test_a_refusal_can_be_read_by_the_origin_too() -> None:
-    answer = await ask(gate(answering(), cors_origins=ORIGINS), scope(path="/nowhere", headers=[ORIGIN]))
-    assert answer.status == 404
-    assert answer.header("access-control-allow-origin") == "https://shop.example"
+    response = await ask(gate(responding(), cors_origins=ORIGINS), scope(path="/nowhere", headers=[ORIGIN]))
+    assert response.status == 404
+    assert response.header("access-control-allow-origin") == "https://shop.example"
 
 
 async def test_a_state_change_cannot_skip_the_preflight_by_its_content_type() -> None:
@@ -152,20 +152,20 @@ async def test_a_state_change_cannot_skip_the_preflight_by_its_content_type() ->
 
 
 async def test_credentials_are_allowed_where_a_setting_says_so_and_for_listed_origins_only() -> None:
-    app = gate(answering(), cors_origins=ORIGINS, cors_credentials=True)
-    for answer in (await ask(app, scope(headers=[ORIGIN])), await preflight(app)):
-        assert answer.header("access-control-allow-credentials") == "true"
-        assert answer.header("access-control-allow-origin") == "https://shop.example"
-    for answer in (await ask(app, scope(headers=[EVIL])), await preflight(app, origin=EVIL)):
-        assert permissions(answer) == {}
+    app = gate(responding(), cors_origins=ORIGINS, cors_credentials=True)
+    for response in (await ask(app, scope(headers=[ORIGIN])), await preflight(app)):
+        assert response.header("access-control-allow-credentials") == "true"
+        assert response.header("access-control-allow-origin") == "https://shop.example"
+    for response in (await ask(app, scope(headers=[EVIL])), await preflight(app, origin=EVIL)):
+        assert permissions(response) == {}
 
 
 async def test_a_public_api_is_open_to_every_page_without_credentials() -> None:
-    app = gate(answering(), cors_public=True)
-    for answer in (await ask(app, scope(headers=[EVIL])), await ask(app), await preflight(app, origin=EVIL)):
-        assert answer.header("access-control-allow-origin") == "*"
-        assert answer.header("access-control-allow-credentials") is None
-        assert "origin" in (answer.header("vary") or "")
+    app = gate(responding(), cors_public=True)
+    for response in (await ask(app, scope(headers=[EVIL])), await ask(app), await preflight(app, origin=EVIL)):
+        assert response.header("access-control-allow-origin") == "*"
+        assert response.header("access-control-allow-credentials") is None
+        assert "origin" in (response.header("vary") or "")
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ async def test_a_public_api_is_open_to_every_page_without_credentials() -> None:
 )
 def test_a_rule_that_lets_in_more_than_it_says_refuses_to_start(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="GATEPOST_CORS_ORIGINS"):
-        gate(answering(), **settings)
+        gate(responding(), **settings)
 
 
 @pytest.mark.parametrize("bad", [{"headers": ["*"]}, {"exposed": ["x y"]}, {"max_age_seconds": -1}, {"headers": [""]}])
@@ -211,7 +211,7 @@ def with_own_rule(rule: CORS, **settings: Any) -> GateMiddleware:
     chosen = dataclasses.replace(GateSettings(), **settings)
     events = Events()
     limiter = make_limiter(chosen, events)
-    return GateMiddleware(answering(), match=matching, limiter=limiter, settings=chosen, events=events, cors=[rule])
+    return GateMiddleware(responding(), match=matching, limiter=limiter, settings=chosen, events=events, cors=[rule])
 
 
 async def test_the_rule_of_a_resource_stands_in_place_of_the_apps() -> None:

@@ -4,7 +4,7 @@ import gc
 from typing import Any
 
 import pytest
-from gate_conversation import ROUTES, answering, ask, collect, forbidden_receive, gate, raising, scope
+from gate_conversation import ROUTES, ask, collect, forbidden_receive, gate, raising, responding, scope
 
 from gatepost.actor import Actor
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
@@ -55,48 +55,48 @@ def observed() -> tuple[Events, list[RequestFinished], list[RequestFailed]]:
     ("asked", "status"),
     [(scope(), 200), (scope(path="/nowhere"), 404), (scope("DELETE"), 405), (scope(raw_path=b"/%00"), 400)],
 )
-async def test_every_answer_carries_the_security_headers(asked: Scope, status: int) -> None:
-    answer = await ask(gate(answering()), asked)
-    assert answer.status == status
-    assert {name: answer.header(name) for name in SECURITY} == SECURITY
+async def test_every_response_carries_the_security_headers(asked: Scope, status: int) -> None:
+    response = await ask(gate(responding()), asked)
+    assert response.status == status
+    assert {name: response.header(name) for name in SECURITY} == SECURITY
 
 
 async def test_hsts_is_sent_over_tls_only() -> None:
-    answer = await ask(gate(answering()), scope(scheme="https"))
-    assert answer.header("strict-transport-security") == "max-age=31536000; includeSubDomains"
+    response = await ask(gate(responding()), scope(scheme="https"))
+    assert response.header("strict-transport-security") == "max-age=31536000; includeSubDomains"
 
 
-async def test_what_somebody_signed_in_gets_is_not_stored_unless_the_answer_says_so() -> None:
-    assert (await ask(gate(signed_in(answering())))).header("cache-control") == "no-store"
-    own = answering(headers=[(b"cache-control", b"private, no-cache")])
+async def test_what_somebody_signed_in_gets_is_not_stored_unless_the_response_says_so() -> None:
+    assert (await ask(gate(signed_in(responding())))).header("cache-control") == "no-store"
+    own = responding(headers=[(b"cache-control", b"private, no-cache")])
     assert (await ask(gate(signed_in(own)))).header("cache-control") == "private, no-cache"
 
 
-async def test_the_answers_own_headers_win_except_for_who_serves_and_the_request_id() -> None:
+async def test_the_responses_own_headers_win_except_for_who_serves_and_the_request_id() -> None:
     own: list[Header] = [(b"x-frame-options", b"SAMEORIGIN"), (b"server", b"leaky/1.2"), (b"x-request-id", b"forged")]
-    answer = await ask(gate(answering(headers=own)))
-    assert answer.header("x-frame-options") == "SAMEORIGIN"
-    assert answer.header("server") == "gatepost"
-    assert answer.header("x-request-id") != "forged"
-    assert answer.header("x-content-type-options") == "nosniff"
+    response = await ask(gate(responding(headers=own)))
+    assert response.header("x-frame-options") == "SAMEORIGIN"
+    assert response.header("server") == "gatepost"
+    assert response.header("x-request-id") != "forged"
+    assert response.header("x-content-type-options") == "nosniff"
 
 
 @pytest.mark.parametrize("given", [[], [(b"content-type", b"text/html; charset=utf-8")]])
 async def test_a_mounted_page_may_load_what_is_its_own_and_nothing_inline(given: list[Header]) -> None:
-    answer = await ask(gate(answering(headers=given)), scope(path="/legacy"))
-    policy = answer.header("content-security-policy") or ""
+    response = await ask(gate(responding(headers=given)), scope(path="/legacy"))
+    policy = response.header("content-security-policy") or ""
     assert policy.startswith("default-src 'self';")
     assert "unsafe-inline" not in policy
-    assert answer.header("x-frame-options") == "SAMEORIGIN"
+    assert response.header("x-frame-options") == "SAMEORIGIN"
 
 
 @pytest.mark.parametrize("given", [b"application/json", b"Application/JSON; charset=utf-8", b"application/ld+json"])
 async def test_what_a_mounted_application_says_in_json_gets_the_strict_headers(given: bytes) -> None:
-    answer = await ask(gate(answering(headers=[(b"content-type", given)])), scope(path="/legacy"))
-    assert {name: answer.header(name) for name in SECURITY} == SECURITY
+    response = await ask(gate(responding(headers=[(b"content-type", given)])), scope(path="/legacy"))
+    assert {name: response.header(name) for name in SECURITY} == SECURITY
 
 
-async def test_the_headers_that_a_route_declares_are_on_its_answers_and_a_rule_for_caches_is_not_on_refusals() -> None:
+async def test_declared_headers_are_on_all_responses_of_a_route_and_cache_control_is_not_on_refusals() -> None:
     declared = Headers({"cache-control": "public, max-age=60", "x-frame-options": None}, location="test")
     books = ROUTES["/api/books"]
     own = dataclasses.replace(books, headers=declared)
@@ -112,25 +112,25 @@ async def test_the_headers_that_a_route_declares_are_on_its_answers_and_a_rule_f
     refused = await ask(behind(signed_in(raising(Conflict("out_of_stock", "No.")))))
     assert (refused.status, refused.header("cache-control")) == (409, "no-store")
     assert refused.header("x-frame-options") is None
-    shown = await ask(behind(signed_in(answering())))
+    shown = await ask(behind(signed_in(responding())))
     assert (shown.status, shown.header("cache-control")) == (200, "public, max-age=60")
 
 
 async def test_messages_of_the_application_are_not_changed() -> None:
-    app = gate(answering(headers=[(b"etag", b'"1"')]))
+    app = gate(responding(headers=[(b"etag", b'"1"')]))
     first, second = await ask(app), await ask(app)
     assert len(first.headers) == len(second.headers)
 
 
 async def test_every_request_has_an_id_of_its_own_and_none_is_taken_from_outside() -> None:
-    app = gate(answering())
+    app = gate(responding())
     ids = {(await ask(app, scope(headers=[(b"x-request-id", b"mine")]))).header("x-request-id") for _ in range(50)}
     assert len(ids) == 50
     assert "mine" not in ids
 
 
 async def test_limits_refuse_by_address_and_probes_are_exempt() -> None:
-    app = gate(answering(), api_count=2)
+    app = gate(responding(), api_count=2)
     headers = [(await ask(app)).header("ratelimit") for _ in range(2)]
     assert headers == ['"api";r=1;t=450', '"api";r=0;t=900']
     refused = await ask(app)
@@ -144,7 +144,7 @@ async def test_limits_refuse_by_address_and_probes_are_exempt() -> None:
 
 @pytest.mark.parametrize("guess", [scope(path="/nowhere"), scope(raw_path=b"/%2f"), scope("DELETE")])
 async def test_guessing_paths_is_limited_too(guess: Scope) -> None:
-    app = gate(answering(), api_count=2)
+    app = gate(responding(), api_count=2)
     statuses = [(await ask(app, dict(guess))).status for _ in range(3)]
     assert statuses[:2] != [429, 429]
     assert statuses[2] == 429
@@ -159,34 +159,34 @@ async def test_guessing_paths_is_limited_too(guess: Scope) -> None:
     ],
 )
 async def test_a_refusal_is_rendered_as_problem_details(problem: Problem, header: str, value: str | None) -> None:
-    answer = await ask(gate(raising(problem)))
-    assert answer.status == problem.status
-    assert answer.header(header) == value
-    assert answer.problem == {
+    response = await ask(gate(raising(problem)))
+    assert response.status == problem.status
+    assert response.header(header) == value
+    assert response.problem == {
         "type": f"urn:gatepost:error:{problem.code}",
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
         "code": problem.code,
-        "request_id": answer.header("x-request-id"),
+        "request_id": response.header("x-request-id"),
         "errors": [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in problem.errors],
     }
 
 
 async def test_405_names_the_methods_that_are_there() -> None:
-    answer = await ask(gate(answering()), scope("DELETE"))
-    assert answer.header("allow") == "GET, POST"
-    assert answer.problem["code"] == "method_not_allowed"
+    response = await ask(gate(responding()), scope("DELETE"))
+    assert response.header("allow") == "GET, POST"
+    assert response.problem["code"] == "method_not_allowed"
 
 
 async def test_an_unknown_error_says_nothing_but_the_request_id_and_is_emitted() -> None:
     events, finished, failed = observed()
     error = RuntimeError("secret of /srv/shop")
-    answer = await ask(gate(raising(error), events))
-    assert answer.status == 500
-    assert answer.problem["code"] == "internal_error"
-    assert b"secret" not in answer.body
-    assert [(event.request_id, event.error) for event in failed] == [(answer.header("x-request-id"), error)]
+    response = await ask(gate(raising(error), events))
+    assert response.status == 500
+    assert response.problem["code"] == "internal_error"
+    assert b"secret" not in response.body
+    assert [(event.request_id, event.error) for event in failed] == [(response.header("x-request-id"), error)]
     assert [(event.status, event.code) for event in finished] == [(500, "internal_error")]
 
 
@@ -207,20 +207,20 @@ async def test_what_ends_neither_the_task_nor_the_process_is_an_internal_error(f
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await fail()
 
-    answer = await ask(gate(app, events))
-    assert (answer.status, answer.problem["code"]) == (500, "internal_error")
+    response = await ask(gate(app, events))
+    assert (response.status, response.problem["code"]) == (500, "internal_error")
     assert [event.code for event in finished] == ["internal_error"]
     assert len(failed) == 1
 
 
-async def test_an_application_that_does_not_answer_is_an_internal_error() -> None:
+async def test_an_application_that_does_not_respond_is_an_internal_error() -> None:
     async def silent(scope: Scope, receive: Receive, send: Send) -> None:
         return
 
     assert (await ask(gate(silent))).status == 500
 
 
-async def test_an_error_behind_the_start_of_the_answer_is_raised_so_that_the_connection_is_cut() -> None:
+async def test_an_error_behind_the_start_of_the_response_is_raised_so_that_the_connection_is_cut() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise Conflict("too_late", "Too late.")
@@ -232,17 +232,17 @@ async def test_an_error_behind_the_start_of_the_answer_is_raised_so_that_the_con
     assert [event.status for event in finished] == [200]
 
 
-@pytest.mark.parametrize("app", [answering(body=b"content"), raising(Conflict("x", "y"))])
+@pytest.mark.parametrize("app", [responding(body=b"content"), raising(Conflict("x", "y"))])
 async def test_head_has_no_body(app: Any) -> None:
     assert (await ask(gate(app), scope("HEAD"))).body == b""
 
 
 async def test_what_finished_is_emitted() -> None:
     events, finished, _ = observed()
-    answer = await ask(gate(signed_in(answering(201)), events), scope("POST", client="2001:db8::1"))
+    response = await ask(gate(signed_in(responding(201)), events), scope("POST", client="2001:db8::1"))
     assert len(finished) == 1
     event = finished[0]
-    assert event.request_id == answer.header("x-request-id")
+    assert event.request_id == response.header("x-request-id")
     assert (event.method, event.path, event.route, event.status) == ("POST", "/api/books", "/Book.get", 201)
     assert (event.client, event.actor_id, event.code) == ("2001:db8::1", 7, None)
     assert 0 <= event.seconds < 5
@@ -255,13 +255,13 @@ async def test_a_subscriber_that_raises_changes_no_response(path: str) -> None:
 
     events = Events()
     events.subscribe(RequestFinished, fails)
-    plain = await ask(gate(answering(200)), scope(path=path))
-    observed = await ask(gate(answering(200), events), scope(path=path))
+    plain = await ask(gate(responding(200)), scope(path=path))
+    observed = await ask(gate(responding(200), events), scope(path=path))
     assert (observed.status, observed.body[:10]) == (plain.status, plain.body[:10])
     assert events.failures.total() == 1
 
 
-async def test_a_request_over_its_time_is_cancelled_and_answered_504() -> None:
+async def test_a_request_over_its_time_is_cancelled_and_gets_504() -> None:
     cleaned: list[bool] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -272,9 +272,9 @@ async def test_a_request_over_its_time_is_cancelled_and_answered_504() -> None:
 
     observed_here = observed()
     app_gate = gate(app, observed_here[0], request_seconds=0.1)
-    answer = await asyncio.wait_for(ask(app_gate), 5)
-    assert answer.status == 504
-    assert answer.problem["code"] == "request_timeout"
+    response = await asyncio.wait_for(ask(app_gate), 5)
+    assert response.status == 504
+    assert response.problem["code"] == "request_timeout"
     assert cleaned == [True]
     task = asyncio.current_task()
     assert task is not None
@@ -283,7 +283,7 @@ async def test_a_request_over_its_time_is_cancelled_and_answered_504() -> None:
     assert app_gate.in_flight == 0
 
 
-async def test_a_cancellation_from_outside_is_not_ours_to_answer() -> None:
+async def test_a_cancellation_from_outside_gets_no_response() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         started.set()
         await asyncio.Event().wait()
@@ -310,7 +310,7 @@ async def test_a_mounted_application_may_stream_beyond_the_deadline() -> None:
 async def test_one_slow_request_does_not_end_its_neighbours() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(60 if scope["client"][0] == "192.0.2.1" else 0.01)
-        await answering()(scope, receive, send)
+        await responding()(scope, receive, send)
 
     app_gate = gate(app, request_seconds=0.15)
     slow = asyncio.create_task(ask(app_gate))
@@ -323,7 +323,7 @@ async def test_draining_closes_connections_and_waits_for_those_in_flight() -> No
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         started.set()
         await proceed.wait()
-        await answering()(scope, receive, send)
+        await responding()(scope, receive, send)
 
     started, proceed = asyncio.Event(), asyncio.Event()
     app_gate = gate(app)
@@ -343,7 +343,7 @@ async def test_the_request_of_the_running_task_is_found_and_no_other() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(0)  # lets the others come in
         found.append((app_gate.find_current(), scope["gatepost"]))
-        await answering()(scope, receive, send)
+        await responding()(scope, receive, send)
 
     found: list[tuple[object, object]] = []
     app_gate = gate(app)
@@ -363,7 +363,7 @@ async def test_a_websocket_is_refused_politely() -> None:
     async def receive() -> Message:
         return {"type": "websocket.connect"}
 
-    await gate(answering())({"type": "websocket", "path": "/api/books"}, receive, send)
+    await gate(responding())({"type": "websocket", "path": "/api/books"}, receive, send)
     assert [(message["type"], message["code"]) for message in messages] == [("websocket.close", 1008)]
 
 
@@ -373,12 +373,12 @@ async def test_lifespan_passes_through() -> None:
     async def send(message: Message) -> None:
         messages.append(message)
 
-    await gate(answering())({"type": "lifespan"}, forbidden_receive, send)
+    await gate(responding())({"type": "lifespan"}, forbidden_receive, send)
     assert collect(messages).headers == []
 
 
 async def test_a_request_leaves_no_work_for_the_garbage_collector() -> None:
-    app = gate(answering())
+    app = gate(responding())
     await ask(app)
 
     async def garbage_of_twenty() -> int:

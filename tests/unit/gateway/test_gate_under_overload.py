@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from gate_conversation import answering, ask, gate, parts, reading, scope
+from gate_conversation import ask, gate, parts, reading, responding, scope
 
 from gatepost.asgi import Receive, Scope, Send
 from gatepost.call import Response
@@ -44,9 +44,9 @@ async def test_a_refusal_costs_no_token_and_reaches_no_application() -> None:
     guarded._queue.running = 0
     await guarded.limiter.buckets.stop()  # what the process holds in advance goes back into the bucket
     after = await ask(guarded)
-    assert [answer.status for answer in (before, *refused, after)] == [200, *[503] * 200, 200]
+    assert [response.status for response in (before, *refused, after)] == [200, *[503] * 200, 200]
     assert len(asked) == 2
-    assert [(answer.header("ratelimit") or "").split(";t=")[0] for answer in (before, after)] == [
+    assert [(response.header("ratelimit") or "").split(";t=")[0] for response in (before, after)] == [
         '"api";r=201',
         '"api";r=200',
     ]
@@ -59,10 +59,10 @@ async def test_a_refusal_costs_no_token_and_reaches_no_application() -> None:
 
 
 async def test_a_request_that_waits_is_refused_as_overload_and_not_for_its_time() -> None:
-    guarded: GateMiddleware = gate(answering(), api_count=100, queue_seconds=60, request_seconds=0.2)
+    guarded: GateMiddleware = gate(responding(), api_count=100, queue_seconds=60, request_seconds=0.2)
     guarded._queue.running = RULE.limit_max + 1
     refused = await asyncio.gather(*(ask(guarded) for _ in range(20)))
-    assert {(answer.status, answer.problem["code"]) for answer in refused} == {(503, "overloaded")}
+    assert {(response.status, response.problem["code"]) for response in refused} == {(503, "overloaded")}
     guarded._queue.running = 0
     await guarded.limiter.buckets.stop()
     assert ((await ask(guarded)).header("ratelimit") or "").startswith('"api";r=99')
@@ -72,7 +72,7 @@ async def test_the_gate_refuses_what_waits_too_long_and_serves_the_rest() -> Non
     """Ten times as much at once as can be done in the time that requests may wait."""
     served: list[float] = []
     guarded: GateMiddleware = gate(burning(0.005, served), api_count=1000, queue_seconds=0.1)
-    statuses = [answer.status for answer in await asyncio.gather(*(ask(guarded) for _ in range(200)))]
+    statuses = [response.status for response in await asyncio.gather(*(ask(guarded) for _ in range(200)))]
     assert set(statuses) == {200, 503}
     assert 5 <= len(served) == statuses.count(200) <= 100
 
@@ -88,8 +88,8 @@ async def test_a_request_that_is_cancelled_while_it_waits_takes_no_place() -> No
     assert guarded._queue.waiting == 2
     guarded._queue.running = 0
     tasks[1].cancel()
-    answers = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [isinstance(answer, BaseException) for answer in answers] == [True, True, False]
+    responses = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(response, BaseException) for response in responses] == [True, True, False]
     assert len(served) == 1
     assert (guarded._queue.running, guarded._queue.waiting, guarded.in_flight) == (0, 0, 0)
 
@@ -109,6 +109,6 @@ async def test_a_request_that_waits_for_a_slow_client_gives_up_its_place() -> No
     quick = await asyncio.wait_for(ask(guarded, scope("POST", headers=headers), parts(b"{}")), 1)
     assert quick.status == 200
     released.set()
-    assert {answer.status for answer in await asyncio.gather(*uploads)} == {200}
+    assert {response.status for response in await asyncio.gather(*uploads)} == {200}
     assert guarded._queue.running == 0
     assert max(guarded._queue._concurrency._baseline_latency.values()) < 50 * MILLISECONDS

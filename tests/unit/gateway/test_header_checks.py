@@ -20,12 +20,12 @@ from gatepost.settings import GateSettings
 CLOSED = {"malformed_request", "headers_too_large", "unknown_host", "method_not_implemented"}
 
 
-async def answer(asked: Call) -> Response:
+async def response(asked: Call) -> Response:
     return Response(200)
 
 
 def endpoint(name: str, rules: RouteRules) -> Endpoint:
-    return Endpoint(Operation(name=name, method="GET", rules=rules, allow=anyone, source="x"), answer)
+    return Endpoint(Operation(name=name, method="GET", rules=rules, allow=anyone, source="x"), response)
 
 
 TABLE = RouteTable(
@@ -33,7 +33,7 @@ TABLE = RouteTable(
         endpoint("livez", RouteRules(pattern="/livez", kind="system")),
         endpoint("list", RouteRules(pattern="/api/books")),
     ],
-    {"/legacy": Mount(answer)},
+    {"/legacy": Mount(response)},
 )
 
 

@@ -51,11 +51,11 @@ class World:
         return Simulation(self.costs, "arrivals", make=self.make, rule=self.rule, clumps=self.clumps)
 
     def peak(self) -> float:
-        """Answers a second where nobody waits long and nobody is refused."""
+        """Responses per second where nobody waits long and nobody is refused."""
         server = Simulation(self.costs, "peak", clumps=False)
         clients = ClosedLoop(server, 32)
         server.run(1)
-        return per_second(clients.answers, 0.5, 1)
+        return per_second(clients.responses, 0.5, 1)
 
 
 def open_load(world: World, times: float) -> float:
@@ -63,7 +63,7 @@ def open_load(world: World, times: float) -> float:
     peak, server = world.peak(), world.server()
     clients = OpenLoop(server, peak * times)
     server.run(4)
-    return per_second(clients.answers, 2, 4) / peak
+    return per_second(clients.responses, 2, 4) / peak
 
 
 def closed_loop_after_a_pause(world: World, count: int) -> float:
@@ -73,7 +73,7 @@ def closed_loop_after_a_pause(world: World, count: int) -> float:
     server.run(1.5)
     server.pause(1)
     server.run(8.5)
-    return per_second(clients.answers, 7.5, 8.5) / per_second(clients.answers, 0.5, 1.5)
+    return per_second(clients.responses, 7.5, 8.5) / per_second(clients.responses, 0.5, 1.5)
 
 
 def closed_loop(world: World, count: int) -> float:
@@ -81,7 +81,7 @@ def closed_loop(world: World, count: int) -> float:
     server = world.server()
     clients = ClosedLoop(server, count)
     server.run(4)
-    return per_second(clients.answers, 2, 4) / world.peak()
+    return per_second(clients.responses, 2, 4) / world.peak()
 
 
 def impatient(world: World, count: int) -> float:
@@ -91,7 +91,7 @@ def impatient(world: World, count: int) -> float:
     server.run(1)
     server.pause(1)
     server.run(5)
-    return per_second(clients.answers, 3, 5) / world.peak()
+    return per_second(clients.responses, 3, 5) / world.peak()
 
 
 def retried(world: World) -> float:
@@ -108,7 +108,7 @@ def retried(world: World) -> float:
     server.run(end)
     # What has come with the last clump may wait for a moment.
     is_over = not per_second(clients.refusals, end - 1, end) and server.queue.waiting < peak / 10
-    return per_second(clients.answers, end - 1, end) / peak if is_over else 0.0
+    return per_second(clients.responses, end - 1, end) / peak if is_over else 0.0
 
 
 CASES: dict[str, tuple[int, Callable[[World], float], float]] = {
@@ -156,8 +156,8 @@ def test_expensive_requests_that_are_served_are_served_soon() -> None:
         server = world.server()
         clients = OpenLoop(server, peak * times)
         server.run(6)
-        answers = zip(clients.answers, clients.latencies, strict=True)
-        settled = sorted(latency for at, latency in answers if at > START + 2 * SECONDS)
+        responses = zip(clients.responses, clients.latencies, strict=True)
+        settled = sorted(latency for at, latency in responses if at > START + 2 * SECONDS)
         p99.append(settled[int(len(settled) * 0.99)])
     unloaded, overloaded = p99
     assert overloaded <= 3 * unloaded

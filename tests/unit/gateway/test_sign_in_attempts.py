@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 import pytest
-from gate_conversation import Answer, ask, parts, scope
+from gate_conversation import GateResponse, ask, parts, scope
 
 from gatepost.asgi import Receive, Scope, Send
 from gatepost.auth.keys import development_key
@@ -47,14 +47,16 @@ class Site:
         )
         self.gate = Gate(application, settings=settings, paths={"/login": rules})
 
-    async def post(self, content_type: str, *bodies: bytes, client: str, headers: Sequence[Header] = ()) -> Answer:
+    async def post(
+        self, content_type: str, *bodies: bytes, client: str, headers: Sequence[Header] = ()
+    ) -> GateResponse:
         length = b"%d" % sum(map(len, bodies))
         said = [(b"content-type", content_type.encode()), (b"content-length", length), *headers]
         return await ask(self.gate, scope("POST", "/login", said, client=client), parts(*bodies))
 
     async def attempt(
         self, name: Any, word: str = "wrong", *, client: str = "192.0.2.1", cookie: str = "", as_form: bool = False
-    ) -> Answer:
+    ) -> GateResponse:
         given = {"email": name, "password": word}
         body = urlencode(given) if as_form else json.dumps(given)
         headers = [(b"cookie", cookie.encode())] if cookie else []
@@ -62,9 +64,9 @@ class Site:
 
     async def device_of(self, name: str, client: str) -> str:
         """The cookie of somebody who has signed in."""
-        answer = await self.attempt(name, "right", client=client)
-        assert answer.status == 200
-        cookie = answer.header("set-cookie")
+        response = await self.attempt(name, "right", client=client)
+        assert response.status == 200
+        cookie = response.header("set-cookie")
         assert cookie is not None
         return cookie.partition(";")[0]
 
@@ -75,9 +77,9 @@ RULES = PathRules(auth=True, account="email", signed_in=[200], content_types=[JS
 @pytest.mark.parametrize("as_form", [False, True])
 async def test_many_addresses_get_five_attempts_at_one_account(key: str, as_form: bool) -> None:
     site = Site(key, RULES)
-    answers = [await site.attempt("ada@x.example", client=f"192.0.2.{n}", as_form=as_form) for n in range(8)]
-    assert [answer.status for answer in answers] == [401] * 5 + [429] * 3
-    assert '"auth-account";r=0' in (answers[-1].header("ratelimit") or "")
+    responses = [await site.attempt("ada@x.example", client=f"192.0.2.{n}", as_form=as_form) for n in range(8)]
+    assert [response.status for response in responses] == [401] * 5 + [429] * 3
+    assert '"auth-account";r=0' in (responses[-1].header("ratelimit") or "")
     assert (await site.attempt("bob@x.example", client="192.0.2.9", as_form=as_form)).status == 401
     # Who was refused for the account has kept the token of the address.
     assert [(await site.attempt("bob@x.example", client="192.0.2.7")).status for _ in range(4)] == [401] * 4
@@ -156,8 +158,8 @@ async def test_a_device_does_not_multiply_the_attempts_of_its_address(key: str) 
 
 
 async def test_the_cookie_goes_to_the_path_and_nowhere_else(key: str) -> None:
-    answer = await Site(key, RULES).attempt("ada@x.example", "right")
-    cookie = answer.header("set-cookie") or ""
+    response = await Site(key, RULES).attempt("ada@x.example", "right")
+    cookie = response.header("set-cookie") or ""
     assert cookie.startswith("gatepost_device=")
     assert "; Path=/login; " in cookie
     assert "; HttpOnly; SameSite=Strict" in cookie
@@ -168,8 +170,8 @@ async def test_the_cookie_goes_to_the_path_and_nowhere_else(key: str) -> None:
     "body", [b"email=ada&email=eve&password=wrong", b"email=ada&em%61il=eve", b"&".join([b"a=1"] * 1001)]
 )
 async def test_a_form_that_two_readers_read_differently_is_refused(key: str, body: bytes) -> None:
-    answer = await Site(key, RULES).post(FORM, body, client="192.0.2.1")
-    assert (answer.status, answer.problem["code"]) == (400, "malformed_request")
+    response = await Site(key, RULES).post(FORM, body, client="192.0.2.1")
+    assert (response.status, response.problem["code"]) == (400, "malformed_request")
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_x_forwarded_for(trusted: list[str], lines: list[str], client: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("lines", "answer"),
+    ("lines", "found"),
     [
         ([f"for={CLIENT}"], (CLIENT, "http", "127.0.0.1:8000")),
         ([f"For={CLIENT};PROTO=HTTPS;Host=Shop.example"], (CLIENT, "https", "Shop.example")),
@@ -156,12 +156,12 @@ def test_x_forwarded_for(trusted: list[str], lines: list[str], client: str) -> N
         ([", ,"], (PROXY, "http", "127.0.0.1:8000")),
     ],
 )  # fmt: skip
-def test_forwarded(lines: list[str], answer: tuple[str, str, str]) -> None:
-    assert seen([PROXY, FAR, "forwarded"], forwarded(*lines)) == answer
+def test_forwarded(lines: list[str], found: tuple[str, str, str]) -> None:
+    assert seen([PROXY, FAR, "forwarded"], forwarded(*lines)) == found
 
 
 @pytest.mark.parametrize(
-    ("protos", "hosts", "answer"),
+    ("protos", "hosts", "found"),
     [
         (["https"], ["shop.example"], ("https", "shop.example")),
         (["HTTPS"], [], ("https", "127.0.0.1:8000")),
@@ -172,13 +172,13 @@ def test_forwarded(lines: list[str], answer: tuple[str, str, str]) -> None:
     ],
 )
 def test_scheme_and_host_are_the_word_of_the_same_proxy(
-    protos: list[str], hosts: list[str], answer: tuple[str, str]
+    protos: list[str], hosts: list[str], found: tuple[str, str]
 ) -> None:
     headers = [(b"x-forwarded-proto", line.encode()) for line in protos]
     headers += [(b"x-forwarded-host", line.encode()) for line in hosts]
 
-    assert seen([PROXY], [*xff(f"{SPOOF}, {CLIENT}"), *headers]) == (CLIENT, *answer)
-    assert seen([PROXY], headers) == (PROXY, *answer)
+    assert seen([PROXY], [*xff(f"{SPOOF}, {CLIENT}"), *headers]) == (CLIENT, *found)
+    assert seen([PROXY], headers) == (PROXY, *found)
 
 
 def test_behind_two_proxies_the_scheme_is_that_of_the_outer_one() -> None:

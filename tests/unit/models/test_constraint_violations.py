@@ -1,4 +1,4 @@
-"""What PostgreSQL names of a violation tells what the answer says."""
+"""What PostgreSQL names of a violation tells what the response says."""
 
 from decimal import Decimal
 from typing import Annotated

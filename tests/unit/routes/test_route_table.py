@@ -115,8 +115,8 @@ async def test_options_name_the_methods_of_a_path(path: str, allow: bytes) -> No
     _, chosen, _ = TABLE.match("OPTIONS", path)
     assert chosen is not None
     call: Any = None
-    answer = await chosen.handler(call)
-    assert (answer.status, dict(answer.headers)) == (204, {b"allow": allow})
+    response = await chosen.handler(call)
+    assert (response.status, dict(response.headers)) == (204, {b"allow": allow})
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the server gets where an application does not start: never one that answers as if it had."""
+"""What the server gets where an application does not start: never one that responds as if it had."""
 
 import asyncio
 import logging

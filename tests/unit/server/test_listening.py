@@ -7,7 +7,7 @@ from gatepost.server.listening import STALLED_SECONDS, listen
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RFC 5482 is Linux's alone")
-def test_a_connection_inherits_the_bound_of_unread_answers() -> None:
+def test_a_connection_inherits_the_bound_of_unread_responses() -> None:
     with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         listener.setblocking(True)
         accepted, _ = listener.accept()

@@ -1,4 +1,4 @@
-"""The kinds of answers that a server can give: the request that gets one, and what is expected of it."""
+"""The kinds of responses that a server can give: the request that gets one, and what is expected of it."""
 
 import re
 import uuid
@@ -9,7 +9,7 @@ from gatepost.gateway.security_headers import PAGES, STRICT
 
 @dataclass
 class Kind:
-    """One kind of answer. `extra` are the values, as regular expressions, of headers beyond those of its profile."""
+    """One kind of response. `extra` are the values, as regular expressions, of headers beyond those of its profile."""
 
     name: str
     status: int

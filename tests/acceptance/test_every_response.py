@@ -1,11 +1,11 @@
-"""Every kind of answer of a running `gatepost serve`, byte by byte: its headers, and what they give away."""
+"""Every kind of response of a running `gatepost serve`, byte by byte: its headers, and what they give away."""
 
 import re
 from collections.abc import Iterator
 
 import pytest
-from tests.acceptance.answer_kinds import KINDS, Kind
-from tests.acceptance.answers_site import Site, serving
+from tests.acceptance.response_kinds import KINDS, Kind
+from tests.acceptance.responses_site import Site, serving
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
@@ -14,12 +14,12 @@ VOLATILE = {"date", "x-request-id", "ratelimit", "ratelimit-policy", "content-le
 
 @pytest.fixture(scope="module")
 def site(postgresql: EmbeddedPostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with serving(postgresql, tmp_path_factory.mktemp("answers")) as started:
+    with serving(postgresql, tmp_path_factory.mktemp("responses")) as started:
         yield started
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
-def test_an_answer_carries_the_headers_of_its_kind_and_nothing_that_names_a_version(site: Site, kind: Kind) -> None:
+def test_a_response_carries_the_headers_of_its_kind_and_nothing_that_names_a_version(site: Site, kind: Kind) -> None:
     for _ in range(kind.asked_before):
         site.ask(kind)
     status, pairs, body = site.ask(kind)

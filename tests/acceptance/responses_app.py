@@ -1,4 +1,4 @@
-"""An app that can give every kind of answer; started by `test_every_answer.py` in a folder of its own, as `app`."""
+"""An app that can give every kind of response; started by `test_every_response.py` in a folder of its own, as `app`."""
 
 import asyncio
 
@@ -32,7 +32,7 @@ class Fails(Service[Broken]):
         raise RuntimeError("secret of the service")
 
 
-def answering(status, *headers, body=b"", delay=0):
+def responding(status, *headers, body=b"", delay=0):
     async def app(scope, receive, send):
         await asyncio.sleep(delay)
         await send(
@@ -55,13 +55,13 @@ app = App(
     Resource(Shared, read=anyone, headers=SHARED),
     Resource(Rare, read=anyone, rate_limit=RateLimit(1, per=hours(1)), headers=SHARED),
     mount={
-        "/page": answering(200, HTML, body=b"<p>Hello"),
-        "/data": answering(200, (b"content-type", b"application/json"), body=b"{}"),
-        "/missing": answering(404, HTML, body=b"<p>No"),
-        "/moved": answering(302, (b"location", b"/page")),
-        "/unchanged": answering(304, (b"etag", b'"1"')),
-        "/slow": answering(200, delay=60),
+        "/page": responding(200, HTML, body=b"<p>Hello"),
+        "/data": responding(200, (b"content-type", b"application/json"), body=b"{}"),
+        "/missing": responding(404, HTML, body=b"<p>No"),
+        "/moved": responding(302, (b"location", b"/page")),
+        "/unchanged": responding(304, (b"etag", b'"1"')),
+        "/slow": responding(200, delay=60),
         "/fails": lambda scope, receive, send: 1 / 0,
-        "/framed": Mount(answering(200, HTML), headers={"X-Frame-Options": None, "X-Robots-Tag": "noindex"}),
+        "/framed": Mount(responding(200, HTML), headers={"X-Frame-Options": None, "X-Robots-Tag": "noindex"}),
     },
 )

@@ -1,4 +1,4 @@
-"""The app of `answers_app.py`, served in production on a database of its own, with short deadlines."""
+"""The app of `responses_app.py`, served in production on a database of its own, with short deadlines."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.acceptance.answer_kinds import Kind
 from tests.acceptance.conftest import Running
+from tests.acceptance.response_kinds import Kind
 
 from gatepost.auth.keys import KEY_FILE, development_key
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
@@ -29,7 +29,7 @@ class Site:
     names: dict[str, str]
 
     def ask(self, kind: Kind) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Status, header lines and body of one answer."""
+        """Status, header lines and body of one response."""
         method, path = kind.request.format(**self.names).split(" ", 1)
         lines = [f"{method} {path} HTTP/1.1", "host: shop.example", "connection: close"]
         lines += [line.format(**self.names) for line in kind.headers]
@@ -47,9 +47,9 @@ class Site:
 @contextmanager
 def serving(postgresql: EmbeddedPostgreSQL, folder: Path) -> Iterator[Site]:
     """The running site, for the length of a block."""
-    shutil.copy(HERE / "answers_app.py", folder / "app.py")
-    shutil.copy(HERE / "answers_setup.py", folder / "setup.py")
-    name = f"answers_{uuid.uuid4().hex}"
+    shutil.copy(HERE / "responses_app.py", folder / "app.py")
+    shutil.copy(HERE / "responses_setup.py", folder / "setup.py")
+    name = f"responses_{uuid.uuid4().hex}"
     postgresql.execute(f"CREATE DATABASE {name}")
     development_key(folder)
     environ = {

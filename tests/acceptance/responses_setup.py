@@ -1,4 +1,4 @@
-"""Prepares the database of `answers_app.py`: tables, rows, users. Prints what requests name, as JSON."""
+"""Prepares the database of `responses_app.py`: tables, rows, users. Prints what requests name, as JSON."""
 
 import asyncio
 import json
