@@ -16,12 +16,15 @@ import msgspec
 from gatepost.dtos import json_values, parsers
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.strict_json import Number
-from gatepost.dtos.value_checks import ValueCheck, check, native_meta, value_checks
+from gatepost.dtos.value_checks import ValueCheck, native_meta, value_checks
 from gatepost.dtos.violations import Violation
 from gatepost.errors import ConfigurationError
 from gatepost.exact_json import natural
 from gatepost.models.constraints import Constraint
 from gatepost.models.shape import PYTHON_TYPES, REAL_MAX, Form, Shape
+
+INT64 = (Constraint("ge", -(2**63)), Constraint("le", 2**63 - 1))
+"""The integers that can be bound, and so compared with a column."""
 
 VIOLATIONS_MAX = 100
 """Violations reported per list: the response to a hostile body must not be larger than the body."""
@@ -60,29 +63,30 @@ def field_type_of(
     if wire_type.convert is None and wire in (int, float, str) and (meta := native_meta(checks)) is not None:
         wire = Annotated[wire, meta]
         left = tuple(item for item in checks if not item.native)
-    convert = _guarded(wire_type.convert, left) if left else wire_type.convert
-    return msgspec.structs.replace(wire_type, wire=wire, convert=convert, read=_guarded(wire_type.read, checks))
+    convert = guarded(wire_type.convert, left) if left else wire_type.convert
+    return msgspec.structs.replace(wire_type, wire=wire, convert=convert, read=guarded(wire_type.read, checks))
 
 
-def _guarded(convert: Callable[[Any], Any] | None, checks: tuple[ValueCheck, ...]) -> Callable[[Any], Any]:
-    # Written out instead of calling `check`: this runs for every such field of every body.
+def guarded(convert: Callable[[Any], Any] | None, checks: tuple[ValueCheck, ...]) -> Callable[[Any], Any]:
+    """The conversion, followed by the checks of what it returns: the first that does not hold raises its
+    `Violation`."""
     conditions = [(item.holds, item.code, item.detail) for item in checks]
 
-    def guarded(value: Any) -> Any:
+    def checked(value: Any) -> Any:
         result = value if convert is None else convert(value)
         for holds, code, detail in conditions:
             if not holds(result):
                 raise Violation(code, detail)
         return result
 
-    return guarded
+    return checked
 
 
 def wire_type_of(shape: Shape, location: str, bounds: Bounds = BOUNDS) -> WireType:
     """The wire type of a shape; raises `ConfigurationError` where no body can hold it. `bounds` hold for JSON and
     arrays."""
     if shape.unsupported is not None:
-        raise ConfigurationError(shape.unsupported.problem, location=location, hint=shape.unsupported.hint)
+        raise shape.unsupported.error(location)
     if shape.form is Form.ARRAY:
         return _array(shape, location, bounds)
     return _document(shape, bounds) if shape.form is Form.DOCUMENT else _WIRE_TYPES[shape.form](shape)
@@ -119,14 +123,9 @@ def _boolean(shape: Shape) -> WireType:
 
 
 def _integer(shape: Shape) -> WireType:
-    comparable = value_checks((Constraint("ge", -(2**63)), Constraint("le", 2**63 - 1)), shape)
     checks = value_checks(shape.own, shape)
     read = _reader((Number, str) if shape.is_text else (Number,), "an integer", parsers.integer_of)
-
-    def text(value: str) -> int:
-        number = parsers.integer_of(value)
-        check(number, comparable)
-        return number
+    text = guarded(parsers.integer_of, value_checks(INT64, shape))
 
     def convert(value: int | str) -> int:
         return parsers.integer_of(value) if isinstance(value, str) else value
@@ -150,7 +149,7 @@ def _single_of(text: str) -> float:
 
 def _decimal(shape: Shape) -> WireType:
     whole, scale = shape.digits or (parsers.DIGITS_MAX, parsers.DIGITS_MAX)
-    read = _reader((Number, str), "a number", parsers.decimal_reader(whole, scale))
+    read = _reader((Number, str), "a number", partial(parsers.decimal_of, whole=whole, scale=scale))
     return WireType(msgspec.Raw, parsers.raw_decimal_reader(whole, scale), read, parsers.decimal_of)
 
 

@@ -47,6 +47,9 @@ _INTERVAL = re.compile(
 )
 
 
+_INTERVAL_UNITS = ("weeks", "days", "hours", "minutes", "seconds")
+
+
 def text_of(value: str) -> str:
     """Text that PostgreSQL can store: without NUL and without lone surrogates."""
     if "\0" in value:
@@ -96,22 +99,13 @@ def raw_float(raw: Any) -> float:
     return value if value or text != b"-0" else 0.0
 
 
-def decimal_of(text: str) -> Decimal:
-    """An exact number of at most `DIGITS_MAX` digits on either side of the point."""
+def decimal_of(text: str, whole: int = DIGITS_MAX, scale: int = DIGITS_MAX) -> Decimal:
+    """An exact number of at most `whole` digits before and `scale` digits after the point."""
     if not _NUMBER.fullmatch(text):
         if _ANY_NUMBER.fullmatch(text) and not re.match("-?0[0-9]", text):
             raise _beyond(text, f"The number has more than {DIGITS_MAX} digits.")
         raise _not_a_number(text, 'Send a number in plain decimal notation, such as "12.50".')
-    return _bounded(Decimal(text), DIGITS_MAX, DIGITS_MAX)
-
-
-def decimal_reader(whole: int, scale: int) -> Callable[[str], Decimal]:
-    """Numbers of a column with `whole` digits before and `scale` digits after the point."""
-
-    def read(text: str) -> Decimal:
-        return _bounded(decimal_of(text), whole, scale)
-
-    return read
+    return _bounded(_bounded(Decimal(text), DIGITS_MAX, DIGITS_MAX), whole, scale)
 
 
 def raw_decimal_reader(whole: int, scale: int) -> Callable[[Any], Decimal]:
@@ -229,17 +223,11 @@ def interval_of(text: str) -> timedelta:
     found = _INTERVAL.fullmatch(text)
     if found is None:
         raise Violation("invalid_format", _interval_hint(text))
-    sign, weeks, days, hours, minutes, seconds, fraction = found.groups()
+    sign, *amounts, fraction = found.groups()
+    lengths = {unit: int(amount or 0) for unit, amount in zip(_INTERVAL_UNITS, amounts, strict=True)}
     _whole_microseconds(fraction)
     try:
-        length = timedelta(
-            weeks=int(weeks or 0),
-            days=int(days or 0),
-            hours=int(hours or 0),
-            minutes=int(minutes or 0),
-            seconds=int(seconds or 0),
-            microseconds=int((fraction or "0").ljust(6, "0")[:6]),
-        )
+        length = timedelta(**lengths, microseconds=int((fraction or "0").ljust(6, "0")[:6]))
         return -length if sign else length
     except OverflowError:
         raise _beyond(text, "The interval is longer than 999999999 days.") from None

@@ -6,8 +6,7 @@ Callers decide which fields may be named, and what a refusal becomes (400 for a 
 from collections.abc import Callable
 from typing import Any
 
-from gatepost.dtos.json_input import wire_type_of
-from gatepost.dtos.value_checks import check
+from gatepost.dtos.json_input import guarded, wire_type_of
 from gatepost.models.entity import Attribute
 from gatepost.models.shape import Form
 
@@ -25,13 +24,4 @@ def compile_scalar(attribute: Attribute, *, stored: bool = False) -> Callable[[s
         return wire_type.text
     if attribute.shape.form is Form.DECIMAL:
         return wire_type.read
-    checks, text = wire_type.checks, wire_type.text
-    if not checks:
-        return text
-
-    def parse(value: str) -> Any:
-        found = text(value)
-        check(found, checks)
-        return found
-
-    return parse
+    return guarded(wire_type.text, wire_type.checks) if wire_type.checks else wire_type.text

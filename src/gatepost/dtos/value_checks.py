@@ -3,14 +3,13 @@
 A `ValueCheck` holds both forms of one constraint, so that the fast decoder and the strict reader always agree.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sized
 from datetime import timedelta
 from decimal import Context, Decimal
 from typing import Any, cast
 
 import msgspec
 
-from gatepost.dtos.violations import Violation
 from gatepost.models.constraints import LENGTHS, Constraint, ConstraintName
 from gatepost.models.shape import Form, Shape
 
@@ -32,13 +31,6 @@ class ValueCheck(msgspec.Struct, frozen=True):
     code: str
     detail: str
     native: Mapping[str, Any] = NOTHING
-
-
-def check(value: Any, checks: Sequence[ValueCheck]) -> None:
-    """Raise the `Violation` of the first check that does not hold."""
-    for item in checks:
-        if not item.holds(value):
-            raise Violation(item.code, item.detail)
 
 
 def native_meta(checks: Iterable[ValueCheck]) -> msgspec.Meta | None:

@@ -1,7 +1,6 @@
 """`Violation`: one value refused, raised by every check of this layer and caught by the strict reader or the caller."""
 
 from collections.abc import Sequence
-from typing import NoReturn
 
 
 class Violation(ValueError):
@@ -22,11 +21,6 @@ class Violation(ValueError):
     def below(self, name: str) -> "Violation":
         """This violation alone, with a pointer from the list or object that has it at `name`."""
         return Violation(self.code, self.detail, f"/{escape(name)}{self.pointer}")
-
-
-def refuse(code: str, detail: str) -> NoReturn:
-    """Raise a `Violation`; for places where only an expression fits."""
-    raise Violation(code, detail)
 
 
 def escape(name: str) -> str:

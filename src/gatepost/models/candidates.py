@@ -9,20 +9,7 @@ it are evaluated on the written row only, as the whole policy is in any case.
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, cast
 
-from sqlalchemy import (
-    Alias,
-    Column,
-    ColumnElement,
-    Computed,
-    DefaultClause,
-    FetchedValue,
-    FromClause,
-    Identity,
-    bindparam,
-    null,
-    select,
-)
-from sqlalchemy import cast as sql_cast
+import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import TableValuedColumn
@@ -35,11 +22,11 @@ from gatepost.models.recipes import Bound, Options, Recipe
 from gatepost.models.shape import plain_type
 from gatepost.models.table_refs import TableRef
 
-Cells = Mapping[str, ColumnElement[Any]]
+Cells = Mapping[str, sa.ColumnElement[Any]]
 """The known values of a candidate, by the key of the column."""
 
 
-class Candidate(Alias):
+class Candidate(sa.Alias):
     """An alias of a table that stands for one row, whose `cells` are the columns that a policy reads."""
 
     inherit_cache = True  # otherwise conditions on it have no cache key, from which their values are taken
@@ -74,10 +61,12 @@ def cells_of_update(entity: Entity, names: Collection[str]) -> Cells:
     }
 
 
-def candidate_conditions(entity: Entity, rule: BoundRule, cells: Cells) -> tuple[FromClause, list[ColumnElement[bool]]]:
+def candidate_conditions(
+    entity: Entity, rule: BoundRule, cells: Cells
+) -> tuple[sa.FromClause, list[sa.ColumnElement[bool]]]:
     """The candidate, and the conditions on it that can be evaluated before it is written."""
     candidate = cast("Candidate", cast("Any", Candidate)._construct(entity.table, name="candidate"))
-    known: list[ColumnElement[bool]] = []
+    known: list[sa.ColumnElement[bool]] = []
     read: set[str] = set()
     for condition in rule.conditions(TableRef(entity, candidate)):
         keys = set(_read(condition, candidate))
@@ -104,7 +93,7 @@ class CheckCandidate(Recipe[Statement | None], frozen=True):
         candidate, known = candidate_conditions(self.entity, self.rule, cells)
         if not known:
             return None
-        return self.statement(select(1).select_from(candidate).where(*known), f"{self.entity.table.name}.candidate")
+        return self.statement(sa.select(1).select_from(candidate).where(*known), f"{self.entity.table.name}.candidate")
 
     def bounds(self) -> list[Bound]:
         return self.rule.bounds()
@@ -113,19 +102,19 @@ class CheckCandidate(Recipe[Statement | None], frozen=True):
         return {**written_binds(self.values), ACTOR_ID: self.rule.actor.id}
 
 
-def _written(name: str, column: Column[Any]) -> ColumnElement[Any]:
+def _written(name: str, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
     kind: Any = column.type
     plain = plain_type(kind)
     # A cast to VARCHAR(n) would cut a text that is too long, which the column must refuse.
     is_text = isinstance(plain, String) and not isinstance(plain, Enum) and plain.length is not None
-    return sql_cast(bindparam(bind_name(name), type_=kind), Text(collation=plain.collation) if is_text else plain)
+    return sa.cast(sa.bindparam(bind_name(name), type_=kind), Text(collation=plain.collation) if is_text else plain)
 
 
-def _null(column: Column[Any]) -> ColumnElement[Any]:
-    return sql_cast(null(), plain_type(column.type))
+def _null(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    return sa.cast(sa.null(), plain_type(column.type))
 
 
-def _is_filled(column: Column[Any], *, is_given: bool) -> bool:
+def _is_filled(column: sa.Column[Any], *, is_given: bool) -> bool:
     """Whether the database decides the value of an inserted row."""
     if _is_trigger(column.server_default) or column.computed is not None:
         return True
@@ -133,7 +122,7 @@ def _is_filled(column: Column[Any], *, is_given: bool) -> bool:
     return not is_given and (any(item is not None for item in defaults) or column is column.table.autoincrement_column)
 
 
-def _is_changed(column: Column[Any], *, is_given: bool) -> bool:
+def _is_changed(column: sa.Column[Any], *, is_given: bool) -> bool:
     """Whether the database decides the value of an updated row."""
     if _is_trigger(column.server_onupdate) or column.computed is not None:
         return True
@@ -141,10 +130,12 @@ def _is_changed(column: Column[Any], *, is_given: bool) -> bool:
 
 
 def _is_trigger(default: Any) -> bool:
-    return isinstance(default, FetchedValue) and not isinstance(default, DefaultClause | Computed | Identity)
+    return isinstance(default, sa.FetchedValue) and not isinstance(
+        default, sa.DefaultClause | sa.Computed | sa.Identity
+    )
 
 
-def _read(condition: ColumnElement[bool], candidate: Candidate) -> Iterator[str]:
+def _read(condition: sa.ColumnElement[bool], candidate: Candidate) -> Iterator[str]:
     """The keys of the candidate's columns in a condition; "*" where it uses the row as a whole."""
     for element in visitors.iterate(condition):
         table = getattr(element, "table", None)

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import JSON, BindParameter, Cast, ColumnElement, Enum, Numeric, String, Text, func, or_
-from sqlalchemy import cast as sql_cast
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import operators as postgresql_operators
 from sqlalchemy.exc import CompileError
 from sqlalchemy.sql.elements import BinaryExpression, Grouping, Label, TypeCoerce
@@ -44,7 +43,7 @@ EARLIEST, LATEST = "4000-01-01 BC", "200000-01-01"
 TEXT_BYTES_MAX = 1000
 """Longer texts are not taken for numbers, dates or durations: PostgreSQL bounds the digits of a number."""
 
-Guards = Sequence[ColumnElement[bool]]
+Guards = Sequence[sa.ColumnElement[bool]]
 
 _POSTGRESQL = cast("Any", postgresql_operators)
 _EXTRACTIONS = (json_getitem_op, json_path_getitem_op, _POSTGRESQL.ASTEXT, _POSTGRESQL.JSONPATH_ASTEXT)
@@ -62,13 +61,13 @@ class Kind(NamedTuple):
 class GuardedCast(NamedTuple):
     """A cast that can raise: of `operand`, which is of the type `source`, to `target`."""
 
-    operand: ColumnElement[Any]
+    operand: sa.ColumnElement[Any]
     source: Kind
     target: Kind
 
-    def cast(self, operand: ColumnElement[Any]) -> ColumnElement[Any]:
+    def cast(self, operand: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """The cast itself."""
-        return operand if self.source is self.target else sql_cast(operand, self.target.type)
+        return operand if self.source is self.target else sa.cast(operand, self.target.type)
 
     def guards(self, operand: Any) -> Guards:
         """What must hold of an operand that is `readable`, in this order."""
@@ -76,22 +75,22 @@ class GuardedCast(NamedTuple):
         if target in TEXTS:
             return []
         if source in TEXTS:
-            return _of_text(operand if source == "TEXT" else sql_cast(operand, Text()), self.target)
+            return _of_text(operand if source == "TEXT" else sa.cast(operand, sa.Text()), self.target)
         if source == "JSONB":
             return _of_json(operand, self.target)
         if source in NUMBERS and target in COMMON:
             return _in_range(operand, self.source, self.target)
         if source in COMMON and target in COMMON:
             return _of_bytes_and_times(operand, source, target)
-        return [] if source == target else _of_text(sql_cast(operand, Text()), self.target)
+        return [] if source == target else _of_text(sa.cast(operand, sa.Text()), self.target)
 
 
 def guarded_cast(element: Any) -> GuardedCast | None:
     """The element as a cast that can raise; None where it is not a cast, or never raises."""
-    if isinstance(element, Cast):
+    if isinstance(element, sa.Cast):
         operand: Any = cast("Any", element).clause
         found = GuardedCast(operand, _source(operand), kind_of(cast("Any", element).type))
-    elif is_extraction(element) and not isinstance(element.type, JSON):
+    elif is_extraction(element) and not isinstance(element.type, sa.JSON):
         found = _extraction(element)
     else:
         return None
@@ -105,7 +104,7 @@ def _extraction(element: Any) -> GuardedCast:
     if target.name in TEXTS:
         return GuardedCast(element, target, target)
     text = element._clone()
-    text.type = Text()
+    text.type = sa.Text()
     return GuardedCast(text, kind_of(text.type), target)
 
 
@@ -131,8 +130,10 @@ def _source(operand: Any) -> Kind:
     while isinstance(operand, Grouping | TypeCoerce | Label):
         operand = cast("Any", operand).clause if isinstance(operand, TypeCoerce) else cast("Any", operand).element
     kind: TypeEngine[Any] = operand.type
-    is_bound_text = isinstance(operand, BindParameter) and isinstance(kind, String) and not isinstance(kind, Enum)
-    return kind_of(Text() if is_bound_text else kind)
+    is_bound_text = (
+        isinstance(operand, sa.BindParameter) and isinstance(kind, sa.String) and not isinstance(kind, sa.Enum)
+    )
+    return kind_of(sa.Text() if is_bound_text else kind)
 
 
 def is_extraction(element: Any) -> bool:
@@ -142,11 +143,11 @@ def is_extraction(element: Any) -> bool:
 
 def _of_bytes_and_times(operand: Any, source: str, target: str) -> Guards:
     if source == "BYTEA" and target in BITS:  # which PostgreSQL 18 casts, up to the size of the integer
-        return [func.octet_length(operand) <= literal_number(str((BITS[target] + 1) // 8))]
+        return [sa.func.octet_length(operand) <= literal_number(str((BITS[target] + 1) // 8))]
     if source == "INTERVAL" and target.startswith("TIME "):
-        return [func.isfinite(operand)]
+        return [sa.func.isfinite(operand)]
     if target in TIMESTAMPS and source in (*TIMESTAMPS, "DATE") and source != target:
-        return [or_(~func.isfinite(operand), operand.between(literal_text(EARLIEST), literal_text(LATEST)))]
+        return [sa.or_(~sa.func.isfinite(operand), operand.between(literal_text(EARLIEST), literal_text(LATEST)))]
     return []
 
 
@@ -155,26 +156,29 @@ def readable(operand: Any) -> Guards:
 
     A member of a `jsonb` document can always be read as text; of a `json` document only where its escapes are valid.
     """
-    while isinstance(operand, Grouping | Cast | TypeCoerce):
+    while isinstance(operand, Grouping | sa.Cast | TypeCoerce):
         operand = cast("Any", operand).element if isinstance(operand, Grouping) else cast("Any", operand).clause
-    if not is_extraction(operand) or isinstance(operand.type, JSON):
+    if not is_extraction(operand) or isinstance(operand.type, sa.JSON):
         return []
     document = operand.left
     while is_extraction(document):
         document = document.left
     if kind_of(document.type).name != "JSON":
         return []
-    return [document.is_(None) | ~_matches(sql_cast(document, Text()), UNREADABLE_ESCAPE)]
+    return [document.is_(None) | ~_matches(sa.cast(document, sa.Text()), UNREADABLE_ESCAPE)]
 
 
-def _of_text(text: ColumnElement[Any], target: Kind) -> Guards:
+def _of_text(text: sa.ColumnElement[Any], target: Kind) -> Guards:
     if target.name in NUMBERS:
-        number = sql_cast(text, Numeric())
+        number = sa.cast(text, sa.Numeric())
         pattern = PATTERNS["INTEGER" if target.name in BITS else "NUMERIC"]
-        return [_is_short(text) & _matches(text, pattern), *_in_range(number, Kind("NUMERIC", "", Numeric()), target)]
+        return [
+            _is_short(text) & _matches(text, pattern),
+            *_in_range(number, Kind("NUMERIC", "", sa.Numeric()), target),
+        ]
     if target.name in PATTERNS:
         return [_is_short(text) & _matches(text, PATTERNS[target.name])]
-    if isinstance(target.type, Enum):
+    if isinstance(target.type, sa.Enum):
         return [text.in_([literal_text(label) for label in target.type.enums])]
     wary = next((pattern for name, pattern in WARY_PATTERNS.items() if target.name.startswith(name)), None)
     if wary is not None:
@@ -183,16 +187,16 @@ def _of_text(text: ColumnElement[Any], target: Kind) -> Guards:
 
 
 def _of_json(operand: Any, target: Kind) -> Guards:
-    kind = func.jsonb_typeof(operand)
+    kind = sa.func.jsonb_typeof(operand)
     if target.name == "BOOLEAN":
         return [kind == literal_text("boolean")]
     if target.name not in NUMBERS:
         return []
-    number = sql_cast(operand, Numeric())
-    return [kind == literal_text("number"), *_in_range(number, Kind("NUMERIC", "", Numeric()), target)]
+    number = sa.cast(operand, sa.Numeric())
+    return [kind == literal_text("number"), *_in_range(number, Kind("NUMERIC", "", sa.Numeric()), target)]
 
 
-def _in_range(number: ColumnElement[Any], source: Kind, target: Kind) -> Guards:
+def _in_range(number: sa.ColumnElement[Any], source: Kind, target: Kind) -> Guards:
     """Whether a number is in range, after the rounding that the cast does."""
     if target.name in BITS and BITS.get(source.name, 64) > BITS[target.name]:
         bound = 2 ** BITS[target.name]
@@ -205,23 +209,23 @@ def _in_range(number: ColumnElement[Any], source: Kind, target: Kind) -> Guards:
             return [_between(number, -bound, bound)]
     if target.name in SMALLEST_AND_LARGEST and source.name not in (*BITS, "REAL", target.name):
         smallest, largest = (literal_number(text) for text in SMALLEST_AND_LARGEST[target.name])
-        size = func.abs(number)
+        size = sa.func.abs(number)
         return [(number == literal_number("0")) | size.between(smallest, largest)]
     return []
 
 
-def _between(number: ColumnElement[Any], low: Decimal, high: Decimal) -> ColumnElement[bool]:
+def _between(number: sa.ColumnElement[Any], low: Decimal, high: Decimal) -> sa.ColumnElement[bool]:
     return (number > literal_number(f"{low:f}")) & (number < literal_number(f"{high:f}"))
 
 
-def _is_short(text: ColumnElement[Any]) -> ColumnElement[bool]:
-    return func.octet_length(text) <= literal_number(str(TEXT_BYTES_MAX))
+def _is_short(text: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return sa.func.octet_length(text) <= literal_number(str(TEXT_BYTES_MAX))
 
 
-def _matches(text: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+def _matches(text: sa.ColumnElement[Any], pattern: str) -> sa.ColumnElement[bool]:
     # The column's collation may be nondeterministic, for which PostgreSQL has no regular expressions.
     return text.collate("C").bool_op("~")(literal_text(pattern))
 
 
-def _is_valid(text: ColumnElement[Any], target: Kind) -> ColumnElement[bool]:
-    return func.pg_input_is_valid(text, literal_text(target.sql))
+def _is_valid(text: sa.ColumnElement[Any], target: Kind) -> sa.ColumnElement[bool]:
+    return sa.func.pg_input_is_valid(text, literal_text(target.sql))

@@ -8,16 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import (
-    CheckConstraint,
-    Column,
-    Constraint,
-    ForeignKeyConstraint,
-    MetaData,
-    PrimaryKeyConstraint,
-    Table,
-    UniqueConstraint,
-)
+import sqlalchemy as sa
 
 from gatepost.database.failures import Broken
 from gatepost.errors import Conflict, FieldError, Problem, Unprocessable
@@ -31,7 +22,7 @@ class ConstraintErrors:
     """Turns violations in the tables of these MetaDatas into errors. Called by `database` with what PostgreSQL
     reports."""
 
-    def __init__(self, metadatas: Iterable[MetaData]) -> None:
+    def __init__(self, metadatas: Iterable[sa.MetaData]) -> None:
         self._metadatas = tuple(metadatas)
 
     def __call__(self, broken: Broken) -> Exception | None:
@@ -40,14 +31,14 @@ class ConstraintErrors:
         return next((error for error in found if error is not None), None)
 
 
-def _tables(metadata: MetaData, broken: Broken) -> Iterator["Table[Any]"]:
+def _tables(metadata: sa.MetaData, broken: Broken) -> Iterator["sa.Table[Any]"]:
     """The table that PostgreSQL names; constraints of a domain name none."""
     for table in metadata.tables.values():
         if broken.table in (None, table.name) and (table.schema is None or broken.schema in (None, table.schema)):
             yield table
 
 
-def _error(table: "Table[Any]", broken: Broken) -> Exception | None:
+def _error(table: "sa.Table[Any]", broken: Broken) -> Exception | None:
     if broken.constraint is None:
         columns = [column for column in table.columns if column.name == broken.column]
         return _invalid(_wire_names(columns), "not_nullable", "The field cannot be null.") if columns else None
@@ -61,15 +52,15 @@ def _error(table: "Table[Any]", broken: Broken) -> Exception | None:
     return None
 
 
-def _error_of(constraint: Constraint, table: "Table[Any]", broken: Broken) -> Exception | None:
-    if isinstance(constraint, UniqueConstraint | PrimaryKeyConstraint):
+def _error_of(constraint: sa.Constraint, table: "sa.Table[Any]", broken: Broken) -> Exception | None:
+    if isinstance(constraint, sa.UniqueConstraint | sa.PrimaryKeyConstraint):
         return _duplicate(table, list(constraint.columns), broken)
-    if isinstance(constraint, ForeignKeyConstraint):
+    if isinstance(constraint, sa.ForeignKeyConstraint):
         # PostgreSQL names the same constraint when a row is deleted to which others refer: `database` knows that case.
         names, detail = _wire_names(constraint.columns), "The reference names no row that you may read."
         errors = [FieldError(f"/{name}", "not_found", detail) for name in names]
         return Unprocessable("reference_not_found", "A referenced row does not exist.", errors=errors)
-    if not isinstance(constraint, CheckConstraint):
+    if not isinstance(constraint, sa.CheckConstraint):
         return None
     if VIOLATION in constraint.info:
         attribute, code, detail = constraint.info[VIOLATION]
@@ -78,13 +69,13 @@ def _error_of(constraint: Constraint, table: "Table[Any]", broken: Broken) -> Ex
     return _invalid(_wire_names(columns), "violates_check", f"The values violate the rule {constraint.name}.")
 
 
-def _mentioned(constraint: CheckConstraint, table: "Table[Any]") -> list[Column[Any]]:
+def _mentioned(constraint: sa.CheckConstraint, table: "sa.Table[Any]") -> list[sa.Column[Any]]:
     """The columns that are named in a CHECK written as text."""
     words = set(re.findall(r"\w+", re.sub(r"'(?:[^']|'')*'", "", str(constraint.sqltext))))
     return [column for column in table.columns if column.name in words]
 
 
-def _duplicate(table: "Table[Any]", columns: list[Column[Any]], broken: Broken) -> Exception:
+def _duplicate(table: "sa.Table[Any]", columns: list[sa.Column[Any]], broken: Broken) -> Exception:
     """The refusal of a second row with the same values; `SequenceBehind` where a column's own sequence drew one of
     them, and no client sent it."""
     behind = find_sequence_behind(table, columns, broken.given)
@@ -101,5 +92,5 @@ def _invalid(names: Iterable[str], code: str, detail: str) -> Problem:
     return Unprocessable("invalid_body", "The body violates the declaration.", errors=errors)
 
 
-def _wire_names(columns: Iterable[Column[Any]]) -> list[str]:
+def _wire_names(columns: Iterable[sa.Column[Any]]) -> list[str]:
     return [column.info.get(ATTRIBUTE, column.name) for column in columns]

@@ -112,11 +112,7 @@ def _attribute(model: type[Any], prop: ColumnProperty[Any], declared: Declared, 
         bigint_as_string=bigint_as_string,
     )
     if shape.form is Form.TIMESTAMP and shape.unsupported and not shape.is_decorated:
-        raise ConfigurationError(
-            "is a timestamp without a time zone.",
-            location=f"{model.__name__}.{prop.key}",
-            hint="Use mapped_column(DateTime(timezone=True)).",
-        )
+        raise shape.unsupported.error(f"{model.__name__}.{prop.key}")
     _check_elements(shape, declared, f"{model.__name__}.{prop.key}")
     generated = column.primary_key and (
         column is column.table.autoincrement_column or column.server_default is not None or column.default is not None

@@ -8,16 +8,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import msgspec
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    ColumnElement,
-    Enum,
-    Integer,
-    String,
-    TypeDecorator,
-    any_,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import CITEXT
 from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
@@ -30,7 +21,7 @@ from gatepost.models.recipes import Bound, Part
 from gatepost.models.shape import Form, Shape, plain_type
 from gatepost.models.table_refs import TableRef
 
-Condition = Callable[[ColumnElement[Any], Any], ColumnElement[bool]]
+Condition = Callable[[sa.ColumnElement[Any], Any], sa.ColumnElement[bool]]
 
 MEMBERS_MAX = 100
 """Values that one list of a filter may have."""
@@ -92,7 +83,7 @@ OPERATORS = (
     Operator("lte", Use.RANGE, lambda column, value: column <= value, suits=_is_ordered),
     Operator("gt", Use.RANGE, lambda column, value: column > value, suits=_is_ordered),
     Operator("gte", Use.RANGE, lambda column, value: column >= value, suits=_is_ordered),
-    Operator("in", Use.EQUAL, lambda column, values: column == any_(values), operand="list"),
+    Operator("in", Use.EQUAL, lambda column, values: column == sa.any_(values), operand="list"),
     Operator("null", Use.NULL, lambda column, flag: column.is_(None) if flag else column.is_not(None), operand="flag"),
     Operator(
         "contains",
@@ -145,11 +136,11 @@ class Filter(Part, frozen=True):
             found.append(self.operand)
         return found
 
-    def condition(self, source: TableRef) -> ColumnElement[bool]:
+    def condition(self, source: TableRef) -> sa.ColumnElement[bool]:
         """The condition on `source`. A path over relations means that some related row satisfies it."""
         return self._over(self.hops, source)
 
-    def _over(self, hops: tuple[RelationStep, ...], source: TableRef) -> ColumnElement[bool]:
+    def _over(self, hops: tuple[RelationStep, ...], source: TableRef) -> sa.ColumnElement[bool]:
         if not hops:
             return self._compared(source.column(self.name))
         hop = hops[0]
@@ -158,13 +149,13 @@ class Filter(Part, frozen=True):
             source, inner.joined_by(hop.relation, source), *hop.rule.conditions(inner), self._over(hops[1:], inner)
         )
 
-    def _compared(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
+    def _compared(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         if not isinstance(self.operand, Bound):
             return self.operator.sql(column, self.operand)
         kind = bind_type(column.type)
         if self.operator.operand == "list":
             # In parentheses, so that an operator may name single elements: `($1::bigint[])[1]`.
-            return self.operator.sql(column, Grouping(self.operand.parameter(ARRAY(kind))))
+            return self.operator.sql(column, Grouping(self.operand.parameter(sa.ARRAY(kind))))
         return self.operator.sql(column, self.operand.parameter(kind))
 
 
@@ -198,12 +189,12 @@ def filterable(served: ServedModel) -> Filterable:
 
 def bind_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     """The type a compared value is bound as: without precision, length or range, which would round, cut or refuse."""
-    if isinstance(kind, Integer):
-        return BigInteger()
-    if isinstance(kind, TypeDecorator) and isinstance(plain_type(kind), Integer):
-        return with_impl(kind, BigInteger())
+    if isinstance(kind, sa.Integer):
+        return sa.BigInteger()
+    if isinstance(kind, sa.TypeDecorator) and isinstance(plain_type(kind), sa.Integer):
+        return with_impl(kind, sa.BigInteger())
     if isinstance(kind, CITEXT):
         return CITEXT()  # compared with another text it is a text itself: by case, and by no index
-    if isinstance(kind, String) and not isinstance(kind, Enum):
-        return String()
+    if isinstance(kind, sa.String) and not isinstance(kind, sa.Enum):
+        return sa.String()
     return unrounded(kind)

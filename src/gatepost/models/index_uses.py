@@ -130,7 +130,7 @@ def _begins(keys: Sequence[IndexKey], wanted: Sequence[IndexKey]) -> bool:
 def _key(expression: Any, table: "Table[Any]") -> IndexKey | None:
     """The column that an index holds directly; None for an expression."""
     is_descending, nulls_first = False, None
-    while _is_modified(expression):
+    while isinstance(expression, UnaryExpression):
         modifier = expression.modifier
         if modifier in (nulls_first_op, nulls_last_op):
             nulls_first = modifier is nulls_first_op
@@ -141,15 +141,9 @@ def _key(expression: Any, table: "Table[Any]") -> IndexKey | None:
         expression = expression.element
     # By hash: a mapped attribute gives the index a copy of the column, which has the same hash.
     column = next((each for each in table.columns if hash(each) == hash(expression)), None)
-    return (
-        None
-        if column is None
-        else IndexKey(column, is_descending, is_descending if nulls_first is None else nulls_first)
-    )
-
-
-def _is_modified(expression: object) -> bool:
-    return isinstance(expression, UnaryExpression)
+    if column is None:
+        return None
+    return IndexKey(column, is_descending, is_descending if nulls_first is None else nulls_first)
 
 
 def _method(index: Index) -> str:

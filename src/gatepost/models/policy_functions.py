@@ -9,20 +9,7 @@ import re
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, cast
 
-from sqlalchemy import (
-    ARRAY,
-    Alias,
-    ColumnElement,
-    FromClause,
-    Select,
-    all_,
-    any_,
-    bindparam,
-    false,
-    not_,
-    select,
-    true,
-)
+import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import QueryableAttribute
 from sqlalchemy.sql import visitors
@@ -64,7 +51,7 @@ def shape_and_values(where: Where, model: Any, actor: Actor) -> tuple[Hashable, 
 
 def condition_on(
     source: TableRef, where: Where, actor: Actor, values: Sequence[Bound], *, is_negated: bool
-) -> ColumnElement[bool]:
+) -> sa.ColumnElement[bool]:
     """The condition on `source`, or its negation, with `values` as binds in place of its own. Raises
     `ConfigurationError` where it cannot become part of a statement.
 
@@ -75,7 +62,7 @@ def condition_on(
     condition, is_guarded = _made(source, where, actor, values)
     if not is_negated:
         return condition
-    return _whole(not_(condition)) if is_guarded else condition.is_not(true())
+    return _whole(sa.not_(condition)) if is_guarded else condition.is_not(sa.true())
 
 
 def can_take(where: Where, entity: Entity, actor: Actor) -> bool:
@@ -87,7 +74,7 @@ def can_take(where: Where, entity: Entity, actor: Actor) -> bool:
     return True
 
 
-def condition_of(where: Where, entity: Entity, actor: Actor) -> ColumnElement[bool]:
+def condition_of(where: Where, entity: Entity, actor: Actor) -> sa.ColumnElement[bool]:
     """The condition on the entity's table as the function returns it, for inspection."""
     return _deannotated(_call(where, entity.model, actor))
 
@@ -117,7 +104,9 @@ def check_function(where: Where, entity: Entity, actor: Actor) -> None:
         _tried.add(key)
 
 
-def _try(where: Where, actor: Actor, row: TableRef, plain: ColumnElement[bool], tried: ColumnElement[bool]) -> None:
+def _try(
+    where: Where, actor: Actor, row: TableRef, plain: sa.ColumnElement[bool], tried: sa.ColumnElement[bool]
+) -> None:
     entity = row.entity
     if _mentions(_deannotated(tried), entity.table) or _keeps(_deannotated(plain), entity.table):
         raise _refusal(
@@ -129,7 +118,7 @@ def _try(where: Where, actor: Actor, row: TableRef, plain: ColumnElement[bool], 
     try:
         _, values = shape_and_values(where, entity.model, actor)
         condition, _ = _made(row, where, actor, values)
-        sql = Statement(select(1).select_from(row.table).where(condition), name_of(where)).sql
+        sql = Statement(sa.select(1).select_from(row.table).where(condition), name_of(where)).sql
     except SQLAlchemyError as error:
         raise _refusal(where, f"cannot be written as SQL: {error}", "Rewrite the condition.") from None
     if _IN_LIST in sql:
@@ -147,7 +136,7 @@ def _try(where: Where, actor: Actor, row: TableRef, plain: ColumnElement[bool], 
         )
 
 
-def _made(source: TableRef, where: Where, actor: Actor, values: Sequence[Bound]) -> tuple[ColumnElement[bool], bool]:
+def _made(source: TableRef, where: Where, actor: Actor, values: Sequence[Bound]) -> tuple[sa.ColumnElement[bool], bool]:
     """The condition, and whether casts of it are guarded.
 
     The result is part of a statement that is cached for other actors. Its binds must therefore be exactly those that
@@ -177,39 +166,39 @@ def _made(source: TableRef, where: Where, actor: Actor, values: Sequence[Bound])
     return _whole(guarded), is_guarded
 
 
-def _whole(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+def _whole(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     """The condition in parentheses, which SQLAlchemy omits in `(a AND b) IS true`."""
     return Grouping(condition)
 
 
-def _call(where: Where, model: Any, actor: Actor) -> ColumnElement[bool]:
+def _call(where: Where, model: Any, actor: Actor) -> sa.ColumnElement[bool]:
     result: Any = where.function(model, actor)
     if isinstance(result, QueryableAttribute):  # `return model.is_open`
         result = cast("Any", result).expression
     if result is True or result is False:
-        return true() if result else false()
-    if not isinstance(result, ColumnElement):
+        return sa.true() if result else sa.false()
+    if not isinstance(result, sa.ColumnElement):
         raise _refusal(where, f"returned {type(result).__name__}, not a SQL condition or a bool.")
-    return cast("ColumnElement[bool]", result)
+    return cast("sa.ColumnElement[bool]", result)
 
 
-def _deannotated(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+def _deannotated(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     """The condition without the annotation by which SQLAlchemy keeps `relationship.has()`, and its binds, from being
     replaced."""
     return _deep_deannotate(condition, ["no_replacement_traverse"])
 
 
-def _correlated(condition: ColumnElement[bool], table: FromClause) -> ColumnElement[bool]:
+def _correlated(condition: sa.ColumnElement[bool], table: sa.FromClause) -> sa.ColumnElement[bool]:
     """Correlate subqueries with the policy's row only, not by accident with another table of the statement."""
 
     def correlate(element: Any, **_: Any) -> Any:
-        is_free = isinstance(element, Select) and element._auto_correlate  # pyright: ignore[reportPrivateUsage]
+        is_free = isinstance(element, sa.Select) and element._auto_correlate  # pyright: ignore[reportPrivateUsage]
         return cast("Any", element).correlate(table) if is_free else None
 
     return visitors.replacement_traverse(condition, {}, correlate)
 
 
-def _renamed(condition: ColumnElement[bool], names: dict[int, str], where: Where) -> ColumnElement[bool]:
+def _renamed(condition: sa.ColumnElement[bool], names: dict[int, str], where: Where) -> sa.ColumnElement[bool]:
     """The condition with named binds in place of its values, which are bound per request."""
 
     def rename(element: Any, **_: Any) -> Any:
@@ -220,19 +209,19 @@ def _renamed(condition: ColumnElement[bool], names: dict[int, str], where: Where
                     where, "tests whether a tuple is in a list.", "Write or_(and_(...), ...), or a subquery."
                 )
             compared = _renamed(element.left, names, where)
-            members = bindparam(names[id(element.right)], type_=ARRAY(unrounded(element.left.type)))
-            return compared == any_(members) if operator is in_op else compared != all_(members)
+            members = sa.bindparam(names[id(element.right)], type_=sa.ARRAY(unrounded(element.left.type)))
+            return compared == sa.any_(members) if operator is in_op else compared != sa.all_(members)
         name = names.get(id(element))
-        return None if name is None else bindparam(name, type_=unrounded(element.type))
+        return None if name is None else sa.bindparam(name, type_=unrounded(element.type))
 
     return visitors.replacement_traverse(condition, {}, rename)
 
 
-def _mentions(condition: Any, table: FromClause) -> bool:
+def _mentions(condition: Any, table: sa.FromClause) -> bool:
     return any(_bare(element) is table for element in _parts(condition))
 
 
-def _keeps(condition: Any, table: FromClause) -> bool:
+def _keeps(condition: Any, table: sa.FromClause) -> bool:
     """Whether a subquery excludes the table from correlation by `correlate_except`: the policy's row would be
     excluded."""
     kept = (getattr(element, "_correlate_except", None) or () for element in visitors.iterate(condition))
@@ -244,7 +233,7 @@ def _parts(element: Any) -> Iterator[Any]:
     relationship: there the table may rightly appear, as the relationship's target."""
     yield element
     yield getattr(element, "table", None)  # of a column
-    if isinstance(element, Alias) or getattr(element, "_correlate_except", None) is not None:
+    if isinstance(element, sa.Alias) or getattr(element, "_correlate_except", None) is not None:
         return
     for child in element.get_children():
         yield from _parts(child)

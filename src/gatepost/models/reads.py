@@ -4,19 +4,7 @@ from collections.abc import Callable
 from typing import Any, Generic
 
 import msgspec
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    Select,
-    Text,
-    and_,
-    any_,
-    bindparam,
-    case,
-    func,
-    literal_column,
-    select,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from gatepost.database.statements import Statement
@@ -79,12 +67,12 @@ class PagePlan(msgspec.Struct, frozen=True, eq=False):
 class LoadPlan(msgspec.Struct, frozen=True, eq=False):
     """A SELECT of ORM objects, and the binds that it has for the values of its recipe."""
 
-    statement: Select[Any]
+    statement: sa.Select[Any]
     names: tuple[str, ...]
 
 
-class KeyedRead(Recipe[P_co], Generic[P_co], frozen=True):
-    """A read of the row that has the key and satisfies the rule."""
+class KeyRecipe(Recipe[P_co], Generic[P_co], frozen=True):
+    """What concerns the row that has the key and satisfies the rule."""
 
     served: ServedModel
     rule: BoundRule
@@ -97,8 +85,8 @@ class KeyedRead(Recipe[P_co], Generic[P_co], frozen=True):
         return {KEY: self.key.value, ACTOR_ID: self.rule.actor.id}
 
 
-class RangeRead(Recipe[P_co], Generic[P_co], frozen=True):
-    """A read of the rows of a range that satisfy the rule."""
+class RangeRecipe(Recipe[P_co], Generic[P_co], frozen=True):
+    """What concerns the rows of a range that satisfy the rule."""
 
     served: ServedModel
     rule: BoundRule
@@ -124,7 +112,7 @@ class ReadRow(Recipe[ReadPlan], frozen=True):
         columns = Columns()
         build = columns.add_row(pieces)
         version = columns.add(version_column(source))
-        statement = select(*columns.selected).select_from(joined).where(is_key(source))
+        statement = sa.select(*columns.selected).select_from(joined).where(is_key(source))
         statement = statement.where(*self.selection.rule.conditions(source))
         return ReadPlan(
             self.statement(statement, f"{self.selection.served.path}.get"),
@@ -160,33 +148,33 @@ class ReadPage(Recipe[PagePlan | RowsPlan], frozen=True):
                 self, rows.order, lambda found: rows.applied(found, rule, source), bytes_max if is_cut else None
             )
         terms = [source.column(term.name).label(f"o{index}") for index, term in enumerate(rows.order)]
-        inner = select(row_expression(pieces).label("row"), *terms).select_from(joined)
+        inner = sa.select(row_expression(pieces).label("row"), *terms).select_from(joined)
         page: Any = rows.applied(inner, rule, source).subquery("page")
         backward = rows.is_backward
         if backward or is_cut:
             counted = [running_bytes([page.c.row]).label("bytes")] if is_cut else []
-            page = select(page, func.row_number().over().label("number"), *counted).subquery("numbered")
-        separator = literal_column(r"E',\n'", Text())
-        text = func.string_agg(
+            page = sa.select(page, sa.func.row_number().over().label("number"), *counted).subquery("numbered")
+        separator = sa.literal_column(r"E',\n'", sa.Text())
+        text = sa.func.string_agg(
             page.c.row, aggregate_order_by(separator, page.c.number.desc()) if backward else separator
         )
-        selected: list[ColumnElement[Any]] = [text.label("rows"), func.count().label("count")]
-        last: ColumnElement[int] = func.least(func.count(), literal_integer(rows.limit))
+        selected: list[sa.ColumnElement[Any]] = [text.label("rows"), sa.func.count().label("count")]
+        last: sa.ColumnElement[int] = sa.func.least(sa.func.count(), literal_integer(rows.limit))
         if is_cut:
-            room = and_(page.c.number <= literal_integer(rows.limit), fits(page.c.number, page.c.bytes, bytes_max))
-            last = func.count().filter(room)
-            selected = [text.filter(room).label("rows"), last.label("count"), func.count().label("total")]
+            room = sa.and_(page.c.number <= literal_integer(rows.limit), fits(page.c.number, page.c.bytes, bytes_max))
+            last = sa.func.count().filter(room)
+            selected = [text.filter(room).label("rows"), last.label("count"), sa.func.count().label("total")]
         for index, term in enumerate(terms):
             column = page.c[f"o{index}"]
             # The aggregates read their input in one order: PostgreSQL sorts it for an ordered aggregate, and one
             # without ORDER BY gets that order as well. Only a backward page, whose text is joined in reverse, has to
             # say its own.
-            values = func.array_agg(
-                aggregate_order_by(column, page.c.number) if backward else column, type_=ARRAY(term.type)
+            values = sa.func.array_agg(
+                aggregate_order_by(column, page.c.number) if backward else column, type_=sa.ARRAY(term.type)
             )
             name = rows.order[index].name
             selected += [values[literal_integer(1)].label(f"first_{name}"), values[last].label(f"last_{name}")]
-        return PagePlan(self.statement(select(*selected), f"{self.selection.served.path}.list"), len(terms), is_cut)
+        return PagePlan(self.statement(sa.select(*selected), f"{self.selection.served.path}.list"), len(terms), is_cut)
 
     def bounds(self) -> list[Bound]:
         return [*self.selection.bounds(), *self.rows.bounds()]
@@ -206,12 +194,12 @@ class ReadRowsByKey(Recipe[RowsPlan], frozen=True):
         """The SELECT of the rows, in the order of the keys."""
         source = self.selection.source()
         key = source.column(source.entity.key.name)
-        keys: Any = bindparam(KEYS, type_=ARRAY(key.type))
-        conditions = [key == any_(keys), *self.selection.rule.conditions(source)]
+        keys: Any = sa.bindparam(KEYS, type_=sa.ARRAY(key.type))
+        conditions = [key == sa.any_(keys), *self.selection.rule.conditions(source)]
         return _rows_plan(
             self,
             self.order,
-            lambda found: found.where(*conditions).order_by(func.array_position(keys, key)),
+            lambda found: found.where(*conditions).order_by(sa.func.array_position(keys, key)),
             options.page_bytes_max if self.selection.row_bytes_max is None else None,
         )
 
@@ -222,27 +210,27 @@ class ReadRowsByKey(Recipe[RowsPlan], frozen=True):
         return {KEYS: self.keys.value, ACTOR_ID: self.selection.rule.actor.id}
 
 
-class LoadObject(KeyedRead[LoadPlan], frozen=True):
+class LoadObject(KeyRecipe[LoadPlan], frozen=True):
     """One ORM object by its key."""
 
     def compile(self, options: Options) -> LoadPlan:
         """The SELECT of the object."""
         source = TableRef.of(self.served.entity)
-        statement = select(self.served.entity.model).where(is_key(source), *self.rule.conditions(source))
+        statement = sa.select(self.served.entity.model).where(is_key(source), *self.rule.conditions(source))
         return LoadPlan(statement, tuple(bound.name for bound in self.bounds()))
 
 
-class LoadObjects(RangeRead[LoadPlan], frozen=True):
+class LoadObjects(RangeRecipe[LoadPlan], frozen=True):
     """The ORM objects of a page, and of one row more."""
 
     def compile(self, options: Options) -> LoadPlan:
         """The SELECT of the objects."""
         source = TableRef.of(self.served.entity)
-        statement = self.rows.applied(select(self.served.entity.model), self.rule, source)
+        statement = self.rows.applied(sa.select(self.served.entity.model), self.rule, source)
         return LoadPlan(statement, tuple(bound.name for bound in self.bounds()))
 
 
-class CountBytes(RangeRead[Statement], frozen=True):
+class CountBytes(RangeRecipe[Statement], frozen=True):
     """The bytes that `LoadObjects` would load of the columns `names`; none of them is sent."""
 
     names: tuple[str, ...]
@@ -252,8 +240,8 @@ class CountBytes(RangeRead[Statement], frozen=True):
         source = TableRef.of(self.served.entity)
         columns = [source.column(name) for name in self.names]
         # Counted outside: PostgreSQL would count inside before it sorts, and so for all rows, not for a page of them.
-        page = self.rows.applied(select(*columns), self.rule, source).subquery("page")
-        return self.statement(select(total_bytes(list(page.c))), f"{self.served.path}.size")
+        page = self.rows.applied(sa.select(*columns), self.rule, source).subquery("page")
+        return self.statement(sa.select(total_bytes(list(page.c))), f"{self.served.path}.size")
 
 
 def loading_binds(plan: LoadPlan, recipe: LoadObject | LoadObjects) -> dict[str, Any]:
@@ -262,16 +250,16 @@ def loading_binds(plan: LoadPlan, recipe: LoadObject | LoadObjects) -> dict[str,
     return {**recipe.named(), **{name: bound.value for name, bound in zip(plan.names, bounds, strict=True)}}
 
 
-def is_key(source: TableRef) -> ColumnElement[bool]:
+def is_key(source: TableRef) -> sa.ColumnElement[bool]:
     """The condition that a row has the key that is bound as `KEY`."""
     key = source.entity.key
-    return source.column(key.name) == bindparam(KEY, type_=key.column.type)
+    return source.column(key.name) == sa.bindparam(KEY, type_=key.column.type)
 
 
 def _rows_plan(
     recipe: ReadPage | ReadRowsByKey,
     order: tuple[Order, ...],
-    chosen: Callable[[Select[Any]], Select[Any]],
+    chosen: Callable[[sa.Select[Any]], sa.Select[Any]],
     bytes_max: int | None,
 ) -> RowsPlan:
     """Rows with one record each: those that `chosen` selects. Bytes are counted where `bytes_max` is given."""
@@ -281,14 +269,14 @@ def _rows_plan(
     build = columns.add_row(pieces)
     parts = len(columns.selected)
     indexes = tuple(columns.add(source.column(term.name)) for term in order)
-    statement = chosen(select(*columns.selected).select_from(joined))
+    statement = chosen(sa.select(*columns.selected).select_from(joined))
     name = f"{recipe.selection.served.path}.list"
     if bytes_max is None:
         return RowsPlan(recipe.statement(statement, name), build, indexes)
     page: Any = statement.subquery("page")
     running = running_bytes(list(page.c)[:parts]).label("bytes")
-    page = select(page, func.row_number().over().label("number"), running).subquery("numbered")
+    page = sa.select(page, sa.func.row_number().over().label("number"), running).subquery("numbered")
     room = fits(page.c.number, page.c.bytes, bytes_max)
-    found = [case((room, column)) for column in list(page.c)[:parts]]
-    statement = select(*found, *list(page.c)[parts : len(columns.selected)], room).order_by(page.c.number)
+    found = [sa.case((room, column)) for column in list(page.c)[:parts]]
+    statement = sa.select(*found, *list(page.c)[parts : len(columns.selected)], room).order_by(page.c.number)
     return RowsPlan(recipe.statement(statement, name), build, indexes, len(columns.selected))

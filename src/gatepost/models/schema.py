@@ -5,7 +5,7 @@ Outside the request path. CHECK constraints are made in `check_constraints.py`, 
 left to the `migrations` package, which a serving process never imports.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatepost.declaring.resource import Resource
@@ -60,15 +60,11 @@ def _add_indexes(entity: Entity, resource: Resource[Any]) -> None:
 def _check_names(entity: Entity, resource: Resource[Any]) -> None:
     for option in ("sort", "filter", "search", "fields"):
         for field in getattr(resource, option):
-            _check_name(entity, option, field, entity.attributes)
-
-
-def _check_name(entity: Entity, option: str, field: str, known: Collection[str]) -> None:
-    if field in known:
-        return
-    hint = did_you_mean(field, known).strip() or f"Known are: {', '.join(sorted(known))}."
-    location = f"Resource({entity.name}, {option}=...)"
-    raise ConfigurationError(f"{entity.name} has no field {field!r}.", location=location, hint=hint)
+            if field not in entity.attributes:
+                known = entity.attributes
+                hint = did_you_mean(field, known).strip() or f"Known are: {', '.join(sorted(known))}."
+                location = f"Resource({entity.name}, {option}=...)"
+                raise ConfigurationError(f"{entity.name} has no field {field!r}.", location=location, hint=hint)
 
 
 def _check_is_text(entity: Entity, field: str) -> None:

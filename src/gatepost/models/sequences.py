@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Column, DefaultClause, Sequence, Table
 
-from gatepost.database.privileges import quoted
 from gatepost.errors import DatabaseMistake
+from gatepost.models.schema_names import qualified, quote
 
 _NEXT = re.compile(r"nextval\('([^']+)'")
 
@@ -36,21 +36,17 @@ def _drawing(table: "Table[Any]", column: "Column[Any]") -> str | None:
     default: Any = column.default
     server_default: Any = column.server_default
     if isinstance(default, Sequence):
-        return f"'{'.'.join(quoted(part) for part in (default.schema, default.name) if part)}'"
+        return f"'{qualified(default.name, default.schema)}'"
     if isinstance(server_default, DefaultClause) and (found := _NEXT.search(str(server_default.arg))):
         return f"'{found[1]}'"
     if column.identity is not None or (server_default is None and column is table.autoincrement_column):
-        return f"pg_get_serial_sequence('{_qualified(table)}', '{column.name}')"
+        return f"pg_get_serial_sequence('{qualified(table.name, table.schema)}', '{column.name}')"
     return None
 
 
 def _behind(table: "Table[Any]", column: "Column[Any]", drawing: str) -> SequenceBehind:
-    name, key = _qualified(table), quoted(column.name)
+    name, key = qualified(table.name, table.schema), quote(column.name)
     return SequenceBehind(
         f"the sequence of {table.name}.{column.name} is behind: run "
         f"SELECT setval({drawing}, (SELECT max({key}) FROM {name}));"
     )
-
-
-def _qualified(table: "Table[Any]") -> str:
-    return ".".join(quoted(part) for part in (table.schema, table.name) if part)

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import PickleType, TypeDecorator
 
+from gatepost.errors import ConfigurationError
 from gatepost.models.constraints import LENGTHS, Constraint, ConstraintName, declared_constraints
 
 REAL_MAX = 3.4028234663852886e38
@@ -63,10 +64,14 @@ UNITS = {Form.TEXT: "character", Form.BYTES: "byte", Form.ARRAY: "element", Form
 
 
 class Unsupported(NamedTuple):
-    """Why no body can hold the values: the sentence and the hint of a `ConfigurationError`."""
+    """Why no body can hold the values."""
 
     problem: str
     hint: str
+
+    def error(self, location: str) -> ConfigurationError:
+        """The error, for an attribute at this location."""
+        return ConfigurationError(self.problem, location=location, hint=self.hint)
 
 
 class Shape(msgspec.Struct, frozen=True):

@@ -8,22 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import (
-    ARRAY,
-    Column,
-    ColumnElement,
-    Text,
-    any_,
-    bindparam,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy import case as sql_case
-from sqlalchemy import cast as sql_cast
+import sqlalchemy as sa
 
 from gatepost.database.connection import Record
 from gatepost.database.statements import Statement
@@ -33,7 +18,7 @@ from gatepost.models.conditions import ACTOR_ID, BoundRule
 from gatepost.models.entity import Entity
 from gatepost.models.filters import bind_type
 from gatepost.models.json_output import literal_number, literal_text
-from gatepost.models.reads import KEY, KeyedRead, is_key
+from gatepost.models.reads import KEY, KeyRecipe, is_key
 from gatepost.models.recipes import Bound, Options, Part, Recipe
 from gatepost.models.rows import Build, Columns, version_column
 from gatepost.models.selections import Selection
@@ -94,27 +79,15 @@ def _status_of(record: Record, status: FieldStatus) -> bool:
     return status if isinstance(status, bool) else bool(record[status])
 
 
-class InsertRow(Recipe[WritePlan], frozen=True):
-    """INSERT of the attributes `names`; `permitted` is what the new row must satisfy. With `checks_candidate` it is
-    evaluated on the candidate first: where that fails, nothing is inserted and no constraint is checked."""
+class WriteRecipe(Recipe[WritePlan], frozen=True):
+    """A write of the attributes `names`, whose row must satisfy `permitted` and is returned. With `checks_candidate`
+    the rule is evaluated on the candidate first: where that fails, nothing is written and no constraint is checked."""
 
     selection: Selection
     permitted: BoundRule
     names: tuple[str, ...]
     values: Bound
     checks_candidate: bool
-
-    def compile(self, options: Options) -> WritePlan:
-        """The INSERT, which returns the row."""
-        entity = self.selection.served.entity
-        values = _values(entity, self.names)
-        statement = insert(entity.table).values(values)
-        if self.checks_candidate and values:
-            candidate, known = candidate_conditions(entity, self.permitted, cells_of_insert(entity, self.names))
-            if known:
-                chosen = select(*values.values()).select_from(candidate).where(*known)
-                statement = insert(entity.table).from_select(list(values), chosen)
-        return _returning(self, statement, options, "create")
 
     def bounds(self) -> list[Bound]:
         return [*self.selection.bounds(), *self.permitted.bounds()]
@@ -122,63 +95,78 @@ class InsertRow(Recipe[WritePlan], frozen=True):
     def named(self) -> dict[str, Any]:
         return {**written_binds(self.values), ACTOR_ID: self.permitted.actor.id}
 
+    def returning(self, statement: sa.Insert | sa.Update, action: str) -> WritePlan:
+        """The plan of a statement that writes the row."""
+        source = self.selection.source()
+        _, pieces = self.selection.row(source, source.table)
+        columns = Columns()
+        build = columns.add_row(pieces)
+        key = columns.add(source.column(source.entity.key.name))
+        version = columns.add(version_column(source))
+        readable = columns.add(self.selection.rule.outcome(source))
+        allowed = columns.add(self.permitted.outcome(source))
+        name = f"{self.selection.served.path}.{action}"
+        made = self.statement(statement.returning(*columns.selected), name)
+        return WritePlan(made, build, key, version, readable, allowed)
 
-class UpdateRow(Recipe[WritePlan], frozen=True):
-    """UPDATE of the attributes `names` of the row with the key, where the actor may read and change it, and where it
-    has one of the versions if they are not None. With `checks_candidate` the row as changed must satisfy `permitted` as
-    well."""
 
-    selection: Selection
-    permitted: BoundRule
-    names: tuple[str, ...]
-    values: Bound
+class InsertRow(WriteRecipe, frozen=True):
+    """INSERT of a row."""
+
+    def compile(self, options: Options) -> WritePlan:
+        """The INSERT, which returns the row."""
+        entity = self.selection.served.entity
+        values = _values(entity, self.names)
+        statement = sa.insert(entity.table).values(values)
+        if self.checks_candidate and values:
+            candidate, known = candidate_conditions(entity, self.permitted, cells_of_insert(entity, self.names))
+            if known:
+                chosen = sa.select(*values.values()).select_from(candidate).where(*known)
+                statement = sa.insert(entity.table).from_select(list(values), chosen)
+        return self.returning(statement, "create")
+
+
+class UpdateRow(WriteRecipe, frozen=True):
+    """UPDATE of the row with the key, where the actor may read and change it as it is, and where it has one of the
+    versions if they are not None."""
+
     key: Bound
     versions: Bound | None
-    checks_candidate: bool
 
     def compile(self, options: Options) -> WritePlan:
         """The UPDATE, which returns the row."""
         entity, source = self.selection.served.entity, self.selection.source()
-        statement = update(entity.table).values(_values(entity, self.names))
+        statement = sa.update(entity.table).values(_values(entity, self.names))
         statement = statement.where(*_conditions(source, self.selection.rule, self.permitted, self.versions))
         if self.checks_candidate:
             candidate, known = candidate_conditions(entity, self.permitted, cells_of_update(entity, self.names))
             if known:
-                statement = statement.where(select(1).select_from(candidate).where(*known).exists())
-        return _returning(self, statement, options, "update")
-
-    def bounds(self) -> list[Bound]:
-        return [*self.selection.bounds(), *self.permitted.bounds()]
+                statement = statement.where(sa.select(1).select_from(candidate).where(*known).exists())
+        return self.returning(statement, "update")
 
     def named(self) -> dict[str, Any]:
-        versions = None if self.versions is None else self.versions.value
-        fixed = {KEY: self.key.value, VERSIONS: versions, ACTOR_ID: self.permitted.actor.id}
-        return {**written_binds(self.values), **fixed}
+        return {**super().named(), KEY: self.key.value, VERSIONS: _value_of(self.versions)}
 
 
-class DeleteRow(Recipe[Statement], frozen=True):
-    """DELETE of the row with the key, where the actor may read and delete it, and where it has one of the versions if
-    they are not None."""
+class DeleteRow(KeyRecipe[Statement], frozen=True):
+    """DELETE of the row with the key, where the actor may read (`rule`) and delete it, and where it has one of the
+    versions if they are not None."""
 
-    served: ServedModel
-    read: BoundRule
     permitted: BoundRule
-    key: Bound
     versions: Bound | None
 
     def compile(self, options: Options) -> Statement:
         """The DELETE, which returns the key."""
         entity, source = self.served.entity, TableRef.of(self.served.entity)
-        conditions = _conditions(source, self.read, self.permitted, self.versions)
-        statement = delete(entity.table).where(*conditions).returning(source.column(entity.key.name))
+        conditions = _conditions(source, self.rule, self.permitted, self.versions)
+        statement = sa.delete(entity.table).where(*conditions).returning(source.column(entity.key.name))
         return self.statement(statement, f"{self.served.path}.delete")
 
     def bounds(self) -> list[Bound]:
-        return [*self.read.bounds(), *self.permitted.bounds()]
+        return [*self.rule.bounds(), *self.permitted.bounds()]
 
     def named(self) -> dict[str, Any]:
-        versions = None if self.versions is None else self.versions.value
-        return {KEY: self.key.value, VERSIONS: versions, ACTOR_ID: self.read.actor.id}
+        return {**super().named(), VERSIONS: _value_of(self.versions)}
 
 
 class AskedField(Part, frozen=True):
@@ -189,18 +177,15 @@ class AskedField(Part, frozen=True):
     writable: BoundRule
 
 
-class ReadStatus(Recipe[RowStatusPlan], frozen=True):
-    """The status of the row with the key: whether it may be read and changed, its version, the raw values of `names`,
-    and the status of the fields in `asked`, which includes `names`.
+class ReadStatus(KeyRecipe[RowStatusPlan], frozen=True):
+    """The status of the row with the key: whether it may be read (`rule`) and changed, its version, the raw values of
+    `names`, and the status of the fields in `asked`, which includes `names`.
 
     A value that is not shown on this row is NULL, so that it does not leave the database. A document whose text is
     longer than `document_bytes_max` is replaced by `TOO_LARGE`.
     """
 
-    served: ServedModel
-    read: BoundRule
     permitted: BoundRule
-    key: Bound
     is_locking: bool = False
     names: tuple[str, ...] = ()
     asked: tuple[AskedField, ...] = ()
@@ -213,17 +198,17 @@ class ReadStatus(Recipe[RowStatusPlan], frozen=True):
         shown = {item.name: item.shown for item in self.asked}
         for name in self.names:
             column, rule = _exact(source, name, self.document_bytes_max), shown[name]
-            columns.add(column if rule.decision is True else sql_case((rule.outcome(source), column)))
-        readable = columns.add(self.read.outcome(source))
+            columns.add(column if rule.decision is True else sa.case((rule.outcome(source), column)))
+        readable = columns.add(self.rule.outcome(source))
         allowed = columns.add(self.permitted.outcome(source))
-        version = columns.add(sql_cast(version_column(source), Text))
+        version = columns.add(sa.cast(version_column(source), sa.Text))
 
         def status(rule: BoundRule) -> FieldStatus:
             return rule.decision if isinstance(rule.decision, bool) else columns.add(rule.outcome(source))
 
         shown_statuses = {item.name: status(item.shown) for item in self.asked}
         writable_statuses = {item.name: status(item.writable) for item in self.asked}
-        statement = select(*columns.selected).where(is_key(source))
+        statement = sa.select(*columns.selected).where(is_key(source))
         if self.is_locking:
             statement = statement.with_for_update()
         documents = frozenset(name for name in self.names if source.entity.attributes[name].shape.is_document)
@@ -240,13 +225,10 @@ class ReadStatus(Recipe[RowStatusPlan], frozen=True):
 
     def bounds(self) -> list[Bound]:
         fields = [rule for item in self.asked for rule in (item.shown, item.writable)]
-        return [bound for rule in (self.read, self.permitted, *fields) for bound in rule.bounds()]
-
-    def named(self) -> dict[str, Any]:
-        return {KEY: self.key.value, ACTOR_ID: self.read.actor.id}
+        return [bound for rule in (self.rule, self.permitted, *fields) for bound in rule.bounds()]
 
 
-class FindReference(KeyedRead[Statement], frozen=True):
+class FindReference(KeyRecipe[Statement], frozen=True):
     """A row that satisfies the rule and has the key in the attribute `name`, which a foreign key refers to."""
 
     name: str
@@ -255,59 +237,51 @@ class FindReference(KeyedRead[Statement], frozen=True):
         """The SELECT of the row, if there is one."""
         source = TableRef.of(self.served.entity)
         column = source.column(self.name)
-        statement = select(column).where(column == bindparam(KEY, type_=bind_type(column.type)))
+        statement = sa.select(column).where(column == sa.bindparam(KEY, type_=bind_type(column.type)))
         return self.statement(statement.where(*self.rule.conditions(source)), f"{self.served.path}.reference")
 
 
-class FindCompositeReference(KeyedRead[Statement], frozen=True):
+class FindCompositeReference(KeyRecipe[Statement], frozen=True):
     """The row with the key, where it names, by all the columns of `pairs` (here, there) together, a row of the target
     that satisfies the rule. One that is NULL in any of them names nothing, and passes."""
 
     target: ServedModel
-    pairs: tuple[tuple[Column[Any], Column[Any]], ...]
+    pairs: tuple[tuple[sa.Column[Any], sa.Column[Any]], ...]
 
     def compile(self, options: Options) -> Statement:
         """The SELECT of the row, if it passes."""
         source, inner = TableRef.of(self.served.entity), TableRef.alias(self.target.entity)
         joined = [inner.column_of(there) == source.column_of(here) for here, there in self.pairs]
         is_named = inner.exists(source, *joined, *self.rule.conditions(inner))
-        statement = select(source.column(self.served.entity.key.name)).where(is_key(source))
-        statement = statement.where(or_(*(source.column_of(here).is_(None) for here, _ in self.pairs), is_named))
+        statement = sa.select(source.column(self.served.entity.key.name)).where(is_key(source))
+        statement = statement.where(sa.or_(*(source.column_of(here).is_(None) for here, _ in self.pairs), is_named))
         return self.statement(statement, f"{self.served.path}.reference")
 
 
-def _exact(source: TableRef, name: str, bytes_max: int) -> ColumnElement[Any]:
+def _value_of(bound: Bound | None) -> Any:
+    return None if bound is None else bound.value
+
+
+def _exact(source: TableRef, name: str, bytes_max: int) -> sa.ColumnElement[Any]:
     """A document as text, to keep its numbers exact: the driver would decode them to floats."""
     column = source.column(name)
     if not source.entity.attributes[name].shape.is_document:
         return column
-    text = sql_cast(column, Text)
-    return sql_case((func.octet_length(text) > literal_number(str(bytes_max)), literal_text(TOO_LARGE)), else_=text)
+    text = sa.cast(column, sa.Text)
+    return sa.case((sa.func.octet_length(text) > literal_number(str(bytes_max)), literal_text(TOO_LARGE)), else_=text)
 
 
 def _values(entity: Entity, names: tuple[str, ...]) -> dict[Any, Any]:
     columns = {name: entity.attributes[name].column for name in names}
-    return {column: bindparam(bind_name(name), type_=column.type) for name, column in columns.items()}
+    return {column: sa.bindparam(bind_name(name), type_=column.type) for name, column in columns.items()}
 
 
 def _conditions(
     source: TableRef, read: BoundRule, permitted: BoundRule, versions: Bound | None
-) -> list[ColumnElement[bool]]:
+) -> list[sa.ColumnElement[bool]]:
     conditions = [is_key(source), *read.conditions(source), *permitted.conditions(source)]
     if versions is not None:
-        conditions.append(sql_cast(version_column(source), Text) == any_(bindparam(VERSIONS, type_=ARRAY(Text()))))
+        conditions.append(
+            sa.cast(version_column(source), sa.Text) == sa.any_(sa.bindparam(VERSIONS, type_=sa.ARRAY(sa.Text())))
+        )
     return conditions
-
-
-def _returning(recipe: InsertRow | UpdateRow, statement: Any, options: Options, action: str) -> WritePlan:
-    selection = recipe.selection
-    source = selection.source()
-    _, pieces = selection.row(source, source.table)
-    columns = Columns()
-    build = columns.add_row(pieces)
-    key = columns.add(source.column(source.entity.key.name))
-    version = columns.add(version_column(source))
-    readable = columns.add(selection.rule.outcome(source))
-    allowed = columns.add(recipe.permitted.outcome(source))
-    made = recipe.statement(statement.returning(*columns.selected), f"{selection.served.path}.{action}")
-    return WritePlan(made, build, key, version, readable, allowed)

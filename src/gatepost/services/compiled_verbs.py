@@ -179,10 +179,10 @@ class CompiledVerbs:
         read, permitted = (rule_of(self.served, action, call.actor) for action in ("get", "delete"))
         if permitted.decision is False:
             raise access_denied(call.actor)
-        recipe = DeleteRow(self.served, read, permitted, Bound(key), None if versions is None else Bound(versions))
+        recipe = DeleteRow(self.served, read, Bound(key), permitted, None if versions is None else Bound(versions))
         statement = self._plans.get(recipe)
         if not await self.database.run(statement, statement.arguments(recipe.binds(statement))):
-            status = ReadStatus(self.served, read, permitted, Bound(key))
+            status = ReadStatus(self.served, read, Bound(key), permitted)
             plan = self._plans.get(status)
             records = await self.database.run(plan.statement, plan.statement.arguments(status.binds(plan.statement)))
             raise_refusal(records[0] if records else None, plan, versions, call.actor)
@@ -266,7 +266,7 @@ class CompiledVerbs:
 
     async def satisfies(self, transaction: Transaction, rule: BoundRule, key: Any) -> bool:
         """Whether there is a row with this key that satisfies the rule."""
-        recipe = ReadStatus(self.served, rule, rule, Bound(key))
+        recipe = ReadStatus(self.served, rule, Bound(key), rule)
         plan = self._plans.get(recipe)
         records = await transaction.read(plan.statement, recipe.binds(plan.statement))
         return bool(records and records[0][plan.permitted_index])
@@ -338,8 +338,8 @@ class CompiledVerbs:
         return ReadStatus(
             self.served,
             rule_of(self.served, "get", actor),
-            permitted,
             Bound(key),
+            permitted,
             is_locking=names is not None,
             names=names or (),
             asked=tuple(
@@ -367,7 +367,7 @@ class CompiledVerbs:
         checks_candidate = depends_on(permitted.decision, names, self.served)
         versioned = None if versions is None else Bound(versions)
         key, bound = Bound(change.key), Bound(values)
-        recipe = UpdateRow(self._selection(call), permitted, names, bound, key, versioned, checks_candidate)
+        recipe = UpdateRow(self._selection(call), permitted, names, bound, checks_candidate, key, versioned)
         plan = self._plans.get(recipe)
         is_allowed = permitted.decision is True
         if is_allowed and self.reads.is_open and versions is None:

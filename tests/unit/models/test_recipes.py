@@ -128,8 +128,8 @@ def recipes() -> Iterator[Recipe[Any]]:
             yield ReadRow(row, Bound(key))
             yield LoadObject(TOOLS, read, Bound(key))
             for versions in (None, Bound(("1",)), Bound(("2", "3"))):
-                yield DeleteRow(TOOLS, read, permitted, Bound(key), versions)
-                yield UpdateRow(row, permitted, ("name",), Bound({"name": "x"}), Bound(key), versions, True)
+                yield DeleteRow(TOOLS, read, Bound(key), permitted, versions)
+                yield UpdateRow(row, permitted, ("name",), Bound({"name": "x"}), True, Bound(key), versions)
             maker = bind_policy(MAKERS.resource.policies["get"], actor, MAKERS.entity)
             pairs = ((entity.attributes["maker_id"].column, MAKERS.entity.attributes["id"].column),)
             yield FindReference(MAKERS, maker, Bound(key), "id")
@@ -145,12 +145,12 @@ def recipes() -> Iterator[Recipe[Any]]:
             for checks in (True, False):
                 yield InsertRow(row, permitted, tuple(values), Bound(values), checks)
             yield CheckCandidate(entity, permitted, tuple(values), frozenset(), Bound(values))
-        yield ReadStatus(TOOLS, read, permitted, Bound(3))
+        yield ReadStatus(TOOLS, read, Bound(3), permitted)
         rule = bind_decision(view.update_rules["note"], actor, entity)
         is_shown = bind_decision("cost" in view.names, actor, entity)
         asked = (AskedField("note", rule, rule), AskedField("cost", is_shown, rule))
         for is_locking in (True, False):
-            yield ReadStatus(TOOLS, read, permitted, Bound(4), is_locking, ("note", "cost"), asked, 100)
+            yield ReadStatus(TOOLS, read, Bound(4), permitted, is_locking, ("note", "cost"), asked, 100)
 
 
 def every(kind: type[Any]) -> Iterator[type[Any]]:
