@@ -299,12 +299,8 @@ def _step(served: ServedModel, name: str, actor: Actor, *, enumerates: bool = Fa
 
 
 def _check_relations(filters: Iterable[Filter], expand: tuple[Expansion, ...]) -> None:
-    if expand and sum(len(item.hops) for item in filters) + _number(expand) > RELATIONS_MAX:
+    if expand and sum(len(item.hops) for item in filters) + sum(item.relation_count for item in expand) > RELATIONS_MAX:
         raise _invalid("expand", f"it and the filters follow more than {RELATIONS_MAX} relations together")
-
-
-def _number(expand: tuple[Expansion, ...]) -> int:
-    return sum(1 + _number(item.selection.expand) for item in expand)
 
 
 def _is_seen(served: ServedModel, column: Column[Any], actor: Actor) -> bool:

@@ -46,7 +46,7 @@ class Selection(Part, frozen=True):
     @property
     def row_bytes_max(self) -> int | None:
         """The most bytes that a row can have; None where they are not bounded."""
-        nested = [(item.relation.name, item.selection.row_bytes_max) for item in self.expand]
+        nested = [(item.relation.name, item.bytes_max) for item in self.expand]
         return row_bytes_max(self.served, self.names, nested)
 
     def source(self) -> TableRef:
@@ -59,7 +59,7 @@ class Selection(Part, frozen=True):
         for _, rule in self.ruled:
             found += rule.bounds()
         for item in self.expand:
-            found += item.selection.bounds()
+            found += item.bounds()
         return found
 
     def row(self, source: TableRef, joined: FromClause) -> tuple[FromClause, Pieces]:
@@ -78,13 +78,32 @@ class Selection(Part, frozen=True):
 
 
 class Expansion(Part, frozen=True):
-    """A to-one relation to include in the row, and what is shown of the target's."""
+    """A to-one relation to include in the row, and what is shown of the target's.
+
+    Another kind of expansion is a subclass with a `join` and a `bytes_max` of its own; it need not change what rows are
+    selected.
+    """
 
     relation: Relation
     selection: Selection
 
+    @property
+    def bytes_max(self) -> int | None:
+        """The most bytes that it adds to a row; None where they are not bounded."""
+        return self.selection.row_bytes_max
+
+    @property
+    def relation_count(self) -> int:
+        """How many relations it follows, those of its own expansions included."""
+        return 1 + sum(item.relation_count for item in self.selection.expand)
+
+    def bounds(self) -> list[Bound]:
+        """The values that its rules bind."""
+        return self.selection.bounds()
+
     def join(self, outer: TableRef, joined: FromClause) -> tuple[FromClause, Pieces]:
-        """Join the target's row: one that is absent or hidden from the actor shows as null."""
+        """Its pieces, and what they are selected from with the target joined: a row that is absent or hidden from the
+        actor shows as null."""
         selection = self.selection
         source = TableRef.alias(selection.served.entity)
         conditions = [source.joined_by(self.relation, outer), *selection.rule.conditions(source)]
