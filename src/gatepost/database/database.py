@@ -33,7 +33,6 @@ from gatepost.database.pool import Pool
 from gatepost.database.privileges import is_raised, missing_privilege, refuses_row
 from gatepost.database.read_only import ReadOnly, is_standby
 from gatepost.database.recovery import RECOVER_SECONDS
-from gatepost.database.renewal import Renewal
 from gatepost.database.session_state import DriverConnection
 from gatepost.database.sessions import Sessions
 from gatepost.database.statements import Statement
@@ -87,7 +86,6 @@ class Database:
         self._events = events
         self._describe = describe
         self.emit_refused = events.emitter(ValueRefused)
-        self._read_only = ReadOnly(events)
         self._role = "..."
         self._sessions = Sessions()
         # What the gate counts of responses that clients have not yet taken.
@@ -110,7 +108,7 @@ class Database:
         observed = None if emit is None else partial(self.pool.run_observed, emit)
         self._run = {Target.PRIMARY: observed or self.pool.run}
         self._run_checked = {Target.PRIMARY: observed or self.pool.run_checked}
-        self._renewal = Renewal(self.connect, self.pool, self._read_only, events)
+        self._read_only = ReadOnly(self.connect, self.pool.close_idle, events)
 
     async def connect(self) -> RawConnection:
         """A bare connection with our codecs and limits, within `connect_seconds`. The caller closes it."""
@@ -150,8 +148,6 @@ class Database:
         given up, because the pool has none."""
         self._leave_to_pool()
         self._read_only.note_told(raw, refuses=refuses_writes)
-        if self._read_only.is_on and not is_standby(raw):
-            self._renewal.look()  # sessions go on as they began, and requests may not come until this is over
 
     @property
     def is_read_only(self) -> bool:
@@ -167,7 +163,7 @@ class Database:
 
     async def close(self) -> None:
         """Close the connections that are idle, and the others when they come back."""
-        await self._renewal.stop()
+        await self._read_only.stop()
         await self.pool.close()
 
     def for_resource(self, resource: str) -> "Database":
@@ -329,8 +325,8 @@ class Database:
 
     def _look_at(self, connection: PooledConnection, error: BaseException) -> None:
         """Note what an error tells of the server: that it takes no writes, has no room, or others hold a lock."""
-        if isinstance(error, pg.ReadOnlySQLTransactionError) and self._read_only.note_refused(connection.raw):
-            self._renewal.renew(connection.raw)
+        if isinstance(error, pg.ReadOnlySQLTransactionError):
+            self._read_only.note_refused(connection.raw)
         elif isinstance(error, pg.InsufficientResourcesError) and not isinstance(error, pg.TooManyConnectionsError):
             self._events.emit(DatabaseExhausted(reason=f"{type(error).__name__}: {error.args[0]}"))
         elif isinstance(error, pg.LockNotAvailableError | pg.QueryCanceledError):

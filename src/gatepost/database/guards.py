@@ -60,6 +60,15 @@ def _check_watched(sql: str, command: str) -> None:
         raise TransactionIsManaged(f"the command {command}", _KEPT[command])
 
 
+def _refused(what: str) -> Any:
+    """A method that only the request and the pool may call, in the place of SQLAlchemy's."""
+
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        raise TransactionIsManaged(what)
+
+    return refuse
+
+
 class GuardedSession(Session):
     """The synchronous session inside a service's `AsyncSession`, which `run_sync` hands out.
 
@@ -81,29 +90,12 @@ class GuardedSession(Session):
             raise TransactionIsManaged("session.begin()")
         return super().begin(nested=True)
 
-    def commit(self) -> NoReturn:
-        """Refused: the request commits."""
-        raise TransactionIsManaged("session.commit()")
-
-    def rollback(self) -> NoReturn:
-        """Refused: the request rolls back when the service raises."""
-        raise TransactionIsManaged("session.rollback()")
-
-    def prepare(self) -> NoReturn:
-        """Refused: there is no second phase."""
-        raise TransactionIsManaged("session.prepare()")
-
-    def close(self) -> NoReturn:
-        """Refused: the request closes its session."""
-        raise TransactionIsManaged("session.close()")
-
-    def reset(self) -> NoReturn:
-        """Refused: the request closes its session."""
-        raise TransactionIsManaged("session.reset()")
-
-    def invalidate(self) -> NoReturn:
-        """Refused: the pool looks after connections."""
-        raise TransactionIsManaged("session.invalidate()")
+    commit = _refused("session.commit()")
+    rollback = _refused("session.rollback()")
+    prepare = _refused("session.prepare()")
+    close = _refused("session.close()")
+    reset = _refused("session.reset()")
+    invalidate = _refused("session.invalidate()")
 
     def _fresh(self, options: dict[str, Any]) -> dict[str, Any]:
         if options.get("with_for_update"):
@@ -122,21 +114,10 @@ class GuardedConnection(AsyncConnection):
         await borrowed.transaction.begin()
         return borrowed
 
-    async def commit(self) -> NoReturn:
-        """Refused: the request commits."""
-        raise TransactionIsManaged("connection.commit()")
-
-    async def rollback(self) -> NoReturn:
-        """Refused: the request rolls back when the service raises."""
-        raise TransactionIsManaged("connection.rollback()")
-
-    async def close(self) -> NoReturn:
-        """Refused: the pool closes."""
-        raise TransactionIsManaged("connection.close()")
-
-    async def invalidate(self, exception: BaseException | None = None) -> NoReturn:
-        """Refused: the pool looks after connections."""
-        raise TransactionIsManaged("connection.invalidate()")
+    commit = _refused("connection.commit()")
+    rollback = _refused("connection.rollback()")
+    close = _refused("connection.close()")
+    invalidate = _refused("connection.invalidate()")
 
 
 def _refresh_what_is_locked(state: ORMExecuteState) -> None:

@@ -4,25 +4,45 @@ PostgreSQL tells both of every session without being asked (it reports the setti
 promoted), so reads pay nothing for it. A setting that is reloaded is told with the next answer: the listener's
 heartbeat asks for it, so that it is known even while nothing writes. What a service has set on its own transaction is
 not the server's state.
+
+Where another server has taken over, or the setting has changed, only a new session sees it. So the pool's connections
+are replaced, and while writes are refused one connection a second is opened to see whether they still are.
 """
 
+import asyncio
 import time
+from collections.abc import Callable
 
 import asyncpg
 
-from gatepost.database.connection import RawConnection
+from gatepost.background import background
+from gatepost.database.connection import Connect, RawConnection
+from gatepost.database.failures import DRIVER_FAILURES
 from gatepost.events import DatabaseReadOnly, DatabaseWritable, Events
+
+LOOK_SECONDS = 1.0
+"""While writes are refused, a connection is opened at most so often to see whether they still are."""
 
 
 class ReadOnly:
-    """The state of one database, as its connections last told it."""
+    """The state of one database, as its connections last told it.
 
-    def __init__(self, events: Events) -> None:
+    `connect` opens a connection and tells its state by `note_opened`. `close_idle` closes those connections of the pool
+    for which its argument is true.
+    """
+
+    def __init__(
+        self, connect: Connect, close_idle: Callable[[Callable[[RawConnection], bool]], None], events: Events
+    ) -> None:
+        self._connect = connect
+        self._close_idle = close_idle
         self._events = events
         self._witness: RawConnection | None = None
         self._since: float | None = None
-        self._is_new = False
+        self._has_closed_idle = False
         self._told: tuple[RawConnection, bool] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._looked_at = 0.0
 
     @property
     def is_on(self) -> bool:
@@ -39,34 +59,57 @@ class ReadOnly:
         else:
             self._end()
 
-    def note_refused(self, raw: RawConnection) -> bool:
-        """A write was refused with 25006. True where the server is the reason, and not the transaction itself."""
+    def note_refused(self, raw: RawConnection) -> None:
+        """A write was refused with 25006. Where the server is the reason, and not the transaction itself, the
+        connection is closed, and the idle ones with it, once per outage."""
         if refuses_writes(raw) is False:
-            return False
+            return
         self._begin(raw)
-        return True
+        if not self._has_closed_idle:
+            self._has_closed_idle = True
+            self._close_idle(lambda _idle: True)
+        self._look()
+        raw.terminate()
 
     def note_told(self, raw: RawConnection, *, refuses: bool) -> None:
         """The answer of a connection that is asked repeatedly. Only a change says something about the server: where the
         setting of a role or a database has changed, an older session keeps the old one."""
         told, self._told = self._told, (raw, refuses)
-        if told == self._told:
-            return
-        if refuses:
-            self._begin(raw)
-        elif told == (raw, True):
-            self._end()
+        if told != self._told:
+            if refuses:
+                self._begin(raw)
+            elif told == (raw, True):
+                self._end()
+        if self.is_on and not is_standby(raw):
+            self._look()  # sessions go on as they began, and requests may not come until this is over
 
-    def is_new(self) -> bool:
-        """True at the first call since writes are refused."""
-        was_new, self._is_new = self._is_new, False
-        return was_new
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+
+    def _look(self) -> None:
+        """See whether a new session takes writes, if none was opened for that just now."""
+        if self._looking is None or (self._looking.done() and time.monotonic() - self._looked_at > LOOK_SECONDS):
+            self._looked_at = time.monotonic()
+            name = "look whether the database takes writes"
+            self._looking = background(self._open_to_look(), name, self._events)
+
+    async def _open_to_look(self) -> None:
+        try:
+            raw = await self._connect()
+        except DRIVER_FAILURES:
+            return
+        if not self.is_on:
+            self._close_idle(lambda idle: refuses_writes(idle) is not False)
+        raw.terminate()
 
     def _begin(self, raw: RawConnection) -> None:
         self._witness = raw
         if self._since is None:
             self._since = time.monotonic()
-            self._is_new = True
+            self._has_closed_idle = False
             self._events.emit(DatabaseReadOnly(reason=_reason(raw)))
 
     def _end(self) -> None:

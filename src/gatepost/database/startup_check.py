@@ -27,7 +27,6 @@ async def connect_once(database: Database) -> bool:
     refuses the connection, where a pooler in transaction mode stands in front of it, or where DATABASE_URL cannot be
     read.
     """
-    refusal: ConfigurationError | None = None
     try:
         connection = await database.pool.acquire()
         try:
@@ -38,10 +37,9 @@ async def connect_once(database: Database) -> bool:
         refusal = configuration_error_of(error.__cause__ if isinstance(error, Problem) else error)
         if refusal is None:
             return False
-    else:
-        refusal = transaction_pooling_error() if is_pooled else None
-    if refusal is not None:
-        raise refusal
+        raise refusal from None  # the driver's message may contain the password
+    if is_pooled:
+        raise transaction_pooling_error()
     return True
 
 

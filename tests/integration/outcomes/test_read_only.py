@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import NoReturn
 
 import pytest
 from outcomes_app import app
@@ -127,7 +128,10 @@ async def test_a_promoted_standby_takes_writes_without_a_new_connection() -> Non
         def is_closed(self) -> bool:
             return False
 
-    session, state = Session(), ReadOnly(Events())
+    async def connect() -> NoReturn:
+        raise AssertionError("no new connection")
+
+    session, state = Session(), ReadOnly(connect, lambda _: None, Events())
     state.note_opened(session)
     assert state.is_on
     session.in_hot_standby = "off"
