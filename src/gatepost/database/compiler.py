@@ -11,18 +11,23 @@ from sqlalchemy.engine.interfaces import ExecuteStyle
 from gatepost.database.session_altering_sql import may_alter_session
 
 
-class SessionCompiler(PGCompiler_asyncpg):
-    """Compiles as ever. `has_text` says that a part was written as text, `sequences` how many keys are drawn from one
-    that the model declares, `alters_session` is what came of it."""
+class TextNotingCompiler(PGCompiler_asyncpg):
+    """Compiles as ever. `has_text` says that a part was written as text, which may read any table and call anything."""
 
     has_text = False
-    sequences = 0
-    alters_session: bool | None = None
 
     def visit_textclause(self, *arguments: Any, **options: Any) -> str:
         """A part that was given as `text()`."""
         self.has_text = True
         return cast("str", cast("Any", super()).visit_textclause(*arguments, **options))
+
+
+class SessionCompiler(TextNotingCompiler):
+    """Compiles as ever. `sequences` says how many keys are drawn from one that the model declares, `alters_session` is
+    what came of it all."""
+
+    sequences = 0
+    alters_session: bool | None = None
 
     def visit_sequence(self, *arguments: Any, **options: Any) -> str:
         """The next value of a `Sequence`, with which the ORM makes a key."""

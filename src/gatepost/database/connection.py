@@ -88,11 +88,21 @@ class ObservedConnection(PooledConnection):
 
     async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """As without events."""
-        began = time.perf_counter()
-        rows: int | None = None
-        try:
-            records = await super().fetch(statement, arguments)
-            rows = len(records)
-            return records
-        finally:
-            self._emit(StatementFinished(statement.name, time.perf_counter() - began, rows, 0.0))
+        return await observed(self._emit, statement, super().fetch(statement, arguments))
+
+
+async def observed(
+    emit: Callable[[StatementFinished], None],
+    statement: Statement,
+    running: Awaitable[list[Record]],
+    pool_wait_seconds: float = 0.0,
+) -> list[Record]:
+    """The rows of a statement that `running` runs, and an event, also where it raises."""
+    began = time.perf_counter()
+    rows: int | None = None
+    try:
+        records = await running
+        rows = len(records)
+        return records
+    finally:
+        emit(StatementFinished(statement.name, time.perf_counter() - began, rows, pool_wait_seconds))

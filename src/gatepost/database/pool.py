@@ -14,7 +14,14 @@ from typing import Any
 
 import asyncpg
 
-from gatepost.database.connection import Connect, ObservedConnection, PooledConnection, RawConnection, Record
+from gatepost.database.connection import (
+    Connect,
+    ObservedConnection,
+    PooledConnection,
+    RawConnection,
+    Record,
+    observed,
+)
 from gatepost.database.failures import (
     DRIVER_FAILURES,
     SCHEMA_CHANGED,
@@ -166,14 +173,8 @@ class Pool:
         """`run` or `run_checked`, and an event. Chosen at start, so that `run` pays nothing where nobody subscribed."""
         began = time.perf_counter()
         await self._take_for_run(holder, check)
-        lent = time.perf_counter()
-        rows: int | None = None
-        try:
-            records = await self.run(statement, arguments, holder)
-            rows = len(records)
-            return records
-        finally:
-            emit(StatementFinished(statement.name, time.perf_counter() - lent, rows, lent - began))
+        waited = time.perf_counter() - began
+        return await observed(emit, statement, self.run(statement, arguments, holder), waited)
 
     async def _take_for_run(self, holder: Holder, check: Callable[[], None]) -> None:
         """Get the connection that `run` takes next; nothing else can in between."""

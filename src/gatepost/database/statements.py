@@ -14,6 +14,7 @@ from sqlalchemy import Executable, Float, Numeric, Table, UpdateBase
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 
 from gatepost.database.arrays import TYPES
+from gatepost.database.compiler import TextNotingCompiler
 from gatepost.database.session_altering_sql import calls_session_function
 from gatepost.database.volatile_sql import is_volatile
 from gatepost.exact_json import encode
@@ -25,11 +26,8 @@ _SUBQUERY = re.compile(r"(?<!\")\b(select|table)\b", re.IGNORECASE)
 """A word, not quoted as a name, by which text reads a table."""
 
 
-class _Compiler(postgresql.PGCompiler_asyncpg):
+class _Compiler(TextNotingCompiler):
     """Notes the tables that a statement reads, and correlates subqueries in RETURNING with the row that was written."""
-
-    has_text = False
-    """Whether a part was written as text, which may read any table."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.tables: set[Table] = set()  # before the base class, which compiles
@@ -39,11 +37,6 @@ class _Compiler(postgresql.PGCompiler_asyncpg):
         """A table in FROM, or the one that an UPDATE or DELETE changes."""
         self.tables.add(table)
         return cast("str", cast("Any", super()).visit_table(table, *arguments, **options))
-
-    def visit_textclause(self, *arguments: Any, **options: Any) -> str:
-        """A part that was given as `text()`."""
-        self.has_text = True
-        return cast("str", cast("Any", super()).visit_textclause(*arguments, **options))
 
     def visit_column(self, column: Any, *arguments: Any, **options: Any) -> str:
         """A column, or a `literal_column()`."""
@@ -94,16 +87,15 @@ def _as_written(value: Any) -> Any:
     return Decimal(repr(value)) if isinstance(value, float) else value
 
 
-def make_dialect() -> Any:
-    """A dialect that compiles for asyncpg; ranges need the driver adapter's module."""
-    factory = cast("Any", postgresql.dialect)
-    dialect = factory(dbapi=factory.import_dbapi(), json_serializer=encode)
-    dialect.statement_compiler = _Compiler
-    dialect.colspecs = {**TYPES, Numeric: DigitsAsWritten, Float: Floats}
-    return dialect
+class _Dialect(postgresql.PGDialect_asyncpg):
+    """Compiles for asyncpg."""
+
+    statement_compiler = _Compiler
+    colspecs = {**TYPES, Numeric: DigitsAsWritten, Float: Floats}  # noqa: RUF012 - as SQLAlchemy declares it
 
 
-DIALECT = make_dialect()
+# Ranges need the driver adapter's module.
+DIALECT: Any = cast("Any", _Dialect)(dbapi=cast("Any", _Dialect).import_dbapi(), json_serializer=encode)
 
 
 class Statement:
@@ -118,18 +110,6 @@ class Statement:
 
     `renamed` are other names for binds, by which their values come; `is_renamed` says that some are used.
     """
-
-    __slots__ = (
-        "_base",
-        "_binders",
-        "_names",
-        "alters_session",
-        "is_renamed",
-        "name",
-        "sql",
-        "tables",
-        "written",
-    )
 
     def __init__(
         self, expression: Executable, name: str = "", renamed: Mapping[str, str] = MappingProxyType({})

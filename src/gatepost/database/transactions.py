@@ -57,22 +57,6 @@ class Transaction:
     of ours is a transaction of its own, which at "read committed" sees the same, and has nothing to commit.
     """
 
-    __slots__ = (
-        "_after_commit",
-        "_has_written",
-        "_is_begun",
-        "_is_over",
-        "_may_write",
-        "_reads",
-        "_session",
-        "_sessions",
-        "connection",
-        "has_own_limit",
-        "is_committed",
-        "is_sending",
-        "resource",
-    )
-
     def __init__(
         self, connection: PooledConnection, sessions: Sessions, resource: str | None = None, *, may_write: bool = True
     ) -> None:

@@ -1,6 +1,6 @@
 """Which user the embedded PostgreSQL runs as, and how a forked child becomes that user.
 
-Outside the request path: only its neighbours `embedded*.py` use it. PostgreSQL refuses to run as root. An ordinary
+Outside the request path: only its neighbours use it. PostgreSQL refuses to run as root. An ordinary
 user runs it as himself; root runs it as the owner of its folder, or as `nobody`. No user is created and no folder of
 others is changed: where root's own folders are closed to `nobody` (a project in /root), the server keeps the one
 Linux capability that lets it pass them, and nothing else of root's.

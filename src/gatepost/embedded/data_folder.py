@@ -1,6 +1,6 @@
 """The folder of an embedded PostgreSQL: what lies where, who holds it, and what a crash left behind.
 
-Outside the request path: only `embedded.py` uses it. In the folder lie
+Outside the request path: only `postgresql.py` uses it. In the folder lie
 
     cluster/           PostgreSQL's own data folder
     cluster.new-*/     one that initdb has not finished; removed at the next start

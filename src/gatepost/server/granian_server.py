@@ -13,7 +13,6 @@ import multiprocessing
 import os
 import socket
 import sys
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -40,11 +39,6 @@ _SocketHolder: Any = granian.net.SocketHolder  # type: ignore[attr-defined]  # p
 
 _LOGGER = logging.getLogger("_granian")
 
-STOP_POLL_SECONDS = 0.01
-"""How often a stopping server looks whether its workers have ended."""
-
-_QUIET_LOGGING: dict[str, Any] = {"incremental": True, "formatters": {}, "handlers": {}, "loggers": {}}
-
 
 class Server(_Granian):  # type: ignore[misc]
     """A Granian that serves on a given socket. See `serve`."""
@@ -63,7 +57,7 @@ class Server(_Granian):  # type: ignore[misc]
             websockets=False,
             backpressure=connections_max(),
             log_level=LogLevels.warning,
-            log_dictconfig=dict(_QUIET_LOGGING, loggers={}),
+            log_dictconfig={"incremental": True, "formatters": {}, "handlers": {}, "loggers": {}},
             workers_kill_timeout=max(1, math.ceil(settings.server.drain_seconds)),
             **options,
         )
@@ -106,9 +100,7 @@ class Server(_Granian):  # type: ignore[misc]
             # Ctrl-C in a terminal reaches workers as well: from now on the end of one is no failure.
             for worker in self.wrks:
                 worker.interrupt_by_parent = True
-            deadline = time.monotonic() + self._delay_seconds
-            while time.monotonic() < deadline and not self.supervisor.have_all_ended():
-                time.sleep(0.02)
+            self.supervisor.wait_for_the_end(self._delay_seconds)
         elif any(worker.inner.exitcode == EXIT_REFUSED for worker in self.wrks):
             exit_code = EXIT_REFUSED
         super().shutdown(exit_code)  # pyright: ignore[reportUnknownMemberType]
@@ -121,9 +113,7 @@ class Server(_Granian):  # type: ignore[misc]
         """
         for worker in self.wrks:
             worker.terminate()
-        deadline = time.monotonic() + self.workers_kill_timeout
-        while not self.supervisor.have_all_ended() and time.monotonic() < deadline:
-            time.sleep(STOP_POLL_SECONDS)
+        self.supervisor.wait_for_the_end(self.workers_kill_timeout)
         for worker in self.wrks:
             if worker.is_alive():
                 _LOGGER.warning("Killing worker-%d after it refused to gracefully stop", worker.idx + 1)
@@ -157,9 +147,8 @@ class Server(_Granian):  # type: ignore[misc]
 def serve(listener: socket.socket, worker: Worker, events: Events) -> None:
     """Serve with `settings.workers` processes until SIGTERM or SIGINT; SIGHUP replaces them one by one.
 
-    `events` gets what happens to the processes.
-    A worker that dies is replaced. One that dies before any has served ends the server with status 1, and one that
-    ends with EXIT_REFUSED with that status.
+    `events` gets what happens to the processes. A worker that dies is replaced. One that dies before any has served
+    ends the server with status 1, and one that ends with EXIT_REFUSED with that status.
     """
     Server(listener, worker, events, workers=worker.settings.server.workers).run()
 

@@ -49,6 +49,23 @@ class Lifespan:
         return entry(scope, receive, send)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._run(scope, receive, send)
+        except ConfigurationError as error:
+            await self._serve_refusal(error, scope, receive, send)
+        except Exception as error:
+            if self._has_started:
+                raise
+            # Granian would serve an application that failed to start, as one that knows no lifespan.
+            LOGGER.exception("application_not_started")
+            text = f"The application did not start: {type(error).__name__}: {error}"
+            await self._serve_refusal(ConfigurationError(text), scope, receive, send)
+        finally:
+            self._logs.close()
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Prepare, start, and stop when the server says so. Raises ConfigurationError where the application reports
+        that it did not start."""
         failures: list[str] = []
 
         async def watch(message: Message) -> None:
@@ -63,30 +80,16 @@ class Lifespan:
                     self._on_ready()
             await send(message)
 
-        try:
-            await self._run(scope, receive, watch)
-            _raise_first(failures)
-        except ConfigurationError as error:
-            await self._serve_refusal(error, scope, receive, send)
-        except Exception as error:
-            if self._has_started:
-                raise
-            # Granian would serve an application that failed to start, as one that knows no lifespan.
-            LOGGER.exception("application_not_started")
-            text = f"The application did not start: {type(error).__name__}: {error}"
-            await self._serve_refusal(ConfigurationError(text), scope, receive, send)
-        finally:
-            self._logs.close()
+        if self._prepare is not None:
+            await self._prepare()
+        await self._app(scope, receive, watch)
+        if failures:
+            raise ConfigurationError(failures[0])
 
     async def _serve_refusal(self, error: ConfigurationError, scope: Scope, receive: Receive, send: Send) -> None:
         if self._refuse is None:
             raise error
         self._app = self._entry = self._refuse(error)
-        await self._app(scope, receive, send)
-
-    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._prepare is not None:
-            await self._prepare()
         await self._app(scope, receive, send)
 
 
@@ -106,11 +109,6 @@ class RefusalApp:
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 503, "headers": headers})
         await send({"type": "http.response.body", "body": self._body})
-
-
-def _raise_first(failures: list[str]) -> None:
-    if failures:
-        raise ConfigurationError(failures[0])
 
 
 def _freeze_gc() -> None:

@@ -87,8 +87,7 @@ def _imported(name: str, reference: str) -> Any:
         raise _failed(error, name) from None
     except ConfigurationError as error:
         # The sentence of a declaration is good as it is; where it stands is what is missing.
-        location = _location(error)
-        raise ConfigurationError(str(error), location=location) from None
+        raise ConfigurationError(str(error), location=_location(error)) from None
     except SyntaxError as error:
         shown = f"{error.filename}, line {error.lineno}"
         source = f": {error.text.strip()}" if error.text else "."

@@ -30,6 +30,9 @@ RESTART_SECONDS = (0.5, 10.0)
 STABLE_SECONDS = 60.0
 """After this long without a death in its place, a worker's death counts as a first one."""
 
+POLL_SECONDS = 0.01
+"""How often it is seen what has become of workers."""
+
 Spawn = Callable[[int], Any]
 """Makes the process of the worker with this number, not yet started."""
 
@@ -56,15 +59,17 @@ class WorkerSupervisor:
         for worker in self._server.wrks:
             _send_signal(worker, number)
 
-    def have_all_ended(self) -> bool:
-        """True where no worker is left."""
-        return not any(worker.is_alive() for worker in self._server.wrks)
+    def wait_for_the_end(self, seconds: float) -> None:
+        """Wait until no worker is left."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and any(worker.is_alive() for worker in self._server.wrks):
+            time.sleep(POLL_SECONDS)
 
     def wait(self, seconds: float, until: Callable[[], bool]) -> None:
         """Wait for something that workers do, in vain where the server is told to stop meanwhile."""
         deadline = time.monotonic() + seconds
         while not (until() or self._server.interrupt_signal or time.monotonic() > deadline):
-            time.sleep(0.02)
+            time.sleep(POLL_SECONDS)
 
     def replace_dead(self, spawn: Spawn) -> bool:
         """Start a worker for each that has died. False if none has ever served: then a restart would not help."""

@@ -38,16 +38,12 @@ Prepare = Callable[["App", Settings], Awaitable[None]]
 @dataclass(frozen=True)
 class WorkerContext:
     """What a worker has from its master: the watch on its parent process, the socket, the pipe to report readiness, and
-    the buckets that all workers take tokens from."""
+    the buckets that all workers take tokens from. `reports` gets the number of each process that serves."""
 
     parent_watch: ParentWatch
     listener: socket.socket
     reports: "Connection[int, int]"
     buckets: BucketTable
-
-    def report_ready(self) -> None:
-        """Tell the master that this process serves from now on."""
-        self.reports.send(os.getpid())
 
 
 @dataclass(frozen=True)
@@ -83,15 +79,11 @@ class Worker:
         lifespan = Lifespan(
             app,
             logs,
-            prepare=self._prepare(app),
+            prepare=None if self.prepare is None else partial(self.prepare, app, self.settings),
             refuse=lambda error: self._refuse(error, logs),
             on_ready=partial(_report_ready, context),
         )
         return lifespan.serve
-
-    def _prepare(self, app: "App") -> Callable[[], Awaitable[None]] | None:
-        prepare = self.prepare
-        return None if prepare is None else lambda: prepare(app, self.settings)
 
     def _refuse(self, error: ConfigurationError, logs: Logs) -> ASGIApp:
         print_error(error)
@@ -103,7 +95,7 @@ class Worker:
 
 def _report_ready(context: WorkerContext) -> None:
     BatchScheduling().watch(asyncio.get_running_loop())
-    context.report_ready()
+    context.reports.send(os.getpid())
 
 
 def _retire(app: "App", listener: socket.socket) -> None:

@@ -6,7 +6,7 @@ together with their arguments.
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from sqlalchemy import ScalarResult
@@ -81,10 +81,7 @@ class CompiledReads:
             arguments = plan.statement.arguments(recipe.binds(plan.statement))
             if self.is_open and fields is None and not expand and plan.statement.plain_names == (KEY,):
                 self._fast_reads[call.view] = plan
-        statement = plan.statement
-        call.tables_read = statement.tables
-        run = self._database.run_unbounded if plan.is_unbounded else self._database.run
-        records = await run(statement, arguments)
+        records = await self._run(call, plan.statement, arguments, is_unbounded=plan.is_unbounded)
         if not records:
             raise not_found()
         record = records[0]
@@ -101,15 +98,21 @@ class CompiledReads:
             if query.is_cacheable and self._is_list_open and not view.ruled:
                 self._pages[query, view] = kept
         plan, arguments = kept
-        statement = plan.statement
-        call.tables_read = statement.tables
-        run = self._database.run_unbounded if plan.is_cut else self._database.run
-        records = await run(statement, arguments)
+        records = await self._run(call, plan.statement, arguments, is_unbounded=plan.is_cut)
         return (
             page_of_record(plan, query, records[0])
             if isinstance(plan, PagePlan)
             else page_of_records(plan, query, records)
         )
+
+    def _run(
+        self, call: Call, statement: Statement, arguments: Sequence[Any], *, is_unbounded: bool
+    ) -> Coroutine[Any, Any, Sequence[Record]]:
+        """Run a read outside of a transaction. The one place that knows the call, the statement with the tables that it
+        reads, and its arguments."""
+        call.tables_read = statement.tables
+        run = self._database.run_unbounded if is_unbounded else self._database.run
+        return run(statement, arguments)  # no coroutine of its own: this is the hot path
 
     async def object(self, transaction: Transaction, key: Any, actor: Actor) -> Any:
         """Load the row with this key. Raises `NotFound`, also where the actor may not read it."""

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from gatepost.events import Events
 from gatepost.server.granian_server import Server
+from gatepost.server.supervisor import WorkerSupervisor
 
 
 class Late:
@@ -36,12 +38,7 @@ class Late:
 def stop(worker: Late, seconds: int) -> None:
     server: Any = Server.__new__(Server)
     server.wrks, server.workers_kill_timeout, server.interrupt_signal = [worker], seconds, False
-
-    class WorkerSupervisor:
-        def have_all_ended(self) -> bool:
-            return not worker.is_alive()
-
-    server.supervisor = WorkerSupervisor()
+    server.supervisor = WorkerSupervisor(server, Events())
     server._stop_workers()
     assert server.wrks == []
 
