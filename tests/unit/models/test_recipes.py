@@ -169,7 +169,13 @@ def filled(plan: Any, recipe: Any) -> tuple[str, Any]:
     return statement.sql, statement.arguments(recipe.binds(statement))
 
 
-COMPILED = [(recipe, recipe.compile(OPTIONS)) for recipe in recipes()]
+Compiled = list[tuple[Recipe[Any], Any]]
+
+
+@pytest.fixture(scope="module")
+def compiled() -> Compiled:
+    """Each recipe, and the plan that it compiles to."""
+    return [(recipe, recipe.compile(OPTIONS)) for recipe in recipes()]
 
 
 @pytest.mark.parametrize("kind", sorted(every(Part), key=lambda kind: kind.__name__), ids=lambda kind: kind.__name__)
@@ -180,13 +186,13 @@ def test_every_field_of_a_recipe_and_of_its_parts_is_part_of_the_key(kind: type[
     assert not {"__eq__", "__hash__"} & vars(kind).keys()
 
 
-def test_the_recipes_tried_here_are_of_every_class() -> None:
-    assert {type(recipe) for recipe, _ in COMPILED} == {kind for kind in every(Recipe) if "compile" in vars(kind)}
+def test_the_recipes_tried_here_are_of_every_class(compiled: Compiled) -> None:
+    assert {type(recipe) for recipe, _ in compiled} == {kind for kind in every(Recipe) if "compile" in vars(kind)}
 
 
-def test_recipes_are_equal_where_their_sql_is() -> None:
+def test_recipes_are_equal_where_their_sql_is(compiled: Compiled) -> None:
     equal = 0
-    texts = [(recipe, filled(plan, recipe)[0]) for recipe, plan in COMPILED]
+    texts = [(recipe, filled(plan, recipe)[0]) for recipe, plan in compiled]
     for (one, sql), (other, others) in combinations(texts, 2):
         if type(one) is type(other):
             is_equal = sql == others
@@ -196,15 +202,15 @@ def test_recipes_are_equal_where_their_sql_is() -> None:
     assert equal > 100
 
 
-def test_the_plan_of_an_equal_recipe_takes_the_values_of_this_one() -> None:
-    for (one, plan), (other, others) in combinations(COMPILED, 2):
+def test_the_plan_of_an_equal_recipe_takes_the_values_of_this_one(compiled: Compiled) -> None:
+    for (one, plan), (other, others) in combinations(compiled, 2):
         if one == other:
             assert filled(plan, other) == filled(others, other)
             assert filled(others, one) == filled(plan, one)
 
 
-def test_a_key_that_is_kept_holds_no_value() -> None:
-    for recipe, _ in COMPILED:
+def test_a_key_that_is_kept_holds_no_value(compiled: Compiled) -> None:
+    for recipe, _ in compiled:
         key = key_of(recipe)
         assert key == recipe
         assert hash(key) == hash(recipe)
@@ -222,8 +228,8 @@ def test_a_statement_reads_the_tables_of_its_expansions_filters_and_policies() -
         assert recipe.compile(OPTIONS).statement.tables == expected
 
 
-def test_what_is_derived_is_named_and_not_volatile() -> None:
-    for _, plan in COMPILED:
+def test_what_is_derived_is_named_and_not_volatile(compiled: Compiled) -> None:
+    for _, plan in compiled:
         if plan is not None and not isinstance(plan, LoadPlan):
             statement = plan if isinstance(plan, Statement) else plan.statement
             assert statement.tables is not None
