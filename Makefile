@@ -4,6 +4,7 @@ PYTHON ?= python3
 PORT ?= 8000
 DATA ?= .gatepost/bookshop
 SOAK_SECONDS ?= 30
+SEED ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,6 +15,7 @@ NODE_LOCK := requirements/node.txt
 # Tests wait more than they compute: twice as many processes as cores, each with whole files and servers of its own.
 # xdist would begin with the files of the most tests, which are the cheapest; tests/conftest.py puts the expensive first.
 PARALLEL ?= --numprocesses $$(( $$(nproc 2>/dev/null || echo 2) * 2 )) --dist loadfile --no-loadscope-reorder
+ORDER := $(if $(SEED),--randomly-seed=$(SEED))
 
 # Behind a company's proxy the machine's own certificates count; uv and Node would use those that they bring.
 CERTIFICATES := /etc/ssl/certs/ca-certificates.crt
@@ -48,10 +50,10 @@ $(READY): pyproject.toml $(LOCK)
 run: $(READY) ## Serve examples/bookshop on an embedded PostgreSQL (PORT=8000 DATA=folder)
 	@exec $(BIN)/python -m examples.bookshop.run --port "$(PORT)" --data "$(DATA)"
 
-test: $(READY) ## Run the tests that need nothing but Python
+test: $(READY) ## Run the tests that need nothing but Python, in random order (SEED=number repeats one)
 	@$(BIN)/python -m compileall -q src
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not alone" tests
-	@$(BIN)/python -m pytest -m alone tests
+	@$(BIN)/python -m pytest $(ORDER) $(PARALLEL) -m "not alone" tests
+	@$(BIN)/python -m pytest $(ORDER) -m alone tests
 
 # Node.js, which pyright and two peers of the benchmarks are written for: the machine's, or a wheel where it has none or
 # an old one, as Debian 12 has.
@@ -62,8 +64,8 @@ node: $(READY)
 test-all: $(READY) node ## Run the tests that make test leaves out; installs the programs of Debian that they need
 	@tests/install-programs
 	@$(BIN)/python -m compileall -q src
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not alone" tests_all
-	@$(BIN)/python -m pytest -m alone tests_all
+	@$(BIN)/python -m pytest $(ORDER) $(PARALLEL) -m "not alone" tests_all
+	@$(BIN)/python -m pytest $(ORDER) -m alone tests_all
 
 soak: $(READY) ## Run what takes long, SOAK_SECONDS=30 each: limits and faults under load, thousands of random examples
 	@GATEPOST_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest tests_soak -s
@@ -71,8 +73,8 @@ soak: $(READY) ## Run what takes long, SOAK_SECONDS=30 each: limits and faults u
 
 coverage: $(READY) ## Run make test and show which branches of src no test takes; fails below the minimum
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest $(PARALLEL) -m "not alone" tests
-	@$(BIN)/coverage run -m pytest -m alone tests
+	@$(BIN)/coverage run -m pytest $(ORDER) $(PARALLEL) -m "not alone" tests
+	@$(BIN)/coverage run -m pytest $(ORDER) -m alone tests
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

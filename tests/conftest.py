@@ -1,5 +1,6 @@
 """Fixtures that every test may use: one embedded PostgreSQL for the session, a new database for a test."""
 
+import gc
 import logging
 import os
 import signal
@@ -26,6 +27,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--debian` runs what needs a database, but no control of its server, on Debian's PostgreSQL."""
     parser.addoption("--debian", action="store_true", help="use Debian's PostgreSQL instead of the embedded one")
+
+
+def pytest_collection() -> None:
+    """Importing the test modules makes objects that stay: the garbage collector need not look at them again and again."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """With -q, pytest-randomly does not say how to repeat its order."""
+    if (seed := terminalreporter.config.getoption("randomly_seed", None)) is not None:
+        terminalreporter.write_line(f"The order is repeated by --randomly-seed={seed}.")
 
 
 @pytest.hookimpl(trylast=True)

@@ -120,6 +120,12 @@ class Running:
         return await self.send("GET", "/api/auth/me", **headers)
 
 
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the app."""
+    return app.metadata
+
+
 @pytest.fixture
 async def running(database_url: str) -> AsyncIterator[Running]:
     async with TestApp(app, database_url, GATEPOST_CORS_ORIGINS="https://shop.example") as test:

@@ -71,8 +71,6 @@ async def many(dsn: str, count: int, size: int = 20) -> AsyncIterator[tuple[list
 
 @pytest.mark.parametrize("pause", [0, 0.005], ids=["at once", "one after another"])
 async def test_requests_share_the_connections_that_a_role_may_have(limited: Limited, pause: float) -> None:
-    async with TestApp(app, limited.url):
-        pass
     said.clear()
     wide = {"GATEPOST_DATABASE_POOL_SIZE": "20", "GATEPOST_DATABASE_POOL_WAIT_SECONDS": "30"}
     running = TestApp(app, limited.dsn, **wide)
@@ -211,8 +209,6 @@ async def test_a_limit_that_leaves_no_connection_at_all_is_told_as_a_limit_and_h
 
 
 async def test_a_process_that_gets_no_connection_is_not_ready_until_it_gets_one(limited: Limited) -> None:
-    async with TestApp(app, limited.url):
-        pass
     limited.allow(0)
     running = TestApp(app, limited.dsn)
     await app.start(load_settings({"DATABASE_URL": limited.dsn}))
@@ -241,8 +237,6 @@ async def test_a_process_that_gets_no_connection_is_not_ready_until_it_gets_one(
 
 
 async def test_a_listener_leaves_its_connection_to_a_pool_that_has_none(limited: Limited) -> None:
-    async with TestApp(app, limited.url):
-        pass
     limited.allow(2)
     running = TestApp(app, limited.dsn, GATEPOST_DATABASE_POOL_SIZE="1")
     await app.start(load_settings({"DATABASE_URL": limited.dsn, "GATEPOST_DATABASE_POOL_SIZE": "1"}))

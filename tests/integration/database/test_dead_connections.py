@@ -32,8 +32,6 @@ SETTINGS = {
 @pytest.fixture
 async def scene(database_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
     """The app, and the network between it and PostgreSQL, with a pool that is full of idle connections."""
-    async with TestApp(app, database_url):
-        pass
     settings = SETTINGS | getattr(request, "param", {})
     async with Relay(database_url).running() as relay, TestApp(app, relay.url, **settings) as running:
         transaction_app = TransactionApp(running)

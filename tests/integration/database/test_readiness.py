@@ -27,8 +27,6 @@ HASTY = {
 @pytest.fixture
 async def scene(database_url: str) -> AsyncIterator[Scene]:
     """The app, and the network between it and PostgreSQL."""
-    async with TestApp(app, database_url):
-        pass
     async with Relay(database_url).running() as relay, TestApp(app, relay.url, **HASTY) as running:
         yield running, relay
 
@@ -107,8 +105,6 @@ async def test_where_nobody_tells_of_changed_users_the_database_is_asked_all_the
     database_url: str, other: Connection
 ) -> None:
     """Its listener is not trusted, and pings."""
-    async with TestApp(app, database_url):
-        pass
     await other.execute("DROP FUNCTION gatepost_identity_changed() CASCADE")
     async with Relay(database_url).running() as relay:
         running = TestApp(app, relay.url)
