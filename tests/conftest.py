@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection() -> None:
-    """Importing the test modules makes objects that stay: the garbage collector need not look at them again and again."""
+    """What importing the test modules makes stays: the garbage collector need not look at it again and again."""
     gc.disable()
 
 

@@ -57,7 +57,7 @@ def test_dev_ends_with_its_terminal(start: Start, environ: Environ) -> None:
 
 @pytest.mark.parametrize("command", ["dev", "serve"])
 @pytest.mark.parametrize("port", ["65536", "-1", "99999999999999999999"])
-def test_a_port_that_is_none_is_a_sentence(environ: Environ, project: Path, command: str, port: str) -> None:
+def test_a_port_out_of_range_is_refused_in_a_sentence(environ: Environ, project: Path, command: str, port: str) -> None:
     refused = run(command, f"--port={port}", cwd=project, environ=environ)
     assert refused.returncode == 2
     assert refused.stderr == f"Error: GATEPOST_PORT: must be from 0 to 65535, is '{port}'.\n"

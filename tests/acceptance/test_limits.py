@@ -12,12 +12,13 @@ from tests.acceptance.conftest import Running, Start, run, wait_for
 from tests.valkey_server import ValkeyServer
 
 Environ = dict[str, str]
-LIMIT = 20
+LIMIT = 6
+"""So few that a token comes back only after 150 s: on a busy machine it must not come back while a test counts."""
 
 
 @pytest.fixture
 def limited(production: Environ) -> Environ:
-    """The environment of a server that admits twenty requests."""
+    """The environment of a server that admits LIMIT requests."""
     return {**production, "GATEPOST_LIMIT_API": str(LIMIT)}
 
 
@@ -70,7 +71,7 @@ def test_instances_share_one_count_and_go_on_without_their_valkey(
     environ = {**limited, "GATEPOST_VALKEY_URL": valkey.url, "GATEPOST_VALKEY_TIMEOUT_SECONDS": "1"}
     one = start("serve", "--port", "0", "--workers", "2", environ=environ).ready()
     other = start("serve", "--port", "0", environ=environ).ready()
-    assert admitted(one, 8) + admitted(other, LIMIT) + admitted(one, 10) == LIMIT
+    assert admitted(one, 3) + admitted(other, LIMIT) + admitted(one, 10) == LIMIT
     shown = run("limits", "show", "127.0.0.1", "--json", cwd=one.folder, environ=environ)
     assert left(shown.stdout)["api"] == 0, shown.stderr
     assert run("limits", "reset", "127.0.0.1", cwd=one.folder, environ=environ).returncode == 0
