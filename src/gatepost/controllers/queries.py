@@ -1,26 +1,31 @@
-"""Query strings of reads: filters, order, fields, expansions, paging, checked against what the actor may see.
+"""Queries of reads: what the names in a query string mean for an actor: filters, order, fields, expansions, paging.
 
-Unknown names are refused with a list of the known ones, or the nearest. A hidden field is treated like one that does
-not exist.
+Called by the handlers of reads; `query_strings.py` takes the string apart. Unknown names are refused with a list of the
+known ones, or the nearest. A hidden field is treated like one that does not exist.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column
 
 from gatepost.actor import Actor
 from gatepost.bounded_cache import BoundedCache
 from gatepost.call import Call
 from gatepost.controllers.cursors import Cursors, broken_cursor
-from gatepost.controllers.parameters import Parameter, read_parameters
-from gatepost.declaring.policies import both, decide
+from gatepost.controllers.query_strings import (
+    DEPTH_MAX,
+    LIST_PARAMETERS,
+    UNUSED,
+    Parameter,
+    RawQuery,
+    invalid_parameter,
+    parse,
+)
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import BadRequest
 from gatepost.hints import did_you_mean
-from gatepost.models.catalog import RESERVED, ServedModel
-from gatepost.models.conditions import bind_decision
+from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute
 from gatepost.models.filters import (
     DEFAULT_OPERATOR,
@@ -34,20 +39,17 @@ from gatepost.models.filters import (
 from gatepost.models.json_output import decoder_of
 from gatepost.models.list_query import ListQuery, Order, Position
 from gatepost.models.recipes import Bound
+from gatepost.models.relation_steps import find_expandable, find_step
 from gatepost.models.selections import Expansion, Selection
 from gatepost.models.trigrams import Trigrams
 from gatepost.view import View
-
-DEPTH_MAX = 3
 
 RELATIONS_MAX = 12
 """The most relations that filters and `expand` may follow in total: PostgreSQL takes 50 ms for 8 and 4, and took 0.4 s
 for 8 and 22. Policies that follow relations, such as `owner("a.b.id")`, make no difference at this size."""
 
-EXPANSIONS_MAX = 10
-
 CACHED_QUERIES_MAX = 1024
-"""Parsed queries kept per resource."""
+"""Query strings kept per resource, parsed and resolved."""
 
 CACHED_QUERY_BYTES_MAX = 512
 
@@ -68,8 +70,6 @@ class QueryParsers:
             for name in self.filterable.sortable
             if (encode := _cursor_encoder(served.entity.attributes[name])) is not None
         }
-        key = served.entity.key.name
-        self.default_order: tuple[Order, ...] = (Order(key, False),)
 
 
 class QueryReader:
@@ -81,80 +81,63 @@ class QueryReader:
         self._served = served
         self._trigrams = trigrams
         self._parsers = parsers
+        self._own = parsers[served]
         self._cursors = cursors
-        self._resource = served.resource
         self._key = served.entity.key.name
         self._cached_queries = BoundedCache[tuple[bytes, View], ListQuery](CACHED_QUERIES_MAX)
+        self._raw_queries = BoundedCache[bytes, RawQuery](CACHED_QUERIES_MAX)
         self._contexts = BoundedCache[tuple[Order, ...], bytes](CACHED_QUERIES_MAX)
 
     def read_one(self, call: Call) -> tuple[tuple[str, ...] | None, tuple[Expansion, ...]]:
         """`fields` and `expand` of a single row. Raises `BadRequest`."""
-        fields: tuple[str, ...] | None = None
-        expand: tuple[Expansion, ...] = ()
-        for parameter in _once(read_parameters(call.query_string)):
-            if parameter.label == "fields":
-                fields = self._fields(parameter, call.view)
-            elif parameter.label == "expand":
-                expand = self._expand(parameter, call.actor)
-            else:
-                raise _unknown(parameter.label, ("fields", "expand"))
-        return fields, expand
+        raw = self._parse(call.query_string)
+        for label in raw.labels:
+            if label not in ("fields", "expand"):
+                raise _unknown(label, ("fields", "expand"))
+        return self._fields(raw, call.view), self._expand(raw, call.actor, ())
 
     def read_list(self, call: Call) -> ListQuery:
         """Everything that a list's query says. Raises `BadRequest`.
 
-        Most requests for first pages repeat a few query strings, so those are cached. Queries with a cursor, or that
-        follow a relation (whose rule depends on the actor), are parsed each time.
+        Most requests for first pages repeat a few query strings, so what they say is kept, for all actors with the same
+        view. Queries with a cursor, or that follow a relation (whose rule depends on the actor), are resolved each
+        time.
         """
         query_string, view = call.query_string, call.view
         known = self._cached_queries.get((query_string, view))
         if known is not None:
             return known
-        query = self._read_list(query_string, view, call.actor)
+        query = self._resolve(self._parse(query_string), call)
         has_hops = any(item.hops for item in query.filters)
         if not (query.expand or query.position or has_hops) and len(query_string) <= CACHED_QUERY_BYTES_MAX:
             query = msgspec.structs.replace(query, is_cacheable=True)
             self._cached_queries[query_string, view] = query
         return query
 
-    def _read_list(self, query_string: bytes, view: View, actor: Actor) -> ListQuery:
-        parsers = self._parsers[self._served]
-        order, limit = parsers.default_order, self._resource.page_size
-        if not query_string:
-            return ListQuery(order, limit)
-        fields: tuple[str, ...] | None = None
-        expand: tuple[Expansion, ...] = ()
-        cursor: Parameter | None = None
-        filters: list[Filter] = []
-        plain: list[Parameter] = []
-        for parameter in read_parameters(query_string):
-            if parameter.operator is None and parameter.name in RESERVED:
-                plain.append(parameter)
-            else:
-                filters.append(self._filter(parameter, view, actor))
-        for parameter in _once(plain):
-            match parameter.name:
-                case "sort":
-                    order = self._order(parameter, view)
-                case "limit":
-                    limit = self._limit(parameter)
-                case "fields":
-                    fields = self._fields(parameter, view)
-                case "expand":
-                    expand = self._expand(parameter, actor)
-                case "after" | "before" if cursor is None:
-                    cursor = parameter
-                case "after" | "before":
-                    raise _invalid("after", "`after` and `before` cannot be combined")
-                case name:
-                    raise _unknown(name, self._known(view))
-        _check_relations(filters, expand)
-        position = self._position(cursor, order) if cursor is not None else None
-        return ListQuery(order, limit, tuple(filters), fields, expand, position)
+    def _parse(self, query_string: bytes) -> RawQuery:
+        """The query string taken apart, which is the same for every actor; kept where it is likely to come again."""
+        raw = self._raw_queries.get(query_string)
+        if raw is None:
+            raw = parse(query_string)
+            if raw.cursor is None and len(query_string) <= CACHED_QUERY_BYTES_MAX:
+                self._raw_queries[query_string] = raw
+        return raw
+
+    def _resolve(self, raw: RawQuery, call: Call) -> ListQuery:
+        """What a query asks of this resource, as far as the actor may ask for it."""
+        view, actor = call.view, call.actor
+        filters = tuple([self._filter(parameter, view, actor) for parameter in raw.filters])
+        for label in raw.labels:
+            if label in UNUSED:
+                raise _unknown(label, self._known(view))
+        order, limit = self._order(raw, view), self._limit(raw)
+        fields, expand = self._fields(raw, view), self._expand(raw, actor, filters)
+        position = None if raw.cursor is None else self._position(raw.cursor, order)
+        return ListQuery(order, limit, filters, fields, expand, position)
 
     def seal(self, order: tuple[Order, ...], values: tuple[Any, ...]) -> str:
         """A cursor at the position of a row."""
-        encoders = self._parsers[self._served].cursor_encoders
+        encoders = self._own.cursor_encoders
         if encoders:
             values = tuple(
                 encoders[term.name](value) if term.name in encoders and value is not None else value
@@ -172,42 +155,42 @@ class QueryReader:
         return context
 
     def _known(self, view: View) -> list[str]:
-        names = [name for name in self._parsers[self._served].filterable.operators if name in view.names]
-        return ["sort", "fields", "expand", "limit", "after", "before", *names]
+        return [*LIST_PARAMETERS, *(name for name in self._own.filterable.operators if name in view.names)]
 
-    def _limit(self, parameter: Parameter) -> int:
-        text, most = parameter.value, self._resource.page_size_max
+    def _limit(self, raw: RawQuery) -> int:
+        text, most = raw.limit, self._served.resource.page_size_max
+        if text is None:
+            return self._served.resource.page_size
         if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
-            raise _invalid("limit", f"send a whole number from 1 to {most}")
+            raise invalid_parameter("limit", f"send a whole number from 1 to {most}")
         return int(text)
 
-    def _fields(self, parameter: Parameter, view: View) -> tuple[str, ...]:
-        names = tuple(dict.fromkeys(parameter.value.split(",")))
-        for name in names:
+    def _fields(self, raw: RawQuery, view: View) -> tuple[str, ...] | None:
+        for name in raw.fields or ():
             if name not in view.names and name not in view.ruled:
-                raise _invalid("fields", f"there is no field {name!r}{_possible((*view.names, *view.ruled))}")
-        return names
+                raise invalid_parameter("fields", f"there is no field {name!r}{_possible(view.shown)}")
+        return raw.fields
 
-    def _order(self, parameter: Parameter, view: View) -> tuple[Order, ...]:
-        sortable = [name for name in self._parsers[self._served].filterable.sortable if name in view.names]
+    def _order(self, raw: RawQuery, view: View) -> tuple[Order, ...]:
+        sortable = [name for name in self._own.filterable.sortable if name in view.names]
         terms: dict[str, Order] = {}
-        for part in parameter.value.split(","):
+        for part in raw.sort:
             name = part.removeprefix("-")
             if name not in view.names:
-                raise _invalid("sort", f"there is no field {name!r}{_possible(sortable)}")
+                raise invalid_parameter("sort", f"there is no field {name!r}{_possible(sortable)}")
             if name not in sortable:
                 raise BadRequest("not_sortable", f"The field {name!r} cannot be sorted by{_possible(sortable)}.")
             if name in terms:
-                raise _invalid("sort", f"{name!r} is named twice")
+                raise invalid_parameter("sort", f"{name!r} is named twice")
             terms[name] = Order(name, part.startswith("-"))
             if name == self._key:
                 return tuple(terms.values())
-        last = next(reversed(terms.values()))
-        return (*terms.values(), Order(self._key, last.descending))
+        is_descending = bool(raw.sort) and raw.sort[-1].startswith("-")
+        return (*terms.values(), Order(self._key, is_descending))
 
     def _position(self, parameter: Parameter, order: tuple[Order, ...]) -> Position:
         values = self._cursors.open(self._context(order), parameter.value)
-        scalars = self._parsers[self._served].scalars
+        scalars = self._own.scalars
         try:
             parsed = tuple(_cursor_value(scalars[term.name], value) for term, value in zip(order, values, strict=True))
         except ValueError:  # sealed before a column's type was changed
@@ -215,42 +198,23 @@ class QueryReader:
         bounds = tuple(None if value is None else Bound(value) for value in parsed)
         return Position(bounds, parameter.name == "before")
 
-    def _expand(self, parameter: Parameter, actor: Actor) -> tuple[Expansion, ...]:
-        tree: dict[str, Any] = {}
-        paths = parameter.value.split(",")
-        if len(paths) > EXPANSIONS_MAX:
-            raise _invalid("expand", f"there are more than {EXPANSIONS_MAX} relations")
-        for path in paths:
-            steps = path.split(".")
-            if len(steps) > DEPTH_MAX:
-                raise _invalid("expand", f"{path!r} goes deeper than {DEPTH_MAX} relations")
-            branch = tree
-            for step in steps:
-                branch = branch.setdefault(step, {})
-        expand = self._expansions(tree, self._served, actor)
-        _check_relations((), expand)
+    def _expand(self, raw: RawQuery, actor: Actor, filters: tuple[Filter, ...]) -> tuple[Expansion, ...]:
+        if not raw.expand:
+            return ()
+        expand = _expansions(raw.expand, self._served, actor)
+        if sum(len(item.hops) for item in filters) + sum(item.relation_count for item in expand) > RELATIONS_MAX:
+            reason = f"it and the filters follow more than {RELATIONS_MAX} relations together"
+            raise invalid_parameter("expand", reason)
         return expand
-
-    def _expansions(self, tree: Mapping[str, Any], served: ServedModel, actor: Actor) -> tuple[Expansion, ...]:
-        found: list[Expansion] = []
-        for name, branch in tree.items():
-            hop = _expandable(served, name, actor)
-            if hop is None:
-                possible = [item for item in served.relations if _expandable(served, item, actor)]
-                raise _invalid("expand", f"there is no relation {name!r} to expand{_possible(possible)}")
-            inner = self._expansions(branch, hop.target, actor)
-            selection = Selection.of(hop.target, hop.target.view(actor), hop.rule, None, inner)
-            found.append(Expansion(hop.relation, selection))
-        return tuple(found)
 
     def _filter(self, parameter: Parameter, view: View, actor: Actor) -> Filter:
         *path, name = parameter.name.split(".")
         if len(path) > DEPTH_MAX:
-            raise _invalid(parameter.label, f"the path goes deeper than {DEPTH_MAX} relations")
+            raise invalid_parameter(parameter.label, f"the path goes deeper than {DEPTH_MAX} relations")
         hops: list[RelationStep] = []
         served = self._served
         for step in path:
-            hop = _step(served, step, actor, enumerates=True)
+            hop = find_step(served, step, actor, enumerates=True)
             if hop is None:
                 raise _unknown(parameter.label, self._known(view))
             hops.append(hop)
@@ -263,50 +227,25 @@ class QueryReader:
             value = operator.read(parameter.value, parsers.scalars[name])
             found = Filter.of(tuple(hops), name, operator, value)
         except ValueError as error:
-            raise _invalid(parameter.label, str(error)) from None
+            raise invalid_parameter(parameter.label, str(error)) from None
         if (name, operator) in parsers.filterable.by_trigrams:
             at_beginning = operator.at_beginning
             if not self._trigrams.can_find(str(value), at_beginning=at_beginning):
-                raise _invalid(parameter.label, self._trigrams.requirement(at_beginning=at_beginning))
+                raise invalid_parameter(parameter.label, self._trigrams.requirement(at_beginning=at_beginning))
         return found
 
 
-def _expandable(served: ServedModel, name: str, actor: Actor) -> RelationStep | None:
-    """A step to the one row that a foreign key refers to, under the target's `get`: an actor who sees the key may get
-    the row. In the other direction (a one-to-one relation from the target) no key is seen, so `list` applies."""
-    step = _step(served, name, actor)
-    if step is None or step.relation.many:
-        return None
-    names_target = any(key.column is step.relation.remote for key in step.relation.local.foreign_keys)
-    return step if names_target else _step(served, name, actor, enumerates=True)
-
-
-def _step(served: ServedModel, name: str, actor: Actor, *, enumerates: bool = False) -> RelationStep | None:
-    """A step over a relation, None where the actor does not see it. A step that `enumerates`, which finds rows without
-    knowing their keys, requires the target's `list` as well as its `get`."""
-    relation, target = served.relations.get(name, (None, None))
-    if relation is None or target is None:
-        return None
-    if not (_is_seen(served, relation.local, actor) and _is_seen(target, relation.remote, actor)):
-        return None
-    policies = target.resource.policies
-    decision = decide(policies["get"], actor)
-    if enumerates and decision is not False and policies["list"] is not policies["get"]:
-        decision = both(decision, decide(policies["list"], actor))
-    if decision is False:
-        return None
-    return RelationStep(relation, target, bind_decision(decision, actor, target.entity))
-
-
-def _check_relations(filters: Iterable[Filter], expand: tuple[Expansion, ...]) -> None:
-    if expand and sum(len(item.hops) for item in filters) + sum(item.relation_count for item in expand) > RELATIONS_MAX:
-        raise _invalid("expand", f"it and the filters follow more than {RELATIONS_MAX} relations together")
-
-
-def _is_seen(served: ServedModel, column: Column[Any], actor: Actor) -> bool:
-    """Whether the actor sees a column by which a relation joins: otherwise the relation would reveal its values."""
-    attribute = served.entity.attribute_of(column)
-    return attribute is not None and attribute.name in served.view(actor).names
+def _expansions(tree: Mapping[str, Any], served: ServedModel, actor: Actor) -> tuple[Expansion, ...]:
+    found: list[Expansion] = []
+    for name, branch in tree.items():
+        hop = find_expandable(served, name, actor)
+        if hop is None:
+            possible = [item for item in served.relations if find_expandable(served, item, actor)]
+            raise invalid_parameter("expand", f"there is no relation {name!r} to expand{_possible(possible)}")
+        inner = _expansions(branch, hop.target, actor)
+        selection = Selection.of(hop.target, hop.target.view(actor), hop.rule, None, inner)
+        found.append(Expansion(hop.relation, selection))
+    return tuple(found)
 
 
 def _operator(parameter: Parameter, name: str, possible: Filterable, visible: tuple[str, ...]) -> Operator:
@@ -316,7 +255,7 @@ def _operator(parameter: Parameter, name: str, possible: Filterable, visible: tu
         return operators[wanted]
     if not any(item.name == wanted for item in OPERATORS):
         known = operators or [item.name for item in OPERATORS]
-        raise _invalid(parameter.label, f"there is no operator {wanted!r}{_possible(known)}")
+        raise invalid_parameter(parameter.label, f"there is no operator {wanted!r}{_possible(known)}")
     if operators:
         raise BadRequest("not_filterable", f"{name!r} can be filtered by {', '.join(operators)}, not by {wanted!r}.")
     names = [known for known in possible.operators if known in visible]
@@ -340,15 +279,6 @@ def _cursor_value(parse: Callable[[str], Any], value: Any) -> Any:
     return parse(value if isinstance(value, str) else repr(value))
 
 
-def _once(parameters: list[Parameter]) -> list[Parameter]:
-    """The parameters; raises where one is repeated."""
-    labels = [parameter.label for parameter in parameters]
-    if len(set(labels)) != len(labels):
-        doubled = next(label for label in labels if labels.count(label) > 1)
-        raise _invalid(doubled, "it is given more than once")
-    return parameters
-
-
 def _order_text(term: Order) -> str:
     return f"-{term.name}" if term.descending else term.name
 
@@ -356,10 +286,6 @@ def _order_text(term: Order) -> str:
 def _possible(names: Iterable[str]) -> str:
     listed = ", ".join(names)
     return f"; possible are: {listed}" if listed else ""
-
-
-def _invalid(label: str, reason: str) -> BadRequest:
-    return BadRequest("invalid_parameter", f"The parameter {label!r}: {reason.rstrip('.')}.")
 
 
 def _unknown(label: str, known: Iterable[str]) -> BadRequest:

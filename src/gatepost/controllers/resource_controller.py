@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import quote
 
 from gatepost.call import Call, Response
-from gatepost.controllers.parameters import read_parameters
 from gatepost.controllers.queries import QueryReader
+from gatepost.controllers.query_strings import parse
 from gatepost.controllers.responses import (
     PageInfo,
     empty_response,
@@ -234,5 +234,5 @@ class ResourceController:
 
 def _refuse_parameters(call: Call) -> None:
     """Raise `BadRequest` for any query parameter: writes take none."""
-    for parameter in read_parameters(call.query_string):
-        raise BadRequest("unknown_parameter", f"There is no parameter {parameter.label!r} here.")
+    for label in parse(call.query_string).labels:
+        raise BadRequest("unknown_parameter", f"There is no parameter {label!r} here.")

@@ -17,9 +17,6 @@ from gatepost.models.entity import Attribute, Entity, Relation, entity_of
 from gatepost.models.mapping import TableKey, table_key
 from gatepost.view import View
 
-RESERVED = ("sort", "fields", "expand", "limit", "after", "before", "count", "q")
-"""Parameters of lists; a column of the same name is filtered by `name[eq]=`."""
-
 DEFAULT_FIELD = Field()
 
 

@@ -1,0 +1,139 @@
+"""Query strings taken apart: strict UTF-8, `name[operator]`, lists and paths split, nothing guessed.
+
+Pure: a `RawQuery` depends on the bytes alone. What its names mean for an actor is resolved in `queries.py`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from gatepost.errors import BadRequest
+
+LIST_PARAMETERS = ("sort", "fields", "expand", "limit", "after", "before")
+UNUSED = ("count", "q")
+RESERVED = frozenset({*LIST_PARAMETERS, *UNUSED})
+"""Parameters of lists; a column of the same name is filtered by `name[eq]=`."""
+
+PARAMETERS_MAX = 50
+EXPANSIONS_MAX = 10
+DEPTH_MAX = 3
+
+HOPS_MAX = 8
+"""The most relations that the filters of a query may follow in total, counting repeated ones. Each is a join, and
+planning time grows much faster than the number of joins: 8 take 20 ms, 24 took 0.1 s and 72 took 5 s, even on an empty
+table."""
+
+_PERCENT, _PLUS = b"%+"
+"""As integers: `int in bytes` is faster than `bytes in bytes`."""
+
+
+class Parameter(NamedTuple):
+    """One parameter: `price[lt]=20` is `("price", "lt", "20")`, `limit=5` is `("limit", None, "5")`."""
+
+    name: str
+    operator: str | None
+    value: str
+
+    @property
+    def label(self) -> str:
+        """The parameter's name as the client sent it."""
+        return self.name if self.operator is None else f"{self.name}[{self.operator}]"
+
+
+class RawQuery(msgspec.Struct, frozen=True):
+    """A query string taken apart. What is not given is None or empty.
+
+    `labels` are the names of all parameters as they were sent. `filters` are those that are not `RESERVED`, `sort` and
+    `fields` the members of these lists, `expand` the relations as a tree, and `cursor` is `after` or `before`.
+    """
+
+    labels: tuple[str, ...] = ()
+    filters: tuple[Parameter, ...] = ()
+    sort: tuple[str, ...] = ()
+    fields: tuple[str, ...] | None = None
+    expand: Mapping[str, Any] = {}
+    limit: str | None = None
+    cursor: Parameter | None = None
+
+
+def parse(query_string: bytes) -> RawQuery:
+    """Take a query string apart. Raises `BadRequest`."""
+    parameters = _parameters(query_string)
+    filters: list[Parameter] = []
+    reserved: dict[str, Parameter] = {}
+    for parameter in parameters:
+        if parameter.operator is not None or parameter.name not in RESERVED:
+            filters.append(parameter)
+        elif parameter.name in reserved:
+            raise invalid_parameter(parameter.name, "it is given more than once")
+        else:
+            reserved[parameter.name] = parameter
+    if "after" in reserved and "before" in reserved:
+        raise invalid_parameter("after", "`after` and `before` cannot be combined")
+    sort, fields, expand, limit = (reserved.get(name) for name in ("sort", "fields", "expand", "limit"))
+    return RawQuery(
+        tuple([parameter.label for parameter in parameters]),
+        tuple(filters),
+        tuple(sort.value.split(",")) if sort else (),
+        tuple(dict.fromkeys(fields.value.split(","))) if fields else None,
+        _tree(expand.value) if expand else {},
+        limit.value if limit else None,
+        reserved.get("after") or reserved.get("before"),
+    )
+
+
+def invalid_parameter(label: str, reason: str) -> BadRequest:
+    """The refusal of a parameter's name or value."""
+    return BadRequest("invalid_parameter", f"The parameter {label!r}: {reason.rstrip('.')}.")
+
+
+def _parameters(query_string: bytes) -> list[Parameter]:
+    parts = query_string.split(b"&")
+    if len(parts) > PARAMETERS_MAX:
+        raise BadRequest("invalid_parameter", f"There are more than {PARAMETERS_MAX} parameters.")
+    found: list[Parameter] = []
+    for part in parts:
+        if part:
+            name, _, value = part.partition(b"=")
+            found.append(_parameter(_decoded(name), _decoded(value)))
+    if sum(parameter.name.count(".") for parameter in found) > HOPS_MAX:
+        raise BadRequest("invalid_parameter", f"The filters follow more than {HOPS_MAX} relations together.")
+    return found
+
+
+def _parameter(name: str, value: str) -> Parameter:
+    if not name.endswith("]"):
+        return Parameter(name, None, value)
+    path, bracket, operator = name[:-1].partition("[")
+    if not bracket or not operator:
+        raise BadRequest("invalid_parameter", f"The parameter {name!r} is not of the form field[operator].")
+    return Parameter(path, operator, value)
+
+
+def _decoded(text: bytes) -> str:
+    if _PERCENT in text or _PLUS in text:
+        text = unquote_to_bytes(text.replace(b"+", b" "))
+    try:
+        decoded = text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadRequest("invalid_parameter", "The query string is not UTF-8.") from None
+    if "\0" in decoded:
+        raise BadRequest("invalid_parameter", "The query string holds a NUL character.")
+    return decoded
+
+
+def _tree(text: str) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    paths = text.split(",")
+    if len(paths) > EXPANSIONS_MAX:
+        raise invalid_parameter("expand", f"there are more than {EXPANSIONS_MAX} relations")
+    for path in paths:
+        steps = path.split(".")
+        if len(steps) > DEPTH_MAX:
+            raise invalid_parameter("expand", f"{path!r} goes deeper than {DEPTH_MAX} relations")
+        branch = tree
+        for step in steps:
+            branch = branch.setdefault(step, {})
+    return tree
