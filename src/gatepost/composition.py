@@ -13,7 +13,7 @@ from gatepost.accounts.devices import Devices
 from gatepost.accounts.sign_in import Accounts
 from gatepost.auth.access_control import AccessControl
 from gatepost.auth.tokens import Tokens
-from gatepost.call import Endpoint, Handler
+from gatepost.call import Endpoint
 from gatepost.controllers.cursors import Cursors
 from gatepost.controllers.queries import QueryParsers, QueryReader
 from gatepost.controllers.resource_controller import ResourceController
@@ -41,7 +41,7 @@ from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.route_table import RouteTable
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.plans import Plans
-from gatepost.services.service import SEAMS, Service, overridden
+from gatepost.services.service import Service, overridden
 from gatepost.services.service_verbs import ServiceVerbs
 from gatepost.services.unit_of_work import ServiceRegistry
 from gatepost.services.verbs import Verbs
@@ -81,14 +81,10 @@ class Composition:
             devices=devices,
             authenticators=declaration.authenticators,
         )
-        self._plans = Plans(Options(settings.gate.page_bytes_max))
+        plans = Plans(Options(settings.gate.page_bytes_max))
         self._compiled = {
             served.entity.model: CompiledVerbs(
-                served,
-                declaration.catalog,
-                self.database.for_resource(served.path),
-                self._plans,
-                self._bounds(served),
+                served, declaration.catalog, self.database.for_resource(served.path), plans, self._bounds(served)
             )
             for served in declaration.catalog.served
         }
@@ -178,18 +174,16 @@ class Composition:
         parsers = {served: QueryParsers(served) for served in catalog.served}
         if any(item.filterable.by_trigrams for item in parsers.values()):
             self._trigram_probe = TrigramProbe(self.database, self._trigrams, self.events)
+        prefix = self.declaration.prefix
         endpoints: list[Endpoint] = []
         for served in catalog.served:
-            verbs = self._verbs(served)
             queries = QueryReader(served, parsers, cursors, self._trigrams)
-            controller = ResourceController(
-                served,
-                verbs,
-                queries,
-                self.declaration.prefix,
-                bounds=self._bounds(served),
-            )
-            endpoints += self._endpoints(served, controller)
+            controller = ResourceController(served, self._verbs(served), queries, prefix, self._bounds(served))
+            endpoints += [
+                Endpoint(self._operation(served, verb), getattr(controller, verb))
+                for verb in ACTIONS
+                if served.resource.policies[verb] is not nobody  # what nobody may do has no endpoint
+            ]
         return endpoints
 
     def _bounds(self, served: ServedModel) -> Bounds:
@@ -209,15 +203,6 @@ class Composition:
         through_service = ServiceVerbs(service, compiled, self.registry)
         through = overridden(service)
         return {action: through_service if action in through else compiled for action in ACTIONS}
-
-    def _endpoints(self, served: ServedModel, controller: ResourceController) -> list[Endpoint]:
-        """The endpoints that the resource opens; what nobody may do has none."""
-        resource = served.resource
-        return [
-            Endpoint(self._operation(served, verb), _handler(controller, verb))
-            for verb in ACTIONS
-            if resource.policies[verb] is not nobody
-        ]
 
     def _operation(self, served: ServedModel, verb: str) -> Operation:
         resource, path = served.resource, f"{self.declaration.prefix}/{served.path}"
@@ -245,14 +230,8 @@ class Composition:
         return named(name, [limit.times(factor) for limit in limits]) if limits else ()
 
 
-def _handler(controller: ResourceController, name: str) -> Handler:
-    handler: Handler = getattr(controller, name)
-    return handler
-
-
 def _source(served: ServedModel, service: type[Service[Any]] | None, action: str) -> str:
     """The code that runs an action: the overriding method of a service, or the model it is derived from."""
-    if service is not None and action in overridden(service):
-        seams = [seam for seam in SEAMS[action] if getattr(service, seam) is not getattr(Service, seam)]
-        return f"{service.__name__}.{seams[0]} {location_of(getattr(service, seams[0]))}"
+    if service is not None and (method := overridden(service).get(action)) is not None:
+        return f"{service.__name__}.{method} {location_of(getattr(service, method))}"
     return f"derived from {served.entity.name} {location_of(served.entity.model)}"

@@ -27,15 +27,7 @@ from gatepost.errors import BadRequest
 from gatepost.hints import did_you_mean
 from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute
-from gatepost.models.filters import (
-    DEFAULT_OPERATOR,
-    OPERATORS,
-    Filter,
-    Filterable,
-    Operator,
-    RelationStep,
-    filterable,
-)
+from gatepost.models.filters import DEFAULT_OPERATOR, OPERATORS, Filter, Filterable, Operator, RelationStep, filterable
 from gatepost.models.json_output import decoder_of
 from gatepost.models.list_query import ListQuery, Order, Position
 from gatepost.models.recipes import Bound
@@ -58,7 +50,6 @@ class QueryParsers:
     """How the values of one served model are parsed, filtered, sorted and put into cursors. Made at start."""
 
     def __init__(self, served: ServedModel) -> None:
-        self.served = served
         self.filterable: Filterable = filterable(served)
         self.scalars: dict[str, Callable[[str], Any]] = {
             name: compile_scalar(attribute)

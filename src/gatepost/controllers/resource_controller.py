@@ -18,12 +18,12 @@ from gatepost.controllers.responses import (
 )
 from gatepost.declaring.policies import owners
 from gatepost.dtos.body import BodyDecoder, BodyFields, compile_body
-from gatepost.dtos.json_values import BOUNDS, Bounds
+from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.path_keys import path_writer
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import BadRequest, PreconditionRequired, Problem, Unprocessable
 from gatepost.models.catalog import ServedModel
-from gatepost.models.list_query import ListQuery, Order
+from gatepost.models.list_query import ListQuery
 from gatepost.services.verbs import ChangeSet, Row, RowPage, UnseenFields, Verbs, Versions
 from gatepost.services.write_policies import not_found
 from gatepost.view import View
@@ -40,13 +40,7 @@ class ResourceController:
     """Handlers for the five actions of a resource. `verbs` has, for each action, the verbs that run it."""
 
     def __init__(
-        self,
-        served: ServedModel,
-        verbs: dict[str, Verbs],
-        queries: QueryReader,
-        prefix: str,
-        *,
-        bounds: Bounds = BOUNDS,
+        self, served: ServedModel, verbs: dict[str, Verbs], queries: QueryReader, prefix: str, bounds: Bounds
     ) -> None:
         self._bounds = bounds
         self._served = served
@@ -118,9 +112,7 @@ class ResourceController:
         if call.query_string:
             _refuse_parameters(call)
         key = self._key(call)
-        versions = None
-        if self._requires_version or b"if-match" in call.headers:
-            versions = self._versions(call)
+        versions = self._versions(call)
         call.view = view = self._only_view or self._view(call.actor)
         decoder = self._patches.get(view) or self._compile(view, partial=True)
         content = await call.body()
@@ -198,16 +190,12 @@ class ResourceController:
         backward = query.is_backward
         has_next = backward or page.more
         has_previous = page.more if backward else query.position is not None
+        seal = self._queries.seal
         return PageInfo(
             query.limit,
-            self._cursor(query.order, page.last) if has_next else None,
-            self._cursor(query.order, page.first) if has_previous else None,
+            seal(query.order, page.last) if has_next and page.last else None,
+            seal(query.order, page.first) if has_previous and page.first else None,
         )
-
-    def _cursor(self, order: tuple[Order, ...], values: tuple[Any, ...] | None) -> str | None:
-        if values is None:
-            return None
-        return self._queries.seal(order, values)
 
     def _links(self, call: Call, info: PageInfo) -> bytes:
         """`Link` with rel next and prev: this path, the same parameters, another position."""
@@ -218,17 +206,11 @@ class ResourceController:
             query_string = quote(query_string, safe=_QUERY_SIGNS).encode()
         parts = query_string.split(b"&")
         kept = [part for part in parts if part and not part.startswith((b"after=", b"before="))]
-        links = [
-            b"<"
-            + self._list_path
-            + b"?"
-            + b"&".join([*kept, name + b"=" + cursor.encode()])
-            + b'>; rel="'
-            + relation
-            + b'"'
-            for name, cursor, relation in ((b"after", info.next, b"next"), (b"before", info.prev, b"prev"))
-            if cursor is not None
-        ]
+        links: list[bytes] = []
+        for name, cursor, relation in ((b"after", info.next, b"next"), (b"before", info.prev, b"prev")):
+            if cursor is not None:
+                parameters = b"&".join([*kept, b"%b=%b" % (name, cursor.encode())])
+                links.append(b'<%b?%b>; rel="%b"' % (self._list_path, parameters, relation))
         return b", ".join(links)
 
 

@@ -60,10 +60,8 @@ def wanted_versions(header: bytes | None) -> tuple[str, ...] | None:
     return tuple(tag[1:-1].decode() for tag in _tags(header) if not tag.startswith(b"W/"))
 
 
-def is_unchanged(header: bytes | None, version: str) -> bool:
+def is_unchanged(header: bytes, version: str) -> bool:
     """Whether `If-None-Match` names this version; weak comparison (RFC 9110, section 13.1.2)."""
-    if header is None:
-        return False
     if header.strip() == b"*":
         return True
     return entity_tag(version) in (tag.removeprefix(b"W/") for tag in _tags(header))

@@ -76,7 +76,7 @@ class CompiledReads:
         plan = self._fast_reads.get(call.view) if fields is None and not expand else None
         arguments = [key]
         if plan is None:
-            recipe = self._row(call, key, fields, expand)
+            recipe = ReadRow(self._selection("get", call, fields, expand), Bound(key))
             plan = self._plans.get(recipe)
             arguments = plan.statement.arguments(recipe.binds(plan.statement))
             if self.is_open and fields is None and not expand and plan.statement.plain_names == (KEY,):
@@ -167,15 +167,12 @@ class CompiledReads:
         expand: tuple[Expansion, ...] = (),
     ) -> Row:
         """One row by its key, as the transaction sees it. Raises `NotFound`."""
-        recipe = self._row(call, key, fields, expand)
+        recipe = ReadRow(self._selection("get", call, fields, expand), Bound(key))
         plan = self._plans.get(recipe)
         records = await transaction.read(plan.statement, recipe.binds(plan.statement))
         if not records:
             raise not_found()
         return Row(plan.build(records[0]), str(records[0][plan.version_index]), key)
-
-    def _row(self, call: Call, key: Any, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]) -> ReadRow:
-        return ReadRow(self._selection("get", call, fields, expand), Bound(key))
 
     def _selection(
         self, action: str, call: Call, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]

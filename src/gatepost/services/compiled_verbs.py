@@ -7,7 +7,7 @@ references under a rule, a merge into JSON, a read-only field that was sent back
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from asyncpg.exceptions import DataError, ForeignKeyViolationError
@@ -19,7 +19,7 @@ from gatepost.database.connection import Record
 from gatepost.database.database import Database
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import Decision, RowCondition, decide, owners
-from gatepost.dtos.json_values import BOUNDS, Bounds
+from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.errors import Conflict, Unprocessable
 from gatepost.models.candidates import CheckCandidate
@@ -30,7 +30,7 @@ from gatepost.models.recipes import Bound
 from gatepost.models.selections import Selection
 from gatepost.models.writes import AskedField, DeleteRow, InsertRow, ReadStatus, UpdateRow, WritePlan
 from gatepost.services.compiled_reads import CompiledReads
-from gatepost.services.current_values import check_read_only_values, merge_documents, unchanged
+from gatepost.services.current_values import CurrentValues
 from gatepost.services.drafts import KnownValues
 from gatepost.services.fast_writes import FastWrites
 from gatepost.services.plans import Plans
@@ -50,22 +50,14 @@ from gatepost.services.write_policies import (
 from gatepost.view import View
 
 
-def _constant(value: Any) -> Callable[[], Any]:
-    return lambda: value
-
-
-def _fillers(
-    served: ServedModel, default_of: Callable[[Column[Any]], Any]
-) -> tuple[tuple[str, Callable[[], Any]], ...]:
+def _fillers(served: ServedModel, default_of: Callable[[Column[Any]], Any]) -> list[tuple[str, Callable[[], Any]]]:
     """Python-side defaults of columns: SQLAlchemy applies them in the ORM, a compiled statement does not."""
-    found: list[tuple[str, Callable[[], Any]]] = []
-    for name, attribute in served.entity.attributes.items():
-        default = default_of(attribute.column)
-        if default is None or default.is_clause_element or default.is_sequence:
-            continue
-        call = cast("Callable[[Any], Any]", default.arg)
-        found.append((name, (lambda call=call: call(None)) if default.is_callable else _constant(default.arg)))  # type: ignore[misc]
-    return tuple(found)
+    defaults = [(name, default_of(attribute.column)) for name, attribute in served.entity.attributes.items()]
+    return [
+        (name, partial(default.arg, None) if default.is_callable else partial(getattr, default, "arg"))
+        for name, default in defaults
+        if default is not None and not (default.is_clause_element or default.is_sequence)
+    ]
 
 
 class RowChange(msgspec.Struct, frozen=True, gc=False):
@@ -93,9 +85,7 @@ class RowWrite(msgspec.Struct, frozen=True, gc=False):
 class CompiledVerbs:
     """The verbs of one resource as compiled statements. Implements `Verbs`."""
 
-    def __init__(
-        self, served: ServedModel, catalog: Catalog, database: Database, plans: Plans, bounds: Bounds = BOUNDS
-    ) -> None:
+    def __init__(self, served: ServedModel, catalog: Catalog, database: Database, plans: Plans, bounds: Bounds) -> None:
         self.served = served
         self.database = database
         self._entity = served.entity
@@ -247,9 +237,10 @@ class CompiledVerbs:
         plan = self._plans.get(recipe)
         records = await transaction.fetch(plan.statement, recipe.binds(plan.statement))
         raise_refusal(records[0] if records else None, plan, change.versions, call.actor, ruled)
-        check_read_only_values(self.served, plan, records[0], changes)
-        values = merge_documents(self._entity, plan, records[0], changes.values, self._merged)
-        same = unchanged(self._entity, plan, records[0], values, change.references)
+        current = CurrentValues(self.served, plan, records[0])
+        current.check_read_only(changes.read_only_values)
+        values = current.merge(changes.values, self._merged)
+        same = current.unchanged(values, change.references)
         moved = {name: value for name, value in values.items() if name not in same}
         await self.references.check(call, transaction, moved, [name for name in change.references if name in moved])
         return values, moved

@@ -15,39 +15,59 @@ from gatepost.dtos.violations import Violation
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.exact_json import decode_exact, natural
 from gatepost.models.catalog import ServedModel
-from gatepost.models.entity import Entity
+from gatepost.models.entity import Attribute
 from gatepost.models.shape import Form, Shape
 from gatepost.models.writes import TOO_LARGE, RowStatusPlan
-from gatepost.services.verbs import ChangeSet
 
 
-def check_read_only_values(served: ServedModel, plan: RowStatusPlan, record: Record, changes: ChangeSet) -> None:
-    """Accept a read-only field that was sent with its current value; raise `Unprocessable` for any other value."""
-    same = unchanged(served.entity, plan, record, changes.read_only_values, changes.read_only_values)
-    errors = [
-        _refused(name, once=served.fields[name].write_once) for name in changes.read_only_values if name not in same
-    ]
-    if errors:
-        raise Unprocessable("invalid_body", "The body has errors.", errors=sorted(errors))
+class CurrentValues:
+    """The values of one row as its record holds them, as far as the actor is shown them."""
+
+    def __init__(self, served: ServedModel, plan: RowStatusPlan, record: Record) -> None:
+        self._served = served
+        self._attributes = served.entity.attributes
+        self._plan = plan
+        self._record = record
+
+    def check_read_only(self, values: Mapping[str, Any]) -> None:
+        """Accept a read-only field that was sent with its current value; raise `Unprocessable` for any other value."""
+        same = self.unchanged(values, values)
+        errors = [_refused(name, once=self._served.fields[name].write_once) for name in values if name not in same]
+        if errors:
+            raise Unprocessable("invalid_body", "The body has errors.", errors=sorted(errors))
+
+    def unchanged(self, values: Mapping[str, Any], names: Collection[str]) -> set[str]:
+        """Those of `names` whose current value is shown to the actor and equals the one in `values`."""
+        return {
+            name
+            for name, raw in zip(self._plan.names, self._record, strict=False)
+            if name in names
+            and self._plan.is_shown(self._record, name)
+            and _is_same(self._attributes[name].shape, _present(self._attributes[name], raw), values[name])
+        }
+
+    def merge(self, values: Mapping[str, Any], merged: MergedDocuments) -> dict[str, Any]:
+        """Merge objects into the current JSON documents (RFC 7396). Any other value replaces the document, and so does
+        an object where the document is hidden. Raises `Unprocessable` where a document is or becomes too large or too
+        deep."""
+        present = dict(zip(self._plan.names, self._record, strict=False))
+        found: dict[str, Any] = {}
+        errors: list[FieldError] = []
+        for name, value in values.items():
+            try:
+                found[name] = _merged(present[name], value, merged) if name in self._plan.documents else value
+            except Violation as violation:
+                detail = f"{violation.detail} {_way_out(self._attributes[name])}"
+                errors.append(FieldError(f"/{name}", violation.code, detail))
+        if errors:
+            raise Unprocessable("invalid_body", "The body cannot be merged into the row.", errors=sorted(errors))
+        return found
 
 
 def _refused(name: str, *, once: bool) -> FieldError:
     if once:
         return FieldError(f"/{name}", "write_once", f"The field {name} cannot be changed after creation.")
     return FieldError(f"/{name}", "read_only", f"The field {name} cannot be written.")
-
-
-def unchanged(
-    entity: Entity, plan: RowStatusPlan, record: Record, values: Mapping[str, Any], names: Collection[str]
-) -> set[str]:
-    """Those of `names` whose current value is shown to the actor and equals the one in `values`."""
-    return {
-        name
-        for index, name in enumerate(plan.names)
-        if name in names
-        and plan.is_shown(record, name)
-        and _is_same(entity.attributes[name].shape, _present(entity, name, record[index]), values[name])
-    }
 
 
 def _is_same(shape: Shape, present: Any, value: Any) -> bool:
@@ -65,32 +85,12 @@ def _as_floats(value: Any) -> Any:
     return value if value is None else float(value)
 
 
-def _present(entity: Entity, name: str, raw: Any) -> Any:
-    attribute = entity.attributes[name]
+def _present(attribute: Attribute, raw: Any) -> Any:
     if attribute.shape.is_document:
         return raw if raw is None or raw == TOO_LARGE else decode_exact(raw)
     kind: Any = attribute.column.type
     process: Any = kind.dialect_impl(DIALECT).result_processor(DIALECT, None)
     return raw if process is None else process(raw)
-
-
-def merge_documents(
-    entity: Entity, plan: RowStatusPlan, record: Record, values: Mapping[str, Any], merged: MergedDocuments
-) -> dict[str, Any]:
-    """Merge objects into the current JSON documents (RFC 7396). Any other value replaces the document, and so does an
-    object where the document is hidden. Raises `Unprocessable` where a document is or becomes too large or too deep."""
-    present = dict(zip(plan.names, record, strict=False))
-    found: dict[str, Any] = {}
-    errors: list[FieldError] = []
-    for name, value in values.items():
-        try:
-            found[name] = _merged(present[name], value, merged) if name in plan.documents else value
-        except Violation as violation:
-            detail = f"{violation.detail} {_way_out(entity, name)}"
-            errors.append(FieldError(f"/{name}", violation.code, detail))
-    if errors:
-        raise Unprocessable("invalid_body", "The body cannot be merged into the row.", errors=sorted(errors))
-    return found
 
 
 def _merged(text: str | None, patch: Any, merged: MergedDocuments) -> Any:
@@ -110,6 +110,6 @@ def _merged(text: str | None, patch: Any, merged: MergedDocuments) -> Any:
     return found
 
 
-def _way_out(entity: Entity, name: str) -> str:
-    other = "null" if entity.attributes[name].nullable else "[]"
+def _way_out(attribute: Attribute) -> str:
+    other = "null" if attribute.nullable else "[]"
     return f"Send {other} to replace it, then send the whole new document; or remove members with null."

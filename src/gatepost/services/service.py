@@ -143,13 +143,14 @@ SEAMS: dict[str, tuple[str, ...]] = {
 """For each action, the methods whose override sends it through the service."""
 
 
-def overridden(service: type[Service[Any]]) -> frozenset[str]:
-    """The actions whose methods this service class overrides."""
-    return frozenset(
-        action
+def overridden(service: type[Service[Any]]) -> dict[str, str]:
+    """The actions whose methods this service class overrides, each with the first of them."""
+    return {
+        action: seam
         for action, seams in SEAMS.items()
-        if any(getattr(service, seam) is not getattr(Service, seam) for seam in seams)
-    )
+        for seam in reversed(seams)
+        if getattr(service, seam) is not getattr(Service, seam)
+    }
 
 
 def served_model(service: type[Any]) -> Any:

@@ -9,7 +9,7 @@ from sqlalchemy.orm.exc import FlushError
 from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
 from gatepost.database.transactions import Transaction
-from gatepost.declaring.policies import RowCondition
+from gatepost.declaring.policies import RowCondition, owners
 from gatepost.errors import ConfigurationError
 from gatepost.models.conditions import BoundRule, bind_decision, holds
 from gatepost.models.list_query import ListQuery
@@ -17,7 +17,7 @@ from gatepost.response_backlog import ResponseBacklog
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
 from gatepost.services.service import Changes, Service
-from gatepost.services.write_policies import depends_on, fill_owner, rule_of, with_field_rules
+from gatepost.services.write_policies import depends_on, rule_of, with_field_rules
 
 S = TypeVar("S", bound=Service[Any])
 N = TypeVar("N")
@@ -86,12 +86,11 @@ class UnitOfWork:
     async def insert(self, draft: Any, actor: Actor) -> None:
         """Add the draft to the session and write it, enforcing the create policy."""
         compiled = self._compiled_of(draft)
-        values: dict[str, Any] = {}
-        fill_owner(compiled.served, values, actor)
-        for name, value in values.items():
-            if getattr(draft, name) is None:
-                setattr(draft, name, value)
-        await self._check_candidate("create", draft, {}, actor, is_new=True)
+        if actor.id is not None:
+            for name in owners(compiled.served.resource.policies["create"]):
+                if getattr(draft, name) is None:
+                    setattr(draft, name, actor.id)
+        await self._check_candidate("create", draft, {}, actor)
         self.transaction.take_left_out()
         self.transaction.session.add(draft)
         try:
@@ -110,7 +109,7 @@ class UnitOfWork:
         decision = self._rule_of_written_row("update", row, actor).decision
         may_change_decision = depends_on(decision, changes, self._compiled_of(row).served)
         if may_change_decision:
-            await self._check_candidate("update", row, changes, actor, is_new=False)
+            await self._check_candidate("update", row, changes, actor)
         changes.apply(row)
         await self.transaction.session.flush()
         if may_change_decision:
@@ -137,20 +136,18 @@ class UnitOfWork:
         decision = with_field_rules(rule.decision, rules, rules)
         return bind_decision(decision, actor, self._compiled_of(row).served.entity)
 
-    async def _check_candidate(
-        self, action: str, row: Any, changes: Mapping[str, Any], actor: Actor, *, is_new: bool
-    ) -> None:
+    async def _check_candidate(self, action: str, row: Any, changes: Mapping[str, Any], actor: Actor) -> None:
         """Raise `Forbidden` where the policy does not hold for the row about to be written: before the write, because a
         unique violation would reveal another row. A policy that needs SQL is evaluated by a query."""
+        is_new = action == "create"
         rule = self._rule_of_written_row(action, row, actor)
         outcome = holds(rule.decision, row, actor) if is_new else None
         if outcome is False:
             raise access_denied(actor)
         compiled = self._compiled_of(row)
         known = None if outcome else known_values(compiled.served.entity, row, changes, is_new=is_new)
-        if known is None:
-            return
-        await compiled.check_candidate(self.transaction, known, rule)
+        if known is not None:
+            await compiled.check_candidate(self.transaction, known, rule)
 
     async def _check_policy(self, action: str, row: Any, actor: Actor) -> None:
         """Raise `Forbidden` unless the policy holds for an existing row; a policy that needs SQL is evaluated by a
@@ -184,8 +181,7 @@ class ServiceRegistry:
 
     def service_of(self, model: type[Any]) -> type[Service[Any]]:
         """The service class of a model: `Service` itself where the resource names none."""
-        if model not in self._compiled:
-            raise ConfigurationError(f"{model.__name__} has no resource.", location="service()")
+        self.compiled_of(model)
         return self._services.get(model, Service)
 
     def compiled_of(self, model: type[Any]) -> CompiledVerbs:
