@@ -163,9 +163,10 @@ class Composition:
 
     def _database_state(self) -> str:
         """How the database is, for readiness, as the listener knows it."""
-        if self.database.pool.is_refused:
+        reachability = self.database.pool.reachability
+        if reachability.is_refused:
             return NO_CONNECTION
-        if self.accounts.identities.listener.heartbeat.is_silent or not self.database.pool.is_available:
+        if self.accounts.identities.listener.heartbeat.is_silent or reachability.is_lost:
             return AWAY
         return READ_ONLY if self.database.is_read_only else OK
 

@@ -140,7 +140,7 @@ class Database:
         return await self.connect()
 
     def _leave_to_pool(self) -> None:
-        if self.pool.is_refused:
+        if self.pool.reachability.is_refused:
             raise pg.TooManyConnectionsError("what PostgreSQL gives is left to the pool, which has none")
 
     def note_beat(self, raw: RawConnection, *, refuses_writes: bool) -> None:

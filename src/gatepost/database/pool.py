@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import asyncpg
 
@@ -63,6 +63,7 @@ class Pool:
     `open` are the connections, `idle` those that are not in use, the one used last at the end; `waiting` are the
     requests that found none; `is_strict` is true while what comes back has to be looked at. `explain` notes what the
     failure of a statement tells of the server, and returns the refusal that it means, None where it means none.
+    `reachability` is whether the database is there, and how many connections there can be.
 
     When the database has fallen silent, idle connections are closed, and lent ones are `given_up`: no longer counted,
     and closed when they come back, or when a statement that was sent by then would be overdue
@@ -87,9 +88,9 @@ class Pool:
         self.queue = WaitQueue(self._check_queue)
         self.waiting = self.queue.waiters
         self.openings = Openings(self, connect, settings.pool_size, events)
-        self._reachability = self.openings.reachability
+        self.reachability = self.openings.reachability
         self._recoveries = Recoveries(self.put_back, self.discard, events)
-        self._sharing = FairSharing(self._lent, lambda: self.size, lambda: self.size_max)
+        self._sharing = FairSharing(self._lent, lambda: self.size, lambda: self.reachability.size_max)
         self.given_up: set[PooledConnection] = set()
         self._deadlines = StatementDeadlines(lambda: {*self._lent(), *self.given_up}, settings.statement_seconds)
         self.is_closed = False
@@ -99,21 +100,6 @@ class Pool:
     def size(self) -> int:
         """How many connections are open or being opened."""
         return len(self.open) + len(self.openings.tasks)
-
-    @property
-    def size_max(self) -> int:
-        """How many connections there can be: as many as asked for, or as PostgreSQL lets this process have."""
-        return self._reachability.size_max
-
-    @property
-    def is_available(self) -> bool:
-        """False while the database is known to be away."""
-        return not self._reachability.is_lost
-
-    @property
-    def is_refused(self) -> bool:
-        """True while PostgreSQL is there, and gives this process no connection because a limit is reached."""
-        return self._reachability.is_refused
 
     async def run(self, statement: Statement, arguments: Sequence[Any], holder: Holder) -> list[Record]:
         """Run one statement outside of a transaction on a connection lent for it; raises what its failure means."""
@@ -141,10 +127,7 @@ class Pool:
                 except SCHEMA_CHANGED as error:
                     records = await connection.fetch_anew(statement, arguments, error)
             except BaseException as error:
-                problem = self._give_back_failed(connection, error)
-                if problem is None:
-                    raise
-                raise problem from error
+                self._fail(connection, error)
             connection.writer = None
             # Last in, first out: the connection used last has the warmest caches on both sides. Anything that
             # `release` would have to look at goes through it.
@@ -194,14 +177,12 @@ class Pool:
         try:
             yield connection
         except BaseException as error:
-            problem = self._give_back_failed(connection, error)
-            if problem is None:
-                raise
-            raise problem from error
+            self._fail(connection, error)
         self.release(connection)
 
-    def _give_back_failed(self, connection: PooledConnection, error: BaseException) -> Exception | None:
-        """Give a connection back in the state that a failure left it in. Returns the refusal that the failure means."""
+    def _fail(self, connection: PooledConnection, error: BaseException) -> NoReturn:
+        """Give a connection back in the state that a failure left it in. Raises the refusal that the failure means, or
+        the error itself."""
         was_writing, connection.writer = connection.writer is not None, None
         try:
             problem = self._explain(connection, error)
@@ -210,8 +191,11 @@ class Pool:
                 self.release(connection)
             else:
                 self.recover(connection)
-        is_unknown = was_writing and is_in_doubt(error) and not isinstance(error, asyncio.CancelledError)
-        return outcome_unknown() if is_unknown else problem
+        if was_writing and is_in_doubt(error) and not isinstance(error, asyncio.CancelledError):
+            problem = outcome_unknown()
+        if problem is None:
+            raise error
+        raise problem from error
 
     def take(self) -> PooledConnection | None:
         """An idle connection, or None: then `acquire` has to wait for one."""
@@ -241,8 +225,8 @@ class Pool:
             is_opening = self.openings.open_one(len(self.waiting) + 1)
             # Fail fast: while the database is known to be away, only the request whose opening probes it may wait, and
             # not even that one when the last opening ran into its timeout.
-            if self._reachability.is_lost and (not is_opening or self._reachability.is_silent):
-                raise (no_connection() if self.is_refused else unavailable()) from self._reachability.reason
+            if self.reachability.is_lost and (not is_opening or self.reachability.is_silent):
+                raise (no_connection() if self.reachability.is_refused else unavailable()) from self.reachability.reason
             deadline = deadline or self._deadline(is_opening=is_opening)
             waiter = self.queue.wait(deadline, holder)
             try:
@@ -273,8 +257,8 @@ class Pool:
         else:
             self._recoveries.start(connection, is_broken_off=True)
 
-    def give_up(self, seconds: float = HEARTBEAT_TIMEOUT_SECONDS) -> None:
-        """The database has been silent for so long: connections that have not answered since may be dead.
+    def give_up(self) -> None:
+        """The database has been silent for HEARTBEAT_TIMEOUT_SECONDS: connections may be dead.
 
         Nothing is sent any more on those that idle. Those that are lent get as long as their statements may take, and
         others are opened meanwhile: the first one tells whether the database accepts any.
@@ -286,7 +270,7 @@ class Pool:
         self.openings.cancel()
         self.close_idle(lambda _raw: True)
         self.queue.extend(self._connect_seconds + 1, lambda _holder: True)
-        self._reachability.note_silence(seconds)
+        self.reachability.note_silence(HEARTBEAT_TIMEOUT_SECONDS)
         self.openings.probe_after(PROBE_SECONDS)
         self.openings.open_for_waiters()
 
@@ -348,7 +332,7 @@ class Pool:
         self.open.add(connection)
         self._deadlines.start()
         raw.add_termination_listener(lambda _raw: self._drop(connection))
-        self._reachability.note_success(len(self.open))
+        self.reachability.note_success(len(self.open))
         self.put_back(connection)
 
     @property

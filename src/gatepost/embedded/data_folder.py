@@ -139,8 +139,7 @@ class DataFolder:
     def make_unfinished_cluster(self, account: Account) -> Path:
         """A new empty folder for initdb, which becomes the cluster by a rename. Only while the lock is held."""
         folder = Path(tempfile.mkdtemp(dir=self.path, prefix="cluster.new-"))
-        if account.changes:
-            os.chown(folder, account.uid, account.gid)
+        os.chown(folder, account.uid, account.gid)
         return folder
 
     def remove_unfinished_clusters(self) -> None:
@@ -157,8 +156,7 @@ class DataFolder:
         """Make a folder that only the account may enter, or refuse one there that another user made."""
         try:
             folder.mkdir(mode=0o700)
-            if account.changes:
-                os.chown(folder, account.uid, account.gid)
+            os.chown(folder, account.uid, account.gid)
         except FileExistsError:
             found = folder.lstat()
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid or found.st_mode & 0o077:

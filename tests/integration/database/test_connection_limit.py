@@ -84,8 +84,8 @@ async def test_requests_share_the_connections_that_a_role_may_have(limited: Limi
             statuses = Counter(response.status for response in await asyncio.gather(*asked))
             assert statuses == {200: 60}
         pool = app.running.database.pool
-        assert pool.is_available
-        assert pool.size_max in {LIMIT - 1, LIMIT, 20}
+        assert not pool.reachability.is_lost
+        assert pool.reachability.size_max in {LIMIT - 1, LIMIT, 20}
     finally:
         await app.stop()
     assert [type(event) for event in said] in ([PoolLimited], [])
@@ -96,7 +96,7 @@ async def test_what_the_pool_found_is_told_once_and_known(limited: Limited) -> N
     async with many(limited.dsn, 1) as ([database], emitted):
         for _ in range(3):
             await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.05)") for _ in range(60)))
-            assert database.pool.size == database.pool.size_max == LIMIT
+            assert database.pool.size == database.pool.reachability.size_max == LIMIT
         assert [(type(event), event.size) for event in emitted] == [(PoolLimited, LIMIT)]
         assert "too many connections" in emitted[0].reason
 
@@ -109,7 +109,7 @@ async def test_a_limit_that_is_raised_is_noticed(limited: Limited) -> None:
 
         async def is_whole() -> bool:
             await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.05)") for _ in range(20)))
-            return database.pool.size == database.pool.size_max == 8
+            return database.pool.size == database.pool.reachability.size_max == 8
 
         await until(is_whole)
 
@@ -201,7 +201,7 @@ async def test_a_limit_that_leaves_no_connection_at_all_is_told_as_a_limit_and_h
     limited.allow(LIMIT)
 
     async def heals() -> bool:
-        return database.pool.is_available
+        return not database.pool.reachability.is_lost
 
     await until(heals)
     assert database.pool.size == 1, "nobody has asked meanwhile"

@@ -64,7 +64,7 @@ async def test_while_the_database_is_away_few_try_and_all_are_refused_at_once(se
 
     await until(heals)
     assert outages.said == ["lost", "restored"]
-    assert database.pool.is_available
+    assert not database.pool.reachability.is_lost
     await database.close()
 
 

@@ -142,5 +142,5 @@ async def test_while_a_server_runs_a_refused_certificate_is_an_outage(tmp_path: 
         for _ in range(2):
             with pytest.raises(ServiceUnavailable, match="database_unavailable"):
                 await made.pool.acquire()
-        assert not made.pool.is_available
+        assert made.pool.reachability.is_lost
         await made.close()

@@ -90,7 +90,7 @@ async def test_a_code_of_lost_connections_that_a_trigger_chose_is_a_mistake_and_
         assert (await ask(refusing, method, resource, state))[:2] == (500, "internal_error"), state
         assert len(failures) == 1, state
         assert pool.open == before, state
-    assert pool.is_available
+    assert not pool.reachability.is_lost
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
