@@ -50,6 +50,9 @@ Match = tuple[RouteRules, Endpoint | None, tuple[str, ...]]
 """What a method and a path lead to: the rules for the gate, the endpoint where it is one of ours, and the decoded
 segments that stand for `{...}` in its path. A plain tuple, because one is made per request."""
 
+FindMatch = Callable[[str, str], Match]
+"""Finds what a method and a decoded path lead to. Raises a `Problem` where that is nothing."""
+
 
 class Call(msgspec.Struct, eq=False):
     """One HTTP request. A struct, because one is made per request; it compares by identity.

@@ -9,7 +9,6 @@ from typing import Any
 
 from joserfc.jwk import OKPKey
 
-from gatepost.accounts.devices import Devices
 from gatepost.accounts.sign_in import Accounts
 from gatepost.auth.access_control import AccessControl
 from gatepost.auth.tokens import Tokens
@@ -26,6 +25,7 @@ from gatepost.declaring.origins import Origins
 from gatepost.declaring.policies import nobody
 from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import ACTIONS
+from gatepost.device_cookies import Devices
 from gatepost.dtos.json_values import Bounds
 from gatepost.events import Events, PolicyMayFail
 from gatepost.gateway.buckets import Buckets, LocalBuckets

@@ -14,13 +14,13 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gatepost.accounts.devices import Device, Devices
 from gatepost.actor import Actor, ActorId
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
 from gatepost.auth.access_control import AccessControl
 from gatepost.auth.keys import signing_key
 from gatepost.call import Call
 from gatepost.declaring.origins import Origins
+from gatepost.device_cookies import Devices
 from gatepost.dtos.json_check import JSONCheck
 from gatepost.dtos.json_values import Bounds
 from gatepost.errors import ConfigurationError
@@ -44,7 +44,7 @@ LOCATION = "Gate"
 FindActorId = Callable[["RequestHeaders"], ActorId | Awaitable[ActorId | None] | None]
 """Maps the headers of a request to the key of its user, None if it is anonymous. Raises `Unauthorized` to refuse it."""
 
-SignIns = Mapping[RouteRules | None, SignInAttempts[Device]]
+SignIns = Mapping[RouteRules | None, SignInAttempts]
 """The attempts to sign in of the paths that declare them."""
 
 
@@ -274,7 +274,7 @@ def _sign_ins(table: PathTable, settings: Settings) -> SignIns:
     """Raises `ConfigurationError` if a path names accounts and there is no key to seal cookies with."""
     names_accounts = any(rules.account is not None for rules, _ in table.sign_ins.values())
     secret = signing_key(settings).as_pem(private=True) if names_accounts else b""
-    found: dict[RouteRules | None, SignInAttempts[Device]] = {}
+    found: dict[RouteRules | None, SignInAttempts] = {}
     for route, (rules, pattern) in table.sign_ins.items():
         path = pattern.path if pattern.is_fixed else "/"
         account = None if rules.account is None else (rules.account, Devices(secret, path))

@@ -4,7 +4,7 @@ import re
 import uuid
 from dataclasses import dataclass, field
 
-from gatepost.gateway.security_headers import PAGES, STRICT
+from gatepost.gateway.header_profiles import PAGES, STRICT
 
 
 @dataclass

@@ -7,8 +7,8 @@ from benchmarks import ceiling_data
 
 from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.gateway.buckets import LocalBuckets
-from gatepost.gateway.limiter import LimitSet
-from gatepost.gateway.security_headers import NO_STORE, STRICT
+from gatepost.gateway.header_profiles import NO_STORE, STRICT
+from gatepost.gateway.limit_sets import LimitSet
 
 CEILING = Path(ceiling_data.__file__).with_name("ceiling.py")
 

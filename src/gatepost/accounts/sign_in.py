@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import msgspec
 
 from gatepost.accounts.credentials import Credentials, read_credentials
-from gatepost.accounts.devices import Devices
 from gatepost.accounts.identities import Identities
 from gatepost.accounts.models import normalise_email
 from gatepost.accounts.passwords import Passwords, check_new_password
@@ -23,6 +22,7 @@ from gatepost.auth.tokens import Tokens
 from gatepost.call import JSON_HEADERS, Call, Endpoint, Response
 from gatepost.database.database import Database
 from gatepost.declaring.policies import anyone, authenticated
+from gatepost.device_cookies import Devices
 from gatepost.errors import ConfigurationError, DatabaseProblem, Problem, Unauthorized
 from gatepost.events import Events, SignInFailed, SignInSucceeded
 from gatepost.operations import Operation, RouteRules, location_of

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from gatepost.accounts.devices import Devices
 from gatepost.accounts.models import normalise_email
 from gatepost.auth.keys import signing_key
 from gatepost.cli.output import print_rows
 from gatepost.cli.settings import quiet_settings
+from gatepost.device_cookies import Devices
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
 from gatepost.gateway.addresses import network_of

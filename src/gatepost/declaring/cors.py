@@ -1,6 +1,6 @@
 """Which pages of other origins may call, as it is declared: for a whole app by settings, or for one resource or mount.
 
-The gate compiles it (`gateway/cors.py`). Without a rule no other origin may read a response.
+The gate compiles it (`gateway/cors_rules.py`). Without a rule no other origin may read a response.
 """
 
 import re

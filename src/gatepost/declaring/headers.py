@@ -1,6 +1,6 @@
 """How the headers of one path are declared: what the responses of a resource or a mount carry instead of the default.
 
-Read at start by `gateway/security_headers.py`, which composes the whole set; nothing is merged per request.
+Read at start by `gateway/header_profiles.py`, which composes the whole set; nothing is merged per request.
 """
 
 import re

@@ -13,7 +13,7 @@ from time import monotonic_ns
 
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
 from gatepost.background import is_failure
-from gatepost.call import Call
+from gatepost.call import Call, FindMatch
 from gatepost.declaring.cors import CORS
 from gatepost.errors import OutcomeUnknown, Overloaded, Problem
 from gatepost.events import Events, RequestFailed, RequestFinished
@@ -21,7 +21,7 @@ from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.body_limits import BODY_HEADERS, BodyLimits
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.compression import CONDITIONS, strip_entity_tags
-from gatepost.gateway.cors import PREFLIGHT, FindMatch, compile_cors, is_preflight
+from gatepost.gateway.cors_rules import PREFLIGHT, compile_cors, is_preflight
 from gatepost.gateway.gate_call import GateCall, ResponseHeaders
 from gatepost.gateway.header_checks import HeaderChecks
 from gatepost.gateway.large_responses import LargeResponses

@@ -10,15 +10,15 @@ from collections.abc import Awaitable, Iterable, Sequence
 from gatepost.asgi import Message, Send
 from gatepost.call import Call, Response
 from gatepost.errors import Header, Problem
-from gatepost.gateway import cors, security_headers
+from gatepost.gateway import cors_rules, header_profiles
 from gatepost.gateway.body_limits import LimitedReceive
 from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified
-from gatepost.gateway.cors import CORSRules
+from gatepost.gateway.cors_rules import CORSRules
+from gatepost.gateway.header_profiles import HeaderProfiles, HeaderTable, hsts_of, is_json, vary_of
 from gatepost.gateway.large_responses import LARGE_BYTES, LargeResponses
 from gatepost.gateway.limit_sets import TakenTokens
 from gatepost.gateway.queue_lanes import Admission
 from gatepost.gateway.request_deadlines import Deadline
-from gatepost.gateway.security_headers import HeaderProfiles, HeaderTable, hsts_of, is_json, vary_of
 from gatepost.operations import RouteRules
 from gatepost.settings import GateSettings
 
@@ -166,7 +166,7 @@ class GateCall(Call, kw_only=True, eq=False):
 _BODILESS = frozenset({204, 304})
 """These have no body and must not state its length (RFC 9110, section 8.6)."""
 
-_REPEATABLE = security_headers.NAMES | security_headers.OURS | cors.NAMES
+_REPEATABLE = header_profiles.NAMES | header_profiles.OURS | cors_rules.NAMES
 
 _NEVER_CLASHING = frozenset(
     {b"content-type", b"content-length", b"date", b"etag", b"last-modified", b"location", b"link"}
@@ -179,6 +179,6 @@ _LISTS = frozenset({b"vary", b"ratelimit", b"ratelimit-policy"})
 
 def _resolve_clashes(given: list[Header], ours: list[Header]) -> list[Header]:
     """Headers of the application win, except for those that only the gate sets."""
-    given = [header for header in given if header[0] not in security_headers.OURS]
+    given = [header for header in given if header[0] not in header_profiles.OURS]
     names = {name for name, _ in given} - _LISTS
     return given + [header for header in ours if header[0] not in names]

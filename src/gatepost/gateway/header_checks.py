@@ -7,7 +7,7 @@ reader could take for another request is refused and its connection closed. What
 
 from collections.abc import Sequence
 
-from gatepost.call import METHODS, REFUSED_METHODS, Call
+from gatepost.call import METHODS, REFUSED_METHODS, Call, FindMatch
 from gatepost.errors import (
     BadRequest,
     ExpectationFailed,
@@ -19,7 +19,6 @@ from gatepost.errors import (
     Problem,
 )
 from gatepost.gateway.allowed_hosts import AllowedHosts
-from gatepost.gateway.cors import FindMatch
 from gatepost.gateway.trusted_proxies import compose_trusted_proxies
 from gatepost.settings import GateSettings
 

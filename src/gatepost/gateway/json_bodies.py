@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from gatepost.asgi import Message, Receive
 from gatepost.call import Call
-from gatepost.gateway.security_headers import is_json
+from gatepost.gateway.header_profiles import is_json
 
 
 class JSONBodies:

@@ -1,7 +1,7 @@
 """HTML pages of our own, made at start: the answer, and the policy that admits exactly what is in it.
 
 Inline scripts and styles are admitted by their SHA-256 (CSP level 3, section 2.3.1), so that nothing which gets into a
-page later runs, and no nonce has to be made per answer. Pages of others are not made here: see `security_headers.py`.
+page later runs, and no nonce has to be made per answer. Pages of others are not made here: see `header_profiles.py`.
 """
 
 import base64

@@ -8,56 +8,30 @@ succeeded. After a success the client gets a device cookie, and with it a bucket
 import unicodedata
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from gatepost.asgi import Message, Receive, Send
 from gatepost.call import Call
+from gatepost.device_cookies import Devices
 from gatepost.errors import BadRequest, Header
 from gatepost.gateway.body_limits import LimitedReceive
+from gatepost.gateway.header_profiles import is_json
 from gatepost.gateway.json_bodies import Replay
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.media_types import URLENCODED, media_type
-from gatepost.gateway.security_headers import is_json
 
 FIELDS_MAX = 1000
 """A sign-in form has a few."""
 
-DeviceT = TypeVar("DeviceT")
 
-
-class DeviceCookies(Protocol[DeviceT]):
-    """Names accounts and devices for the limiter, and makes the cookies of devices (`accounts/devices.py`)."""
-
-    def account_of(self, email: str, /) -> bytes:
-        """The name of an account's buckets."""
-        ...
-
-    def find_own(self, call: Call, account: bytes, /) -> DeviceT | None:
-        """The device that sends a request, where it has signed in to this very account."""
-        ...
-
-    def find_key(self, call: Call, /) -> str:
-        """The key of the device that sends a request, "" for none."""
-        ...
-
-    def header(self, account: bytes, device: DeviceT | None, /, *, is_tls: bool) -> Header:
-        """The cookie for a device that has signed in."""
-        ...
-
-
-class SignInAttempts(Generic[DeviceT]):
+class SignInAttempts:
     """The attempts at one path. `account` is the member that names it in the body, with what makes the cookies, None
     where nothing names it; a response with one of `statuses` means that the attempt succeeded."""
 
-    __slots__ = (
-        "_account",
-        "_statuses",
-    )
-
-    def __init__(self, account: tuple[str, DeviceCookies[DeviceT]] | None, statuses: Collection[int]) -> None:
+    def __init__(self, account: tuple[str, Devices] | None, statuses: Collection[int]) -> None:
         self._account = account
         self._statuses = frozenset(statuses)
 

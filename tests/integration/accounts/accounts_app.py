@@ -17,7 +17,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import CreateTable
 
-from gatepost.accounts.devices import Devices
 from gatepost.accounts.models import UserColumns
 from gatepost.accounts.sign_in import Accounts, SignInLimiter
 from gatepost.actor import Actor
@@ -27,6 +26,7 @@ from gatepost.call import Call
 from gatepost.database.database import Database
 from gatepost.database.listener import BEAT
 from gatepost.database.statements import DIALECT
+from gatepost.device_cookies import Devices
 from gatepost.events import Events
 from gatepost.models.base import NAMING
 from gatepost.models.schema_objects import objects_of

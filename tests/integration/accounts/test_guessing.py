@@ -12,9 +12,9 @@ from sqlalchemy import MetaData, delete
 
 from gatepost import App
 from gatepost.accounts import passwords
-from gatepost.accounts.devices import COOKIE, LIFETIME_SECONDS, Devices
 from gatepost.asgi import Receive, Scope, Send
 from gatepost.call import Call
+from gatepost.device_cookies import COOKIE, LIFETIME_SECONDS, Devices
 from gatepost.testing import Client, TestApp
 from gatepost.testing.client import ClientResponse
 
@@ -233,5 +233,5 @@ def test_a_cookie_of_another_key_or_of_long_ago_is_none(monkeypatch: pytest.Monk
     assert Devices(b"another", "/api/auth").find(asked(cookie)) is None
     assert DEVICES.find(asked(cookie)) is not None
     now = time.time()
-    monkeypatch.setattr("gatepost.accounts.devices.time.time", lambda: now + LIFETIME_SECONDS + 1)
+    monkeypatch.setattr("gatepost.device_cookies.time.time", lambda: now + LIFETIME_SECONDS + 1)
     assert DEVICES.find(asked(cookie)) is None

@@ -3,7 +3,7 @@
 import pytest
 
 from gatepost.declaring.origins import Origins
-from gatepost.gateway.security_headers import PAGES, STRICT
+from gatepost.gateway.header_profiles import PAGES, STRICT
 from gatepost.inspection.cross_origin import lets_in, tricks
 from gatepost.inspection.raw_client import Reply
 from gatepost.inspection.security_headers import hsts_fault, policy_fault

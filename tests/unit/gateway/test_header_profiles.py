@@ -6,7 +6,7 @@ import pytest
 
 from gatepost.declaring.headers import Headers
 from gatepost.errors import ConfigurationError, Header
-from gatepost.gateway.security_headers import HeaderProfiles, HeaderTable, hsts_of
+from gatepost.gateway.header_profiles import HeaderProfiles, HeaderTable, hsts_of
 from gatepost.settings import GateSettings
 
 HELMET = {

@@ -5,9 +5,9 @@ and header, so that it does not reveal which paths exist: the browser compares. 
 headers at all.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-from gatepost.call import Call, Match, Response
+from gatepost.call import Call, FindMatch, Response
 from gatepost.declaring.cors import CORS
 from gatepost.errors import Header, Problem
 from gatepost.operations import RouteRules
@@ -23,9 +23,6 @@ CREDENTIALS: Header = (b"access-control-allow-credentials", b"true")
 NAMES: frozenset[bytes] = frozenset(
     {b"access-control-allow-origin", b"access-control-expose-headers", b"access-control-allow-credentials"}
 )
-
-FindMatch = Callable[[str, str], Match]
-"""What a method and a decoded path lead to. Raises a `Problem` where that is nothing."""
 
 
 class CompiledCORS:
