@@ -6,51 +6,45 @@ A foundation, for whatever restarts or reconnects by itself. Nothing here waits:
 import random
 import time
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from math import inf
 
 Clock = Callable[[], float]
 
 
+@dataclass(eq=False)
 class Backoff:
     """The pauses of a series of failures, in seconds: each twice as long as the one before, from `first` to `longest`.
 
     `jitter` is the part of a pause that chance may take away, so that processes that failed together do not come back
     together. With `is_first_immediate` the first pause is 0. A series ends by `reset`, or where nothing has failed for
-    `calm_seconds` since its last pause was over.
+    `calm_seconds` since its last pause was over. `uniform` draws a number between two; tests choose it.
     """
 
-    def __init__(
-        self,
-        first: float,
-        longest: float,
-        *,
-        jitter: float = 0.5,
-        is_first_immediate: bool = False,
-        calm_seconds: float = inf,
-        clock: Clock = time.monotonic,
-        uniform: Callable[[float, float], float] = random.uniform,
-    ) -> None:
-        self._first = first
-        self._longest = longest
-        self._jitter = jitter
-        self._is_first_immediate = is_first_immediate
-        self._calm_seconds = calm_seconds
-        self._clock = clock
-        self._uniform = uniform
+    first: float
+    longest: float
+    _: KW_ONLY
+    jitter: float = 0.5
+    is_first_immediate: bool = False
+    calm_seconds: float = inf
+    clock: Clock = time.monotonic
+    uniform: Callable[[float, float], float] = random.uniform
+
+    def __post_init__(self) -> None:
         self._pause_ends_at = -inf
         self.reset()
 
     def reset(self) -> None:
         """What failed has succeeded: the next failure is a first one."""
-        self._next = 0.0 if self._is_first_immediate else self._first
+        self._next = 0.0 if self.is_first_immediate else self.first
 
     def next_pause(self) -> float:
         """It has failed: the seconds until it may be tried again."""
-        now = self._clock()
-        if now - self._pause_ends_at > self._calm_seconds:
+        now = self.clock()
+        if now - self._pause_ends_at > self.calm_seconds:
             self.reset()
-        pause = self._next * self._uniform(1.0 - self._jitter, 1.0)
-        self._next = min(self._next * 2 or self._first, self._longest)
+        pause = self._next * self.uniform(1.0 - self.jitter, 1.0)
+        self._next = min(self._next * 2 or self.first, self.longest)
         self._pause_ends_at = now + pause
         return pause
 

@@ -9,7 +9,8 @@ application does, and counts attempts to sign in.
 
 import inspect
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Set
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -30,7 +31,7 @@ from gatepost.gateway.buckets import Buckets
 from gatepost.gateway.buckets.factory import make_buckets
 from gatepost.gateway.cross_site_requests import CrossSiteRequests
 from gatepost.gateway.gate import GateMiddleware, make_limiter
-from gatepost.gateway.json_bodies import JSONBodies
+from gatepost.gateway.json_bodies import read_json_body
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.path_table import PathTable
@@ -104,13 +105,14 @@ class Gate(GateMiddleware):
             limiter.prepare(table.rules)
             authenticators = [] if identify is None else [FunctionAuthenticator(identify)]
             access = AccessControl(authenticators, limiter.admit_actor, cross_site.check, refuses_unclaimed=False)
-            strict_json = JSONCheck(Bounds(gate.json_depth_max, gate.json_items_max, gate.body_bytes_max, doubles=True))
+            check_json = JSONCheck(Bounds(gate.json_depth_max, gate.json_items_max, gate.body_bytes_max, doubles=True))
             serving = StandaloneApplication(
-                application,
+                app=application,
                 admit=access.admit,
                 forms=cross_site,
                 limiter=limiter,
-                json_bodies=dict.fromkeys(table.strict, JSONBodies(strict_json)),
+                strict_json=table.strict,
+                check_json=check_json,
                 sign_ins=sign_ins,
                 lifespan=Lifespan(application, logs, buckets, events),
             )
@@ -155,53 +157,44 @@ class FunctionAuthenticator:
         return Actor(found)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class StandaloneApplication:
     """Between the gate and an application of another framework: what the application lacks of Gatepost's layers."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        admit: Callable[[Call], Awaitable[None] | None],
-        forms: CrossSiteRequests,
-        limiter: Limiter,
-        json_bodies: Mapping[RouteRules | None, JSONBodies],
-        sign_ins: SignIns,
-        lifespan: "Lifespan",
-    ) -> None:
-        self._app = app
-        self._admit = admit
-        self._forms = forms
-        self._limiter = limiter
-        self._json_bodies = json_bodies
-        self._sign_ins = sign_ins
-        self._lifespan = lifespan
+    app: ASGIApp
+    admit: Callable[[Call], Awaitable[None] | None]
+    forms: CrossSiteRequests
+    limiter: Limiter
+    strict_json: Set[RouteRules | None]
+    check_json: Callable[[bytes], None]
+    sign_ins: SignIns
+    lifespan: "Lifespan"
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request that the gate has admitted, or pass the lifespan on."""
         if scope["type"] == "lifespan":
-            await self._lifespan.run(scope, receive, send)
+            await self.lifespan.run(scope, receive, send)
             return
         call: Call = scope["gatepost"]
-        self._forms.check_form(call)
-        if (pending := self._admit(call)) is not None:
+        self.forms.check_form(call)
+        if (pending := self.admit(call)) is not None:
             await pending
-        if type(receive) is LimitedReceive and (bodies := self._json_bodies.get(call.rules)) is not None:
-            receive = await bodies.admit(call, receive)
-        sign_in = self._sign_ins.get(call.rules)
+        if type(receive) is LimitedReceive and call.rules in self.strict_json:
+            receive = await read_json_body(call, receive, self.check_json)
+        sign_in = self.sign_ins.get(call.rules)
         if sign_in is not None:
-            receive, send = await sign_in.admit(call, receive, send, self._limiter)
-        await self._app(scope, receive, send)
+            receive, send = await sign_in.admit(call, receive, send, self.limiter)
+        await self.app(scope, receive, send)
 
 
+@dataclass(frozen=True, eq=False)
 class Lifespan:
     """The lifespan of the application, with that of the log and the buckets around it."""
 
-    def __init__(self, app: ASGIApp, logs: Logs, buckets: Buckets, events: Events) -> None:
-        self._app = app
-        self._logs = logs
-        self._buckets = buckets
-        self._events = events
+    app: ASGIApp
+    logs: Logs
+    buckets: Buckets
+    events: Events
 
     async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run it. An application without one raises, which servers understand; the log and the buckets have started by
@@ -214,14 +207,14 @@ class Lifespan:
             ended = message["type"] == "lifespan.shutdown"
             return message
 
-        self._logs.start()
-        await self._buckets.start(self._events)
+        self.logs.start()
+        await self.buckets.start(self.events)
         try:
-            await self._app(scope, watched, send)
+            await self.app(scope, watched, send)
         finally:
             if ended:
-                await self._buckets.stop()
-                self._logs.close()
+                await self.buckets.stop()
+                self.logs.close()
 
 
 def _checked_settings(given: Settings | None) -> Settings:

@@ -10,6 +10,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from gatepost.accounts.notifications import CHANNEL, are_notified
 from gatepost.accounts.user_store import UserStore
 from gatepost.actor import Actor
@@ -29,16 +31,13 @@ EVICTION_SCAN_MAX = 100
 """The most entries that one eviction looks at."""
 
 
-class CachedIdentity:
+class CachedIdentity(msgspec.Struct, eq=False):
     """Valid until `good_until` on the listener's clock; `is_used` says whether it was found since the last scan."""
 
-    __slots__ = ("actor", "good_until", "is_used", "user")
-
-    def __init__(self, actor: Actor, good_until: float, user: str) -> None:
-        self.actor = actor
-        self.good_until = good_until
-        self.is_used = False
-        self.user = user
+    actor: Actor
+    good_until: float
+    user: str
+    is_used: bool = False
 
 
 class Identities:
@@ -46,16 +45,6 @@ class Identities:
 
     `users` loads them, `listener` hears of their changes. `generation` is raised with every change that is heard.
     """
-
-    __slots__ = (
-        "_caches",
-        "_emit_invalidated",
-        "_emit_not_cached",
-        "_size_max",
-        "generation",
-        "listener",
-        "users",
-    )
 
     def __init__(
         self, database: Database, model: type[Any], users: UserStore, *, size_max: int = CACHED_IDENTITIES_MAX
@@ -120,20 +109,6 @@ class Identities:
 
 class CachedAuthenticator:
     """An authenticator that names users, with the identity cache around it: an `Authenticator`."""
-
-    __slots__ = (
-        "_by_user",
-        "_cached",
-        "_find_credentials",
-        "_header",
-        "_identities",
-        "_listener",
-        "_size_max",
-        "_verify",
-        "challenge",
-        "headers",
-        "is_ambient",
-    )
 
     def __init__(self, authenticator: UserAuthenticator, identities: Identities, size_max: int) -> None:
         self.challenge: str = authenticator.challenge

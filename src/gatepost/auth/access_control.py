@@ -33,16 +33,6 @@ class AccessControl:
     header that no authenticator claims is a 401 instead of nothing.
     """
 
-    __slots__ = (
-        "_admit_actor",
-        "_asks_always",
-        "_asks_more",
-        "_authenticators",
-        "_check_origin",
-        "_headers",
-        "_refuses_unclaimed",
-    )
-
     def __init__(
         self,
         authenticators: Sequence[Authenticator],

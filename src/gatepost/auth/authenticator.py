@@ -21,8 +21,9 @@ _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _HINT = "See docs/how-to/authenticate-in-other-ways.md."
 
 
-class Credentials(Protocol):
-    """What the gate and the access control need to know of every authenticator."""
+@runtime_checkable
+class Authenticator(Protocol):
+    """Finds the actor of a request by credentials of one kind."""
 
     @property
     def challenge(self) -> str:
@@ -40,11 +41,6 @@ class Credentials(Protocol):
         """Whether browsers send the credentials by themselves (cookies, Basic, client certificates). Then requests that
         change something are refused from pages of other origins, and responses are not compressed."""
         ...
-
-
-@runtime_checkable
-class Authenticator(Credentials, Protocol):
-    """Finds the actor of a request by credentials of one kind."""
 
     def find(self, call: Call) -> Actor | None:
         """The actor, where it is known without waiting; None otherwise. Called for every request, also to find out who

@@ -23,59 +23,68 @@ import os
 import random
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from gatepost.call import Call
 from gatepost.errors import Overloaded
 from gatepost.events import Events, LoadShed
-from gatepost.gateway.admission_rule import RULE, AdmissionRule
 from gatepost.gateway.concurrency_limit import ConcurrencyLimit
 from gatepost.gateway.queue_lanes import Admission, QueueLane, older
 from gatepost.gateway.refusal_budget import RefusalBudget
 from gatepost.operations import RouteRules
+from gatepost.settings import GateSettings
 
 NANOSECONDS = 1_000_000_000
 
 BULK_URGENCY = b"u=5", b"u=6", b"u=7"
 """The urgencies of background work (RFC 9218, section 4.1)."""
 
-YIELD_PROCESSOR: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
-"""Gives the processor, and the interpreter with it, to a thread that waits for them, where there is such a call."""
+
+_yield_processor: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What the queue needs of its process; tests have a virtual one.
+
+    The clock in monotonic nanoseconds, the running loop, of which it uses `create_future`, `call_soon` and
+    `call_later`, and what gives the processor, and the interpreter with it, to a thread that waits for them.
+    """
+
+    clock: Callable[[], int] = time.monotonic_ns
+    find_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.get_running_loop
+    yield_processor: Callable[[], None] = _yield_processor
 
 
 class AdmissionQueue:
     """The queue of one process, with the numbers of `running` and `waiting` requests.
 
-    `queue_seconds` is how long a request waits before it may be refused, `request_seconds` before it is in any case.
-    `is_known` tells whether a request's client is signed in, without asking the database. The rest is for tests: the
-    clock in monotonic nanoseconds, the running loop, of which `create_future`, `call_soon` and `call_later` are used,
-    and what gives the processor and the interpreter to other threads.
+    A request waits for `queue_seconds` of the settings before it may be refused, and for `request_seconds` before it is
+    in any case. `is_known` tells whether a request's client is signed in, without asking the database. `concurrency`
+    has the rule that holds for both.
     """
 
     def __init__(
         self,
-        queue_seconds: float,
-        request_seconds: float,
+        settings: GateSettings,
         events: Events,
         is_known: Callable[[Call], bool],
         *,
-        rule: AdmissionRule = RULE,
         concurrency: ConcurrencyLimit | None = None,
-        clock: Callable[[], int] = time.monotonic_ns,
-        find_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.get_running_loop,
-        yield_processor: Callable[[], None] = YIELD_PROCESSOR,
+        runtime: Runtime = Runtime(),
     ) -> None:
         self.running = 0
         self.waiting = 0
-        self._rule = rule
-        self._concurrency = concurrency or ConcurrencyLimit(rule)
-        self._budget = RefusalBudget(rule, clock)
-        self._queue_ns = int(queue_seconds * NANOSECONDS)
-        self._request_ns = int(request_seconds * NANOSECONDS)
+        self._concurrency = concurrency or ConcurrencyLimit()
+        self._rule = rule = self._concurrency.rule
+        self._clock = runtime.clock
+        self._find_loop = runtime.find_loop
+        self._yield_processor = runtime.yield_processor
+        self._budget = RefusalBudget(rule, runtime.clock)
+        self._queue_ns = int(settings.queue_seconds * NANOSECONDS)
+        self._request_ns = int(settings.request_seconds * NANOSECONDS)
         self._is_known = is_known
         self._shed = events.emitter(LoadShed)
-        self._clock = clock
-        self._find_loop = find_loop
-        self._yield_processor = yield_processor
         # Two priorities. Mounted applications have the lower one, in a lane beside it: they pass the limit of running
         # requests, and must not stand behind one that waits for it.
         self._signed_in, self._lower, self._mounted = QueueLane(), QueueLane(), QueueLane()

@@ -30,12 +30,6 @@ class AllowedHosts:
     An empty list admits every well-formed host. `known` holds those that need no second look.
     """
 
-    __slots__ = (
-        "_allowed",
-        "_suffixes",
-        "known",
-    )
-
     def __init__(self, allowed: Sequence[str]) -> None:
         entries = [_checked(entry) for entry in allowed]
         self._allowed = frozenset(entry for entry in entries if not entry.startswith(b"*"))

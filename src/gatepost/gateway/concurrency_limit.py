@@ -6,12 +6,9 @@ if requests take much longer than their baseline, too many of them run.
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from gatepost.gateway.admission_rule import RULE, AdmissionRule
-
-if TYPE_CHECKING:
-    from gatepost.operations import RouteRules
+from gatepost.operations import RouteRules
 
 
 class ConcurrencyLimit:
@@ -21,25 +18,9 @@ class ConcurrencyLimit:
     `overhead_ns` the time spent on queueing and refusing.
     """
 
-    __slots__ = (
-        "_baseline_latency",
-        "_baseline_sum",
-        "_cpu",
-        "_cpu_per_request",
-        "_latency_sum",
-        "_read_cpu",
-        "_recorded",
-        "_rule",
-        "_since",
-        "count",
-        "is_reached",
-        "limit",
-        "overhead_ns",
-    )
-
     def __init__(self, rule: AdmissionRule = RULE, cpu: Callable[[], int] = time.thread_time_ns) -> None:
         """`cpu` reads the CPU time of this thread, in nanoseconds."""
-        self._rule = rule
+        self.rule = rule
         self._read_cpu = cpu
         self.limit = rule.limit_first
         self.is_reached = False
@@ -53,15 +34,13 @@ class ConcurrencyLimit:
         self._cpu = 0
         self._cpu_per_request = rule.request_cpu_first_ns
 
-    def record(self, rules: "RouteRules | None", latency_ns: int, running: int) -> None:
+    def record(self, rules: RouteRules | None, latency_ns: int, running: int) -> None:
         """Record the latency of a request that ended while `running` others still run."""
         baseline = self._baseline_latency.get(rules)
         if baseline is None:
             self._baseline_latency[rules] = baseline = float(latency_ns)
         elif not running or latency_ns < baseline:  # alone, or faster than ever: not slowed down by others
-            self._baseline_latency[rules] = baseline = (
-                baseline + (latency_ns - baseline) * self._rule.baseline_smoothing
-            )
+            self._baseline_latency[rules] = baseline = baseline + (latency_ns - baseline) * self.rule.baseline_smoothing
         self._baseline_sum += baseline
         self._latency_sum += latency_ns
         self._recorded += 1
@@ -72,7 +51,7 @@ class ConcurrencyLimit:
 
     def adapt(self, now: int) -> None:
         """Adapt the limit to the latency of the last window. Called often; returns at once within a window."""
-        rule = self._rule
+        rule = self.rule
         if now - self._since < rule.window_ns or not self._recorded:
             return
         cpu = self._read_cpu()

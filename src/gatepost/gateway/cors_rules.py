@@ -28,14 +28,6 @@ NAMES: frozenset[bytes] = frozenset(
 class CompiledCORS:
     """One declared rule, compiled to bytes."""
 
-    __slots__ = (
-        "_exposure",
-        "_granted",
-        "_origins",
-        "_public",
-        "_refused",
-    )
-
     def __init__(self, declared: CORS, credential_headers: Iterable[str]) -> None:
         credentials = (CREDENTIALS,) * declared.credentials
         exposed = ", ".join(sorted({*EXPOSED, *declared.exposed})).encode()
@@ -76,12 +68,6 @@ class CompiledCORS:
 
 class CORSRules:
     """All rules of an app: its own, and those of routes that declare one. `match` finds the route of a preflight."""
-
-    __slots__ = (
-        "_default",
-        "_match",
-        "_rules",
-    )
 
     def __init__(
         self, default: CORS, declared: Iterable[CORS], match: FindMatch, credential_headers: Sequence[str]

@@ -23,8 +23,6 @@ class CrossSiteRequests:
     """The origins whose pages may send what changes something, besides the application's own pages: `origins`, or those
     of the path's `cors`."""
 
-    __slots__ = ("_origins",)
-
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
 

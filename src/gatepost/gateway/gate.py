@@ -78,8 +78,8 @@ class GateMiddleware:
         self._header_checks = HeaderChecks(settings, match, credential_headers)
         self._cors = compile_cors(settings, cors, match, credential_headers)
         self._compresses = settings.compress
-        self._queue = AdmissionQueue(settings.queue_seconds, settings.request_seconds, events, is_known)
-        self._deadlines = RequestDeadlines(settings.request_seconds, settings.body_seconds, self._queue, find_writing)
+        self._queue = AdmissionQueue(settings, events, is_known)
+        self._deadlines = RequestDeadlines(settings, self._queue, find_writing)
         self._response_headers = ResponseHeaders(
             self._cors,
             settings,

@@ -27,13 +27,6 @@ class ResponseHeaders:
     """What the gate adds to responses: security headers, CORS if configured, compression from `compressed_from` bytes
     on, and the sending of large bodies in parts."""
 
-    __slots__ = (
-        "compressed_from",
-        "cors",
-        "large_responses",
-        "profiles",
-    )
-
     def __init__(
         self,
         cors: CORSRules | None,

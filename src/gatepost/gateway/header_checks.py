@@ -35,16 +35,6 @@ SINGLETON_HEADERS = frozenset(
 class HeaderChecks:
     """The rules for heads. `match` is the gate's; it tells what is asked for, where a refusal depends on that."""
 
-    __slots__ = (
-        "_count_max",
-        "_hosts",
-        "_known_hosts",
-        "_match",
-        "_singletons",
-        "_trusted_proxies",
-        "_values_bytes_max",
-    )
-
     def __init__(
         self, settings: GateSettings, match: FindMatch, credential_headers: Sequence[str] = ("authorization",)
     ) -> None:

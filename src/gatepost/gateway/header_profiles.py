@@ -74,15 +74,6 @@ class HeaderProfiles:
     The tables are made once; `is_closing` adds `connection: close` to all of them, for draining.
     """
 
-    __slots__ = (
-        "_declared",
-        "_hsts",
-        "_is_closing",
-        "_vary",
-        "json",
-        "pages",
-    )
-
     def __init__(self, hsts: Header, vary: tuple[Header, ...] = (), *, is_closing: bool = False) -> None:
         self._hsts = hsts
         self._vary = vary

@@ -10,28 +10,18 @@ from gatepost.call import Call
 from gatepost.gateway.header_profiles import is_json
 
 
-class JSONBodies:
-    """Reads and checks bodies before the application is called, so that a slow one occupies nothing but the gate.
+async def read_json_body(call: Call, receive: Receive, check: Callable[[bytes], None]) -> Receive:
+    """The `receive` that gives the checked body, where it is JSON; `receive` itself where it is not.
 
-    `check` raises a `Problem` for a body that it refuses.
+    The body is read before the application is called, so that a slow one occupies nothing but the gate. Raises what
+    reading raises, and what `check` raises for a body that it refuses.
     """
-
-    __slots__ = ("_check",)
-
-    def __init__(self, check: Callable[[bytes], None]) -> None:
-        self._check = check
-
-    async def admit(self, call: Call, receive: Receive) -> Receive:
-        """The `receive` that gives the checked body, where it is JSON; `receive` itself where it is not.
-
-        Raises what the check and reading raise.
-        """
-        if not is_json(call.headers.get(b"content-type", b"")):
-            return receive
-        body = await call.body()
-        if body:
-            self._check(body)
-        return Replay(body, receive)
+    if not is_json(call.headers.get(b"content-type", b"")):
+        return receive
+    body = await call.body()
+    if body:
+        check(body)
+    return Replay(body, receive)
 
 
 class Replay:

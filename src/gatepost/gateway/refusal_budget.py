@@ -17,15 +17,6 @@ class RefusalBudget:
     loop around the refusals of one batch; then the estimate is corrected, and the charge replaced by what they took.
     """
 
-    __slots__ = (
-        "_accrued_at",
-        "_began",
-        "_clock",
-        "_cost",
-        "_credit",
-        "_rule",
-    )
-
     def __init__(self, rule: AdmissionRule, clock: Callable[[], int]) -> None:
         self._rule = rule
         self._clock = clock

@@ -17,6 +17,7 @@ from gatepost.call import Call
 from gatepost.errors import GatewayTimeout, Problem, RequestTimeout
 from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.queue_lanes import Admission
+from gatepost.settings import GateSettings
 
 SWEEP_SECONDS = 0.1
 NANOSECONDS = 1_000_000_000
@@ -48,8 +49,8 @@ class Deadline(msgspec.Struct, eq=False):
 
 
 class RequestDeadlines:
-    """`request_seconds` bounds a request until its response begins, `body_seconds` the wait for its client to send or
-    take one part of a body; both to 0.1 s.
+    """`request_seconds` of the settings bounds a request until its response begins, `body_seconds` the wait for its
+    client to send or take one part of a body; both to 0.1 s.
 
     An expired request's task is cancelled, once; what its deadline has in `expired` then is the response to send. A
     request that waits to begin is left to the admission queue, which refuses it as overload, at the cost of no token.
@@ -57,16 +58,10 @@ class RequestDeadlines:
     the wait.
     """
 
-    def __init__(
-        self,
-        request_seconds: float,
-        body_seconds: float,
-        queue: AdmissionQueue,
-        find_writing: FindWriting = find_no_writing,
-    ) -> None:
+    def __init__(self, settings: GateSettings, queue: AdmissionQueue, find_writing: FindWriting) -> None:
         self._find_writing = find_writing
-        self._request_ns = int(request_seconds * NANOSECONDS)
-        self._body_ns = int(body_seconds * NANOSECONDS)
+        self._request_ns = int(settings.request_seconds * NANOSECONDS)
+        self._body_ns = int(settings.body_seconds * NANOSECONDS)
         self._queue = queue
         self.in_flight: dict[Deadline, Call] = {}
         self._paused: dict[Deadline, int] = {}

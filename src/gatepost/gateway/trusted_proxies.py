@@ -49,15 +49,6 @@ def compose_trusted_proxies(trusted: Sequence[str]) -> "TrustedProxies | None":
 class TrustedProxies:
     """Walks from the peer through trusted proxies to the first address that is not one of them: the client."""
 
-    __slots__ = (
-        "_address",
-        "_anyone",
-        "_hops_max",
-        "_networks",
-        "_read",
-        "_unix",
-    )
-
     def __init__(
         self,
         read: Callable[[HeaderValues], Iterator[ProxyHop]],

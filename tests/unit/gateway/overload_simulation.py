@@ -10,11 +10,12 @@ from virtual_loop import VirtualLoop
 
 from gatepost.errors import Overloaded
 from gatepost.events import Events
-from gatepost.gateway.admission import AdmissionQueue
+from gatepost.gateway.admission import AdmissionQueue, Runtime
 from gatepost.gateway.admission_rule import RULE, AdmissionRule
 from gatepost.gateway.concurrency_limit import ConcurrencyLimit
 from gatepost.gateway.queue_lanes import Admission
 from gatepost.operations import RouteRules
+from gatepost.settings import GateSettings
 
 MICROSECONDS, MILLISECONDS, SECONDS = 1_000, 1_000_000, 1_000_000_000
 
@@ -154,15 +155,11 @@ class Simulation:
         self._inbox: list[Visit] = []
         self._reads_at = 0
         self.queue: Any = make(
-            1.0,
-            15.0,
+            GateSettings(queue_seconds=1.0, request_seconds=15.0),
             Events(),
             lambda call: False,
-            rule=rule,
             concurrency=ConcurrencyLimit(rule, loop.cpu),
-            clock=loop.clock,
-            find_loop=loop.as_loop,
-            yield_processor=lambda: None,
+            runtime=Runtime(loop.clock, loop.as_loop, lambda: None),
         )
 
     def run(self, seconds: float) -> None:

@@ -9,10 +9,11 @@ from virtual_loop import VirtualLoop
 
 from gatepost.errors import Overloaded
 from gatepost.events import Events, LoadShed
-from gatepost.gateway.admission import AdmissionQueue
+from gatepost.gateway.admission import AdmissionQueue, Runtime
 from gatepost.gateway.admission_rule import MILLISECONDS, RULE
 from gatepost.gateway.concurrency_limit import ConcurrencyLimit
 from gatepost.gateway.gate_call import GateCall
+from gatepost.settings import GateSettings
 
 SECONDS = 1000 * MILLISECONDS
 REFUSAL_NS = 40_000
@@ -29,14 +30,11 @@ class Bench:
         self.limit = ConcurrencyLimit(replace(RULE, window_ns=3600 * SECONDS))  # it does not adapt
         self.limit.limit = 1
         self.queue = AdmissionQueue(
-            1.0,
-            15.0,
+            GateSettings(queue_seconds=1.0, request_seconds=15.0),
             events,
             lambda call: b"authorization" in call.headers,
             concurrency=self.limit,
-            clock=self.loop.clock,
-            find_loop=self.loop.as_loop,
-            yield_processor=lambda: None,
+            runtime=Runtime(self.loop.clock, self.loop.as_loop, lambda: None),
         )
         self.refusal_ns = refusal_ns
         self.begun: list[str] = []

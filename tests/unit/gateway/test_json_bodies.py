@@ -7,9 +7,9 @@ from gatepost.call import Call
 from gatepost.dtos.json_check import JSONCheck
 from gatepost.dtos.json_values import Bounds
 from gatepost.errors import Problem
-from gatepost.gateway.json_bodies import JSONBodies
+from gatepost.gateway.json_bodies import read_json_body
 
-BODIES = JSONBodies(JSONCheck(Bounds(4, 5, 2_000, doubles=True)))
+CHECK = JSONCheck(Bounds(4, 5, 2_000, doubles=True))
 
 
 def asked(kind: bytes, body: bytes) -> Call:
@@ -21,14 +21,14 @@ def asked(kind: bytes, body: bytes) -> Call:
 async def test_a_good_body_is_handed_on_byte_for_byte_and_then_the_server_is_asked() -> None:
     body = b'{"a" :1.00}'
     made = asked(b"application/json; charset=utf-8", body)
-    receive = await BODIES.admit(made, made.receive)
+    receive = await read_json_body(made, made.receive, CHECK)
     assert await receive() == {"type": "http.request", "body": body, "more_body": False}
     assert await receive() == {"type": "http.disconnect"}
 
 
 async def test_what_is_not_json_is_not_read() -> None:
     made = call_of(scope("POST", headers=[(b"content-type", b"text/csv")]))
-    assert await BODIES.admit(made, forbidden_receive) is forbidden_receive
+    assert await read_json_body(made, forbidden_receive, CHECK) is forbidden_receive
 
 
 async def test_a_body_that_ends_early_is_refused() -> None:
@@ -39,11 +39,11 @@ async def test_a_body_that_ends_early_is_refused() -> None:
 
     made.receive = cut
     with pytest.raises(Problem) as raised:
-        await BODIES.admit(made, made.receive)
+        await read_json_body(made, made.receive, CHECK)
     assert raised.value.code == "malformed_request"
 
 
 async def test_a_body_that_the_check_refuses_is_not_handed_on() -> None:
     made = asked(b"application/json", b'{"a": 1, "a": 2}')
     with pytest.raises(Problem, match="twice"):
-        await BODIES.admit(made, made.receive)
+        await read_json_body(made, made.receive, CHECK)

@@ -44,16 +44,6 @@ class BucketSpec:
     no more than the limit. `sliding_slots` is 0 for other limits.
     """
 
-    __slots__ = (
-        "capacity_units",
-        "limit",
-        "name",
-        "sliding_slots",
-        "units_per_second",
-        "units_per_tick",
-        "units_per_token",
-    )
-
     def __init__(self, name: str, limit: RateLimit, ticks_per_second: int = NANOSECONDS) -> None:
         per = max(1, round(limit.per * ticks_per_second))
         divisor = per if limit.sliding else math.gcd(limit.count, per)

@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+import msgspec
+
 from gatepost.bounded_cache import BoundedCache
 from gatepost.gateway.buckets.bucket_spec import NANOSECONDS, BucketSpec
 
@@ -32,26 +34,17 @@ GiveBack = Callable[[str, tuple[int, ...], int], None]
 clock of the store."""
 
 
-class Lease:
+class Lease(msgspec.Struct, eq=False):
     """`left` tokens out of `size`, the last ones before `full_at` of each rule; good until `until` at the latest.
 
     `shared_full_at` is the same as `full_at` by the clock of the store.
     """
 
-    __slots__ = (
-        "full_at",
-        "left",
-        "shared_full_at",
-        "size",
-        "until",
-    )
-
-    def __init__(self, full_at: tuple[int, ...], shared_full_at: tuple[int, ...], size: int, until: int) -> None:
-        self.full_at = full_at
-        self.shared_full_at = shared_full_at
-        self.size = size
-        self.left = size
-        self.until = until
+    full_at: tuple[int, ...]
+    shared_full_at: tuple[int, ...]
+    size: int
+    left: int
+    until: int
 
 
 class Leases:
@@ -129,8 +122,7 @@ class Leases:
         self, key: str, full_at: tuple[int, ...], size: int, now: int, shared_full_at: tuple[int, ...] | None = None
     ) -> tuple[int, ...]:
         """Keep `size` tokens, of which one is spent at once. Returns what each bucket lacks without the others."""
-        lease = self._leases[key] = Lease(full_at, shared_full_at or full_at, size, now + LEASE_NS)
-        lease.left -= 1
+        lease = self._leases[key] = Lease(full_at, shared_full_at or full_at, size, size - 1, now + LEASE_NS)
         self._start_timer()
         ticks = now // self._ticks
         return tuple(

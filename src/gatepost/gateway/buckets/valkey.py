@@ -78,7 +78,7 @@ class ValkeyBuckets:
         local = self.local.group(
             [(name, _stricter(limit) if strict else limit) for name, limit in specs], strict=strict
         )
-        group = ValkeyGroup(made, self._client, local, prefix=self.prefix, clock=self.clock, strict=strict)
+        group = ValkeyGroup(made, self._client, local, prefix=self.prefix, clock=self.clock)
         self._groups.append(group)
         return group
 

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha1
 from typing import Any
 
+import msgspec
+
 from gatepost.background import background, report
 from gatepost.backoff import Backoff, CircuitBreaker
 from gatepost.errors import ConfigurationError
@@ -39,23 +41,13 @@ class Script:
         self.digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-class ScriptCall:
+class ScriptCall(msgspec.Struct, eq=False):
     """One call that waits for its answer."""
 
-    __slots__ = (
-        "answer",
-        "arguments",
-        "keys",
-        "script",
-    )
-
-    def __init__(
-        self, script: Script, keys: Sequence[str], arguments: Sequence[object], answer: "asyncio.Future[Any]"
-    ) -> None:
-        self.script = script
-        self.keys = keys
-        self.arguments = arguments
-        self.answer = answer
+    script: Script
+    keys: Sequence[str]
+    arguments: Sequence[object]
+    answer: asyncio.Future[Any]
 
 
 class ValkeyClient:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
+import msgspec
+
 from gatepost.bounded_cache import BoundedCache
 from gatepost.gateway.buckets.bucket_spec import (
     MICROSECONDS,
@@ -59,7 +61,6 @@ class ValkeyGroup:
         *,
         prefix: str,
         clock: Callable[[], int],
-        strict: bool,
     ) -> None:
         self.specs = specs
         self._client = client
@@ -70,7 +71,7 @@ class ValkeyGroup:
         self._local = local
         self._leases: Leases | None = None
         self._take_held: Callable[[str, int], TakeOutcome | None] = self._recent_refusal
-        if not strict and not any(spec.sliding_slots for spec in specs):
+        if local.leases is not None:
             self._leases = Leases(specs, self._return, clock, TICK_NS)
             self._take_held = self._leases.make_take(self._recent_refusal)
         self._pending: dict[str, _PendingTake] = {}
@@ -235,17 +236,11 @@ class ValkeyGroup:
         self._client.call(GIVE_BACK, self.bucket_keys(key), arguments).add_done_callback(_ignore)
 
 
-class _PendingTake:
+class _PendingTake(msgspec.Struct, eq=False):
     """One question about a key, and how many wait for its answer."""
 
-    __slots__ = (
-        "outcome",
-        "waiting",
-    )
-
-    def __init__(self, outcome: "asyncio.Future[TakeOutcome | None]") -> None:
-        self.outcome = outcome
-        self.waiting = 0
+    outcome: asyncio.Future[TakeOutcome | None]
+    waiting: int = 0
 
 
 def _shared_deficits(deficits: tuple[int, ...], full_at: tuple[int, ...]) -> SharedDeficits:
