@@ -106,7 +106,6 @@ class Composition:
         ]
         self.operations = [endpoint.operation for endpoint in endpoints]
         self.table = RouteTable(endpoints, declaration.mounts)
-        limiter.prepare(self.table.rules)
         access = AccessControl(
             self.accounts.authenticators,
             limiter.admit_actor,
@@ -122,7 +121,7 @@ class Composition:
             events=events,
             match=self.table.match,
             limiter=limiter,
-            cors=[rules.cors for rules in self.table.rules if rules.cors is not None],
+            routes=self.table.rules,
             challenges=[*dict.fromkeys(each.challenge for each in self.accounts.authenticators)],
             credential_headers=[*dict.fromkeys(name for each in self.accounts.authenticators for name in each.headers)],
             is_known=access.is_known,

@@ -91,7 +91,7 @@ class Gate(GateMiddleware):
         """
         try:
             checked = _checked_settings(settings)
-            application = _checked_app(app)
+            _check_app(app)
             _check_identify(identify)
             gate = checked.gate
             table = PathTable(_checked_paths(paths), gate)
@@ -102,22 +102,23 @@ class Gate(GateMiddleware):
             buckets = make_buckets(rate_limits, checked.valkey)
             sign_ins = _sign_ins(table, checked)
             limiter = make_limiter(gate, events, buckets, find_device=partial(_find_device, sign_ins))
-            limiter.prepare(table.rules)
             authenticators = [] if identify is None else [FunctionAuthenticator(identify)]
             access = AccessControl(authenticators, limiter.admit_actor, cross_site.check, refuses_unclaimed=False)
             check_json = JSONCheck(Bounds(gate.json_depth_max, gate.json_items_max, gate.body_bytes_max, doubles=True))
             serving = StandaloneApplication(
-                app=application,
+                app=app,
                 admit=access.admit,
                 forms=cross_site,
                 limiter=limiter,
                 strict_json=table.strict,
                 check_json=check_json,
                 sign_ins=sign_ins,
-                lifespan=Lifespan(application, logs, buckets, events),
+                logs=logs,
+                buckets=buckets,
+                events=events,
             )
             super().__init__(
-                serving.handle, match=table.match, limiter=limiter, settings=gate, events=events, cors=table.cors
+                serving.handle, match=table.match, limiter=limiter, settings=gate, events=events, routes=table.rules
             )
         except ConfigurationError as error:
             # Another server than ours shows the trace: of it only the line that makes the gate is of use to its author.
@@ -168,12 +169,14 @@ class StandaloneApplication:
     strict_json: Set[RouteRules | None]
     check_json: Callable[[bytes], None]
     sign_ins: SignIns
-    lifespan: "Lifespan"
+    logs: Logs
+    buckets: Buckets
+    events: Events
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request that the gate has admitted, or pass the lifespan on."""
         if scope["type"] == "lifespan":
-            await self.lifespan.run(scope, receive, send)
+            await self._run_lifespan(scope, receive, send)
             return
         call: Call = scope["gatepost"]
         self.forms.check_form(call)
@@ -186,19 +189,11 @@ class StandaloneApplication:
             receive, send = await sign_in.admit(call, receive, send, self.limiter)
         await self.app(scope, receive, send)
 
+    async def _run_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the lifespan of the application, with that of the log and the buckets around it.
 
-@dataclass(frozen=True, eq=False)
-class Lifespan:
-    """The lifespan of the application, with that of the log and the buckets around it."""
-
-    app: ASGIApp
-    logs: Logs
-    buckets: Buckets
-    events: Events
-
-    async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run it. An application without one raises, which servers understand; the log and the buckets have started by
-        then."""
+        An application without one raises, which servers understand; the log and the buckets have started by then.
+        """
         ended = False
 
         async def watched() -> Message:
@@ -232,11 +227,10 @@ def _checked_settings(given: Settings | None) -> Settings:
     return settings
 
 
-def _checked_app(app: ASGIApp) -> ASGIApp:
+def _check_app(app: ASGIApp) -> None:
     if not callable(app):
         hint = "Give it the ASGI application itself: Gate(app)."
         raise ConfigurationError(f"{app!r} is not an application.", location=LOCATION, hint=hint)
-    return app
 
 
 def _check_identify(identify: FindActorId | None) -> None:

@@ -78,29 +78,18 @@ class Identities:
     async def stop(self) -> None:
         """Stop listening, and clear the caches."""
         await self.listener.stop()
-        self.drop_all()
+        self.drop(None)
 
     def __len__(self) -> int:
         return sum(map(len, self._caches))
 
     def drop(self, user: str | None) -> None:
         """Drop one user (the key as text), or all where it is empty or None."""
-        if not user:
-            self.drop_all()
-            return
         self.generation += 1
         for cache in self._caches:
             cache.drop(user)
         if self._emit_invalidated is not None:
-            self._emit_invalidated(IdentitiesInvalidated(user_id=user))
-
-    def drop_all(self) -> None:
-        """Drop all users."""
-        self.generation += 1
-        for cache in self._caches:
-            cache.drop_all()
-        if self._emit_invalidated is not None:
-            self._emit_invalidated(IdentitiesInvalidated(user_id=None))
+            self._emit_invalidated(IdentitiesInvalidated(user_id=user or None))
 
     def _note_untrusted(self, reason: str) -> None:
         if self._emit_not_cached is not None:
@@ -148,15 +137,14 @@ class CachedAuthenticator:
         credentials = self._find_credentials(call)
         return None if credentials is None else self._load(credentials)
 
-    def drop(self, user: str) -> None:
-        """Drop one user, by the key as text."""
+    def drop(self, user: str | None) -> None:
+        """Drop one user (the key as text), or all where it is empty or None."""
+        if not user:
+            self._cached.clear()
+            self._by_user.clear()
+            return
         for credentials in self._by_user.pop(user, ()):
             del self._cached[credentials]
-
-    def drop_all(self) -> None:
-        """Drop all users."""
-        self._cached.clear()
-        self._by_user.clear()
 
     async def _load(self, credentials: bytes) -> Actor | None:
         identities = self._identities

@@ -4,7 +4,7 @@ Before every endpoint of an app (`routes/dispatch.py`), and before an applicatio
 (`standalone.py`). The one place where authenticators are asked, so the one place where credentials are read.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from gatepost.actor import Actor
 from gatepost.auth.authenticator import Authenticator
@@ -56,7 +56,9 @@ class AccessControl:
         """
         # The two ways that are usual, anonymous and cached, are written out: every request pays for them.
         headers = call.headers
-        if AUTHORIZATION in headers or (self._asks_more and self._carries_credentials(headers)):
+        if AUTHORIZATION in headers or (
+            self._asks_more and (self._asks_always or not self._headers.isdisjoint(headers))
+        ):
             for authenticator in self._authenticators:
                 actor = authenticator.find(call)
                 if actor is not None:
@@ -81,9 +83,6 @@ class AccessControl:
     def is_known(self, call: Call) -> bool:
         """Whether the client is signed in, as far as that is known without waiting."""
         return any(authenticator.find(call) is not None for authenticator in self._authenticators)
-
-    def _carries_credentials(self, headers: Mapping[bytes, bytes]) -> bool:
-        return self._asks_always or not self._headers.isdisjoint(headers)
 
     async def _authorize_later(self, call: Call, pending: Awaitable[None]) -> None:
         await pending

@@ -6,16 +6,16 @@ application issues them, `verify` accepts exactly the form that `issue` makes (R
 issuer, one audience, three header members.
 """
 
-import json
 import re
 import secrets
 import time
-from typing import Any, TypeGuard, cast
+from typing import Annotated
 
 import msgspec
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
+from msgspec import field
 
 from gatepost.errors import ConfigurationError, Unauthorized
 from gatepost.settings import AuthSettings
@@ -28,22 +28,30 @@ TOKEN_BYTES_MAX = 4096
 LEEWAY_SECONDS = 5
 """How far ahead another instance's clock may be (`iat`, `nbf`). `exp` has no leeway: we set it ourselves."""
 
-NUMBER_MAX = 2**53
-"""Numbers of claims are below this: JSON admits any, and Python would make a float or an integer of any length."""
-
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
 
+Text = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00\ud800-\udfff]+\Z")]
+"""A text that PostgreSQL can store: not empty, without NUL and lone surrogates."""
 
-class TokenClaims(msgspec.Struct, frozen=True):
-    """What a verified token says: `subject` is the user's key as text, `password_version` that of the password at the
-    time of issue, times are seconds since the epoch."""
+Number = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+"""JSON admits any number, and Python would make a float or an integer of any length."""
 
-    subject: str
-    password_version: int
-    token_id: str
-    issued_at: int
-    expires_at: int
+
+class TokenClaims(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a token says: `subject` is the user's key as text, `password_version` that of the password at the time of
+    issue, times are seconds since the epoch."""
+
+    issuer: str = field(name="iss")
+    audience: str = field(name="aud")
+    subject: Text = field(name="sub")
+    password_version: Number = field(name="pv")
+    issued_at: Number = field(name="iat")
+    expires_at: Number = field(name="exp")
+    token_id: Text = field(name="jti")
+    not_before: Number = field(name="nbf", default=0)
+
+
+_decode = msgspec.json.Decoder(TokenClaims).decode
 
 
 class Tokens:
@@ -63,15 +71,8 @@ class Tokens:
         """A token for this subject that lives `lifetime_seconds` from `now` (seconds since the epoch), as long as the
         password has this version."""
         issued_at = int(time.time() if now is None else now)
-        claims = {
-            "iss": self._issuer,
-            "aud": self._audience,
-            "sub": subject,
-            "pv": password_version,
-            "iat": issued_at,
-            "exp": issued_at + self.lifetime_seconds,
-            "jti": secrets.token_urlsafe(16),
-        }
+        expires_at, token_id = issued_at + self.lifetime_seconds, secrets.token_urlsafe(16)
+        claims = TokenClaims(self._issuer, self._audience, subject, password_version, issued_at, expires_at, token_id)
         return jws.serialize_compact(dict(self._header), msgspec.json.encode(claims), self._key, [ALGORITHM])
 
     def verify(self, token: str, now: float | None = None) -> TokenClaims:
@@ -80,48 +81,21 @@ class Tokens:
             raise invalid("The token is malformed.")
         try:
             signed = jws.deserialize_compact(token, self._public, [ALGORITHM])
-            claims = json.loads(signed.payload or b"")
-        except (JoseError, ValueError, TypeError, RecursionError):
+            claims = _decode(signed.payload or b"")
+        except (JoseError, msgspec.DecodeError, ValueError, TypeError, RecursionError):
             raise invalid("The token is malformed or its signature is not valid.") from None
-        if signed.headers() != self._header or not isinstance(claims, dict):
+        if signed.headers() != self._header:
             raise invalid("The token was not issued here.")
-        return self._check(cast("dict[str, Any]", claims), time.time() if now is None else now)
-
-    def _check(self, claims: dict[str, Any], now: float) -> TokenClaims:
-        if claims.get("iss") != self._issuer or claims.get("aud") != self._audience:
+        if (claims.issuer, claims.audience) != (self._issuer, self._audience):
             raise invalid("The token has another issuer or audience.")
-        subject, token_id = claims.get("sub"), claims.get("jti")
-        if not (_is_text(subject) and _is_text(token_id)):
-            raise invalid("The token does not name its user.")
-        password_version = claims.get("pv")
-        if not _is_number(password_version) or isinstance(password_version, float):
-            raise invalid("The token does not hold a password version.")
-        issued_at, expires_at = _moment(claims, "iat"), _moment(claims, "exp")
-        if expires_at <= now:
+        moment = time.time() if now is None else now
+        if claims.expires_at <= moment:
             raise invalid("The token has expired.")
-        if max(issued_at, _moment(claims, "nbf") if "nbf" in claims else 0) > now + LEEWAY_SECONDS:
+        if max(claims.issued_at, claims.not_before) > moment + LEEWAY_SECONDS:
             raise invalid("The token is not valid yet.")
-        return TokenClaims(subject, password_version, token_id, issued_at, expires_at)
+        return claims
 
 
 def invalid(detail: str) -> Unauthorized:
     """The refusal of a token: 401 `invalid_token` (RFC 6750 section 3.1)."""
     return Unauthorized("invalid_token", detail)
-
-
-def _moment(claims: dict[str, Any], name: str) -> int:
-    """A NumericDate, rounded down."""
-    value = claims.get(name)
-    if not _is_number(value):
-        raise invalid("The token's times are missing or malformed.")
-    return int(value)
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    """Whether a claim is a finite number within the range of claims; NaN and infinity are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < NUMBER_MAX
-
-
-def _is_text(value: object) -> TypeGuard[str]:
-    """Whether a claim is a text that PostgreSQL can store: not empty, without NUL and lone surrogates."""
-    return isinstance(value, str) and value != "" and "\0" not in value and not _SURROGATE.search(value)

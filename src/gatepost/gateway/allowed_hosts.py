@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 from gatepost.bounded_cache import BoundedCache
 from gatepost.errors import BadRequest, ConfigurationError, MisdirectedRequest
-
-_CLOSE = ((b"connection", b"close"),)
+from gatepost.gateway.header_profiles import CLOSE
 
 # RFC 9110, section 7.2: a name as DNS knows it (underscores are found in the wild) or an IP literal, and a port.
 _HOST = re.compile(
@@ -44,10 +43,10 @@ class AllowedHosts:
         """
         found = _HOST.fullmatch(host)
         if found is None or int(found["port"] or 0) > 0xFFFF or not _is_literal_good(found["name"]):
-            raise BadRequest("malformed_request", "Send one Host: a name or an address, and a port.", headers=_CLOSE)
+            raise BadRequest("malformed_request", "Send one Host: a name or an address, and a port.", headers=[CLOSE])
         name = found["name"].lower()
         if (self._allowed or self._suffixes) and not self._is_allowed(name, host.lower()):
-            raise MisdirectedRequest("unknown_host", "This server does not answer for that host.", headers=_CLOSE)
+            raise MisdirectedRequest("unknown_host", "This server does not answer for that host.", headers=[CLOSE])
         self.known[host] = None
 
     def _is_allowed(self, name: bytes, host: bytes) -> bool:

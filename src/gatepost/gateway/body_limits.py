@@ -4,11 +4,14 @@ Stands behind the limiter, before the application. A request without a body pass
 `receive()` costs as much as the whole gate. What the JSON says is checked by the data transfer objects.
 """
 
+from dataclasses import dataclass
+
 import msgspec
 
 from gatepost.asgi import Message, Receive
 from gatepost.call import Call
 from gatepost.errors import BadRequest, ContentTooLarge, Problem, UnsupportedMediaType
+from gatepost.gateway.header_profiles import CLOSE
 from gatepost.gateway.media_types import is_plain, media_type
 from gatepost.gateway.request_deadlines import Deadline, RequestDeadlines
 from gatepost.operations import JSON_TYPES
@@ -24,15 +27,13 @@ PARTS_MIN, PART_BYTES = 16, 512
 BODY_HEADERS = frozenset({b"content-length", b"content-type", b"transfer-encoding"})
 """Under HTTP/1.1 a request without any of these has neither a body nor the pretence of one."""
 
-_CLOSE = ((b"connection", b"close"),)
 
-
+@dataclass(frozen=True, eq=False)
 class BodyLimits:
     """The rules for bodies; `body_bytes_max` is the default of routes that declare none."""
 
-    def __init__(self, body_bytes_max: int, deadlines: RequestDeadlines) -> None:
-        self._body_bytes_max = body_bytes_max
-        self._deadlines = deadlines
+    body_bytes_max: int
+    deadlines: RequestDeadlines
 
     def admit(self, call: Call, deadline: Deadline) -> None:
         """Check the head of a request that carries a body and bound what `receive` may give.
@@ -55,7 +56,7 @@ class BodyLimits:
 
     def _admit_body(self, call: Call, deadline: Deadline, length: bytes | None) -> None:
         rules, headers = call.rules, call.headers
-        limit, types = self._body_bytes_max, JSON_TYPES
+        limit, types = self.body_bytes_max, JSON_TYPES
         if rules is not None:
             limit = limit if rules.body_bytes_max is None else rules.body_bytes_max
             types = rules.content_types
@@ -72,8 +73,8 @@ class BodyLimits:
             _check(call, length)
         size = -1 if length is None else int(length)
         if size > limit:
-            raise too_large(limit)
-        call.receive = LimitedReceive(call.receive, self._deadlines, deadline, limit, size)
+            raise _too_large(limit)
+        call.receive = LimitedReceive(call.receive, self.deadlines, deadline, limit, size)
 
 
 class LimitedReceive(msgspec.Struct, eq=False):
@@ -108,7 +109,7 @@ class LimitedReceive(msgspec.Struct, eq=False):
         self.parts += 1
         if received > self.limit or self.parts > PARTS_MIN + received // PART_BYTES:
             # A framework in between may turn what we raise into a response of its own; the gate sends this one.
-            self.refusal = too_large(self.limit) if received > self.limit else _too_many_parts()
+            self.refusal = _too_large(self.limit) if received > self.limit else _too_many_parts()
             raise self.refusal
         if received == self.length:
             message["more_body"] = False
@@ -121,24 +122,33 @@ class LimitedReceive(msgspec.Struct, eq=False):
         return message if message["type"] != "http.request" else await self.receive()
 
 
-def too_large(limit: int) -> Problem:
+def _too_large(limit: int) -> Problem:
     """The refusal of a body above `limit` bytes; what is still on its way is not read."""
-    return ContentTooLarge("content_too_large", f"The body has more than {limit} bytes.", headers=_CLOSE)
+    return ContentTooLarge("content_too_large", f"The body has more than {limit} bytes.", headers=[CLOSE])
 
 
 def _too_many_parts() -> Problem:
     detail = f"The body comes in too many small parts; send {PART_BYTES} bytes at a time or more."
-    return BadRequest("malformed_request", detail, headers=_CLOSE)
+    return BadRequest("malformed_request", detail, headers=[CLOSE])
 
 
 def _check(call: Call, length: bytes | None) -> None:
     _check_framing(call, length)
     if call.is_mounted:
         return
+    headers, method = call.headers, call.scope["method"]
     # Under HTTP/2 there may be a body and may be none: then its absence has no say in what is right.
     if length is not None or call.scope["http_version"] < "2":
-        _check_method(call)
-    _check_encoding(call)
+        if method not in METHODS:
+            raise BadRequest("malformed_request", f"{method} takes no body.", headers=[CLOSE])
+        if b"content-type" not in headers:
+            raise _wrong_type(_types_of(call))
+    if b"content-encoding" in headers and not is_plain(headers[b"content-encoding"]):
+        raise UnsupportedMediaType(
+            "unsupported_media_type",
+            "Compressed bodies are not accepted.",
+            headers=[(b"accept-encoding", b"identity")],
+        )
     _check_type(call)
 
 
@@ -148,27 +158,9 @@ def _check_framing(call: Call, length: bytes | None) -> None:
     if length is not None and (
         not length.isdigit() or len(length) > LENGTH_DIGITS_MAX or b"transfer-encoding" in headers
     ):
-        raise BadRequest("malformed_request", "Content-Length is not the one number it has to be.", headers=_CLOSE)
+        raise BadRequest("malformed_request", "Content-Length is not the one number it has to be.", headers=[CLOSE])
     if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
-        raise BadRequest("malformed_request", "The only transfer encoding is chunked.", headers=_CLOSE)
-
-
-def _check_method(call: Call) -> None:
-    method = call.scope["method"]
-    if method not in METHODS:
-        raise BadRequest("malformed_request", f"{method} takes no body.", headers=_CLOSE)
-    if b"content-type" not in call.headers:
-        raise _wrong_type(_types_of(call))
-
-
-def _check_encoding(call: Call) -> None:
-    headers = call.headers
-    if b"content-encoding" in headers and not is_plain(headers[b"content-encoding"]):
-        raise UnsupportedMediaType(
-            "unsupported_media_type",
-            "Compressed bodies are not accepted.",
-            headers=[(b"accept-encoding", b"identity")],
-        )
+        raise BadRequest("malformed_request", "The only transfer encoding is chunked.", headers=[CLOSE])
 
 
 def _check_type(call: Call) -> None:

@@ -98,24 +98,22 @@ class CORSRules:
 
 
 def compile_cors(
-    settings: GateSettings, declared: Iterable[CORS], match: FindMatch, credential_headers: Sequence[str]
+    settings: GateSettings, routes: Iterable[RouteRules], match: FindMatch, credential_headers: Sequence[str]
 ) -> CORSRules | None:
-    """The rules of these settings and declarations; None where there are none. Raises `ConfigurationError`.
+    """The rules of these settings and routes; None where there are none. Raises `ConfigurationError`.
 
     Pages of admitted origins may send `credential_headers`.
     """
-    rules = tuple(declared)
+    declared = [rules.cors for rules in routes if rules.cors is not None]
     default = CORS(
         *settings.cors_origins,
         public=settings.cors_public,
         credentials=settings.cors_credentials,
         location="GATEPOST_CORS_ORIGINS",
     )
-    return (
-        CORSRules(default, rules, match, credential_headers)
-        if rules or settings.cors_origins or settings.cors_public
-        else None
-    )
+    if not (declared or settings.cors_origins or settings.cors_public):
+        return None
+    return CORSRules(default, declared, match, credential_headers)
 
 
 def is_preflight(call: Call) -> bool:

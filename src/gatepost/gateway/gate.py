@@ -7,14 +7,13 @@ says (DTOs).
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from time import monotonic_ns
 
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
 from gatepost.background import is_failure
 from gatepost.call import Call, FindMatch
-from gatepost.declaring.cors import CORS
 from gatepost.errors import OutcomeUnknown, Overloaded, Problem
 from gatepost.events import Events, RequestFailed, RequestFinished
 from gatepost.gateway.admission import AdmissionQueue
@@ -30,6 +29,7 @@ from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import CHALLENGE, INTERNAL, render
 from gatepost.gateway.queue_lanes import Admission
 from gatepost.gateway.request_deadlines import Deadline, FindWriting, RequestDeadlines, find_no_writing
+from gatepost.operations import RouteRules
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings
 
@@ -55,7 +55,7 @@ class GateMiddleware:
         limiter: Limiter,
         settings: GateSettings,
         events: Events,
-        cors: Iterable[CORS] = (),
+        routes: Sequence[RouteRules] = (),
         challenges: Sequence[str] = ("Bearer",),
         credential_headers: Sequence[str] = ("authorization",),
         is_known: Callable[[Call], bool] = lambda call: False,
@@ -63,20 +63,21 @@ class GateMiddleware:
         backlog: ResponseBacklog | None = None,
     ) -> None:
         """`match` finds the route of a request; one of kind "mount" gets the byte limit and the headers of a page,
-        one of kind "system" no rate limit. `cors` are the rules that routes declare. `limiter` takes the tokens of
-        addresses here; those of actors are taken behind the gate. `is_known` tells whether the client is signed in,
-        without a query. `challenges` are those of a 401, `credential_headers` the request headers (in lower case) by
-        which clients are told apart behind the gate: each stands once, may be sent by pages that CORS admits, and is
-        named in `Vary`.
+        one of kind "system" no rate limit. `routes` are all that it can find, for what is made at start. `limiter`
+        takes the tokens of addresses here; those of actors are taken behind the gate. `is_known` tells whether the
+        client is signed in, without a query. `challenges` are those of a 401, `credential_headers` the request headers
+        (in lower case) by which clients are told apart behind the gate: each stands once, may be sent by pages that
+        CORS admits, and is named in `Vary`.
         `find_writing` gives what ends the wait of a task that has sent a COMMIT (`request_deadlines.py`).
         `backlog` is told how many bytes clients have not yet taken.
         """
         self._app = app
         self._match = match
         self.limiter = limiter
+        limiter.prepare(routes)
         self._uri_bytes_max = settings.uri_bytes_max
         self._header_checks = HeaderChecks(settings, match, credential_headers)
-        self._cors = compile_cors(settings, cors, match, credential_headers)
+        self._cors = compile_cors(settings, routes, match, credential_headers)
         self._compresses = settings.compress
         self._queue = AdmissionQueue(settings, events, is_known)
         self._deadlines = RequestDeadlines(settings, self._queue, find_writing)
@@ -171,11 +172,6 @@ class GateMiddleware:
                         call.code,
                     )
                 )
-
-    @property
-    def in_flight(self) -> int:
-        """The number of requests that have arrived and not ended."""
-        return len(self._deadlines.in_flight)
 
     def find_current(self) -> Call | None:
         """The request that the running task serves, None if there is none. Slow: for rare use, such as a log line."""

@@ -109,7 +109,7 @@ class GateCall(Call, kw_only=True, eq=False):
     def body_refusal(self) -> Problem | None:
         """The refusal of the body, which replaces whatever the application sends."""
         receive = self.receive
-        return receive.refusal if type(receive) is LimitedReceive else None
+        return receive.refusal if isinstance(receive, LimitedReceive) else None
 
     def send_with_headers(self, message: Message) -> Awaitable[None]:
         """The `send` that the application gets. A plain function, which saves a coroutine per message."""

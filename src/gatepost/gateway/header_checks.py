@@ -11,7 +11,6 @@ from gatepost.call import METHODS, REFUSED_METHODS, Call, FindMatch
 from gatepost.errors import (
     BadRequest,
     ExpectationFailed,
-    Header,
     HeadersTooLarge,
     MethodNotAllowed,
     MisdirectedRequest,
@@ -19,10 +18,10 @@ from gatepost.errors import (
     Problem,
 )
 from gatepost.gateway.allowed_hosts import AllowedHosts
-from gatepost.gateway.trusted_proxies import compose_trusted_proxies
+from gatepost.gateway.header_profiles import CLOSE
+from gatepost.gateway.trusted_proxies import TrustedProxies
 from gatepost.settings import GateSettings
 
-_CLOSE: tuple[Header, ...] = ((b"connection", b"close"),)
 _KNOWN_METHODS = frozenset(METHODS)
 
 SINGLETON_HEADERS = frozenset(
@@ -39,7 +38,7 @@ class HeaderChecks:
         self, settings: GateSettings, match: FindMatch, credential_headers: Sequence[str] = ("authorization",)
     ) -> None:
         self._singletons = SINGLETON_HEADERS | {name.encode() for name in credential_headers if name != "cookie"}
-        self._trusted_proxies = compose_trusted_proxies(settings.trusted_proxies)
+        self._trusted_proxies = TrustedProxies(settings.trusted_proxies) if settings.trusted_proxies else None
         self._count_max = settings.header_count_max
         self._values_bytes_max = settings.header_bytes_max
         self._hosts = AllowedHosts(settings.allowed_hosts)
@@ -61,7 +60,11 @@ class HeaderChecks:
             self._trusted_proxies(call)
         headers = call.headers
         if count > self._count_max or len(b"".join(headers.values())) > self._values_bytes_max:
-            raise self._too_large()
+            raise HeadersTooLarge(
+                "headers_too_large",
+                f"There may be {self._count_max} headers with {self._values_bytes_max} bytes of values in all.",
+                headers=[CLOSE],
+            )
         if scope["method"] not in _KNOWN_METHODS:
             raise self._refused_method(scope["method"], scope["path"])
         if headers.get(b"host") not in self._known_hosts:
@@ -89,20 +92,13 @@ class HeaderChecks:
     def _refused_method(self, method: str, path: str) -> Problem:
         if method not in REFUSED_METHODS:
             detail = f"No path of this server knows {method[:20]!r}."
-            return NotImplementedMethod("method_not_implemented", detail, headers=_CLOSE)
+            return NotImplementedMethod("method_not_implemented", detail, headers=[CLOSE])
         try:
             self._match(method, path)
         except Problem as problem:  # no such path, or its methods
             return problem
         allow = ", ".join(METHODS)  # another application answers there
         return MethodNotAllowed("method_not_allowed", f"{method} is not allowed.", headers=[(b"allow", allow.encode())])
-
-    def _too_large(self) -> Problem:
-        return HeadersTooLarge(
-            "headers_too_large",
-            f"There may be {self._count_max} headers with {self._values_bytes_max} bytes of values in all.",
-            headers=_CLOSE,
-        )
 
 
 def _join(call: Call, singletons: frozenset[bytes]) -> None:
@@ -113,5 +109,5 @@ def _join(call: Call, singletons: frozenset[bytes]) -> None:
     for name, values in lines.items():
         if len(values) > 1:
             if name in singletons:
-                raise BadRequest("malformed_request", f"There are two headers {name.decode()}.", headers=_CLOSE)
+                raise BadRequest("malformed_request", f"There are two headers {name.decode()}.", headers=[CLOSE])
             call.headers[name] = (b"; " if name == b"cookie" else b", ").join(values)

@@ -5,6 +5,8 @@ Used behind the gate alone. What is good is handed on byte for byte.
 
 from collections.abc import Callable
 
+import msgspec
+
 from gatepost.asgi import Message, Receive
 from gatepost.call import Call
 from gatepost.gateway.header_profiles import is_json
@@ -24,20 +26,15 @@ async def read_json_body(call: Call, receive: Receive, check: Callable[[bytes], 
     return Replay(body, receive)
 
 
-class Replay:
+class Replay(msgspec.Struct, eq=False):
     """`receive` of a body that has been read: once the whole of it, then what the server says."""
 
-    __slots__ = (
-        "_message",
-        "_receive",
-        "body",
-    )
-
-    def __init__(self, body: bytes, receive: Receive) -> None:
-        self.body = body
-        self._message: Message | None = {"type": "http.request", "body": body, "more_body": False}
-        self._receive = receive
+    body: bytes
+    receive: Receive
+    is_given: bool = False
 
     async def __call__(self) -> Message:
-        message, self._message = self._message, None
-        return await self._receive() if message is None else message
+        if self.is_given:
+            return await self.receive()
+        self.is_given = True
+        return {"type": "http.request", "body": self.body, "more_body": False}

@@ -4,6 +4,8 @@ The server takes a whole body at once and keeps it until the client has read it;
 only when there is room. Small bodies fit into the buffers of the system and go out whole.
 """
 
+from dataclasses import dataclass
+
 from gatepost.asgi import Send
 from gatepost.gateway.request_deadlines import Deadline, RequestDeadlines
 from gatepost.response_backlog import ResponseBacklog
@@ -13,26 +15,26 @@ PART_BYTES = 262_144
 """A part costs some 50 us."""
 
 
+@dataclass(frozen=True, eq=False)
 class LargeResponses:
     """Sends the bodies of one gate. While a part waits for its client, the request is paused. If that takes too long,
     `RequestDeadlines` cancels the request and the connection is cut."""
 
-    def __init__(self, backlog: ResponseBacklog, deadlines: RequestDeadlines) -> None:
-        self._backlog = backlog
-        self._deadlines = deadlines
+    backlog: ResponseBacklog
+    deadlines: RequestDeadlines
 
     async def send(self, send: Send, body: bytes, deadline: Deadline) -> None:
         """Send a body whose length the head has stated."""
         # All of it, until its last part is taken: so long it is in memory.
-        self._backlog.pending += len(body)
+        self.backlog.pending += len(body)
         try:
             for start in range(0, len(body), PART_BYTES):
                 part = body[start : start + PART_BYTES]
                 more = start + PART_BYTES < len(body)
-                self._deadlines.pause(deadline)
+                self.deadlines.pause(deadline)
                 try:
                     await send({"type": "http.response.body", "body": part, "more_body": more})
                 finally:
-                    self._deadlines.resume(deadline)
+                    self.deadlines.resume(deadline)
         finally:
-            self._backlog.pending -= len(body)
+            self.backlog.pending -= len(body)

@@ -16,7 +16,7 @@ from gatepost.errors import TooManyRequests
 from gatepost.events import Events, LimitExceeded
 from gatepost.gateway.addresses import network_of
 from gatepost.gateway.buckets import Buckets, TakeRefused
-from gatepost.gateway.buckets.bucket_spec import TakeOutcome
+from gatepost.gateway.buckets.bucket_store import TakeOutcome
 from gatepost.gateway.gate_call import GateCall
 from gatepost.gateway.limit_sets import LimitSet, TakenTokens
 from gatepost.operations import RouteRules

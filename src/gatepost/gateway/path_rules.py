@@ -3,7 +3,7 @@
 Read at start: `path_table.py` turns it into the rules of routes. Nothing here runs per request.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
@@ -48,26 +48,19 @@ class PathRules:
 
     def check(self, location: str) -> None:
         """Raise `ConfigurationError`, which names `location`, for a value of a wrong type or without a meaning."""
-        for name, wanted in (("auth", bool), ("probe", bool), ("strict_json", bool), ("cors", CORS)):
+        for name, is_right, form, hint in _FORMS:
             value = getattr(self, name)
-            if value is not None and not isinstance(value, wanted):
-                raise ConfigurationError(f"{name}={value!r} is not a {wanted.__name__}.", location=location)
+            if value is not None and not is_right(value):
+                raise ConfigurationError(f"{name}={value!r} is not {form}.", location=location, hint=hint)
         if self.auth and self.probe:
             raise ConfigurationError(
                 "is both auth and probe.", location=location, hint="A probe has no limit: keep one."
             )
-        if not all(_is(limit, RateLimit) for limit in self.limits):
-            hint = "Write rate_limit=RateLimit(5, per=minutes(15))."
-            raise ConfigurationError(
-                f"rate_limit={self.rate_limit!r} is not a RateLimit.", location=location, hint=hint
-            )
-        size = self.body_bytes_max
-        if size is not None and (not _is(size, int) or size < 0):
-            raise ConfigurationError(f"body_bytes_max={size!r} is not a number of bytes.", location=location)
-        if self.content_types is not None:
-            self._check_types(location)
+        for name in self.content_types or ():
+            if not isinstance(name, str) or media_type(name.encode()) != name.encode():  # pyright: ignore[reportUnnecessaryIsInstance]
+                hint = "Write each as type/subtype, in lower case and without parameters."
+                raise ConfigurationError(f"content_types= has {name!r}.", location=location, hint=hint)
         self.composed_headers(location)
-        self._check_sign_in(location)
 
     @property
     def limits(self) -> tuple[RateLimit, ...]:
@@ -85,21 +78,6 @@ class PathRules:
             raise ConfigurationError("headers= is not a mapping of names to values.", location=location)
         return Headers(self.headers, location=location)
 
-    def _check_sign_in(self, location: str) -> None:
-        if self.account is not None and (not _is(self.account, str) or not self.account):
-            hint = 'Write the name of the member: account="email".'
-            raise ConfigurationError(
-                f"account={self.account!r} is not the name of a body member.", location=location, hint=hint
-            )
-        given: Any = self.signed_in
-        if given is None:
-            return
-        if isinstance(given, str) or not isinstance(given, Collection) or not _are_successes(cast("Any", given)):
-            hint = "List the statuses of successful responses only: signed_in=[200]."
-            raise ConfigurationError(
-                f"signed_in={given!r} is not a list of statuses from 200 to 399.", location=location, hint=hint
-            )
-
     def check_combined(self, location: str) -> None:
         """Raise `ConfigurationError` for rules that contradict each other once the inherited ones are included."""
         if not self.auth and (self.account is not None or self.signed_in is not None):
@@ -115,20 +93,47 @@ class PathRules:
             hint = f"Keep JSON and {_FORM}: the account is read from these types only."
             raise ConfigurationError(f"has account= but accepts {', '.join(unread)}.", location=location, hint=hint)
 
-    def _check_types(self, location: str) -> None:
-        given: Any = self.content_types
-        if isinstance(given, str) or not isinstance(given, Collection):
-            hint = 'Write content_types=["multipart/form-data"].'
-            raise ConfigurationError(f"content_types={given!r} is not a list.", location=location, hint=hint)
-        for name in cast("Collection[object]", given):
-            if not isinstance(name, str) or media_type(name.encode()) != name.encode():
-                hint = "Write each as type/subtype, in lower case and without parameters."
-                raise ConfigurationError(f"content_types= has {name!r}.", location=location, hint=hint)
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
 
 
-def _are_successes(values: Collection[Any]) -> bool:
-    return all(isinstance(value, int) and 200 <= value < 400 for value in values)
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _is(value: object, wanted: type) -> bool:
-    return isinstance(value, wanted) and not isinstance(value, bool)
+def _is_list(value: object) -> bool:
+    return isinstance(value, Collection) and not isinstance(value, str)
+
+
+def _are_limits(value: object) -> bool:
+    limits = value if isinstance(value, Sequence) else (value,)
+    return all(isinstance(limit, RateLimit) for limit in cast("Sequence[object]", limits))
+
+
+def _are_successes(value: Any) -> bool:
+    return _is_list(value) and all(isinstance(status, int) and 200 <= status < 400 for status in value)
+
+
+_FORMS: tuple[tuple[str, Callable[[Any], bool], str, str | None], ...] = (
+    ("auth", _is_bool, "a bool", None),
+    ("probe", _is_bool, "a bool", None),
+    ("strict_json", _is_bool, "a bool", None),
+    ("cors", lambda value: isinstance(value, CORS), "a CORS", None),
+    ("rate_limit", _are_limits, "a RateLimit", "Write rate_limit=RateLimit(5, per=minutes(15))."),
+    ("body_bytes_max", _is_number, "a number of bytes", None),
+    ("content_types", _is_list, "a list", 'Write content_types=["multipart/form-data"].'),
+    (
+        "account",
+        lambda value: isinstance(value, str) and value != "",
+        "the name of a body member",
+        'Write the name of the member: account="email".',
+    ),
+    (
+        "signed_in",
+        _are_successes,
+        "a list of statuses from 200 to 399",
+        "List the statuses of successful responses only: signed_in=[200].",
+    ),
+)
+"""What a rule has to be, where it is not None, in words, and what to write instead."""

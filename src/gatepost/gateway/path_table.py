@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from gatepost.call import METHODS, Match
-from gatepost.declaring.cors import CORS
 from gatepost.declaring.rate_limits import named
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.path_rules import PathRules
@@ -83,7 +82,11 @@ class PathTable:
             pattern = _read(given)
             if pattern in declared:
                 raise ConfigurationError("is declared twice.", location=_location(pattern))
-            declared[pattern] = _checked(rules, pattern)
+            if not isinstance(rules, PathRules):  # pyright: ignore[reportUnnecessaryIsInstance] - what users write
+                hint = f'Write "{pattern}": PathRules(rate_limit=...).'
+                raise ConfigurationError(f"{rules!r} is not a PathRules.", location=_location(pattern), hint=hint)
+            rules.check(_location(pattern))
+            declared[pattern] = rules
         self._factor = settings.limit_factor or 1
         self.strict: set[RouteRules] = set()
         self.sign_ins: dict[RouteRules, tuple[PathRules, PathPattern]] = {}
@@ -96,11 +99,6 @@ class PathTable:
         for pattern in ordered:
             if pattern.is_fixed:
                 self._fixed.setdefault(pattern.path, []).append((pattern, made[pattern]))
-
-    @property
-    def cors(self) -> list[CORS]:
-        """The CORS rules that paths declare."""
-        return [rules.cors for rules in self.rules if rules.cors is not None]
 
     def match(self, method: str, path: str) -> Match:
         """The route of the most specific pattern that holds for this request."""
@@ -153,14 +151,6 @@ def _read(given: object) -> PathPattern:
             hint="Write /login, POST /login, /items/{id}, or /admin/* for everything below it.",
         )
     return pattern
-
-
-def _checked(rules: object, pattern: PathPattern) -> PathRules:
-    if not isinstance(rules, PathRules):
-        hint = f'Write "{pattern}": PathRules(rate_limit=...).'
-        raise ConfigurationError(f"{rules!r} is not a PathRules.", location=_location(pattern), hint=hint)
-    rules.check(_location(pattern))
-    return rules
 
 
 def _location(pattern: PathPattern) -> str:

@@ -16,6 +16,7 @@ import msgspec
 from gatepost.call import Call
 from gatepost.errors import GatewayTimeout, Problem, RequestTimeout
 from gatepost.gateway.admission import AdmissionQueue
+from gatepost.gateway.header_profiles import CLOSE
 from gatepost.gateway.queue_lanes import Admission
 from gatepost.settings import GateSettings
 
@@ -148,8 +149,4 @@ def _late_request() -> Problem:
 
 
 def _late_body() -> Problem:
-    return RequestTimeout(
-        "body_timeout",
-        "The body did not arrive in time.",
-        headers=[(b"connection", b"close")],
-    )
+    return RequestTimeout("body_timeout", "The body did not arrive in time.", headers=[CLOSE])

@@ -1,18 +1,17 @@
 """The address of the client: the peer of the connection, or what trusted proxies say about it.
 
-Called by `header_checks.py` if any proxy is trusted; composed at start, it is None otherwise and costs nothing. It
-rewrites the request and its ASGI scope (`client`, `scheme`, the `Host` header), so that the limiter, the logs, HSTS and
-a mounted application all see the same values. `forwarded.py` parses the headers; this module decides how far to trust
-them.
+Called by `header_checks.py` if any proxy is trusted; else it costs nothing. It rewrites the request and its ASGI scope
+(`client`, `scheme`, the `Host` header), so that the limiter, the logs, HSTS and a mounted application all see the same
+values. `forwarded.py` parses the headers; this module decides how far to trust them.
 """
 
 import ipaddress
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from gatepost.call import Call
 from gatepost.errors import ConfigurationError
-from gatepost.gateway.forwarded import HOPS_MAX, HeaderValues, ProxyHop, forwarded_hops, x_forwarded_hops
+from gatepost.gateway.forwarded import HOPS_MAX, ProxyHop, forwarded_hops, x_forwarded_hops
 
 _SCHEMES = frozenset({"http", "https"})
 _ADDRESS_CHARACTERS_MAX = 64
@@ -22,47 +21,30 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def compose_trusted_proxies(trusted: Sequence[str]) -> "TrustedProxies | None":
-    """What to call with every request; None if no proxy is trusted. Raises `ConfigurationError`.
+class TrustedProxies:
+    """Walks from the peer through trusted proxies to the first address that is not one of them: the client.
 
     `trusted` are the entries of the setting: addresses and networks of proxies; `unix` for peers on a Unix
     socket; a number, the most proxies in a row; and `forwarded` if they write `Forwarded` (RFC 7239). Only one of the
     two kinds of headers is read, since proxies pass the other kind on unchanged. With a number alone every peer is
     trusted, so only the proxies may be able to connect.
     """
-    networks: list[Network] = []
-    hops_max: int | None = None
-    for entry in trusted:
-        if entry.isascii() and entry.isdigit():
-            hops_max = _count(entry)
-        elif entry not in ("unix", "forwarded"):
-            networks.append(_network(entry))
-    if not networks and hops_max is None and "unix" not in trusted:
-        if trusted:
+
+    def __init__(self, trusted: Sequence[str]) -> None:
+        networks: list[Network] = []
+        hops_max: int | None = None
+        for entry in trusted:
+            if entry.isascii() and entry.isdigit():
+                hops_max = _count(entry)
+            elif entry not in ("unix", "forwarded"):
+                networks.append(_network(entry))
+        if not networks and hops_max is None and "unix" not in trusted:
             raise _invalid("forwarded", "does not say which proxies to trust")
-        return None
-    read = forwarded_hops if "forwarded" in trusted else x_forwarded_hops
-    anyone = not networks and "unix" not in trusted
-    return TrustedProxies(read, networks, hops_max or HOPS_MAX, anyone=anyone, unix=anyone or "unix" in trusted)
-
-
-class TrustedProxies:
-    """Walks from the peer through trusted proxies to the first address that is not one of them: the client."""
-
-    def __init__(
-        self,
-        read: Callable[[HeaderValues], Iterator[ProxyHop]],
-        networks: Sequence[Network],
-        hops_max: int,
-        *,
-        anyone: bool,
-        unix: bool,
-    ) -> None:
-        self._read = read
-        self._networks = tuple(networks)
-        self._hops_max = hops_max
-        self._anyone = anyone
-        self._unix = unix
+        self._read = forwarded_hops if "forwarded" in trusted else x_forwarded_hops
+        self._networks = networks
+        self._hops_max = hops_max or HOPS_MAX
+        self._anyone = not networks and "unix" not in trusted
+        self._unix = self._anyone or "unix" in trusted
         self._address = lru_cache(4096)(self._classify)
 
     def __call__(self, call: Call) -> None:

@@ -40,7 +40,11 @@ class RouteTable:
             prefix: (_mount_rules(prefix, mount), None, ()) for prefix, mount in (mounts or {}).items()
         }
         for prefix, match in mounted.items():
-            self._add_mount(prefix, match)
+            # Among the fixed paths, so that a mount beside `/{id}` costs no request anything.
+            taken = self._fixed.get(prefix) or self._keyed.get(prefix)
+            if taken is not None:
+                raise taken_by_mount(prefix, _name(next(iter(taken.values()))))
+            self._fixed[prefix] = {ANY: match}
         self._below = tuple((f"{prefix}/", mounted[prefix]) for prefix in sorted(mounted, key=len, reverse=True))
         self.rules = (
             *(endpoint.operation.rules for endpoint in endpoints),
@@ -77,13 +81,6 @@ class RouteTable:
                 hint="Choose another path=.",
             )
         methods[operation.method] = operation.rules, endpoint, ()
-
-    def _add_mount(self, prefix: str, match: Match) -> None:
-        # Among the fixed paths, so that a mount beside `/{id}` costs no request anything.
-        taken = self._fixed.get(prefix) or self._keyed.get(prefix)
-        if taken is not None:
-            raise taken_by_mount(prefix, _name(next(iter(taken.values()))))
-        self._fixed[prefix] = {ANY: match}
 
 
 def _name(match: Match) -> str:

@@ -98,7 +98,7 @@ async def test_while_one_table_is_locked_users_sign_in_and_are_loaded(
         for _ in range(3):
             signed_in = await shared.client.post("/api/auth/login", json={"email": email, "password": password})
             assert signed_in.status == 200, signed_in.body
-            app.running.accounts.identities.drop_all()
+            app.running.accounts.identities.drop(None)
             assert (await ada.get("/api/auth/me")).status == 200
 
 
@@ -106,7 +106,7 @@ async def test_while_the_table_of_users_is_locked_strangers_are_served(
     shared: TransactionApp, other: Connection
 ) -> None:
     ada = await shared.running.user()
-    app.running.accounts.identities.drop_all()
+    app.running.accounts.identities.drop(None)
     async with locked(other, "users"), readers(ada, "/api/auth/me", 60):
         await all_taken(shared)
         for _ in range(10):

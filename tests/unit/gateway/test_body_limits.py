@@ -152,7 +152,7 @@ async def test_a_body_that_stops_halfway_is_a_408() -> None:
     assert response.status == 408
     assert response.problem["code"] == "body_timeout"
     assert response.header("connection") == "close"
-    assert app.in_flight == 0
+    assert len(app._deadlines.in_flight) == 0
 
 
 @pytest.mark.parametrize("path", ["/api/books", "/legacy"])

@@ -12,6 +12,7 @@ from gatepost.declaring.cors import CORS
 from gatepost.errors import ConfigurationError, Header
 from gatepost.events import Events
 from gatepost.gateway.gate import GateMiddleware, make_limiter
+from gatepost.operations import RouteRules
 from gatepost.settings import GateSettings
 
 ORIGIN = (b"origin", b"https://shop.example")
@@ -211,7 +212,14 @@ def with_own_rule(rule: CORS, **settings: Any) -> GateMiddleware:
     chosen = dataclasses.replace(GateSettings(), **settings)
     events = Events()
     limiter = make_limiter(chosen, events)
-    return GateMiddleware(responding(), match=matching, limiter=limiter, settings=chosen, events=events, cors=[rule])
+    return GateMiddleware(
+        responding(),
+        match=matching,
+        limiter=limiter,
+        settings=chosen,
+        events=events,
+        routes=[RouteRules(pattern="/declared", cors=rule)],
+    )
 
 
 async def test_the_rule_of_a_resource_stands_in_place_of_the_apps() -> None:

@@ -55,7 +55,7 @@ async def test_a_refusal_costs_no_token_and_reaches_no_application() -> None:
     assert first.problem["request_id"] == first.header("x-request-id")
     assert first.header("x-content-type-options") == "nosniff"
     assert first.header("retry-after") in ("1", "2", "3")
-    assert guarded.in_flight == 0
+    assert len(guarded._deadlines.in_flight) == 0
 
 
 async def test_a_request_that_waits_is_refused_as_overload_and_not_for_its_time() -> None:
@@ -91,7 +91,7 @@ async def test_a_request_that_is_cancelled_while_it_waits_takes_no_place() -> No
     responses = await asyncio.gather(*tasks, return_exceptions=True)
     assert [isinstance(response, BaseException) for response in responses] == [True, True, False]
     assert len(served) == 1
-    assert (guarded._queue.running, guarded._queue.waiting, guarded.in_flight) == (0, 0, 0)
+    assert (guarded._queue.running, guarded._queue.waiting, len(guarded._deadlines.in_flight)) == (0, 0, 0)
 
 
 async def test_a_request_that_waits_for_a_slow_client_gives_up_its_place() -> None:

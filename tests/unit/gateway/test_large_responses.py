@@ -89,7 +89,7 @@ async def test_a_client_that_takes_nothing_is_given_up() -> None:
     await asyncio.wait_for(app(scope(), forbidden, client.send), 5)
     assert client.taken[-1]["more_body"]
     assert backlog.pending == 0
-    assert app.in_flight == 0
+    assert len(app._deadlines.in_flight) == 0
 
 
 async def test_a_client_that_takes_its_time_keeps_nobody_from_being_served() -> None:

@@ -9,7 +9,7 @@ from gate_conversation import call_of, scope
 
 from gatepost.errors import BadRequest, ConfigurationError, Header, NotFound
 from gatepost.gateway.header_checks import HeaderChecks
-from gatepost.gateway.trusted_proxies import compose_trusted_proxies
+from gatepost.gateway.trusted_proxies import TrustedProxies
 from gatepost.settings import GateSettings
 
 PROXY = "10.0.0.1"
@@ -52,7 +52,7 @@ ALL = [
 
 
 def test_where_nobody_is_trusted_there_is_nothing_to_call() -> None:
-    assert compose_trusted_proxies(()) is None
+    assert HeaderChecks(GateSettings(), unmatched)._trusted_proxies is None
 
 
 @pytest.mark.parametrize("peer", [SPOOF, "10.0.0.9", "2001:db8::1", "::ffff:203.0.113.66", ""])
@@ -229,9 +229,9 @@ def test_a_mapped_address_is_the_one_it_maps(peer: str) -> None:
 @pytest.mark.parametrize("entry", ["0", "99", "10.0.0.0/33", "10.0.0.1/8", "proxy.example", "0.0.0.0/0", "::/0", "-1"])
 def test_a_mistaken_setting_is_refused(entry: str) -> None:
     with pytest.raises(ConfigurationError, match="GATEPOST_TRUSTED_PROXIES"):
-        compose_trusted_proxies([entry])
+        TrustedProxies([entry])
 
 
 def test_the_name_of_a_header_trusts_nobody() -> None:
     with pytest.raises(ConfigurationError, match="does not say which proxies to trust"):
-        compose_trusted_proxies(["forwarded"])
+        TrustedProxies(["forwarded"])

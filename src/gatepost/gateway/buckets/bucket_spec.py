@@ -1,4 +1,4 @@
-"""A rate limit in whole numbers, and the interface of a store of buckets.
+"""A rate limit in whole numbers: what a bucket is, and its arithmetic.
 
 A bucket is one number: the moment at which it will be full again (GCRA, ITU-T I.371, read as a token bucket). Moments
 are counted in units, `units_per_tick` to a tick of the clock, chosen so that a token is a whole number of them: nothing
@@ -12,13 +12,9 @@ missing all the while.
 import functools
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
-
-import msgspec
+from collections.abc import Callable
 
 from gatepost.declaring.rate_limits import RateLimit
-from gatepost.events import Events
 
 NANOSECONDS = 1_000_000_000
 MICROSECONDS = 1_000_000
@@ -75,67 +71,3 @@ def sliding_deficit(moment: int, used: int, left: int) -> int:
 def sliding_moment(deficit: int) -> int:
     """When a sliding limit admitted the request that left this deficit."""
     return deficit >> (_LEFT + _USED)
-
-
-class TakeRefused(msgspec.Struct, frozen=True, gc=False):
-    """Nothing was taken: `spec` refused, what each bucket of the group lacks, and when to come again."""
-
-    spec: BucketSpec
-    deficits: tuple[int, ...]
-    seconds: int
-
-
-TakeOutcome = tuple[int, ...] | TakeRefused
-"""What each bucket lacks after a token of all was taken, or the refusal."""
-
-
-class BucketGroup(Protocol):
-    """Rules that one request takes from together: a token of each, or of none."""
-
-    specs: tuple[BucketSpec, ...]
-
-    def take(self, key: str, now: int, /) -> TakeOutcome | None:
-        """Take at `now` (by `clock`). None if this process cannot decide: then `take_remote`."""
-        ...
-
-    async def take_remote(self, key: str) -> TakeOutcome:
-        """Take, after `take` has returned None."""
-        ...
-
-    def give_back(self, key: str, deficits: tuple[int, ...], at: int) -> None:
-        """Undo a `take` that was made at `at` and came to `deficits`, as far as the tokens have not come back by
-        themselves."""
-        ...
-
-    async def peek(self, key: str) -> tuple[int, ...]:
-        """What each bucket lacks, 0 where it is full. For operators."""
-        ...
-
-    async def refill(self, key: str) -> None:
-        """Make the buckets of a key full. For operators."""
-        ...
-
-
-class Buckets(Protocol):
-    """All buckets of an application. `clock` is in nanoseconds."""
-
-    clock: Callable[[], int]
-
-    def group(self, specs: Sequence[tuple[str, RateLimit]], *, strict: bool = False) -> BucketGroup:
-        """These rules, by name. Made at start. `strict` ones are those of signing in: no process holds tokens of them
-        in advance, and a stricter limit holds while a shared store is unavailable.
-        """
-        ...
-
-    async def start(self, events: Events) -> None:
-        """Before the first request, after the last group was made."""
-        ...
-
-    async def stop(self) -> None:
-        """After the last request."""
-        ...
-
-    @property
-    def details(self) -> Mapping[str, object]:
-        """What `/readyz` says: `limits` is `ok`, or how they are kept instead of as they should be."""
-        ...

@@ -50,12 +50,13 @@ class BucketTable:
     """The buckets of one process, or, with the `descriptor` of a file that is mapped, of all processes that have it.
 
     For one thread of each process. Every `now` is in ticks: nanoseconds of the machine. `factor` is what the limits of
-    its server are multiplied by, for operators who open the table from outside.
+    its server are multiplied by, for operators who open the table from outside. `descriptor` is None for a private
+    table.
     """
 
     def __init__(self, memory: mmap.mmap, descriptor: int | None = None, factor: int = 1) -> None:
         self._memory = memory
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._mask = len(memory) // SET_BYTES - 1
         if memory[: len(_MAGIC)] != _MAGIC:
             _head.pack_into(memory, 0, _MAGIC, secrets.token_bytes(SECRET_BYTES), factor)
@@ -84,13 +85,8 @@ class BucketTable:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled for a worker that is being spawned, a shared table is its descriptor."""
-        assert self._descriptor is not None  # noqa: S101 - a private table stays where it is
-        return _received, (DupFd(self._descriptor),)
-
-    @property
-    def descriptor(self) -> int | None:
-        """The file to hand to other processes; None of a private table."""
-        return self._descriptor
+        assert self.descriptor is not None  # noqa: S101 - a private table stays where it is
+        return _received, (DupFd(self.descriptor),)
 
     def hasher(self, name: str) -> "blake2b":
         """What makes the digests of one rule's keys: copy it, `update` with the key, take the `digest`."""
@@ -115,8 +111,8 @@ class BucketTable:
             self._write(place, digest, moment + deficit, spec.units_per_tick)
             return count, deficit
         finally:
-            if self._descriptor is not None:
-                lockf(self._descriptor, LOCK_UN, 1, start)
+            if self.descriptor is not None:
+                lockf(self.descriptor, LOCK_UN, 1, start)
 
     def give_back(self, spec: BucketSpec, digest: bytes, now: int, taken_until: int, amount: int) -> None:
         """Give back `amount` units, taken so that the bucket was to be full at `taken_until`, as far as they have not
@@ -152,13 +148,13 @@ class BucketTable:
     def _lock(self, digest: bytes) -> int:
         """Where the set of a digest starts, locked against other processes. The first set is the table's head."""
         start = (_place.unpack_from(digest)[0] & self._mask or 1) * SET_BYTES
-        if self._descriptor is not None:
-            lockf(self._descriptor, LOCK_EX, 1, start)
+        if self.descriptor is not None:
+            lockf(self.descriptor, LOCK_EX, 1, start)
         return start
 
     def _unlock(self, start: int) -> None:
-        if self._descriptor is not None:
-            lockf(self._descriptor, LOCK_UN, 1, start)
+        if self.descriptor is not None:
+            lockf(self.descriptor, LOCK_UN, 1, start)
 
     def _find(self, start: int, digest: bytes, now: int, units_per_tick: int) -> tuple[int, int]:
         """Where a bucket is, or can be, and when it is full, 0 for a new one."""

@@ -3,7 +3,7 @@
 At start, before the request path.
 """
 
-from gatepost.gateway.buckets.bucket_spec import Buckets
+from gatepost.gateway.buckets.bucket_store import Buckets
 from gatepost.gateway.buckets.bucket_table import BucketTable
 from gatepost.gateway.buckets.local import LocalBuckets
 from gatepost.settings import ValkeySettings

@@ -12,7 +12,8 @@ from types import MappingProxyType
 
 from gatepost.declaring.rate_limits import RateLimit
 from gatepost.events import Events
-from gatepost.gateway.buckets.bucket_spec import BucketSpec, TakeOutcome, TakeRefused, sliding_deficit, sliding_moment
+from gatepost.gateway.buckets.bucket_spec import BucketSpec, sliding_deficit, sliding_moment
+from gatepost.gateway.buckets.bucket_store import TakeOutcome, TakeRefused
 from gatepost.gateway.buckets.bucket_table import BucketTable
 from gatepost.gateway.buckets.leases import Leases
 

@@ -12,14 +12,8 @@ from typing import Any
 import msgspec
 
 from gatepost.bounded_cache import BoundedCache
-from gatepost.gateway.buckets.bucket_spec import (
-    MICROSECONDS,
-    NANOSECONDS,
-    BucketSpec,
-    TakeOutcome,
-    TakeRefused,
-    sliding_deficit,
-)
+from gatepost.gateway.buckets.bucket_spec import MICROSECONDS, NANOSECONDS, BucketSpec, sliding_deficit
+from gatepost.gateway.buckets.bucket_store import TakeOutcome, TakeRefused
 from gatepost.gateway.buckets.leases import LEASE_NS, Leases
 from gatepost.gateway.buckets.local import LocalGroup
 from gatepost.gateway.buckets.valkey_client import Script, ValkeyClient, ValkeyUnavailable
@@ -81,15 +75,11 @@ class ValkeyGroup:
             for spec in specs
             for number in (spec.units_per_tick, spec.units_per_token, spec.capacity_units, spec.sliding_slots)
         ]
-        self._numbers = _packed(*numbers)
+        self._numbers = _packed(*numbers)  # the rules, as `take.lua` reads them behind tokens needed and wanted
 
     def bucket_keys(self, key: str) -> list[str]:
         """The keys of the buckets. In a cluster all of one client are in the same place."""
         return [f"{self._prefix}:{{{key}}}:{spec.name}" for spec in self.specs]
-
-    def script_argument(self, need: int, want: int) -> bytes:
-        """What `take.lua` is told beside the keys: tokens needed, tokens wanted, and the numbers of the rules."""
-        return _packed(need, want) + self._numbers
 
     def take(self, key: str, now: int) -> TakeOutcome | None:
         """Take without asking anybody: from a lease, or, where the server is away, on this machine."""
@@ -191,7 +181,7 @@ class ValkeyGroup:
         return _shared_deficits(deficits, self._leases.spent_until(key))
 
     async def _run_take(self, key: str, need: int, want: int) -> list[int]:
-        answer: bytes = await self._client.call(TAKE, self.bucket_keys(key), (self.script_argument(need, want),))
+        answer: bytes = await self._client.call(TAKE, self.bucket_keys(key), (_packed(need, want) + self._numbers,))
         return list(map(int, struct.unpack(f"<{len(answer) // 8}d", answer)))
 
     def _deficits(self, moment: int, remaining: list[int]) -> tuple[tuple[int, ...], int]:
