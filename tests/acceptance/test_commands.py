@@ -32,6 +32,15 @@ class Thing(Base):
 app = App(Resource(Thing, read=anyone, write=role("editor")))
 """
 
+KEYS = """
+from gatepost import UserAuthenticator
+
+class Keys(UserAuthenticator):
+    challenge = "ApiKey"
+
+app = App(Resource(Thing, read=anyone), authenticators=[Keys()])
+"""
+
 Gatepost = Callable[..., tuple[int, str, str]]
 
 
@@ -88,6 +97,14 @@ def test_a_user_is_made_listed_and_given_a_token(gatepost: Gatepost) -> None:
     assert (user["email"], user["roles"], user["is_active"]) == ("ada@example.com", ["editor"], True)
     status, token, _ = gatepost("users", "token", "ada@example.com")
     assert (status, token.count(".")) == (0, 2)
+
+
+def test_an_app_that_accepts_no_tokens_issues_none(gatepost: Gatepost, project: Path) -> None:
+    (project / "app.py").write_text(APP + KEYS)
+    status, out, complaint = gatepost("users", "token", "ada@example.com")
+    assert (status, out) == (2, "")
+    assert complaint.startswith("Error: App(authenticators=): accepts no access tokens")
+    assert "Add BearerTokens()" in complaint
 
 
 @pytest.mark.usefixtures("database")

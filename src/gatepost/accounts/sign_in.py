@@ -14,10 +14,10 @@ from gatepost.accounts.credentials import Credentials, read_credentials
 from gatepost.accounts.identities import Identities
 from gatepost.accounts.models import normalise_email
 from gatepost.accounts.passwords import Passwords, check_new_password
-from gatepost.accounts.user_store import StoredCredentials, UserStore, UserSummary
+from gatepost.accounts.user_store import StoredCredentials, UserStore
 from gatepost.actor import ActorId
 from gatepost.auth.authenticator import AnyAuthenticator, Authenticator, UserAuthenticator
-from gatepost.auth.bearer_tokens import BearerTokens
+from gatepost.auth.bearer_tokens import BearerTokens, accept_tokens
 from gatepost.auth.tokens import Tokens
 from gatepost.call import JSON_HEADERS, Call, Endpoint, Response
 from gatepost.database.database import Database
@@ -57,7 +57,6 @@ class Accounts:
         *,
         limiter: SignInLimiter,
         devices: Devices,
-        passwords: Passwords | None = None,
         authenticators: Sequence[AnyAuthenticator] = (BearerTokens(),),
     ) -> None:
         """`authenticators` are those that the app declares. Those that name users get the identity cache, and those for
@@ -67,11 +66,11 @@ class Accounts:
         self._tokens = tokens
         self._events = events
         self._users = UserStore(database, user_model)
-        self._passwords = passwords or Passwords()
+        self._passwords = Passwords()
         self._failed: Callable[[SignInFailed], None] | None = None
         self._succeeded: Callable[[SignInSucceeded], None] | None = None
         self.identities = Identities(database, user_model, self._users)
-        self._accepts_tokens = any(isinstance(each, BearerTokens) for each in authenticators)
+        self._accepts_tokens = accept_tokens(authenticators)
         self.authenticators: tuple[Authenticator, ...] = tuple(self._composed(each) for each in authenticators)
 
     def endpoints(self, prefix: str) -> list[Endpoint]:
@@ -200,8 +199,3 @@ async def issue_token(database: Database, model: type[Any], tokens: Tokens, emai
         state = "is inactive" if user is not None else "does not exist"
         raise ConfigurationError(f"The user {email} {state}.", hint="`gatepost users list` shows them all.")
     return tokens.issue(user.subject, user.password_version)
-
-
-async def list_users(database: Database, model: type[Any], count: int = 1000) -> list[UserSummary]:
-    """The first users by e-mail, for commands."""
-    return await UserStore(database, model).list(count)

@@ -22,6 +22,8 @@ from gatepost.models.entity import entity_of
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
 _KEY_AS_TEXT = "gatepost_key"
 
+LISTED_MAX = 1000
+
 
 class StoredCredentials(msgspec.Struct, frozen=True):
     """What sign-in reads of a user. `subject` is the key as PostgreSQL casts it to text; `password_version` is that of
@@ -145,9 +147,9 @@ class UserStore:
         statement = Statement(expression.returning(self._entity.key.column), "users.create")
         return statement, statement.arguments({f"value_{name}": value for name, value in given.items()})
 
-    async def list(self, count: int = 1000) -> list[UserSummary]:
-        """The first users by e-mail."""
-        rows = await self._database.run(self._list, self._list.arguments({"count": count}))
+    async def list(self) -> list[UserSummary]:
+        """The first LISTED_MAX users by e-mail, for commands."""
+        rows = await self._database.run(self._list, self._list.arguments({"count": LISTED_MAX}))
         read_key = value_reader(self._entity.key.column)
         return [
             UserSummary(read_key(row["gatepost_id"]), row["email"], tuple(row["roles"]), row["is_active"])

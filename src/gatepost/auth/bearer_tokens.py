@@ -1,6 +1,8 @@
 """The authenticator of the access tokens that sign-in issues (RFC 6750)."""
 
-from gatepost.auth.authenticator import UserAuthenticator, VerifiedUser
+from collections.abc import Sequence
+
+from gatepost.auth.authenticator import AnyAuthenticator, UserAuthenticator, VerifiedUser
 from gatepost.auth.tokens import TOKEN_BYTES_MAX, Tokens, invalid
 from gatepost.errors import ConfigurationError
 
@@ -36,3 +38,8 @@ class BearerTokens(UserAuthenticator):
             raise invalid("The token is malformed.") from None
         claims = self._tokens.verify(text)
         return VerifiedUser(claims.subject, claims.expires_at, claims.password_version)
+
+
+def accept_tokens(authenticators: Sequence[AnyAuthenticator]) -> bool:
+    """Whether the tokens that sign-in issues identify a user of the app."""
+    return any(isinstance(each, BearerTokens) for each in authenticators)

@@ -35,10 +35,9 @@ def create_user(reference: str | None, email: str, roles: Sequence[str], passwor
 
 def list_users(reference: str | None, *, as_json: bool) -> None:
     """Print users by e-mail."""
-    from gatepost.accounts.sign_in import list_users as find
+    from gatepost.accounts.user_store import UserStore
 
     async def work(database: "Database", model: type[Any], settings: Settings) -> list[dict[str, Any]]:
-        found = await find(database, model)
         return [
             {
                 "email": line.email,
@@ -46,7 +45,7 @@ def list_users(reference: str | None, *, as_json: bool) -> None:
                 "is_active": line.is_active,
                 "id": str(line.id),
             }
-            for line in found
+            for line in await UserStore(database, model).list()
         ]
 
     print_rows(_on_database(reference, work), as_json=as_json, columns=("email", "roles", "is_active", "id"))
@@ -55,8 +54,16 @@ def list_users(reference: str | None, *, as_json: bool) -> None:
 def print_token(reference: str | None, email: str) -> None:
     """Print an access token, and nothing else, on stdout."""
     from gatepost.accounts.sign_in import issue_token
+    from gatepost.auth.bearer_tokens import accept_tokens
     from gatepost.auth.keys import signing_key
     from gatepost.auth.tokens import Tokens
+
+    if not accept_tokens(find_app(reference_of(reference)).declaration.authenticators):
+        raise ConfigurationError(
+            "accepts no access tokens, so a token would identify no user.",
+            location="App(authenticators=)",
+            hint="Add BearerTokens(), or authenticate in one of the ways that the app declares.",
+        )
 
     async def work(database: "Database", model: type[Any], settings: Settings) -> str:
         tokens = Tokens(settings.auth, signing_key(settings))

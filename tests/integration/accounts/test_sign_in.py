@@ -9,7 +9,8 @@ import pytest
 from accounts_app import PASSWORD, Member, User, call_of, carrying, identified, make_tokens, running_accounts
 from argon2 import PasswordHasher
 
-from gatepost.accounts.sign_in import Accounts, create_user, issue_token, list_users
+from gatepost.accounts.sign_in import Accounts, create_user, issue_token
+from gatepost.accounts.user_store import UserStore
 from gatepost.actor import anonymous
 from gatepost.database.database import Database
 from gatepost.errors import ConfigurationError, Unauthorized, Unprocessable
@@ -162,7 +163,7 @@ async def test_a_command_makes_lists_and_gives_tokens_to_users(database: Databas
     tokens = make_tokens()
     key = await create_user(database, User, "Ada@example.com", None, ["editor"])
     assert tokens.verify(await issue_token(database, User, tokens, "ADA@example.com")).subject == str(key)
-    (line,) = await list_users(database, User)
+    (line,) = await UserStore(database, User).list()
     assert (line.id, line.email, line.roles, line.is_active) == (key, "ada@example.com", ("editor",), True)
 
 
