@@ -38,6 +38,9 @@ class Response(msgspec.Struct, gc=False):
 
 Handler = Callable[["Call"], Awaitable[Response]]
 
+Admit = Callable[["Call"], Awaitable[None] | None]
+"""Raises the refusal of a request that may not continue. Returns what has to be awaited, where that takes time."""
+
 
 class Endpoint(NamedTuple):
     """An operation with the function that responds to its requests."""

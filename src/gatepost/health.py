@@ -39,10 +39,7 @@ class Probes:
 
     def endpoints(self) -> list[Endpoint]:
         """The two probes, free of rate limits."""
-        return [
-            Endpoint(_operation("livez"), self.live),
-            Endpoint(_operation("readyz"), self.ready),
-        ]
+        return [Endpoint(_operation("livez"), self.live), Endpoint(_operation("readyz"), self.ready)]
 
     async def live(self, call: Call) -> Response:
         """200 while the process can respond."""

@@ -19,7 +19,7 @@ from gatepost.actor import Actor, ActorId
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
 from gatepost.auth.access_control import AccessControl
 from gatepost.auth.keys import signing_key
-from gatepost.call import Call
+from gatepost.call import Admit, Call
 from gatepost.declaring.origins import Origins
 from gatepost.device_cookies import Devices
 from gatepost.dtos.json_check import JSONCheck
@@ -163,7 +163,7 @@ class StandaloneApplication:
     """Between the gate and an application of another framework: what the application lacks of Gatepost's layers."""
 
     app: ASGIApp
-    admit: Callable[[Call], Awaitable[None] | None]
+    admit: Admit
     forms: CrossSiteRequests
     limiter: Limiter
     strict_json: Set[RouteRules | None]

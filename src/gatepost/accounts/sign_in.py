@@ -5,7 +5,7 @@ account get the same response after the same work.
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -67,8 +67,8 @@ class Accounts:
         self._events = events
         self._users = UserStore(database, user_model)
         self._passwords = Passwords()
-        self._failed: Callable[[SignInFailed], None] | None = None
-        self._succeeded: Callable[[SignInSucceeded], None] | None = None
+        self._failed = events.emitter(SignInFailed)
+        self._succeeded = events.emitter(SignInSucceeded)
         self.identities = Identities(database, user_model, self._users)
         self._accepts_tokens = accept_tokens(authenticators)
         self.authenticators: tuple[Authenticator, ...] = tuple(self._composed(each) for each in authenticators)
@@ -94,8 +94,6 @@ class Accounts:
 
     async def start(self) -> None:
         """Start listening for changes of users."""
-        self._failed = self._events.emitter(SignInFailed)
-        self._succeeded = self._events.emitter(SignInSucceeded)
         await self.identities.start(self._events)
 
     async def stop(self) -> None:

@@ -10,12 +10,9 @@ from gatepost.actor import Actor
 from gatepost.auth.authenticator import Authenticator
 from gatepost.auth.denials import access_denied
 from gatepost.auth.tokens import invalid
-from gatepost.call import Call
+from gatepost.call import Admit, Call
 from gatepost.declaring.policies import anyone, decide
 from gatepost.errors import Unauthorized
-
-AdmitActor = Callable[[Call], Awaitable[None] | None]
-"""Takes the actor's tokens; raises 429. Returns what has to be awaited, where that takes time."""
 
 ROLE_REFUSAL = "Your roles do not allow this."
 
@@ -36,7 +33,7 @@ class AccessControl:
     def __init__(
         self,
         authenticators: Sequence[Authenticator],
-        admit_actor: AdmitActor,
+        admit_actor: Admit,
         check_origin: Callable[[Call], None],
         *,
         refuses_unclaimed: bool,

@@ -118,10 +118,8 @@ def compile_cors(
 
 def is_preflight(call: Call) -> bool:
     """Whether a browser asks what it may send, instead of sending it."""
-    if call.scope["method"] != "OPTIONS":
-        return False
     headers = call.headers
-    return b"access-control-request-method" in headers and b"origin" in headers
+    return call.scope["method"] == "OPTIONS" and b"access-control-request-method" in headers and b"origin" in headers
 
 
 PREFLIGHT = RouteRules(pattern="preflight", kind="preflight")

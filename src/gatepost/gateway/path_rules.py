@@ -107,8 +107,8 @@ def _is_list(value: object) -> bool:
 
 
 def _are_limits(value: object) -> bool:
-    limits = value if isinstance(value, Sequence) else (value,)
-    return all(isinstance(limit, RateLimit) for limit in cast("Sequence[object]", limits))
+    limits = cast("Sequence[object]", value) if isinstance(value, Sequence) else (value,)
+    return all(isinstance(limit, RateLimit) for limit in limits)
 
 
 def _are_successes(value: Any) -> bool:

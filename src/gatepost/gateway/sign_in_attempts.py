@@ -48,8 +48,9 @@ class SignInAttempts:
         cookie: Callable[[], Header] | None = None
         if self._account is not None:
             member, devices = self._account
-            receive, body = await _read(call, receive)
-            name = _named(call, body, member)
+            if type(receive) is LimitedReceive:
+                receive = Replay(await call.body(), receive)
+            name = _named(call, receive.body if isinstance(receive, Replay) else b"", member)
             if name is not None:
                 account = devices.account_of(normalised(name))
                 device = devices.find_own(call, account)
@@ -73,13 +74,6 @@ class SignInAttempts:
 def normalised(name: str) -> str:
     """One account by whatever spelling: what the application takes for the same must not be two here."""
     return unicodedata.normalize("NFKC", name).strip().casefold()
-
-
-async def _read(call: Call, receive: Receive) -> tuple[Receive, bytes]:
-    """The whole body, and the `receive` that gives it once more."""
-    if type(receive) is LimitedReceive:
-        receive = Replay(await call.body(), receive)
-    return receive, receive.body if isinstance(receive, Replay) else b""
 
 
 def _named(call: Call, body: bytes, member: str) -> str | None:

@@ -62,9 +62,6 @@ class Leases:
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def __len__(self) -> int:
-        return len(self._leases)
-
     def make_take(self, otherwise: Callable[[str, int], T]) -> Callable[[str, int], tuple[int, ...] | T]:
         """What takes a token of a key at a moment and returns what each bucket lacks then, the unspent ones not
         counted; where there is no good one, what `otherwise` returns.
