@@ -69,7 +69,7 @@ test-all: $(READY) node ## Run the tests that make test leaves out; installs the
 
 soak: $(READY) ## Run what takes long, SOAK_SECONDS=30 each: limits and faults under load, thousands of random examples
 	@GATEPOST_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest tests_soak -s
-	@$(BIN)/python -m pytest --hypothesis-profile soak tests/unit/dtos/test_agreement.py tests/unit/dtos/test_refusals.py
+	@$(BIN)/python -m pytest --hypothesis-profile soak -m hypothesis tests/unit/dtos tests/integration/contract
 
 coverage: $(READY) ## Run make test and show which branches of src no test takes; fails below the minimum
 	@$(BIN)/coverage erase

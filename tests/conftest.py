@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import MetaData
 from tests.databases import Databases
 
@@ -18,6 +19,7 @@ from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 # A test's data need not survive the machine; kill -9 of the server it survives all the same.
 FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
+settings.register_profile("soak", max_examples=3000)
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's job in the background inherits that, and so would every command that a test interrupts.

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 from all_types_app import app
+from hypothesis import HealthCheck, settings
 
 from gatepost.events import RequestFailed
 from gatepost.testing import Client, ClientResponse, TestApp
@@ -13,6 +14,13 @@ failures: list[RequestFailed] = []
 """What was behind the internal errors of the test that is running."""
 
 app.events.subscribe(RequestFailed, failures.append)
+
+random_requests = settings(
+    max_examples=settings.default.max_examples // 2,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+"""Decorates tests that send requests made by Hypothesis: hundreds in `make test`, thousands in `make soak`."""
 
 
 class Clients(msgspec.Struct):

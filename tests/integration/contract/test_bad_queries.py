@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from all_types_app import SORTED
-from contract_clients import Clients, problem
+from contract_clients import Clients, problem, random_requests
 from contract_rows import write_samples, write_works
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from reference_queries import operators_of
 
@@ -180,7 +180,7 @@ VALUES = (
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@random_requests
 @given(parameters=st.lists(st.tuples(NAMES, OPERATORS, VALUES), max_size=3), escaped=st.booleans())
 async def test_no_query_is_an_internal_error(
     client: Client, parameters: list[tuple[str, str, str]], escaped: bool
@@ -196,7 +196,7 @@ async def test_no_query_is_an_internal_error(
         assert held(response)["status"] == 400
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@random_requests
 @given(query=st.text(alphabet="smalword[]=&%.,+-019abcdefiptx \\", max_size=40), key=st.text(max_size=8))
 async def test_no_path_is_an_internal_error(client: Client, query: str, key: str) -> None:
     key = key.replace("?", "").encode("utf-8", "ignore").decode()

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from all_types_app import SORTED
+from contract_clients import random_requests
 from contract_rows import VALUES, write_samples
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pagination import there_and_back
 from reference_queries import Row, Term, operators_of, selected
@@ -56,7 +57,7 @@ def sorts(draw: st.DrawFn) -> list[str]:
     return [draw(st.sampled_from(("", "-"))) + name for name in names]
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@random_requests
 @given(
     filters=st.lists(terms(), max_size=3),
     sort=sorts(),
