@@ -46,15 +46,6 @@ def test_dev_works_again_after_it_was_killed(start: Start, environ: Environ) -> 
     assert second.get("/api/notes")[0] == 200
 
 
-def test_dev_ends_with_its_terminal(start: Start, environ: Environ) -> None:
-    server = start("dev", "--port", "0", environ=environ).ready()
-    processes = server.children()
-    server.send(signal.SIGHUP)
-    assert server.wait() == 0
-    _, alive = psutil.wait_procs(processes, timeout=5)
-    assert not [process for process in alive if is_alive(process)]
-
-
 @pytest.mark.parametrize("command", ["dev", "serve"])
 @pytest.mark.parametrize("port", ["65536", "-1", "99999999999999999999"])
 def test_a_port_out_of_range_is_refused_in_a_sentence(environ: Environ, project: Path, command: str, port: str) -> None:
@@ -79,11 +70,14 @@ def test_a_new_project_passes_its_own_test(environ: Environ, tmp_path: Path) -> 
     assert "1 passed" in tested.stdout
 
 
-def test_commands_use_the_embedded_database_while_dev_is_not_running(
+def test_dev_ends_with_its_terminal_and_commands_use_its_database_from_then_on(
     start: Start, environ: Environ, project: Path
 ) -> None:
     server = start("dev", "--port", "0", environ=environ).ready()
-    server.send(signal.SIGTERM)
-    server.wait()
+    processes = server.children()
+    server.send(signal.SIGHUP)
+    assert server.wait() == 0
+    _, alive = psutil.wait_procs(processes, timeout=5)
+    assert not [process for process in alive if is_alive(process)]
     listed = run("users", "list", "--json", cwd=project, environ=environ)
     assert (listed.returncode, listed.stdout) == (0, "[]\n")

@@ -1,15 +1,18 @@
 """Clients that ask for large pages and read nothing: a worker's memory stays bounded, and it goes on serving."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import psutil
+import pytest
 from tests.acceptance.conftest import Running, wait_for
+from tests.databases import Databases
 
 APP = """
 from sqlalchemy.orm import Mapped
@@ -52,6 +55,24 @@ RESIDENT_MIB_MAX = 110 + SERVED_MAX * PAGE_MIB + 8 * PAGE_MIB
 """The worker, the pages that are pending, and pages that are being made; those of all clients would be more."""
 
 
+@pytest.fixture(scope="module")
+def filled_url(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The DSN of a database with documents for one large page."""
+    folder = tmp_path_factory.mktemp("documents")
+    (folder / "app.py").write_text(APP)
+    with databases.opened() as url:
+        environ = {**os.environ, "DATABASE_URL": url, "PYTHONPATH": "."}
+        subprocess.run([sys.executable, "-c", SETUP], cwd=folder, env=environ, check=True)
+        yield url
+
+
+@pytest.fixture
+def filled(project: Path, production: Mapping[str, str], filled_url: str) -> Mapping[str, str]:
+    """The environment of a server for APP on that database."""
+    (project / "app.py").write_text(APP)
+    return {**production, "DATABASE_URL": filled_url}
+
+
 def ask(port: int) -> socket.socket:
     """A client that has asked for a page. The system holds next to nothing of it for such a window."""
     client = socket.socket()
@@ -68,17 +89,15 @@ def resident_mib(server: Running) -> float:
 
 
 def test_clients_that_read_nothing_do_not_fill_the_memory(
-    start: Callable[..., Running], project: Path, production: Mapping[str, str]
+    start: Callable[..., Running], filled: Mapping[str, str]
 ) -> None:
-    (project / "app.py").write_text(APP)
-    subprocess.run([sys.executable, "-c", SETUP], cwd=project, env={**production, "PYTHONPATH": "."}, check=True)
     settings = {
         "GATEPOST_LIMIT_API": "100000",
         "GATEPOST_BODY_SECONDS": "120",
         "GATEPOST_PAGE_BYTES_MAX": str(PAGE_MIB * 2**20),
         "GATEPOST_DATABASE_POOL_SIZE": "4",
     }
-    server = start("serve", "--port", "0", "--workers", "1", environ={**production, **settings})
+    server = start("serve", "--port", "0", "--workers", "1", environ={**filled, **settings})
     port = server.ready().port
     statuses: list[bytes] = []
     with contextlib.ExitStack() as clients:
@@ -93,13 +112,9 @@ def test_clients_that_read_nothing_do_not_fill_the_memory(
     wait_for(lambda: server.responds("/api/documents", 200), "the memory of clients that have gone")
 
 
-def test_a_client_that_reads_nothing_is_cut_off(
-    start: Callable[..., Running], project: Path, production: Mapping[str, str]
-) -> None:
-    (project / "app.py").write_text(APP)
-    subprocess.run([sys.executable, "-c", SETUP], cwd=project, env={**production, "PYTHONPATH": "."}, check=True)
+def test_a_client_that_reads_nothing_is_cut_off(start: Callable[..., Running], filled: Mapping[str, str]) -> None:
     settings = {"GATEPOST_BODY_SECONDS": "0.5", "GATEPOST_PAGE_BYTES_MAX": str(PAGE_MIB * 2**20)}
-    server = start("serve", "--port", "0", "--workers", "1", environ={**production, **settings})
+    server = start("serve", "--port", "0", "--workers", "1", environ={**filled, **settings})
     with ask(server.ready().port) as client:
         began = time.monotonic()
         assert client.recv(12) == b"HTTP/1.1 200"

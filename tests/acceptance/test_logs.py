@@ -4,11 +4,13 @@ import http.client
 import json
 import re
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.acceptance.conftest import Running, Start, wait_for
 from tests.acceptance.raw_http_server import migrate
+from tests.databases import Databases
 
 Environ = dict[str, str]
 APP = '''
@@ -39,12 +41,21 @@ app = App(Resource(Note, read=anyone, write=anyone, service=Notes))
 '''
 
 
+@pytest.fixture(scope="module")
+def migrated_url(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The DSN of a database with the tables of APP."""
+    folder = tmp_path_factory.mktemp("notes")
+    (folder / "app.py").write_text(APP)
+    with databases.opened() as url:
+        migrate(folder, url)
+        yield url
+
+
 @pytest.fixture
-def migrated(project: Path, production: Environ) -> Environ:
-    """The environment of a server for APP, whose tables are there."""
+def migrated(project: Path, production: Environ, migrated_url: str) -> Environ:
+    """The environment of a server for APP on that database."""
     (project / "app.py").write_text(APP)
-    migrate(project, production["DATABASE_URL"])
-    return production
+    return {**production, "DATABASE_URL": migrated_url}
 
 
 def create(server: Running, title: str) -> str:
