@@ -22,6 +22,13 @@ SEED = 20_240_229
 _FIRST_MILLISECOND = 1_700_000_000_000
 _LOCK = 7_462_910_385
 
+COLUMNS = {
+    "authors": ("id", "name"),
+    "books": ("id", "title", "price", "stock", "author_id"),
+    "users": ("id", "email", "password_hash", "roles"),
+    "orders": ("id", "book_id", "quantity", "buyer_id"),
+}
+
 Count = Callable[[], None]
 Row = tuple[Any, ...]
 
@@ -51,29 +58,23 @@ async def _fill(connection: "asyncpg.Connection[asyncpg.Record]", authors: int, 
     columns = TextColumn("{task.description:<8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns) as progress:
         names = [(next(keys), name) for name in author_names(random, authors)]
-        await _copy(connection, progress, "authors", ("id", "name"), names, authors)
+        await _copy(connection, progress, "authors", names, authors)
         shelf = [next(keys) for _ in range(books)]
         catalogue = (
             (key, title(random), price(random), _stock(random), names[random.randrange(authors)][0]) for key in shelf
         )
-        fields = ("id", "title", "price", "stock", "author_id")
-        await _copy(connection, progress, "books", fields, catalogue, books)
+        await _copy(connection, progress, "books", catalogue, books)
         users = await _users(keys)
-        await _copy(connection, progress, "users", ("id", "email", "password_hash", "roles"), users, len(users))
+        await _copy(connection, progress, "users", users, len(users))
         buyers = [user[0] for user in users[1:]]
         bought = (
             (next(keys), random.choice(shelf), random.randint(1, 3), random.choice(buyers)) for _ in range(orders)
         )
-        await _copy(connection, progress, "orders", ("id", "book_id", "quantity", "buyer_id"), bought, orders)
+        await _copy(connection, progress, "orders", bought, orders)
 
 
 async def _copy(
-    connection: "asyncpg.Connection[asyncpg.Record]",
-    progress: Progress,
-    table: str,
-    columns: Iterable[str],
-    rows: Iterable[Row],
-    total: int,
+    connection: "asyncpg.Connection[asyncpg.Record]", progress: Progress, table: str, rows: Iterable[Row], total: int
 ) -> None:
     task = progress.add_task(table, total=total)
 
@@ -83,7 +84,7 @@ async def _copy(
                 progress.update(task, completed=number)
             yield row
 
-    await connection.copy_records_to_table(table, records=counted(), columns=list(columns))
+    await connection.copy_records_to_table(table, records=counted(), columns=COLUMNS[table])
     progress.update(task, completed=total)
 
 

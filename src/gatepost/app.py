@@ -99,7 +99,7 @@ class App:
 
     def composed(self, settings: Settings) -> Composition:
         """The layers as these settings make them, to look at: `operations`, and the `rules` of their `table`."""
-        return Composition(self.declaration, settings, OKPKey.generate_key("Ed25519"), "", Events())
+        return Composition(self.declaration, settings, OKPKey.generate_key("Ed25519"), Events())
 
     @property
     def running(self) -> Composition:
@@ -120,7 +120,7 @@ class App:
             )
         key = signing_key(settings)
         buckets = make_buckets(self.rate_limits, settings.valkey, self._table)
-        composition = Composition(self.declaration, settings, key, settings.database.url, self.events, buckets)
+        composition = Composition(self.declaration, settings, key, self.events, buckets)
         await composition.start()
         self._composition = composition
 

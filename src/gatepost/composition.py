@@ -54,19 +54,13 @@ class Composition:
     """The layers of one app in one process. Made without touching the network; `start` opens connections."""
 
     def __init__(
-        self,
-        declaration: Declaration,
-        settings: Settings,
-        key: OKPKey,
-        dsn: str,
-        events: Events,
-        buckets: Buckets | None = None,
+        self, declaration: Declaration, settings: Settings, key: OKPKey, events: Events, buckets: Buckets | None = None
     ) -> None:
         self.declaration = declaration
         self.settings = settings
         self.events = events
         violations = ConstraintErrors(dict.fromkeys(item.table.metadata for item in declaration.entities))
-        self.database = Database(dsn, settings.database, events, violations)
+        self.database = Database(settings.database.url or "", settings.database, events, violations)
         self.tokens = Tokens(settings.auth, key)
         secret = key.as_pem(private=True)
         devices = Devices(secret, f"{declaration.prefix}/auth")

@@ -88,7 +88,6 @@ def test_a_limit_that_valkey_cannot_count_is_refused_when_the_app_is_composed() 
             app.declaration,
             Settings(),
             OKPKey.generate_key("Ed25519"),
-            "",
             Events(),
             ValkeyBuckets("valkey://localhost"),
         )
