@@ -48,12 +48,8 @@ class UnitOfWork:
             made = self._made[model] = self._registry.service_of(model)(self, model)
         return made
 
-    def compiled(self, model: type[Any]) -> CompiledVerbs:
-        """The compiled verbs of a served model."""
-        return self._registry.compiled_of(model)
-
     def _compiled_of(self, row: object) -> CompiledVerbs:
-        return self.compiled(row.__class__)
+        return self._registry.compiled_of(row.__class__)
 
     def enforce_field_rules(self, row: Any, rules: Mapping[str, RowCondition], names: Iterable[str]) -> None:
         """Enforce the rules of the fields that the body sets, on the row that the request names. Fields that a service
@@ -64,12 +60,12 @@ class UnitOfWork:
 
     async def find_row(self, model: type[N], id: Any, actor: Actor) -> N:
         """Load the row with this key, under the read rule."""
-        return cast("N", await self.compiled(model).reads.object(self.transaction, id, actor))
+        return cast("N", await self._registry.compiled_of(model).reads.object(self.transaction, id, actor))
 
     async def find_rows(self, model: type[N], query: ListQuery, actor: Actor) -> Sequence[N]:
         """Load the rows of a query, one more than its limit, in its order. Raises 503 `overloaded` where they are large
         and too many response bytes are in memory."""
-        reads = self.compiled(model).reads
+        reads = self._registry.compiled_of(model).reads
         if self._backlog is not None:
             size = await reads.bytes_of_objects(self.transaction, query, actor)
             if size:
