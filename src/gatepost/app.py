@@ -25,7 +25,6 @@ from gatepost.errors import ConfigurationError, Problem
 from gatepost.events import Events
 from gatepost.gateway.buckets import Buckets, BucketTable
 from gatepost.gateway.buckets.factory import make_buckets
-from gatepost.models.entity import Entity
 from gatepost.operations import Operation
 from gatepost.services.service_transaction import ServiceTransaction
 from gatepost.services.unit_of_work import UnitOfWork
@@ -68,19 +67,9 @@ class App:
         self._table: BucketTable | None = None
 
     @property
-    def prefix(self) -> str:
-        """The path below which the resources stand."""
-        return self.declaration.prefix
-
-    @property
     def metadata(self) -> MetaData:
         """The MetaData of the app's tables, completed with constraints, indexes and triggers."""
         return self.declaration.metadata
-
-    @property
-    def entities(self) -> list[Entity]:
-        """Every model that belongs to the app, the users' included."""
-        return self.declaration.entities
 
     @property
     def resources(self) -> list[Resource[Any]]:

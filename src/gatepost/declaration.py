@@ -4,6 +4,7 @@ Made when the app is built, at import of the user's module; a mistake raises `Co
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,6 @@ from gatepost.asgi import ASGIApp
 from gatepost.auth.authenticator import AnyAuthenticator
 from gatepost.auth.authenticator import checked as checked_authenticators
 from gatepost.declaring.mount import Mount, taken_by_mount
-from gatepost.declaring.policies import Policy
 from gatepost.declaring.resource import PATH, Resource
 from gatepost.dtos.body import check_fields
 from gatepost.dtos.path_keys import check_key
@@ -124,25 +124,23 @@ class Declaration:
 
     def policy_warnings(self) -> list[PolicyWarning]:
         """What of the policies can raise on a row. Computed anew: for the start, and for `gatepost doctor`."""
-        return policy_warnings(self.catalog.served, [anonymous, *_signed_in(self.user_model)])
+        return policy_warnings(self.catalog.served, _actors(self.user_model))
 
     def _check_policies(self) -> None:
         """Every path of `owner()` has to lead somewhere, and every function to give SQL: a mistake must not wait for a
         request."""
-        actors = [anonymous, *_signed_in(self.user_model)]
+        actors = _actors(self.user_model)
         for served in self.catalog.served:
-            policies: list[Policy] = list(served.resource.policies.values())
-            policies += [
-                policy for rules in served.rules.values() for policy in (rules.read, rules.create, rules.update)
-            ]
-            for policy in policies:
+            of_fields = ((rules.read, rules.create, rules.update) for rules in served.rules.values())
+            for policy in chain(served.resource.policies.values(), *of_fields):
                 check_policy(policy, served.entity, actors)
 
 
-def _signed_in(user_model: type[Any]) -> list[Actor]:
-    """A user as there may be one: functions of policies are tried on it."""
+def _actors(user_model: type[Any]) -> list[Actor]:
+    """Nobody, and a user as there may be one: functions of policies are tried on them."""
     key = _KEYS.get(entity_of(user_model).key.shape.python_type)
-    return [] if key is None else [Actor(key, user=manager_of_class(user_model).new_instance())]
+    user = [] if key is None else [Actor(key, user=manager_of_class(user_model).new_instance())]
+    return [anonymous, *user]
 
 
 _KEYS: Mapping[type[Any], ActorId] = {UUID: UUID(int=0), int: 0, str: ""}

@@ -8,6 +8,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, MutableMapping
+from functools import partial
 from types import TracebackType
 from typing import Any, cast
 
@@ -25,6 +26,8 @@ FindRequestID = Callable[[], str | None]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 TRACEBACK_LENGTH_MAX = 32_000
+
+_COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31", "critical": "31;1"}
 
 
 class RecordHandler(logging.Handler):
@@ -84,7 +87,7 @@ def _formatter(form: str, add_request_id: Processor, *, coloured: bool) -> loggi
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    renderer = _render_json if form == "json" else _ConsoleRenderer(coloured=coloured)
+    renderer = _render_json if form == "json" else partial(_render_console, coloured)
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
@@ -118,23 +121,16 @@ def _render_json(logger: object, method: str, event: EventDict) -> str:
     return msgspec.json.encode(safe).decode()
 
 
-class _ConsoleRenderer:
+def _render_console(coloured: bool, logger: object, method: str, event: EventDict) -> str:
     """`12:01:02.123 error   gatepost: database_lost reason=...`, a traceback below it."""
-
-    _COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31", "critical": "31;1"}  # noqa: RUF012
-
-    def __init__(self, *, coloured: bool) -> None:
-        self._coloured = coloured
-
-    def __call__(self, logger: object, method: str, event: EventDict) -> str:
-        moment = str(event.pop("time", ""))[:12]
-        level = str(event.pop("level", ""))
-        name = event.pop("logger", "")
-        message = escaped(str(event.pop("event", "")))
-        exception = event.pop("exception", None)
-        shown = f"{level:<7}"
-        if self._coloured:
-            shown = f"\x1b[{self._COLOURS.get(level, '0')}m{shown}\x1b[0m"
-        fields = " ".join(f"{key}={escaped(str(value))}" for key, value in event.items() if value is not None)
-        line = f"{moment} {shown} {name}: {message} {fields}".rstrip()
-        return f"{line}\n{escaped(exception, keep=chr(10) + chr(9))}" if exception else line
+    moment = str(event.pop("time", ""))[:12]
+    level = str(event.pop("level", ""))
+    name = event.pop("logger", "")
+    message = escaped(str(event.pop("event", "")))
+    exception = event.pop("exception", None)
+    shown = f"{level:<7}"
+    if coloured:
+        shown = f"\x1b[{_COLOURS.get(level, '0')}m{shown}\x1b[0m"
+    fields = " ".join(f"{key}={escaped(str(value))}" for key, value in event.items() if value is not None)
+    line = f"{moment} {shown} {name}: {message} {fields}".rstrip()
+    return f"{line}\n{escaped(exception, keep=chr(10) + chr(9))}" if exception else line

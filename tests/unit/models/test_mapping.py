@@ -190,7 +190,7 @@ def test_two_served_classes_over_one_table_are_refused() -> None:
 
 
 def test_one_served_class_over_a_table_that_others_map_is_taken() -> None:
-    assert [item.name for item in App(Resource(PlainAgain, read=anyone)).entities] == ["PlainAgain", "User"]
+    assert [item.name for item in App(Resource(PlainAgain, read=anyone)).declaration.entities] == ["PlainAgain", "User"]
 
 
 def test_a_second_class_over_the_users_table_is_refused() -> None:
@@ -248,7 +248,7 @@ def test_a_schema_that_is_left_out_may_be_public(schemas: tuple[str | None, str 
     assert words in refusal_of(lambda: App(*resources, users=Member))
     apart = [shadow(Own, "apart", schema) for schema in ("one", "two")]
     resources = [Resource(model, read=anyone, path=f"apart{index}") for index, model in enumerate(apart)]
-    assert len(App(*resources, users=Member).entities) == 3
+    assert len(App(*resources, users=Member).declaration.entities) == 3
 
 
 def test_columns_of_mixins_and_of_abstract_bases_are_served() -> None:
@@ -269,7 +269,7 @@ def test_columns_of_mixins_and_of_abstract_bases_are_served() -> None:
         __tablename__ = "cats"
 
     app = App(Resource(Dog, read=anyone), Resource(Cat, read=anyone))
-    assert [sorted(item.attributes) for item in app.entities[:2]] == [["id", "name"], ["id", "name"]]
+    assert [sorted(item.attributes) for item in app.declaration.entities[:2]] == [["id", "name"], ["id", "name"]]
 
 
 def test_a_relationship_that_says_more_than_a_foreign_key_is_not_served() -> None:
