@@ -25,7 +25,7 @@ async def examine_row_security(connection: "RawConnection", app: "App") -> Docto
     names = [row["name"] for row in await connection.fetch(_ACTIVE, tables)]
     if not names:
         return DoctorFinding("row security", True, "no table hides rows from the role of DATABASE_URL")
-    detail = f"hides rows of {', '.join(names)}, which look absent, and refuses others, which is answered by 403"
+    detail = f"hides rows of {', '.join(names)}, which look absent, and refuses others, which leads to 403"
     role = await connection.fetchval("SELECT quote_ident(current_user)")
     hint = f"Write the same rules as policies of the resource, or: ALTER ROLE {role} BYPASSRLS;"
     return DoctorFinding("row security", False, detail, hint, is_warning=True)

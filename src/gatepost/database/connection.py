@@ -26,7 +26,7 @@ class PooledConnection:
     """A bare connection with what is kept on it: prepared statements, and the ORM's side of it once it was needed.
 
     `needs_reset` is set where a service may have left something on it: the pool undoes that before it is lent again.
-    `writer` is the task that has sent a COMMIT, or an autocommitted write, until its answer is read.
+    `writer` is the task that has sent a COMMIT, or an autocommitted write, until its reply is read.
     `holder` is on whose behalf it is lent, or was lent last.
     """
 

@@ -159,7 +159,7 @@ def row_refused() -> Forbidden:
 
 
 def is_unnamed(error: BaseException, problem: Exception | None) -> TypeGuard[asyncpg.PostgresError]:
-    """True for a broken constraint, or the check option of a view, whose answer names neither it nor a field."""
+    """True for a broken constraint, or the check option of a view, whose error names neither it nor a field."""
     return (
         isinstance(error, pg.IntegrityConstraintViolationError | pg.WithCheckOptionViolationError)
         and isinstance(problem, Conflict)

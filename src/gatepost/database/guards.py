@@ -13,7 +13,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.sql import Select
 
 ADVICE = (
-    "The transaction belongs to the request, which commits it before it answers and rolls it back when the service "
+    "The transaction belongs to the request, which commits it before it responds and rolls it back when the service "
     "raises. Raise an error to roll back; use session.begin_nested() for a savepoint; use "
     "self.after_commit(callback) for what must follow the commit."
 )

@@ -1,7 +1,7 @@
 """Whether PostgreSQL has been silent for too long, decided by one timer that heartbeats need not touch.
 
 Fed by the listener, asked by readiness, which therefore never waits for the database. A process that stood still has
-heard nothing either: it gives the answers that may have arrived meanwhile a moment to be read before it judges.
+heard nothing either: it gives the replies that may have arrived meanwhile a moment to be read before it judges.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ clock: Callable[[], float] = (
 
 
 class HeartbeatMonitor:
-    """`record` whenever the peer has answered; `on_silence` is called once each time that it has been silent for
+    """`record` whenever the peer has replied; `on_silence` is called once each time that it has been silent for
     `seconds`. Silent until it is first heard."""
 
     __slots__ = ("_heard_at", "_on_silence", "_seconds", "_timer", "is_silent")
@@ -36,7 +36,7 @@ class HeartbeatMonitor:
         self.is_silent = True
 
     def record(self) -> None:
-        """The peer has answered just now."""
+        """The peer has replied just now."""
         self._heard_at = clock()
         if self.is_silent:
             self.is_silent = False

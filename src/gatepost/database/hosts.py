@@ -37,7 +37,7 @@ def split_hosts(dsn: str) -> tuple[str, ...]:
 
 
 async def connect_first(dsns: Sequence[str], seconds: float, connect: Callable[[str], Awaitable[T]]) -> T:
-    """What `connect` opens at the first of the DSNs that answers in its share of `seconds`, and is such as it asks for.
+    """What `connect` opens at the first of the DSNs that replies in its share of `seconds`, and is such as it asks for.
     Raises what the last one raised."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds

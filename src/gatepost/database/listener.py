@@ -2,7 +2,7 @@
 
 A cache that drops rows when PostgreSQL notifies a change asks `trusted_until` before serving from the
 cache. A heartbeat (`BEAT`) makes a round trip every 40 ms. PostgreSQL delivers every notification signalled
-before a query ends ahead of that query's answer, so when an answer arrives, every change that was committed before
+before a query ends ahead of that query's reply, so when a reply arrives, every change that was committed before
 the heartbeat was SENT has been handed to `on_notification`. That holds for the next TRUST_SECONDS, counted from the
 sending: a change committed after it cannot be older than that. Lost packets, a stalled event loop, a killed backend or
 a silent peer all show as a heartbeat that does not return, and trust expires without any further action.
@@ -26,13 +26,13 @@ from gatepost.events import Events
 
 HEARTBEAT_SECONDS = 0.04
 TRUST_SECONDS = 0.09
-"""How long one heartbeat is trusted, from its sending. Below 100 ms, so that the answer has time to leave."""
+"""How long one heartbeat is trusted, from its sending. Below 100 ms, so that the response has time to leave."""
 
 PING_SECONDS = 0.5
 """The pause between two heartbeats on a connection that is not trusted: they only tell that the database is there."""
 
 PING_SECONDS_MAX = 1.0
-"""How long the answer to such a heartbeat may take."""
+"""How long the reply to such a heartbeat may take."""
 
 DOUBT_SECONDS = 2.0
 """How often a connection that is not trusted is examined again."""
@@ -50,7 +50,7 @@ STANDBY = "the server is a standby, on which nothing can be listened to: point D
 """Why nothing can be trusted, for the log and for `gatepost doctor`."""
 
 BEAT = "SELECT WHERE current_setting('transaction_read_only') = 'on'"
-"""What a heartbeat asks: its answer has one row on a server that takes no writes, and none on another one."""
+"""What a heartbeat asks: its reply has one row on a server that takes no writes, and none on another one."""
 
 REFUSED_SECONDS = 1.0
 """How long it takes at most until a connection is tried again that PostgreSQL had refused because of a limit."""
@@ -64,7 +64,7 @@ class ListenedDatabase(Protocol):
     async def connect_listener(self) -> RawConnection: ...
 
     def note_beat(self, raw: RawConnection, *, refuses_writes: bool) -> None:
-        """Called with each answer to a heartbeat; one of DRIVER_FAILURES that it raises gives the connection up."""
+        """Called with each reply to a heartbeat; one of DRIVER_FAILURES that it raises gives the connection up."""
         ...
 
     def note_silence(self) -> None:
@@ -77,9 +77,9 @@ class Listener:
 
     `on_change` gets each payload; and None on every new connection, when it listens and before it is trusted:
     notifications in the gap were lost, so everything cached before is dropped. `check` says whether the database
-    notifies at all (its triggers are there); while it answers False nothing is trusted. `on_doubt` gets the reason why
+    notifies at all (its triggers are there); while it returns False nothing is trusted. `on_doubt` gets the reason why
     nothing can be trusted, once until it is another one, or until there is none. `heartbeat` knows whether PostgreSQL
-    answers at all.
+    replies at all.
     """
 
     def __init__(
@@ -165,9 +165,9 @@ class Listener:
 
     async def _beat(self, connection: RawConnection, seconds: float) -> None:
         async with asyncio.timeout(seconds):
-            answer = await connection.execute(BEAT)
+            reply = await connection.execute(BEAT)
         self.heartbeat.record()
-        self._database.note_beat(connection, refuses_writes=answer == "SELECT 1")
+        self._database.note_beat(connection, refuses_writes=reply == "SELECT 1")
 
     async def _is_beyond_doubt(self, connection: RawConnection) -> bool:
         async with asyncio.timeout(HEARTBEAT_TIMEOUT_SECONDS):

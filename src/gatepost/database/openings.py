@@ -75,7 +75,7 @@ class Openings:
             self._probing = asyncio.get_running_loop().call_later(seconds, self._probe)
 
     def cancel(self) -> None:
-        """Break off what is under way: there will be no answer, or it comes too late."""
+        """Break off what is under way: there will be no reply, or it comes too late."""
         if self._probing is not None:
             self._probing.cancel()
         for task in self.tasks:

@@ -1,7 +1,7 @@
 """Whether a statement that failed was carried out: done, undone, or unknown.
 
 The outcome is unknown from the moment the first byte of COMMIT, or of a writing statement outside BEGIN, was handed to
-the transport until the answer to that message was read. The code that sends such a message marks its connection
+the transport until the reply to that message was read. The code that sends such a message marks its connection
 (`PooledConnection.writer`) for just that span, and asks here what a failure inside it means. Outside the span nothing
 was written (`docs/decisions/0017-the-outcome-is-told-as-it-is.md`).
 """
@@ -26,7 +26,7 @@ def outcome_unknown() -> OutcomeUnknown:
 
 
 def answer_of(error: BaseException) -> BaseException:
-    """The error that PostgreSQL answered with, also where the connection was lost just after it."""
+    """The error that PostgreSQL replied with, also where the connection was lost just after it."""
     # asyncpg raises ConnectionDoesNotExistError when the connection ends before the error that it has just received is
     # delivered; that error is then the cause, and still says what became of the statement.
     cause = error.__cause__
@@ -37,14 +37,14 @@ def answer_of(error: BaseException) -> BaseException:
 
 def is_in_doubt(error: BaseException) -> bool:
     """Whether a statement that failed so, after it was handed to the transport, may have been carried out."""
-    answer = answer_of(error)
-    if isinstance(answer, asyncpg.PostgresError):
-        return not _says_what_happened(answer)
-    if isinstance(answer, asyncpg.InterfaceError):
+    reply = answer_of(error)
+    if isinstance(reply, asyncpg.PostgresError):
+        return not _says_what_happened(reply)
+    if isinstance(reply, asyncpg.InterfaceError):
         return False  # refused by the driver, before it sends anything
     # The network failed, the driver lost track of the protocol, or the wait was cut off: the statement may have
     # arrived.
-    return isinstance(answer, OSError | asyncpg.InternalClientError | asyncio.CancelledError)
+    return isinstance(reply, OSError | asyncpg.InternalClientError | asyncio.CancelledError)
 
 
 def keeps_session(error: BaseException) -> bool:

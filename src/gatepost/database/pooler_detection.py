@@ -1,4 +1,4 @@
-"""Whether there is a pooler in transaction mode between us and PostgreSQL, found out by which backend answers.
+"""Whether there is a pooler in transaction mode between us and PostgreSQL, found out by which backend replies.
 
 Outside the request path: at the first connection of a process, and in `gatepost doctor`.
 """

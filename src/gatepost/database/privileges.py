@@ -1,6 +1,6 @@
 """What a role lacks, said as the GRANT to run: a right that is missing is a mistake in the set-up, not a refusal.
 
-Off the request path: asked once PostgreSQL has answered 42501. Row level security has the same code; what tells them
+Off the request path: asked once PostgreSQL has reported 42501. Row level security has the same code; what tells them
 apart is the function of PostgreSQL that raised it, whatever language its message is in.
 """
 

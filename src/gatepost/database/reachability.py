@@ -113,4 +113,4 @@ class Reachability:
 
 
 def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error) or 'no answer in time'}"
+    return f"{type(error).__name__}: {str(error) or 'no reply in time'}"

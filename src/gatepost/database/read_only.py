@@ -1,7 +1,7 @@
 """Whether the server takes writes: a standby does not, nor one whose `default_transaction_read_only` is on.
 
 PostgreSQL tells both of every session without being asked (it reports the settings at connect, and when a standby is
-promoted), so reads pay nothing for it. A setting that is reloaded is told with the next answer: the listener's
+promoted), so reads pay nothing for it. A setting that is reloaded is told with the next reply: the listener's
 heartbeat asks for it, so that it is known even while nothing writes. What a service has set on its own transaction is
 not the server's state.
 
@@ -72,7 +72,7 @@ class ReadOnly:
         raw.terminate()
 
     def note_told(self, raw: RawConnection, *, refuses: bool) -> None:
-        """The answer of a connection that is asked repeatedly. Only a change says something about the server: where the
+        """The reply of a connection that is asked repeatedly. Only a change says something about the server: where the
         setting of a role or a database has changed, an older session keeps the old one."""
         told, self._told = self._told, (raw, refuses)
         if told != self._told:

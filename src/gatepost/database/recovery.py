@@ -12,7 +12,7 @@ from gatepost.database.failures import DRIVER_FAILURES
 from gatepost.events import Events
 
 RECOVER_SECONDS = 2.0
-"""How long a connection whose use was broken off has to answer; then it is closed."""
+"""How long a connection whose use was broken off has to reply; then it is closed."""
 
 
 class Recoveries:
@@ -35,7 +35,7 @@ class Recoveries:
         self.resetting: set[PooledConnection] = set()
 
     def start(self, connection: PooledConnection, *, is_broken_off: bool) -> None:
-        """Begin to recover a connection. `is_broken_off` says that the wait for an answer was given up."""
+        """Begin to recover a connection. `is_broken_off` says that the wait for a reply was given up."""
         try:
             work = _restore(connection, is_broken_off=is_broken_off)
             task = background(work, "recover a database connection", self._events)
@@ -62,7 +62,7 @@ async def _restore(connection: PooledConnection, *, is_broken_off: bool) -> bool
     try:
         async with asyncio.timeout(RECOVER_SECONDS):
             if is_broken_off and not raw.is_in_transaction():
-                await raw.execute("SELECT")  # the answer shows whether a cancelled BEGIN was carried out
+                await raw.execute("SELECT")  # the reply shows whether a cancelled BEGIN was carried out
             if raw.is_in_transaction():
                 await raw.execute("ROLLBACK")
             if connection.needs_reset:

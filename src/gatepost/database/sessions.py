@@ -42,7 +42,7 @@ class OwningTransaction(Protocol):
         ...
 
     def end_statement(self) -> None:
-        """It was answered, or broken off."""
+        """It got its reply, or was broken off."""
         ...
 
 

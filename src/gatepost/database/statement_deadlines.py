@@ -1,6 +1,6 @@
 """Deadlines of statements, enforced on this side: they end what PostgreSQL cannot end because it is gone.
 
-PostgreSQL cancels a statement after `statement_seconds`. Where no answer has come a second later, none will come: the
+PostgreSQL cancels a statement after `statement_seconds`. Where no reply has come a second later, none will come: the
 connection is closed, and its request learns that it is lost. Outside the request path: one sweep every half second
 looks at the connections that are lent and counts; a statement pays nothing for it.
 """
@@ -16,13 +16,13 @@ SWEEP_SECONDS = 0.5
 """How late a statement may be ended."""
 
 GRACE_SECONDS = 1.0
-"""How much longer than PostgreSQL's own limit we wait, for its answer to travel."""
+"""How much longer than PostgreSQL's own limit we wait, for its reply to travel."""
 
 
 class StatementDeadlines:
     """Closes connections whose statement is overdue. `lent` says which are lent at present.
 
-    Time is counted in sweeps, not by the clock: while this process was suspended, no answer could arrive, so that time
+    Time is counted in sweeps, not by the clock: while this process was suspended, no reply could arrive, so that time
     must not count against the connection.
     """
 

@@ -29,7 +29,7 @@ SERIALIZABLE = "serializable"
 ISOLATION_LEVELS = (READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE)
 
 COMMIT_SECONDS = 5.0
-"""How long a cancelled request still waits for the answer to its COMMIT; then the connection is given up."""
+"""How long a cancelled request still waits for the reply to its COMMIT; then the connection is given up."""
 
 
 class SwallowedError(RuntimeError):
@@ -50,7 +50,7 @@ class Transaction:
     """What services work in. Begun and ended by `Database.transact`, never by the work itself.
 
     `resource` is that of the request's path. `is_sending` is true while a statement is under way that PostgreSQL has to
-    answer within the limit: not during a COMMIT, nor after the transaction has set its own limit. `is_committed` is
+    reply within the limit: not during a COMMIT, nor after the transaction has set its own limit. `is_committed` is
     true once PostgreSQL has confirmed the commit, or there was nothing to commit.
 
     BEGIN is sent before the first statement that may write, lock or set something. Until then each reading statement
@@ -151,7 +151,7 @@ class Transaction:
             self.has_own_limit = True
 
     def end_statement(self) -> None:
-        """It was answered, or broken off."""
+        """It got its reply, or was broken off."""
         self.is_sending = False
 
     def after_commit(self, callback: AfterCommit) -> None:
@@ -162,7 +162,7 @@ class Transaction:
         """Write what is pending and commit. Raises where a part of the transaction would be missing.
 
         A cancellation that arrives meanwhile is raised after the outcome: a commit that was sent may have happened,
-        whatever the one who waits for it feels. Raises `OutcomeUnknown` where the answer did not come.
+        whatever the one who waits for it feels. Raises `OutcomeUnknown` where the reply did not come.
         """
         await self._finish_session()
         if self.is_reading:

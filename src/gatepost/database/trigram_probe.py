@@ -19,13 +19,13 @@ _SEES_UNICODE = "SELECT cardinality(show_trgm('\u00e9')) > 0 AS sees"
 
 
 class ProbeResult(Protocol):
-    """Where the answer is kept; None until there is one."""
+    """Where the result is kept; None until there is one."""
 
     sees_unicode: bool | None
 
 
 class TrigramProbe:
-    """Asks `database`, and notes the answer in `result`."""
+    """Asks `database`, and keeps what it says in `result`."""
 
     def __init__(self, database: Database, result: ProbeResult, events: Events) -> None:
         self._database = database
@@ -34,7 +34,7 @@ class TrigramProbe:
         self._task: asyncio.Task[None] | None = None
 
     async def probe(self) -> None:
-        """Ask once; without an answer, keep asking in the background."""
+        """Ask once; without a reply, keep asking in the background."""
         if not await self._probe():
             self._task = background(self._probe_again(), "probe the trigram indexes", self._events)
 

@@ -42,8 +42,8 @@ def check_version(cluster: Path, programs: Path) -> None:
             location=str(cluster),
             hint="Move it away, or choose another data folder.",
         ) from None
-    answer = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)  # noqa: S603
-    installed = answer.stdout.split()[-1]
+    shown = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)  # noqa: S603
+    installed = shown.stdout.split()[-1]
     if made_by != installed.partition(".")[0]:
         raise ConfigurationError(
             f"The data was written by PostgreSQL {made_by}, but PostgreSQL {installed} is installed.",
@@ -74,7 +74,7 @@ def run_script(
             timeout=timeout_seconds,
         )
     except subprocess.TimeoutExpired:
-        raise ConfigurationError(f"PostgreSQL did not answer in {timeout_seconds:g} s.", location=dsn) from None
+        raise ConfigurationError(f"PostgreSQL did not reply in {timeout_seconds:g} s.", location=dsn) from None
     if result.returncode != 0:
         raise ConfigurationError(f"PostgreSQL refused: {result.stderr.strip()}", location=dsn)
     return result.stdout.strip()

@@ -1,7 +1,7 @@
 """Restarts the embedded PostgreSQL when it ends unexpectedly: killed, out of memory, crashed.
 
-Outside the request path: a thread in the master of `gatepost dev` and `make run`. Meanwhile the workers answer 503, as
-with any database that is away, and find it again by themselves.
+Outside the request path: a thread in the master of `gatepost dev` and `make run`. Meanwhile the workers respond with
+503, as with any database that is away, and find it again by themselves.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Content codings: which one a client asks for (RFC 9110, section 12.5.3), and how an answer is coded.
+"""Content codings: which one a client asks for (RFC 9110, section 12.5.3), and how a response is coded.
 
 Used by `compression.py`, which decides whether. zstd comes first: on a page of rows it costs half of gzip's time and
 leaves less. Both are in Python's own library from 3.14 on.
@@ -35,7 +35,7 @@ _zstd = ZstdCompressor(level=1)
 
 
 def _as_zstd(body: bytes) -> bytes:
-    # One compressor for all answers: a new one would cost as much as coding a page.
+    # One compressor for all responses: a new one would cost as much as coding a page.
     return _zstd.compress(body, ZstdCompressor.FLUSH_FRAME)
 
 
@@ -52,10 +52,10 @@ CODINGS: tuple[Coding, ...] = (
 
 @lru_cache(maxsize=256)
 def wanted_coding(accept: bytes) -> Coding | None:
-    """The coding for an `Accept-Encoding`, None to leave the answer as it is.
+    """The coding for an `Accept-Encoding`, None to leave the response as it is.
 
     The highest weight wins, and among equals our order. A coding that is not named is as good as `*`, or not wanted.
-    Where nothing that we have is acceptable the answer stays as it is, as the RFC advises.
+    Where nothing that we have is acceptable the response stays as it is, as the RFC advises.
     """
     if len(accept) > ACCEPT_BYTES_MAX:
         return None

@@ -1,12 +1,12 @@
-"""Compression of answers: where it pays, and never where the size could tell a secret.
+"""Compression of responses: where it pays, and never where the size could tell a secret.
 
-Asked by the call for answers of `BYTES_MIN` or more, and for requests that name entity tags; nothing else pays.
-The answers of mounted applications are left alone. Length is what encryption does not hide (BREACH), so never
+Asked by the call for responses of `BYTES_MIN` or more, and for requests that name entity tags; nothing else pays.
+The responses of mounted applications are left alone. Length is what encryption does not hide (BREACH), so never
 compressed are
 
-- answers of kind "auth", which hold tokens, and answers that set a cookie;
-- answers to requests with a cookie or with other ambient credentials: another site can make a browser send those, as
-  often as it likes, and vary the part of the answer that it controls. It cannot send a bearer token or an API key;
+- responses of kind "auth", which hold tokens, and responses that set a cookie;
+- responses to requests with a cookie or with other ambient credentials: another site can make a browser send those, as
+  often as it likes, and vary the part of the response that it controls. It cannot send a bearer token or an API key;
 - refusals, which repeat what was asked;
 - what says `Cache-Control: no-transform`, or is encoded already.
 """
@@ -20,7 +20,7 @@ from gatepost.errors import Header
 from gatepost.gateway.codings import CODINGS, Coding, wanted_coding
 
 BYTES_MIN = 2048
-"""Below it an answer fits into two packets with its headers: there is nothing to gain."""
+"""Below it a response fits into two packets with its headers: there is nothing to gain."""
 
 CONDITIONS = frozenset({b"if-match", b"if-none-match"})
 """The headers in which clients send entity tags back."""
@@ -32,9 +32,9 @@ _SUFFIXED = re.compile(rb"(?:" + b"|".join(coding.suffix for coding in CODINGS) 
 
 
 def compressed(call: Call, response: Response) -> Response:
-    """The answer in the coding that the client prefers, or as it is; with `Vary` where another client may get another.
+    """The response in the coding that the client prefers, or as it is; with `Vary` where other clients may get another.
 
-    A strong entity tag names bytes, so the coded answer has one of its own: `"3"` becomes `"3-gzip"` (RFC 9110,
+    A strong entity tag names bytes, so the coded response has one of its own: `"3"` becomes `"3-gzip"` (RFC 9110,
     section 8.8.3.3). `strip_entity_tags` takes it off again when it comes back.
     """
     headers = dict(response.headers)
@@ -53,7 +53,7 @@ def strip_entity_tags(call: Call) -> None:
     """Take the coding off the entity tags that a client sends back, so that lower layers need not know of codings.
 
     `If-Match` means the row, in whatever coding it was read. `If-None-Match` means bytes: the tag of a coding counts
-    only where the answer would have it, else a cache would give the coded bytes to one who cannot read them.
+    only where the response would have it, else a cache would give the coded bytes to one who cannot read them.
     """
     headers = call.headers
     given = headers.get(b"if-match")
@@ -66,7 +66,7 @@ def strip_entity_tags(call: Call) -> None:
 
 
 def not_modified(call: Call, response: Response) -> Response:
-    """A 304 with the entity tag that the client named, which is that of the coded answer where it holds that one."""
+    """A 304 with the entity tag that the client named, which is that of the coded response where it holds that one."""
     named = b",".join(value for name, value in call.scope["headers"] if name == b"if-none-match")
     coding = wanted_coding(call.headers.get(b"accept-encoding", b""))
     headers = response.headers

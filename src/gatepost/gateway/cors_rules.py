@@ -1,7 +1,7 @@
 """Calls across origins (Fetch standard, CORS protocol): preflights, and the headers of every response.
 
-Stands first in the gate. A preflight is answered from bytes that were made at start, the same for every path, method
-and header, so that it does not reveal which paths exist: the browser compares. Without a rule there are no CORS
+Stands first in the gate. The response to a preflight is bytes made at start, the same for every path, method and
+header, so that it does not reveal which paths exist: the browser compares. Without a rule there are no CORS
 headers at all.
 """
 
@@ -46,12 +46,12 @@ class CompiledCORS:
         self._refused = Response(204, headers=(PREFLIGHT_VARY,))
 
     def headers(self, call: Call) -> tuple[Header, ...]:
-        """What every answer carries: `Vary`, and the permission where the origin has it."""
+        """What every response carries: `Vary`, and the permission where the origin has it."""
         permission = self._permission(call)
         return (VARY,) if permission is None else (VARY, permission, *self._exposure)
 
     def preflight(self, call: Call) -> Response:
-        """The answer to a preflight. One that asks for a private network gets no permission, whatever its origin."""
+        """The response to a preflight. One that asks for a private network gets no permission, whatever its origin."""
         permission = self._permission(call)
         if permission is None or b"access-control-request-private-network" in call.headers:
             return self._refused
@@ -77,14 +77,14 @@ class CORSRules:
         self._match = match
 
     def headers(self, call: Call) -> tuple[Header, ...]:
-        """What an answer carries; a preflight's has it already."""
+        """What a response carries; a preflight's has it already."""
         rules = call.rules
         if rules is PREFLIGHT:
             return ()
         return self._rule(rules).headers(call)
 
     def preflight(self, call: Call) -> Response:
-        """The answer to a preflight."""
+        """The response to a preflight."""
         headers = call.headers
         method = headers[b"access-control-request-method"].decode("latin-1")
         try:

@@ -1,8 +1,8 @@
-"""The security headers of every answer, as bytes made at start.
+"""The security headers of every response, as bytes made at start.
 
-The twelve of helmet 8, stricter where the answer is JSON: nothing in it may be loaded, framed or run. What answers
-with something else (a mounted application) gets the profile of a page, which may load what comes from its own origin.
-What an answer sets itself wins, except for what names us. The profile of our own pages is made in `pages.py`.
+The twelve of helmet 8, stricter where the response is JSON: nothing in it may be loaded, framed or run. Any
+other response (of a mounted application) gets the profile of a page, which may load what comes from its own origin.
+What a response sets itself wins, except for what names us. The profile of our own pages is made in `pages.py`.
 """
 
 from collections.abc import Sequence
@@ -58,18 +58,18 @@ PAGES: tuple[Header, ...] = (
 NAMES: frozenset[bytes] = frozenset(
     {*(name for name, _ in (*STRICT, NO_STORE, CLOSE)), b"strict-transport-security"},
 )
-"""What an answer may repeat; then the answer's own value stands."""
+"""What a response may repeat; then the response's own value stands."""
 
 OURS: frozenset[bytes] = frozenset({b"server", b"x-request-id"})
-"""What an answer cannot set: who serves, and the id that is in our log."""
+"""What a response cannot set: who serves, and the id that is in our log."""
 
 
 HeaderTable = tuple[tuple[Header, ...], ...]
-"""The headers of an answer: plain, private, plain over TLS, private over TLS."""
+"""The headers of a response: plain, private, plain over TLS, private over TLS."""
 
 
 class HeaderProfiles:
-    """The headers to add, by what is answered. `json` is for data, `pages` for what a mounted application answers else.
+    """The headers to add, by what is sent. `json` is for data, `pages` for what a mounted application sends besides.
 
     The tables are made once; `is_closing` adds `connection: close` to all of them, for draining.
     """
@@ -108,7 +108,7 @@ class HeaderProfiles:
 
 
 def is_json(content_type: bytes) -> bool:
-    """Whether an answer of this type is data, of which nothing may be loaded, framed or run."""
+    """Whether a response of this type is data, of which nothing may be loaded, framed or run."""
     media_type = content_type.partition(b";")[0].strip().lower()
     return media_type == b"application/json" or media_type.endswith(b"+json")
 
@@ -139,7 +139,7 @@ def _profile(is_page: bool, is_tls: bool, hsts: Header) -> tuple[Header, ...]:
         return STRICT + (hsts,) * is_tls
     if not is_tls:
         return PAGES
-    # Over plain HTTP it would send the page's own styles and scripts to a port that does not answer.
+    # Over plain HTTP it would send the page's own styles and scripts to a port where nothing listens.
     upgraded = b"; upgrade-insecure-requests"
     policy = b"content-security-policy"
     return (*((name, value + upgraded if name == policy else value) for name, value in PAGES), hsts)

@@ -49,7 +49,7 @@ WARY_PATTERNS: dict[str, str] = {
     "REG": f"^{_NAME}(?:[.]{_NAME})?$",
 }
 """By the beginning of a type's name: what a text has to look like before `pg_input_is_valid` can be asked, which raises
-for other texts itself, or answers for another cast than that of a text."""
+for other texts itself, or is for another cast than that of a text."""
 
 UNREADABLE_ESCAPE = (
     r"\\u0000|\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"

@@ -94,7 +94,7 @@ class Lifespan:
 
 
 class RefusalApp:
-    """Answers every request with 503 and the reason why there is no application: in development only."""
+    """Responds to every request with 503 and the reason why there is no application: in development only."""
 
     def __init__(self, reason: str) -> None:
         self._body = f"The application cannot start.\n\n{reason}\n".encode(errors="backslashreplace")

@@ -15,8 +15,8 @@ from gatepost.errors import ConfigurationError
 BACKLOG = 2048
 
 STALLED_SECONDS = 30.0
-"""How long a client may leave an answer unread before the kernel resets its connection (RFC 5482; every connection
-inherits it). In practice one that takes less than some 4 KiB a second of an answer larger than the kernel's buffers."""
+"""How long a client may leave a response unread before the kernel resets its connection (RFC 5482; every connection
+inherits it). In practice one that takes less than some 4 KiB a second of a large response."""
 
 WAIT_SECONDS = 1.0
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from types import FrameType
 
 DRAIN = signal.SIGUSR1
-"""This server is about to stop: not ready, and every answer closes its connection, but connections are still taken."""
+"""This server is about to stop: not ready, and every response closes its connection; new ones are still taken."""
 
 HAND_OVER = signal.SIGUSR2
-"""Another worker has taken this one's place: no new connections, and every answer closes its own; readiness stays."""
+"""Another worker has taken this one's place: no new connections, and every response closes its own; readiness stays."""
 
 
 def on_signal(number: signal.Signals, act: Callable[[], None]) -> None:

@@ -1,7 +1,7 @@
 """The workers of one server: who takes the place of one that has died, and, at SIGHUP, of one after the other.
 
 Before the request path: in the master, which never loads the application. A worker that is replaced goes on with the
-connections that it has while the others take all new ones; each of its answers tells the client to come back on
+connections that it has while the others take all new ones; each of its responses tells the client to come back on
 another connection. So no request is refused and none is cut off (`docs/decisions/0009-replacing-workers.md`).
 """
 
@@ -22,7 +22,7 @@ START_SECONDS_MAX = 60.0
 """How long a new worker may take to load the application before the one that it is to replace stays instead."""
 
 HAND_OVER_SECONDS = 3.0
-"""How long a replaced worker waits for the next request of each of its connections, to answer that it closes."""
+"""How long a replaced worker waits for the next request of each of its connections, to respond that it closes."""
 
 RESTART_SECONDS = (0.5, 10.0)
 """Before a dead worker is replaced: the first at once, one that keeps dying ever later, but for ever."""

@@ -51,7 +51,7 @@ class Worker:
     """What a new process calls to get the application; `prepare` runs before the application starts.
 
     `loop` is Granian's name of the event loop for it. With `serves_refusal` a worker whose application cannot start
-    answers 503 with the reason instead of ending.
+    responds with 503 and the reason instead of ending.
     """
 
     loop: ClassVar[str] = LOOP_NAME

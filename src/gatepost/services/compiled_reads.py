@@ -46,7 +46,7 @@ from gatepost.view import View
 TABLE_MAY_BE_LARGE = Statement(MAY_BE_LARGE)
 
 MAY_BE_LARGE_SECONDS = 10.0
-"""How long the answer counts: so long, large rows in a table that had none are loaded uncounted."""
+"""How long the result counts: so long, large rows in a table that had none are loaded uncounted."""
 
 PAGES_MAX = 1024
 """Cached queries per resource: the plan and its arguments."""
@@ -139,7 +139,7 @@ class CompiledReads:
     async def _may_be_large(self, transaction: Transaction) -> bool:
         now = time.monotonic()
         if now >= self._asked_at + MAY_BE_LARGE_SECONDS:
-            self._asked_at = now  # before the answer: of many requests at once, one asks
+            self._asked_at = now  # before the reply: of many requests at once, one asks
             records = await transaction.read(TABLE_MAY_BE_LARGE, {"name": self._table_name})
             self._is_large = not records or records[0][0] is not False
         return self._is_large

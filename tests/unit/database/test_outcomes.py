@@ -9,14 +9,14 @@ from gatepost.database.failures import is_lost
 from gatepost.database.outcomes import answer_of, is_in_doubt
 
 
-def answer(state: str, severity: str = "ERROR", **fields: str) -> Any:
+def reply(state: str, severity: str = "ERROR", **fields: str) -> Any:
     """An ErrorResponse as asyncpg raises it."""
     return asyncpg.PostgresError.new({"C": state, "M": "", "S": severity, "V": severity, **fields})
 
 
 def raised(state: str) -> Any:
     """What PostgreSQL reports of a trigger that chose this code."""
-    return answer(state, R="exec_stmt_raise")
+    return reply(state, R="exec_stmt_raise")
 
 
 def lost(cause: BaseException | None = None) -> BaseException:
@@ -31,15 +31,15 @@ def lost(cause: BaseException | None = None) -> BaseException:
     [
         lost(),
         lost(ConnectionResetError()),
-        lost(answer("57P01", "FATAL")),
-        lost(answer("XX000", "PANIC")),
-        answer("57P01"),
-        answer("57P02"),
-        answer("57P03"),
-        answer("40003"),
-        answer("08006"),
-        answer("25P03", "FATAL"),
-        answer("57P01", "FATAL", R="ProcessInterrupts"),
+        lost(reply("57P01", "FATAL")),
+        lost(reply("XX000", "PANIC")),
+        reply("57P01"),
+        reply("57P02"),
+        reply("57P03"),
+        reply("40003"),
+        reply("08006"),
+        reply("25P03", "FATAL"),
+        reply("57P01", "FATAL", R="ProcessInterrupts"),
         raised("40003"),
         TimeoutError(),
         OSError(),
@@ -53,11 +53,11 @@ def test_what_does_not_say_what_happened_leaves_a_doubt(error: BaseException) ->
 @pytest.mark.parametrize(
     "error",
     [
-        answer("57014"),
-        answer("23505"),
-        answer("40001"),
-        answer("53100"),
-        lost(answer("23505")),
+        reply("57014"),
+        reply("23505"),
+        reply("40001"),
+        reply("53100"),
+        lost(reply("23505")),
         raised("08006"),
         raised("57P01"),
         lost(raised("08006")),
@@ -73,10 +73,10 @@ def test_a_response_leaves_none(error: BaseException) -> None:
 @pytest.mark.parametrize("state", ["08003", "08006", "08P01", "28000", "28P01", "3D000", "53300", "57P01", "57P03"])
 def test_a_code_that_a_trigger_chose_says_nothing_of_the_connection(state: str) -> None:
     assert not is_lost(raised(state))
-    assert is_lost(answer(state, "FATAL", R="ProcessInterrupts"))
-    assert is_lost(answer(state)), "a pooler said so"
+    assert is_lost(reply(state, "FATAL", R="ProcessInterrupts"))
+    assert is_lost(reply(state)), "a pooler said so"
 
 
 def test_a_response_counts_though_the_connection_was_lost_after_it() -> None:
-    refusal = answer("23505")
+    refusal = reply("23505")
     assert answer_of(lost(refusal)) is refusal

@@ -6,7 +6,7 @@
 -- A bucket is the moment at which it is full: "ticks", or "ticks rest" where it is not a whole number of them. A sliding
 -- limit (sliding_slots > 0) is the list of moments at which it admitted, the newest first.
 --
--- Answers with the moment now, how many were taken (0: none, and nothing has changed), and for each rule what it lacks;
+-- Replies with the moment now, how many were taken (0: none, and nothing has changed), and for each rule what it lacks;
 -- for a sliding one how many are used, the time until all are free, and until one is.
 --
 -- Numbers come and go as doubles, packed: as words of their own, to be read and written in digits, they cost this server
@@ -49,7 +49,7 @@ for i = 1, #KEYS do
   deficits[i] = deficit
 end
 
-local answer = pack('<dd', now, granted)
+local reply = pack('<dd', now, granted)
 for i = 1, #KEYS do
   local key, deficit = KEYS[i], deficits[i]
   local units_per_tick, units_per_token, _, sliding_slots = unpack('<dddd', ARGV[1], 32 * i - 15)
@@ -60,7 +60,7 @@ for i = 1, #KEYS do
       deficit = deficit + 1
     end
     local newest, oldest = call('LINDEX', key, 0), call('LINDEX', key, -1)
-    answer = answer .. pack('<ddd', deficit, newest and newest + units_per_token - now or 0, oldest and oldest + units_per_token - now or 0)
+    reply = reply .. pack('<ddd', deficit, newest and newest + units_per_token - now or 0, oldest and oldest + units_per_token - now or 0)
   else
     if granted > 0 then
       deficit = deficit + granted * units_per_token
@@ -70,7 +70,7 @@ for i = 1, #KEYS do
       if rest > 0 then kept = string.format('%.0f %.0f', full_at, rest) end
       call('SET', key, kept, 'PXAT', floor(full_at / 1000) + 1)
     end
-    answer = answer .. pack('<d', deficit)
+    reply = reply .. pack('<d', deficit)
   end
 end
-return answer
+return reply
