@@ -68,6 +68,25 @@ class NumberReader:
         return self.surplus + len(body) <= self._bounds.number_characters and not _LONG_INTEGER.search(body)
 
 
+class DocumentDecoder:
+    """Decodes JSON whose fields nobody has declared, to learn whether it is within the bounds."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._numbers = NumberReader(bounds)
+        self._decode = msgspec.json.Decoder(float_hook=self._numbers).decode
+
+    def members(self, text: bytes) -> int | None:
+        """How many members all objects of it have; None for what is beyond the bounds or no JSON, or may be, so that
+        the strict reader has to decide."""
+        self._numbers.surplus = 0
+        try:
+            value: Any = self._decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Violation):
+            return None
+        return members(value, self._bounds) if self._numbers.is_within(text) else None
+
+
 def written_out(number: str) -> int:
     """How many characters a JSON number has without an exponent, as PostgreSQL would show it."""
     mantissa, _, exponent = number.lower().partition("e")

@@ -6,9 +6,7 @@ Each patch is bounded by itself, but without this check a document could grow wi
 import re
 from typing import Any
 
-import msgspec
-
-from gatepost.dtos.json_values import NUMBER_CHARACTERS_MAX, Bounds, NumberReader, members, read
+from gatepost.dtos.json_values import NUMBER_CHARACTERS_MAX, Bounds, DocumentDecoder, members, read
 from gatepost.dtos.strict_json import read_json
 from gatepost.dtos.violations import Violation
 from gatepost.exact_json import encode_bytes
@@ -25,12 +23,9 @@ class MergedDocuments:
     """The check of the merged documents of one resource. A stored document whose text is longer than `stored_bytes_max`
     is not even read: it cannot have come from a body."""
 
-    __slots__ = ("_bounds", "_decode", "_numbers", "stored_bytes_max")
-
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._numbers = NumberReader(bounds)
-        self._decode = msgspec.json.Decoder(float_hook=self._numbers).decode
+        self._decoder = DocumentDecoder(bounds)
         self.stored_bytes_max = STORED_FACTOR * bounds.number_characters
 
     @property
@@ -51,9 +46,4 @@ class MergedDocuments:
         """Whether the numbers are within the bounds, written out in full. May be False where it is not sure."""
         if not _EXPONENTS.search(text):  # without them no number is shorter than PostgreSQL shows it
             return not _LONG_NUMBER.search(text)
-        self._numbers.surplus = 0
-        try:
-            self._decode(text)
-        except (msgspec.DecodeError, Violation):
-            return False
-        return self._numbers.is_within(text)
+        return self._decoder.members(text) is not None

@@ -20,7 +20,7 @@ from gatepost.models.conditions import ACTOR_ID, BoundRule
 from gatepost.models.entity import Entity
 from gatepost.models.recipes import Bound, Options, Recipe
 from gatepost.models.shape import plain_type
-from gatepost.models.table_refs import TableRef
+from gatepost.models.table_refs import TableRef, bare
 
 Cells = Mapping[str, sa.ColumnElement[Any]]
 """The known values of a candidate, by the key of the column."""
@@ -141,12 +141,8 @@ def _read(condition: sa.ColumnElement[bool], candidate: Candidate) -> Iterator[s
         table = getattr(element, "table", None)
         if isinstance(element, TableValuedColumn):
             yield "*"
-        elif table is not None and _bare(table) is candidate:
+        elif table is not None and bare(table) is candidate:
             yield cast("Any", element).key
-
-
-def _bare(element: Any) -> Any:
-    return element._deannotate() if hasattr(element, "_deannotate") else element
 
 
 @compiles(Candidate)

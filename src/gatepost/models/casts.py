@@ -26,31 +26,14 @@ from sqlalchemy.sql.elements import (
 )
 
 from gatepost.models.cast_guards import GuardedCast, Guards, guarded_cast, is_extraction, readable
+from gatepost.models.table_refs import bare
 
-_STRICT_OPERATORS = frozenset(
-    {
-        operators.eq,
-        operators.ne,
-        operators.lt,
-        operators.le,
-        operators.gt,
-        operators.ge,
-        operators.add,
-        operators.sub,
-        operators.mul,
-        operators.truediv,
-        operators.floordiv,
-        operators.mod,
-        operators.neg,
-        operators.concat_op,
-        operators.like_op,
-        operators.not_like_op,
-        operators.ilike_op,
-        operators.not_ilike_op,
-        operators.between_op,
-        operators.not_between_op,
-    }
-)
+_STRICT_OPERATORS = frozenset({
+    operators.eq, operators.ne, operators.lt, operators.le, operators.gt, operators.ge,
+    operators.between_op, operators.not_between_op,
+    operators.add, operators.sub, operators.mul, operators.truediv, operators.floordiv, operators.mod, operators.neg,
+    operators.like_op, operators.not_like_op, operators.ilike_op, operators.not_ilike_op, operators.concat_op,
+})  # fmt: skip
 """Operators whose result is NULL where an operand is NULL."""
 
 
@@ -125,7 +108,7 @@ class _Rewriting:
 
     def _is_of_row(self, operand: ColumnElement[Any]) -> bool:
         tables = [getattr(part, "table", None) for part in visitors.iterate(operand)]
-        return all(_bare(table) is self._table for table in tables if table is not None)
+        return all(bare(table) is self._table for table in tables if table is not None)
 
     def _cast(self, element: Any) -> GuardedCast | None:
         if id(element) not in self._casts:
@@ -160,7 +143,3 @@ def _is_strict(element: Any) -> bool:
         has_any = any(isinstance(side, CollectionAggregate) for side in expression.get_children())
         return expression.operator in _STRICT_OPERATORS and not has_any
     return isinstance(element, Grouping | Cast | TypeCoerce)
-
-
-def _bare(element: Any) -> Any:
-    return element._deannotate() if hasattr(element, "_deannotate") else element

@@ -56,8 +56,5 @@ def _numbered(rules: Iterable[CheckConstraintSQL]) -> Iterator[CheckConstraintSQ
 
 def _escape(condition: str) -> str:
     """Escape `:name`, which SQLAlchemy would read as a parameter and which here is part of a quoted name."""
-    return condition.replace("\\", "\\\\").replace(":", "\\:") if ":" in _without_casts(condition) else condition
-
-
-def _without_casts(condition: str) -> str:
-    return condition.replace("::", "")
+    has_name = ":" in condition.replace("::", "")  # which is a cast
+    return condition.replace("\\", "\\\\").replace(":", "\\:") if has_name else condition

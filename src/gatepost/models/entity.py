@@ -8,17 +8,16 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import Column, Numeric, Table
+from sqlalchemy import Column, Table
 from sqlalchemy.exc import NoReferenceError
 from sqlalchemy.orm import ColumnProperty, RelationshipDirection, RelationshipProperty
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from gatepost.errors import ConfigurationError
 from gatepost.models.annotations import Annotations, Declared
 from gatepost.models.base import MANAGED, VERSION
 from gatepost.models.constraints import is_constraint
 from gatepost.models.mapping import joined_columns, mapper_of, table_of
-from gatepost.models.shape import Form, Shape, plain_type, shape_of
+from gatepost.models.shape import Form, Shape, shape_of
 
 
 class Attribute(msgspec.Struct, frozen=True, eq=False):
@@ -135,24 +134,6 @@ def _check_elements(shape: Shape, declared: Declared, location: str) -> None:
             location=location,
             hint="Use mapped_column(ARRAY(...)), or write Annotated[..., Predicate(function)] around the whole.",
         )
-
-
-def unrounded(kind: TypeEngine[Any]) -> TypeEngine[Any]:
-    """The type by which a compared number is bound: without the precision of its column, with which PostgreSQL would
-    round or refuse it. Types other than numbers are unchanged."""
-    if isinstance(kind, TypeDecorator):
-        plain = plain_type(kind)
-        return with_impl(kind, unrounded(cast("Any", plain))) if isinstance(plain, Numeric) else kind
-    if not isinstance(kind, Numeric):
-        return kind
-    return Numeric() if kind.asdecimal else Numeric(asdecimal=False)
-
-
-def with_impl(kind: TypeDecorator[Any], impl: TypeEngine[Any]) -> TypeDecorator[Any]:
-    """A type of the user's own whose values go to PostgreSQL as another type."""
-    changed: Any = kind.copy()
-    changed.impl = changed.impl_instance = impl
-    return cast("TypeDecorator[Any]", changed)
 
 
 def _reference(model: type[Any], name: str, column: Column[Any]) -> tuple[str, str] | None:

@@ -9,16 +9,15 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import CITEXT
 from sqlalchemy.sql.elements import Grouping
-from sqlalchemy.types import TypeEngine
 
+from gatepost.models.bind_types import bind_type
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import BoundRule
-from gatepost.models.entity import Relation, unrounded, with_impl
+from gatepost.models.entity import Relation
 from gatepost.models.index_uses import Use, uses_of
 from gatepost.models.recipes import Bound, Part
-from gatepost.models.shape import Form, Shape, plain_type
+from gatepost.models.shape import Form, Shape
 from gatepost.models.table_refs import TableRef
 
 Condition = Callable[[sa.ColumnElement[Any], Any], sa.ColumnElement[bool]]
@@ -185,16 +184,3 @@ def filterable(served: ServedModel) -> Filterable:
         if (Use.ASCENDING | Use.DESCENDING if attribute.nullable else Use.ASCENDING) in uses:
             sortable.append(name)
     return Filterable(operators, tuple(sortable), frozenset(by_trigrams))
-
-
-def bind_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
-    """The type a compared value is bound as: without precision, length or range, which would round, cut or refuse."""
-    if isinstance(kind, sa.Integer):
-        return sa.BigInteger()
-    if isinstance(kind, sa.TypeDecorator) and isinstance(plain_type(kind), sa.Integer):
-        return with_impl(kind, sa.BigInteger())
-    if isinstance(kind, CITEXT):
-        return CITEXT()  # compared with another text it is a text itself: by case, and by no index
-    if isinstance(kind, sa.String) and not isinstance(kind, sa.Enum):
-        return sa.String()
-    return unrounded(kind)

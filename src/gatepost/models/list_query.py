@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Integer, Select, and_, false, literal_column, or_, tuple_
 
+from gatepost.models.bind_types import bind_type
 from gatepost.models.conditions import BoundRule
-from gatepost.models.filters import Filter, bind_type
+from gatepost.models.filters import Filter
 from gatepost.models.recipes import Bound, Part
 from gatepost.models.selections import Expansion
 from gatepost.models.table_refs import TableRef

@@ -21,10 +21,11 @@ from gatepost.actor import Actor
 from gatepost.database.statements import Statement
 from gatepost.declaring.policies import Where
 from gatepost.errors import ConfigurationError
+from gatepost.models.bind_types import unrounded
 from gatepost.models.casts import guard_casts
-from gatepost.models.entity import Entity, unrounded
+from gatepost.models.entity import Entity
 from gatepost.models.recipes import Bound
-from gatepost.models.table_refs import TableRef
+from gatepost.models.table_refs import TableRef, bare
 
 ROW = "gatepost_row"
 """Name of the alias on which a condition is compiled to check it."""
@@ -218,14 +219,14 @@ def _renamed(condition: sa.ColumnElement[bool], names: dict[int, str], where: Wh
 
 
 def _mentions(condition: Any, table: sa.FromClause) -> bool:
-    return any(_bare(element) is table for element in _parts(condition))
+    return any(bare(element) is table for element in _parts(condition))
 
 
 def _keeps(condition: Any, table: sa.FromClause) -> bool:
     """Whether a subquery excludes the table from correlation by `correlate_except`: the policy's row would be
     excluded."""
     kept = (getattr(element, "_correlate_except", None) or () for element in visitors.iterate(condition))
-    return any(_bare(item) is table for items in kept for item in items)
+    return any(bare(item) is table for items in kept for item in items)
 
 
 def _parts(element: Any) -> Iterator[Any]:
@@ -237,10 +238,6 @@ def _parts(element: Any) -> Iterator[Any]:
         return
     for child in element.get_children():
         yield from _parts(child)
-
-
-def _bare(element: Any) -> Any:
-    return element._deannotate() if hasattr(element, "_deannotate") else element
 
 
 def _refusal(where: Where, message: str, hint: str | None = None) -> ConfigurationError:

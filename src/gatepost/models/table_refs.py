@@ -9,6 +9,11 @@ from sqlalchemy.orm import aliased
 from gatepost.models.entity import Entity, Relation
 
 
+def bare(element: Any) -> Any:
+    """A table without the annotations by which the ORM tells its copies apart; any other value unchanged."""
+    return element._deannotate() if hasattr(element, "_deannotate") else element
+
+
 class TableRef(msgspec.Struct, frozen=True, eq=False):
     """An entity's table, or an alias of it, inside one statement."""
 

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 
 from gatepost.database.connection import Record
 from gatepost.database.statements import Statement
+from gatepost.models.bind_types import bind_type
 from gatepost.models.candidates import bind_name, candidate_conditions, cells_of_insert, cells_of_update, written_binds
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule
 from gatepost.models.entity import Entity
-from gatepost.models.filters import bind_type
 from gatepost.models.json_output import literal_number, literal_text
 from gatepost.models.reads import KEY, KeyRecipe, is_key
 from gatepost.models.recipes import Bound, Options, Part, Recipe

@@ -32,11 +32,10 @@ OTHER_READERS = {
     "migrations/losses.py": "types that a database has",
     "migrations/revisions.py": "types that a database has",
     "migrations/safe_changes.py": "types that a database has",
+    "models/bind_types.py": "the types by which compared values are bound",
     "models/candidates.py": "the types of casts",
     "models/cast_guards.py": "the types of expressions",
     "models/conditions.py": "the types of expressions",
-    "models/entity.py": "the types by which numbers are bound",
-    "models/filters.py": "the types by which compared values are bound",
     "models/policy_warnings.py": "the types of expressions",
 }
 """Modules that read types or constraints for another reason than the form of a value, with the reason."""

@@ -1,0 +1,38 @@
+"""The types by which compared values are bound: without what their columns would round, cut or refuse."""
+
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import CITEXT
+from sqlalchemy.types import TypeEngine
+
+from gatepost.models.shape import plain_type
+
+
+def bind_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type a compared value is bound as: without precision, length or range."""
+    if isinstance(plain_type(kind), sa.Integer):
+        return _decorated(kind, sa.BigInteger())
+    if isinstance(kind, CITEXT):
+        return CITEXT()  # compared with another text it is a text itself: by case, and by no index
+    if isinstance(kind, sa.String) and not isinstance(kind, sa.Enum):
+        return sa.String()
+    return unrounded(kind)
+
+
+def unrounded(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type of a compared number without the precision of its column, with which PostgreSQL would round or refuse
+    it. Types other than numbers are unchanged."""
+    plain = plain_type(kind)
+    if not isinstance(plain, sa.Numeric):
+        return kind
+    return _decorated(kind, sa.Numeric() if plain.asdecimal else sa.Numeric(asdecimal=False))
+
+
+def _decorated(kind: TypeEngine[Any], plain: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The plain type; for a type of the user's own, that one with values that go to PostgreSQL as the plain type."""
+    if not isinstance(kind, sa.TypeDecorator):
+        return plain
+    changed: Any = cast("Any", kind).copy()
+    changed.impl = changed.impl_instance = plain
+    return cast("TypeEngine[Any]", changed)
