@@ -117,7 +117,7 @@ class QueryReader:
     def _resolve(self, raw: RawQuery, call: Call) -> ListQuery:
         """What a query asks of this resource, as far as the actor may ask for it."""
         view, actor = call.view, call.actor
-        filters = tuple([self._filter(parameter, view, actor) for parameter in raw.filters])
+        filters = tuple([self._filter(parameter, call) for parameter in raw.filters])
         for label in raw.labels:
             if label in UNUSED:
                 raise _unknown(label, self._known(view))
@@ -198,22 +198,22 @@ class QueryReader:
             raise invalid_parameter("expand", reason)
         return expand
 
-    def _filter(self, parameter: Parameter, view: View, actor: Actor) -> Filter:
+    def _filter(self, parameter: Parameter, call: Call) -> Filter:
         *path, name = parameter.name.split(".")
         if len(path) > DEPTH_MAX:
             raise invalid_parameter(parameter.label, f"the path goes deeper than {DEPTH_MAX} relations")
         hops: list[RelationStep] = []
         served = self._served
         for step in path:
-            hop = find_step(served, step, actor, enumerates=True)
+            hop = find_step(served, step, call.actor, enumerates=True)
             if hop is None:
-                raise _unknown(parameter.label, self._known(view))
+                raise _unknown(parameter.label, self._known(call.view))
             hops.append(hop)
             served = hop.target
-        parsers = self._parsers[served]
-        if name not in (served.view(actor) if path else view).names:
-            raise _unknown(parameter.label, self._known(view))
-        operator = _operator(parameter, name, parsers.filterable, served.view(actor).names)
+        parsers, visible = self._parsers[served], (served.view(call.actor) if path else call.view).names
+        if name not in visible:
+            raise _unknown(parameter.label, self._known(call.view))
+        operator = _operator(parameter, name, parsers.filterable, visible)
         try:
             value = operator.read(parameter.value, parsers.scalars[name])
             found = Filter.of(tuple(hops), name, operator, value)

@@ -156,7 +156,8 @@ class CompiledReads:
         recipe = ReadRowsByKey(selection, query.order, Bound(list(keys)))
         plan = self._plans.get(recipe)
         records = await transaction.read(plan.statement, recipe.binds(plan.statement))
-        return page_of_records(plan, query, in_order(plan, records, keys))
+        by_key = {record[plan.order_indexes[-1]]: record for record in records}  # the last term of every order
+        return page_of_records(plan, query, [by_key[key] for key in keys if key in by_key])
 
     async def row_in(
         self,
@@ -216,9 +217,3 @@ def page_of_records(plan: RowsPlan, query: ListQuery, records: Sequence[Record])
         return RowPage("", None, None, more)
     first, last = (tuple(record[index] for index in plan.order_indexes) for record in (kept[0], kept[-1]))
     return RowPage(SEPARATOR.join([plan.build(record) for record in kept]), first, last, more)
-
-
-def in_order(plan: RowsPlan, records: Sequence[Record], keys: Sequence[Any]) -> list[Record]:
-    """The records in the order of these keys; the key is the last term of every order."""
-    by_key = {record[plan.order_indexes[-1]]: record for record in records}
-    return [by_key[key] for key in keys if key in by_key]

@@ -32,7 +32,11 @@ class CurrentValues:
     def check_read_only(self, values: Mapping[str, Any]) -> None:
         """Accept a read-only field that was sent with its current value; raise `Unprocessable` for any other value."""
         same = self.unchanged(values, values)
-        errors = [_refused(name, once=self._served.fields[name].write_once) for name in values if name not in same]
+        errors: list[FieldError] = []
+        for name in values.keys() - same:
+            is_once = self._served.fields[name].write_once
+            code, words = ("write_once", "changed after creation") if is_once else ("read_only", "written")
+            errors.append(FieldError(f"/{name}", code, f"The field {name} cannot be {words}."))
         if errors:
             raise Unprocessable("invalid_body", "The body has errors.", errors=sorted(errors))
 
@@ -62,12 +66,6 @@ class CurrentValues:
         if errors:
             raise Unprocessable("invalid_body", "The body cannot be merged into the row.", errors=sorted(errors))
         return found
-
-
-def _refused(name: str, *, once: bool) -> FieldError:
-    if once:
-        return FieldError(f"/{name}", "write_once", f"The field {name} cannot be changed after creation.")
-    return FieldError(f"/{name}", "read_only", f"The field {name} cannot be written.")
 
 
 def _is_same(shape: Shape, present: Any, value: Any) -> bool:

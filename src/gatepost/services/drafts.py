@@ -30,15 +30,13 @@ def known_values(entity: Entity, row: Any, changes: Mapping[str, Any], *, is_new
     values: dict[str, Any] = {}
     unknown: set[str] = set()
     for name, attribute in entity.attributes.items():
-        is_missing = name not in loaded or attribute.column in referring
-        is_missing = is_missing or (not is_new and name not in changes and _is_touched(attribute.column))
-        if not is_missing and not isinstance(loaded[name], ClauseElement):
+        column, default = attribute.column, cast("Any", attribute.column.default)
+        is_set_by_orm = column in referring or (not is_new and name not in changes and _is_touched(column))
+        if name in loaded and not is_set_by_orm and not isinstance(loaded[name], ClauseElement):
             values[name] = loaded[name]
-        elif (
-            is_new and name not in loaded and attribute.column not in referring and _is_scalar(attribute.column.default)
-        ):
-            values[name] = cast("Any", attribute.column.default).arg
-        elif name in loaded or not is_new or attribute.references is not None or attribute.column.default is not None:
+        elif is_new and name not in loaded and not is_set_by_orm and default is not None and default.is_scalar:
+            values[name] = default.arg
+        elif name in loaded or not is_new or attribute.references is not None or default is not None:
             unknown.add(name)
     return KnownValues(values, frozenset(unknown))
 
@@ -46,7 +44,3 @@ def known_values(entity: Entity, row: Any, changes: Mapping[str, Any], *, is_new
 def _is_touched(column: Column[Any]) -> bool:
     """Whether a change of another column changes this one."""
     return column.onupdate is not None or column.server_onupdate is not None
-
-
-def _is_scalar(default: Any) -> bool:
-    return default is not None and default.is_scalar

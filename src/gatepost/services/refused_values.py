@@ -8,7 +8,6 @@ PostgreSQL's own message is for the log only: it may quote values that the clien
 from collections.abc import Callable, Collection
 from typing import Any
 
-import asyncpg
 from asyncpg import exceptions as pg
 from sqlalchemy import Numeric
 from sqlalchemy.types import (
@@ -62,14 +61,15 @@ def refused_value(
     attributes = served.entity.attributes
     fields = [name for name in names if not kinds or _may_raise(attributes[name].column.type, kinds)] or list(names)
     if emit is not None:
-        emit(ValueRefused(table=served.entity.table.name, reason=_reason(error)))
+        emit(
+            ValueRefused(
+                table=served.entity.table.name,
+                reason=f"{error.sqlstate} {error.args[0] if error.args else ''}".rstrip(),
+            )
+        )
     errors = [FieldError(f"/{name}", code, detail) for name in sorted(fields)]
     return Unprocessable("invalid_body", "A value does not fit its column.", errors=errors)
 
 
 def _may_raise(kind: "TypeEngine[Any]", kinds: _Kinds) -> bool:
     return isinstance(kind, kinds) or not isinstance(kind, _KNOWN)
-
-
-def _reason(error: asyncpg.PostgresError) -> str:
-    return f"{error.sqlstate} {error.args[0] if error.args else ''}".rstrip()
