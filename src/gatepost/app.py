@@ -41,7 +41,7 @@ class App:
     `authenticators` find out who sends a request: the first that claims it decides.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a declaration
         self,
         *resources: Resource[Any],
         users: type[Any] | None = None,

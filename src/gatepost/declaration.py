@@ -36,7 +36,7 @@ from gatepost.services.service import Service, check_transactions, check_verbs, 
 class Declaration:
     """What an app serves. `entities` are all mapped models that belong to it, the users' included."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an app declares
         self,
         resources: Sequence[Resource[Any]],
         *,

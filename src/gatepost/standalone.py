@@ -73,7 +73,7 @@ class Gate(GateMiddleware):
     Public as `gatepost.gateway.Gate`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a declaration
         self,
         app: ASGIApp,
         *,

@@ -48,7 +48,7 @@ class Accounts:
     `start` before the first request, `stop` after the last.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what signing in is composed of
         self,
         user_model: type[Any],
         database: Database,

@@ -41,7 +41,7 @@ def new(name: Annotated[str, typer.Argument(help="Name of the project and of its
 @gatepost.command(
     epilog="Example: gatepost dev shop.app:app --port 8080   or: DATABASE_URL=postgresql:///shop gatepost dev --migrate"
 )
-def dev(
+def dev(  # noqa: PLR0913, PLR0917 - the options of a command
     app: AppArgument = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 for any free one.")] = None,
@@ -109,7 +109,7 @@ def show(json: JSONOption = False) -> None:
 
 
 @gatepost.command(epilog="Example: gatepost doctor && gatepost serve")
-def doctor(
+def doctor(  # noqa: PLR0913, PLR0917 - the options of a command
     app: AppArgument = None,
     gate: Annotated[
         str | None, typer.Option("--gate", help="Examine the running server at this URL instead, from outside.")

@@ -32,7 +32,7 @@ DRAIN_SECONDS = 1.0
 """After a file is saved, a hanging request must not delay the reload for long."""
 
 
-def develop(
+def develop(  # noqa: PLR0913 - the options of a command
     reference: str | None, *, host: str | None, port: int | None, data: Path, migrates: bool, extends: bool
 ) -> None:
     """Serve until Ctrl-C. Raises ConfigurationError where it cannot even begin."""

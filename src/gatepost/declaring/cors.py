@@ -25,7 +25,7 @@ class CORS:
 
     __slots__ = ("credentials", "exposed", "headers", "max_age_seconds", "origins", "public")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a declaration
         self,
         *origins: str,
         public: bool = False,

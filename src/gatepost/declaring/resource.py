@@ -102,7 +102,7 @@ class Resource(Generic[M]):
     `headers` replace those of the gate by name (None leaves one out), `cors` says which other origins may call.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a declaration
         self,
         model: type[M],
         *,

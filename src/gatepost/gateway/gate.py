@@ -47,7 +47,7 @@ class GateMiddleware:
     composition root has built: `composition.py` for an app of Gatepost, `standalone.py` for any other.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the gate is composed of
         self,
         app: ASGIApp,
         *,

@@ -50,7 +50,7 @@ class Client:
         """DELETE."""
         return await self.request("DELETE", path, **options)
 
-    async def request(
+    async def request(  # noqa: PLR0913 - the parts of a request
         self,
         method: str,
         path: str,
