@@ -49,7 +49,7 @@ class Probes:
         """200 while requests can be served, 503 with the reason while they cannot."""
         limits = self._limits()
         database = self._database()
-        # Last, so that a probe that began before the process was told to stop does not say that it goes on.
+        # Last, so that a probe that began before the process was told to stop does not say that it is ready.
         is_draining = self._is_draining()
         is_ready = database in self._enough and not is_draining
         body = {

@@ -121,7 +121,7 @@ class Gate(GateMiddleware):
                 serving.handle, match=table.match, limiter=limiter, settings=gate, events=events, routes=table.rules
             )
         except ConfigurationError as error:
-            # Another server than ours shows the trace: of it only the line that makes the gate is of use to its author.
+            # Other servers show the trace, of which only the line that makes the gate helps its author.
             raise error.with_traceback(None) from None
 
 

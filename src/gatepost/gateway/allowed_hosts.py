@@ -20,7 +20,7 @@ _HOST = re.compile(
 _ENTRY = re.compile(r"(?:\*\.)?(?:[0-9a-z_]+(?:[.-]+[0-9a-z_]+)*|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 REMEMBERED_MAX = 1024
-"""Good hosts that are remembered; with a list there are few, without one anybody can invent them."""
+"""Good hosts that are remembered; with a list there are few, without one a client can invent them."""
 
 
 class AllowedHosts:

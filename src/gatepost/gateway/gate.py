@@ -39,7 +39,7 @@ HEADERS_TO_CHECK = CONDITIONS | BODY_HEADERS
 """A request without any of these has neither a body nor an entity tag, as most reads."""
 
 CANCELLED = 499
-"""The status in `RequestFinished` where the server cancelled a request before it was answered."""
+"""The status in `RequestFinished` where the server cancelled a request before its response."""
 
 
 class GateMiddleware:
@@ -148,7 +148,7 @@ class GateMiddleware:
                         strip_entity_tags(call)
                 await app(scope, call.receive, call.send_with_headers)
             if not call.status:
-                await self._refuse(call, RuntimeError("The application returned without an answer."))
+                await self._refuse(call, RuntimeError("The application returned without a response."))
         except BaseException as error:
             await self._refuse(call, error)
         finally:

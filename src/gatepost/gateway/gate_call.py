@@ -40,7 +40,7 @@ class ResponseHeaders:
         self.compressed_from = BYTES_MIN if settings.compress else sys.maxsize
 
     def table(self, rules: RouteRules | None, *, is_page: bool, is_caching_decided: bool) -> HeaderTable:
-        """The security headers of an answer whose route may declare its own."""
+        """The security headers of a response whose route may declare its own."""
         if rules is not None and rules.headers is not None:
             return self.profiles.declared(rules.headers, is_page=is_page, is_caching_decided=is_caching_decided)
         return self.profiles.pages if is_page else self.profiles.json
@@ -131,7 +131,7 @@ class GateCall(Call, kw_only=True, eq=False):
         is_private = self.actor.id is not None
         is_caching_decided = self.status >= 400
         clashes = rules is not None and rules.headers is not None
-        if named.keys() <= _NEVER_CLASHING and len(named) == len(headers):  # as of nearly every answer
+        if named.keys() <= _NEVER_CLASHING and len(named) == len(headers):  # as of nearly every response
             headers = [*named.items()]
             is_page = is_page and not is_json(named.get(b"content-type", b""))
         else:

@@ -97,7 +97,7 @@ class HeaderChecks:
             self._match(method, path)
         except Problem as problem:  # no such path, or its methods
             return problem
-        allow = ", ".join(METHODS)  # another application answers there
+        allow = ", ".join(METHODS)  # another application responds there
         return MethodNotAllowed("method_not_allowed", f"{method} is not allowed.", headers=[(b"allow", allow.encode())])
 
 

@@ -1,7 +1,7 @@
-"""HTML pages of our own, made at start: the answer, and the policy that admits exactly what is in it.
+"""HTML pages of our own, made at start: the response, and the policy that admits exactly what is in it.
 
 Inline scripts and styles are admitted by their SHA-256 (CSP level 3, section 2.3.1), so that nothing which gets into a
-page later runs, and no nonce has to be made per answer. Pages of others are not made here: see `header_profiles.py`.
+page later runs, and no nonce has to be made per response. Pages of others are not made here: see `header_profiles.py`.
 """
 
 import base64
@@ -19,7 +19,7 @@ DIRECTIVES = {"script": ("script-src", "src"), "style": ("style-src", ""), "link
 
 
 class HTMLPage:
-    """A page: `response` is the answer, `headers` are those of its route, `RouteRules(..., headers=page.headers)`.
+    """A page: `response` is sent as it is, `headers` are those of its route, `RouteRules(..., headers=page.headers)`.
 
     Scripts and styles are inline, or files of the same origin, named by a path. Raises `ConfigurationError` for what
     the policy would silently stop: handlers and styles in attributes, and files from elsewhere.

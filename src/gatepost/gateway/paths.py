@@ -1,4 +1,4 @@
-"""Strange paths, refused before anybody interprets them.
+"""Ambiguous paths, refused before anything interprets them.
 
 A server decodes the path once; who decodes it again, compares it with the raw one, removes dot segments or merges
 slashes, sees another resource. So a path that two readers may read differently never gets past this point: 400

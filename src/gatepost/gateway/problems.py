@@ -1,6 +1,6 @@
 """The one place that renders a refusal: RFC 9457 problem details.
 
-Layers raise `Problem`; the gate catches it and answers with what is made here. The form is part of the contract:
+Layers raise `Problem`; the gate catches it and sends what is made here. The form is part of the contract:
 `type`, `title`, `status`, `detail`, `code`, `request_id` and `errors` are always there.
 """
 
@@ -18,7 +18,7 @@ CHALLENGE = b"www-authenticate"
 
 
 def render(problem: Problem, request_id: str, challenges: Sequence[Header]) -> Response:
-    """The answer to a refusal: its status, its own headers, and the problem as JSON. A 401 that has no challenge of its
+    """The response of a refusal: its status, its own headers, and the problem as JSON. A 401 without a challenge of its
     own gets `challenges`."""
     body = msgspec.json.encode(
         {

@@ -1,7 +1,7 @@
 """Counts attempts to sign in to an application behind `Gate(app)`, per account.
 
 Used behind the gate alone, for paths that say so (`path_rules.py`). The limit of the address has been taken before;
-here an attempt is counted for its account, wherever it comes from, and uncounted where the answer says that it
+here an attempt is counted for its account, wherever it comes from, and uncounted where the response says that it
 succeeded. After a success the client gets a device cookie, and with it a bucket of its own: others cannot lock it out.
 """
 

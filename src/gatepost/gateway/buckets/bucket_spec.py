@@ -23,7 +23,7 @@ _LEFT, _USED = 64, 32
 """Bits of a sliding limit's deficit for the time until all are free again, and for how many requests are used."""
 
 clock: Callable[[], int] = (
-    # Unlike CLOCK_MONOTONIC it goes on while a virtual machine is suspended, and so does the clock of a Valkey.
+    # Unlike CLOCK_MONOTONIC it continues while a virtual machine is suspended, and so does the clock of a Valkey.
     functools.partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME)
     if hasattr(time, "CLOCK_BOOTTIME")
     else time.monotonic_ns

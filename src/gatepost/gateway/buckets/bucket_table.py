@@ -2,7 +2,8 @@
 
 A hash table of sets: a key's digest says which set, and its bucket is one of 15 slots in it, 32 bytes each. A slot
 whose bucket is full again is free, so nothing has to be swept. Where a set has no free slot, new keys share its last
-one, which admits less, never more; a flood of keys can neither grow the memory nor empty or refill anybody's bucket.
+one, which admits less, never more; a flood of keys can neither grow the memory nor empty or refill the bucket of
+another client.
 
 Shared memory is guarded by a kernel lock on the bytes of the set (POSIX `fcntl`), which is released when its process
 dies. What a killed process may leave half written is a fraction of a nanosecond. The digests are keyed with a

@@ -82,7 +82,7 @@ class ValkeyGroup:
         return [f"{self._prefix}:{{{key}}}:{spec.name}" for spec in self.specs]
 
     def take(self, key: str, now: int) -> TakeOutcome | None:
-        """Take without asking anybody: from a lease, or, where the server is away, on this machine."""
+        """Take without asking the server: from a lease, or, where it is away, on this machine."""
         if self._circuit.is_open:
             return self._take_locally(key, now)
         return self._take_held(key, now)
