@@ -1,7 +1,7 @@
 """`gatepost dev`: an own PostgreSQL, migrations applied, and one serving process that is replaced at every change.
 
 The master holds the port and PostgreSQL, and never imports the application: each new process does, so that a mistake
-in it ends nothing. While there is one, the process answers 503 with the reason, which the terminal also shows.
+in it ends nothing. While there is one, the process responds with 503 and the reason, which the terminal also shows.
 """
 
 import importlib

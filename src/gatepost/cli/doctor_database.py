@@ -76,7 +76,7 @@ async def _connect(database: "Database") -> "RawConnection":
             )
             refusal = ConfigurationError(f"has no connection left for this command: {error}.", hint=hint)
         elif refusal is None:
-            reason = str(error) or "no answer in time"
+            reason = str(error) or "no reply in time"
             hint = "Start PostgreSQL, or correct DATABASE_URL: postgresql://user:password@host:port/database."
             refusal = ConfigurationError(f"cannot be reached: {reason}", hint=hint)
         raise refusal from None
@@ -118,7 +118,7 @@ def _asked_for(connection: Any) -> dict[str, str]:
 
 
 def _agree(wanted: str, actual: str) -> bool:
-    # "ISO" is answered by "ISO, DMY".
+    # "ISO" is shown as "ISO, DMY".
     return actual.lower().partition(",")[0] == wanted.lower()
 
 

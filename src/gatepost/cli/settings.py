@@ -16,7 +16,7 @@ DATA_FOLDER = Path(".gatepost")
 
 
 def quiet_settings() -> Settings:
-    """The settings, with the process's log on stderr: stdout belongs to the command's answer."""
+    """The settings, with the process's log on stderr: stdout belongs to the command's output."""
     settings = load_settings(os.environ)
     Logs(settings, descriptor=2)
     return settings

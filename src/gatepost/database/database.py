@@ -28,7 +28,7 @@ from gatepost.database.failures import (
     violates_rule,
 )
 from gatepost.database.hosts import connect_first, split_hosts
-from gatepost.database.outcomes import answer_of
+from gatepost.database.outcomes import reply_of
 from gatepost.database.pool import Pool
 from gatepost.database.privileges import is_raised, missing_privilege, refuses_row
 from gatepost.database.read_only import ReadOnly, is_standby
@@ -72,7 +72,7 @@ class Database:
     """Connections, single statements and transactions.
 
     Every failure of PostgreSQL leaves here as a `Problem` where it is one (503, 504, 409, 422) and as itself where
-    it is a mistake in the code. A write whose answer did not come leaves as `OutcomeUnknown`.
+    it is a mistake in the code. A write whose reply did not come leaves as `OutcomeUnknown`.
     """
 
     is_sending = True
@@ -124,7 +124,7 @@ class Database:
             if connection is not None:
                 connection.terminate()
             if isinstance(error, TimeoutError) and not str(error):
-                words = f"PostgreSQL did not answer within {self._settings.connect_seconds:g} s"
+                words = f"PostgreSQL did not reply within {self._settings.connect_seconds:g} s"
                 raise TimeoutError(words) from None
             raise
         self._read_only.note_opened(connection)
@@ -144,7 +144,7 @@ class Database:
             raise pg.TooManyConnectionsError("what PostgreSQL gives is left to the pool, which has none")
 
     def note_beat(self, raw: RawConnection, *, refuses_writes: bool) -> None:
-        """The listener's connection has answered, and told whether its server takes writes. Raises where it is to be
+        """The listener's connection has replied, and told whether its server takes writes. Raises where it is to be
         given up, because the pool has none."""
         self._leave_to_pool()
         self._read_only.note_told(raw, refuses=refuses_writes)
@@ -155,7 +155,7 @@ class Database:
         return self._read_only.is_on
 
     def find_writing(self, task: "asyncio.Task[Any]") -> Callable[[], None] | None:
-        """What gives up the write whose answer a task awaits: then its outcome is unknown. None where it awaits none.
+        """What gives up the write whose reply a task awaits: then its outcome is unknown. None where it awaits none.
 
         For what ends requests: one whose COMMIT was sent is not cancelled, because that would not undo it."""
         found = next((item for item in (*self.pool.open, *self.pool.given_up) if item.writer is task), None)
@@ -182,7 +182,7 @@ class Database:
         """Run one statement as its own transaction; what it writes is committed when this returns.
 
         The one place that chooses a database: a statement runs on the primary unless its caller says that it may run
-        elsewhere. Raises `OutcomeUnknown` where a write was sent and no answer came.
+        elsewhere. Raises `OutcomeUnknown` where a write was sent and no reply came.
         """
         return self._run[on](statement, arguments, self)  # no coroutine of its own: this is the hot path
 
@@ -336,10 +336,10 @@ class Database:
 
 
 def driver_error(error: BaseException) -> BaseException:
-    """The error of asyncpg inside one of SQLAlchemy's: PostgreSQL's answer, where there was one."""
+    """The error of asyncpg inside one of SQLAlchemy's: PostgreSQL's reply, where there was one."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig.__cause__ or error.orig
-    return answer_of(error)
+    return reply_of(error)
 
 
 async def _begin(transaction: Transaction, isolation: str, *, may_write: bool) -> None:
@@ -350,7 +350,7 @@ async def _begin(transaction: Transaction, isolation: str, *, may_write: bool) -
         isolation = REPEATABLE_READ
     try:
         await transaction.begin(isolation)
-    except pg.FeatureNotSupportedError as error:  # asked all the same: a session learns of a promotion by an answer
+    except pg.FeatureNotSupportedError as error:  # asked all the same: a session learns of a promotion by a reply
         if not is_standby(raw):
             raise
         raise read_only() from error

@@ -25,7 +25,7 @@ def outcome_unknown() -> OutcomeUnknown:
     return OutcomeUnknown("outcome_unknown", "It may have been written: look before you repeat it.")
 
 
-def answer_of(error: BaseException) -> BaseException:
+def reply_of(error: BaseException) -> BaseException:
     """The error that PostgreSQL replied with, also where the connection was lost just after it."""
     # asyncpg raises ConnectionDoesNotExistError when the connection ends before the error that it has just received is
     # delivered; that error is then the cause, and still says what became of the statement.
@@ -37,7 +37,7 @@ def answer_of(error: BaseException) -> BaseException:
 
 def is_in_doubt(error: BaseException) -> bool:
     """Whether a statement that failed so, after it was handed to the transport, may have been carried out."""
-    reply = answer_of(error)
+    reply = reply_of(error)
     if isinstance(reply, asyncpg.PostgresError):
         return not _says_what_happened(reply)
     if isinstance(reply, asyncpg.InterfaceError):

@@ -118,7 +118,7 @@ class Pool:
                     # so another one may run the statement.
                     self.discard(connection)
                     continue
-                # Awaiting hands the statement to the transport: from here on, what ends the wait before the answer is
+                # Awaiting hands the statement to the transport: from here on, what ends the wait before the reply is
                 # read leaves the outcome of a write unknown. Nothing before this line has written.
                 if statement.written is not None:
                     connection.writer = asyncio.current_task()

@@ -1,4 +1,4 @@
-"""Which hosts this server answers for: the syntax of `Host`, and the configured list.
+"""Which hosts this server serves: the syntax of `Host`, and the configured list.
 
 Called by `header_checks.py` for every request. A `Host` that has passed is remembered, so that the common case is one
 lookup.
@@ -46,7 +46,7 @@ class AllowedHosts:
             raise BadRequest("malformed_request", "Send one Host: a name or an address, and a port.", headers=[CLOSE])
         name = found["name"].lower()
         if (self._allowed or self._suffixes) and not self._is_allowed(name, host.lower()):
-            raise MisdirectedRequest("unknown_host", "This server does not answer for that host.", headers=[CLOSE])
+            raise MisdirectedRequest("unknown_host", "This server does not serve that host.", headers=[CLOSE])
         self.known[host] = None
 
     def _is_allowed(self, name: bytes, host: bytes) -> bool:

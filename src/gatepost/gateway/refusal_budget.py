@@ -41,11 +41,11 @@ class RefusalBudget:
         return self._cost
 
     def begin(self) -> None:
-        """The first refusal of a batch is about to be answered."""
+        """The first refusal of a batch is about to be sent."""
         self._began = self._clock()
 
     def end(self, count: int, charged: float) -> int:
-        """The `count` refusals of a batch have been answered; together they were `charged` so much. Returns what they
+        """The `count` refusals of a batch have been sent; together they were `charged` so much. Returns what they
         took of the event loop."""
         rule = self._rule
         looped = min(self._clock() - self._began, count * rule.refusal_max_ns)

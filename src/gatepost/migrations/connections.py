@@ -48,7 +48,7 @@ _OWN_PATH = """
 
 
 def _away(error: Exception) -> ConfigurationError:
-    reason = str(error).strip().rstrip(".") or "no answer in time"
+    reason = str(error).strip().rstrip(".") or "no reply in time"
     return ConfigurationError(
         f"The database cannot be reached: {reason}.",
         location="DATABASE_URL",

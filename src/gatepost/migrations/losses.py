@@ -74,7 +74,7 @@ def type_text(kind: Any) -> str:
 
 
 def is_array(kind: object) -> bool:
-    """True for an array type (a plain answer: the type checkers lose an ARRAY's item type)."""
+    """True for an array type (a plain bool: the type checkers lose an ARRAY's item type)."""
     return isinstance(kind, ARRAY)
 
 

@@ -209,7 +209,7 @@ async def test_in_a_silence_requests_that_come_one_after_another_are_refused_soo
     took = loop.time() - began
     lost, restored = emitted
     assert isinstance(lost, DatabaseLost)
-    assert lost.reason == "TimeoutError: PostgreSQL did not answer within 3 s"
+    assert lost.reason == "TimeoutError: PostgreSQL did not reply within 3 s"
     assert isinstance(restored, DatabaseRestored)
     assert took - 0.5 <= restored.seconds <= took + 0.2
     assert restored.seconds == round(restored.seconds, 3)

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from gatepost.database.failures import is_lost
-from gatepost.database.outcomes import answer_of, is_in_doubt
+from gatepost.database.outcomes import is_in_doubt, reply_of
 
 
 def reply(state: str, severity: str = "ERROR", **fields: str) -> Any:
@@ -79,4 +79,4 @@ def test_a_code_that_a_trigger_chose_says_nothing_of_the_connection(state: str) 
 
 def test_a_response_counts_though_the_connection_was_lost_after_it() -> None:
     refusal = reply("23505")
-    assert answer_of(lost(refusal)) is refusal
+    assert reply_of(lost(refusal)) is refusal

@@ -1,6 +1,6 @@
 """Buckets in a table of this process, or of all processes of this machine that have the same one.
 
-The limiter's default store: it answers at once. Taking from a lease costs a quarter of taking from the table, even from
+The limiter's default store: it decides at once. Taking from a lease costs a quarter of taking from the table, even from
 an unshared one, so both have leases.
 """
 

@@ -30,7 +30,7 @@ SCHEMES = {"valkey": "redis", "valkeys": "rediss", "redis": "redis", "rediss": "
 
 
 class ValkeyUnavailable(Exception):
-    """The server did not answer in time, or with an error."""
+    """The server did not reply in time, or replied with an error."""
 
 
 class Script:
@@ -42,12 +42,12 @@ class Script:
 
 
 class ScriptCall(msgspec.Struct, eq=False):
-    """One call that waits for its answer."""
+    """One call that waits for its reply."""
 
     script: Script
     keys: Sequence[str]
     arguments: Sequence[object]
-    answer: asyncio.Future[Any]
+    reply: asyncio.Future[Any]
 
 
 class ValkeyClient:
@@ -101,13 +101,13 @@ class ValkeyClient:
         await self._client.aclose()
 
     def call(self, script: Script, keys: Sequence[str], arguments: Sequence[object]) -> "asyncio.Future[Any]":
-        """Run a script. The answer is a future, which raises `ValkeyUnavailable`."""
+        """Run a script. The reply is a future, which raises `ValkeyUnavailable`."""
         loop = asyncio.get_running_loop()
         call = ScriptCall(script, keys, arguments, loop.create_future())
         self._waiting.append(call)
         if self._sending is None:
             self._sending = background(self._send_batches(), "ask Valkey", self._events)
-        return call.answer
+        return call.reply
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Delete keys; raises `ValkeyUnavailable`. For operators."""
@@ -118,8 +118,8 @@ class ValkeyClient:
             while self._waiting:
                 batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
                 try:
-                    for call, answer in zip(batch, await self._run(batch), strict=True):
-                        _resolve(call, answer)
+                    for call, reply in zip(batch, await self._run(batch), strict=True):
+                        _resolve(call, reply)
                 except ValkeyUnavailable as failure:
                     self._open_circuit(str(failure))
                     for call in batch:
@@ -134,13 +134,13 @@ class ValkeyClient:
     async def _run(self, batch: Sequence[ScriptCall]) -> list[Any]:
         if self.circuit.is_open:
             raise ValkeyUnavailable("the circuit is open")
-        answers = await self._send(batch)
-        again = [index for index, answer in enumerate(answers) if isinstance(answer, self._unknown_script)]
+        replies = await self._send(batch)
+        again = [index for index, reply in enumerate(replies) if isinstance(reply, self._unknown_script)]
         if again:  # after SCRIPT FLUSH
             await self._load_scripts()
-            for index, answer in zip(again, await self._send([batch[index] for index in again]), strict=True):
-                answers[index] = answer
-        return answers
+            for index, reply in zip(again, await self._send([batch[index] for index in again]), strict=True):
+                replies[index] = reply
+        return replies
 
     async def _load_scripts(self) -> None:
         for script in self._scripts:
@@ -150,8 +150,8 @@ class ValkeyClient:
         pipeline = self._client.pipeline(transaction=False)
         for call in batch:
             pipeline.evalsha(call.script.digest, len(call.keys), *call.keys, *call.arguments)
-        answers: list[Any] = await self._with_timeout(pipeline.execute(raise_on_error=False))
-        return answers
+        replies: list[Any] = await self._with_timeout(pipeline.execute(raise_on_error=False))
+        return replies
 
     async def _with_timeout(self, work: Awaitable[Any]) -> Any:
         """The result of `work`; raises `ValkeyUnavailable` when it fails, or is late although this process was not."""
@@ -164,7 +164,7 @@ class ValkeyClient:
                 if task.done() or late < 0:
                     continue
                 if late < LAG_SECONDS:
-                    raise ValkeyUnavailable(f"it did not answer within {self._timeout_seconds * 1000:g} ms")
+                    raise ValkeyUnavailable(f"it did not reply within {self._timeout_seconds * 1000:g} ms")
                 deadline = time.monotonic() + LAG_SECONDS
             return task.result()
         except self._failures as error:
@@ -197,15 +197,15 @@ class ValkeyClient:
         self._on_restored(seconds)
 
 
-def _resolve(call: ScriptCall, answer: Any) -> None:
-    if call.answer.done():  # the request was cancelled meanwhile
+def _resolve(call: ScriptCall, reply: Any) -> None:
+    if call.reply.done():  # the request was cancelled meanwhile
         return
-    if isinstance(answer, Exception):
-        call.answer.set_exception(
-            answer if isinstance(answer, ValkeyUnavailable) else ValkeyUnavailable(f"{type(answer).__name__}: {answer}")
+    if isinstance(reply, Exception):
+        call.reply.set_exception(
+            reply if isinstance(reply, ValkeyUnavailable) else ValkeyUnavailable(f"{type(reply).__name__}: {reply}")
         )
     else:
-        call.answer.set_result(answer)
+        call.reply.set_result(reply)
 
 
 def _connect(url: str, timeout_seconds: float) -> Any:

@@ -181,8 +181,8 @@ class ValkeyGroup:
         return _shared_deficits(deficits, self._leases.spent_until(key))
 
     async def _run_take(self, key: str, need: int, want: int) -> list[int]:
-        answer: bytes = await self._client.call(TAKE, self.bucket_keys(key), (_packed(need, want) + self._numbers,))
-        return list(map(int, struct.unpack(f"<{len(answer) // 8}d", answer)))
+        reply: bytes = await self._client.call(TAKE, self.bucket_keys(key), (_packed(need, want) + self._numbers,))
+        return list(map(int, struct.unpack(f"<{len(reply) // 8}d", reply)))
 
     def _deficits(self, moment: int, remaining: list[int]) -> tuple[tuple[int, ...], int]:
         """What each bucket lacks, and the time until the fullest of the sliding limits admits again, in ticks."""
@@ -227,7 +227,7 @@ class ValkeyGroup:
 
 
 class _PendingTake(msgspec.Struct, eq=False):
-    """One question about a key, and how many wait for its answer."""
+    """One question about a key, and how many wait for its reply."""
 
     outcome: asyncio.Future[TakeOutcome | None]
     waiting: int = 0
@@ -252,5 +252,5 @@ def _packed(*numbers: int) -> bytes:
     return struct.pack(f"<{len(numbers)}d", *numbers)
 
 
-def _ignore(answer: "asyncio.Future[Any]") -> None:
-    answer.exception()
+def _ignore(reply: "asyncio.Future[Any]") -> None:
+    reply.exception()
