@@ -9,28 +9,22 @@ from sqlalchemy import Connection, MetaData, event
 from sqlalchemy.exc import DBAPIError
 
 from gatepost.errors import ConfigurationError
-from gatepost.migrations.applied import Applied, ApplyOptions
-from gatepost.migrations.comparison import Difference, migration_context
-from gatepost.migrations.connections import (
-    ADVISORY_LOCK,
-    LOCK_TIMEOUT,
-    as_configuration_errors,
-    connect,
-    hint_of,
-    reason_of,
-)
+from gatepost.migrations.comparison import migration_context
+from gatepost.migrations.connections import ADVISORY_LOCK, LOCK_TIMEOUT, hint_of, reason_of, run_on
 from gatepost.migrations.definitions import read_definitions
+from gatepost.migrations.differences import Difference
 from gatepost.migrations.operations import RunSQL
 from gatepost.migrations.plan import Plan, make_plan
 from gatepost.migrations.record import (
     has_fingerprint,
     may_write_record,
     note_fingerprint,
+    owned_keys,
     prepare_record,
     read_record,
 )
 from gatepost.migrations.recording import record_equal, record_made
-from gatepost.migrations.subjects import creates, subject_of
+from gatepost.migrations.safe_changes import Applied, ApplyOptions
 
 LOCKED, UNCOMMITTED_VALUE = "55P03", "55P04"
 """SQLSTATEs: another holds a lock; a value of an enum that this transaction has added."""
@@ -38,18 +32,16 @@ LOCKED, UNCOMMITTED_VALUE = "55P03", "55P04"
 
 async def apply_models(dsn: str, metadata: MetaData, fingerprint: str, options: ApplyOptions) -> Applied:
     """Apply what may be; the note that lets the next start skip this is written when nothing was refused."""
-    async with connect(dsn) as connection:
-        with as_configuration_errors("The database schema"):
-            return await connection.run_sync(_apply_models, metadata, fingerprint, options)
+    return await run_on(
+        dsn,
+        lambda connection: _apply_models(connection, metadata, fingerprint, options),
+        location="The database schema",
+    )
 
 
 async def find_plan(dsn: str, metadata: MetaData) -> Plan:
     """What `apply_models` would do. Changes nothing."""
-    async with connect(dsn) as connection:
-        with as_configuration_errors("The database schema"):
-            plan = await connection.run_sync(make_plan, metadata)
-            await connection.rollback()
-    return plan
+    return await run_on(dsn, lambda connection: make_plan(connection, metadata), location="The database schema")
 
 
 def lock_migrations(connection: Connection) -> None:
@@ -99,11 +91,10 @@ def _apply(
     connection: Connection, metadata: MetaData, allowed: Sequence[Difference], applied: Applied, options: ApplyOptions
 ) -> list[str]:
     """Returns what waits for a new value of an enum to be committed, in sentences."""
-    listed, present = read_record(connection), read_definitions(connection)
-    owned = {key for key, digest in present.items() if listed.get(key) == digest}
+    owned = owned_keys(read_definitions(connection), read_record(connection))
     waiting: list[str] = []
-    done = [item.operation for item in allowed if _attempt(connection, item, applied, waiting)]
-    record_made(connection, owned, [subject_of(operation) for operation in done if creates(operation)])
+    done = [item for item in allowed if _attempt(connection, item, applied, waiting)]
+    record_made(connection, owned, [item.key for item in done if item.action == "create"])
     if options.embedded:
         record_equal(connection, metadata)
     return waiting

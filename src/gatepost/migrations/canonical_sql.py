@@ -127,10 +127,12 @@ def named_checks(table: "Table[Any]") -> dict[str, CheckConstraint]:
     return dict(sorted(checks.items()))
 
 
-def index_meaning(definition: str) -> tuple[bool, str]:
-    """An index without its own name and its table's: is it unique, and everything from USING on."""
+def meaning(definition: str) -> str:
+    """The definition of an index without its own name and its table's; that of a check as it is."""
     head, _, rest = definition.partition(" USING ")
-    return head.startswith("CREATE UNIQUE"), rest
+    if not head.startswith("CREATE "):
+        return definition
+    return f"UNIQUE {rest}" if head.startswith("CREATE UNIQUE ") else rest
 
 
 def default_text(column: Column[Any]) -> str | None:

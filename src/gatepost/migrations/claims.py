@@ -7,15 +7,15 @@ the models; and what bears the hash that every version has put on its functions 
 import hashlib
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Connection, MetaData
 
 from gatepost.migrations.apply import lock_migrations
-from gatepost.migrations.connections import as_configuration_errors, connect
+from gatepost.migrations.connections import run_on
 from gatepost.migrations.definitions import Definitions, ObjectKey, read_definitions
-from gatepost.migrations.objects import Present, read_objects
+from gatepost.migrations.objects import Present, key_of, read_objects
 from gatepost.migrations.record import prepare_record, read_record, write_record
-from gatepost.migrations.recording import declared_subjects, equal_keys
-from gatepost.migrations.subjects import key_of
+from gatepost.migrations.recording import equal_keys, keys_of_models
 from gatepost.models.schema_objects import BODY_QUOTE, COMMENT_PREFIX
 
 _SHARED = ("schema", "extension")
@@ -23,7 +23,10 @@ _SHARED = ("schema", "extension")
 
 
 class ClaimedObjects(msgspec.Struct, frozen=True):
-    """What can be taken in, and what has a declared name, but is not what is declared, and is left out."""
+    """What can be taken in, and what has a declared name, but is not what is declared, and is left out.
+
+    Each key names the schema, the default one as well.
+    """
 
     equal: list[ObjectKey]
     different: list[ObjectKey]
@@ -31,52 +34,48 @@ class ClaimedObjects(msgspec.Struct, frozen=True):
 
 async def find_claims(dsn: str, metadata: MetaData) -> ClaimedObjects:
     """What `claim` would take in. Changes nothing."""
-    async with connect(dsn) as connection:
-        with as_configuration_errors("DATABASE_URL"):
-            found = await connection.run_sync(_find, metadata)
-            await connection.rollback()
-    return found
+    return await run_on(dsn, lambda connection: _find(connection, metadata, records=False))
 
 
 async def claim(dsn: str, metadata: MetaData) -> ClaimedObjects:
     """Take it in, in one transaction, as it is now; returns what was taken in, and what was not."""
-    async with connect(dsn) as connection:
-        with as_configuration_errors("DATABASE_URL"):
-            return await connection.run_sync(_claim, metadata)
+
+    def work(connection: Connection) -> ClaimedObjects:
+        lock_migrations(connection)
+        prepare_record(connection)
+        found = _find(connection, metadata, records=True)
+        connection.commit()
+        return found
+
+    return await run_on(dsn, work)
 
 
-def _claim(connection: Connection, metadata: MetaData) -> ClaimedObjects:
-    lock_migrations(connection)
-    prepare_record(connection)
-    found = _find(connection, metadata)
-    present = read_definitions(connection)
-    write_record(connection, {key: present[key] for key in found.equal}, ())
-    connection.commit()
-    return found
-
-
-def _find(connection: Connection, metadata: MetaData) -> ClaimedObjects:
-    default = connection.dialect.default_schema_name or "public"
+def _find(connection: Connection, metadata: MetaData, *, records: bool) -> ClaimedObjects:
     present, listed = read_definitions(connection), read_record(connection)
-    declared = {key_of(subject, default) for subject in declared_subjects(metadata, default)} & present.keys()
-    ours = equal_keys(connection, metadata, present) | (_marked(connection, default, listed) & declared)
+    declared = keys_of_models(connection, metadata) & present.keys()
+    ours = equal_keys(connection, metadata, present) | (_marked(connection, listed) & declared)
     unlisted = {key for key in declared if listed.get(key) != present[key] and key.kind not in _SHARED}
-    return ClaimedObjects(sorted(unlisted & ours), sorted(unlisted - ours))
+    if records:
+        write_record(connection, {key: present[key] for key in unlisted & ours}, ())
+    default = connection.dialect.default_schema_name
+
+    def shown(keys: set[ObjectKey]) -> list[ObjectKey]:
+        return sorted(replace(key, schema=default) if key.schema is None else key for key in keys)
+
+    return ClaimedObjects(shown(unlisted & ours), shown(unlisted - ours))
 
 
-def _marked(connection: Connection, default_schema: str, listed: Definitions) -> set[ObjectKey]:
+def _marked(connection: Connection, listed: Definitions) -> set[ObjectKey]:
     """By an earlier version, that is: a trigger that is listed may have been added to a table of others."""
     found: set[ObjectKey] = set()
     for item in read_objects(connection).values():
+        key = key_of(item)
         if not item.comment.startswith(COMMENT_PREFIX):
             continue
-        if item.kind == "trigger":
-            schema = item.schema or default_schema
-            key = ObjectKey("trigger", schema, item.table, item.name)
-            if key not in listed:
-                found |= {key, ObjectKey("table", schema, "", item.table)}
+        if item.kind == "trigger" and key not in listed:
+            found |= {key, ObjectKey("table", item.schema, "", item.table)}
         elif item.kind == "function" and _is_as_made(item):
-            found.add(ObjectKey("function", default_schema, "", item.name))
+            found.add(key)
     return found
 
 

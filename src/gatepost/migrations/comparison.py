@@ -4,27 +4,15 @@ Alembic compares tables, columns, types, unique constraints and foreign keys; wh
 text (checks, indexes, defaults, enums, triggers), is compared here in PostgreSQL's own words.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, Literal
 
 import msgspec
 from alembic.autogenerate import produce_migrations
 from alembic.migration import MigrationContext
-from alembic.operations import MigrateOperation
-from alembic.operations.ops import (
-    AddColumnOp,
-    AlterColumnOp,
-    CreateCheckConstraintOp,
-    CreateForeignKeyOp,
-    CreateIndexOp,
-    CreateTableOp,
-    CreateUniqueConstraintOp,
-    DropColumnOp,
-    DropConstraintOp,
-    DropTableOp,
-    OpContainer,
-)
+from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Column, Computed, Connection, Identity, MetaData, Table, text
 from sqlalchemy.schema import DefaultClause
 
@@ -32,20 +20,20 @@ from gatepost.migrations.canonical_sql import (
     CanonicalForms,
     declared_forms,
     default_text,
-    index_meaning,
+    meaning,
     named_checks,
     read_forms,
 )
+from gatepost.migrations.definitions import ObjectKey, TableName, table_name
+from gatepost.migrations.differences import Difference, describe, difference
 from gatepost.migrations.enums import compare_enums, plain_metadata
-from gatepost.migrations.losses import HasRows, is_widening, loss_of, table_label, type_text
+from gatepost.migrations.losses import HasRows, is_widening, table_label, type_text
 from gatepost.migrations.objects import compare_objects
-from gatepost.migrations.operations import RunSQL, Subject
+from gatepost.migrations.operations import RunSQL, creation
 from gatepost.migrations.primary_keys import with_keys
 from gatepost.migrations.record import is_of_the_record
 from gatepost.migrations.schemas import compare_schemas, declared_schemas, other_schemas
-from gatepost.migrations.summaries import summary_of
 from gatepost.models.schema_names import DIALECT, full_name, qualified, quote
-from gatepost.models.schema_objects import objects_of
 
 ALEMBIC_TABLE = "alembic_version"
 
@@ -62,51 +50,48 @@ _COLUMNS = text("""
     WHERE relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
 """)
 
-_UNORDERED = (CreateForeignKeyOp, CreateUniqueConstraintOp, DropColumnOp, DropConstraintOp, DropTableOp)
-
-TableName = tuple[str | None, str]
-"""Schema and name of a table."""
+_UNORDERED = (
+    ops.CreateForeignKeyOp,
+    ops.CreateUniqueConstraintOp,
+    ops.DropColumnOp,
+    ops.DropConstraintOp,
+    ops.DropTableOp,
+)
 
 Undeclared = Literal["keep", "default", "all"]
 """What becomes of what the models do not declare: it is kept, whatever it is; or the default schema belongs to the
 models, and what they do not declare in it goes; or the whole database does."""
 
 
-class Difference(msgspec.Struct, frozen=True, eq=False):
-    """One difference: the operation that removes it, what it does in words, and what is lost by it, if anything is."""
+class Scope(msgspec.Struct, frozen=True):
+    """What of a database is compared, besides what the models declare.
 
-    operation: MigrateOperation
-    summary: str
-    loss: str | None
+    Declared tables that are `skipped` are not looked at; on `foreign` ones an equal check or index of another name
+    will do.
+    """
+
+    undeclared: Undeclared
+    skipped: Collection[TableName] = ()
+    foreign: Collection[TableName] = ()
 
 
-def compare(
-    connection: Connection,
-    metadata: MetaData,
-    rows: HasRows,
-    *,
-    undeclared: Undeclared,
-    skipped: Collection[TableName] = (),
-    foreign: Collection[TableName] = (),
-) -> list[Difference]:
+def compare(connection: Connection, metadata: MetaData, rows: HasRows, scope: Scope) -> list[Difference]:
     """Everything in which the database differs from the models, in the order in which it can be put right.
 
     What is done to it is weighed by the caller: dropping the constraints and indexes of a declared table, and types,
-    functions and triggers, is always among it. Declared tables that are `skipped` are not looked at; on `foreign` ones
-    an equal check or index of another name will do.
+    functions and triggers, is always among it.
     """
     plain = plain_metadata(metadata, connection.dialect.default_schema_name)
-    owned = other_schemas(connection) if undeclared == "all" else []
-    comparison = _Comparison(connection, plain, None if undeclared == "keep" else owned, skipped, foreign)
+    owned = other_schemas(connection) if scope.undeclared == "all" else []
+    comparison = _Comparison(connection, plain, owned, scope)
     schemas = compare_schemas(connection, declared_schemas(plain))
     enums, old_enums = compare_enums(connection, plain, owned)
-    extensions, old_objects, objects = compare_objects(connection, objects_of(metadata))
+    extensions, old_objects, objects = compare_objects(connection, metadata)
     tables = comparison.with_keys(list(comparison.tables()))
     defaults = list(comparison.defaults())
     removed, added = comparison.checks_and_indexes(tables)
     before = [*extensions, *schemas, *enums, *old_objects, *removed]
-    operations = [*before, *tables, *defaults, *added, *objects, *old_enums]
-    return [Difference(item, summary_of(item), loss_of(item, rows)) for item in operations]
+    return [difference(item, rows) for item in [*before, *tables, *defaults, *added, *objects, *old_enums]]
 
 
 def migration_context(connection: Connection, **options: Any) -> MigrationContext:
@@ -117,21 +102,13 @@ def migration_context(connection: Connection, **options: Any) -> MigrationContex
 class _Comparison:
     """One comparison: caches what was read of each table, because it is used twice."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        plain: MetaData,
-        owned: Sequence[str] | None,
-        skipped: Collection[TableName],
-        foreign: Collection[TableName],
-    ) -> None:
+    def __init__(self, connection: Connection, plain: MetaData, owned: Sequence[str], scope: Scope) -> None:
         self._connection = connection
         self._plain = plain
-        self._owned: set[str | None] = {None, *owned} if owned is not None else set()
+        self._owned: set[str | None] = set() if scope.undeclared == "keep" else {None, *owned}
         self._looked_at: set[str | None] = {None, *self._owned, *declared_schemas(plain)}
-        self._skipped = skipped
-        self._foreign = foreign
-        self._tables = [table for table in plain.sorted_tables if (table.schema, table.name) not in skipped]
+        self._scope = scope
+        self._tables = [table for table in plain.sorted_tables if table_name(table) not in scope.skipped]
         self._converted: set[tuple[TableName, str]] = set()
         self._forms: dict[TableName, tuple[CanonicalForms, CanonicalForms]] = {}
         self._ignored = {ALEMBIC_TABLE, *connection.execute(_FOREIGN_TABLES).scalars()}
@@ -149,16 +126,16 @@ class _Comparison:
         )
         found = produce_migrations(context, self._plain).upgrade_ops
         for operation in _in_steady_order(_flat(found.ops if found is not None else ())):
-            if isinstance(operation, AlterColumnOp):
+            if isinstance(operation, ops.AlterColumnOp):
                 yield from self._altered(operation)
-            elif isinstance(operation, AddColumnOp):
+            elif isinstance(operation, ops.AddColumnOp):
                 yield from _added(operation)
             else:
                 yield operation
 
     def with_keys(self, operations: Sequence[MigrateOperation]) -> list[MigrateOperation]:
         """The operations, and the changes of primary keys in their places."""
-        foreign = [table for table in self._tables if (table.schema, table.name) in self._foreign]
+        foreign = [table for table in self._tables if table_name(table) in self._scope.foreign]
         return with_keys(self._connection, self._tables, operations, foreign)
 
     def _is_looked_at(self, name: str | None, kind: str, parents: Any) -> bool:
@@ -167,7 +144,7 @@ class _Comparison:
         if kind != "table":
             return True
         schema: str | None = parents["schema_name"]
-        if (schema, str(name)) in self._skipped:
+        if (schema, str(name)) in self._scope.skipped:
             return False
         if full_name(str(name), schema) in self._plain.tables:
             return True
@@ -177,7 +154,7 @@ class _Comparison:
         return schema in self._owned and name not in self._ignored
 
     def _is_for_alembic(self, item: Any, _name: object, kind: str, _is_reflected: object, _other: object) -> bool:
-        return kind != "index" and not (kind == "table" and (item.schema, item.name) in self._skipped)
+        return kind != "index" and not (kind == "table" and table_name(item) in self._scope.skipped)
 
     def checks_and_indexes(
         self, tables: Sequence[MigrateOperation]
@@ -185,83 +162,66 @@ class _Comparison:
         """What to remove before the tables change, and what to add after."""
         removed: list[MigrateOperation] = []
         added: list[MigrateOperation] = []
-        created = {(item.schema, item.table_name) for item in tables if isinstance(item, CreateTableOp)}
+        created = {(item.schema, item.table_name) for item in tables if isinstance(item, ops.CreateTableOp)}
         for item in tables:
-            if isinstance(item, DropTableOp):
-                present = read_forms(self._connection, qualified(item.table_name, item.schema))
-                table_key = item.schema, item.table_name
-                removed.extend(
-                    _drop_index(table_key, *known, goes_with_table=True) for known in present.indexes.items()
-                )
+            if isinstance(item, ops.DropTableOp):
+                name = TableName(item.schema, item.table_name)
+                known = read_forms(self._connection, name.sql).indexes
+                removed.extend(replace(_drop_index(name, *index), goes_with_table=True) for index in known.items())
         for table in self._tables:
-            if (table.schema, table.name) in created:
-                indexes = sorted(table.indexes, key=lambda index: str(index.name))
-                added.extend(CreateIndexOp.from_index(index) for index in indexes)
-            else:
-                self._compare_indexes(table, removed, added)
-                self._compare_checks(table, removed, added)
+            in_order = sorted(table.indexes, key=lambda index: str(index.name))
+            indexes = {str(index.name): ops.CreateIndexOp.from_index(index) for index in in_order}
+            if table_name(table) in created:
+                added.extend(indexes.values())
+                continue
+            checks = {name: ops.CreateCheckConstraintOp.from_constraint(it) for name, it in named_checks(table).items()}
+            present, declared = self._forms_of(table)
+            for before, after, operations, drop in (
+                (present.indexes, declared.indexes, indexes, _drop_index),
+                (present.checks, declared.checks, checks, _drop_check),
+            ):
+                changed = self._changed(table_name(table), before, after, operations)
+                gone = [name for name in before if name not in operations]
+                removed.extend(drop(table_name(table), name, before[name]) for name in changed if name in before)
+                removed.extend(drop(table_name(table), name, before[name]) for name in gone)
+                added.extend(operations[name] for name in changed)
         return removed, added
 
-    def _compare_indexes(
-        self, table: "Table[Any]", removed: list[MigrateOperation], added: list[MigrateOperation]
-    ) -> None:
-        present, declared = self._forms_of(table)
-        table_key = table.schema, table.name
-        names = {str(index.name) for index in table.indexes}
-        others = [index_meaning(text) for text in present.indexes.values() if table_key in self._foreign]
-        for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            before, after = present.indexes.get(str(index.name)), declared.indexes.get(str(index.name))
-            if before is not None and after is not None and index_meaning(before) == index_meaning(after):
-                continue
-            if before is None and after is not None and index_meaning(after) in others:
-                continue
-            if before is not None:
-                removed.append(_drop_index(table_key, str(index.name), before))
-            added.append(CreateIndexOp.from_index(index))
-        gone = (known for known in present.indexes.items() if known[0] not in names)
-        removed.extend(_drop_index(table_key, *known) for known in gone)
+    def _changed(
+        self, table: TableName, before: Mapping[str, str], after: Mapping[str, str], names: Iterable[str]
+    ) -> list[str]:
+        """Which of the declared names the table lacks, or has with another meaning."""
+        others = {meaning(text) for text in before.values()} if table in self._scope.foreign else set[str]()
 
-    def _compare_checks(
-        self, table: "Table[Any]", removed: list[MigrateOperation], added: list[MigrateOperation]
-    ) -> None:
-        present, declared = self._forms_of(table)
-        left = dict(present.checks)
-        others = [text for text in present.checks.values() if (table.schema, table.name) in self._foreign]
-        for name, check in named_checks(table).items():
-            before, after = left.pop(name, None), declared.checks.get(name)
-            if before is not None and before == after:
-                continue
-            if before is None and after in others:
-                continue
-            if before is not None:
-                removed.append(_drop_check(table, name, before))
-            added.append(CreateCheckConstraintOp.from_constraint(check))
-        removed.extend(_drop_check(table, name, before) for name, before in left.items())
+        def is_there(name: str) -> bool:
+            alike = {meaning(before[name])} if name in before else others
+            return name in after and meaning(after[name]) in alike
+
+        return [name for name in names if not is_there(name)]
 
     def _forms_of(self, table: "Table[Any]") -> tuple[CanonicalForms, CanonicalForms]:
-        key = table.schema, table.name
+        key = table_name(table)
         if key not in self._forms:
-            present = read_forms(self._connection, qualified(table.name, table.schema))
-            self._forms[key] = present, declared_forms(self._connection, table)
+            self._forms[key] = read_forms(self._connection, key.sql), declared_forms(self._connection, table)
         return self._forms[key]
 
-    def defaults(self) -> Iterator[AlterColumnOp]:
+    def defaults(self) -> Iterator[ops.AlterColumnOp]:
         """Server defaults that differ, of columns that are there already; a converted one has got its own."""
-        found = {((schema, table), column) for schema, table, column in self._connection.execute(_COLUMNS)}
+        found = {(TableName(schema, table), column) for schema, table, column in self._connection.execute(_COLUMNS)}
         columns = found - self._converted
         for table in self._tables:
             for column in table.columns:
-                if ((table.schema, table.name), column.name) in columns and column.computed is None:
+                if (table_name(table), column.name) in columns and column.computed is None:
                     yield from self._default(table, column)
 
-    def _default(self, table: "Table[Any]", column: Column[Any]) -> Iterator[AlterColumnOp]:
+    def _default(self, table: "Table[Any]", column: Column[Any]) -> Iterator[ops.AlterColumnOp]:
         present, declared = self._forms_of(table)
         before, after = present.defaults.get(column.name), declared.defaults.get(column.name)
         is_serial = after is None and column is table.autoincrement_column and str(before).startswith("nextval(")
         wanted = column.server_default if default_text(column) is not None else None
         if is_serial or (before == after and (after is not None) == (wanted is not None)):
             return
-        yield AlterColumnOp(
+        yield ops.AlterColumnOp(
             table.name,
             column.name,
             existing_type=column.type,
@@ -271,7 +231,7 @@ class _Comparison:
             schema=table.schema,
         )
 
-    def _altered(self, operation: AlterColumnOp) -> Iterator[MigrateOperation]:
+    def _altered(self, operation: ops.AlterColumnOp) -> Iterator[MigrateOperation]:
         """A type that PostgreSQL would not convert by itself gets an explicit conversion."""
         before, after = operation.existing_type, operation.modify_type
         if before is None or after is None or is_widening(before, after):
@@ -279,15 +239,16 @@ class _Comparison:
             return
         name = table_label(operation)
         table, location = self._plain.tables[name], f"{name}.{operation.column_name}"
-        self._converted.add(((operation.schema, operation.table_name), operation.column_name))
+        self._converted.add((TableName(operation.schema, operation.table_name), operation.column_name))
         present = self._forms_of(table)[0].defaults.get(operation.column_name)
+        key = ObjectKey("table", operation.schema, "", operation.table_name)
         yield RunSQL(
+            key,
+            "replace",
             f"convert {location} from {type_text(before)} to {type_text(after)}",
             [_conversion(operation, after, default_text(table.columns[operation.column_name]))],
+            f"convert {location} back to {type_text(before)}",
             [_conversion(operation, before, present)],
-            undo_summary=f"convert {location} back to {type_text(before)}",
-            subject=Subject("table", operation.schema, "", operation.table_name),
-            action="replace",
             loss="not every value may survive it, and some stop it",
         )
         operation.modify_type = None
@@ -296,16 +257,16 @@ class _Comparison:
             yield operation
 
 
-def _added(operation: AddColumnOp) -> Iterator[MigrateOperation]:
+def _added(operation: ops.AddColumnOp) -> Iterator[MigrateOperation]:
     """The bare column, whose constraints and indexes are separate differences. One that is NOT NULL gets its Python
     default in the rows that exist: a default of the database, in passing, puts it there."""
     column, literal = _bare(operation.column), _python_default(operation.column)
     if column.nullable or column.server_default is not None or literal is None:
-        yield AddColumnOp(operation.table_name, column, schema=operation.schema)
+        yield ops.AddColumnOp(operation.table_name, column, schema=operation.schema)
         return
     column.server_default = DefaultClause(text(literal))
-    yield AddColumnOp(operation.table_name, column, schema=operation.schema)
-    yield AlterColumnOp(
+    yield ops.AddColumnOp(operation.table_name, column, schema=operation.schema)
+    yield ops.AlterColumnOp(
         operation.table_name,
         column.name,
         existing_type=column.type,
@@ -329,7 +290,7 @@ def _bare(column: Column[Any]) -> Column[Any]:
 
 def _flat(operations: Sequence[MigrateOperation]) -> Iterator[MigrateOperation]:
     for operation in operations:
-        if isinstance(operation, OpContainer):
+        if isinstance(operation, ops.OpContainer):
             yield from _flat(operation.ops)
         else:
             yield operation
@@ -340,10 +301,10 @@ def _in_steady_order(operations: Iterable[MigrateOperation]) -> Iterator[Migrate
     same twice."""
     for kind, group in groupby(operations, key=type):
         run = list(group)
-        yield from sorted(run, key=summary_of) if kind in _UNORDERED else run
+        yield from sorted(run, key=lambda operation: describe(operation).summary) if kind in _UNORDERED else run
 
 
-def _conversion(operation: AlterColumnOp, kind: Any, default: str | None) -> str:
+def _conversion(operation: ops.AlterColumnOp, kind: Any, default: str | None) -> str:
     """Through the text, and without the default meanwhile: it may not be convertible."""
     table = qualified(operation.table_name, operation.schema)
     column, wanted = quote(operation.column_name), type_text(kind)
@@ -365,26 +326,18 @@ def _python_default(column: Column[Any]) -> str | None:
     return processor(value) if processor is not None and isinstance(value, str | int | float) else None
 
 
-def _drop_index(table: TableName, name: str, definition: str, *, goes_with_table: bool = False) -> RunSQL:
-    return RunSQL(
-        f"drop the index {name}",
-        [f"DROP INDEX {qualified(name, table[0])}"],
-        [definition],
-        undo_summary=f"create the index {name}",
-        subject=Subject("index", *table, name),
-        action="drop",
-        goes_with_table=goes_with_table,
-    )
+def _drop_index(table: TableName, name: str, definition: str) -> RunSQL:
+    drop = f"DROP INDEX {qualified(name, table.schema)}"
+    return creation(ObjectKey("index", *table, name), f"index {name}", [definition], [drop]).reverse()
 
 
-def _drop_check(table: "Table[Any]", name: str, definition: str) -> RunSQL:
-    alter, words = f"ALTER TABLE {qualified(table.name, table.schema)}", full_name(table.name, table.schema)
-    undo_summary = f"add the check {name} to {words}"
+def _drop_check(table: TableName, name: str, definition: str) -> RunSQL:
+    alter = f"ALTER TABLE {table.sql}"
     return RunSQL(
-        f"drop the check {name} of {words}",
+        ObjectKey("constraint", *table, name),
+        "drop",
+        f"drop the check {name} of {table.words}",
         [f"{alter} DROP CONSTRAINT {quote(name)}"],
+        f"add the check {name} to {table.words}",
         [f"{alter} ADD CONSTRAINT {quote(name)} {definition}"],
-        undo_summary=undo_summary,
-        subject=Subject("constraint", table.schema, table.name, name),
-        action="drop",
     )

@@ -2,18 +2,21 @@
 
 import re
 import secrets
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 from asyncpg import exceptions as pg
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from gatepost.database.startup_check import configuration_error_of
 from gatepost.errors import ConfigurationError
+
+T = TypeVar("T")
 
 CONNECT_SECONDS = 10.0
 LOCK_TIMEOUT = "10s"
@@ -23,16 +26,21 @@ ADVISORY_LOCK = 4_720_011_870_337
 """The advisory lock of schema changes, so that two starts do not race. The number is Gatepost's own."""
 
 
-async def open_connection(dsn: str, *, database: str | None = None) -> "asyncpg.Connection[Any]":
+@asynccontextmanager
+async def opened(dsn: str, *, database: str | None = None) -> AsyncGenerator["asyncpg.Connection[Any]"]:
     """A bare connection; `database` replaces the DSN's. Raises ConfigurationError where it cannot be opened."""
+    other: dict[str, Any] = {} if database is None else {"database": database}
     try:
         settings = {"application_name": "gatepost migrate"}
         connection: asyncpg.Connection[Any] = await asyncpg.connect(
-            dsn, timeout=CONNECT_SECONDS, server_settings=settings, **_other(database)
+            dsn, timeout=CONNECT_SECONDS, server_settings=settings, **other
         )
     except (OSError, TimeoutError, ValueError, asyncpg.InterfaceError, pg.PostgresError) as error:
         raise (configuration_error_of(error) or _away(error)) from error
-    return connection
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 _OWN_PATH = """
@@ -65,31 +73,31 @@ def _read_only(location: str) -> ConfigurationError:
     )
 
 
-def _other(database: str | None) -> dict[str, Any]:
-    return {} if database is None else {"database": database}
+async def run_on(
+    dsn: str, work: Callable[[Connection], T], *, location: str = "DATABASE_URL", database: str | None = None
+) -> T:
+    """Run `work` on a new connection of SQLAlchemy; what it does not commit is rolled back.
 
+    Raises ConfigurationError, with `location`, for errors of the database.
+    """
+    async with opened(dsn, database=database) as raw:
 
-@asynccontextmanager
-async def connect(dsn: str, *, database: str | None = None) -> AsyncGenerator[AsyncConnection]:
-    """A new SQLAlchemy connection, closed at the end; what is not committed is rolled back."""
-    raw = await open_connection(dsn, database=database)
+        async def hand_over() -> "asyncpg.Connection[Any]":
+            return raw
 
-    async def hand_over() -> "asyncpg.Connection[Any]":
-        return raw
+        # Without a cache of prepared statements: a change of a table would turn those that read it invalid.
+        def create() -> Any:
+            dbapi: Any = engine.dialect.dbapi
+            return dbapi.connect(async_creator_fn=hand_over, prepared_statement_cache_size=0)
 
-    # Without a cache of prepared statements: a change of a table would turn those that read it invalid.
-    def create() -> Any:
-        dbapi: Any = engine.dialect.dbapi
-        return dbapi.connect(async_creator_fn=hand_over, prepared_statement_cache_size=0)
-
-    engine = create_async_engine("postgresql+asyncpg://", creator=create, poolclass=NullPool)
-    try:
-        await raw.execute(_OWN_PATH)
-        async with engine.connect() as connection:
-            yield connection
-    finally:
-        await engine.dispose()
-        await raw.close()
+        engine = create_async_engine("postgresql+asyncpg://", creator=create, poolclass=NullPool)
+        try:
+            await raw.execute(_OWN_PATH)
+            async with engine.connect() as connection:
+                with _as_configuration_errors(location):
+                    return await connection.run_sync(work)
+        finally:
+            await engine.dispose()
 
 
 class ScratchRefused(ConfigurationError):
@@ -103,8 +111,7 @@ async def scratch_database(dsn: str) -> AsyncGenerator[str]:
     Raises ScratchRefused where the role may not create one.
     """
     name = f"gatepost_scratch_{secrets.token_hex(8)}"
-    raw = await open_connection(dsn)
-    try:
+    async with opened(dsn) as raw:
         try:
             await raw.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         except pg.InsufficientPrivilegeError as error:
@@ -117,8 +124,6 @@ async def scratch_database(dsn: str) -> AsyncGenerator[str]:
             yield name
         finally:
             await raw.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await raw.close()
 
 
 def reason_of(error: DBAPIError) -> str:
@@ -141,16 +146,14 @@ def hint_of(error: DBAPIError) -> str:
 
 
 @contextmanager
-def as_configuration_errors(location: str) -> Generator[None]:
-    """Database errors inside become ConfigurationError at `location`."""
+def _as_configuration_errors(location: str) -> Generator[None]:
     try:
         yield
     except DBAPIError as error:
-        if error.orig is not None and isinstance(error.orig.__cause__, pg.ReadOnlySQLTransactionError):
+        cause = error.orig.__cause__ if error.orig is not None else None
+        if isinstance(cause, pg.ReadOnlySQLTransactionError):
             raise _read_only(location) from error
         hint = hint_of(error).strip() or None
-        if error.orig is not None and isinstance(
-            error.orig.__cause__, pg.LockNotAvailableError | pg.QueryCanceledError
-        ):
+        if isinstance(cause, pg.LockNotAvailableError | pg.QueryCanceledError):
             hint = f"Others use the table: no lock came free within {LOCK_TIMEOUT}. Try again when it is quieter."
         raise ConfigurationError(f"PostgreSQL refuses: {reason_of(error)}.", location=location, hint=hint) from error

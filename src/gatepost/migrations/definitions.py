@@ -4,14 +4,14 @@ One query over the whole database, extensions and PostgreSQL's own schemas left 
 that every name in a definition is qualified, and the hash does not depend on the role that connects.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Table, text
 
-from gatepost.models.schema_names import full_name
+from gatepost.models.schema_names import full_name, qualified
 
 Kind = Literal["schema", "extension", "type", "function", "table", "constraint", "index", "trigger"]
 
@@ -55,40 +55,79 @@ _DEFINITIONS = text("""
       SELECT 'trigger', nspname, relname, tgname, pg_get_triggerdef(pg_trigger.oid) || ' ' || tgenabled::text
       FROM tables JOIN pg_trigger ON tgrelid = tables.oid AND NOT tgisinternal
     )
-    SELECT kind, schema_name, table_name, name,
+    SELECT kind, nullif(schema_name, CAST(:default AS text)), table_name, name,
            CASE WHEN kind = ANY (:hashed) THEN encode(sha256(convert_to(definition, 'UTF8')), 'hex') ELSE '' END
     FROM found
 """)
 
 
-class ObjectKey(msgspec.Struct, frozen=True, order=True):
-    """What names an object in a database: its kind, its real schema, the table that it is on, and its own name.
+class TableName(NamedTuple):
+    """Schema and name of a table, an index or a type; the schema is None for the default one."""
 
-    `schema` is '' for extensions and schemas, `table` for what is not on a table.
+    schema: str | None
+    name: str
+
+    @property
+    def sql(self) -> str:
+        """The name as SQL."""
+        return qualified(self.name, self.schema)
+
+    @property
+    def words(self) -> str:
+        """The name for people."""
+        return full_name(self.name, self.schema)
+
+
+class ObjectKey(msgspec.Struct, frozen=True, order=True):
+    """What names an object in a database: its kind, its schema, the table that it is on, and its own name.
+
+    `schema` is None for the default one and '' for extensions and schemas, `table` is '' for what is not on a table.
     """
 
     kind: Kind
-    schema: str
+    schema: str | None
     table: str
     name: str
 
-    def words(self, default_schema: str) -> str:
+    @property
+    def full_name(self) -> TableName:
+        """Its name with the schema."""
+        return TableName(self.schema or None, self.name)
+
+    @property
+    def table_name(self) -> TableName | None:
+        """The table that the object is, or is on; None for what is on no table."""
+        if self.kind == "table":
+            return self.full_name
+        return TableName(self.schema, self.table) if self.table else None
+
+    @property
+    def words(self) -> str:
         """The object as a sentence names it: "the index ix_books_price on books"."""
-        schema = None if self.schema in ("", default_schema) else self.schema
         if self.table:
-            return f"the {self.kind} {self.name} on {full_name(self.table, schema)}"
-        return f"the {self.kind} {full_name(self.name, schema)}"
+            return f"the {self.kind} {self.name} on {full_name(self.table, self.schema)}"
+        return f"the {self.kind} {self.full_name.words}"
 
 
 Definitions = Mapping[ObjectKey, str]
 """Objects and the hashes of their definitions; '' where the name alone counts."""
 
 
+def table_name(table: "Table[Any]") -> TableName:
+    """The name of a table of the models."""
+    return TableName(table.schema, table.name)
+
+
 def read_definitions(connection: Connection) -> dict[ObjectKey, str]:
     """Every object of the database that Gatepost could have made, with the hash of its definition."""
+    parameters = {"hashed": list(HASHED), "default": connection.dialect.default_schema_name}
     with _without_search_path(connection):
-        found = connection.execute(_DEFINITIONS, {"hashed": list(HASHED)}).all()
-    return {ObjectKey(kind, schema, table, name): digest for kind, schema, table, name, digest in found}
+        return definitions_of(connection.execute(_DEFINITIONS, parameters))
+
+
+def definitions_of(rows: Iterable[Any]) -> dict[ObjectKey, str]:
+    """Rows of kind, schema, table, name and hash."""
+    return {ObjectKey(kind, schema, table, name): digest for kind, schema, table, name, digest in rows}
 
 
 @contextmanager

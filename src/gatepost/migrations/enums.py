@@ -20,10 +20,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.types import Enum, TypeEngine
 
+from gatepost.migrations.definitions import ObjectKey, TableName
 from gatepost.migrations.losses import is_array
-from gatepost.migrations.operations import RunSQL, Subject
+from gatepost.migrations.operations import RunSQL, creation
 from gatepost.models.constraint_names import name_constraints
-from gatepost.models.schema_names import full_name, qualified, quote
+from gatepost.models.schema_names import quote
 from gatepost.models.shape import plain_type
 
 _EXISTING = text("""
@@ -45,9 +46,6 @@ _USERS = text("""
     WHERE NOT attribute.attisdropped
       AND to_regtype(:name) IN (type.oid, type.typelem)
 """)
-
-Name = tuple[str | None, str]
-"""Schema and name of an enum type."""
 
 
 def plain_metadata(metadata: MetaData, default_schema: str | None) -> MetaData:
@@ -84,18 +82,18 @@ def _plain_type(given: Any, schema: Callable[[str | None], str | None]) -> TypeE
     return cast("TypeEngine[Any]", kind)
 
 
-def declared_enums(metadata: MetaData) -> dict[Name, list[str]]:
+def declared_enums(metadata: MetaData) -> dict[TableName, list[str]]:
     """The enum types of `plain_metadata` and their values."""
-    found: dict[Name, list[str]] = {}
+    found: dict[TableName, list[str]] = {}
     for table in metadata.sorted_tables:
         found.update(enums_of(table))
     return found
 
 
-def enums_of(table: "Table[Any]") -> dict[Name, list[str]]:
+def enums_of(table: "Table[Any]") -> dict[TableName, list[str]]:
     """The enum types of one table of `plain_metadata`."""
     kinds = (kind for kind in map(_enum_of, table.columns) if kind is not None and kind.name is not None)
-    return {(cast("Any", kind).schema, str(kind.name)): [str(value) for value in kind.enums] for kind in kinds}
+    return {TableName(cast("Any", kind).schema, str(kind.name)): [str(it) for it in kind.enums] for kind in kinds}
 
 
 def _enum_of(column: Column[Any]) -> ENUM | None:
@@ -111,7 +109,7 @@ def compare_enums(
     declared = declared_enums(metadata)
     looked_at = {*schemas, *(schema for schema, _ in declared if schema is not None)}
     found = connection.execute(_EXISTING, {"schemas": sorted(looked_at)})
-    existing: dict[Name, list[str]] = {(schema, name): list(values) for schema, name, values in found}
+    existing = {TableName(schema, name): list(values) for schema, name, values in found}
     owned = (None, *schemas)
     before: list[RunSQL] = []
     for name, values in declared.items():
@@ -120,90 +118,62 @@ def compare_enums(
         elif existing[name] != values:
             before.extend(_changed(connection, name, existing[name], values))
     gone = [name for name in existing if name not in declared and name[0] in owned]
-    return before, [_dropped(name, existing[name]) for name in gone]
+    return before, [_created(name, existing[name]).reverse() for name in gone]
 
 
-def _created(name: Name, values: Sequence[str]) -> RunSQL:
-    create, drop = f"CREATE TYPE {_sql(name)} AS ENUM ({_literals(values)})", f"DROP TYPE {_sql(name)}"
-    return RunSQL(
-        f"create the enum {_words(name)}",
-        [create],
-        [drop],
-        undo_summary=f"drop the enum {_words(name)}",
-        subject=_subject(name),
-        action="create",
-    )
+def _created(name: TableName, values: Sequence[str]) -> RunSQL:
+    create, drop = f"CREATE TYPE {name.sql} AS ENUM ({_literals(values)})", f"DROP TYPE {name.sql}"
+    return creation(_key(name), f"enum {name.words}", [create], [drop])
 
 
-def _dropped(name: Name, values: Sequence[str]) -> RunSQL:
-    return _created(name, values).reverse()
-
-
-def _changed(connection: Connection, name: Name, existing: Sequence[str], values: Sequence[str]) -> list[RunSQL]:
+def _changed(connection: Connection, name: TableName, existing: Sequence[str], values: Sequence[str]) -> list[RunSQL]:
     if [value for value in values if value in existing] != list(existing):
         return [_rebuilt(connection, name, existing, values)]
     return [_added(name, values, value) for value in values if value not in existing]
 
 
-def _added(name: Name, values: Sequence[str], value: str) -> RunSQL:
+def _added(name: TableName, values: Sequence[str], value: str) -> RunSQL:
     """Undone by nothing: PostgreSQL cannot drop a value of an enum, and one too many does no harm."""
     position = values.index(value)
     place = f"AFTER {_literals([values[position - 1]])}" if position else f"BEFORE {_literals([values[1]])}"
-    statement = f"ALTER TYPE {_sql(name)} ADD VALUE IF NOT EXISTS {_literals([value])} {place}"
-    undo_summary = f"the value {value!r} of the enum {_words(name)} stays: PostgreSQL cannot drop it"
-    summary = f"add the value {value!r} to the enum {_words(name)}"
+    statement = f"ALTER TYPE {name.sql} ADD VALUE IF NOT EXISTS {_literals([value])} {place}"
+    summary = f"add the value {value!r} to the enum {name.words}"
+    undo_summary = f"the value {value!r} of the enum {name.words} stays: PostgreSQL cannot drop it"
+    return RunSQL(_key(name), "replace", summary, [statement], undo_summary, [], committed_at_once=True)
+
+
+def _rebuilt(connection: Connection, name: TableName, existing: Sequence[str], values: Sequence[str]) -> RunSQL:
+    gone = ", ".join(repr(value) for value in existing if value not in values)
+    users = list(connection.execute(_USERS, {"name": name.sql}))
+    summary = f"rebuild the enum {name.words}"
     return RunSQL(
+        _key(name),
+        "replace",
         summary,
-        [statement],
-        [],
-        undo_summary=undo_summary,
-        subject=_subject(name),
-        action="replace",
-        committed_at_once=True,
-    )
-
-
-def _rebuilt(connection: Connection, name: Name, existing: Sequence[str], values: Sequence[str]) -> RunSQL:
-    gone = [value for value in existing if value not in values]
-    users = list(connection.execute(_USERS, {"name": _sql(name)}))
-    words = _words(name)
-    loss = f"removes {', '.join(map(repr, gone))} from the enum {words}; rows that hold it stop it" if gone else None
-    return RunSQL(
-        f"rebuild the enum {words}",
         _rebuild(name, values, users),
+        f"{summary} as it was",
         _rebuild(name, existing, users),
-        undo_summary=f"rebuild the enum {words} as it was",
-        subject=_subject(name),
-        action="replace",
-        loss=loss,
+        loss=f"removes {gone} from the enum {name.words}; rows that hold it stop it" if gone else None,
     )
 
 
-def _rebuild(name: Name, values: Sequence[str], users: Sequence[Any]) -> list[str]:
-    schema, bare = name
+def _rebuild(name: TableName, values: Sequence[str], users: Sequence[Any]) -> list[str]:
+    old = TableName(name.schema, f"{name.name}_old")
     statements = [
-        f"ALTER TYPE {_sql(name)} RENAME TO {quote(f'{bare}_old')}",
-        f"CREATE TYPE {_sql(name)} AS ENUM ({_literals(values)})",
+        f"ALTER TYPE {name.sql} RENAME TO {quote(old.name)}",
+        f"CREATE TYPE {name.sql} AS ENUM ({_literals(values)})",
     ]
     for table, column, in_array, default in users:
-        kind, through = (f"{_sql(name)}[]", "text[]") if in_array else (_sql(name), "text")
+        kind, through = (f"{name.sql}[]", "text[]") if in_array else (name.sql, "text")
         alter = f"ALTER TABLE {table} ALTER COLUMN {quote(column)}"
         statements += [f"{alter} DROP DEFAULT"] if default else []
         statements.append(f"{alter} TYPE {kind} USING {quote(column)}::{through}::{kind}")
         statements += [f"{alter} SET DEFAULT {default}"] if default else []
-    return [*statements, f"DROP TYPE {qualified(f'{bare}_old', schema)}"]
+    return [*statements, f"DROP TYPE {old.sql}"]
 
 
-def _subject(name: Name) -> Subject:
-    return Subject("type", name[0], "", name[1])
-
-
-def _sql(name: Name) -> str:
-    return qualified(name[1], name[0])
-
-
-def _words(name: Name) -> str:
-    return full_name(name[1], name[0])
+def _key(name: TableName) -> ObjectKey:
+    return ObjectKey("type", name.schema, "", name.name)
 
 
 def _literals(values: Sequence[str]) -> str:

@@ -1,7 +1,6 @@
 """Unique constraints and foreign keys that a table already has under another name."""
 
-from alembic.operations import MigrateOperation
-from alembic.operations.ops import CreateForeignKeyOp, CreateUniqueConstraintOp
+from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Connection, text
 
 from gatepost.models.schema_names import qualified
@@ -27,11 +26,11 @@ _ON_DELETE = {"CASCADE": "c", "SET NULL": "n", "SET DEFAULT": "d", "RESTRICT": "
 def is_satisfied(connection: Connection, operation: MigrateOperation) -> bool:
     """True where the constraint would say what another one says already."""
     match operation:
-        case CreateUniqueConstraintOp():
+        case ops.CreateUniqueConstraintOp():
             name = qualified(operation.table_name, operation.schema)
             rows = connection.execute(_UNIQUE, {"name": name})
             return any(row[0] == sorted(map(str, operation.columns)) for row in rows)
-        case CreateForeignKeyOp():
+        case ops.CreateForeignKeyOp():
             options = operation.kw
             names = {
                 "name": qualified(operation.source_table, options.get("source_schema")),

@@ -4,15 +4,18 @@
 what `gatepost dev` has done to the given one already. Mistakes of a user are ConfigurationError, one sentence each.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 from alembic.operations.ops import AddColumnOp
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
 
 from gatepost.errors import ConfigurationError
-from gatepost.migrations.comparison import Difference, TableName, compare
-from gatepost.migrations.connections import ScratchRefused, as_configuration_errors, connect, scratch_database
+from gatepost.migrations.comparison import Scope, compare, migration_context
+from gatepost.migrations.connections import ScratchRefused, run_on, scratch_database
+from gatepost.migrations.differences import Difference
 from gatepost.migrations.losses import always
 from gatepost.migrations.ownership import Ownership
 from gatepost.migrations.pg_catalog import catalog_differences, read_catalog
@@ -20,8 +23,6 @@ from gatepost.migrations.plan import make_plan
 from gatepost.migrations.revisions import open_folder, write_revision
 from gatepost.migrations.runner import current_revision, downgrade, upgrade
 from gatepost.migrations.schemas import other_schemas
-from gatepost.migrations.subjects import subject_of, table_of
-from gatepost.models.schema_names import full_name
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -45,53 +46,28 @@ async def make(dsn: str, metadata: MetaData, folder: Path, message: str, *, allo
     its database is read only which of the models are views there: those are in no file.
     """
     (folder / "versions").mkdir(parents=True, exist_ok=True)
-    head = open_folder(folder).get_current_head()
-    views = await _views(dsn, metadata)
-    async with scratch_database(dsn) as name:
-        await _run_files(dsn, name, folder)
-        async with connect(dsn, database=name) as connection:
-            with as_configuration_errors(str(folder)):
-                return await connection.run_sync(_make, metadata, views, folder, message, head, allow_loss)
+    differences = await _missing(dsn, metadata, folder)
+    if not allow_loss:
+        _refuse_losses(differences, folder)
+    return write_revision(folder, message, differences) if differences else None
+
+
+def _refuse_losses(differences: Sequence[Difference], folder: Path) -> None:
+    losses = [item for item in differences if item.loss is not None]
+    if losses:
+        stopped = all(isinstance(item.operation, AddColumnOp) for item in losses)
+        words = "; ".join(f"{item.summary}: {item.loss}" for item in losses)
+        raise ConfigurationError(
+            f"{'Rows that exist would stop this' if stopped else 'This would lose data'}: {words}.",
+            location=str(folder),
+            hint="If that is intended, run it again with --allow-loss, and read the file before you run it.",
+        )
 
 
 async def existing_tables(dsn: str, metadata: MetaData) -> list[str]:
     """The declared tables that exist in the database, no matter what created them."""
-    async with connect(dsn) as connection:
-        with as_configuration_errors("DATABASE_URL"):
-            ownership = await connection.run_sync(Ownership, metadata)
-    return [full_name(name[1], name[0]) for name in ownership.declared if ownership.relation(name) == "table"]
-
-
-async def _views(dsn: str, metadata: MetaData) -> set[TableName]:
-    async with connect(dsn) as connection:
-        with as_configuration_errors("DATABASE_URL"):
-            return (await connection.run_sync(Ownership, metadata)).readable
-
-
-def _compare_files(connection: Connection, metadata: MetaData, views: set[TableName]) -> list[Difference]:
-    found = compare(connection, metadata, always, undeclared="all", skipped=views)
-    return [item for item in found if table_of(subject_of(item.operation)) not in views]
-
-
-def _make(
-    connection: Connection,
-    metadata: MetaData,
-    views: set[TableName],
-    folder: Path,
-    message: str,
-    head: str | None,
-    allow_loss: bool,
-) -> Path | None:
-    differences = _compare_files(connection, metadata, views)
-    losses = [f"{item.summary}: {item.loss}" for item in differences if item.loss is not None]
-    if losses and not allow_loss:
-        stopped = all(isinstance(item.operation, AddColumnOp) for item in differences if item.loss is not None)
-        raise ConfigurationError(
-            f"{'Rows that exist would stop this' if stopped else 'This would lose data'}: {'; '.join(losses)}.",
-            location=str(folder),
-            hint="If that is intended, run it again with --allow-loss, and read the file before you run it.",
-        )
-    return write_revision(connection, folder, message, head, differences) if differences else None
+    ownership = await run_on(dsn, lambda connection: Ownership(connection, metadata))
+    return [name.words for name in ownership.declared if ownership.relation(name) == "table"]
 
 
 async def up(dsn: str, folder: Path, target: str = "head", *, metadata: MetaData | None = None) -> list[str]:
@@ -100,24 +76,24 @@ async def up(dsn: str, folder: Path, target: str = "head", *, metadata: MetaData
     What each of them leaves as the models of `metadata` declare it is recorded as Gatepost's.
     """
     script = open_folder(folder)
-    async with connect(dsn) as connection:
-        with as_configuration_errors(str(folder)):
-            await connection.run_sync(_refuse_unversioned, folder)
-            return await connection.run_sync(upgrade, script, folder, target, metadata)
+
+    def work(connection: Connection) -> list[str]:
+        _refuse_unversioned(connection)
+        return upgrade(connection, script, target, metadata)
+
+    return await run_on(dsn, work, location=str(folder))
 
 
 async def down(dsn: str, folder: Path, target: str = "-1", *, metadata: MetaData | None = None) -> list[str]:
     """Undo revisions down to `target` (`-1`: the newest; `base`: all); returns what was undone."""
     script = open_folder(folder)
-    async with connect(dsn) as connection:
-        with as_configuration_errors(str(folder)):
-            return await connection.run_sync(downgrade, script, folder, target, metadata)
+    return await run_on(dsn, lambda connection: downgrade(connection, script, target, metadata), location=str(folder))
 
 
-def _refuse_unversioned(connection: Connection, folder: Path) -> None:
+def _refuse_unversioned(connection: Connection) -> None:
     """Tables that no file made would stop the first revision half-way."""
     tables = [name for name in read_catalog(connection) if name.startswith("table ")]
-    revision = current_revision(connection, folder)
+    revision = current_revision(connection)
     connection.rollback()
     if tables and revision is None:
         raise ConfigurationError(
@@ -133,31 +109,27 @@ async def adopt(dsn: str, folder: Path) -> str | None:
 
     Refused, with the differences, where it is not equal to what the files make.
     """
-    head = open_folder(folder).get_current_head()
+    script = open_folder(folder)
+    head = script.get_current_head()
     differences = await _drift(dsn, folder, "head")
     if differences:
         raise ConfigurationError(
             f"The database differs from what the files make: {'; '.join(differences)}.", location="DATABASE_URL"
         )
-    async with connect(dsn) as connection:
-        with as_configuration_errors("DATABASE_URL"):
-            await connection.run_sync(_stamp, folder, head)
+    if head is not None:
+        await run_on(dsn, lambda connection: _stamp(connection, script, head))
     return head
 
 
-def _stamp(connection: Connection, folder: Path, head: str | None) -> None:
-    from gatepost.migrations.comparison import migration_context
-
-    if head is not None:
-        migration_context(connection).stamp(open_folder(folder), head)
-        connection.commit()
+def _stamp(connection: Connection, script: ScriptDirectory, revision: str) -> None:
+    migration_context(connection).stamp(script, revision)
+    connection.commit()
 
 
 async def status(dsn: str, folder: Path) -> Status:
     """Where the database stands, and what in it no file has made."""
     script = open_folder(folder)
-    async with connect(dsn) as connection:
-        current = await connection.run_sync(current_revision, folder)
+    current = await run_on(dsn, current_revision)
     known = list(script.walk_revisions())
     names = [item.revision for item in known]
     if current is not None and current not in names:
@@ -176,17 +148,19 @@ async def status(dsn: str, folder: Path) -> Status:
     )
 
 
-async def check(dsn: str, metadata: MetaData, folder: Path) -> list[str]:
-    """Every difference between the models, the files and the database; empty where all is well.
+async def check(dsn: str, metadata: MetaData, folder: Path | None) -> list[str]:
+    """Every difference between the models, the files (None where there are none) and the database; empty where all is
+    well.
 
     Where the role may not create databases, the database is compared with the models, and the files only counted.
     """
+    if folder is None:
+        return [f"database: to do: {item}" for item in await differences(dsn, metadata)]
     try:
-        missing = [
-            f"models: no migration file does this yet: {item.summary}" for item in await _missing(dsn, metadata, folder)
-        ]
+        lacking = await _missing(dsn, metadata, folder)
+        missing = [f"models: no migration file does this yet: {item.summary}" for item in lacking]
     except ScratchRefused:
-        missing = [f"database: to do: {item}" for item in await differences(dsn, metadata)]
+        missing = await check(dsn, metadata, None)
     now = await status(dsn, folder)
     return [
         *missing,
@@ -196,11 +170,17 @@ async def check(dsn: str, metadata: MetaData, folder: Path) -> list[str]:
 
 
 async def _missing(dsn: str, metadata: MetaData, folder: Path) -> list[Difference]:
-    views = await _views(dsn, metadata)
+    """What the files lack; nothing of the models that are views in the database, which are in no file."""
+    views = (await run_on(dsn, lambda connection: Ownership(connection, metadata))).readable
     async with scratch_database(dsn) as name:
         await _run_files(dsn, name, folder)
-        async with connect(dsn, database=name) as connection:
-            return await connection.run_sync(_compare_files, metadata, views)
+        found = await run_on(
+            dsn,
+            lambda connection: compare(connection, metadata, always, Scope("all", skipped=views)),
+            location=str(folder),
+            database=name,
+        )
+    return [item for item in found if item.key.table_name not in views]
 
 
 async def differences(dsn: str, metadata: MetaData) -> list[str]:
@@ -209,10 +189,7 @@ async def differences(dsn: str, metadata: MetaData) -> list[str]:
     Looks only, and needs no more rights than a server; `check`, which says also what the files lack, makes databases.
     Objects that others made and no model declares do not count.
     """
-    async with connect(dsn) as connection:
-        with as_configuration_errors("DATABASE_URL"):
-            plan = await connection.run_sync(make_plan, metadata)
-            await connection.rollback()
+    plan = await run_on(dsn, lambda connection: make_plan(connection, metadata))
     return [*(item.summary for item in plan.allowed), *(item.rstrip(".") for item in plan.refused)]
 
 
@@ -220,18 +197,15 @@ async def _drift(dsn: str, folder: Path, revision: str | None) -> tuple[str, ...
     async with scratch_database(dsn) as name:
         if revision is not None:
             await _run_files(dsn, name, folder, revision)
-        async with connect(dsn, database=name) as connection:
-            schemas = await connection.run_sync(other_schemas)
-            expected = await connection.run_sync(read_catalog, schemas)
-    async with connect(dsn) as connection:
-        found = await connection.run_sync(read_catalog, schemas)
+        schemas = await run_on(dsn, other_schemas, database=name)
+        expected = await run_on(dsn, lambda connection: read_catalog(connection, schemas), database=name)
+    found = await run_on(dsn, lambda connection: read_catalog(connection, schemas))
     return tuple(catalog_differences(expected, found))
 
 
 async def _run_files(dsn: str, database: str, folder: Path, target: str = "head") -> None:
     script = open_folder(folder)
-    if script.get_current_head() is None:
-        return
-    async with connect(dsn, database=database) as connection:
-        with as_configuration_errors(str(folder)):
-            await connection.run_sync(upgrade, script, folder, target)
+    if script.get_current_head() is not None:
+        await run_on(
+            dsn, lambda connection: upgrade(connection, script, target), location=str(folder), database=database
+        )

@@ -7,8 +7,7 @@ without a value for the rows that exist.
 from collections.abc import Callable
 from typing import Any
 
-from alembic.operations import MigrateOperation
-from alembic.operations.ops import AddColumnOp, AlterColumnOp, DropColumnOp, DropTableOp
+from alembic.operations import MigrateOperation, ops
 from sqlalchemy import ARRAY, BigInteger, Connection, Float, Integer, Numeric, SmallInteger, String
 from sqlalchemy.types import Enum
 
@@ -34,19 +33,19 @@ def loss_of(operation: MigrateOperation, rows: HasRows) -> str | None:
     match operation:
         case RunSQL():
             return operation.loss
-        case DropTableOp():
+        case ops.DropTableOp():
             return f"drops the table {table_label(operation)} and every row of it"
-        case DropColumnOp():
+        case ops.DropColumnOp():
             return f"drops the column {table_label(operation)}.{operation.column_name} and every value in it"
-        case AddColumnOp():
+        case ops.AddColumnOp():
             return _loss_of_addition(operation, rows)
-        case AlterColumnOp():
+        case ops.AlterColumnOp():
             return _loss_of_alteration(operation, rows)
         case _:
             return None
 
 
-def _loss_of_addition(operation: AddColumnOp, rows: HasRows) -> str | None:
+def _loss_of_addition(operation: ops.AddColumnOp, rows: HasRows) -> str | None:
     column = operation.column
     filled = column.server_default is not None or column.computed is not None or column.identity is not None
     if column.nullable or filled or not rows(qualified(operation.table_name, operation.schema)):
@@ -56,7 +55,7 @@ def _loss_of_addition(operation: AddColumnOp, rows: HasRows) -> str | None:
     )
 
 
-def _loss_of_alteration(operation: AlterColumnOp, rows: HasRows) -> str | None:
+def _loss_of_alteration(operation: ops.AlterColumnOp, rows: HasRows) -> str | None:
     location = f"{table_label(operation)}.{operation.column_name}"
     if operation.modify_nullable is False and rows is always:
         return f"makes {location} NOT NULL, which rows without a value stop"
@@ -89,7 +88,7 @@ def is_widening(before: Any, after: Any) -> bool:
     return _is_wider_number(before, after)
 
 
-def ignore_equal_type(operation: AlterColumnOp) -> None:
+def ignore_equal_type(operation: ops.AlterColumnOp) -> None:
     """Leave out a change between types with the same values: text and a varchar without a bound, for one."""
     before, after = operation.existing_type, operation.modify_type
     if before is not None and after is not None and is_widening(before, after) and is_widening(after, before):

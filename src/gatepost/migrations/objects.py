@@ -9,12 +9,12 @@ from collections.abc import Mapping
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, MetaData, TextClause, text
 
-from gatepost.migrations.definitions import Kind
-from gatepost.migrations.operations import RunSQL, Subject
+from gatepost.migrations.definitions import Kind, ObjectKey
+from gatepost.migrations.operations import RunSQL, creation
 from gatepost.models.schema_names import full_name, qualified, quote
-from gatepost.models.schema_objects import COMMENT_PREFIX, SchemaObject
+from gatepost.models.schema_objects import COMMENT_PREFIX, SchemaObject, objects_of
 
 _EXTENSIONS = text("SELECT extname, '', NULL, '', '', '', true FROM pg_extension")
 _FUNCTIONS = text("""
@@ -46,13 +46,13 @@ $gatepost$
 """.strip()
 """What PostgreSQL 18 has built in, for those before it: the default of `Model.id`."""
 
-UUIDV7_SUBJECT = Subject("function", None, "", "uuidv7")
+UUIDV7_KEY = ObjectKey("function", None, "", "uuidv7")
 
 
 class Present(msgspec.Struct, frozen=True):
     """An object as the database has it; `enabled` is False for a trigger that was switched off."""
 
-    kind: str
+    kind: Kind
     name: str
     table: str
     schema: str | None
@@ -91,35 +91,29 @@ def missing_uuidv7(connection: Connection) -> list[RunSQL]:
     """What makes `uuidv7()`, where the server has none."""
     if connection.exec_driver_sql("SELECT to_regprocedure('uuidv7()')").scalar() is not None:
         return []
-    return [
-        RunSQL(
-            "create the function uuidv7",
-            [UUIDV7],
-            [],
-            undo_summary="keep the function uuidv7",
-            subject=UUIDV7_SUBJECT,
-            action="create",
-        )
-    ]
+    return [creation(UUIDV7_KEY, "function uuidv7", [UUIDV7], [])]
 
 
 def read_objects(connection: Connection) -> dict[tuple[str, str, str], Present]:
     """Every extension, function without arguments and trigger of the database."""
     found: dict[tuple[str, str, str], Present] = {}
-    for kind, query in (("extension", _EXTENSIONS), ("function", _FUNCTIONS), ("trigger", _TRIGGERS)):
+    queries: dict[Kind, TextClause] = {"extension": _EXTENSIONS, "function": _FUNCTIONS, "trigger": _TRIGGERS}
+    for kind, query in queries.items():
         for name, *rest in connection.execute(query):
             item = Present(kind, name, *rest)
             found[item.key] = item
     return found
 
 
-def compare_objects(
-    connection: Connection, declared: list[SchemaObject]
-) -> tuple[list[RunSQL], list[RunSQL], list[RunSQL]]:
-    """What to create before the tables change (extensions), what to drop before, and what to create after."""
-    present = read_objects(connection)
+def declared_objects(connection: Connection, metadata: MetaData) -> list[SchemaObject]:
+    """What the models declare, in the order in which it can be created; the default schema is None."""
     default = connection.dialect.default_schema_name
-    declared = [replace(item, schema=None) if item.schema == default else item for item in declared]
+    return [replace(item, schema=None) if item.schema == default else item for item in objects_of(metadata)]
+
+
+def compare_objects(connection: Connection, metadata: MetaData) -> tuple[list[RunSQL], list[RunSQL], list[RunSQL]]:
+    """What to create before the tables change (extensions), what to drop before, and what to create after."""
+    present, declared = read_objects(connection), declared_objects(connection, metadata)
     wanted = {item.key for item in declared}
     changes = [_made(item, present) for item in declared if not _is_current(item, present.get(item.key))]
     extensions = [change for item, change in changes if item.kind == "extension"]
@@ -144,27 +138,13 @@ def _made(item: SchemaObject, present: Mapping[tuple[str, str, str], Present]) -
     before = present.get(item.key)
     label = _label(item)
     if before is None:
-        undo, verb = ([item.drop], "drop") if item.drop else ([], "keep")
-        return item, RunSQL(
-            f"create the {label}",
-            [_creating(item.create), *item.statements[1:]],
-            undo,
-            undo_summary=f"{verb} the {label}",
-            subject=_subject(item),
-            action="create",
-        )
+        create, drop = [_creating(item.create), *item.statements[1:]], [item.drop] if item.drop else []
+        return item, creation(key_of(item), label, create, drop)
     statements = item.statements
     if not before.enabled:
         statements = [*statements, f"ALTER TABLE {before.target} ENABLE TRIGGER {quote(before.name)}"]
     undo = [_replacing(before.definition), *before.statements[1:]]
-    return item, RunSQL(
-        f"replace the {label}",
-        statements,
-        undo,
-        undo_summary=f"put the {label} back",
-        subject=_subject(item),
-        action="replace",
-    )
+    return item, RunSQL(key_of(item), "replace", f"replace the {label}", statements, f"put the {label} back", undo)
 
 
 def _creating(statement: str) -> str:
@@ -177,21 +157,13 @@ def _replacing(definition: str) -> str:
 
 
 def _dropped(item: Present) -> RunSQL:
-    label = _label(item)
-    return RunSQL(
-        f"drop the {label}",
-        [item.drop],
-        item.statements,
-        undo_summary=f"create the {label}",
-        subject=_subject(item),
-        action="drop",
-    )
+    return creation(key_of(item), _label(item), item.statements, [item.drop]).reverse()
 
 
-def _subject(item: SchemaObject | Present) -> Subject:
-    schema = item.schema if item.kind == "trigger" else "" if item.kind == "extension" else None
-    kind: Kind = "trigger" if item.kind == "trigger" else "extension" if item.kind == "extension" else "function"
-    return Subject(kind, schema, (item.table or "") if item.kind == "trigger" else "", item.name)
+def key_of(item: SchemaObject | Present) -> ObjectKey:
+    """The object as the record lists it."""
+    schema = "" if item.kind == "extension" else item.schema
+    return ObjectKey(item.kind, schema, item.table or "", item.name)
 
 
 def _label(item: SchemaObject | Present) -> str:

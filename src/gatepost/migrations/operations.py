@@ -1,74 +1,54 @@
 """Operations that Alembic does not know: statements of our own, reversible and readable in a revision file."""
 
 import re
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import MigrateOperation, Operations
 
-from gatepost.migrations.definitions import Kind
+from gatepost.migrations.definitions import ObjectKey
 
-Action = Literal["create", "replace", "drop"]
-
-
-class Subject(NamedTuple):
-    """What an operation makes, changes or drops. `schema` is None for the default one, `table` '' for none."""
-
-    kind: Kind
-    schema: str | None
-    table: str
-    name: str
+Action = Literal["create", "alter", "replace", "drop"]
 
 
+@dataclass(eq=False)
 class RunSQL(MigrateOperation):
     """Statements that do something, and those that undo it.
 
-    `summary` says what it does; `action` to which `subject`; `loss` what is lost by it, if anything is. What is
+    `summary` says what they do; `action` to which object; `loss` what is lost by it, if anything is. What is
     `committed_at_once` can be used by later operations only when it is: a revision file commits it by itself. What
     `goes_with_table` is dropped only because its table is: never without it.
     """
 
-    def __init__(
-        self,
-        summary: str,
-        statements: list[str],
-        undo: list[str],
-        *,
-        undo_summary: str,
-        subject: Subject,
-        action: Action,
-        loss: str | None = None,
-        committed_at_once: bool = False,
-        goes_with_table: bool = False,
-    ) -> None:
-        self.summary = summary
-        self.statements = statements
-        self.undo = undo
-        self.undo_summary = undo_summary
-        self.subject = subject
-        self.action: Action = action
-        self.loss = loss
-        self.committed_at_once = committed_at_once
-        self.goes_with_table = goes_with_table
+    key: ObjectKey
+    action: Action
+    summary: str
+    statements: list[str]
+    undo_summary: str
+    undo: list[str]
+    loss: str | None = None
+    committed_at_once: bool = False
+    goes_with_table: bool = False
 
     def reverse(self) -> "RunSQL":
         """The operation that undoes this one."""
-        return RunSQL(
-            self.undo_summary,
-            self.undo,
-            self.statements,
-            undo_summary=self.summary,
-            subject=self.subject,
-            action=_REVERSED[self.action],
-        )
+        action = _REVERSED.get(self.action, self.action)
+        return RunSQL(self.key, action, self.undo_summary, self.undo, self.summary, self.statements)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         """Alembic's short form of a difference."""
         return ("run_sql", self.summary)
 
 
-_REVERSED: dict[Action, Action] = {"create": "drop", "replace": "replace", "drop": "create"}
+_REVERSED: dict[Action, Action] = {"create": "drop", "drop": "create"}
+
+
+def creation(key: ObjectKey, label: str, create: list[str], drop: list[str]) -> RunSQL:
+    """What creates an object; its reverse drops it, or keeps it where no statement does."""
+    undo_summary = f"{'drop' if drop else 'keep'} the {label}"
+    return RunSQL(key, "create", f"create the {label}", create, undo_summary, drop)
 
 
 @Operations.implementation_for(RunSQL)

@@ -4,22 +4,21 @@ A table, type or schema is Gatepost's by its name, whatever has been done to it 
 and triggers only while they are unchanged. Where nothing is listed, nothing is Gatepost's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from sqlalchemy import Connection, MetaData, text
 
 from gatepost.accounts.models import DEFAULT_TABLE, KEPT
-from gatepost.migrations.comparison import TableName
-from gatepost.migrations.definitions import ObjectKey, read_definitions
-from gatepost.migrations.operations import Subject
-from gatepost.migrations.record import read_record
-from gatepost.migrations.subjects import key_of
+from gatepost.migrations.definitions import ObjectKey, TableName, read_definitions
+from gatepost.migrations.record import owned_keys, read_record
 
 _RELATIONS = text("""
-    SELECT nspname, relname, relkind::text FROM pg_class JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
+    SELECT nullif(nspname, current_schema()), relname, relkind::text
+    FROM pg_class JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
     WHERE nspname !~ '^pg_'
     UNION ALL
-    SELECT nspname, typname, 'T' FROM pg_type JOIN pg_namespace AS namespace ON namespace.oid = typnamespace
+    SELECT nullif(nspname, current_schema()), typname, 'T'
+    FROM pg_type JOIN pg_namespace AS namespace ON namespace.oid = typnamespace
     WHERE nspname !~ '^pg_' AND typrelid = 0 AND typelem = 0
 """)
 _KINDS = {
@@ -36,7 +35,7 @@ _KINDS = {
 }
 _READABLE = ("view", "materialized view", "foreign table")
 _DEPENDENTS_OF_FUNCTION = text("""
-    SELECT tgname, relname, nspname
+    SELECT nullif(nspname, current_schema()), relname, tgname
     FROM pg_depend AS dependency
     LEFT JOIN pg_trigger AS trigger ON classid = 'pg_trigger'::regclass AND trigger.oid = objid
     LEFT JOIN pg_class AS class ON class.oid = tgrelid
@@ -58,7 +57,8 @@ _USE_OF_INDEX = text("""
     FROM pg_index WHERE indexrelid = to_regclass(:name)
 """)
 _COLUMNS_OF_TYPE = text("""
-    SELECT nspname, relname FROM pg_attribute JOIN pg_class AS class ON class.oid = attrelid
+    SELECT nullif(nspname, current_schema()), relname
+    FROM pg_attribute JOIN pg_class AS class ON class.oid = attrelid
     JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
     JOIN pg_type AS type ON type.oid = atttypid
     WHERE NOT attisdropped AND to_regtype(:name) IN (type.oid, type.typelem)
@@ -70,65 +70,61 @@ class Ownership:
 
     def __init__(self, connection: Connection, metadata: MetaData) -> None:
         self._connection = connection
-        self.default_schema = connection.dialect.default_schema_name or "public"
-        self.present = read_definitions(connection)
-        self.listed = read_record(connection)
-        self.owned = {key for key, digest in self.present.items() if self.listed.get(key) == digest}
-        relations = connection.execute(_RELATIONS).all()
-        self._relations: dict[tuple[str, str], str] = {
-            (row[0], row[1]): _KINDS.get(row[2], "object") for row in relations
+        self._present = read_definitions(connection)
+        self._listed = read_record(connection)
+        self._owned = owned_keys(self._present, self._listed)
+        self._relations = {
+            TableName(schema, name): _KINDS.get(kind, "object") for schema, name, kind in connection.execute(_RELATIONS)
         }
         self.declared = [self._name(table.schema, table.name) for table in metadata.sorted_tables]
-        self.users_table = self._users_table(metadata)
+        model = metadata.info.get(KEPT)
+        self.users_table = None if model is None else self._name(model.__table__.schema, DEFAULT_TABLE)
+        """The users' table of an App without `users=`."""
 
-    def owns(self, subject: Subject) -> bool:
+    def owns(self, key: ObjectKey) -> bool:
         """True for what may be dropped and replaced."""
-        return key_of(subject, self.default_schema) in self.owned
+        return key in self._owned
 
-    def was_changed(self, subject: Subject) -> bool:
+    def owns_table(self, table: TableName) -> bool:
+        """True for a table that may be changed."""
+        return self.owns(ObjectKey("table", table.schema, "", table.name))
+
+    def was_changed(self, key: ObjectKey) -> bool:
         """True for what Gatepost made and was changed by others since."""
-        key = key_of(subject, self.default_schema)
-        return key in self.listed and key in self.present and key not in self.owned
+        return key in self._listed and key in self._present and key not in self._owned
 
-    def relation(self, table: TableName) -> str | None:
+    def relation(self, name: TableName) -> str | None:
         """What in words has this name, None where the name is free."""
-        return self._relations.get((table[0] or self.default_schema, table[1]))
+        return self._relations.get(name)
 
     @property
     def foreign(self) -> set[TableName]:
         """The declared tables that are there and are not Gatepost's."""
-        there = {name for name in self.declared if self.relation(name) == "table"}
-        return {name for name in there if not self.owns(Subject("table", name[0], "", name[1]))}
+        return {name for name in self.declared if self.relation(name) == "table" and not self.owns_table(name)}
 
     @property
     def readable(self) -> set[TableName]:
         """The declared tables that are views and the like: served as they are, and never changed."""
         return {name for name in self.declared if self.relation(name) in _READABLE}
 
-    def is_function_used(self, function: str, dropped: Sequence[ObjectKey]) -> bool:
+    def is_function_used(self, function: str, dropped: Collection[ObjectKey]) -> bool:
         """True where something depends on the function (a trigger, mostly) that is not dropped with it."""
         rows = self._connection.execute(_DEPENDENTS_OF_FUNCTION, {"name": f"{function}()"})
-        return any(row[0] is None or ObjectKey("trigger", row[2], row[1], row[0]) not in dropped for row in rows)
+        return any(row[2] is None or ObjectKey("trigger", row[0], row[1], row[2]) not in dropped for row in rows)
 
-    def use_of_index(self, name: str) -> str | None:
+    def use_of_index(self, name: TableName) -> str | None:
         """What the database does with the index, or the constraint of that name, beside looking up rows: none of it is
         part of the definition, and PostgreSQL drops the first two with the index without a word."""
-        found: str | None = self._connection.execute(_USE_OF_INDEX, {"name": name}).scalar()
+        found: str | None = self._connection.execute(_USE_OF_INDEX, {"name": name.sql}).scalar()
         return found
 
-    def is_type_used(self, name: str) -> bool:
+    def is_type_used(self, name: TableName) -> bool:
         """True where something depends on the type: a column, a view, a function, a domain."""
-        return bool(self._connection.execute(_IS_TYPE_USED, {"name": name}).scalar())
+        return bool(self._connection.execute(_IS_TYPE_USED, {"name": name.sql}).scalar())
 
-    def tables_of_type(self, name: str) -> list[TableName]:
-        """The tables with a column of this type, which is given as SQL, or of an array of it."""
-        rows = self._connection.execute(_COLUMNS_OF_TYPE, {"name": name})
-        return [self._name(row[0], row[1]) for row in rows]
-
-    def _users_table(self, metadata: MetaData) -> TableName | None:
-        """The users' table of an App without `users=`."""
-        model = metadata.info.get(KEPT)
-        return None if model is None else self._name(model.__table__.schema, DEFAULT_TABLE)
+    def tables_of_type(self, name: TableName) -> list[TableName]:
+        """The tables with a column of this type or of an array of it."""
+        return [TableName(*row) for row in self._connection.execute(_COLUMNS_OF_TYPE, {"name": name.sql})]
 
     def _name(self, schema: str | None, name: str) -> TableName:
-        return None if schema == self.default_schema else schema, name
+        return TableName(None if schema == self._connection.dialect.default_schema_name else schema, name)

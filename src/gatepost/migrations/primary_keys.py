@@ -1,15 +1,15 @@
 """Primary keys compared by their columns: Alembic compares none, and a key of the same name may be another one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alembic.operations import MigrateOperation
-from alembic.operations.ops import AddColumnOp, AlterColumnOp, CreateTableOp
+from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Connection, Table, text
 
-from gatepost.migrations.canonical_sql import declared_keys, read_keys
-from gatepost.migrations.operations import RunSQL, Subject
-from gatepost.models.schema_names import full_name, qualified, quote
+from gatepost.migrations.canonical_sql import TableKey, declared_keys, read_keys
+from gatepost.migrations.definitions import ObjectKey, TableName, table_name
+from gatepost.migrations.operations import RunSQL
+from gatepost.models.schema_names import quote
 
 _IS_KEY = text("""
     SELECT EXISTS (
@@ -31,55 +31,52 @@ def with_keys(
     """The operations, and among them the changes of primary keys: each after the columns of its table that are added,
     before those that are dropped. On a `foreign` table any unique and NOT NULL columns are key enough for a model."""
     found = list(operations)
-    created = {(item.schema, item.table_name) for item in operations if isinstance(item, CreateTableOp)}
+    created = {(item.schema, item.table_name) for item in operations if isinstance(item, ops.CreateTableOp)}
     for table in tables:
-        table_key = table.schema, table.name
-        if table_key in created:
-            continue
-        for change in _change(connection, table, is_foreign=table in foreign):
+        name = table_name(table)
+        change = None if name in created else _change(connection, table, is_foreign=table in foreign)
+        if change is not None:
             columns = [
                 number
                 for number, item in enumerate(found)
-                if isinstance(item, AddColumnOp | AlterColumnOp) and (item.schema, item.table_name) == table_key
+                if isinstance(item, ops.AddColumnOp | ops.AlterColumnOp) and (item.schema, item.table_name) == name
             ]
             found.insert(columns[-1] + 1 if columns else 0, change)
     return found
 
 
-def _change(connection: Connection, table: "Table[Any]", *, is_foreign: bool) -> Iterator[RunSQL]:
-    qualified_name, words = qualified(table.name, table.schema), full_name(table.name, table.schema)
-    wanted = next(((name, key.columns) for name, key in declared_keys(table).items() if key.is_primary), None)
-    before = next(
-        ((name, key.columns) for name, key in read_keys(connection, qualified_name).items() if key.is_primary), None
-    )
+def _change(connection: Connection, table: "Table[Any]", *, is_foreign: bool) -> RunSQL | None:
+    name = table_name(table)
+    wanted, before = _primary(declared_keys(table)), _primary(read_keys(connection, name.sql))
     if wanted is None or (before is not None and sorted(before[1]) == sorted(wanted[1])):
-        return
-    columns = sorted(wanted[1])
-    if is_foreign and connection.execute(_IS_KEY, {"name": qualified_name, "columns": columns}).scalar():
-        return
-    name, old = wanted[0], before[0] if before is not None else wanted[0]
-    drop = f"ALTER TABLE {qualified_name} DROP CONSTRAINT IF EXISTS "
-    add = f"ALTER TABLE {qualified_name} ADD CONSTRAINT {quote(name)} PRIMARY KEY ({_list(wanted[1])})"
+        return None
+    if is_foreign and connection.execute(_IS_KEY, {"name": name.sql, "columns": sorted(wanted[1])}).scalar():
+        return None
+    add, drop = _statements(name, *wanted)
+    words = f"({', '.join(wanted[1])})"
     if before is None:
-        yield RunSQL(
-            f"add the primary key ({', '.join(wanted[1])}) to {words}",
-            [add],
-            [drop + quote(name)],
-            undo_summary=f"drop the primary key of {words}",
-            subject=Subject("constraint", table.schema, table.name, name),
-            action="create",
-        )
-        return
-    back = f"ALTER TABLE {qualified_name} ADD CONSTRAINT {quote(old)} PRIMARY KEY ({_list(before[1])})"
-    yield RunSQL(
-        f"change the primary key of {words} from ({', '.join(before[1])}) to ({', '.join(wanted[1])})",
-        [drop + quote(old), add],
-        [drop + quote(name), back],
-        undo_summary=f"change the primary key of {words} back to ({', '.join(before[1])})",
-        subject=Subject("constraint", table.schema, table.name, old),
-        action="replace",
+        key = ObjectKey("constraint", *name, wanted[0])
+        summary, undo_summary = f"add the primary key {words} to {name.words}", f"drop the primary key of {name.words}"
+        return RunSQL(key, "create", summary, [add], undo_summary, [drop])
+    add_old, drop_old = _statements(name, *before)
+    old_words = f"({', '.join(before[1])})"
+    change = f"change the primary key of {name.words}"
+    return RunSQL(
+        ObjectKey("constraint", *name, before[0]),
+        "replace",
+        f"{change} from {old_words} to {words}",
+        [drop_old, add],
+        f"{change} back to {old_words}",
+        [drop, add_old],
     )
 
 
-def _list(columns: Sequence[str]) -> str:
-    return ", ".join(quote(column) for column in columns)
+def _primary(keys: Mapping[str, TableKey]) -> tuple[str, tuple[str, ...]] | None:
+    return next(((name, key.columns) for name, key in keys.items() if key.is_primary), None)
+
+
+def _statements(table: TableName, name: str, columns: Sequence[str]) -> tuple[str, str]:
+    """What adds the key, and what drops it."""
+    alter, listed = f"ALTER TABLE {table.sql}", ", ".join(quote(column) for column in columns)
+    add = f"{alter} ADD CONSTRAINT {quote(name)} PRIMARY KEY ({listed})"
+    return add, f"{alter} DROP CONSTRAINT IF EXISTS {quote(name)}"

@@ -6,10 +6,11 @@ been brought to. Only commands that change the schema write here; everything els
 
 from collections.abc import Iterable
 
+from msgspec.structs import asdict
 from sqlalchemy import Connection, text
 
 from gatepost.errors import ConfigurationError
-from gatepost.migrations.definitions import Definitions, Kind, ObjectKey
+from gatepost.migrations.definitions import Definitions, ObjectKey, definitions_of
 
 RECORD_SCHEMA = "gatepost"
 SCHEMA_COMMENT = "gatepost: what Gatepost made in this database"
@@ -62,17 +63,21 @@ _OWNS_EARLIER_NOTE = text("""
     WHERE relname = :name AND relnamespace = current_schema()::regnamespace
 """)
 _READING, _WRITING = ["SELECT"], ["SELECT", "INSERT", "UPDATE", "DELETE"]
-_READ = text(f"SELECT kind, schema_name, table_name, name, definition_hash FROM {RECORD_SCHEMA}.{OBJECTS_TABLE}")
+_READ = text(f"""
+    SELECT kind, nullif(schema_name, current_schema()), table_name, name, definition_hash
+    FROM {RECORD_SCHEMA}.{OBJECTS_TABLE}
+""")
 _WRITE = text(f"""
     INSERT INTO {RECORD_SCHEMA}.{OBJECTS_TABLE} (kind, schema_name, table_name, name, definition_hash)
-    VALUES (:kind, :schema, :table, :name, :digest)
+    VALUES (:kind, coalesce(CAST(:schema AS text), current_schema()), :table, :name, :digest)
     ON CONFLICT (kind, schema_name, table_name, name) DO UPDATE
     SET definition_hash = excluded.definition_hash, recorded_at = now()
     WHERE schema_objects.definition_hash <> excluded.definition_hash
 """)
 _REMOVE = text(f"""
     DELETE FROM {RECORD_SCHEMA}.{OBJECTS_TABLE}
-    WHERE kind = :kind AND schema_name = :schema AND table_name = :table AND name = :name
+    WHERE kind = :kind AND schema_name = coalesce(CAST(:schema AS text), current_schema())
+      AND table_name = :table AND name = :name
 """)
 
 
@@ -88,11 +93,12 @@ def read_record(connection: Connection) -> dict[ObjectKey, str]:
     """What is listed, with the hashes; empty where there is no record, or none that this role may read."""
     if not (has_record(connection) and _may(connection, [OBJECTS_TABLE], _READING)):
         return {}
-    return {ObjectKey(kind, schema, table, name): digest for kind, schema, table, name, digest in _listed(connection)}
+    return definitions_of(connection.execute(_READ))
 
 
-def _listed(connection: Connection) -> Iterable[tuple[Kind, str, str, str, str]]:
-    return ((row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(_READ))
+def owned_keys(present: Definitions, listed: Definitions) -> set[ObjectKey]:
+    """Which objects of a database are Gatepost's: those that are listed and still have the listed definition."""
+    return {key for key, digest in present.items() if listed.get(key) == digest}
 
 
 def may_write_record(connection: Connection) -> bool:
@@ -124,9 +130,9 @@ def prepare_record(connection: Connection) -> None:
 def write_record(connection: Connection, made: Definitions, gone: Iterable[ObjectKey]) -> None:
     """List these with their hashes, and forget those."""
     for key in gone:
-        connection.execute(_REMOVE, _parameters(key))
+        connection.execute(_REMOVE, asdict(key))
     for key, digest in made.items():
-        connection.execute(_WRITE, {**_parameters(key), "digest": digest})
+        connection.execute(_WRITE, {**asdict(key), "digest": digest})
 
 
 def note_fingerprint(connection: Connection, fingerprint: str, *, changed: bool) -> None:
@@ -208,7 +214,3 @@ def _not_ours(table: str) -> ConfigurationError:
         location="DATABASE_URL",
         hint="Rename it, or move it to another schema.",
     )
-
-
-def _parameters(key: ObjectKey) -> dict[str, str]:
-    return {"kind": key.kind, "schema": key.schema, "table": key.table, "name": key.name}

@@ -11,16 +11,16 @@ from typing import Any, Literal, cast
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import render_op
+from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation
 from alembic.operations.ops import CreateTableOp
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import ENUM
 
 from gatepost.errors import ConfigurationError
-from gatepost.migrations.comparison import Difference, migration_context
-from gatepost.migrations.summaries import summary_of
+from gatepost.migrations.differences import Difference
+from gatepost.models.schema_names import DIALECT
 
 _FILE = '''"""{message}
 
@@ -86,35 +86,30 @@ def as_configuration_errors(folder: Path) -> Generator[None]:
         raise ConfigurationError(f"A revision cannot be loaded: {error}.", location=str(folder)) from error
 
 
-def write_revision(
-    connection: Connection, folder: Path, message: str, down_revision: str | None, differences: Sequence[Difference]
-) -> Path:
+def write_revision(folder: Path, message: str, differences: Sequence[Difference]) -> Path:
     """Write the file that removes these differences, and, downwards, brings them back."""
-    context = AutogenContext(
-        migration_context(
-            connection,
-            sqlalchemy_module_prefix="sa.",
-            alembic_module_prefix="op.",
-            user_module_prefix=None,
-            render_item=_render_item,
-        )
-    )
+    options = {
+        "sqlalchemy_module_prefix": "sa.",
+        "alembic_module_prefix": "op.",
+        "user_module_prefix": None,
+        "render_item": _render_item,
+    }
+    context = AutogenContext(MigrationContext.configure(dialect=DIALECT, opts=options), autogenerate=False)
     context.imports = {"import sqlalchemy as sa", "from alembic import op"}
-    upgrade = [(item.operation, item.loss) for item in differences]
-    downgrade = [(item.operation.reverse(), None) for item in reversed(differences)]
-    body = {"upgrade": _body(context, upgrade), "downgrade": _body(context, downgrade)}
+    upgrade = [line for item in differences for line in _lines(context, item.operation, item)]
+    downgrade = [line for item in reversed(differences) for line in _lines(context, item.operation.reverse())]
+    body = {"upgrade": _body(upgrade), "downgrade": _body(downgrade)}
     now, revision = datetime.now(UTC), secrets.token_hex(6)
     text = _FILE.format(
         message=message.strip().replace('"""', "'''").replace("\\", "/") or "changes",
         made=f"{now:%Y-%m-%d %H:%M} UTC",
         imports=_imports(context.imports, "".join(body.values())),
         revision=revision,
-        down_revision=down_revision,
+        down_revision=open_folder(folder).get_current_head(),
         **body,
     )
     slug = re.sub(r"[^a-z0-9]+", "_", message.lower()).strip("_")[:40] or "changes"
     path = folder / "versions" / f"{now:%Y%m%d_%H%M}_{slug}_{revision}.py"
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -125,15 +120,16 @@ def _imports(found: set[str], body: str) -> str:
     return "\n".join([*plain, *(line for line in used if line not in plain)])
 
 
-def _body(context: AutogenContext, operations: Sequence[tuple[MigrateOperation, str | None]]) -> str:
-    lines: list[str] = []
-    for operation, loss in operations:
-        if loss is not None:
-            lines.append(f"# LOSES DATA: {summary_of(operation)}: {loss}.")
-        rendered = [line for text in render_op(context, operation) for line in text.splitlines()]
-        if isinstance(operation, CreateTableOp):
-            rendered = [rendered[0], *(f"    {line}" for line in rendered[1:-1]), rendered[-1], ""]
-        lines.extend(rendered)
+def _lines(context: AutogenContext, operation: MigrateOperation, difference: Difference | None = None) -> list[str]:
+    lines = [line for text in render_op(context, operation) for line in text.splitlines()]
+    if isinstance(operation, CreateTableOp):
+        lines = [lines[0], *(f"    {line}" for line in lines[1:-1]), lines[-1], ""]
+    if difference is not None and difference.loss is not None:
+        lines.insert(0, f"# LOSES DATA: {difference.summary}: {difference.loss}.")
+    return lines
+
+
+def _body(lines: list[str]) -> str:
     while lines and not lines[-1]:
         lines.pop()
     return _indented(lines) if any(not line.startswith("#") for line in lines) else _indented([*lines, "pass"])

@@ -1,6 +1,7 @@
 """Running revision files, each in its own transaction: a failure leaves those before it in place."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,39 +21,28 @@ from gatepost.migrations.record import forget_fingerprints, has_record, prepare_
 from gatepost.migrations.recording import record_equal, record_made
 from gatepost.migrations.revisions import as_configuration_errors
 
-Steps = Callable[[Any, MigrationContext], Iterable[Any]]
-
 
 def upgrade(
-    connection: Connection, script: ScriptDirectory, folder: Path, target: str, metadata: MetaData | None = None
+    connection: Connection, script: ScriptDirectory, target: str, metadata: MetaData | None = None
 ) -> list[str]:
     """Run the revisions up to the target; returns what ran.
 
     With `metadata`, what a revision leaves as the models declare it is recorded as Gatepost's, in the revision's own
     transaction. Without, nothing is recorded: in a database that is dropped again.
     """
-
-    def steps(revision: Any, _context: MigrationContext) -> Iterable[Any]:
-        return script._upgrade_revs(target, revision)  # pyright: ignore[reportPrivateUsage]
-
-    return _run(connection, script, folder, metadata, steps)
+    return _run(connection, script, metadata, partial(script._upgrade_revs, target))  # pyright: ignore[reportPrivateUsage]
 
 
 def downgrade(
-    connection: Connection, script: ScriptDirectory, folder: Path, target: str, metadata: MetaData | None = None
+    connection: Connection, script: ScriptDirectory, target: str, metadata: MetaData | None = None
 ) -> list[str]:
     """Undo the revisions down to the target; returns what was undone. Records as `upgrade` does."""
-
-    def steps(revision: Any, _context: MigrationContext) -> Iterable[Any]:
-        return script._downgrade_revs(target, revision)  # pyright: ignore[reportPrivateUsage]
-
-    return _run(connection, script, folder, metadata, steps)
+    return _run(connection, script, metadata, partial(script._downgrade_revs, target))  # pyright: ignore[reportPrivateUsage]
 
 
-def current_revision(connection: Connection, folder: Path) -> str | None:
+def current_revision(connection: Connection) -> str | None:
     """The revision that the database is at."""
-    with as_configuration_errors(folder):
-        heads = migration_context(connection).get_current_heads()
+    heads = migration_context(connection).get_current_heads()
     if len(heads) > 1:
         raise ConfigurationError(
             f"The database is at several revisions at once: {', '.join(heads)}.", location="alembic_version"
@@ -61,15 +51,18 @@ def current_revision(connection: Connection, folder: Path) -> str | None:
 
 
 def _run(
-    connection: Connection, script: ScriptDirectory, folder: Path, metadata: MetaData | None, steps: Steps
+    connection: Connection,
+    script: ScriptDirectory,
+    metadata: MetaData | None,
+    steps: Callable[[Any], Iterable[Any]],
 ) -> list[str]:
     lock_migrations(connection)
     _prepare(connection, script, records=metadata is not None)
     connection.commit()
     ran: list[str] = []
 
-    def watched(revision: Any, context: MigrationContext) -> Iterator[Any]:
-        for step in steps(revision, context):
+    def watched(revision: Any, _context: MigrationContext) -> Iterator[Any]:
+        for step in steps(revision):
             ran.append(f"{step.revision.revision} {step.revision.doc}")
             yield step
 
@@ -83,12 +76,12 @@ def _run(
 
     context = migration_context(connection, fn=watched, transaction_per_migration=True, on_version_apply=(record,))
     try:
-        with as_configuration_errors(folder), Operations.context(context), context.begin_transaction():
+        with as_configuration_errors(Path(script.dir)), Operations.context(context), context.begin_transaction():
             context.run_migrations()
     except DBAPIError as error:
         raise ConfigurationError(
             f"The revision {ran[-1] if ran else '(none)'} stopped: PostgreSQL refuses: {reason_of(error)}.",
-            location=str(folder),
+            location=script.dir,
             hint="It was undone; those before it are in place."
             + (hint_of(error) or " Correct the file or the rows, and run it again."),
         ) from error
@@ -104,7 +97,7 @@ def _prepare(connection: Connection, script: ScriptDirectory, *, records: bool) 
     for operation in made:
         Operations(migration_context(connection)).invoke(operation)
     if records and made:
-        record_made(connection, (), [operation.subject for operation in made])
+        record_made(connection, (), [operation.key for operation in made])
 
 
 def _use_uuidv7(script: ScriptDirectory) -> bool:

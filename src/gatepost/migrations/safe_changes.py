@@ -12,8 +12,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import Enum
 
-from gatepost.migrations.applied import Applied, ApplyOptions
-from gatepost.migrations.connections import open_connection
+from gatepost.migrations.connections import opened
 from gatepost.models.schema_names import DIALECT
 from gatepost.models.schema_objects import objects_of
 
@@ -40,6 +39,28 @@ _IS_EMPTY = """
         AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = catalog AND objid = found.oid AND deptype = 'e')
     )
 """
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What was done: the statements that ran, and what was not done, each with the reason; and which columns no model
+    has any more."""
+
+    statements: list[str]
+    refused: list[str]
+    kept: list[str] = []
+
+
+class ApplyOptions(msgspec.Struct, frozen=True):
+    """On what terms a database is changed.
+
+    Of an `embedded` one everything is Gatepost's; of any other what the record lists (`ownership.py`). `extend` adds
+    to tables of others. With `all_or_nothing` a refusal raises ConfigurationError with the whole list, and nothing is
+    changed.
+    """
+
+    embedded: bool = False
+    extend: bool = False
+    all_or_nothing: bool = False
 
 
 class Pending(msgspec.Struct, frozen=True):
@@ -83,11 +104,8 @@ async def find_pending(dsn: str, metadata: MetaData) -> Pending:
 
 async def is_empty(dsn: str) -> bool:
     """True where nothing is there but extensions and PostgreSQL's own: no table, view, type, function or sequence."""
-    connection = await open_connection(dsn)
-    try:
+    async with opened(dsn) as connection:
         return bool(await connection.fetchval(_IS_EMPTY))
-    finally:
-        await connection.close()
 
 
 def fingerprint_of(metadata: MetaData) -> str:
@@ -107,10 +125,13 @@ def fingerprint_of(metadata: MetaData) -> str:
 
 
 async def _is_current(dsn: str, fingerprint: str) -> bool:
-    connection = await open_connection(dsn)
-    try:
-        return await connection.fetchval(_NOTED, fingerprint) is not None
-    except (pg.UndefinedTableError, pg.InvalidSchemaNameError, pg.UndefinedColumnError, pg.InsufficientPrivilegeError):
-        return False
-    finally:
-        await connection.close()
+    async with opened(dsn) as connection:
+        try:
+            return await connection.fetchval(_NOTED, fingerprint) is not None
+        except (
+            pg.UndefinedTableError,
+            pg.InvalidSchemaNameError,
+            pg.UndefinedColumnError,
+            pg.InsufficientPrivilegeError,
+        ):
+            return False

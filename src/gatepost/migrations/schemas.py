@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, MetaData, text
 
-from gatepost.migrations.operations import RunSQL, Subject
+from gatepost.migrations.definitions import ObjectKey
+from gatepost.migrations.operations import RunSQL, creation
 from gatepost.models.schema_names import quote
 
 _SCHEMAS = text("""
@@ -35,13 +36,8 @@ def compare_schemas(connection: Connection, declared: Iterable[str]) -> list[Run
     """What creates the schemas that are missing. None is ever dropped: others may use it."""
     present = set(connection.execute(text("SELECT nspname FROM pg_namespace")).scalars())
     return [
-        RunSQL(
-            f"create the schema {name}",
-            [f"CREATE SCHEMA IF NOT EXISTS {quote(name)}"],
-            [],
-            undo_summary=f"keep the schema {name}",
-            subject=Subject("schema", "", "", name),
-            action="create",
+        creation(
+            ObjectKey("schema", "", "", name), f"schema {name}", [f"CREATE SCHEMA IF NOT EXISTS {quote(name)}"], []
         )
         for name in declared
         if name not in present

@@ -12,10 +12,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
-from gatepost.migrations.applied import Applied
 from gatepost.migrations.claims import claim, find_claims
 from gatepost.migrations.file_commands import check, differences, down, make, status, up
-from gatepost.migrations.safe_changes import apply_lossless, find_pending, is_empty
+from gatepost.migrations.safe_changes import Applied, apply_lossless, find_pending, is_empty
 from gatepost.models.base import NAMING
 from gatepost.models.schema_objects import add_object, trigger, trigger_function
 

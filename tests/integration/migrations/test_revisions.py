@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from gatepost.errors import ConfigurationError
-from gatepost.migrations.connections import connect
+from gatepost.migrations.connections import run_on
 from gatepost.migrations.file_commands import Status, adopt, check, down, make, status, up
 from gatepost.migrations.pg_catalog import read_catalog
 from gatepost.migrations.safe_changes import apply_lossless
@@ -39,8 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def catalog(database_url: str) -> dict[str, str]:
-    async with connect(database_url) as connection:
-        return await connection.run_sync(read_catalog)
+    return await run_on(database_url, read_catalog)
 
 
 async def made(database_url: str, metadata: MetaData, folder: Path, *, allow_loss: bool = False) -> str:

@@ -7,11 +7,10 @@ import pytest
 from migrated_models import connected, run, shop
 from sqlalchemy import Column, Enum, ForeignKey, Integer, MetaData, String, Table, Text
 
-from gatepost.migrations.applied import Applied
-from gatepost.migrations.connections import connect
+from gatepost.migrations.connections import run_on
 from gatepost.migrations.file_commands import adopt, check, down, make, up
 from gatepost.migrations.pg_catalog import read_catalog
-from gatepost.migrations.safe_changes import apply_lossless
+from gatepost.migrations.safe_changes import Applied, apply_lossless
 from gatepost.models.base import NAMING
 
 NOTHING = Applied([], [])
@@ -30,8 +29,7 @@ async def again(database_url: str, metadata: MetaData) -> Applied:
 
 
 async def catalog(database_url: str) -> dict[str, str]:
-    async with connect(database_url) as connection:
-        return await connection.run_sync(read_catalog, SCHEMAS)
+    return await run_on(database_url, lambda connection: read_catalog(connection, SCHEMAS))
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)

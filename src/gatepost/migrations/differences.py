@@ -1,0 +1,95 @@
+"""What is known of an operation: the object that it is about, what it does to that in words, and what is lost by it."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+from alembic.operations import MigrateOperation, ops
+
+from gatepost.migrations.definitions import Kind, ObjectKey, TableName
+from gatepost.migrations.losses import HasRows, loss_of, type_text
+from gatepost.migrations.operations import Action, RunSQL
+
+_OPERATIONS: dict[type[MigrateOperation], tuple[Kind, Action, str]] = {
+    ops.CreateTableOp: ("table", "create", "create the table {table}"),
+    ops.DropTableOp: ("table", "drop", "drop the table {table}"),
+    ops.AddColumnOp: ("table", "alter", "add the column {table}.{column}"),
+    ops.DropColumnOp: ("table", "alter", "drop the column {table}.{column}"),
+    ops.AlterColumnOp: ("table", "alter", "change {table}.{column}: {alteration}"),
+    ops.CreateIndexOp: ("index", "create", "create the index {name} on {table}"),
+    ops.CreateCheckConstraintOp: ("constraint", "create", "add the check {name} to {table}"),
+    ops.CreateUniqueConstraintOp: ("constraint", "create", "add the unique constraint {name} to {table}"),
+    ops.CreateForeignKeyOp: ("constraint", "create", "add the foreign key {name} to {table}"),
+    ops.DropConstraintOp: ("constraint", "drop", "drop the constraint {name} of {table}"),
+}
+"""The operations of Alembic that a comparison makes: an object of which kind each is about (a column's is its table),
+what it does to that, and that as a command, for the command line and for the comments of revision files."""
+
+
+class Description(NamedTuple):
+    """What an operation does."""
+
+    key: ObjectKey
+    action: Action
+    summary: str
+
+
+class Difference(msgspec.Struct, frozen=True, eq=False):
+    """One difference between a database and the models: the operation that removes it, and what that does.
+
+    `loss` says what is lost by it, if anything is.
+    """
+
+    operation: MigrateOperation
+    key: ObjectKey
+    action: Action
+    summary: str
+    loss: str | None = None
+
+
+def difference(operation: MigrateOperation, rows: HasRows) -> Difference:
+    """The difference that the operation removes."""
+    return Difference(operation, *describe(operation), loss_of(operation, rows))
+
+
+def describe(operation: MigrateOperation) -> Description:
+    """What the operation does, and to which object."""
+    if isinstance(operation, RunSQL):
+        return Description(operation.key, operation.action, operation.summary)
+    kind, action, words = _OPERATIONS[type(operation)]
+    table, name, column = _table(operation), _name(operation), ""
+    if isinstance(operation, ops.AddColumnOp):
+        column = operation.column.name
+    elif isinstance(operation, ops.DropColumnOp | ops.AlterColumnOp):
+        column = operation.column_name
+    alteration = _alteration(operation) if isinstance(operation, ops.AlterColumnOp) else ""
+    summary = words.format(table=table.words, name=name, column=column, alteration=alteration)
+    key = ObjectKey("table", table.schema, "", table.name) if kind == "table" else ObjectKey(kind, *table, name)
+    return Description(key, action, summary)
+
+
+def _table(operation: Any) -> TableName:
+    schema, name = (
+        (operation.kw.get("source_schema"), operation.source_table)
+        if isinstance(operation, ops.CreateForeignKeyOp)
+        else (operation.schema, operation.table_name)
+    )
+    # SQLAlchemy has its own strings.
+    return TableName(schema and str(schema), str(name))
+
+
+def _name(operation: Any) -> str:
+    name = (
+        operation.index_name if isinstance(operation, ops.CreateIndexOp) else getattr(operation, "constraint_name", "")
+    )
+    return str(name)
+
+
+def _alteration(operation: ops.AlterColumnOp) -> str:
+    parts: list[str] = []
+    if operation.modify_type is not None:
+        parts.append(f"type {type_text(operation.existing_type)} to {type_text(operation.modify_type)}")
+    if operation.modify_nullable is not None:
+        parts.append("may be null" if operation.modify_nullable else "must not be null")
+    if operation.modify_server_default is not False:
+        parts.append("no server default" if operation.modify_server_default is None else "another server default")
+    return ", ".join(parts)
