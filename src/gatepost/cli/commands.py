@@ -1,4 +1,4 @@
-"""All commands with their options and examples. Each calls its own module at once."""
+"""All commands with their options and examples. Each calls its own module at once; groups are modules of their own."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,14 +6,9 @@ from typing import Annotated
 import typer
 
 from gatepost.cli.limits_commands import limits
-from gatepost.cli.migrate_commands import migrate
-from gatepost.cli.users_commands import users
-
-AppArgument = Annotated[
-    str | None,
-    typer.Argument(help="The App, as MODULE:ATTRIBUTE (default: GATEPOST_APP, [tool.gatepost] app, or app:app)."),
-]
-JSONOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+from gatepost.cli.migrate import migrate
+from gatepost.cli.options import AppArgument, JSONOption
+from gatepost.cli.users import users
 
 gatepost = typer.Typer(
     help="Gatepost turns SQLAlchemy models into a production API.",

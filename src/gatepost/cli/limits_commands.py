@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-AppOption = Annotated[str | None, typer.Option("--app", help="The App, as MODULE:ATTRIBUTE.")]
+from gatepost.cli.options import AppOption, JSONOption
+
 PortOption = Annotated[
     int | None,
     typer.Option("--port", help="The port of the server, if its limits are kept on this machine (GATEPOST_PORT)."),
 ]
-JSONOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Key = Annotated[str, typer.Argument(help="Whose limits: an address, the id of a user, or the e-mail of an account.")]
 
 limits = typer.Typer(

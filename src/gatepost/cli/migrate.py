@@ -3,9 +3,12 @@
 import asyncio
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import typer
+
+from gatepost.cli.options import FOLDER, AppOption, FolderOption, JSONOption
 from gatepost.cli.output import print_json, print_table
 from gatepost.cli.settings import database_settings
 from gatepost.errors import ConfigurationError
@@ -16,19 +19,34 @@ from gatepost.settings import load_settings
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
-    from gatepost.app import App
     from gatepost.migrations.claims import ClaimedObjects
 
+T = TypeVar("T")
 
-def make_migration(reference: str | None, message: str, folder: Path, *, allow_loss: bool) -> None:
-    """Write the next revision file."""
+migrate = typer.Typer(
+    help="Bring the database to what the models declare.",
+    epilog='Example: gatepost migrate make "add isbn to books" && gatepost migrate up',
+    no_args_is_help=True,
+)
+
+
+@migrate.command(epilog='Example: gatepost migrate make "add isbn to books"')
+def make(
+    message: Annotated[str, typer.Argument(help="What the migration does, in a few words.")],
+    allow_loss: Annotated[
+        bool, typer.Option("--allow-loss", help="Write the migration even if it loses data.")
+    ] = False,
+    app: AppOption = None,
+    folder: FolderOption = FOLDER,
+) -> None:
+    """Write a migration from the difference between the models and the files; refuse what loses data."""
     from gatepost.migrations import file_commands
     from gatepost.migrations.revisions import has_files
 
     is_first, is_embedded = not has_files(folder), load_settings(os.environ).database.url is None
     there: list[str] = []
     with database_settings() as settings:
-        url, metadata = str(settings.database.url), find_app(reference_of(reference)).metadata
+        url, metadata = str(settings.database.url), find_app(reference_of(app)).metadata
         path = asyncio.run(file_commands.make(url, metadata, folder, message, allow_loss=allow_loss))
         if path and is_first and not is_embedded:
             there = asyncio.run(file_commands.existing_tables(url, metadata))
@@ -44,48 +62,65 @@ def make_migration(reference: str | None, message: str, folder: Path, *, allow_l
     print_success(f"Wrote {path}. Read it, then run `gatepost migrate up`." if path else "The models have not changed.")
 
 
-def migrate_up(reference: str | None, folder: Path, target: str) -> None:
-    """Run revisions up to `target`."""
+@migrate.command(epilog="Example: gatepost migrate up")
+def up(
+    target: Annotated[str, typer.Argument(help="The revision to stop at.")] = "head",
+    app: AppOption = None,
+    folder: FolderOption = FOLDER,
+) -> None:
+    """Run the migrations that the database does not have yet; record what they make of the models as Gatepost's."""
     from gatepost.migrations import file_commands
 
-    with database_settings() as settings:
-        metadata = _models_to_record(reference)
-        done = asyncio.run(file_commands.up(str(settings.database.url), folder, target, metadata=metadata))
+    done = _on_database(lambda dsn: file_commands.up(dsn, folder, target, metadata=_models_to_record(app)))
     _tell("Ran", done, "The database has every migration already.")
 
 
-def migrate_down(reference: str | None, folder: Path, target: str) -> None:
-    """Undo revisions down to `target`."""
+@migrate.command(
+    epilog="Example: gatepost migrate down -1   or: gatepost migrate down base",
+    context_settings={"ignore_unknown_options": True},
+)
+def down(
+    target: Annotated[str, typer.Argument(help="How far: -1 is the newest alone, base is all.")] = "-1",
+    app: AppOption = None,
+    folder: FolderOption = FOLDER,
+) -> None:
+    """Undo migrations, the newest first."""
     from gatepost.migrations import file_commands
 
-    with database_settings() as settings:
-        metadata = _models_to_record(reference)
-        done = asyncio.run(file_commands.down(str(settings.database.url), folder, target, metadata=metadata))
+    done = _on_database(lambda dsn: file_commands.down(dsn, folder, target, metadata=_models_to_record(app)))
     _tell("Undid", done, "There is no migration to undo.")
 
 
-def adopt_database(folder: Path) -> None:
-    """Note that the database is what the files make."""
+@migrate.command(epilog="Example: gatepost migrate adopt")
+def adopt(folder: FolderOption = FOLDER) -> None:
+    """Note that a database which was made without files is what the files make."""
     from gatepost.migrations import file_commands
 
-    with database_settings() as settings:
-        head = asyncio.run(file_commands.adopt(str(settings.database.url), folder))
+    head = _on_database(lambda dsn: file_commands.adopt(dsn, folder))
     print_success(f"The database is at {head}." if head else "There are no migration files.")
 
 
-def claim_objects(reference: str | None, *, yes: bool, as_json: bool) -> bool:
-    """List what equals the models' own and is not recorded, and record it after a yes. True where nothing is left."""
-    from gatepost.migrations.claims import claim, find_claims
+@migrate.command(epilog="Example: gatepost migrate claim   or: gatepost migrate claim --yes --json")
+def claim(
+    yes: Annotated[bool, typer.Option("--yes", help="Record it without asking.")] = False,
+    app: AppOption = None,
+    json: JSONOption = False,
+) -> None:
+    """Record what equals the models' own as Gatepost's, after a yes. Exit status 1 where that is still to do.
+
+    Gatepost drops and replaces only what it has recorded. A database that an earlier version made has no record.
+    """
+    from gatepost.migrations import claims
 
     with database_settings() as settings:
-        dsn, metadata = str(settings.database.url), find_app(reference_of(reference)).metadata
-        found = asyncio.run(find_claims(dsn, metadata))
-        if not as_json:
+        dsn, metadata = str(settings.database.url), find_app(reference_of(app)).metadata
+        found = asyncio.run(claims.find_claims(dsn, metadata))
+        if not json:
             _print_claims(found)
-        is_claimed = bool(found.equal) and (yes or (not as_json and _agrees()))
+        is_claimed = bool(found.equal) and (yes or (not json and _agrees()))
         if is_claimed:
-            found = asyncio.run(claim(dsn, metadata))
-    if as_json:
+            found = asyncio.run(claims.claim(dsn, metadata))
+    if json:
         print_json({"claimed": is_claimed, "equal": found.equal, "different": found.different})
     elif is_claimed:
         print_success(f"{len(found.equal)} object(s) are recorded as Gatepost's.")
@@ -96,7 +131,70 @@ def claim_objects(reference: str | None, *, yes: bool, as_json: bool) -> bool:
         )
     else:
         print_success("There is nothing to claim.")
-    return is_claimed or not found.equal
+    raise typer.Exit(0 if is_claimed or not found.equal else 1)
+
+
+@migrate.command(epilog="Example: gatepost migrate status --json")
+def status(json: JSONOption = False, folder: FolderOption = FOLDER) -> None:
+    """Show which migrations the database has, and which are to run."""
+    from gatepost.migrations import file_commands
+
+    found = _on_database(lambda dsn: file_commands.status(dsn, folder))
+    if json:
+        print_json(found)
+        return
+    rows = [("at", found.current or "before the first"), ("newest", found.head or "none")]
+    rows += [("to run", item) for item in found.pending] + [("differs", item) for item in found.drift or ()]
+    if found.drift is None:
+        rows.append(("not compared", "the role may not create a database to run the files in (CREATEDB)"))
+    print_table(("what", "revision or difference"), rows)
+
+
+@migrate.command(epilog="Example: gatepost migrate check || exit 1")
+def check(app: AppOption = None, json: JSONOption = False, folder: FolderOption = FOLDER) -> None:
+    """Check that models, files and database agree. Exit status 1 when they do not."""
+    from gatepost.migrations import file_commands
+
+    def work(dsn: str) -> Coroutine[Any, Any, list[str]]:
+        metadata = find_app(reference_of(app)).metadata
+        return file_commands.check(dsn, metadata, folder if has_files else None)
+
+    has_files = (folder / "versions").exists()
+    found = _on_database(work)
+    if json:
+        print_json(found)
+    else:
+        for item in found:
+            print_error(item)
+        if not found:
+            files = "Models, migration files and database agree."
+            bare = f"Models and database agree. There are no migration files in {folder}."
+            print_success(files if has_files else bare)
+    raise typer.Exit(1 if found else 0)
+
+
+def _on_database(work: Callable[[str], Coroutine[Any, Any, T]]) -> T:
+    """What `work` finds or does on the database that the settings name."""
+    with database_settings() as settings:
+        return asyncio.run(work(str(settings.database.url)))
+
+
+def _models_to_record(reference: str | None) -> "MetaData | None":
+    """The models; None if the app cannot be loaded: the files can run without."""
+    try:
+        return find_app(reference_of(reference)).metadata
+    except ConfigurationError as error:
+        if reference is not None:
+            raise
+        print_warning(f"What the files make is not recorded as Gatepost's, because the app cannot be loaded: {error}")
+        return None
+
+
+def _tell(verb: str, done: list[str], nothing: str) -> None:
+    for item in done:
+        sys.stdout.write(f"{verb} {item}\n")
+    if not done:
+        print_success(nothing)
 
 
 def _print_claims(found: "ClaimedObjects") -> None:
@@ -112,62 +210,3 @@ def _agrees() -> bool:
     sys.stdout.write("Record what is equal as Gatepost's, to be changed and dropped as the models change? [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _models_to_record(reference: str | None) -> "MetaData | None":
-    """The models; None if the app cannot be loaded: the files can run without."""
-    try:
-        return find_app(reference_of(reference)).metadata
-    except ConfigurationError as error:
-        if reference is not None:
-            raise
-        print_warning(f"What the files make is not recorded as Gatepost's, because the app cannot be loaded: {error}")
-        return None
-
-
-def print_status(folder: Path, *, as_json: bool) -> None:
-    """Print where the database stands."""
-    from gatepost.migrations import file_commands
-
-    with database_settings() as settings:
-        found = asyncio.run(file_commands.status(str(settings.database.url), folder))
-    if as_json:
-        print_json(found)
-        return
-    rows = [("at", found.current or "before the first"), ("newest", found.head or "none")]
-    rows += [("to run", item) for item in found.pending] + [("differs", item) for item in found.drift or ()]
-    if found.drift is None:
-        rows.append(("not compared", "the role may not create a database to run the files in (CREATEDB)"))
-    print_table(("what", "revision or difference"), rows)
-
-
-def check_migrations(reference: str | None, folder: Path, *, as_json: bool) -> bool:
-    """Print every difference between models, files and database; True where there is none."""
-    has_files = (folder / "versions").exists()
-    with database_settings() as settings:
-        app = find_app(reference_of(reference))
-        found = asyncio.run(_differences(str(settings.database.url), app, folder, has_files=has_files))
-    if as_json:
-        print_json(found)
-        return not found
-    for item in found:
-        print_error(item)
-    if not found:
-        files = "Models, migration files and database agree."
-        print_success(files if has_files else f"Models and database agree. There are no migration files in {folder}.")
-    return not found
-
-
-async def _differences(dsn: str, app: "App", folder: Path, *, has_files: bool) -> list[str]:
-    from gatepost.migrations import file_commands
-
-    if has_files:
-        return await file_commands.check(dsn, app.metadata, folder)
-    return [f"database: to do: {item}" for item in await file_commands.differences(dsn, app.metadata)]
-
-
-def _tell(verb: str, done: list[str], nothing: str) -> None:
-    for item in done:
-        sys.stdout.write(f"{verb} {item}\n")
-    if not done:
-        print_success(nothing)

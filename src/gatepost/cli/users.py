@@ -3,9 +3,12 @@
 import asyncio
 import getpass
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import typer
+
+from gatepost.cli.options import AppOption, JSONOption
 from gatepost.cli.output import print_rows
 from gatepost.cli.settings import database_settings
 from gatepost.errors import ConfigurationError, DatabaseMistake, OutcomeUnknown, Problem
@@ -19,46 +22,66 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+Email = Annotated[str, typer.Argument(help="The user's e-mail address.")]
 Work = Callable[["Database", type[Any], Settings], Awaitable[T]]
 
 
-def create_user(reference: str | None, email: str, roles: Sequence[str], password: str) -> None:
-    """Make a user and say so."""
-    from gatepost.accounts.sign_in import create_user as create
+users = typer.Typer(
+    help="Make and list users, and issue tokens.",
+    epilog="Example: gatepost users create ada@example.com --role editor",
+    no_args_is_help=True,
+)
 
-    async def work(database: "Database", model: type[Any], settings: Settings) -> object:
-        return await create(database, model, email, password, roles)
 
-    _on_database(reference, work)
+@users.command(
+    epilog='Example: printf %s "$PASSWORD" | gatepost users create ada@example.com -r editor --password-stdin'
+)
+def create(
+    email: Email,
+    role: Annotated[list[str] | None, typer.Option("--role", "-r", help="A role; may be repeated.")] = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+    app: AppOption = None,
+) -> None:
+    """Make a user. The password is asked for, or read from stdin; never from the command line, which others can see."""
+    from gatepost.accounts.sign_in import create_user
+
+    password, roles = _read_password(from_stdin=password_stdin), role or []
+
+    async def work(database: "Database", model: type[Any], _settings: Settings) -> object:
+        return await create_user(database, model, email, password, roles)
+
+    _on_database(app, work)
     print_success(f"Made {email}" + (f" with the roles {', '.join(roles)}." if roles else " without roles."))
 
 
-def list_users(reference: str | None, *, as_json: bool) -> None:
-    """Print users by e-mail."""
+@users.command("list", epilog="Example: gatepost users list --json")
+def list_(app: AppOption = None, json: JSONOption = False) -> None:
+    """List users with their roles."""
     from gatepost.accounts.user_store import UserStore
 
-    async def work(database: "Database", model: type[Any], settings: Settings) -> list[dict[str, Any]]:
+    async def work(database: "Database", model: type[Any], _settings: Settings) -> list[dict[str, Any]]:
         return [
             {
                 "email": line.email,
-                "roles": list(line.roles) if as_json else ", ".join(line.roles),
+                "roles": list(line.roles) if json else ", ".join(line.roles),
                 "is_active": line.is_active,
                 "id": str(line.id),
             }
             for line in await UserStore(database, model).list()
         ]
 
-    print_rows(_on_database(reference, work), as_json=as_json, columns=("email", "roles", "is_active", "id"))
+    print_rows(_on_database(app, work), as_json=json, columns=("email", "roles", "is_active", "id"))
 
 
-def print_token(reference: str | None, email: str) -> None:
-    """Print an access token, and nothing else, on stdout."""
+@users.command(epilog='Example: curl -H "Authorization: Bearer $(gatepost users token ada@example.com)" ...')
+def token(email: Email, app: AppOption = None) -> None:
+    """Print a short-lived access token of a user."""
     from gatepost.accounts.sign_in import issue_token
     from gatepost.auth.bearer_tokens import accept_tokens
     from gatepost.auth.keys import signing_key
     from gatepost.auth.tokens import Tokens
 
-    if not accept_tokens(find_app(reference_of(reference)).declaration.authenticators):
+    if not accept_tokens(find_app(reference_of(app)).declaration.authenticators):
         raise ConfigurationError(
             "accepts no access tokens, so a token would identify no user.",
             location="App(authenticators=)",
@@ -66,13 +89,12 @@ def print_token(reference: str | None, email: str) -> None:
         )
 
     async def work(database: "Database", model: type[Any], settings: Settings) -> str:
-        tokens = Tokens(settings.auth, signing_key(settings))
-        return await issue_token(database, model, tokens, email)
+        return await issue_token(database, model, Tokens(settings.auth, signing_key(settings)), email)
 
-    sys.stdout.write(_on_database(reference, work) + "\n")
+    sys.stdout.write(_on_database(app, work) + "\n")
 
 
-def read_password(*, from_stdin: bool) -> str:
+def _read_password(*, from_stdin: bool) -> str:
     """The password of a new user: the first line of stdin, or what is typed, twice, without being shown."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\n")
