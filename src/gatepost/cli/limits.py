@@ -6,8 +6,7 @@ Asks the Valkey of the settings, or else the table of the server that runs on th
 import asyncio
 import ipaddress
 import os
-from collections.abc import Awaitable, Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -67,39 +66,35 @@ def _on_buckets(
     settings = quiet_settings()
     app = find_app(reference_of(reference))
     kind, name = _meant(key, settings)
-    with _table(settings, port) as table:
-        if table is not None:
-            settings = replace(settings, gate=replace(settings.gate, limit_factor=table.factor))
-        events = Events()
-        buckets = make_buckets(app.rate_limits, settings.valkey, table)
-        limiter = make_limiter(settings.gate, events, buckets)
-        groups = [limit_set.group for limit_set in limiter.limit_sets(kind, app.composed(settings).table.rules)]
+    table: BucketTable | None = None
+    if settings.valkey.url is None:
+        table = _local_table(settings.server.port if port is None else port)
+        settings = replace(settings, gate=replace(settings.gate, limit_factor=table.factor))
+    events = Events()
+    buckets = make_buckets(app.rate_limits, settings.valkey, table)
+    limiter = make_limiter(settings.gate, events, buckets)
+    groups = [limit_set.group for limit_set in limiter.limit_sets(kind, app.composed(settings).table.rules)]
 
-        async def run() -> T:
-            await buckets.start(events)
-            try:
-                if buckets.details["limits"] != "ok":
-                    raise ConfigurationError("does not answer.", location="GATEPOST_VALKEY_URL")
-                return await work(groups, name)
-            finally:
-                await buckets.stop()
+    async def run() -> T:
+        await buckets.start(events)
+        try:
+            if buckets.details["limits"] != "ok":
+                raise ConfigurationError("does not answer.", location="GATEPOST_VALKEY_URL")
+            return await work(groups, name)
+        finally:
+            await buckets.stop()
 
-        return asyncio.run(run())
+    return asyncio.run(run())
 
 
-@contextmanager
-def _table(settings: Settings, port: int | None) -> Generator[BucketTable | None]:
-    if settings.valkey.url is not None:
-        yield None
-        return
-    wanted = settings.server.port if port is None else port
-    table = find_table(wanted)
+def _local_table(port: int) -> BucketTable:
+    table = find_table(port)
     if table is None:
         raise ConfigurationError(
-            f"No server that you run keeps limits on port {wanted} of this machine.",
+            f"No server that you run keeps limits on port {port} of this machine.",
             hint="Name its port with --port, or where all instances keep them: GATEPOST_VALKEY_URL.",
         )
-    yield table
+    return table
 
 
 def _meant(key: str, settings: Settings) -> tuple[str, str]:

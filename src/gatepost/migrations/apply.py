@@ -61,7 +61,7 @@ def _apply_models(connection: Connection, metadata: MetaData, fingerprint: str, 
     plan = make_plan(connection, metadata, embedded=options.embedded, extend=options.extend)
     if plan.users_refusal or (plan.refused and options.all_or_nothing):
         connection.rollback()
-        raise error_of_plan(plan)
+        raise _error_of_plan(plan)
     applied = Applied([], list(plan.refused), list(plan.kept))
     if not plan.allowed and not options.embedded and not may_write_record(connection):
         connection.rollback()  # nothing to do, and nothing to record: not even the record is made
@@ -80,7 +80,7 @@ def _apply_models(connection: Connection, metadata: MetaData, fingerprint: str, 
     applied.refused.extend(waiting)
     if applied.refused and options.all_or_nothing:
         connection.rollback()
-        raise error_of_plan(Plan(refused=applied.refused))
+        raise _error_of_plan(Plan(refused=applied.refused))
     if not applied.refused:
         note_fingerprint(connection, fingerprint, changed=bool(applied.statements))
     connection.commit()
@@ -111,7 +111,7 @@ def _attempt(connection: Connection, difference: Difference, applied: Applied, w
     """In a savepoint: a change that existing rows violate is reported, and the rest goes on."""
     savepoint = connection.begin_nested()
     try:
-        with recorded(connection) as statements:
+        with _recorded(connection) as statements:
             Operations(migration_context(connection)).invoke(difference.operation)
     except DBAPIError as error:
         savepoint.rollback()
@@ -126,7 +126,7 @@ def _attempt(connection: Connection, difference: Difference, applied: Applied, w
     return True
 
 
-def error_of_plan(plan: Plan) -> ConfigurationError:
+def _error_of_plan(plan: Plan) -> ConfigurationError:
     """The list, as one error."""
     items = "".join(f"\n  - {item}" for item in plan.refused)
     hint = (
@@ -143,7 +143,7 @@ def error_of_plan(plan: Plan) -> ConfigurationError:
 
 
 @contextmanager
-def recorded(connection: Connection) -> Generator[list[str]]:
+def _recorded(connection: Connection) -> Generator[list[str]]:
     """The statements that run inside, savepoints left out."""
     statements: list[str] = []
 

@@ -15,7 +15,7 @@ from gatepost.migrations.connections import run_on
 from gatepost.migrations.definitions import Definitions, ObjectKey, read_definitions
 from gatepost.migrations.objects import Present, key_of, read_objects
 from gatepost.migrations.record import prepare_record, read_record, write_record
-from gatepost.migrations.recording import equal_keys, keys_of_models
+from gatepost.migrations.recording import equal_keys, find_declared
 from gatepost.models.schema_objects import BODY_QUOTE, COMMENT_PREFIX
 
 _SHARED = ("schema", "extension")
@@ -52,7 +52,7 @@ async def claim(dsn: str, metadata: MetaData) -> ClaimedObjects:
 
 def _find(connection: Connection, metadata: MetaData, *, records: bool) -> ClaimedObjects:
     present, listed = read_definitions(connection), read_record(connection)
-    declared = keys_of_models(connection, metadata) & present.keys()
+    declared = find_declared(connection, metadata, present)
     ours = equal_keys(connection, metadata, present) | (_marked(connection, listed) & declared)
     unlisted = {key for key in declared if listed.get(key) != present[key] and key.kind not in _SHARED}
     if records:

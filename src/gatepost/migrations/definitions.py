@@ -4,8 +4,7 @@ One query over the whole database, extensions and PostgreSQL's own schemas left 
 that every name in a definition is qualified, and the hash does not depend on the role that connects.
 """
 
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -18,6 +17,7 @@ Kind = Literal["schema", "extension", "type", "function", "table", "constraint",
 HASHED = ("constraint", "index", "function", "trigger")
 """Kinds that are Gatepost's only while their definition is the recorded one; the others go by name alone."""
 
+_SET_PATH = text("SELECT set_config('search_path', :path, true)")
 _DEFINITIONS = text("""
     WITH schemas AS (
       SELECT oid, nspname FROM pg_namespace AS namespace
@@ -121,19 +121,13 @@ def table_name(table: "Table[Any]") -> TableName:
 def read_definitions(connection: Connection) -> dict[ObjectKey, str]:
     """Every object of the database that Gatepost could have made, with the hash of its definition."""
     parameters = {"hashed": list(HASHED), "default": connection.dialect.default_schema_name}
-    with _without_search_path(connection):
-        return definitions_of(connection.execute(_DEFINITIONS, parameters))
+    path = connection.exec_driver_sql("SELECT current_setting('search_path')").scalar()
+    connection.execute(_SET_PATH, {"path": "pg_catalog"})
+    rows = connection.execute(_DEFINITIONS, parameters).all()
+    connection.execute(_SET_PATH, {"path": path})
+    return definitions_of(rows)
 
 
 def definitions_of(rows: Iterable[Any]) -> dict[ObjectKey, str]:
     """Rows of kind, schema, table, name and hash."""
     return {ObjectKey(kind, schema, table, name): digest for kind, schema, table, name, digest in rows}
-
-
-@contextmanager
-def _without_search_path(connection: Connection) -> Generator[None]:
-    change = text("SELECT set_config('search_path', :path, true)")
-    before = connection.exec_driver_sql("SELECT current_setting('search_path')").scalar()
-    connection.execute(change, {"path": "pg_catalog"})
-    yield
-    connection.execute(change, {"path": before})

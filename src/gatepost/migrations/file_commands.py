@@ -21,7 +21,7 @@ from gatepost.migrations.ownership import Ownership
 from gatepost.migrations.pg_catalog import catalog_differences, read_catalog
 from gatepost.migrations.plan import make_plan
 from gatepost.migrations.revisions import open_folder, write_revision
-from gatepost.migrations.runner import current_revision, downgrade, upgrade
+from gatepost.migrations.runner import current_revision, run_revisions
 from gatepost.migrations.schemas import other_schemas
 
 
@@ -79,7 +79,7 @@ async def up(dsn: str, folder: Path, target: str = "head", *, metadata: MetaData
 
     def work(connection: Connection) -> list[str]:
         _refuse_unversioned(connection)
-        return upgrade(connection, script, target, metadata)
+        return run_revisions(connection, script, target, metadata)
 
     return await run_on(dsn, work, location=str(folder))
 
@@ -87,7 +87,9 @@ async def up(dsn: str, folder: Path, target: str = "head", *, metadata: MetaData
 async def down(dsn: str, folder: Path, target: str = "-1", *, metadata: MetaData | None = None) -> list[str]:
     """Undo revisions down to `target` (`-1`: the newest; `base`: all); returns what was undone."""
     script = open_folder(folder)
-    return await run_on(dsn, lambda connection: downgrade(connection, script, target, metadata), location=str(folder))
+    return await run_on(
+        dsn, lambda connection: run_revisions(connection, script, target, metadata, undo=True), location=str(folder)
+    )
 
 
 def _refuse_unversioned(connection: Connection) -> None:
@@ -207,5 +209,8 @@ async def _run_files(dsn: str, database: str, folder: Path, target: str = "head"
     script = open_folder(folder)
     if script.get_current_head() is not None:
         await run_on(
-            dsn, lambda connection: upgrade(connection, script, target), location=str(folder), database=database
+            dsn,
+            lambda connection: run_revisions(connection, script, target, None),
+            location=str(folder),
+            database=database,
         )

@@ -67,24 +67,21 @@ class Present(msgspec.Struct, frozen=True):
         return self.kind, full_name(self.table, self.schema), self.name
 
     @property
-    def target(self) -> str:
-        """The trigger's table as SQL."""
-        return qualified(self.table, self.schema)
+    def sql(self) -> str:
+        """The function or trigger, as statements name it."""
+        if self.kind == "trigger":
+            return f"TRIGGER {quote(self.name)} ON {qualified(self.table, self.schema)}"
+        return f"FUNCTION {quote(self.name)}()"
 
     @property
     def statements(self) -> list[str]:
-        """The statement that recreates it unchanged."""
-        target = f"FUNCTION {quote(self.name)}()"
-        if self.kind == "trigger":
-            target = f"TRIGGER {quote(self.name)} ON {self.target}"
-        return [self.definition.strip(), f"COMMENT ON {target} IS '{self.comment}'"]
+        """What recreates it unchanged."""
+        return [self.definition.strip(), f"COMMENT ON {self.sql} IS '{self.comment}'"]
 
     @property
     def drop(self) -> str:
         """What removes it."""
-        if self.kind == "trigger":
-            return f"DROP TRIGGER {quote(self.name)} ON {self.target}"
-        return f"DROP FUNCTION {quote(self.name)}()"
+        return f"DROP {self.sql}"
 
 
 def missing_uuidv7(connection: Connection) -> list[RunSQL]:
@@ -142,7 +139,10 @@ def _made(item: SchemaObject, present: Mapping[tuple[str, str, str], Present]) -
         return item, creation(key_of(item), label, create, drop)
     statements = item.statements
     if not before.enabled:
-        statements = [*statements, f"ALTER TABLE {before.target} ENABLE TRIGGER {quote(before.name)}"]
+        statements = [
+            *statements,
+            f"ALTER TABLE {qualified(before.table, before.schema)} ENABLE TRIGGER {quote(before.name)}",
+        ]
     undo = [_replacing(before.definition), *before.statements[1:]]
     return item, RunSQL(key_of(item), "replace", f"replace the {label}", statements, f"put the {label} back", undo)
 

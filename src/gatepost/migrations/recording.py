@@ -40,8 +40,8 @@ def record_equal(connection: Connection, metadata: MetaData, before: Definitions
     present = read_definitions(connection)
     keys = equal_keys(connection, metadata, present)
     if before is not None:
-        declared = keys_of_models(connection, metadata)
-        keys |= {key for key in declared if key in present and before.get(key) != present[key]}
+        declared = find_declared(connection, metadata, present)
+        keys |= {key for key in declared if before.get(key) != present[key]}
     _write(connection, keys, present)
     return present
 
@@ -50,11 +50,11 @@ def equal_keys(connection: Connection, metadata: MetaData, present: Definitions)
     """The declared objects that are there as declared; a table with exactly the declared columns."""
     differences = compare(connection, metadata, always, Scope("keep"))
     different = {item.key for item in differences if _is_difference(item)} | _other_keys(connection, metadata)
-    return {key for key in keys_of_models(connection, metadata) - different if key in present}
+    return find_declared(connection, metadata, present) - different
 
 
-def keys_of_models(connection: Connection, metadata: MetaData) -> set[ObjectKey]:
-    """Every object that the models ask for."""
+def find_declared(connection: Connection, metadata: MetaData, present: Definitions) -> set[ObjectKey]:
+    """What the models ask for, and is there under its name."""
     plain = plain_metadata(metadata, connection.dialect.default_schema_name)
     found = {ObjectKey("schema", "", "", name) for name in declared_schemas(plain)}
     found |= {ObjectKey("type", schema, "", name) for schema, name in declared_enums(plain)}
@@ -64,7 +64,8 @@ def keys_of_models(connection: Connection, metadata: MetaData) -> set[ObjectKey]
         found.add(ObjectKey("table", name.schema, "", name.name))
         found |= {ObjectKey("index", *name, str(index.name)) for index in table.indexes}
         found |= {ObjectKey("constraint", *name, constraint) for constraint in constraints}
-    return found | {key_of(item) for item in declared_objects(connection, metadata)}
+    found |= {key_of(item) for item in declared_objects(connection, metadata)}
+    return {key for key in present if key in found}  # these, because SQLAlchemy has its own strings
 
 
 def _other_keys(connection: Connection, metadata: MetaData) -> set[ObjectKey]:

@@ -1,7 +1,6 @@
 """Running revision files, each in its own transaction: a failure leaves those before it in place."""
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +21,6 @@ from gatepost.migrations.recording import record_equal, record_made
 from gatepost.migrations.revisions import as_configuration_errors
 
 
-def upgrade(
-    connection: Connection, script: ScriptDirectory, target: str, metadata: MetaData | None = None
-) -> list[str]:
-    """Run the revisions up to the target; returns what ran.
-
-    With `metadata`, what a revision leaves as the models declare it is recorded as Gatepost's, in the revision's own
-    transaction. Without, nothing is recorded: in a database that is dropped again.
-    """
-    return _run(connection, script, metadata, partial(script._upgrade_revs, target))  # pyright: ignore[reportPrivateUsage]
-
-
-def downgrade(
-    connection: Connection, script: ScriptDirectory, target: str, metadata: MetaData | None = None
-) -> list[str]:
-    """Undo the revisions down to the target; returns what was undone. Records as `upgrade` does."""
-    return _run(connection, script, metadata, partial(script._downgrade_revs, target))  # pyright: ignore[reportPrivateUsage]
-
-
 def current_revision(connection: Connection) -> str | None:
     """The revision that the database is at."""
     heads = migration_context(connection).get_current_heads()
@@ -50,19 +31,22 @@ def current_revision(connection: Connection) -> str | None:
     return heads[0] if heads else None
 
 
-def _run(
-    connection: Connection,
-    script: ScriptDirectory,
-    metadata: MetaData | None,
-    steps: Callable[[Any], Iterable[Any]],
+def run_revisions(
+    connection: Connection, script: ScriptDirectory, target: str, metadata: MetaData | None, *, undo: bool = False
 ) -> list[str]:
+    """Run the revisions up to the target, or `undo` those down to it; returns what ran.
+
+    With `metadata`, what a revision leaves as the models declare it is recorded as Gatepost's, in the revision's own
+    transaction. Without, nothing is recorded: in a database that is dropped again.
+    """
+    steps: Any = script._downgrade_revs if undo else script._upgrade_revs  # pyright: ignore[reportPrivateUsage]
     lock_migrations(connection)
     _prepare(connection, script, records=metadata is not None)
     connection.commit()
     ran: list[str] = []
 
     def watched(revision: Any, _context: MigrationContext) -> Iterator[Any]:
-        for step in steps(revision):
+        for step in steps(target, revision):
             ran.append(f"{step.revision.revision} {step.revision.doc}")
             yield step
 
