@@ -1,6 +1,5 @@
 """`gatepost migrate`: says what `gatepost.migrations` did to the database that the settings name."""
 
-import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -40,6 +39,8 @@ def make(
     folder: FolderOption = FOLDER,
 ) -> None:
     """Write a migration from the difference between the models and the files; refuse what loses data."""
+    import asyncio
+
     from gatepost.migrations import file_commands
     from gatepost.migrations.revisions import has_files
 
@@ -110,6 +111,8 @@ def claim(
 
     Gatepost drops and replaces only what it has recorded. A database that an earlier version made has no record.
     """
+    import asyncio
+
     from gatepost.migrations import claims
 
     with database_settings() as settings:
@@ -175,6 +178,8 @@ def check(app: AppOption = None, json: JSONOption = False, folder: FolderOption 
 
 def _on_database(work: Callable[[str], Coroutine[Any, Any, T]]) -> T:
     """What `work` finds or does on the database that the settings name."""
+    import asyncio
+
     with database_settings() as settings:
         return asyncio.run(work(str(settings.database.url)))
 

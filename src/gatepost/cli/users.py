@@ -1,6 +1,5 @@
 """`gatepost users`: makes and lists users, and issues tokens, on the database that the settings name."""
 
-import asyncio
 import getpass
 import sys
 from collections.abc import Awaitable, Callable
@@ -109,6 +108,8 @@ def _read_password(*, from_stdin: bool) -> str:
 
 
 def _on_database(reference: str | None, work: Work[T]) -> T:
+    import asyncio
+
     with database_settings() as settings:
         model = find_app(reference_of(reference)).user_model
         return asyncio.run(_run(work, model, settings))
