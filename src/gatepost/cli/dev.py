@@ -26,7 +26,7 @@ from gatepost.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from gatepost.app import App
-    from gatepost.migrations.safe_changes import Pending
+    from gatepost.migrations.plan import Plan
 
 DRAIN_SECONDS = 1.0
 """After a file is saved, a hanging request must not delay the reload for long."""
@@ -71,27 +71,25 @@ async def migrate(app: "App", settings: Settings, *, is_embedded: bool, migrates
         return
     await check_database(settings.database)
     if not (is_embedded or migrates or await is_empty(url)):
-        _tell_pending(await find_pending(url, app.metadata))
+        if plan := await find_pending(url, app.metadata):
+            _tell_pending(plan)
         return
     applied = await apply_lossless(url, app.metadata, embedded=is_embedded, extend=extends)
     if applied.statements:
         # On stderr as the warnings are: two streams arrive in any order.
         sys.stderr.write(f"Migrated the database: {len(applied.statements)} statement(s).\n")
         sys.stderr.flush()
-    if is_embedded:
-        for refused in applied.refused:
-            print_warning(f"Not migrated: {refused.rstrip('.')}. See `gatepost migrate make`.")
-        return
+    advice = " See `gatepost migrate make`." if is_embedded else ""
     for refused in applied.refused:
-        print_warning(f"Not migrated: {refused}")
+        print_warning(f"Not migrated: {refused}{advice}")
     for kept in applied.kept:
         print_warning(kept)
 
 
-def _tell_pending(pending: "Pending") -> None:
+def _tell_pending(pending: "Plan") -> None:
     """What the database lacks, and how to add it; the application is served nevertheless, as far as it fits."""
     if pending.allowed:
-        steps = "".join(f"\n  {item}" for item in pending.allowed)
+        steps = "".join(f"\n  {item.summary}" for item in pending.allowed)
         print_warning(
             f"The database is not the embedded one: nothing was changed in it. `gatepost dev --migrate` would:{steps}"
         )

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from gatepost.cli.doctor_database import examine_database
 from gatepost.cli.doctor_findings import DoctorFinding, failed
-from gatepost.cli.output import print_json
+from gatepost.cli.output import finding_line, print_json
 from gatepost.cli.settings import DATA_FOLDER, database_settings
 from gatepost.errors import ConfigurationError
-from gatepost.logging.console import GREEN, RED, YELLOW, is_coloured
+from gatepost.logging.console import GREEN, RED, YELLOW
 from gatepost.server.loading import find_app, reference_of
 from gatepost.server.safety import unknown_variable_message
 from gatepost.settings import Settings, load_settings, unknown_variables
@@ -36,10 +36,8 @@ def examine(reference: str | None, *, as_json: bool) -> bool:
 
 def _line(finding: DoctorFinding) -> str:
     mark, colour = ("ok  ", GREEN) if finding.ok else ("WARN", YELLOW) if finding.is_warning else ("FAIL", RED)
-    if is_coloured(sys.stdout):
-        mark = f"\x1b[{colour}m{mark}\x1b[0m"
-    hint = f"\n       {finding.hint}" if finding.hint and not finding.ok else ""
-    return f"{mark} {finding.check}: {finding.detail}{hint}"
+    hint = None if finding.ok else finding.hint
+    return finding_line(mark, colour, f"{finding.check}: {finding.detail}", hint)
 
 
 def _findings(reference: str | None) -> Iterator[DoctorFinding]:

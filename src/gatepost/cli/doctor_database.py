@@ -52,20 +52,12 @@ async def examine_database(settings: Settings, app: "App | None") -> list[Doctor
 
 @asynccontextmanager
 async def _connected(database: "Database") -> AsyncGenerator["RawConnection"]:
-    connection = await _connect(database)
-    try:
-        yield connection
-    finally:
-        connection.terminate()
-
-
-async def _connect(database: "Database") -> "RawConnection":
     import asyncpg
 
     from gatepost.database.startup_check import configuration_error_of
 
     try:
-        return await database.connect()
+        connection = await database.connect()
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         refusal = configuration_error_of(error)
         if isinstance(error, asyncpg.TooManyConnectionsError):
@@ -80,6 +72,10 @@ async def _connect(database: "Database") -> "RawConnection":
             hint = "Start PostgreSQL, or correct DATABASE_URL: postgresql://user:password@host:port/database."
             refusal = ConfigurationError(f"cannot be reached: {reason}", hint=hint)
         raise refusal from None
+    try:
+        yield connection
+    finally:
+        connection.terminate()
 
 
 async def _version(connection: "RawConnection") -> DoctorFinding:

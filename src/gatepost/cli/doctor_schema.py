@@ -31,8 +31,7 @@ async def examine_schema(url: str, app: "App") -> Schema:
     except ConfigurationError as error:
         finding = failed("migrations", error)
         return Schema(finding, finding.hint or "See `migrations` below.")
-    found = [*(item.summary for item in plan.allowed), *(item.rstrip(".") for item in plan.refused)]
-    hint = _hint(plan, has_files=has_files(FOLDER))
+    found, hint = plan.differences, _hint(plan, has_files=has_files(FOLDER))
     if not found:
         return Schema(DoctorFinding("migrations", True, "the database is what the models declare"), hint)
     more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""

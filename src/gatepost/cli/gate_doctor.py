@@ -3,10 +3,10 @@
 import asyncio
 import sys
 
-from gatepost.cli.output import print_json
+from gatepost.cli.output import finding_line, print_json
 from gatepost.inspection.checks import Finding, Outcome
 from gatepost.inspection.examination import Report, examine
-from gatepost.logging.console import GREEN, RED, is_coloured
+from gatepost.logging.console import GREEN, RED
 
 MARKS: dict[Outcome, str] = {"ok": "ok  ", "fail": "FAIL", "skip": "--  ", "limited": "429 "}
 
@@ -39,8 +39,6 @@ def _lines(report: Report) -> list[str]:
 
 
 def _line(finding: Finding) -> str:
-    mark = MARKS[finding.outcome]
-    if is_coloured(sys.stdout) and finding.outcome in ("ok", "fail"):
-        mark = f"\x1b[{GREEN if finding.outcome == 'ok' else RED}m{mark}\x1b[0m"
-    hint = f"\n       {finding.hint}" if finding.hint else ""
-    return f"  {mark} {finding.check}: {finding.detail}{hint}"
+    colour = {"ok": GREEN, "fail": RED}.get(finding.outcome)
+    line = finding_line(MARKS[finding.outcome], colour, f"{finding.check}: {finding.detail}", finding.hint)
+    return f"  {line}"

@@ -28,7 +28,8 @@ def make_project(name: str, parent: Path) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigurationError("exists already, and is not empty.", location=str(folder), hint="Choose another name.")
     for path, template in TEMPLATE.items():
-        _write(folder / path, _text(template).replace("{{name}}", name))
+        text = (files("gatepost.cli") / "template" / template).read_text(encoding="utf-8")
+        _write(folder / path, text.replace("{{name}}", name))
     print_success(f"Made {name}: {', '.join(TEMPLATE)}.")
     sys.stdout.write(f"\nNext:\n  cd {name}\n  gatepost dev        # serves it, with its own PostgreSQL\n")
     sys.stdout.write("  python -m pytest    # runs its test\n")
@@ -44,10 +45,6 @@ def check_name(name: str) -> None:
         )
     if name in sys.stdlib_module_names or name in ("gatepost", "app", "tests"):
         raise ConfigurationError(f"{name!r} is the name of a Python module.", hint="Choose another name.")
-
-
-def _text(template: str) -> str:
-    return (files("gatepost.cli") / "template" / template).read_text(encoding="utf-8")
 
 
 def _write(path: Path, text: str) -> None:

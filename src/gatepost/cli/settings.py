@@ -23,8 +23,8 @@ def quiet_settings() -> Settings:
 
 
 @contextmanager
-def database_settings(data: Path = DATA_FOLDER) -> Generator[Settings]:
-    """The settings with a database: DATABASE_URL, or the embedded PostgreSQL of `gatepost dev` in `data`.
+def database_settings() -> Generator[Settings]:
+    """The settings with a database: DATABASE_URL, or the embedded PostgreSQL of `gatepost dev`.
 
     Raises ConfigurationError where there is neither.
     """
@@ -34,6 +34,6 @@ def database_settings(data: Path = DATA_FOLDER) -> Generator[Settings]:
         return
     from gatepost.cli.embedded_database import embedded_database
 
-    with embedded_database(data) as dsn:
+    with embedded_database(DATA_FOLDER) as dsn:
         os.environ["DATABASE_URL"] = dsn
         yield load_settings(os.environ)

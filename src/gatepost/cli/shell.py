@@ -54,10 +54,6 @@ def _open_on(app: "App", loop: "LoopThread", command: str | None) -> bool:
     transaction = partial(app.transaction, actor=system)
     base = {"app": app, "system": system, "anonymous": anonymous, "tx": transaction, "asyncio": asyncio}
     console = AsyncConsole({**names, **base, "__name__": "__console__"}, loop)
-    return _converse(console, command, sorted(names))
-
-
-def _converse(console: "AsyncConsole", command: str | None, models: list[str]) -> bool:
     if command is not None:
         if console.runsource(command, "<command>", "exec"):
             raise ConfigurationError("ends before it is complete.", location="--command", hint="Close what it opens.")
@@ -66,7 +62,7 @@ def _converse(console: "AsyncConsole", command: str | None, models: list[str]) -
         importlib.import_module("readline")  # gives `input` its history and its keys
 
     console.interact(
-        banner=f"Python {sys.version.split()[0]} with app, system, anonymous, tx, and {', '.join(models)}.\n"
+        banner=f"Python {sys.version.split()[0]} with app, system, anonymous, tx, and {', '.join(sorted(names))}.\n"
         "`await` works:  async with tx() as t: print(await t.session.get(...))",
         exitmsg="",
     )

@@ -45,11 +45,7 @@ def create(
     from gatepost.accounts.sign_in import create_user
 
     password, roles = _read_password(from_stdin=password_stdin), role or []
-
-    async def work(database: "Database", model: type[Any], _settings: Settings) -> object:
-        return await create_user(database, model, email, password, roles)
-
-    _on_database(app, work)
+    _on_database(app, lambda database, model, _: create_user(database, model, email, password, roles))
     print_success(f"Made {email}" + (f" with the roles {', '.join(roles)}." if roles else " without roles."))
 
 
@@ -58,18 +54,16 @@ def list_(app: AppOption = None, json: JSONOption = False) -> None:
     """List users with their roles."""
     from gatepost.accounts.user_store import UserStore
 
-    async def work(database: "Database", model: type[Any], _settings: Settings) -> list[dict[str, Any]]:
-        return [
-            {
-                "email": line.email,
-                "roles": list(line.roles) if json else ", ".join(line.roles),
-                "is_active": line.is_active,
-                "id": str(line.id),
-            }
-            for line in await UserStore(database, model).list()
-        ]
-
-    print_rows(_on_database(app, work), as_json=json, columns=("email", "roles", "is_active", "id"))
+    rows = [
+        {
+            "email": line.email,
+            "roles": list(line.roles) if json else ", ".join(line.roles),
+            "is_active": line.is_active,
+            "id": str(line.id),
+        }
+        for line in _on_database(app, lambda database, model, _: UserStore(database, model).list())
+    ]
+    print_rows(rows, as_json=json, columns=("email", "roles", "is_active", "id"))
 
 
 @users.command(epilog='Example: curl -H "Authorization: Bearer $(gatepost users token ada@example.com)" ...')
@@ -86,11 +80,13 @@ def token(email: Email, app: AppOption = None) -> None:
             location="App(authenticators=)",
             hint="Add BearerTokens(), or authenticate in one of the ways that the app declares.",
         )
-
-    async def work(database: "Database", model: type[Any], settings: Settings) -> str:
-        return await issue_token(database, model, Tokens(settings.auth, signing_key(settings)), email)
-
-    sys.stdout.write(_on_database(app, work) + "\n")
+    issued = _on_database(
+        app,
+        lambda database, model, settings: issue_token(
+            database, model, Tokens(settings.auth, signing_key(settings)), email
+        ),
+    )
+    sys.stdout.write(issued + "\n")
 
 
 def _read_password(*, from_stdin: bool) -> str:
