@@ -39,9 +39,9 @@ async def apply_models(dsn: str, metadata: MetaData, fingerprint: str, options: 
     )
 
 
-async def find_plan(dsn: str, metadata: MetaData) -> Plan:
+async def find_plan(dsn: str, metadata: MetaData, *, location: str = "The database schema") -> Plan:
     """What `apply_models` would do. Changes nothing."""
-    return await run_on(dsn, lambda connection: make_plan(connection, metadata), location="The database schema")
+    return await run_on(dsn, lambda connection: make_plan(connection, metadata), location=location)
 
 
 def lock_migrations(connection: Connection) -> None:
@@ -72,7 +72,9 @@ def _apply_models(connection: Connection, metadata: MetaData, fingerprint: str, 
         connection.rollback()
         applied.statements.clear()
         prepare_record(connection)
-        _extend_enums(connection, plan.allowed, applied)
+        for item in plan.allowed:  # first and on their own: new values cannot be used before they are committed
+            if isinstance(item.operation, RunSQL) and item.operation.committed_at_once:
+                _attempt(connection, item, applied, applied.refused)
         connection.commit()
         plan = make_plan(connection, metadata, embedded=options.embedded, extend=options.extend)
         applied.refused[:] = plan.refused
@@ -100,28 +102,18 @@ def _apply(
     return waiting
 
 
-def _extend_enums(connection: Connection, allowed: Sequence[Difference], applied: Applied) -> None:
-    """New values of enums, on their own: they cannot be used before they are committed."""
-    for item in allowed:
-        if isinstance(item.operation, RunSQL) and item.operation.committed_at_once:
-            _attempt(connection, item, applied, applied.refused)
-
-
 def _attempt(connection: Connection, difference: Difference, applied: Applied, waiting: list[str]) -> bool:
     """In a savepoint: a change that existing rows violate is reported, and the rest goes on."""
-    savepoint = connection.begin_nested()
     try:
-        with _recorded(connection) as statements:
+        with connection.begin_nested(), _recorded(connection) as statements:
             Operations(migration_context(connection)).invoke(difference.operation)
     except DBAPIError as error:
-        savepoint.rollback()
         sqlstate = None if error.orig is None else getattr(error.orig, "sqlstate", None)
         if sqlstate == LOCKED:
             raise
         told = waiting if sqlstate == UNCOMMITTED_VALUE else applied.refused
         told.append(f"{difference.summary}: PostgreSQL refuses: {reason_of(error)}.{hint_of(error)}")
         return False
-    savepoint.commit()
     applied.statements.extend(statements)
     return True
 

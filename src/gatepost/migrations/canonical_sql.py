@@ -5,15 +5,14 @@ on an empty temporary copy of the table and read back, inside a savepoint that i
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from sqlalchemy import (
     CheckConstraint,
     Column,
-    Computed,
     Connection,
-    Identity,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -138,7 +137,7 @@ def meaning(definition: str) -> str:
 def default_text(column: Column[Any]) -> str | None:
     """A column's server default as SQL."""
     default = column.server_default
-    if not isinstance(default, DefaultClause) or isinstance(default, Computed | Identity):
+    if not isinstance(default, DefaultClause):
         return None
     if isinstance(default.arg, str):
         return "'" + default.arg.replace("'", "''") + "'"
@@ -146,10 +145,5 @@ def default_text(column: Column[Any]) -> str | None:
 
 
 def _attempt(connection: Connection, statement: str) -> None:
-    savepoint = connection.begin_nested()
-    try:
+    with suppress(DBAPIError), connection.begin_nested():
         connection.exec_driver_sql(statement)
-    except DBAPIError:
-        savepoint.rollback()
-    else:
-        savepoint.commit()

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, MetaData
 from gatepost.migrations.apply import lock_migrations
 from gatepost.migrations.connections import run_on
 from gatepost.migrations.definitions import Definitions, ObjectKey, read_definitions
-from gatepost.migrations.objects import Present, key_of, read_objects
+from gatepost.migrations.objects import Present, read_objects
 from gatepost.migrations.record import prepare_record, read_record, write_record
 from gatepost.migrations.recording import equal_keys, find_declared
 from gatepost.models.schema_objects import BODY_QUOTE, COMMENT_PREFIX
@@ -68,8 +68,7 @@ def _find(connection: Connection, metadata: MetaData, *, records: bool) -> Claim
 def _marked(connection: Connection, listed: Definitions) -> set[ObjectKey]:
     """By an earlier version, that is: a trigger that is listed may have been added to a table of others."""
     found: set[ObjectKey] = set()
-    for item in read_objects(connection).values():
-        key = key_of(item)
+    for key, item in read_objects(connection).items():
         if not item.comment.startswith(COMMENT_PREFIX):
             continue
         if item.kind == "trigger" and key not in listed:

@@ -25,9 +25,9 @@ from gatepost.migrations.canonical_sql import (
     read_forms,
 )
 from gatepost.migrations.definitions import ObjectKey, TableName, table_name
-from gatepost.migrations.differences import Difference, describe, difference
+from gatepost.migrations.differences import Difference, difference
 from gatepost.migrations.enums import compare_enums, plain_metadata
-from gatepost.migrations.losses import HasRows, is_widening, table_label, type_text
+from gatepost.migrations.losses import HasRows, always, is_widening, table_label, type_text
 from gatepost.migrations.objects import compare_objects
 from gatepost.migrations.operations import RunSQL, creation
 from gatepost.migrations.primary_keys import with_keys
@@ -301,7 +301,9 @@ def _in_steady_order(operations: Iterable[MigrateOperation]) -> Iterator[Migrate
     same twice."""
     for kind, group in groupby(operations, key=type):
         run = list(group)
-        yield from sorted(run, key=lambda operation: describe(operation).summary) if kind in _UNORDERED else run
+        yield from (
+            sorted(run, key=lambda operation: difference(operation, always).summary) if kind in _UNORDERED else run
+        )
 
 
 def _conversion(operation: ops.AlterColumnOp, kind: Any, default: str | None) -> str:

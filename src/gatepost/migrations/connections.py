@@ -2,8 +2,8 @@
 
 import re
 import secrets
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import asyncpg
@@ -64,15 +64,6 @@ def _away(error: Exception) -> ConfigurationError:
     )
 
 
-def _read_only(location: str) -> ConfigurationError:
-    return ConfigurationError(
-        "The server is read-only, and the models are compared by means of a temporary table, which it does not allow.",
-        location=location,
-        hint="Run this command with DATABASE_URL at the primary server; where this is the primary, turn off "
-        "`default_transaction_read_only`.",
-    )
-
-
 async def run_on(
     dsn: str, work: Callable[[Connection], T], *, location: str = "DATABASE_URL", database: str | None = None
 ) -> T:
@@ -94,8 +85,9 @@ async def run_on(
         try:
             await raw.execute(_OWN_PATH)
             async with engine.connect() as connection:
-                with _as_configuration_errors(location):
-                    return await connection.run_sync(work)
+                return await connection.run_sync(work)
+        except DBAPIError as error:
+            raise _refusal(error, location) from error
         finally:
             await engine.dispose()
 
@@ -145,15 +137,18 @@ def hint_of(error: DBAPIError) -> str:
     return ""
 
 
-@contextmanager
-def _as_configuration_errors(location: str) -> Generator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        cause = error.orig.__cause__ if error.orig is not None else None
-        if isinstance(cause, pg.ReadOnlySQLTransactionError):
-            raise _read_only(location) from error
-        hint = hint_of(error).strip() or None
-        if isinstance(cause, pg.LockNotAvailableError | pg.QueryCanceledError):
-            hint = f"Others use the table: no lock came free within {LOCK_TIMEOUT}. Try again when it is quieter."
-        raise ConfigurationError(f"PostgreSQL refuses: {reason_of(error)}.", location=location, hint=hint) from error
+def _refusal(error: DBAPIError, location: str) -> ConfigurationError:
+    cause = error.orig.__cause__ if error.orig is not None else None
+    message, hint = f"PostgreSQL refuses: {reason_of(error)}.", hint_of(error).strip() or None
+    if isinstance(cause, pg.ReadOnlySQLTransactionError):
+        message = (
+            "The server is read-only, and the models are compared by means of a temporary table, which it does not "
+            "allow."
+        )
+        hint = (
+            "Run this command with DATABASE_URL at the primary server; where this is the primary, turn off "
+            "`default_transaction_read_only`."
+        )
+    elif isinstance(cause, pg.LockNotAvailableError | pg.QueryCanceledError):
+        hint = f"Others use the table: no lock came free within {LOCK_TIMEOUT}. Try again when it is quieter."
+    return ConfigurationError(message, location=location, hint=hint)

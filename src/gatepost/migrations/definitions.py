@@ -14,9 +14,6 @@ from gatepost.models.schema_names import full_name, qualified
 
 Kind = Literal["schema", "extension", "type", "function", "table", "constraint", "index", "trigger"]
 
-HASHED = ("constraint", "index", "function", "trigger")
-"""Kinds that are Gatepost's only while their definition is the recorded one; the others go by name alone."""
-
 _SET_PATH = text("SELECT set_config('search_path', :path, true)")
 _DEFINITIONS = text("""
     WITH schemas AS (
@@ -56,7 +53,7 @@ _DEFINITIONS = text("""
       FROM tables JOIN pg_trigger ON tgrelid = tables.oid AND NOT tgisinternal
     )
     SELECT kind, nullif(schema_name, CAST(:default AS text)), table_name, name,
-           CASE WHEN kind = ANY (:hashed) THEN encode(sha256(convert_to(definition, 'UTF8')), 'hex') ELSE '' END
+           CASE WHEN definition <> '' THEN encode(sha256(convert_to(definition, 'UTF8')), 'hex') ELSE '' END
     FROM found
 """)
 
@@ -110,7 +107,11 @@ class ObjectKey(msgspec.Struct, frozen=True, order=True):
 
 
 Definitions = Mapping[ObjectKey, str]
-"""Objects and the hashes of their definitions; '' where the name alone counts."""
+"""Objects and the hashes of their definitions.
+
+Constraints, indexes, functions and triggers are Gatepost's only while their definition is the recorded one; the others
+go by name alone, and their hash is ''.
+"""
 
 
 def table_name(table: "Table[Any]") -> TableName:
@@ -120,10 +121,9 @@ def table_name(table: "Table[Any]") -> TableName:
 
 def read_definitions(connection: Connection) -> dict[ObjectKey, str]:
     """Every object of the database that Gatepost could have made, with the hash of its definition."""
-    parameters = {"hashed": list(HASHED), "default": connection.dialect.default_schema_name}
     path = connection.exec_driver_sql("SELECT current_setting('search_path')").scalar()
     connection.execute(_SET_PATH, {"path": "pg_catalog"})
-    rows = connection.execute(_DEFINITIONS, parameters).all()
+    rows = connection.execute(_DEFINITIONS, {"default": connection.dialect.default_schema_name}).all()
     connection.execute(_SET_PATH, {"path": path})
     return definitions_of(rows)
 

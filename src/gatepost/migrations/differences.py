@@ -1,6 +1,6 @@
 """What is known of an operation: the object that it is about, what it does to that in words, and what is lost by it."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from alembic.operations import MigrateOperation, ops
@@ -25,14 +25,6 @@ _OPERATIONS: dict[type[MigrateOperation], tuple[Kind, Action, str]] = {
 what it does to that, and that as a command, for the command line and for the comments of revision files."""
 
 
-class Description(NamedTuple):
-    """What an operation does."""
-
-    key: ObjectKey
-    action: Action
-    summary: str
-
-
 class Difference(msgspec.Struct, frozen=True, eq=False):
     """One difference between a database and the models: the operation that removes it, and what that does.
 
@@ -48,13 +40,9 @@ class Difference(msgspec.Struct, frozen=True, eq=False):
 
 def difference(operation: MigrateOperation, rows: HasRows) -> Difference:
     """The difference that the operation removes."""
-    return Difference(operation, *describe(operation), loss_of(operation, rows))
-
-
-def describe(operation: MigrateOperation) -> Description:
-    """What the operation does, and to which object."""
+    loss = loss_of(operation, rows)
     if isinstance(operation, RunSQL):
-        return Description(operation.key, operation.action, operation.summary)
+        return Difference(operation, operation.key, operation.action, operation.summary, loss)
     kind, action, words = _OPERATIONS[type(operation)]
     table, name, column = _table(operation), _name(operation), ""
     if isinstance(operation, ops.AddColumnOp):
@@ -64,7 +52,7 @@ def describe(operation: MigrateOperation) -> Description:
     alteration = _alteration(operation) if isinstance(operation, ops.AlterColumnOp) else ""
     summary = words.format(table=table.words, name=name, column=column, alteration=alteration)
     key = ObjectKey("table", table.schema, "", table.name) if kind == "table" else ObjectKey(kind, *table, name)
-    return Description(key, action, summary)
+    return Difference(operation, key, action, summary, loss)
 
 
 def _table(operation: Any) -> TableName:

@@ -10,7 +10,6 @@ from sqlalchemy import (
     ARRAY,
     BLANK_SCHEMA,
     CheckConstraint,
-    Column,
     Connection,
     ForeignKeyConstraint,
     MetaData,
@@ -92,13 +91,9 @@ def declared_enums(metadata: MetaData) -> dict[TableName, list[str]]:
 
 def enums_of(table: "Table[Any]") -> dict[TableName, list[str]]:
     """The enum types of one table of `plain_metadata`."""
-    kinds = (kind for kind in map(_enum_of, table.columns) if kind is not None and kind.name is not None)
-    return {TableName(cast("Any", kind).schema, str(kind.name)): [str(it) for it in kind.enums] for kind in kinds}
-
-
-def _enum_of(column: Column[Any]) -> ENUM | None:
-    kind: Any = getattr(column.type, "item_type", column.type)
-    return kind if isinstance(kind, ENUM) else None
+    kinds: list[Any] = [getattr(column.type, "item_type", column.type) for column in table.columns]
+    enums: list[Any] = [kind for kind in kinds if isinstance(kind, ENUM) and kind.name is not None]
+    return {TableName(enum.schema, str(enum.name)): [str(value) for value in enum.enums] for enum in enums}
 
 
 def compare_enums(

@@ -13,13 +13,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
 
 from gatepost.errors import ConfigurationError
+from gatepost.migrations.apply import find_plan
 from gatepost.migrations.comparison import Scope, compare, migration_context
 from gatepost.migrations.connections import ScratchRefused, run_on, scratch_database
 from gatepost.migrations.differences import Difference
 from gatepost.migrations.losses import always
 from gatepost.migrations.ownership import Ownership
 from gatepost.migrations.pg_catalog import catalog_differences, read_catalog
-from gatepost.migrations.plan import make_plan
 from gatepost.migrations.revisions import open_folder, write_revision
 from gatepost.migrations.runner import current_revision, run_revisions
 from gatepost.migrations.schemas import other_schemas
@@ -191,8 +191,7 @@ async def differences(dsn: str, metadata: MetaData) -> list[str]:
     Looks only, and needs no more rights than a server; `check`, which says also what the files lack, makes databases.
     Objects that others made and no model declares do not count.
     """
-    plan = await run_on(dsn, lambda connection: make_plan(connection, metadata))
-    return [*(item.summary for item in plan.allowed), *(item.rstrip(".") for item in plan.refused)]
+    return (await find_plan(dsn, metadata, location="DATABASE_URL")).differences
 
 
 async def _drift(dsn: str, folder: Path, revision: str | None) -> tuple[str, ...]:

@@ -62,11 +62,6 @@ class Present(msgspec.Struct, frozen=True):
     enabled: bool
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """As `SchemaObject.key`."""
-        return self.kind, full_name(self.table, self.schema), self.name
-
-    @property
     def sql(self) -> str:
         """The function or trigger, as statements name it."""
         if self.kind == "trigger":
@@ -91,15 +86,11 @@ def missing_uuidv7(connection: Connection) -> list[RunSQL]:
     return [creation(UUIDV7_KEY, "function uuidv7", [UUIDV7], [])]
 
 
-def read_objects(connection: Connection) -> dict[tuple[str, str, str], Present]:
+def read_objects(connection: Connection) -> dict[ObjectKey, Present]:
     """Every extension, function without arguments and trigger of the database."""
-    found: dict[tuple[str, str, str], Present] = {}
     queries: dict[Kind, TextClause] = {"extension": _EXTENSIONS, "function": _FUNCTIONS, "trigger": _TRIGGERS}
-    for kind, query in queries.items():
-        for name, *rest in connection.execute(query):
-            item = Present(kind, name, *rest)
-            found[item.key] = item
-    return found
+    found = (Present(kind, *row) for kind, query in queries.items() for row in connection.execute(query))
+    return {key_of(item): item for item in found}
 
 
 def declared_objects(connection: Connection, metadata: MetaData) -> list[SchemaObject]:
@@ -111,12 +102,13 @@ def declared_objects(connection: Connection, metadata: MetaData) -> list[SchemaO
 def compare_objects(connection: Connection, metadata: MetaData) -> tuple[list[RunSQL], list[RunSQL], list[RunSQL]]:
     """What to create before the tables change (extensions), what to drop before, and what to create after."""
     present, declared = read_objects(connection), declared_objects(connection, metadata)
-    wanted = {item.key for item in declared}
-    changes = [_made(item, present) for item in declared if not _is_current(item, present.get(item.key))]
-    extensions = [change for item, change in changes if item.kind == "extension"]
-    rest = [change for item, change in changes if item.kind != "extension"]
+    wanted = {key_of(item) for item in declared}
+    changes = [_made(item, present) for item in declared if not _is_current(item, present.get(key_of(item)))]
+    extensions = [change for change in changes if change.key.kind == "extension"]
+    rest = [change for change in changes if change.key.kind != "extension"]
     gone = [item for key, item in present.items() if key not in wanted and item.comment.startswith(COMMENT_PREFIX)]
-    gone.sort(key=lambda item: item.key, reverse=True)  # triggers before the functions that they call
+    # Triggers before the functions that they call.
+    gone.sort(key=lambda item: (item.kind, full_name(item.table, item.schema), item.name), reverse=True)
     return extensions, [_dropped(item) for item in gone], rest
 
 
@@ -131,12 +123,12 @@ def _is_current(item: SchemaObject, present: Present | None) -> bool:
     )
 
 
-def _made(item: SchemaObject, present: Mapping[tuple[str, str, str], Present]) -> tuple[SchemaObject, RunSQL]:
-    before = present.get(item.key)
+def _made(item: SchemaObject, present: Mapping[ObjectKey, Present]) -> RunSQL:
+    before = present.get(key_of(item))
     label = _label(item)
     if before is None:
         create, drop = [_creating(item.create), *item.statements[1:]], [item.drop] if item.drop else []
-        return item, creation(key_of(item), label, create, drop)
+        return creation(key_of(item), label, create, drop)
     statements = item.statements
     if not before.enabled:
         statements = [
@@ -144,7 +136,7 @@ def _made(item: SchemaObject, present: Mapping[tuple[str, str, str], Present]) -
             f"ALTER TABLE {qualified(before.table, before.schema)} ENABLE TRIGGER {quote(before.name)}",
         ]
     undo = [_replacing(before.definition), *before.statements[1:]]
-    return item, RunSQL(key_of(item), "replace", f"replace the {label}", statements, f"put the {label} back", undo)
+    return RunSQL(key_of(item), "replace", f"replace the {label}", statements, f"put the {label} back", undo)
 
 
 def _creating(statement: str) -> str:

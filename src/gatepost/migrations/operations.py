@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
@@ -36,10 +36,6 @@ class RunSQL(MigrateOperation):
         """The operation that undoes this one."""
         action = _REVERSED.get(self.action, self.action)
         return RunSQL(self.key, action, self.undo_summary, self.undo, self.summary, self.statements)
-
-    def to_diff_tuple(self) -> tuple[Any, ...]:
-        """Alembic's short form of a difference."""
-        return ("run_sql", self.summary)
 
 
 _REVERSED: dict[Action, Action] = {"create": "drop", "drop": "create"}

@@ -38,6 +38,11 @@ class Plan(msgspec.Struct):
     extensible: bool = False
     users_refusal: str | None = None
 
+    @property
+    def differences(self) -> list[str]:
+        """Everything in which the database differs, without a full stop."""
+        return [*(item.summary for item in self.allowed), *(sentence.rstrip(".") for sentence in self.refused)]
+
 
 def make_plan(connection: Connection, metadata: MetaData, *, embedded: bool = False, extend: bool = False) -> Plan:
     """Compare and weigh. Of an `embedded` database everything is Gatepost's. Changes nothing that lasts."""

@@ -5,9 +5,11 @@ been brought to. Only commands that change the schema write here; everything els
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from msgspec.structs import asdict
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.definitions import Definitions, ObjectKey, definitions_of
@@ -83,10 +85,7 @@ _REMOVE = text(f"""
 
 def has_record(connection: Connection) -> bool:
     """True where the record is there. Raises ConfigurationError where another's table has its name."""
-    columns = _columns_of(connection, OBJECTS_TABLE)
-    if columns is not None and columns != _COLUMNS[OBJECTS_TABLE]:
-        raise _not_ours(OBJECTS_TABLE)
-    return columns is not None
+    return _exists(connection, OBJECTS_TABLE)
 
 
 def read_record(connection: Connection) -> dict[ObjectKey, str]:
@@ -116,12 +115,9 @@ def prepare_record(connection: Connection) -> None:
         connection.exec_driver_sql(f"CREATE SCHEMA {RECORD_SCHEMA}")
         connection.exec_driver_sql(f"COMMENT ON SCHEMA {RECORD_SCHEMA} IS '{SCHEMA_COMMENT}'")
     for table, create in _MAKE.items():
-        columns = _columns_of(connection, table)
-        if columns is None:
+        if not _exists(connection, table):
             _check_right(connection, f"has_schema_privilege('{RECORD_SCHEMA}', 'USAGE, CREATE')")
             connection.exec_driver_sql(create.strip())
-        elif columns != _COLUMNS[table]:
-            raise _not_ours(table)
     if not _may(connection, list(_MAKE), _WRITING):
         raise _closed(connection)
     _take_over(connection)
@@ -146,12 +142,10 @@ def note_fingerprint(connection: Connection, fingerprint: str, *, changed: bool)
 
 def has_fingerprint(connection: Connection, fingerprint: str) -> bool:
     """True where the database has been brought to these models, and Gatepost has not changed it since."""
-    if _columns_of(connection, FINGERPRINTS_TABLE) != _COLUMNS[FINGERPRINTS_TABLE]:
-        return False
-    if not _may(connection, [FINGERPRINTS_TABLE], _READING):
-        return False
     query = text(f"SELECT count(*) FROM {RECORD_SCHEMA}.{FINGERPRINTS_TABLE} WHERE fingerprint = :fingerprint")
-    return bool(connection.execute(query, {"fingerprint": fingerprint}).scalar())
+    with suppress(DBAPIError), connection.begin_nested():  # it may be missing, another's, or not for this role
+        return bool(connection.execute(query, {"fingerprint": fingerprint}).scalar())
+    return False
 
 
 def forget_fingerprints(connection: Connection) -> None:
@@ -174,6 +168,17 @@ def _take_over(connection: Connection) -> None:
         f"SELECT fingerprint, applied_at FROM {EARLIER_NOTE} ON CONFLICT DO NOTHING"
     )
     connection.exec_driver_sql(f"DROP TABLE {EARLIER_NOTE}")
+
+
+def _exists(connection: Connection, table: str) -> bool:
+    columns = _columns_of(connection, table)
+    if columns is not None and columns != _COLUMNS[table]:
+        raise ConfigurationError(
+            f"The table {RECORD_SCHEMA}.{table} is not the one in which Gatepost records what it made.",
+            location="DATABASE_URL",
+            hint="Rename it, or move it to another schema.",
+        )
+    return columns is not None
 
 
 def _columns_of(connection: Connection, table: str, *, schema: str | None = RECORD_SCHEMA) -> list[str] | None:
@@ -206,11 +211,3 @@ def _check_right(connection: Connection, right: str) -> None:
             f"COMMENT ON SCHEMA {RECORD_SCHEMA} IS '{SCHEMA_COMMENT}'; "
             f"GRANT USAGE, CREATE ON SCHEMA {RECORD_SCHEMA} TO {role};",
         )
-
-
-def _not_ours(table: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The table {RECORD_SCHEMA}.{table} is not the one in which Gatepost records what it made.",
-        location="DATABASE_URL",
-        hint="Rename it, or move it to another schema.",
-    )

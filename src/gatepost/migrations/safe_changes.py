@@ -5,6 +5,7 @@ since the last time, it asks the database one question and imports no Alembic.
 """
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import msgspec
 from asyncpg import exceptions as pg
@@ -15,6 +16,9 @@ from sqlalchemy.types import Enum
 from gatepost.migrations.connections import opened
 from gatepost.models.schema_names import DIALECT
 from gatepost.models.schema_objects import objects_of
+
+if TYPE_CHECKING:
+    from gatepost.migrations.plan import Plan
 
 ALGORITHM = "3"
 """Changed whenever the same models would be brought to another schema."""
@@ -63,16 +67,6 @@ class ApplyOptions(msgspec.Struct, frozen=True):
     all_or_nothing: bool = False
 
 
-class Pending(msgspec.Struct, frozen=True):
-    """What would be done, and what would be refused; `extensible` where `extend` would do more of it, `users_refusal`
-    where the users' table is another's."""
-
-    allowed: list[str]
-    refused: list[str]
-    extensible: bool = False
-    users_refusal: str | None = None
-
-
 async def apply_lossless(
     dsn: str, metadata: MetaData, *, embedded: bool = False, extend: bool = False, all_or_nothing: bool = False
 ) -> Applied:
@@ -92,14 +86,13 @@ async def apply_lossless(
     return await apply_models(dsn, metadata, fingerprint, ApplyOptions(embedded, extend, all_or_nothing))
 
 
-async def find_pending(dsn: str, metadata: MetaData) -> Pending:
-    """What `apply_lossless` would do to a database that is not the embedded one. Changes nothing."""
+async def find_pending(dsn: str, metadata: MetaData) -> "Plan | None":
+    """What `apply_lossless` would do to a database that is not the embedded one, None for nothing. Changes nothing."""
     if await _is_current(dsn, fingerprint_of(metadata)):
-        return Pending([], [])
+        return None
     from gatepost.migrations.apply import find_plan
 
-    plan = await find_plan(dsn, metadata)
-    return Pending([item.summary for item in plan.allowed], plan.refused, plan.extensible, plan.users_refusal)
+    return await find_plan(dsn, metadata)
 
 
 async def is_empty(dsn: str) -> bool:

@@ -1,12 +1,12 @@
 """A small shop and ways to look at its database; and single tables before and after a change."""
 
+import enum
 import gc
 import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import date
 from decimal import Decimal
-from enum import Enum
 from functools import cache
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
+    Enum,
     ForeignKey,
     Integer,
     MetaData,
@@ -32,12 +33,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from gatepost.declaring.policies import anyone
 from gatepost.declaring.resource import Resource
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+from gatepost.migrations.safe_changes import Applied, apply_lossless
 from gatepost.models.base import NAMING, Model
 from gatepost.models.entity import entity_of
 from gatepost.models.schema import complete_schema
+from gatepost.models.schema_objects import add_object, trigger, trigger_function
 
 
-class Genre(Enum):
+class Genre(enum.Enum):
     NOVEL = "novel"
     POETRY = "poetry"
 
@@ -109,6 +112,14 @@ def tables(*contents: list[Any]) -> MetaData:
     return metadata
 
 
+def with_function() -> MetaData:
+    metadata = things(Column("x", Text, index=True), Column("kind", Enum("a", "b", name="kind")))
+    table = metadata.tables["things"]
+    add_object(table, trigger_function("keep", "BEGIN RETURN NEW; END"))
+    add_object(table, trigger("keeps", table, "BEFORE INSERT {table}", "FOR EACH ROW EXECUTE FUNCTION keep()"))
+    return metadata
+
+
 @asynccontextmanager
 async def connected(database_url: str) -> AsyncGenerator["asyncpg.Connection[Any]"]:
     """A connection as `psql` would have it."""
@@ -130,3 +141,27 @@ def dump(postgresql: EmbeddedPostgreSQL, database_url: str) -> str:
     """The schema of a database, as `pg_dump` writes it."""
     command = [str(postgresql.programs / "pg_dump"), "--schema-only", "--restrict-key=x", database_url]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+async def again(database_url: str, metadata: MetaData, **options: bool) -> Applied:
+    """Compare once more, whatever the note of the last time says."""
+    await run(database_url, "DELETE FROM gatepost.schema_fingerprints")
+    return await apply_lossless(database_url, metadata, **options)
+
+
+async def record(database_url: str) -> set[tuple[str, str]]:
+    """Kind and name of what is listed."""
+    async with connected(database_url) as connection:
+        rows = await connection.fetch("SELECT kind, name FROM gatepost.schema_objects")
+    return {(row[0], row[1]) for row in rows}
+
+
+async def names_on(database_url: str, table: str) -> set[str]:
+    """The indexes and constraints of a table."""
+    async with connected(database_url) as connection:
+        rows = await connection.fetch(
+            "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = $1::regclass UNION "
+            "SELECT conname::text FROM pg_constraint WHERE conrelid = $1::regclass",
+            table,
+        )
+    return {row[0] for row in rows}

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from migrated_models import connected, run, shop
+from migrated_models import again, connected, run, shop
 from sqlalchemy import Column, Enum, ForeignKey, Integer, MetaData, String, Table, Text
 
 from gatepost.migrations.connections import run_on
@@ -22,17 +22,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "migrations"
 
 
-async def again(database_url: str, metadata: MetaData) -> Applied:
-    """Compare once more, whatever the note of the last time says."""
-    await run(database_url, "DELETE FROM gatepost.schema_fingerprints")
-    return await apply_lossless(database_url, metadata)
-
-
 async def catalog(database_url: str) -> dict[str, str]:
     return await run_on(database_url, lambda connection: read_catalog(connection, SCHEMAS))
 
 
-@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("schema", ["public", "Odd one"])
 async def test_what_was_applied_in_a_schema_is_not_applied_again(database_url: str, schema: str) -> None:
     assert (await apply_lossless(database_url, shop(schema))).refused == []
     assert await again(database_url, shop(schema)) == NOTHING
