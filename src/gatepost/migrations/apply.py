@@ -9,6 +9,7 @@ from sqlalchemy import Connection, MetaData, event
 from sqlalchemy.exc import DBAPIError
 
 from gatepost.errors import ConfigurationError
+from gatepost.migrations.applied import Applied, ApplyOptions
 from gatepost.migrations.comparison import migration_context
 from gatepost.migrations.connections import ADVISORY_LOCK, LOCK_TIMEOUT, hint_of, reason_of, run_on
 from gatepost.migrations.definitions import read_definitions
@@ -24,19 +25,9 @@ from gatepost.migrations.record import (
     read_record,
 )
 from gatepost.migrations.recording import record_equal, record_made
-from gatepost.migrations.safe_changes import Applied, ApplyOptions
 
 LOCKED, UNCOMMITTED_VALUE = "55P03", "55P04"
 """SQLSTATEs: another holds a lock; a value of an enum that this transaction has added."""
-
-
-async def apply_models(dsn: str, metadata: MetaData, fingerprint: str, options: ApplyOptions) -> Applied:
-    """Apply what may be; the note that lets the next start skip this is written when nothing was refused."""
-    return await run_on(
-        dsn,
-        lambda connection: _apply_models(connection, metadata, fingerprint, options),
-        location="The database schema",
-    )
 
 
 async def find_plan(dsn: str, metadata: MetaData, *, location: str = "The database schema") -> Plan:
@@ -53,7 +44,8 @@ def lock_migrations(connection: Connection) -> None:
     connection.commit()
 
 
-def _apply_models(connection: Connection, metadata: MetaData, fingerprint: str, options: ApplyOptions) -> Applied:
+def apply_models(connection: Connection, metadata: MetaData, fingerprint: str, options: ApplyOptions) -> Applied:
+    """Apply what may be; the note that lets the next start skip this is written when nothing was refused."""
     lock_migrations(connection)
     if has_fingerprint(connection, fingerprint):
         connection.rollback()
@@ -136,12 +128,11 @@ def _error_of_plan(plan: Plan) -> ConfigurationError:
 
 @contextmanager
 def _recorded(connection: Connection) -> Generator[list[str]]:
-    """The statements that run inside, savepoints left out."""
+    """The statements that run inside."""
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if not statement.lstrip().startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
-            statements.append(statement.strip())
+        statements.append(statement.strip())
 
     listen: Callable[..., None] = event.listen
     listen(connection, "before_cursor_execute", note)

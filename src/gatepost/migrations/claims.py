@@ -56,7 +56,7 @@ def _find(connection: Connection, metadata: MetaData, *, records: bool) -> Claim
     ours = equal_keys(connection, metadata, present) | (_marked(connection, listed) & declared)
     unlisted = {key for key in declared if listed.get(key) != present[key] and key.kind not in _SHARED}
     if records:
-        write_record(connection, {key: present[key] for key in unlisted & ours}, ())
+        write_record(connection, unlisted & ours, present)
     default = connection.dialect.default_schema_name
 
     def shown(keys: set[ObjectKey]) -> list[ObjectKey]:

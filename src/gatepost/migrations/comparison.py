@@ -241,9 +241,8 @@ class _Comparison:
         table, location = self._plain.tables[name], f"{name}.{operation.column_name}"
         self._converted.add((TableName(operation.schema, operation.table_name), operation.column_name))
         present = self._forms_of(table)[0].defaults.get(operation.column_name)
-        key = ObjectKey("table", operation.schema, "", operation.table_name)
         yield RunSQL(
-            key,
+            TableName(operation.schema, operation.table_name).key("table"),
             "replace",
             f"convert {location} from {type_text(before)} to {type_text(after)}",
             [_conversion(operation, after, default_text(table.columns[operation.column_name]))],

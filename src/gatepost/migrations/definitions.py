@@ -74,6 +74,10 @@ class TableName(NamedTuple):
         """The name for people."""
         return full_name(self.name, self.schema)
 
+    def key(self, kind: Literal["table", "type"]) -> "ObjectKey":
+        """The table or type that has the name."""
+        return ObjectKey(kind, self.schema, "", self.name)
+
 
 class ObjectKey(msgspec.Struct, frozen=True, order=True):
     """What names an object in a database: its kind, its schema, the table that it is on, and its own name.

@@ -44,14 +44,12 @@ def difference(operation: MigrateOperation, rows: HasRows) -> Difference:
     if isinstance(operation, RunSQL):
         return Difference(operation, operation.key, operation.action, operation.summary, loss)
     kind, action, words = _OPERATIONS[type(operation)]
-    table, name, column = _table(operation), _name(operation), ""
-    if isinstance(operation, ops.AddColumnOp):
-        column = operation.column.name
-    elif isinstance(operation, ops.DropColumnOp | ops.AlterColumnOp):
-        column = operation.column_name
+    table = _table(operation)
+    name = str(getattr(operation, f"{kind}_name", ""))
+    column = operation.column.name if isinstance(operation, ops.AddColumnOp) else getattr(operation, "column_name", "")
     alteration = _alteration(operation) if isinstance(operation, ops.AlterColumnOp) else ""
     summary = words.format(table=table.words, name=name, column=column, alteration=alteration)
-    key = ObjectKey("table", table.schema, "", table.name) if kind == "table" else ObjectKey(kind, *table, name)
+    key = table.key("table") if kind == "table" else ObjectKey(kind, *table, name)
     return Difference(operation, key, action, summary, loss)
 
 
@@ -63,13 +61,6 @@ def _table(operation: Any) -> TableName:
     )
     # SQLAlchemy has its own strings.
     return TableName(schema and str(schema), str(name))
-
-
-def _name(operation: Any) -> str:
-    name = (
-        operation.index_name if isinstance(operation, ops.CreateIndexOp) else getattr(operation, "constraint_name", "")
-    )
-    return str(name)
 
 
 def _alteration(operation: ops.AlterColumnOp) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.types import Enum, TypeEngine
 
-from gatepost.migrations.definitions import ObjectKey, TableName
+from gatepost.migrations.definitions import TableName
 from gatepost.migrations.losses import is_array
 from gatepost.migrations.operations import RunSQL, creation
 from gatepost.models.constraint_names import name_constraints
@@ -118,7 +118,7 @@ def compare_enums(
 
 def _created(name: TableName, values: Sequence[str]) -> RunSQL:
     create, drop = f"CREATE TYPE {name.sql} AS ENUM ({_literals(values)})", f"DROP TYPE {name.sql}"
-    return creation(_key(name), f"enum {name.words}", [create], [drop])
+    return creation(name.key("type"), f"enum {name.words}", [create], [drop])
 
 
 def _changed(connection: Connection, name: TableName, existing: Sequence[str], values: Sequence[str]) -> list[RunSQL]:
@@ -134,7 +134,7 @@ def _added(name: TableName, values: Sequence[str], value: str) -> RunSQL:
     statement = f"ALTER TYPE {name.sql} ADD VALUE IF NOT EXISTS {_literals([value])} {place}"
     summary = f"add the value {value!r} to the enum {name.words}"
     undo_summary = f"the value {value!r} of the enum {name.words} stays: PostgreSQL cannot drop it"
-    return RunSQL(_key(name), "replace", summary, [statement], undo_summary, [], committed_at_once=True)
+    return RunSQL(name.key("type"), "replace", summary, [statement], undo_summary, [], committed_at_once=True)
 
 
 def _rebuilt(connection: Connection, name: TableName, existing: Sequence[str], values: Sequence[str]) -> RunSQL:
@@ -142,7 +142,7 @@ def _rebuilt(connection: Connection, name: TableName, existing: Sequence[str], v
     users = list(connection.execute(_USERS, {"name": name.sql}))
     summary = f"rebuild the enum {name.words}"
     return RunSQL(
-        _key(name),
+        name.key("type"),
         "replace",
         summary,
         _rebuild(name, values, users),
@@ -165,10 +165,6 @@ def _rebuild(name: TableName, values: Sequence[str], users: Sequence[Any]) -> li
         statements.append(f"{alter} TYPE {kind} USING {quote(column)}::{through}::{kind}")
         statements += [f"{alter} SET DEFAULT {default}"] if default else []
     return [*statements, f"DROP TYPE {old.sql}"]
-
-
-def _key(name: TableName) -> ObjectKey:
-    return ObjectKey("type", name.schema, "", name.name)
 
 
 def _literals(values: Sequence[str]) -> str:

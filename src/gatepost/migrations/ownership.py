@@ -87,7 +87,7 @@ class Ownership:
 
     def owns_table(self, table: TableName) -> bool:
         """True for a table that may be changed."""
-        return self.owns(ObjectKey("table", table.schema, "", table.name))
+        return self.owns(table.key("table"))
 
     def was_changed(self, key: ObjectKey) -> bool:
         """True for what Gatepost made and was changed by others since."""

@@ -123,12 +123,14 @@ def prepare_record(connection: Connection) -> None:
     _take_over(connection)
 
 
-def write_record(connection: Connection, made: Definitions, gone: Iterable[ObjectKey]) -> None:
-    """List these with their hashes, and forget those."""
-    for key in gone:
-        connection.execute(_REMOVE, asdict(key))
-    for key, digest in made.items():
-        connection.execute(_WRITE, {**asdict(key), "digest": digest})
+def write_record(connection: Connection, keys: Iterable[ObjectKey], present: Definitions) -> None:
+    """List those of the objects that are there with their hashes, and forget what is gone."""
+    for key in read_record(connection):
+        if key not in present:
+            connection.execute(_REMOVE, asdict(key))
+    for key in keys:
+        if key in present:
+            connection.execute(_WRITE, {**asdict(key), "digest": present[key]})
 
 
 def note_fingerprint(connection: Connection, fingerprint: str, *, changed: bool) -> None:

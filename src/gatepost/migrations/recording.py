@@ -15,7 +15,7 @@ from gatepost.migrations.differences import Difference
 from gatepost.migrations.enums import declared_enums, plain_metadata
 from gatepost.migrations.losses import always, ignore_equal_type
 from gatepost.migrations.objects import declared_objects, key_of
-from gatepost.migrations.record import read_record, write_record
+from gatepost.migrations.record import write_record
 from gatepost.migrations.schemas import declared_schemas
 from gatepost.models.constraint_names import object_name
 
@@ -29,7 +29,7 @@ def record_made(connection: Connection, owned: Collection[ObjectKey], made: Iter
     present = read_definitions(connection)
     tables = {key.table_name for key in keys - {*owned} if key.kind == "table"}
     keys |= {key for key in present if key.kind == "constraint" and key.table_name in tables}
-    _write(connection, keys, present)
+    write_record(connection, keys, present)
 
 
 def record_equal(connection: Connection, metadata: MetaData, before: Definitions | None = None) -> Definitions:
@@ -42,7 +42,7 @@ def record_equal(connection: Connection, metadata: MetaData, before: Definitions
     if before is not None:
         declared = find_declared(connection, metadata, present)
         keys |= {key for key in declared if before.get(key) != present[key]}
-    _write(connection, keys, present)
+    write_record(connection, keys, present)
     return present
 
 
@@ -57,11 +57,11 @@ def find_declared(connection: Connection, metadata: MetaData, present: Definitio
     """What the models ask for, and is there under its name."""
     plain = plain_metadata(metadata, connection.dialect.default_schema_name)
     found = {ObjectKey("schema", "", "", name) for name in declared_schemas(plain)}
-    found |= {ObjectKey("type", schema, "", name) for schema, name in declared_enums(plain)}
+    found |= {name.key("type") for name in declared_enums(plain)}
     for table in plain.sorted_tables:
         name = table_name(table)
         constraints = {object_name(table.name, "", "pkey"), *(str(it.name) for it in table.constraints if it.name)}
-        found.add(ObjectKey("table", name.schema, "", name.name))
+        found.add(name.key("table"))
         found |= {ObjectKey("index", *name, str(index.name)) for index in table.indexes}
         found |= {ObjectKey("constraint", *name, constraint) for constraint in constraints}
     found |= {key_of(item) for item in declared_objects(connection, metadata)}
@@ -83,8 +83,3 @@ def _is_difference(item: Difference) -> bool:
         return True
     ignore_equal_type(item.operation)
     return item.operation.has_changes()
-
-
-def _write(connection: Connection, keys: Iterable[ObjectKey], present: Definitions) -> None:
-    gone = [key for key in read_record(connection) if key not in present]
-    write_record(connection, {key: present[key] for key in keys if key in present}, gone)

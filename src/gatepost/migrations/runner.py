@@ -77,13 +77,8 @@ def _prepare(connection: Connection, script: ScriptDirectory, *, records: bool) 
         prepare_record(connection)
     if has_record(connection):
         forget_fingerprints(connection)
-    made = missing_uuidv7(connection) if _use_uuidv7(script) else []
-    for operation in made:
-        Operations(migration_context(connection)).invoke(operation)
-    if records and made:
-        record_made(connection, (), [operation.key for operation in made])
-
-
-def _use_uuidv7(script: ScriptDirectory) -> bool:
-    """Servers before PostgreSQL 18 have no such function, and it is made only for files that call it."""
-    return any("uuidv7(" in path.read_text(encoding="utf-8") for path in Path(script.dir, "versions").glob("*.py"))
+    if any("uuidv7(" in path.read_text(encoding="utf-8") for path in Path(script.dir, "versions").glob("*.py")):
+        for operation in missing_uuidv7(connection):
+            Operations(migration_context(connection)).invoke(operation)
+            if records:
+                record_made(connection, (), [operation.key])

@@ -7,13 +7,13 @@ since the last time, it asks the database one question and imports no Alembic.
 import hashlib
 from typing import TYPE_CHECKING
 
-import msgspec
 from asyncpg import exceptions as pg
 from sqlalchemy import MetaData
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import Enum
 
-from gatepost.migrations.connections import opened
+from gatepost.migrations.applied import Applied, ApplyOptions
+from gatepost.migrations.connections import opened, run_on
 from gatepost.models.schema_names import DIALECT
 from gatepost.models.schema_objects import objects_of
 
@@ -45,28 +45,6 @@ _IS_EMPTY = """
 """
 
 
-class Applied(msgspec.Struct, frozen=True):
-    """What was done: the statements that ran, and what was not done, each with the reason; and which columns no model
-    has any more."""
-
-    statements: list[str]
-    refused: list[str]
-    kept: list[str] = []
-
-
-class ApplyOptions(msgspec.Struct, frozen=True):
-    """On what terms a database is changed.
-
-    Of an `embedded` one everything is Gatepost's; of any other what the record lists (`ownership.py`). `extend` adds
-    to tables of others. With `all_or_nothing` a refusal raises ConfigurationError with the whole list, and nothing is
-    changed.
-    """
-
-    embedded: bool = False
-    extend: bool = False
-    all_or_nothing: bool = False
-
-
 async def apply_lossless(
     dsn: str, metadata: MetaData, *, embedded: bool = False, extend: bool = False, all_or_nothing: bool = False
 ) -> Applied:
@@ -83,7 +61,12 @@ async def apply_lossless(
         return Applied([], [])
     from gatepost.migrations.apply import apply_models
 
-    return await apply_models(dsn, metadata, fingerprint, ApplyOptions(embedded, extend, all_or_nothing))
+    options = ApplyOptions(embedded, extend, all_or_nothing)
+    return await run_on(
+        dsn,
+        lambda connection: apply_models(connection, metadata, fingerprint, options),
+        location="The database schema",
+    )
 
 
 async def find_pending(dsn: str, metadata: MetaData) -> "Plan | None":
@@ -121,10 +104,5 @@ async def _is_current(dsn: str, fingerprint: str) -> bool:
     async with opened(dsn) as connection:
         try:
             return await connection.fetchval(_NOTED, fingerprint) is not None
-        except (
-            pg.UndefinedTableError,
-            pg.InvalidSchemaNameError,
-            pg.UndefinedColumnError,
-            pg.InsufficientPrivilegeError,
-        ):
+        except (pg.SyntaxOrAccessError, pg.InvalidSchemaNameError):  # it is missing, another's, or not for this role
             return False

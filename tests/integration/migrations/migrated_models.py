@@ -33,7 +33,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from gatepost.declaring.policies import anyone
 from gatepost.declaring.resource import Resource
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
-from gatepost.migrations.safe_changes import Applied, apply_lossless
+from gatepost.migrations.applied import Applied
+from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.models.base import NAMING, Model
 from gatepost.models.entity import entity_of
 from gatepost.models.schema import complete_schema

@@ -10,10 +10,11 @@ from sqlalchemy import CheckConstraint, Column, Enum, Integer, MetaData, Table, 
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
+from gatepost.migrations.applied import Applied
 from gatepost.migrations.apply import find_plan
 from gatepost.migrations.claims import claim, find_claims
 from gatepost.migrations.file_commands import check, down, make, status, up
-from gatepost.migrations.safe_changes import Applied, apply_lossless
+from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.models.base import NAMING
 
 

@@ -32,7 +32,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from gatepost.errors import ConfigurationError
-from gatepost.migrations.safe_changes import Applied, apply_lossless, fingerprint_of
+from gatepost.migrations.applied import Applied
+from gatepost.migrations.safe_changes import apply_lossless, fingerprint_of
 
 NOTHING = Applied([], [])
 

@@ -7,10 +7,11 @@ import pytest
 from migrated_models import again, connected, run, shop
 from sqlalchemy import Column, Enum, ForeignKey, Integer, MetaData, String, Table, Text
 
+from gatepost.migrations.applied import Applied
 from gatepost.migrations.connections import run_on
 from gatepost.migrations.file_commands import adopt, check, down, make, up
 from gatepost.migrations.pg_catalog import read_catalog
-from gatepost.migrations.safe_changes import Applied, apply_lossless
+from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.models.base import NAMING
 
 NOTHING = Applied([], [])
