@@ -19,7 +19,10 @@ from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 # A test's data need not survive the machine; kill -9 of the server it survives all the same.
 FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
-settings.register_profile("soak", max_examples=3000)
+# Hypothesis gives an example 200 ms, which is a bound on time that a busy machine does not keep.
+settings.register_profile("suite", deadline=None)
+settings.register_profile("soak", deadline=None, max_examples=3000)
+settings.load_profile("suite")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's job in the background inherits that, and so would every command that a test interrupts.

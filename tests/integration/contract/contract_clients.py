@@ -17,7 +17,6 @@ app.events.subscribe(RequestFailed, failures.append)
 
 random_requests = settings(
     max_examples=settings.default.max_examples // 2,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 """Decorates tests that send requests made by Hypothesis: hundreds in `make test`, thousands in `make soak`."""

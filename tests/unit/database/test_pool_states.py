@@ -264,5 +264,5 @@ class PoolMachine(RuleBasedStateMachine):
         raise AssertionError("something goes on for ever")
 
 
-PoolMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+PoolMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestPoolMachine = PoolMachine.TestCase

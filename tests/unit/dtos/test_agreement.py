@@ -20,7 +20,7 @@ from gatepost.dtos.body import Body, BodyDecoder
 from gatepost.errors import BadRequest, Problem, Unprocessable
 from gatepost.exact_json import natural
 
-SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(suppress_health_check=[HealthCheck.too_slow])
 
 NUMBERS = st.one_of(
     st.integers(-(2**64), 2**64).map(str),

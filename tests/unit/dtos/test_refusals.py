@@ -110,9 +110,7 @@ VALUES = st.recursive(
     ),
     max_leaves=3,
 )
-OFTEN = settings(
-    max_examples=settings.default.max_examples // 5, deadline=None, suppress_health_check=list(HealthCheck)
-)
+OFTEN = settings(max_examples=settings.default.max_examples // 5, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=repr)
