@@ -22,6 +22,8 @@ import gatepost
 from gatepost import errors
 from gatepost.cli.commands import gatepost as commands
 from gatepost.gateway import Gate, PathRules
+from gatepost.models.filters import OPERATORS
+from gatepost.models.index_uses import BTREE_USES, Use
 from gatepost.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -221,6 +223,19 @@ def test_the_reference_names_everything_that_is_exported() -> None:
     named = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`\n]+`", page))))
 
     assert set(gatepost.__all__) - named == set()
+
+
+def test_the_page_of_http_names_every_operator_and_the_indexes_that_serve_it() -> None:
+    page = (ROOT / "docs" / "reference" / "http.md").read_text()
+    (sentence,) = re.findall(r"^Operators: .*?\.(?=\s)", re.sub(r" \([^)]*\)", "", page), re.M | re.S)
+    (table,) = re.findall(r"^\| index \| operators \|.*?(?=\n\n)", page, re.M | re.S)
+    uses = [BTREE_USES, Use.EQUAL | Use.NULL | Use.PREFIX, Use.EQUAL, Use.TRIGRAMS]
+
+    named = re.findall(r"`(\w+)`", sentence)
+    served = [sorted(re.findall(r"`(\w+)`", line.split(" | ")[1])) for line in table.splitlines()[2:]]
+
+    assert sorted(named) == sorted(item.name for item in OPERATORS)
+    assert served == [sorted(item.name for item in OPERATORS if item.uses & use) for use in uses]
 
 
 def test_every_decision_has_a_number_of_its_own_in_its_name_and_its_title() -> None:

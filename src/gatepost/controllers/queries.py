@@ -153,13 +153,13 @@ class QueryReader:
         if text is None:
             return self._served.resource.page_size
         if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
-            raise invalid_parameter("limit", f"send a whole number from 1 to {most}")
+            raise invalid_parameter("limit", f"Send a whole number from 1 to {most}")
         return int(text)
 
     def _fields(self, raw: RawQuery, view: View) -> tuple[str, ...] | None:
         for name in raw.fields or ():
             if name not in view.names and name not in view.ruled:
-                raise invalid_parameter("fields", f"there is no field {name!r}{_possible(view.shown)}")
+                raise invalid_parameter("fields", f"There is no field {name!r}{_possible(view.shown)}")
         return raw.fields
 
     def _order(self, raw: RawQuery, view: View) -> tuple[Order, ...]:
@@ -168,7 +168,7 @@ class QueryReader:
         for part in raw.sort:
             name = part.removeprefix("-")
             if name not in view.names:
-                raise invalid_parameter("sort", f"there is no field {name!r}{_possible(sortable)}")
+                raise invalid_parameter("sort", f"There is no field {name!r}{_possible(sortable)}")
             if name not in sortable:
                 raise BadRequest("not_sortable", f"The field {name!r} cannot be sorted by{_possible(sortable)}.")
             if name in terms:
@@ -194,14 +194,14 @@ class QueryReader:
             return ()
         expand = _expansions(raw.expand, self._served, actor)
         if sum(len(item.hops) for item in filters) + sum(item.relation_count for item in expand) > RELATIONS_MAX:
-            reason = f"it and the filters follow more than {RELATIONS_MAX} relations together"
+            reason = f"It and the filters follow more than {RELATIONS_MAX} relations together"
             raise invalid_parameter("expand", reason)
         return expand
 
     def _filter(self, parameter: Parameter, call: Call) -> Filter:
         *path, name = parameter.name.split(".")
         if len(path) > DEPTH_MAX:
-            raise invalid_parameter(parameter.label, f"the path goes deeper than {DEPTH_MAX} relations")
+            raise invalid_parameter(parameter.label, f"The path goes deeper than {DEPTH_MAX} relations")
         hops: list[RelationStep] = []
         served = self._served
         for step in path:
@@ -232,7 +232,7 @@ def _expansions(tree: Mapping[str, Any], served: ServedModel, actor: Actor) -> t
         hop = find_expandable(served, name, actor)
         if hop is None:
             possible = [item for item in served.relations if find_expandable(served, item, actor)]
-            raise invalid_parameter("expand", f"there is no relation {name!r} to expand{_possible(possible)}")
+            raise invalid_parameter("expand", f"There is no relation {name!r} to expand{_possible(possible)}")
         inner = _expansions(branch, hop.target, actor)
         selection = Selection.of(hop.target, hop.target.view(actor), hop.rule, None, inner)
         found.append(Expansion(hop.relation, selection))
@@ -246,7 +246,7 @@ def _operator(parameter: Parameter, name: str, possible: Filterable, visible: tu
         return operators[wanted]
     if not any(item.name == wanted for item in OPERATORS):
         known = operators or [item.name for item in OPERATORS]
-        raise invalid_parameter(parameter.label, f"there is no operator {wanted!r}{_possible(known)}")
+        raise invalid_parameter(parameter.label, f"There is no operator {wanted!r}{_possible(known)}")
     if operators:
         raise BadRequest("not_filterable", f"{name!r} can be filtered by {', '.join(operators)}, not by {wanted!r}.")
     names = [known for known in possible.operators if known in visible]

@@ -67,7 +67,7 @@ def parse(query_string: bytes) -> RawQuery:
         if parameter.operator is not None or parameter.name not in RESERVED:
             filters.append(parameter)
         elif parameter.name in reserved:
-            raise invalid_parameter(parameter.name, "it is given more than once")
+            raise invalid_parameter(parameter.name, "It is given more than once")
         else:
             reserved[parameter.name] = parameter
     if "after" in reserved and "before" in reserved:
@@ -85,7 +85,7 @@ def parse(query_string: bytes) -> RawQuery:
 
 
 def invalid_parameter(label: str, reason: str) -> BadRequest:
-    """The refusal of a parameter's name or value."""
+    """The refusal of a parameter's name or value, for a reason that begins like a sentence."""
     return BadRequest("invalid_parameter", f"The parameter {label!r}: {reason.rstrip('.')}.")
 
 
@@ -128,7 +128,7 @@ def _tree(text: str) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     paths = text.split(",")
     if len(paths) > EXPANSIONS_MAX:
-        raise invalid_parameter("expand", f"there are more than {EXPANSIONS_MAX} relations")
+        raise invalid_parameter("expand", f"There are more than {EXPANSIONS_MAX} relations")
     for path in paths:
         steps = path.split(".")
         if len(steps) > DEPTH_MAX:

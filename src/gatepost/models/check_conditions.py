@@ -13,9 +13,16 @@ import msgspec
 from gatepost.models.constraints import LENGTHS, Constraint
 from gatepost.models.shape import Form, Shape
 
-OPERATORS: Mapping[str, str] = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "min_length": ">=", "max_length": "<="}
+SQL_OPERATORS: Mapping[str, str] = {
+    "ge": ">=",
+    "gt": ">",
+    "le": "<=",
+    "lt": "<",
+    "min_length": ">=",
+    "max_length": "<=",
+}
 MIRRORED: Mapping[str, str] = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}
-"""The operators with their sides exchanged."""
+"""The same with their sides exchanged."""
 
 MEASURES: Mapping[Form, str] = {
     Form.ARRAY: "cardinality",
@@ -40,7 +47,7 @@ class CheckConstraintSQL(msgspec.Struct, frozen=True):
 
 def value_check(shape: Shape, quoted: str, item: Constraint) -> CheckConstraintSQL | None:
     """The CHECK of one constraint on a column's value; None where SQL cannot express it."""
-    operator, measure, literal = OPERATORS.get(item.name), MEASURES.get(shape.form), _literal(item.value)
+    operator, measure, literal = SQL_OPERATORS.get(item.name), MEASURES.get(shape.form), _literal(item.value)
     if item.name in LENGTHS and measure:
         condition = f"{measure}({quoted}) {operator} {item.value}"
     elif operator and literal and item.name not in LENGTHS:
@@ -56,7 +63,7 @@ def value_check(shape: Shape, quoted: str, item: Constraint) -> CheckConstraintS
 
 def element_check(shape: Shape, quoted: str, item: Constraint) -> CheckConstraintSQL | None:
     """The same for every element of an array column, whose elements are of this shape."""
-    operator, measure, literal = OPERATORS.get(item.name), MEASURES.get(shape.form), _literal(item.value)
+    operator, measure, literal = SQL_OPERATORS.get(item.name), MEASURES.get(shape.form), _literal(item.value)
     condition: str | None = None
     if item.name in LENGTHS and measure:
         condition = (_longer if item.name == "min_length" else _shorter)(measure, quoted, item.value)

@@ -43,10 +43,18 @@ class Operator(msgspec.Struct, frozen=True, eq=False):
     """What a field can be compared by: the only place that knows an operator.
 
     A client writes `name` in brackets. `uses` are the uses of an index that can serve it, of which one is enough, and
-    `suits` tells for which fields it is. `operand` is what the client sends: a value of the field, a list of them, or a
-    flag, which is true or false and part of the SQL; the others are bound, as `bind` returns them (it may raise
-    `ValueError` with a sentence). `at_beginning` is set where a text is looked for at the beginning alone, so that a
-    trigram index finds shorter ones.
+    `suits` tells for which fields it is. `at_beginning` is set where a text is looked for at the beginning alone, so
+    that a trigram index finds shorter ones.
+
+    `operand` is what the client sends, and decides what `sql` gets besides the column:
+
+    - "scalar": a value of the field. `sql` gets a parameter.
+    - "list": values separated by commas, so no text among them can contain one. `sql` gets one array parameter, in
+      parentheses: `values[1]` is its first element.
+    - "flag": true or false. `sql` gets the `bool`, which becomes part of the statement.
+
+    Scalars and lists are bound as `convert` returns them; it raises `ValueError` with a sentence for those that the
+    operator refuses. It must not compare texts: their order is the collation's, which only PostgreSQL knows.
     """
 
     name: str
@@ -54,20 +62,20 @@ class Operator(msgspec.Struct, frozen=True, eq=False):
     sql: Condition
     operand: Literal["scalar", "list", "flag"] = "scalar"
     suits: Callable[[Shape], bool] = _is_comparable
-    bind: Callable[[Any], Any] | None = None
+    convert: Callable[[Any], Any] | None = None
     at_beginning: bool = False
 
     def read(self, text: str, parse: Callable[[str], Any]) -> Any:
         """The operand in a query string, whose values `parse` reads. Raises `ValueError` with a sentence."""
         if self.operand == "flag":
             if text not in ("true", "false"):
-                raise ValueError("send true or false")
+                raise ValueError("Send true or false.")
             return text == "true"
         if self.operand == "scalar":
             return parse(text)
         members = text.split(",")
         if len(members) > MEMBERS_MAX:
-            raise ValueError(f"there are more than {MEMBERS_MAX} values")
+            raise ValueError(f"There are more than {MEMBERS_MAX} values.")
         return [parse(member) for member in members]
 
 
@@ -89,14 +97,14 @@ OPERATORS = (
         Use.TRIGRAMS,
         lambda column, value: column.like(value),
         suits=_is_text,
-        bind=lambda text: f"%{_escaped(text)}%",
+        convert=lambda text: f"%{_escaped(text)}%",
     ),
     Operator(
         "starts_with",
         Use.TRIGRAMS | Use.PREFIX,
         lambda column, value: column.like(value),
         suits=_is_text,
-        bind=lambda text: f"{_escaped(text)}%",
+        convert=lambda text: f"{_escaped(text)}%",
         at_beginning=True,
     ),
 )
@@ -123,10 +131,10 @@ class Filter(Part, frozen=True):
 
     @classmethod
     def of(cls, hops: tuple[RelationStep, ...], name: str, operator: Operator, value: Any) -> "Filter":
-        """The filter by an operand that `Operator.read` returned. Raises `ValueError` as `Operator.bind` does."""
+        """The filter by an operand that `Operator.read` returned. Raises `ValueError` as `Operator.convert` does."""
         if operator.operand == "flag":
             return cls(hops, name, operator, value)
-        return cls(hops, name, operator, Bound(value if operator.bind is None else operator.bind(value)))
+        return cls(hops, name, operator, Bound(value if operator.convert is None else operator.convert(value)))
 
     def bounds(self) -> list[Bound]:
         """The values that it binds."""
@@ -153,7 +161,7 @@ class Filter(Part, frozen=True):
             return self.operator.sql(column, self.operand)
         kind = bind_type(column.type)
         if self.operator.operand == "list":
-            # In parentheses, so that an operator may name single elements: `($1::bigint[])[1]`.
+            # Elements have to be named like this: `($1::bigint[])[1]`.
             return self.operator.sql(column, Grouping(self.operand.parameter(sa.ARRAY(kind))))
         return self.operator.sql(column, self.operand.parameter(kind))
 

@@ -34,7 +34,7 @@ class Use(Flag):
     """`LIKE '%text%'`, where the text has a trigram."""
 
 
-ORDERED = Use.EQUAL | Use.NULL | Use.RANGE
+BTREE_USES = Use.EQUAL | Use.NULL | Use.RANGE
 """What every B-tree index in the default order of its type serves."""
 
 DEFAULT_CLASSES = frozenset({
@@ -77,7 +77,7 @@ def uses_of(table: "Table[Any]", column: Column[Any]) -> Use:
     found = Use.NOTHING
     for constraint in table.constraints:
         if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint):
-            found |= ORDERED | Use.ASCENDING if next(iter(constraint.columns), None) is column else Use.NOTHING
+            found |= BTREE_USES | Use.ASCENDING if next(iter(constraint.columns), None) is column else Use.NOTHING
     for index in table.indexes:
         found |= _uses(index, column)
     return found
@@ -107,7 +107,7 @@ def _uses_of_first(key: IndexKey, method: str, operators: str | None) -> Use:
         return Use.EQUAL if operators is None else Use.NOTHING
     if operators in PATTERN_CLASSES:
         return Use.EQUAL | Use.NULL | Use.PREFIX
-    return ORDERED | key.order if operators is None or operators in DEFAULT_CLASSES else Use.NOTHING
+    return BTREE_USES | key.order if operators is None or operators in DEFAULT_CLASSES else Use.NOTHING
 
 
 def _keys(index: Index) -> list[IndexKey]:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Index
 
 from gatepost.models.entity import Entity
-from gatepost.models.index_uses import ORDERED, IndexKey, Use, is_ordered_by, uses_of
+from gatepost.models.index_uses import BTREE_USES, IndexKey, Use, is_ordered_by, uses_of
 from gatepost.models.schema_names import schema_name
 
 
@@ -33,7 +33,7 @@ def add_sort_index(entity: Entity, field: str) -> None:
 def add_filter_index(entity: Entity, field: str) -> None:
     """Index one field for filters where no other index begins with it."""
     column = entity.attributes[field].column
-    if ORDERED not in uses_of(entity.table, column):
+    if BTREE_USES not in uses_of(entity.table, column):
         _add(entity, schema_name("ix", entity.table.name, column.name), column)
 
 

@@ -34,4 +34,4 @@ class Trigrams:
     def requirement(self, *, at_beginning: bool) -> str:
         """What the text of a filter must have, for the error message."""
         kind = "letters or digits" if self.sees_unicode else "letters (a to z) or digits"
-        return f"send at least one of the {kind}" if at_beginning else f"send at least three {kind} in a row"
+        return f"Send at least one of the {kind}." if at_beginning else f"Send at least three {kind} in a row."

@@ -114,10 +114,10 @@ TREE = "author.mentor.mentor,author.mentor.country,author.country"
      (followed(3, path="author.works.author.name[ne]"), "The filters follow more than 8 relations together"),
      (followed(4, path="author.works.title"), ""),
      (followed(8, "author,editor.mentor.country"), ""),
-     (followed(8, TREE), "it and the filters follow more than 12 relations together"),
+     (followed(8, TREE), "It and the filters follow more than 12 relations together"),
      (followed(2, f"{TREE},{TREE.replace('author', 'editor')}"), ""),
-     (followed(3, f"{TREE},{TREE.replace('author', 'editor')}"), "it and the filters follow more than 12 relations"),
-     (followed(0, "x.y.z,a.b.c,d.e.f,g.h.i,j"), "there is no relation 'x'")],
+     (followed(3, f"{TREE},{TREE.replace('author', 'editor')}"), "It and the filters follow more than 12 relations"),
+     (followed(0, "x.y.z,a.b.c,d.e.f,g.h.i,j"), "There is no relation 'x'")],
 )  # fmt: skip
 async def test_a_query_follows_few_relations(client: Client, query: str, words: str) -> None:
     response = await client.get(f"/api/works?{query}")
@@ -167,7 +167,7 @@ async def test_a_path_that_leads_nowhere_is_not_found(client: Client, path: str)
 
 NAMES = st.sampled_from([*SORTED, "data", "texts", "document", "id", "sort", "fields", "expand", "limit", "after",
                          "before", "author.name", "x"])  # fmt: skip
-OPERATORS = st.sampled_from(["", *(f"[{name}]" for name in operators_of("word")), "[", "]", "[x]"])
+BRACKETS = st.sampled_from(["", *(f"[{name}]" for name in operators_of("word")), "[", "]", "[x]"])
 VALUES = (
     st.text(max_size=12)
     | st.integers().map(str)
@@ -181,7 +181,7 @@ VALUES = (
 
 
 @random_requests
-@given(parameters=st.lists(st.tuples(NAMES, OPERATORS, VALUES), max_size=3), escaped=st.booleans())
+@given(parameters=st.lists(st.tuples(NAMES, BRACKETS, VALUES), max_size=3), escaped=st.booleans())
 async def test_no_query_is_an_internal_error(
     client: Client, parameters: list[tuple[str, str, str]], escaped: bool
 ) -> None:

@@ -130,7 +130,7 @@ async def test_an_order_that_is_not_to_be_had_is_refused(running: TestApp, sort:
 @pytest.mark.parametrize("name", ["cost", "ghost_id", "vault_id", "nothing"])
 async def test_a_hidden_field_cannot_be_sorted_by_and_is_not_betrayed(running: TestApp, name: str) -> None:
     response = await running.anonymous.get(f"/api/works?sort={name}")
-    assert f"there is no field '{name}'" in problem(response, 400, "invalid_parameter")["detail"]
+    assert f"There is no field '{name}'" in problem(response, 400, "invalid_parameter")["detail"]
     refused = await running.anonymous.get("/api/works?sort=extra")
     possible = problem(refused, 400, "not_sortable")["detail"].partition("possible are: ")[2]
     assert not any(secret in possible for secret in ("cost", "ghost", "vault"))

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from all_types_app import SORTED
+from all_types_app import SORTED, Sample, app
 from contract_clients import Clients, problem, without_id
 from contract_rows import VALUES, write_samples, write_works
 from pagination import ids_of
-from reference_queries import Row, Term, operators_of, selected
+from reference_queries import OPERANDS, Row, Term, operators_of, selected
 
+from gatepost.models.filters import filterable
 from gatepost.testing import TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -30,13 +31,18 @@ async def keys(clients: Clients) -> dict[str, int]:
 
 def operands(name: str, operator: str) -> Sequence[Any]:
     known = [value for value in VALUES[name] if value is not None]
-    if operator == "null":
+    if OPERANDS[operator] == "flag":
         return (True, False)
     if operator == "contains":
         return ("sea", "land", "Ödl", "100%", "ack\\sla", "sla", "b_sea", "zzz")
     if operator == "starts_with":
         return ("a", "a_", "a%", "sea", "Ö", "back\\", "100%", "zz")
-    return ([value for value in known if value != ""][:2],) if operator == "in" else known[:3]
+    return ([value for value in known if value != ""][:2],) if OPERANDS[operator] == "list" else known[:3]
+
+
+async def test_the_reference_has_every_operator_that_a_field_offers() -> None:
+    offered = filterable(app.declaration.catalog.by_model[Sample]).operators
+    assert {name: set(operators_of(name)) for name in SORTED} == {name: offered[name].keys() for name in SORTED}
 
 
 @pytest.mark.parametrize("name", SORTED)

@@ -11,7 +11,7 @@ from contract_rows import VALUES, write_samples
 from hypothesis import given
 from hypothesis import strategies as st
 from pagination import there_and_back
-from reference_queries import Row, Term, operators_of, selected
+from reference_queries import OPERANDS, Row, Term, operators_of, selected
 
 from gatepost.testing import TestApp
 
@@ -41,12 +41,14 @@ def terms(draw: st.DrawFn) -> Term:
     """A filter of any column by any operator, with a value that may occur."""
     name = draw(st.sampled_from(SORTED))
     operator = draw(st.sampled_from(operators_of(name)))
-    if operator == "null":
+    if OPERANDS[operator] == "flag":
         return Term(name, operator, draw(st.booleans()))
     if operator in PIECES:
         return Term(name, operator, draw(st.sampled_from(PIECES[operator])))
     value: st.SearchStrategy[Any] = st.sampled_from([item for item in VALUES[name] if item is not None])
-    return Term(name, operator, draw(st.lists(value, min_size=1, max_size=3) if operator == "in" else value))
+    return Term(
+        name, operator, draw(st.lists(value, min_size=1, max_size=3) if OPERANDS[operator] == "list" else value)
+    )
 
 
 @st.composite

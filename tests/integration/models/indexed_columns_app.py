@@ -10,10 +10,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gatepost import App, Model, Resource, anyone
 
-ORDERED = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "null")
-UNORDERED = ("eq", "ne", "in", "null")
-PATTERN = (*UNORDERED, "starts_with")
-TRIGRAMS = ("contains", "starts_with")
+UNORDERED = frozenset({"eq", "ne", "in", "null"})
+ORDERED = UNORDERED | {"lt", "lte", "gt", "gte"}
+PATTERN = UNORDERED | {"starts_with"}
+TRIGRAMS = frozenset({"contains", "starts_with"})
 
 
 class Base(DeclarativeBase):
@@ -123,7 +123,7 @@ app = App(
     )
 )
 
-OPERATORS: dict[str, tuple[str, ...]] = {
+OFFERED: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         [
             "id", "plain", "nullable", "both_ways", "alone", "first", "by_attribute", "falling", "falling_nulls_last",
@@ -135,7 +135,7 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(["kind", "flag"], UNORDERED),
     **dict.fromkeys(["pattern", "pattern_of_varchar"], PATTERN),
     **dict.fromkeys(["trigrams", "trigrams_of_gist", "declared_search"], TRIGRAMS),
-    "hashed": ("eq", "in"),
+    "hashed": frozenset({"eq", "in"}),
 }  # fmt: skip
 """What may be asked of each field; the others have no index that serves anything."""
 

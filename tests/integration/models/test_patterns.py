@@ -150,5 +150,5 @@ async def test_the_refusal_says_what_is_wanted(running: TestApp, ctype: str) -> 
     letters = "letters (a to z)" if ctype == "C" else "letters"
     assert (
         response.json()["detail"]
-        == f"The parameter 'name[contains]': send at least three {letters} or digits in a row."
+        == f"The parameter 'name[contains]': Send at least three {letters} or digits in a row."
     )

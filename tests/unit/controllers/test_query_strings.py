@@ -42,7 +42,7 @@ def test_what_is_not_reserved_is_a_filter(query_string: bytes, filters: list[tup
 @pytest.mark.parametrize(
     ("query_string", "words"),
     [
-        (b"sort=a&sort=b", "'sort': it is given more than once"),
+        (b"sort=a&sort=b", "'sort': It is given more than once"),
         (b"after=a&before=b", "'after': `after` and `before` cannot be combined"),
         (b"small[]=1", "'small[]' is not of the form field[operator]"),
         (b"small]=1", "'small]' is not of the form field[operator]"),
