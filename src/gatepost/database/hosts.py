@@ -5,26 +5,31 @@ tried: after a failover, for ever. Parsed once, when the process starts.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 import asyncpg
 
 T = TypeVar("T")
 
+# Recent versions of `urlsplit` refuse several hosts of which a later one is an IPv6 address.
+_DSN = re.compile(r"(?P<before>[^:/?#]+://(?:[^/?#]*@)?)(?P<hosts>[^/?#]*)(?P<path>[^?#]*)\??(?P<query>[^#]*)")
+
 
 def split_hosts(dsn: str) -> tuple[str, ...]:
     """A DSN for each host, in their order; the DSN itself where it names one, or wants a choice among all of them
     (`target_session_attrs=prefer-standby`)."""
-    parts = urlsplit(dsn)
-    query = dict(parse_qsl(parts.query))
-    hosts = parts.netloc.rpartition("@")[2]
+    parts = _DSN.match(dsn)
+    if parts is None:
+        return (dsn,)
+    before, hosts, path, query_string = parts.groups()
+    query = dict(parse_qsl(query_string))
     if query.get("target_session_attrs") == "prefer-standby":
         return (dsn,)
     if "," in hosts:
-        before, _, after = dsn.partition(parts.netloc)
-        before += parts.netloc.removesuffix(hosts)
+        after = dsn[parts.end("hosts") :]
         return tuple(f"{before}{host}{after}" for host in hosts.split(","))
     names = query.get("host", "").split(",")
     ports = query.get("port", "").split(",")
@@ -32,8 +37,7 @@ def split_hosts(dsn: str) -> tuple[str, ...]:
         return (dsn,)
     ports = ports if len(ports) == len(names) else ports * len(names)
     made = [{**query, "host": name, "port": port} for name, port in zip(names, ports, strict=True)]
-    place = f"{parts.scheme}://{parts.netloc}{parts.path}"
-    return tuple(f"{place}?{urlencode({key: text for key, text in one.items() if text})}" for one in made)
+    return tuple(f"{before}{path}?{urlencode({key: text for key, text in one.items() if text})}" for one in made)
 
 
 async def connect_first(dsns: Sequence[str], seconds: float, connect: Callable[[str], Awaitable[T]]) -> T:
