@@ -100,6 +100,14 @@ def test_what_nobody_writes_needs_no_form_in_a_body() -> None:
     App(Resource(Odd, read=anyone, delete=anyone))
 
 
+@pytest.mark.parametrize("argument", ["read", "write", "create", "update"])
+def test_a_field_is_no_policy_of_a_field(argument: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        Field(**{argument: hidden})
+    sentence = 'is a Field, not a policy. Write hidden, read_only or write_once alone: fields={"notes": hidden}.'
+    assert str(refusal.value) == f"Field({argument}=...): {sentence}"
+
+
 def mine(thing: Any, actor: Any) -> bool:
     """A function that was not made a policy."""
     return True

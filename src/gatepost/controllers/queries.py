@@ -27,11 +27,11 @@ from gatepost.errors import BadRequest
 from gatepost.hints import did_you_mean
 from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute
-from gatepost.models.filters import DEFAULT_OPERATOR, OPERATORS, Filter, Filterable, Operator, RelationStep, filterable
+from gatepost.models.filters import DEFAULT_OPERATOR, OPERATORS, Filter, Filterable, Operator, filterable
 from gatepost.models.json_output import decoder_of
 from gatepost.models.list_query import ListQuery, Order, Position
 from gatepost.models.recipes import Bound
-from gatepost.models.relation_steps import find_expandable, find_step
+from gatepost.models.relation_steps import RelationStep, find_expandable, find_step
 from gatepost.models.selections import Expansion, Selection
 from gatepost.models.trigrams import Trigrams
 from gatepost.view import View
@@ -99,8 +99,8 @@ class QueryReader:
         if known is not None:
             return known
         query = self._resolve(self._parse(query_string), call)
-        has_hops = any(item.hops for item in query.filters)
-        if not (query.expand or query.position or has_hops) and len(query_string) <= CACHED_QUERY_BYTES_MAX:
+        follows_relations = any(item.steps for item in query.filters)
+        if not (query.expand or query.position or follows_relations) and len(query_string) <= CACHED_QUERY_BYTES_MAX:
             query = msgspec.structs.replace(query, is_cacheable=True)
             self._cached_queries[query_string, view] = query
         return query
@@ -193,7 +193,7 @@ class QueryReader:
         if not raw.expand:
             return ()
         expand = _expansions(raw.expand, self._served, actor)
-        if sum(len(item.hops) for item in filters) + sum(item.relation_count for item in expand) > RELATIONS_MAX:
+        if sum(len(item.steps) for item in filters) + sum(item.relation_count for item in expand) > RELATIONS_MAX:
             reason = f"It and the filters follow more than {RELATIONS_MAX} relations together"
             raise invalid_parameter("expand", reason)
         return expand
@@ -202,21 +202,21 @@ class QueryReader:
         *path, name = parameter.name.split(".")
         if len(path) > DEPTH_MAX:
             raise invalid_parameter(parameter.label, f"The path goes deeper than {DEPTH_MAX} relations")
-        hops: list[RelationStep] = []
+        steps: list[RelationStep] = []
         served = self._served
-        for step in path:
-            hop = find_step(served, step, call.actor, enumerates=True)
-            if hop is None:
+        for relation in path:
+            step = find_step(served, relation, call.actor, enumerates=True)
+            if step is None:
                 raise _unknown(parameter.label, self._known(call.view))
-            hops.append(hop)
-            served = hop.target
+            steps.append(step)
+            served = step.target
         parsers, visible = self._parsers[served], (served.view(call.actor) if path else call.view).names
         if name not in visible:
             raise _unknown(parameter.label, self._known(call.view))
         operator = _operator(parameter, name, parsers.filterable, visible)
         try:
             value = operator.read(parameter.value, parsers.scalars[name])
-            found = Filter.of(tuple(hops), name, operator, value)
+            found = Filter.of(tuple(steps), name, operator, value)
         except ValueError as error:
             raise invalid_parameter(parameter.label, str(error)) from None
         if (name, operator) in parsers.filterable.by_trigrams:
@@ -229,13 +229,13 @@ class QueryReader:
 def _expansions(tree: Mapping[str, Any], served: ServedModel, actor: Actor) -> tuple[Expansion, ...]:
     found: list[Expansion] = []
     for name, branch in tree.items():
-        hop = find_expandable(served, name, actor)
-        if hop is None:
+        step = find_expandable(served, name, actor)
+        if step is None:
             possible = [item for item in served.relations if find_expandable(served, item, actor)]
             raise invalid_parameter("expand", f"There is no relation {name!r} to expand{_possible(possible)}")
-        inner = _expansions(branch, hop.target, actor)
-        selection = Selection.of(hop.target, hop.target.view(actor), hop.rule, None, inner)
-        found.append(Expansion(hop.relation, selection))
+        inner = _expansions(branch, step.target, actor)
+        selection = Selection.of(step.target, step.target.view(actor), step.rule, None, inner)
+        found.append(Expansion(step.relation, selection))
     return tuple(found)
 
 

@@ -44,6 +44,12 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for name in ("read", "write", "create", "update"):
             given = getattr(self, name)
+            if isinstance(given, Field):
+                raise ConfigurationError(
+                    "is a Field, not a policy.",
+                    location=f"Field({name}=...)",
+                    hint='Write hidden, read_only or write_once alone: fields={"notes": hidden}.',
+                )
             if given is not None or name == "read":
                 check_is_policy(given, f"Field({name}=...)")
         if self.write is not None and not (self.create is None and self.update is None):

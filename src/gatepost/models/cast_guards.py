@@ -20,7 +20,7 @@ from sqlalchemy.types import TypeEngine
 
 from gatepost.database.statements import DIALECT
 from gatepost.models.cast_patterns import PATTERNS, UNREADABLE_ESCAPE, WARY_PATTERNS
-from gatepost.models.json_output import literal_number, literal_text
+from gatepost.models.literals import literal_number, literal_text
 
 TEXTS = frozenset({"VARCHAR", "TEXT", "CHAR", "NAME", "CITEXT", ""})
 """Types whose text is the value; "" is one that SQLAlchemy does not know."""

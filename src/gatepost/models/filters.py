@@ -5,7 +5,7 @@ anyway or gets from `sort=`, `filter=` or `search=` of its resource.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -13,10 +13,9 @@ from sqlalchemy.sql.elements import Grouping
 
 from gatepost.models.bind_types import bind_type
 from gatepost.models.catalog import ServedModel
-from gatepost.models.conditions import BoundRule
-from gatepost.models.entity import Relation
 from gatepost.models.index_uses import Use, uses_of
 from gatepost.models.recipes import Bound, Part
+from gatepost.models.relation_steps import RelationStep
 from gatepost.models.shape import Form, Shape
 from gatepost.models.table_refs import TableRef
 
@@ -112,48 +111,40 @@ DEFAULT_OPERATOR = OPERATORS[0]
 """What `name=value` compares by."""
 
 
-class RelationStep(NamedTuple):
-    """One step of a filter's path: over a relation to rows that satisfy the target's read rule."""
-
-    relation: Relation
-    target: ServedModel
-    rule: BoundRule
-
-
 class Filter(Part, frozen=True):
-    """A condition on the field `name` of the row, or of the rows that `hops` lead to. Of the `operand` only a flag is
+    """A condition on the field `name` of the row, or of the rows that `steps` lead to. Of the `operand` only a flag is
     part of the SQL."""
 
-    hops: tuple[RelationStep, ...]
+    steps: tuple[RelationStep, ...]
     name: str
     operator: Operator
     operand: Bound | bool
 
     @classmethod
-    def of(cls, hops: tuple[RelationStep, ...], name: str, operator: Operator, value: Any) -> "Filter":
+    def of(cls, steps: tuple[RelationStep, ...], name: str, operator: Operator, value: Any) -> "Filter":
         """The filter by an operand that `Operator.read` returned. Raises `ValueError` as `Operator.convert` does."""
         if operator.operand == "flag":
-            return cls(hops, name, operator, value)
-        return cls(hops, name, operator, Bound(value if operator.convert is None else operator.convert(value)))
+            return cls(steps, name, operator, value)
+        return cls(steps, name, operator, Bound(value if operator.convert is None else operator.convert(value)))
 
     def bounds(self) -> list[Bound]:
         """The values that it binds."""
-        found = [bound for hop in self.hops for bound in hop.rule.bounds()]
+        found = [bound for step in self.steps for bound in step.rule.bounds()]
         if isinstance(self.operand, Bound):
             found.append(self.operand)
         return found
 
     def condition(self, source: TableRef) -> sa.ColumnElement[bool]:
         """The condition on `source`. A path over relations means that some related row satisfies it."""
-        return self._over(self.hops, source)
+        return self._over(self.steps, source)
 
-    def _over(self, hops: tuple[RelationStep, ...], source: TableRef) -> sa.ColumnElement[bool]:
-        if not hops:
+    def _over(self, steps: tuple[RelationStep, ...], source: TableRef) -> sa.ColumnElement[bool]:
+        if not steps:
             return self._compared(source.column(self.name))
-        hop = hops[0]
-        inner = TableRef.alias(hop.target.entity)
+        step = steps[0]
+        inner = TableRef.alias(step.target.entity)
         return inner.exists(
-            source, inner.joined_by(hop.relation, source), *hop.rule.conditions(inner), self._over(hops[1:], inner)
+            source, inner.joined_by(step.relation, source), *step.rule.conditions(inner), self._over(steps[1:], inner)
         )
 
     def _compared(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:

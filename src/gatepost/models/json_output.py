@@ -9,32 +9,20 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Numeric, Text, case, cast, func, literal_column
+from sqlalchemy import ARRAY, ColumnElement, Text, case, cast, func, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 
 from gatepost.database.statements import DIALECT
 from gatepost.models.entity import Attribute
+from gatepost.models.literals import literal_text
 from gatepost.models.shape import Form, Shape
 
-Part = str | ColumnElement[Any]
+Piece = str | ColumnElement[Any]
 """A piece of JSON: literal text, or an expression whose text it is."""
 
 Decode = Callable[[Any], Any]
 
 _QUOTED = (Form.UUID, Form.DATE, Form.TIME)
-
-
-def literal_text(text: str) -> ColumnElement[str]:
-    """A text as a SQL literal."""
-    return literal_column("'" + text.replace("'", "''") + "'", Text)
-
-
-def literal_number(digits: str) -> ColumnElement[Any]:
-    """A number as a SQL literal."""
-    return literal_column(digits, Numeric())
-
-
-# Literals, not parameters, which would be sent with every execution.
 _UTC, _SPACE, _T = literal_text("UTC"), literal_text(" "), literal_text("T")
 
 
@@ -54,14 +42,14 @@ def _is_decoded(shape: Shape) -> bool:
     return items is not None and (items.form is Form.BYTES or _is_decoded(items))
 
 
-def json_parts(column: ColumnElement[Any], shape: Shape) -> list[Part]:
+def json_pieces(column: ColumnElement[Any], shape: Shape) -> list[Piece]:
     """The JSON of a column's value, as pieces that are concatenated."""
     if shape.form is Form.TIMESTAMP:
         text = func.replace(cast(func.timezone(_UTC, column), Text), _SPACE, _T)
-        return _pieces(text, '"', 'Z"', nullable=shape.nullable)
+        return _enclosed(text, '"', 'Z"', nullable=shape.nullable)
     if _is_quoted(shape):
-        return _pieces(column, '"', '"', nullable=shape.nullable)
-    return _pieces(_json_expression(column, shape), "", "", nullable=shape.nullable)
+        return _enclosed(column, '"', '"', nullable=shape.nullable)
+    return _enclosed(_json_expression(column, shape), "", "", nullable=shape.nullable)
 
 
 def _is_quoted(shape: Shape) -> bool:
@@ -120,7 +108,7 @@ def _replaced(members: Any, names: Mapping[str, str]) -> Any:
     return members
 
 
-def _pieces(value: ColumnElement[Any], before: str, after: str, *, nullable: bool) -> list[Part]:
+def _enclosed(value: ColumnElement[Any], before: str, after: str, *, nullable: bool) -> list[Piece]:
     if not nullable:
         return [before, value, after]
     text: Any = cast(value, Text)
@@ -135,15 +123,15 @@ ARGUMENTS_MAX = 90
 """PostgreSQL allows 100 arguments of a function."""
 
 
-def concatenated(parts: list[Part]) -> ColumnElement[str]:
+def concatenated(pieces: list[Piece]) -> ColumnElement[str]:
     """One expression for the pieces, adjacent literals joined."""
-    joined: list[Part] = []
-    for part in parts:
-        if isinstance(part, str) and joined and isinstance(joined[-1], str):
-            joined[-1] += part
-        elif not isinstance(part, str) or part:
-            joined.append(part)
-    arguments = [literal_text(part) if isinstance(part, str) else part for part in joined]
+    joined: list[Piece] = []
+    for piece in pieces:
+        if isinstance(piece, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += piece
+        elif not isinstance(piece, str) or piece:
+            joined.append(piece)
+    arguments = [literal_text(piece) if isinstance(piece, str) else piece for piece in joined]
     while len(arguments) > ARGUMENTS_MAX:
         arguments = [
             func.concat(*arguments[start : start + ARGUMENTS_MAX]) for start in range(0, len(arguments), ARGUMENTS_MAX)

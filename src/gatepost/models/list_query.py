@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Integer, Select, and_, false, literal_column, or_, tuple_
+from sqlalchemy import ColumnElement, Select, and_, false, or_, tuple_
 
 from gatepost.models.bind_types import bind_type
 from gatepost.models.conditions import BoundRule
 from gatepost.models.filters import Filter
+from gatepost.models.literals import literal_integer
 from gatepost.models.recipes import Bound, Part
 from gatepost.models.selections import Expansion
 from gatepost.models.table_refs import TableRef
@@ -89,11 +90,6 @@ class ListQuery(msgspec.Struct, frozen=True, eq=False):
     def rows(self) -> RowRange:
         """Which rows it has."""
         return RowRange(self.order, self.limit, self.filters, self.position)
-
-
-def literal_integer(number: int) -> ColumnElement[int]:
-    """A number as a SQL literal."""
-    return literal_column(str(int(number)), Integer)
 
 
 def _beyond(order: Sequence[Order], position: Position, source: TableRef) -> ColumnElement[bool]:

@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from gatepost.database.statements import Statement
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule
-from gatepost.models.list_query import Order, RowRange, literal_integer
+from gatepost.models.list_query import Order, RowRange
+from gatepost.models.literals import literal_integer
 from gatepost.models.recipes import Bound, Options, P_co, Recipe
 from gatepost.models.row_size import fits, running_bytes, total_bytes
 from gatepost.models.rows import Build, Columns, is_spliced, row_expression, version_column

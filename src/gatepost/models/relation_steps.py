@@ -1,14 +1,22 @@
-"""Steps over relations, under the policies of the rows that they lead to: of filters, and of rows to expand."""
+"""Steps over relations, of filters and expansions, under the policies of the rows that they lead to."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Column
 
 from gatepost.actor import Actor
 from gatepost.declaring.policies import both, decide
 from gatepost.models.catalog import ServedModel
-from gatepost.models.conditions import bind_decision
-from gatepost.models.filters import RelationStep
+from gatepost.models.conditions import BoundRule, bind_decision
+from gatepost.models.entity import Relation
+
+
+class RelationStep(NamedTuple):
+    """A relation that a filter or an expansion follows, and the rule of the target's rows for the actor."""
+
+    relation: Relation
+    target: ServedModel
+    rule: BoundRule
 
 
 def find_step(served: ServedModel, name: str, actor: Actor, *, enumerates: bool = False) -> RelationStep | None:
@@ -30,7 +38,7 @@ def find_step(served: ServedModel, name: str, actor: Actor, *, enumerates: bool 
 
 def find_expandable(served: ServedModel, name: str, actor: Actor) -> RelationStep | None:
     """A step to the one row that a foreign key refers to, under the target's `get`: an actor who sees the key may get
-    the row. In the other direction (a one-to-one relation from the target) no key is seen, so `list` applies."""
+    the row. In the other direction (a one-to-one relation from the target) no key is seen, so the step `enumerates`."""
     step = find_step(served, name, actor)
     if step is None or step.relation.many:
         return None

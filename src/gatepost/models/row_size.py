@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Text, bindparam, cast, func, literal_column, or_, text
+from sqlalchemy import BigInteger, ColumnElement, Text, bindparam, cast, func, literal_column, or_, text
 
 from gatepost.models.catalog import ServedModel
+from gatepost.models.literals import literal_integer
 from gatepost.models.shape import Form, Shape
 
 CHARACTER_BYTES_MAX = 6
@@ -34,7 +35,7 @@ def row_bytes_max(
 ) -> int | None:
     """The most bytes that a row with these fields can have, and with these objects inside it, by name and size; None
     where one of them is unbounded."""
-    sizes = [*((name, _value_bytes_max(served.entity.attributes[name].shape)) for name in names), *nested]
+    sizes = [*((name, value_bytes_max(served.entity.attributes[name].shape)) for name in names), *nested]
     total = 2
     for name, size in sizes:
         if size is None:
@@ -46,7 +47,7 @@ def row_bytes_max(
 def unbounded_names(served: ServedModel) -> tuple[str, ...]:
     """The attributes whose values nothing bounds."""
     attributes = served.entity.attributes.items()
-    return tuple(name for name, attribute in attributes if _value_bytes_max(attribute.shape) is None)
+    return tuple(name for name, attribute in attributes if value_bytes_max(attribute.shape) is None)
 
 
 MAY_BE_LARGE = text("""
@@ -65,7 +66,8 @@ def total_bytes(values: Sequence[ColumnElement[Any]]) -> ColumnElement[int]:
     return cast(func.coalesce(func.sum(size), 0), BigInteger)
 
 
-def _value_bytes_max(shape: Shape) -> int | None:
+def value_bytes_max(shape: Shape) -> int | None:
+    """The most bytes of a value in JSON; None where nothing bounds it."""
     if shape.is_decorated:
         return None
     match shape.form:
@@ -82,7 +84,7 @@ def _value_bytes_max(shape: Shape) -> int | None:
 
 def running_bytes(texts: Sequence[ColumnElement[Any]]) -> ColumnElement[int]:
     """The bytes of the rows up to this one, in the order in which they come. `texts` are the parts of a row."""
-    size: ColumnElement[int] = literal_column(str(SEPARATOR_BYTES), Integer)
+    size: ColumnElement[int] = literal_integer(SEPARATOR_BYTES)
     for part in texts:
         size = size + func.coalesce(func.octet_length(cast(part, Text)), NULL_BYTES)
     return func.sum(size).over(rows=(None, 0))
@@ -90,4 +92,4 @@ def running_bytes(texts: Sequence[ColumnElement[Any]]) -> ColumnElement[int]:
 
 def fits(number: ColumnElement[int], running: ColumnElement[int], bytes_max: int) -> ColumnElement[bool]:
     """Whether a row has room on the page: those up to it have no more than `bytes_max` bytes, or it is the first."""
-    return or_(running <= literal_column(str(bytes_max), Integer), number == literal_column("1", Integer))
+    return or_(running <= literal_integer(bytes_max), number == literal_integer(1))

@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, Text, and_, case, cast, literal_column, or
 
 from gatepost.database.connection import Record
 from gatepost.database.statements import DIALECT
-from gatepost.models.json_output import Decode, Part, concatenated, decoder_of, json_parts, literal_text
+from gatepost.models.json_output import Decode, Piece, concatenated, decoder_of, json_pieces
+from gatepost.models.literals import literal_text
 from gatepost.models.table_refs import TableRef
 
 Build = Callable[[Record], str]
@@ -24,19 +25,20 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Splice(msgspec.Struct, frozen=True, eq=False):
-    """A value that Python has to decode and encode; left out where `present` does not hold."""
+    """A value that Python has to decode and encode; left out where `present` does not hold. NULL becomes `null` without
+    a call of `decode`."""
 
     column: ColumnElement[Any]
     decode: Decode
     present: ColumnElement[bool] | None = None
 
 
-Pieces = list[Part | Splice]
+Pieces = list[Piece | Splice]
 
 
-def _grouped(pieces: Pieces) -> Iterator[list[Part] | Splice]:
+def _grouped(pieces: Pieces) -> Iterator[list[Piece] | Splice]:
     """The pieces with the texts before, between and after splices together."""
-    texts: list[Part] = []
+    texts: list[Piece] = []
     for piece in pieces:
         if not isinstance(piece, Splice):
             texts.append(piece)
@@ -121,7 +123,7 @@ def row_pieces(
     before: list[ColumnElement[bool]] = []
     for name in names:
         if name in rules:
-            comma: Part = "," if len(members) + len(nested) else _comma_after(before)
+            comma: Piece = "," if len(members) + len(nested) else _comma_after(before)
             rule = rules[name]
             value = _value(source, name)
             pieces += _where(rule, [comma, f"{json.dumps(name)}:", *value], otherwise="")
@@ -135,10 +137,10 @@ def _value(source: TableRef, name: str) -> Pieces:
     decode = decoder_of(attribute)
     if decode is not None:
         return [Splice(column, decode)]
-    return [*json_parts(column, attribute.shape)]
+    return [*json_pieces(column, attribute.shape)]
 
 
-def _comma_after(before: Sequence[ColumnElement[bool]]) -> Part:
+def _comma_after(before: Sequence[ColumnElement[bool]]) -> Piece:
     return case((or_(*before), literal_text(",")), else_=literal_text("")) if before else ""
 
 

@@ -35,7 +35,8 @@ class Selection(Part, frozen=True):
         fields: tuple[str, ...] | None = None,
         expand: "tuple[Expansion, ...]" = (),
     ) -> "Selection":
-        """What the actor of `rule` is shown of these fields, or of all that the view has."""
+        """What the actor of `rule` is shown of these fields, or of all that the view has. Only this adds the rules of
+        fields: a selection that is made directly shows its `names` on every row."""
         names = view.shown if fields is None else fields
         rules = view.ruled
         if not rules:
@@ -78,10 +79,11 @@ class Selection(Part, frozen=True):
 
 
 class Expansion(Part, frozen=True):
-    """A to-one relation to include in the row, and what is shown of the target's.
+    """A relation to include in the row. `selection` is what the actor is shown of the target's rows, and by which rule.
 
-    Another kind of expansion is a subclass with a `join` and a `bytes_max` of its own; it need not change what rows are
-    selected.
+    This class includes a to-one relation, as an object or null. Another kind of expansion is a subclass that overrides
+    `join` and `bytes_max`; it need not change which rows are selected. The pieces of JSON that its `join` returns come
+    from `row_pieces`, or of a single column from `json_pieces`, or from a `Splice` where `decoder_of` finds a decoder.
     """
 
     relation: Relation

@@ -17,7 +17,7 @@ from gatepost.models.candidates import bind_name, candidate_conditions, cells_of
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule
 from gatepost.models.entity import Entity
-from gatepost.models.json_output import literal_number, literal_text
+from gatepost.models.literals import literal_number, literal_text
 from gatepost.models.reads import KEY, KeyRecipe, is_key
 from gatepost.models.recipes import Bound, Options, Part, Recipe
 from gatepost.models.rows import Build, Columns, version_column
