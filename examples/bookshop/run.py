@@ -14,7 +14,7 @@ from gatepost.cli.main import guarded
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.embedded.watchdog import Watchdog
 from gatepost.errors import ConfigurationError
-from gatepost.logging import StandardStreams
+from gatepost.logging.streams import StandardStreams
 from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen

@@ -36,7 +36,7 @@ from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.path_table import PathTable
 from gatepost.gateway.sign_in_attempts import SignInAttempts
-from gatepost.logging import Logs
+from gatepost.logging.logs import Logs
 from gatepost.operations import RouteRules
 from gatepost.settings import Settings, load_settings
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
-from gatepost.logging import StandardStreams, print_warning
+from gatepost.logging.console import print_warning
+from gatepost.logging.streams import StandardStreams
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
 from gatepost.server.loading import reference_of

@@ -22,7 +22,7 @@ from gatepost.gateway.buckets import BucketGroup, BucketTable
 from gatepost.gateway.buckets.discovery import find_table
 from gatepost.gateway.buckets.factory import make_buckets
 from gatepost.gateway.gate import make_limiter
-from gatepost.logging import print_success
+from gatepost.logging.console import print_success
 from gatepost.server.loading import find_app, reference_of
 from gatepost.settings import Settings
 

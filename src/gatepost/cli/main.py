@@ -23,7 +23,7 @@ def guarded(command: Callable[[], None]) -> None:
     try:
         command()
     except ConfigurationError as error:
-        from gatepost.logging import print_error
+        from gatepost.logging.console import print_error
 
         print_error(error)
         sys.exit(2)

@@ -11,9 +11,8 @@ from gatepost.cli.options import FOLDER, AppOption, FolderOption, JSONOption
 from gatepost.cli.output import print_json, print_table
 from gatepost.cli.settings import database_settings
 from gatepost.errors import ConfigurationError
-from gatepost.logging import print_error, print_success, print_warning
+from gatepost.logging.console import print_error, print_success, print_warning
 from gatepost.server.loading import find_app, reference_of
-from gatepost.settings import load_settings
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
@@ -43,6 +42,7 @@ def make(
 
     from gatepost.migrations import file_commands
     from gatepost.migrations.revisions import has_files
+    from gatepost.settings import load_settings
 
     is_first, is_embedded = not has_files(folder), load_settings(os.environ).database.url is None
     there: list[str] = []

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from gatepost.errors import ConfigurationError
-from gatepost.logging import print_success
+from gatepost.logging.console import print_success
 
 TEMPLATE = {
     "app.py": "app.py.txt",

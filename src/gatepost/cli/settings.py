@@ -8,22 +8,26 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gatepost.logging import Logs
-from gatepost.settings import Settings, load_settings
+if TYPE_CHECKING:
+    from gatepost.settings import Settings
 
 DATA_FOLDER = Path(".gatepost")
 
 
-def quiet_settings() -> Settings:
+def quiet_settings() -> "Settings":
     """The settings, with the process's log on stderr: stdout belongs to the command's output."""
+    from gatepost.logging.logs import Logs
+    from gatepost.settings import load_settings
+
     settings = load_settings(os.environ)
     Logs(settings, descriptor=2)
     return settings
 
 
 @contextmanager
-def database_settings() -> Generator[Settings]:
+def database_settings() -> Generator["Settings"]:
     """The settings with a database: DATABASE_URL, or the embedded PostgreSQL of `gatepost dev`.
 
     Raises ConfigurationError where there is neither.
@@ -33,6 +37,7 @@ def database_settings() -> Generator[Settings]:
         yield settings
         return
     from gatepost.cli.embedded_database import embedded_database
+    from gatepost.settings import load_settings
 
     with embedded_database(DATA_FOLDER) as dsn:
         os.environ["DATABASE_URL"] = dsn

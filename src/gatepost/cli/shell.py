@@ -22,7 +22,8 @@ import typer
 from gatepost.actor import anonymous, system
 from gatepost.cli.settings import database_settings
 from gatepost.errors import ConfigurationError
-from gatepost.logging import Logs, print_error
+from gatepost.logging.console import print_error
+from gatepost.logging.logs import Logs
 from gatepost.server.loading import find_app, reference_of
 
 if TYPE_CHECKING:

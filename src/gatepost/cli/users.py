@@ -11,18 +11,17 @@ from gatepost.cli.options import AppOption, JSONOption
 from gatepost.cli.output import print_rows
 from gatepost.cli.settings import database_settings
 from gatepost.errors import ConfigurationError, DatabaseMistake, OutcomeUnknown, Problem
-from gatepost.events import Events
-from gatepost.logging import print_success
+from gatepost.logging.console import print_success
 from gatepost.server.loading import find_app, reference_of
-from gatepost.settings import Settings
 
 if TYPE_CHECKING:
     from gatepost.database.database import Database
+    from gatepost.settings import Settings
 
 T = TypeVar("T")
 
 Email = Annotated[str, typer.Argument(help="The user's e-mail address.")]
-Work = Callable[["Database", type[Any], Settings], Awaitable[T]]
+Work = Callable[["Database", type[Any], "Settings"], Awaitable[T]]
 
 
 users = typer.Typer(
@@ -111,11 +110,12 @@ def _on_database(reference: str | None, work: Work[T]) -> T:
         return asyncio.run(_run(work, model, settings))
 
 
-async def _run(work: Work[T], model: type[Any], settings: Settings) -> T:
+async def _run(work: Work[T], model: type[Any], settings: "Settings") -> T:
     import asyncpg
 
     from gatepost.database.database import Database
     from gatepost.database.startup_check import connect_once
+    from gatepost.events import Events
 
     database = Database(str(settings.database.url), settings.database, Events())
     try:

@@ -4,9 +4,3 @@ Cross-cutting, off the request path: subscribes to `events.py`, adopts the stand
 no layer. Lines go to one descriptor, written in batches by a thread (`writer.py`); access lines have an encoder of
 their own (`access.py`), everything else goes through structlog (`records.py`), which is loaded at the first line.
 """
-
-from gatepost.logging.console import print_error, print_success, print_warning
-from gatepost.logging.logs import Logs
-from gatepost.logging.streams import StandardStreams
-
-__all__ = ["Logs", "StandardStreams", "print_error", "print_success", "print_warning"]

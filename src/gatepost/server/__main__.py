@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from gatepost.errors import ConfigurationError
-from gatepost.logging import StandardStreams, print_error
+from gatepost.logging.console import print_error
+from gatepost.logging.streams import StandardStreams
 from gatepost.server.descriptors import open_standard_descriptors
 
 _EXAMPLES = """\

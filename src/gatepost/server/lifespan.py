@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
 from gatepost.errors import ConfigurationError
-from gatepost.logging import Logs
+from gatepost.logging.logs import Logs
 
 LOGGER = logging.getLogger("gatepost")
 

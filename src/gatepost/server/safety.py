@@ -6,7 +6,7 @@ Whether the values work (a readable key, a reachable database) is checked where 
 from collections.abc import Mapping
 
 from gatepost.errors import ConfigurationError
-from gatepost.logging import print_warning
+from gatepost.logging.console import print_warning
 from gatepost.settings import Settings, unknown_variables
 
 

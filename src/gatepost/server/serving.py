@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from gatepost.events import Events
-from gatepost.logging import Logs, StandardStreams
+from gatepost.logging.logs import Logs
+from gatepost.logging.streams import StandardStreams
 from gatepost.server.listening import listen
 from gatepost.server.loading import reference_of
 from gatepost.server.safety import refuse_unsafe, warn_of_unknown

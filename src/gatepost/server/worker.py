@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, ClassVar
 from gatepost.asgi import ASGIApp
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.buckets import BucketTable
-from gatepost.logging import Logs, print_error
+from gatepost.logging.console import print_error
+from gatepost.logging.logs import Logs
 from gatepost.server.allocator import return_large_blocks
 from gatepost.server.cpu_scheduling import BatchScheduling
 from gatepost.server.lifespan import Lifespan, RefusalApp

@@ -132,7 +132,7 @@ def test_a_process_with_nothing_to_say_does_not_load_structlog() -> None:
 
     script = (
         "import sys\n"
-        "from gatepost.logging import Logs\n"
+        "from gatepost.logging.logs import Logs\n"
         "from gatepost.settings import Settings\n"
         "from gatepost.events import Events\n"
         "Logs(Settings()).subscribe(Events())\n"

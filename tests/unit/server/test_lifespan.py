@@ -7,7 +7,7 @@ import pytest
 
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
 from gatepost.errors import ConfigurationError
-from gatepost.logging import Logs
+from gatepost.logging.logs import Logs
 from gatepost.server.lifespan import Lifespan, RefusalApp
 from gatepost.settings import Settings
 
