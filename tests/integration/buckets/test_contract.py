@@ -103,7 +103,6 @@ async def test_no_stretch_of_time_admits_more_than_capacity_and_refill(buckets: 
             refused += 1
         if not len(asked) % 16:
             await asyncio.sleep(0.001)
-    assert refused
     for first, (start, _) in enumerate(admitted):
         for last in range(first, len(admitted)):
             stretch = Fraction(admitted[last][1] - start, SECOND)
@@ -116,6 +115,7 @@ async def test_no_stretch_of_time_admits_more_than_capacity_and_refill(buckets: 
         if tokens >= 1:
             tokens, admissible = tokens - 1, admissible + 1
     assert len(admitted) >= 0.9 * admissible
+    assert refused or admissible >= 0.9 * len(asked)
 
 
 async def test_a_sliding_limit_is_the_literal_bound(buckets: Buckets) -> None:
