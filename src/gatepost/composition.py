@@ -212,6 +212,7 @@ class Composition:
             ),
             allow=resource.policies[verb],
             source=_source(served, self.declaration.services.get(served.entity.model), verb),
+            resource=served.path,
         )
 
     def _limits(self, served: ServedModel, action: str) -> NamedLimits:

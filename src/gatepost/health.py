@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from gatepost.call import Call, Endpoint, Response
+from gatepost.call import Call, Endpoint, Handler, Response
 from gatepost.declaring.policies import anyone
-from gatepost.operations import Operation, RouteRules
+from gatepost.operations import Operation, RouteRules, location_of
 
 OK = "ok"
 AWAY = "database_unavailable"
@@ -39,7 +39,7 @@ class Probes:
 
     def endpoints(self) -> list[Endpoint]:
         """The two probes, free of rate limits."""
-        return [Endpoint(_operation("livez"), self.live), Endpoint(_operation("readyz"), self.ready)]
+        return [_endpoint("livez", self.live), _endpoint("readyz", self.ready)]
 
     async def live(self, call: Call) -> Response:
         """200 while the process can respond."""
@@ -61,6 +61,7 @@ class Probes:
         return Response(200 if is_ready else 503, msgspec.json.encode(body), cache_control=b"no-store")
 
 
-def _operation(name: str) -> Operation:
+def _endpoint(name: str, handler: Handler) -> Endpoint:
     rules = RouteRules(pattern=f"/{name}", kind="system")
-    return Operation(name=name, method="GET", rules=rules, allow=anyone, source=__name__)
+    operation = Operation(name=name, method="GET", rules=rules, allow=anyone, source=location_of(handler))
+    return Endpoint(operation, handler)

@@ -47,13 +47,16 @@ class RouteRules:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Operation:
-    """One endpoint. `name` is `resource.verb`, `source` the file and line of the code that responds (`location_of`)."""
+    """One endpoint. `name` is `resource.verb`, `source` the file and line of the code that responds (`location_of`),
+    `resource` the path of the resource that it is derived from; None for the others.
+    """
 
     name: str
     method: str
     rules: RouteRules
     allow: Policy
     source: str
+    resource: str | None = None
 
     @property
     def path(self) -> str:

@@ -16,7 +16,6 @@ from gatepost.controllers.responses import (
     row_response,
     wanted_versions,
 )
-from gatepost.declaring.policies import owners
 from gatepost.dtos.body import BodyDecoder, BodyFields, compile_body
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.path_keys import path_writer
@@ -174,7 +173,7 @@ class ResourceController:
         fields = BodyFields(
             view.updatable if partial else view.creatable,
             view.readable,
-            optional=frozenset(owners(self._served.resource.policies["create"])),
+            required=frozenset() if partial else self._served.required,
             maybe_unknown=view.maybe_unknown if partial else view.maybe_unknown_on_create,
             is_patch=partial,
         )

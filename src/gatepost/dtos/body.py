@@ -113,13 +113,13 @@ class BodyDecoder:
 class BodyFields(msgspec.Struct, frozen=True):
     """Which fields a body may have. Those that are neither writable nor readable are unknown.
 
-    A patch (RFC 7396) requires no field; a creation those writable ones that are neither nullable nor `optional` and
-    have no default. Those in `maybe_unknown` may turn out to be unknown to the actor, so hints do not suggest them.
+    The writable ones of `required` must be there; a patch (RFC 7396) requires none. Those in `maybe_unknown` may turn
+    out to be unknown to the actor, so hints do not suggest them.
     """
 
     writable: frozenset[str]
     readable: frozenset[str]
-    optional: frozenset[str] = frozenset()
+    required: frozenset[str] = frozenset()
     maybe_unknown: frozenset[str] = frozenset()
     is_patch: bool = False
 
@@ -130,7 +130,6 @@ def compile_body(
     """The decoder of bodies with these fields. `bounds` hold for JSON and arrays. `location` (the name of the model)
     opens the sentence of a `ConfigurationError` for a type or constraint that cannot be served."""
     known: dict[str, BodyField] = {}
-    required: set[str] = set()
     for attribute in attributes:
         name, is_writable = attribute.name, attribute.name in fields.writable
         if not is_writable and name not in fields.readable:
@@ -140,10 +139,7 @@ def compile_body(
             # A read-only value is only compared with the row, so constraints do not apply.
             kind = field_type_of(attribute.shape.unconstrained, "", bounds)
         known[name] = BodyField(name, kind, attribute.nullable, is_writable, name not in fields.maybe_unknown)
-        is_optional = fields.is_patch or attribute.nullable or attribute.has_default or name in fields.optional
-        if is_writable and not is_optional:
-            required.add(name)
-    return BodyDecoder(known, frozenset(required), bounds)
+    return BodyDecoder(known, fields.required.intersection(fields.writable, known), bounds)
 
 
 def check_fields(attributes: Iterable[Attribute], location: str) -> None:

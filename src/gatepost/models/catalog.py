@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from gatepost.actor import Actor, anonymous
-from gatepost.declaring.policies import Decision, Policy, RowCondition, decide, is_nobody
+from gatepost.declaring.policies import Decision, Policy, RowCondition, decide, is_nobody, owners
 from gatepost.declaring.resource import ACTIONS, PATH, Field, Resource
 from gatepost.errors import ConfigurationError
 from gatepost.models.base import FIELD
@@ -31,7 +31,8 @@ class FieldRules(msgspec.Struct, frozen=True, eq=False):
 class ServedModel:
     """One model on the wire: its declaration, its entity, and the views of its fields.
 
-    `only_view` is the view of every request, where no field's rule depends on the actor; otherwise None.
+    `only_view` is the view of every request, where no field's rule depends on the actor; otherwise None. `required` are
+    the fields that the body of a creation has to have; an owner's key is filled in.
     """
 
     def __init__(self, resource: Resource[Any], entity: Entity) -> None:
@@ -44,6 +45,10 @@ class ServedModel:
             for name, attribute in entity.attributes.items()
         }
         self.rules = {name: _rules(attribute, self.fields[name]) for name, attribute in entity.attributes.items()}
+        owned = owners(resource.policies["create"])
+        self.required = frozenset(
+            name for name, attribute in entity.attributes.items() if attribute.is_required and name not in owned
+        )
         policies = [policy for rules in self.rules.values() for policy in (rules.read, rules.create, rules.update)]
         # One policy may be the rule of many fields; it is decided once per request.
         self._actor_policies = tuple({id(policy): policy for policy in policies if not policy.is_constant}.values())

@@ -40,6 +40,11 @@ class Attribute(msgspec.Struct, frozen=True, eq=False):
         """Whether the value may be null."""
         return self.shape.nullable
 
+    @property
+    def is_required(self) -> bool:
+        """Whether a row needs a value that neither a default nor Gatepost gives it."""
+        return not (self.nullable or self.has_default or self.managed)
+
 
 class Relation(msgspec.Struct, frozen=True, eq=False):
     """A relationship: `local` and `remote` are the columns that join; `many` tells a list from a single object."""

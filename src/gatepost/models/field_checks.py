@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import chain, combinations
 
 from gatepost.actor import Actor, anonymous
-from gatepost.declaring.policies import anyone, owners, role_names
+from gatepost.declaring.policies import anyone, role_names
 from gatepost.declaring.resource import Field
 from gatepost.errors import ConfigurationError
 from gatepost.models.base import FIELD
@@ -65,9 +65,9 @@ def _check_writing_is_said(served: ServedModel, attribute: Attribute, field: Fie
 
 def _check_can_be_sent(served: ServedModel, attribute: Attribute) -> None:
     """A required field that an actor may not set would refuse every creation: 422 with the field and 422 without it."""
-    create = served.resource.policies["create"]
-    if attribute.nullable or attribute.has_default or attribute.managed or attribute.name in owners(create):
+    if attribute.name not in served.required:
         return
+    create = served.resource.policies["create"]
     rule = served.rules[attribute.name].create
     for actor in _actors(sorted(role_names(create) | role_names(rule))):
         if create.decide(actor) is not False and rule.decide(actor) is False:

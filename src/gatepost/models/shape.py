@@ -120,7 +120,8 @@ class Shape(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, constraints=(), misfits=(), items=items)
 
     def bound(self, name: ConstraintName) -> Any:
-        """The tightest constraint of this name; None where there is none."""
+        """The tightest bound of this name; None where there is none. Of `multiple_of` and `predicate` none is the
+        tightest: all of `constraints` hold."""
         bounds = [item.value for item in (*self.constraints, *self.own) if item.name == name]
         tightest = max if name in ("ge", "gt", "min_length") else min
         return tightest(bounds, default=None)

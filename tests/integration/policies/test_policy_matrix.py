@@ -27,7 +27,7 @@ async def test_what_everybody_gets(
     name: str, identity: str, matrix: PolicyMatrix, fetched: list[tuple[str, list[Record]]]
 ) -> None:
     operation, expected = OPERATIONS[name], EXPECTED[name][IDENTITIES.index(identity)]
-    model = MODELS.get(name.partition(".")[0])
+    model = None if operation.resource is None else MODELS[operation.resource]
     row = await matrix.row(model) if model is not None else None
     body = {"title": "new", **{key: str(value) for key, value in (await _references(matrix, row)).items()}}
     fetched.clear()

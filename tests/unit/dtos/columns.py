@@ -36,7 +36,9 @@ def decoder(
     bounds: Bounds = BOUNDS,
 ) -> BodyDecoder:
     names = frozenset(item.name for item in attributes) - frozenset(hidden)
-    return compile_body(attributes, BodyFields(names - frozenset(read_only), names, is_patch=partial), "Thing", bounds)
+    required = frozenset[str]() if partial else names.intersection(item.name for item in attributes if item.is_required)
+    fields = BodyFields(names - frozenset(read_only), names, required, is_patch=partial)
+    return compile_body(attributes, fields, "Thing", bounds)
 
 
 def class_of(value: object) -> type:
