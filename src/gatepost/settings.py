@@ -7,7 +7,7 @@ from them. A secret has no working default, accepts a `*_FILE` twin and is maske
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -330,11 +330,16 @@ def unknown_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str | N
 
     They do not prevent a start: another version, or a program beside this one, may use them.
     """
-    known = set(_variables())
-    names = {APP_VARIABLE, *known, *(f"{name}_FILE" for name, secret in _variables().items() if secret)}
-    for name in sorted(environ):
-        if name.startswith("GATEPOST_") and name not in names and not _SERVICE_LINK.match(name):
-            yield name, nearest(name, known, likeness=_LIKENESS_MIN)
+    names = (name for name in environ if name.startswith("GATEPOST_") and not _SERVICE_LINK.match(name))
+    return unknown_settings(names)
+
+
+def unknown_settings(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    """Those that are not settings, each with the most similar setting, if any."""
+    variables = _variables()
+    known = {APP_VARIABLE, *variables, *(f"{name}_FILE" for name, secret in variables.items() if secret)}
+    for name in sorted(set(names) - known):
+        yield name, nearest(name, variables, likeness=_LIKENESS_MIN)
 
 
 def _variables() -> dict[str, bool]:

@@ -1,5 +1,6 @@
 """Mistakes in a declaration are refused when the app is built, each with the location and a hint."""
 
+import re
 from typing import Annotated, Any
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from gatepost import App, Field, Resource, Service, anyone, hidden, owner, policy, read_only, role
 from gatepost.errors import ConfigurationError
 from gatepost.settings import Settings
+from gatepost.testing import TestApp
 
 
 class Base(DeclarativeBase):
@@ -210,6 +212,29 @@ def test_a_path_may_have_several_segments() -> None:
         "/a/b.c/v1.2/my-things_~",
         "/a/b.c/v1.2/my-things_~/{id}",
     ]
+
+
+def test_an_operation_names_its_resource_and_the_code_that_responds() -> None:
+    operations = {operation.name: operation for operation in App(Resource(Thing, read=anyone)).operations}
+    assert operations["things.list"].resource == "things"
+    assert operations["livez"].resource is None
+    assert all(re.search(r"\.py:[1-9]\d*$", operation.source) for operation in operations.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("GATEPOST_API_LIMIT", "Did you mean GATEPOST_LIMIT_API?"),
+        ("gatepost_port", "Did you mean GATEPOST_PORT?"),
+        ("DATABASE_URI", "Did you mean DATABASE_URL?"),
+        ("colour", "The reference lists all settings."),
+    ],
+)
+def test_a_test_cannot_set_what_is_not_a_setting(name: str, hint: str) -> None:
+    app = App(Resource(Thing, read=anyone))
+    with pytest.raises(ConfigurationError) as refusal:
+        TestApp(app, "postgresql://", **{name: "1"})
+    assert str(refusal.value) == f"TestApp: {name} is not a setting. {hint}"
 
 
 async def _mounted(scope: Any, receive: Any, send: Any) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from gatepost.accounts.sign_in import create_user, issue_token
 from gatepost.app import App
+from gatepost.errors import ConfigurationError
 from gatepost.events import RequestFailed
-from gatepost.settings import load_settings
+from gatepost.settings import load_settings, unknown_settings
 from gatepost.testing.client import Client
 
 _shown: weakref.WeakSet[App] = weakref.WeakSet()
@@ -33,13 +34,16 @@ class TestApp:
     besides, and then nothing has been done. To tables that Gatepost did not make something is added only with
     `extend`.
 
-    `settings` are environment variables by name. Limits are a hundred thousand times as generous unless they say
-    otherwise.
+    `settings` are environment variables by name; ConfigurationError is raised for one that is not a setting. Limits are
+    a hundred thousand times as generous unless they say otherwise.
     """
 
     __test__ = False
 
     def __init__(self, app: App, database_url: str, *, extend: bool = False, **settings: str) -> None:
+        for name, similar in unknown_settings(settings):
+            hint = f"Did you mean {similar}?" if similar else "The reference lists all settings."
+            raise ConfigurationError(f"{name} is not a setting.", location="TestApp", hint=hint)
         self.app = app
         self._extend = extend
         self._environ = {"DATABASE_URL": database_url, **_DEFAULTS, **settings}
