@@ -97,6 +97,21 @@ class Call(msgspec.Struct, eq=False):
         """True if another application responds below a mount."""
         return self.rules is not None and self.rules.kind == "mount"
 
+    def cookie(self, name: str) -> str | None:
+        """The value of a cookie, without the quotes around it; None where the request has no cookie of this name.
+
+        Of several with one name the first counts, which is that of the longest path. Names are case-sensitive. Never
+        raises: a pair that is malformed does not hide the others. Bytes beyond ASCII are decoded as Latin-1, so that
+        `value.encode("latin-1")` is what the client sent. RFC 6265, sections 4.2 and 5.4.
+        """
+        for pair in self.headers.get(b"cookie", b"").decode("latin-1").split(";"):
+            key, equals, value = pair.partition("=")
+            if equals and key.strip(" \t") == name:
+                value = value.strip(" \t")
+                is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+                return value[1:-1] if is_quoted else value
+        return None
+
     async def respond(self, response: Response) -> None:
         """Send a whole response. Implemented by the gate, which adds its headers."""
         raise NotImplementedError("only the gate can send a response")

@@ -11,7 +11,6 @@ import hmac
 import secrets
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from http.cookies import CookieError, SimpleCookie
 
 import msgspec
 
@@ -26,7 +25,6 @@ _ID_BYTES = 12
 _TIME_BYTES = 6
 _SEAL_BYTES = 16
 _LENGTH = _ACCOUNT_BYTES + _ID_BYTES + _TIME_BYTES + _SEAL_BYTES
-_COOKIE_BYTES_MAX = 4096
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -54,13 +52,12 @@ class Devices:
 
     def find(self, call: Call) -> Device | None:
         """The device that sends a request; None without a cookie, and for one that is old or not ours."""
-        cookies = call.headers.get(b"cookie")
-        if cookies is None or COOKIE.encode() not in cookies or len(cookies) > _COOKIE_BYTES_MAX:
+        value = call.cookie(COOKIE)
+        if value is None:
             return None
         try:
-            morsel = SimpleCookie(cookies.decode("ascii")).get(COOKIE)
-            content = urlsafe_b64decode(morsel.value + "==") if morsel is not None else b""
-        except (CookieError, ValueError):
+            content = urlsafe_b64decode(value + "==")
+        except ValueError:
             return None
         sealed, seal = content[:-_SEAL_BYTES], content[-_SEAL_BYTES:]
         if len(content) != _LENGTH or not hmac.compare_digest(seal, self._seal(sealed)):

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import AsyncIterator
-from http.cookies import SimpleCookie
 from typing import Any
 
 import asyncpg
@@ -55,8 +54,8 @@ class SessionCookies(UserAuthenticator):
         self.sessions: dict[bytes, int] = {}
 
     def find_credentials(self, call: Call) -> bytes | None:
-        morsel = SimpleCookie(call.headers.get(b"cookie", b"").decode("latin-1")).get("session")
-        return None if morsel is None else morsel.value.encode()
+        session = call.cookie("session")
+        return None if session is None else session.encode()
 
     async def verify(self, credentials: bytes) -> VerifiedUser | None:
         user = self.sessions.get(credentials)
@@ -173,6 +172,12 @@ async def test_without_credentials_a_client_is_anonymous(running: Running) -> No
     assert (await running.send("GET", "/api/authenticated_letters", cookie="theme=dark")).status == 200
     response = await running.send("DELETE", "/api/authenticated_letters/1", cookie="session=forgotten")
     assert (response.status, response.json()["code"]) == (401, "not_signed_in")
+
+
+@pytest.mark.parametrize("cookie", ["a/b=1; session=ada-1", "=; ;x; [=]; session=ada-1", 'session="ada-1"'])
+async def test_a_malformed_cookie_does_not_hide_the_session(running: Running, cookie: str) -> None:
+    for _ in range(2):  # loaded, then cached
+        assert (await running.me(cookie=cookie)).status == 200
 
 
 async def test_an_actor_may_be_no_user(running: Running) -> None:
