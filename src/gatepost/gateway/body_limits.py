@@ -13,7 +13,7 @@ from gatepost.call import Call
 from gatepost.errors import BadRequest, ContentTooLarge, Problem, UnsupportedMediaType
 from gatepost.gateway.header_profiles import CLOSE
 from gatepost.gateway.media_types import is_plain, media_type
-from gatepost.gateway.request_deadlines import Deadline, RequestDeadlines
+from gatepost.gateway.request_deadlines import ClientWait, Deadline, RequestDeadlines
 from gatepost.operations import JSON_TYPES
 
 METHODS: frozenset[str] = frozenset({"POST", "PUT", "PATCH"})
@@ -83,6 +83,9 @@ class LimitedReceive(msgspec.Struct, eq=False):
     `refusal` is that of the body, once it has broken a limit. `length` is what the client stated, -1 where it stated
     nothing. With so many bytes `received` the body is complete, whatever the server says of more: Granian tells the end
     apart from the last bytes, and asking for it would wake two threads once more.
+
+    An application may call it again while it waits, as one does that watches for the disconnect: the `callers` share
+    one `wait`, which begins anew with each part and ends with the body.
     """
 
     receive: Receive
@@ -94,17 +97,25 @@ class LimitedReceive(msgspec.Struct, eq=False):
     parts: int = 0
     is_complete: bool = False
     refusal: Problem | None = None
+    callers: int = 0
+    wait: ClientWait | None = None
 
     async def __call__(self) -> Message:
         """The next message; raises 413 `content_too_large` when the body has grown too large, 400 `malformed_request`
         when it comes in too many small parts."""
         if self.is_complete:
-            return await self._receive_last()
-        self.deadlines.pause(self.deadline)
+            return await self._skip_end(await self.receive())
+        self.callers += 1
+        if self.wait is None:
+            self.wait = self.deadlines.pause(self.deadline)
         try:
             message = await self.receive()
         finally:
-            self.deadlines.resume(self.deadline)
+            self.callers -= 1
+            if not self.callers:
+                self._end_wait()
+        if self.is_complete:  # another caller has got the end in the meantime
+            return await self._skip_end(message)
         received = self.received = self.received + len(message.get("body", b""))
         self.parts += 1
         if received > self.limit or self.parts > PARTS_MIN + received // PART_BYTES:
@@ -114,11 +125,19 @@ class LimitedReceive(msgspec.Struct, eq=False):
         if received == self.length:
             message["more_body"] = False
         self.is_complete = not message.get("more_body", False)
+        if self.callers:
+            self._end_wait()
+            if not self.is_complete:
+                self.wait = self.deadlines.pause(self.deadline)
         return message
 
-    async def _receive_last(self) -> Message:
+    def _end_wait(self) -> None:
+        if self.wait is not None:
+            self.deadlines.resume(self.wait)
+            self.wait = None
+
+    async def _skip_end(self, message: Message) -> Message:
         """Only a disconnect can still come, and that may take its time; or the end, which was not asked for."""
-        message = await self.receive()
         return message if message["type"] != "http.request" else await self.receive()
 
 

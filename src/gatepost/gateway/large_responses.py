@@ -31,10 +31,10 @@ class LargeResponses:
             for start in range(0, len(body), PART_BYTES):
                 part = body[start : start + PART_BYTES]
                 more = start + PART_BYTES < len(body)
-                self.deadlines.pause(deadline)
+                wait = self.deadlines.pause(deadline)
                 try:
                     await send({"type": "http.response.body", "body": part, "more_body": more})
                 finally:
-                    self.deadlines.resume(deadline)
+                    self.deadlines.resume(wait)
         finally:
             self.backlog.pending -= len(body)

@@ -37,16 +37,26 @@ def find_no_writing(task: "asyncio.Task[Any]") -> None:
 
 class Deadline(msgspec.Struct, eq=False):
     """The time of one request, which `RequestDeadlines` alone writes. `task` is what to cancel, and `expired` the
-    refusal to send once it was."""
+    refusal to send once it was. `waits` counts its waits for its client, the first of which began at `paused_at`."""
 
     admission: Admission
     task: asyncio.Task[object] | None = None
     expired: Problem | None = None
+    waits: int = 0
+    paused_at: int = 0
 
     @property
     def refusal(self) -> Problem | None:
         """The refusal to send, None where the request is in time, or its task was cancelled for another reason too."""
         return self.expired if self.task is None or self.task.cancelling() <= 1 else None
+
+
+class ClientWait(msgspec.Struct, eq=False):
+    """One wait of a request for its client, to send or to take a part of a body, `since` so many monotonic
+    nanoseconds."""
+
+    deadline: Deadline
+    since: int
 
 
 class RequestDeadlines:
@@ -65,7 +75,7 @@ class RequestDeadlines:
         self._body_ns = int(settings.body_seconds * NANOSECONDS)
         self._queue = queue
         self.in_flight: dict[Deadline, Call] = {}
-        self._paused: dict[Deadline, int] = {}
+        self._waits: dict[ClientWait, None] = {}  # in the order in which they began
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._idle: asyncio.Future[None] | None = None
@@ -93,14 +103,24 @@ class RequestDeadlines:
         if self._idle is not None and not self.in_flight and not self._idle.done():
             self._idle.set_result(None)
 
-    def pause(self, deadline: Deadline) -> None:
-        """The request waits for its client from now on, which the time of a body bounds."""
-        self._paused[deadline] = time.monotonic_ns()
-        self._queue.pause(deadline.admission)
+    def pause(self, deadline: Deadline) -> ClientWait:
+        """The request waits for its client from now on, which the time of a body bounds. It may wait for several things
+        at once, as for a body and for room for the response, and is paused until the last of these waits ends."""
+        wait = ClientWait(deadline, time.monotonic_ns())
+        self._waits[wait] = None
+        if not deadline.waits:
+            deadline.paused_at = wait.since
+            self._queue.pause(deadline.admission)
+        deadline.waits += 1
+        return wait
 
-    def resume(self, deadline: Deadline) -> None:
-        """The client has sent or taken its part."""
-        self._queue.resume(deadline.admission, self._paused.pop(deadline))
+    def resume(self, wait: ClientWait) -> None:
+        """The client has sent or taken its part, or is no longer waited for."""
+        del self._waits[wait]
+        deadline = wait.deadline
+        deadline.waits -= 1
+        if not deadline.waits:
+            self._queue.resume(deadline.admission, deadline.paused_at)
 
     def find(self, task: asyncio.Task[object]) -> Call | None:
         """The request that a task serves. Looks through all that are in flight: not for the path of a request."""
@@ -126,13 +146,11 @@ class RequestDeadlines:
                     give_up()
             elif not self.in_flight[deadline].status:  # a response that has begun ends with its client or application
                 # A client that is still sending is late; one that waits for the response is not.
-                _expire(deadline, _late_body() if deadline in self._paused else _late_request())
-        for deadline, since in list(self._paused.items()):
-            if since > now - self._body_ns:
-                break
-            call = self.in_flight.get(deadline)  # None where an application reads on after its response
+                _expire(deadline, _late_body() if deadline.waits else _late_request())
+        for wait in list(takewhile(lambda each: each.since <= now - self._body_ns, self._waits)):
+            call = self.in_flight.get(wait.deadline)  # None where an application reads on after its response
             if call is not None and not (call.status and call.is_foreign):
-                _expire(deadline, _late_body())
+                _expire(wait.deadline, _late_body())
         loop = self._loop
         self._timer = loop.call_later(SWEEP_SECONDS, self._sweep) if self.in_flight and loop is not None else None
 

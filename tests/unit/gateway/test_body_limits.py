@@ -1,11 +1,17 @@
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 from gate_conversation import ask, gate, parts, reading, responding, scope
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
 
 from gatepost.asgi import Message, Receive, Scope, Send
-from gatepost.call import Call
+from gatepost.call import Call, Response
 from gatepost.errors import Header
+from gatepost.gateway.large_responses import PART_BYTES
 
 JSON: Header = (b"content-type", b"application/json")
 CHUNKED: Header = (b"transfer-encoding", b"chunked")
@@ -260,3 +266,117 @@ async def test_a_client_that_goes_away_halfway_is_a_broken_request() -> None:
         return {"type": "http.disconnect"}
 
     assert (await ask(gate(reading), scope("POST", headers=[JSON, length(2)]), receive)).status == 400
+
+
+class Uploader:
+    """A client that sends parts of a body when it is told to."""
+
+    def __init__(self) -> None:
+        self.messages: asyncio.Queue[Message] = asyncio.Queue()
+
+    def send(self, body: bytes, *, more: bool = True) -> None:
+        self.messages.put_nowait({"type": "http.request", "body": body, "more_body": more})
+
+    def disconnect(self) -> None:
+        self.messages.put_nowait({"type": "http.disconnect"})
+
+
+async def slow_stream(request: Request) -> StreamingResponse:
+    async def polling() -> AsyncIterator[bytes]:
+        for number in range(4):
+            assert not await request.is_disconnected()
+            yield b"%d" % number
+            await asyncio.sleep(0.01)
+
+    return StreamingResponse(polling())
+
+
+@pytest.mark.parametrize("sent", [0, 1, 3])
+async def test_a_response_may_be_streamed_while_its_body_still_arrives(sent: int) -> None:
+    """Starlette waits for the disconnect in one task, and polls for it in another."""
+    site = Starlette(routes=[Route("/legacy", slow_stream, methods=["POST"])])
+    uploader, app = Uploader(), gate(site)
+    for _ in range(sent):
+        uploader.send(b"x" * 600)
+    response = await asyncio.wait_for(ask(app, scope("POST", "/legacy", [length(9_000)]), uploader.messages.get), 5)
+    assert (response.status, response.body) == (200, b"0123")
+    assert app._queue.running == 0
+    assert not app._deadlines._waits
+
+
+async def test_a_request_that_waits_twice_is_paused_until_both_waits_end() -> None:
+    running: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        first, second = asyncio.ensure_future(receive()), asyncio.ensure_future(receive())
+        running.append(served._queue.running)
+        await asyncio.sleep(0)
+        running.append(served._queue.running)
+        first.cancel()
+        await asyncio.wait([first])
+        running.append(served._queue.running)
+        uploader.send(b"{}")
+        assert (await second)["body"] == b"{}"
+        running.append(served._queue.running)
+        await responding()(scope, receive, send)
+
+    uploader, served = Uploader(), gate(app)
+    assert (await ask(served, scope("POST", headers=[JSON, length(2)]), uploader.messages.get)).status == 200
+    assert running == [1, 0, 0, 1]
+    assert served._queue.running == 0
+
+
+async def test_a_request_may_wait_for_its_body_and_for_room_for_its_response() -> None:
+    running: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        call: Call = scope["gatepost"]
+        reading = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        await call.respond(Response(200, b"x" * 3 * PART_BYTES))
+        running.append(served._queue.running)
+        uploader.send(b"{}")
+        await reading
+        running.append(served._queue.running)
+
+    uploader, served = Uploader(), gate(app)
+    response = await ask(served, scope("POST", headers=[JSON, length(2)]), uploader.messages.get)
+    assert len(response.body) == 3 * PART_BYTES
+    assert running == [0, 1]
+    assert served._queue.running == 0
+
+
+@pytest.mark.parametrize("path", ["/api/books", "/legacy"])
+async def test_a_watcher_for_the_disconnect_is_not_waiting_for_a_body_that_is_complete(path: str) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        body, watching = asyncio.ensure_future(receive()), asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        uploader.send(b"{}")
+        assert await body == {"type": "http.request", "body": b"{}", "more_body": False}
+        assert not served._deadlines._waits
+        uploader.send(b"", more=False)  # the end as Granian gives it
+        await asyncio.sleep(0.3)
+        assert not watching.done()
+        uploader.disconnect()
+        assert await watching == {"type": "http.disconnect"}
+        await responding()(scope, receive, send)
+
+    uploader, served = Uploader(), gate(app, body_seconds=0.1)
+    response = await ask(served, scope("POST", path, [JSON, length(2)]), uploader.messages.get)
+    assert response.status == 200
+
+
+async def test_the_time_of_a_body_counts_from_its_last_part_for_all_who_wait_for_it() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        waits = [asyncio.ensure_future(receive()) for _ in range(4)]
+        for wait in waits:
+            await asyncio.sleep(0.2)
+            uploader.send(b"x" * 600)
+            await wait
+        await receive()
+
+    uploader, served = Uploader(), gate(app, body_seconds=0.35)
+    started = asyncio.get_running_loop().time()
+    response = await asyncio.wait_for(ask(served, scope("POST", headers=[JSON, CHUNKED]), uploader.messages.get), 5)
+    assert (response.status, response.problem["code"]) == (408, "body_timeout")
+    assert asyncio.get_running_loop().time() - started > 0.8 + 0.35
