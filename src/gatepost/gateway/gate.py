@@ -147,7 +147,7 @@ class GateMiddleware:
                     if self._compresses and not names.isdisjoint(CONDITIONS):
                         strip_entity_tags(call)
                 await app(scope, call.receive, call.send_with_headers)
-            if not call.status:
+            if not call.status or call.held_start is not None:
                 await self._refuse(call, RuntimeError("The application returned without a response."))
         except BaseException as error:
             await self._refuse(call, error)
@@ -202,6 +202,8 @@ class GateMiddleware:
             except Problem as refusal:
                 problem = refusal
         call.code = problem.code
+        if call.held_start is not None:  # nothing has been sent yet
+            call.held_start, call.status = None, 0
         if call.status and problem is call.deadline.expired:
             return  # the client has stopped reading: the body stays shorter than stated, and the server cuts it off
         if call.status:

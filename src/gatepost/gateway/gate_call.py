@@ -5,7 +5,7 @@ adds the gate's headers to whatever the application sends.
 """
 
 import sys
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Generator, Iterable, Sequence
 
 from gatepost.asgi import Message, Send
 from gatepost.call import Call, Response
@@ -21,6 +21,16 @@ from gatepost.gateway.queue_lanes import Admission
 from gatepost.gateway.request_deadlines import Deadline
 from gatepost.operations import RouteRules
 from gatepost.settings import GateSettings
+
+
+class _Done:
+    """An awaitable that does not wait."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield from ()
+
+
+_DONE = _Done()
 
 
 class ResponseHeaders:
@@ -52,6 +62,9 @@ class GateCall(Call, kw_only=True, eq=False):
     It holds one object for each concern, and only the owner of that concern writes it: `admission` the admission
     queue, `deadline` the deadlines, `taken` the limiter (None where it took nothing). What was read of a body is in
     `receive`, which is then a `LimitedReceive`.
+
+    `held_start` is the start of an application's response until the next message: until then a refusal can replace it.
+    Servers do not send it earlier either, but do not take another one.
     """
 
     send: Send
@@ -59,6 +72,7 @@ class GateCall(Call, kw_only=True, eq=False):
     admission: Admission
     deadline: Deadline
     taken: TakenTokens | None = None
+    held_start: Message | None = None
 
     async def respond(self, response: Response) -> None:
         """Send a response made by Gatepost, which repeats none of the gate's headers."""
@@ -112,16 +126,25 @@ class GateCall(Call, kw_only=True, eq=False):
         return receive.refusal if isinstance(receive, LimitedReceive) else None
 
     def send_with_headers(self, message: Message) -> Awaitable[None]:
-        """The `send` that the application gets. A plain function, which saves a coroutine per message."""
+        """The `send` that the application gets. A plain function, which saves a coroutine for most messages."""
+        if self.held_start is not None:
+            return self._send_held(message)
         if message["type"] == "http.response.start":
             if (refusal := self.body_refusal) is not None:
                 raise refusal
             self.status = message["status"]
             # A copy: the application may send the same message object again and again.
-            message = {**message, "headers": self._add_headers(message.get("headers", ()))}
-        elif self.scope["method"] == "HEAD" and message.get("body"):
+            self.held_start = {**message, "headers": self._add_headers(message.get("headers", ()))}
+            return _DONE
+        if self.scope["method"] == "HEAD" and message.get("body"):
             message = {**message, "body": b""}
         return self.send(message)
+
+    async def _send_held(self, message: Message) -> None:
+        start, self.held_start = self.held_start, None
+        if start is not None:
+            await self.send(start)
+        await self.send_with_headers(message)
 
     def _add_headers(self, given: Iterable[Header]) -> list[Header]:
         rules, response_headers = self.rules, self.response_headers

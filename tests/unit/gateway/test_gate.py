@@ -220,9 +220,10 @@ async def test_an_application_that_does_not_respond_is_an_internal_error() -> No
     assert (await ask(gate(silent))).status == 500
 
 
-async def test_an_error_behind_the_start_of_the_response_is_raised_so_that_the_connection_is_cut() -> None:
+async def test_an_error_behind_the_first_part_of_the_response_is_raised_so_that_the_connection_is_cut() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
         raise Conflict("too_late", "Too late.")
 
     events, finished, failed = observed()
@@ -230,6 +231,48 @@ async def test_an_error_behind_the_start_of_the_response_is_raised_so_that_the_c
         await ask(gate(app, events))
     assert [type(event.error) for event in failed] == [Conflict]
     assert [event.status for event in finished] == [200]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (RuntimeError("broken"), 500, "internal_error"),
+        (Conflict("late", "Late."), 409, "late"),
+        (None, 500, "internal_error"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/legacy", "/api/books"])
+async def test_an_error_between_the_start_of_a_response_and_its_body_is_a_response_of_the_gate(
+    path: str, error: Exception | None, status: int, code: str
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+        if error is not None:
+            raise error
+
+    events, finished, failed = observed()
+    response = await ask(gate(app, events), scope(path=path))
+    assert (response.status, response.problem["code"]) == (status, code)
+    assert response.header("content-length") is None
+    assert response.header("x-content-type-options") == "nosniff"
+    assert [event.status for event in finished] == [status]
+    assert len(failed) == (status == 500)
+
+
+async def test_a_second_start_reaches_the_server_which_refuses_it() -> None:
+    messages: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for _ in range(2):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message: Message) -> None:
+        if message["type"] in messages:
+            raise RuntimeError("Response already started")
+        messages.append(message["type"])
+
+    with pytest.raises(RuntimeError, match="already started"):
+        await gate(app)(scope(path="/legacy"), forbidden_receive, send)
 
 
 @pytest.mark.parametrize("app", [responding(body=b"content"), raising(Conflict("x", "y"))])
