@@ -21,6 +21,7 @@ from gatepost.models.conditions import bind_decision, holds
 from gatepost.models.list_query import ListQuery
 from gatepost.models.row_size import row_bytes_max
 from gatepost.models.selections import Expansion
+from gatepost.models.shape import Form, Shape
 from gatepost.services.compiled_verbs import CompiledVerbs, RowChange
 from gatepost.services.service import Changes, Service
 from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
@@ -43,8 +44,8 @@ class ServiceVerbs:
         self._registry = registry
         self._database = compiled.database
         self._is_unbounded = row_bytes_max(served, served.entity.attributes) is None
-        shapes = {name: attribute.shape for name, attribute in served.entity.attributes.items()}
-        self._documents = {name for name, shape in shapes.items() if (shape.items or shape).is_document}
+        copiers = {name: _copier(attribute.shape) for name, attribute in served.entity.attributes.items()}
+        self._copiers = {name: copier for name, copier in copiers.items() if copier is not None}
         self.unseen = compiled.unseen
 
     async def get(self, call: Call, key: Any, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]) -> Row:
@@ -82,7 +83,7 @@ class ServiceVerbs:
                 raise access_denied(actor, fields=refused_fields(rules, values, proposed, actor))
             names = self._references.names(call, filled, all=True)
             await self._references.check(call, unit.transaction, filled, names)
-            draft = self._model(**self._natural(filled))
+            draft = self._model(**self._own_values(filled))
             unit.enforce_field_rules(draft, rules, values)
             row = await self._written(call, unit.service(self._model).create(draft, actor), values)
             key = self._key(row, "create")
@@ -102,7 +103,7 @@ class ServiceVerbs:
             permitted = with_field_rules(change.permitted.decision, rules, values)
             row = await unit.transaction.session.get_one(self._model, key, populate_existing=True)
             unit.enforce_field_rules(row, rules, values)
-            changed = unit.service(self._model).update(row, Changes(self._natural(values)), actor)
+            changed = unit.service(self._model).update(row, Changes(self._own_values(values)), actor)
             row = await self._written(call, changed, moved)
             await self._check_written(call, key, permitted, moved)
             return await self._show(call, self._key(row, "update"))
@@ -163,11 +164,13 @@ class ServiceVerbs:
         if self._is_unbounded:
             self._database.backlog.check()
 
-    def _natural(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The values for a service's code: numbers in documents become floats where no precision is lost."""
-        if self._documents.isdisjoint(values):
+    def _own_values(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The values for a service's code, which may change them: what is mutable is copied, because the work may run
+        again, whatever `attempts` says. Numbers in documents become floats where no precision is lost."""
+        copiers = self._copiers
+        if copiers.keys().isdisjoint(values):
             return values
-        return {name: natural(value) if name in self._documents else value for name, value in values.items()}
+        return {name: copiers[name](value) if name in copiers else value for name, value in values.items()}
 
     def _key(self, row: Any, verb: str) -> Any:
         """The key of a row that a service returned."""
@@ -178,3 +181,15 @@ class ServiceVerbs:
         if identity is None:
             raise TypeError(f"{self._service.__name__}.{verb} returned a row that was not written; call super().")
         return identity[0]
+
+
+def _copier(shape: Shape) -> Callable[[Any], Any] | None:
+    """The function that copies values of a body for this shape; None where they are immutable."""
+    if (shape.items or shape).form is Form.DOCUMENT:
+        return natural
+    return _copied_list if shape.form is Form.ARRAY else None
+
+
+def _copied_list(value: list[Any] | None) -> list[Any] | None:
+    """A copy of an array, whose elements are immutable: bodies hold one dimension."""
+    return None if value is None else list(value)
