@@ -16,8 +16,7 @@ from gatepost.models.entity import Entity
 
 SECRET = "password_hash"  # noqa: S105 - the name of the attribute whose column is in no snapshot
 
-_FREEZE: dict[type, Callable[[Any], Any]] = {list: tuple, dict: MappingProxyType}
-"""Requests share a snapshot, so none may change it."""
+_FREEZE: dict[type, Callable[[Any], Any]] = {set: frozenset, bytearray: bytes}
 
 
 def key_parser(entity: Entity) -> Callable[[str], ActorId]:
@@ -47,6 +46,27 @@ def kept_names(entity: Entity) -> list[str]:
     return [name for name, item in entity.attributes.items() if item.column is not secret]
 
 
+def frozen(value: Any) -> Any:
+    """A value that cannot be changed at any depth: requests share a snapshot. Lists become tuples, dicts mapping
+    proxies; an instance of the application's own class stays as it is."""
+    # Not recursive, because another program may have stored a document of any depth.
+    values: list[Any] = [value]
+    for item in values:  # grows meanwhile: each container stands before what it holds
+        if item.__class__ is dict:
+            values.extend(item.values())
+        elif item.__class__ in (list, tuple):
+            values.extend(item)
+    done: dict[int, Any] = {}
+    for item in reversed(values):
+        if item.__class__ is dict:
+            done[id(item)] = MappingProxyType({name: done.get(id(held), held) for name, held in item.items()})
+        elif item.__class__ in (list, tuple):
+            done[id(item)] = tuple([done.get(id(held), held) for held in item])
+        elif item.__class__ in _FREEZE:
+            done[id(item)] = _FREEZE[item.__class__](item)
+    return done.get(id(value), value)
+
+
 def snapshot_reader(entity: Entity) -> Callable[[Any], Any]:
     """The function from a row to a frozen struct with the model's attributes, without the password hash."""
     names = kept_names(entity)
@@ -54,13 +74,9 @@ def snapshot_reader(entity: Entity) -> Callable[[Any], Any]:
     readers = [(name, value_reader(entity.attributes[name].column)) for name in names]
 
     def read(row: Any) -> Any:
-        return snapshot(*(_frozen(reader(row[name])) for name, reader in readers))
+        return snapshot(*(frozen(reader(row[name])) for name, reader in readers))
 
     return read
-
-
-def _frozen(value: Any) -> Any:
-    return _FREEZE.get(value.__class__, _same)(value)
 
 
 def _same(value: Any) -> Any:
