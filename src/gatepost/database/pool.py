@@ -184,14 +184,17 @@ class Pool:
         """Give a connection back in the state that a failure left it in. Raises the refusal that the failure means, or
         the error itself."""
         was_writing, connection.writer = connection.writer is not None, None
+        is_unknown = was_writing and is_in_doubt(error) and not isinstance(error, asyncio.CancelledError)
         try:
             problem = self._explain(connection, error)
         finally:
-            if isinstance(error, asyncpg.PostgresError) and not is_lost(error):
+            if is_unknown:
+                self.discard(connection)
+            elif isinstance(error, asyncpg.PostgresError) and not is_lost(error):
                 self.release(connection)
             else:
                 self.recover(connection)
-        if was_writing and is_in_doubt(error) and not isinstance(error, asyncio.CancelledError):
+        if is_unknown:
             problem = outcome_unknown()
         if problem is None:
             raise error

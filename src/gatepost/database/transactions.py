@@ -186,6 +186,8 @@ class Transaction:
                 outcome = await self._outcome(sent)
         except BaseException as error:
             if is_in_doubt(error):
+                # A pooler may have lost its server and keep ours open: what is behind it now is not known.
+                self.connection.raw.terminate()
                 raise (outcome_unknown() if wrote else unavailable()) from error
             raise
         finally:

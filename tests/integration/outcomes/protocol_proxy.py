@@ -37,13 +37,14 @@ class Message(NamedTuple):
 
 @dataclass
 class Fault:
-    """What is to happen before the message `index` of those recorded is passed on, or which payload replaces its
-    own."""
+    """What is to happen before the message `index` of those recorded is passed on, or which payload, and which
+    `kind` where it is given, replace its own."""
 
     index: int
     act: Act = "cut"
     seconds: float = 0.0
     payload: bytes = b""
+    kind: bytes = b""
 
 
 @dataclass(eq=False)
@@ -179,8 +180,9 @@ class Proxy:
                 if not link.is_listener and self._is_recording and await self._fails(link, message):
                     return
                 if self._is_replaced(message):
-                    payload = cast("Fault", self._fault).payload
-                    head = head[:1] + struct.pack("!I", len(payload) + 4)
+                    fault = cast("Fault", self._fault)
+                    payload = fault.payload
+                    head = (fault.kind or head[:1]) + struct.pack("!I", len(payload) + 4)
                 writer.write(head + payload)
 
     def _is_replaced(self, message: Message) -> bool:

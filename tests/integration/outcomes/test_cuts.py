@@ -118,3 +118,30 @@ async def test_only_the_tag_rollback_says_that_nothing_was_written(injector: Fau
     undone = await injector.run("update", "postings", Fault(index, "replace", payload=b"ROLLBACK\0"))
     assert undone.code == "internal_error"
     await injector.until_served()
+
+
+@pytest.mark.parametrize("code", ["08006", "08007", "08P01", "57P01"])
+@pytest.mark.parametrize(("resource", "is_warm"), [("bookings", True), ("postings", False)])
+@pytest.mark.parametrize("severity", ["ERROR", "FATAL"])
+async def test_a_connection_whose_outcome_is_unknown_is_closed(
+    injector: FaultInjector, resource: str, is_warm: bool, severity: str, code: str
+) -> None:
+    """A pooler that has lost its server says so, names no routine, and keeps the connection open."""
+    undisturbed = await injector.run("update", resource, is_warm=is_warm)
+    begin, end = span_of(undisturbed.messages)
+    index = next(i for i in range(begin, end) if undisturbed.messages[i].name == "<C")
+    report = "".join(f"{field}\0" for field in (f"S{severity}", f"V{severity}", f"C{code}", "Mserver gone", ""))
+    fault = Fault(index, "replace", payload=report.encode(), kind=b"E")
+    await injector.prepare(resource)
+    await injector.renew_connection()
+    if is_warm:
+        await injector.ask("update", resource)
+        await injector.prepare(resource)
+    (connection,) = injector.database.pool.open
+    injector.proxy.record(fault)
+    response = await injector.ask("update", resource)
+    injector.proxy.rest()
+    assert (response.status, response.json()["code"]) == (503, "outcome_unknown")
+    assert connection.raw.is_closed()
+    assert connection not in injector.database.pool.open
+    await injector.until_served()
