@@ -174,10 +174,11 @@ class QueryReader:
             if name in terms:
                 raise invalid_parameter("sort", f"{name!r} is named twice")
             terms[name] = Order(name, part.startswith("-"))
-            if name == self._key:
-                return tuple(terms.values())
         is_descending = bool(raw.sort) and raw.sort[-1].startswith("-")
-        return (*terms.values(), Order(self._key, is_descending))
+        terms.setdefault(self._key, Order(self._key, is_descending))
+        # The key is unique, so that no term after it changes the order.
+        order = tuple(terms.values())
+        return order[: order.index(terms[self._key]) + 1]
 
     def _position(self, parameter: Parameter, order: tuple[Order, ...]) -> Position:
         values = self._cursors.open(self._context(order), parameter.value)
@@ -248,9 +249,11 @@ def _operator(parameter: Parameter, name: str, possible: Filterable, visible: tu
         known = operators or [item.name for item in OPERATORS]
         raise invalid_parameter(parameter.label, f"There is no operator {wanted!r}{_possible(known)}")
     if operators:
-        raise BadRequest("not_filterable", f"{name!r} can be filtered by {', '.join(operators)}, not by {wanted!r}.")
-    names = [known for known in possible.operators if known in visible]
-    raise BadRequest("not_filterable", f"The field {name!r} cannot be filtered by{_possible(names)}.")
+        detail = f"{parameter.name!r} can be filtered by {', '.join(operators)}, not by {wanted!r}."
+        raise BadRequest("not_filterable", detail)
+    path = parameter.name.removesuffix(name)
+    names = [path + known for known in possible.operators if known in visible]
+    raise BadRequest("not_filterable", f"There is no filter for {parameter.name!r}{_possible(names)}.")
 
 
 def _cursor_encoder(attribute: Attribute) -> Callable[[Any], Any] | None:

@@ -129,6 +129,8 @@ async def test_a_hidden_target_shows_as_null_beside_its_column(clients: Clients,
         ("anonymous", "fields=ghost_id", "fields=ghqst_ix"),
         ("anonymous", "fields=id,vault_id", "fields=id,vauqt_id"),
         ("anonymous", "sort=cost", "sort=coqt"),
+        ("anonymous", "sort=id,cost", "sort=id,coqt"),
+        ("anonymous", "sort=-id,title,cost", "sort=-id,title,coqt"),
     ],
 )
 async def test_hidden_and_unknown_get_equal_responses(
@@ -151,6 +153,8 @@ async def test_hidden_and_unknown_get_equal_responses(
         ("works", "pages[below]=3", "possible are: eq, ne, "),
         ("works", "expand=author.mentr", "mentor"),
         ("works", "sort=titel", "title"),
+        ("works", "sort=id,titel", "title"),
+        ("works", "sort=id,title,id", "named twice"),
         ("works", "expand=author.mentor.mentor.mentor", "deeper"),
         ("works", "limit=0", "from 1 to 100"),
         ("works", "limit=101", "from 1 to 100"),
@@ -168,6 +172,16 @@ async def test_what_is_refused_is_hinted_at(
     detail = problem(await clients.anonymous.get(f"/api/{path}?{query}"), 400, "invalid_parameter")["detail"]
     assert hint in detail
     assert {"vault", "ghost", "cost", "shelf"}.isdisjoint(re.findall(r"\w+", detail))
+
+
+async def test_terms_after_the_key_do_not_change_the_order(clients: Clients, keys: dict[str, int]) -> None:
+    client = clients.anonymous
+    page = (await client.get("/api/works?sort=-id,title&limit=1&fields=id")).json()
+    after = page["page"]["next"]
+    assert page["data"] == (await client.get("/api/works?sort=-id&limit=1&fields=id")).data
+    rest = await client.get(f"/api/works?sort=-id&after={after}&fields=id")
+    assert rest.status == 200, "the cursor is one of the order without the terms"
+    assert page["data"][0]["id"] > max(row["id"] for row in rest.data)
 
 
 async def test_rows_absent_hidden_and_with_an_impossible_key_get_equal_responses(
