@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from gatepost.declaring.rate_limits import RateLimit, minutes
+from gatepost.dsn import DSN_HINT, is_readable_dsn
 from gatepost.errors import ConfigurationError
 from gatepost.hints import nearest
 
@@ -30,19 +31,17 @@ _SERVICE_LINK = re.compile(r"GATEPOST_(?:\w+_)?(?:SERVICE_(?:HOST|PORT)|PORT_[0-
 DRAIN_DELAY_SECONDS = 3.0
 """Long enough for a load balancer that probes every second or two to notice that a server is about to stop."""
 
+_DAY_SECONDS = 86_400
+"""The longest duration that a setting takes; timers and `statement_timeout` overflow far above."""
+
 _UNITS = {"_SECONDS": "s", "_MINUTES": "min", "_BYTES_MAX": "bytes"}
 
 SettingCheck = Callable[[Any], str | None]
 
 
-def at_least(bound: float) -> SettingCheck:
-    """A check that a number is not below `bound`."""
-    return lambda value: None if value >= bound else f"must be at least {bound:g}"
-
-
 def between(lowest: float, highest: float) -> SettingCheck:
     """A check that a number is within these bounds."""
-    return lambda value: None if lowest <= value <= highest else f"must be from {lowest:g} to {highest:g}"
+    return lambda value: None if lowest <= value <= highest else f"must be from {lowest:.15g} to {highest:.15g}"
 
 
 def one_of(*choices: str) -> SettingCheck:
@@ -50,9 +49,11 @@ def one_of(*choices: str) -> SettingCheck:
     return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
 
 
-def begins_with(*prefixes: str) -> SettingCheck:
-    """A check that a text begins with one of these."""
-    return lambda value: None if value.startswith(prefixes) else f"must begin with {' or '.join(prefixes)}"
+def check_dsn(value: str) -> str | None:
+    """What is wrong with a PostgreSQL DSN; no part of it is named, because it may be one of the password."""
+    if not value.startswith(("postgresql://", "postgres://")):
+        return "must begin with postgresql:// or postgres://"
+    return None if is_readable_dsn(value) else f"cannot be read. {DSN_HINT.rstrip('.')}"
 
 
 def setting(
@@ -81,7 +82,7 @@ class ServerSettings:
     )
     host: str = setting("GATEPOST_HOST", "127.0.0.1", "address to listen on")
     port: int = setting("GATEPOST_PORT", 8000, "port to listen on; 0 for any free one", check=between(0, 65_535))
-    workers: int = setting("GATEPOST_WORKERS", 1, "processes that serve", check=at_least(1))
+    workers: int = setting("GATEPOST_WORKERS", 1, "processes that serve", check=between(1, 1024))
     header_seconds: float = setting(
         "GATEPOST_HEADER_SECONDS",
         8.0,
@@ -92,10 +93,13 @@ class ServerSettings:
         "GATEPOST_DRAIN_DELAY_SECONDS",
         None,
         "how long new connections are still accepted at shutdown while `/readyz` is 503; 3 in production, else 0",
-        check=at_least(0),
+        check=between(0, _DAY_SECONDS),
     )
     drain_seconds: float = setting(
-        "GATEPOST_DRAIN_SECONDS", 20.0, "how long requests in flight may still take at shutdown", check=at_least(0)
+        "GATEPOST_DRAIN_SECONDS",
+        20.0,
+        "how long requests in flight may still take at shutdown",
+        check=between(0, _DAY_SECONDS),
     )
 
 
@@ -107,27 +111,35 @@ class DatabaseSettings:
         "DATABASE_URL",
         None,
         "postgresql://user:password@host:port/database; dev starts an embedded PostgreSQL where it is absent",
-        check=begins_with("postgresql://", "postgres://"),
+        check=check_dsn,
         secret=True,
     )
-    pool_size: int = setting("GATEPOST_DATABASE_POOL_SIZE", 10, "connections per process at most", check=at_least(1))
+    pool_size: int = setting(
+        "GATEPOST_DATABASE_POOL_SIZE", 10, "connections per process at most", check=between(1, 10_000)
+    )
     pool_wait_seconds: float = setting(
         "GATEPOST_DATABASE_POOL_WAIT_SECONDS",
         2.0,
         "how long a request waits for a free connection, then 503",
-        check=at_least(0),
+        check=between(0, _DAY_SECONDS),
     )
     connect_seconds: float = setting(
-        "GATEPOST_DATABASE_CONNECT_SECONDS", 3.0, "how long opening a connection may take", check=at_least(0.1)
+        "GATEPOST_DATABASE_CONNECT_SECONDS",
+        3.0,
+        "how long opening a connection may take",
+        check=between(0.1, _DAY_SECONDS),
     )
     statement_seconds: float = setting(
-        "GATEPOST_DATABASE_STATEMENT_SECONDS", 5.0, "how long a statement may run, then 504", check=at_least(0.01)
+        "GATEPOST_DATABASE_STATEMENT_SECONDS",
+        5.0,
+        "how long a statement may run, then 504",
+        check=between(0.01, _DAY_SECONDS),
     )
     lock_seconds: float = setting(
         "GATEPOST_DATABASE_LOCK_SECONDS",
         2.0,
         "how long a statement waits for a lock that another transaction holds, then 504",
-        check=at_least(0.01),
+        check=between(0.01, _DAY_SECONDS),
     )
     ready_needs_writes: bool = setting(
         "GATEPOST_READY_NEEDS_WRITES", False, "whether `/readyz` is 503 while the database is read-only"
@@ -144,7 +156,9 @@ class AuthSettings:
         "Ed25519 private key, PEM; dev makes and keeps one, production refuses to start without",
         secret=True,
     )
-    token_minutes: float = setting("GATEPOST_TOKEN_MINUTES", 15.0, "lifetime of an access token", check=at_least(0.1))
+    token_minutes: float = setting(
+        "GATEPOST_TOKEN_MINUTES", 15.0, "lifetime of an access token", check=between(0.1, 525_600)
+    )
     issuer: str = setting("GATEPOST_TOKEN_ISSUER", "gatepost", "`iss` of tokens")
     audience: str = setting("GATEPOST_TOKEN_AUDIENCE", "gatepost", "`aud` of tokens")
 
@@ -153,8 +167,12 @@ class AuthSettings:
 class GateSettings:
     """Limits of the gate."""
 
-    api_count: int = setting("GATEPOST_LIMIT_API", 100, "requests per client and 15 minutes", check=at_least(1))
-    auth_count: int = setting("GATEPOST_LIMIT_AUTH", 5, "sign-in requests per client and 15 minutes", check=at_least(1))
+    api_count: int = setting(
+        "GATEPOST_LIMIT_API", 100, "requests per client and 15 minutes", check=between(1, 1_000_000_000)
+    )
+    auth_count: int = setting(
+        "GATEPOST_LIMIT_AUTH", 5, "sign-in requests per client and 15 minutes", check=between(1, 1_000_000_000)
+    )
     auth_counts: str = setting(
         "GATEPOST_LIMIT_AUTH_COUNTS",
         "failures",
@@ -162,20 +180,26 @@ class GateSettings:
         check=one_of("failures", "all"),
     )
     limit_factor: int | None = setting(
-        "GATEPOST_LIMIT_FACTOR", None, "multiplies all limits; 100 in development, else 1", check=at_least(1)
+        "GATEPOST_LIMIT_FACTOR", None, "multiplies all limits; 100 in development, else 1", check=between(1, 1_000_000)
     )
-    body_bytes_max: int = setting("GATEPOST_BODY_BYTES_MAX", 1_048_576, "largest request body", check=at_least(1))
+    body_bytes_max: int = setting("GATEPOST_BODY_BYTES_MAX", 1_048_576, "largest request body", check=between(1, 2**40))
     page_bytes_max: int = setting(
         "GATEPOST_PAGE_BYTES_MAX",
         4_194_304,
         "JSON of a page's rows; a page ends before the row that would exceed it, but has one row at least",
-        check=at_least(1),
+        check=between(1, 2**30),
     )
     body_seconds: float = setting(
-        "GATEPOST_BODY_SECONDS", 10.0, "how long a client may take to send the next part of a body", check=at_least(0.1)
+        "GATEPOST_BODY_SECONDS",
+        10.0,
+        "how long a client may take to send the next part of a body",
+        check=between(0.1, _DAY_SECONDS),
     )
     request_seconds: float = setting(
-        "GATEPOST_REQUEST_SECONDS", 15.0, "how long a whole request may take, then 504", check=at_least(0.1)
+        "GATEPOST_REQUEST_SECONDS",
+        15.0,
+        "how long a whole request may take, then 504",
+        check=between(0.1, _DAY_SECONDS),
     )
     queue_seconds: float = setting(
         "GATEPOST_QUEUE_SECONDS",
@@ -194,7 +218,7 @@ class GateSettings:
         "GATEPOST_JSON_DEPTH_MAX", 32, "levels of arrays and objects inside a JSON field", check=between(1, 256)
     )
     json_items_max: int = setting(
-        "GATEPOST_JSON_ITEMS_MAX", 10_000, "elements of one array in a request body", check=at_least(1)
+        "GATEPOST_JSON_ITEMS_MAX", 10_000, "elements of one array in a request body", check=between(1, 100_000_000)
     )
     allowed_hosts: tuple[str, ...] = setting(
         "GATEPOST_ALLOWED_HOSTS",
@@ -211,7 +235,7 @@ class GateSettings:
         "GATEPOST_LIMIT_PREFLIGHT",
         1000,
         "preflights per client and minute; they have a limit of their own",
-        check=at_least(1),
+        check=between(1, 1_000_000_000),
     )
     cors_origins: tuple[str, ...] = setting(
         "GATEPOST_CORS_ORIGINS",
@@ -228,7 +252,7 @@ class GateSettings:
         "GATEPOST_HSTS_SECONDS",
         31_536_000,
         "how long browsers insist on TLS after a response over TLS (HSTS); 0 revokes it",
-        check=at_least(0),
+        check=between(0, 315_360_000),
     )
     hsts_subdomains: bool = setting("GATEPOST_HSTS_SUBDOMAINS", True, "HSTS includes all subdomains")
     hsts_preload: bool = setting("GATEPOST_HSTS_PRELOAD", False, "asks for the preload lists of browsers")
@@ -325,6 +349,15 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
+def is_utf8(text: str) -> bool:
+    """False for text from the environment or the command line that holds bytes which are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def unknown_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
     """Variables that look like settings but are not, each with the most similar setting, if any.
 
@@ -376,7 +409,10 @@ def _text(variable: str, environ: Mapping[str, str], *, secret: bool) -> str | N
             return Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"cannot be read: {error}.", location=f"{variable}_FILE={path}") from None
-    return environ.get(variable) or None
+    text = environ.get(variable) or None
+    if text is not None and not is_utf8(text):
+        raise ConfigurationError("is not UTF-8.", location=variable, hint="Write its characters in UTF-8.")
+    return text
 
 
 def _convert(variable: str, text: str, wanted: Any) -> Any:
@@ -399,6 +435,6 @@ def _convert(variable: str, text: str, wanted: Any) -> Any:
 
 
 def _finite(value: float) -> float:
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(value)
     return value

@@ -134,6 +134,11 @@ def test_users_of_a_database_that_is_not_migrated_are_a_sentence(
             "postgresql://shop:hunter2@db:port/shop",
             "cannot be read. Write postgresql://user:password@host:port/database",
         ),
+        ("postgresql://shop:hunter2@[::1/shop", "cannot be read. Write postgresql://user:password@host:port/database"),
+        (
+            "postgresql://shop:hunter2@db:99999/shop",
+            "cannot be read. Write postgresql://user:password@host:port/database",
+        ),
         ("postgresql://shop:hunter2@127.0.0.1:1/shop", ""),
     ],
 )
@@ -158,6 +163,74 @@ def test_a_database_url_that_leads_nowhere_is_a_sentence(
     assert complaint.startswith(f"Error: DATABASE_URL: {sentence}")
     assert len(complaint.splitlines()) == 1
     assert "hunter2" not in complaint
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("words", "password", "sentence"),
+    [
+        (("token", "a\udcffb@x"), "", "'a\\udcffb@x' is not UTF-8."),
+        (("create", "a\udcffb@x", "--password-stdin"), "correct horse\n", "'a\\udcffb@x' is not UTF-8."),
+        (("create", "a@x", "-r", "\udcff", "--password-stdin"), "correct horse\n", "'\\udcff' is not UTF-8."),
+        (("create", "a@x", "--password-stdin"), "correct horse\udcff\n", "The password is not UTF-8."),
+    ],
+)
+def test_text_that_the_database_cannot_take_is_a_sentence(
+    gatepost: Gatepost, words: tuple[str, ...], password: str, sentence: str
+) -> None:
+    status, out, complaint = gatepost("users", *words, stdin=password)
+    assert (status, out) == (2, "")
+    assert complaint == f"Error: {sentence} Write its characters in UTF-8.\n"
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("words", [("users", "token", "ada@example.com"), ("users", "list"), ("migrate", "status")])
+def test_a_setting_that_is_too_large_is_a_sentence(
+    gatepost: Gatepost, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("GATEPOST_TOKEN_MINUTES", "1e308")
+    sentence = "Error: GATEPOST_TOKEN_MINUTES: must be from 0.1 to 525600, is '1e308'.\n"
+    assert gatepost(*words) == (2, "", sentence)
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("words", [("up",), ("down",), ("status",), ("check",), ("adopt",), ("make", "x")])
+@pytest.mark.parametrize(
+    ("texts", "sentence"),
+    [
+        (
+            ["revision = 'a'\ndown_revision = 'b'\n", "revision = 'b'\ndown_revision = 'a'\n"],
+            "migrations: Cycle is detected",
+        ),
+        (["revision = 'a'\ndown_revision = 'a'\n"], "migrations: Self-loop is detected"),
+        (["import sys\nsys.exit(7)\n"], "migrations: A revision ends the program with the status 7."),
+    ],
+    ids=["cycle", "loop", "exit"],
+)
+def test_revisions_that_cannot_be_read_are_a_sentence(
+    gatepost: Gatepost, project: Path, words: tuple[str, ...], texts: list[str], sentence: str
+) -> None:
+    versions = project / "migrations" / "versions"
+    versions.mkdir(parents=True)
+    for number, text in enumerate(texts):
+        (versions / f"{number}.py").write_text(text)
+    status, out, complaint = gatepost("migrate", *words)
+    assert (status, out) == (2, "")
+    assert complaint.startswith(f"Error: {sentence}")
+    assert len(complaint.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("folder", ["file", "/proc/x", "x" * 300, "with_folder"])
+def test_a_folder_that_cannot_be_used_is_a_sentence(gatepost: Gatepost, project: Path, folder: str) -> None:
+    (project / "file").write_text("")
+    (project / "with_folder" / "versions" / "x.py").mkdir(parents=True)
+    (project / "with_folder" / "versions" / "a.py").write_text("revision = 'a'\ndown_revision = None\n")
+    for words in [("make", "x"), ("down",)]:
+        status, out, complaint = gatepost("migrate", *words, "--folder", folder)
+        assert (status, out) == (2, "")
+        assert folder in complaint, complaint
+        assert len(complaint.splitlines()) == 1
 
 
 def test_a_password_is_never_taken_from_the_command_line_or_a_pipe_unasked(gatepost: Gatepost) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -32,9 +32,9 @@ def refusal_of(environ: dict[str, str]) -> str:
         ("GATEPOST_PORT", "99999", "must be from 0 to 65535, is '99999'."),
         ("GATEPOST_PORT", "-1", "must be from 0 to 65535, is '-1'."),
         ("GATEPOST_PORT", "http", "is 'http', not a whole number."),
-        ("GATEPOST_WORKERS", "0", "must be at least 1, is '0'."),
+        ("GATEPOST_WORKERS", "0", "must be from 1 to 1024, is '0'."),
         ("GATEPOST_WORKERS", "1.5", "is '1.5', not a whole number."),
-        ("GATEPOST_BODY_BYTES_MAX", "-5", "must be at least 1, is '-5'."),
+        ("GATEPOST_BODY_BYTES_MAX", "-5", "must be from 1 to 1099511627776, is '-5'."),
         ("GATEPOST_REQUEST_SECONDS", "soon", "is 'soon', not a number."),
         ("GATEPOST_REQUEST_SECONDS", "nan", "is 'nan', not a number."),
         ("GATEPOST_REQUEST_SECONDS", "inf", "is 'inf', not a number."),
@@ -63,11 +63,34 @@ def test_a_secret_is_read_from_a_file_or_from_its_variable_but_not_from_both(tmp
     )
 
 
-def test_no_secret_has_a_default_and_every_number_has_a_check() -> None:
+def numbers(*kinds: type) -> list[str]:
+    """The variables of all settings that are numbers of these kinds."""
+    return [
+        item.metadata["variable"]
+        for concern in get_type_hints(Settings).values()
+        for item in dataclasses.fields(concern)
+        if get_type_hints(concern)[item.name] in [*kinds, *(kind | None for kind in kinds)]
+    ]
+
+
+def test_no_secret_has_a_default() -> None:
     assert [item.metadata["variable"] for item in items() if item.metadata["secret"] and item.default is not None] == []
-    numbers = [item for item in items() if type(item.default) in (int, float)]
-    assert numbers
-    assert [item.metadata["variable"] for item in numbers if item.metadata["check"] is None] == []
+
+
+@pytest.mark.parametrize("text", ["-1", "1e308"])
+@pytest.mark.parametrize("variable", numbers(float))
+def test_every_number_has_a_lowest_and_a_highest_value(variable: str, text: str) -> None:
+    assert refusal_of({variable: text}).startswith(f"{variable}: must be from ")
+
+
+@pytest.mark.parametrize("text", ["-1", "1" + "0" * 400])
+@pytest.mark.parametrize("variable", numbers(int))
+def test_every_whole_number_has_a_lowest_and_a_highest_value(variable: str, text: str) -> None:
+    assert refusal_of({variable: text}).startswith(f"{variable}: must be from ")
+
+
+def test_text_that_is_not_utf_8_is_refused() -> None:
+    assert refusal_of({"GATEPOST_HOST": "h\udcff"}) == ("GATEPOST_HOST: is not UTF-8. Write its characters in UTF-8.")
 
 
 def test_development_raises_the_limits_a_hundredfold_and_production_does_not() -> None:

@@ -19,7 +19,7 @@ from gatepost.database.transactions import Transaction
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import entity_of
 
-_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]+@[^@\s\x00-\x1f\x7f\ud800-\udfff]+")
 _KEY_AS_TEXT = "gatepost_key"
 
 LISTED_MAX = 1000

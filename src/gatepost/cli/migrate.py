@@ -157,12 +157,13 @@ def status(json: JSONOption = False, folder: FolderOption = FOLDER) -> None:
 def check(app: AppOption = None, json: JSONOption = False, folder: FolderOption = FOLDER) -> None:
     """Check that models, files and database agree. Exit status 1 when they do not."""
     from gatepost.migrations import file_commands
+    from gatepost.migrations.revisions import has_versions
 
     def work(dsn: str) -> Coroutine[Any, Any, list[str]]:
         metadata = find_app(reference_of(app)).metadata
         return file_commands.check(dsn, metadata, folder if has_files else None)
 
-    has_files = (folder / "versions").exists()
+    has_files = has_versions(folder)
     found = _on_database(work)
     if json:
         print_json(found)

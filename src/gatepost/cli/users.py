@@ -20,7 +20,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Email = Annotated[str, typer.Argument(help="The user's e-mail address.")]
+
+def _check_text(given: Any) -> Any:
+    """Refuse an argument, or one of several, that PostgreSQL cannot take."""
+    from gatepost.settings import is_utf8
+
+    for text in [given] if isinstance(given, str) else given or ():
+        if not is_utf8(text):
+            raise ConfigurationError(f"{text!r} is not UTF-8.", hint="Write its characters in UTF-8.")
+    return given
+
+
+Email = Annotated[str, typer.Argument(help="The user's e-mail address.", callback=_check_text)]
 Work = Callable[["Database", type[Any], "Settings"], Awaitable[T]]
 
 
@@ -36,7 +47,9 @@ users = typer.Typer(
 )
 def create(
     email: Email,
-    role: Annotated[list[str] | None, typer.Option("--role", "-r", help="A role; may be repeated.")] = None,
+    role: Annotated[
+        list[str] | None, typer.Option("--role", "-r", help="A role; may be repeated.", callback=_check_text)
+    ] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
     app: AppOption = None,
 ) -> None:
@@ -90,8 +103,16 @@ def token(email: Email, app: AppOption = None) -> None:
 
 def _read_password(*, from_stdin: bool) -> str:
     """The password of a new user: the first line of stdin, or what is typed, twice, without being shown."""
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\n")
+    try:
+        password = sys.stdin.readline().rstrip("\n") if from_stdin else _ask_for_password()
+        password.encode()
+    except UnicodeError:
+        # The error itself would show the password.
+        raise ConfigurationError("The password is not UTF-8.", hint="Write its characters in UTF-8.") from None
+    return password
+
+
+def _ask_for_password() -> str:
     if not sys.stdin.isatty():
         raise ConfigurationError(
             "There is no terminal to ask for the password on.", hint="Pass it on stdin with --password-stdin."

@@ -5,23 +5,21 @@ tried: after a failover, for ever. Parsed once, when the process starts.
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import asyncpg
 
-T = TypeVar("T")
+from gatepost.dsn import DSN
 
-# Recent versions of `urlsplit` refuse several hosts of which a later one is an IPv6 address.
-_DSN = re.compile(r"(?P<before>[^:/?#]+://(?:[^/?#]*@)?)(?P<hosts>[^/?#]*)(?P<path>[^?#]*)\??(?P<query>[^#]*)")
+T = TypeVar("T")
 
 
 def split_hosts(dsn: str) -> tuple[str, ...]:
     """A DSN for each host, in their order; the DSN itself where it names one, or wants a choice among all of them
     (`target_session_attrs=prefer-standby`)."""
-    parts = _DSN.match(dsn)
+    parts = DSN.match(dsn)
     if parts is None:
         return (dsn,)
     before, hosts, path, query_string = parts.groups()

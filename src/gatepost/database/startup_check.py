@@ -11,6 +11,7 @@ from asyncpg import exceptions as pg
 from gatepost.database.database import Database
 from gatepost.database.failures import REFUSED, is_lost, is_unreadable
 from gatepost.database.pooler_detection import is_transaction_pooled
+from gatepost.dsn import DSN_HINT
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.events import Events
 from gatepost.settings import DatabaseSettings
@@ -80,12 +81,7 @@ def configuration_error_of(error: BaseException | None) -> ConfigurationError | 
         )
     if error is not None and is_unreadable(error):
         # The driver's message may contain a part of the password.
-        return ConfigurationError(
-            "cannot be read.",
-            location=LOCATION,
-            hint="Write postgresql://user:password@host:port/database, and : / @ ? # % in the password as %3A %2F %40 "
-            "%3F %23 %25.",
-        )
+        return ConfigurationError("cannot be read.", location=LOCATION, hint=DSN_HINT)
     return None
 
 

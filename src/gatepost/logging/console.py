@@ -6,7 +6,7 @@ does not wait for a console library to load.
 
 import os
 import sys
-from typing import IO
+from typing import IO, TextIO
 
 RED, YELLOW, GREEN = "31", "33", "32"
 
@@ -33,8 +33,11 @@ def print_success(sentence: object) -> None:
     _say(sys.stdout, GREEN, str(sentence))
 
 
-def _say(stream: IO[str], colour: str, sentence: str) -> None:
+def _say(stream: TextIO, colour: str, sentence: str) -> None:
     text = f"\x1b[{colour}m{sentence}\x1b[0m" if is_coloured(stream) else sentence
+    # A file's name may hold what the stream cannot take.
+    encoding = stream.encoding or "utf-8"
+    text = text.encode(encoding, "backslashreplace").decode(encoding)
     # One write, so that sentences of two workers do not mix.
     stream.write(text + "\n")
     stream.flush()

@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation
 from alembic.operations.ops import CreateTableOp
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy.dialects.postgresql import ENUM
 
@@ -46,19 +47,45 @@ def downgrade() -> None:
 
 def has_files(folder: Path) -> bool:
     """True where the folder has revisions."""
-    return any((folder / "versions").glob("*.py"))
+    with folder_errors(folder):
+        return any((folder / "versions").glob("*.py"))
+
+
+def has_versions(folder: Path) -> bool:
+    """True where the folder has been made, even if it has no revisions."""
+    with folder_errors(folder):
+        return (folder / "versions").is_dir()
+
+
+def make_folder(folder: Path) -> None:
+    """Create the folder where it is missing. Raises ConfigurationError where that is not possible."""
+    with folder_errors(folder):
+        (folder / "versions").mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def folder_errors(folder: Path) -> Generator[None]:
+    """A folder that cannot be read or written becomes ConfigurationError."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"The migration files cannot be used: {error.strerror or error}.",
+            location=str(error.filename or folder),
+            hint="Correct the folder, or name another one with --folder.",
+        ) from error
 
 
 def open_folder(folder: Path) -> ScriptDirectory:
     """The revisions of a folder. Raises ConfigurationError where it is missing, broken or has two ends."""
-    if not (folder / "versions").is_dir():
+    if not has_versions(folder):
         raise ConfigurationError(
             "There are no migration files here.",
             location=str(folder / "versions"),
             hint="Run `gatepost migrate make` first, or name the folder.",
         )
     script = ScriptDirectory(str(folder))
-    with as_configuration_errors(folder):
+    with folder_errors(folder), as_configuration_errors(folder):
         heads = script.get_heads()
     if len(heads) > 1:
         files = ", ".join(Path(script.get_revision(head).path).name for head in heads)
@@ -77,17 +104,23 @@ def as_configuration_errors(folder: Path) -> Generator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # so Alembic tells of a revision that is not there
             yield
-    except (CommandError, UserWarning) as error:
+    except (CommandError, RevisionError, UserWarning) as error:
         raise ConfigurationError(f"{error}".rstrip(".") + ".", location=str(folder)) from error
     except SyntaxError as error:
         location = f"{error.filename}:{error.lineno}"
         raise ConfigurationError(f"The file cannot be read: {error.msg}.", location=location) from error
     except (ImportError, AttributeError, NameError, TypeError, ValueError) as error:
         raise ConfigurationError(f"A revision cannot be loaded: {error}.", location=str(folder)) from error
+    except SystemExit as error:
+        raise ConfigurationError(
+            f"A revision ends the program with the status {error.code}.",
+            location=str(folder),
+            hint="Remove its call of sys.exit(); raise an exception to stop a revision.",
+        ) from error
 
 
 def write_revision(folder: Path, message: str, differences: Sequence[Difference]) -> Path:
-    """Write the file that removes these differences, and, downwards, brings them back."""
+    """Write the file that removes these differences, and, downwards, brings them back; whole or not at all."""
     options = {
         "sqlalchemy_module_prefix": "sa.",
         "alembic_module_prefix": "op.",
@@ -110,8 +143,19 @@ def write_revision(folder: Path, message: str, differences: Sequence[Difference]
     )
     slug = re.sub(r"[^a-z0-9]+", "_", message.lower()).strip("_")[:40] or "changes"
     path = folder / "versions" / f"{now:%Y%m%d_%H%M}_{slug}_{revision}.py"
-    path.write_text(text, encoding="utf-8")
+    with folder_errors(folder):
+        _write(path, text.encode())
     return path
+
+
+def _write(path: Path, content: bytes) -> None:
+    # Alembic loads no file of another suffix, so that one which is not complete is not a revision.
+    partial = path.with_suffix(".partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _imports(found: set[str], body: str) -> str:

@@ -18,7 +18,7 @@ from gatepost.migrations.definitions import Definitions, read_definitions
 from gatepost.migrations.objects import missing_uuidv7
 from gatepost.migrations.record import forget_fingerprints, has_record, prepare_record
 from gatepost.migrations.recording import record_equal, record_made
-from gatepost.migrations.revisions import as_configuration_errors
+from gatepost.migrations.revisions import as_configuration_errors, folder_errors
 
 
 def current_revision(connection: Connection) -> str | None:
@@ -77,7 +77,10 @@ def _prepare(connection: Connection, script: ScriptDirectory, *, records: bool) 
         prepare_record(connection)
     if has_record(connection):
         forget_fingerprints(connection)
-    if any("uuidv7(" in path.read_text(encoding="utf-8") for path in Path(script.dir, "versions").glob("*.py")):
+    folder = Path(script.dir)
+    with folder_errors(folder):
+        calls = any("uuidv7(" in path.read_text(encoding="utf-8") for path in (folder / "versions").glob("*.py"))
+    if calls:
         for operation in missing_uuidv7(connection):
             Operations(migration_context(connection)).invoke(operation)
             if records:

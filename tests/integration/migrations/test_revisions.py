@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import errno
 import os
 import sys
 from asyncio.subprocess import PIPE
@@ -225,6 +226,47 @@ async def test_mistakes_are_told_in_a_sentence(database_url: str, folder: Path) 
     twin.write_text("def broken(:\n")
     with pytest.raises(ConfigurationError, match=r"twin.py:1: The file cannot be read"):
         await up(database_url, folder)
+
+
+async def test_a_revision_that_exits_is_undone_and_told(database_url: str, folder: Path) -> None:
+    await made(database_url, things(), folder)
+    file = next((folder / "versions").glob("*.py"))
+    file.write_text(file.read_text().replace("\n\n\ndef downgrade", "\n    raise SystemExit(7)\n\n\ndef downgrade"))
+    with pytest.raises(ConfigurationError, match="A revision ends the program with the status 7"):
+        await up(database_url, folder)
+    assert await catalog(database_url) == {}
+
+
+async def test_what_a_revision_raises_itself_is_not_hidden(database_url: str, folder: Path) -> None:
+    await made(database_url, things(), folder)
+    file = next((folder / "versions").glob("*.py"))
+    file.write_text(
+        file.read_text().replace("\n\n\ndef downgrade", "\n    raise FileNotFoundError('rows.csv')\n\n\ndef downgrade")
+    )
+    with pytest.raises(FileNotFoundError, match=r"rows\.csv"):
+        await up(database_url, folder)
+
+
+async def test_a_message_that_is_not_utf_8_is_refused_before_anything_is_written(
+    database_url: str, folder: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"The message 'a\\nb\\udcff\"\"\"' is not UTF-8"):
+        await make(database_url, things(), folder, 'a\nb\udcff"""')
+    assert list(folder.parent.iterdir()) == []
+
+
+async def test_a_file_that_cannot_be_written_leaves_nothing(
+    database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Path, content: bytes) -> None:
+        with self.open("wb") as file:
+            file.write(content[:10])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(ConfigurationError, match="No space left on device"):
+        await make(database_url, things(), folder, "A change")
+    assert list((folder / "versions").iterdir()) == []
 
 
 async def test_tables_that_no_file_made_are_not_run_over(database_url: str, folder: Path) -> None:

@@ -1,0 +1,50 @@
+"""A DSN is read before anything connects with it; one that cannot be read does not show its password."""
+
+import pytest
+
+from gatepost.errors import ConfigurationError
+from gatepost.settings import load_settings
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://",
+        "postgresql:///shop",
+        "postgres://shop:hunter2@db:5432/shop?sslmode=require",
+        "postgresql://db:/shop",
+        "postgresql://[::1]/shop",
+        "postgresql://a:1,[::1]:65535,c/shop",
+        "postgresql://shop:a%3Ab%2F%40@db/shop",
+        "postgresql://%2Frun%2Fpostgresql/shop",
+        "postgresql://shop@/shop?host=/run/a:b&port=5433",
+        "postgresql:///shop?host=a,b&port=1,2",
+    ],
+)
+def test_what_the_driver_reads_is_taken(dsn: str) -> None:
+    assert load_settings({"DATABASE_URL": dsn}).database.url == dsn
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://shop:hunter2@[::1/shop",
+        "postgresql://shop:hunter2@::1/shop",
+        "postgresql://shop:hunter2@[nonsense]/shop",
+        "postgresql://shop:hunter2@db:99999/shop",
+        "postgresql://shop:hunter2@db:0/shop",
+        "postgresql://shop:hunter2@db:port/shop",
+        "postgresql://shop:hunter2@a,b:65536/shop",
+        "postgresql://shop:hunter2@/shop?host=a,b&port=1,99999",
+        "postgresql://shop:hunter2@/shop?host=[::1",
+        "postgresql://shop:hunter2@db/shop?sslmode",
+        "postgresql://shop:hunter2@db/shop%00",
+        "postgresql://shop:hunter2/@db/shop",
+    ],
+)
+def test_what_the_driver_cannot_read_is_refused_without_showing_the_password(dsn: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        load_settings({"DATABASE_URL": dsn})
+    sentence = str(refusal.value)
+    assert sentence.startswith("DATABASE_URL: cannot be read. Write postgresql://user:password@host:port/database")
+    assert "hunter2" not in sentence
