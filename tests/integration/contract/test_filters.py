@@ -150,6 +150,7 @@ async def test_what_is_hidden_is_as_unknown_as_what_does_not_exist(
     [
         ("pages_read=1", "not_filterable", "pages"),
         ("extra=1", "not_filterable", "There is no filter for 'extra'; possible are: id, "),
+        ("author.name[contains]=Ann", "not_filterable", "'author.name' can be filtered by eq, "),
         ("genre[lt]=poems", "not_filterable", "genre"),
         ("pages[contains]=1", "not_filterable", "pages"),
         ("titel=Sea", "unknown_parameter", "title"),
