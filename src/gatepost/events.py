@@ -247,7 +247,7 @@ def ending_of(status: int) -> str:
 class SubscriberFailed(msgspec.Struct):
     """A subscriber raised. Emitted for the first time that each does; `Events.failures` counts the rest."""
 
-    event: str
+    event_name: str
     subscriber: str
     error: BaseException
 
@@ -302,7 +302,7 @@ class Events:
         self.failures[name] += 1
         # Not again for each event, nor where the subscriber to failures is what fails: that would go on forever.
         if self.failures[name] == 1 and not isinstance(event, SubscriberFailed):
-            self.emit(SubscriberFailed(event=type(event).__name__, subscriber=name, error=error))
+            self.emit(SubscriberFailed(event_name=type(event).__name__, subscriber=name, error=error))
 
 
 def _name_of(subscriber: Callable[[Any], None]) -> str:

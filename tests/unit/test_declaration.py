@@ -354,3 +354,8 @@ def test_a_service_may_have_methods_of_its_own() -> None:
     service = type("Own", (Things,), dict.fromkeys(names, lambda self: None))
     app = App(Resource(Thing, read=anyone, service=service))
     assert [served.resource.service for served in app.declaration.catalog.served] == [service]
+
+
+def test_role_takes_names_and_no_list() -> None:
+    with pytest.raises(ConfigurationError, match="takes names, not a list of names"):
+        role(["librarian"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

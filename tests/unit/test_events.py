@@ -47,7 +47,7 @@ def test_a_subscriber_that_raises_is_told_of_once_and_counted() -> None:
     for _ in range(3):
         emit(LOST)
     (failure,) = told
-    assert (failure.event, failure.subscriber) == ("DatabaseLost", f"{__name__}._raises")
+    assert (failure.event_name, failure.subscriber) == ("DatabaseLost", f"{__name__}._raises")
     assert isinstance(failure.error, ValueError)
     assert events.failures == {f"{__name__}._raises": 3}
 

@@ -232,6 +232,8 @@ def _expansions(tree: Mapping[str, Any], served: ServedModel, actor: Actor) -> t
     for name, branch in tree.items():
         step = find_expandable(served, name, actor)
         if step is None:
+            if find_step(served, name, actor, enumerates=True) is not None:
+                raise invalid_parameter("expand", f"The relation {name!r} is to-many and cannot be expanded")
             possible = [item for item in served.relations if find_expandable(served, item, actor)]
             raise invalid_parameter("expand", f"There is no relation {name!r} to expand{_possible(possible)}")
         inner = _expansions(branch, step.target, actor)
@@ -279,7 +281,7 @@ def _order_text(term: Order) -> str:
 
 def _possible(names: Iterable[str]) -> str:
     listed = ", ".join(names)
-    return f"; possible are: {listed}" if listed else ""
+    return f"; allowed: {listed}" if listed else ""
 
 
 def _unknown(label: str, known: Iterable[str]) -> BadRequest:

@@ -228,6 +228,8 @@ authenticated: Policy = _Authenticated()
 
 def role(*names: str) -> Policy:
     """Users who hold at least one of these roles."""
+    if any(isinstance(name, list | tuple | set | frozenset) for name in names):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError("role() takes names, not a list of names.", hint='Write role("editor", "admin").')
     if not names or not all(isinstance(name, str) and name for name in names):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError("role() needs the name of at least one role.", hint='Write role("editor").')
     return _HasRole(frozenset(names))

@@ -42,7 +42,8 @@ class RateLimit(msgspec.Struct, frozen=True):
     sliding: bool = False
 
     def __post_init__(self) -> None:
-        shown = f"RateLimit({self.count}, per={self.per}, burst={self.burst})"
+        sliding = ", sliding=True" if self.sliding else ""
+        shown = f"RateLimit({self.count}, per={self.per}, burst={self.burst}{sliding})"
         counts = (self.count, 1 if self.burst is None else self.burst)
         if min(counts) < 1 or not math.isfinite(self.per) or self.per < 1e-6:
             raise ConfigurationError(

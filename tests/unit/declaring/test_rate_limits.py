@@ -76,6 +76,11 @@ def test_a_limit_that_admits_nothing_or_is_no_sliding_one_is_refused(count: int,
         RateLimit(count, **options)
 
 
+def test_the_refusal_of_a_sliding_limit_shows_that_it_is_sliding() -> None:
+    with pytest.raises(ConfigurationError, match=r"RateLimit\(200, per=60.0, burst=None, sliding=True\) cannot be"):
+        RateLimit(200, sliding=True)
+
+
 def test_a_sliding_limit_is_multiplied_as_far_as_it_goes() -> None:
     limit = RateLimit(5, per=minutes(15), sliding=True)
     assert (limit.times(3).count, limit.times(100).count, str(limit)) == (15, 100, "5 in any 15 min")

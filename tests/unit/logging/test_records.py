@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from gatepost.events import DatabaseLost, Events, LimitExceeded, RequestFailed
-from gatepost.logging.event_lines import subscribe
+from gatepost.logging.event_lines import LINES, subscribe
 from gatepost.logging.records import RecordHandler
 
 
@@ -42,6 +42,11 @@ def test_a_record_is_one_line_of_json(records: Captured) -> None:
     found = json.loads(line)
     assert (found["level"], found["event"], found["logger"]) == ("warning", "this has 2\nlines", records.logger.name)
     assert list(found)[:3] == ["time", "level", "event"]
+
+
+def test_no_field_of_an_event_replaces_what_every_line_has() -> None:
+    replaced = {event.__name__ for event in LINES if {"time", "level", "event", "logger"} & {*event.__struct_fields__}}
+    assert replaced == set()
 
 
 def test_an_exception_is_told_with_its_traceback(records: Captured) -> None:
