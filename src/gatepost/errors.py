@@ -227,7 +227,7 @@ CODES: dict[str, ErrorCode] = {
     "too_many_requests": ErrorCode(TooManyRequests, "A rate limit is exhausted; see `Retry-After`."),
     # Server
     "internal_error": ErrorCode(InternalProblem, "Something went wrong here; quote the request id."),
-    "database_unavailable": ErrorCode(ServiceUnavailable, "The database is away; try again shortly."),
+    "database_unavailable": ErrorCode(ServiceUnavailable, "The database is unavailable; try again shortly."),
     "database_busy": ErrorCode(ServiceUnavailable, "No database connection became free in time."),
     "database_read_only": ErrorCode(ServiceUnavailable, "The database takes no writes at present; reads are served."),
     "database_full": ErrorCode(ServiceUnavailable, "The database has no room left; nothing was written."),

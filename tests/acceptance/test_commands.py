@@ -92,7 +92,7 @@ def database(postgresql: EmbeddedPostgreSQL, template: str, monkeypatch: pytest.
 @pytest.mark.usefixtures("database")
 def test_a_user_is_made_listed_and_given_a_token(gatepost: Gatepost) -> None:
     made = gatepost("users", "create", "Ada@Example.com", "-r", "editor", "--password-stdin", stdin="correct horse\n")
-    assert made == (0, "Made Ada@Example.com with the roles editor.\n", "")
+    assert made == (0, "Created Ada@Example.com with the roles editor.\n", "")
     [user] = json.loads(gatepost("users", "list", "--json")[1])
     assert (user["email"], user["roles"], user["is_active"]) == ("ada@example.com", ["editor"], True)
     status, token, _ = gatepost("users", "token", "ada@example.com")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 migrate = typer.Typer(
-    help="Bring the database to what the models declare.",
+    help="Migrate the database to match the models.",
     epilog='Example: gatepost migrate make "add isbn to books" && gatepost migrate up',
     no_args_is_help=True,
 )
@@ -146,11 +146,11 @@ def status(json: JSONOption = False, folder: FolderOption = FOLDER) -> None:
     if json:
         print_json(found)
         return
-    rows = [("at", found.current or "before the first"), ("newest", found.head or "none")]
-    rows += [("to run", item) for item in found.pending] + [("differs", item) for item in found.drift or ()]
+    rows = [("current", found.current or "before the first"), ("newest", found.head or "none")]
+    rows += [("pending", item) for item in found.pending] + [("differs", item) for item in found.drift or ()]
     if found.drift is None:
         rows.append(("not compared", "the role may not create a database to run the files in (CREATEDB)"))
-    print_table(("what", "revision or difference"), rows)
+    print_table(("state", "revision or difference"), rows)
 
 
 @migrate.command(epilog="Example: gatepost migrate check || exit 1")

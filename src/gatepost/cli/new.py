@@ -30,7 +30,7 @@ def make_project(name: str, parent: Path) -> Path:
     for path, template in TEMPLATE.items():
         text = (files("gatepost.cli") / "template" / template).read_text(encoding="utf-8")
         _write(folder / path, text.replace("{{name}}", name))
-    print_success(f"Made {name}: {', '.join(TEMPLATE)}.")
+    print_success(f"Created {name}: {', '.join(TEMPLATE)}.")
     sys.stdout.write(f"\nNext:\n  cd {name}\n  gatepost dev        # serves it, with its own PostgreSQL\n")
     sys.stdout.write("  python -m pytest    # runs its test\n")
     return folder

@@ -53,12 +53,12 @@ def create(
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
     app: AppOption = None,
 ) -> None:
-    """Make a user. The password is asked for, or read from stdin; never from the command line, which others can see."""
+    """Create a user. The password is asked for or read from stdin: others can see what is on the command line."""
     from gatepost.accounts.sign_in import create_user
 
     password, roles = _read_password(from_stdin=password_stdin), role or []
     _on_database(app, lambda database, model, _: create_user(database, model, email, password, roles))
-    print_success(f"Made {email}" + (f" with the roles {', '.join(roles)}." if roles else " without roles."))
+    print_success(f"Created {email}" + (f" with the roles {', '.join(roles)}." if roles else " without roles."))
 
 
 @users.command("list", epilog="Example: gatepost users list --json")
@@ -154,7 +154,7 @@ async def _run(work: Work[T], model: type[Any], settings: "Settings") -> T:
         ) from None
     except asyncpg.PostgresError as error:
         raise ConfigurationError(
-            f"{error}.", location="DATABASE_URL", hint="Bring the database to the models first: `gatepost migrate up`."
+            f"{error}.", location="DATABASE_URL", hint="Migrate the database first: `gatepost migrate up`."
         ) from None
     finally:
         await database.close()

@@ -98,7 +98,7 @@ def is_unreadable(error: BaseException) -> bool:
 
 def unavailable() -> ServiceUnavailable:
     """The refusal while the database is away."""
-    return ServiceUnavailable("database_unavailable", "The database is away; try again shortly.")
+    return ServiceUnavailable("database_unavailable", "The database is unavailable; try again shortly.")
 
 
 def no_connection() -> ServiceUnavailable:

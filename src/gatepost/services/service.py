@@ -1,4 +1,4 @@
-"""`Service`: where business logic lives. Override small methods first, whole verbs where that is not enough.
+"""`Service`: where business logic lives. Override hooks first, whole verbs where that is not enough.
 
 HTTP requests, seeds, tests and other services all call these same verbs. Each verb enforces its policy for the actor it
 is given. A service without overrides is never instantiated: its verbs are single statements (`compiled_verbs.py`).
