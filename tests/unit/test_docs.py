@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import builtins
 import dataclasses
 import functools
 import hashlib
@@ -329,3 +330,17 @@ def test_python_on_the_pages_is_python(page: Path) -> None:
     assert len(programs) == len(re.findall(r"^ *```python", text, re.M)), "a fence that is not found is not checked"
     for program in programs:
         compile(program, str(page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_a_test_on_a_page_imports_what_it_uses(page: Path) -> None:
+    for program in re.findall(r"^```python title=\"tests/[^\"]+\"\n(.*?)^```$", page.read_text(), re.M | re.S):
+        parts = list(ast.walk(ast.parse(program)))
+        names = [part for part in parts if isinstance(part, ast.Name)]
+        bound = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+        bound |= {part.arg for part in parts if isinstance(part, ast.arg)}
+        bound |= {
+            part.name for part in parts if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        }
+        bound |= {part.asname or part.name for part in parts if isinstance(part, ast.alias)}
+        assert {name.id for name in names} - bound <= set(dir(builtins))
