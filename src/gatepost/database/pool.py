@@ -1,8 +1,8 @@
 """The pool: a small stack of bare asyncpg connections, last in first out, bounded, with a wait timeout.
 
 Ours instead of asyncpg's, because that one resets every connection at release with a round trip and invalidates
-prepared statements that we and SQLAlchemy keep (`docs/decisions/0001-an-own-pool.md`). Only a connection on which a
-service may have left something is reset (`session_state.py`).
+prepared statements that we and SQLAlchemy keep (`docs/decisions/0001-a-pool-of-bare-connections.md`). Only a
+connection on which a service may have left something is reset (`session_state.py`).
 """
 
 import asyncio
