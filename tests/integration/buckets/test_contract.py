@@ -121,8 +121,11 @@ async def test_no_stretch_of_time_admits_more_than_capacity_and_refill(buckets: 
 async def test_a_sliding_limit_is_the_literal_bound(buckets: Buckets) -> None:
     group = buckets.group([("slow", RateLimit(3, per=0.3, sliding=True))])
     admitted: list[tuple[int, int]] = []
+    admissible: list[int] = []
     end = buckets.clock() + SECOND
     while (before := buckets.clock()) < end:
+        if len(admissible) < 3 or before - admissible[-3] > 0.3 * SECOND:
+            admissible.append(before)
         outcome = await take(buckets, group, "a")
         if isinstance(outcome, TakeRefused):
             assert outcome.seconds == 1
@@ -131,7 +134,8 @@ async def test_a_sliding_limit_is_the_literal_bound(buckets: Buckets) -> None:
         await asyncio.sleep(0.002)
     for (start, _), (_, fourth) in zip(admitted, admitted[3:], strict=False):
         assert fourth - start > 0.3 * SECOND
-    assert 9 <= len(admitted) <= 12
+    # Of the twelve that the bound allows in a second; a busy machine does not ask in time for all of them.
+    assert 0.75 * len(admissible) <= len(admitted) <= 12
 
 
 async def test_a_sliding_limit_gives_back_and_tells_what_is_left(buckets: Buckets) -> None:
