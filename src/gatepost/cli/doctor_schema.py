@@ -33,7 +33,7 @@ async def examine_schema(url: str, app: "App") -> Schema:
         return Schema(finding, finding.hint or "See `migrations` below.")
     found, hint = plan.differences, _hint(plan, has_files=has_files(FOLDER))
     if not found:
-        return Schema(DoctorFinding("migrations", True, "the database is what the models declare"), hint)
+        return Schema(DoctorFinding("migrations", True, "the database matches the models"), hint)
     more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     return Schema(DoctorFinding("migrations", False, f"to do: {'; '.join(found[:SHOWN])}{more}", hint), hint)
 
