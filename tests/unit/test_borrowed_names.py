@@ -5,6 +5,7 @@ Versions of these libraries are bounded in `pyproject.toml`, because a private n
 
 import ast
 import inspect
+import sys
 import tomllib
 from collections.abc import Callable
 from itertools import chain
@@ -42,6 +43,7 @@ BORROWED: dict[str, Any] = {
     "_execution_options": Connection,
     "_for_update_arg": Select,
     "_generate_cache_key": ClauseElement,
+    "_getframe": sys,
     "_group_by_clauses": Select,
     "_has_events": Connection,
     "_is_clean": Session,

@@ -26,6 +26,7 @@ from gatepost.models.casts import guard_casts
 from gatepost.models.entity import Entity
 from gatepost.models.recipes import Bound
 from gatepost.models.table_refs import TableRef, bare
+from gatepost.models.truth_values import NoTruthValueError, without_truth_values
 
 ROW = "gatepost_row"
 """Name of the alias on which a condition is compiled to check it."""
@@ -69,7 +70,9 @@ def condition_on(
 def can_take(where: Where, entity: Entity, actor: Actor) -> bool:
     """Whether the function accepts a made-up actor: one that raises for it may still accept real ones."""
     try:
-        where.function(entity.model, actor)
+        without_truth_values(where.function, entity.model, actor)
+    except NoTruthValueError as error:
+        raise _no_truth(where, error) from None
     except Exception:
         return False
     return True
@@ -173,7 +176,10 @@ def _whole(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
 
 
 def _call(where: Where, model: Any, actor: Actor) -> sa.ColumnElement[bool]:
-    result: Any = where.function(model, actor)
+    try:
+        result: Any = without_truth_values(where.function, model, actor)
+    except NoTruthValueError as error:
+        raise _no_truth(where, error) from None
     if isinstance(result, QueryableAttribute):  # `return model.is_open`
         result = cast("Any", result).expression
     if result is True or result is False:
@@ -242,6 +248,12 @@ def _parts(element: Any) -> Iterator[Any]:
 
 def _refusal(where: Where, message: str, hint: str | None = None) -> ConfigurationError:
     return ConfigurationError(f"the policy {name_of(where)} {message}", location=_location(where), hint=hint)
+
+
+def _no_truth(where: Where, error: NoTruthValueError) -> ConfigurationError:
+    return _refusal(
+        where, f"cannot be evaluated: {error}.", "Write &, | and ~ with parentheses, or and_, or_ and not_."
+    )
 
 
 def _location(where: Where) -> str | None:

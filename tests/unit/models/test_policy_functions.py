@@ -135,6 +135,38 @@ def test_what_would_not_is_refused_when_the_app_is_built(function: Function, wor
     assert str(refusal.value).startswith(f"{__file__}:")
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda member, actor: member.id == 1 and member.is_open,
+        lambda member, actor: member.id != 1 or member.is_open,
+        lambda member, actor: not member.id == 1,  # noqa: SIM201 - what is refused
+        lambda member, actor: member.id > 1 and member.is_open,
+        lambda member, actor: member.is_open and member.id == 1,
+        lambda member, actor: member.is_open if member.team_id == 1 else False,
+        lambda member, actor: 0 < member.id < 5,
+    ],
+)
+def test_a_condition_that_python_would_decide_is_refused(function: Function) -> None:
+    with pytest.raises(ConfigurationError, match=r"`and`, `or`, `not` and `if` cannot be applied .*Write &, \| and ~"):
+        App(Resource(Member, read=policy(function)))
+
+
+def test_so_is_one_that_only_a_real_actor_shows() -> None:
+    @policy
+    def mine(member: Any, actor: Actor) -> Any:
+        return member.id == 1 and member.is_open if actor.id == 7 else False
+
+    App(Resource(Member, read=mine))
+    with pytest.raises(ConfigurationError, match="the policy mine cannot be evaluated"):
+        bind_policy(mine, Actor(7), entity_of(Member))
+
+
+def test_elsewhere_sqlalchemys_truth_values_stay() -> None:
+    assert Member.id in {Member.id, Member.is_open}
+    assert bool(Member.id == Member.id)
+
+
 def test_a_function_is_tried_on_a_signed_in_user_too() -> None:
     @policy
     def mine(member: Any, actor: Actor) -> Any:
