@@ -149,7 +149,7 @@ async def test_what_is_hidden_is_as_unknown_as_what_does_not_exist(
     ("query", "code", "named"),
     [
         ("pages_read=1", "not_filterable", "pages"),
-        ("extra=1", "not_filterable", "There is no filter for 'extra'; possible are: id, "),
+        ("extra=1", "not_filterable", "There is no filter for 'extra'; allowed: id, "),
         ("author.name[contains]=Ann", "not_filterable", "'author.name' can be filtered by eq, "),
         ("genre[lt]=poems", "not_filterable", "genre"),
         ("pages[contains]=1", "not_filterable", "pages"),

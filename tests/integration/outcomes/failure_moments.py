@@ -100,7 +100,7 @@ async def busy(injector: FaultInjector, verb: str, resource: str) -> list[Outcom
     return [Outcome(response, await injector.is_written(verb, resource), [])]
 
 
-@moment("The database is away")
+@moment("The database is unavailable")
 async def away(injector: FaultInjector, verb: str, resource: str) -> list[Outcome]:
     await injector.prepare(resource)
     injector.database.pool.close_idle(lambda raw: True)
