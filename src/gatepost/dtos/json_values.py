@@ -77,14 +77,14 @@ class DocumentDecoder:
         self._decode = msgspec.json.Decoder(float_hook=self._numbers).decode
 
     def members(self, text: bytes) -> int | None:
-        """How many members all objects of it have; None for what is beyond the bounds or no JSON, or may be, so that
-        the strict reader has to decide."""
+        """How many members all its objects have. None where it is not JSON or exceeds the bounds, and where that is
+        uncertain: then the strict reader decides, and names the place."""
         self._numbers.surplus = 0
         try:
             value: Any = self._decode(text)
+            return members(value, self._bounds) if self._numbers.is_within(text) else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Violation):
             return None
-        return members(value, self._bounds) if self._numbers.is_within(text) else None
 
 
 def written_out(number: str) -> int:

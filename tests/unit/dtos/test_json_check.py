@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gatepost.dtos.json_check import JSONCheck
 from gatepost.dtos.json_values import Bounds
-from gatepost.errors import Problem
+from gatepost.errors import Problem, Unprocessable
 
 BOUNDS = Bounds(4, 5, 2_000, doubles=True)
 LARGE = JSONCheck(Bounds(100, 100))
@@ -57,6 +57,20 @@ def test_what_is_not_is_refused(body: bytes, code: str, word: str) -> None:
         JSONCheck(BOUNDS)(body)
     assert raised.value.code == code
     assert word in f"{raised.value.detail} {raised.value.errors}"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "code"),
+    [
+        (b'{"a":{"b":[[[1]]]}}', "/a/b/0/0", "too_deep"),
+        (b'{"a":[1,{"b/c":[1,2,3,4,5,6]}]}', "/a/1/b~1c", "too_long"),
+        (b'{"a":[1,1e999]}', "/a/1", "too_large"),
+    ],
+)
+def test_a_refusal_names_the_place_in_the_body(body: bytes, pointer: str, code: str) -> None:
+    with pytest.raises(Unprocessable) as raised:
+        JSONCheck(BOUNDS)(body)
+    assert [(error.pointer, error.code) for error in raised.value.errors] == [(pointer, code)]
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
