@@ -19,6 +19,8 @@ _LONG_INTEGER = re.compile(rb"(?<![0-9])[0-9]{%d}" % NUMBER_CHARACTERS_MAX)
 
 _NESTED = frozenset((dict, list))
 _EXPONENT_DIGITS_MAX = 6
+_UNDECIDED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Violation)
+"""What the fast decoder raises for texts that only the strict reader can decide."""
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -79,12 +81,26 @@ class DocumentDecoder:
     def members(self, text: bytes) -> int | None:
         """How many members all its objects have. None where it is not JSON or exceeds the bounds, and where that is
         uncertain: then the strict reader decides, and names the place."""
-        self._numbers.surplus = 0
         try:
-            value: Any = self._decode(text)
-            return members(value, self._bounds) if self._numbers.is_within(text) else None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Violation):
+            return members(self._value(text), self._bounds)
+        except _UNDECIDED:
             return None
+
+    def has_numbers_within(self, text: bytes) -> bool:
+        """Whether it is JSON whose numbers are within the bounds; nesting and lists are not counted. False where that
+        is uncertain."""
+        try:
+            self._value(text)
+        except _UNDECIDED:
+            return False
+        return True
+
+    def _value(self, text: bytes) -> Any:
+        self._numbers.surplus = 0
+        value = self._decode(text)
+        if not self._numbers.is_within(text):
+            raise _too_many_characters(self._bounds)
+        return value
 
 
 def written_out(number: str) -> int:

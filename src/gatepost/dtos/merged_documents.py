@@ -46,4 +46,4 @@ class MergedDocuments:
         """Whether the numbers are within the bounds, written out in full. May be False where it is not sure."""
         if not _EXPONENTS.search(text):  # without them no number is shorter than PostgreSQL shows it
             return not _LONG_NUMBER.search(text)
-        return self._decoder.members(text) is not None
+        return self._decoder.has_numbers_within(text)
