@@ -14,7 +14,7 @@ from gatepost.models.list_query import Order, RowRange
 from gatepost.models.literals import literal_integer
 from gatepost.models.recipes import Bound, Options, P_co, Recipe
 from gatepost.models.row_size import fits, running_bytes, total_bytes
-from gatepost.models.rows import Build, Columns, is_spliced, row_expression, version_column
+from gatepost.models.rows import Build, Columns, Pieces, is_spliced, row_expression, version_column
 from gatepost.models.selections import Selection
 from gatepost.models.table_refs import TableRef
 
@@ -139,14 +139,14 @@ class ReadPage(Recipe[PagePlan | RowsPlan], frozen=True):
     def compile(self, options: Options) -> PagePlan | RowsPlan:
         """The SELECT of the page."""
         source = self.selection.source()
-        joined, pieces = self.selection.row(source, source.table)
+        row = joined, pieces = self.selection.row(source, source.table)
         row_max, bytes_max = self.selection.row_bytes_max, options.page_bytes_max
         is_cut = row_max is None or row_max * self.rows.limit > bytes_max
         rule, rows = self.selection.rule, self.rows
         if is_spliced(pieces):
             # For values that Python decodes.
             return _rows_plan(
-                self, rows.order, lambda found: rows.applied(found, rule, source), bytes_max if is_cut else None
+                self, row, rows.order, lambda found: rows.applied(found, rule, source), bytes_max if is_cut else None
             )
         terms = [source.column(term.name).label(f"o{index}") for index, term in enumerate(rows.order)]
         inner = sa.select(row_expression(pieces).label("row"), *terms).select_from(joined)
@@ -199,6 +199,7 @@ class ReadRowsByKey(Recipe[RowsPlan], frozen=True):
         conditions = [key == sa.any_(keys), *self.selection.rule.conditions(source)]
         return _rows_plan(
             self,
+            self.selection.row(source, source.table),
             self.order,
             lambda found: found.where(*conditions).order_by(sa.func.array_position(keys, key)),
             options.page_bytes_max if self.selection.row_bytes_max is None else None,
@@ -259,13 +260,15 @@ def is_key(source: TableRef) -> sa.ColumnElement[bool]:
 
 def _rows_plan(
     recipe: ReadPage | ReadRowsByKey,
+    row: tuple[sa.FromClause, Pieces],
     order: tuple[Order, ...],
     chosen: Callable[[sa.Select[Any]], sa.Select[Any]],
     bytes_max: int | None,
 ) -> RowsPlan:
-    """Rows with one record each: those that `chosen` selects. Bytes are counted where `bytes_max` is given."""
+    """Rows with one record each: those that `chosen` selects. `row` is what `Selection.row` returned. Bytes are counted
+    where `bytes_max` is given."""
     source = recipe.selection.source()
-    joined, pieces = recipe.selection.row(source, source.table)
+    joined, pieces = row
     columns = Columns()
     build = columns.add_row(pieces)
     parts = len(columns.selected)
