@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from gatepost.database.connection import Record
 from gatepost.database.statements import Statement
+from gatepost.declaring.policies import Decision
 from gatepost.models.bind_types import bind_type
 from gatepost.models.candidates import bind_name, candidate_conditions, cells_of_insert, cells_of_update, written_binds
 from gatepost.models.catalog import ServedModel
@@ -195,19 +196,21 @@ class ReadStatus(KeyRecipe[RowStatusPlan], frozen=True):
         """The SELECT of the row's status."""
         source = TableRef.of(self.served.entity)
         columns = Columns()
-        shown = {item.name: item.shown for item in self.asked}
+        shown = {item.name: (item.shown.decision, item.shown.outcome(source)) for item in self.asked}
         for name in self.names:
-            column, rule = _exact(source, name, self.document_bytes_max), shown[name]
-            columns.add(column if rule.decision is True else sa.case((rule.outcome(source), column)))
+            column, (decision, outcome) = _exact(source, name, self.document_bytes_max), shown[name]
+            columns.add(column if decision is True else sa.case((outcome, column)))
         readable = columns.add(self.rule.outcome(source))
         allowed = columns.add(self.permitted.outcome(source))
         version = columns.add(sa.cast(version_column(source), sa.Text))
 
-        def status(rule: BoundRule) -> FieldStatus:
-            return rule.decision if isinstance(rule.decision, bool) else columns.add(rule.outcome(source))
+        def status(decision: Decision, outcome: sa.ColumnElement[bool]) -> FieldStatus:
+            return decision if isinstance(decision, bool) else columns.add(outcome)
 
-        shown_statuses = {item.name: status(item.shown) for item in self.asked}
-        writable_statuses = {item.name: status(item.writable) for item in self.asked}
+        shown_statuses = {name: status(*rule) for name, rule in shown.items()}
+        writable_statuses = {
+            item.name: status(item.writable.decision, item.writable.outcome(source)) for item in self.asked
+        }
         statement = sa.select(*columns.selected).where(is_key(source))
         if self.is_locking:
             statement = statement.with_for_update()

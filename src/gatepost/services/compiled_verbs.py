@@ -233,7 +233,8 @@ class CompiledVerbs:
         merging = {name for name in self.documents & changes.values.keys() if isinstance(changes.values[name], dict)}
         names = tuple(sorted({*changes.read_only_values, *merging, *change.references}))
         ruled = sorted(sent & (view.maybe_unknown | view.update_rules.keys()))
-        recipe = self._status(call, change.key, change.permitted, (*names, *ruled), names)
+        asked = tuple(dict.fromkeys((*names, *ruled)))
+        recipe = self._status(call, change.key, change.permitted, asked, names)
         plan = self._plans.get(recipe)
         records = await transaction.fetch(plan.statement, recipe.binds(plan.statement))
         raise_refusal(records[0] if records else None, plan, change.versions, call.actor, ruled)
