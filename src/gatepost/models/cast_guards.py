@@ -20,7 +20,7 @@ from sqlalchemy.types import TypeEngine
 
 from gatepost.database.statements import DIALECT
 from gatepost.models.cast_patterns import PATTERNS, UNREADABLE_ESCAPE, WARY_PATTERNS
-from gatepost.models.literals import literal_number, literal_text
+from gatepost.models.literals import literal_integer, literal_number, literal_text
 
 TEXTS = frozenset({"VARCHAR", "TEXT", "CHAR", "NAME", "CITEXT", ""})
 """Types whose text is the value; "" is one that SQLAlchemy does not know."""
@@ -143,7 +143,7 @@ def is_extraction(element: Any) -> bool:
 
 def _of_bytes_and_times(operand: Any, source: str, target: str) -> Guards:
     if source == "BYTEA" and target in BITS:  # which PostgreSQL 18 casts, up to the size of the integer
-        return [sa.func.octet_length(operand) <= literal_number(str((BITS[target] + 1) // 8))]
+        return [sa.func.octet_length(operand) <= literal_integer((BITS[target] + 1) // 8)]
     if source == "INTERVAL" and target.startswith("TIME "):
         return [sa.func.isfinite(operand)]
     if target in TIMESTAMPS and source in (*TIMESTAMPS, "DATE") and source != target:
@@ -219,7 +219,7 @@ def _between(number: sa.ColumnElement[Any], low: Decimal, high: Decimal) -> sa.C
 
 
 def _is_short(text: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    return sa.func.octet_length(text) <= literal_number(str(TEXT_BYTES_MAX))
+    return sa.func.octet_length(text) <= literal_integer(TEXT_BYTES_MAX)
 
 
 def _matches(text: sa.ColumnElement[Any], pattern: str) -> sa.ColumnElement[bool]:

@@ -18,7 +18,7 @@ from gatepost.models.candidates import bind_name, candidate_conditions, cells_of
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule
 from gatepost.models.entity import Entity
-from gatepost.models.literals import literal_number, literal_text
+from gatepost.models.literals import literal_integer, literal_text
 from gatepost.models.reads import KEY, KeyRecipe, is_key
 from gatepost.models.recipes import Bound, Options, Part, Recipe
 from gatepost.models.rows import Build, Columns, version_column
@@ -271,7 +271,7 @@ def _exact(source: TableRef, name: str, bytes_max: int) -> sa.ColumnElement[Any]
     if not source.entity.attributes[name].shape.is_document:
         return column
     text = sa.cast(column, sa.Text)
-    return sa.case((sa.func.octet_length(text) > literal_number(str(bytes_max)), literal_text(TOO_LARGE)), else_=text)
+    return sa.case((sa.func.octet_length(text) > literal_integer(bytes_max), literal_text(TOO_LARGE)), else_=text)
 
 
 def _values(entity: Entity, names: tuple[str, ...]) -> dict[Any, Any]:
