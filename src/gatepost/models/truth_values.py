@@ -28,6 +28,7 @@ class NoTruthValueError(TypeError):
 
 def without_truth_values(function: Callable[..., Any], *arguments: Any) -> Any:
     """What the function returns. Raises `NoTruthValueError` where its code asks a condition for its truth value."""
+    was_refusing = getattr(_state, "is_refusing", False)
     _state.is_refusing = True
     try:
         return function(*arguments)
@@ -36,13 +37,15 @@ def without_truth_values(function: Callable[..., Any], *arguments: Any) -> Any:
             raise NoTruthValueError(_MESSAGE) from None
         raise
     finally:
-        _state.is_refusing = False
+        _state.is_refusing = was_refusing
 
 
 def _refuse() -> None:
+    if not getattr(_state, "is_refusing", False):  # first: this runs for every truth value in the process
+        return
     # SQLAlchemy's own code, which the function calls, may ask: it means the identity.
     asker = sys._getframe(2).f_globals.get("__name__", "")  # pyright: ignore[reportPrivateUsage]
-    if getattr(_state, "is_refusing", False) and not asker.startswith("sqlalchemy."):
+    if not asker.startswith("sqlalchemy."):
         raise NoTruthValueError(_MESSAGE)
 
 

@@ -13,6 +13,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.models.conditions import bind_policy
 from gatepost.models.entity import entity_of
 from gatepost.models.table_refs import TableRef
+from gatepost.models.truth_values import NoTruthValueError, without_truth_values
 
 
 class Base(DeclarativeBase):
@@ -165,6 +166,16 @@ def test_so_is_one_that_only_a_real_actor_shows() -> None:
 def test_elsewhere_sqlalchemys_truth_values_stay() -> None:
     assert Member.id in {Member.id, Member.is_open}
     assert bool(Member.id == Member.id)
+
+
+def test_after_a_call_inside_it_a_function_still_has_no_truth_values() -> None:
+    def asks() -> bool:
+        assert without_truth_values(lambda: 1) == 1
+        return bool(Member.id == 1)
+
+    with pytest.raises(NoTruthValueError):
+        without_truth_values(asks)
+    assert not bool(Member.id == 1)
 
 
 def test_a_function_is_tried_on_a_signed_in_user_too() -> None:
