@@ -105,7 +105,7 @@ def decimal_of(text: str, whole: int = DIGITS_MAX, scale: int = DIGITS_MAX) -> D
         if _ANY_NUMBER.fullmatch(text) and not re.match("-?0[0-9]", text):
             raise _beyond(text, f"The number has more than {DIGITS_MAX} digits.")
         raise _not_a_number(text, 'Send a number in plain decimal notation, such as "12.50".')
-    return _bounded(_bounded(Decimal(text), DIGITS_MAX, DIGITS_MAX), whole, scale)
+    return _bounded(Decimal(text), min(whole, DIGITS_MAX), min(scale, DIGITS_MAX))
 
 
 def raw_decimal_reader(whole: int, scale: int) -> Callable[[Any], Decimal]:
@@ -119,7 +119,7 @@ def raw_decimal_reader(whole: int, scale: int) -> Callable[[Any], Decimal]:
         found = _RAW_NUMBER.fullmatch(raw)
         if found is None:
             raise Violation("wrong_type", "Send a number.")
-        return _bounded(_bounded(Decimal(found[1].decode()), DIGITS_MAX, DIGITS_MAX), whole, scale)
+        return _bounded(Decimal(found[1].decode()), min(whole, DIGITS_MAX), min(scale, DIGITS_MAX))
 
     return read
 
