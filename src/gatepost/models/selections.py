@@ -83,7 +83,8 @@ class Expansion(Part, frozen=True):
 
     This class includes a to-one relation, as an object or null. Another kind of expansion is a subclass that overrides
     `join` and `bytes_max`; it need not change which rows are selected. The pieces of JSON that its `join` returns come
-    from `row_pieces`, or of a single column from `json_pieces`, or from a `Splice` where `decoder_of` finds a decoder.
+    from `row_pieces`, or of a single column from `json_pieces`, or from a `Splice` where `decoder_of` finds a decoder;
+    their sizes, for `bytes_max`, from `row_bytes_max` or, of a single column, from `value_bytes_max`.
     """
 
     relation: Relation
