@@ -190,6 +190,12 @@ def test_the_map_names_every_package() -> None:
     assert all((SOURCE / name).is_dir() or (SOURCE / f"{name}.py").exists() for name in described)
 
 
+def test_the_map_names_every_module_beside_the_packages() -> None:
+    beside = (ROOT / "ARCHITECTURE.md").read_text().split("## Modules beside them")[1].split("\n## ")[0]
+
+    assert set(re.findall(r"`(\w+\.py)`", beside)) == {path.name for path in SOURCE.glob("*.py")} - {"__init__.py"}
+
+
 def test_the_map_tells_requests_by_functions_that_exist() -> None:
     story = (ROOT / "ARCHITECTURE.md").read_text().split("## Two requests")[1].split("\n## ")[0]
     stops = re.findall(r"`([\w/]+\.py)` `(?:(\w+)\.)?(\w+)`", story)
