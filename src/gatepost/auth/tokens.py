@@ -82,7 +82,7 @@ class Tokens:
         try:
             signed = jws.deserialize_compact(token, self._public, [ALGORITHM])
             claims = _decode(signed.payload or b"")
-        except (JoseError, msgspec.DecodeError, ValueError, TypeError, RecursionError):
+        except (JoseError, ValueError, TypeError, RecursionError):
             raise invalid("The token is malformed or its signature is not valid.") from None
         if signed.headers() != self._header:
             raise invalid("The token was not issued here.")
