@@ -173,8 +173,9 @@ class Composition:
         for served in catalog.served:
             queries = QueryReader(served, parsers, cursors, self._trigrams)
             controller = ResourceController(served, self._verbs(served), queries, prefix, self._bounds(served))
+            origin = f"derived from {served.entity.name} {location_of(served.entity.model)}"
             endpoints += [
-                Endpoint(self._operation(served, verb), getattr(controller, verb))
+                Endpoint(self._operation(served, verb, origin), getattr(controller, verb))
                 for verb in ACTIONS
                 if served.resource.policies[verb] is not nobody  # what nobody may do has no endpoint
             ]
@@ -198,7 +199,7 @@ class Composition:
         through = overridden(service)
         return {action: through_service if action in through else compiled for action in ACTIONS}
 
-    def _operation(self, served: ServedModel, verb: str) -> Operation:
+    def _operation(self, served: ServedModel, verb: str, origin: str) -> Operation:
         resource, path = served.resource, f"{self.declaration.prefix}/{served.path}"
         return Operation(
             name=f"{served.path}.{verb}",
@@ -211,7 +212,7 @@ class Composition:
                 cors=resource.cors,
             ),
             allow=resource.policies[verb],
-            source=_source(served, self.declaration.services.get(served.entity.model), verb),
+            source=_overriding(self.declaration.services.get(served.entity.model), verb) or origin,
             resource=served.path,
         )
 
@@ -225,8 +226,8 @@ class Composition:
         return named(name, [limit.times(factor) for limit in limits]) if limits else ()
 
 
-def _source(served: ServedModel, service: type[Service[Any]] | None, action: str) -> str:
-    """The code that runs an action: the overriding method of a service, or the model it is derived from."""
+def _overriding(service: type[Service[Any]] | None, action: str) -> str | None:
+    """The method of a service that overrides an action, and its location; None where none does."""
     if service is not None and (method := overridden(service).get(action)) is not None:
         return f"{service.__name__}.{method} {location_of(getattr(service, method))}"
-    return f"derived from {served.entity.name} {location_of(served.entity.model)}"
+    return None
