@@ -137,7 +137,7 @@ class Declaration:
 
 
 def _actors(user_model: type[Any]) -> list[Actor]:
-    """Nobody, and a user as there may be one: functions of policies are tried on them."""
+    """The anonymous actor and a sample user, on which the functions of policies are tried."""
     key = _KEYS.get(entity_of(user_model).key.shape.python_type)
     user = [] if key is None else [Actor(key, user=manager_of_class(user_model).new_instance())]
     return [anonymous, *user]

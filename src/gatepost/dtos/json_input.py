@@ -93,7 +93,7 @@ def wire_type_of(shape: Shape, location: str, bounds: Bounds = BOUNDS) -> WireTy
 
 
 def noun_of(node: Any) -> str:
-    """What a value that `strict_json.read_json` gave is called in a sentence."""
+    """The word for a value's JSON type in a message; the value is one that `strict_json.read_json` returned."""
     nouns = {Number: "a number", str: "a text", bool: "true or false", list: "a list", dict: "an object"}
     return next((noun for kind, noun in nouns.items() if type(node) is kind), "null")
 

@@ -1,8 +1,8 @@
 """Compression of responses: where it pays, and never where the size could tell a secret.
 
-Asked by the call for responses of `BYTES_MIN` or more, and for requests that name entity tags; nothing else pays.
-The responses of mounted applications are left alone. Length is what encryption does not hide (BREACH), so never
-compressed are
+`GateCall` calls it for responses of `BYTES_MIN` bytes or more and for 304 responses, the gate for requests that name
+entity tags; below that size compression does not pay. The responses of mounted applications are left alone. Encryption
+does not hide length (BREACH), so these are never compressed:
 
 - responses of kind "auth", which hold tokens, and responses that set a cookie;
 - responses to requests with a cookie or with other ambient credentials: another site can make a browser send those, as

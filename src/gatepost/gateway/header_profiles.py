@@ -69,7 +69,8 @@ HeaderTable = tuple[tuple[Header, ...], ...]
 
 
 class HeaderProfiles:
-    """The headers to add, by what is sent. `json` is for data, `pages` for what a mounted application sends besides.
+    """The headers to add, by what is sent. `json` is for data, `pages` for everything else that a mounted application
+    sends.
 
     The tables are made once; `is_closing` adds `connection: close` to all of them, for draining.
     """

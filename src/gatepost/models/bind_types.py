@@ -1,4 +1,7 @@
-"""The types by which compared values are bound: without what their columns would round, cut or refuse."""
+"""The types that compared values are bound as.
+
+A column's own precision, length or range would round, cut or refuse a value that is only compared with it.
+"""
 
 from typing import Any, cast
 
@@ -30,7 +33,7 @@ def unrounded(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 def _decorated(kind: TypeEngine[Any], plain: TypeEngine[Any]) -> TypeEngine[Any]:
-    """The plain type; for a type of the user's own, that one with values that go to PostgreSQL as the plain type."""
+    """The plain type; for a `TypeDecorator`, a copy of it that decorates the plain type."""
     if not isinstance(kind, sa.TypeDecorator):
         return plain
     changed: Any = cast("Any", kind).copy()

@@ -48,8 +48,8 @@ WARY_PATTERNS: dict[str, str] = {
     "JSONPATH": "^(?!.*[0-9.][eE][+-]?[0-9]{4})",
     "REG": f"^{_NAME}(?:[.]{_NAME})?$",
 }
-"""By the beginning of a type's name: what a text has to look like before `pg_input_is_valid` can be asked, which raises
-for other texts itself, or is for another cast than that of a text."""
+"""By the beginning of a type's name: the pattern that a text must match before `pg_input_is_valid` is called. For other
+texts that function raises an error itself, or its answer does not hold for the cast of a text."""
 
 UNREADABLE_ESCAPE = (
     r"\\u0000|\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"

@@ -50,7 +50,7 @@ class Constraint(msgspec.Struct, frozen=True):
         return _MEANINGS[self.name][0]
 
     def detail(self, unit: str | None = None) -> str:
-        """What is said of a violation; a length counts in `unit`s."""
+        """The message of a violation; a length is given in `unit`s."""
         bound = self.value
         if self.name == "predicate":
             bound = predicate_name(bound)

@@ -95,7 +95,7 @@ def policy_warnings(served: Iterable[ServedModel], actors: Iterable[Actor]) -> l
 
 
 def _functions(served: ServedModel) -> Iterator[tuple[str, Where]]:
-    """The functions in policies of the resource and of its fields, each behind the name of its place."""
+    """The policy functions of the resource and of its fields, each with the name of the action or field that has it."""
     policies: list[tuple[str, object]] = [*served.resource.policies.items()]
     for field, rules in served.resource.fields.items():
         policies += [(field, getattr(rules, argument)) for argument in rules.__struct_fields__]

@@ -73,7 +73,7 @@ class LoadPlan(msgspec.Struct, frozen=True, eq=False):
 
 
 class KeyRecipe(Recipe[P_co], Generic[P_co], frozen=True):
-    """What concerns the row that has the key and satisfies the rule."""
+    """A recipe for the row that has the key and satisfies the rule."""
 
     served: ServedModel
     rule: BoundRule
@@ -87,7 +87,7 @@ class KeyRecipe(Recipe[P_co], Generic[P_co], frozen=True):
 
 
 class RangeRecipe(Recipe[P_co], Generic[P_co], frozen=True):
-    """What concerns the rows of a range that satisfy the rule."""
+    """A recipe for the rows of a range that satisfy the rule."""
 
     served: ServedModel
     rule: BoundRule

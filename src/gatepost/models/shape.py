@@ -120,8 +120,8 @@ class Shape(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, constraints=(), misfits=(), items=items)
 
     def bound(self, name: ConstraintName) -> Any:
-        """The tightest bound of this name; None where there is none. Of `multiple_of` and `predicate` none is the
-        tightest: all of `constraints` hold."""
+        """The tightest bound of this name; None where there is none. `multiple_of` and `predicate` have no tightest
+        bound: every one in `constraints` must hold."""
         bounds = [item.value for item in (*self.constraints, *self.own) if item.name == name]
         tightest = max if name in ("ge", "gt", "min_length") else min
         return tightest(bounds, default=None)

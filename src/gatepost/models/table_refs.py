@@ -44,9 +44,9 @@ class TableRef(msgspec.Struct, frozen=True, eq=False):
         return cast("ColumnElement[Any]", self.table.c[column.key])
 
     def joined_by(self, relation: Relation, outer: "TableRef") -> ColumnElement[bool]:
-        """The condition that the relation leads from a row of `outer` to one of this."""
+        """The join condition of a relation from `outer` to this table."""
         return self.column_of(relation.remote) == outer.column_of(relation.local)
 
     def exists(self, outer: "TableRef", *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-        """Whether a row of this satisfies the conditions, in which the row of `outer` may occur."""
+        """Whether a row of this table satisfies the conditions, which may refer to the current row of `outer`."""
         return select(1).select_from(self.table).where(*conditions).correlate(outer.table).exists()
