@@ -15,11 +15,16 @@ failures: list[RequestFailed] = []
 
 app.events.subscribe(RequestFailed, failures.append)
 
-random_requests = settings(
-    max_examples=settings.default.max_examples // 2,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-"""Decorates tests that send requests made by Hypothesis: hundreds in `make test`, thousands in `make soak`."""
+
+def random_requests(factor: float) -> settings:
+    """Decorates a test that sends requests made by Hypothesis: `factor` times the profile's number of examples.
+
+    The profile says 100 in `make test` and 3000 in `make soak`.
+    """
+    return settings(
+        max_examples=round(settings.default.max_examples * factor),
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
 
 
 class Clients(msgspec.Struct):

@@ -141,7 +141,7 @@ def merged_with_itself(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "document": merged(row["document"])}
 
 
-@random_requests
+@random_requests(0.8)
 @given(body=st.dictionaries(st.sampled_from(SAMPLE), BODIES, max_size=4), key=st.text(max_size=3))
 async def test_no_body_is_an_internal_error(clients: Clients, body: dict[str, Any], key: str) -> None:
     content = json.dumps(body, ensure_ascii=len(key) % 2 == 0).encode("utf-8", "surrogatepass")
@@ -154,7 +154,7 @@ async def test_no_body_is_an_internal_error(clients: Clients, body: dict[str, An
         problem(created, created.status, created.json()["code"])
 
 
-@random_requests
+@random_requests(0.5)
 @given(content=st.binary(max_size=40) | st.text(alphabet='{}[]":,\\u0d8e1-. tn', max_size=60).map(str.encode))
 async def test_no_bytes_are_an_internal_error(clients: Clients, content: bytes) -> None:
     assert (await clients.editor.post("/api/samples", content=content)).status in (201, 400, 422)

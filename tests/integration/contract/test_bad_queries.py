@@ -180,7 +180,7 @@ VALUES = (
 )
 
 
-@random_requests
+@random_requests(1.5)
 @given(parameters=st.lists(st.tuples(NAMES, BRACKETS, VALUES), max_size=3), escaped=st.booleans())
 async def test_no_query_is_an_internal_error(
     client: Client, parameters: list[tuple[str, str, str]], escaped: bool
@@ -196,7 +196,7 @@ async def test_no_query_is_an_internal_error(
         assert held(response)["status"] == 400
 
 
-@random_requests
+@random_requests(0.5)
 @given(query=st.text(alphabet="smalword[]=&%.,+-019abcdefiptx \\", max_size=40), key=st.text(max_size=8))
 async def test_no_path_is_an_internal_error(client: Client, query: str, key: str) -> None:
     key = key.replace("?", "").encode("utf-8", "ignore").decode()
