@@ -15,7 +15,7 @@ from sqlalchemy import select
 from gatepost.actor import anonymous
 from gatepost.database.statements import Statement
 from gatepost.models.conditions import bind_decision
-from gatepost.models.filters import Filter, filterable
+from gatepost.models.filters import OPERATORS, Filter, filterable
 from gatepost.models.list_query import Order, RowRange
 from gatepost.models.reads import ReadPage
 from gatepost.models.recipes import Options
@@ -49,6 +49,11 @@ async def connection(module_database_url: str) -> AsyncIterator[Any]:
 
 def test_a_field_can_be_asked_what_its_indexes_serve_and_nothing_else() -> None:
     assert {name: operators.keys() for name, operators in FOUND.operators.items()} == OFFERED
+
+
+def test_the_operators_of_each_field_are_offered_in_the_order_of_all() -> None:
+    for name, operators in FOUND.operators.items():
+        assert list(operators) == [item.name for item in OPERATORS if item.name in operators], name
 
 
 def test_a_field_can_be_sorted_by_where_an_index_has_its_order() -> None:
