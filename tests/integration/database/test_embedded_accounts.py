@@ -60,7 +60,9 @@ def life_of(account: Account, data: Path) -> dict[str, object]:
         process = spawn(command, account, death_signal=signal.SIGKILL, output=output.fileno())
         process.wait(60)
         output.seek(0)
-        report: dict[str, object] = json.loads(output.readline())  # under coverage more may follow
+        report: dict[str, object] = json.loads(output.readline())
+        if "COVERAGE_PROCESS_CONFIG" not in os.environ:  # which prints warnings of its own
+            assert output.read() == b""
         return report
 
 
