@@ -27,7 +27,7 @@ async def catalog(database_url: str) -> dict[str, str]:
     return await run_on(database_url, lambda connection: read_catalog(connection, SCHEMAS))
 
 
-@pytest.mark.parametrize("schema", ["public", "Odd one"])
+@pytest.mark.parametrize("schema", SCHEMAS)
 async def test_what_was_applied_in_a_schema_is_not_applied_again(database_url: str, schema: str) -> None:
     assert (await apply_lossless(database_url, shop(schema))).refused == []
     assert await again(database_url, shop(schema)) == NOTHING
