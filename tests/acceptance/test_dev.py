@@ -70,12 +70,13 @@ def test_a_new_project_passes_its_own_test(environ: Environ, tmp_path: Path) -> 
     assert "1 passed" in tested.stdout
 
 
-def test_dev_ends_with_its_terminal_and_commands_use_its_database_from_then_on(
-    start: Start, environ: Environ, project: Path
+@pytest.mark.parametrize("cause", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "its terminal is closed"])
+def test_dev_ends_and_commands_use_its_database_from_then_on(
+    start: Start, environ: Environ, project: Path, cause: signal.Signals
 ) -> None:
     server = start("dev", "--port", "0", environ=environ).ready()
     processes = server.children()
-    server.send(signal.SIGHUP)
+    server.send(cause)
     assert server.wait() == 0
     _, alive = psutil.wait_procs(processes, timeout=5)
     assert not [process for process in alive if is_alive(process)]
