@@ -1,4 +1,4 @@
-"""The ceiling's words: SQL whose response is the wire's JSON already, shapes of bodies, and the precomputed headers.
+"""The ceiling's words: SQL whose result is the wire's JSON already, shapes of bodies, and the precomputed headers.
 
 No logic stands here. The statements build the JSON in PostgreSQL, the cheapest of the techniques measured
 (benchmarks/README.md, "Rows to JSON"): `concat` copies each value's text once, `to_json` escapes what has to be.

@@ -68,9 +68,9 @@ class _Script:
         return [b"".join(calls[start : start + depth]) for start in range(0, CALLS, depth)]
 
     def last(self, script_argument: bytes) -> bytes:
-        """What the script replies."""
-        response: bytes = self._wire.send(self._call(0, script_argument))
-        return response
+        """What the script returns."""
+        returned: bytes = self._wire.send(self._call(0, script_argument))
+        return returned
 
     def _call(self, number: int, script_argument: bytes) -> bytes:
         return encoded(

@@ -113,16 +113,16 @@ def serving(debian_url: str, tmp_path: Path) -> Iterator[Serving]:
 
 def test_every_response_under_load_is_good_and_the_end_is_clean(serving: Serving) -> None:
     out, _ = load(f"{serving.address}{LISTING}").communicate(timeout=60)
-    responded = REQUESTS.search(out)
-    assert responded is not None, out
-    assert int(responded[1]) > CONNECTIONS
+    requests = REQUESTS.search(out)
+    assert requests is not None, out
+    assert int(requests[1]) > CONNECTIONS
     assert "Non-2xx" not in out
     assert "Socket errors" not in out, out
     serving.process.send_signal(signal.SIGTERM)
     assert serving.process.wait(WAIT_SECONDS_MAX) == 0
     lines = serving.log.read_text()
     assert "Traceback" not in lines
-    assert lines.count(f'"path":"{LISTING.partition("?")[0]}"') >= int(responded[1]), "an access line of every response"
+    assert lines.count(f'"path":"{LISTING.partition("?")[0]}"') >= int(requests[1]), "an access line of every response"
 
 
 def test_a_drain_in_the_middle_of_the_load_ends_in_order(serving: Serving, debian_url: str) -> None:

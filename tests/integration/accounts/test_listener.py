@@ -170,15 +170,15 @@ async def test_behind_a_pooler_nothing_is_trusted_and_the_database_is_there(
 async def test_nothing_is_trusted_while_the_check_says_no(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener_module, "DOUBT_SECONDS", 0.05)
     monkeypatch.setattr(listener_module, "PING_SECONDS", 0.05)
-    responses = [True, False, False]
+    results = [True, False, False]
 
     async def check(_connection: Connection) -> bool:
-        return responses.pop()
+        return results.pop()
 
     doubts: list[str] = []
     async with listening(database_url, check, doubts.append) as (made, _, resets):
         await until(lambda: made.is_trusted)
-        assert (responses, len(resets), doubts) == ([], 1, [UNNOTIFIED])
+        assert (results, len(resets), doubts) == ([], 1, [UNNOTIFIED])
 
 
 async def test_a_database_that_is_not_there_is_tried_again_and_stopping_is_quick(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ BOUND_SECONDS = 0.1
 
 @asynccontextmanager
 async def two_processes(connection: Connection, url: str) -> AsyncIterator[list[Watch]]:
-    """Both response that the user is an editor, from their caches."""
+    """Both report that the user is an editor, from their caches."""
     key: UUID = await connection.fetchval("INSERT INTO users (email, roles) VALUES ('a@b', '{editor}') RETURNING id")
     token = make_tokens(PEM).issue(str(key), 0)
     async with AsyncExitStack() as stack:
@@ -93,7 +93,7 @@ async def test_a_change_while_the_listeners_are_killed_is_served_stale_by_neithe
 async def test_a_listener_that_is_silent_is_not_trusted_and_works_again_when_it_speaks(
     connection: Connection, database_url: str
 ) -> None:
-    """Its backend stands still: the connection lives, no response and no notification comes."""
+    """Its backend stands still: the connection lives, no reply and no notification comes."""
     async with two_processes(connection, database_url) as watches:
         backends = await listening_backends(connection, 2)
         try:

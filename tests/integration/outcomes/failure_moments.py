@@ -116,7 +116,7 @@ async def lost_before(injector: FaultInjector, verb: str, resource: str) -> list
     return [await injector.run(verb, resource, Fault(index)) for index in (0, begin - 1)]
 
 
-@moment("The connection is lost between the sending of the write, or of COMMIT, and its response")
+@moment("The connection is lost between the sending of the write, or of COMMIT, and its reply")
 async def lost_inside(injector: FaultInjector, verb: str, resource: str) -> list[Outcome]:
     begin, end = await span(injector, verb, resource)
     return [await injector.run(verb, resource, Fault(index)) for index in (begin, end)]
@@ -142,14 +142,14 @@ async def late_before(injector: FaultInjector, verb: str, resource: str) -> list
     return [await injector.run(verb, resource, Fault(0, "stall"), is_last_moment=True)]
 
 
-@moment("It ends after that, and the response comes within 5 s", WRITES)
-async def late_response(injector: FaultInjector, verb: str, resource: str) -> list[Outcome]:
+@moment("It ends after that, and the reply comes within 5 s", WRITES)
+async def late_reply(injector: FaultInjector, verb: str, resource: str) -> list[Outcome]:
     _, end = await span(injector, verb, resource)
     return [await injector.run(verb, resource, Fault(end, "delay", 0.5), is_last_moment=True)]
 
 
-@moment("It ends after that, and no response comes within 5 s", WRITES)
-async def no_response(injector: FaultInjector, verb: str, resource: str) -> list[Outcome]:
+@moment("It ends after that, and no reply comes within 5 s", WRITES)
+async def no_reply(injector: FaultInjector, verb: str, resource: str) -> list[Outcome]:
     begin, end = await span(injector, verb, resource)
     async with patched(request_deadlines, "OUTCOME_SECONDS", 0.3):
         return [

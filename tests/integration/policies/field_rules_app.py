@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @policy
 def is_mine(model: Any, actor: Actor) -> Any:
-    """As `owner`, in the words of a user's own, and with a response of its own for admins."""
+    """As `owner`, in the words of a user's own, and a plain bool for admins."""
     return True if "admin" in actor.roles else model.owner_id == actor.id
 
 

@@ -52,7 +52,7 @@ def test_the_serving_command_has_the_options_that_are_completed() -> None:
 def test_the_shell_completes(typed: str, offered: str) -> None:
     asking = {"_GATEPOST_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
     program = "from gatepost.cli.main import main; main()"
-    responded = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", program], env={**os.environ, **asking}, capture_output=True, text=True, check=True
     )
-    assert responded.stdout.split() == [offered]
+    assert completed.stdout.split() == [offered]

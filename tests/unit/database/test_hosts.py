@@ -27,7 +27,7 @@ def test_each_host_has_a_dsn_of_its_own(dsn: str, expected: list[str]) -> None:
     assert list(split_hosts(dsn)) == expected
 
 
-async def response(dsn: str) -> str:
+async def connect(dsn: str) -> str:
     if dsn == "silent":
         await asyncio.Event().wait()
     if dsn == "refuses":
@@ -41,17 +41,17 @@ async def response(dsn: str) -> str:
 
 @pytest.mark.parametrize("first", ["silent", "refuses", "standby"])
 async def test_a_host_that_is_of_no_use_leaves_time_for_the_next_one(first: str) -> None:
-    assert await connect_first([first, "good"], 0.2, response) == "good"
+    assert await connect_first([first, "good"], 0.2, connect) == "good"
 
 
 async def test_all_hosts_together_take_no_longer_than_one() -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     with pytest.raises(TimeoutError):
-        await connect_first(["silent", "silent", "silent"], 0.3, response)
+        await connect_first(["silent", "silent", "silent"], 0.3, connect)
     assert 0.25 < loop.time() - began < 2
 
 
 async def test_a_host_that_refuses_the_password_ends_the_search() -> None:
     with pytest.raises(asyncpg.InvalidPasswordError):
-        await connect_first(["wrong password", "good"], 0.2, response)
+        await connect_first(["wrong password", "good"], 0.2, connect)
