@@ -1,11 +1,11 @@
 """What a call knows when its response is made: the view of its actor, the tables that were read, and no open unit."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from gate_conversation import forbidden_receive
 from overrides_app import Cup, Cups, app
 from sqlalchemy import MetaData
 
@@ -33,14 +33,10 @@ async def running(module_database_url: str) -> AsyncIterator[TestApp]:
         yield started
 
 
-async def no_body() -> Any:
-    raise AssertionError
-
-
 def call_of(path: str, query_string: bytes = b"") -> Call:
     """A GET by the staff."""
     rules, endpoint, values = app.running.table.match("GET", path)
-    return Call({}, no_body, "id", "192.0.2.1", {}, query_string, rules, endpoint, values, STAFF)
+    return Call({}, forbidden_receive, "id", "192.0.2.1", {}, query_string, rules, endpoint, values, STAFF)
 
 
 async def respond(call: Call) -> None:

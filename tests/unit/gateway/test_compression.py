@@ -4,9 +4,9 @@ import zlib
 from typing import Any
 
 import pytest
-from gate_conversation import ask, gate, route, scope
+from gate_conversation import ask, forbidden_receive, gate, route, scope
 
-from gatepost.asgi import Message, Receive, Scope, Send
+from gatepost.asgi import Receive, Scope, Send
 from gatepost.call import Call, Response
 from gatepost.errors import Header
 from gatepost.gateway.codings import wanted_coding
@@ -24,13 +24,9 @@ VARY: Header = (b"vary", b"accept-encoding")
 IF_MATCH, IF_NONE_MATCH = b"if-match", b"if-none-match"
 
 
-async def forbidden() -> Message:
-    raise AssertionError("compression reads no body")
-
-
 def call(*headers: Header, kind: str = "api") -> Call:
     given = scope(headers=headers)
-    return Call(given, forbidden, "id", "192.0.2.1", dict(given["headers"]), b"", rules=route(kind=kind))
+    return Call(given, forbidden_receive, "id", "192.0.2.1", dict(given["headers"]), b"", rules=route(kind=kind))
 
 
 def response(*headers: Header, status: int = 200, body: bytes = LARGE) -> Response:

@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+from gate_conversation import forbidden_receive
 from sqlalchemy import ForeignKey, Index, MetaData, or_
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -108,13 +109,11 @@ QUERIES = [
 ]
 
 
-async def no_body() -> Any:
-    raise AssertionError
-
-
 def read_list(query_string: bytes, actor: Actor) -> ListQuery:
     """The query of a list of tools, as the actor may ask for it."""
-    return READER.read_list(Call({}, no_body, "id", "192.0.2.1", {}, query_string, actor=actor, view=TOOLS.view(actor)))
+    return READER.read_list(
+        Call({}, forbidden_receive, "id", "192.0.2.1", {}, query_string, actor=actor, view=TOOLS.view(actor))
+    )
 
 
 def recipes() -> Iterator[Recipe[Any]]:
