@@ -1,23 +1,15 @@
 """What layers read of a `Call`."""
 
 import pytest
+from gate_conversation import forbidden_receive
 
-from gatepost.asgi import Message
 from gatepost.call import Call
-from gatepost.device_cookies import Devices
 from gatepost.errors import Header
-
-DEVICES = Devices(b"a secret", "/api/auth")
-ACCOUNT = DEVICES.account_of("ada@example.com")
-
-
-async def receive() -> Message:
-    raise AssertionError("nothing is read")
 
 
 def call_with(cookie: bytes | None) -> Call:
     headers: list[Header] = [] if cookie is None else [(b"cookie", cookie)]
-    return Call({}, receive, "id", "192.0.2.1", dict(headers), b"")
+    return Call({}, forbidden_receive, "id", "192.0.2.1", dict(headers), b"")
 
 
 @pytest.mark.parametrize(
@@ -61,16 +53,3 @@ def call_with(cookie: bytes | None) -> Call:
 )
 def test_a_cookie_is_read_whatever_stands_beside_it(cookie: bytes | None, value: str | None) -> None:
     assert call_with(cookie).cookie("session") == value
-
-
-@pytest.mark.parametrize("beside", [b"", b"a/b=1; ", b"\xff=\xfe; ", b"a=" + b"x" * 10_000 + b"; "])
-def test_a_device_is_known_whatever_cookie_stands_beside_its_own(beside: bytes) -> None:
-    _, header = DEVICES.header(ACCOUNT, None, is_tls=False)
-    device = DEVICES.find(call_with(beside + header.partition(b";")[0]))
-    assert device is not None
-    assert device.account == ACCOUNT
-
-
-@pytest.mark.parametrize("value", [b"", b"x", b"\xff\xfe", b"!!!!", b"A" * 67, b"A" * 100_000])
-def test_a_forged_device_is_none(value: bytes) -> None:
-    assert DEVICES.find(call_with(b"gatepost_device=" + value)) is None

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,8 +12,7 @@ from sqlalchemy import MetaData, delete
 from gatepost import App
 from gatepost.accounts import passwords
 from gatepost.asgi import Receive, Scope, Send
-from gatepost.call import Call
-from gatepost.device_cookies import COOKIE, LIFETIME_SECONDS, Devices
+from gatepost.device_cookies import LIFETIME_SECONDS
 from gatepost.testing import Client, TestApp
 from gatepost.testing.client import ClientResponse
 
@@ -193,45 +191,3 @@ async def test_a_device_keeps_its_bucket_when_its_cookie_is_renewed(shop: Shop) 
     assert await shop.statuses(4, ADA, WRONG, cookie=cookie) == [401] * 4
     renewed = (await shop.sign_in(ADA, PASSWORD, cookie=cookie)).headers["set-cookie"].partition(";")[0]
     assert await shop.statuses(3, ADA, WRONG, cookie=renewed) == [401, 429, 429]
-
-
-DEVICES = Devices(b"secret", "/api/auth")
-
-
-def asked(cookie: str) -> Call:
-    async def receive() -> dict[str, Any]:
-        raise AssertionError
-
-    return Call({}, receive, "id", "192.0.2.1", {b"cookie": cookie.encode("latin-1")}, b"")
-
-
-def cookie_of(devices: Devices, *, is_tls: bool = False) -> str:
-    _, value = devices.header(devices.account_of(ADA), None, is_tls=is_tls)
-    return value.decode()
-
-
-def test_a_cookie_is_known_among_others_and_secure_over_tls() -> None:
-    cookie = cookie_of(DEVICES).partition(";")[0]
-    found = DEVICES.find(asked(f"a=b; {cookie}; c=d"))
-    assert found is not None
-    assert found.account == DEVICES.account_of(ADA)
-    assert found.account != DEVICES.account_of(BOB)
-    assert cookie_of(DEVICES, is_tls=True).endswith("; Secure")
-
-
-@pytest.mark.parametrize("spoil", [lambda c: c[:-1], lambda c: c[:20] + "A" + c[21:], lambda c: c + "A", lambda c: ""])
-def test_a_cookie_that_was_touched_is_none(spoil: Any) -> None:
-    value = cookie_of(DEVICES).partition(";")[0].partition("=")[2]
-    spoilt = spoil(value)
-    assert spoilt == value or DEVICES.find(asked(f"{COOKIE}={spoilt}")) is None
-    for odd in (f"{COOKIE}=\xff", f"{COOKIE}=%%%", f'{COOKIE}="', f"{COOKIE}", "=" * 5000):
-        assert DEVICES.find(asked(odd)) is None
-
-
-def test_a_cookie_of_another_key_or_of_long_ago_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    cookie = cookie_of(DEVICES).partition(";")[0]
-    assert Devices(b"another", "/api/auth").find(asked(cookie)) is None
-    assert DEVICES.find(asked(cookie)) is not None
-    now = time.time()
-    monkeypatch.setattr("gatepost.device_cookies.time.time", lambda: now + LIFETIME_SECONDS + 1)
-    assert DEVICES.find(asked(cookie)) is None
