@@ -2,7 +2,9 @@
 
 import asyncio
 import uuid
-from typing import Any
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from migrated_models import again, connected, dump, names_on, record, run, shop, things, with_function
@@ -16,6 +18,34 @@ from gatepost.migrations.claims import claim, find_claims
 from gatepost.migrations.file_commands import check, down, make, status, up
 from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.models.base import NAMING
+
+TO_EARLIER_VERSION = (
+    "CREATE TABLE gatepost_schema (one boolean PRIMARY KEY DEFAULT true CHECK (one), fingerprint text NOT NULL,"
+    " applied_at timestamptz NOT NULL DEFAULT now())",
+    "INSERT INTO gatepost_schema (fingerprint) VALUES ('of an earlier version')",
+    "DROP SCHEMA gatepost CASCADE",
+)
+"""Make the record of Gatepost that of a version before there was one."""
+
+
+class LimitedRole(NamedTuple):
+    """A role, and the DSN by which it reaches the database of the test."""
+
+    name: str
+    url: str
+
+
+@pytest.fixture
+async def limited(database_url: str, postgresql: EmbeddedPostgreSQL) -> AsyncIterator[LimitedRole]:
+    """A role that may make tables in the schema `public`, and nothing else."""
+    role = f"role_{uuid.uuid4().hex}"
+    postgresql.execute(f"CREATE ROLE {role} LOGIN")
+    try:
+        await run(database_url, f"GRANT CREATE, USAGE ON SCHEMA public TO {role}")
+        yield LimitedRole(role, database_url.replace("gatepost@", f"{role}@"))
+    finally:
+        await run(database_url, f"DROP OWNED BY {role}")
+        postgresql.execute(f"DROP ROLE {role}")
 
 
 async def test_a_renamed_table_is_not_ours_until_it_is_claimed(database_url: str) -> None:
@@ -75,10 +105,7 @@ async def test_a_database_of_an_earlier_version_is_brought_over_and_claimed(data
     await apply_lossless(database_url, shop())
     await run(
         database_url,
-        "CREATE TABLE gatepost_schema (one boolean PRIMARY KEY DEFAULT true CHECK (one), fingerprint text NOT NULL,"
-        " applied_at timestamptz NOT NULL DEFAULT now())",
-        "INSERT INTO gatepost_schema (fingerprint) VALUES ('of an earlier version')",
-        "DROP SCHEMA gatepost CASCADE",
+        *TO_EARLIER_VERSION,
         "DROP INDEX ix_books_price_id",
         "CREATE INDEX ix_books_price_id ON books (id, price)",
     )
@@ -112,30 +139,21 @@ async def test_somebody_elses_tables_of_our_names_are_left_alone(
 
 
 async def test_a_role_that_may_not_record_is_told_what_to_run(
-    database_url: str, postgresql: EmbeddedPostgreSQL, tmp_path: Any
+    database_url: str, postgresql: EmbeddedPostgreSQL, limited: LimitedRole, tmp_path: Path
 ) -> None:
-    name = database_url.rpartition("/")[2].partition("?")[0]
-    role = f"role_{name}"
-    limited = database_url.replace("gatepost@", f"{role}@")
-    postgresql.execute(f"CREATE ROLE {role} LOGIN")
-    try:
-        await run(database_url, f"GRANT CREATE, USAGE ON SCHEMA public TO {role}")
-        before = dump(postgresql, database_url)
-        with pytest.raises(ConfigurationError, match="CREATE SCHEMA IF NOT EXISTS gatepost;") as refusal:
-            await apply_lossless(limited, things(), all_or_nothing=True)
-        assert dump(postgresql, database_url) == before
-        script = str(refusal.value).partition("run: ")[2]
-        await run(database_url, *script.strip().rstrip(";").split("; "))
-        await apply_lossless(limited, things(), all_or_nothing=True)
-        await make(database_url, things(more="others"), tmp_path / "migrations", "First")
-        await run(database_url, f"REVOKE CREATE ON SCHEMA public FROM {role}", "DROP TABLE things")
-        with pytest.raises(ConfigurationError, match="GRANT CREATE ON SCHEMA public"):
-            await up(limited, tmp_path / "migrations", metadata=things(more="others"))
-        with pytest.raises(ConfigurationError, match="GRANT CREATE ON SCHEMA public"):
-            await apply_lossless(limited, things(more="others"), all_or_nothing=True)
-    finally:
-        await run(database_url, f"DROP OWNED BY {role}")
-        postgresql.execute(f"DROP ROLE {role}")
+    before = dump(postgresql, database_url)
+    with pytest.raises(ConfigurationError, match="CREATE SCHEMA IF NOT EXISTS gatepost;") as refusal:
+        await apply_lossless(limited.url, things(), all_or_nothing=True)
+    assert dump(postgresql, database_url) == before
+    script = str(refusal.value).partition("run: ")[2]
+    await run(database_url, *script.strip().rstrip(";").split("; "))
+    await apply_lossless(limited.url, things(), all_or_nothing=True)
+    await make(database_url, things(more="others"), tmp_path / "migrations", "First")
+    await run(database_url, f"REVOKE CREATE ON SCHEMA public FROM {limited.name}", "DROP TABLE things")
+    with pytest.raises(ConfigurationError, match="GRANT CREATE ON SCHEMA public"):
+        await up(limited.url, tmp_path / "migrations", metadata=things(more="others"))
+    with pytest.raises(ConfigurationError, match="GRANT CREATE ON SCHEMA public"):
+        await apply_lossless(limited.url, things(more="others"), all_or_nothing=True)
 
 
 async def test_a_role_named_gatepost_finds_its_tables_where_they_were(database_url: str) -> None:
@@ -159,13 +177,7 @@ async def test_starts_at_once_record_once(database_url: str) -> None:
 
 async def test_an_embedded_database_of_an_earlier_version_is_brought_over_without_a_word(database_url: str) -> None:
     await apply_lossless(database_url, shop())
-    await run(
-        database_url,
-        "CREATE TABLE gatepost_schema (one boolean PRIMARY KEY DEFAULT true CHECK (one), fingerprint text NOT NULL,"
-        " applied_at timestamptz NOT NULL DEFAULT now())",
-        "INSERT INTO gatepost_schema (fingerprint) VALUES ('of an earlier version')",
-        "DROP SCHEMA gatepost CASCADE",
-    )
+    await run(database_url, *TO_EARLIER_VERSION)
     assert await apply_lossless(database_url, shop(), embedded=True) == Applied([], [])
     assert {("table", "books"), ("constraint", "ck_books_price_ge"), ("index", "ix_books_price_id")} <= (
         await record(database_url)
@@ -187,29 +199,21 @@ async def test_files_that_the_models_are_ahead_of_make_tables_that_are_ours(data
 
 
 async def test_a_role_without_rights_on_the_record_looks_and_is_told_what_to_grant(
-    database_url: str, postgresql: EmbeddedPostgreSQL, tmp_path: Any
+    database_url: str, limited: LimitedRole, tmp_path: Path
 ) -> None:
     folder, metadata = tmp_path / "migrations", things(Column("x", Text))
     await make(database_url, metadata, folder, "First")
     await up(database_url, folder, metadata=metadata)
-    role = f"role_{uuid.uuid4().hex}"
-    limited = database_url.replace("gatepost@", f"{role}@")
-    postgresql.execute(f"CREATE ROLE {role} LOGIN")
-    try:
-        await run(database_url, f"GRANT CREATE, USAGE ON SCHEMA public TO {role}")
-        await run(database_url, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
-        assert (await find_plan(limited, metadata)).refused == []
-        assert await apply_lossless(limited, metadata, all_or_nothing=True) == Applied([], [])
-        now = await status(limited, folder)
-        assert (now.pending, now.drift) == ((), None)
-        assert await check(limited, metadata, folder) == []
-        more = things(Column("x", Text), more="others")
-        assert len(await check(limited, more, folder)) == 2
-        with pytest.raises(ConfigurationError, match="GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES"):
-            await apply_lossless(limited, more, all_or_nothing=True)
-    finally:
-        await run(database_url, f"DROP OWNED BY {role}")
-        postgresql.execute(f"DROP ROLE {role}")
+    await run(database_url, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {limited.name}")
+    assert (await find_plan(limited.url, metadata)).refused == []
+    assert await apply_lossless(limited.url, metadata, all_or_nothing=True) == Applied([], [])
+    now = await status(limited.url, folder)
+    assert (now.pending, now.drift) == ((), None)
+    assert await check(limited.url, metadata, folder) == []
+    more = things(Column("x", Text), more="others")
+    assert len(await check(limited.url, more, folder)) == 2
+    with pytest.raises(ConfigurationError, match="GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES"):
+        await apply_lossless(limited.url, more, all_or_nothing=True)
 
 
 async def test_what_rows_refuse_undoes_everything_and_its_record(
