@@ -8,7 +8,6 @@ import asyncio
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from tests.acceptance.conftest import GATEPOST, end_with_parent, wait_for
+from tests.acceptance.raw_http_server import migrate
 from tests_soak.faults import Fault, Faults, LogReader
 from tests_soak.ledger import Ledger, Told
 
@@ -60,17 +60,6 @@ app = App(
     Resource(Position, read=anyone),
 )
 """
-SETUP = """
-import asyncio, os
-from app import app
-from gatepost.testing import TestApp
-
-async def main():
-    async with TestApp(app, os.environ["DATABASE_URL"]):
-        pass
-
-asyncio.run(main())
-"""
 
 
 @dataclass(frozen=True)
@@ -101,7 +90,7 @@ def serve(folder: Path, database: EmbeddedPostgreSQL) -> Run:
         "GATEPOST_DRAIN_DELAY_SECONDS": "0",
         "PYTHONPATH": str(folder),
     }
-    subprocess.run([sys.executable, "-c", SETUP], cwd=folder, env=environ, check=True)
+    migrate(folder, environ["DATABASE_URL"])
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
