@@ -61,7 +61,8 @@ def filled_url(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("documents")
     (folder / "app.py").write_text(APP)
     with databases.opened() as url:
-        environ = {**os.environ, "DATABASE_URL": url, "PYTHONPATH": "."}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEPOST")}
+        environ = {**kept, "DATABASE_URL": url, "PYTHONPATH": "."}
         subprocess.run([sys.executable, "-c", SETUP], cwd=folder, env=environ, check=True)
         yield url
 
