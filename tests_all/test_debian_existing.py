@@ -7,7 +7,7 @@ from debian_postgresql import DebianPostgreSQL, psql
 from examples.bookshop.app import app
 
 from gatepost.errors import ConfigurationError
-from gatepost.migrations.safe_changes import find_pending
+from gatepost.migrations.apply import find_plan
 from gatepost.testing import TestApp
 
 
@@ -21,8 +21,8 @@ async def test_a_refused_app_leaves_a_database_without_uuidv7_as_it_was(
 ) -> None:
     psql(debian_url, "CREATE TABLE books (id int); CREATE UNIQUE INDEX theirs ON books (id)")
     before = dump(debian, debian_url)
-    pending = await find_pending(debian_url, app.metadata)
-    assert "create the function uuidv7" in [each.summary for each in pending.allowed]
+    plan = await find_plan(debian_url, app.metadata)
+    assert "create the function uuidv7" in [each.summary for each in plan.allowed]
     with pytest.raises(ConfigurationError, match="did not create the table books"):
         async with TestApp(app, debian_url):
             pass
