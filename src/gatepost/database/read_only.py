@@ -10,6 +10,7 @@ are replaced, and while writes are refused one connection a second is opened to 
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -97,13 +98,8 @@ class ReadOnly:
             self._looking = background(self._open_to_look(), name, self._events)
 
     async def _open_to_look(self) -> None:
-        try:
-            raw = await self._connect()
-        except DRIVER_FAILURES:
-            return
-        if not self.is_on:
-            self._close_idle(lambda idle: refuses_writes(idle) is not False)
-        raw.terminate()
+        with contextlib.suppress(*DRIVER_FAILURES):
+            (await self._connect()).terminate()  # `note_opened` was told what it found
 
     def _begin(self, raw: RawConnection) -> None:
         self._witness = raw
@@ -116,6 +112,8 @@ class ReadOnly:
         self._witness = None
         if self._since is not None:
             seconds, self._since = round(time.monotonic() - self._since, 3), None
+            # Sessions that go on as they began would be taken for the next outage.
+            self._close_idle(lambda idle: refuses_writes(idle) is not False)
             self._events.emit(DatabaseWritable(seconds=seconds))
 
 

@@ -191,6 +191,8 @@ class GateMiddleware:
         return await self._deadlines.wait_idle(timeout_seconds)
 
     async def _refuse(self, call: GateCall, error: BaseException) -> None:
+        if call.held_start is not None:  # nothing has been sent yet
+            call.held_start, call.status = None, 0
         problem = self._problem(call, error)
         if isinstance(problem, Overloaded) and call.taken is not None:
             call.taken.give_back()
@@ -202,8 +204,6 @@ class GateMiddleware:
             except Problem as refusal:
                 problem = refusal
         call.code = problem.code
-        if call.held_start is not None:  # nothing has been sent yet
-            call.held_start, call.status = None, 0
         if call.status and problem is call.deadline.expired:
             return  # the client has stopped reading: the body stays shorter than stated, and the server cuts it off
         if call.status:

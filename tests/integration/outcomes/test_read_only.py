@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import NoReturn
 
 import pytest
 from outcomes_app import app
@@ -111,28 +110,3 @@ async def test_a_transaction_that_a_service_has_made_read_only_says_nothing_of_t
     assert (await running.anonymous.post("/api/postings", json={"text": "one"})).status == 500
     assert not running.app.running.database.is_read_only
     assert emitted == []
-
-
-async def test_a_promoted_standby_takes_writes_without_a_new_connection() -> None:
-    from gatepost.database.read_only import ReadOnly
-    from gatepost.events import Events
-
-    class Session:
-        """What asyncpg knows of a session; PostgreSQL reports the change at the promotion."""
-
-        in_hot_standby, default_transaction_read_only = "on", "off"
-
-        def get_settings(self) -> "Session":
-            return self
-
-        def is_closed(self) -> bool:
-            return False
-
-    async def connect() -> NoReturn:
-        raise AssertionError("no new connection")
-
-    session, state = Session(), ReadOnly(connect, lambda _: None, Events())
-    state.note_opened(session)
-    assert state.is_on
-    session.in_hot_standby = "off"
-    assert not state.is_on

@@ -326,8 +326,11 @@ async def test_a_request_over_its_time_is_cancelled_and_gets_504() -> None:
     assert len(app_gate._deadlines.in_flight) == 0
 
 
-async def test_a_cancellation_from_outside_gets_no_response() -> None:
+@pytest.mark.parametrize("has_begun", [False, True])
+async def test_a_cancellation_from_outside_gets_no_response(has_begun: bool) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if has_begun:  # the gate holds the start of a response until its body begins
+            await send({"type": "http.response.start", "status": 200, "headers": []})
         started.set()
         await asyncio.Event().wait()
 
