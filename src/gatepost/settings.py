@@ -349,15 +349,6 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def is_utf8(text: str) -> bool:
-    """False for text from the environment or the command line that holds bytes which are not UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def unknown_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
     """Variables that look like settings but are not, each with the most similar setting, if any.
 
@@ -410,8 +401,10 @@ def _text(variable: str, environ: Mapping[str, str], *, secret: bool) -> str | N
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"cannot be read: {error}.", location=f"{variable}_FILE={path}") from None
     text = environ.get(variable) or None
-    if text is not None and not is_utf8(text):
-        raise ConfigurationError("is not UTF-8.", location=variable, hint="Write its characters in UTF-8.")
+    try:
+        (text or "").encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError("is not UTF-8.", location=variable, hint="Write its characters in UTF-8.") from None
     return text
 
 

@@ -169,16 +169,26 @@ def test_a_database_url_that_leads_nowhere_is_a_sentence(
 @pytest.mark.parametrize(
     ("words", "password", "sentence"),
     [
-        (("token", "a\udcffb@x"), "", "'a\\udcffb@x' is not UTF-8."),
-        (("create", "a\udcffb@x", "--password-stdin"), "correct horse\n", "'a\\udcffb@x' is not UTF-8."),
-        (("create", "a@x", "-r", "\udcff", "--password-stdin"), "correct horse\n", "'\\udcff' is not UTF-8."),
-        (("create", "a@x", "--password-stdin"), "correct horse\udcff\n", "The password is not UTF-8."),
+        (("users", "token", "a\udcffb@x"), "", "The argument 'a\\udcffb@x' is not UTF-8."),
+        (
+            ("users", "create", "a\udcffb@x", "--password-stdin"),
+            "correct horse\n",
+            "The argument 'a\\udcffb@x' is not UTF-8.",
+        ),
+        (
+            ("users", "create", "a@x", "-r", "\udcff", "--password-stdin"),
+            "correct horse\n",
+            "The argument '\\udcff' is not UTF-8.",
+        ),
+        (("limits", "show", "\udcff@x"), "", "The argument '\\udcff@x' is not UTF-8."),
+        (("migrate", "make", 'a\nb\udcff"""'), "", 'The argument \'a\\nb\\udcff"""\' is not UTF-8.'),
+        (("users", "create", "a@x", "--password-stdin"), "correct horse\udcff\n", "The password is not UTF-8."),
     ],
 )
-def test_text_that_the_database_cannot_take_is_a_sentence(
+def test_text_that_is_not_utf_8_is_a_sentence(
     gatepost: Gatepost, words: tuple[str, ...], password: str, sentence: str
 ) -> None:
-    status, out, complaint = gatepost("users", *words, stdin=password)
+    status, out, complaint = gatepost(*words, stdin=password)
     assert (status, out) == (2, "")
     assert complaint == f"Error: {sentence} Write its characters in UTF-8.\n"
 

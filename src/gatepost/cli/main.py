@@ -36,6 +36,13 @@ def guarded(command: Callable[[], None]) -> None:
 
 
 def _run(words: list[str]) -> None:
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise ConfigurationError(
+                f"The argument {word!r} is not UTF-8.", hint="Write its characters in UTF-8."
+            ) from None
     if words[:1] == ["serve"]:
         # Workers are forked from this process: it must not load the library that parses the other commands.
         from gatepost.server.__main__ import main as serve

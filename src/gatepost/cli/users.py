@@ -21,17 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def _check_text(given: Any) -> Any:
-    """Refuse an argument, or one of several, that PostgreSQL cannot take."""
-    from gatepost.settings import is_utf8
-
-    for text in [given] if isinstance(given, str) else given or ():
-        if not is_utf8(text):
-            raise ConfigurationError(f"{text!r} is not UTF-8.", hint="Write its characters in UTF-8.")
-    return given
-
-
-Email = Annotated[str, typer.Argument(help="The user's e-mail address.", callback=_check_text)]
+Email = Annotated[str, typer.Argument(help="The user's e-mail address.")]
 Work = Callable[["Database", type[Any], "Settings"], Awaitable[T]]
 
 
@@ -47,9 +37,7 @@ users = typer.Typer(
 )
 def create(
     email: Email,
-    role: Annotated[
-        list[str] | None, typer.Option("--role", "-r", help="A role; may be repeated.", callback=_check_text)
-    ] = None,
+    role: Annotated[list[str] | None, typer.Option("--role", "-r", help="A role; may be repeated.")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
     app: AppOption = None,
 ) -> None:

@@ -23,7 +23,6 @@ from gatepost.migrations.pg_catalog import catalog_differences, read_catalog
 from gatepost.migrations.revisions import make_folder, open_folder, write_revision
 from gatepost.migrations.runner import current_revision, run_revisions
 from gatepost.migrations.schemas import other_schemas
-from gatepost.settings import is_utf8
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -46,8 +45,6 @@ async def make(dsn: str, metadata: MetaData, folder: Path, message: str, *, allo
     What loses data is refused, and with `allow_loss` written with a comment that says so. `dsn` names the server; of
     its database is read only which of the models are views there: those are in no file.
     """
-    if not is_utf8(message):
-        raise ConfigurationError(f"The message {message!r} is not UTF-8.", hint="Write its characters in UTF-8.")
     make_folder(folder)
     differences = await _missing(dsn, metadata, folder)
     if not allow_loss:

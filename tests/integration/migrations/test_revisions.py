@@ -247,14 +247,6 @@ async def test_what_a_revision_raises_itself_is_not_hidden(database_url: str, fo
         await up(database_url, folder)
 
 
-async def test_a_message_that_is_not_utf_8_is_refused_before_anything_is_written(
-    database_url: str, folder: Path
-) -> None:
-    with pytest.raises(ConfigurationError, match=r"The message 'a\\nb\\udcff\"\"\"' is not UTF-8"):
-        await make(database_url, things(), folder, 'a\nb\udcff"""')
-    assert list(folder.parent.iterdir()) == []
-
-
 async def test_a_file_that_cannot_be_written_leaves_nothing(
     database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
