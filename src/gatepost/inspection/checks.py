@@ -59,5 +59,5 @@ def failed(detail: str) -> Verdict:
 
 
 def nothing_of(faults: Collection[str], otherwise: str) -> Verdict:
-    """Failed with the first three of these faults; passed, and `otherwise` says how, where there is none."""
-    return verdict(not faults, "; ".join(sorted(faults)[:3]) or otherwise)
+    """Failed with these faults; passed, and `otherwise` says how, where there is none."""
+    return verdict(not faults, "; ".join(sorted(faults)) or otherwise)

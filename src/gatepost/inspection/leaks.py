@@ -12,6 +12,9 @@ INSIDE = re.compile(
     rb"|sqlalchemy\.exc|asyncpg\.|psycopg"
 )
 STRANGE_PATHS = ("/%00", "/%ff", "/..%2f..%2f..%2fetc%2fpasswd", "/%2e%2e/%2e%2e/%2e%2e/etc/passwd", "/a%5cb")
+SHOWN_MAX = 3
+"""Of faults that any number of responses may have."""
+
 PRIVATE_PATHS = ("/.env", "/.git/config")
 PRIVATE = re.compile(rb"^\s*\[core\]|^\w+=|^root:x:0:", re.MULTILINE)
 
@@ -44,13 +47,13 @@ async def examine_insides(visit: Visit) -> Verdict:
         for reply in visit.client.replies
         if (match := INSIDE.search(reply.body)) is not None
     }
-    return nothing_of(found, f"nothing in {len(visit.client.replies)} responses")
+    return nothing_of(sorted(found)[:SHOWN_MAX], f"nothing in {len(visit.client.replies)} responses")
 
 
 async def examine_failures(visit: Visit) -> Verdict:
     """5xx responses: an anonymous client has found an unhandled case."""
     broken = [reply for reply in visit.client.replies if reply.status >= 500 and reply.status not in (501, 505)]
-    return nothing_of([f"{reply.asked!r} gets {reply}" for reply in broken], "none")
+    return nothing_of([f"{reply.asked!r} gets {reply}" for reply in broken[:SHOWN_MAX]], "none")
 
 
 async def examine_cookies(visit: Visit) -> Verdict:

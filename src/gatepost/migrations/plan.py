@@ -124,7 +124,9 @@ class _Planner:
 
     def _weigh_drop(self, item: Difference) -> None:
         owned = self._ownership.owns(item.key)
-        if owned and not self._is_needed(item.key):
+        if item.loss is not None:
+            self._refuse(f"{item.summary}: {item.loss}.")
+        elif owned and not self._is_needed(item.key):
             self.plan.allowed.append(item)
             self._replaced.add(item.key)
         elif not owned and (item.key in self._created or self._ownership.was_changed(item.key)):

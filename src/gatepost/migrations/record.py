@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from msgspec.structs import asdict
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ProgrammingError
 
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.definitions import Definitions, ObjectKey, definitions_of
@@ -145,7 +145,7 @@ def note_fingerprint(connection: Connection, fingerprint: str, *, changed: bool)
 def has_fingerprint(connection: Connection, fingerprint: str) -> bool:
     """True where the database has been brought to these models, and Gatepost has not changed it since."""
     query = text(f"SELECT count(*) FROM {RECORD_SCHEMA}.{FINGERPRINTS_TABLE} WHERE fingerprint = :fingerprint")
-    with suppress(DBAPIError), connection.begin_nested():  # it may be missing, another's, or not for this role
+    with suppress(ProgrammingError), connection.begin_nested():  # it may be missing, another's, or not for this role
         return bool(connection.execute(query, {"fingerprint": fingerprint}).scalar())
     return False
 
