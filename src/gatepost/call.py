@@ -62,8 +62,9 @@ class Call(msgspec.Struct, eq=False):
 
     `headers` maps lower-case names to the last value given; `query_string` is still encoded; `client` is the address
     that limits and logs use; `rules` are what the gate goes by, None until the path has been matched; `endpoint` is
-    None where another application responds; `path_values` are the decoded segments of the path that stand for `{...}`
-    in the endpoint's; `is_ambient` says that the actor was found by credentials that browsers send by themselves;
+    None where another application responds; `path_values` are the segments of the path that stand for `{...}` in the
+    endpoint's, decoded (a handler gets that of a composite key with its escapes); `is_ambient` says that the actor was
+    found by credentials that browsers send by themselves;
     `view` is what the actor sees and sets of the endpoint's resource, as its controller knows; `unit` is the unit of
     work while a service's transaction runs; `tables_read` are the names of the tables whose rows the response shows or
     depends on, None where that is not known, because a service or a function of the database may have read others;

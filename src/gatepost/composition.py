@@ -175,7 +175,7 @@ class Composition:
             controller = ResourceController(served, self._verbs(served), queries, prefix, self._bounds(served))
             origin = f"derived from {served.entity.name} {location_of(served.entity.model)}"
             endpoints += [
-                Endpoint(self._operation(served, verb, origin), getattr(controller, verb))
+                Endpoint(self._operation(served, verb, origin), controller.handler(verb))
                 for verb in ACTIONS
                 if served.resource.policies[verb] is not nobody  # what nobody may do has no endpoint
             ]

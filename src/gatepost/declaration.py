@@ -79,7 +79,7 @@ class Declaration:
             service = self.services.get(served.entity.model)
             check_field_rules(served, is_filled=service is not None and "create" in overridden(service))
             check_fields(served.writable, served.entity.name)
-            check_key(served.entity.key, f"{served.entity.name}.{served.entity.key.name}")
+            check_key(served.entity)
 
     @property
     def metadata(self) -> MetaData:
@@ -138,7 +138,7 @@ class Declaration:
 
 def _actors(user_model: type[Any]) -> list[Actor]:
     """The anonymous actor and a sample user, on which the functions of policies are tried."""
-    key = _KEYS.get(entity_of(user_model).key.shape.python_type)
+    key = _KEYS.get(entity_of(user_model).single_key.shape.python_type)
     user = [] if key is None else [Actor(key, user=manager_of_class(user_model).new_instance())]
     return [anonymous, *user]
 

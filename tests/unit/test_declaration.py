@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, ForeignKey, Integer, MetaData, String, TypeDecorat
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from gatepost import App, Field, Resource, Service, anyone, hidden, owner, policy, read_only, role
+from gatepost import App, Field, Resource, Service, UserColumns, anyone, hidden, owner, policy, read_only, role
 from gatepost.errors import ConfigurationError
 from gatepost.settings import Settings
 from gatepost.testing import TestApp
@@ -359,3 +359,42 @@ def test_a_service_may_have_methods_of_its_own() -> None:
 def test_role_takes_names_and_no_list() -> None:
     with pytest.raises(ConfigurationError, match="takes names, not a list of names"):
         role(["librarian"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+class Membership(Base):
+    """A key of two columns."""
+
+    __tablename__ = "memberships"
+
+    group_id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(primary_key=True)
+
+
+@pytest.mark.parametrize(
+    ("action", "policies"),
+    [("create", {"write": anyone}), ("update", {"update": owner("user_id")}), ("delete", {"delete": ~anyone})],
+)
+def test_rows_with_a_composite_key_are_only_read(action: str, policies: dict[str, Any]) -> None:
+    assert refusal_of(Resource(Membership, read=anyone, **policies)).startswith(
+        f"Resource(Membership): opens {action}, but rows with a composite primary key (group_id, user_id) can only be "
+        "read. Leave out write=, create=, update= and delete=."
+    )
+
+
+def test_users_have_one_key_column() -> None:
+    class Other(DeclarativeBase):
+        metadata = MetaData()
+
+    class Login(UserColumns, Other):
+        __tablename__ = "logins"
+        tenant: Mapped[int] = mapped_column(primary_key=True)
+        number: Mapped[int] = mapped_column(primary_key=True)
+
+    class Note(Other):
+        __tablename__ = "notes"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    assert refusal_of(Resource(Note, read=anyone), users=Login) == (
+        "Login: has a composite primary key (tenant, number), and users are known by one value. "
+        "Give users one key column, of type UUID, int or str."
+    )

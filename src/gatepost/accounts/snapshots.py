@@ -24,11 +24,11 @@ def key_parser(entity: Entity) -> Callable[[str], ActorId]:
 
     Raises `ConfigurationError` for a key that no token can carry.
     """
-    kind = entity.key.shape.python_type
+    kind = entity.single_key.shape.python_type
     if kind not in (UUID, int, str):
         raise ConfigurationError(
             f"has a key of type {getattr(kind, '__name__', kind)}.",
-            location=f"{entity.name}.{entity.key.name}",
+            location=f"{entity.name}.{entity.single_key.name}",
             hint="Give users a key of type UUID, int or str.",
         )
     return _parse_int if kind is int else cast("Callable[[str], ActorId]", kind)

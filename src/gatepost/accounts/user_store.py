@@ -67,8 +67,8 @@ class UserStore:
         self._parse_key = key_parser(entity)
         self._read_snapshot = snapshot_reader(entity)
         column = {name: item.column for name, item in entity.attributes.items()}
-        key, as_text = entity.key.column, sql_cast(entity.key.column, Text).label(_KEY_AS_TEXT)
-        kind = BigInteger() if entity.key.shape.python_type is int else key.type
+        key, as_text = entity.single_key.column, sql_cast(entity.single_key.column, Text).label(_KEY_AS_TEXT)
+        kind = BigInteger() if entity.single_key.shape.python_type is int else key.type
         shown = [column[name].label(name) for name in kept_names(entity)]
         self._load = Statement(
             select(as_text, *shown).where(key == bindparam("key", type_=kind), column["is_active"]), "users.load"
@@ -103,7 +103,7 @@ class UserStore:
         if not rows:
             return None
         snapshot = self._read_snapshot(rows[0])
-        actor = Actor(getattr(snapshot, self._entity.key.name), frozenset(snapshot.roles), user=snapshot)
+        actor = Actor(getattr(snapshot, self._entity.single_key.name), frozenset(snapshot.roles), user=snapshot)
         return Identity(rows[0][_KEY_AS_TEXT], actor, rows[0]["password_version"])
 
     async def find_credentials(self, email: str) -> StoredCredentials | None:
@@ -131,7 +131,7 @@ class UserStore:
         rows = await self._database.run(statement, arguments)
         if not rows:
             raise ConfigurationError(f"The user {address} exists already.", hint="Choose another e-mail address.")
-        return cast("ActorId", value_reader(self._entity.key.column)(rows[0][0]))
+        return cast("ActorId", value_reader(self._entity.single_key.column)(rows[0][0]))
 
     def _insertion(self, values: Mapping[str, Any]) -> tuple[Statement, list[Any]]:
         """Apply the model's Python-side defaults, which compiled statements do not."""
@@ -144,13 +144,13 @@ class UserStore:
                     given[name] = default.arg(None)
         columns: dict[Any, Any] = {self._entity.attributes[name].column: bindparam(f"value_{name}") for name in given}
         expression = insert(self._entity.table).values(columns).on_conflict_do_nothing()
-        statement = Statement(expression.returning(self._entity.key.column), "users.create")
+        statement = Statement(expression.returning(self._entity.single_key.column), "users.create")
         return statement, statement.arguments({f"value_{name}": value for name, value in given.items()})
 
     async def list(self) -> list[UserSummary]:
         """The first LISTED_MAX users by e-mail, for commands."""
         rows = await self._database.run(self._list, self._list.arguments({"count": LISTED_MAX}))
-        read_key = value_reader(self._entity.key.column)
+        read_key = value_reader(self._entity.single_key.column)
         return [
             UserSummary(read_key(row["gatepost_id"]), row["email"], tuple(row["roles"]), row["is_active"])
             for row in rows

@@ -58,7 +58,7 @@ class QueryParsers:
         }
         self.cursor_encoders: dict[str, Callable[[Any], Any]] = {
             name: encode
-            for name in self.filterable.sortable
+            for name in {*self.filterable.sortable, *served.entity.key.names}
             if (encode := _cursor_encoder(served.entity.attributes[name])) is not None
         }
 
@@ -74,7 +74,7 @@ class QueryReader:
         self._parsers = parsers
         self._own = parsers[served]
         self._cursors = cursors
-        self._key = served.entity.key.name
+        self._key = served.entity.key.names
         self._cached_queries = BoundedCache[tuple[bytes, View], ListQuery](CACHED_QUERIES_MAX)
         self._raw_queries = BoundedCache[bytes, RawQuery](CACHED_QUERIES_MAX)
         self._contexts = BoundedCache[tuple[Order, ...], bytes](CACHED_QUERIES_MAX)
@@ -175,10 +175,11 @@ class QueryReader:
                 raise invalid_parameter("sort", f"{name!r} is named twice")
             terms[name] = Order(name, part.startswith("-"))
         is_descending = bool(raw.sort) and raw.sort[-1].startswith("-")
-        terms.setdefault(self._key, Order(self._key, is_descending))
+        for name in self._key:
+            terms.setdefault(name, Order(name, is_descending))
         # The key is unique, so that no term after it changes the order.
         order = tuple(terms.values())
-        return order[: order.index(terms[self._key]) + 1]
+        return order[: max(order.index(terms[name]) for name in self._key) + 1]
 
     def _position(self, parameter: Parameter, order: tuple[Order, ...]) -> Position:
         values = self._cursors.open(self._context(order), parameter.value)

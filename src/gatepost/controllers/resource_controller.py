@@ -2,9 +2,9 @@
 
 import string
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from gatepost.call import Call, Response
+from gatepost.call import Call, Handler, Response
 from gatepost.controllers.queries import QueryReader
 from gatepost.controllers.query_strings import parse
 from gatepost.controllers.responses import (
@@ -18,8 +18,7 @@ from gatepost.controllers.responses import (
 )
 from gatepost.dtos.body import BodyDecoder, BodyFields, compile_body
 from gatepost.dtos.json_values import Bounds
-from gatepost.dtos.path_keys import path_writer
-from gatepost.dtos.scalars import compile_scalar
+from gatepost.dtos.path_keys import key_reader, key_writer
 from gatepost.errors import BadRequest, PreconditionRequired, Problem, Unprocessable
 from gatepost.models.catalog import ServedModel
 from gatepost.models.list_query import ListQuery
@@ -53,12 +52,25 @@ class ResourceController:
         self._view = served.view
         self._only_view = served.only_view
         self._requires_version = served.resource.require_if_match
-        self._parse_key = compile_scalar(served.entity.key, stored=True)
-        self._write_key = path_writer(served.entity.key)
+        self._parse_key = key_reader(served.entity.key)
+        self._write_key = key_writer(served.entity.key)
         self._location = f"{prefix}/{served.path}/"
         self._list_path = quote(f"{prefix}/{served.path}").encode()
         self._creations: dict[View, BodyDecoder] = {}
         self._patches: dict[View, BodyDecoder] = {}
+
+    def handler(self, action: str) -> Handler:
+        """The handler of an action. Where it reads a composite key, it gets the segment of the path with its escapes,
+        by which a comma inside a value differs from those between values."""
+        handle: Handler = getattr(self, action)
+        if not self._served.entity.key.is_composite or action in ("list", "create"):
+            return handle
+
+        async def handle_composite(call: Call) -> Response:
+            call.path_values = (_sent_segment(call),)
+            return await handle(call)
+
+        return handle_composite
 
     async def get(self, call: Call) -> Response:
         """GET one row. 200 with `ETag`, 304 where `If-None-Match` names its version."""
@@ -211,6 +223,14 @@ class ResourceController:
                 parameters = b"&".join([*kept, b"%b=%b" % (name, cursor.encode())])
                 links.append(b'<%b?%b>; rel="%b"' % (self._list_path, parameters, relation))
         return b", ".join(links)
+
+
+def _sent_segment(call: Call) -> str:
+    """The last segment of the path with its escapes. A server need not tell the path as it was sent, and a middleware
+    may have changed the decoded one alone: then there is no escape, and every comma separates."""
+    decoded = call.path_values[0]
+    sent: str = (call.scope.get("raw_path") or b"").rpartition(b"/")[2].decode("latin-1")
+    return sent if unquote(sent) == decoded else quote(decoded, safe=",")
 
 
 def _refuse_parameters(call: Call) -> None:

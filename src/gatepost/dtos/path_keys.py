@@ -1,7 +1,8 @@
-"""A key as a segment of its row's path: which values are possible, and how they are written.
+"""A key as a segment of its row's path: which values are possible, how they are written, and how they are read.
 
-`Location` is written here, and read by `compile_scalar`. A key has the same text in a path as in a body. Types whose
-texts do not fit in a path are refused when the app is built.
+A value has the same text in a path as in a body. Those of a composite key are separated by commas, so a comma inside
+one of them is written as an escape: the path is split before it is decoded. Types whose texts do not fit in a path are
+refused when the app is built.
 """
 
 import json
@@ -11,13 +12,14 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 from enum import Enum
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from uuid import UUID
 
 import msgspec
 
+from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import ConfigurationError
-from gatepost.models.entity import Attribute
+from gatepost.models.entity import Attribute, Entity, Key
 from gatepost.models.shape import Form, plain_type
 
 _NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f/\\]")
@@ -30,8 +32,14 @@ def fits_in_a_path(text: str) -> bool:
     return text not in ("", ".", "..") and not _NOT_IN_A_PATH.search(text)
 
 
-def check_key(key: Attribute, location: str) -> None:
+def check_key(entity: Entity) -> None:
     """Raise `ConfigurationError` for a key column with values that cannot be part of a path."""
+    comma = "," if entity.key.is_composite else ""  # beside which a value may be empty
+    for attribute in entity.key.attributes:
+        _check_values(attribute, f"{entity.name}.{attribute.name}", comma)
+
+
+def _check_values(key: Attribute, location: str, comma: str) -> None:
     kind, choices = plain_type(key.column.type), key.shape.choices
     if key.shape.form in _WITHOUT_A_PATH:
         raise ConfigurationError(
@@ -39,7 +47,7 @@ def check_key(key: Attribute, location: str) -> None:
             location=location,
             hint="Use a Uuid, a number or a text as the key, and keep this column beside it with unique=True.",
         )
-    wrong = sorted(value for _, value in choices if not fits_in_a_path(value))
+    wrong = sorted(value for _, value in choices if not fits_in_a_path(value + comma))
     if wrong:
         raise ConfigurationError(
             f"is a key with the choices {', '.join(map(repr, wrong))}, which cannot stand in the path of a row.",
@@ -48,8 +56,29 @@ def check_key(key: Attribute, location: str) -> None:
         )
 
 
-def path_writer(key: Attribute) -> Callable[[Any], str]:
-    """The function from a key's Python value to a path segment."""
+def key_reader(key: Key) -> Callable[[str], Any]:
+    """The function from a path segment to the key; it raises `ValueError` for one that cannot be a key. The segment of
+    a composite key is the one that was sent, with its escapes; that of any other is decoded."""
+    parsers = [compile_scalar(item, stored=True) for item in key.attributes]
+    if not key.is_composite:
+        return parsers[0]
+
+    def read(segment: str) -> tuple[Any, ...]:
+        parts = segment.split(",")
+        return tuple([parse(unquote(part)) for parse, part in zip(parsers, parts, strict=True)])
+
+    return read
+
+
+def key_writer(key: Key) -> Callable[[Any], str]:
+    """The function from a key to a path segment, with escapes."""
+    writers = [_value_writer(item) for item in key.attributes]
+    if not key.is_composite:
+        return writers[0]
+    return lambda found: ",".join([write(value) for write, value in zip(writers, found, strict=True)])
+
+
+def _value_writer(key: Attribute) -> Callable[[Any], str]:
     stored = dict(key.shape.choices)
 
     def write(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from gatepost.actor import Actor, anonymous
-from gatepost.declaring.policies import Decision, Policy, RowCondition, decide, is_nobody, owners
+from gatepost.declaring.policies import Decision, Policy, RowCondition, decide, is_nobody, nobody, owners
 from gatepost.declaring.resource import ACTIONS, PATH, Field, Resource
 from gatepost.errors import ConfigurationError
 from gatepost.models.base import FIELD
@@ -173,6 +173,15 @@ class Catalog:
 
     def _check(self, item: ServedModel) -> None:
         location = f"Resource({item.entity.name})"
+        for action in ("create", "update", "delete"):
+            if item.entity.key.is_composite and item.resource.policies[action] is not nobody:
+                raise ConfigurationError(
+                    f"opens {action}, but rows with a composite primary key ({', '.join(item.entity.key.names)}) can "
+                    "only be read.",
+                    location=location,
+                    hint="Leave out write=, create=, update= and delete=. A service of another resource can write such "
+                    "rows by its session.",
+                )
         clash = set(item.entity.relations) & set(item.entity.attributes)
         if clash:
             raise ConfigurationError(f"{sorted(clash)} are both a column and a relation.", location=location)

@@ -4,7 +4,7 @@ DTOs, filters, statements, the schema and the documentation all read the declara
 constraint that is written once means the same everywhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -46,6 +46,31 @@ class Attribute(msgspec.Struct, frozen=True, eq=False):
         return not (self.nullable or self.has_default or self.managed)
 
 
+class Key(msgspec.Struct, frozen=True, eq=False):
+    """The primary key of a table: its attributes, in the order of the constraint. A key is the value of the only one; a
+    composite one is the tuple of their values, as in SQLAlchemy's `Session.get`."""
+
+    attributes: tuple[Attribute, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the attributes."""
+        return tuple(item.name for item in self.attributes)
+
+    @property
+    def is_composite(self) -> bool:
+        """Whether it has several columns."""
+        return len(self.attributes) > 1
+
+    def of(self, values: Sequence[Any]) -> Any:
+        """The key that has these values, one for each attribute, such as an identity of SQLAlchemy's."""
+        return tuple(values) if self.is_composite else values[0]
+
+    def values(self, key: Any) -> tuple[Any, ...]:
+        """The value of each attribute in a key."""
+        return key if self.is_composite else (key,)
+
+
 class Relation(msgspec.Struct, frozen=True, eq=False):
     """A relationship: `local` and `remote` are the columns that join; `many` tells a list from a single object."""
 
@@ -57,7 +82,7 @@ class Relation(msgspec.Struct, frozen=True, eq=False):
 
 
 class Entity(msgspec.Struct, frozen=True, eq=False):
-    """A mapped class with one key column.
+    """A mapped class.
 
     `version` is the column whose value is the entity tag, or None where PostgreSQL's `xmin` is used.
     """
@@ -67,8 +92,19 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
     name: str
     attributes: Mapping[str, Attribute]
     relations: Mapping[str, Relation]
-    key: Attribute
+    key: Key
     version: Column[Any] | None
+
+    @property
+    def single_key(self) -> Attribute:
+        """The key column, where only one will do. Raises `ConfigurationError` for a composite key."""
+        if self.key.is_composite:
+            raise ConfigurationError(
+                f"has a composite primary key ({', '.join(self.key.names)}), and users are known by one value.",
+                location=self.name,
+                hint="Give users one key column, of type UUID, int or str.",
+            )
+        return self.key.attributes[0]
 
     def attribute_of(self, column: Column[Any]) -> Attribute | None:
         """The attribute that maps this column."""
@@ -80,20 +116,17 @@ def entity_of(model: type[Any], *, bigint_as_string: bool = False) -> Entity:
     64-bit integers are strings."""
     mapper = mapper_of(model)
     table = table_of(mapper)
-    if len(table.primary_key.columns) != 1:
-        keys = ", ".join(column.name for column in table.primary_key.columns)
-        raise ConfigurationError(
-            f"has a composite primary key ({keys}).",
-            location=model.__name__,
-            hint="Give it one key column; composite keys are only for pure association tables.",
-        )
     annotations = Annotations(model)
     attributes = {
         prop.key: _attribute(model, prop, annotations.of(prop.key), bigint_as_string=bigint_as_string)
         for prop in mapper.column_attrs
         if isinstance(prop.columns[0], Column)
     }
-    key = next(item for item in attributes.values() if item.primary_key)
+    key = Key(
+        tuple(
+            next(item for item in attributes.values() if item.column is column) for column in table.primary_key.columns
+        )
+    )
     version = next((item.column for item in attributes.values() if item.column.info.get(VERSION)), None)
     if version is None and table.dialect_options["postgresql"]["partition_by"]:
         raise ConfigurationError(

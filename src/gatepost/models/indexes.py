@@ -19,15 +19,17 @@ from gatepost.models.schema_names import schema_name
 
 def add_sort_index(entity: Entity, field: str) -> None:
     """Index one field for sorted pages; the key itself has an index already."""
-    column, key = entity.attributes[field].column, entity.key.column
-    if column is key:
+    column, key = entity.attributes[field].column, [item.column for item in entity.key.attributes]
+    if column is key[0]:
         return
-    if not is_ordered_by(entity.table, [IndexKey(column), IndexKey(key)]):
-        _add(entity, schema_name("ix", entity.table.name, column.name, key.name), column, key)
-    descending = [IndexKey(column, is_descending=True), IndexKey(key, is_descending=True, is_nulls_first=True)]
-    if column.nullable and not is_ordered_by(entity.table, descending):
-        name = schema_name("ix", entity.table.name, column.name, key.name, "desc")
-        _add(entity, name, column.desc().nulls_last(), key.desc())
+    key = [each for each in key if each is not column]
+    names = [each.name for each in (column, *key)]
+    if not is_ordered_by(entity.table, [IndexKey(column), *(IndexKey(each) for each in key)]):
+        _add(entity, schema_name("ix", entity.table.name, *names), column, *key)
+    descending = (IndexKey(each, is_descending=True, is_nulls_first=True) for each in key)
+    if column.nullable and not is_ordered_by(entity.table, [IndexKey(column, is_descending=True), *descending]):
+        name = schema_name("ix", entity.table.name, *names, "desc")
+        _add(entity, name, column.desc().nulls_last(), *(each.desc() for each in key))
 
 
 def add_filter_index(entity: Entity, field: str) -> None:

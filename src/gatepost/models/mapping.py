@@ -98,8 +98,9 @@ def _refuse_derived_table(mapper: "Mapper[Any]", name: str) -> None:
     keys = [column.name for column in mapper.local_table.primary_key]
     if [column.name for column in mapper.primary_key] != keys:
         raise ConfigurationError(
-            f"says in __mapper_args__ that its key is {', '.join(column.name for column in mapper.primary_key)}, and "
+            f"is mapped by the key {', '.join(column.name for column in mapper.primary_key)}, and "
             f"the table's is {', '.join(keys) or 'missing'}.",
             location=name,
-            hint="Leave out primary_key in __mapper_args__, and say primary_key=True at the one key column.",
+            hint="Say primary_key=True at the columns of the key, and leave out primary_key in __mapper_args__. A "
+            "column that refers to another one of the key is an exception: SQLAlchemy needs all of them there.",
         )

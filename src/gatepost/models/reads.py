@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from gatepost.database.statements import Statement
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule
+from gatepost.models.entity import Key
 from gatepost.models.list_query import Order, RowRange
 from gatepost.models.literals import literal_integer
 from gatepost.models.recipes import Bound, Options, P_co, Recipe
@@ -19,14 +20,14 @@ from gatepost.models.selections import Selection
 from gatepost.models.table_refs import TableRef
 
 KEY = "key"
-"""Bind name of the primary key."""
+"""Bind name of the primary key; those of a composite key are numbered."""
 
 SEPARATOR = ",\n"
 """Separates the rows of a page. JSON written by `json_output.py` holds no line feed, so it never occurs inside a
 row."""
 
 KEYS = "keys"
-"""Bind name of a list of primary keys."""
+"""Bind name of the values of the primary key in a list of rows; those of a composite key are numbered."""
 
 
 class ReadPlan(msgspec.Struct, frozen=True, eq=False):
@@ -83,7 +84,7 @@ class KeyRecipe(Recipe[P_co], Generic[P_co], frozen=True):
         return self.rule.bounds()
 
     def named(self) -> dict[str, Any]:
-        return {KEY: self.key.value, ACTOR_ID: self.rule.actor.id}
+        return key_binds(self.served.entity.key, self.key.value) | {ACTOR_ID: self.rule.actor.id}
 
 
 class RangeRecipe(Recipe[P_co], Generic[P_co], frozen=True):
@@ -126,7 +127,8 @@ class ReadRow(Recipe[ReadPlan], frozen=True):
         return self.selection.bounds()
 
     def named(self) -> dict[str, Any]:
-        return {KEY: self.key.value, ACTOR_ID: self.selection.rule.actor.id}
+        key = self.selection.served.entity.key
+        return key_binds(key, self.key.value) | {ACTOR_ID: self.selection.rule.actor.id}
 
 
 class ReadPage(Recipe[PagePlan | RowsPlan], frozen=True):
@@ -193,15 +195,17 @@ class ReadRowsByKey(Recipe[RowsPlan], frozen=True):
 
     def compile(self, options: Options) -> RowsPlan:
         """The SELECT of the rows, in the order of the keys."""
-        source = self.selection.source()
-        key = source.column(source.entity.key.name)
-        keys: Any = sa.bindparam(KEYS, type_=sa.ARRAY(key.type))
-        conditions = [key == sa.any_(keys), *self.selection.rule.conditions(source)]
+        source, key = self.selection.source(), self.selection.served.entity.key
+        columns = {bind: source.column(name) for bind, name in zip(_bind_names(KEYS, key), key.names, strict=True)}
+        arrays = [sa.bindparam(bind, type_=sa.ARRAY(column.type)) for bind, column in columns.items()]
+        typed = [sa.column(bind, column.type) for bind, column in columns.items()]
+        keys = sa.func.unnest(*arrays).table_valued(*typed, with_ordinality="number").render_derived()
+        is_listed = sa.and_(*(column == keys.c[bind] for bind, column in columns.items()))
         return _rows_plan(
             self,
-            self.selection.row(source, source.table),
+            self.selection.row(source, source.table.join(keys, is_listed)),
             self.order,
-            lambda found: found.where(*conditions).order_by(sa.func.array_position(keys, key)),
+            lambda found: found.where(*self.selection.rule.conditions(source)).order_by(keys.c.number),
             options.page_bytes_max if self.selection.row_bytes_max is None else None,
         )
 
@@ -209,7 +213,10 @@ class ReadRowsByKey(Recipe[RowsPlan], frozen=True):
         return self.selection.bounds()
 
     def named(self) -> dict[str, Any]:
-        return {KEYS: self.keys.value, ACTOR_ID: self.selection.rule.actor.id}
+        key = self.selection.served.entity.key
+        rows = [key.values(each) for each in self.keys.value]
+        binds = {bind: [row[number] for row in rows] for number, bind in enumerate(_bind_names(KEYS, key))}
+        return {**binds, ACTOR_ID: self.selection.rule.actor.id}
 
 
 class LoadObject(KeyRecipe[LoadPlan], frozen=True):
@@ -253,9 +260,20 @@ def loading_binds(plan: LoadPlan, recipe: LoadObject | LoadObjects) -> dict[str,
 
 
 def is_key(source: TableRef) -> sa.ColumnElement[bool]:
-    """The condition that a row has the key that is bound as `KEY`."""
+    """The condition that a row has the key that `key_binds` binds."""
     key = source.entity.key
-    return source.column(key.name) == sa.bindparam(KEY, type_=key.column.type)
+    columns = [source.column(name) for name in key.names]
+    binds = zip(columns, _bind_names(KEY, key), strict=True)
+    return sa.and_(*(column == sa.bindparam(bind, type_=column.type) for column, bind in binds))
+
+
+def key_binds(key: Key, value: Any) -> dict[str, Any]:
+    """The values of the binds of `is_key`."""
+    return dict(zip(_bind_names(KEY, key), value, strict=True)) if key.is_composite else {KEY: value}
+
+
+def _bind_names(name: str, key: Key) -> tuple[str, ...]:
+    return tuple(f"{name}_{number}" for number in range(len(key.attributes))) if key.is_composite else (name,)
 
 
 def _rows_plan(

@@ -4,7 +4,8 @@ A verb that no service overrides is one statement. Policies on the present row a
 the written row (may the actor read it, does it still satisfy the policy) is returned with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -17,9 +18,10 @@ from gatepost.models.bind_types import bind_type
 from gatepost.models.candidates import bind_name, candidate_conditions, cells_of_insert, cells_of_update, written_binds
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule
-from gatepost.models.entity import Entity
+from gatepost.models.entity import Entity, Key
+from gatepost.models.json_output import decoder_of
 from gatepost.models.literals import literal_integer, literal_text
-from gatepost.models.reads import KEY, KeyRecipe, is_key
+from gatepost.models.reads import KEY, KeyRecipe, is_key, key_binds
 from gatepost.models.recipes import Bound, Options, Part, Recipe
 from gatepost.models.rows import Build, Columns, version_column
 from gatepost.models.selections import Selection
@@ -30,12 +32,12 @@ VERSIONS = "versions"
 
 
 class WritePlan(msgspec.Struct, frozen=True, eq=False):
-    """A compiled write. The indexes are the positions in the returned record of the key, the version, and whether the
-    row may be read and written."""
+    """A compiled write. `key_of` reads the key in the returned record; the indexes are the positions of the version,
+    and of whether the row may be read and written."""
 
     statement: Statement
     build: Build
-    key_index: int
+    key_of: Callable[[Record], Any]
     version_index: int
     readable_index: int
     permitted_index: int
@@ -102,7 +104,7 @@ class WriteRecipe(Recipe[WritePlan], frozen=True):
         _, pieces = self.selection.row(source, source.table)
         columns = Columns()
         build = columns.add_row(pieces)
-        key = columns.add(source.column(source.entity.key.name))
+        key = _key_reader(source.entity.key, [columns.add(source.column(name)) for name in source.entity.key.names])
         version = columns.add(version_column(source))
         readable = columns.add(self.selection.rule.outcome(source))
         allowed = columns.add(self.permitted.outcome(source))
@@ -146,7 +148,8 @@ class UpdateRow(WriteRecipe, frozen=True):
         return self.returning(statement, "update")
 
     def named(self) -> dict[str, Any]:
-        return {**super().named(), KEY: self.key.value, VERSIONS: _value_of(self.versions)}
+        key = key_binds(self.selection.served.entity.key, self.key.value)
+        return {**super().named(), **key, VERSIONS: _value_of(self.versions)}
 
 
 class DeleteRow(KeyRecipe[Statement], frozen=True):
@@ -157,10 +160,10 @@ class DeleteRow(KeyRecipe[Statement], frozen=True):
     versions: Bound | None
 
     def compile(self, options: Options) -> Statement:
-        """The DELETE, which returns the key."""
+        """The DELETE, which returns a value where there was such a row."""
         entity, source = self.served.entity, TableRef.of(self.served.entity)
         conditions = _conditions(source, self.rule, self.permitted, self.versions)
-        statement = sa.delete(entity.table).where(*conditions).returning(source.column(entity.key.name))
+        statement = sa.delete(entity.table).where(*conditions).returning(source.column(entity.key.names[0]))
         return self.statement(statement, f"{self.served.path}.delete")
 
     def bounds(self) -> list[Bound]:
@@ -243,6 +246,9 @@ class FindReference(KeyRecipe[Statement], frozen=True):
         statement = sa.select(column).where(column == sa.bindparam(KEY, type_=bind_type(column.type)))
         return self.statement(statement.where(*self.rule.conditions(source)), f"{self.served.path}.reference")
 
+    def named(self) -> dict[str, Any]:
+        return {KEY: self.key.value, ACTOR_ID: self.rule.actor.id}
+
 
 class FindCompositeReference(KeyRecipe[Statement], frozen=True):
     """The row with the key, where it names, by all the columns of `pairs` (here, there) together, a row of the target
@@ -256,9 +262,22 @@ class FindCompositeReference(KeyRecipe[Statement], frozen=True):
         source, inner = TableRef.of(self.served.entity), TableRef.alias(self.target.entity)
         joined = [inner.column_of(there) == source.column_of(here) for here, there in self.pairs]
         is_named = inner.exists(source, *joined, *self.rule.conditions(inner))
-        statement = sa.select(source.column(self.served.entity.key.name)).where(is_key(source))
+        statement = sa.select(source.column(self.served.entity.key.names[0])).where(is_key(source))
         statement = statement.where(sa.or_(*(source.column_of(here).is_(None) for here, _ in self.pairs), is_named))
         return self.statement(statement, f"{self.served.path}.reference")
+
+
+def _key_reader(key: Key, indexes: Sequence[int]) -> Callable[[Record], Any]:
+    """The function that reads the key in a record, whose values are at these positions."""
+    read, decoders = itemgetter(*indexes), [decoder_of(item) for item in key.attributes]
+    if not any(decoders):
+        return read
+
+    def decode(record: Record) -> Any:
+        values = zip(key.values(read(record)), decoders, strict=True)
+        return key.of([value if decode is None else decode(value) for value, decode in values])
+
+    return decode
 
 
 def _value_of(bound: Bound | None) -> Any:

@@ -156,8 +156,7 @@ class CompiledReads:
         recipe = ReadRowsByKey(selection, query.order, Bound(list(keys)))
         plan = self._plans.get(recipe)
         records = await transaction.read(plan.statement, recipe.binds(plan.statement))
-        by_key = {record[plan.order_indexes[-1]]: record for record in records}  # the last term of every order
-        return page_of_records(plan, query, [by_key[key] for key in keys if key in by_key])
+        return page_of_records(plan, query, records)
 
     async def row_in(
         self,

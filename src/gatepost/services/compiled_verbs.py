@@ -25,7 +25,6 @@ from gatepost.errors import Conflict, Unprocessable
 from gatepost.models.candidates import CheckCandidate
 from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision, holds
-from gatepost.models.json_output import decoder_of
 from gatepost.models.recipes import Bound
 from gatepost.models.selections import Selection
 from gatepost.models.writes import AskedField, DeleteRow, InsertRow, ReadStatus, UpdateRow, WritePlan
@@ -96,7 +95,6 @@ class CompiledVerbs:
         self.list = self.reads.list
         self.references = References(served, catalog, plans)
         self._owned = owners(self._policies["create"])
-        self._decode_key = decoder_of(self._entity.key)
         self._defaults = _fillers(served, lambda column: column.default)
         self._on_update = _fillers(served, lambda column: column.onupdate)
         self.documents = frozenset(
@@ -213,7 +211,7 @@ class CompiledVerbs:
         if not records and write.is_allowed:
             raise self.left_out()
         if records and self.references.composites.ruled:
-            await self.references.composites.check(call, transaction, references, self._key_of(plan, records[0]))
+            await self.references.composites.check(call, transaction, references, plan.key_of(records[0]))
         if not records or not records[0][plan.permitted_index]:
             await self.references.check_all(call, transaction, references)
             raise access_denied(call.actor)
@@ -375,8 +373,4 @@ class CompiledVerbs:
             raise self.left_out()
         record = records[0]
         data = plan.build(record) if record[plan.readable_index] else ""
-        return Row(data, str(record[plan.version_index]), self._key_of(plan, record))
-
-    def _key_of(self, plan: WritePlan, record: Record) -> Any:
-        key = record[plan.key_index]
-        return key if self._decode_key is None else self._decode_key(key)
+        return Row(data, str(record[plan.version_index]), plan.key_of(record))

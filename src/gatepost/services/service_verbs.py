@@ -180,7 +180,7 @@ class ServiceVerbs:
         identity = inspect(row).identity
         if identity is None:
             raise TypeError(f"{self._service.__name__}.{verb} returned a row that was not written; call super().")
-        return identity[0]
+        return self._served.entity.key.of(identity)
 
 
 def _copier(shape: Shape) -> Callable[[Any], Any] | None:

@@ -114,7 +114,7 @@ class UnitOfWork:
     async def delete(self, row: Any, actor: Actor) -> None:
         """Delete the row, under the delete rule."""
         await self._check_policy("delete", row, actor)
-        key = inspect(row).identity[0]
+        key = self._key_of(row)
         self.transaction.take_left_out()
         await self.transaction.session.delete(row)
         await self.transaction.session.flush()
@@ -153,7 +153,10 @@ class UnitOfWork:
         if outcome is False:
             raise access_denied(actor)
         if outcome is None:
-            await self._compiled_of(row).enforce(self.transaction, rule, inspect(row).identity[0])
+            await self._compiled_of(row).enforce(self.transaction, rule, self._key_of(row))
+
+    def _key_of(self, row: Any) -> Any:
+        return self._compiled_of(row).served.entity.key.of(inspect(row).identity)
 
 
 class ServiceRegistry:

@@ -68,7 +68,7 @@ class Client:
         path, _, query = path.partition("?")
         if params:
             query = "&".join(filter(None, [query, urlencode({name: str(value) for name, value in params.items()})]))
-        raw_path = quote(path, safe="/%").encode()
+        raw_path = quote(path, safe="/%!$&'()*+,;=:@").encode()  # RFC 3986: a segment may contain all of these
         scope: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},

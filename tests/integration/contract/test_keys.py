@@ -1,7 +1,7 @@
 """Keys of every type: where a row is, is said in the words of its body, and read there."""
 
 import enum
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from gatepost import Actor, App, Resource, Service, anyone
 from gatepost.errors import ConfigurationError
+from gatepost.models.list_query import ListQuery
 from gatepost.testing import Client, TestApp
 
 T = TypeVar("T")
@@ -48,6 +49,9 @@ class Passing(Service[T]):
 
     async def create(self, draft: Any, actor: Actor) -> Any:
         return await super().create(draft, actor)
+
+    async def list(self, query: ListQuery, actor: Actor) -> Sequence[T]:
+        return await super().list(query, actor)
 
 
 KEYS: dict[str, tuple[Any, list[Any]]] = {
@@ -105,6 +109,7 @@ async def test_a_location_has_the_key_as_the_body_shows_it(anonymous: Client, pa
         shown = created.body.decode().partition('"id":')[2].partition(',"note"')[0]
         assert segment == shown.strip('"')
         assert (await anonymous.get(location)).data == created.data
+        assert (await anonymous.get(f"/api/{path}")).data == [created.data]
         assert (await anonymous.patch(location, json={"note": "x"})).status == 200
         assert (await anonymous.delete(location)).status == 204
 

@@ -52,14 +52,18 @@ def test_importing_accounts_makes_no_table() -> None:
 
 def test_a_base_without_a_key_gets_a_uuid() -> None:
     entity = entity_of(user_model(fresh_base()))
-    assert (entity.key.name, entity.key.shape.python_type, entity.key.managed) == ("id", UUID, True)
+    assert (entity.single_key.name, entity.single_key.shape.python_type, entity.single_key.managed) == (
+        "id",
+        UUID,
+        True,
+    )
 
 
 def test_the_key_of_the_base_is_kept() -> None:
     class Base(DeclarativeBase):
         id: Mapped[int] = mapped_column(primary_key=True)
 
-    assert entity_of(user_model(Base)).key.shape.python_type is int
+    assert entity_of(user_model(Base)).single_key.shape.python_type is int
 
 
 def test_a_model_of_ones_own_may_have_another_table_key_and_columns() -> None:

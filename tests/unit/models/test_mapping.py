@@ -157,7 +157,7 @@ def test_a_users_model_of_a_hierarchy_is_refused() -> None:
     [
         (PlainAlias, "PlainAlias: is mapped to an SQLAlchemy Alias, not to a table."),
         (PlainQuery, "PlainQuery: is mapped to an SQLAlchemy Subquery, not to a table."),
-        (OtherKey, "OtherKey: says in __mapper_args__ that its key is name, and the table's is id."),
+        (OtherKey, "OtherKey: is mapped by the key name, and the table's is id."),
     ],
 )
 def test_a_class_that_is_not_simply_one_table_is_refused(model: type[Any], words: str) -> None:
