@@ -23,8 +23,8 @@ import gatepost
 from gatepost import errors
 from gatepost.cli.commands import gatepost as commands
 from gatepost.gateway import Gate, PathRules
-from gatepost.models.filters import OPERATORS
 from gatepost.models.index_uses import BTREE_USES, Use
+from gatepost.models.operators import OPERATORS
 from gatepost.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -236,7 +236,7 @@ def test_the_page_of_http_names_every_operator_and_the_indexes_that_serve_it() -
     page = (ROOT / "docs" / "reference" / "http.md").read_text()
     (sentence,) = re.findall(r"^Operators: .*?\.(?=\s)", re.sub(r" \([^)]*\)", "", page), re.M | re.S)
     (table,) = re.findall(r"^\| index \| operators \|.*?(?=\n\n)", page, re.M | re.S)
-    uses = [BTREE_USES, Use.EQUAL | Use.NULL | Use.PREFIX, Use.EQUAL, Use.TRIGRAMS]
+    uses = [BTREE_USES, Use.EQUAL | Use.NULL | Use.PREFIX, Use.EQUAL, Use.TRIGRAMS, Use.CONTAINMENT]
 
     named = re.findall(r"`(\w+)`", sentence)
     served = [sorted(re.findall(r"`(\w+)`", line.split(" | ")[1])) for line in table.splitlines()[2:]]

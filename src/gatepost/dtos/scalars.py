@@ -4,11 +4,13 @@ Callers decide which fields may be named, and what a refusal becomes (400 for a 
 """
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
 from gatepost.dtos.json_input import guarded, wire_type_of
+from gatepost.dtos.parsers import decimal_of, text_of
 from gatepost.models.entity import Attribute
-from gatepost.models.shape import Form
+from gatepost.models.shape import Form, Shape
 
 
 def compile_scalar(attribute: Attribute, *, stored: bool = False) -> Callable[[str], Any]:
@@ -19,9 +21,30 @@ def compile_scalar(attribute: Attribute, *, stored: bool = False) -> Callable[[s
     `stored=True` it must be a value that the column can hold, as a key has to. Constraints of the declaration do not
     apply. JSON and array columns read JSON text.
     """
-    wire_type = wire_type_of(attribute.shape.unconstrained, attribute.name)
+    return _parser(attribute.shape, attribute.name, stored=stored)
+
+
+def compile_element(attribute: Attribute) -> Callable[[str], Any]:
+    """A parser of the elements of an array: values that it can hold."""
+    return _parser(cast("Shape", attribute.shape.items), attribute.name, stored=True)
+
+
+def json_values_of(text: str) -> list[Any]:
+    """The JSON values that a text stands for where no type is declared: the string itself, and the number or the
+    boolean that is written like this. No text stands for null."""
+    found: list[Any] = [text_of(text)]
+    if text in ("true", "false"):
+        found.append(text == "true")
+    else:
+        with suppress(ValueError):
+            found.append(decimal_of(text))
+    return found
+
+
+def _parser(shape: Shape, location: str, *, stored: bool) -> Callable[[str], Any]:
+    wire_type = wire_type_of(shape.unconstrained, location)
     if not stored:
         return wire_type.text
-    if attribute.shape.form is Form.DECIMAL:
+    if shape.form is Form.DECIMAL:
         return wire_type.read
     return guarded(wire_type.text, wire_type.checks) if wire_type.checks else wire_type.text

@@ -1,8 +1,9 @@
 """What the indexes of a table can serve, column by column: the one place that decides whether there is an index.
 
 Outside the request path. Filters and sorting ask when the app is built (`filters.py`), and so does the schema before it
-adds an index (`indexes.py`). An index counts for its first column, if it holds the column itself. Expressions, other
-collations, partial indexes and included columns do not count, nor does an index written as text.
+adds an index (`indexes.py`). An index counts for its first column, if it holds the column itself, in the column's
+collation (one of trigrams in the database's). Expressions, partial indexes and included columns do not count, nor does
+an index written as text.
 """
 
 from collections.abc import Sequence
@@ -10,8 +11,10 @@ from enum import Flag, auto
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint
-from sqlalchemy.sql.elements import UnaryExpression
-from sqlalchemy.sql.operators import asc_op, desc_op, nulls_first_op, nulls_last_op
+from sqlalchemy.sql.elements import Label, UnaryExpression
+from sqlalchemy.sql.operators import asc_op, collate, desc_op, nulls_first_op, nulls_last_op
+
+from gatepost.models.type_traits import DEFAULT_COLLATION, collation_of, ignores_case
 
 
 class Use(Flag):
@@ -31,7 +34,9 @@ class Use(Flag):
     DESCENDING = auto()
     """`ORDER BY column DESC NULLS LAST`, and the same read backwards."""
     TRIGRAMS = auto()
-    """`LIKE '%text%'`, where the text has a trigram."""
+    """`LIKE '%text%'` and `ILIKE`, in the database's collation, where the text has a trigram."""
+    CONTAINMENT = auto()
+    """`@>`: arrays with an element, documents with a value."""
 
 
 BTREE_USES = Use.EQUAL | Use.NULL | Use.RANGE
@@ -49,18 +54,22 @@ DEFAULT_CLASSES = frozenset({
 PATTERN_CLASSES = frozenset({"bpchar_pattern_ops", "text_pattern_ops", "varchar_pattern_ops"})
 """Those that order text by its characters, for `LIKE 'text%'`."""
 
+CONTAINMENT_CLASSES = frozenset({None, "array_ops", "jsonb_ops", "jsonb_path_ops"})
+"""Those of GIN that serve `@>`; without a name it is that of the type."""
+
 
 class IndexKey(NamedTuple):
-    """One column of a B-tree index, in its order."""
+    """One column of an index, in its order. `collation` is None for the column's own."""
 
     column: Column[Any]
     is_descending: bool = False
     is_nulls_first: bool = False
+    collation: str | None = None
 
     @property
     def mirrored(self) -> "IndexKey":
         """The same, read backwards."""
-        return IndexKey(self.column, not self.is_descending, not self.is_nulls_first)
+        return self._replace(is_descending=not self.is_descending, is_nulls_first=not self.is_nulls_first)
 
     def is_like(self, other: "IndexKey") -> bool:
         """Whether both order the same column in the same way."""
@@ -94,17 +103,29 @@ def _uses(index: Index, column: Column[Any]) -> Use:
     place = next((place for place, key in enumerate(keys) if key is not None and key.column is column), None)
     if place is None or _is_partial(index):
         return Use.NOTHING
-    method, operators = _method(index), _class(index, column)
-    if (method, operators) == ("gin", "gin_trgm_ops") or (method, operators, place) == ("gist", "gist_trgm_ops", 0):
-        return Use.TRIGRAMS  # every column of a GIN index is equal, whatever its place
-    if place != 0 or method not in ("btree", "hash"):
+    key, method = cast("IndexKey", keys[place]), _method(index)
+    operators = _class(index, index.expressions[place])
+    if method == "gin" or (method, place) == ("gist", 0):  # every column of a GIN index is equal, whatever its place
+        return _uses_of_inverted(key, method, operators)
+    if place != 0 or method not in ("btree", "hash") or key.collation is not None:
         return Use.NOTHING
-    return _uses_of_first(cast("IndexKey", keys[0]), method, operators)
+    return _uses_of_first(key, method, operators)
+
+
+def _uses_of_inverted(key: IndexKey, method: str, operators: str | None) -> Use:
+    if operators == f"{method}_trgm_ops":
+        is_default = (key.collation or collation_of(key.column.type)) == DEFAULT_COLLATION
+        return Use.TRIGRAMS if is_default else Use.NOTHING
+    if method == "gin" and key.collation is None and operators in CONTAINMENT_CLASSES:
+        return Use.CONTAINMENT
+    return Use.NOTHING
 
 
 def _uses_of_first(key: IndexKey, method: str, operators: str | None) -> Use:
     if method == "hash":
         return Use.EQUAL if operators is None else Use.NOTHING
+    if ignores_case(key.column.type) and operators not in (None, "citext_ops"):
+        return Use.NOTHING  # other classes compare by case
     if operators in PATTERN_CLASSES:
         return Use.EQUAL | Use.NULL | Use.PREFIX
     return BTREE_USES | key.order if operators is None or operators in DEFAULT_CLASSES else Use.NOTHING
@@ -117,7 +138,7 @@ def _keys(index: Index) -> list[IndexKey]:
         return found
     for expression in index.expressions:
         key = _key(expression, cast("Table[Any]", index.table))
-        if key is None or _class(index, key.column) not in (None, *DEFAULT_CLASSES):
+        if key is None or key.collation or _class(index, expression) not in (None, *DEFAULT_CLASSES):
             break
         found.append(key)
     return found
@@ -139,21 +160,32 @@ def _key(expression: Any, table: "Table[Any]") -> IndexKey | None:
         else:
             return None
         expression = expression.element
+    expression, collation = _uncollated(
+        cast("Any", expression).element if isinstance(expression, Label) else expression
+    )
     # By hash: a mapped attribute gives the index a copy of the column, which has the same hash.
     column = next((each for each in table.columns if hash(each) == hash(expression)), None)
     if column is None:
         return None
-    return IndexKey(column, is_descending, is_descending if nulls_first is None else nulls_first)
+    collation = None if collation == collation_of(column.type) else collation
+    return IndexKey(column, is_descending, is_descending if nulls_first is None else nulls_first, collation)
+
+
+def _uncollated(expression: Any) -> tuple[Any, str | None]:
+    """The expression without a collation, and the collation."""
+    if getattr(expression, "operator", None) is collate:
+        return expression.left, expression.right.collation
+    return expression, None
 
 
 def _method(index: Index) -> str:
     return str(index.dialect_options["postgresql"]["using"] or "btree").lower()
 
 
-def _class(index: Index, column: Column[Any]) -> str | None:
+def _class(index: Index, expression: Any) -> str | None:
     """The operator class that is named for a column, without its schema."""
     named: dict[str, str] = index.dialect_options["postgresql"]["ops"] or {}
-    given = named.get(column.key)
+    given = named.get(getattr(expression, "key", None) or "")
     return None if given is None else given.strip().lower().rpartition(".")[2]
 
 

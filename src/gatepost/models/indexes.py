@@ -12,9 +12,12 @@ from typing import Any
 
 from sqlalchemy import Index
 
+from gatepost.models.document_paths import field_of
 from gatepost.models.entity import Entity
 from gatepost.models.index_uses import BTREE_USES, IndexKey, Use, is_ordered_by, uses_of
+from gatepost.models.operators import in_default_collation
 from gatepost.models.schema_names import schema_name
+from gatepost.models.shape import Form
 
 
 def add_sort_index(entity: Entity, field: str) -> None:
@@ -33,18 +36,28 @@ def add_sort_index(entity: Entity, field: str) -> None:
 
 
 def add_filter_index(entity: Entity, field: str) -> None:
-    """Index one field for filters where no other index begins with it."""
-    column = entity.attributes[field].column
-    if BTREE_USES not in uses_of(entity.table, column):
+    """Index one field for filters where no other index serves them: a GIN index of an array, or of a document that
+    `field` leads into, otherwise a B-tree."""
+    attribute = entity.attributes[field_of(field)]
+    column = attribute.column
+    uses = uses_of(entity.table, column)
+    if attribute.shape.form in (Form.ARRAY, Form.DOCUMENT):
+        if Use.CONTAINMENT not in uses:
+            options = {} if attribute.shape.form is Form.ARRAY else {"postgresql_ops": {column.key: "jsonb_path_ops"}}
+            name = schema_name("ix", entity.table.name, column.name, "gin")
+            _add(entity, name, column, postgresql_using="gin", **options)
+    elif BTREE_USES not in uses:
         _add(entity, schema_name("ix", entity.table.name, column.name), column)
 
 
 def add_search_index(entity: Entity, field: str) -> None:
-    """A trigram index (extension `pg_trgm`), which serves `contains` and `starts_with` in either case."""
+    """A trigram index (extension `pg_trgm`), which serves patterns in either case."""
     column = entity.attributes[field].column
     if Use.TRIGRAMS not in uses_of(entity.table, column):
         name = schema_name("ix", entity.table.name, column.name, "trgm")
-        _add(entity, name, column, postgresql_using="gin", postgresql_ops={column.key: "gin_trgm_ops"})
+        collated = in_default_collation(column)
+        expression = column if collated is column else collated.label(column.key)  # named, for its operator class
+        _add(entity, name, expression, postgresql_using="gin", postgresql_ops={column.key: "gin_trgm_ops"})
 
 
 def _add(entity: Entity, name: str, *expressions: Any, **options: Any) -> None:

@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatepost.declaring.resource import Resource
-from gatepost.errors import ConfigurationError
-from gatepost.hints import did_you_mean
 from gatepost.models.check_constraints import add_checks
 from gatepost.models.constraint_names import name_constraints
+from gatepost.models.declared_fields import check_declared_fields
 from gatepost.models.entity import Entity
+from gatepost.models.extensions import add_extensions
 from gatepost.models.indexes import add_filter_index, add_search_index, add_sort_index
-from gatepost.models.schema_objects import add_object, add_version_trigger, extension
-from gatepost.models.shape import Form
+from gatepost.models.schema_objects import add_version_trigger
 
 ATTRIBUTE = "gatepost.attribute"
 """Key in `Column.info`: the name of the attribute that maps the column, where the two differ."""
@@ -25,10 +24,11 @@ ATTRIBUTE = "gatepost.attribute"
 def complete_schema(entities: Sequence[Entity], resources: Mapping[type, Resource[Any]]) -> None:
     """Add what the declaration implies to the tables' MetaData. Idempotent.
 
-    `resources` maps models to their resource. Raises `ConfigurationError` for fields that do not exist or cannot be
-    searched.
+    `resources` maps models to their resource. Raises `ConfigurationError` for fields that do not exist, or that are
+    named without an effect.
     """
-    for metadata in {entity.table.metadata: None for entity in entities}:
+    all_metadata = {entity.table.metadata: None for entity in entities}
+    for metadata in all_metadata:
         name_constraints(metadata)
     for entity in entities:
         _note_attribute_names(entity)
@@ -36,8 +36,10 @@ def complete_schema(entities: Sequence[Entity], resources: Mapping[type, Resourc
         add_version_trigger(entity)
         resource = resources.get(entity.model)
         if resource is not None:
-            _check_names(entity, resource)
+            check_declared_fields(entity, resource)
             _add_indexes(entity, resource)
+    for metadata in all_metadata:
+        add_extensions(metadata)
 
 
 def _note_attribute_names(entity: Entity) -> None:
@@ -52,25 +54,4 @@ def _add_indexes(entity: Entity, resource: Resource[Any]) -> None:
     for field in resource.filter:
         add_filter_index(entity, field)
     for field in resource.search:
-        _check_is_text(entity, field)
         add_search_index(entity, field)
-        add_object(entity.table, extension("pg_trgm"))
-
-
-def _check_names(entity: Entity, resource: Resource[Any]) -> None:
-    for option in ("sort", "filter", "search", "fields"):
-        for field in getattr(resource, option):
-            if field not in entity.attributes:
-                known = entity.attributes
-                hint = did_you_mean(field, known).strip() or f"Known are: {', '.join(sorted(known))}."
-                location = f"Resource({entity.name}, {option}=...)"
-                raise ConfigurationError(f"{entity.name} has no field {field!r}.", location=location, hint=hint)
-
-
-def _check_is_text(entity: Entity, field: str) -> None:
-    if entity.attributes[field].shape.form is not Form.TEXT:
-        raise ConfigurationError(
-            f"The field {field!r} is not text.",
-            location=f"Resource({entity.name}, search=...)",
-            hint="Only text can be searched; name the field in filter= instead.",
-        )

@@ -166,6 +166,9 @@ SORTED = (
 )  # fmt: skip
 """Every type of `Sample` that has an order."""
 
+ARRAYS = ("texts", "numbers", "genres", "amounts", "moments")
+PATHS = ("document.color", "document.size", "document.size.width", "document.tags")
+
 app = App(
     Resource(Work, read=anyone, write=role("editor"),
              sort=["title", "pages", "state", "order"], filter=["genre", "available"], search=["title"],
@@ -177,7 +180,8 @@ app = App(
     Resource(Country, path="lands", read=anyone, write=role("editor"), sort=["name"]),
     Resource(Vault, read=role("guard"), write=role("guard")),
     Resource(Shelf, read=owner("keeper_id"), create=owner("keeper_id"), update=owner("keeper_id")),
-    Resource(Sample, read=anyone, write=role("editor"), sort=SORTED, search=["word"], page_size=7),
+    Resource(Sample, read=anyone, write=role("editor"), sort=SORTED, filter=[*ARRAYS, *PATHS], search=["word"],
+             page_size=7),
     Resource(Loan, read=owner("member_id") | role("editor"), create=owner("member_id"),
              update=owner("member_id"), delete=owner("member_id"), require_if_match=True,
              fields={"member_id": Field(write=authenticated)}),

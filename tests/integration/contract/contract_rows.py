@@ -9,7 +9,7 @@ from uuid import UUID
 from all_types_app import Country, Genre, Person, Sample, Shelf, Vault, Work, app
 from sqlalchemy import inspect
 
-WORDS = ("sea", "100%", "a_b", "axb", "back\\slash", "Ödland", "", None)
+WORDS = ("sea", "100%", "a_b", "axb", "back\\slash", "Ödland", "", None, 'Sea, "land"', '"SEA"')
 VALUES: dict[str, tuple[Any, ...]] = {
     "small": (-7, 0, 3, 3, None),
     "large": (-(2**63), 0, 2**53 + 1, 2**63 - 1, None, None, 5),
@@ -36,7 +36,20 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "genres": ([Genre.POEMS, Genre.NOVEL], [], None),
     "amounts": ([Decimal("1.50"), Decimal("-2")], [], None),
     "moments": ([datetime(2024, 1, 1, 12, tzinfo=UTC)], [], None),
-    "document": ({"a": [1, {"b": None}], "ü": "\n"}, [1, "2"], None, "text", 1.5, False),
+    "document": (
+        {"a": [1, {"b": None}], "ü": "\n"},
+        [1, "2"],
+        None,
+        "text",
+        1.5,
+        False,
+        {"color": "red", "size": 12, "tags": ["red", 12, True, None]},
+        {"color": "12", "size": "12", "tags": "red"},
+        {"color": True, "size": 12.0, "tags": []},
+        {"color": None, "size": {"width": -3, "ü.": "x"}, "tags": ["12"]},
+        {"color": "true", "size": {"width": "wide, very"}, "tags": [["red"], {"red": 1}]},
+        [{"color": "red"}],
+    ),
 }
 """The values of every column of `Sample`, taken round and round; lengths differ, so that combinations do."""
 

@@ -4,16 +4,19 @@ Python orders texts by code point, and the database by its collation: the two ag
 """
 
 import enum
+import json
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus
 
 import msgspec
-from all_types_app import Genre
+from all_types_app import ARRAYS, PATHS, Genre
 
-from gatepost.models.filters import OPERATORS
+from gatepost.models.operators import OPERATORS
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
@@ -26,6 +29,9 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "null": lambda value, flag: (value is None) is flag,
     "contains": operator.contains,
     "starts_with": str.startswith,
+    "icontains": lambda value, part: part.lower() in value.lower(),
+    "istarts_with": lambda value, part: value.lower().startswith(part.lower()),
+    "has": operator.contains,
 }
 """What each operator means in Python."""
 
@@ -35,10 +41,20 @@ OF_NULL = ("ne", "null")
 OF_UNORDERED = ("eq", "ne", "in", "null")
 """Those of values without an order."""
 
-SEARCHES = ("contains", "starts_with")
+SEARCHES = ("contains", "starts_with", "icontains", "istarts_with")
+
+IN_DOCUMENT: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": lambda value, text: stands_for(text, value),
+    "in": lambda value, texts: any(stands_for(text, value) for text in texts),
+    "has": lambda value, text: isinstance(value, list) and any(stands_for(text, item) for item in value),
+}
+"""What operators mean at the end of a path, of the texts that a client sends."""
+
 ENUMS = ("genre", "mood", "grade")
 OPERANDS = {item.name: item.operand for item in OPERATORS}
 """The form of each operator's operand."""
+
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
 Row = Mapping[str, Any]
 
@@ -53,8 +69,8 @@ class Term(NamedTuple):
     @property
     def parameter(self) -> str:
         """As a client writes it."""
-        members: list[Any] = self.operand if OPERANDS[self.operator] == "list" else [self.operand]
-        value = ",".join(wire(item) for item in members)
+        is_list = OPERANDS[self.operator] == "list"
+        value = ",".join(quoted(wire(item)) for item in self.operand) if is_list else wire(self.operand)
         return f"{self.name}[{self.operator}]={quote_plus(value)}"
 
 
@@ -69,16 +85,47 @@ def wire(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
+def quoted(member: str) -> str:
+    """A member of a list, in quotes where it needs them."""
+    needs_quotes = "," in member or member.startswith('"')
+    return '"{}"'.format(member.replace('"', '""')) if needs_quotes else member
+
+
+def stands_for(text: str, value: Any) -> bool:
+    """Whether a text of a query string stands for a JSON value."""
+    if value is None or isinstance(value, list | dict):
+        return False
+    if isinstance(value, str):
+        return value == text
+    if isinstance(value, bool):
+        return json.dumps(value) == text
+    return NUMBER.fullmatch(text) is not None and Decimal(text) == Decimal(str(value))
+
+
+def at_path(document: Any, keys: Sequence[str]) -> Any:
+    """The value at the end of a path through objects; None where there is none."""
+    for key in keys:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
+
+
 def operators_of(name: str) -> tuple[str, ...]:
     """What a column of `Sample` can be filtered by."""
     if name == "flag" or name in ENUMS:
         return OF_UNORDERED
-    return tuple(item for item in COMPARISONS if name == "word" or item not in SEARCHES)
+    if name in PATHS:
+        return tuple(IN_DOCUMENT)
+    if name in ARRAYS:
+        return ("has",)
+    return tuple(item for item in COMPARISONS if item != "has" and (name == "word" or item not in SEARCHES))
 
 
 def holds(row: Row, term: Term) -> bool:
     """Whether a row passes a filter."""
-    value = row[term.name]
+    name, *keys = term.name.split(".")
+    value = at_path(row[name], keys)
+    if keys:
+        return IN_DOCUMENT[term.operator](value, term.operand)
     if value is None and term.operator not in OF_NULL:
         return False
     return COMPARISONS[term.operator](value, term.operand)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from all_types_app import SORTED, Sample, app
+from all_types_app import ARRAYS, PATHS, SORTED, Sample, app
 from contract_clients import Clients, problem, without_id
 from contract_rows import VALUES, write_samples, write_works
 from pagination import ids_of
@@ -29,23 +29,32 @@ async def keys(clients: Clients) -> dict[str, int]:
     return await write_works(clients.member_id, clients.stranger_id)
 
 
+TEXTS = ("red", "12", "12.0", "true", "True", "null", "", "-3", "wide, very", "width", "1e999999", '"red"', "[]")
+"""What a client may send for a value inside a document."""
+
+
 def operands(name: str, operator: str) -> Sequence[Any]:
+    if name in PATHS:
+        return (TEXTS[:4], TEXTS[4:], ["red"]) if OPERANDS[operator] == "list" else TEXTS
     known = [value for value in VALUES[name] if value is not None]
+    if name in ARRAYS:
+        return [item for value in known for item in value]
     if OPERANDS[operator] == "flag":
         return (True, False)
-    if operator == "contains":
-        return ("sea", "land", "Ödl", "100%", "ack\\sla", "sla", "b_sea", "zzz")
-    if operator == "starts_with":
-        return ("a", "a_", "a%", "sea", "Ö", "back\\", "100%", "zz")
-    return ([value for value in known if value != ""][:2],) if OPERANDS[operator] == "list" else known[:3]
+    if operator in ("contains", "icontains"):
+        return ("sea", "land", "Ödl", "öDL", "100%", "ACK\\sla", "ack\\sla", "sla", "b_sea", "zzz", ', "Land')
+    if operator in ("starts_with", "istarts_with"):
+        return ("a", "a_", "A_", "a%", "sea", "SEA", "Ö", "ö", "back\\", "Back\\", "100%", "zz", '"s')
+    return (known[:2], known[-1:], known) if OPERANDS[operator] == "list" else known[:3]
 
 
 async def test_the_reference_has_every_operator_that_a_field_offers() -> None:
     offered = filterable(app.declaration.catalog.by_model[Sample]).operators
-    assert {name: set(operators_of(name)) for name in SORTED} == {name: offered[name].keys() for name in SORTED}
+    names = [*SORTED, *ARRAYS, *PATHS]
+    assert {name: set(operators_of(name)) for name in names} == {name: offered[name].keys() for name in names}
 
 
-@pytest.mark.parametrize("name", SORTED)
+@pytest.mark.parametrize("name", [*SORTED, *ARRAYS, *PATHS])
 async def test_every_operator_finds_what_python_finds(running: TestApp, rows: Sequence[Row], name: str) -> None:
     for operator in operators_of(name):
         for operand in operands(name, operator):

@@ -1,10 +1,27 @@
 """A table with an index of every kind beside those that a resource makes, and what each column may be asked."""
 
 import enum
+from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CHAR, Enum, Index, MetaData, Numeric, String, UniqueConstraint, func, text
+from sqlalchemy import (
+    ARRAY,
+    CHAR,
+    Date,
+    Enum,
+    Index,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import CITEXT, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -13,7 +30,9 @@ from gatepost import App, Model, Resource, anyone
 UNORDERED = frozenset({"eq", "ne", "in", "null"})
 ORDERED = UNORDERED | {"lt", "lte", "gt", "gte"}
 PATTERN = UNORDERED | {"starts_with"}
-TRIGRAMS = frozenset({"contains", "starts_with"})
+TRIGRAMS = frozenset({"contains", "starts_with", "icontains", "istarts_with"})
+HAS = frozenset({"has"})
+IN_DOCUMENT = frozenset({"eq", "in", "has"})
 
 
 class Base(DeclarativeBase):
@@ -73,6 +92,28 @@ class Shelf(Base):
     declared_filter: Mapped[str]
     declared_filter_hashed: Mapped[str]
     declared_search: Mapped[str]
+    searched_without_case: Mapped[str] = mapped_column(CITEXT)
+    searched_in_c: Mapped[str] = mapped_column(String(40, collation="C"))
+    searched_without_case_in_c: Mapped[str] = mapped_column(CITEXT(collation="C"))
+    trigrams_in_default: Mapped[str] = mapped_column(String(collation="C"))
+    trigrams_in_c: Mapped[str] = mapped_column(String(collation="C"))
+    pattern_in_c: Mapped[str] = mapped_column(String(collation="C"))
+    pattern_without_case: Mapped[str] = mapped_column(CITEXT)
+    texts: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    short_texts: Mapped[list[str]] = mapped_column(ARRAY(String(5, collation="C")))
+    fixed_texts: Mapped[list[str]] = mapped_column(ARRAY(CHAR(5)))
+    texts_without_case: Mapped[list[str]] = mapped_column(ARRAY(CITEXT))
+    codes: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    kinds: Mapped[list[Kind]] = mapped_column(ARRAY(Enum(Kind, name="kind")))
+    words: Mapped[list[str]] = mapped_column(ARRAY(Enum("one", "two", name="word", native_enum=False)))
+    numbers: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
+    amounts: Mapped[list[Decimal]] = mapped_column(ARRAY(Numeric(8, 2)))
+    days: Mapped[list[date]] = mapped_column(ARRAY(Date))
+    documents: Mapped[list[Any]] = mapped_column(ARRAY(JSONB))
+    btree_array: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger), index=True)
+    second_of_gin: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    document: Mapped[Any] = mapped_column(JSONB)
+    indexed_document: Mapped[Any] = mapped_column(JSONB)
 
     __table_args__ = (
         UniqueConstraint("first", "second"),
@@ -100,6 +141,17 @@ class Shelf(Base):
             postgresql_where=text("length > 3"),
         ),
         Index("ix_renamed", "column_key"),
+        Index(
+            "ix_trigrams_in_c",
+            "trigrams_in_c",
+            postgresql_using="gin",
+            postgresql_ops={"trigrams_in_c": "gin_trgm_ops"},
+        ),
+        Index("ix_pattern_in_c", "pattern_in_c", postgresql_ops={"pattern_in_c": "text_pattern_ops"}),
+        Index("ix_pattern_citext", "pattern_without_case", postgresql_ops={"pattern_without_case": "text_pattern_ops"}),
+        Index("ix_documents", "documents", postgresql_using="gin"),
+        Index("ix_gin_of_two", "numbers", "second_of_gin", postgresql_using="gin"),
+        Index("ix_indexed_document", "indexed_document", postgresql_using="gin"),
         Index("ix_hashed_declared", "declared_filter_hashed", postgresql_using="hash"),
     )
 
@@ -112,14 +164,23 @@ Index("ix_nulls_first", Shelf.nulls_first.nulls_first())
 Index("ix_both_ways_falling", Shelf.both_ways.desc().nulls_last())
 Index("ix_other_collation", Shelf.other_collation.collate("C"))
 Index("ix_negative", -Shelf.negative)
+Index(
+    "ix_trigrams_in_default",
+    Shelf.trigrams_in_default.collate("default").label("in_default"),
+    postgresql_using="gin",
+    postgresql_ops={"in_default": "gin_trgm_ops"},
+)
+
+ARRAYS = ("texts", "short_texts", "fixed_texts", "texts_without_case", "codes", "kinds", "words", "amounts", "days")
+PATHS = ("document.color", "document.size.width", "indexed_document.color")
 
 app = App(
     Resource(
         Shelf,
         read=anyone,
         sort=["declared_sort"],
-        filter=["declared_filter", "declared_filter_hashed"],
-        search=["declared_search"],
+        filter=["declared_filter", "declared_filter_hashed", *ARRAYS, *PATHS],
+        search=["declared_search", "searched_without_case", "searched_in_c", "searched_without_case_in_c"],
     )
 )
 
@@ -134,7 +195,16 @@ OFFERED: dict[str, frozenset[str]] = {
     ),
     **dict.fromkeys(["kind", "flag"], UNORDERED),
     **dict.fromkeys(["pattern", "pattern_of_varchar"], PATTERN),
-    **dict.fromkeys(["trigrams", "trigrams_of_gist", "declared_search"], TRIGRAMS),
+    **dict.fromkeys(
+        [
+            "trigrams", "trigrams_of_gist", "declared_search", "searched_without_case", "searched_in_c",
+            "searched_without_case_in_c", "trigrams_in_default",
+        ],
+        TRIGRAMS,
+    ),
+    **dict.fromkeys(["pattern_in_c"], PATTERN),
+    **dict.fromkeys([*ARRAYS, "numbers", "second_of_gin"], HAS),
+    **dict.fromkeys(PATHS, IN_DOCUMENT),
     "hashed": frozenset({"eq", "in"}),
 }  # fmt: skip
 """What may be asked of each field; the others have no index that serves anything."""

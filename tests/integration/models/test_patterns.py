@@ -13,7 +13,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from gatepost import App, Model, Resource, anyone
 from gatepost.database.statements import Statement
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
-from gatepost.models.filters import OPERATORS, Filter
+from gatepost.models.filters import Filter
+from gatepost.models.operators import OPERATORS
 from gatepost.models.table_refs import TableRef
 from gatepost.testing import TestApp
 

@@ -7,12 +7,23 @@ from typing import Annotated, Any
 import pytest
 from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MinLen, MultipleOf, Predicate
 from model_things import complete, conditions, indexes, model
-from sqlalchemy import ARRAY, Index, Integer, MetaData, Numeric, SmallInteger, Table, Text, TypeDecorator, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.dialects.postgresql import CITEXT, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from gatepost.declaring.resource import Field
-from gatepost.errors import ConfigurationError
 from gatepost.models.base import MANAGED, VERSION
 from gatepost.models.entity import entity_of
 from gatepost.models.schema import complete_schema
@@ -28,6 +39,13 @@ class Doubled(TypeDecorator[int]):
 
     def process_bind_param(self, value: int | None, dialect: Any) -> int | None:
         return None if value is None else value * 2
+
+
+class Folded(TypeDecorator[str]):
+    """A text that ignores case."""
+
+    impl = CITEXT
+    cache_ok = True
 
 
 class Named(TypeDecorator[int]):
@@ -161,20 +179,52 @@ def test_a_search_field_gets_a_trigram_index_and_the_extension() -> None:
     assert [item.name for item in objects_of(thing.metadata)] == ["pg_trgm"]
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"sort": ["pric"]}, ["Resource(Thing, sort=...)", "'pric'", "Did you mean 'price'?"]),
-        ({"filter": ["nothing_like_it"]}, ["filter=", "'nothing_like_it'", "Known are: id, price"]),
-        ({"search": ["pricee"]}, ["search=", "'price'"]),
-        ({"search": ["price"]}, ["search=", "not text"]),
-        ({"fields": {"cost": Field()}}, ["fields=", "'cost'"]),
-    ],
-)
-def test_an_unknown_field_is_refused_by_name(options: dict[str, Any], words: list[str]) -> None:
-    with pytest.raises(ConfigurationError) as refusal:
-        complete(model(price=Mapped[int]), **options)
-    assert [word for word in words if word not in str(refusal.value)] == []
+@pytest.mark.parametrize("kind", [String(collation="C"), CITEXT(collation="C")])
+def test_a_search_reads_the_collation_of_the_database(kind: Any) -> None:
+    thing = model(x=(Mapped[str], mapped_column(kind)))
+    statement = 'CREATE INDEX ix_things_x_trgm ON things USING gin ((x COLLATE "default") gin_trgm_ops)'
+    for _ in range(2):
+        assert indexes(complete(thing, search=["x"])) == {"ix_things_x_trgm": statement}
+
+
+def test_an_array_that_is_filtered_by_gets_one_index_of_its_elements() -> None:
+    thing = model(x=(Mapped[list[int]], mapped_column(ARRAY(Integer), index=True)))
+    for _ in range(2):
+        assert indexes(complete(thing, filter=["x"])) == {
+            "ix_things_x": "CREATE INDEX ix_things_x ON things (x)",
+            "ix_things_x_gin": "CREATE INDEX ix_things_x_gin ON things USING gin (x)",
+        }
+
+
+def test_all_paths_into_a_document_share_one_index() -> None:
+    thing = model(x=(Mapped[Any], mapped_column(JSONB)))
+    assert indexes(complete(thing, filter=["x.color", "x.size.width"])) == {
+        "ix_things_x_gin": "CREATE INDEX ix_things_x_gin ON things USING gin (x jsonb_path_ops)"
+    }
+
+
+@pytest.mark.parametrize("options", [{}, {"postgresql_ops": {"x": "jsonb_path_ops"}}])
+def test_an_index_of_documents_that_somebody_declared_is_not_doubled(options: dict[str, Any]) -> None:
+    thing = model(x=(Mapped[Any], mapped_column(JSONB)))
+    table: Table[Any] = thing.__table__
+    Index("mine", table.c.x, postgresql_using="gin", **options)
+    assert list(indexes(complete(thing, filter=["x.color"]))) == ["mine"]
+
+
+@pytest.mark.parametrize("kind", [CITEXT(), ARRAY(CITEXT), Folded()])
+def test_a_type_of_an_extension_brings_it_wherever_it_is(kind: Any) -> None:
+    thing = model()
+    other = Table("others", thing.metadata, Column("x", kind))
+    complete(thing)
+    assert [item.name for item in objects_of(other.metadata)] == ["citext"]
+
+
+def test_a_trigram_index_that_somebody_declared_brings_the_extension() -> None:
+    thing = model(x=Mapped[str])
+    table: Table[Any] = thing.__table__
+    Index("mine", table.c.x, postgresql_using="gist", postgresql_ops={"x": "public.gist_trgm_ops"})
+    complete(thing)
+    assert [item.name for item in objects_of(thing.metadata)] == ["pg_trgm"]
 
 
 def test_tables_of_one_shape_share_a_trigger_function() -> None:

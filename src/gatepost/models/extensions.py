@@ -1,0 +1,28 @@
+"""Which extensions of PostgreSQL the tables need: for the types of columns, and for indexes with trigrams.
+
+Outside the request path: `complete_schema` declares them when the app is built, and the migrations create them.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import MetaData, Table
+
+from gatepost.models.schema_objects import add_object, extension
+from gatepost.models.type_traits import extension_of
+
+TRIGRAM_CLASSES = ("gin_trgm_ops", "gist_trgm_ops")
+
+
+def add_extensions(metadata: MetaData) -> None:
+    """Declare the extensions of all tables, those that no resource serves included."""
+    for table in metadata.tables.values():
+        for name in _needed(table):
+            add_object(table, extension(name))
+
+
+def _needed(table: "Table[Any]") -> Iterator[str]:
+    yield from (name for column in table.columns if (name := extension_of(column.type)))
+    for index in table.indexes:
+        classes: dict[str, str] = index.dialect_options["postgresql"]["ops"] or {}
+        yield from ("pg_trgm" for each in classes.values() if each.lower().endswith(TRIGRAM_CLASSES))
