@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gatepost.events import Events
     from gatepost.gateway.buckets.valkey import ValkeyBuckets
     from gatepost.models.base import Model
+    from gatepost.models.json_of import JSONOf
     from gatepost.models.list_query import ListQuery
     from gatepost.operations import Operation
     from gatepost.services.service import Changes, Service
@@ -55,6 +56,7 @@ __all__ = [
     "Field",
     "FieldError",
     "Forbidden",
+    "JSONOf",
     "ListQuery",
     "Model",
     "Mount",
@@ -105,6 +107,7 @@ _NAMES = {
     "gateway.buckets.valkey": "ValkeyBuckets",
     "declaring.rate_limits": "RateLimit hours minutes seconds",
     "models.base": "Model",
+    "models.json_of": "JSONOf",
     "models.list_query": "ListQuery",
     "operations": "Operation",
     "call": "Call",

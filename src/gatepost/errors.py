@@ -260,6 +260,7 @@ FIELD_CODES: dict[str, str] = {
     "pattern_mismatch": "The text does not have the required form.",
     "invalid_format": "The text is not a valid UUID, date, time, interval or base64.",
     "invalid_text": "The text holds a character that PostgreSQL cannot store (NUL, lone surrogate).",
+    "invalid_value": "The application's own code refuses the value.",
     "not_a_choice": "The value is not one of the choices.",
     "too_deep": "The value nests deeper than allowed.",
     "already_exists": "Another row has this value already.",

@@ -15,6 +15,7 @@ from gatepost.dtos.json_input import WireType, field_type_of
 from gatepost.dtos.json_values import BOUNDS, Bounds, NumberReader, members
 from gatepost.dtos.path_keys import fits_in_a_path
 from gatepost.dtos.strict_json import may_hide_keys, may_hold_nul, read_json
+from gatepost.dtos.structured_json import structured_type_of
 from gatepost.dtos.value_checks import ValueCheck, value_checks
 from gatepost.dtos.violations import Violation
 from gatepost.models.constraints import Constraint
@@ -134,7 +135,7 @@ def compile_body(
         name, is_writable = attribute.name, attribute.name in fields.writable
         if not is_writable and name not in fields.readable:
             continue
-        kind = _field_type(attribute, location, bounds) if is_writable else None
+        kind = _field_type(attribute, location, bounds, is_patch=fields.is_patch) if is_writable else None
         if fields.is_patch and not is_writable and attribute.shape.unsupported is None:
             # A read-only value is only compared with the row, so constraints do not apply.
             kind = field_type_of(attribute.shape.unconstrained, "", bounds)
@@ -145,11 +146,13 @@ def compile_body(
 def check_fields(attributes: Iterable[Attribute], location: str) -> None:
     """Raise the `ConfigurationError` of the first attribute that no body can hold, before there is a body."""
     for attribute in attributes:
-        _field_type(attribute, location, BOUNDS)
+        _field_type(attribute, location, BOUNDS, is_patch=False)
 
 
-def _field_type(attribute: Attribute, location: str, bounds: Bounds) -> WireType:
+def _field_type(attribute: Attribute, location: str, bounds: Bounds, *, is_patch: bool) -> WireType:
     shape = attribute.shape
+    if shape.structure is not None:
+        return structured_type_of(shape, f"{location}.{attribute.name}", bounds, is_patch=is_patch)
     is_text_key = attribute.primary_key and shape.form is Form.TEXT
     further = (*value_checks((Constraint("min_length", 1),), shape), _IN_A_PATH) if is_text_key else ()
     return field_type_of(shape, f"{location}.{attribute.name}", bounds, further)

@@ -51,12 +51,16 @@ def collect(
         try:
             (values if field.writable else read_only_values)[name] = _read(field, value)
         except Violation as violation:
-            found = [item.below(name) for item in (violation, *violation.others)]
-            errors += [FieldError(item.pointer, item.code, item.detail) for item in found]
+            errors += field_errors(violation, name)
     errors += _unknown(unknown, [name for name, field in fields.items() if field.hinted] if unknown else ())
     if errors:
         _refuse(errors)
     return values, read_only_values
+
+
+def field_errors(violation: Violation, name: str) -> list[FieldError]:
+    """The violations of one field's value."""
+    return [FieldError(item.pointer, item.code, item.detail) for item in violation.each_below(name)]
 
 
 def _read(field: BodyField, value: Any) -> Any:
@@ -70,14 +74,17 @@ def _read(field: BodyField, value: Any) -> Any:
 
 
 def _unknown(names: list[str], known: Collection[str]) -> list[FieldError]:
-    errors = [FieldError(f"/{escape(name)}", "unknown_field", _hint(name, known)) for name in names[:UNKNOWN_MAX]]
+    errors = [
+        FieldError(f"/{escape(name)}", "unknown_field", unknown_detail(name, known)) for name in names[:UNKNOWN_MAX]
+    ]
     if len(names) > UNKNOWN_MAX:
         detail = f"There are {len(names) - UNKNOWN_MAX} more unknown fields."
         errors.append(FieldError("", "unknown_field", detail))
     return errors
 
 
-def _hint(name: str, known: Collection[str]) -> str:
+def unknown_detail(name: str, known: Collection[str]) -> str:
+    """The sentence on a name that is none of the known ones."""
     near = nearest(name, known)
     return f"There is no field {shown(name)}." + (f' Did you mean "{near}"?' if near else "")
 

@@ -8,6 +8,7 @@ which bodies add the declared constraints (`field_type_of`). It holds two decode
 import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from itertools import count
 from types import GenericAlias
 from typing import Annotated, Any, cast
 
@@ -17,7 +18,7 @@ from gatepost.dtos import json_values, parsers
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.strict_json import Number
 from gatepost.dtos.value_checks import ValueCheck, native_meta, value_checks
-from gatepost.dtos.violations import Violation
+from gatepost.dtos.violations import Violation, raise_all
 from gatepost.errors import ConfigurationError
 from gatepost.exact_json import natural
 from gatepost.models.constraints import Constraint
@@ -185,7 +186,7 @@ def _document(shape: Shape, bounds: Bounds) -> WireType:
 def _array(shape: Shape, location: str, bounds: Bounds) -> WireType:
     item = field_type_of(cast("Shape", shape.items), location, bounds)
 
-    read = _reader((list,), "a list", partial(_read_each, item.read))
+    read = _reader((list,), "a list", partial(read_each, item.read))
 
     def text(value: str) -> Any:
         return read(json_values.parse(value))
@@ -196,20 +197,19 @@ def _array(shape: Shape, location: str, bounds: Bounds) -> WireType:
     return WireType(GenericAlias(list, item.wire), each, read, text, checks)
 
 
-def _read_each(read: Callable[[Any], Any], values: list[Any]) -> list[Any]:
-    """Every element; raises all violations, up to `VIOLATIONS_MAX`, as one."""
+def read_each(read: Callable[[Any], Any], values: Iterable[Any], names: Iterable[object] | None = None) -> list[Any]:
+    """Every value of a list, or of an object with these names; raises all violations, up to `VIOLATIONS_MAX`, as
+    one."""
     found: list[Any] = []
     violations: list[Violation] = []
-    for index, value in enumerate(values):
+    for name, value in zip(count() if names is None else names, values, strict=False):
         try:
             found.append(read(value))
         except Violation as violation:
-            violations.append(violation.below(str(index)))
-            if len(violations) == VIOLATIONS_MAX:
+            violations += violation.each_below(str(name))
+            if len(violations) >= VIOLATIONS_MAX:
                 break
-    if violations:
-        first, *others = violations
-        raise Violation(first.code, first.detail, first.pointer, others)
+    raise_all(violations[:VIOLATIONS_MAX])
     return found
 
 

@@ -4,6 +4,7 @@ Each patch is bounded by itself, but without this check a document could grow wi
 """
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gatepost.dtos.json_values import NUMBER_CHARACTERS_MAX, Bounds, DocumentDecoder, members, read
@@ -23,8 +24,10 @@ class MergedDocuments:
     """The check of the merged documents of one resource. A stored document whose text is longer than `stored_bytes_max`
     is not even read: it cannot have come from a body."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, forms: Mapping[str, Callable[[Any], Any]]) -> None:
+        """`forms` make the instances of the documents that have a form, by the names of their fields."""
         self._bounds = bounds
+        self._forms = forms
         self._decoder = DocumentDecoder(bounds)
         self.stored_bytes_max = STORED_FACTOR * bounds.number_characters
 
@@ -41,6 +44,12 @@ class MergedDocuments:
             raise Violation("too_long", f"The merged document has more than {self.bytes_max} bytes of JSON.")
         if not self._is_within(text):
             read(read_json(text), self._bounds)  # decides, and raises with the right message
+
+    def instance(self, name: str, document: Any) -> Any:
+        """What is written for a merged document: an instance where it has a form. Raises `Violation` where it does not
+        fit."""
+        form = self._forms.get(name)
+        return document if form is None else form(document)
 
     def _is_within(self, text: bytes) -> bool:
         """Whether the numbers are within the bounds, written out in full. May be False where it is not sure."""

@@ -16,7 +16,7 @@ from gatepost.models.shape import Form, Shape
 WIDE = Context(prec=12_000)
 """Exact for every number that the decoder lets through; the default context would round at 28 digits."""
 
-SIZED: tuple[type, ...] = (str, bytes, list, dict)
+SIZED: tuple[type, ...] = (str, bytes, list, dict, tuple, set, frozenset)
 """A tuple: Python would make `str | bytes` anew at every call."""
 
 NOTHING: Mapping[str, Any] = {}

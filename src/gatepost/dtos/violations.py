@@ -22,6 +22,17 @@ class Violation(ValueError):
         """This violation alone, with a pointer from the list or object that has it at `name`."""
         return Violation(self.code, self.detail, f"/{escape(name)}{self.pointer}")
 
+    def each_below(self, name: str) -> "list[Violation]":
+        """This violation and the others, as `below` gives them."""
+        return [item.below(name) for item in (self, *self.others)]
+
+
+def raise_all(violations: "Sequence[Violation]") -> None:
+    """Raise the violations as one, if there are any."""
+    if violations:
+        first, *others = violations
+        raise Violation(first.code, first.detail, first.pointer, others)
+
 
 def escape(name: str) -> str:
     """One reference token of a JSON pointer (RFC 6901 section 3)."""

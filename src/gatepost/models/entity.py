@@ -16,6 +16,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.models.annotations import Annotations, Declared
 from gatepost.models.base import MANAGED, VERSION
 from gatepost.models.constraints import is_constraint
+from gatepost.models.json_of import check_frozen
 from gatepost.models.mapping import joined_columns, mapper_of, table_of
 from gatepost.models.shape import Form, Shape, shape_of
 
@@ -150,6 +151,7 @@ def _attribute(model: type[Any], prop: ColumnProperty[Any], declared: Declared, 
     )
     if shape.form is Form.TIMESTAMP and shape.unsupported and not shape.is_decorated:
         raise shape.unsupported.error(f"{model.__name__}.{prop.key}")
+    check_frozen(shape.structure, f"{model.__name__}.{prop.key}")
     _check_elements(shape, declared, f"{model.__name__}.{prop.key}")
     generated = column.primary_key and (
         column is column.table.autoincrement_column or column.server_default is not None or column.default is not None

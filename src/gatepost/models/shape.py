@@ -18,6 +18,7 @@ from sqlalchemy.types import PickleType, TypeDecorator
 
 from gatepost.errors import ConfigurationError
 from gatepost.models.constraints import LENGTHS, Constraint, ConstraintName, declared_constraints
+from gatepost.models.json_of import JSONOf
 
 REAL_MAX = 3.4028234663852886e38
 """The largest number of PostgreSQL's `real`."""
@@ -81,7 +82,8 @@ class Shape(msgspec.Struct, frozen=True):
     are annotations that do not fit the type. `digits` are those before and after the point of a decimal, where they
     are limited; `choices` pair the stored text of an enum with the one on the wire. A number is a JSON string where
     `is_text`. `is_decorated` where a `TypeDecorator` stands between the values and their type, `is_converted` where it
-    stores other values than are sent. `python_type` is what a decoder makes.
+    stores other values than are sent. `structure` is the class whose form the documents have (`JSONOf`). `python_type`
+    is what a decoder makes.
     """
 
     form: Form
@@ -95,6 +97,7 @@ class Shape(msgspec.Struct, frozen=True):
     is_text: bool = False
     is_decorated: bool = False
     is_converted: bool = False
+    structure: Any = None
     misfits: tuple[Any, ...] = ()
     unsupported: Unsupported | None = None
 
@@ -117,7 +120,7 @@ class Shape(msgspec.Struct, frozen=True):
     def unconstrained(self) -> "Shape":
         """Without what is declared: every value that the column can hold."""
         items = None if self.items is None else self.items.unconstrained
-        return msgspec.structs.replace(self, constraints=(), misfits=(), items=items)
+        return msgspec.structs.replace(self, constraints=(), misfits=(), structure=None, items=items)
 
     def bound(self, name: ConstraintName) -> Any:
         """The tightest bound of this name; None where there is none. `multiple_of` and `predicate` have no tightest
@@ -154,7 +157,7 @@ def shape_of(
     `bigint_as_string` 64-bit integers are strings in JSON."""
     plain: Any = kind if isinstance(kind, PickleType) else plain_type(kind)  # no client chooses what a pickle executes
     form, python_type = next((known[1:] for known in _FORMS if isinstance(plain, known[0])), (Form.OTHER, object))
-    items = None
+    items, structure = None, cast("Any", kind).kind if isinstance(kind, JSONOf) else None
     if form is Form.ENUM:
         python_type = plain.enum_class or str
     elif form is Form.UUID and not plain.as_uuid:
@@ -172,8 +175,9 @@ def shape_of(
         tuple(wire_values(plain).items()) if form is Form.ENUM else (),
         items,
         is_text=_is_text(form, plain, bigint_as_string=bigint_as_string),
-        is_decorated=plain_type(kind) is not kind,
+        is_decorated=plain_type(kind) is not kind and structure is None,
         is_converted=_is_converted(kind),
+        structure=structure,
         misfits=tuple(found for found, item in declared if not _fits(item, form, python_type)),
         unsupported=_unsupported(form, plain) or (items.unsupported if items is not None else None),
     )

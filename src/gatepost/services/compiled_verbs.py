@@ -21,6 +21,7 @@ from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import Decision, RowCondition, decide, owners
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.merged_documents import MergedDocuments
+from gatepost.dtos.structured_json import document_forms
 from gatepost.errors import Conflict, Unprocessable
 from gatepost.models.candidates import CheckCandidate
 from gatepost.models.catalog import Catalog, ServedModel
@@ -100,7 +101,7 @@ class CompiledVerbs:
         self.documents = frozenset(
             name for name, attribute in served.entity.attributes.items() if attribute.shape.is_document
         )
-        self._merged = MergedDocuments(bounds)
+        self._merged = MergedDocuments(bounds, document_forms(served.writable, served.entity.name))
         self._inserts = FastWrites(self.references.ruled)
         self._updates = FastWrites(self.references.ruled | self.documents)
 

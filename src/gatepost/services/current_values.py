@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from gatepost.database.connection import Record
 from gatepost.database.statements import DIALECT
+from gatepost.dtos.body_errors import field_errors
 from gatepost.dtos.merge_patch import merge_patch
 from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.dtos.violations import Violation
@@ -52,17 +53,27 @@ class CurrentValues:
 
     def merge(self, values: Mapping[str, Any], merged: MergedDocuments) -> dict[str, Any]:
         """Merge objects into the current JSON documents (RFC 7396). Any other value replaces the document, and so does
-        an object where the document is hidden. Raises `Unprocessable` where a document is or becomes too large or too
-        deep."""
+        an object where the document is hidden. A document with a form becomes an instance. Raises `Unprocessable` where
+        a document is or becomes too large or too deep, or does not have its form."""
         present = dict(zip(self._plan.names, self._record, strict=False))
         found: dict[str, Any] = {}
         errors: list[FieldError] = []
         for name, value in values.items():
+            if name not in self._plan.documents:
+                found[name] = value
+                continue
             try:
-                found[name] = _merged(present[name], value, merged) if name in self._plan.documents else value
+                document = _merged(present[name], value, merged)
             except Violation as violation:
                 detail = f"{violation.detail} {_way_out(self._attributes[name])}"
                 errors.append(FieldError(f"/{name}", violation.code, detail))
+                continue
+            if self._attributes[name].shape.structure is not None and document == _exact(present[name]):
+                continue  # it may be one that does not fit: what is stored stays
+            try:
+                found[name] = merged.instance(name, document)
+            except Violation as violation:
+                errors += field_errors(violation, name)
         if errors:
             raise Unprocessable("invalid_body", "The body cannot be merged into the row.", errors=sorted(errors))
         return found
@@ -85,10 +96,14 @@ def _as_floats(value: Any) -> Any:
 
 def _present(attribute: Attribute, raw: Any) -> Any:
     if attribute.shape.is_document:
-        return raw if raw is None or raw == TOO_LARGE else decode_exact(raw)
+        return _exact(raw)
     kind: Any = attribute.column.type
     process: Any = kind.dialect_impl(DIALECT).result_processor(DIALECT, None)
     return raw if process is None else process(raw)
+
+
+def _exact(text: str | None) -> Any:
+    return text if text is None or text == TOO_LARGE else decode_exact(text)
 
 
 def _merged(text: str | None, patch: Any, merged: MergedDocuments) -> Any:

@@ -1,0 +1,118 @@
+"""Members of documents whose types only a library can read: unions and tagged Structs by msgspec, models by pydantic.
+
+Read as `structured_json.py` reads the others: a document in, an instance out, or violations with pointers. msgspec
+stops at the first one. What a class would drop without a word is a violation, unless a pydantic model says `extra=`.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from gatepost.dtos.body_errors import unknown_detail
+from gatepost.dtos.violations import Violation, escape, raise_all
+from gatepost.errors import ConfigurationError
+from gatepost.models.json_of import convert, document_of, is_pydantic
+
+Read = Callable[[Any], Any]
+"""From a document whose numbers are exact to the value; raises `Violation`, whose `others` are the further ones."""
+
+
+def foreign_reader(annotation: Any, location: str) -> Read:
+    """The reader of whatever msgspec can read. Raises `ConfigurationError` for other types."""
+    info = msgspec.inspect.type_info(annotation)
+    if any(
+        isinstance(part, msgspec.inspect.CustomType) and not is_pydantic(part.cls)
+        for part in getattr(info, "types", [info])
+    ):
+        raise ConfigurationError(
+            f"has a member of type {annotation}, which has no form in JSON.",
+            location=location,
+            hint="Use a type of the page `wire.md`, a Struct, a dataclass or a pydantic model.",
+        )
+
+    def read(value: Any) -> Any:
+        try:
+            found = convert(annotation, value)
+        except msgspec.ValidationError as error:
+            raise _msgspec_violation(str(error)) from None
+        raise_all([*_dropped(value, document_of(found))])
+        return found
+
+    return read
+
+
+def _msgspec_violation(message: str) -> Violation:
+    detail, _, path = message.partition(" - at `$")
+    pointer = "".join(f"/{escape(name or index)}" for name, index in _STEP.findall(path))
+    code = next((code for words, code in _MSGSPEC_CODES if words in detail), "wrong_type")
+    return Violation(code, f"{detail}.", pointer)
+
+
+_MSGSPEC_CODES = (("missing required", "required"), ("Invalid enum value", "not_a_choice"))
+
+
+_STEP = re.compile(r"\.([^.\[`]+)|\[([0-9]+)\]")
+
+
+_PYDANTIC_CODES: Sequence[tuple[str, str]] = (
+    ("missing", "required"),
+    ("extra_forbidden", "unknown_field"),
+    ("too_short", "too_short"),
+    ("too_long", "too_long"),
+    ("greater_than", "too_small"),
+    ("less_than", "too_large"),
+    ("multiple_of", "not_a_multiple"),
+    ("pattern_mismatch", "pattern_mismatch"),
+    ("enum", "not_a_choice"),
+    ("literal_error", "not_a_choice"),
+    ("finite_number", "not_finite"),
+    ("decimal_", "too_precise"),
+    ("_type", "wrong_type"),
+    ("_parsing", "invalid_format"),
+)
+"""Parts of pydantic's types of errors, and the code of each. Any other is an `invalid_value`."""
+
+
+def pydantic_reader(kind: Any) -> Read:
+    """The reader of a pydantic model."""
+    is_extra_declared = kind.model_config.get("extra") is not None
+
+    def read(value: Any) -> Any:
+        try:
+            found = convert(kind, value)
+        except ValueError as error:
+            raise_all([_pydantic_violation(item, value) for item in cast("Any", error).errors(include_url=False)])
+            raise
+        if not is_extra_declared:
+            raise_all([*_dropped(value, document_of(found))])
+        return found
+
+    return read
+
+
+def _pydantic_violation(error: Mapping[str, Any], document: Any) -> Violation:
+    code = next((code for part, code in _PYDANTIC_CODES if part in error["type"]), "invalid_value")
+    pointer, node, steps = "", document, error["loc"]
+    for index, step in enumerate(steps):
+        is_known = step in node if isinstance(node, dict) else isinstance(node, list) and isinstance(step, int)
+        if is_known or index == len(steps) - 1:  # the others are names of branches of a union
+            pointer = f"{pointer}/{escape(str(step))}"
+            node = cast("Any", node)[step] if is_known else None
+    return Violation(code, f"{error['msg']}.", pointer)
+
+
+def _dropped(given: Any, kept: Any, pointer: str = "") -> Iterator[Violation]:
+    """What a document has, and a class does not know: it would be lost without a word."""
+    if isinstance(given, dict) and isinstance(kept, dict):
+        known = cast("dict[str, Any]", kept)
+        for name, item in cast("dict[str, Any]", given).items():
+            below = f"{pointer}/{escape(name)}"
+            if name not in known:
+                yield Violation("unknown_field", unknown_detail(name, known), below)
+            else:
+                yield from _dropped(item, known[name], below)
+    elif isinstance(given, list) and isinstance(kept, list):
+        for index, (item, other) in enumerate(zip(cast("Any", given), cast("Any", kept), strict=False)):
+            yield from _dropped(item, other, f"{pointer}/{index}")
