@@ -18,6 +18,7 @@ from gatepost.controllers.queries import QueryParsers, QueryReader
 from gatepost.controllers.resource_controller import ResourceController
 from gatepost.database.database import Database
 from gatepost.database.fair_sharing import ACCOUNTS
+from gatepost.database.session_listeners import session_listeners
 from gatepost.database.startup_check import connect_once
 from gatepost.database.trigram_probe import TrigramProbe
 from gatepost.declaration import Declaration
@@ -34,6 +35,7 @@ from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.health import AWAY, NO_CONNECTION, OK, READ_ONLY, Probes
 from gatepost.models.catalog import ServedModel
 from gatepost.models.constraint_violations import ConstraintErrors
+from gatepost.models.orm_reasons import orm_reasons
 from gatepost.models.recipes import Options
 from gatepost.models.trigrams import Trigrams
 from gatepost.operations import Operation, RouteRules, location_of
@@ -81,6 +83,10 @@ class Composition:
                 served, declaration.catalog, self.database.for_resource(served.path), plans, self._bounds(served)
             )
             for served in declaration.catalog.served
+        }
+        listeners = session_listeners()
+        self._orm_reasons = {
+            served.entity.model: orm_reasons(served.entity, listeners) for served in declaration.catalog.served
         }
         self.registry = ServiceRegistry(self._compiled, declaration.services)
         self.is_leaving = False
@@ -192,15 +198,16 @@ class Composition:
 
     def _verbs(self, served: ServedModel) -> dict[str, Verbs]:
         compiled = self._compiled[served.entity.model]
-        service = self.declaration.services.get(served.entity.model)
-        if service is None:
+        service = self.declaration.services.get(served.entity.model, Service)
+        through = overridden(service).keys() | self._orm_reasons[served.entity.model].keys()
+        if not through:
             return dict.fromkeys(ACTIONS, compiled)
         through_service = ServiceVerbs(service, compiled, self.registry)
-        through = overridden(service)
         return {action: through_service if action in through else compiled for action in ACTIONS}
 
     def _operation(self, served: ServedModel, verb: str, origin: str) -> Operation:
         resource, path = served.resource, f"{self.declaration.prefix}/{served.path}"
+        overriding = _overriding(self.declaration.services.get(served.entity.model), verb)
         return Operation(
             name=f"{served.path}.{verb}",
             method=METHODS[verb],
@@ -212,8 +219,9 @@ class Composition:
                 cors=resource.cors,
             ),
             allow=resource.policies[verb],
-            source=_overriding(self.declaration.services.get(served.entity.model), verb) or origin,
+            source=overriding or origin,
             resource=served.path,
+            orm_reasons=() if overriding else self._orm_reasons[served.entity.model].get(verb, ()),
         )
 
     def _limits(self, served: ServedModel, action: str) -> NamedLimits:

@@ -48,7 +48,8 @@ class RouteRules:
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Operation:
     """One endpoint. `name` is `resource.verb`, `source` the file and line of the code that responds (`location_of`),
-    `resource` the path of the resource that it is derived from; None for the others.
+    `resource` the path of the resource that it is derived from; None for the others. `orm_reasons` say in words why a
+    verb that no service overrides goes through the ORM all the same.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Operation:
     allow: Policy
     source: str
     resource: str | None = None
+    orm_reasons: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:

@@ -28,8 +28,14 @@ def _row(operation: Operation, settings: Settings) -> dict[str, Any]:
         "operation": operation.name,
         "allow": repr(operation.allow),
         "rate_limit": _limit(operation.rules, settings),
-        "handler": operation.source,
+        "handler": _handler(operation),
     }
+
+
+def _handler(operation: Operation) -> str:
+    if not operation.orm_reasons:
+        return operation.source
+    return f"{operation.source}, through the ORM: {'; '.join(operation.orm_reasons)}"
 
 
 def _mount_row(rules: RouteRules, settings: Settings) -> dict[str, Any]:

@@ -20,8 +20,9 @@ from sqlalchemy.util.concurrency import await_, in_greenlet
 from gatepost.database.arrays import TYPES
 from gatepost.database.compiler import SessionCompiler, leaves_nothing
 from gatepost.database.connection import PooledConnection, RawConnection
-from gatepost.database.guards import GuardedConnection, GuardedSession, TransactionIsManaged, check_command
+from gatepost.database.guards import GuardedConnection, TransactionIsManaged, check_command
 from gatepost.database.read_only_sql import only_reads
+from gatepost.database.session_listeners import session_class
 from gatepost.database.statements import DigitsAsWritten
 from gatepost.exact_json import encode
 
@@ -219,10 +220,10 @@ class ORMConnection:
 class RequestSession(AsyncSession):
     """The session a service gets: everything of `AsyncSession`, but ending the transaction (`GuardedSession`)."""
 
-    def __init__(self, side: ORMConnection) -> None:
+    def __init__(self, side: ORMConnection, sync_session_class: type[Session]) -> None:
         super().__init__(
             bind=side.connection,
-            sync_session_class=GuardedSession,
+            sync_session_class=sync_session_class,
             expire_on_commit=False,
             autoflush=True,
             close_resets_only=False,
@@ -252,6 +253,7 @@ class Sessions:
         self._engine = AsyncEngine(engine)
         self._dbapi: Any = engine.dialect.dbapi
         self._lent: list[BorrowedConnection] = []
+        self._session_class = session_class()
 
     def open(self, connection: PooledConnection, transaction: OwningTransaction) -> RequestSession:
         """A session on the connection, inside the transaction."""
@@ -259,7 +261,7 @@ class Sessions:
         if side is None or side.connection.sync_connection.closed:  # type: ignore[union-attr]
             side = connection.orm = self._attach(connection)
         side.borrowed.enter(transaction)
-        return RequestSession(side)
+        return RequestSession(side, self._session_class)
 
     @staticmethod
     def close(connection: PooledConnection, session: RequestSession) -> None:

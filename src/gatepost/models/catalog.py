@@ -10,7 +10,7 @@ import msgspec
 
 from gatepost.actor import Actor, anonymous
 from gatepost.declaring.policies import Decision, Policy, RowCondition, decide, is_nobody, nobody, owners
-from gatepost.declaring.resource import ACTIONS, PATH, Field, Resource
+from gatepost.declaring.resource import ACTIONS, PATH, Field, Resource, hidden
 from gatepost.errors import ConfigurationError
 from gatepost.models.base import FIELD
 from gatepost.models.entity import Attribute, Entity, Relation, entity_of
@@ -18,6 +18,12 @@ from gatepost.models.mapping import TableKey, table_key
 from gatepost.view import View
 
 DEFAULT_FIELD = Field()
+
+
+def default_field(attribute: Attribute) -> Field:
+    """The rules of a field where a resource declares none: those of its column, if it has any. An attribute that
+    Python's convention makes private is hidden."""
+    return attribute.column.info.get(FIELD) or (hidden if attribute.name.startswith("_") else DEFAULT_FIELD)
 
 
 class FieldRules(msgspec.Struct, frozen=True, eq=False):
@@ -41,8 +47,7 @@ class ServedModel:
         self.path = resource.path or str(entity.table.name)
         self.relations: dict[str, tuple[Relation, ServedModel]] = {}
         self.fields: dict[str, Field] = {
-            name: resource.fields.get(name) or attribute.column.info.get(FIELD, DEFAULT_FIELD)
-            for name, attribute in entity.attributes.items()
+            name: resource.fields.get(name) or default_field(attribute) for name, attribute in entity.attributes.items()
         }
         self.rules = {name: _rules(attribute, self.fields[name]) for name, attribute in entity.attributes.items()}
         owned = owners(resource.policies["create"])
@@ -121,7 +126,7 @@ class ServedModel:
 
 def _rules(attribute: Attribute, field: Field) -> FieldRules:
     """The declared rules; a column whose own default is closed is opened only where the resource says so."""
-    default: Field = attribute.column.info.get(FIELD, DEFAULT_FIELD)
+    default = default_field(attribute)
     create, update = (
         default.policy(action) if (said := field.declared_policy(action)) is None else said
         for action in ("create", "update")

@@ -16,6 +16,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.models.annotations import Annotations, Declared
 from gatepost.models.base import MANAGED, VERSION
 from gatepost.models.constraints import is_constraint
+from gatepost.models.dataclass_defaults import dataclass_defaults
 from gatepost.models.json_of import check_frozen
 from gatepost.models.mapping import joined_columns, mapper_of, table_of
 from gatepost.models.shape import Form, Shape, shape_of
@@ -118,8 +119,11 @@ def entity_of(model: type[Any], *, bigint_as_string: bool = False) -> Entity:
     mapper = mapper_of(model)
     table = table_of(mapper)
     annotations = Annotations(model)
+    made = dataclass_defaults(model)
     attributes = {
-        prop.key: _attribute(model, prop, annotations.of(prop.key), bigint_as_string=bigint_as_string)
+        prop.key: _attribute(
+            model, prop, annotations.of(prop.key), bigint_as_string=bigint_as_string, has_default=prop.key in made
+        )
         for prop in mapper.column_attrs
         if isinstance(prop.columns[0], Column)
     }
@@ -140,7 +144,9 @@ def entity_of(model: type[Any], *, bigint_as_string: bool = False) -> Entity:
     return Entity(model, table, model.__name__, attributes, relations, key, version)
 
 
-def _attribute(model: type[Any], prop: ColumnProperty[Any], declared: Declared, *, bigint_as_string: bool) -> Attribute:
+def _attribute(
+    model: type[Any], prop: ColumnProperty[Any], declared: Declared, *, bigint_as_string: bool, has_default: bool
+) -> Attribute:
     column = cast("Column[Any]", prop.columns[0])
     shape = shape_of(
         column.type,
@@ -161,8 +167,15 @@ def _attribute(model: type[Any], prop: ColumnProperty[Any], declared: Declared, 
         column=column,
         shape=shape,
         primary_key=column.primary_key,
-        managed=bool(column.info.get(MANAGED) or column.info.get(VERSION)) or generated or column.computed is not None,
-        has_default=column.default is not None or column.server_default is not None or column.identity is not None,
+        managed=bool(column.info.get(MANAGED) or column.info.get(VERSION))
+        or generated
+        or column.computed is not None
+        or column.system
+        or column is prop.parent.version_id_col,
+        has_default=has_default
+        or column.default is not None
+        or column.server_default is not None
+        or column.identity is not None,
         references=_reference(model, prop.key, column),
     )
 

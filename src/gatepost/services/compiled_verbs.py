@@ -26,6 +26,7 @@ from gatepost.errors import Conflict, Unprocessable
 from gatepost.models.candidates import CheckCandidate
 from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision, holds
+from gatepost.models.orm_reasons import is_context_sensitive
 from gatepost.models.recipes import Bound
 from gatepost.models.selections import Selection
 from gatepost.models.writes import AskedField, DeleteRow, InsertRow, ReadStatus, UpdateRow, WritePlan
@@ -56,7 +57,8 @@ def _fillers(served: ServedModel, default_of: Callable[[Column[Any]], Any]) -> l
     return [
         (name, partial(default.arg, None) if default.is_callable else partial(getattr, default, "arg"))
         for name, default in defaults
-        if default is not None and not (default.is_clause_element or default.is_sequence)
+        if default is not None
+        and not (default.is_clause_element or default.is_sequence or is_context_sensitive(default))
     ]
 
 

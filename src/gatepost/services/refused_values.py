@@ -27,6 +27,7 @@ from sqlalchemy.types import (
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.events import ValueRefused
 from gatepost.models.catalog import ServedModel
+from gatepost.view import View
 
 _TEXTS = (String, JSON, ARRAY)
 _NUMBERS = (Integer, Numeric)
@@ -69,6 +70,36 @@ def refused_value(
         )
     errors = [FieldError(f"/{name}", code, detail) for name in sorted(fields)]
     return Unprocessable("invalid_body", "A value does not fit its column.", errors=errors)
+
+
+_VALIDATING = ("sqlalchemy.orm.util", "sqlalchemy.ext.mutable")
+"""Where SQLAlchemy calls functions of `@validates` and `Mutable.coerce`, from listeners to the attribute's events."""
+
+
+def refused_by_validator(error: ValueError, served: ServedModel, view: View) -> Unprocessable | None:
+    """The refusal of a value for which a function of `@validates` raised the error, at its attribute; None where the
+    error comes from elsewhere, and is a bug in the program. A field that the actor does not know is not named."""
+    name = _validated_name(error, served.entity.model)
+    if name not in served.entity.attributes:
+        return None
+    if name in view.readable | view.creatable | view.updatable:
+        found = FieldError(f"/{name}", "invalid_value", str(error) or "The value is not valid.")
+    else:
+        found = FieldError("", "invalid_value", "The row is not valid.")
+    return Unprocessable("invalid_body", "A value is not valid.", errors=[found])
+
+
+def _validated_name(error: BaseException, model: type[Any]) -> str | None:
+    """The attribute of the model whose innermost validator raised the error, by the frames of its traceback."""
+    found: str | None = None
+    trace = error.__traceback__
+    while trace is not None:
+        frame, trace = trace.tb_frame, trace.tb_next
+        if frame.f_globals.get("__name__") in _VALIDATING and "key" in frame.f_locals:
+            state = frame.f_locals.get("state") or frame.f_locals.get("target")
+            if issubclass(getattr(state, "class_", object), model):
+                found = frame.f_locals["key"]
+    return found
 
 
 def _may_raise(kind: "TypeEngine[Any]", kinds: _Kinds) -> bool:

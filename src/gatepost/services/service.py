@@ -157,7 +157,7 @@ def served_model(service: type[Any]) -> Any:
     """The model that a class `Orders(Service[Order])` names, or None."""
     for base in getattr(service, "__orig_bases__", ()):
         arguments = get_args(base)
-        if arguments and isinstance(arguments[0], type):
+        if arguments and isinstance(arguments[0], type) and arguments[0] is not Any:
             return arguments[0]
     return None
 

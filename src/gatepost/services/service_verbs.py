@@ -18,11 +18,13 @@ from gatepost.declaring.policies import Decision, decide
 from gatepost.errors import NotFound
 from gatepost.exact_json import natural
 from gatepost.models.conditions import bind_decision, holds
+from gatepost.models.constructors import constructor_of
 from gatepost.models.list_query import ListQuery
 from gatepost.models.row_size import row_bytes_max
 from gatepost.models.selections import Expansion
 from gatepost.models.shape import Form, Shape
 from gatepost.services.compiled_verbs import CompiledVerbs, RowChange
+from gatepost.services.refused_values import refused_by_validator
 from gatepost.services.service import Changes, Service
 from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
 from gatepost.services.verbs import ChangeSet, Row, RowPage, Versions
@@ -39,6 +41,7 @@ class ServiceVerbs:
         self._served = served = compiled.served
         self._service = service
         self._model = served.entity.model
+        self._construct = constructor_of(served.entity)
         self._compiled = compiled
         self._references = compiled.references
         self._registry = registry
@@ -83,7 +86,7 @@ class ServiceVerbs:
                 raise access_denied(actor, fields=refused_fields(rules, values, proposed, actor))
             names = self._references.names(call, filled, all=True)
             await self._references.check(call, unit.transaction, filled, names)
-            draft = self._model(**self._own_values(filled))
+            draft = self._construct(self._own_values(filled))
             unit.enforce_field_rules(draft, rules, values)
             row = await self._written(call, unit.service(self._model).create(draft, actor), values)
             key = self._key(row, "create")
@@ -126,6 +129,11 @@ class ServiceVerbs:
             unit = call.unit = UnitOfWork(transaction, self._registry, self._database.backlog)
             try:
                 return await work(unit)
+            except ValueError as error:
+                problem = refused_by_validator(error, self._served, call.view)
+                if problem is None:
+                    raise
+                raise problem from error
             finally:
                 call.unit = None
                 unit.release()

@@ -1,0 +1,55 @@
+"""What the ORM does to other rows when it deletes one, where PostgreSQL would not do the same by itself.
+
+A relationship says it (`cascade=`, or the default: set the foreign keys of the others to NULL), and so does a foreign
+key (`ondelete=`). Where both say the same, a DELETE is enough. Asked at start.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Mapper, RelationshipDirection, RelationshipProperty
+
+IsHeard = Callable[["Mapper[Any]", str], bool]
+
+
+def delete_cascades(
+    mapper: "Mapper[Any]", is_heard: IsHeard, seen: "frozenset[Mapper[Any]]" = frozenset()
+) -> Iterator[str]:
+    """The relationships, in words, by which the ORM's delete does more than a DELETE of the row. `is_heard` says
+    whether anybody listens when rows of another class are updated or deleted."""
+    for prop in mapper.relationships:
+        if not prop.viewonly and not _is_left_to_database(prop, is_heard, seen | {mapper}):
+            does = "deletes" if prop.cascade.delete else "detaches"
+            yield f"relationship {prop.key}, which {does} {prop.mapper.class_.__name__}"
+
+
+def _is_left_to_database(prop: "RelationshipProperty[Any]", is_heard: IsHeard, seen: "frozenset[Mapper[Any]]") -> bool:
+    """Whether PostgreSQL does the same to the rows at the other end, or nothing happens to them."""
+    other, deletes = prop.mapper, prop.cascade.delete
+    if prop.direction is RelationshipDirection.MANYTOONE:
+        return not deletes
+    if prop.passive_deletes:
+        return True
+    keys: list[Any] = [remote for _, remote in prop.synchronize_pairs]
+    rules = {_rule(key) for key in keys}
+    if prop.secondary is not None:
+        return not deletes and rules == {"CASCADE"}
+    if deletes:
+        is_alone = other in seen or not any(delete_cascades(other, is_heard, seen))
+        return rules == {"CASCADE"} and is_alone and not is_heard(other, "delete")
+    # The ORM would fail to set keys to NULL that cannot be NULL: then the foreign key decides.
+    is_fixed = all(not key.nullable for key in keys)
+    return is_fixed or (rules == {"SET NULL"} and not _is_touched(other) and not is_heard(other, "update"))
+
+
+def _rule(column: ColumnElement[Any]) -> str | None:
+    """What the foreign keys of a column do when the row is deleted to which they refer; None where they differ."""
+    rules = {(key.ondelete or "").upper() for key in column.foreign_keys}
+    return rules.pop() if len(rules) == 1 else None
+
+
+def _is_touched(mapper: "Mapper[Any]") -> bool:
+    """Whether an update by the ORM changes columns that an update by PostgreSQL leaves alone."""
+    table: Any = mapper.local_table
+    return mapper.version_id_col is not None or any(column.onupdate is not None for column in table.columns)

@@ -1,0 +1,94 @@
+"""Why a verb of a model goes through the ORM: what the mapper, its class or a session do that a statement does not.
+
+Asked once, at start, because listeners may be registered after the app was built. A verb without a reason is one
+compiled statement; one with a reason loads or makes an object and flushes it, as a service does. Reads never load
+objects, so nothing that happens to loaded objects is a reason for them.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, cast
+
+from sqlalchemy import inspect
+from sqlalchemy.orm import Mapper
+
+from gatepost.database.listeners import Listener, listeners_of
+from gatepost.models.constructors import own_constructor
+from gatepost.models.delete_cascades import delete_cascades
+from gatepost.models.entity import Entity
+from gatepost.operations import location_of
+
+_MAPPER_EVENTS = {
+    "create": ("before_insert", "after_insert"),
+    "update": ("before_update", "after_update"),
+    "delete": ("before_delete", "after_delete"),
+}
+
+_INSTANCE_EVENTS = {
+    "create": ("init", "init_failure", "refresh_flush"),
+    "update": ("load", "refresh", "refresh_flush"),
+    "delete": ("load", "refresh"),
+}
+
+_ATTRIBUTE_EVENTS = ("set", "modified", "init_scalar")
+
+WRITES = ("create", "update", "delete")
+
+Reasons = tuple[str, ...]
+
+
+def orm_reasons(entity: Entity, session_listeners: Collection[Listener]) -> Mapping[str, Reasons]:
+    """The reasons by action; an action that is not in the result has none. `session_listeners` are the application's,
+    and count for every model."""
+    mapper: Mapper[Any] = inspect(entity.model)
+    found: dict[str, Reasons] = {}
+    for action in WRITES:
+        reasons = [*_of_class(entity, mapper, action), *map(str, _listeners(entity, mapper, action))]
+        reasons += [str(listener) for listener in session_listeners]
+        if reasons:
+            found[action] = tuple(reasons)
+    return found
+
+
+def is_context_sensitive(default: Any) -> bool:
+    """Whether a default is a function that reads the values of its row from the context that SQLAlchemy gives it."""
+    return default is not None and default.is_callable and default.arg is default._fn
+
+
+def _of_class(entity: Entity, mapper: "Mapper[Any]", action: str) -> Iterator[str]:
+    if action == "delete":
+        yield from delete_cascades(mapper, is_heard=_is_heard)
+        return
+    for name, (function, _) in mapper.validators.items():
+        if name in entity.attributes:
+            yield f"@validates({name!r}) ({location_of(function)})"
+    setattr_of_class: Any = entity.model.__setattr__
+    if setattr_of_class is not object.__setattr__:
+        yield f"__setattr__ ({location_of(setattr_of_class)})"
+    if action == "create" and (reason := own_constructor(entity)) is not None:
+        yield reason
+    if mapper.version_id_col is not None and mapper.version_id_generator is not False:
+        yield f"version_id_col={mapper.version_id_col.name}"
+    for name, attribute in entity.attributes.items():
+        default = attribute.column.default if action == "create" else attribute.column.onupdate
+        if is_context_sensitive(default):
+            word = "default" if action == "create" else "onupdate"
+            yield f"{word} of {name}, which reads the context ({location_of(cast('Any', default).arg)})"
+
+
+def _listeners(entity: Entity, mapper: "Mapper[Any]", action: str) -> Iterator[Listener]:
+    for event in _MAPPER_EVENTS[action]:
+        yield from listeners_of(event, getattr(mapper.dispatch, event))
+    for event in _INSTANCE_EVENTS[action]:
+        yield from listeners_of(event, getattr(cast("Any", mapper.class_manager).dispatch, event))
+    for name in entity.attributes if action != "delete" else ():
+        dispatch: Any = getattr(entity.model, name).dispatch
+        for event in _ATTRIBUTE_EVENTS:
+            yield from listeners_of(f"{event} {name}", getattr(dispatch, event))
+
+
+def _is_heard(mapper: "Mapper[Any]", action: str) -> bool:
+    """Whether the application listens to what the ORM does to rows of another class."""
+    kept: list[Callable[..., Any]] = [
+        each for event in _MAPPER_EVENTS[action] for each in getattr(mapper.dispatch, event)
+    ]
+    return any(listeners_of(action, kept))
