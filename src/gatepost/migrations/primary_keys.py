@@ -29,7 +29,8 @@ def with_keys(
     foreign: Sequence["Table[Any]"],
 ) -> list[MigrateOperation]:
     """The operations, and among them the changes of primary keys: each after the columns of its table that are added,
-    before those that are dropped. On a `foreign` table any unique and NOT NULL columns are key enough for a model."""
+    before those that are dropped. On a `foreign` table any unique and NOT NULL columns are key enough for a model, in
+    any order; elsewhere their order is that of the model, in which its rows are listed."""
     found = list(operations)
     created = {(item.schema, item.table_name) for item in operations if isinstance(item, ops.CreateTableOp)}
     for table in tables:
@@ -48,7 +49,7 @@ def with_keys(
 def _change(connection: Connection, table: "Table[Any]", *, is_foreign: bool) -> RunSQL | None:
     name = table_name(table)
     wanted, before = _primary(declared_keys(table)), _primary(read_keys(connection, name.sql))
-    if wanted is None or (before is not None and sorted(before[1]) == sorted(wanted[1])):
+    if wanted is None or (before is not None and before[1] == wanted[1]):
         return None
     if is_foreign and connection.execute(_IS_KEY, {"name": name.sql, "columns": sorted(wanted[1])}).scalar():
         return None

@@ -64,7 +64,7 @@ order_labels = Table(
     Column("order_id", ForeignKey("orders.id"), primary_key=True),
     Column("label_id", ForeignKey("labels.id"), primary_key=True),
 )
-"""An association table without a class: not served."""
+"""An association table, which `secondary=` goes over without a class."""
 
 
 class Order(Base):
@@ -75,6 +75,7 @@ class Order(Base):
     city: Mapped[str] = mapped_column(index=True)
     lines: Mapped[list["Line"]] = relationship(viewonly=True)
     labels: Mapped[list[Label]] = relationship(secondary=order_labels)
+    first_label: Mapped["OrderLabel | None"] = relationship(viewonly=True, uselist=False)
 
 
 class Product(Base):
@@ -92,6 +93,7 @@ class LineColumns:
     quantity: Mapped[int] = mapped_column(default=1)
     discount: Mapped[Decimal | None] = mapped_column(Numeric(4, 2))
     cost: Mapped[int] = mapped_column(default=3)
+    tag: Mapped[str | None] = mapped_column(unique=True)
 
     @declared_attr
     @classmethod
@@ -124,6 +126,22 @@ class Parcel(Base):
     order_id: Mapped[int]
     product_id: Mapped[int]
     line: Mapped[Line] = relationship(viewonly=True)
+
+
+class Note(Base):
+    """Refers to a line by a column beside its key."""
+
+    __tablename__ = "notes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tag: Mapped[str] = mapped_column(ForeignKey("lines.tag"), unique=True)
+    line: Mapped[Line] = relationship()
+
+
+class OrderLabel(Base):
+    """A class over the association table, whose key is all that it has."""
+
+    __table__ = order_labels
 
 
 class PlaceColumns:
@@ -226,6 +244,8 @@ app = App(
     Resource(Product, read=anyone),
     Resource(Line, **LINES),
     Resource(ServedLine, service=ServedLines, **LINES),
+    Resource(Note, read=authenticated, create=authenticated),
+    Resource(OrderLabel, read=anyone, filter=["label_id"]),
     Resource(Parcel, read=authenticated, create=authenticated),
     Resource(Place, read=anyone, sort=["height"]),
     Resource(ServedPlace, read=anyone, sort=["height"], service=ServedPlaces),

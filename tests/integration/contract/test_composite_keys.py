@@ -1,18 +1,22 @@
 """Composite keys: rows are listed in their order, paged by all their columns, and found by a path that names them."""
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import product
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
+import asyncpg
+import msgspec
 import pytest
 import pytest_asyncio
 from composite_keys_app import (
+    Label,
     Line,
     Mood,
-    Order,
+    OrderLabel,
     Place,
     Product,
     Reading,
@@ -24,13 +28,21 @@ from composite_keys_app import (
     app,
     keys,
 )
+from composite_keys_app import Order as CustomerOrder
 from contract_clients import failures, problem
 from pagination import STEPS_MAX, page
 from sqlalchemy import MetaData, delete, text
 
 from gatepost import Changes
 from gatepost.actor import system
+from gatepost.asgi import Receive, Scope, Send
 from gatepost.events import RequestFailed
+from gatepost.models.conditions import bind_decision
+from gatepost.models.filters import filterable
+from gatepost.models.list_query import Order, Position, RowRange
+from gatepost.models.reads import ReadPage
+from gatepost.models.recipes import Bound, Options
+from gatepost.models.selections import Selection
 from gatepost.testing import Client, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -73,15 +85,20 @@ async def readers(module_database_url: str) -> AsyncIterator[Readers]:
             await work.session.execute(text("CREATE TABLE readings_all PARTITION OF readings DEFAULT"))
             cities = ("Bonn", "Köln")
             work.session.add_all(
-                Order(id=number, buyer_id=(buyer_id, other_id)[number % 2], city=cities[number // 3])
+                CustomerOrder(id=number, buyer_id=(buyer_id, other_id)[number % 2], city=cities[number // 3])
                 for number in range(1, 6)
             )
             work.session.add_all(Product(id=number, name=f"thing {number}") for number in range(1, 4))
             await work.session.flush()
+            for key in (1, 2):
+                work.session.add(Label(id=key))
+                await work.session.flush()
+                work.session.add(OrderLabel(order_id=key, label_id=key))
             for number, (order, thing) in enumerate(product(range(1, 6), range(1, 4))):
                 off = None if number % 3 else Decimal(number % 4)
                 for kind in (Line, ServedLine):
-                    work.session.add(kind(order_id=order, product_id=thing, quantity=number % 4, discount=off))
+                    values = {"order_id": order, "product_id": thing, "tag": f"{order}-{thing}"}
+                    work.session.add(kind(**values, quantity=number % 4, discount=off))
             for country, region, code in product(WORDS, ("", "r,s"), ("", "1")):
                 height = len(country) or None
                 for place in (Place, ServedPlace):
@@ -273,6 +290,62 @@ async def test_a_row_that_refers_to_one_by_all_columns_is_written(readers: Reade
         problem(refused, 422, "reference_not_found")
 
 
+async def test_a_row_is_referred_to_by_another_column_than_its_key(readers: Readers) -> None:
+    created = await readers.buyer.post("/api/notes", json={"tag": "2-1"})
+    assert created.status == 201
+    assert (await readers.buyer.get(f"{created.headers['location']}?expand=line.order")).data["line"]["order"][
+        "id"
+    ] == 2
+    problem(await readers.buyer.post("/api/notes", json={"tag": "1-1"}), 422, "reference_not_found")
+
+
+async def test_a_table_of_nothing_but_its_key_is_read(readers: Readers) -> None:
+    assert (await page(readers.nobody, "/api/order_labels?label_id=2"))["data"] == [{"order_id": 2, "label_id": 2}]
+    assert (await readers.nobody.get("/api/order_labels/1,1")).data == {"order_id": 1, "label_id": 1}
+    found = (await page(readers.buyer, "/api/orders?expand=first_label&fields=id&first_label.label_id=2"))["data"]
+    assert found == [{"id": 2, "first_label": {"order_id": 2, "label_id": 2}}]
+
+
+@pytest.mark.parametrize("sent", [None, b"/", b"/api/lines/1,1", b"/api/places/a%2Cb,c?x=/y"])
+async def test_where_the_path_as_it_was_sent_is_not_told_every_comma_separates(
+    readers: Readers, sent: bytes | None
+) -> None:
+    async def without(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "raw_path": sent}, receive, send)
+
+    for key, found in (("%2C,", 200), (",,", 200), ("é%20ü,r%2Cs,1", 404), ("a;b=c,,1", 200)):
+        response = await Client(without).get(f"/api/places/{key}")
+        assert response.status == found, key
+        if found == 200:
+            assert key_of(response.data, NAMES["places"]) == tuple(unquote(key).split(","))
+
+
+async def test_the_orders_that_are_offered_read_an_index(readers: Readers, module_database_url: str) -> None:
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(module_database_url)
+    await connection.execute("SET enable_seqscan = off")
+    for model in (Line, Place, Sample):
+        served = app.declaration.catalog.by_model[model]
+        for name, is_descending in product(filterable(served).sortable, (False, True)):
+            names = tuple(dict.fromkeys((name, *served.entity.key.names)))
+            rows = RowRange(tuple(Order(each, is_descending) for each in names), 3)
+            assert re.search(r"Limit\n +->  Index (Only )?Scan", await plan_of(connection, model, rows))
+            if names == NAMES["lines"]:
+                position = Position((Bound(2), Bound(2)), backward=is_descending)
+                beyond = await plan_of(connection, model, msgspec.structs.replace(rows, position=position))
+                assert "Index Cond: (ROW(order_id, product_id) > ROW(" in beyond
+    await connection.close()
+
+
+async def plan_of(connection: Any, model: Any, rows: RowRange) -> str:
+    """How PostgreSQL reads a page."""
+    served = app.declaration.catalog.by_model[model]
+    selection = Selection.of(served, served.view(system), bind_decision(True, system, served.entity))
+    recipe = ReadPage(selection, rows)
+    statement = recipe.compile(Options(page_bytes_max=2**22)).statement
+    found = await connection.fetch(f"EXPLAIN {statement.sql}", *statement.arguments(recipe.binds(statement)))
+    return re.sub(r"  \(cost.*\)", "", "\n".join(row[0] for row in found))
+
+
 async def test_services_write_what_requests_do_not(readers: Readers) -> None:
     for method in ("post", "patch", "delete"):
         refused = await getattr(readers.clerk, method)("/api/lines" + ("" if method == "post" else "/1,1"), json={})
@@ -292,4 +365,4 @@ async def test_services_write_what_requests_do_not(readers: Readers) -> None:
     async with app.transaction() as work:
         for kind in (Line, ServedLine):
             await work.session.execute(delete(kind).where(kind.order_id == order))
-        await work.session.execute(delete(Order).where(Order.id == order))
+        await work.session.execute(delete(CustomerOrder).where(CustomerOrder.id == order))

@@ -18,7 +18,20 @@ from migrated_models import (
     things,
     with_function,
 )
-from sqlalchemy import CheckConstraint, Column, Enum, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
@@ -366,6 +379,22 @@ async def test_a_key_on_other_columns_is_not_claimed(database_url: str, key: str
     different = {item.name for item in (await claim(database_url, metadata)).different}
     assert {"users", "users_pkey"} <= different
     assert await record(database_url) == set()
+
+
+async def test_the_order_of_the_columns_in_a_key_of_ours_is_that_of_the_model(database_url: str) -> None:
+    def lines(*key: str) -> MetaData:
+        metadata = MetaData(naming_convention=NAMING)
+        Table("lines", metadata, Column("a", Integer), Column("b", Integer), PrimaryKeyConstraint(*key))
+        return metadata
+
+    await run(database_url, "CREATE TABLE lines (a int, b int, PRIMARY KEY (b, a))")
+    assert await differences(database_url, lines("a", "b")) == [], "what others made identifies rows in any order"
+    await run(database_url, "DROP TABLE lines")
+    await apply_lossless(database_url, lines("b", "a"), extend=False, all_or_nothing=True)
+    await apply_lossless(database_url, lines("a", "b"), extend=False, all_or_nothing=True)
+    key = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'lines'::regclass AND contype = 'p'"
+    async with connected(database_url) as connection:
+        assert await connection.fetchval(key) == "PRIMARY KEY (a, b)"
 
 
 async def test_a_primary_key_of_ours_is_changed_and_changed_back_by_files(database_url: str, tmp_path: Path) -> None:
