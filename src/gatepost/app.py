@@ -19,6 +19,7 @@ from gatepost.auth.bearer_tokens import BearerTokens
 from gatepost.auth.keys import signing_key
 from gatepost.composition import Composition
 from gatepost.declaration import Declaration
+from gatepost.declaring.arguments import Declared, declared
 from gatepost.declaring.mount import Mount
 from gatepost.declaring.resource import Resource
 from gatepost.errors import ConfigurationError, Problem
@@ -31,7 +32,7 @@ from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.settings import Settings, load_settings
 
 
-class App:
+class App(Declared):
     """An API derived from its resources: an ASGI application.
 
     `users` is the model of the users (mixin `UserColumns`); without it there is a table `users`. `mount` maps
@@ -41,6 +42,7 @@ class App:
     `authenticators` find out who sends a request: the first that claims it decides.
     """
 
+    @declared
     def __init__(  # noqa: PLR0913 - a declaration
         self,
         *resources: Resource[Any],
@@ -52,7 +54,8 @@ class App:
         authenticators: Sequence[AnyAuthenticator] = (BearerTokens(),),
     ) -> None:
         if bigint not in ("number", "string"):
-            raise ConfigurationError(f"bigint={bigint!r}.", location="App", hint='Write "number" or "string".')
+            wrong = ConfigurationError(f"bigint={bigint!r}.", location="App", hint='Write "number" or "string".')
+            self.mistakes.add(wrong, self.source)
         self.declaration = Declaration(
             resources,
             users=users,
@@ -60,6 +63,8 @@ class App:
             mounts=mount or {},
             bigint_as_string=bigint == "string",
             authenticators=authenticators,
+            source=self.source,
+            mistakes=self.mistakes,
         )
         self.events = Events()
         self._composition: Composition | None = None

@@ -38,7 +38,7 @@ from gatepost.models.constraint_violations import ConstraintErrors
 from gatepost.models.orm_reasons import orm_reasons
 from gatepost.models.recipes import Options
 from gatepost.models.trigrams import Trigrams
-from gatepost.operations import Operation, RouteRules, location_of
+from gatepost.operations import Operation, RouteRules
 from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.route_table import RouteTable
 from gatepost.services.compiled_verbs import CompiledVerbs
@@ -48,6 +48,7 @@ from gatepost.services.service_verbs import ServiceVerbs
 from gatepost.services.unit_of_work import ServiceRegistry
 from gatepost.services.verbs import Verbs
 from gatepost.settings import Settings
+from gatepost.sources import location_of
 
 METHODS = {"list": "GET", "get": "GET", "create": "POST", "update": "PATCH", "delete": "DELETE"}
 

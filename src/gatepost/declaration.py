@@ -1,11 +1,13 @@
 """The declaration of an app, read and checked: the catalog, the users, the services, the completed schema.
 
-Made when the app is built, at import of the user's module; a mistake raises `ConfigurationError` there.
+Made when the app is built, at import of the user's module. All mistakes that are found raise one `ConfigurationError`
+there: each independent check runs in `mistakes.check()`, and what cannot be read is left out of later checks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import MetaData
@@ -19,11 +21,12 @@ from gatepost.auth.authenticator import AnyAuthenticator
 from gatepost.auth.authenticator import checked as checked_authenticators
 from gatepost.declaring.mount import Mount, taken_by_mount
 from gatepost.declaring.resource import PATH, Resource
-from gatepost.dtos.body import check_fields
+from gatepost.dtos.body import check_field
 from gatepost.dtos.path_keys import check_key
 from gatepost.errors import ConfigurationError
+from gatepost.mistakes import Mistakes
 from gatepost.models.base import Model
-from gatepost.models.catalog import Catalog, two_classes
+from gatepost.models.catalog import Catalog, ServedModel, two_classes
 from gatepost.models.conditions import check_policy
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
@@ -31,6 +34,7 @@ from gatepost.models.mapping import table_key
 from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
 from gatepost.models.schema import complete_schema
 from gatepost.services.service import Service, check_transactions, check_verbs, overridden, served_model
+from gatepost.sources import attribute_location, location_of
 
 
 class Declaration:
@@ -45,109 +49,156 @@ class Declaration:
         mounts: Mapping[str, ASGIApp | Mount],
         bigint_as_string: bool,
         authenticators: Sequence[AnyAuthenticator],
+        source: str,
+        mistakes: Mistakes,
     ) -> None:
-        self.authenticators = checked_authenticators(authenticators)
-        for given in resources:
-            if not isinstance(given, Resource):  # pyright: ignore[reportUnnecessaryIsInstance]
-                name = getattr(given, "__name__", repr(given))
-                raise ConfigurationError(
-                    f"{name} is not a Resource.", location="App", hint="Write Resource(Model, read=...)."
-                )
+        """`source` is where the app is declared, `mistakes` are those of its arguments: all are raised together."""
+        self._source = source
+        self._mistakes = mistakes
+        self.authenticators = mistakes.attempt(partial(checked_authenticators, authenticators), (), source)
+        self.prefix = mistakes.attempt(partial(_path, "prefix", prefix), "", source)
+        self.mounts = self._read_mounts(mounts)
+        known = self._read_resources(resources)
         if not resources and not mounts:
-            raise ConfigurationError(
-                "App() serves nothing.", location="App", hint="Give it a Resource(Model, read=...)."
+            mistakes.add(
+                ConfigurationError(
+                    "App() serves nothing.", location="App", hint="Give it a Resource(Model, read=...)."
+                ),
+                source,
             )
-        self.prefix = _path("prefix", prefix)
-        self.mounts = {
-            _path("mount", path): app if isinstance(app, Mount) else Mount(_callable(path, app))
-            for path, app in mounts.items()
-        }
-        base = _base_of(resources[0].model) if resources else Model
-        self.user_model: type[Any] = user_model(base) if users is None else _checked_users(users)
-        for model in (self.user_model, *(resource.model for resource in resources)):
-            if UserColumns in getattr(model, "__mro__", ()) and hasattr(model, "__mapper__"):
-                complete_users_table(model)  # once more: a class may have been mapped after it was made
-        self.catalog = Catalog(resources, bigint_as_string=bigint_as_string)
+        with mistakes.check(source, "App"):  # before the other models are read: they may refer to its table
+            base = _base_of(known[0].model) if known else Model
+            self.user_model: type[Any] = user_model(base) if users is None else _checked_users(users)
+            for model in (self.user_model, *(resource.model for resource in known)):
+                if UserColumns in model.__mro__ and hasattr(model, "__mapper__"):
+                    complete_users_table(model)  # once more: a class may have been mapped after it was made
+        self.catalog = Catalog(known, mistakes, bigint_as_string=bigint_as_string)
         self._check_mounts()
         self.entities: list[Entity] = [served.entity for served in self.catalog.served]
-        if self.user_model not in self.catalog.by_model:
-            self.entities.append(self._users_entity())
-        complete_schema(self.entities, {served.entity.model: served.resource for served in self.catalog.served})
+        users_entity = self._read_users()
+        with mistakes.check(source, "App"):
+            complete_schema(self.entities, {served.entity.model: served.resource for served in self.catalog.served})
         self.services = self._services()
-        self._check_policies()
-        for served in self.catalog.served:
-            service = self.services.get(served.entity.model)
-            check_field_rules(served, is_filled=service is not None and "create" in overridden(service))
-            check_fields(served.writable, served.entity.name)
-            check_key(served.entity)
+        self._check_policies([anonymous] if users_entity is None else _actors(users_entity))
+        self._check_fields()
+        mistakes.raise_any()
 
     @property
     def metadata(self) -> MetaData:
         """The MetaData of the app's tables."""
         return self.entities[0].table.metadata
 
+    def _read_resources(self, given: Sequence[Any]) -> list[Resource[Any]]:
+        """The resources that name a class; their mistakes become the app's."""
+        for each in given:
+            if not isinstance(each, Resource):
+                name = getattr(each, "__name__", repr(each))
+                hint = "Write Resource(Model, read=...)."
+                self._mistakes.add(
+                    ConfigurationError(f"{name} is not a Resource.", location="App", hint=hint), self._source
+                )
+        resources: list[Resource[Any]] = [each for each in given if isinstance(each, Resource)]
+        for mistake in chain.from_iterable(resource.mistakes for resource in resources):
+            self._mistakes.add(mistake)
+        return [resource for resource in resources if isinstance(cast("object", resource.model), type)]
+
+    def _read_mounts(self, given: Mapping[str, ASGIApp | Mount]) -> dict[str, Mount]:
+        mounts: dict[str, Mount] = {}
+        for path, app in given.items():
+            with self._mistakes.check(self._source):
+                mounts[_path("mount", path)] = app if isinstance(app, Mount) else Mount(_callable(path, app))
+        return mounts
+
     def _check_mounts(self) -> None:
         for served in self.catalog.served:
             path = f"{self.prefix}/{served.path}"
             if path in self.mounts:
-                raise taken_by_mount(path, f"Resource({served.entity.name})")
+                self._mistakes.add(taken_by_mount(path, f"Resource({served.entity.name})"), self._source)
 
-    def _users_entity(self) -> Entity:
-        entity = entity_of(self.user_model)
-        other = self.catalog.by_table.get(table_key(entity.table))
-        if other is not None:
-            raise two_classes(entity, other.entity)
-        return entity
+    def _read_users(self) -> Entity | None:
+        """The entity of those who sign in, which is one of the app's; None where it cannot be."""
+        users = getattr(self, "user_model", None)
+        if users is None:
+            return None
+        with self._mistakes.check(partial(location_of, users), users.__name__):
+            served = self.catalog.by_model.get(users)
+            if served is not None:
+                return served.entity
+            entity = entity_of(users)
+            other = self.catalog.by_table.get(table_key(entity.table))
+            if other is not None:
+                raise two_classes(entity, other.entity)
+            self.entities.append(entity)
+            return entity
+        return None
 
     def _services(self) -> dict[type[Any], type[Service[Any]]]:
         services: dict[type[Any], type[Service[Any]]] = {}
         for served in self.catalog.served:
             service: type[Any] | None = served.resource.service
-            if service is None:
-                continue
-            location = f"Resource({served.entity.name})"
-            name = getattr(service, "__name__", repr(service))
-            if not _is_service(service):
-                raise ConfigurationError(f"service={name} is not a subclass of Service.", location=location)
-            model = served_model(service)
-            if model is not None and model is not served.entity.model:
-                hint = f"Write class {name}(Service[{served.entity.name}])."
-                raise ConfigurationError(f"{name} is a service of {model.__name__}.", location=location, hint=hint)
-            if service in services.values():
-                raise ConfigurationError(
-                    f"{name} serves two resources.", location=location, hint="Make a subclass for one."
-                )
-            check_transactions(service)
-            check_verbs(service)
-            services[served.entity.model] = service
+            if service is not None:
+                with self._mistakes.check(served.resource.source):
+                    _check_service(service, served, services.values())
+                    services[served.entity.model] = service
+                    check_transactions(service)
+                    check_verbs(service)
         return services
 
     def policy_warnings(self) -> list[PolicyWarning]:
         """What of the policies can raise on a row. Computed anew: for the start, and for `gatepost doctor`."""
-        return policy_warnings(self.catalog.served, _actors(self.user_model))
+        return policy_warnings(self.catalog.served, _actors(entity_of(self.user_model)))
 
-    def _check_policies(self) -> None:
+    def _check_policies(self, actors: Collection[Actor]) -> None:
         """Every path of `owner()` has to lead somewhere, and every function to give SQL: a mistake must not wait for a
         request."""
-        actors = _actors(self.user_model)
         for served in self.catalog.served:
             of_fields = ((rules.read, rules.create, rules.update) for rules in served.rules.values())
             for policy in chain(served.resource.policies.values(), *of_fields):
-                check_policy(policy, served.entity, actors)
+                with self._mistakes.check(served.resource.source):
+                    check_policy(policy, served.entity, actors)
+
+    def _check_fields(self) -> None:
+        for served in self.catalog.served:
+            service = self.services.get(served.entity.model)
+            is_filled = service is not None and "create" in overridden(service)
+            check_field_rules(served, self._mistakes, is_filled=is_filled)
+            for attribute in served.writable:
+                with self._mistakes.check(partial(attribute_location, served.entity.model, attribute.name)):
+                    check_field(attribute, served.entity.name)
+            with self._mistakes.check(partial(location_of, served.entity.model)):
+                check_key(served.entity)
 
 
-def _actors(user_model: type[Any]) -> list[Actor]:
+def _actors(users: Entity) -> list[Actor]:
     """The anonymous actor and a sample user, on which the functions of policies are tried."""
-    key = _KEYS.get(entity_of(user_model).single_key.shape.python_type)
-    user = [] if key is None else [Actor(key, user=manager_of_class(user_model).new_instance())]
+    key = _KEYS.get(users.single_key.shape.python_type)
+    user = [] if key is None else [Actor(key, user=manager_of_class(users.model).new_instance())]
     return [anonymous, *user]
 
 
 _KEYS: Mapping[type[Any], ActorId] = {UUID: UUID(int=0), int: 0, str: ""}
 
 
-def _is_service(given: object) -> bool:
-    return isinstance(given, type) and issubclass(given, Service)
+def _check_service(service: Any, served: ServedModel, others: Collection[type[Any]]) -> None:
+    location, model_name = f"Resource({served.entity.name})", served.entity.name
+    name = getattr(service, "__name__", repr(service))
+    if isinstance(service, Service):
+        name = type(service).__name__  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        raise ConfigurationError(
+            f"service={name}(...) is an object.", location=location, hint=f"Give it the class: service={name}."
+        )
+    if not (isinstance(service, type) and issubclass(service, Service)):
+        raise ConfigurationError(
+            f"service={name} is not a subclass of Service.",
+            location=location,
+            hint=f"Write class {model_name}s(Service[{model_name}]), and service={model_name}s.",
+        )
+    model = served_model(cast("type[Any]", service))
+    if model is not None and model is not served.entity.model:
+        hint = f"Write class {name}(Service[{model_name}])."
+        raise ConfigurationError(f"{name} is a service of {model.__name__}.", location=location, hint=hint)
+    if service in others:
+        raise ConfigurationError(f"{name} serves two resources.", location=location, hint="Make a subclass for one.")
 
 
 def _base_of(model: type[Any]) -> type[DeclarativeBase]:

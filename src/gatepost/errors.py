@@ -27,19 +27,30 @@ class FieldError(msgspec.Struct, frozen=True, order=True):
 class ConfigurationError(Exception):
     """An error in a declaration, a setting or a command: shown as a sentence, never as a traceback.
 
-    `location` names the file, class or setting; `hint` says what to do about it.
+    `location` names the class, argument or setting, `source` is the `file:line` where it is declared; `hint` says what
+    to do about it. An error that stands for several has them as `mistakes`, and its text lists them all.
     """
 
-    def __init__(self, message: str, *, location: str | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        location: str | None = None,
+        hint: str | None = None,
+        source: str | None = None,
+        mistakes: Sequence["ConfigurationError"] = (),
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.location = location
         self.hint = hint
+        self.source = source
+        self.mistakes = tuple(mistakes)
 
     def __str__(self) -> str:
-        location = f"{self.location}: " if self.location else ""
-        hint = f" {self.hint}" if self.hint else ""
-        return f"{location}{self.message}{hint}"
+        places = [place for place in (self.source, self.location) if place]
+        sentence = ": ".join([*places, self.message]) + (f" {self.hint}" if self.hint else "")
+        return "\n".join([sentence, *(f"  {mistake}" for mistake in self.mistakes)])
 
 
 class DatabaseMistake(RuntimeError):

@@ -10,7 +10,8 @@ import msgspec
 
 from gatepost.call import Call, Endpoint, Handler, Response
 from gatepost.declaring.policies import anyone
-from gatepost.operations import Operation, RouteRules, location_of
+from gatepost.operations import Operation, RouteRules
+from gatepost.sources import location_of
 
 OK = "ok"
 AWAY = "database_unavailable"

@@ -5,12 +5,8 @@ A foundation. `Operation` describes an endpoint to whatever shows or counts it: 
 the paths of an application behind the gate alone.
 """
 
-import inspect
-import linecache
-import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from gatepost.declaring.cors import CORS
 from gatepost.declaring.headers import Headers
@@ -64,22 +60,3 @@ class Operation:
     def path(self) -> str:
         """The path's pattern: `/api/books/{id}`."""
         return self.rules.pattern
-
-
-def location_of(code: Any) -> str:
-    """`file:line` of a class, function or method, relative to the current folder where it is below."""
-    code = getattr(code, "__func__", code)
-    try:
-        file = inspect.getsourcefile(code) or ""
-    except TypeError:
-        return ""
-    path = Path(file)
-    return f"{path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}:{_line_of(code, file)}"
-
-
-def _line_of(code: Any, file: str) -> int:
-    """The line where a function or a class begins. (`inspect.getsourcelines` parses the whole file for a class.)"""
-    if inspect.isfunction(code):
-        return code.__code__.co_firstlineno
-    wanted = re.compile(rf"\s*class {re.escape(code.__name__)}\b")
-    return next((number for number, line in enumerate(linecache.getlines(file), 1) if wanted.match(line)), 1)

@@ -21,7 +21,7 @@ def test_dev_reloads_survives_a_syntax_error_and_leaves_nothing(start: Start, en
 
     app.write_text(source + "x = (\n")
     wait_for(lambda: server.responds("/api/notes", 503), "the mistake to be noticed")
-    place = f"{app}, line {len(source.splitlines()) + 1}"
+    place = f"{app.name}:{len(source.splitlines()) + 1}"
     assert place in server.get("/api/notes")[1]
     assert place in server.output
 

@@ -78,7 +78,7 @@ def test_workers_that_cannot_start_replace_nobody(start: Start, production: Envi
     (project / "app.py").write_text(source + "x = (\n")
     server.send(signal.SIGHUP)
     wait_for(lambda: '"event":"worker_not_replaced"' in server.output, "the refusal")
-    assert f"{project / 'app.py'}, line {len(source.splitlines()) + 1}" in server.output
+    assert f"app.py:{len(source.splitlines()) + 1}" in server.output
     assert pids(server) == old
     assert server.get("/livez")[0] == 200
 

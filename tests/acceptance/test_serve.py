@@ -92,9 +92,9 @@ def test_production_refuses_to_start_without_a_database_and_a_key(environ: Envir
 @pytest.mark.parametrize(
     ("source", "sentence"),
     [
-        ("x = (\n", "app.py, line 1: '(' was never closed"),
-        ("import nothing_like_it\n", "app.py, line 1: ModuleNotFoundError: No module named 'nothing_like_it'"),
-        ("def f():\n    return 1 / 0\nf()\n", "app.py, line 2: ZeroDivisionError: division by zero"),
+        ("x = (\n", "app.py:1: '(' was never closed"),
+        ("import nothing_like_it\n", "app.py:1: ModuleNotFoundError: No module named 'nothing_like_it'"),
+        ("def f():\n    return 1 / 0\nf()\n", "app.py:2: ZeroDivisionError: division by zero"),
         ("app = 1\n", "app:app: is a int, not a gatepost.App"),
         ("", "has no attribute 'app'"),
     ],
@@ -106,8 +106,10 @@ def test_an_app_that_cannot_be_loaded_is_a_sentence(
     refused = run("serve", "--port", "0", cwd=project, environ=production)
     assert refused.returncode == 2
     assert sentence in refused.stderr
-    assert "Traceback" not in refused.stderr + refused.stdout
-    assert len(refused.stderr.splitlines()) == 2
+    assert "gatepost/" not in refused.stderr + refused.stdout, "the traceback is the user's own"
+    is_raised_by_the_module = "Error: " in sentence
+    assert ("Traceback" in refused.stderr) == is_raised_by_the_module
+    assert is_raised_by_the_module or len(refused.stderr.splitlines()) == 2
 
 
 def test_a_database_that_refuses_is_a_sentence_and_one_that_is_away_is_waited_for(

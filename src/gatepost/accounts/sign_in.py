@@ -25,7 +25,8 @@ from gatepost.declaring.policies import anyone, authenticated
 from gatepost.device_cookies import Devices
 from gatepost.errors import ConfigurationError, DatabaseProblem, Problem, Unauthorized
 from gatepost.events import Events, SignInFailed, SignInSucceeded
-from gatepost.operations import Operation, RouteRules, location_of
+from gatepost.operations import Operation, RouteRules
+from gatepost.sources import location_of
 
 BODY_BYTES_MAX = 8192
 

@@ -7,7 +7,7 @@ same collections. Outside the request path.
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from gatepost.operations import location_of
+from gatepost.sources import location_of
 
 _NOT_THE_APPLICATION = frozenset({"sqlalchemy", "gatepost"})
 

@@ -7,12 +7,14 @@ hashable: it is part of the key of the compiled statement.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, cast, final
 
 import msgspec
 from sqlalchemy import ColumnElement
+from sqlalchemy.orm import QueryableAttribute
 
 from gatepost.actor import Actor, anonymous
+from gatepost.declaring.attributes import Attr
 from gatepost.errors import ConfigurationError
 
 
@@ -135,10 +137,11 @@ class _HasRole(Policy):
 class Owner(Policy):
     """The row belongs to the actor: see `owner`."""
 
-    __slots__ = ("path", "rule")
+    __slots__ = ("model", "path", "rule")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, model: type[Any] | None = None) -> None:
         self.path = tuple(path.split("."))
+        self.model = model
         self.rule = Owned(self.path)
 
     def decide(self, actor: Actor) -> Decision:
@@ -235,13 +238,16 @@ def role(*names: str) -> Policy:
     return _HasRole(frozenset(names))
 
 
-def owner(path: str) -> Policy:
-    """Rows whose column at `path` holds the actor's id: `owner("buyer_id")`, `owner("order.buyer_id")`.
+def owner(path: Attr) -> Policy:
+    """Rows whose column at `path` holds the actor's id: `owner("buyer_id")`, `owner(Order.buyer_id)`,
+    `owner("order.buyer_id")`.
 
     On creation the column is filled where it is absent, and another user's id is refused with 403.
     """
-    if not path:
-        raise ConfigurationError("owner() needs the name of a column.", hint='Write owner("buyer_id").')
+    if isinstance(path, QueryableAttribute):
+        return Owner(path.key, cast("type[Any]", path.class_))
+    if not isinstance(path, str) or not all(path.split(".")):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError(f"owner({path!r}) names no column.", hint='Write owner("buyer_id").')
     return Owner(path)
 
 
@@ -254,10 +260,10 @@ def policy(function: Callable[[Any, Actor], ColumnElement[bool] | bool]) -> Poli
     return _Where(Where(function))
 
 
-def check_is_policy(given: object, location: str) -> None:
-    """Raise `ConfigurationError` where something is declared as a policy that is not one."""
+def checked_policy(given: object, location: str) -> Policy:
+    """A policy, as it is given. Raises `ConfigurationError` where something is declared as one that is not."""
     if isinstance(given, Policy):
-        return
+        return given
     name = getattr(given, "__name__", repr(given))
     hint = 'Write anyone, authenticated, role("editor"), owner("buyer_id"), or policy(function).'
     if given in (role, owner):
@@ -304,9 +310,9 @@ def functions(wanted: Policy) -> tuple[Where, ...]:
     return tuple(leaf.rule for leaf in _leaves(wanted) if isinstance(leaf, _Where))
 
 
-def paths(wanted: Policy) -> tuple[tuple[str, ...], ...]:
-    """The paths of every `owner()` in a policy."""
-    return tuple(leaf.path for leaf in _leaves(wanted) if isinstance(leaf, Owner))
+def owned_by(wanted: Policy) -> tuple[Owner, ...]:
+    """Every `owner()` in a policy."""
+    return tuple(leaf for leaf in _leaves(wanted) if isinstance(leaf, Owner))
 
 
 def _leaves(wanted: Policy) -> Iterator[Policy]:

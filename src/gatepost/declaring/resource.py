@@ -5,15 +5,16 @@
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
-import msgspec
-
+from gatepost.declaring.arguments import Arguments, Declared, declared
+from gatepost.declaring.attributes import Attr
 from gatepost.declaring.cors import CORS
-from gatepost.declaring.headers import Headers
-from gatepost.declaring.policies import Policy, anyone, check_is_policy, nobody
-from gatepost.declaring.rate_limits import Limits, limits_by_action
+from gatepost.declaring.policies import Policy, anyone, checked_policy, nobody
+from gatepost.declaring.rate_limits import Limits, RateLimit, limits_by_action
 from gatepost.errors import ConfigurationError
 
 M = TypeVar("M")
@@ -26,7 +27,8 @@ PATH = re.compile(r"(?!\.+(?:/|$))[\w.~-]+(?:/(?!\.+(?:/|$))[\w.~-]+)*", re.ASCI
 """The form of a path: segments that clients need not escape and that no proxy normalises (RFC 3986, section 2.3)."""
 
 
-class Field(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, init=False)
+class Field(Declared):
     """Rules of one field, on top of those of its resource.
 
     `read` says who sees it. `create` and `update` say who sets it at creation and afterwards; `write` is both. Where
@@ -34,45 +36,46 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     default. `write_once` fields are set at creation only; `hidden` fields do not exist for any client.
     """
 
-    read: Policy = anyone
-    write: Policy | None = None
-    create: Policy | None = None
-    update: Policy | None = None
-    write_once: bool = False
-    hidden: bool = False
+    read: Policy
+    write: Policy | None
+    create: Policy | None
+    update: Policy | None
+    write_once: bool
+    hidden: bool
 
-    def __post_init__(self) -> None:
-        for name in ("read", "write", "create", "update"):
-            given = getattr(self, name)
+    @declared
+    def __init__(  # noqa: PLR0913 - a declaration
+        self,
+        *,
+        read: Policy = anyone,
+        write: Policy | None = None,
+        create: Policy | None = None,
+        update: Policy | None = None,
+        write_once: bool = False,
+        hidden: bool = False,
+    ) -> None:
+        given = {"read": read, "write": write, "create": create, "update": update}
+        rules = {name: self._read_policy(name, policy) for name, policy in given.items()}
+        for mistake in _contradictions(rules, is_once=write_once, is_hidden=hidden):
+            self.mistakes.add(mistake, self.source)
+        if hidden:
+            rules = {"read": nobody, "write": nobody, "create": None, "update": None}
+        for name, value in {**rules, "write_once": write_once, "hidden": hidden}.items():
+            object.__setattr__(self, name, value)
+
+    def _read_policy(self, name: str, given: object) -> Policy | None:
+        if given is None and name != "read":
+            return None
+        default = anyone if name == "read" else None
+        with self.mistakes.check(self.source):
             if isinstance(given, Field):
                 raise ConfigurationError(
                     "is a Field, not a policy.",
                     location=f"Field({name}=...)",
                     hint='Write hidden, read_only or write_once alone: fields={"notes": hidden}.',
                 )
-            if given is not None or name == "read":
-                check_is_policy(given, f"Field({name}=...)")
-        if self.write is not None and not (self.create is None and self.update is None):
-            raise ConfigurationError(
-                "is given together with create= or update=, which it stands for.",
-                location="Field(write=...)",
-                hint="Use either write=, or create= and update=.",
-            )
-        if self.write_once and self.update is not None:
-            raise ConfigurationError(
-                "is given together with write_once=True, which allows no update.",
-                location="Field(update=...)",
-                hint="Remove one of the two.",
-            )
-        if self.hidden:
-            if any(given not in (None, anyone, nobody) for given in (self.read, self.write, self.create, self.update)):
-                raise ConfigurationError(
-                    "is hidden from every client, but says who reads or writes it.",
-                    location="Field(hidden=True)",
-                    hint="Write hidden, or Field(read=..., write=...) without hidden=True.",
-                )
-            for name, policy in (("read", nobody), ("write", nobody), ("create", None), ("update", None)):
-                msgspec.structs.force_setattr(self, name, policy)
+            return checked_policy(given, f"Field({name}=...)")
+        return default
 
     def declared_policy(self, action: str) -> Policy | None:
         """The declared policy of setting the field when a row is created, or updated; None where none is declared."""
@@ -87,6 +90,29 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         return anyone if said is None else said
 
 
+def _contradictions(
+    given: Mapping[str, Policy | None], *, is_once: bool, is_hidden: bool
+) -> Iterator[ConfigurationError]:
+    if given["write"] is not None and not (given["create"] is None and given["update"] is None):
+        yield ConfigurationError(
+            "is given together with create= or update=, which it stands for.",
+            location="Field(write=...)",
+            hint="Use either write=, or create= and update=.",
+        )
+    if is_once and given["update"] is not None:
+        yield ConfigurationError(
+            "is given together with write_once=True, which allows no update.",
+            location="Field(update=...)",
+            hint="Remove one of the two.",
+        )
+    if is_hidden and any(policy not in (None, anyone, nobody) for policy in given.values()):
+        yield ConfigurationError(
+            "is hidden from every client, but says who reads or writes it.",
+            location="Field(hidden=True)",
+            hint="Write hidden, or Field(read=..., write=...) without hidden=True.",
+        )
+
+
 write_once = Field(write_once=True)
 """Set at creation, never changed after."""
 
@@ -97,7 +123,7 @@ read_only = Field(write=nobody)
 """Shown, never set by a request."""
 
 
-class Resource(Generic[M]):
+class Resource(Declared, Generic[M]):
     """One model on the wire.
 
     `read` and `write` open `list`, `get` and `create`, `update`, `delete` together; each of the five narrows or opens
@@ -108,6 +134,7 @@ class Resource(Generic[M]):
     `headers` replace those of the gate by name (None leaves one out), `cors` says which other origins may call.
     """
 
+    @declared
     def __init__(  # noqa: PLR0913 - a declaration
         self,
         model: type[M],
@@ -122,9 +149,9 @@ class Resource(Generic[M]):
         path: str | None = None,
         service: type[Any] | None = None,
         fields: Mapping[str, Field] | None = None,
-        sort: Sequence[str] = (),
-        filter: Sequence[str] = (),
-        search: Sequence[str] = (),
+        sort: Sequence[Attr] = (),
+        filter: Sequence[Attr] = (),
+        search: Sequence[Attr] = (),
         page_size: int = 20,
         page_size_max: int = 100,
         rate_limit: Limits | Mapping[str, Limits] | None = None,
@@ -136,74 +163,66 @@ class Resource(Generic[M]):
         cors: CORS | None = None,
     ) -> None:
         self.model = model
+        name = f"Resource({getattr(model, '__name__', repr(model))}"
+        arguments = Arguments(self, name)
+        arguments.check(_check_model, model)
+        self.read = arguments.policy("read", read)
+        self.write = arguments.policy("write", write)
         self.policies: dict[str, Policy] = {
-            "list": read if list is None else list,
-            "get": read if get is None else get,
-            "create": write if create is None else create,
-            "update": write if update is None else update,
-            "delete": write if delete is None else delete,
+            "list": self.read if list is None else arguments.policy("list", list),
+            "get": self.read if get is None else arguments.policy("get", get),
+            "create": self.write if create is None else arguments.policy("create", create),
+            "update": self.write if update is None else arguments.policy("update", update),
+            "delete": self.write if delete is None else arguments.policy("delete", delete),
         }
-        self.read = read
-        self.write = write
-        self.path = path
+        self.path = arguments.of_kind("path", path, str | None, 'a text such as "books"', None)
         self.service = service
-        self.fields = dict(fields or {})
-        self.sort = _names(model, "sort", sort)
-        self.filter = _names(model, "filter", filter)
-        self.search = _names(model, "search", search)
-        self.page_size = page_size
-        self.page_size_max = page_size_max
-        self.rate_limits = limits_by_action(rate_limit, ACTIONS, location=f"Resource({_name(model)}, rate_limit=...)")
-        self.require_if_match = require_if_match
-        self.body_bytes_max = body_bytes_max
-        self.json_depth_max = json_depth_max
-        self.json_items_max = json_items_max
-        self.headers = Headers(headers, location=f"Resource({_name(model)})") if headers else None
-        self.cors = cors
-        _check(self)
+        self.fields = self._read_fields(arguments, fields)
+        self.sort = arguments.attributes("sort", model, sort)
+        self.filter = arguments.attributes("filter", model, filter)
+        self.search = arguments.attributes("search", model, search)
+        self.page_size = arguments.of_kind("page_size", page_size, int, "a whole number", 20)
+        self.page_size_max = arguments.of_kind("page_size_max", page_size_max, int, "a whole number", self.page_size)
+        arguments.check(_check_page_sizes, self.page_size, self.page_size_max, f"{name})")
+        limits = partial(limits_by_action, rate_limit, ACTIONS, location=f"{name}, rate_limit=...)")
+        none: Mapping[str | None, tuple[RateLimit, ...]] = {}
+        self.rate_limits = self.mistakes.attempt(limits, none, self.source)
+        self.require_if_match = arguments.of_kind("require_if_match", require_if_match, bool, "True or False", False)
+        self.body_bytes_max = arguments.bound("body_bytes_max", body_bytes_max)
+        self.json_depth_max = arguments.bound("json_depth_max", json_depth_max)
+        self.json_items_max = arguments.bound("json_items_max", json_items_max)
+        self.headers = arguments.headers(headers)
+        self.has_policies = arguments.has_policies
+        self.cors = arguments.of_kind("cors", cors, CORS | None, 'CORS("https://shop.example")', None)
+
+    def _read_fields(self, arguments: Arguments, given: Mapping[str, Field] | None) -> dict[str, Field]:
+        """The fields whose rules can be read; the mistakes of the others become the resource's."""
+        fields: dict[str, Field] = {}
+        for name, rules in arguments.of_kind(
+            "fields", given or {}, Mapping, 'a dict: {"title": read_only}', {}
+        ).items():
+            wanted = "Field(...), hidden, read_only or write_once"
+            field = arguments.of_kind(f"fields[{name!r}]", rules, Field | None, wanted, None)
+            for mistake in () if field is None else field.mistakes:
+                self.mistakes.add(mistake)
+            if field is not None:
+                fields[name] = field
+        return fields
 
 
-def _check(resource: Resource[Any]) -> None:
-    """Check the types of the arguments; whether the named fields exist is checked once the model is read."""
-    name = _name(resource.model)
-    policies = {"read": resource.read, "write": resource.write, **resource.policies}
-    for argument, given in policies.items():
-        check_is_policy(given, f"Resource({name}, {argument}=...)")
-    for field, rules in resource.fields.items():
-        _check_kind(name, f"fields[{field!r}]", rules, Field, "Field(...), hidden, read_only or write_once")
-    _check_kind(name, "path", resource.path, str | None, 'a text such as "books"')
-    _check_kind(name, "cors", resource.cors, CORS | None, 'CORS("https://shop.example")')
-    _check_kind(name, "page_size", resource.page_size, int, "a whole number")
-    _check_kind(name, "page_size_max", resource.page_size_max, int, "a whole number")
-    if not 1 <= resource.page_size <= resource.page_size_max:
+def _check_model(model: object) -> None:
+    if not isinstance(model, type):
         raise ConfigurationError(
-            f"page_size is {resource.page_size}, page_size_max is {resource.page_size_max}.",
-            location=f"Resource({name})",
-            hint="Choose 1 <= page_size <= page_size_max.",
+            "is not a class.",
+            location=f"Resource({model!r})",
+            hint="Give it the model itself: Resource(Book, read=...).",
         )
-    for argument in ("body_bytes_max", "json_depth_max", "json_items_max"):
-        bound: int | None = getattr(resource, argument)
-        _check_kind(name, argument, bound, int | None, "a whole number")
-        if bound is not None and bound < 1:
-            raise ConfigurationError(
-                f"{argument} is {bound}.", location=f"Resource({name})", hint="Choose a positive number."
-            )
 
 
-def _name(model: object) -> str:
-    return getattr(model, "__name__", repr(model))
-
-
-def _names(model: object, argument: str, given: Sequence[str]) -> tuple[str, ...]:
-    # A string is a sequence as well: of its characters.
-    if isinstance(given, str) or not isinstance(given, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
-        location = f"Resource({_name(model)}, {argument}=...)"
-        raise ConfigurationError(f"is {given!r}.", location=location, hint='Write a list of names: ["title"].')
-    return tuple(given)
-
-
-def _check_kind(name: str, argument: str, given: object, kind: Any, wanted: str) -> None:
-    if not isinstance(given, kind):
+def _check_page_sizes(size: int, size_max: int, location: str) -> None:
+    if not 1 <= size <= size_max:
         raise ConfigurationError(
-            f"is {given!r}.", location=f"Resource({name}, {argument}=...)", hint=f"Write {wanted}."
+            f"page_size is {size}, page_size_max is {size_max}.",
+            location=location,
+            hint="Choose 1 <= page_size <= page_size_max.",
         )

@@ -143,10 +143,9 @@ def compile_body(
     return BodyDecoder(known, fields.required.intersection(fields.writable, known), bounds)
 
 
-def check_fields(attributes: Iterable[Attribute], location: str) -> None:
-    """Raise the `ConfigurationError` of the first attribute that no body can hold, before there is a body."""
-    for attribute in attributes:
-        _field_type(attribute, location, BOUNDS, is_patch=False)
+def check_field(attribute: Attribute, location: str) -> None:
+    """Raise the `ConfigurationError` of an attribute that no body can hold, before there is a body."""
+    _field_type(attribute, location, BOUNDS, is_patch=False)
 
 
 def _field_type(attribute: Attribute, location: str, bounds: Bounds, *, is_patch: bool) -> WireType:

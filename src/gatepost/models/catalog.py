@@ -4,6 +4,7 @@ Built once, when the app is. Layers ask it for a model, a table or a path; it ho
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,9 +13,11 @@ from gatepost.actor import Actor, anonymous
 from gatepost.declaring.policies import Decision, Policy, RowCondition, decide, is_nobody, nobody, owners
 from gatepost.declaring.resource import ACTIONS, PATH, Field, Resource, hidden
 from gatepost.errors import ConfigurationError
+from gatepost.mistakes import Mistakes
 from gatepost.models.base import FIELD
 from gatepost.models.entity import Attribute, Entity, Relation, entity_of
 from gatepost.models.mapping import TableKey, table_key
+from gatepost.sources import location_of
 from gatepost.view import View
 
 DEFAULT_FIELD = Field()
@@ -139,20 +142,24 @@ def _only_rules(decisions: Mapping[str, Decision]) -> dict[str, RowCondition]:
 
 
 class Catalog:
-    """All served models of an app."""
+    """All served models of an app, except those whose mistakes keep them from being read."""
 
-    def __init__(self, resources: Iterable[Resource[Any]], *, bigint_as_string: bool = False) -> None:
-        self.served: list[ServedModel] = [
-            ServedModel(resource, entity_of(resource.model, bigint_as_string=bigint_as_string))
-            for resource in resources
-        ]
+    def __init__(
+        self, resources: Iterable[Resource[Any]], mistakes: Mistakes, *, bigint_as_string: bool = False
+    ) -> None:
+        self.served: list[ServedModel] = []
         self.by_model: dict[type[Any], ServedModel] = {}
         self.by_path: dict[str, ServedModel] = {}
         self.by_table: dict[TableKey, ServedModel] = {}
+        for resource in resources:
+            model = resource.model
+            with mistakes.check(partial(location_of, model), model.__name__):
+                entity = entity_of(model, bigint_as_string=bigint_as_string)
+                with mistakes.check(resource.source):
+                    self._enter(ServedModel(resource, entity))
         for item in self.served:
-            self._enter(item)
-        for item in self.served:
-            self._check(item)
+            with mistakes.check(item.resource.source):
+                self._check(item)
             item.relations = {
                 name: (relation, self.by_model[relation.target])
                 for name, relation in item.entity.relations.items()
@@ -161,6 +168,7 @@ class Catalog:
 
     def _enter(self, item: ServedModel) -> None:
         location = f"Resource({item.entity.name})"
+        self.served.append(item)
         if item.entity.model in self.by_model:
             raise ConfigurationError("the model has two resources.", location=location, hint="Keep one.")
         if item.path in self.by_path or item.path in ("auth", "batch"):

@@ -22,7 +22,7 @@ from gatepost.declaring.policies import (
     Where,
     decide,
     functions,
-    paths,
+    owned_by,
 )
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import Entity, entity_of
@@ -156,7 +156,7 @@ def check_policy(policy: Policy, entity: Entity, actors: Iterable[Actor] = ()) -
     """Raise `ConfigurationError` where the path of an `owner()` does not exist or does not hold a key of these actors,
     or where a `policy(function)` returns for one of them what cannot become a condition. A function that raises for all
     of these made-up actors is checked with the first real one."""
-    for path in paths(policy):
+    for path in [owner.path for owner in owned_by(policy)]:
         _owned(path, TableRef.of(entity))
         for actor in actors:
             _check_holds_key(path, entity, actor)

@@ -14,7 +14,7 @@ from sqlalchemy.orm.attributes import manager_of_class
 from gatepost.errors import ConfigurationError
 from gatepost.models.dataclass_defaults import dataclass_defaults
 from gatepost.models.entity import Entity
-from gatepost.operations import location_of
+from gatepost.sources import location_of
 
 Construct = Callable[[Mapping[str, Any]], Any]
 """From values by attribute to an object that is in no session yet."""

@@ -4,7 +4,6 @@ built, before `indexes.py` makes their indexes.
 
 from typing import Any
 
-from gatepost.declaring.resource import Resource
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
 from gatepost.models.document_paths import SEPARATOR, field_of
@@ -16,17 +15,13 @@ from gatepost.models.type_traits import has_containment, is_padded
 _COMPUTED = "a column that is computed from it (Computed) can be sorted by, and compared with lt and gt."
 
 
-def check_declared_fields(entity: Entity, resource: Resource[Any]) -> None:
+def check_declared_field(entity: Entity, option: str, name: str) -> None:
     """Raise `ConfigurationError` for a name in `sort=`, `filter=`, `search=` or `fields=` that cannot mean anything."""
-    for option in ("sort", "filter", "search", "fields"):
-        for name in getattr(resource, option):
-            field = field_of(name)
-            problem = (
-                _problem(entity, option, name, field) if field in entity.attributes else _unknown(entity, option, field)
-            )
-            if problem is not None:
-                location = f"Resource({entity.name}, {option}=...)"
-                raise ConfigurationError(problem[0], location=location, hint=problem[1])
+    field = field_of(name)
+    known = field in entity.attributes
+    problem = _problem(entity, option, name, field) if known else _unknown(entity, option, field)
+    if problem is not None:
+        raise ConfigurationError(problem[0], location=f"Resource({entity.name}, {option}=...)", hint=problem[1])
 
 
 Problem = tuple[str, str]

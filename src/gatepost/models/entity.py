@@ -5,6 +5,7 @@ constraint that is written once means the same everywhere.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -13,6 +14,7 @@ from sqlalchemy.exc import NoReferenceError
 from sqlalchemy.orm import ColumnProperty, RelationshipDirection, RelationshipProperty
 
 from gatepost.errors import ConfigurationError
+from gatepost.mistakes import Mistakes
 from gatepost.models.annotations import Annotations, Declared
 from gatepost.models.base import MANAGED, VERSION
 from gatepost.models.constraints import is_constraint
@@ -20,6 +22,7 @@ from gatepost.models.dataclass_defaults import dataclass_defaults
 from gatepost.models.json_of import check_frozen
 from gatepost.models.mapping import joined_columns, mapper_of, table_of
 from gatepost.models.shape import Form, Shape, shape_of
+from gatepost.sources import attribute_location
 
 
 class Attribute(msgspec.Struct, frozen=True, eq=False):
@@ -120,13 +123,16 @@ def entity_of(model: type[Any], *, bigint_as_string: bool = False) -> Entity:
     table = table_of(mapper)
     annotations = Annotations(model)
     made = dataclass_defaults(model)
-    attributes = {
-        prop.key: _attribute(
-            model, prop, annotations.of(prop.key), bigint_as_string=bigint_as_string, has_default=prop.key in made
-        )
-        for prop in mapper.column_attrs
-        if isinstance(prop.columns[0], Column)
-    }
+    attributes: dict[str, Attribute] = {}
+    mistakes = Mistakes()
+    for prop in mapper.column_attrs:
+        name = prop.key
+        if isinstance(prop.columns[0], Column):
+            with mistakes.check(partial(attribute_location, model, name)):
+                attributes[name] = _attribute(
+                    model, prop, annotations.of(name), bigint_as_string=bigint_as_string, has_default=name in made
+                )
+    mistakes.raise_any()
     key = Key(
         tuple(
             next(item for item in attributes.values() if item.column is column) for column in table.primary_key.columns

@@ -10,6 +10,7 @@ from gatepost.actor import Actor, anonymous
 from gatepost.declaring.policies import anyone, role_names
 from gatepost.declaring.resource import Field
 from gatepost.errors import ConfigurationError
+from gatepost.mistakes import Mistakes
 from gatepost.models.base import FIELD
 from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute
@@ -18,25 +19,30 @@ ROLES_MAX = 6
 """Up to this number of roles every combination is tried; beyond it, each role alone and all together."""
 
 
-def check_field_rules(served: ServedModel, *, is_filled: bool) -> None:
-    """Raise `ConfigurationError` for a rule that implicitly opens a field, or closes one that a creation requires.
+def check_field_rules(served: ServedModel, mistakes: Mistakes, *, is_filled: bool) -> None:
+    """Keep as mistakes the rules that implicitly open a field, or close one that a creation requires.
 
     `is_filled` says that a service overrides the creation, and may set what a client does not send.
     """
+    source = served.resource.source
     for name, field in served.resource.fields.items():
-        attribute = served.entity.attributes[name]
-        _check_is_secret(served, attribute, field)
-        _check_writing_is_said(served, attribute, field)
+        attribute = served.entity.attributes.get(name)
+        if attribute is not None:
+            for check in (_check_is_secret, _check_writing_is_said):
+                with mistakes.check(source):
+                    check(served, attribute, field)
     version = served.entity.version
     if version is not None and version.default is None and version.server_default is None and not version.nullable:
-        raise ConfigurationError(
+        mistake = ConfigurationError(
             "is the version of its row, which clients never set, and has no first value.",
             location=f"{served.entity.name}.{version.key}",
             hint='Write server_default=text("1").',
         )
+        mistakes.add(mistake, source)
     if not is_filled:
         for attribute in served.entity.attributes.values():
-            _check_can_be_sent(served, attribute)
+            with mistakes.check(source):
+                _check_can_be_sent(served, attribute)
 
 
 def _check_is_secret(served: ServedModel, attribute: Attribute, field: Field) -> None:

@@ -8,11 +8,11 @@ because rows of other classes would be served under its policies.
 from typing import Any, cast
 
 from sqlalchemy import BinaryExpression, Column, Table, inspect
-from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
 from sqlalchemy.orm import Mapper, RelationshipProperty, registry
 from sqlalchemy.sql.operators import eq
 
 from gatepost.errors import ConfigurationError
+from gatepost.models.mapper_configuration import configure_mappers
 
 DEFAULT_SCHEMA = "public"
 """Where PostgreSQL finds and makes a table whose schema is not given."""
@@ -25,16 +25,17 @@ OWN_TABLES = (
 
 def mapper_of(model: type[Any]) -> "Mapper[Any]":
     """The mapper of a class that can be served. Raises `ConfigurationError` for any other."""
-    try:
-        known = getattr(model, "registry", None)
-        if isinstance(known, registry):
-            known.configure()  # maps classes that are mapped late, such as the base of a concrete hierarchy
-        mapper: Mapper[Any] = inspect(model)
-        mapper.registry.configure()
-    except InvalidRequestError as error:
-        raise ConfigurationError(f"cannot be mapped: {error}", location=model.__name__) from None
-    except SQLAlchemyError as error:
-        raise ConfigurationError(f"is not a mapped SQLAlchemy class: {error}", location=model.__name__) from None
+    known = getattr(model, "registry", None)
+    if isinstance(known, registry):
+        configure_mappers(known)  # maps classes that are mapped late, such as the base of a concrete hierarchy
+    mapper = cast("Mapper[Any] | None", inspect(model, raiseerr=False))
+    if not isinstance(mapper, Mapper):
+        raise ConfigurationError(
+            "is not a mapped class.",
+            location=model.__name__,
+            hint=f"Write class {model.__name__}(Model), with __tablename__ and columns.",
+        )
+    configure_mappers(mapper.registry)
     _refuse_hierarchy(mapper, model.__name__)
     _refuse_derived_table(mapper, model.__name__)
     return mapper

@@ -15,7 +15,7 @@ from gatepost.database.listeners import Listener, listeners_of
 from gatepost.models.constructors import own_constructor
 from gatepost.models.delete_cascades import delete_cascades
 from gatepost.models.entity import Entity
-from gatepost.operations import location_of
+from gatepost.sources import location_of
 
 _MAPPER_EVENTS = {
     "create": ("before_insert", "after_insert"),

@@ -27,6 +27,7 @@ from gatepost.models.entity import Entity
 from gatepost.models.recipes import Bound
 from gatepost.models.table_refs import TableRef, bare
 from gatepost.models.truth_values import NoTruthValueError, without_truth_values
+from gatepost.sources import location_of
 
 ROW = "gatepost_row"
 """Name of the alias on which a condition is compiled to check it."""
@@ -247,15 +248,10 @@ def _parts(element: Any) -> Iterator[Any]:
 
 
 def _refusal(where: Where, message: str, hint: str | None = None) -> ConfigurationError:
-    return ConfigurationError(f"the policy {name_of(where)} {message}", location=_location(where), hint=hint)
+    return ConfigurationError(f"the policy {name_of(where)} {message}", source=location_of(where.function), hint=hint)
 
 
 def _no_truth(where: Where, error: NoTruthValueError) -> ConfigurationError:
     return _refusal(
         where, f"cannot be evaluated: {error}.", "Write &, | and ~ with parentheses, or and_, or_ and not_."
     )
-
-
-def _location(where: Where) -> str | None:
-    code = getattr(where.function, "__code__", None)
-    return None if code is None else f"{code.co_filename}:{code.co_firstlineno}"

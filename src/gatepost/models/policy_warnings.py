@@ -98,7 +98,7 @@ def _functions(served: ServedModel) -> Iterator[tuple[str, Where]]:
     """The policy functions of the resource and of its fields, each with the name of the action or field that has it."""
     policies: list[tuple[str, object]] = [*served.resource.policies.items()]
     for field, rules in served.resource.fields.items():
-        policies += [(field, getattr(rules, argument)) for argument in rules.__struct_fields__]
+        policies += [(field, getattr(rules, argument)) for argument in ("read", "write", "create", "update")]
     for place, policy in policies:
         if isinstance(policy, Policy):
             yield from ((f"{served.entity.name}.{place}", where) for where in functions(policy))

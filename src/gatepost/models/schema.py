@@ -6,16 +6,19 @@ left to the `migrations` package, which a serving process never imports.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from gatepost.declaring.resource import Resource
+from gatepost.mistakes import Mistakes
 from gatepost.models.check_constraints import add_checks
 from gatepost.models.constraint_names import name_constraints
-from gatepost.models.declared_fields import check_declared_fields
+from gatepost.models.declared_fields import check_declared_field
 from gatepost.models.entity import Entity
 from gatepost.models.extensions import add_extensions
 from gatepost.models.indexes import add_filter_index, add_search_index, add_sort_index
 from gatepost.models.schema_objects import add_version_trigger
+from gatepost.sources import location_of
 
 ATTRIBUTE = "gatepost.attribute"
 """Key in `Column.info`: the name of the attribute that maps the column, where the two differ."""
@@ -24,22 +27,24 @@ ATTRIBUTE = "gatepost.attribute"
 def complete_schema(entities: Sequence[Entity], resources: Mapping[type, Resource[Any]]) -> None:
     """Add what the declaration implies to the tables' MetaData. Idempotent.
 
-    `resources` maps models to their resource. Raises `ConfigurationError` for fields that do not exist, or that are
-    named without an effect.
+    `resources` maps models to their resource. Raises `ConfigurationError` with all fields that do not exist, or that
+    are named without an effect.
     """
+    mistakes = Mistakes()
     all_metadata = {entity.table.metadata: None for entity in entities}
     for metadata in all_metadata:
         name_constraints(metadata)
     for entity in entities:
-        _note_attribute_names(entity)
-        add_checks(entity)
-        add_version_trigger(entity)
+        with mistakes.check(partial(location_of, entity.model), entity.name):
+            _note_attribute_names(entity)
+            add_checks(entity)
+            add_version_trigger(entity)
         resource = resources.get(entity.model)
         if resource is not None:
-            check_declared_fields(entity, resource)
-            _add_indexes(entity, resource)
+            _add_indexes(entity, resource, mistakes)
     for metadata in all_metadata:
         add_extensions(metadata)
+    mistakes.raise_any()
 
 
 def _note_attribute_names(entity: Entity) -> None:
@@ -48,10 +53,11 @@ def _note_attribute_names(entity: Entity) -> None:
             attribute.column.info[ATTRIBUTE] = attribute.name
 
 
-def _add_indexes(entity: Entity, resource: Resource[Any]) -> None:
-    for field in resource.sort:
-        add_sort_index(entity, field)
-    for field in resource.filter:
-        add_filter_index(entity, field)
-    for field in resource.search:
-        add_search_index(entity, field)
+def _add_indexes(entity: Entity, resource: Resource[Any], mistakes: Mistakes) -> None:
+    adding = {"sort": add_sort_index, "filter": add_filter_index, "search": add_search_index, "fields": None}
+    for option, add in adding.items():
+        for field in getattr(resource, option):
+            with mistakes.check(resource.source):
+                check_declared_field(entity, option, field)
+                if add is not None:
+                    add(entity, field)

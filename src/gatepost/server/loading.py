@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatepost.errors import ConfigurationError
+from gatepost.sources import is_gateposts, raised_at, shown_location
 
 if TYPE_CHECKING:
     from gatepost.app import App
 
 DEFAULT_REFERENCE = "app:app"
 PROJECT_FILE = "pyproject.toml"
-_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 
 def reference_of(given: str | None) -> str:
@@ -86,34 +86,34 @@ def _imported(name: str, reference: str) -> Any:
             ) from None
         raise _failed(error, name) from None
     except ConfigurationError as error:
-        # The sentence of a declaration is good as it is; where it stands is what is missing.
-        raise ConfigurationError(str(error), location=_location(error)) from None
+        error.source = error.source or (None if error.mistakes else raised_at(error))
+        raise
     except SyntaxError as error:
-        shown = f"{error.filename}, line {error.lineno}"
-        source = f": {error.text.strip()}" if error.text else "."
-        raise ConfigurationError(f"{error.msg}{source}", location=shown) from None
+        text = f": {error.text.strip()}" if error.text else "."
+        source = shown_location(error.filename or name, error.lineno)
+        raise ConfigurationError(f"{error.msg}{text}", source=source) from None
     except (Exception, SystemExit) as error:
         raise _failed(error, name) from None
 
 
 def _failed(error: BaseException, name: str) -> ConfigurationError:
     text = str(error).strip()
-    return ConfigurationError(
-        f"{type(error).__name__}{': ' + text if text else ''}.".replace("..", "."), location=_location(error) or name
-    )
+    sentence = f"{type(error).__name__}{': ' + text if text else ''}.".replace("..", ".")
+    source = raised_at(error)
+    return ConfigurationError(f"{sentence}\n{_own_traceback(error)}", location=None if source else name, source=source)
 
 
-def _location(error: BaseException) -> str | None:
-    """The innermost line that is the user's own: not Gatepost's, not an installed library's, not the importer's."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if _is_own(frame.filename)]
-    return f"{own[-1].filename}, line {own[-1].lineno}" if own else None
+def _own_traceback(error: BaseException) -> str:
+    """The traceback without Gatepost's frames and the importer's, unless it is Gatepost itself that fails."""
+    shown = traceback.TracebackException.from_exception(error)
+    each: traceback.TracebackException | None = shown
+    while each is not None:
+        if not (each.stack and is_gateposts(each.stack[-1].filename)):
+            frames = [frame for frame in each.stack if not (_is_importer(frame) or is_gateposts(frame.filename))]
+            each.stack = traceback.StackSummary.from_list(frames)
+        each = each.__cause__ or each.__context__
+    return "".join(shown.format()).rstrip()
 
 
-def _is_own(filename: str) -> bool:
-    gatepost = str(Path(__file__).parent.parent) + os.sep
-    if filename.startswith(("<", gatepost)) or "site-packages" in filename:
-        return False
-    return filename.startswith(str(Path.cwd()) + os.sep) or not filename.startswith(
-        (sys.base_prefix + os.sep, _STANDARD_LIBRARY)
-    )
+def _is_importer(frame: traceback.FrameSummary) -> bool:
+    return frame.filename.startswith("<frozen importlib") or frame.filename == importlib.__file__

@@ -60,8 +60,9 @@ def test_development_multiplies_them() -> None:
 
 @pytest.mark.parametrize("declared", [[], [TWENTY, TWENTY], 5, {"create": []}, {"creat": TWENTY}, [5], "20 / s"])
 def test_what_is_no_limit_is_refused_with_the_place(declared: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"^Resource\(Thing, rate_limit=\.\.\.\): "):
-        Resource(Thing, read=anyone, rate_limit=declared)
+    with pytest.raises(ConfigurationError) as refusal:
+        App(Resource(Thing, read=anyone, rate_limit=declared))
+    assert refusal.value.location == "Resource(Thing, rate_limit=...)"
 
 
 @pytest.mark.parametrize(

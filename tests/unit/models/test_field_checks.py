@@ -46,7 +46,7 @@ def is_public(model: Any, actor: Actor) -> Any:
 def refusal_of(fields: dict[str, Field], **options: Any) -> str:
     with pytest.raises(ConfigurationError) as refusal:
         built(fields, **options)
-    return str(refusal.value)
+    return str(refusal.value).removeprefix(f"{refusal.value.source}: ")
 
 
 def built(fields: dict[str, Field], **options: Any) -> App:
@@ -126,23 +126,20 @@ def test_only_the_open_way_of_writing_has_to_be_said() -> None:
 @pytest.mark.parametrize("argument", ["create", "update"])
 def test_write_beside_one_of_its_halves_is_refused(argument: str) -> None:
     arguments: dict[str, Any] = {"write": anyone, argument: anyone}
-    with pytest.raises(ConfigurationError) as refusal:
-        Field(**arguments)
     sentence = (
         "is given together with create= or update=, which it stands for. Use either write=, or create= and update=."
     )
-    assert str(refusal.value) == f"Field(write=...): {sentence}"
+    assert refusal_of({"salary": Field(**arguments)}) == f"Field(write=...): {sentence}"
 
 
 def test_an_update_of_what_is_written_once_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"^Field\(update=\.\.\.\): is given together with write_once=True"):
-        Field(write_once=True, update=anyone)
+    sentence = refusal_of({"salary": Field(write_once=True, update=anyone)})
+    assert sentence.startswith("Field(update=...): is given together with write_once=True")
 
 
 @pytest.mark.parametrize("arguments", [{"read": role("hr")}, {"write": role("hr")}, {"create": authenticated}])
 def test_hidden_with_a_rule_beside_it_is_refused(arguments: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=r"^Field\(hidden=True\): "):
-        Field(hidden=True, **arguments)
+    assert refusal_of({"salary": Field(hidden=True, **arguments)}).startswith("Field(hidden=True): ")
 
 
 def test_hidden_by_its_argument_is_as_hidden_as_the_constant() -> None:
@@ -241,7 +238,7 @@ def test_a_version_of_ones_own_is_set_by_nobody_and_needs_a_first_value() -> Non
 
     with pytest.raises(ConfigurationError) as refusal:
         App(Resource(Loose, read=anyone, write=anyone), users=User)
-    assert str(refusal.value) == (
+    assert str(refusal.value).removeprefix(f"{refusal.value.source}: ") == (
         "Loose.version: is the version of its row, which clients never set, and has no first value. "
         'Write server_default=text("1").'
     )
@@ -283,7 +280,7 @@ def test_the_version_of_the_password_may_be_shown_and_never_written() -> None:
 def test_a_field_that_does_not_hide_the_hash_is_refused(field: Field) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         users_view({"password_hash": field})
-    assert str(refusal.value) == (
+    assert str(refusal.value).removeprefix(f"{refusal.value.source}: ") == (
         "Resource(User, fields['password_hash']): holds the hashes of passwords, which are never on the wire. "
         "Leave the Field out: the column is always hidden."
     )

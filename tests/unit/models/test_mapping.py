@@ -119,7 +119,7 @@ def refusal_of(build: Callable[[], object]) -> str:
     """The sentence that refuses what `build` makes."""
     with pytest.raises(ConfigurationError) as refusal:
         build()
-    return str(refusal.value)
+    return str(refusal.value).removeprefix(f"{refusal.value.source}: ")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.types import TypeEngine
 
 import gatepost
+from gatepost.mistakes import Mistakes
 from gatepost.models.catalog import Catalog
 from gatepost.models.check_constraints import checks_of
 from gatepost.models.constraints import Constraint
@@ -59,8 +60,8 @@ def test_integers_of_64_bits_are_text_where_the_app_says_so() -> None:
     resources = [served.resource for served in all_types_app.app.declaration.catalog.served]
     changed = {
         line.partition(":")[0]
-        for line in set(printed(Catalog(resources, bigint_as_string=True)).splitlines())
-        - set(printed(Catalog(resources)).splitlines())
+        for line in set(printed(Catalog(resources, Mistakes(), bigint_as_string=True)).splitlines())
+        - set(printed(Catalog(resources, Mistakes())).splitlines())
     }
     assert changed == {"Work.id", "Sample.large", "Loan.work_id"}
 

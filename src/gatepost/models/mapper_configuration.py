@@ -1,0 +1,63 @@
+"""Configuring SQLAlchemy's mappers, and what it refuses there as a mistake in a declaration.
+
+Outside the request path: `mapping.py` asks when the app is built. SQLAlchemy configures all mappers of a registry
+together, so the class that it refuses may be another one than the class that is asked about.
+"""
+
+import re
+import traceback
+from typing import Any, cast
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Mapper, registry
+from sqlalchemy.orm.interfaces import MapperProperty
+
+from gatepost.errors import ConfigurationError
+from gatepost.hints import did_you_mean
+from gatepost.mistakes import refused_by_sqlalchemy
+from gatepost.sources import attribute_location, location_of
+
+_UNKNOWN_NAME = re.compile(r"failed to locate a name \('?(\w+)")
+
+
+def configure_mappers(known: registry) -> None:
+    """Configure all mappers of a registry, and of those that it depends on.
+
+    Raises `ConfigurationError` that names the class and the attribute that cannot be configured, whichever class of
+    the registry that is.
+    """
+    try:
+        known.configure(cascade=True)
+    except Exception as error:
+        # SQLAlchemy remembers the first failure, and refuses every further attempt because of it.
+        first: BaseException = getattr(error, "_configure_failed", error)
+        raise _refusal(first, known) from error
+
+
+def _refusal(error: BaseException, known: registry) -> ConfigurationError:
+    text = refused_by_sqlalchemy(error).message if isinstance(error, SQLAlchemyError) else _plain(error)
+    unknown = _UNKNOWN_NAME.search(text)
+    hint = did_you_mean(unknown[1], [mapper.class_.__name__ for mapper in known.mappers]).strip() if unknown else ""
+    model, name = _failed(error)
+    if model is None:
+        return ConfigurationError(text, location="App", hint=hint)
+    if name is None:
+        return ConfigurationError(text, location=model.__name__, hint=hint, source=location_of(model))
+    return ConfigurationError(
+        text, location=f"{model.__name__}.{name}", hint=hint, source=attribute_location(model, name)
+    )
+
+
+def _plain(error: BaseException) -> str:
+    return f"cannot be mapped: {type(error).__name__}: {error}"
+
+
+def _failed(error: BaseException) -> tuple[type[Any] | None, str | None]:
+    """The class that SQLAlchemy was configuring, and its attribute: those of the innermost call."""
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        found: Any = frame.f_locals.get("self")
+        if isinstance(found, MapperProperty) and hasattr(cast("Any", found), "parent"):
+            return cast("Any", found).parent.class_, cast("Any", found).key
+        if isinstance(found, Mapper):
+            return cast("Any", found).class_, None
+    return None, None

@@ -1,0 +1,101 @@
+"""Where code stands: `file:line` of a class, a function, an attribute or a call, for messages and for lists.
+
+A foundation. Files are shown relative to the current folder where they are below it.
+"""
+
+import inspect
+import linecache
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def location_of(code: Any) -> str:
+    """`file:line` of a class, function or method; the file alone where the line is not known, else nothing."""
+    code = getattr(code, "__func__", code)
+    file = _file_of(code)
+    if inspect.isfunction(code):
+        return shown_location(file, code.__code__.co_firstlineno)
+    # `inspect.getsourcelines` parses the whole file for a class.
+    return shown_location(file, next(_lines_of_class(code, linecache.getlines(file)), None))
+
+
+def attribute_location(model: type[Any], name: str) -> str:
+    """`file:line` of the statement in the body of a class, or of a class that it inherits from, that makes an
+    attribute; otherwise of the class."""
+    for owner in model.__mro__:
+        if owner.__module__.partition(".")[0] not in ("builtins", "sqlalchemy"):
+            file = _file_of(owner)
+            line = _line_of_attribute(owner, name, linecache.getlines(file))
+            if line is not None:
+                return shown_location(file, line)
+    return location_of(model)
+
+
+def caller_location() -> str:
+    """`file:line` of the innermost call that is not Gatepost's own."""
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame.f_back is not None and is_gateposts(frame.f_code.co_filename):
+        frame = frame.f_back
+    return shown_location(frame.f_code.co_filename, frame.f_lineno)
+
+
+def raised_at(error: BaseException) -> str | None:
+    """`file:line` of the innermost line that is the user's own: not Gatepost's, not a library's, not the importer's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if _is_own(frame.filename)]
+    return shown_location(own[-1].filename, own[-1].lineno) if own else None
+
+
+def shown_location(file: str, line: int | None) -> str:
+    """`file:line`, relative to the current folder where it is below it; the file alone where the line is not known."""
+    path = Path(file)
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return "" if not file else f"{shown}:{line}" if line is not None else str(shown)
+
+
+def is_gateposts(file: str) -> bool:
+    """Whether a file is part of this package."""
+    return file.startswith(_PACKAGE)
+
+
+_PACKAGE = f"{Path(__file__).parent}{os.sep}"
+_STANDARD_LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"
+
+
+def _is_own(file: str) -> bool:
+    if file.startswith(("<", _PACKAGE)) or "site-packages" in file:
+        return False
+    return Path(file).is_relative_to(Path.cwd()) or not file.startswith((sys.base_prefix + os.sep, _STANDARD_LIBRARY))
+
+
+def _file_of(code: Any) -> str:
+    try:
+        return inspect.getsourcefile(code) or ""
+    except TypeError:
+        return ""
+
+
+def _lines_of_class(given: type[Any], lines: list[str]) -> Iterator[int]:
+    wanted = re.compile(rf"\s*class {re.escape(given.__name__)}\b")
+    return (number for number, line in enumerate(lines, 1) if wanted.match(line))
+
+
+def _line_of_attribute(owner: type[Any], name: str, lines: list[str]) -> int | None:
+    wanted = re.compile(rf"\s+{re.escape(name)}\s*[:=]")
+    for begin in _lines_of_class(owner, lines):
+        depth = _indentation(lines[begin - 1])
+        for number, line in enumerate(lines[begin:], begin + 1):
+            if line.strip() and _indentation(line) <= depth:
+                break
+            if wanted.match(line):
+                return number
+    return None
+
+
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip())
