@@ -111,7 +111,7 @@ def holds(decision: Decision, row: Any, actor: Actor) -> bool | None:
     if isinstance(decision, bool):
         return decision
     if isinstance(decision, Owned):
-        return getattr(row, decision.path[0]) == actor.id if len(decision.path) == 1 else None
+        return _holds_key(getattr(row, decision.path[0]), actor) if len(decision.path) == 1 else None
     if isinstance(decision, Not):
         inner = holds(decision.rule, row, actor)
         return None if inner is None else not inner
@@ -122,6 +122,13 @@ def holds(decision: Decision, row: Any, actor: Actor) -> bool | None:
             return stop
         return None if None in parts else not stop
     return None
+
+
+def _holds_key(value: Any, actor: Actor) -> bool | None:
+    """Whether a value is the actor's key. Texts that differ may be equal to the database: CITEXT, collations."""
+    if value == actor.id:
+        return True
+    return None if isinstance(value, str) and isinstance(actor.id, str) else False
 
 
 def _wheres(rule: RowCondition) -> list[Where]:

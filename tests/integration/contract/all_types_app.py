@@ -109,6 +109,7 @@ class Work(Base):
     isbn: Mapped[str | None] = mapped_column(unique=True)
     cost: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
     extra: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    files: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     author_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
     editor_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"), index=True)
     ghost_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"), index=True)
@@ -171,8 +172,10 @@ PATHS = ("document.color", "document.size", "document.size.width", "document.tag
 
 app = App(
     Resource(Work, read=anyone, write=role("editor"),
-             sort=["title", "pages", "state", "order"], filter=["genre", "available"], search=["title"],
+             sort=["title", "pages", "state", "order"], search=["title"],
+             filter=["genre", "available", "extra.a", "extra.b.c", "files.a"],
              fields={"isbn": write_once, "cost": Field(read=role("editor"), write=role("editor")),
+                     "files": Field(read=role("editor"), write=role("editor")),
                      "ghost_id": hidden, "vault_id": Field(read=role("guard"), write=role("guard"))}),
     Resource(Person, read=anyone, write=role("editor"), sort=["name", "born"],
              fields={"password": hidden, "salary": Field(read=role("editor"), write=role("editor")),

@@ -90,7 +90,7 @@ async def write_works(member_id: UUID, stranger_id: UUID) -> dict[str, int]:
         await session.flush()
         works = [
             Work(title="Sea", author_id=ann.id, editor_id=bob.id, ghost_id=cyd.id, vault_id=vault.id,
-                 shelf_id=shelf.id, limit=1, order=9, cost=Decimal("9.50"), isbn="1", extra={"a": 1}),
+                 shelf_id=shelf.id, limit=1, order=9, cost=Decimal("9.50"), isbn="1", extra={"a": 1}, files={"a": 1}),
             Work(title="Land", author_id=bob.id, shelf_id=other.id, limit=2, genre=Genre.POEMS, pages=300),
             Work(title="Sky", author_id=cyd.id, editor_id=ann.id, state="worn", available=False),
         ]  # fmt: skip

@@ -109,6 +109,13 @@ async def test_a_value_that_the_column_could_not_hold_is_compared_all_the_same(
         ("stranger", "shelf.label=mine", set[str]()),
         ("stranger", "shelf.label[ne]=nothing", {"Land"}),
         ("guard", "vault.name=north", {"Sea"}),
+        ("anonymous", "extra.a=1", {"Sea"}),
+        ("anonymous", "extra.a=1.0", {"Sea"}),
+        ("anonymous", "extra.a=2", set[str]()),
+        ("anonymous", "author.works.extra.a[in]=2,1", {"Sea"}),
+        ("anonymous", "author.mentor.works.extra.a=1", {"Land"}),
+        ("editor", "files.a=1", {"Sea"}),
+        ("editor", "author.works.files.a=1&files.a=1&author.works.extra.a=1", {"Sea"}),
     ],
 )
 async def test_a_path_leads_over_the_rows_that_the_actor_may_read(
@@ -139,6 +146,9 @@ HIDDEN = [
     ("people", "diary=p", "dqary=p"),
     ("people", "salary[gt]=1", "sqlary[gt]=1"),
     ("works", "shelf.label=mine", "shqlf.label=mine"),
+    ("works", "files.a=1", "filqs.a=1"),
+    ("works", "files.b=1", "filqs.b=1"),
+    ("people", "works.files.a=1", "works.filqs.a=1"),
 ]
 
 
@@ -159,6 +169,17 @@ async def test_what_is_hidden_is_as_unknown_as_what_does_not_exist(
     [
         ("pages_read=1", "not_filterable", "pages"),
         ("extra=1", "not_filterable", "There is no filter for 'extra'; allowed: id, "),
+        ("extra.x=1", "not_filterable", "There is no filter for 'extra.x'; allowed: id, "),
+        ("extra.x=1", "not_filterable", ", extra.a, extra.b.c."),
+        ("extra.b=1", "not_filterable", "There is no filter for 'extra.b'; allowed: "),
+        ("extra.a.b=1", "not_filterable", "There is no filter for 'extra.a.b'; allowed: "),
+        ("extra.=1", "not_filterable", "There is no filter for 'extra.'; allowed: "),
+        ("extra.a[lt]=1", "not_filterable", "'extra.a' can be filtered by eq, in, has, not by 'lt'."),
+        ("extra.a[equals]=1", "invalid_parameter", "There is no operator 'equals'; allowed: eq, in, has"),
+        ("author.works.extra.x=1", "not_filterable", "allowed: author.works.id, "),
+        ("title.x=1", "unknown_parameter", "title.x"),
+        ("extr.a=1", "unknown_parameter", "Did you mean 'extra.a'?"),
+        ('title[in]="Sea', "invalid_parameter", "begins with a quote"),
         ("author.name[contains]=Ann", "not_filterable", "'author.name' can be filtered by eq, "),
         ("genre[lt]=poems", "not_filterable", "genre"),
         ("pages[contains]=1", "not_filterable", "pages"),
@@ -181,4 +202,4 @@ async def test_a_filter_that_is_refused_says_why(
     response = await clients.anonymous.get(f"/api/works?{query}")
     detail = problem(response, 400, code)["detail"]
     assert named in detail
-    assert not any(secret in detail for secret in ("cost", "ghost", "vault"))
+    assert not any(secret in detail for secret in ("cost", "ghost", "vault", "files"))

@@ -22,9 +22,12 @@ async def keys(clients: Clients) -> dict[str, int]:
     return await write_works(clients.member_id, clients.stranger_id)
 
 
+COSTS = {"cost", "files"}
+
+
 @pytest.mark.parametrize(
     ("identity", "more"),
-    [("anonymous", set[str]()), ("stranger", set[str]()), ("editor", {"cost"}), ("guard", {"cost", "vault_id"})],
+    [("anonymous", set[str]()), ("stranger", set[str]()), ("editor", COSTS), ("guard", COSTS | {"vault_id"})],
 )
 async def test_an_actor_sees_the_fields_that_its_roles_open(
     clients: Clients, keys: dict[str, int], identity: str, more: set[str]
