@@ -28,7 +28,7 @@ from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import ACTIONS
 from gatepost.device_cookies import Devices
 from gatepost.dtos.json_values import Bounds
-from gatepost.events import Events, PolicyMayFail
+from gatepost.events import Events, PolicyMayFail, ValueMayBeTooLong
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.cross_site_requests import CrossSiteRequests
 from gatepost.gateway.gate import GateMiddleware, make_limiter
@@ -139,6 +139,9 @@ class Composition:
         if warn is not None:
             for warning in self.declaration.policy_warnings():
                 warn(PolicyMayFail(*warning))
+        if (warn_of_index := self.events.emitter(ValueMayBeTooLong)) is not None:
+            for found in self.declaration.index_warnings():
+                warn_of_index(ValueMayBeTooLong(*found))
         if await connect_once(self.database):
             self.accounts.identities.listener.heartbeat.record()
         if self._trigram_probe is not None:

@@ -30,6 +30,7 @@ from gatepost.models.catalog import Catalog, ServedModel, two_classes
 from gatepost.models.conditions import check_policy
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
+from gatepost.models.index_limits import IndexWarning, index_warnings
 from gatepost.models.mapping import table_key
 from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
 from gatepost.models.schema import complete_schema
@@ -147,6 +148,10 @@ class Declaration:
     def policy_warnings(self) -> list[PolicyWarning]:
         """What of the policies can raise on a row. Computed anew: for the start, and for `gatepost doctor`."""
         return policy_warnings(self.catalog.served, _actors(entity_of(self.user_model)))
+
+    def index_warnings(self) -> list[IndexWarning]:
+        """Which values may be too long for an index. Computed anew: for the start, and for `gatepost doctor`."""
+        return index_warnings(self.catalog.served)
 
     def _check_policies(self, actors: Collection[Actor]) -> None:
         """Every path of `owner()` has to lead somewhere, and every function to give SQL: a mistake must not wait for a

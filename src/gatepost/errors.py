@@ -216,6 +216,7 @@ CODES: dict[str, ErrorCode] = {
         UnsupportedMediaType, "The body's content type is not one that the route accepts."
     ),
     "invalid_body": ErrorCode(Unprocessable, "The body violates the declaration; `errors` names every violation."),
+    "refused_by_trigger": ErrorCode(Unprocessable, "A trigger of the database refuses this."),
     "reference_not_found": ErrorCode(Unprocessable, "A reference names no row that you may read."),
     # Authentication
     "not_signed_in": ErrorCode(Unauthorized, "Signing in would help: there are no credentials."),
@@ -232,6 +233,7 @@ CODES: dict[str, ErrorCode] = {
     "already_exists": ErrorCode(Conflict, "Another row has these values already."),
     "still_referenced": ErrorCode(Conflict, "Other rows refer to this one."),
     "violates_constraint": ErrorCode(Conflict, "The rows would violate a rule of the database."),
+    "suppressed_by_trigger": ErrorCode(Conflict, "A trigger of the database suppressed this write."),
     "version_conflict": ErrorCode(Conflict, "Another request changed the row at the same time."),
     "version_mismatch": ErrorCode(PreconditionFailed, "The row has changed since the version in `If-Match`."),
     "version_required": ErrorCode(PreconditionRequired, "This resource requires `If-Match`."),
@@ -277,5 +279,6 @@ FIELD_CODES: dict[str, str] = {
     "already_exists": "Another row has this value already.",
     "not_found": "No row that you may read has this key.",
     "violates_check": "The values violate a check constraint of the table.",
+    "refused_by_trigger": "A trigger of the database refuses the value.",
 }
 """Codes of single violations, in `errors[].code`."""

@@ -106,12 +106,27 @@ class ValueRefused(msgspec.Struct):
 class ConstraintViolated(msgspec.Struct):
     """A write broke a constraint or unique index that the response cannot name; the client gets a bland 409.
 
-    The models do not declare it, or it is on an expression. There is no `constraint` where a view's check option or a
-    trigger refused the row. For the constraint of a domain `table` is the one that the statement writes to.
+    The models do not declare it, or it is on an expression. There is no `constraint` where a view's check option
+    refused the row. For the constraint of a domain `table` is the one that the statement writes to. `reason` is
+    PostgreSQL's code and text.
     """
 
     constraint: str | None
     table: str | None
+    reason: str
+
+
+class TriggerRefused(msgspec.Struct):
+    """A trigger refused a write to the table by `RAISE`; `reason` is the code that it chose and its message."""
+
+    table: str | None
+    reason: str
+
+
+class WriteSuppressed(msgspec.Struct):
+    """A trigger returned NULL and so suppressed the write of a row; the client gets a 409."""
+
+    table: str
 
 
 class PoolLimited(msgspec.Struct):
@@ -237,6 +252,15 @@ class PolicyMayFail(msgspec.Struct):
     policy: str
     expression: str
     reason: str
+
+
+class ValueMayBeTooLong(msgspec.Struct):
+    """A field whose values nothing keeps short has an index, which cannot hold long ones: PostgreSQL refuses the row
+    then. `hint` says what to write; emitted at start."""
+
+    field: str
+    index: str
+    hint: str
 
 
 def ending_of(status: int) -> str:

@@ -141,6 +141,11 @@ class DatabaseSettings:
         "how long a statement waits for a lock that another transaction holds, then 504",
         check=between(0.01, _DAY_SECONDS),
     )
+    trigger_messages: bool = setting(
+        "GATEPOST_TRIGGER_MESSAGES",
+        False,
+        "whether a response shows the message with which a trigger refuses a write (`RAISE EXCEPTION`)",
+    )
     ready_needs_writes: bool = setting(
         "GATEPOST_READY_NEEDS_WRITES", False, "whether `/readyz` is 503 while the database is read-only"
     )

@@ -59,6 +59,7 @@ def _findings(reference: str | None) -> Iterator[DoctorFinding]:
         app = find_app(reference_of(reference))
         yield DoctorFinding("application", True, f"{reference_of(reference)}, {len(app.resources)} resource(s)")
         yield from _policies(app)
+        yield from _indexes(app)
     except ConfigurationError as error:
         yield failed("application", error)
     with ExitStack() as stack:
@@ -79,6 +80,16 @@ def _policies(app: "App") -> Iterator[DoctorFinding]:
         yield DoctorFinding("policies", False, detail, hint, is_warning=True)
     if not found:
         yield DoctorFinding("policies", True, "no expression of a policy can raise on a row")
+
+
+def _indexes(app: "App") -> Iterator[DoctorFinding]:
+    """Which values may be too long for an index."""
+    found = app.declaration.index_warnings()
+    for field, index, hint in found:
+        detail = f"{field} may be too long for the index {index}, and such a row is refused with 422"
+        yield DoctorFinding("indexes", False, detail, hint, is_warning=True)
+    if not found:
+        yield DoctorFinding("indexes", True, "no value is too long for an index")
 
 
 def _python() -> DoctorFinding:

@@ -10,41 +10,44 @@ from typing import Any, TypeVar, cast
 
 import asyncpg
 from asyncpg import exceptions as pg
+from sqlalchemy import Table
 from sqlalchemy.exc import DBAPIError
 
 from gatepost.database.connection import PooledConnection, RawConnection, Record
-from gatepost.database.error_details import written_table
+from gatepost.database.error_details import is_raised, reason_of, written_table
 from gatepost.database.failures import (
     DRIVER_FAILURES,
-    TRANSIENT,
     Describe,
     is_lost,
     is_schema_change,
+    is_transient,
     is_unnamed,
     problem_of,
     read_only,
     row_refused,
+    suppressed_by_trigger,
     unavailable,
-    violates_rule,
 )
 from gatepost.database.hosts import connect_first, split_hosts
 from gatepost.database.outcomes import reply_of
 from gatepost.database.pool import Pool
-from gatepost.database.privileges import is_raised, missing_privilege, refuses_row
+from gatepost.database.privileges import HIDES_ROWS, missing_privilege, refuses_row
 from gatepost.database.read_only import ReadOnly, is_standby
 from gatepost.database.recovery import RECOVER_SECONDS
 from gatepost.database.session_state import DriverConnection
 from gatepost.database.sessions import Sessions
-from gatepost.database.statements import Statement
+from gatepost.database.statements import DIALECT, Statement
 from gatepost.database.transactions import READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE, Transaction
-from gatepost.errors import Conflict, Problem
+from gatepost.errors import Problem, ServiceUnavailable
 from gatepost.events import (
     ConstraintViolated,
     DatabaseExhausted,
     Events,
     StatementFinished,
     TransactionRetried,
+    TriggerRefused,
     ValueRefused,
+    WriteSuppressed,
 )
 from gatepost.exact_json import decode
 from gatepost.response_backlog import ResponseBacklog
@@ -223,8 +226,8 @@ class Database:
                 error = driver_error(raised)
                 if is_schema_change(error) and schema_changes == 0:
                     schema_changes += 1
-                elif not isinstance(error, TRANSIENT) or attempt >= attempts + schema_changes:
-                    problem = self.problem_of(error)
+                elif not _may_succeed(raised, error) or attempt >= attempts + schema_changes:
+                    problem = None if isinstance(raised, Problem) else self.problem_of(error)
                     if problem is None:
                         raise
                     raise problem from raised
@@ -280,7 +283,7 @@ class Database:
         connection = transaction.connection
         is_good = False
         try:
-            if error is not None:
+            if error is not None and error is not transaction.explained:
                 self._look_at(connection, error)
             if error is not None and is_schema_change(error):
                 self.pool.forget_schema()
@@ -295,6 +298,8 @@ class Database:
         finally:
             if is_good:
                 self.pool.release(connection)
+            elif error is not None and is_lost(error):
+                self.pool.discard(connection)
             else:
                 self.pool.recover(connection)
 
@@ -306,17 +311,29 @@ class Database:
             return read_only()
         if isinstance(error, pg.InsufficientPrivilegeError) and not is_raised(error):
             return row_refused() if refuses_row(error) else missing_privilege(error, self._role)
-        problem = problem_of(error, self._describe)
+        problem = problem_of(error, self._describe, shows_messages=self._settings.trigger_messages)
         if is_unnamed(error, problem):
-            table = error.table_name or written_table(error)
-            self._events.emit(ConstraintViolated(constraint=error.constraint_name, table=table))
+            self._events.emit(ConstraintViolated(error.constraint_name, _table_of(error), reason_of(error)))
+        elif isinstance(error, asyncpg.PostgresError) and getattr(problem, "code", "") == "refused_by_trigger":
+            self._events.emit(TriggerRefused(_table_of(error), reason_of(error)))
         return problem
 
-    def left_out(self, table: str) -> Conflict:
+    def explain(self, transaction: Transaction, error: BaseException) -> Exception | None:
+        """`problem_of` what failed in a transaction that goes on: a verb raises it where it happens."""
+        error = driver_error(error)
+        self._look_at(transaction.connection, error)
+        transaction.explained = error
+        return self.problem_of(error)
+
+    async def suppressed(self, table: "Table[Any]", transaction: Transaction | None) -> Problem:
         """The refusal of a write that PostgreSQL carried out on no row, although the row was there and every rule
-        allowed it: a trigger returned NULL."""
-        self._events.emit(ConstraintViolated(constraint=None, table=table))
-        return violates_rule()
+        allowed it: a trigger returned NULL, or row level security hides the row from this command."""
+        name = DIALECT.identifier_preparer.format_table(table)
+        fetch = self.fetch if transaction is None else transaction.connection.raw.fetch
+        if (await fetch(HIDES_ROWS, name))[0][0]:
+            return row_refused()
+        self._events.emit(WriteSuppressed(table=table.name))
+        return suppressed_by_trigger()
 
     def _explain(self, connection: PooledConnection, error: BaseException) -> Exception | None:
         """What a statement outside of a transaction failed with, as `Pool` asks for it."""
@@ -336,10 +353,22 @@ class Database:
 
 
 def driver_error(error: BaseException) -> BaseException:
-    """The error of asyncpg inside one of SQLAlchemy's: PostgreSQL's reply, where there was one."""
+    """The error of asyncpg inside one of SQLAlchemy's, or behind a problem that was made of one: PostgreSQL's reply,
+    where there was one."""
+    if isinstance(error, Problem) and isinstance(error.__cause__, DBAPIError | asyncpg.PostgresError):
+        error = error.__cause__
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig.__cause__ or error.orig
     return reply_of(error)
+
+
+def _may_succeed(raised: BaseException, error: BaseException) -> bool:
+    """Whether the work may succeed if it is run again. What a service has made another problem of is its decision."""
+    return is_transient(error) and isinstance(raised, DBAPIError | asyncpg.PostgresError | ServiceUnavailable)
+
+
+def _table_of(error: asyncpg.PostgresError) -> str | None:
+    return error.table_name or written_table(error)
 
 
 async def _begin(transaction: Transaction, isolation: str, *, may_write: bool) -> None:

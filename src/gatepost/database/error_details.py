@@ -1,4 +1,4 @@
-"""What an error of PostgreSQL tells of the statement that was sent: which columns an INSERT gave a value.
+"""What an error of PostgreSQL tells of the statement that was sent, and of what raised it.
 
 asyncpg keeps the text of the statement with the error. A row that a trigger inserts has its statement in the context.
 """
@@ -6,6 +6,8 @@ asyncpg keeps the text of the statement with the error. A row that a trigger ins
 import re
 
 import asyncpg
+
+from gatepost.database.read_only_sql import only_reads
 
 _INSERT = re.compile(
     r"INSERT\s+INTO\s+(?P<table>(?:\"(?:[^\"]|\"\")+\"|\w+)(?:\.(?:\"(?:[^\"]|\"\")+\"|\w+))?)"
@@ -16,6 +18,9 @@ _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 """Statements have their name in one, after the first word (`statements.py`)."""
 
 _EMPTY = re.compile(r"INSERT\s+INTO\s+(?P<table>\S+)\s+DEFAULT\s+VALUES", re.IGNORECASE)
+_READS = re.compile(r"\s*(?:\(\s*)*(?:SELECT|WITH|VALUES|TABLE)\b", re.IGNORECASE)
+_WRITES = re.compile(r"\b(?:INSERT\s+INTO|DELETE\s+FROM|MERGE\s+INTO|UPDATE\s+\S+\s+SET)\b", re.IGNORECASE)
+_RAISE = "exec_stmt_raise"
 _BEGINS_VALUES = re.compile(r"\s*(?:VALUES\s*\(|SELECT\s)", re.IGNORECASE)
 
 
@@ -26,12 +31,12 @@ def given_columns(error: asyncpg.PostgresError) -> frozenset[str] | None:
         if not given or error.table_name is None:
             continue
         text = _COMMENT.sub(" ", given)
-        if (empty := _EMPTY.search(text)) and _last_name(empty["table"]) == error.table_name:
+        if (empty := _EMPTY.search(text)) and last_name(empty["table"]) == error.table_name:
             return frozenset()
         for found in _INSERT.finditer(text):
-            if _last_name(found["table"]) != error.table_name:
+            if last_name(found["table"]) != error.table_name:
                 continue
-            names = [_last_name(name.strip()) for name in found["columns"].split(",")]
+            names = [last_name(name.strip()) for name in found["columns"].split(",")]
             drawn = {
                 name
                 for name, value in zip(names, _values(found["values"]), strict=False)
@@ -51,6 +56,35 @@ def written_table(error: asyncpg.PostgresError) -> str | None:
     return str(found[1]) if found else None
 
 
+def reason_of(error: asyncpg.PostgresError) -> str:
+    """The code of an error and PostgreSQL's own words, for the log alone."""
+    return f"{error.sqlstate} {error.args[0] if error.args else ''}".rstrip()
+
+
+def is_raised(error: asyncpg.PostgresError) -> bool:
+    """Whether RAISE of a function or trigger chose this code: PostgreSQL itself found nothing wrong."""
+    return getattr(error, "server_source_function", None) == _RAISE
+
+
+def is_of_read(error: asyncpg.PostgresError) -> bool:
+    """Whether the statement of an error is a compiled one that only reads, or a service's of which that is certain:
+    then no trigger of a write can have raised it."""
+    sql = getattr(error, "query", None) or ""
+    bare = _COMMENT.sub(" ", sql)
+    is_named = bare != sql
+    if is_named:
+        return _READS.match(bare) is not None and _WRITES.search(bare) is None
+    return only_reads(sql)
+
+
+def is_of_deletion(error: asyncpg.PostgresError) -> bool:
+    """Whether the statement of an error deletes rows."""
+    return (
+        re.search(r"\bDELETE\s+FROM\b", _COMMENT.sub(" ", getattr(error, "query", None) or ""), re.IGNORECASE)
+        is not None
+    )
+
+
 def _values(text: str) -> list[str]:
     """The expressions of the first row of VALUES, or of a SELECT list, as texts."""
     begin = _BEGINS_VALUES.match(text)
@@ -68,7 +102,7 @@ def _values(text: str) -> list[str]:
     return values
 
 
-def _last_name(name: str) -> str:
+def last_name(name: str) -> str:
     """A name as the catalog has it, without its schema and its quotes."""
     last: list[str] = re.findall(r"\"(?:[^\"]|\"\")+\"|\w+", name)
     if not last:

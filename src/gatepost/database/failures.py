@@ -1,27 +1,39 @@
 """What PostgreSQL and the driver raise, told apart: away, busy, too slow, worth another try, or a broken rule.
 
-A broken constraint becomes a response through `describe`, which knows the declaration
-(`models/constraint_violations.py`); this module knows only PostgreSQL's codes (appendix A of its manual) and asyncpg's
-classes. PostgreSQL's own messages are for the log: they may quote a row, and are never sent to a client.
+What a code means is in `sqlstates.py`. A broken constraint becomes a response through `describe`, which knows the
+declaration (`models/constraint_violations.py`). PostgreSQL's own messages are for the log: they may quote a row, and
+are never sent to a client; the message of a trigger is sent where a setting says so.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeGuard
+from typing import NamedTuple, TypeGuard, cast
 
 import asyncpg
 from asyncpg import exceptions as pg
 from sqlalchemy.orm.exc import StaleDataError
 
-from gatepost.database.error_details import given_columns
+from gatepost.database.error_details import (
+    given_columns,
+    is_of_deletion,
+    is_of_read,
+    is_raised,
+    last_name,
+    written_table,
+)
 from gatepost.database.outcomes import keeps_session
+from gatepost.database.sqlstates import Meaning, meaning_of
 from gatepost.errors import (
     Conflict,
     FieldError,
     Forbidden,
     GatewayTimeout,
+    Problem,
     ServiceUnavailable,
     Unprocessable,
 )
+
+MESSAGE_LENGTH_MAX = 1000
+"""Of a trigger's message that a response shows."""
 
 
 class Broken(NamedTuple):
@@ -46,21 +58,6 @@ REFUSED: tuple[type[BaseException], ...] = (
 )
 """PostgreSQL, or a pooler in front of it, does not let us in. While a server runs, it is as good as away."""
 
-LOST: tuple[type[BaseException], ...] = (
-    *REFUSED,
-    asyncpg.InternalClientError,
-    pg.CannotConnectNowError,
-    pg.ConnectionDoesNotExistError,
-    pg.ConnectionFailureError,
-    pg.AdminShutdownError,
-    pg.CrashShutdownError,
-    pg.TooManyConnectionsError,
-    pg.IdleInTransactionSessionTimeoutError,
-)
-"""The connection or the server is gone, unless the session goes on (`outcomes.keeps_session`).
-(`asyncpg.InterfaceError` is too, but only when it says so. An `OSError` means that where a connection is opened;
-anywhere else it is a service's own: a file, another host.)"""
-
 DRIVER_FAILURES: tuple[type[Exception], ...] = (
     OSError,
     asyncpg.PostgresError,
@@ -68,9 +65,6 @@ DRIVER_FAILURES: tuple[type[Exception], ...] = (
     asyncpg.InternalClientError,
 )
 """Whatever asyncpg raises for a connection that is lost, refused or silent (a timeout is an `OSError`)."""
-
-TRANSIENT: tuple[type[BaseException], ...] = (pg.SerializationError, pg.DeadlockDetectedError)
-"""The transaction lost against another one; run again, it can succeed."""
 
 SCHEMA_CHANGED: tuple[type[Exception], ...] = (pg.InvalidCachedStatementError, pg.InternalServerError)
 """What `is_schema_change` looks at."""
@@ -85,10 +79,18 @@ def is_schema_change(error: BaseException) -> bool:
 
 
 def is_lost(error: BaseException) -> bool:
-    """True where the connection cannot be used any more."""
+    """True where the connection cannot be used any more, which PostgreSQL may only say of a session that ends. (An
+    `OSError` means that where a connection is opened; anywhere else it is a service's own: a file, another host.)"""
     if isinstance(error, asyncpg.InterfaceError):
         return "connection is closed" in str(error) or "connection has been released" in str(error)
-    return isinstance(error, LOST) and not keeps_session(error)
+    if not isinstance(error, asyncpg.PostgresError):
+        return isinstance(error, asyncpg.InternalClientError)
+    return meaning_of(error.sqlstate) in (Meaning.LOST, Meaning.EXPIRED) and not keeps_session(error)
+
+
+def is_transient(error: BaseException) -> bool:
+    """True where the transaction lost against another one; run again, it can succeed."""
+    return isinstance(error, asyncpg.PostgresError) and meaning_of(error.sqlstate) is Meaning.TRANSIENT
 
 
 def is_unreadable(error: BaseException) -> bool:
@@ -118,39 +120,74 @@ def read_only() -> ServiceUnavailable:
     )
 
 
-def problem_of(error: BaseException, describe: Describe) -> Exception | None:  # noqa: PLR0911 - one for each kind of error
+def problem_of(error: BaseException, describe: Describe, *, shows_messages: bool = False) -> Exception | None:
     """The refusal that an error of PostgreSQL or its driver means, or the mistake in the set-up that it shows; None
-    where it is a mistake in the code, as every error of class 22 is that no client's value has caused."""
+    where it is a mistake in the code, as every error of class 22 is that no client's value has caused.
+
+    `shows_messages` says that a response has the message of a trigger that refuses.
+    """
+    if isinstance(error, StaleDataError):
+        return version_conflict()
+    meaning = meaning_of(error.sqlstate) if isinstance(error, asyncpg.PostgresError) else None
     if is_lost(error):
-        return unavailable()
-    match error:
-        case pg.WithCheckOptionViolationError():
-            return violates_rule()
-        case pg.IntegrityConstraintViolationError():
-            return _violation(error, describe)
-        case pg.LockNotAvailableError():
-            detail = "A lock that another transaction holds did not become free in time."
-            return GatewayTimeout("database_timeout", detail)
-        case pg.QueryCanceledError():
-            return GatewayTimeout("database_timeout", "A statement took longer than its limit and was cancelled.")
-        case pg.SerializationError() | pg.DeadlockDetectedError():
-            return ServiceUnavailable("transaction_conflict", "Concurrent changes collided; nothing was written.")
-        case pg.DiskFullError() | pg.ConfigurationLimitExceededError():
-            detail = "The database has no room left; nothing was written."
-            return ServiceUnavailable("database_full", detail, retry_after_seconds=5)
-        case pg.OutOfMemoryError():
-            detail = "The database has no memory left; nothing was written."
-            return ServiceUnavailable("database_out_of_memory", detail)
-        case StaleDataError():
-            detail = "The row was changed by another request at the same time; read it again."
-            return Conflict("version_conflict", detail)
-        case _:
-            return None
+        return _too_slow() if meaning is Meaning.EXPIRED else unavailable()
+    if not isinstance(error, asyncpg.PostgresError):
+        return None
+    if meaning is Meaning.REFUSED or (meaning in (Meaning.STATEMENT, Meaning.PRIVILEGE) and is_raised(error)):
+        return None if is_of_read(error) else _refused(error, describe, shows_message=shows_messages)
+    if meaning is Meaning.CONSTRAINT:
+        found = _violation(error, describe)
+        return found or (
+            _refused(error, describe, shows_message=shows_messages) if is_raised(error) else violates_rule()
+        )
+    make = _RESPONSES.get(cast("Meaning", meaning))
+    return None if make is None else make()
+
+
+def _too_slow() -> GatewayTimeout:
+    return GatewayTimeout("database_timeout", "A statement took longer than its limit and was cancelled.")
+
+
+def _locked() -> GatewayTimeout:
+    return GatewayTimeout("database_timeout", "A lock that another transaction holds did not become free in time.")
+
+
+def _collided() -> ServiceUnavailable:
+    return ServiceUnavailable("transaction_conflict", "Concurrent changes collided; nothing was written.")
+
+
+def _full() -> ServiceUnavailable:
+    detail = "The database has no room left; nothing was written."
+    return ServiceUnavailable("database_full", detail, retry_after_seconds=5)
+
+
+def _out_of_memory() -> ServiceUnavailable:
+    return ServiceUnavailable("database_out_of_memory", "The database has no memory left; nothing was written.")
+
+
+def _refused(error: asyncpg.PostgresError, describe: Describe, *, shows_message: bool) -> Unprocessable:
+    """The refusal of a trigger, at the field whose column it names, if it does."""
+    message = str(error.args[0]) if error.args else ""
+    detail = message[:MESSAGE_LENGTH_MAX] if shows_message and message else "A trigger of the database refuses this."
+    column, table = error.column_name, error.table_name or last_name(written_table(error) or "")
+    named = describe(Broken(None, column, table, error.schema_name)) if column and table else None
+    errors = [FieldError(item.pointer, "refused_by_trigger", detail) for item in getattr(named, "errors", ())]
+    return Unprocessable("refused_by_trigger", detail, errors=errors)
+
+
+def version_conflict() -> Conflict:
+    """The refusal of a change to a row that has changed, or gone, meanwhile."""
+    return Conflict("version_conflict", "The row was changed by another request at the same time; read it again.")
 
 
 def violates_rule() -> Conflict:
     """The refusal of a row by a rule of the database that the declaration does not know."""
     return Conflict("violates_constraint", "The rows would violate a rule of the database.")
+
+
+def suppressed_by_trigger() -> Conflict:
+    """The refusal of a write that a trigger suppressed."""
+    return Conflict("suppressed_by_trigger", "A trigger of the database suppressed this write.")
 
 
 def row_refused() -> Forbidden:
@@ -161,32 +198,52 @@ def row_refused() -> Forbidden:
 def is_unnamed(error: BaseException, problem: Exception | None) -> TypeGuard[asyncpg.PostgresError]:
     """True for a broken constraint, or the check option of a view, whose error names neither it nor a field."""
     return (
-        isinstance(error, pg.IntegrityConstraintViolationError | pg.WithCheckOptionViolationError)
+        isinstance(error, asyncpg.PostgresError)
+        and meaning_of(error.sqlstate) in (Meaning.CONSTRAINT, Meaning.CHECK_OPTION)
         and isinstance(problem, Conflict)
         and not problem.errors
         and problem.code in ("already_exists", "violates_constraint")
     )
 
 
-def is_referred_to(error: pg.IntegrityConstraintViolationError) -> bool:
+def is_referred_to(error: asyncpg.PostgresError) -> bool:
     """Whether the row that was to go is the one others refer to. PostgreSQL has one code for both sides of a foreign
-    key and tells them apart only in its message; where that is translated, the other side is assumed."""
-    return isinstance(error, pg.RestrictViolationError) or (
-        isinstance(error, pg.ForeignKeyViolationError) and str(error).startswith("update or delete")
-    )
+    key, names the referring table on both, and tells them apart only in its message. Where that is translated, the
+    statement tells: unless a table refers to itself, an INSERT or UPDATE of the named one is the other side."""
+    if error.sqlstate != "23503":
+        return error.sqlstate == "23001"
+    message = str(error)
+    if message.startswith(("update or delete", "insert or update")):
+        return message.startswith("update or delete")
+    table, named = written_table(error), error.table_name
+    return is_of_deletion(error) or (table is not None and named is not None and last_name(table) != named)
 
 
-def _violation(error: pg.IntegrityConstraintViolationError, describe: Describe) -> Exception:
+def _violation(error: asyncpg.PostgresError, describe: Describe) -> Exception | None:
     if is_referred_to(error):
         return Conflict("still_referenced", "Other rows refer to this one.")
     given = given_columns(error)
     broken = Broken(error.constraint_name, error.column_name, error.table_name, error.schema_name, given)
-    described = describe(broken) if broken.constraint or broken.column else None
+    is_null = error.sqlstate == "23502"
+    described = describe(broken) if broken.constraint or (broken.column and is_null) else None
     if described is not None:
         return described
-    if isinstance(error, pg.NotNullViolationError):
+    if is_null:
         detail = "A field that has no value cannot be null."
         return Unprocessable("invalid_body", detail, errors=[FieldError("", "not_nullable", detail)])
-    if isinstance(error, pg.UniqueViolationError):
+    if error.sqlstate == "23505":
         return Conflict("already_exists", "Another row has these values already.")
-    return violates_rule()
+    if error.sqlstate == "23P01":
+        return Conflict("already_exists", "Another row excludes these values.")
+    return None
+
+
+_RESPONSES: dict[Meaning, Callable[[], Problem]] = {
+    Meaning.CHECK_OPTION: violates_rule,
+    Meaning.TRANSIENT: _collided,
+    Meaning.LOCKED: _locked,
+    Meaning.SLOW: _too_slow,
+    Meaning.FULL: _full,
+    Meaning.OUT_OF_MEMORY: _out_of_memory,
+}
+"""Of the meanings that need nothing but the code. Those that are not named here are mistakes, or decided before."""

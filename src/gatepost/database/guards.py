@@ -44,6 +44,16 @@ class TransactionIsManaged(RuntimeError):
         super().__init__(f"{what} is refused. {advice}")
 
 
+class TransactionAborted(RuntimeError):
+    """A statement was to follow one that failed, in the same transaction."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "an earlier statement of this transaction failed, and PostgreSQL runs no other after it. Let the error end "
+            "the transaction, or wrap what may fail in `async with session.begin_nested():`, which makes a savepoint."
+        )
+
+
 def check_command(sql: str) -> None:
     """Refuse SQL text that ends the transaction, or sets what would outlive it on a connection that others use."""
     first = _FIRST.match(sql)

@@ -188,9 +188,9 @@ class Pool:
         try:
             problem = self._explain(connection, error)
         finally:
-            if is_unknown:
+            if is_unknown or is_lost(error):
                 self.discard(connection)
-            elif isinstance(error, asyncpg.PostgresError) and not is_lost(error):
+            elif isinstance(error, asyncpg.PostgresError):
                 self.release(connection)
             else:
                 self.recover(connection)

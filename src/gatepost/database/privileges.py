@@ -12,7 +12,6 @@ from gatepost.database.error_details import written_table
 from gatepost.errors import DatabaseMistake
 
 _ROW_SECURITY = "ExecWithCheckOptions"
-_RAISE = "exec_stmt_raise"
 
 _KINDS = {"table": "TABLE", "view": "TABLE", "relation": "TABLE", "sequence": "SEQUENCE", "schema": "SCHEMA"}
 _RIGHTS = {
@@ -24,6 +23,17 @@ _RIGHTS = {
 _NAMED = re.compile(r"permission denied for (table|view|relation|sequence|schema|function) (\S+)")
 
 
+HIDES_ROWS = """
+SELECT coalesce(bool_or(row_security_active(class.oid) AND NOT EXISTS (
+    SELECT FROM pg_trigger AS item
+    WHERE item.tgrelid = class.oid AND NOT item.tgisinternal AND item.tgtype & 67 IN (3, 65) AND item.tgenabled <> 'D'
+      AND item.tgname NOT LIKE '%gatepost\\_%'
+)), false) FROM pg_class AS class WHERE class.oid = to_regclass($1)
+"""
+"""Whether it was row level security that kept an UPDATE or DELETE from a row, and no trigger before it or in its place
+(`tgtype` has a bit for each row, one for BEFORE and one for INSTEAD OF)."""
+
+
 class PrivilegeMissing(DatabaseMistake):
     """The role that Gatepost connects as may not do what was asked; the message ends with the GRANT to run."""
 
@@ -31,11 +41,6 @@ class PrivilegeMissing(DatabaseMistake):
 def refuses_row(error: asyncpg.PostgresError) -> bool:
     """Whether row level security refused the row, and not a missing right the statement."""
     return getattr(error, "server_source_function", None) == _ROW_SECURITY
-
-
-def is_raised(error: asyncpg.PostgresError) -> bool:
-    """Whether RAISE of a function or trigger chose this code: no GRANT would change anything."""
-    return getattr(error, "server_source_function", None) == _RAISE
 
 
 def missing_privilege(error: asyncpg.PostgresError, role: str) -> PrivilegeMissing:

@@ -9,6 +9,7 @@ used.
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
+from asyncpg.exceptions import InFailedSQLTransactionError
 from sqlalchemy import Numeric, create_engine
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection, PGDialect_asyncpg
@@ -20,7 +21,12 @@ from sqlalchemy.util.concurrency import await_, in_greenlet
 from gatepost.database.arrays import TYPES
 from gatepost.database.compiler import SessionCompiler, leaves_nothing
 from gatepost.database.connection import PooledConnection, RawConnection
-from gatepost.database.guards import GuardedConnection, TransactionIsManaged, check_command
+from gatepost.database.guards import (
+    GuardedConnection,
+    TransactionAborted,
+    TransactionIsManaged,
+    check_command,
+)
 from gatepost.database.read_only_sql import only_reads
 from gatepost.database.session_listeners import session_class
 from gatepost.database.statements import DigitsAsWritten
@@ -51,7 +57,7 @@ class BorrowedConnection(AsyncAdapt_asyncpg_connection):
     """SQLAlchemy's side of a bare connection whose state and transaction the pool and `Transaction` own.
 
     `only_reads` is set while a statement runs that needs none, `is_read` while one runs that changes no row;
-    `has_written` once one was sent that may; `has_left_out` once an INSERT or a DELETE met no row. `was_rolled_back`
+    `has_written` once one was sent that may; `is_unmet` once an INSERT, UPDATE or DELETE met no row. `was_rolled_back`
     notes that SQLAlchemy believes the transaction to be gone (a flush failed and the error was swallowed): what was
     written before must not be committed then. `is_over` is set when the transaction has ended, so that closing the
     session sends nothing. `is_spoiled` is set where SQLAlchemy's idea of the transaction and ours went apart: the bare
@@ -62,7 +68,7 @@ class BorrowedConnection(AsyncAdapt_asyncpg_connection):
     transaction: OwningTransaction
 
     only_reads = is_read = is_known = False
-    has_written = has_left_out = False
+    has_written = is_unmet = False
     was_rolled_back = is_over = is_spoiled = False
 
     def __init__(self, dbapi: Any, pooled: PooledConnection) -> None:
@@ -73,7 +79,7 @@ class BorrowedConnection(AsyncAdapt_asyncpg_connection):
     def enter(self, transaction: OwningTransaction) -> None:
         """From now on statements belong to this transaction."""
         self.transaction = transaction
-        self.has_written = self.has_left_out = self.was_rolled_back = self.is_over = False
+        self.has_written = self.is_unmet = self.was_rolled_back = self.is_over = False
 
     def weigh(self, statement: str, context: Any) -> None:
         """Note what a statement of the dialect may leave on the connection."""
@@ -152,10 +158,10 @@ class BorrowedDialect(PGDialect_asyncpg):
         self._backslash_escapes = False
 
     def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
-        """As `_send`; notes whether an INSERT or a DELETE met no row."""
+        """As `_send`; notes whether an INSERT, UPDATE or DELETE met no row."""
         self._send(super().do_execute, cursor, statement, parameters, context)
-        if context is not None and (context.isinsert or context.isdelete) and cursor.rowcount == 0:
-            cursor._adapt_connection.has_left_out = True
+        if context is not None and cursor.rowcount == 0 and (context.isinsert or context.isupdate or context.isdelete):
+            cursor._adapt_connection.is_unmet = True
 
     def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """As `_send`."""
@@ -176,6 +182,10 @@ class BorrowedDialect(PGDialect_asyncpg):
         borrowed.transaction.begin_statement(statement)
         try:
             execute(cursor, statement, *rest)
+        except Exception as error:
+            if isinstance(error.__cause__, InFailedSQLTransactionError):
+                raise TransactionAborted from error
+            raise
         finally:
             borrowed.only_reads = borrowed.is_read = borrowed.is_known = False
             borrowed.transaction.end_statement()

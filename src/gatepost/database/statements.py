@@ -112,8 +112,13 @@ class Statement:
     """
 
     def __init__(
-        self, expression: Executable, name: str = "", renamed: Mapping[str, str] = MappingProxyType({})
+        self,
+        expression: Executable,
+        name: str = "",
+        renamed: Mapping[str, str] = MappingProxyType({}),
+        written: "Table[Any] | None" = None,
     ) -> None:
+        """`written` is the table that a part of a SELECT changes."""
         compiled = cast("_Compiler", cast("Any", expression).compile(dialect=DIALECT))
         processors: Mapping[str, Callable[[Any], Any]] = cast("Any", compiled)._bind_processors
         self.name = self.sql = compiled.string
@@ -125,7 +130,7 @@ class Statement:
         self.tables: frozenset[str] | None = None
         if not (compiled.has_text or is_volatile(compiled.string)):
             self.tables = frozenset(str(table.fullname) for table in compiled.tables)
-        self.written: Any = expression.table if isinstance(expression, UpdateBase) else None
+        self.written: Any = expression.table if isinstance(expression, UpdateBase) else written
         names: tuple[str, ...] = tuple(compiled.positiontup or ())
         self._names = tuple(renamed.get(name, name) for name in names)
         self.is_renamed = not renamed.keys().isdisjoint(names)

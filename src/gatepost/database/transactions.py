@@ -7,12 +7,14 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from asyncpg.exceptions import InFailedSQLTransactionError
 from sqlalchemy import Executable, ScalarResult
-from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.exc import InvalidRequestError, PendingRollbackError
 
 from gatepost.background import is_failure
 from gatepost.database.connection import PooledConnection, Record
 from gatepost.database.failures import unavailable
+from gatepost.database.guards import TransactionAborted
 from gatepost.database.outcomes import is_in_doubt, outcome_unknown
 from gatepost.database.sessions import ONLY_READS, RequestSession, Sessions
 from gatepost.database.statements import Statement
@@ -51,7 +53,8 @@ class Transaction:
 
     `resource` is that of the request's path. `is_sending` is true while a statement is under way that PostgreSQL has to
     reply within the limit: not during a COMMIT, nor after the transaction has set its own limit. `is_committed` is
-    true once PostgreSQL has confirmed the commit, or there was nothing to commit.
+    true once PostgreSQL has confirmed the commit, or there was nothing to commit. `explained` is the last error of it
+    that has become a problem already.
 
     BEGIN is sent before the first statement that may write, lock or set something. Until then each reading statement
     of ours is a transaction of its own, which at "read committed" sees the same, and has nothing to commit.
@@ -75,6 +78,7 @@ class Transaction:
         self._is_begun = False
         self._is_over = False
         self.is_committed = False
+        self.explained: BaseException | None = None
 
     async def begin(self, isolation: str = READ_COMMITTED) -> None:
         """Open the transaction, where that has not been done."""
@@ -97,13 +101,13 @@ class Transaction:
             self._session = self._sessions.open(self.connection, self)
         return self._session
 
-    def take_left_out(self) -> bool:
-        """Whether the session sent an INSERT or a DELETE that met no row since this was last asked."""
+    def take_unmet(self) -> bool:
+        """Whether the session sent an INSERT, UPDATE or DELETE that met no row since this was last asked."""
         if self._session is None:
             return False
         borrowed = self._session.side.borrowed
-        left_out, borrowed.has_left_out = borrowed.has_left_out, False
-        return left_out
+        is_unmet, borrowed.is_unmet = borrowed.is_unmet, False
+        return is_unmet
 
     @property
     def is_reading(self) -> bool:
@@ -115,11 +119,20 @@ class Transaction:
         it is seen."""
         self._check_open()
         if self._session is not None:
-            await self._session.flush()
+            try:
+                await self._session.flush()
+            except PendingRollbackError as error:
+                raise TransactionAborted from error
+        return await self.read_written(statement, values)
+
+    async def read_written(self, statement: Statement, values: dict[str, Any]) -> list[Record]:
+        """As `read`, but of what is written already: what the session has pending stays so."""
         self._reads += 1
         self.is_sending = True
         try:
             return await self.connection.fetch(statement, statement.arguments(values))
+        except InFailedSQLTransactionError as error:
+            raise TransactionAborted from error
         finally:
             self._reads -= 1
             self.is_sending = False

@@ -36,6 +36,8 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.DatabaseExhausted: Line("database_exhausted", logging.ERROR),
     events.ValueRefused: Line("value_refused", logging.WARNING),
     events.ConstraintViolated: Line("constraint_violated", logging.WARNING),
+    events.TriggerRefused: Line("trigger_refused", logging.WARNING),
+    events.WriteSuppressed: Line("write_suppressed", logging.WARNING),
     events.PoolLimited: Line("pool_limited", logging.ERROR),
     events.SubscriberFailed: Line("subscriber_failed", logging.ERROR),
     events.TaskFailed: Line("task_failed", logging.ERROR),
@@ -52,6 +54,7 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.AfterCommitFailed: Line("after_commit_failed", logging.ERROR),
     events.IdentitiesNotCached: Line("identities_not_cached", logging.WARNING),
     events.PolicyMayFail: Line("policy_may_fail", logging.WARNING),
+    events.ValueMayBeTooLong: Line("value_may_be_too_long", logging.WARNING),
     events.IdentitiesInvalidated: Line("identities_invalidated", logging.DEBUG),
 }
 

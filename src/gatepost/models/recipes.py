@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
-from sqlalchemy import BindParameter, Executable, bindparam
+from sqlalchemy import BindParameter, Executable, Table, bindparam
 from sqlalchemy.types import TypeEngine
 
 from gatepost.database.statements import Statement
@@ -72,9 +72,11 @@ class Recipe(Part, Generic[P_co], frozen=True):
                 binds[f"b{number}"] = bound.value
         return binds
 
-    def statement(self, expression: Executable, name: str) -> Statement:
-        """The expression, compiled under this name for all recipes that equal this one."""
-        return Statement(expression, name, {bound.name: f"b{number}" for number, bound in enumerate(self.bounds())})
+    def statement(self, expression: Executable, name: str, written: "Table[Any] | None" = None) -> Statement:
+        """The expression, compiled under this name for all recipes that equal this one. `written` is the table that a
+        part of a SELECT changes."""
+        renamed = {bound.name: f"b{number}" for number, bound in enumerate(self.bounds())}
+        return Statement(expression, name, renamed, written)
 
 
 def key_of(part: Any) -> Any:

@@ -31,6 +31,10 @@ VERSIONS = "versions"
 """Bind name of the versions that `If-Match` admits."""
 
 
+SUPPRESSED = "a trigger suppressed this DELETE: "
+"""In the message of the error with which a DELETE fails that deleted nothing of a row that it met."""
+
+
 class WritePlan(msgspec.Struct, frozen=True, eq=False):
     """A compiled write. `key_of` reads the key in the returned record; the indexes are the positions of the version,
     and of whether the row may be read and written."""
@@ -152,6 +156,26 @@ class UpdateRow(WriteRecipe, frozen=True):
         return {**super().named(), **key, VERSIONS: _value_of(self.versions)}
 
 
+class CheckUpdate(KeyRecipe[Statement], frozen=True):
+    """The row with the key, where it satisfies the rule with other values of `names`, as far as that can be known
+    before it is written."""
+
+    names: tuple[str, ...]
+    values: Bound
+
+    def compile(self, options: Options) -> Statement:
+        """The SELECT; an UPDATE under the same condition writes the row, unless a trigger suppresses that."""
+        entity, source = self.served.entity, TableRef.of(self.served.entity)
+        candidate, known = candidate_conditions(entity, self.rule, cells_of_update(entity, self.names))
+        statement = sa.select(1).where(is_key(source))
+        if known:
+            statement = statement.where(sa.select(1).select_from(candidate).where(*known).exists())
+        return self.statement(statement, f"{self.served.path}.candidate")
+
+    def named(self) -> dict[str, Any]:
+        return {**super().named(), **written_binds(self.values)}
+
+
 class DeleteRow(KeyRecipe[Statement], frozen=True):
     """DELETE of the row with the key, where the actor may read (`rule`) and delete it, and where it has one of the
     versions if they are not None."""
@@ -160,11 +184,21 @@ class DeleteRow(KeyRecipe[Statement], frozen=True):
     versions: Bound | None
 
     def compile(self, options: Options) -> Statement:
-        """The DELETE, which returns a value where there was such a row."""
+        """The DELETE, as a part of a SELECT that has a row where it has deleted one, and none where no row was met.
+
+        Where a row was met and not deleted, a trigger suppressed that: the SELECT fails, with `SUPPRESSED` in the
+        message, so that nothing is left of what the trigger did instead.
+        """
         entity, source = self.served.entity, TableRef.of(self.served.entity)
         conditions = _conditions(source, self.rule, self.permitted, self.versions)
-        statement = sa.delete(entity.table).where(*conditions).returning(source.column(entity.key.names[0]))
-        return self.statement(statement, f"{self.served.path}.delete")
+        key = source.column(entity.key.names[0])
+        gone = sa.delete(entity.table).where(*conditions).returning(key.label("key")).cte("gone")
+        met = sa.select(key.label("key")).where(*conditions).subquery("met")
+        is_kept = gone.c.key.is_(None)
+        # No other expression without a function of our own can fail.
+        failure = sa.cast(literal_text(SUPPRESSED).concat(sa.cast(is_kept, sa.Text)), sa.Boolean)
+        statement = sa.select(sa.case((is_kept, failure))).select_from(met.outerjoin(gone, sa.true()))
+        return self.statement(statement, f"{self.served.path}.delete", entity.table)
 
     def bounds(self) -> list[Bound]:
         return [*self.rule.bounds(), *self.permitted.bounds()]

@@ -7,29 +7,46 @@ references under a rule, a merge into JSON, a read-only field that was sent back
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import msgspec
-from asyncpg.exceptions import DataError, ForeignKeyViolationError
-from sqlalchemy import Column
+from asyncpg.exceptions import (
+    DataError,
+    ForeignKeyViolationError,
+    InvalidTextRepresentationError,
+    PostgresError,
+    ProgramLimitExceededError,
+)
+from sqlalchemy import Column, inspect
 
+from gatepost.actor import system
 from gatepost.auth.denials import access_denied
 from gatepost.call import Call
 from gatepost.database.connection import Record
 from gatepost.database.database import Database
+from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import Decision, RowCondition, decide, owners
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.dtos.structured_json import document_forms
-from gatepost.errors import Conflict, Unprocessable
+from gatepost.errors import Problem, Unprocessable
 from gatepost.models.candidates import CheckCandidate
 from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision, holds
 from gatepost.models.orm_reasons import is_context_sensitive
-from gatepost.models.recipes import Bound
+from gatepost.models.recipes import Bound, Recipe
 from gatepost.models.selections import Selection
-from gatepost.models.writes import AskedField, DeleteRow, InsertRow, ReadStatus, UpdateRow, WritePlan
+from gatepost.models.writes import (
+    SUPPRESSED,
+    AskedField,
+    CheckUpdate,
+    DeleteRow,
+    InsertRow,
+    ReadStatus,
+    UpdateRow,
+    WritePlan,
+)
 from gatepost.services.compiled_reads import CompiledReads
 from gatepost.services.current_values import CurrentValues
 from gatepost.services.drafts import KnownValues
@@ -49,6 +66,9 @@ from gatepost.services.write_policies import (
     with_field_rules,
 )
 from gatepost.view import View
+
+REFUSE_VALUES = (DataError, ProgramLimitExceededError)
+"""What PostgreSQL raises for a value that does not fit its column, or an index."""
 
 
 def _fillers(served: ServedModel, default_of: Callable[[Column[Any]], Any]) -> list[tuple[str, Callable[[], Any]]]:
@@ -75,13 +95,14 @@ class RowChange(msgspec.Struct, frozen=True, gc=False):
 
 class RowWrite(msgspec.Struct, frozen=True, gc=False):
     """A statement that writes a row. The first `sent` of `values` are the client's; the model adds the others. One that
-    `is_allowed` no policy can refuse."""
+    `is_allowed` no policy can refuse any more; of the others `candidate` asks whether one does."""
 
     plan: WritePlan
     binds: dict[str, Any]
     values: dict[str, Any]
     sent: int
     is_allowed: bool
+    candidate: Callable[[], Recipe[Any]]
 
 
 class CompiledVerbs:
@@ -104,6 +125,7 @@ class CompiledVerbs:
             name for name, attribute in served.entity.attributes.items() if attribute.shape.is_document
         )
         self._merged = MergedDocuments(bounds, document_forms(served.writable, served.entity.name))
+        self.has_version_of_mapper = cast("Any", inspect(self._entity.model)).version_id_col is not None
         self._inserts = FastWrites(self.references.ruled)
         self._updates = FastWrites(self.references.ruled | self.documents)
 
@@ -126,10 +148,10 @@ class CompiledVerbs:
                 values[name] = make()
         if decision is True and (fast := self._inserts.find((view, tuple(values)))) is not None:
             records = await self._run(call, fast.plan, fast.pick(values), values, sent)
-            return self._row_of(fast.plan, records)
+            return await self._created(fast.plan, records)
         write = self._insert(call, values, sent, decision, outcome)
         if outcome is True and not looked_up:
-            return self._row_of(write.plan, await self._run_direct(call, write))
+            return await self._created(write.plan, await self._run_direct(call, write))
         return await self.database.transact(partial(self._create_in_transaction, call, write, looked_up))
 
     async def update(self, call: Call, key: Any, changes: ChangeSet, versions: Versions) -> Row:
@@ -171,20 +193,31 @@ class CompiledVerbs:
         if permitted.decision is False:
             raise access_denied(call.actor)
         recipe = DeleteRow(self.served, read, Bound(key), permitted, None if versions is None else Bound(versions))
-        statement = self._plans.get(recipe)
-        if not await self.database.run(statement, statement.arguments(recipe.binds(statement))):
+        if not await self._run_delete(self._plans.get(recipe), recipe):
             status = ReadStatus(self.served, read, Bound(key), permitted)
             plan = self._plans.get(status)
             records = await self.database.run(plan.statement, plan.statement.arguments(status.binds(plan.statement)))
             raise_refusal(records[0] if records else None, plan, versions, call.actor)
-            raise self.left_out()
+            raise await self.suppressed()
+
+    async def _run_delete(self, statement: Statement, recipe: DeleteRow) -> bool:
+        """Whether a row was deleted."""
+        try:
+            return bool(await self.database.run(statement, statement.arguments(recipe.binds(statement))))
+        except InvalidTextRepresentationError as error:
+            if SUPPRESSED not in str(error):
+                raise
+            return False
 
     async def _create_in_transaction(
         self, call: Call, write: RowWrite, looked_up: Sequence[str], transaction: Transaction
     ) -> Row:
         given = dict(islice(write.values.items(), write.sent))
         await self.references.check(call, transaction, given, looked_up)
-        return await self._write_under_policy(call, transaction, write, given)
+        row = await self._write_under_policy(call, transaction, write, given)
+        if row is None:
+            raise await self.suppressed(transaction)
+        return row
 
     async def _update_in_transaction(self, call: Call, change: RowChange, transaction: Transaction) -> Row:
         values, moved = await self.lock_for_update(call, transaction, change)
@@ -195,30 +228,50 @@ class CompiledVerbs:
             permitted = bind_decision(with_field_rules(permitted.decision, rules, values), call.actor, self._entity)
         locked = msgspec.structs.replace(change, permitted=permitted, versions=None)
         write = self._update(call, locked, self._with_updates(values), len(values))
-        return await self._write_under_policy(call, transaction, write, moved)
+        row = await self._write_under_policy(call, transaction, write, moved)
+        if row is not None:
+            return row
+        if await self._has(call, transaction, change, values):
+            return await self.reads.row_in(call, transaction, change.key)
+        raise await self.suppressed(transaction)
+
+    async def _has(self, call: Call, transaction: Transaction, change: RowChange, values: dict[str, Any]) -> bool:
+        """Whether the row has these values already, and shows them: a trigger may suppress an UPDATE that changes
+        nothing."""
+        names = tuple(values)
+        recipe = self._status(call, change.key, change.permitted, names, names)
+        plan = self._plans.get(recipe)
+        records = await transaction.read(plan.statement, recipe.binds(plan.statement))
+        return bool(records) and CurrentValues(self.served, plan, records[0]).unchanged(values, names) == values.keys()
 
     async def _write_under_policy(
         self, call: Call, transaction: Transaction, write: RowWrite, references: dict[str, Any]
-    ) -> Row:
-        """Run a statement that writes a row and evaluates the policy on it. Where the policy refuses the row, missing
-        rows among `references` are reported instead, if there are any."""
+    ) -> Row | None:
+        """Run a statement that writes a row and evaluates the policy on it; None where a trigger suppressed the write.
+        Where the policy refuses the row, missing rows among `references` are reported instead, if there are any."""
         plan = write.plan
         try:
             records = await transaction.fetch(plan.statement, write.binds)
-        except DataError as error:
-            self._raise_named(error, write.values, write.sent)
+        except REFUSE_VALUES as error:
+            self.raise_refused(error, dict(islice(write.values.items(), write.sent)))
             raise
         except ForeignKeyViolationError as error:
             self.references.raise_composite(call, error, references)
             raise
-        if not records and write.is_allowed:
-            raise self.left_out()
+        if not records and (write.is_allowed or await self._may_be_written(transaction, write)):
+            return None
         if records and self.references.composites.ruled:
             await self.references.composites.check(call, transaction, references, plan.key_of(records[0]))
         if not records or not records[0][plan.permitted_index]:
             await self.references.check_all(call, transaction, references)
             raise access_denied(call.actor)
         return self._row_of(plan, records)
+
+    async def _may_be_written(self, transaction: Transaction, write: RowWrite) -> bool:
+        """Whether the policy admits the row that a statement was to write."""
+        recipe = write.candidate()
+        statement = self._plans.get(recipe)
+        return statement is None or bool(await transaction.read(statement, recipe.binds(statement)))
 
     async def lock_for_update(
         self, call: Call, transaction: Transaction, change: RowChange
@@ -264,6 +317,13 @@ class CompiledVerbs:
         records = await transaction.read(plan.statement, recipe.binds(plan.statement))
         return bool(records and records[0][plan.permitted_index])
 
+    async def exists(self, transaction: Transaction, key: Any) -> bool:
+        """Whether there is a row with this key, whoever may see it; also after a flush has failed."""
+        rule = bind_decision(True, system, self._entity)
+        recipe = ReadStatus(self.served, rule, Bound(key), rule)
+        plan = self._plans.get(recipe)
+        return bool(await transaction.read_written(plan.statement, recipe.binds(plan.statement)))
+
     async def enforce(self, transaction: Transaction, rule: BoundRule, key: Any) -> None:
         """Raise `Forbidden` unless the row with this key satisfies the rule."""
         if rule.decision is not True and not await self.satisfies(transaction, rule, key):
@@ -297,8 +357,8 @@ class CompiledVerbs:
         """
         try:
             return await self.database.run(plan.statement, arguments)
-        except DataError as error:
-            self._raise_named(error, values, sent)
+        except REFUSE_VALUES as error:
+            self.raise_refused(error, dict(islice(values.items(), sent)))
             raise
         except Unprocessable as error:
             if error.code == "reference_not_found":
@@ -306,15 +366,16 @@ class CompiledVerbs:
                 await self.database.transact(lambda work: self.references.check_all(call, work, given))
             raise
 
-    def _raise_named(self, error: DataError, values: dict[str, Any], sent: int) -> None:
-        """Raise the refusal of a value that does not fit its column; return where it was not one of the client's."""
-        problem = refused_value(error, self.served, list(values)[:sent], self.database.emit_refused)
+    def raise_refused(self, error: PostgresError, values: Mapping[str, Any]) -> None:
+        """Raise the refusal of those of the client's values that do not fit; return where none of them is the cause."""
+        problem = refused_value(error, self.served, values, self.database.emit_refused)
         if problem is not None:
             raise problem from error
 
-    def left_out(self) -> Conflict:
-        """The refusal of a write that a trigger left out without an error."""
-        return self.database.left_out(self._entity.table.name)
+    async def suppressed(self, transaction: Transaction | None = None) -> Problem:
+        """The refusal of a write that a trigger suppressed without an error, or that row level security kept from the
+        row."""
+        return await self.database.suppressed(self._entity.table, transaction)
 
     # Recipes
 
@@ -353,7 +414,9 @@ class CompiledVerbs:
         plan = self._plans.get(recipe)
         if decision is True and self.reads.is_open:
             self._inserts.keep(view, names, plan, view.create_rules)
-        return RowWrite(plan, recipe.binds(plan.statement), values, sent, is_allowed=outcome is True)
+        binds, candidate = recipe.binds(plan.statement), partial(CheckCandidate, self._entity, permitted, names)
+        asked = partial(candidate, frozenset(), Bound(values))
+        return RowWrite(plan, binds, values, sent, is_allowed=outcome is True, candidate=asked)
 
     def _update(self, call: Call, change: RowChange, values: dict[str, Any], sent: int) -> RowWrite:
         view, names, permitted, versions = call.view, tuple(values), change.permitted, change.versions
@@ -362,18 +425,23 @@ class CompiledVerbs:
         key, bound = Bound(change.key), Bound(values)
         recipe = UpdateRow(self._selection(call), permitted, names, bound, checks_candidate, key, versioned)
         plan = self._plans.get(recipe)
-        is_allowed = permitted.decision is True
-        if is_allowed and self.reads.is_open and versions is None:
+        if permitted.decision is True and self.reads.is_open and versions is None:
             self._updates.keep(view, names, plan, view.update_rules)
-        return RowWrite(plan, recipe.binds(plan.statement), values, sent, is_allowed)
+        asked = partial(CheckUpdate, self.served, permitted, key, names, bound)
+        binds = recipe.binds(plan.statement)
+        return RowWrite(plan, binds, values, sent, is_allowed=not checks_candidate, candidate=asked)
 
     def _selection(self, call: Call) -> Selection:
         return Selection.of(self.served, call.view, rule_of(self.served, "get", call.actor))
 
-    def _row_of(self, plan: WritePlan, records: Sequence[Record]) -> Row:
-        """The row that a write returned. Where no rule could refuse it and there is none, a trigger left it out."""
+    async def _created(self, plan: WritePlan, records: Sequence[Record]) -> Row:
+        """The row that an INSERT returned. Where no rule could refuse it and there is none, a trigger suppressed it."""
         if not records:
-            raise self.left_out()
+            raise await self.suppressed()
+        return self._row_of(plan, records)
+
+    def _row_of(self, plan: WritePlan, records: Sequence[Record]) -> Row:
+        """The row that a write returned."""
         record = records[0]
         data = plan.build(record) if record[plan.readable_index] else ""
         return Row(data, str(record[plan.version_index]), plan.key_of(record))

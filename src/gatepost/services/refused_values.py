@@ -2,13 +2,14 @@
 
 This happens with types that Gatepost does not know, with domains and with triggers. PostgreSQL says what is wrong with
 the value but not which column it was for, so the error lists the fields of the body whose type can raise it.
-PostgreSQL's own message is for the log only: it may quote values that the client must not see.
+PostgreSQL's own message is for the log only: it may quote values that the client must not see. What is too long for an
+index is found in `long_values.py`.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from asyncpg import exceptions as pg
+import asyncpg
 from sqlalchemy import Numeric
 from sqlalchemy.types import (
     ARRAY,
@@ -24,9 +25,11 @@ from sqlalchemy.types import (
     TypeEngine,
 )
 
+from gatepost.database.error_details import reason_of
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.events import ValueRefused
 from gatepost.models.catalog import ServedModel
+from gatepost.services.long_values import is_too_long, too_long_value
 from gatepost.view import View
 
 _TEXTS = (String, JSON, ARRAY)
@@ -51,23 +54,26 @@ _KNOWN = (*_TEXTS, *_NUMBERS, *_TIMES, Boolean, LargeBinary)
 
 
 def refused_value(
-    error: pg.DataError, served: ServedModel, names: Collection[str], emit: Callable[[ValueRefused], None] | None
+    error: asyncpg.PostgresError,
+    served: ServedModel,
+    values: Mapping[str, Any],
+    emit: Callable[[ValueRefused], None] | None,
 ) -> Unprocessable | None:
-    """The refusal that reports the fields among `names` that can have caused the error; None for an error that no value
-    of a body can cause, which is a bug in the program and becomes a 500."""
+    """The refusal that reports the fields among `values` that can have caused the error; None for an error that no
+    value of a body can cause, which is a bug in the program and becomes a 500."""
+    problem = too_long_value(error, served, values) if is_too_long(error) else _misfit(error, served, values)
+    if problem is not None and emit is not None:
+        emit(ValueRefused(table=served.entity.table.name, reason=reason_of(error)))
+    return problem
+
+
+def _misfit(error: asyncpg.PostgresError, served: ServedModel, names: Collection[str]) -> Unprocessable | None:
     meaning = MEANINGS.get(error.sqlstate or "")
     if meaning is None:
         return None
     code, detail, kinds = meaning
     attributes = served.entity.attributes
     fields = [name for name in names if not kinds or _may_raise(attributes[name].column.type, kinds)] or list(names)
-    if emit is not None:
-        emit(
-            ValueRefused(
-                table=served.entity.table.name,
-                reason=f"{error.sqlstate} {error.args[0] if error.args else ''}".rstrip(),
-            )
-        )
     errors = [FieldError(f"/{name}", code, detail) for name in sorted(fields)]
     return Unprocessable("invalid_body", "A value does not fit its column.", errors=errors)
 

@@ -5,15 +5,16 @@ is given. A service without overrides is never instantiated: its verbs are singl
 """
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_args
 
+import sqlalchemy
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.actor import Actor
 from gatepost.database.transactions import ISOLATION_LEVELS, AfterCommit
 from gatepost.errors import ConfigurationError
-from gatepost.hints import nearest
+from gatepost.hints import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from gatepost.models.list_query import ListQuery
@@ -28,10 +29,16 @@ NAME_LIKENESS_MIN = 0.85
 
 
 class Changes(Mapping[str, Any], Generic[M]):
-    """What a request changes of a row: attribute names and new values. Read-only; `apply` sets them."""
+    """What a request changes of a row: attribute names and new values. Read-only; `apply` sets them.
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    Raises `TypeError` for a name that the model does not have: at once where `model` is given, else in `apply`.
+    """
+
+    def __init__(self, values: Mapping[str, Any], *, model: type[M] | None = None) -> None:
+        if model is not None:
+            _check_attributes(model, values)
         self._values = dict(values)
+        self._model = model
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
@@ -45,10 +52,23 @@ class Changes(Mapping[str, Any], Generic[M]):
     def __repr__(self) -> str:
         return f"Changes({self._values!r})"
 
+    def replace(self, **values: Any) -> "Changes[M]":
+        """The same changes, but for these values."""
+        return Changes({**self._values, **values}, model=self._model)
+
     def apply(self, row: M) -> None:
         """Set every changed attribute on the row."""
+        _check_attributes(type(row), self._values)
         for name, value in self._values.items():
             setattr(row, name, value)
+
+
+def _check_attributes(model: type[Any], names: Iterable[str]) -> None:
+    """Raise `TypeError` for a name that is neither mapped nor a property of the model."""
+    known: Iterable[str] = cast("Any", sqlalchemy.inspect(model)).all_orm_descriptors.keys()
+    for name in names:
+        if name not in known and not isinstance(getattr(model, name, None), property):
+            raise TypeError(f"{model.__name__} has no attribute {name!r}.{did_you_mean(name, known)}")
 
 
 class Service(Generic[M]):
@@ -65,6 +85,11 @@ class Service(Generic[M]):
     def __init__(self, unit: "UnitOfWork", model: type[M]) -> None:
         self._unit = unit
         self._model = model
+
+    @property
+    def model(self) -> type[M]:
+        """The model whose rows this service is about."""
+        return self._model
 
     @property
     def session(self) -> AsyncSession:

@@ -1,6 +1,7 @@
 """Services outside of requests: for seeds, tests and scheduled jobs. `async with app.transaction() as tx`."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,27 +16,40 @@ S = TypeVar("S", bound=Service[Any])
 
 
 class BoundService(Generic[M]):
-    """The verbs of one service, for the actor of the transaction."""
+    """The verbs of one service, for the actor of the transaction.
 
-    def __init__(self, service: Service[M], actor: Actor) -> None:
+    What PostgreSQL refuses, a verb raises as a `Problem`. After that PostgreSQL runs no other statement of the
+    transaction, unless the verb was called inside of `async with tx.session.begin_nested():`.
+    """
+
+    def __init__(self, service: Service[M], actor: Actor, unit: UnitOfWork) -> None:
         self._service = service
         self._actor = actor
+        self._unit = unit
 
     async def get(self, id: Any) -> M:
         """The row with this key. Raises `NotFound`."""
-        return await self._service.get(id, self._actor)
+        with self._problems():
+            return await self._service.get(id, self._actor)
 
     async def create(self, draft: M) -> M:
         """Create a row through the service."""
-        return await self._service.create(draft, self._actor)
+        with self._problems():
+            return await self._service.create(draft, self._actor)
 
     async def update(self, row: M, changes: Mapping[str, Any]) -> M:
-        """Change a row through the service."""
-        return await self._service.update(row, Changes(changes), self._actor)
+        """Change a row through the service. Raises `TypeError` for a name that the model does not have."""
+        changed = Changes(changes, model=type(row))
+        with self._problems():
+            return await self._service.update(row, changed, self._actor)
 
     async def delete(self, row: M) -> None:
         """Delete a row through the service."""
-        await self._service.delete(row, self._actor)
+        with self._problems():
+            await self._service.delete(row, self._actor)
+
+    def _problems(self) -> AbstractContextManager[None]:
+        return self._unit.problems(self._service.model)
 
 
 class ServiceTransaction:
@@ -47,11 +61,11 @@ class ServiceTransaction:
 
     def __getitem__(self, service: type[Service[M]]) -> BoundService[M]:
         """The verbs of a service class that a resource names."""
-        return BoundService(self._unit.of(service), self.actor)
+        return BoundService(self._unit.of(service), self.actor, self._unit)
 
     def model(self, model: type[M]) -> BoundService[M]:
         """The verbs of a served model, whether it has a service class or not."""
-        return BoundService(self._unit.service(model), self.actor)
+        return BoundService(self._unit.service(model), self.actor, self._unit)
 
     def service(self, service: type[S]) -> S:
         """The service itself, for methods of its own."""

@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from sqlalchemy import inspect
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from gatepost.auth.denials import access_denied
 from gatepost.call import Call
 from gatepost.database.database import driver_error
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import Decision, decide
-from gatepost.errors import NotFound
+from gatepost.errors import NotFound, Unprocessable
 from gatepost.exact_json import natural
 from gatepost.models.conditions import bind_decision, holds
 from gatepost.models.constructors import constructor_of
@@ -24,6 +24,7 @@ from gatepost.models.row_size import row_bytes_max
 from gatepost.models.selections import Expansion
 from gatepost.models.shape import Form, Shape
 from gatepost.services.compiled_verbs import CompiledVerbs, RowChange
+from gatepost.services.long_values import is_too_long
 from gatepost.services.refused_values import refused_by_validator
 from gatepost.services.service import Changes, Service
 from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
@@ -106,7 +107,7 @@ class ServiceVerbs:
             permitted = with_field_rules(change.permitted.decision, rules, values)
             row = await unit.transaction.session.get_one(self._model, key, populate_existing=True)
             unit.enforce_field_rules(row, rules, values)
-            changed = unit.service(self._model).update(row, Changes(self._own_values(values)), actor)
+            changed = unit.service(self._model).update(row, Changes(self._own_values(values), model=self._model), actor)
             row = await self._written(call, changed, moved)
             await self._check_written(call, key, permitted, moved)
             return await self._show(call, self._key(row, "update"))
@@ -142,13 +143,16 @@ class ServiceVerbs:
             in_transaction, isolation=self._service.isolation, attempts=self._service.attempts, may_write=may_write
         )
 
-    async def _written(self, call: Call, writing: Awaitable[Any], references: Mapping[str, Any]) -> Any:
+    async def _written(self, call: Call, writing: Awaitable[Any], values: Mapping[str, Any]) -> Any:
         """The row that the service returns, once everything is sent to the database."""
         try:
             row = await writing
             await call.unit.transaction.session.flush()
-        except IntegrityError as error:
-            self._references.raise_composite(call, driver_error(error), references)
+        except (DBAPIError, Unprocessable) as error:
+            reply = driver_error(error)
+            self._references.raise_composite(call, reply, values)
+            if not isinstance(error, Unprocessable) and is_too_long(reply):
+                self._compiled.raise_refused(reply, values)
             raise
         return row
 

@@ -1,21 +1,29 @@
 """The unit of work: the services that take part in one transaction, and what their default verbs do."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
+import asyncpg
 from sqlalchemy import inspect
-from sqlalchemy.orm.exc import FlushError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.orm.exc import FlushError, StaleDataError
 
 from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
+from gatepost.database.database import driver_error
+from gatepost.database.failures import version_conflict
+from gatepost.database.guards import TransactionAborted
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import RowCondition, owners
-from gatepost.errors import ConfigurationError
+from gatepost.errors import ConfigurationError, Problem
 from gatepost.models.conditions import BoundRule, bind_decision, holds
 from gatepost.models.list_query import ListQuery
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
+from gatepost.services.long_values import is_too_long
+from gatepost.services.refused_values import refused_value
 from gatepost.services.service import Changes, Service
 from gatepost.services.write_policies import depends_on, rule_of, with_field_rules
 
@@ -87,41 +95,75 @@ class UnitOfWork:
                 if getattr(draft, name) is None:
                     setattr(draft, name, actor.id)
         await self._check_candidate("create", draft, {}, actor)
-        self.transaction.take_left_out()
         self.transaction.session.add(draft)
-        try:
-            await self.transaction.session.flush()
-        except FlushError as error:
-            if self.transaction.take_left_out():
-                raise compiled.left_out() from error
-            raise
-        if self.transaction.take_left_out():
-            raise compiled.left_out()
+        if await self._flush(compiled, draft.__dict__):
+            raise await compiled.suppressed(self.transaction)
         await self._check_policy("create", draft, actor)
 
     async def update(self, row: Any, changes: Changes[Any], actor: Actor) -> None:
         """Apply the changes and write them, enforcing the update policy on the row before and after."""
         await self._check_policy("update", row, actor)
+        compiled = self._compiled_of(row)
         decision = self._rule_of_written_row("update", row, actor).decision
-        may_change_decision = depends_on(decision, changes, self._compiled_of(row).served)
+        may_change_decision = depends_on(decision, changes, compiled.served)
         if may_change_decision:
             await self._check_candidate("update", row, changes, actor)
         changes.apply(row)
-        await self.transaction.session.flush()
+        key = self._key_of(row)
+        if await self._flush(compiled, changes):
+            raise await self._refusal_of_unmet(compiled, key) or version_conflict()
         if may_change_decision:
             await self._check_policy("update", row, actor)
 
     async def delete(self, row: Any, actor: Actor) -> None:
         """Delete the row, under the delete rule."""
         await self._check_policy("delete", row, actor)
+        compiled = self._compiled_of(row)
         key = self._key_of(row)
-        self.transaction.take_left_out()
         await self.transaction.session.delete(row)
-        await self.transaction.session.flush()
-        if self.transaction.take_left_out():
-            compiled = self._compiled_of(row)
-            if await compiled.satisfies(self.transaction, rule_of(compiled.served, "get", actor), key):
-                raise compiled.left_out()
+        if await self._flush(compiled, {}) and (refusal := await self._refusal_of_unmet(compiled, key)):
+            raise refusal
+
+    @contextmanager
+    def problems(self, model: type[Any], values: Mapping[str, Any] | None = None) -> Generator[None]:
+        """Raise what PostgreSQL refuses in this block as the problem that it means, here and now; `values` are what was
+        written of the model. The transaction is not usable afterwards, unless a savepoint was made before: then
+        `TransactionAborted` is raised."""
+        try:
+            yield
+        except PendingRollbackError as error:
+            raise TransactionAborted from error
+        except (DBAPIError, asyncpg.PostgresError) as error:
+            problem = self._problem(model, error, values)
+            if problem is None:
+                raise
+            raise problem from error
+
+    def _problem(self, model: type[Any], error: BaseException, values: Mapping[str, Any] | None) -> Exception | None:
+        compiled, reply = self._registry.compiled_of(model), driver_error(error)
+        if values is not None and is_too_long(reply):
+            emit = compiled.database.emit_refused
+            return refused_value(reply, compiled.served, values, emit)
+        return compiled.database.explain(self.transaction, error)
+
+    async def _flush(self, compiled: CompiledVerbs, values: Mapping[str, Any]) -> bool:
+        """Write what is pending; whether a part of it met no row, which is gone then, or a trigger suppressed it."""
+        self.transaction.take_unmet()
+        with self.problems(compiled.served.entity.model, values):
+            try:
+                await self.transaction.session.flush()
+            except (FlushError, StaleDataError):
+                if not self.transaction.take_unmet():
+                    raise
+                return True
+        return self.transaction.take_unmet()
+
+    async def _refusal_of_unmet(self, compiled: CompiledVerbs, key: Any) -> Problem | None:
+        """Why an UPDATE or DELETE met no row; None where there is none any more. A version that SQLAlchemy keeps is
+        part of the condition, and another request may have changed it."""
+        if compiled.has_version_of_mapper:
+            return version_conflict()
+        return await compiled.suppressed(self.transaction) if await compiled.exists(self.transaction, key) else None
 
     def _rule_of_written_row(self, action: str, row: Any, actor: Actor) -> BoundRule:
         """What the row must satisfy once it is written: the policy, and the rules of the fields that the body set."""

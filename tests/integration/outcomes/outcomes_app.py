@@ -7,7 +7,7 @@ from sqlalchemy import Integer, MetaData, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost import Actor, App, Model, Resource, Service, anyone
-from gatepost.events import ConstraintViolated, RequestFailed, ValueRefused
+from gatepost.events import ConstraintViolated, RequestFailed, ValueRefused, WriteSuppressed
 from gatepost.models.base import NAMING
 
 
@@ -94,8 +94,10 @@ app = App(
 failures: list[BaseException] = []
 refused: list[str] = []
 violated: list[tuple[str | None, str | None]] = []
+suppressed: list[str] = []
 app.events.subscribe(RequestFailed, lambda event: failures.append(event.error))
 app.events.subscribe(ValueRefused, lambda event: refused.append(event.reason))
 
 SETTINGS = {"GATEPOST_DATABASE_POOL_SIZE": "1", "GATEPOST_DATABASE_POOL_WAIT_SECONDS": "30"}
+app.events.subscribe(WriteSuppressed, lambda event: suppressed.append(event.table))
 app.events.subscribe(ConstraintViolated, lambda event: violated.append((event.constraint, event.table)))

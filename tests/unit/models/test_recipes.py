@@ -34,6 +34,7 @@ from gatepost.models.selections import Selection
 from gatepost.models.trigrams import Trigrams
 from gatepost.models.writes import (
     AskedField,
+    CheckUpdate,
     DeleteRow,
     FindCompositeReference,
     FindReference,
@@ -126,6 +127,7 @@ def recipes() -> Iterator[Recipe[Any]]:
         for key in (3, 4):
             yield ReadRow(row, Bound(key))
             yield LoadObject(TOOLS, read, Bound(key))
+            yield CheckUpdate(TOOLS, permitted, Bound(key), ("weight",), Bound({"weight": key}))
             for versions in (None, Bound(("1",)), Bound(("2", "3"))):
                 yield DeleteRow(TOOLS, read, Bound(key), permitted, versions)
                 yield UpdateRow(row, permitted, ("name",), Bound({"name": "x"}), True, Bound(key), versions)

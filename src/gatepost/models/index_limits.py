@@ -1,0 +1,94 @@
+"""What does not fit into an index: which columns an index holds, and those whose values nothing keeps short enough.
+
+A B-tree holds entries of up to a third of a block. PostgreSQL refuses a longer one when the row is written, so a text
+without a bound in such an index is a write that fails one day: the start and `gatepost doctor` warn of it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import TextClause
+
+from gatepost.models.catalog import ServedModel
+from gatepost.models.constraint_names import constraints_of, object_name
+from gatepost.models.entity import Attribute
+from gatepost.models.shape import Form, Shape
+
+ENTRY_BYTES_MAX = 2704
+"""The longest entry of a B-tree, in blocks of 8 KiB (`BTMaxItemSize`)."""
+
+_HEADER_BYTES = 16
+_CHARACTER_BYTES_MAX = 4
+
+
+class IndexWarning(NamedTuple):
+    """A column whose values may be too long for an index: its attribute, the index, and what to write instead."""
+
+    field: str
+    index_name: str
+    hint: str
+
+
+def indexes_of(table: "sa.Table[Any]") -> Iterator[tuple[str, list[sa.Column[Any]], str]]:
+    """Each index of a table with its columns and its method, those behind constraints included."""
+    for constraint in constraints_of(table):
+        if isinstance(constraint, sa.PrimaryKeyConstraint | sa.UniqueConstraint) and len(constraint.columns):
+            # An unnamed primary key has the name that PostgreSQL gives.
+            yield str(constraint.name or object_name(table.name, "", "pkey")), list(constraint.columns), "btree"
+    for index in table.indexes:
+        method = str(index.dialect_options["postgresql"]["using"] or "btree").lower()
+        yield str(index.name), columns_in(index.expressions, table), method
+
+
+def columns_in(expressions: Iterable[Any], table: "sa.Table[Any]") -> list[sa.Column[Any]]:
+    """The columns of a table that these expressions read; those written as text are searched for names."""
+    found: dict[sa.Column[Any], None] = {}
+    for expression in expressions:
+        for element in visitors.iterate(expression):
+            # By hash: a mapped attribute gives an index a copy of the column, which has the same hash.
+            words = set(re.findall(r"\w+", element.text)) if isinstance(element, TextClause) else ()
+            found |= {column: None for column in table.columns if column.name in words or hash(column) == hash(element)}
+    return list(found)
+
+
+def index_warnings(served: Iterable[ServedModel]) -> list[IndexWarning]:
+    """The fields of these resources whose values may be too long for one of their indexes."""
+    return [
+        IndexWarning(f"{item.entity.name}.{attribute.name}", name, _hint(attribute))
+        for item in served
+        for name, columns, method in indexes_of(item.entity.table)
+        if method == "btree"
+        for attribute in _too_long([item.entity.attribute_of(column) for column in columns])
+    ]
+
+
+def _too_long(attributes: list[Attribute | None]) -> list[Attribute]:
+    """Those among the columns of one index that can make its entry too long."""
+    # A reference is as long as the key that it names, which has an index itself.
+    own = [item for item in attributes if item is not None and not (item.managed or item.column.foreign_keys)]
+    sizes = {item.name: _bytes_max(item.shape) for item in own}
+    unbounded = [item for item in own if sizes[item.name] is None]
+    if unbounded or sum(size or 0 for size in sizes.values()) + _HEADER_BYTES <= ENTRY_BYTES_MAX:
+        return unbounded
+    return [max(own, key=lambda item: sizes[item.name] or 0)]
+
+
+def _bytes_max(shape: Shape) -> int | None:
+    """The most bytes of a stored value; None where nothing bounds it."""
+    if shape.form in (Form.DOCUMENT, Form.ARRAY):
+        return None
+    if shape.form in (Form.TEXT, Form.BYTES):
+        length: int | None = shape.bound("max_length")
+        return None if length is None else length * (_CHARACTER_BYTES_MAX if shape.form is Form.TEXT else 1)
+    return 0
+
+
+def _hint(attribute: Attribute) -> str:
+    if attribute.shape.form is not Form.TEXT:
+        return "Index a digest of it instead, or keep it short by a CHECK."
+    length = (ENTRY_BYTES_MAX - _HEADER_BYTES) // _CHARACTER_BYTES_MAX
+    kind = "str | None" if attribute.nullable else "str"
+    return f"Bound it: Mapped[Annotated[{kind}, MaxLen({length})]] or String({length}), or fewer characters."

@@ -1,0 +1,85 @@
+"""Which values may be too long for an index, and what the start says of them."""
+
+import enum
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from annotated_types import Len, MaxLen
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from gatepost import App, Resource, anyone
+
+
+class Base(DeclarativeBase):
+    """Tables of this test alone."""
+
+    metadata = sa.MetaData()
+
+
+class Kind(enum.Enum):
+    A = "a"
+
+
+class Shelf(Base):
+    __tablename__ = "shelves"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Item(Base):
+    """Columns with an index, named for whether they may be too long."""
+
+    __tablename__ = "items"
+    __table_args__ = (
+        sa.Index("by_pair", "pair_a", "pair_b"),
+        sa.Index("by_hash", "ok_hashed", postgresql_using="hash"),
+        sa.Index("by_lower", sa.text("lower(long_lowered)")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    long_text: Mapped[str] = mapped_column(unique=True)
+    long_optional: Mapped[str | None] = mapped_column(index=True)
+    long_bounded: Mapped[Annotated[str, MaxLen(1000)]] = mapped_column(index=True)
+    long_bytes: Mapped[bytes] = mapped_column(sa.LargeBinary, index=True)
+    long_array: Mapped[list[str]] = mapped_column(sa.ARRAY(sa.Text), index=True)
+    long_document: Mapped[dict[str, Any]] = mapped_column(JSONB, index=True)
+    long_lowered: Mapped[str]
+    long_sorted: Mapped[str]
+    long_filtered: Mapped[str]
+    pair_a: Mapped[str] = mapped_column(sa.String(300))
+    pair_b: Mapped[str] = mapped_column(sa.String(600))
+    ok_column: Mapped[str] = mapped_column(sa.String(672), index=True)
+    ok_annotated: Mapped[Annotated[str, Len(1, 200)]] = mapped_column(unique=True)
+    ok_number: Mapped[int] = mapped_column(index=True)
+    ok_enum: Mapped[Kind] = mapped_column(sa.Enum(Kind, native_enum=False), index=True)
+    ok_hashed: Mapped[str]
+    ok_unindexed: Mapped[str]
+    ok_searched: Mapped[str]
+    ok_reference: Mapped[str] = mapped_column(sa.ForeignKey("shelves.code"), index=True)
+
+
+app = App(
+    Resource(Item, read=anyone, write=anyone, sort=["long_sorted"], filter=["long_filtered"], search=["ok_searched"]),
+    Resource(Shelf, read=anyone),
+)
+
+
+def test_each_unbounded_value_with_a_btree_is_warned_of_and_no_other() -> None:
+    fields = {warning.field for warning in app.declaration.index_warnings()}
+    names = [column.name for column in Item.__table__.columns]
+
+    assert {field for field in fields if field.startswith("Item.")} == {
+        "Item.pair_b",
+        *(f"Item.{name}" for name in names if name.startswith("long_")),
+    }
+    assert "Shelf.code" in fields
+
+
+def test_the_warning_says_what_to_write() -> None:
+    hints = {warning.field: warning for warning in app.declaration.index_warnings()}
+
+    assert hints["Item.long_text"].hint.startswith("Bound it: Mapped[Annotated[str, MaxLen(672)]] or String(672)")
+    assert "Annotated[str | None, MaxLen(672)]" in hints["Item.long_optional"].hint
+    assert "digest" in hints["Item.long_array"].hint
+    assert hints["Item.long_lowered"].index_name == "by_lower"
