@@ -1,7 +1,8 @@
 """Cursors: the position where a page ends, opaque and sealed, so that a broken or forged one is detected.
 
 A cursor is base64url of a seal (keyed BLAKE2b over resource, order and position) and the position as JSON. The key is
-derived from the signing key, so every instance reads the cursors of every other.
+derived from the signing key, so every instance reads the cursors of every other. A position that holds a value which
+some clients must not see is encrypted, with the seal as its nonce (as in RFC 5297).
 """
 
 import hashlib
@@ -27,12 +28,15 @@ class Cursors:
     def __init__(self, secret: bytes) -> None:
         self._key = hashlib.blake2b(secret, digest_size=32, person=b"gatepost cursor").digest()
 
-    def seal(self, context: bytes, values: tuple[Any, ...]) -> str:
+    def seal(self, context: bytes, values: tuple[Any, ...], *, is_secret: bool = False) -> str:
         """A cursor for a position. `context` names what it belongs to: resource and order."""
         payload = _encode(values)
-        return urlsafe_b64encode(self._seal(context, payload) + payload).decode().rstrip("=")
+        seal = self._seal(context, payload)
+        if is_secret:
+            payload = self._encrypted(seal, payload)
+        return urlsafe_b64encode(seal + payload).decode().rstrip("=")
 
-    def open(self, context: bytes, cursor: str) -> list[Any]:
+    def open(self, context: bytes, cursor: str, *, is_secret: bool = False) -> list[Any]:
         """The values of a cursor. Raises `BadRequest("invalid_cursor")` for one that this app did not seal for this
         context."""
         try:
@@ -42,6 +46,8 @@ class Cursors:
         except ValueError:
             raise broken_cursor() from None
         seal, payload = sealed[:SEAL_BYTES], sealed[SEAL_BYTES:]
+        if is_secret:
+            payload = self._encrypted(seal, payload)
         if not hmac.compare_digest(seal, self._seal(context, payload)):
             raise broken_cursor()
         values: list[Any] = msgspec.json.decode(payload)
@@ -49,6 +55,11 @@ class Cursors:
 
     def _seal(self, context: bytes, payload: bytes) -> bytes:
         return hashlib.blake2b(context + b"\0" + payload, digest_size=SEAL_BYTES, key=self._key).digest()
+
+    def _encrypted(self, seal: bytes, payload: bytes) -> bytes:
+        """The payload encrypted, or decrypted: twice is the payload itself."""
+        stream = hashlib.shake_256(self._key + seal).digest(len(payload))
+        return bytes([byte ^ mask for byte, mask in zip(payload, stream, strict=True)])
 
 
 def broken_cursor() -> BadRequest:

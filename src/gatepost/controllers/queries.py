@@ -23,6 +23,7 @@ from gatepost.controllers.query_strings import (
     members_of,
     parse,
 )
+from gatepost.declaring.policies import is_everyone
 from gatepost.dtos.scalars import compile_element, compile_scalar, json_values_of
 from gatepost.errors import BadRequest
 from gatepost.hints import did_you_mean
@@ -85,6 +86,7 @@ class QueryReader:
         self._own = parsers[served]
         self._cursors = cursors
         self._key = served.entity.key.names
+        self._is_key_secret = any(not is_everyone(served.rules[name].read) for name in self._key)
         self._cached_queries = BoundedCache[tuple[bytes, View], ListQuery](CACHED_QUERIES_MAX)
         self._raw_queries = BoundedCache[bytes, RawQuery](CACHED_QUERIES_MAX)
         self._contexts = BoundedCache[tuple[Order, ...], bytes](CACHED_QUERIES_MAX)
@@ -144,7 +146,7 @@ class QueryReader:
                 encoders[term.name](value) if term.name in encoders and value is not None else value
                 for term, value in zip(order, values, strict=True)
             )
-        return self._cursors.seal(self._context(order), values)
+        return self._cursors.seal(self._context(order), values, is_secret=self._is_key_secret)
 
     def _context(self, order: tuple[Order, ...]) -> bytes:
         """What a cursor is sealed for: path and order. A resource has few orders, because only indexed fields are
@@ -192,7 +194,7 @@ class QueryReader:
         return order[: max(order.index(terms[name]) for name in self._key) + 1]
 
     def _position(self, parameter: Parameter, order: tuple[Order, ...]) -> Position:
-        values = self._cursors.open(self._context(order), parameter.value)
+        values = self._cursors.open(self._context(order), parameter.value, is_secret=self._is_key_secret)
         scalars = self._own.scalars
         try:
             parsed = tuple(_cursor_value(scalars[term.name], value) for term, value in zip(order, values, strict=True))

@@ -295,6 +295,11 @@ def is_nobody(wanted: Policy) -> bool:
     return wanted.is_constant and wanted.decide(anonymous) is False
 
 
+def is_everyone(wanted: Policy) -> bool:
+    """Whether a policy refuses no actor."""
+    return wanted.is_constant and wanted.decide(anonymous) is True
+
+
 def owners(wanted: Policy) -> tuple[str, ...]:
     """The columns of the row itself that a creation under this policy fills with the actor's id where they are
     absent."""

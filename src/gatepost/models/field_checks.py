@@ -39,6 +39,10 @@ def check_field_rules(served: ServedModel, mistakes: Mistakes, *, is_filled: boo
             hint='Write server_default=text("1").',
         )
         mistakes.add(mistake, source)
+    if served.entity.key.is_composite:
+        for attribute in served.entity.key.attributes:
+            with mistakes.check(source):
+                _check_key_is_shown(served, attribute)
     if not is_filled:
         for attribute in served.entity.attributes.values():
             with mistakes.check(source):
@@ -82,6 +86,19 @@ def _check_can_be_sent(served: ServedModel, attribute: Attribute) -> None:
                 location=_location(served, attribute),
                 hint="Let every actor who creates rows set it (Field(create=...)), give the column a default "
                 "(server_default=FetchedValue() where a trigger fills it), or fill it in before_create of a service.",
+            )
+
+
+def _check_key_is_shown(served: ServedModel, attribute: Attribute) -> None:
+    """The columns of a composite key say what the row is about. By paths, a hidden one could be guessed."""
+    get, read = served.resource.policies["get"], served.rules[attribute.name].read
+    for actor in _actors(sorted(role_names(get) | role_names(read))):
+        allowed = get.decide(actor)
+        if allowed is not False and read.decide(actor) not in (True, allowed):
+            raise ConfigurationError(
+                f"is a part of the key, and {_who(actor)} may get rows by it without seeing it.",
+                location=_location(served, attribute),
+                hint="Close get= to those who do not see the whole key, or show it to them.",
             )
 
 

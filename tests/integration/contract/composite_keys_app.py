@@ -116,6 +116,16 @@ class ServedLine(LineColumns, Base):
     __tablename__ = "served_lines"
 
 
+class Vote(Base):
+    """Whose it is, is nobody's business."""
+
+    __tablename__ = "votes"
+
+    option: Mapped[str] = mapped_column(primary_key=True)
+    voter: Mapped[str] = mapped_column(primary_key=True)
+    weight: Mapped[int] = mapped_column(default=1)
+
+
 class Parcel(Base):
     """Refers to a line by both columns of its key."""
 
@@ -246,6 +256,13 @@ app = App(
     Resource(ServedLine, service=ServedLines, **LINES),
     Resource(Note, read=authenticated, create=authenticated),
     Resource(OrderLabel, read=anyone, filter=["label_id"]),
+    Resource(
+        Vote,
+        list=anyone,
+        get=role("clerk"),
+        sort=["weight"],
+        fields={"voter": Field(read=role("clerk"), write=role("clerk"))},
+    ),
     Resource(Parcel, read=authenticated, create=authenticated),
     Resource(Place, read=anyone, sort=["height"]),
     Resource(ServedPlace, read=anyone, sort=["height"], service=ServedPlaces),

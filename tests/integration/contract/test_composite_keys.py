@@ -1,6 +1,7 @@
 """Composite keys: rows are listed in their order, paged by all their columns, and found by a path that names them."""
 
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -25,6 +26,7 @@ from composite_keys_app import (
     ServedLines,
     ServedPlace,
     ServedSample,
+    Vote,
     app,
     keys,
 )
@@ -90,6 +92,7 @@ async def readers(module_database_url: str) -> AsyncIterator[Readers]:
             )
             work.session.add_all(Product(id=number, name=f"thing {number}") for number in range(1, 4))
             await work.session.flush()
+            work.session.add_all(Vote(option="yes", voter=voter) for voter in ("alice", "bob", "carol"))
             for key in (1, 2):
                 work.session.add(Label(id=key))
                 await work.session.flush()
@@ -253,6 +256,27 @@ async def test_policies_and_rules_of_fields_hold(readers: Readers, path: str) ->
     problem(await readers.nobody.get(f"/api/{path}/2,1"), 401, "not_signed_in")
     problem(await readers.buyer.get(f"/api/{path}?cost=3"), 400, "unknown_parameter")
     assert (await readers.clerk.get(f"/api/{path}/2,1?fields=cost")).data == {"cost": 3}
+
+
+async def test_a_hidden_column_of_a_key_is_in_no_cursor_that_can_be_read(readers: Readers) -> None:
+    for sort in ("option", "-weight"):
+        path, seen = f"/api/votes?limit=1&sort={sort}", set[str]()
+        envelope = await page(readers.nobody, path)
+        while (cursor := envelope["page"]["next"]) is not None:
+            assert envelope["data"] == [{"option": "yes", "weight": 1}]
+            decoded = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+            assert not any(word in decoded for word in (b"alice", b"bob", b"carol", b"yes"))
+            seen.add(cursor)
+            envelope = await page(readers.nobody, f"{path}&after={cursor}")
+        assert len(seen) == 2
+        assert (await page(readers.nobody, f"{path}&before={envelope['page']['prev']}"))["data"]
+        assert await walk(readers.clerk, path, ("voter",)) in (
+            [("alice",), ("bob",), ("carol",)],
+            [("carol",), ("bob",), ("alice",)],
+        )
+    problem(await readers.nobody.get("/api/votes/yes,bob"), 401, "not_signed_in")
+    problem(await readers.buyer.get("/api/votes/yes,bob"), 403, "forbidden")
+    assert (await readers.clerk.get("/api/votes/yes,bob")).data["voter"] == "bob"
 
 
 @pytest.mark.parametrize("path", ["lines", "served_lines"])

@@ -320,3 +320,47 @@ def test_the_hash_is_hidden_in_a_model_that_is_mapped_after_it_is_made() -> None
         id: Mapped[int] = mapped_column(primary_key=True)
 
     assert hash_names(Late, Late) == {"id", "email", "roles", "is_active"}
+
+
+class Vote(Base):
+    """A key of two columns."""
+
+    __tablename__ = "votes"
+
+    option: Mapped[str] = mapped_column(primary_key=True)
+    voter_id: Mapped[int] = mapped_column(primary_key=True)
+
+
+def voting(read: Field, **policies: Policy) -> App:
+    return App(Resource(Vote, fields={"voter_id": read}, **policies), users=User)
+
+
+@pytest.mark.parametrize(
+    ("get", "read", "who"),
+    [
+        (anyone, nobody, "an anonymous client"),
+        (anyone, authenticated, "an anonymous client"),
+        (authenticated, role("clerk"), "a user without roles"),
+        (role("clerk", "judge"), role("clerk"), "a user with judge"),
+        (owner("voter_id"), role("clerk"), "a user without roles"),
+        (anyone, owner("voter_id"), "an anonymous client"),
+    ],
+)
+def test_a_row_is_not_found_by_a_part_of_its_key_that_is_hidden(get: Policy, read: Policy, who: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        voting(Field(read=read, write=nobody), get=get, list=anyone)
+    sentence = (
+        f"Resource(Vote, fields['voter_id']): is a part of the key, and {who} may get rows by it without seeing it."
+    )
+    assert sentence in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("get", "read"),
+    [
+        (nobody, nobody), (role("clerk"), role("clerk")), (role("clerk"), authenticated),
+        (owner("voter_id"), owner("voter_id")), (role("clerk") & authenticated, role("clerk", "judge")),
+    ],
+)  # fmt: skip
+def test_a_part_of_a_key_is_hidden_from_those_who_only_list(get: Policy, read: Policy) -> None:
+    voting(Field(read=read, write=nobody), get=get, list=anyone)
