@@ -12,7 +12,7 @@ import msgspec
 from gatepost.actor import Actor
 from gatepost.bounded_cache import BoundedCache
 from gatepost.call import Call
-from gatepost.controllers.cursors import Cursors, broken_cursor
+from gatepost.controllers.cursors import Cursors
 from gatepost.controllers.query_strings import (
     DEPTH_MAX,
     LIST_PARAMETERS,
@@ -29,15 +29,13 @@ from gatepost.errors import BadRequest
 from gatepost.hints import did_you_mean
 from gatepost.models.catalog import ServedModel
 from gatepost.models.document_paths import field_of
-from gatepost.models.entity import Attribute
 from gatepost.models.filters import Filter, Filterable, filterable
-from gatepost.models.json_output import decoder_of
 from gatepost.models.list_query import ListQuery, Order, Position
 from gatepost.models.operators import DEFAULT_OPERATOR, OPERATORS, Operator
 from gatepost.models.recipes import Bound
 from gatepost.models.relation_steps import RelationStep, find_expandable, find_step
 from gatepost.models.selections import Expansion, Selection
-from gatepost.models.shape import Form
+from gatepost.models.shape import Form, Shape
 from gatepost.models.trigrams import Trigrams
 from gatepost.view import View
 
@@ -67,11 +65,6 @@ class QueryParsers:
             if name in self.filterable.operators or name in self.filterable.sortable or attribute.primary_key
         }
         self.scalars |= {name: json_values_of for name in self.filterable.operators if name not in self.scalars}
-        self.cursor_encoders: dict[str, Callable[[Any], Any]] = {
-            name: encode
-            for name in {*self.filterable.sortable, *served.entity.key.names}
-            if (encode := _cursor_encoder(served.entity.attributes[name])) is not None
-        }
 
 
 class QueryReader:
@@ -138,22 +131,18 @@ class QueryReader:
         position = None if raw.cursor is None else self._position(raw.cursor, order)
         return ListQuery(order, limit, filters, fields, expand, position)
 
-    def seal(self, order: tuple[Order, ...], values: tuple[Any, ...]) -> str:
+    def seal(self, order: tuple[Order, ...], values: tuple[str | None, ...]) -> str:
         """A cursor at the position of a row."""
-        encoders = self._own.cursor_encoders
-        if encoders:
-            values = tuple(
-                encoders[term.name](value) if term.name in encoders and value is not None else value
-                for term, value in zip(order, values, strict=True)
-            )
         return self._cursors.seal(self._context(order), values, is_secret=self._is_key_secret)
 
     def _context(self, order: tuple[Order, ...]) -> bytes:
-        """What a cursor is sealed for: path and order. A resource has few orders, because only indexed fields are
-        sortable."""
+        """What a cursor is sealed for: path, order, and what the fields of the order hold, because PostgreSQL reads
+        its values as such. A resource has few orders, because only indexed fields are sortable."""
         context = self._contexts.get(order)
         if context is None:
-            context = f"{self._served.path}?{','.join(_order_text(term) for term in order)}".encode()
+            attributes = self._served.entity.attributes
+            terms = [f"{_order_text(term)}:{_kind_text(attributes[term.name].shape)}" for term in order]
+            context = f"{self._served.path}?{','.join(terms)}".encode()
             self._contexts[order] = context
         return context
 
@@ -195,12 +184,7 @@ class QueryReader:
 
     def _position(self, parameter: Parameter, order: tuple[Order, ...]) -> Position:
         values = self._cursors.open(self._context(order), parameter.value, is_secret=self._is_key_secret)
-        scalars = self._own.scalars
-        try:
-            parsed = tuple(_cursor_value(scalars[term.name], value) for term, value in zip(order, values, strict=True))
-        except ValueError:  # sealed before a column's type was changed
-            raise broken_cursor() from None
-        bounds = tuple(None if value is None else Bound(value) for value in parsed)
+        bounds = tuple(None if value is None else Bound(value) for value in values)
         return Position(bounds, parameter.name == "before")
 
     def _expand(self, raw: RawQuery, actor: Actor, filters: tuple[Filter, ...]) -> tuple[Expansion, ...]:
@@ -306,25 +290,12 @@ def _visible(possible: Filterable, visible: Collection[str]) -> list[str]:
     return [name for name in possible.operators if field_of(name) in visible]
 
 
-def _cursor_encoder(attribute: Attribute) -> Callable[[Any], Any] | None:
-    """The function from a stored value to its wire form, None where the two are equal (see `_cursor_value`)."""
-    if attribute.shape.choices and not attribute.shape.is_decorated:
-        stored = dict(attribute.shape.choices)
-        return lambda value: stored.get(value, value)
-    return decoder_of(attribute)
-
-
-def _cursor_value(parse: Callable[[str], Any], value: Any) -> Any:
-    """A value of a cursor, as its column compares it."""
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return parse("true" if value else "false")
-    return parse(value if isinstance(value, str) else repr(value))
-
-
 def _order_text(term: Order) -> str:
     return f"-{term.name}" if term.descending else term.name
+
+
+def _kind_text(shape: Shape) -> str:
+    return f"{shape.form}{[name for name, _ in shape.choices] if shape.choices else ''}"
 
 
 def _possible(names: Iterable[str]) -> str:

@@ -7,9 +7,12 @@ read behind a list.
 
 from typing import Any, cast
 
-from sqlalchemy import ARRAY, JSON
+from sqlalchemy import ARRAY, JSON, Enum
+from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncpgARRAY, PGDialect_asyncpg
 from sqlalchemy.types import TypeDecorator
+
+from gatepost.database.enums import NativeEnum
 
 
 class Array(AsyncpgARRAY):
@@ -25,5 +28,5 @@ def _is_document(kind: Any) -> bool:
     return isinstance(cast("Any", kind).impl_instance if isinstance(kind, TypeDecorator) else kind, JSON)
 
 
-TYPES: Any = {**cast("Any", PGDialect_asyncpg).colspecs, ARRAY: Array}
+TYPES: Any = {**cast("Any", PGDialect_asyncpg).colspecs, ARRAY: Array, Enum: NativeEnum, ENUM: NativeEnum}
 """What our dialects take for the types of a model: their `colspecs`."""

@@ -13,6 +13,7 @@ from asyncpg import exceptions as pg
 from sqlalchemy import Table
 from sqlalchemy.exc import DBAPIError
 
+from gatepost.database.codecs import CODECS
 from gatepost.database.connection import PooledConnection, RawConnection, Record
 from gatepost.database.error_details import is_raised, reason_of, written_table
 from gatepost.database.failures import (
@@ -49,7 +50,6 @@ from gatepost.events import (
     ValueRefused,
     WriteSuppressed,
 )
-from gatepost.exact_json import decode
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import DatabaseSettings
 
@@ -119,9 +119,9 @@ class Database:
         try:
             async with asyncio.timeout(self._settings.connect_seconds):
                 connection = await connect_first(self._dsns, self._settings.connect_seconds, self._open)
-                for name in ("json", "jsonb"):
+                for name, (format, encoder, decoder) in CODECS.items():
                     await connection.set_type_codec(
-                        name, schema="pg_catalog", encoder=str, decoder=decode, format="text"
+                        name, schema="pg_catalog", encoder=encoder, decoder=decoder, format=format
                     )
         except BaseException as error:
             if connection is not None:

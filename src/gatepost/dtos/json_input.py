@@ -5,7 +5,6 @@ which bodies add the declared constraints (`field_type_of`). It holds two decode
 `convert` for the fast path, and `read` for the strict reader.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import count
@@ -22,7 +21,7 @@ from gatepost.dtos.violations import Violation, raise_all
 from gatepost.errors import ConfigurationError
 from gatepost.exact_json import natural
 from gatepost.models.constraints import Constraint
-from gatepost.models.shape import PYTHON_TYPES, REAL_MAX, Form, Shape
+from gatepost.models.shape import PYTHON_TYPES, Form, Shape
 
 INT64 = (Constraint("ge", -(2**63)), Constraint("le", 2**63 - 1))
 """The integers that can be bound, and so compared with a column."""
@@ -138,14 +137,15 @@ def _integer(shape: Shape) -> WireType:
 
 def _float(shape: Shape) -> WireType:
     read = _reader((Number,), "a number", parsers.float_of)
-    text = _single_of if shape.own else parsers.float_of
-    return WireType(msgspec.Raw, parsers.raw_float, read, text, value_checks(shape.own, shape))
+    if not shape.is_single:
+        return WireType(msgspec.Raw, parsers.raw_float, read, parsers.float_of)
+    checks = (*value_checks(shape.own, shape), _SINGLE)
+    return WireType(msgspec.Raw, parsers.raw_float, read, parsers.compared_single, checks)
 
 
-def _single_of(text: str) -> float:
-    """A number to compare with a single-precision column: beyond its range every number is infinite."""
-    found = parsers.float_of(text)
-    return math.copysign(math.inf, found) if abs(found) > REAL_MAX else found
+_SINGLE = ValueCheck(
+    parsers.is_single, "too_precise", "The number has more digits than the column keeps; it would have to be rounded."
+)
 
 
 def _decimal(shape: Shape) -> WireType:

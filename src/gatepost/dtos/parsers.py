@@ -6,6 +6,7 @@ rounds, guesses or accepts what PostgreSQL could not give back unchanged.
 
 import math
 import re
+import struct
 from base64 import b64encode
 from binascii import a2b_base64
 from collections.abc import Callable
@@ -84,6 +85,33 @@ def float_of(text: str) -> float:
     if not math.isfinite(value):
         raise _beyond(text, "The number is beyond the range of a double-precision number.")
     return value
+
+
+def is_single(value: float) -> bool:
+    """Whether a single-precision column returns the number: by its shortest digits, or exactly."""
+    stored = _single_of(value)
+    return value in (stored, _shown_single(stored))
+
+
+def compared_single(text: str) -> float:
+    """A number to compare with a single-precision column: the stored number that is shown by these digits, where there
+    is one. Beyond the range of the column every number is infinite."""
+    found = float_of(text)
+    stored = _single_of(found)
+    return stored if math.isinf(stored) or _shown_single(stored) == found else found
+
+
+def _single_of(value: float) -> float:
+    try:
+        return float(struct.unpack("f", struct.pack("f", value))[0])
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def _shown_single(stored: float) -> float:
+    """PostgreSQL shows the fewest digits by which the number is found again."""
+    shown = (float(f"{stored:.{digits}g}") for digits in range(1, 10))
+    return next((number for number in shown if _single_of(number) == stored), stored)
 
 
 def raw_float(raw: Any) -> float:

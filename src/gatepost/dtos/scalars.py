@@ -5,12 +5,14 @@ Callers decide which fields may be named, and what a refusal becomes (400 for a 
 
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any, cast
 
 from gatepost.dtos.json_input import guarded, wire_type_of
 from gatepost.dtos.parsers import decimal_of, text_of
+from gatepost.dtos.violations import Violation
 from gatepost.models.entity import Attribute
-from gatepost.models.shape import Form, Shape
+from gatepost.models.shape import OUT_OF_RANGE, Form, Shape
 
 
 def compile_scalar(attribute: Attribute, *, stored: bool = False) -> Callable[[str], Any]:
@@ -19,7 +21,8 @@ def compile_scalar(attribute: Attribute, *, stored: bool = False) -> Callable[[s
     By default a value only has to be comparable with the column: `price[gte]=1.2449` means something to a column of
     two digits, `stock[lt]=3000000000` to an int4 column (bind integers as bigint, numerics without precision). With
     `stored=True` it must be a value that the column can hold, as a key has to. Constraints of the declaration do not
-    apply. JSON and array columns read JSON text.
+    apply. JSON and array columns read JSON text. What a column may hold and no body can, such as NaN, is read from the
+    text by which responses show it.
     """
     return _parser(attribute.shape, attribute.name, stored=stored)
 
@@ -43,8 +46,30 @@ def json_values_of(text: str) -> list[Any]:
 
 def _parser(shape: Shape, location: str, *, stored: bool) -> Callable[[str], Any]:
     wire_type = wire_type_of(shape.unconstrained, location)
-    if not stored:
-        return wire_type.text
-    if shape.form is Form.DECIMAL:
-        return wire_type.read
-    return guarded(wire_type.text, wire_type.checks) if wire_type.checks else wire_type.text
+    parse = wire_type.text
+    if stored:
+        parse = wire_type.read if shape.form is Form.DECIMAL else guarded(parse, wire_type.checks)
+    return _or_beyond(parse, shape)
+
+
+def _or_beyond(parse: Callable[[str], Any], shape: Shape) -> Callable[[str], Any]:
+    """A parser that reads the values beyond those of bodies as well."""
+    beyond: Callable[[str], Any]
+    if shape.form in OUT_OF_RANGE:
+        beyond = OUT_OF_RANGE[shape.form].parse
+    elif shape.not_finite:
+        kind = float if shape.form is Form.FLOAT else Decimal
+        beyond = {text: kind(text) for text in shape.not_finite}.get
+    else:
+        return parse
+
+    def either(text: str) -> Any:
+        try:
+            return parse(text)
+        except Violation:
+            found = beyond(text)
+            if found is None:
+                raise
+            return found
+
+    return either

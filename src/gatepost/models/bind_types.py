@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import CITEXT
 from sqlalchemy.types import TypeEngine
 
+from gatepost.models.recipes import Bound
 from gatepost.models.shape import plain_type
 
 
@@ -16,11 +17,35 @@ def bind_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     """The type a compared value is bound as: without precision, length or range."""
     if isinstance(plain_type(kind), sa.Integer):
         return _decorated(kind, sa.BigInteger())
+    if isinstance(plain_type(kind), sa.Float):
+        return _decorated(kind, sa.Double())  # a decimal number is not the float that is shown by the same digits
+    if isinstance(kind, sa.CHAR | sa.NCHAR):
+        return Unpadded()
     if isinstance(kind, CITEXT):
         return CITEXT()  # compared with another text it is a text itself: by case, and by no index
     if isinstance(kind, sa.String) and not isinstance(kind, sa.Enum):
         return sa.String()
     return unrounded(kind)
+
+
+class Unpadded(sa.types.UserDefinedType[str]):
+    """`char` of any length: compared as `char(n)` is, without regard to spaces at the end, and by its index."""
+
+    cache_ok = True
+    render_bind_cast = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """As PostgreSQL calls it."""
+        return "BPCHAR"
+
+
+def stored_value(text: Bound, kind: TypeEngine[Any]) -> sa.ColumnElement[Any]:
+    """A value of a column by its text as PostgreSQL wrote it, which PostgreSQL reads again: no value is lost or rounded
+    on the way, and no program's type can refuse it."""
+    plain = plain_type(kind)
+    if isinstance(plain, sa.String) and not isinstance(plain, sa.Enum):
+        return text.parameter(bind_type(plain))
+    return sa.cast(text.parameter(sa.Text()), plain)
 
 
 def unrounded(kind: TypeEngine[Any]) -> TypeEngine[Any]:

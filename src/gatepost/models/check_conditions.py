@@ -100,11 +100,10 @@ def _none_of(quoted: str, path: str) -> str:
 def finite_check(shape: Shape, quoted: str) -> Iterator[CheckConstraintSQL]:
     """Bodies cannot hold NaN or infinity. PostgreSQL sorts NaN above every number, so that it would pass `Ge`."""
     number = shape.items or shape
-    if number.form not in (Form.DECIMAL, Form.FLOAT) or (shape.items is not None and number.is_decorated):
+    if not number.not_finite or (shape.items is not None and number.is_decorated):
         return
-    excluded = ("NaN",) if number.digits is not None else ("NaN", "Infinity", "-Infinity")
     form = "{1} <> '{0}'" if shape.items is None else "'{0}' <> ALL ({1})"
-    condition = " AND ".join(form.format(value, quoted) for value in excluded)
+    condition = " AND ".join(form.format(value, quoted) for value in number.not_finite)
     yield CheckConstraintSQL("finite", condition, "not_finite", "NaN and infinity are not numbers here.")
 
 

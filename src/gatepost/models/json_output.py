@@ -9,8 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, case, cast, func, literal_column
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ARRAY, ColumnElement, DateTime, Text, all_, and_, case, cast, func, literal_column
 
 from gatepost.database.statements import DIALECT
 from gatepost.models.entity import Attribute
@@ -23,7 +22,11 @@ Piece = str | ColumnElement[Any]
 Decode = Callable[[Any], Any]
 
 _QUOTED = (Form.UUID, Form.DATE, Form.TIME)
-_UTC, _SPACE, _T = literal_text("UTC"), literal_text(" "), literal_text("T")
+_UTC, _SPACE, _T, _Z = (literal_text(text) for text in ("UTC", " ", "T", "Z"))
+_LINE_FEED = literal_column(r"E'\n'", Text())
+_YEAR_1 = literal_column("timestamptz '0001-01-01 00:00:00+00'", DateTime(timezone=True))
+_YEAR_10000 = literal_column("timestamptz '10000-01-01 00:00:00+00'", DateTime(timezone=True))
+_BEYOND = literal_text('([0-9]{5,}-[0-9-]+|[0-9-]+(?=T[0-9:.+]* BC))T([0-9:.]+)[+]00:00(| BC)(?=")')
 
 
 def decoder_of(attribute: Attribute) -> Decode | None:
@@ -45,11 +48,18 @@ def _is_decoded(shape: Shape) -> bool:
 def json_pieces(column: ColumnElement[Any], shape: Shape) -> list[Piece]:
     """The JSON of a column's value, as pieces that are concatenated."""
     if shape.form is Form.TIMESTAMP:
-        text = func.replace(cast(func.timezone(_UTC, column), Text), _SPACE, _T)
-        return _enclosed(text, '"', 'Z"', nullable=shape.nullable)
+        return _enclosed(_timestamp(column), '"', '"', nullable=shape.nullable)
     if _is_quoted(shape):
         return _enclosed(column, '"', '"', nullable=shape.nullable)
     return _enclosed(_json_expression(column, shape), "", "", nullable=shape.nullable)
+
+
+def _timestamp(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """RFC 3339 where the year has four digits, else PostgreSQL's text in UTC."""
+    text = cast(func.timezone(_UTC, column), Text)
+    is_wire = and_(column >= _YEAR_1, column < _YEAR_10000)
+    beyond = func.regexp_replace(text, literal_text("([0-9])(| BC)$"), literal_text(r"\1+00\2"))
+    return case((is_wire, func.replace(text, _SPACE, _T).concat(_Z)), else_=beyond)
 
 
 def _is_quoted(shape: Shape) -> bool:
@@ -61,16 +71,22 @@ def _json_expression(column: ColumnElement[Any], shape: Shape) -> ColumnElement[
         case Form.INTEGER | Form.BOOLEAN:
             return column if shape.form is Form.INTEGER else cast(column, Text)
         case Form.DOCUMENT:
-            return cast(cast(column, JSONB), Text)
+            return _document(cast(column, Text), shape)
         case Form.BYTES:
             text = func.encode(column, literal_text("base64"))
-            return func.to_json(func.replace(text, literal_column(r"E'\n'"), literal_text("")))
+            return func.to_json(func.replace(text, _LINE_FEED, literal_text("")))
         case Form.ENUM:
             return _enum(column, shape.choices)
         case Form.ARRAY if shape.items is not None:
             return _array(column, shape.items)
         case _:
-            return func.to_json(column)
+            return func.to_json(cast(column, Text) if shape.is_padded else column)  # a text has no spaces at its end
+
+
+def _document(text: ColumnElement[Any], shape: Shape) -> ColumnElement[Any]:
+    """A document as it is stored. PostgreSQL keeps a `json` as it was sent, also what no `jsonb` can hold; the line
+    feeds in it are between its parts, where they mean nothing."""
+    return text if shape.is_jsonb else func.replace(text, _LINE_FEED, _SPACE)
 
 
 def _enum(column: ColumnElement[Any], choices: Sequence[tuple[str, str]]) -> ColumnElement[Any]:
@@ -85,13 +101,24 @@ def _enum(column: ColumnElement[Any], choices: Sequence[tuple[str, str]]) -> Col
 
 def _array(column: ColumnElement[Any], items: Shape) -> ColumnElement[Any]:
     if items.form is Form.TIMESTAMP:
-        return func.replace(cast(func.to_json(column), Text), literal_text('+00:00"'), literal_text('Z"'))
+        return _timestamps(column)
     if items.form is Form.ENUM:
         names = {name: value for name, value in items.choices if name != value}
         return func.to_json(_replaced(cast(column, ARRAY(Text)), names))
-    if _is_quoted(items):
+    if items.form is Form.DOCUMENT:
+        return _document(cast(func.to_json(column), Text), items)
+    if _is_quoted(items) or items.is_padded:
         return func.to_json(cast(column, ARRAY(Text)))
     return func.to_json(column)
+
+
+def _timestamps(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """An array of timestamps, each as `_timestamp` shows it."""
+    text: Any = cast(func.to_json(column), Text)
+    are_wire = and_(all_(column) >= _YEAR_1, all_(column) < _YEAR_10000)
+    beyond = func.regexp_replace(text, _BEYOND, literal_text(r"\1 \2+00\3"), literal_text("g"))
+    found = case((are_wire.is_not(False), text), else_=beyond)
+    return func.replace(found, literal_text('+00:00"'), literal_text('Z"'))
 
 
 def _replaced(members: Any, names: Mapping[str, str]) -> Any:

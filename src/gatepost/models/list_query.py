@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Select, and_, false, or_, tuple_
 
-from gatepost.models.bind_types import bind_type
+from gatepost.models.bind_types import stored_value
 from gatepost.models.conditions import BoundRule
 from gatepost.models.filters import Filter
 from gatepost.models.literals import literal_integer
@@ -26,8 +26,8 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Position(Part, frozen=True):
-    """Where a page begins: the order values of the row before it, None for NULL; a `backward` page ends there
-    instead."""
+    """Where a page begins: the order values of the row before it, as PostgreSQL's texts and None for NULL; a `backward`
+    page ends there instead."""
 
     values: tuple[Bound | None, ...]
     backward: bool
@@ -96,7 +96,7 @@ def _beyond(order: Sequence[Order], position: Position, source: TableRef) -> Col
     """The condition for rows beyond a position: one row comparison where an index can serve it."""
     columns = [source.column(term.name) for term in order]
     binds = [
-        None if value is None else value.parameter(bind_type(column.type))
+        None if value is None else stored_value(value, column.type)
         for column, value in zip(columns, position.values, strict=True)
     ]
     nullable = any(source.entity.attributes[term.name].nullable for term in order)

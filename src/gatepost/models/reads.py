@@ -176,7 +176,10 @@ class ReadPage(Recipe[PagePlan | RowsPlan], frozen=True):
                 aggregate_order_by(column, page.c.number) if backward else column, type_=sa.ARRAY(term.type)
             )
             name = rows.order[index].name
-            selected += [values[literal_integer(1)].label(f"first_{name}"), values[last].label(f"last_{name}")]
+            first_and_last = (sa.cast(values[place], sa.Text) for place in (literal_integer(1), last))
+            selected += [
+                text.label(f"{end}_{name}") for end, text in zip(("first", "last"), first_and_last, strict=True)
+            ]
         return PagePlan(self.statement(sa.select(*selected), f"{self.selection.served.path}.list"), len(terms), is_cut)
 
     def bounds(self) -> list[Bound]:
@@ -290,7 +293,7 @@ def _rows_plan(
     columns = Columns()
     build = columns.add_row(pieces)
     parts = len(columns.selected)
-    indexes = tuple(columns.add(source.column(term.name)) for term in order)
+    indexes = tuple(columns.add(sa.cast(source.column(term.name), sa.Text)) for term in order)
     statement = chosen(sa.select(*columns.selected).select_from(joined))
     name = f"{recipe.selection.served.path}.list"
     if bytes_max is None:

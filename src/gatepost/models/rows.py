@@ -17,11 +17,20 @@ from gatepost.database.statements import DIALECT
 from gatepost.models.json_output import Decode, Piece, concatenated, decoder_of, json_pieces
 from gatepost.models.literals import literal_text
 from gatepost.models.table_refs import TableRef
+from gatepost.out_of_range import OUT_OF_RANGE_TYPES
 
 Build = Callable[[Record], str]
 """Makes the JSON text of one row of a record."""
 
-_encode = msgspec.json.Encoder().encode
+
+def _shown(value: object) -> str:
+    """What msgspec does not write: dates, times and intervals beyond Python's types."""
+    if isinstance(value, OUT_OF_RANGE_TYPES):
+        return str(value)
+    raise TypeError(f"Values of type {type(value).__name__} have no JSON form.")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_shown).encode
 
 
 class Splice(msgspec.Struct, frozen=True, eq=False):

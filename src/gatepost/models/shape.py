@@ -19,6 +19,7 @@ from sqlalchemy.types import PickleType, TypeDecorator
 from gatepost.errors import ConfigurationError
 from gatepost.models.constraints import LENGTHS, Constraint, ConstraintName, declared_constraints
 from gatepost.models.json_of import JSONOf
+from gatepost.out_of_range import OutOfRangeDate, OutOfRangeInterval, OutOfRangeTime, OutOfRangeTimestamp
 
 REAL_MAX = 3.4028234663852886e38
 """The largest number of PostgreSQL's `real`."""
@@ -60,6 +61,14 @@ _JSON_TYPES = {
 
 NUMBERS = (Form.INTEGER, Form.FLOAT, Form.DECIMAL)
 
+OUT_OF_RANGE: Mapping[Form, Any] = {
+    Form.TIMESTAMP: OutOfRangeTimestamp,
+    Form.DATE: OutOfRangeDate,
+    Form.TIME: OutOfRangeTime,
+    Form.INTERVAL: OutOfRangeInterval,
+}
+"""Of the forms whose columns hold more than bodies: the class of those values. They are shown as their `str()`."""
+
 UNITS = {Form.TEXT: "character", Form.BYTES: "byte", Form.ARRAY: "element", Form.DOCUMENT: "element"}
 """What the length of a value counts."""
 
@@ -82,8 +91,9 @@ class Shape(msgspec.Struct, frozen=True):
     are annotations that do not fit the type. `digits` are those before and after the point of a decimal, where they
     are limited; `choices` pair the stored text of an enum with the one on the wire. A number is a JSON string where
     `is_text`. `is_decorated` where a `TypeDecorator` stands between the values and their type, `is_converted` where it
-    stores other values than are sent. `structure` is the class whose form the documents have (`JSONOf`). `python_type`
-    is what a decoder makes.
+    stores other values than are sent. `is_padded` where PostgreSQL fills texts up with spaces, `is_jsonb` where it does
+    not keep the text of documents. `structure` is the class whose form the documents have (`JSONOf`). `python_type` is
+    what a decoder makes.
     """
 
     form: Form
@@ -95,6 +105,8 @@ class Shape(msgspec.Struct, frozen=True):
     choices: tuple[tuple[str, str], ...] = ()
     items: "Shape | None" = None
     is_text: bool = False
+    is_padded: bool = False
+    is_jsonb: bool = False
     is_decorated: bool = False
     is_converted: bool = False
     structure: Any = None
@@ -115,6 +127,18 @@ class Shape(msgspec.Struct, frozen=True):
     def is_document(self) -> bool:
         """Whether the value is stored as the JSON that was sent."""
         return self.form is Form.DOCUMENT and not self.is_decorated
+
+    @property
+    def not_finite(self) -> tuple[str, ...]:
+        """The values of the column that are no numbers in JSON, as responses show them."""
+        if self.form is Form.DECIMAL and self.digits is not None:
+            return ("NaN",)
+        return ("NaN", "Infinity", "-Infinity") if self.form in (Form.FLOAT, Form.DECIMAL) else ()
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the column keeps numbers in single precision."""
+        return self.form is Form.FLOAT and bool(self.own)
 
     @property
     def unconstrained(self) -> "Shape":
@@ -175,6 +199,8 @@ def shape_of(
         tuple(wire_values(plain).items()) if form is Form.ENUM else (),
         items,
         is_text=_is_text(form, plain, bigint_as_string=bigint_as_string),
+        is_jsonb=isinstance(plain, postgresql.JSONB),
+        is_padded=form is Form.TEXT and isinstance(plain, sa.CHAR | sa.NCHAR),
         is_decorated=plain_type(kind) is not kind and structure is None,
         is_converted=_is_converted(kind),
         structure=structure,

@@ -25,11 +25,12 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 class RowPage(msgspec.Struct, frozen=True, gc=False):
     """A page of rows: `rows` is their JSON, joined. `first` and `last` are the order values of its first and last row,
-    None on an empty page; `more` says whether further rows follow in the direction of reading."""
+    as PostgreSQL's texts, None on an empty page; `more` says whether further rows follow in the direction of
+    reading."""
 
     rows: str
-    first: tuple[Any, ...] | None
-    last: tuple[Any, ...] | None
+    first: tuple[str | None, ...] | None
+    last: tuple[str | None, ...] | None
     more: bool
 
 

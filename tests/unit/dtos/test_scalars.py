@@ -1,7 +1,7 @@
 """One value from text, as filters, cursors and keys send it."""
 
 import enum
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from columns import attribute
 from sqlalchemy.dialects.postgresql import JSONB
 
 from gatepost.dtos.scalars import compile_scalar
+from gatepost.out_of_range import OutOfRangeDate, OutOfRangeInterval, OutOfRangeTime, OutOfRangeTimestamp
 
 
 class Colour(enum.Enum):
@@ -33,6 +34,17 @@ PARSED: list[tuple[Any, str, Any]] = [
     (sa.Float(), "1e3", 1000.0),
     (sa.REAL(), "1e3", 1000.0),
     (sa.REAL(), "-1e39", float("-inf")),
+    (sa.REAL(), "0.1", 0.10000000149011612),
+    (sa.REAL(), "0.10000000149011612", 0.10000000149011612),
+    (sa.REAL(), "0.100000001", 0.100000001),
+    (sa.Float(), "-Infinity", float("-inf")),
+    (sa.Numeric(), "Infinity", Decimal("Infinity")),
+    (sa.Date(), "9999-12-31", date.max),
+    (sa.Date(), "infinity", OutOfRangeDate(2**31 - 1)),
+    (sa.Date(), "0001-12-31 BC", OutOfRangeDate(-730120)),
+    (STAMP, "10000-01-01 00:00:00+00", OutOfRangeTimestamp(252_455_616_000_000_000)),
+    (sa.Time(), "24:00:00", OutOfRangeTime()),
+    (sa.Interval(), "P1M", OutOfRangeInterval(1, 0, 0)),
     (sa.Uuid(), UUID_TEXT, UUID(UUID_TEXT)),
     (STAMP, "2030-01-31T12:00:00+02:00", datetime(2030, 1, 31, 10, tzinfo=UTC)),
     (sa.Enum(Colour), "red", Colour.RED),
@@ -42,7 +54,8 @@ PARSED: list[tuple[Any, str, Any]] = [
 
 REFUSED: list[tuple[Any, str]] = [
     (PRICE, "1e999"),
-    (PRICE, "NaN"),
+    (PRICE, "Infinity"),
+    (PRICE, "nan"),
     (PRICE, "1,5"),
     (PRICE, "9" * 100_000),
     (sa.Integer(), "9223372036854775808"),
@@ -52,6 +65,20 @@ REFUSED: list[tuple[Any, str]] = [
     (sa.Integer(), ""),
     (sa.Float(), "1e999"),
     (sa.Float(), "nan"),
+    (sa.Date(), "Infinity"),
+    (sa.Date(), "2024-01-01 BC "),
+    (sa.Date(), "0044-02-30 BC"),
+    (sa.Date(), "5874898-01-01"),
+    (sa.Date(), "4714-11-23 BC"),
+    (STAMP, "2024-01-01 00:00:00+00"),
+    (STAMP, "10000-01-01 00:00:00"),
+    (STAMP, "10000-01-01 00:00:00+01"),
+    (STAMP, "10000-01-01 00:00:00.10+00"),
+    (STAMP, "294277-01-01 00:00:00+00"),
+    (sa.Time(), "24:00:00.000001"),
+    (sa.Interval(), "P12M"),
+    (sa.Interval(), "P1MT60S"),
+    (sa.Interval(), "P99999999999M"),
     (sa.Text(), "a\0"),
     (sa.Text(), "\ud800"),
     (sa.Boolean(), "True"),
