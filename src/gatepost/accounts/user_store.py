@@ -18,6 +18,7 @@ from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import entity_of
+from gatepost.models.table_refs import TableRef
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]+@[^@\s\x00-\x1f\x7f\ud800-\udfff]+")
 _KEY_AS_TEXT = "gatepost_key"
@@ -69,7 +70,7 @@ class UserStore:
         column = {name: item.column for name, item in entity.attributes.items()}
         key, as_text = entity.single_key.column, sql_cast(entity.single_key.column, Text).label(_KEY_AS_TEXT)
         kind = BigInteger() if entity.single_key.shape.python_type is int else key.type
-        shown = [column[name].label(name) for name in kept_names(entity)]
+        shown = [TableRef.of(entity).column(name).label(name) for name in kept_names(entity)]
         self._load = Statement(
             select(as_text, *shown).where(key == bindparam("key", type_=kind), column["is_active"]), "users.load"
         )

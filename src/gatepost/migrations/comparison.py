@@ -86,11 +86,11 @@ def compare(connection: Connection, metadata: MetaData, rows: HasRows, scope: Sc
     comparison = _Comparison(connection, plain, owned, scope)
     schemas = compare_schemas(connection, declared_schemas(plain))
     enums, old_enums = compare_enums(connection, plain, owned)
-    extensions, old_objects, objects = compare_objects(connection, metadata)
+    first, old_objects, objects = compare_objects(connection, metadata)
     tables = comparison.with_keys(list(comparison.tables()))
     defaults = list(comparison.defaults())
     removed, added = comparison.checks_and_indexes(tables)
-    before = [*extensions, *schemas, *enums, *old_objects, *removed]
+    before = [*schemas, *first, *enums, *old_objects, *removed]
     return [difference(item, rows) for item in [*before, *tables, *defaults, *added, *objects, *old_enums]]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, text
 
 from gatepost.models.schema_names import full_name, qualified
 
-Kind = Literal["schema", "extension", "type", "function", "table", "constraint", "index", "trigger"]
+Kind = Literal["schema", "extension", "type", "sequence", "function", "table", "constraint", "index", "trigger"]
 
 _SET_PATH = text("SELECT set_config('search_path', :path, true)")
 _DEFINITIONS = text("""
@@ -34,6 +34,11 @@ _DEFINITIONS = text("""
       FROM pg_type AS type JOIN schemas ON schemas.oid = typnamespace
       WHERE typtype = 'e' AND NOT EXISTS (
         SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass AND objid = type.oid AND deptype = 'e')
+      UNION ALL
+      SELECT 'sequence', nspname, '', relname, ''
+      FROM pg_class AS class JOIN schemas ON schemas.oid = relnamespace
+      WHERE relkind = 'S' AND NOT EXISTS (
+        SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = class.oid AND deptype IN ('a', 'i', 'e'))
       UNION ALL
       SELECT 'function', nspname, '', proname, pg_get_functiondef(routine.oid)
       FROM pg_proc AS routine JOIN schemas ON schemas.oid = pronamespace

@@ -1,4 +1,4 @@
-"""Extensions, functions and triggers of `models/schema_objects`: what the database has, and what is to be done.
+"""The objects of `models/schema_objects`: what the database has of them, and what is to be done.
 
 The hash of a definition is the object's comment; a function's body and a trigger's state are looked at besides, for a
 comment outlives CREATE OR REPLACE by hand.
@@ -17,6 +17,11 @@ from gatepost.models.schema_names import full_name, qualified, quote
 from gatepost.models.schema_objects import COMMENT_PREFIX, SchemaObject, objects_of
 
 _EXTENSIONS = text("SELECT extname, '', NULL, '', '', '', true FROM pg_extension")
+_SEQUENCES = text("""
+    SELECT relname, '', nullif(nspname, current_schema()), '', '', '', true
+    FROM pg_class JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
+    WHERE relkind = 'S'
+""")
 _FUNCTIONS = text("""
     SELECT proname, '', NULL, coalesce(obj_description(oid, 'pg_proc'), ''), md5(prosrc), pg_get_functiondef(oid), true
     FROM pg_proc
@@ -29,6 +34,9 @@ _TRIGGERS = text("""
     JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
     WHERE NOT tgisinternal
 """)
+
+_BY_NAME = ("extension", "sequence")
+"""Kinds that are compared by name alone, and never changed."""
 
 UUIDV7 = """
 CREATE FUNCTION uuidv7() RETURNS uuid LANGUAGE plpgsql VOLATILE PARALLEL SAFE AS $gatepost$
@@ -87,8 +95,13 @@ def missing_uuidv7(connection: Connection) -> list[RunSQL]:
 
 
 def read_objects(connection: Connection) -> dict[ObjectKey, Present]:
-    """Every extension, function without arguments and trigger of the database."""
-    queries: dict[Kind, TextClause] = {"extension": _EXTENSIONS, "function": _FUNCTIONS, "trigger": _TRIGGERS}
+    """Every extension, sequence, function without arguments and trigger of the database."""
+    queries: dict[Kind, TextClause] = {
+        "extension": _EXTENSIONS,
+        "sequence": _SEQUENCES,
+        "function": _FUNCTIONS,
+        "trigger": _TRIGGERS,
+    }
     found = (Present(kind, *row) for kind, query in queries.items() for row in connection.execute(query))
     return {key_of(item): item for item in found}
 
@@ -100,20 +113,21 @@ def declared_objects(connection: Connection, metadata: MetaData) -> list[SchemaO
 
 
 def compare_objects(connection: Connection, metadata: MetaData) -> tuple[list[RunSQL], list[RunSQL], list[RunSQL]]:
-    """What to create before the tables change (extensions), what to drop before, and what to create after."""
+    """What to create before the tables change (extensions and sequences), what to drop before, and what to create
+    after."""
     present, declared = read_objects(connection), declared_objects(connection, metadata)
     wanted = {key_of(item) for item in declared}
     changes = [_made(item, present) for item in declared if not _is_current(item, present.get(key_of(item)))]
-    extensions = [change for change in changes if change.key.kind == "extension"]
-    rest = [change for change in changes if change.key.kind != "extension"]
+    first = [change for change in changes if change.key.kind in _BY_NAME]
+    rest = [change for change in changes if change.key.kind not in _BY_NAME]
     gone = [item for key, item in present.items() if key not in wanted and item.comment.startswith(COMMENT_PREFIX)]
     # Triggers before the functions that they call.
     gone.sort(key=lambda item: (item.kind, full_name(item.table, item.schema), item.name), reverse=True)
-    return extensions, [_dropped(item) for item in gone], rest
+    return first, [_dropped(item) for item in gone], rest
 
 
 def _is_current(item: SchemaObject, present: Present | None) -> bool:
-    if present is None or item.kind == "extension":
+    if present is None or item.kind in _BY_NAME:
         return present is not None
     body_hash = hashlib.md5(item.body.encode(), usedforsecurity=False).hexdigest() if item.body is not None else None
     return (

@@ -48,7 +48,7 @@ def cells_of_insert(entity: Entity, names: Collection[str], unknown: Collection[
     return {
         attribute.column.key: _written(name, attribute.column) if name in names else _null(attribute.column)
         for name, attribute in entity.attributes.items()
-        if name not in unknown and not _is_filled(attribute.column, is_given=name in names)
+        if not (attribute.is_expression or name in unknown or _is_filled(attribute.column, is_given=name in names))
     }
 
 
@@ -57,7 +57,7 @@ def cells_of_update(entity: Entity, names: Collection[str]) -> Cells:
     return {
         attribute.column.key: _written(name, attribute.column) if name in names else attribute.column
         for name, attribute in entity.attributes.items()
-        if not _is_changed(attribute.column, is_given=name in names)
+        if not (attribute.is_expression or _is_changed(attribute.column, is_given=name in names))
     }
 
 

@@ -8,6 +8,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
 from gatepost.models.document_paths import SEPARATOR, field_of
 from gatepost.models.entity import Entity
+from gatepost.models.expressions import expression_on, reads_other_rows
 from gatepost.models.operators import has_elements, is_comparable, is_searchable
 from gatepost.models.shape import Form, Shape
 from gatepost.models.type_traits import has_containment, is_padded
@@ -18,6 +19,8 @@ _COMPUTED = "a column that is computed from it (Computed) can be sorted by, and 
 def check_declared_field(entity: Entity, option: str, name: str) -> None:
     """Raise `ConfigurationError` for a name in `sort=`, `filter=`, `search=` or `fields=` that cannot mean anything."""
     field = field_of(name)
+    if option == "fields" and field in entity.unserved:
+        return
     known = field in entity.attributes
     problem = _problem(entity, option, name, field) if known else _unknown(entity, option, field)
     if problem is not None:
@@ -41,6 +44,12 @@ def _unknown(entity: Entity, option: str, field: str) -> Problem:
 
 
 def _problem(entity: Entity, option: str, name: str, field: str) -> Problem | None:
+    is_indexed = option != "fields" and entity.attributes[field].is_expression
+    if is_indexed and reads_other_rows(expression_on(entity.model, field)):
+        return (
+            f"{field!r} is an expression that reads other rows, which no index holds.",
+            "Keep its value in a column of the row, such as a counter that a service or trigger maintains.",
+        )
     shape, kind = entity.attributes[field].shape, entity.attributes[field].column.type
     if name != field:
         return _problem_of_path(option, name, shape, kind)

@@ -19,17 +19,25 @@ from gatepost.models.annotations import Annotations, Declared
 from gatepost.models.base import MANAGED, VERSION
 from gatepost.models.constraints import is_constraint
 from gatepost.models.dataclass_defaults import dataclass_defaults
+from gatepost.models.expressions import (
+    expression_names,
+    expression_on,
+    indexed_standin,
+    reads_other_rows,
+    standin_column,
+)
 from gatepost.models.json_of import check_frozen
 from gatepost.models.mapping import joined_columns, mapper_of, table_of
-from gatepost.models.shape import Form, Shape, shape_of
+from gatepost.models.shape import Form, Shape, Unsupported, shape_of
 from gatepost.sources import attribute_location
 
 
 class Attribute(msgspec.Struct, frozen=True, eq=False):
-    """One column as the wire sees it.
+    """One column as the wire sees it, or an expression over columns.
 
     `name` is the wire name (and the attribute's name), `shape` what its values are in JSON; `managed` columns are kept
-    by Gatepost or the database and never written by a request, `has_default` ones may be absent at creation.
+    by Gatepost or the database and never written by a request, `has_default` ones may be absent at creation. Where it
+    `is_expression`, `column` only stands for it: it has the type, and is in no table.
     """
 
     name: str
@@ -39,6 +47,7 @@ class Attribute(msgspec.Struct, frozen=True, eq=False):
     managed: bool
     has_default: bool
     references: tuple[str, str] | None
+    is_expression: bool = False
 
     @property
     def nullable(self) -> bool:
@@ -89,7 +98,8 @@ class Relation(msgspec.Struct, frozen=True, eq=False):
 class Entity(msgspec.Struct, frozen=True, eq=False):
     """A mapped class.
 
-    `version` is the column whose value is the entity tag, or None where PostgreSQL's `xmin` is used.
+    `version` is the column whose value is the entity tag, or None where PostgreSQL's `xmin` is used. `unserved` are the
+    attributes that no statement can read, which a resource has to hide.
     """
 
     model: type[Any]
@@ -99,6 +109,7 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
     relations: Mapping[str, Relation]
     key: Key
     version: Column[Any] | None
+    unserved: Mapping[str, Unsupported] = {}
 
     @property
     def single_key(self) -> Attribute:
@@ -133,6 +144,13 @@ def entity_of(model: type[Any], *, bigint_as_string: bool = False) -> Entity:
                     model, prop, annotations.of(name), bigint_as_string=bigint_as_string, has_default=name in made
                 )
     mistakes.raise_any()
+    unserved: dict[str, Unsupported] = {}
+    for name in expression_names(mapper):
+        column = standin_column(model, name)
+        if isinstance(column, Unsupported):
+            unserved[name] = column
+        else:
+            attributes[name] = _expression(model, table, column, bigint_as_string=bigint_as_string)
     key = Key(
         tuple(
             next(item for item in attributes.values() if item.column is column) for column in table.primary_key.columns
@@ -147,7 +165,7 @@ def entity_of(model: type[Any], *, bigint_as_string: bool = False) -> Entity:
             hint='Write version: Mapped[int] = mapped_column(default=1, info={"gatepost.version": True}).',
         )
     relations = {item.name: item for prop in mapper.relationships if (item := _relation(prop)) is not None}
-    return Entity(model, table, model.__name__, attributes, relations, key, version)
+    return Entity(model, table, model.__name__, attributes, relations, key, version, unserved)
 
 
 def _attribute(
@@ -176,6 +194,7 @@ def _attribute(
         managed=bool(column.info.get(MANAGED) or column.info.get(VERSION))
         or generated
         or column.computed is not None
+        or (column.identity is not None and column.identity.always)
         or column.system
         or column is prop.parent.version_id_col,
         has_default=has_default
@@ -183,6 +202,20 @@ def _attribute(
         or column.server_default is not None
         or column.identity is not None,
         references=_reference(model, prop.key, column),
+    )
+
+
+def _expression(model: type[Any], table: "Table[Any]", column: Column[Any], *, bigint_as_string: bool) -> Attribute:
+    expression = expression_on(model, column.name)
+    return Attribute(
+        column.name,
+        column if reads_other_rows(expression) else indexed_standin(table, expression, column),
+        shape_of(column.type, nullable=True, bigint_as_string=bigint_as_string),
+        primary_key=False,
+        managed=True,
+        has_default=True,
+        references=None,
+        is_expression=True,
     )
 
 

@@ -12,7 +12,7 @@ from gatepost.declaring.resource import Field
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.base import FIELD
-from gatepost.models.catalog import ServedModel
+from gatepost.models.catalog import DEFAULT_FIELD, ServedModel
 from gatepost.models.entity import Attribute
 
 ROLES_MAX = 6
@@ -25,6 +25,10 @@ def check_field_rules(served: ServedModel, mistakes: Mistakes, *, is_filled: boo
     `is_filled` says that a service overrides the creation, and may set what a client does not send.
     """
     source = served.resource.source
+    for name, unsupported in served.entity.unserved.items():
+        with mistakes.check(source):
+            if not served.resource.fields.get(name, DEFAULT_FIELD).hidden:
+                raise unsupported.error(f"{served.entity.name}.{name}")
     for name, field in served.resource.fields.items():
         attribute = served.entity.attributes.get(name)
         if attribute is not None:

@@ -11,9 +11,10 @@ from enum import Flag, auto
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint
-from sqlalchemy.sql.elements import Label, UnaryExpression
+from sqlalchemy.sql.elements import Grouping, Label, UnaryExpression
 from sqlalchemy.sql.operators import asc_op, collate, desc_op, nulls_first_op, nulls_last_op
 
+from gatepost.models.expressions import find_standin
 from gatepost.models.type_traits import DEFAULT_COLLATION, collation_of, ignores_case
 
 
@@ -165,6 +166,10 @@ def _key(expression: Any, table: "Table[Any]") -> IndexKey | None:
     )
     # By hash: a mapped attribute gives the index a copy of the column, which has the same hash.
     column = next((each for each in table.columns if hash(each) == hash(expression)), None)
+    if column is None:
+        column = find_standin(
+            table, cast("Any", expression).element if isinstance(expression, Grouping) else expression
+        )
     if column is None:
         return None
     collation = None if collation == collation_of(column.type) else collation

@@ -11,6 +11,7 @@ for its exact order:
 from typing import Any
 
 from sqlalchemy import Index
+from sqlalchemy.sql.elements import Grouping
 
 from gatepost.models.document_paths import field_of
 from gatepost.models.entity import Entity
@@ -18,6 +19,7 @@ from gatepost.models.index_uses import BTREE_USES, IndexKey, Use, is_ordered_by,
 from gatepost.models.operators import in_default_collation
 from gatepost.models.schema_names import schema_name
 from gatepost.models.shape import Form
+from gatepost.models.table_refs import TableRef
 
 
 def add_sort_index(entity: Entity, field: str) -> None:
@@ -27,12 +29,13 @@ def add_sort_index(entity: Entity, field: str) -> None:
         return
     key = [each for each in key if each is not column]
     names = [each.name for each in (column, *key)]
+    indexed = _indexed(entity, field)
     if not is_ordered_by(entity.table, [IndexKey(column), *(IndexKey(each) for each in key)]):
-        _add(entity, schema_name("ix", entity.table.name, *names), column, *key)
+        _add(entity, schema_name("ix", entity.table.name, *names), indexed, *key)
     descending = (IndexKey(each, is_descending=True, is_nulls_first=True) for each in key)
     if column.nullable and not is_ordered_by(entity.table, [IndexKey(column, is_descending=True), *descending]):
         name = schema_name("ix", entity.table.name, *names, "desc")
-        _add(entity, name, column.desc().nulls_last(), *(each.desc() for each in key))
+        _add(entity, name, indexed.desc().nulls_last(), *(each.desc() for each in key))
 
 
 def add_filter_index(entity: Entity, field: str) -> None:
@@ -45,9 +48,9 @@ def add_filter_index(entity: Entity, field: str) -> None:
         if Use.CONTAINMENT not in uses:
             options = {} if attribute.shape.form is Form.ARRAY else {"postgresql_ops": {column.key: "jsonb_path_ops"}}
             name = schema_name("ix", entity.table.name, column.name, "gin")
-            _add(entity, name, column, postgresql_using="gin", **options)
+            _add(entity, name, _named(entity, attribute.name), postgresql_using="gin", **options)
     elif BTREE_USES not in uses:
-        _add(entity, schema_name("ix", entity.table.name, column.name), column)
+        _add(entity, schema_name("ix", entity.table.name, column.name), _indexed(entity, attribute.name))
 
 
 def add_search_index(entity: Entity, field: str) -> None:
@@ -55,9 +58,21 @@ def add_search_index(entity: Entity, field: str) -> None:
     column = entity.attributes[field].column
     if Use.TRIGRAMS not in uses_of(entity.table, column):
         name = schema_name("ix", entity.table.name, column.name, "trgm")
-        collated = in_default_collation(column)
-        expression = column if collated is column else collated.label(column.key)  # named, for its operator class
+        expression = _named(entity, field, in_default_collation(_indexed(entity, field)))
         _add(entity, name, expression, postgresql_using="gin", postgresql_ops={column.key: "gin_trgm_ops"})
+
+
+def _indexed(entity: Entity, field: str) -> Any:
+    """What an index of a field holds: its column, or its expression in parentheses."""
+    found = TableRef.of(entity).column(field)
+    return Grouping(found) if entity.attributes[field].is_expression else found
+
+
+def _named(entity: Entity, field: str, expression: Any = None) -> Any:
+    """The same with the name by which an operator class is chosen."""
+    column = entity.attributes[field].column
+    found = _indexed(entity, field) if expression is None else expression
+    return found if found is column else found.label(column.key)
 
 
 def _add(entity: Entity, name: str, *expressions: Any, **options: Any) -> None:

@@ -15,6 +15,7 @@ from gatepost.database.listeners import Listener, listeners_of
 from gatepost.models.constructors import own_constructor
 from gatepost.models.delete_cascades import delete_cascades
 from gatepost.models.entity import Entity
+from gatepost.models.expressions import expression_on, reads_other_rows
 from gatepost.sources import location_of
 
 _MAPPER_EVENTS = {
@@ -69,6 +70,8 @@ def _of_class(entity: Entity, mapper: "Mapper[Any]", action: str) -> Iterator[st
     if mapper.version_id_col is not None and mapper.version_id_generator is not False:
         yield f"version_id_col={mapper.version_id_col.name}"
     for name, attribute in entity.attributes.items():
+        if attribute.is_expression and reads_other_rows(expression_on(entity.model, name)):
+            yield f"{name}, which reads other rows, as they are after the write"
         default = attribute.column.default if action == "create" else attribute.column.onupdate
         if is_context_sensitive(default):
             word = "default" if action == "create" else "onupdate"
@@ -80,7 +83,8 @@ def _listeners(entity: Entity, mapper: "Mapper[Any]", action: str) -> Iterator[L
         yield from listeners_of(event, getattr(mapper.dispatch, event))
     for event in _INSTANCE_EVENTS[action]:
         yield from listeners_of(event, getattr(cast("Any", mapper.class_manager).dispatch, event))
-    for name in entity.attributes if action != "delete" else ():
+    mapped = [name for name, attribute in entity.attributes.items() if not attribute.is_expression]
+    for name in mapped if action != "delete" else ():
         dispatch: Any = getattr(entity.model, name).dispatch
         for event in _ATTRIBUTE_EVENTS:
             yield from listeners_of(f"{event} {name}", getattr(dispatch, event))

@@ -18,6 +18,7 @@ from gatepost.models.entity import Entity
 from gatepost.models.extensions import add_extensions
 from gatepost.models.indexes import add_filter_index, add_search_index, add_sort_index
 from gatepost.models.schema_objects import add_version_trigger
+from gatepost.models.sequences import add_sequences
 from gatepost.sources import location_of
 
 ATTRIBUTE = "gatepost.attribute"
@@ -44,6 +45,7 @@ def complete_schema(entities: Sequence[Entity], resources: Mapping[type, Resourc
             _add_indexes(entity, resource, mistakes)
     for metadata in all_metadata:
         add_extensions(metadata)
+        add_sequences(metadata)
     mistakes.raise_any()
 
 

@@ -1,4 +1,4 @@
-"""What a table needs beside columns, constraints and indexes: extensions, functions and triggers.
+"""What a table needs beside columns, constraints and indexes: extensions, sequences, functions and triggers.
 
 Outside the request path. A feature declares objects in `table.info[OBJECTS]`; the migrations create, compare and drop
 them. The hash of a definition is kept as the COMMENT of its object, so that a changed declaration and a changed
@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from typing import Any, Literal, cast
 
 import msgspec
-from sqlalchemy import MetaData, Table
+from sqlalchemy import MetaData, Sequence, Table
+from sqlalchemy.schema import CreateSequence
 
+from gatepost.database.statements import DIALECT
 from gatepost.models.entity import Entity
 from gatepost.models.schema_names import full_name, qualified, quote
 
@@ -22,18 +24,18 @@ COMMENT_PREFIX = "gatepost:"
 BODY_QUOTE = "$gatepost$"
 """Write a function's body between these, so that a body replaced by hand is seen."""
 
-_KINDS = ("extension", "function", "trigger")
+_KINDS = ("extension", "sequence", "function", "trigger")
 
 
 class SchemaObject(msgspec.Struct, frozen=True):
-    """One extension, function (without arguments) or trigger.
+    """One extension, sequence, function (without arguments) or trigger.
 
-    `name` is unquoted; `table` is the trigger's, None for the others, and `schema` that of the table, None for the
-    default one (where the functions are). `create` must succeed where the object exists already (OR REPLACE, IF NOT
-    EXISTS); `drop` undoes it. Functions are shared: equal names must be equal objects.
+    `name` is unquoted; `table` is the trigger's, None for the others, and `schema` that of the table or sequence, None
+    for the default one (where the functions are). `create` must succeed where the object exists already (OR REPLACE, IF
+    NOT EXISTS); `drop` undoes it. Functions are shared: equal names must be equal objects.
     """
 
-    kind: Literal["extension", "function", "trigger"]
+    kind: Literal["extension", "sequence", "function", "trigger"]
     name: str
     create: str
     drop: str
@@ -58,7 +60,7 @@ class SchemaObject(msgspec.Struct, frozen=True):
 
     @property
     def comment(self) -> str | None:
-        """The statement that keeps the hash; None for an extension, whose comment is its author's."""
+        """The statement that keeps the hash; None for what is compared by its name alone."""
         target = {
             "function": f"FUNCTION {quote(self.name)}()",
             "trigger": f"TRIGGER {quote(self.name)} ON {qualified(self.table or '', self.schema)}",
@@ -74,6 +76,12 @@ class SchemaObject(msgspec.Struct, frozen=True):
 def extension(name: str) -> SchemaObject:
     """An extension of PostgreSQL. It is never dropped, because other applications may use it."""
     return SchemaObject("extension", name, f"CREATE EXTENSION IF NOT EXISTS {quote(name)}", "")
+
+
+def sequence(item: Sequence) -> SchemaObject:
+    """A sequence. It is never changed or dropped, because its state would be lost."""
+    create = str(CreateSequence(item, if_not_exists=True).compile(dialect=DIALECT))
+    return SchemaObject("sequence", item.name, create, "", schema=item.schema)
 
 
 def trigger_function(name: str, body: str) -> SchemaObject:

@@ -1,4 +1,6 @@
-"""Sequences that are behind their table: a duplicate key that the column drew itself.
+"""Sequences: those that columns draw from, and those that are behind their table.
+
+A duplicate key may be one that the column drew itself.
 
 After an import that brought its own keys, the sequence is behind its table. Every creation then fails until an operator
 sets the sequence, and no client can help it: so it is not a 409 but a 500, whose log line says what to run.
@@ -8,10 +10,22 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Column, DefaultClause, Sequence, Table
+from sqlalchemy import Column, DefaultClause, MetaData, Sequence, Table
 
 from gatepost.errors import DatabaseMistake
 from gatepost.models.schema_names import qualified, quote
+from gatepost.models.schema_objects import add_object, sequence
+
+
+def add_sequences(metadata: MetaData) -> None:
+    """Declare the sequences that columns name as their default; the migrations create them."""
+    for table in metadata.tables.values():
+        for column in table.columns:
+            for default in (column.default, getattr(column.server_default, "arg", None)):
+                drawn = default if isinstance(default, Sequence) else getattr(default, "sequence", None)
+                if isinstance(drawn, Sequence) and not drawn.optional:
+                    add_object(table, sequence(drawn))
+
 
 _NEXT = re.compile(r"nextval\('([^']+)'")
 

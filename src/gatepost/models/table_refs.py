@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, FromClause, select
 from sqlalchemy.orm import aliased
 
 from gatepost.models.entity import Entity, Relation
+from gatepost.models.expressions import expression_on
 
 
 def bare(element: Any) -> Any:
@@ -36,7 +37,9 @@ class TableRef(msgspec.Struct, frozen=True, eq=False):
         return self.entity.model if self.table is self.entity.table else aliased(self.entity.model, self.table)
 
     def column(self, name: str) -> ColumnElement[Any]:
-        """The column of an attribute."""
+        """The column of an attribute, or its expression."""
+        if self.entity.attributes[name].is_expression:
+            return expression_on(self.model, name)
         return cast("ColumnElement[Any]", self.table.c[self.entity.attributes[name].column.key])
 
     def column_of(self, column: Any) -> ColumnElement[Any]:

@@ -29,7 +29,8 @@ def known_values(entity: Entity, row: Any, changes: Mapping[str, Any], *, is_new
     }
     values: dict[str, Any] = {}
     unknown: set[str] = set()
-    for name, attribute in entity.attributes.items():
+    columns = ((name, item) for name, item in entity.attributes.items() if not item.is_expression)
+    for name, attribute in columns:
         column, default = attribute.column, cast("Any", attribute.column.default)
         is_set_by_orm = column in referring or (not is_new and name not in changes and _is_touched(column))
         if name in loaded and not is_set_by_orm and not isinstance(loaded[name], ClauseElement):

@@ -8,14 +8,34 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Column, FetchedValue, ForeignKey, Integer, MetaData, Table, Text, event, func, text
+from sqlalchemy import (
+    Column,
+    Computed,
+    FetchedValue,
+    ForeignKey,
+    Identity,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    event,
+    func,
+    select,
+    text,
+)
+from sqlalchemy import (
+    Sequence as DatabaseSequence,
+)
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.ext.mutable import MutableDict
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
     MappedAsDataclass,
     WriteOnlyMapped,
+    aliased,
+    column_property,
     deferred,
     mapped_column,
     object_session,
@@ -328,6 +348,62 @@ class Near(Keyed, Base):
     __tablename__ = "near"
 
     box_id: Mapped[int | None] = mapped_column(ForeignKey("boxes.id"), index=True)
+
+
+class Named(Keyed, Base):
+    """Expressions over its own columns."""
+
+    __tablename__ = "named"
+
+    surname: Mapped[str]
+    email: Mapped[str | None]
+
+    @hybrid_property
+    def initials(self) -> Any:
+        return func.concat(self.name, "/", self.surname)
+
+    @hybrid_property
+    def domain(self) -> str | None:
+        return None if self.email is None else self.email.partition("@")[2]
+
+    @domain.inplace.expression
+    @classmethod
+    def _domain(cls) -> Any:
+        return func.split_part(cls.email, "@", 2, type_=Text)
+
+
+Named.full_name = column_property(func.lower(Named.name) + " " + Named.surname)  # type: ignore[attr-defined]
+
+
+class Counted(Keyed, Base):
+    """An expression that reads other rows, its own siblings among them."""
+
+    __tablename__ = "counted"
+
+
+_other = aliased(Counted)
+Counted.namesakes = column_property(  # type: ignore[attr-defined]
+    select(func.count(_other.id)).where(_other.name == Counted.name).correlate(Counted).scalar_subquery()
+)
+
+
+class Numbered(Keyed, Base):
+    """Values that the database gives."""
+
+    __tablename__ = "numbered"
+
+    always: Mapped[int] = mapped_column(Integer, Identity(always=True, start=7))
+    usual: Mapped[int] = mapped_column(Integer, DatabaseSequence("usual_numbers", start=1000))
+    drawn: Mapped[int] = mapped_column(Integer, server_default=DatabaseSequence("drawn_numbers", start=50).next_value())
+    doubled: Mapped[int] = mapped_column(Integer, Computed("always * 2"))
+
+
+class Identified(Base):
+    __tablename__ = "identified"
+
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    name: Mapped[str]
+    place: Mapped[int] = mapped_column(Integer, Identity(start=3))
 
 
 class CallsSuper(Service[Any]):

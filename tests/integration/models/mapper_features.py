@@ -159,6 +159,35 @@ FEATURES = [
         expected={"label": "made by factory"},
     ),
     Feature(
+        name="`column_property()`, hybrids", way=COMPILED, model=models.Named,
+        body={"name": "Ada", "surname": "King", "email": "ada@example.com"}, expected={"surname": "King"},
+    ),
+    Feature(
+        name="`column_property()`, hybrids", way=COMPILED, model=models.Named,
+        stored={"name": "Ada", "surname": "King"}, body={"surname": "Byron"}, expected={"surname": "Byron"},
+    ),
+    Feature(
+        name="expressions that read other rows", way=ORM, model=models.Counted, body={"name": "Ada"},
+        expected={"name": "Ada"},
+    ),
+    Feature(
+        name="expressions that read other rows", way=ORM, model=models.Counted, stored={"name": "Ada"},
+        body={"name": "Bob"}, expected={"name": "Bob"},
+    ),
+    Feature(
+        name="`Sequence()`, `Identity()`, `Computed()`", way=COMPILED, model=models.Numbered, body={"name": "Ada"},
+        apart=("id", "usual", "drawn"), expected={"always": 7, "doubled": 14},
+    ),
+    Feature(
+        name="`Sequence()`, `Identity()`, `Computed()`", way=COMPILED, model=models.Numbered,
+        stored={"name": "Ada", "usual": 1, "drawn": 2}, body={"name": "Bob", "usual": 3},
+        expected={"always": 7, "doubled": 14, "usual": 3, "drawn": 2},
+    ),
+    Feature(
+        name="`Sequence()`, `Identity()`, `Computed()`", way=COMPILED, model=models.Identified,
+        body={"name": "Ada", "place": 5}, expected={"place": 5},
+    ),
+    Feature(
         name="imperative mapping", way=COMPILED, model=models.Imperative, body={"name": "Ada"}, expected={"note": None}
     ),
     Feature(

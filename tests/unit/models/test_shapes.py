@@ -37,6 +37,7 @@ OTHER_READERS = {
     "models/candidates.py": "the types of casts",
     "models/cast_guards.py": "the types of expressions",
     "models/conditions.py": "the types of expressions",
+    "models/expressions.py": "the types of expressions",
     "models/policy_warnings.py": "the types of expressions",
     "models/type_traits.py": "how values are compared and indexed, and the extensions of types",
 }
