@@ -206,6 +206,11 @@ def is_unnamed(error: BaseException, problem: Exception | None) -> TypeGuard[asy
     )
 
 
+def still_referenced() -> Conflict:
+    """The refusal to delete a row that others need."""
+    return Conflict("still_referenced", "Other rows refer to this one.")
+
+
 def is_referred_to(error: asyncpg.PostgresError) -> bool:
     """Whether the row that was to go is the one others refer to. PostgreSQL has one code for both sides of a foreign
     key, names the referring table on both, and tells them apart only in its message. Where that is translated, the
@@ -221,7 +226,7 @@ def is_referred_to(error: asyncpg.PostgresError) -> bool:
 
 def _violation(error: asyncpg.PostgresError, describe: Describe) -> Exception | None:
     if is_referred_to(error):
-        return Conflict("still_referenced", "Other rows refer to this one.")
+        return still_referenced()
     given = given_columns(error)
     broken = Broken(error.constraint_name, error.column_name, error.table_name, error.schema_name, given)
     is_null = error.sqlstate == "23502"

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement, TypeDecorator, and_, bindparam, false, or_, true
+from sqlalchemy import inspect as sa_inspect
 from sqlalchemy.types import TypeEngine
 
 from gatepost.actor import Actor
@@ -111,7 +112,8 @@ def holds(decision: Decision, row: Any, actor: Actor) -> bool | None:
     if isinstance(decision, bool):
         return decision
     if isinstance(decision, Owned):
-        return _holds_key(getattr(row, decision.path[0]), actor) if len(decision.path) == 1 else None
+        name, *further = decision.path
+        return None if further or _is_unloaded(row, name) else _holds_key(getattr(row, name), actor)
     if isinstance(decision, Not):
         inner = holds(decision.rule, row, actor)
         return None if inner is None else not inner
@@ -129,6 +131,12 @@ def _holds_key(value: Any, actor: Actor) -> bool | None:
     if value == actor.id:
         return True
     return None if isinstance(value, str) and isinstance(actor.id, str) else False
+
+
+def _is_unloaded(row: Any, name: str) -> bool:
+    """Whether the database would have to be asked for the value: a deferred column, or one that a flush expired."""
+    state: Any = sa_inspect(row, raiseerr=False)
+    return state is not None and state.has_identity and name in state.unloaded
 
 
 def _wheres(rule: RowCondition) -> list[Where]:

@@ -18,6 +18,7 @@ from gatepost.models.bind_types import bind_type
 from gatepost.models.candidates import bind_name, candidate_conditions, cells_of_insert, cells_of_update, written_binds
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule
+from gatepost.models.differences import differs
 from gatepost.models.entity import Entity, Key
 from gatepost.models.json_output import decoder_of
 from gatepost.models.literals import literal_integer, literal_text
@@ -57,7 +58,8 @@ FieldStatus = int | bool
 class RowStatusPlan(msgspec.Struct, frozen=True, eq=False):
     """A compiled read of one row's status: before a change, or to explain why one had no effect. The record begins with
     the raw current values of `names`; `documents` are those that are JSON. `shown` and `writable` say for each
-    requested field whether the actor sees it and may write it on this row."""
+    requested field whether the actor sees it and may write it on this row, `differs` whether the change would write
+    other values than the row has."""
 
     statement: Statement
     names: tuple[str, ...]
@@ -67,6 +69,11 @@ class RowStatusPlan(msgspec.Struct, frozen=True, eq=False):
     version_index: int
     shown: Mapping[str, FieldStatus]
     writable: Mapping[str, FieldStatus]
+    differs: FieldStatus
+
+    def is_different(self, record: Record) -> bool:
+        """Whether one of the compared values differs from the row's."""
+        return _status_of(record, self.differs)
 
     def is_shown(self, record: Record, name: str) -> bool:
         """Whether the actor sees this field on the row."""
@@ -135,10 +142,11 @@ class InsertRow(WriteRecipe, frozen=True):
 
 class UpdateRow(WriteRecipe, frozen=True):
     """UPDATE of the row with the key, where the actor may read and change it as it is, and where it has one of the
-    versions if they are not None."""
+    versions if they are not None. A row that has the same values of all that are `compared` is left alone."""
 
     key: Bound
     versions: Bound | None
+    compared: tuple[str, ...]
 
     def compile(self, options: Options) -> WritePlan:
         """The UPDATE, which returns the row."""
@@ -149,6 +157,8 @@ class UpdateRow(WriteRecipe, frozen=True):
             candidate, known = candidate_conditions(entity, self.permitted, cells_of_update(entity, self.names))
             if known:
                 statement = statement.where(sa.select(1).select_from(candidate).where(*known).exists())
+        if self.compared:
+            statement = statement.where(differs(source, self.compared))
         return self.returning(statement, "update")
 
     def named(self) -> dict[str, Any]:
@@ -220,7 +230,8 @@ class ReadStatus(KeyRecipe[RowStatusPlan], frozen=True):
     `names`, and the status of the fields in `asked`, which includes `names`.
 
     A value that is not shown on this row is NULL, so that it does not leave the database. A document whose text is
-    longer than `document_bytes_max` is replaced by `TOO_LARGE`.
+    longer than `document_bytes_max` is replaced by `TOO_LARGE`. Those of `values` that are `compared` are compared with
+    the row's.
     """
 
     permitted: BoundRule
@@ -228,6 +239,8 @@ class ReadStatus(KeyRecipe[RowStatusPlan], frozen=True):
     names: tuple[str, ...] = ()
     asked: tuple[AskedField, ...] = ()
     document_bytes_max: int = 0
+    compared: tuple[str, ...] = ()
+    values: Bound = Bound(None)
 
     def compile(self, options: Options) -> RowStatusPlan:
         """The SELECT of the row's status."""
@@ -248,6 +261,7 @@ class ReadStatus(KeyRecipe[RowStatusPlan], frozen=True):
         writable_statuses = {
             item.name: status(item.writable.decision, item.writable.outcome(source)) for item in self.asked
         }
+        different = columns.add(differs(source, self.compared)) if self.compared else True
         statement = sa.select(*columns.selected).where(is_key(source))
         if self.is_locking:
             statement = statement.with_for_update()
@@ -261,7 +275,11 @@ class ReadStatus(KeyRecipe[RowStatusPlan], frozen=True):
             version,
             shown_statuses,
             writable_statuses,
+            different,
         )
+
+    def named(self) -> dict[str, Any]:
+        return {**super().named(), **written_binds(self.values)} if self.compared else super().named()
 
     def bounds(self) -> list[Bound]:
         fields = [rule for item in self.asked for rule in (item.shown, item.writable)]

@@ -34,6 +34,7 @@ from gatepost.errors import Problem, Unprocessable
 from gatepost.models.candidates import CheckCandidate
 from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision, holds
+from gatepost.models.differences import is_comparable
 from gatepost.models.orm_reasons import is_context_sensitive
 from gatepost.models.recipes import Bound, Recipe
 from gatepost.models.selections import Selection
@@ -127,7 +128,11 @@ class CompiledVerbs:
         self._merged = MergedDocuments(bounds, document_forms(served.writable, served.entity.name))
         self.has_version_of_mapper = cast("Any", inspect(self._entity.model)).version_id_col is not None
         self._inserts = FastWrites(self.references.ruled)
-        self._updates = FastWrites(self.references.ruled | self.documents)
+        # What Python compares with the present row, because PostgreSQL cannot.
+        self._loaded = frozenset(
+            name for name, attribute in served.entity.attributes.items() if not is_comparable(attribute)
+        )
+        self._updates = FastWrites(self.references.ruled | self._loaded)
 
     async def create(self, call: Call, values: dict[str, Any]) -> Row:
         """Insert one row."""
@@ -172,17 +177,17 @@ class CompiledVerbs:
         looked_up = self.references.names(call, changes.values, all=False) if self.references.ruled else []
         change = RowChange(key, changes, bind_decision(decision, actor, self._entity), versions, looked_up)
         if fast is None and not (looked_up or changes.read_only_values) and self._is_direct(values, decision, view):
-            write = self._update(call, change, values, sent)
+            write = self._update(call, change, values, sent, self._compared(view, changes.values))
             records = await self._run_direct(call, write)
             if records:
                 return self._row_of(write.plan, records)
         return await self.database.transact(partial(self._update_in_transaction, call, change))
 
     def _is_direct(self, values: dict[str, Any], decision: Decision, view: View) -> bool:
-        """Whether one UPDATE is enough: nothing has to be compared with the present row."""
+        """Whether one UPDATE is enough: nothing has to be compared with the present row outside of PostgreSQL."""
         return bool(
             values
-            and self.documents.isdisjoint(values)
+            and self._loaded.isdisjoint(values)
             and view.update_rules.keys().isdisjoint(values)
             and not depends_on(decision, values, self.served)
         )
@@ -220,29 +225,18 @@ class CompiledVerbs:
         return row
 
     async def _update_in_transaction(self, call: Call, change: RowChange, transaction: Transaction) -> Row:
-        values, moved = await self.lock_for_update(call, transaction, change)
-        if not values:
+        _, moved = await self.lock_for_update(call, transaction, change)
+        if not moved:
             return await self.reads.row_in(call, transaction, change.key)
         permitted, rules = change.permitted, call.view.update_rules
-        if not rules.keys().isdisjoint(values):
-            permitted = bind_decision(with_field_rules(permitted.decision, rules, values), call.actor, self._entity)
+        if not rules.keys().isdisjoint(moved):
+            permitted = bind_decision(with_field_rules(permitted.decision, rules, moved), call.actor, self._entity)
         locked = msgspec.structs.replace(change, permitted=permitted, versions=None)
-        write = self._update(call, locked, self._with_updates(values), len(values))
+        write = self._update(call, locked, self._with_updates(moved), len(moved), compared=())
         row = await self._write_under_policy(call, transaction, write, moved)
-        if row is not None:
-            return row
-        if await self._has(call, transaction, change, values):
-            return await self.reads.row_in(call, transaction, change.key)
-        raise await self.suppressed(transaction)
-
-    async def _has(self, call: Call, transaction: Transaction, change: RowChange, values: dict[str, Any]) -> bool:
-        """Whether the row has these values already, and shows them: a trigger may suppress an UPDATE that changes
-        nothing."""
-        names = tuple(values)
-        recipe = self._status(call, change.key, change.permitted, names, names)
-        plan = self._plans.get(recipe)
-        records = await transaction.read(plan.statement, recipe.binds(plan.statement))
-        return bool(records) and CurrentValues(self.served, plan, records[0]).unchanged(values, names) == values.keys()
+        if row is None:
+            raise await self.suppressed(transaction)
+        return row
 
     async def _write_under_policy(
         self, call: Call, transaction: Transaction, write: RowWrite, references: dict[str, Any]
@@ -279,26 +273,33 @@ class CompiledVerbs:
         """Lock the row, compare it with the change, look up the references that it changes, and raise where the change
         is refused.
 
-        Returns the values to write, and those of them that the change moves: a reference that the actor sees on the row
-        with the same value already is not looked up.
+        Returns the values to write, and those of them that the row does not have already, as far as the actor sees it:
+        an unchanged reference is not looked up.
         """
         changes, view = change.changes, call.view
         sent = changes.values.keys() | changes.read_only_values.keys()
-        merging = {name for name in self.documents & changes.values.keys() if isinstance(changes.values[name], dict)}
-        names = tuple(sorted({*changes.read_only_values, *merging, *change.references}))
+        loaded = self._loaded & changes.values.keys()
+        names = tuple(sorted({*changes.read_only_values, *loaded, *change.references}))
+        compared = self._compared(view, changes.values.keys() - loaded)
         ruled = sorted(sent & (view.maybe_unknown | view.update_rules.keys()))
         asked = tuple(dict.fromkeys((*names, *ruled)))
         recipe = self._status(call, change.key, change.permitted, asked, names)
+        if compared:
+            recipe = msgspec.structs.replace(recipe, compared=compared, values=Bound(changes.values))
         plan = self._plans.get(recipe)
         records = await transaction.fetch(plan.statement, recipe.binds(plan.statement))
         raise_refusal(records[0] if records else None, plan, change.versions, call.actor, ruled)
         current = CurrentValues(self.served, plan, records[0])
         current.check_read_only(changes.read_only_values)
         values = current.merge(changes.values, self._merged)
-        same = current.unchanged(values, change.references)
-        moved = {name: value for name, value in values.items() if name not in same}
+        moved = current.moved(values, compared)
         await self.references.check(call, transaction, moved, [name for name in change.references if name in moved])
         return values, moved
+
+    def _compared(self, view: View, names: Collection[str]) -> tuple[str, ...]:
+        """`names`, if PostgreSQL compares their values with the row's. A change of a field that the actor may not see
+        is always written, so that nothing tells whether it changed anything."""
+        return tuple(sorted(names)) if all(name in view.names for name in names) else ()
 
     async def unseen(self, call: Call, key: Any, names: frozenset[str]) -> frozenset[str]:
         """Those of `names` that the actor neither sees on the row nor may write there; none where the actor cannot read
@@ -418,12 +419,14 @@ class CompiledVerbs:
         asked = partial(candidate, frozenset(), Bound(values))
         return RowWrite(plan, binds, values, sent, is_allowed=outcome is True, candidate=asked)
 
-    def _update(self, call: Call, change: RowChange, values: dict[str, Any], sent: int) -> RowWrite:
+    def _update(
+        self, call: Call, change: RowChange, values: dict[str, Any], sent: int, compared: tuple[str, ...]
+    ) -> RowWrite:
         view, names, permitted, versions = call.view, tuple(values), change.permitted, change.versions
         checks_candidate = depends_on(permitted.decision, names, self.served)
         versioned = None if versions is None else Bound(versions)
         key, bound = Bound(change.key), Bound(values)
-        recipe = UpdateRow(self._selection(call), permitted, names, bound, checks_candidate, key, versioned)
+        recipe = UpdateRow(self._selection(call), permitted, names, bound, checks_candidate, key, versioned, compared)
         plan = self._plans.get(recipe)
         if permitted.decision is True and self.reads.is_open and versions is None:
             self._updates.keep(view, names, plan, view.update_rules)

@@ -4,7 +4,7 @@ A value that is hidden from the actor counts as unknown: it equals nothing, and 
 neither the response nor what is stored depends on it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
 from gatepost.database.connection import Record
@@ -41,6 +41,14 @@ class CurrentValues:
         if errors:
             raise Unprocessable("invalid_body", "The body has errors.", errors=sorted(errors))
 
+    def moved(self, values: Mapping[str, Any], compared: Collection[str]) -> dict[str, Any]:
+        """The values that the row does not have already, as far as the actor may know. Of those in `compared`
+        PostgreSQL has told whether one differs."""
+        same = self.unchanged(values, values)
+        if not self._plan.is_different(self._record):
+            same.update(compared)
+        return {name: value for name, value in values.items() if name not in same}
+
     def unchanged(self, values: Mapping[str, Any], names: Collection[str]) -> set[str]:
         """Those of `names` whose current value is shown to the actor and equals the one in `values`."""
         return {
@@ -48,7 +56,7 @@ class CurrentValues:
             for name, raw in zip(self._plan.names, self._record, strict=False)
             if name in names
             and self._plan.is_shown(self._record, name)
-            and _is_same(self._attributes[name].shape, _present(self._attributes[name], raw), values[name])
+            and _is_unchanged(self._attributes[name], raw, values[name])
         }
 
     def merge(self, values: Mapping[str, Any], merged: MergedDocuments) -> dict[str, Any]:
@@ -59,7 +67,7 @@ class CurrentValues:
         found: dict[str, Any] = {}
         errors: list[FieldError] = []
         for name, value in values.items():
-            if name not in self._plan.documents:
+            if name not in self._plan.documents or not isinstance(value, dict):
                 found[name] = value
                 continue
             try:
@@ -79,12 +87,35 @@ class CurrentValues:
         return found
 
 
+def _is_unchanged(attribute: Attribute, raw: Any, value: Any) -> bool:
+    if attribute.shape.is_document and raw == TOO_LARGE:
+        return False
+    try:
+        return _is_same(attribute.shape, _present(attribute, raw), value)
+    except RecursionError:  # a document that another program has nested too deeply
+        return False
+
+
 def _is_same(shape: Shape, present: Any, value: Any) -> bool:
     item = shape.items or shape
-    if item.is_document and item is not shape:
-        value = natural(value)  # the driver decodes documents in an array to floats
-    elif item.form in (Form.FLOAT, Form.DECIMAL) and not (item.is_text or item.is_decorated):
+    if item.is_document:
+        # The driver decodes documents in an array to floats.
+        return _is_same_json(present, value if item is shape else natural(value))
+    if item.form in (Form.FLOAT, Form.DECIMAL) and not (item.is_text or item.is_decorated):
         return bool(_as_floats(present) == _as_floats(value))  # the decimal 5.01 is not the float
+    return bool(present == value)
+
+
+def _is_same_json(present: Any, value: Any) -> bool:
+    """Whether two documents are equal: to Python, true and 1 are."""
+    if isinstance(present, bool) or isinstance(value, bool):
+        return present is value
+    if isinstance(present, dict) and isinstance(value, dict):
+        mine, other = cast("dict[str, Any]", present), cast("dict[str, Any]", value)
+        return mine.keys() == other.keys() and all(_is_same_json(mine[name], other[name]) for name in mine)
+    if isinstance(present, list) and isinstance(value, list):
+        one, another = cast("Sequence[Any]", present), cast("Sequence[Any]", value)
+        return len(one) == len(another) and all(map(_is_same_json, one, another))
     return bool(present == value)
 
 

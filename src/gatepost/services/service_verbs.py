@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Mapper, undefer
+from sqlalchemy.orm.attributes import flag_modified
 
 from gatepost.auth.denials import access_denied
 from gatepost.call import Call
@@ -48,6 +50,8 @@ class ServiceVerbs:
         self._registry = registry
         self._database = compiled.database
         self._is_unbounded = row_bytes_max(served, served.entity.attributes) is None
+        mapper: Mapper[Any] = inspect(self._model)
+        self._deferred = [prop.key for prop in mapper.column_attrs if prop.deferred]
         copiers = {name: _copier(attribute.shape) for name, attribute in served.entity.attributes.items()}
         self._copiers = {name: copier for name, copier in copiers.items() if copier is not None}
         self.unseen = compiled.unseen
@@ -105,8 +109,13 @@ class ServiceVerbs:
             change = RowChange(key, changes, rule_of(self._served, "update", actor), versions, names)
             values, moved = await self._compiled.lock_for_update(call, unit.transaction, change)
             permitted = with_field_rules(change.permitted.decision, rules, values)
-            row = await unit.transaction.session.get_one(self._model, key, populate_existing=True)
+            # With the deferred columns that change: of one that is not loaded, a flush cannot tell whether it does.
+            loading = [undefer(getattr(self._model, name)) for name in self._deferred if name in values]
+            session = unit.transaction.session
+            row = await session.get_one(self._model, key, populate_existing=True, options=loading)
             unit.enforce_field_rules(row, rules, values)
+            for name in self._compiled.documents & moved.keys():
+                flag_modified(row, name)  # the ORM compares documents as Python does, to which true and 1 are equal
             changed = unit.service(self._model).update(row, Changes(self._own_values(values), model=self._model), actor)
             row = await self._written(call, changed, moved)
             await self._check_written(call, key, permitted, moved)

@@ -12,7 +12,7 @@ from sqlalchemy.orm.exc import FlushError, StaleDataError
 from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
 from gatepost.database.database import driver_error
-from gatepost.database.failures import version_conflict
+from gatepost.database.failures import still_referenced, version_conflict
 from gatepost.database.guards import TransactionAborted
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import RowCondition, owners
@@ -121,7 +121,14 @@ class UnitOfWork:
         compiled = self._compiled_of(row)
         key = self._key_of(row)
         await self.transaction.session.delete(row)
-        if await self._flush(compiled, {}) and (refusal := await self._refusal_of_unmet(compiled, key)):
+        try:
+            has_met_none = await self._flush(compiled, {})
+        except Problem as problem:
+            # A relationship sets the foreign keys of other rows to NULL, and these cannot be NULL.
+            if problem.__cause__ and isinstance(driver_error(problem.__cause__), asyncpg.NotNullViolationError):
+                raise still_referenced() from problem.__cause__
+            raise
+        if has_met_none and (refusal := await self._refusal_of_unmet(compiled, key)):
             raise refusal
 
     @contextmanager

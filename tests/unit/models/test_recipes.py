@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
+import msgspec
 import pytest
 from gate_conversation import forbidden_receive
 from sqlalchemy import ForeignKey, Index, MetaData, or_
@@ -130,7 +131,9 @@ def recipes() -> Iterator[Recipe[Any]]:
             yield CheckUpdate(TOOLS, permitted, Bound(key), ("weight",), Bound({"weight": key}))
             for versions in (None, Bound(("1",)), Bound(("2", "3"))):
                 yield DeleteRow(TOOLS, read, Bound(key), permitted, versions)
-                yield UpdateRow(row, permitted, ("name",), Bound({"name": "x"}), True, Bound(key), versions)
+                for compared in ((), ("name",)):
+                    values = Bound({"name": "x"})
+                    yield UpdateRow(row, permitted, ("name",), values, True, Bound(key), versions, compared)
             maker = bind_policy(MAKERS.resource.policies["get"], actor, MAKERS.entity)
             pairs = ((entity.attributes["maker_id"].column, MAKERS.entity.attributes["id"].column),)
             yield FindReference(MAKERS, maker, Bound(key), "id")
@@ -151,7 +154,9 @@ def recipes() -> Iterator[Recipe[Any]]:
         is_shown = bind_decision("cost" in view.names, actor, entity)
         asked = (AskedField("note", rule, rule), AskedField("cost", is_shown, rule))
         for is_locking in (True, False):
-            yield ReadStatus(TOOLS, read, Bound(4), permitted, is_locking, ("note", "cost"), asked, 100)
+            status = ReadStatus(TOOLS, read, Bound(4), permitted, is_locking, ("note", "cost"), asked, 100)
+            yield status
+            yield msgspec.structs.replace(status, compared=("name",), values=Bound({"name": "x"}))
 
 
 def every(kind: type[Any]) -> Iterator[type[Any]]:

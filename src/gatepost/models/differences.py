@@ -1,0 +1,37 @@
+"""Whether a change would write other values than a row has: one that would not, is not written.
+
+Compared in PostgreSQL where it can tell. What it cannot is compared in Python (`services/current_values.py`).
+"""
+
+from collections.abc import Collection
+from typing import Any, cast
+
+import sqlalchemy as sa
+
+from gatepost.models.candidates import bind_name
+from gatepost.models.entity import Attribute
+from gatepost.models.shape import Form
+from gatepost.models.table_refs import TableRef
+
+
+def is_comparable(attribute: Attribute) -> bool:
+    """Whether PostgreSQL can tell that a written value is the one that is there: not of a type that may store something
+    else each time, nor of JSON, which may have no equality."""
+    item = attribute.shape.items or attribute.shape
+    return not attribute.shape.is_converted and item.form not in (Form.DOCUMENT, Form.OTHER)
+
+
+def differs(source: TableRef, names: Collection[str]) -> sa.ColumnElement[bool]:
+    """Whether the row has another value in one of these attributes than the one that is written. Texts are compared
+    character by character, whatever their collation or type takes to be equal."""
+    return sa.or_(*(_differs(source, name) for name in names))
+
+
+def _differs(source: TableRef, name: str) -> sa.ColumnElement[bool]:
+    attribute = source.entity.attributes[name]
+    shape, column = attribute.shape, cast("Any", source.column(name))
+    value: Any = sa.bindparam(bind_name(name), type_=attribute.column.type)
+    if (shape.items or shape).form is Form.TEXT:
+        text: Any = sa.ARRAY(sa.Text()) if shape.form is Form.ARRAY else sa.Text()
+        column, value = (sa.type_coerce(sa.cast(each, text), sa.Text()).collate("C") for each in (column, value))
+    return cast("sa.ColumnElement[bool]", column.is_distinct_from(value))
