@@ -8,31 +8,33 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, cast
-from uuid import UUID
 
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.orm.attributes import manager_of_class
 
 from gatepost.accounts.models import UserColumns, complete_users_table, user_model
-from gatepost.actor import Actor, ActorId, anonymous
+from gatepost.accounts.sample_users import sample_users
+from gatepost.actor import Actor, anonymous
 from gatepost.asgi import ASGIApp
 from gatepost.auth.authenticator import AnyAuthenticator
 from gatepost.auth.authenticator import checked as checked_authenticators
 from gatepost.declaring.mount import Mount, taken_by_mount
-from gatepost.declaring.resource import PATH, Resource
+from gatepost.declaring.policies import Policy, owned_by
+from gatepost.declaring.resource import ACTIONS, PATH, Resource
 from gatepost.dtos.body import check_field
 from gatepost.dtos.path_keys import check_key
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.base import Model
 from gatepost.models.catalog import Catalog, ServedModel, two_classes
-from gatepost.models.conditions import check_policy
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
 from gatepost.models.index_limits import IndexWarning, index_warnings
 from gatepost.models.mapping import table_key
+from gatepost.models.owner_checks import check_owner
+from gatepost.models.policy_trials import try_functions
 from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
+from gatepost.models.sample_users import SampleUsers
 from gatepost.models.schema import complete_schema
 from gatepost.services.service import Service, check_transactions, check_verbs, overridden, served_model
 from gatepost.sources import attribute_location, location_of
@@ -80,7 +82,7 @@ class Declaration:
         with mistakes.check(source, "App"):
             complete_schema(self.entities, {served.entity.model: served.resource for served in self.catalog.served})
         self.services = self._services()
-        self._check_policies([anonymous] if users_entity is None else _actors(users_entity))
+        self._check_policies(sample_users(users_entity, self.authenticators) if users_entity is not None else None)
         self._check_fields()
         mistakes.raise_any()
 
@@ -147,20 +149,39 @@ class Declaration:
 
     def policy_warnings(self) -> list[PolicyWarning]:
         """What of the policies can raise on a row. Computed anew: for the start, and for `gatepost doctor`."""
-        return policy_warnings(self.catalog.served, _actors(entity_of(self.user_model)))
+        users = sample_users(entity_of(self.user_model), self.authenticators)
+        signed_in = [] if users is None else [users.actor(), users.actor(without=users.nullable)]
+        return policy_warnings(self.catalog.served, [anonymous, *signed_in])
 
     def index_warnings(self) -> list[IndexWarning]:
         """Which values may be too long for an index. Computed anew: for the start, and for `gatepost doctor`."""
         return index_warnings(self.catalog.served)
 
-    def _check_policies(self, actors: Collection[Actor]) -> None:
-        """Every path of `owner()` has to lead somewhere, and every function to give SQL: a mistake must not wait for a
-        request."""
+    def _check_policies(self, users: SampleUsers | None) -> None:
+        """Every path of `owner()` has to lead somewhere, and every function to give SQL."""
         for served in self.catalog.served:
-            of_fields = ((rules.read, rules.create, rules.update) for rules in served.rules.values())
-            for policy in chain(served.resource.policies.values(), *of_fields):
-                with self._mistakes.check(served.resource.source):
-                    check_policy(policy, served.entity, actors)
+            policies = served.resource.policies
+            for action, policy in policies.items():
+                self._check_policy(served, policy, [action], users)
+            for rules in served.rules.values():
+                self._check_policy(served, rules.read, ACTIONS, users)
+                self._check_policy(served, rules.create, ["create"], users)
+                self._check_policy(served, rules.update, ["update"], users)
+
+    def _check_policy(
+        self, served: ServedModel, policy: Policy, actions: Sequence[str], users: SampleUsers | None
+    ) -> None:
+        """Check a policy that is evaluated for those who may do one of these actions."""
+        entity, policies = served.entity, served.resource.policies
+        for owner in owned_by(policy):
+            with self._mistakes.check(served.resource.source, entity.name):
+                check_owner(owner, entity, None if users is None else type(users.key))
+
+        def is_reached(actor: Actor) -> bool:
+            return any(policies[action].decide(actor) is not False for action in actions)
+
+        with self._mistakes.check(served.resource.source, entity.name):
+            try_functions(policy, entity, users, is_reached)
 
     def _check_fields(self) -> None:
         for served in self.catalog.served:
@@ -172,16 +193,6 @@ class Declaration:
                     check_field(attribute, served.entity.name)
             with self._mistakes.check(partial(location_of, served.entity.model)):
                 check_key(served.entity)
-
-
-def _actors(users: Entity) -> list[Actor]:
-    """The anonymous actor and a sample user, on which the functions of policies are tried."""
-    key = _KEYS.get(users.single_key.shape.python_type)
-    user = [] if key is None else [Actor(key, user=manager_of_class(users.model).new_instance())]
-    return [anonymous, *user]
-
-
-_KEYS: Mapping[type[Any], ActorId] = {UUID: UUID(int=0), int: 0, str: ""}
 
 
 def _check_service(service: Any, served: ServedModel, others: Collection[type[Any]]) -> None:

@@ -67,11 +67,15 @@ def frozen(value: Any) -> Any:
     return done.get(id(value), value)
 
 
+def snapshot_type(entity: Entity) -> Callable[..., Any]:
+    """The frozen struct with the model's attributes, without the password hash."""
+    return msgspec.defstruct(f"{entity.name}Snapshot", kept_names(entity), frozen=True)
+
+
 def snapshot_reader(entity: Entity) -> Callable[[Any], Any]:
-    """The function from a row to a frozen struct with the model's attributes, without the password hash."""
-    names = kept_names(entity)
-    snapshot = msgspec.defstruct(f"{entity.name}Snapshot", names, frozen=True)
-    readers = [(name, value_reader(entity.attributes[name].column)) for name in names]
+    """The function from a row to its snapshot."""
+    snapshot = snapshot_type(entity)
+    readers = [(name, value_reader(entity.attributes[name].column)) for name in kept_names(entity)]
 
     def read(row: Any) -> Any:
         return snapshot(*(frozen(reader(row[name])) for name, reader in readers))

@@ -4,12 +4,11 @@ A bound rule is a part of recipes: its shape belongs to the key, and the actor's
 Conditions of `policy(function)` are built by `policy_functions.py`.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, TypeDecorator, and_, bindparam, false, or_, true
+from sqlalchemy import ColumnElement, and_, bindparam, false, or_, true
 from sqlalchemy import inspect as sa_inspect
-from sqlalchemy.types import TypeEngine
 
 from gatepost.actor import Actor
 from gatepost.declaring.policies import (
@@ -22,12 +21,9 @@ from gatepost.declaring.policies import (
     Some,
     Where,
     decide,
-    functions,
-    owned_by,
 )
-from gatepost.errors import ConfigurationError
 from gatepost.models.entity import Entity, entity_of
-from gatepost.models.policy_functions import can_take, check_function, condition_on, shape_and_values
+from gatepost.models.policy_functions import condition_on, shape_and_values
 from gatepost.models.recipes import Bound, Part
 from gatepost.models.table_refs import TableRef
 
@@ -98,13 +94,24 @@ def bind_policy(policy: Policy, actor: Actor, entity: Entity) -> BoundRule:
 
 def bind_decision(decision: Decision, actor: Actor, entity: Entity) -> BoundRule:
     """As `bind_policy`, for a decision already made."""
-    wheres = () if isinstance(decision, _WITHOUT_FUNCTIONS) else _wheres(decision)
+    wheres = () if isinstance(decision, _WITHOUT_FUNCTIONS) else functions_of(decision)
     if not wheres:
         return BoundRule(decision, None, (), Bound(actor))
     found = [shape_and_values(where, entity.model, actor) for where in wheres]
     return BoundRule(
         decision, tuple([shape for shape, _ in found]), tuple([values for _, values in found]), Bound(actor)
     )
+
+
+def functions_of(decision: Decision) -> list[Where]:
+    """The functions that a decision leaves to be called."""
+    if isinstance(decision, Where):
+        return [decision]
+    if isinstance(decision, Not):
+        return functions_of(decision.rule)
+    if isinstance(decision, COMBINED):
+        return [where for part in decision.rules for where in functions_of(part)]
+    return []
 
 
 def holds(decision: Decision, row: Any, actor: Actor) -> bool | None:
@@ -139,16 +146,6 @@ def _is_unloaded(row: Any, name: str) -> bool:
     return state is not None and state.has_identity and name in state.unloaded
 
 
-def _wheres(rule: RowCondition) -> list[Where]:
-    if isinstance(rule, Where):
-        return [rule]
-    if isinstance(rule, Not):
-        return _wheres(rule.rule)
-    if isinstance(rule, COMBINED):
-        return [where for part in rule.rules for where in _wheres(part)]
-    return []
-
-
 def _parts(rule: RowCondition) -> list[RowCondition]:
     return [part for item in rule.rules for part in _parts(item)] if isinstance(rule, Every) else [rule]
 
@@ -156,51 +153,7 @@ def _parts(rule: RowCondition) -> list[RowCondition]:
 def _owned(path: tuple[str, ...], source: TableRef) -> ColumnElement[bool]:
     entity = source.entity
     if len(path) == 1:
-        attribute = entity.attributes.get(path[0])
-        if attribute is None:
-            raise ConfigurationError(f"owner({path[0]!r}) names no column of {entity.name}.", location=entity.name)
-        return source.column(path[0]) == bindparam(ACTOR_ID, type_=attribute.column.type)
-    relation = entity.relations.get(path[0])
-    if relation is None:
-        raise ConfigurationError(f"owner('{'.'.join(path)}') names no relation {path[0]!r}.", location=entity.name)
+        return source.column(path[0]) == bindparam(ACTOR_ID, type_=entity.attributes[path[0]].column.type)
+    relation = entity.relations[path[0]]
     inner = TableRef.alias(entity_of(relation.target))
     return inner.exists(source, inner.joined_by(relation, source), _owned(path[1:], inner))
-
-
-def check_policy(policy: Policy, entity: Entity, actors: Iterable[Actor] = ()) -> None:
-    """Raise `ConfigurationError` where the path of an `owner()` does not exist or does not hold a key of these actors,
-    or where a `policy(function)` returns for one of them what cannot become a condition. A function that raises for all
-    of these made-up actors is checked with the first real one."""
-    for path in [owner.path for owner in owned_by(policy)]:
-        _owned(path, TableRef.of(entity))
-        for actor in actors:
-            _check_holds_key(path, entity, actor)
-    for where in functions(policy):
-        for actor in actors:
-            if can_take(where, entity, actor):
-                check_function(where, entity, actor)
-
-
-def _check_holds_key(path: tuple[str, ...], entity: Entity, actor: Actor) -> None:
-    """Raise `ConfigurationError` where the column at the end of the path has another type than the actor's key: no row
-    would have an owner, and PostgreSQL would not compare the two."""
-    for name in path[:-1]:
-        entity = entity_of(entity.relations[name].target)
-    kind = _python_type(entity.attributes[path[-1]].column.type)
-    if kind is not None and actor.id is not None and not issubclass(type(actor.id), kind):
-        raise ConfigurationError(
-            f"owner({'.'.join(path)!r}) is of type {kind.__name__}, and the keys of users are of type "
-            f"{type(actor.id).__name__}.",
-            location=f"{entity.name}.{path[-1]}",
-            hint="Name the column that refers to the user.",
-        )
-
-
-def _python_type(kind: TypeEngine[Any]) -> type[Any] | None:
-    """The Python type of a column's values; None for a `TypeDecorator`, which may take any."""
-    if isinstance(kind, TypeDecorator):
-        return None
-    try:
-        return kind.python_type
-    except NotImplementedError:
-        return None

@@ -3,10 +3,8 @@
 Refuses fields that would be writable without a declaration that says so, and ones that no request could ever satisfy.
 """
 
-from collections.abc import Iterator
-from itertools import chain, combinations
-
-from gatepost.actor import Actor, anonymous
+from gatepost.actor import Actor
+from gatepost.declaring.actor_kinds import actors_of_every_kind
 from gatepost.declaring.policies import anyone, role_names
 from gatepost.declaring.resource import Field
 from gatepost.errors import ConfigurationError
@@ -14,9 +12,6 @@ from gatepost.mistakes import Mistakes
 from gatepost.models.base import FIELD
 from gatepost.models.catalog import DEFAULT_FIELD, ServedModel
 from gatepost.models.entity import Attribute
-
-ROLES_MAX = 6
-"""Up to this number of roles every combination is tried; beyond it, each role alone and all together."""
 
 
 def check_field_rules(served: ServedModel, mistakes: Mistakes, *, is_filled: bool) -> None:
@@ -83,7 +78,7 @@ def _check_can_be_sent(served: ServedModel, attribute: Attribute) -> None:
         return
     create = served.resource.policies["create"]
     rule = served.rules[attribute.name].create
-    for actor in _actors(sorted(role_names(create) | role_names(rule))):
+    for actor in actors_of_every_kind(role_names(create) | role_names(rule)):
         if create.decide(actor) is not False and rule.decide(actor) is False:
             raise ConfigurationError(
                 f"is required, and {_who(actor)} may create rows but not set it.",
@@ -96,7 +91,7 @@ def _check_can_be_sent(served: ServedModel, attribute: Attribute) -> None:
 def _check_key_is_shown(served: ServedModel, attribute: Attribute) -> None:
     """The columns of a composite key say what the row is about. By paths, a hidden one could be guessed."""
     get, read = served.resource.policies["get"], served.rules[attribute.name].read
-    for actor in _actors(sorted(role_names(get) | role_names(read))):
+    for actor in actors_of_every_kind(role_names(get) | role_names(read)):
         allowed = get.decide(actor)
         if allowed is not False and read.decide(actor) not in (True, allowed):
             raise ConfigurationError(
@@ -104,14 +99,6 @@ def _check_key_is_shown(served: ServedModel, attribute: Attribute) -> None:
                 location=_location(served, attribute),
                 hint="Close get= to those who do not see the whole key, or show it to them.",
             )
-
-
-def _actors(roles: list[str]) -> Iterator[Actor]:
-    """One actor for every kind that these roles distinguish."""
-    yield anonymous
-    sizes = range(len(roles) + 1) if len(roles) <= ROLES_MAX else (0, 1, len(roles))
-    for some in chain.from_iterable(combinations(roles, size) for size in sizes):
-        yield Actor(0, frozenset(some))
 
 
 def _who(actor: Actor) -> str:

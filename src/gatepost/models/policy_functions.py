@@ -68,15 +68,15 @@ def condition_on(
     return _whole(sa.not_(condition)) if is_guarded else condition.is_not(sa.true())
 
 
-def can_take(where: Where, entity: Entity, actor: Actor) -> bool:
-    """Whether the function accepts a made-up actor: one that raises for it may still accept real ones."""
+def failure_of(where: Where, entity: Entity, actor: Actor) -> Exception | None:
+    """What the function raises for an actor; None where it returns."""
     try:
         without_truth_values(where.function, entity.model, actor)
     except NoTruthValueError as error:
         raise _no_truth(where, error) from None
-    except Exception:
-        return False
-    return True
+    except Exception as error:
+        return error
+    return None
 
 
 def condition_of(where: Where, entity: Entity, actor: Actor) -> sa.ColumnElement[bool]:
@@ -97,7 +97,9 @@ def check_function(where: Where, entity: Entity, actor: Actor) -> None:
     try:
         tried = _call(where, row.model, actor)
     except (AttributeError, TypeError, SQLAlchemyError) as error:
-        raise _refusal(where, f"cannot take an alias of {entity.name}: {error}.", "Use its attributes alone.") from None
+        raise refusal_of(
+            where, f"cannot take an alias of {entity.name}: {error}.", "Use its attributes alone."
+        ) from None
     shapes = [cast("Any", condition)._generate_cache_key() for condition in (plain, tried)]
     key = None if None in shapes else (where, entity, *(shape.key for shape in shapes))
     if key is not None and key in _tried:
@@ -114,7 +116,7 @@ def _try(
 ) -> None:
     entity = row.entity
     if _mentions(_deannotated(tried), entity.table) or _keeps(_deannotated(plain), entity.table):
-        raise _refusal(
+        raise refusal_of(
             where,
             f"uses {entity.name} itself in a condition on one row.",
             "Use the argument for the row, and `other = aliased("
@@ -125,16 +127,16 @@ def _try(
         condition, _ = _made(row, where, actor, values)
         sql = Statement(sa.select(1).select_from(row.table).where(condition), name_of(where)).sql
     except SQLAlchemyError as error:
-        raise _refusal(where, f"cannot be written as SQL: {error}", "Rewrite the condition.") from None
+        raise refusal_of(where, f"cannot be written as SQL: {error}", "Rewrite the condition.") from None
     if _IN_LIST in sql:
-        raise _refusal(
+        raise refusal_of(
             where,
             "has an IN whose list SQLAlchemy writes only when a statement runs, as it does for a mapped class that "
             "inherits the table of another.",
             "Select from the class that has the table, and compare its discriminator column.",
         )
     if len(re.findall(rf"\bAS {ROW}\b", sql)) != 1:
-        raise _refusal(
+        raise refusal_of(
             where,
             "has a subquery that reads all rows of the table instead of the row that the policy is about.",
             "Leave `.correlate()` out, and compare with the argument outside of subqueries in FROM.",
@@ -165,7 +167,7 @@ def _made(source: TableRef, where: Where, actor: Actor, values: Sequence[Bound])
     is_same = [id(bind.value) for bind in binds] == [id(bind.value) for bind in cache_key.bindparams]
     if not is_same or left is None or any(bind.key not in names.values() for bind in left.bindparams):
         # A value that stays in the cached statement would be used for every later actor.
-        raise _refusal(where, "holds a value that cannot be bound.", "Rewrite the condition.")
+        raise refusal_of(where, "holds a value that cannot be bound.", "Rewrite the condition.")
     # Last, because a guard repeats its operand: guarded first, one value would be several binds.
     guarded, is_guarded = guard_casts(renamed, source.table)
     return _whole(guarded), is_guarded
@@ -186,7 +188,7 @@ def _call(where: Where, model: Any, actor: Actor) -> sa.ColumnElement[bool]:
     if result is True or result is False:
         return sa.true() if result else sa.false()
     if not isinstance(result, sa.ColumnElement):
-        raise _refusal(where, f"returned {type(result).__name__}, not a SQL condition or a bool.")
+        raise refusal_of(where, f"returned {type(result).__name__}, not a SQL condition or a bool.")
     return cast("sa.ColumnElement[bool]", result)
 
 
@@ -213,7 +215,7 @@ def _renamed(condition: sa.ColumnElement[bool], names: dict[int, str], where: Wh
         operator = getattr(element, "operator", None)
         if operator in _MEMBERSHIP and id(element.right) in names:
             if isinstance(element.left, Tuple):
-                raise _refusal(
+                raise refusal_of(
                     where, "tests whether a tuple is in a list.", "Write or_(and_(...), ...), or a subquery."
                 )
             compared = _renamed(element.left, names, where)
@@ -247,11 +249,13 @@ def _parts(element: Any) -> Iterator[Any]:
         yield from _parts(child)
 
 
-def _refusal(where: Where, message: str, hint: str | None = None) -> ConfigurationError:
-    return ConfigurationError(f"the policy {name_of(where)} {message}", source=location_of(where.function), hint=hint)
+def refusal_of(where: Where, problem: str, hint: str | None = None, source: str | None = None) -> ConfigurationError:
+    """The error for a function that cannot be a policy."""
+    found = source or location_of(where.function)
+    return ConfigurationError(f"the policy {name_of(where)} {problem}", source=found, hint=hint)
 
 
 def _no_truth(where: Where, error: NoTruthValueError) -> ConfigurationError:
-    return _refusal(
+    return refusal_of(
         where, f"cannot be evaluated: {error}.", "Write &, | and ~ with parentheses, or and_, or_ and not_."
     )

@@ -28,7 +28,7 @@ from gatepost.actor import Actor
 from gatepost.database.statements import DIALECT
 from gatepost.declaring.policies import Policy, Where, functions
 from gatepost.models.catalog import ServedModel
-from gatepost.models.policy_functions import can_take, condition_of, name_of
+from gatepost.models.policy_functions import condition_of, failure_of, name_of
 from gatepost.models.shape import plain_type
 
 _AGGREGATES = "count min max avg sum bool_and bool_or every any_value array_agg string_agg json_agg"
@@ -87,7 +87,7 @@ def policy_warnings(served: Iterable[ServedModel], actors: Iterable[Actor]) -> l
         for place, where in _functions(item):
             name = name_of(where)
             for actor in actors:
-                if can_take(where, item.entity, actor):
+                if failure_of(where, item.entity, actor) is None:
                     for expression, reason in _warnings_in(condition_of(where, item.entity, actor)):
                         # The same function may be the policy of several actions: the first is enough.
                         found.setdefault((name, expression), PolicyWarning(f"{name} ({place})", expression, reason))

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import ForeignKey, MetaData, and_, exists, not_, or_, select, text, tuple_, union
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
 
-from gatepost import Actor, App, Resource, policy
+from gatepost import Actor, App, Resource, authenticated, policy
 from gatepost.database.statements import Statement
 from gatepost.errors import ConfigurationError
 from gatepost.models.conditions import bind_policy
@@ -202,7 +202,7 @@ def test_what_only_a_real_actor_shows_is_refused_before_a_statement_is_made() ->
     def mine(member: Any, actor: Actor) -> Any:
         return Member.id == {"real": 1}[str(actor.id)]
 
-    App(Resource(Member, read=mine))
+    App(Resource(Member, read=authenticated & mine))
     entity = entity_of(Member)
     for table in (entity.table, entity.table.alias()):
         with pytest.raises(ConfigurationError, match="the policy mine uses Member itself"):

@@ -36,8 +36,8 @@ OTHER_READERS = {
     "models/bind_types.py": "the types by which compared values are bound",
     "models/candidates.py": "the types of casts",
     "models/cast_guards.py": "the types of expressions",
-    "models/conditions.py": "the types of expressions",
     "models/expressions.py": "the types of expressions",
+    "models/owner_checks.py": "the types of expressions",
     "models/policy_warnings.py": "the types of expressions",
     "models/type_traits.py": "how values are compared and indexed, and the extensions of types",
 }
