@@ -81,8 +81,13 @@ class Key(msgspec.Struct, frozen=True, eq=False):
         return tuple(values) if self.is_composite else values[0]
 
     def values(self, key: Any) -> tuple[Any, ...]:
-        """The value of each attribute in a key."""
-        return key if self.is_composite else (key,)
+        """The value of each attribute in a key. Raises `TypeError` for a composite key that is not a tuple of them."""
+        if not self.is_composite:
+            return (key,)
+        values: tuple[Any, ...] = key
+        if key.__class__ is not tuple or len(values) != len(self.attributes):
+            raise TypeError(f"The key is a tuple of {', '.join(self.names)}, not {key!r}.")
+        return values
 
 
 class Relation(msgspec.Struct, frozen=True, eq=False):

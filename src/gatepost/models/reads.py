@@ -272,7 +272,7 @@ def is_key(source: TableRef) -> sa.ColumnElement[bool]:
 
 def key_binds(key: Key, value: Any) -> dict[str, Any]:
     """The values of the binds of `is_key`."""
-    return dict(zip(_bind_names(KEY, key), value, strict=True)) if key.is_composite else {KEY: value}
+    return dict(zip(_bind_names(KEY, key), key.values(value), strict=True)) if key.is_composite else {KEY: value}
 
 
 def _bind_names(name: str, key: Key) -> tuple[str, ...]:

@@ -354,7 +354,7 @@ async def test_the_orders_that_are_offered_read_an_index(readers: Readers, modul
             rows = RowRange(tuple(Order(each, is_descending) for each in names), 3)
             assert re.search(r"Limit\n +->  Index (Only )?Scan", await plan_of(connection, model, rows))
             if names == NAMES["lines"]:
-                position = Position((Bound(2), Bound(2)), backward=is_descending)
+                position = Position((Bound("2"), Bound("2")), backward=is_descending)
                 beyond = await plan_of(connection, model, msgspec.structs.replace(rows, position=position))
                 assert "Index Cond: (ROW(order_id, product_id) > ROW(" in beyond
     await connection.close()

@@ -50,3 +50,6 @@ def test_a_key_of_one_column_is_read_from_the_decoded_segment() -> None:
 def test_a_key_of_one_column_is_its_value_and_one_of_several_a_tuple() -> None:
     found: list[Any] = [SINGLE.of(["x"]), SINGLE.values("x"), TEXTS.of(["x", "y", "z"]), TEXTS.values(("x", "y", "z"))]
     assert found == ["x", ("x",), ("x", "y", "z"), ("x", "y", "z")]
+    for key in ("xyz", ("x", "y"), ["x", "y", "z"], None):
+        with pytest.raises(TypeError, match="tuple of a, b, c, not"):
+            TEXTS.values(key)

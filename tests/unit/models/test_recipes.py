@@ -19,7 +19,7 @@ from gatepost.controllers.queries import QueryParsers, QueryReader
 from gatepost.database.statements import Statement
 from gatepost.models.candidates import CheckCandidate
 from gatepost.models.conditions import bind_decision, bind_policy
-from gatepost.models.list_query import ListQuery
+from gatepost.models.list_query import ListQuery, Order
 from gatepost.models.reads import (
     CountBytes,
     LoadObject,
@@ -70,6 +70,14 @@ class Tool(Base):
     maker: Mapped[Maker] = relationship()
 
 
+class Loan(Base):
+    """A key of two columns."""
+
+    __tablename__ = "loans"
+    tool_id: Mapped[int] = mapped_column(ForeignKey(Tool.id), primary_key=True)
+    borrower: Mapped[str] = mapped_column(primary_key=True)
+
+
 def is_light(model: Any, actor: Actor) -> Any:
     """One shape for those who lift, and another for the others."""
     if "lifter" in actor.roles:
@@ -85,10 +93,11 @@ app = App(
         write=light,
         fields={"cost": Field(read=role("buyer"), write=role("buyer")), "note": Field(read=light, write=light)},
     ),
+    Resource(Loan, read=policy(lambda model, actor: model.borrower != str(actor.id))),
     Resource(Maker, read=policy(lambda model, actor: model.name != str(actor.id))),
 )
 CATALOG = app.declaration.catalog
-TOOLS, MAKERS = CATALOG.by_model[Tool], CATALOG.by_model[Maker]
+TOOLS, MAKERS, LOANS = CATALOG.by_model[Tool], CATALOG.by_model[Maker], CATALOG.by_model[Loan]
 READER = QueryReader(TOOLS, {item: QueryParsers(item) for item in CATALOG.served}, Cursors(b"s" * 32), Trigrams())
 OPTIONS = Options(page_bytes_max=2**22)
 
@@ -138,6 +147,13 @@ def recipes() -> Iterator[Recipe[Any]]:
             pairs = ((entity.attributes["maker_id"].column, MAKERS.entity.attributes["id"].column),)
             yield FindReference(MAKERS, maker, Bound(key), "id")
             yield FindCompositeReference(TOOLS, maker, Bound(key), MAKERS, pairs)
+        loan = bind_policy(LOANS.resource.policies["get"], actor, LOANS.entity)
+        loans = Selection.of(LOANS, LOANS.view(actor), loan)
+        for pair in ((1, "ann"), (2, "bob")):
+            yield ReadRow(loans, Bound(pair))
+            yield LoadObject(LOANS, loan, Bound(pair))
+            yield DeleteRow(LOANS, loan, Bound(pair), loan, None)
+            yield ReadRowsByKey(loans, (Order("tool_id", False), Order("borrower", False)), Bound([pair, (3, "eve")]))
         for query_string in QUERIES:
             query = read_list(query_string, actor)
             shown = Selection.of(TOOLS, view, read, query.fields, query.expand)
@@ -240,7 +256,7 @@ def test_what_is_derived_is_named_and_not_volatile(compiled: Compiled) -> None:
             statement = plan if isinstance(plan, Statement) else plan.statement
             assert statement.tables is not None
             assert f" /* {statement.name} */ " in statement.sql
-            assert statement.name.split(".")[0] in ("tools", "makers")
+            assert statement.name.split(".")[0] in ("tools", "makers", "loans")
 
 
 def bounds_in(part: Any) -> list[Bound]:
