@@ -70,6 +70,7 @@ class App(Declared):
         self._composition: Composition | None = None
         self.rate_limits = rate_limits
         self._table: BucketTable | None = None
+        self._serves_what_fits = False
 
     @property
     def metadata(self) -> MetaData:
@@ -105,7 +106,8 @@ class App(Declared):
         return self._composition
 
     async def start(self, settings: Settings) -> None:
-        """Compose the chain and open connections. Raises `ConfigurationError` for settings it cannot start with."""
+        """Compose the chain and open connections. Raises `ConfigurationError` for settings it cannot start with, and
+        where the tables in the database are not those of the models."""
         if settings.database.url is None:
             raise ConfigurationError(
                 "is not set.",
@@ -115,7 +117,11 @@ class App(Declared):
         key = signing_key(settings)
         buckets = make_buckets(self.rate_limits, settings.valkey, self._table)
         composition = Composition(self.declaration, settings, key, self.events, buckets)
-        await composition.start()
+        try:
+            await composition.start(serves_what_fits=self._serves_what_fits)
+        except ConfigurationError:
+            self.events.reopen()
+            raise
         self._composition = composition
 
     async def stop(self) -> None:
@@ -138,6 +144,11 @@ class App(Declared):
     def share(self, table: BucketTable) -> None:
         """Keep the rate limits in a table that other processes of this machine share. Before `start`."""
         self._table = table
+
+    def replace_another(self) -> None:
+        """This process takes the place of one that served: where the tables have changed since, it serves what fits
+        instead of ending. Before `start`."""
+        self._serves_what_fits = True
 
     def drain(self) -> None:
         """Tell load balancers to go elsewhere: readiness turns false, and responses close their connections."""

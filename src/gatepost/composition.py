@@ -32,7 +32,7 @@ from gatepost.events import Events, PolicyMayFail, ValueMayBeTooLong
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.cross_site_requests import CrossSiteRequests
 from gatepost.gateway.gate import GateMiddleware, make_limiter
-from gatepost.health import AWAY, NO_CONNECTION, OK, READ_ONLY, Probes
+from gatepost.health import AWAY, NO_CONNECTION, NOTHING_FITS, OK, READ_ONLY, SCHEMA_CHANGED, Probes
 from gatepost.models.catalog import ServedModel
 from gatepost.models.constraint_violations import ConstraintErrors
 from gatepost.models.orm_reasons import orm_reasons
@@ -63,7 +63,9 @@ class Composition:
         self.settings = settings
         self.events = events
         violations = ConstraintErrors(dict.fromkeys(item.table.metadata for item in declaration.entities))
-        self.database = Database(settings.database.url or "", settings.database, events, violations)
+        self.database = Database(
+            settings.database.url or "", settings.database, events, violations, declaration.expected_tables
+        )
         self.tokens = Tokens(settings.auth, key)
         secret = key.as_pem(private=True)
         devices = Devices(secret, f"{declaration.prefix}/auth")
@@ -114,7 +116,9 @@ class Composition:
             refuses_unclaimed=True,
         )
         dispatch = Dispatch(
-            admit=access.admit, mounts={prefix: mount.app for prefix, mount in declaration.mounts.items()}
+            admit=access.admit,
+            mounts={prefix: mount.app for prefix, mount in declaration.mounts.items()},
+            explain=self.database.explain_failure,
         )
         self.gate = GateMiddleware(
             dispatch.handle,
@@ -130,10 +134,11 @@ class Composition:
             find_writing=self.database.find_writing,
         )
 
-    async def start(self) -> None:
+    async def start(self, *, serves_what_fits: bool = False) -> None:
         """Open a connection, so that the first request finds one, and begin to listen for changes of users.
 
-        Raises ConfigurationError where the database refuses us; one that is away is no reason not to start.
+        Raises ConfigurationError where the database refuses us, or its tables are not those of the models, unless this
+        process `serves_what_fits`; a database that is away is no reason not to start.
         """
         warn = self.events.emitter(PolicyMayFail)
         if warn is not None:
@@ -144,6 +149,11 @@ class Composition:
                 warn_of_index(ValueMayBeTooLong(*found))
         if await connect_once(self.database):
             self.accounts.identities.listener.heartbeat.record()
+        refusal = self.declaration.expected_tables.refusal(self.database.schema.changed)
+        if refusal is not None and not serves_what_fits:
+            await self.database.close()
+            raise refusal
+        self.database.schema.start()
         if self._trigram_probe is not None:
             await self._trigram_probe.probe()
         await self.buckets.start(self.events)
@@ -171,7 +181,12 @@ class Composition:
             return NO_CONNECTION
         if self.accounts.identities.listener.heartbeat.is_silent or reachability.is_lost:
             return AWAY
-        return READ_ONLY if self.database.is_read_only else OK
+        changed = self.database.schema.changed
+        if changed and changed.keys() >= {served.entity.table.fullname for served in self.declaration.catalog.served}:
+            return NOTHING_FITS
+        if self.database.is_read_only:
+            return READ_ONLY
+        return SCHEMA_CHANGED if changed else OK
 
     def _resource_endpoints(self, cursors: Cursors) -> list[Endpoint]:
         catalog = self.declaration.catalog

@@ -4,7 +4,7 @@ Made when the app is built, at import of the user's module. All mistakes that ar
 there: each independent check runs in `mistakes.check()`, and what cannot be read is left out of later checks.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, cast
@@ -19,7 +19,7 @@ from gatepost.asgi import ASGIApp
 from gatepost.auth.authenticator import AnyAuthenticator
 from gatepost.auth.authenticator import checked as checked_authenticators
 from gatepost.declaring.mount import Mount, taken_by_mount
-from gatepost.declaring.policies import Policy, owned_by
+from gatepost.declaring.policies import Policy, is_nobody, owned_by
 from gatepost.declaring.resource import ACTIONS, PATH, Resource
 from gatepost.dtos.body import check_field
 from gatepost.dtos.path_keys import check_key
@@ -27,6 +27,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.base import Model
 from gatepost.models.catalog import Catalog, ServedModel, two_classes
+from gatepost.models.column_mismatches import ExpectedTable, ExpectedTables
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
 from gatepost.models.index_limits import IndexWarning, index_warnings
@@ -85,6 +86,7 @@ class Declaration:
         self._check_policies(sample_users(users_entity, self.authenticators) if users_entity is not None else None)
         self._check_fields()
         mistakes.raise_any()
+        self.expected_tables = ExpectedTables([*self._expected_tables(is_default_users=users is None)])
 
     @property
     def metadata(self) -> MetaData:
@@ -134,6 +136,13 @@ class Declaration:
             self.entities.append(entity)
             return entity
         return None
+
+    def _expected_tables(self, *, is_default_users: bool) -> Iterator[ExpectedTable]:
+        for entity in self.entities:
+            served = self.catalog.by_model.get(entity.model)
+            creates = served is None or not is_nobody(served.resource.policies["create"])
+            is_users = entity.model is self.user_model
+            yield ExpectedTable(entity, creates or is_users, is_default=is_users and is_default_users)
 
     def _services(self) -> dict[type[Any], type[Service[Any]]]:
         services: dict[type[Any], type[Service[Any]]] = {}

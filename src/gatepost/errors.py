@@ -245,6 +245,9 @@ CODES: dict[str, ErrorCode] = {
     "database_read_only": ErrorCode(ServiceUnavailable, "The database takes no writes at present; reads are served."),
     "database_full": ErrorCode(ServiceUnavailable, "The database has no room left; nothing was written."),
     "database_out_of_memory": ErrorCode(ServiceUnavailable, "The database has no memory left; nothing was written."),
+    "schema_changed": ErrorCode(
+        ServiceUnavailable, "The database has been changed, and no longer fits this server; nothing was written."
+    ),
     "outcome_unknown": ErrorCode(OutcomeUnknown, "It may have been written: look before you repeat it."),
     "transaction_conflict": ErrorCode(ServiceUnavailable, "Concurrent changes collided; nothing was written."),
     "overloaded": ErrorCode(Overloaded, "The server has more requests than it can handle; try again shortly."),

@@ -89,6 +89,20 @@ class DatabaseWritable(msgspec.Struct):
     seconds: float
 
 
+class SchemaChanged(msgspec.Struct):
+    """These tables are not those of the models, for these `reasons`: requests that use them get 503 `schema_changed`.
+    Emitted once for each state that they are found in."""
+
+    tables: list[str]
+    reasons: list[str]
+
+
+class SchemaRestored(msgspec.Struct):
+    """The tables are those of the models again, after `seconds`."""
+
+    seconds: float
+
+
 class DatabaseExhausted(msgspec.Struct):
     """PostgreSQL had no room, no memory, or not as much as it is allowed to take; the statement was undone."""
 

@@ -17,12 +17,16 @@ OK = "ok"
 AWAY = "database_unavailable"
 NO_CONNECTION = "no_connection"
 READ_ONLY = "read_only"
+SCHEMA_CHANGED = "schema_changed"
+"""Some tables are not those of the models: what uses others is served."""
+NOTHING_FITS = "nothing_fits"
+"""No table of a resource is the one of its model."""
 
 
 class Probes:
-    """`database` says in a word how the database is, `OK` where requests can be served, `READ_ONLY` where reads can:
-    with `needs_writes` that is not enough. `is_draining` is true from the moment the process is told to stop. `limits`
-    tells how the rate limits are kept: no reason to be sent no requests.
+    """`database` says in a word how the database is: `OK` where requests can be served, `SCHEMA_CHANGED` where some
+    can, `READ_ONLY` where reads can, which is not enough with `needs_writes`. `is_draining` is true from the moment the
+    process is told to stop. `limits` tells how the rate limits are kept: no reason to be sent no requests.
     """
 
     def __init__(
@@ -34,7 +38,7 @@ class Probes:
         needs_writes: bool = False,
     ) -> None:
         self._database = database
-        self._enough = frozenset({OK} if needs_writes else {OK, READ_ONLY})
+        self._enough = frozenset({OK, SCHEMA_CHANGED} if needs_writes else {OK, SCHEMA_CHANGED, READ_ONLY})
         self._is_draining = is_draining
         self._limits = limits
 

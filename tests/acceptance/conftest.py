@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -52,6 +53,18 @@ async def waiting(scope, receive, send):
 
 app = App(Resource(Note, read=anyone), mount={"/waiting": waiting})
 '''
+
+
+NOTES = """
+CREATE TABLE notes (
+  id uuid PRIMARY KEY DEFAULT uuidv7(),
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  version integer NOT NULL DEFAULT 1,
+  title varchar NOT NULL
+)
+"""
+"""The table of the model, without which `gatepost serve` does not start."""
 
 
 def is_alive(process: psutil.Process) -> bool:
@@ -189,10 +202,12 @@ def environ() -> dict[str, str]:
 def production(
     environ: dict[str, str], postgresql: EmbeddedPostgreSQL, database_url: str, tmp_path: Path
 ) -> dict[str, str]:
-    """The environment that a production server needs; without the time that load balancers need at a stop."""
+    """The environment that a production server needs, with the table of the tiny app; without the time that load
+    balancers need at a stop."""
     from gatepost.auth.keys import KEY_FILE, development_key
 
     development_key(tmp_path)
+    postgresql.execute(NOTES, database=urlsplit(database_url).path[1:])
     return {
         **environ,
         "DATABASE_URL": database_url,

@@ -243,7 +243,7 @@ def test_claim_lists_asks_and_records(command: Command, existing: Environ) -> No
 def test_files_run_without_the_app_and_say_that_nothing_is_recorded(
     command: Command, existing: Environ, project: Path
 ) -> None:
-    execute(existing["DATABASE_URL"], "drop table mine, theirs")
+    execute(existing["DATABASE_URL"], "drop table mine, theirs, notes")
     assert command("migrate", "make", "first", environ=existing).returncode == 0
     (project / "app.py").unlink()
     ran = command("migrate", "up", environ=existing)

@@ -88,7 +88,8 @@ async def migrate(app: "App", settings: Settings, *, is_embedded: bool, migrates
 
 
 def _tell_pending(pending: "Plan") -> None:
-    """What the database lacks, and how to add it; the application is served nevertheless, as far as it fits."""
+    """What the database lacks, and how to add it; the application is served nevertheless, unless its responses would be
+    wrong."""
     if pending.allowed:
         steps = "".join(f"\n  {item.summary}" for item in pending.allowed)
         print_warning(

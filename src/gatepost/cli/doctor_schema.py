@@ -8,6 +8,7 @@ from gatepost.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from gatepost.app import App
+    from gatepost.database.connection import RawConnection
     from gatepost.migrations.plan import Plan
 
 SHOWN = 3
@@ -36,6 +37,19 @@ async def examine_schema(url: str, app: "App") -> Schema:
         return Schema(DoctorFinding("migrations", True, "the database matches the models"), hint)
     more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     return Schema(DoctorFinding("migrations", False, f"to do: {'; '.join(found[:SHOWN])}{more}", hint), hint)
+
+
+async def examine_columns(connection: "RawConnection", app: "App") -> DoctorFinding:
+    """Whether the tables are those of the models, as far as responses would be wrong: `gatepost serve` refuses to start
+    otherwise."""
+    from gatepost.database.reflection import reflect
+
+    expected = app.declaration.expected_tables
+    found = expected.mismatches(await reflect(connection, expected.tables, expected.types))
+    refusal = expected.refusal(found)
+    if refusal is not None:
+        return DoctorFinding("columns", False, refusal.message)
+    return DoctorFinding("columns", True, "the tables hold what the models declare")
 
 
 def _hint(plan: "Plan", *, has_files: bool) -> str:

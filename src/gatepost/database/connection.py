@@ -27,13 +27,14 @@ class PooledConnection:
 
     `needs_reset` is set where a service may have left something on it: the pool undoes that before it is lent again.
     `writer` is the task that has sent a COMMIT, or an autocommitted write, until its reply is read.
-    `holder` is on whose behalf it is lent, or was lent last.
+    `holder` is on whose behalf it is lent, or was lent last. `check` raises the refusal of a statement.
     """
 
-    __slots__ = ("holder", "needs_reset", "orm", "prepared", "raw", "writer")
+    __slots__ = ("_check", "holder", "needs_reset", "orm", "prepared", "raw", "writer")
 
-    def __init__(self, raw: RawConnection) -> None:
+    def __init__(self, raw: RawConnection, check: Callable[[Statement], None]) -> None:
         self.raw = raw
+        self._check = check
         self.holder: Holder | None = None
         self.prepared = BoundedCache[Statement, "PreparedStatement[Any]"](PREPARED_MAX)
         self.orm: Any = None
@@ -67,7 +68,9 @@ class PooledConnection:
         await self.raw.reload_schema_state()
 
     async def prepare(self, statement: Statement) -> "PreparedStatement[Any]":
-        """Prepare a statement; of what it does nothing is sent. A connection that is closed is refused at once."""
+        """Prepare a statement; of what it does nothing is sent. A connection that is closed is refused at once, and so
+        is a statement that `check` refuses."""
+        self._check(statement)
         if statement.alters_session:  # never kept, so that each use comes here and is noted
             self.needs_reset = True
             return await self.raw.prepare(statement.sql)
@@ -82,8 +85,10 @@ class ObservedConnection(PooledConnection):
 
     __slots__ = ("_emit",)
 
-    def __init__(self, raw: RawConnection, emit: Callable[[StatementFinished], None]) -> None:
-        super().__init__(raw)
+    def __init__(
+        self, raw: RawConnection, check: Callable[[Statement], None], emit: Callable[[StatementFinished], None]
+    ) -> None:
+        super().__init__(raw, check)
         self._emit = emit
 
     async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:

@@ -35,6 +35,7 @@ from gatepost.database.pool import Pool
 from gatepost.database.privileges import HIDES_ROWS, missing_privilege, refuses_row
 from gatepost.database.read_only import ReadOnly, is_standby
 from gatepost.database.recovery import RECOVER_SECONDS
+from gatepost.database.schema_watch import Expected
 from gatepost.database.session_state import DriverConnection
 from gatepost.database.sessions import Sessions
 from gatepost.database.statements import DIALECT, Statement
@@ -81,7 +82,14 @@ class Database:
     is_sending = True
     has_own_limit = False
 
-    def __init__(self, dsn: str, settings: DatabaseSettings, events: Events, describe: Describe = _undescribed) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        settings: DatabaseSettings,
+        events: Events,
+        describe: Describe = _undescribed,
+        expected: Expected | None = None,
+    ) -> None:
         self.dsn = dsn
         self._dsns = split_hosts(dsn)
         self.resource: str | None = None
@@ -106,7 +114,8 @@ class Database:
             "lock_timeout": _milliseconds(settings.lock_seconds),
             "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_SECONDS),
         }
-        self.pool = Pool(self.connect, settings, self._explain, events)
+        self.pool = Pool(self.connect, settings, self._explain, events, expected)
+        self.schema = self.pool.schema
         emit = events.emitter(StatementFinished)
         observed = None if emit is None else partial(self.pool.run_observed, emit)
         self._run = {Target.PRIMARY: observed or self.pool.run}
@@ -164,8 +173,14 @@ class Database:
         found = next((item for item in (*self.pool.open, *self.pool.given_up) if item.writer is task), None)
         return None if found is None else found.raw.terminate
 
+    async def explain_failure(self, error: Exception) -> Problem | None:
+        """The refusal that an unexpected error means where it comes of a schema that has changed; None for any
+        other."""
+        return await self.schema.explain(driver_error(error))
+
     async def close(self) -> None:
         """Close the connections that are idle, and the others when they come back."""
+        self.schema.stop()
         await self._read_only.stop()
         await self.pool.close()
 

@@ -120,6 +120,12 @@ def read_only() -> ServiceUnavailable:
     )
 
 
+def schema_changed() -> ServiceUnavailable:
+    """The refusal of whatever uses a table that is not the one of the models."""
+    detail = "The database has been changed, and no longer fits this server; nothing was read or written."
+    return ServiceUnavailable("schema_changed", detail, retry_after_seconds=5)
+
+
 def problem_of(error: BaseException, describe: Describe, *, shows_messages: bool = False) -> Exception | None:
     """The refusal that an error of PostgreSQL or its driver means, or the mistake in the set-up that it shows; None
     where it is a mistake in the code, as every error of class 22 is that no client's value has caused.

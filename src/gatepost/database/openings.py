@@ -11,6 +11,7 @@ from gatepost.background import background, report
 from gatepost.database.connection import Connect, PooledConnection, RawConnection
 from gatepost.database.failures import DRIVER_FAILURES, is_unreadable
 from gatepost.database.reachability import LIMITED_SECONDS, Reachability
+from gatepost.database.schema_watch import SchemaWatch
 from gatepost.database.wait_queue import WaitQueue
 from gatepost.events import Events
 
@@ -23,6 +24,7 @@ class OpeningPool(Protocol):
 
     open: set[PooledConnection]
     queue: WaitQueue
+    schema: SchemaWatch
     is_closed: bool
 
     @property
@@ -82,10 +84,21 @@ class Openings:
             task.cancel()
 
     async def _try_to_connect(self) -> "RawConnection | Exception":
+        """What a request gets is examined before, where it is the first: the server may be another one than before."""
         try:
-            return await self.connect()
+            raw = await self.connect()
+            if not self._pool.has_any:
+                await self._examine(raw)
+            return raw
         except Exception as error:
             return error
+
+    async def _examine(self, raw: RawConnection) -> None:
+        try:
+            await self._pool.schema.examine(raw)
+        except BaseException:
+            raw.terminate()
+            raise
 
     def _opened(self, task: "asyncio.Task[RawConnection | Exception]") -> None:
         """One opening has ended. A failure is judged when the last of those under way at once has ended: only then is

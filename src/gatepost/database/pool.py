@@ -35,6 +35,7 @@ from gatepost.database.holders import Holder
 from gatepost.database.openings import PROBE_SECONDS, Openings
 from gatepost.database.outcomes import is_in_doubt, outcome_unknown
 from gatepost.database.recovery import Recoveries
+from gatepost.database.schema_watch import Expected, SchemaWatch
 from gatepost.database.statement_deadlines import StatementDeadlines
 from gatepost.database.statements import Statement
 from gatepost.database.wait_queue import ConnectionFuture, WaitQueue
@@ -63,7 +64,8 @@ class Pool:
     `open` are the connections, `idle` those that are not in use, the one used last at the end; `waiting` are the
     requests that found none; `is_strict` is true while what comes back has to be looked at. `explain` notes what the
     failure of a statement tells of the server, and returns the refusal that it means, None where it means none.
-    `reachability` is whether the database is there, and how many connections there can be.
+    `reachability` is whether the database is there, and how many connections there can be. `schema` refuses statements
+    whose tables have changed.
 
     When the database has fallen silent, idle connections are closed, and lent ones are `given_up`: no longer counted,
     and closed when they come back, or when a statement that was sent by then would be overdue
@@ -77,6 +79,7 @@ class Pool:
         settings: DatabaseSettings,
         explain: Callable[[PooledConnection, BaseException], Exception | None],
         events: Events,
+        expected: Expected | None = None,
     ) -> None:
         emit = events.emitter(StatementFinished)
         self._wrap = PooledConnection if emit is None else partial(ObservedConnection, emit=emit)
@@ -87,6 +90,7 @@ class Pool:
         self.open: set[PooledConnection] = set()
         self.queue = WaitQueue(self._check_queue)
         self.waiting = self.queue.waiters
+        self.schema = SchemaWatch(expected, self.lend, self.forget_schema, events)
         self.openings = Openings(self, connect, settings.pool_size, events)
         self.reachability = self.openings.reachability
         self._recoveries = Recoveries(self.put_back, self.discard, events)
@@ -170,7 +174,7 @@ class Pool:
         self.idle.append(connection)
 
     @asynccontextmanager
-    async def lend(self, holder: Holder) -> AsyncGenerator[PooledConnection]:
+    async def lend(self, holder: Holder | None = None) -> AsyncGenerator[PooledConnection]:
         """A connection for statements outside of a transaction, for the block; raises what its failure means."""
         connection = self.take() or await self.acquire(holder)
         connection.holder = holder
@@ -190,7 +194,7 @@ class Pool:
         finally:
             if is_unknown or is_lost(error):
                 self.discard(connection)
-            elif isinstance(error, asyncpg.PostgresError):
+            elif isinstance(error, asyncpg.PostgresError | ServiceUnavailable):
                 self.release(connection)
             else:
                 self.recover(connection)
@@ -331,7 +335,7 @@ class Pool:
 
     def add(self, raw: RawConnection) -> None:
         """A connection was opened."""
-        connection = self._wrap(raw)
+        connection = self._wrap(raw, self.schema.check_statement)
         self.open.add(connection)
         self._deadlines.start()
         raw.add_termination_listener(lambda _raw: self._drop(connection))

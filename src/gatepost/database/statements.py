@@ -103,7 +103,8 @@ class Statement:
 
     Prepared once per connection; identity is its key there, so keep the object. `written` is the table that it
     changes, None where it only reads; `tables` are the names of those that it reads, in subqueries as well, None where
-    its result may change while their rows do not. `alters_session` says that it leaves something on its connection.
+    its result may change while their rows do not. `uses` names all tables that it reads or changes, whatever else its
+    result depends on. `alters_session` says that it leaves something on its connection.
 
     `name` is what events call it (its text, where no name is given). It stands in the SQL as a comment after the first
     word, because `pg_stat_statements` drops one that comes before.
@@ -127,10 +128,11 @@ class Statement:
             self.name = _UNSAFE.sub("_", name)
             self.sql = f"{word} /* {self.name} */{space}{rest}"
         self.alters_session = calls_session_function(compiled.string)
-        self.tables: frozenset[str] | None = None
-        if not (compiled.has_text or is_volatile(compiled.string)):
-            self.tables = frozenset(str(table.fullname) for table in compiled.tables)
+        read = frozenset(str(table.fullname) for table in compiled.tables)
+        self.tables = None if compiled.has_text or is_volatile(compiled.string) else read
         self.written: Any = expression.table if isinstance(expression, UpdateBase) else written
+        changed: Any = self.written
+        self.uses = read if changed is None else read | {str(changed.fullname)}
         names: tuple[str, ...] = tuple(compiled.positiontup or ())
         self._names = tuple(renamed.get(name, name) for name in names)
         self.is_renamed = not renamed.keys().isdisjoint(names)

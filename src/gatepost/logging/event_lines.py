@@ -33,6 +33,8 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.DatabaseRestored: Line("database_restored", logging.WARNING),
     events.DatabaseReadOnly: Line("database_read_only", logging.ERROR),
     events.DatabaseWritable: Line("database_writable", logging.WARNING),
+    events.SchemaChanged: Line("schema_changed", logging.ERROR),
+    events.SchemaRestored: Line("schema_restored", logging.WARNING),
     events.DatabaseExhausted: Line("database_exhausted", logging.ERROR),
     events.ValueRefused: Line("value_refused", logging.WARNING),
     events.ConstraintViolated: Line("constraint_violated", logging.WARNING),

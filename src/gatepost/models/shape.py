@@ -201,7 +201,7 @@ def shape_of(
         is_text=_is_text(form, plain, bigint_as_string=bigint_as_string),
         is_jsonb=isinstance(plain, postgresql.JSONB),
         is_padded=form is Form.TEXT and isinstance(plain, sa.CHAR | sa.NCHAR),
-        is_decorated=plain_type(kind) is not kind and structure is None,
+        is_decorated=_is_decorated(kind) and structure is None,
         is_converted=_is_converted(kind),
         structure=structure,
         misfits=tuple(found for found, item in declared if not _fits(item, form, python_type)),
@@ -293,15 +293,24 @@ def _unsupported(form: Form, kind: Any) -> Unsupported | None:
 
 
 def plain_type(kind: Any) -> Any:
-    """The type that the database sees: for a `TypeDecorator` the type it decorates."""
-    if isinstance(kind, TypeDecorator) and not isinstance(kind, sa.Interval):
-        return cast("Any", kind).impl_instance
-    return kind
+    """The type of the values that the database sees: for a `TypeDecorator` the type it decorates, for a domain its base
+    type."""
+    kind = undecorated(kind)
+    return plain_type(kind.data_type) if isinstance(kind, postgresql.DOMAIN) else kind
+
+
+def undecorated(kind: Any) -> Any:
+    """For a `TypeDecorator` the type it decorates."""
+    return undecorated(kind.impl_instance) if _is_decorated(kind) else kind
+
+
+def _is_decorated(kind: Any) -> bool:
+    return isinstance(kind, TypeDecorator) and not isinstance(kind, sa.Interval)
 
 
 def _is_converted(kind: Any) -> bool:
     """Whether a `TypeDecorator` stores other values than those that are bound."""
-    if plain_type(kind) is kind:
+    if not _is_decorated(kind):
         return False
     own = cast("Any", type(cast("object", kind)))
     names = ("process_bind_param", "bind_processor", "bind_expression")

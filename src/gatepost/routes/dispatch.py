@@ -1,17 +1,21 @@
 """Behind the gate: the access control, then the endpoint's handler."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
 from gatepost.call import Admit, Call
+from gatepost.errors import Problem
+
+Explain = Callable[[Exception], Awaitable[Problem | None]]
 
 
 class Dispatch:
     """The innermost ASGI layer. `admit` is that of the access control, which finds the actor; mounted applications do
-    without."""
+    without. `explain` is asked what an unexpected error means."""
 
-    def __init__(self, *, admit: Admit, mounts: Mapping[str, ASGIApp]) -> None:
+    def __init__(self, *, admit: Admit, mounts: Mapping[str, ASGIApp], explain: Explain) -> None:
         self._admit = admit
+        self._explain = explain
         self._mounts = {f"{prefix}/*": (prefix, app) for prefix, app in mounts.items()}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -23,7 +27,16 @@ class Dispatch:
             await app({**scope, "root_path": scope.get("root_path", "") + prefix}, receive, send)
             return
         admit = self._admit  # as a local name: Python 3.11 is slow at calling an attribute that is not a method
-        if (pending := admit(call)) is not None:
-            await pending
-        _, handler = call.endpoint
-        await call.respond(await handler(call))
+        try:
+            if (pending := admit(call)) is not None:
+                await pending
+            _, handler = call.endpoint
+            response = await handler(call)
+        except Problem:
+            raise
+        except Exception as error:
+            problem = await self._explain(error)
+            if problem is None:
+                raise
+            raise problem from error
+        await call.respond(response)

@@ -66,7 +66,9 @@ class Server(_Granian):  # type: ignore[misc]
         self._ends_with_terminal = not settings.is_production
         self.supervisor = WorkerSupervisor(self, events)
         buckets = BucketTable.shared(table_name(port), factor=settings.gate.limit_factor or 1)
-        self._load = partial(worker, WorkerContext(ParentWatch(), listener, self.supervisor.reports, buckets))
+        supervisor = self.supervisor
+        context = WorkerContext(ParentWatch(), listener, supervisor.reports, buckets, supervisor.has_begun)
+        self._load = partial(worker, context)
         # How a worker ended is said by the supervisor, or by the worker itself.
         _LOGGER.addFilter(lambda record: "Unexpected exit" not in record.getMessage())
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from typing import TYPE_CHECKING, ClassVar
 
 from gatepost.asgi import ASGIApp
@@ -39,12 +40,14 @@ Prepare = Callable[["App", Settings], Awaitable[None]]
 @dataclass(frozen=True)
 class WorkerContext:
     """What a worker has from its master: the watch on its parent process, the socket, the pipe to report readiness, and
-    the buckets that all workers take tokens from. `reports` gets the number of each process that serves."""
+    the buckets that all workers take tokens from. `reports` gets the number of each process that serves; `has_begun` is
+    set where the worker takes the place of another."""
 
     parent_watch: ParentWatch
     listener: socket.socket
     reports: "Connection[int, int]"
     buckets: BucketTable
+    has_begun: "Event"
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Worker:
         except ConfigurationError as error:
             return Lifespan(self._refuse(error, logs), logs).serve
         app.share(context.buckets)
+        if context.has_begun.is_set() and not self.serves_refusal:
+            app.replace_another()
         logs.subscribe(app.events)
         logs.name_requests(app.find_request_id)
         on_signal(DRAIN, app.drain)

@@ -228,8 +228,10 @@ class ServiceRegistry:
         return model
 
     def service_of(self, model: type[Any]) -> type[Service[Any]]:
-        """The service class of a model: `Service` itself where the resource names none."""
-        self.compiled_of(model)
+        """The service class of a model: `Service` itself where the resource names none. Raises 503 `schema_changed`
+        where the table is not the one of the model."""
+        compiled = self.compiled_of(model)
+        compiled.database.schema.check((compiled.served.entity.table.fullname,))
         return self._services.get(model, Service)
 
     def compiled_of(self, model: type[Any]) -> CompiledVerbs:

@@ -35,6 +35,7 @@ OTHER_READERS = {
     "migrations/safe_changes.py": "types that a database has",
     "models/bind_types.py": "the types by which compared values are bound",
     "models/candidates.py": "the types of casts",
+    "models/column_types.py": "types that a database has",
     "models/cast_guards.py": "the types of expressions",
     "models/expressions.py": "the types of expressions",
     "models/owner_checks.py": "the types of expressions",
