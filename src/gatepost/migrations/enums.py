@@ -22,6 +22,7 @@ from sqlalchemy.types import Enum, TypeEngine
 from gatepost.migrations.definitions import TableName
 from gatepost.migrations.losses import is_array
 from gatepost.migrations.operations import RunSQL, creation
+from gatepost.models.base import VIEW
 from gatepost.models.constraint_names import name_constraints
 from gatepost.models.schema_names import quote
 from gatepost.models.shape import plain_type
@@ -49,7 +50,7 @@ _USERS = text("""
 
 def plain_metadata(metadata: MetaData, default_schema: str | None) -> MetaData:
     """A copy of the tables in which every type is PostgreSQL's or SQLAlchemy's own, no table creates enum types, the
-    checks written at a column are the table's, and the default schema is None."""
+    checks written at a column are the table's, and the default schema is None. Views are not among them."""
 
     def schema(name: str | None) -> str | None:
         return None if name == default_schema else name
@@ -59,6 +60,8 @@ def plain_metadata(metadata: MetaData, default_schema: str | None) -> MetaData:
 
     plain = MetaData(naming_convention=metadata.naming_convention)
     for table in metadata.sorted_tables:
+        if table.info.get(VIEW):
+            continue
         copy = table.to_metadata(plain, schema=cast("Any", schema(table.schema)), referred_schema_fn=referred)
         copy.info.clear()
         for column in copy.columns:

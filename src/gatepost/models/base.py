@@ -16,6 +16,9 @@ VERSION = "gatepost.version"
 FIELD = "gatepost.field"
 """Key in `Column.info`: the `Field` of the column where a resource declares none."""
 
+VIEW = "gatepost.view"
+"""Key in `Table.info`: it is a view of the database, which the application makes itself."""
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",

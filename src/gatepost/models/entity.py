@@ -16,7 +16,7 @@ from sqlalchemy.orm import ColumnProperty, RelationshipDirection, RelationshipPr
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.annotations import Annotations, Declared
-from gatepost.models.base import MANAGED, VERSION
+from gatepost.models.base import MANAGED, VERSION, VIEW
 from gatepost.models.constraints import is_constraint
 from gatepost.models.dataclass_defaults import dataclass_defaults
 from gatepost.models.expressions import (
@@ -103,7 +103,8 @@ class Relation(msgspec.Struct, frozen=True, eq=False):
 class Entity(msgspec.Struct, frozen=True, eq=False):
     """A mapped class.
 
-    `version` is the column whose value is the entity tag, or None where PostgreSQL's `xmin` is used. `unserved` are the
+    `version` is the column whose value is the entity tag, or None where PostgreSQL's `xmin` is used, or of a view
+    the row itself. `unserved` are the
     attributes that no statement can read, which a resource has to hide.
     """
 
@@ -115,6 +116,11 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
     key: Key
     version: Column[Any] | None
     unserved: Mapping[str, Unsupported] = {}
+
+    @property
+    def is_view(self) -> bool:
+        """Whether a view of the database has the rows: no migration makes or changes it."""
+        return bool(self.table.info.get(VIEW))
 
     @property
     def single_key(self) -> Attribute:

@@ -16,6 +16,7 @@ from gatepost.database.connection import Record
 from gatepost.database.statements import DIALECT
 from gatepost.models.json_output import Decode, Piece, concatenated, decoder_of, json_pieces
 from gatepost.models.literals import literal_text
+from gatepost.models.schema_names import quote
 from gatepost.models.table_refs import TableRef
 from gatepost.out_of_range import OUT_OF_RANGE_TYPES
 
@@ -104,9 +105,12 @@ def is_spliced(pieces: Pieces) -> bool:
 
 
 def version_column(source: TableRef) -> ColumnElement[Any]:
-    """The row's version: its own column, or PostgreSQL's `xmin` of the table (never of an alias)."""
+    """The row's version: its own column, or PostgreSQL's `xmin` of the table (never of an alias), or a hash of a view's
+    row."""
     if source.entity.version is not None:
         return source.column_of(source.entity.version)
+    if source.entity.is_view:
+        return cast(literal_column(f"md5(({quote(source.entity.table.name)}.*)::text)"), Text)
     table = DIALECT.identifier_preparer.format_table(source.entity.table)
     return cast(literal_column(f"{table}.xmin"), Text)
 

@@ -29,7 +29,7 @@ def complete_schema(entities: Sequence[Entity], resources: Mapping[type, Resourc
     """Add what the declaration implies to the tables' MetaData. Idempotent.
 
     `resources` maps models to their resource. Raises `ConfigurationError` with all fields that do not exist, or that
-    are named without an effect.
+    are named without an effect. The indexes of a view stand for those of the tables below it, and are never made.
     """
     mistakes = Mistakes()
     all_metadata = {entity.table.metadata: None for entity in entities}
@@ -38,8 +38,9 @@ def complete_schema(entities: Sequence[Entity], resources: Mapping[type, Resourc
     for entity in entities:
         with mistakes.check(partial(location_of, entity.model), entity.name):
             _note_attribute_names(entity)
-            add_checks(entity)
-            add_version_trigger(entity)
+            if not entity.is_view:
+                add_checks(entity)
+                add_version_trigger(entity)
         resource = resources.get(entity.model)
         if resource is not None:
             _add_indexes(entity, resource, mistakes)

@@ -6,7 +6,7 @@ It exists twice over the same tables: without services, and with ones that only 
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     Column,
@@ -404,6 +404,16 @@ class Identified(Base):
     id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
     name: Mapped[str]
     place: Mapped[int] = mapped_column(Integer, Identity(start=3))
+
+
+class Viewed(Base):
+    """A view of `plain`, which PostgreSQL can write. The tests make it."""
+
+    __tablename__ = "viewed"
+    __table_args__: ClassVar[Any] = {"info": {"gatepost.view": True}}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
 
 
 class CallsSuper(Service[Any]):

@@ -187,6 +187,11 @@ FEATURES = [
         name="`Sequence()`, `Identity()`, `Computed()`", way=COMPILED, model=models.Identified,
         body={"name": "Ada", "place": 5}, expected={"place": 5},
     ),
+    Feature(name="views", way=COMPILED, model=models.Viewed, body={"name": "Ada"}, expected={"name": "Ada"}),
+    Feature(
+        name="views", way=COMPILED, model=models.Viewed, stored={"name": "Ada"}, body={"name": "Bob"},
+        expected={"name": "Bob"},
+    ),
     Feature(
         name="imperative mapping", way=COMPILED, model=models.Imperative, body={"name": "Ada"}, expected={"note": None}
     ),

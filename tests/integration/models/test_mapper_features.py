@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
-from mapper_app import derived, make_app, metadata
+from mapper_app import Plain, Viewed, derived, make_app, metadata
 from mapper_features import FEATURES, ORM, Feature
 from sqlalchemy import MetaData, Table, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -74,13 +74,13 @@ class Ways:
     async def _store(self, feature: Feature) -> tuple[Any, str | None]:
         """Leave in the database what the feature says is there before; returns the key and the `xmin` of the model's
         row."""
-        touched = {_table(target).name for target in (feature.model, *feature.left, *dict(feature.others))}
+        touched = {_stored(target).name for target in (feature.model, *feature.left, *dict(feature.others))}
         tables = ", ".join(touched)
         async with self.engine.begin() as connection:
             await connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
             key, xmin = None, None
             if feature.stored is not None:
-                table = _table(feature.model)
+                table = _stored(feature.model)
                 inserted = table.insert().values(feature.stored).returning(table.c.id, text("xmin::text"))
                 key, xmin = (await connection.execute(inserted)).one()
             for target, values in feature.others:
@@ -94,7 +94,7 @@ class Ways:
             for table in tables:
                 found = (await connection.execute(select(table).order_by(*table.primary_key))).mappings()
                 rows[table.name] = [_without(row, feature.apart) for row in found]
-            now = (await connection.execute(text(f"SELECT xmin::text FROM {tables[0].name}"))).scalar()
+            now = (await connection.execute(text(f"SELECT xmin::text FROM {_stored(feature.model).name}"))).scalar()
         return Trial(response, rows, now != xmin)
 
 
@@ -113,6 +113,11 @@ def _constructed(model: type[Any], values: dict[str, Any]) -> Any:
 
 def _table(target: type[Any] | Table) -> Table:
     return target if isinstance(target, Table) else inspect(target).local_table  # type: ignore[return-value]
+
+
+def _stored(target: type[Any] | Table) -> Table:
+    """The table that has the rows, also of a view."""
+    return _table(Plain if target is Viewed else target)
 
 
 def _shown(response: ClientResponse, apart: Any) -> Any:
@@ -137,6 +142,8 @@ async def ways(module_database_url: str) -> AsyncIterator[Ways]:
         TestApp(make_app(serviced=True), module_database_url) as through,
     ):
         made = Ways(module_database_url, {False: without, True: through})
+        async with made.engine.begin() as connection:
+            await connection.execute(text("CREATE VIEW viewed AS SELECT id, name FROM plain"))
         yield made
         await made.engine.dispose()
 
