@@ -134,9 +134,9 @@ def problem_of(error: BaseException, describe: Describe, *, shows_messages: bool
     """
     if isinstance(error, StaleDataError):
         return version_conflict()
-    meaning = meaning_of(error.sqlstate) if isinstance(error, asyncpg.PostgresError) else None
+    meaning = _meaning(error)
     if is_lost(error):
-        return _too_slow() if meaning is Meaning.EXPIRED else unavailable()
+        return _too_slow() if Meaning.EXPIRED in (meaning, _meaning(error.__cause__)) else unavailable()
     if not isinstance(error, asyncpg.PostgresError):
         return None
     if meaning is Meaning.REFUSED or (meaning in (Meaning.STATEMENT, Meaning.PRIVILEGE) and is_raised(error)):
@@ -148,6 +148,11 @@ def problem_of(error: BaseException, describe: Describe, *, shows_messages: bool
         )
     make = _RESPONSES.get(cast("Meaning", meaning))
     return None if make is None else make()
+
+
+def _meaning(error: BaseException | None) -> Meaning | None:
+    """The meaning of an error of PostgreSQL. (The driver may raise that the connection was lost from what ended it.)"""
+    return meaning_of(error.sqlstate) if isinstance(error, asyncpg.PostgresError) else None
 
 
 def _too_slow() -> GatewayTimeout:

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from gatepost.database.failures import Broken
 from gatepost.errors import Conflict, FieldError, Problem, Unprocessable
 from gatepost.models.check_constraints import VIOLATION
 from gatepost.models.constraint_names import constraints_of, object_name
+from gatepost.models.index_limits import columns_in
 from gatepost.models.schema import ATTRIBUTE
 from gatepost.models.sequences import find_sequence_behind
 
@@ -55,6 +57,8 @@ def _error(table: "sa.Table[Any]", broken: Broken) -> Exception | None:
 def _error_of(constraint: sa.Constraint, table: "sa.Table[Any]", broken: Broken) -> Exception | None:
     if isinstance(constraint, sa.UniqueConstraint | sa.PrimaryKeyConstraint):
         return _duplicate(table, list(constraint.columns), broken)
+    if isinstance(constraint, ExcludeConstraint):
+        return _excluded(constraint, table)
     if isinstance(constraint, sa.ForeignKeyConstraint):
         # PostgreSQL names the same constraint when a row is deleted to which others refer: `database` knows that case.
         names, detail = _wire_names(constraint.columns), "The reference names no row that you may read."
@@ -84,6 +88,14 @@ def _duplicate(table: "sa.Table[Any]", columns: list[sa.Column[Any]], broken: Br
     names = _wire_names(columns)
     detail = f"Another row has the same {' and '.join(names)}." if names else "Another row has these values already."
     errors = [FieldError(f"/{name}", "already_exists", detail) for name in names]
+    return Conflict("already_exists", detail, errors=errors)
+
+
+def _excluded(constraint: Any, table: "sa.Table[Any]") -> Problem:
+    """The refusal of a row that an exclusion constraint keeps apart from another."""
+    columns = columns_in([expression for expression, *_ in constraint._render_exprs], table)
+    detail = "Another row excludes these values."
+    errors = [FieldError(f"/{name}", "already_exists", detail) for name in _wire_names(columns)]
     return Conflict("already_exists", detail, errors=errors)
 
 
