@@ -5,12 +5,14 @@ so that a service cannot bypass fields, expansions or policies.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from asyncpg.exceptions import DataError, PostgresError
 from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper, undefer
 from sqlalchemy.orm.attributes import flag_modified
+from sqlalchemy.orm.exc import FlushError
 
 from gatepost.auth.denials import access_denied
 from gatepost.call import Call
@@ -28,7 +30,7 @@ from gatepost.models.shape import Form, Shape
 from gatepost.services.compiled_verbs import CompiledVerbs, RowChange
 from gatepost.services.long_values import is_too_long
 from gatepost.services.refused_values import refused_by_validator
-from gatepost.services.service import Changes, Service
+from gatepost.services.service import Changes, Service, overridden
 from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
 from gatepost.services.verbs import ChangeSet, Row, RowPage, Versions
 from gatepost.services.write_policies import ProposedRow, fill_owner, refused_fields, rule_of, with_field_rules
@@ -44,6 +46,7 @@ class ServiceVerbs:
         self._served = served = compiled.served
         self._service = service
         self._model = served.entity.model
+        self._overridden = overridden(service).keys()
         self._construct = constructor_of(served.entity)
         self._compiled = compiled
         self._references = compiled.references
@@ -93,7 +96,7 @@ class ServiceVerbs:
             await self._references.check(call, unit.transaction, filled, names)
             draft = self._construct(self._own_values(filled))
             unit.enforce_field_rules(draft, rules, values)
-            row = await self._written(call, unit.service(self._model).create(draft, actor), values)
+            row = await self._written(call, "create", unit.service(self._model).create(draft, actor), values)
             key = self._key(row, "create")
             await self._check_written(call, key, permitted, values)
             return await self._show(call, key)
@@ -117,7 +120,7 @@ class ServiceVerbs:
             for name in self._compiled.documents & moved.keys():
                 flag_modified(row, name)  # the ORM compares documents as Python does, to which true and 1 are equal
             changed = unit.service(self._model).update(row, Changes(self._own_values(values), model=self._model), actor)
-            row = await self._written(call, changed, moved)
+            row = await self._written(call, "update", changed, moved)
             await self._check_written(call, key, permitted, moved)
             return await self._show(call, self._key(row, "update"))
 
@@ -152,16 +155,22 @@ class ServiceVerbs:
             in_transaction, isolation=self._service.isolation, attempts=self._service.attempts, may_write=may_write
         )
 
-    async def _written(self, call: Call, writing: Awaitable[Any], values: Mapping[str, Any]) -> Any:
+    async def _written(self, call: Call, action: str, writing: Awaitable[Any], values: Mapping[str, Any]) -> Any:
         """The row that the service returns, once everything is sent to the database."""
+        transaction = call.unit.transaction
         try:
             row = await writing
-            await call.unit.transaction.session.flush()
+            await transaction.session.flush()
+        except FlushError as error:
+            if not transaction.take_unmet():
+                raise
+            raise await self._compiled.suppressed(transaction) from error
         except (DBAPIError, Unprocessable) as error:
             reply = driver_error(error)
             self._references.raise_composite(call, reply, values)
-            if not isinstance(error, Unprocessable) and is_too_long(reply):
-                self._compiled.raise_refused(reply, values)
+            is_derived = isinstance(reply, DataError) and action not in self._overridden
+            if not isinstance(error, Unprocessable) and (is_derived or is_too_long(reply)):
+                self._compiled.raise_refused(cast("PostgresError", reply), values)
             raise
         return row
 

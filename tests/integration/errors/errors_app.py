@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, ExcludeConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
 from gatepost import Actor, App, Changes, Resource, Service, anyone, policy
 from gatepost.events import ConstraintViolated, RequestFailed, TriggerRefused, ValueRefused, WriteSuppressed
@@ -110,6 +110,17 @@ class Deeds(Service[Deed]):
     async def before_delete(self, row: Deed, actor: Actor) -> None: ...
 
 
+class Checked(Columns, Base):
+    """Written by derived verbs, which go through the ORM because of the validator."""
+
+    __tablename__ = "checked"
+
+    @validates("text")
+    def check(self, key: str, value: str) -> str:
+        """Admit every text."""
+        return value
+
+
 class Ruled(Columns, Base):
     """Written by derived verbs, under a policy that only SQL can evaluate."""
 
@@ -181,6 +192,7 @@ app = App(
     Resource(Bookmark, read=anyone, write=anyone, service=Bookmarks),
     Resource(Thing, read=SEEN, write=anyone),
     Resource(Deed, read=SEEN, write=anyone, service=Deeds),
+    Resource(Checked, read=SEEN, write=anyone),
     Resource(Ruled, read=SEEN, write=IN_SQL),
     Resource(Room, read=anyone, write=anyone),
     Resource(Booking, read=anyone, write=anyone),
@@ -219,7 +231,7 @@ class Site:
         for resource in resources:
             await self.witness.execute(f"TRUNCATE {resource} RESTART IDENTITY CASCADE")
             columns = ("(text, number, is_gone)", "('first', 1, false)")
-            plain = resource in ("things", "deeds", "ruled")
+            plain = resource in ("things", "deeds", "ruled", "checked")
             await self.witness.execute(
                 f"INSERT INTO {resource} {'{} VALUES {}'.format(*columns) if plain else 'DEFAULT VALUES'}"
             )

@@ -144,26 +144,6 @@ async def test_a_transaction_that_takes_too_long_is_a_timeout_unless_it_may_be_w
 
 
 @BOTH
-async def test_a_session_that_idled_for_too_long_costs_no_request(site: Site, resource: str) -> None:
-    await site.clear(resource)
-    undo = await connections_with(site, "idle_session_timeout = '50ms'")
-    try:
-        assert (await site.client.get(f"/api/{resource}")).status == 200
-        backend = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1"
-        count = await site.witness.fetchval(backend, "gatepost")
-
-        async def has_ended() -> bool:
-            return bool(await site.witness.fetchval(backend, "gatepost") < count)
-
-        await until(has_ended)
-        assert (await site.write("POST", resource, name="new")).status == 201
-    finally:
-        await site.witness.execute(undo)
-        app.running.database.pool.close_idle(lambda raw: True)
-    assert not failures
-
-
-@BOTH
 async def test_a_view_that_cannot_be_written_is_a_mistake(site: Site, resource: str) -> None:
     await site.clear(resource)
     await site.witness.execute(
