@@ -6,7 +6,7 @@ from typing import Any
 
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
-from gatepost.models.document_paths import SEPARATOR, field_of
+from gatepost.models.document_paths import SEPARATOR, field_of, unknown_key
 from gatepost.models.entity import Entity
 from gatepost.models.expressions import expression_on, reads_other_rows
 from gatepost.models.operators import has_elements, is_comparable, is_searchable
@@ -76,7 +76,12 @@ def _problem_of_path(option: str, name: str, shape: Shape, kind: Any) -> Problem
         return f"The path {name!r} has an empty key.", 'Write the keys of the document, such as "data.color".'
     if option != "filter":
         return f"{name!r} is a path into a document.", f"Paths are for filter=; {_COMPUTED}"
-    return None
+    unknown = None if shape.structure is None else unknown_key(shape.structure, keys)
+    if unknown is None:
+        return None
+    key, known = unknown
+    hint = did_you_mean(key, known).strip() or f"Known there are: {', '.join(known) or 'none'}."
+    return f"No document of {field!r} has {name!r}: there is no {key!r}.", hint
 
 
 def _problem_of_search(field: str, shape: Shape, kind: Any) -> Problem | None:

@@ -11,8 +11,6 @@ from sqlalchemy import MetaData, Table
 from gatepost.models.schema_objects import add_object, extension
 from gatepost.models.type_traits import extension_of
 
-TRIGRAM_CLASSES = ("gin_trgm_ops", "gist_trgm_ops")
-
 
 def add_extensions(metadata: MetaData) -> None:
     """Declare the extensions of all tables, those that no resource serves included."""
@@ -25,4 +23,4 @@ def _needed(table: "Table[Any]") -> Iterator[str]:
     yield from (name for column in table.columns if (name := extension_of(column.type)))
     for index in table.indexes:
         classes: dict[str, str] = index.dialect_options["postgresql"]["ops"] or {}
-        yield from ("pg_trgm" for each in classes.values() if each.lower().endswith(TRIGRAM_CLASSES))
+        yield from ("pg_trgm" for each in classes.values() if "_trgm_ops" in each.lower())

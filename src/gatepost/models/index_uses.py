@@ -188,10 +188,10 @@ def _method(index: Index) -> str:
 
 
 def _class(index: Index, expression: Any) -> str | None:
-    """The operator class that is named for a column, without its schema."""
+    """The operator class that is named for a column, without its schema and its parameters."""
     named: dict[str, str] = index.dialect_options["postgresql"]["ops"] or {}
     given = named.get(getattr(expression, "key", None) or "")
-    return None if given is None else given.strip().lower().rpartition(".")[2]
+    return None if given is None else given.partition("(")[0].strip().lower().rpartition(".")[2]
 
 
 def _is_partial(index: Index) -> bool:

@@ -124,7 +124,9 @@ def not_secret(model: Any, actor: Actor) -> Any:
     return model.address["street"].astext.is_distinct_from("Secret")
 
 
+FILTERS = ["address.street", "address.floor", "address.tags", "address.inner.street"]
+
 app = App(
-    Resource(Place, path="places", read=not_secret, write=anyone),
-    Resource(Room, path="rooms", read=anyone, write=anyone, service=Rooms),
+    Resource(Place, path="places", read=not_secret, write=anyone, filter=FILTERS),
+    Resource(Room, path="rooms", read=anyone, write=anyone, service=Rooms, filter=FILTERS),
 )

@@ -229,3 +229,13 @@ async def test_a_member_that_json_cannot_hold_is_refused() -> None:
 
     with pytest.raises(ConfigurationError, match=r"Sum\.body.*complex"):
         App(Resource(Sum, read=anyone, write=anyone))
+
+
+@WAYS
+async def test_a_path_into_a_document_is_filtered_by(client: Client, path: str) -> None:
+    row = await created(client, path, address={**FULL, "street": "Gorse", "floor": 41})
+    for query in ("street=Gorse", "floor=41", "floor=41.0", "street[in]=Birch,Gorse", "inner.street=Oak"):
+        response = await client.get(f"{path}?address.street=Gorse&address.{query}")
+        assert [item["id"] for item in response.data] == [row["id"]], query
+    for query in ("floor=42", "tags[has]=a", "inner.street=Elm"):
+        assert (await client.get(f"{path}?address.street=Gorse&address.{query}")).data == []

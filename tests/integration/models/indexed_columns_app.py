@@ -131,7 +131,10 @@ class Shelf(Base):
         Index("ix_as_text", text("as_text")),
         Index("ix_trigrams", "trigrams", postgresql_using="gin", postgresql_ops={"trigrams": "gin_trgm_ops"}),
         Index(
-            "ix_gist", "trigrams_of_gist", postgresql_using="gist", postgresql_ops={"trigrams_of_gist": "gist_trgm_ops"}
+            "ix_gist",
+            "trigrams_of_gist",
+            postgresql_using="gist",
+            postgresql_ops={"trigrams_of_gist": "gist_trgm_ops(siglen=32)"},
         ),
         Index(
             "ix_trigrams_and_partial",

@@ -110,30 +110,60 @@ async def status(running: TestApp, name: str, operator: str, text: str) -> int:
 
 
 @pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("operator", ["contains", "icontains"])
 @pytest.mark.parametrize("text", TAKEN + WITH_LETTERS)
 async def test_a_text_that_is_taken_is_looked_for_by_the_index(
-    running: TestApp, connection: Any, ctype: str, text: str
+    running: TestApp, connection: Any, ctype: str, text: str, operator: str
 ) -> None:
     is_taken = text in TAKEN or ctype != "C"
-    assert await status(running, "name", "contains", text) == (200 if is_taken else 400)
+    assert await status(running, "name", operator, text) == (200 if is_taken else 400)
     if is_taken:
-        assert "Index Cond" in await plan(connection, "name", "contains", text)
+        assert "Index Cond" in await plan(connection, "name", operator, text)
 
 
 @pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("operator", ["contains", "icontains"])
 @pytest.mark.parametrize("text", REFUSED)
-async def test_a_text_without_a_trigram_is_refused(running: TestApp, connection: Any, text: str) -> None:
-    assert await status(running, "name", "contains", text) == 400
+async def test_a_text_without_a_trigram_is_refused(running: TestApp, connection: Any, text: str, operator: str) -> None:
+    assert await status(running, "name", operator, text) == 400
     if text in UNSERVED:
-        assert "Seq Scan" in await plan(connection, "name", "contains", text)
+        assert "Seq Scan" in await plan(connection, "name", operator, text)
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize(("text", "expected"), [("zq", 200), ("z", 200), ("-zq", 200), ("-", 400), ("", 400)])
-async def test_a_beginning_wants_one_letter(running: TestApp, connection: Any, text: str, expected: int) -> None:
-    assert await status(running, "name", "starts_with", text) == expected
+@pytest.mark.parametrize("operator", ["starts_with", "istarts_with"])
+@pytest.mark.parametrize(("text", "expected"), [("zq", 200), ("Z", 200), ("-zq", 200), ("-", 400), ("", 400)])
+async def test_a_beginning_wants_one_letter(
+    running: TestApp, connection: Any, text: str, expected: int, operator: str
+) -> None:
+    assert await status(running, "name", operator, text) == expected
     if expected == 200:
-        assert "Index Cond" in await plan(connection, "name", "starts_with", text)
+        assert "Index Cond" in await plan(connection, "name", operator, text)
+
+
+FOLDED = [("ÉCOLE", "école"), ("ЖУК", "жук"), ("ẞSSS", "ßsss"), ("ǅxyz", "ǆxyz"), ("İxyz", "ixyz")]
+NOT_FOLDED = [("strasse", "straße"), ("ΜΗΣ", "μης"), ("ecole", "école")]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_letters_are_folded_one_by_one_where_the_database_knows_them(
+    running: TestApp, connection: Any, ctype: str
+) -> None:
+    rows = [row for pair in FOLDED + NOT_FOLDED for row in pair]
+    values = ", ".join([f"('{row}', '')" for row in rows])
+    await running.app.running.database.fetch(f"INSERT INTO entries (name, code) VALUES {values}")
+    if ctype == "C":
+        response = await running.anonymous.get("/api/entries", params={"name[icontains]": "XYZ"})
+        assert {row["name"] for row in response.data} == {"ixyz", "İxyz", "ǅxyz", "ǆxyz"}
+        return
+    assert "Index Cond" in await plan(connection, "name", "icontains", "ÉCOLE")
+    for upper, lower in FOLDED:
+        for asked in (upper, lower):
+            response = await running.anonymous.get("/api/entries", params={"name[icontains]": asked})
+            assert {upper, lower} <= {row["name"] for row in response.data}, asked
+    for one, other in NOT_FOLDED:
+        response = await running.anonymous.get("/api/entries", params={"name[icontains]": one})
+        assert other not in [row["name"] for row in response.data]
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -1,7 +1,10 @@
 """Fields that a resource names: refused where naming them means nothing, with what to write instead."""
 
+import dataclasses
 from typing import Any
 
+import msgspec
+import pydantic
 import pytest
 from model_things import complete, model
 from sqlalchemy import (
@@ -23,6 +26,7 @@ from gatepost.declaring.policies import anyone
 from gatepost.declaring.resource import Field, Resource
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import entity_of
+from gatepost.models.json_of import JSONOf
 from gatepost.models.schema import complete_schema
 
 
@@ -46,6 +50,36 @@ class Joined(TypeDecorator[Any]):
         return value and value.split()
 
 
+class Person(msgspec.Struct, frozen=True, rename="camel"):
+    full_name: str
+
+
+class Place(pydantic.BaseModel):
+    name: str
+
+
+class Contact(pydantic.BaseModel):
+    mail_address: str = pydantic.Field(alias="mailAddress")
+    place: Place | None
+
+
+class OpenContact(pydantic.BaseModel, extra="allow"):
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Home:
+    """Members of every kind that a path may lead to."""
+
+    city: str
+    owner: Person | None
+    rooms: list[Person]
+    notes: dict[str, Any]
+    anything: Any
+    contact: Contact | None
+    open: OpenContact | None
+
+
 def thing() -> type[Any]:
     """A model with a column of every kind."""
     return model(
@@ -57,6 +91,7 @@ def thing() -> type[Any]:
         parts=(Mapped[list[Any]], mapped_column(ARRAY(JSONB))),
         joined=(Mapped[Any], mapped_column(Joined)),
         data=(Mapped[Any], mapped_column(JSONB)),
+        home=(Mapped[Home], mapped_column(JSONOf(Home))),
         text_data=(Mapped[Any], mapped_column(JSON)),
         picture=(Mapped[bytes], mapped_column(LargeBinary)),
         address=(Mapped[Any], mapped_column(INET)),
@@ -75,6 +110,12 @@ def thing() -> type[Any]:
         ({"filter": ["text_data.color"]}, "'text_data.color' leads into a column of type JSON, which cannot be"),
         ({"filter": ["data."]}, "The path 'data.' has an empty key."),
         ({"filter": ["data..x"]}, "The path 'data..x' has an empty key."),
+        ({"filter": ["home.cty"]}, "No document of 'home' has 'home.cty': there is no 'cty'. Did you mean 'city'?"),
+        ({"filter": ["home.owner.name"]}, "has 'home.owner.name': there is no 'name'. Did you mean 'fullName'?"),
+        ({"filter": ["home.city.x"]}, "there is no 'x'. Known there are: none."),
+        ({"filter": ["home.contact.mail_address"]}, "there is no 'mail_address'. Did you mean 'mailAddress'?"),
+        ({"filter": ["home.contact.place.nothing"]}, "there is no 'nothing'. Known there are: name."),
+        ({"filter": ["home.rooms.size"]}, "there is no 'size'. Known there are: none."),
         ({"filter": ["data"]}, "The field 'data' is a document, and cannot be filtered by. Name a path into"),
         ({"filter": ["parts"]}, "is an array whose elements no query string can hold, and cannot be filtered by."),
         ({"filter": ["joined"]}, "is an array whose elements no query string can hold, and cannot be filtered by."),
@@ -99,11 +140,17 @@ def test_a_name_without_an_effect_is_refused_with_what_to_write(options: dict[st
     assert words in " ".join(str(refusal.value).split())
 
 
+HOME = [
+    "home.city", "home.owner.fullName", "home.rooms", "home.notes.x.y", "home.anything.x", "home.contact.mailAddress",
+    "home.contact.place.name", "home.open.anything",
+]  # fmt: skip
+
+
 def test_what_has_an_effect_is_taken() -> None:
     complete(
         thing(),
         sort=["title", "code", "secret"],
-        filter=["price", "secret", "tag_list", "data.color", "data.size.width"],
+        filter=["price", "secret", "tag_list", "data.color", "data.size.width", *HOME],
         search=["title"],
         fields={"data": Field(), "picture": Field()},
     )
