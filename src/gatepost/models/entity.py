@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, PrimaryKeyConstraint, Table, UniqueConstraint
 from sqlalchemy.exc import NoReferenceError
 from sqlalchemy.orm import ColumnProperty, RelationshipDirection, RelationshipProperty
 
@@ -98,6 +98,18 @@ class Relation(msgspec.Struct, frozen=True, eq=False):
     many: bool
     local: Column[Any]
     remote: Column[Any]
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether the declaration says that at most one row has a value in `remote`."""
+        if any(key.column is self.remote for key in self.local.foreign_keys):
+            return True  # PostgreSQL takes no other column there
+        table: Table[Any] = self.remote.table
+        unique: list[Any] = [
+            *(item for item in table.constraints if isinstance(item, PrimaryKeyConstraint | UniqueConstraint)),
+            *(item for item in table.indexes if item.unique and item.dialect_options["postgresql"]["where"] is None),
+        ]
+        return any([column is self.remote for column in item.columns] == [True] for item in unique)
 
 
 class Entity(msgspec.Struct, frozen=True, eq=False):

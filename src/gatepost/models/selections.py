@@ -4,11 +4,12 @@ A selection is a part of the recipes of reads and writes. Policies are condition
 rows that are expanded.
 """
 
-from sqlalchemy import FromClause, and_
+from sqlalchemy import FromClause, and_, select, true
 
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision
 from gatepost.models.entity import Relation
+from gatepost.models.literals import literal_integer
 from gatepost.models.recipes import Bound, Part
 from gatepost.models.row_size import row_bytes_max
 from gatepost.models.rows import Pieces, or_null, row_pieces
@@ -106,10 +107,14 @@ class Expansion(Part, frozen=True):
 
     def join(self, outer: TableRef, joined: FromClause) -> tuple[FromClause, Pieces]:
         """Its pieces, and what they are selected from with the target joined: a row that is absent or hidden from the
-        actor shows as null."""
+        actor shows as null. Of several, which a unique constraint would exclude, the first is shown."""
         selection = self.selection
         source = TableRef.alias(selection.served.entity)
         conditions = [source.joined_by(self.relation, outer), *selection.rule.conditions(source)]
+        if not self.relation.is_unique:
+            key = [source.column(name) for name in source.entity.key.names]
+            first = select(source.table).where(*conditions).order_by(*key).limit(literal_integer(1)).lateral()
+            source, conditions = TableRef(source.entity, first), [true()]
         joined = joined.outerjoin(source.table, and_(*conditions))
         joined, pieces = selection.row(source, joined)
         return joined, or_null(pieces, source.column_of(self.relation.remote).is_not(None))

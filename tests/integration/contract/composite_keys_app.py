@@ -76,6 +76,7 @@ class Order(Base):
     lines: Mapped[list["Line"]] = relationship(viewonly=True)
     labels: Mapped[list[Label]] = relationship(secondary=order_labels)
     first_label: Mapped["OrderLabel | None"] = relationship(viewonly=True, uselist=False)
+    first_line: Mapped["Line | None"] = relationship(viewonly=True, uselist=False)
 
 
 class Product(Base):

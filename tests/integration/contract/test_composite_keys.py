@@ -301,6 +301,19 @@ async def test_rows_with_composite_keys_are_filtered_by_from_the_other_side(read
     problem(await readers.clerk.get("/api/orders?expand=labels"), 400, "invalid_parameter")
 
 
+async def test_a_row_that_several_others_refer_to_is_listed_once(readers: Readers) -> None:
+    query = "expand=first_line.product&fields=id"
+    for client, expected in ((readers.buyer, [2, 4]), (readers.clerk, [1, 2, 3, 4, 5])):
+        found = (await page(client, f"/api/orders?{query}&first_line.order_id[lte]=5"))["data"]
+        assert [row["id"] for row in found] == expected
+        assert [row["first_line"]["product_id"] for row in found] == [1] * len(expected)
+        assert [row["first_line"]["product"]["id"] for row in found] == [1] * len(expected)
+        assert [("cost" in row["first_line"]) for row in found] == [client is readers.clerk] * len(expected)
+        assert [key for (key,) in await walk(client, f"/api/orders?{query}&limit=1", ("id",))] == expected
+    one = (await readers.buyer.get(f"/api/orders/2?{query}")).data
+    assert key_of(one["first_line"], NAMES["lines"]) == (2, 1)
+
+
 async def test_only_columns_with_an_index_are_filtered_by(readers: Readers) -> None:
     problem(await readers.nobody.get("/api/places?region=x"), 400, "not_filterable")
     found = (await page(readers.nobody, "/api/places?country=a,b&fields=country"))["data"]
