@@ -28,6 +28,7 @@ from gatepost.mistakes import Mistakes
 from gatepost.models.base import Model
 from gatepost.models.catalog import Catalog, ServedModel, two_classes
 from gatepost.models.column_mismatches import ExpectedTable, ExpectedTables
+from gatepost.models.effects import check_effects
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
 from gatepost.models.index_limits import IndexWarning, index_warnings
@@ -195,8 +196,9 @@ class Declaration:
     def _check_fields(self) -> None:
         for served in self.catalog.served:
             service = self.services.get(served.entity.model)
-            is_filled = service is not None and "create" in overridden(service)
+            is_filled = service is not None and overridden(service).get("create") in ("create", "before_create")
             check_field_rules(served, self._mistakes, is_filled=is_filled)
+            check_effects(served, self.catalog.served, self._mistakes)
             for attribute in served.writable:
                 with self._mistakes.check(partial(attribute_location, served.entity.model, attribute.name)):
                     check_field(attribute, served.entity.name)

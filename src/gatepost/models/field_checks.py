@@ -3,15 +3,21 @@
 Refuses fields that would be writable without a declaration that says so, and ones that no request could ever satisfy.
 """
 
-from gatepost.actor import Actor
+from functools import partial
+from typing import Any, cast
+
+from sqlalchemy import inspect
+
+from gatepost.actor import Actor, anonymous
 from gatepost.declaring.actor_kinds import actors_of_every_kind
-from gatepost.declaring.policies import anyone, role_names
+from gatepost.declaring.policies import anyone, is_nobody, owners, role_names
 from gatepost.declaring.resource import Field
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
-from gatepost.models.base import FIELD
+from gatepost.models.base import FIELD, MANAGED
 from gatepost.models.catalog import DEFAULT_FIELD, ServedModel
 from gatepost.models.entity import Attribute
+from gatepost.sources import attribute_location, location_of
 
 
 def check_field_rules(served: ServedModel, mistakes: Mistakes, *, is_filled: bool) -> None:
@@ -27,25 +33,22 @@ def check_field_rules(served: ServedModel, mistakes: Mistakes, *, is_filled: boo
     for name, field in served.resource.fields.items():
         attribute = served.entity.attributes.get(name)
         if attribute is not None:
-            for check in (_check_is_secret, _check_writing_is_said):
+            for check in (_check_is_secret, _check_writing_is_said, _check_can_be_written):
                 with mistakes.check(source):
                     check(served, attribute, field)
-    version = served.entity.version
-    if version is not None and version.default is None and version.server_default is None and not version.nullable:
-        mistake = ConfigurationError(
-            "is the version of its row, which clients never set, and has no first value.",
-            location=f"{served.entity.name}.{version.key}",
-            hint='Write server_default=text("1").',
-        )
-        mistakes.add(mistake, source)
     if served.entity.key.is_composite:
         for attribute in served.entity.key.attributes:
             with mistakes.check(source):
                 _check_key_is_shown(served, attribute)
-    if not is_filled:
+    if not is_nobody(served.resource.policies["create"]):
         for attribute in served.entity.attributes.values():
+            with mistakes.check(partial(attribute_location, served.entity.model, attribute.name)):
+                _check_has_a_value(served, attribute, is_filled=is_filled)
             with mistakes.check(source):
-                _check_can_be_sent(served, attribute)
+                if not is_filled:
+                    _check_can_be_sent(served, attribute)
+        with mistakes.check(partial(location_of, served.entity.model)):
+            _check_columns_are_mapped(served)
 
 
 def _check_is_secret(served: ServedModel, attribute: Attribute, field: Field) -> None:
@@ -72,13 +75,66 @@ def _check_writing_is_said(served: ServedModel, attribute: Attribute, field: Fie
         )
 
 
+def _check_can_be_written(served: ServedModel, attribute: Attribute, field: Field) -> None:
+    """A rule that opens what no request can write would have no effect."""
+    said = [policy for policy in (field.write, field.create, field.update) if policy is not None]
+    opened = field.write_once or any(not is_nobody(policy) for policy in said)
+    if opened and attribute.managed:
+        raise ConfigurationError(
+            "is kept by the database, and set by no client.",
+            location=_location(served, attribute),
+            hint="Leave out write=, create=, update= and write_once=.",
+        )
+    if field.update is not None and not is_nobody(field.update) and attribute.primary_key:
+        raise ConfigurationError(
+            "is a key, which never changes.", location=_location(served, attribute), hint="Leave out update=."
+        )
+
+
+def _check_has_a_value(served: ServedModel, attribute: Attribute, *, is_filled: bool) -> None:
+    """What requests never set needs a value from somewhere else; a service may fill it, except for the version."""
+    column = attribute.column
+    is_version = column is served.entity.version
+    is_generated = column.computed is not None or column is getattr(column.table, "autoincrement_column", None)
+    has_a_value = attribute.nullable or attribute.has_default or is_generated
+    if (column.info.get(MANAGED) or is_version) and not has_a_value:
+        if is_version:
+            raise ConfigurationError(
+                "is the version of its row, which clients never set, and has no first value.",
+                location=f"{served.entity.name}.{attribute.name}",
+                hint='Write server_default=text("1").',
+            )
+        if not is_filled:
+            raise ConfigurationError(
+                "is kept by the database, so that no request sets it, and nothing gives it a value.",
+                location=f"{served.entity.name}.{attribute.name}",
+                hint="Write server_default=FetchedValue() where a trigger fills it, else a default, or leave out the "
+                'info "gatepost.managed".',
+            )
+
+
+def _check_columns_are_mapped(served: ServedModel) -> None:
+    mapped: set[Any] = {*cast("Any", inspect(served.entity.model)).columns}
+    for column in served.entity.table.columns:
+        has_value = column.nullable or any(
+            value is not None for value in (column.default, column.server_default, column.identity, column.computed)
+        )
+        if column not in mapped and not has_value:
+            raise ConfigurationError(
+                f"no attribute maps the column {column.name!r}, which needs a value: no row can be created.",
+                location=served.entity.name,
+                hint="Map it, or give it a server_default; or open neither create= nor write=.",
+            )
+
+
 def _check_can_be_sent(served: ServedModel, attribute: Attribute) -> None:
     """A required field that an actor may not set would refuse every creation: 422 with the field and 422 without it."""
-    if attribute.name not in served.required:
+    if not attribute.is_required:
         return
     create = served.resource.policies["create"]
     rule = served.rules[attribute.name].create
-    for actor in actors_of_every_kind(role_names(create) | role_names(rule)):
+    is_owner = attribute.name in owners(create)  # filled with the key of the actor, if the actor has one
+    for actor in [anonymous] if is_owner else actors_of_every_kind(role_names(create) | role_names(rule)):
         if create.decide(actor) is not False and rule.decide(actor) is False:
             raise ConfigurationError(
                 f"is required, and {_who(actor)} may create rows but not set it.",

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import FetchedValue, MetaData, Text
+from sqlalchemy import Column, FetchedValue, Integer, MetaData, Table, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, registry
 
 from gatepost import App, Field, Resource, Service, anyone, authenticated, hidden, owner, policy, read_only, role
@@ -228,8 +228,12 @@ def test_the_owners_column_need_not_be_sent() -> None:
 
 
 def test_a_version_of_ones_own_is_set_by_nobody_and_needs_a_first_value() -> None:
-    view = view_of(built({"version": Field(write=anyone)}))
+    view = view_of(built({"version": read_only}))
     assert "version" not in view.creatable | view.updatable
+    for field in (Field(write=anyone), Field(create=role("admin")), Field(update=owner("writer_id")), write_once):
+        assert refusal_of({"version": field}).startswith(
+            "Resource(Paper, fields['version']): is kept by the database, and set by no client. "
+        )
 
     class Loose(Base):
         __tablename__ = "loose"
@@ -242,6 +246,96 @@ def test_a_version_of_ones_own_is_set_by_nobody_and_needs_a_first_value() -> Non
         "Loose.version: is the version of its row, which clients never set, and has no first value. "
         'Write server_default=text("1").'
     )
+
+
+@pytest.mark.parametrize(
+    "field", [Field(write=anyone), Field(create=role("admin")), Field(update=authenticated), write_once]
+)
+@pytest.mark.parametrize("name", ["id", "stamp", "version"])
+def test_what_the_database_keeps_is_opened_to_nobody(name: str, field: Field) -> None:
+    sentence = refusal_of({name: field})
+    assert sentence.startswith(f"Resource(Paper, fields[{name!r}]): is kept by the database, and set by no client. ")
+
+
+def test_a_key_that_clients_choose_is_set_once() -> None:
+    class Country(Base):
+        __tablename__ = "countries"
+        code: Mapped[str] = mapped_column(primary_key=True)
+
+    def app(**fields: Field) -> App:
+        return App(Resource(Country, read=anyone, write=anyone, fields=fields), users=User)
+
+    app(code=Field(create=role("editor") | ~role("editor"), update=nobody))
+    app(code=write_once)
+    with pytest.raises(
+        ConfigurationError, match=r"fields\['code'\]\): is a key, which never changes\. Leave out update="
+    ):
+        app(code=Field(update=anyone))
+    with pytest.raises(
+        ConfigurationError, match=r"is required, and an anonymous client may create rows but not set it"
+    ):
+        app(code=read_only)
+
+
+def test_a_key_that_nothing_generates_is_the_clients_to_set() -> None:
+    class Numbered(Base):
+        __tablename__ = "numbered"
+        number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+    App(Resource(Numbered, read=anyone, write=anyone), users=User)
+    with pytest.raises(ConfigurationError, match="is required, and an anonymous client may create rows but not set it"):
+        App(Resource(Numbered, read=anyone, write=anyone, fields={"number": hidden}), users=User)
+
+
+def test_a_managed_column_without_a_value_is_refused_unless_a_service_fills_it() -> None:
+    class Stamped(Base):
+        __tablename__ = "stamped"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        stamp: Mapped[int] = mapped_column(info={"gatepost.managed": True})
+
+    class Stamps(Service[Stamped]):
+        async def before_create(self, draft: Stamped, actor: Actor) -> None:
+            draft.stamp = 1
+
+    with pytest.raises(ConfigurationError) as refusal:
+        App(Resource(Stamped, read=anyone, write=anyone), users=User)
+    assert refusal.value.location == "Stamped.stamp"
+    assert "no request sets it, and nothing gives it a value" in str(refusal.value)
+    App(Resource(Stamped, read=anyone, write=anyone, service=Stamps), users=User)
+    App(Resource(Stamped, read=anyone, update=anyone), users=User)
+
+
+def test_a_required_column_without_an_attribute_is_refused() -> None:
+    class Partial(Base):
+        __table__ = Table(
+            "partial", Base.metadata, Column("id", Integer, primary_key=True), Column("name", Text, nullable=False)
+        )
+        __mapper_args__ = {"exclude_properties": ["name"]}  # noqa: RUF012 - as SQLAlchemy declares it
+
+    with pytest.raises(ConfigurationError, match="Partial: no attribute maps the column 'name', which needs a value"):
+        App(Resource(Partial, read=anyone, write=anyone), users=User)
+    App(Resource(Partial, read=anyone, delete=anyone), users=User)
+
+
+def test_the_anonymous_owns_nothing_and_has_to_send_the_owner() -> None:
+    class Memo(Base):
+        __tablename__ = "memos"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        writer_id: Mapped[int]
+
+    App(
+        Resource(Memo, read=anyone, write=owner("writer_id") | role("clerk"), fields={"writer_id": read_only}),
+        users=User,
+    )
+    with pytest.raises(ConfigurationError, match="is required, and an anonymous client may create rows but not set it"):
+        App(Resource(Memo, read=anyone, write=owner("writer_id") | anyone, fields={"writer_id": read_only}), users=User)
+
+
+def test_a_service_that_only_acts_afterwards_fills_nothing() -> None:
+    class Afterwards(Service[Paper]):
+        async def after_create(self, row: Paper, actor: Actor) -> None: ...
+
+    assert "is required" in refusal_of({"name": read_only}, service=Afterwards)
 
 
 # Users
@@ -268,7 +362,7 @@ def test_roles_and_activity_are_opened_by_a_field_that_says_who_writes_and_by_no
 
 
 def test_the_version_of_the_password_may_be_shown_and_never_written() -> None:
-    view = users_view({"password_version": Field(read=role("admin"), write=anyone)}, ADMIN)
+    view = users_view({"password_version": Field(read=role("admin"))}, ADMIN)
     assert "password_version" in view.names
     assert "password_version" not in view.creatable | view.updatable
 

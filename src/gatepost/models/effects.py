@@ -1,0 +1,85 @@
+"""Whether what a resource declares has an effect. Asked once, when the app is built.
+
+A declaration without an effect misleads its readers: a filter that is refused to every client, a limit of an action
+that nobody may do. `declared_fields.py` says whether the type of a field suits `sort=`, `filter=` and `search=`. A
+resource that opens nothing is not a mistake: services and `app.transaction` use it.
+"""
+
+from collections.abc import Collection, Iterator
+
+from gatepost.declaring.actor_kinds import actors_of_every_kind
+from gatepost.declaring.policies import is_nobody, role_names
+from gatepost.errors import ConfigurationError
+from gatepost.mistakes import Mistakes
+from gatepost.models.catalog import ServedModel
+from gatepost.models.document_paths import field_of
+
+Problem = tuple[str, str, str]
+"""The argument, what is wrong, and what to write."""
+
+
+def check_effects(served: ServedModel, others: Collection[ServedModel], mistakes: Mistakes) -> None:
+    """Keep as mistakes the arguments of a resource that can have no effect. `others` are all served models."""
+    if not served.resource.has_policies:
+        return
+    is_target = any(target is served for item in others for _, target in item.relations.values())
+    for problems in (_of_lists(served, is_target=is_target), _of_fields(served), _of_writes(served), _of_paths(served)):
+        for argument, problem, hint in problems:
+            location = f"Resource({served.entity.name}, {argument}=...)"
+            mistakes.add(ConfigurationError(problem, location=location, hint=hint), served.resource.source)
+
+
+def _of_lists(served: ServedModel, *, is_target: bool) -> Iterator[Problem]:
+    if not _is_open(served, "list"):
+        for argument in ("sort",) if is_target else ("sort", "filter", "search"):
+            if getattr(served.resource, argument):
+                yield argument, "has no effect: nobody may list the rows.", "Open list=, or leave it out."
+
+
+def _of_fields(served: ServedModel) -> Iterator[Problem]:
+    for argument in ("sort", "filter", "search"):
+        for name in getattr(served.resource, argument):
+            rules = served.rules.get(field_of(name))
+            if rules is None or any(
+                rules.read.decide(actor) is True for actor in actors_of_every_kind(role_names(rules.read))
+            ):
+                continue
+            shown = "hidden" if is_nobody(rules.read) else f"shown to {rules.read!r} alone, which depends on the row"
+            yield (
+                argument,
+                f"names {name!r} without an effect: the field is {shown}, and clients sort, filter and search only by "
+                "fields that they see on every row.",
+                f"Leave it out of {argument}=, or show the field to everybody or to a role: Field(read=role(...)).",
+            )
+
+
+def _of_writes(served: ServedModel) -> Iterator[Problem]:
+    resource = served.resource
+    if not (_is_open(served, "create") or _is_open(served, "update")):
+        for argument in ("body_bytes_max", "json_depth_max", "json_items_max"):
+            if getattr(resource, argument) is not None:
+                yield argument, "has no effect: nobody may send a body.", "Open create= or update=, or leave it out."
+    if resource.require_if_match and not (_is_open(served, "update") or _is_open(served, "delete")):
+        yield "require_if_match", "has no effect: nobody may change a row.", "Open update= or delete=, or leave it out."
+
+
+def _of_paths(served: ServedModel) -> Iterator[Problem]:
+    resource = served.resource
+    for action in resource.rate_limits:
+        if action is not None and not _is_open(served, action):
+            hint = f"Open {action}=, or leave it out."
+            yield "rate_limit", f"has no effect on {action}: nobody may do it.", hint
+    if not any(_is_open(served, action) for action in resource.policies):
+        given = {
+            "headers": resource.headers,
+            "cors": resource.cors,
+            "path": resource.path,
+            "rate_limit": resource.rate_limits.get(None),
+        }
+        for argument, value in given.items():
+            if value:
+                yield argument, "has no effect: the resource opens nothing.", "Open it with read= or write=."
+
+
+def _is_open(served: ServedModel, action: str) -> bool:
+    return not is_nobody(served.resource.policies[action])
