@@ -33,7 +33,7 @@ from composite_keys_app import (
 from composite_keys_app import Order as CustomerOrder
 from contract_clients import failures, problem
 from pagination import STEPS_MAX, page
-from sqlalchemy import MetaData, delete, text
+from sqlalchemy import MetaData, delete, func, text
 
 from gatepost import Changes
 from gatepost.actor import system
@@ -189,6 +189,21 @@ async def test_keys_of_texts_and_other_types_page_like_numbers(readers: Readers,
         assert await walk(readers.nobody, query % limit, names) == whole
     first = (await page(readers.nobody, f"/api/{kind}?limit=100"))["data"]
     assert first == (await page(readers.nobody, f"/api/served_{kind}?limit=100"))["data"], "with and without a service"
+
+
+@pytest.mark.parametrize("path", ["places", "served_places"])
+async def test_cursors_hold_keys_of_any_length(readers: Readers, path: str) -> None:
+    long = [(word * 50_000, letter * 9_000, "") for word, letter in product(("x", "日\x01"), ("é", '"'))]
+    kind = Place if path == "places" else ServedPlace
+    async with app.transaction() as work:
+        work.session.add_all(kind(country=country, region=region, code=code) for country, region, code in long)
+    try:
+        found = await walk(readers.nobody, f"/api/{path}?limit=1&sort=-country", NAMES["places"])
+        assert len(set(found)) == len(found) == len(WORDS) * 4 + 4
+        assert set(long) < set(found)
+    finally:
+        async with app.transaction() as work:
+            await work.session.execute(delete(kind).where(func.length(kind.country) > 1000))
 
 
 def wire(value: Any) -> str:

@@ -1,6 +1,7 @@
 """Cursors: only those that were sealed for the same order are opened, and secret positions cannot be read."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from random import Random
 from typing import Any
 
 import pytest
@@ -45,6 +46,14 @@ def test_a_changed_byte_breaks_a_cursor(data: st.DataObject, is_secret: bool) ->
     sealed[data.draw(st.integers(0, len(sealed) - 1))] ^= data.draw(st.integers(1, 255))
     with pytest.raises(BadRequest):
         CURSORS.open(b"x", urlsafe_b64encode(sealed).decode().rstrip("="), is_secret=is_secret)
+
+
+@pytest.mark.parametrize("is_secret", [True, False])
+@pytest.mark.parametrize("text", ["x" * 200_000, "\x01" * 100_000, Random(1).randbytes(1350).hex(), 'é,"' * 20_000])
+def test_every_text_that_an_index_holds_has_a_cursor_that_fits_in_a_path(text: str, is_secret: bool) -> None:
+    cursor = CURSORS.seal(b"x", (text, "id"), is_secret=is_secret)
+    assert len(cursor) < 4096
+    assert CURSORS.open(b"x", cursor, is_secret=is_secret) == [text, "id"]
 
 
 def test_equal_positions_of_two_orders_are_encrypted_differently() -> None:
