@@ -12,6 +12,7 @@ import msgspec
 
 from gatepost import events
 from gatepost.events import Events
+from gatepost.logging.row_values import database_fields
 
 LOGGER = logging.getLogger("gatepost")
 
@@ -72,6 +73,8 @@ def _subscriber(line: Line) -> Callable[[msgspec.Struct], None]:
     def subscriber(event: msgspec.Struct) -> None:
         fields: dict[str, Any] = {name: getattr(event, name) for name in event.__struct_fields__}
         error = fields.pop("error", None)
+        if isinstance(error, BaseException):
+            fields |= database_fields(error)
         exc_info = (type(error), error, error.__traceback__) if isinstance(error, BaseException) else None
         LOGGER.log(line.level, line.name, extra=fields, exc_info=exc_info)
 

@@ -33,6 +33,16 @@ def hidden_row_values(error: BaseException) -> Generator[None]:
             each.detail = detail
 
 
+def database_fields(error: BaseException) -> dict[str, str]:
+    """What PostgreSQL names of an error in the chain: its code, and the table and constraint that it concerns."""
+    driver = sys.modules.get("asyncpg")
+    found = _chain(error, driver) if driver is not None else []
+    if not found:
+        return {}
+    named = {"sqlstate": found[0].sqlstate, "table": found[0].table_name, "constraint": found[0].constraint_name}
+    return {name: value for name, value in named.items() if value}
+
+
 def without_arguments(text: str) -> str:
     """A traceback without the values of arguments that the driver could not send."""
     return _ARGUMENT.sub(r"\1: [not logged]", text)

@@ -1,7 +1,8 @@
 """What does not fit into an index: which columns an index holds, and those whose values nothing keeps short enough.
 
-A B-tree holds entries of up to a third of a block. PostgreSQL refuses a longer one when the row is written, so a text
-without a bound in such an index is a write that fails one day: the start and `gatepost doctor` warn of it.
+A B-tree holds entries of up to a third of a block, and so does a GIN index of an array for each element. PostgreSQL
+refuses a longer one when the row is written, so a text without a bound in such an index is a write that fails one day:
+the start and `gatepost doctor` warn of it.
 """
 
 import re
@@ -20,6 +21,7 @@ from gatepost.models.shape import Form, Shape
 ENTRY_BYTES_MAX = 2704
 """The longest entry of a B-tree, in blocks of 8 KiB (`BTMaxItemSize`)."""
 
+_METHODS = ("btree", "gin")
 _HEADER_BYTES = 16
 _CHARACTER_BYTES_MAX = 4
 
@@ -60,24 +62,26 @@ def index_warnings(served: Iterable[ServedModel]) -> list[IndexWarning]:
         IndexWarning(f"{item.entity.name}.{attribute.name}", name, _hint(attribute))
         for item in served
         for name, columns, method in indexes_of(item.entity.table)
-        if method == "btree"
-        for attribute in _too_long([item.entity.attribute_of(column) for column in columns])
+        if method in _METHODS
+        for attribute in _too_long([item.entity.attribute_of(column) for column in columns], method)
     ]
 
 
-def _too_long(attributes: list[Attribute | None]) -> list[Attribute]:
+def _too_long(attributes: list[Attribute | None], method: str) -> list[Attribute]:
     """Those among the columns of one index that can make its entry too long."""
     # A reference is as long as the key that it names, which has an index itself.
     own = [item for item in attributes if item is not None and not (item.managed or item.column.foreign_keys)]
-    sizes = {item.name: _bytes_max(item.shape) for item in own}
+    sizes = {item.name: _bytes_max(item.shape, method) for item in own}
     unbounded = [item for item in own if sizes[item.name] is None]
     if unbounded or sum(size or 0 for size in sizes.values()) + _HEADER_BYTES <= ENTRY_BYTES_MAX:
         return unbounded
     return [max(own, key=lambda item: sizes[item.name] or 0)]
 
 
-def _bytes_max(shape: Shape) -> int | None:
-    """The most bytes of a stored value; None where nothing bounds it."""
+def _bytes_max(shape: Shape, method: str = "btree") -> int | None:
+    """The most bytes of an entry for a value; None where nothing bounds it."""
+    if method == "gin":  # an entry for each element of an array; of other values it holds trigrams or digests
+        return _bytes_max(shape.items) if shape.items is not None else 0
     if shape.form in (Form.DOCUMENT, Form.ARRAY):
         return None
     if shape.form in (Form.TEXT, Form.BYTES):
@@ -87,6 +91,8 @@ def _bytes_max(shape: Shape) -> int | None:
 
 
 def _hint(attribute: Attribute) -> str:
+    if attribute.shape.items is not None and attribute.shape.items.form is Form.TEXT:
+        return "Bound its elements: Mapped[list[Annotated[str, MaxLen(672)]]] or ARRAY(String(672))."
     if attribute.shape.form is not Form.TEXT:
         return "Index a digest of it instead, or keep it short by a CHECK."
     length = (ENTRY_BYTES_MAX - _HEADER_BYTES) // _CHARACTER_BYTES_MAX

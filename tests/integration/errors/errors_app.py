@@ -51,6 +51,7 @@ class Link(Base):
         Index("links_lower_note", text("lower(note)")),
         UniqueConstraint("host", "place"),
         Index("links_tags", "tags"),
+        Index("links_words", "words", postgresql_using="gin"),
         Index("links_hash", "hashed", postgresql_using="hash"),
     )
 
@@ -61,6 +62,7 @@ class Link(Base):
     host: Mapped[str | None]
     place: Mapped[str | None]
     tags: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    words: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     body: Mapped[str | None]
     digest: Mapped[bytes | None] = mapped_column(LargeBinary, index=True)
     document: Mapped[dict[str, Any] | None] = mapped_column(JSONB, index=True)

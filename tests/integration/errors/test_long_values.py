@@ -28,6 +28,7 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
     ({"host": "example.com", "place": noise(4000)}, ["place"]),
     ({"host": noise(2000), "place": noise(2001)}, ["host", "place"]),
     ({"tags": [noise(6000)[start : start + 300] for start in range(0, 6000, 300)]}, ["tags"]),
+    ({"words": ["short", noise(4000)]}, ["words"]),
     ({"digest": noise(8000)}, ["digest"]),
     ({"document": {"a": noise(20_000)}}, ["document"]),
     ({"url": noise(4000), "body": noise(9000)}, ["url"]),

@@ -4,10 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from errors_app import Site, app, failures, violated
+from errors_app import Booking, Site, app, failures, violated
 from protocol_proxy import until
 
-from gatepost.testing import ClientResponse
+from gatepost import App, Resource, anyone
+from gatepost.events import ValueMayBeTooLong
+from gatepost.testing import ClientResponse, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -200,3 +202,38 @@ async def test_a_deadlock_is_a_collision_for_one_of_both(site: Site, resource: s
 
     assert shown(response)[:2] == (503, "transaction_conflict")
     await site.witness.execute("DROP FUNCTION act CASCADE")
+
+
+@pytest.mark.filterwarnings("ignore:DELETE statement on table")
+@BOTH
+async def test_a_row_that_row_level_security_keeps_from_a_delete_is_forbidden(site: Site, resource: str) -> None:
+    await site.clear(resource)
+    role = "clerk_" + await site.witness.fetchval("SELECT md5(current_database())")
+    await site.witness.execute(
+        f"CREATE ROLE {role}; GRANT ALL ON {resource} TO {role}; ALTER TABLE {resource} ENABLE ROW LEVEL SECURITY;"
+        f"CREATE POLICY seen ON {resource} FOR SELECT USING (true);"
+        f"CREATE POLICY changed ON {resource} FOR UPDATE USING (true)"
+    )
+    undo = await connections_with(site, f"role = {role}")
+    try:
+        response = await site.write("DELETE", resource)
+    finally:
+        app.running.database.pool.close_idle(lambda raw: True)
+        await site.witness.execute(
+            f"{undo}; ALTER TABLE {resource} DISABLE ROW LEVEL SECURITY; DROP POLICY seen ON {resource};"
+            f"DROP POLICY changed ON {resource}; DROP OWNED BY {role}; DROP ROLE {role}"
+        )
+
+    assert shown(response)[:2] == (403, "forbidden")
+    assert await site.witness.fetchval(f"SELECT count(*) FROM {resource}") == 1
+
+
+async def test_the_start_warns_of_values_that_may_be_too_long(module_database_url: str) -> None:
+    other = App(Resource(Booking, read=anyone))
+    warned: list[ValueMayBeTooLong] = []
+    other.events.subscribe(ValueMayBeTooLong, warned.append)
+    async with TestApp(other, module_database_url):
+        pass
+
+    assert {item.field for item in warned} == {"Booking.name", "Booking.late"}
+    assert all("MaxLen(672)" in item.hint for item in warned)

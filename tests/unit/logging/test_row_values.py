@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from gatepost.logging.records import RecordHandler
+from gatepost.logging.row_values import database_fields
 
 SECRET = "classified-42"
 
@@ -73,3 +74,13 @@ def test_an_argument_that_the_driver_refuses_is_left_out(lines: list[str]) -> No
     text = log(lines, error)
     assert SECRET not in text
     assert "query argument $2" in text
+
+
+def test_what_postgresql_names_of_an_error_is_in_fields_of_its_own() -> None:
+    fields = {"C": "GP001", "M": "no", "S": "ERROR", "V": "ERROR", "t": "notes", "n": "notes_text_key"}
+    error = RuntimeError("of SQLAlchemy")
+    error.__cause__ = asyncpg.PostgresError.new(fields, query="COMMIT")
+
+    assert database_fields(error) == {"sqlstate": "GP001", "table": "notes", "constraint": "notes_text_key"}
+    assert database_fields(KeyError("of Python")) == {}
+    assert database_fields(postgres_error("XX000", "internal", "")) == {"sqlstate": "XX000"}

@@ -33,6 +33,7 @@ class Item(Base):
     __tablename__ = "items"
     __table_args__ = (
         sa.Index("by_pair", "pair_a", "pair_b"),
+        sa.Index("by_element", "long_elements", "ok_elements", postgresql_using="gin"),
         sa.Index("by_hash", "ok_hashed", postgresql_using="hash"),
         sa.Index("by_lower", sa.text("lower(long_lowered)")),
     )
@@ -43,6 +44,8 @@ class Item(Base):
     long_bounded: Mapped[Annotated[str, MaxLen(1000)]] = mapped_column(index=True)
     long_bytes: Mapped[bytes] = mapped_column(sa.LargeBinary, index=True)
     long_array: Mapped[list[str]] = mapped_column(sa.ARRAY(sa.Text), index=True)
+    long_elements: Mapped[list[str]] = mapped_column(sa.ARRAY(sa.Text))
+    ok_elements: Mapped[list[str]] = mapped_column(sa.ARRAY(sa.String(50)))
     long_document: Mapped[dict[str, Any]] = mapped_column(JSONB, index=True)
     long_lowered: Mapped[str]
     long_sorted: Mapped[str]
@@ -81,5 +84,6 @@ def test_the_warning_says_what_to_write() -> None:
 
     assert hints["Item.long_text"].hint.startswith("Bound it: Mapped[Annotated[str, MaxLen(672)]] or String(672)")
     assert "Annotated[str | None, MaxLen(672)]" in hints["Item.long_optional"].hint
-    assert "digest" in hints["Item.long_array"].hint
+    assert "digest" in hints["Item.long_bytes"].hint
+    assert "Bound its elements" in hints["Item.long_elements"].hint
     assert hints["Item.long_lowered"].index_name == "by_lower"
