@@ -9,8 +9,8 @@ from functools import partial
 from itertools import chain
 from typing import Any, cast
 
-from sqlalchemy import MetaData
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import MetaData, Table, inspect
+from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Mapper
 
 from gatepost.accounts.models import UserColumns, complete_users_table, user_model
 from gatepost.accounts.sample_users import sample_users
@@ -28,11 +28,13 @@ from gatepost.mistakes import Mistakes
 from gatepost.models.base import Model
 from gatepost.models.catalog import Catalog, ServedModel, two_classes
 from gatepost.models.column_mismatches import ExpectedTable, ExpectedTables
+from gatepost.models.constructors import constructor_of
 from gatepost.models.effects import check_effects
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
 from gatepost.models.index_limits import IndexWarning, index_warnings
 from gatepost.models.mapping import table_key
+from gatepost.models.orm_reasons import orm_reasons
 from gatepost.models.owner_checks import check_owner
 from gatepost.models.policy_trials import try_functions
 from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
@@ -197,6 +199,10 @@ class Declaration:
         for served in self.catalog.served:
             service = self.services.get(served.entity.model)
             is_filled = service is not None and overridden(service).get("create") in ("create", "before_create")
+            if not is_nobody(served.resource.policies["create"]):
+                with self._mistakes.check(partial(location_of, served.entity.model)):
+                    constructor_of(served.entity)
+                    is_filled = is_filled or "create" in orm_reasons(served.entity, [])
             check_field_rules(served, self._mistakes, is_filled=is_filled)
             check_effects(served, self.catalog.served, self._mistakes)
             for attribute in served.writable:
@@ -229,11 +235,20 @@ def _check_service(service: Any, served: ServedModel, others: Collection[type[An
 
 
 def _base_of(model: type[Any]) -> type[DeclarativeBase]:
-    """The declarative base of a model: the most general one with the model's own MetaData, where the users' table will
-    stand, too."""
+    """The base of the users' model, in the MetaData of a model: its most general declarative base. A model without one,
+    or with one that makes dataclasses, gets another base over the same MetaData."""
+    mapper = cast("Any", inspect(model, raiseerr=False))
+    table = mapper.local_table if isinstance(mapper, Mapper) else None
+    if not isinstance(table, Table):
+        return Model
+    metadata = table.metadata
     bases = [base for base in model.__mro__ if issubclass(base, DeclarativeBase) and base is not DeclarativeBase]
-    own = [base for base in bases if base.metadata is model.metadata]
-    return own[-1] if own else Model
+    own = [base for base in bases if base.metadata is metadata and not issubclass(base, MappedAsDataclass)]
+    if own:
+        return own[-1]
+    # With the registry, relationships find the class by its name.
+    shared = {"registry": mapper.registry} if mapper.registry.metadata is metadata else {"metadata": metadata}
+    return cast("type[DeclarativeBase]", type("Base", (DeclarativeBase,), {**shared, "__module__": model.__module__}))
 
 
 def _checked_users(users: type[Any]) -> type[Any]:

@@ -1,6 +1,6 @@
 """The users' table: a mixin for an application's own model, and the default model for those without one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, cast
 
 from annotated_types import Len
@@ -100,11 +100,17 @@ def user_model(base: type[DeclarativeBase] = Model) -> type[Any]:
 
 def _existing(base: type[DeclarativeBase]) -> type[Any]:
     table = base.metadata.tables[full_name(DEFAULT_TABLE, base.metadata.schema)]
-    for mapper in base.registry.mappers:
-        if mapper.local_table is table and issubclass(mapper.class_, UserColumns):
-            return mapper.class_
+    for model in _subclasses(UserColumns):
+        if vars(model).get("__table__") is table:
+            return model
     raise ConfigurationError(
         f"There is a table {DEFAULT_TABLE!r} that is not a users' table.",
         location=f"{base.__name__}.metadata",
         hint="Let its class inherit from UserColumns and write App(users=...), or rename the table.",
     )
+
+
+def _subclasses(cls: type[Any]) -> Iterator[type[Any]]:
+    for each in cls.__subclasses__():
+        yield each
+        yield from _subclasses(each)

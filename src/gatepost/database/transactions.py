@@ -5,6 +5,7 @@ import contextlib
 import inspect
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, cast
 
 from asyncpg.exceptions import InFailedSQLTransactionError
@@ -99,6 +100,9 @@ class Transaction:
         self._check_open()
         if self._session is None:
             self._session = self._sessions.open(self.connection, self)
+            sync = self._session.sync_session
+            if self._may_write and sync.dispatch.after_commit:
+                self._after_commit.append(partial(sync.dispatch.after_commit, sync))
         return self._session
 
     def take_unmet(self) -> bool:
@@ -220,7 +224,11 @@ class Transaction:
         self._is_over = True
         if self._session is not None:
             session, self._session = self._session, None
-            self._sessions.close(self.connection, session)
+            try:
+                if not (self.is_committed or session.side.borrowed.was_rolled_back):
+                    session.sync_session.dispatch.after_rollback(session.sync_session)
+            finally:
+                self._sessions.close(self.connection, session)
 
     async def run_after_commit(self, events: Events) -> None:
         """Run the callbacks in order. One that raises is reported and stops none of the others, nor does a
@@ -269,6 +277,9 @@ class Transaction:
             raise SwallowedError
         if self._session.in_nested_transaction():
             raise TransactionBroken("a service left a savepoint open: write `async with self.session.begin_nested():`.")
+        # SQLAlchemy's own commit would call the application's listeners, and this is instead of it.
+        if self._may_write and self._session.sync_session.dispatch.before_commit:
+            await self._session.run_sync(lambda session: session.dispatch.before_commit(session))
         await self._session.flush()
         if borrowed.was_rolled_back:
             raise SwallowedError

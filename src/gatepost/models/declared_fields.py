@@ -2,7 +2,10 @@
 built, before `indexes.py` makes their indexes.
 """
 
-from typing import Any
+from typing import Any, cast
+
+from sqlalchemy import inspect
+from sqlalchemy.orm import Mapper
 
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
@@ -38,6 +41,10 @@ def _unknown(entity: Entity, option: str, field: str) -> Problem:
             f"Name the field in the resource of {entity.relations[field].target.__name__}: clients can filter over "
             "relations by what is filterable there.",
         )
+    synonyms = cast("Mapper[Any]", inspect(entity.model)).synonyms
+    if field in synonyms:
+        name = synonyms[field].name
+        return f"{field!r} is a synonym of {name!r}, and no field of its own.", f"Write {name!r}."
     known = entity.attributes
     hint = did_you_mean(field, known).strip() or f"Known are: {', '.join(sorted(known))}."
     return f"{entity.name} has no field {field!r}.", hint

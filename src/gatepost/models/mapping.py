@@ -38,6 +38,7 @@ def mapper_of(model: type[Any]) -> "Mapper[Any]":
     configure_mappers(mapper.registry)
     _refuse_hierarchy(mapper, model.__name__)
     _refuse_derived_table(mapper, model.__name__)
+    _refuse_properties(mapper, model.__name__)
     return mapper
 
 
@@ -86,6 +87,24 @@ def _refuse_hierarchy(mapper: "Mapper[Any]", name: str) -> None:
         location=name,
         hint=OWN_TABLES,
     )
+
+
+def _refuse_properties(mapper: "Mapper[Any]", name: str) -> None:
+    for composite in mapper.composites:
+        parts = ", ".join(prop.key for prop in composite.props)
+        raise ConfigurationError(
+            f"is a composite() of {parts}, and a field is one column.",
+            location=f"{name}.{composite.key}",
+            hint=f"Declare {parts} as attributes of their own, with a property for the whole; or keep the whole in one "
+            "column: mapped_column(JSONOf(...)).",
+        )
+    for relation in mapper.relationships:
+        if relation.lazy == "dynamic":
+            raise ConfigurationError(
+                "is a dynamic relationship, which SQLAlchemy cannot load in an AsyncSession.",
+                location=f"{name}.{relation.key}",
+                hint=f"Write {relation.key}: WriteOnlyMapped[{relation.mapper.class_.__name__}], or leave out lazy=.",
+            )
 
 
 def _refuse_derived_table(mapper: "Mapper[Any]", name: str) -> None:

@@ -18,11 +18,11 @@ from gatepost.auth.denials import access_denied
 from gatepost.call import Call
 from gatepost.database.database import driver_error
 from gatepost.database.transactions import Transaction
-from gatepost.declaring.policies import Decision, decide
+from gatepost.declaring.policies import Decision, decide, is_nobody
 from gatepost.errors import NotFound, Unprocessable
 from gatepost.exact_json import natural
 from gatepost.models.conditions import bind_decision, holds
-from gatepost.models.constructors import constructor_of
+from gatepost.models.constructors import Construct, constructor_of
 from gatepost.models.list_query import ListQuery
 from gatepost.models.row_size import row_bytes_max
 from gatepost.models.selections import Expansion
@@ -47,7 +47,8 @@ class ServiceVerbs:
         self._service = service
         self._model = served.entity.model
         self._overridden = overridden(service).keys()
-        self._construct = constructor_of(served.entity)
+        is_open = not is_nobody(served.resource.policies["create"])
+        self._construct = constructor_of(served.entity) if is_open else None
         self._compiled = compiled
         self._references = compiled.references
         self._registry = registry
@@ -94,7 +95,7 @@ class ServiceVerbs:
                 raise access_denied(actor, fields=refused_fields(rules, values, proposed, actor))
             names = self._references.names(call, filled, all=True)
             await self._references.check(call, unit.transaction, filled, names)
-            draft = self._construct(self._own_values(filled))
+            draft = cast("Construct", self._construct)(self._own_values(filled))
             unit.enforce_field_rules(draft, rules, values)
             row = await self._written(call, "create", unit.service(self._model).create(draft, actor), values)
             key = self._key(row, "create")

@@ -9,10 +9,12 @@ import pytest
 import pytest_asyncio
 from mapper_app import Plain, Viewed, derived, make_app, metadata
 from mapper_features import FEATURES, ORM, Feature
+from mapper_refusals import REFUSALS, Refusal
 from sqlalchemy import MetaData, Table, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import undefer
 
+from gatepost import ConfigurationError
 from gatepost.testing import Client, ClientResponse, TestApp
 
 in_module_loop = pytest.mark.asyncio(loop_scope="module")
@@ -199,9 +201,17 @@ def test_the_routes_say_which_way_a_verb_goes(feature: Feature) -> None:
     assert bool(operation.orm_reasons) == (feature.way == ORM), operation.orm_reasons
 
 
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda each: each.declare.__name__)
+def test_what_is_refused_is_named_with_its_place(refusal: Refusal) -> None:
+    with pytest.raises(ConfigurationError, match=refusal.words):
+        refusal.declare()
+
+
 def test_every_row_of_the_table_is_tried() -> None:
     table = re.search(r"<!-- features -->\n\n(.*?)\n\n", PAGE.read_text(), re.DOTALL)
     assert table is not None
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[1].splitlines()[2:]]
-    served = {row[0]: row[1] for row in rows if row[1] != "refused"}
-    assert served == {feature.name: feature.way for feature in FEATURES}
+    tried = {feature.name: feature.way for feature in FEATURES} | dict.fromkeys(
+        (each.name for each in REFUSALS), "refused"
+    )
+    assert {row[0]: row[1] for row in rows} == tried
