@@ -112,7 +112,7 @@ class _Comparison:
 
     def all(self) -> Iterator[Mismatch]:
         """Every mismatch, in the order of the columns."""
-        for attribute in self._entity.attributes.values():
+        for attribute in self._stored():
             actual = self._columns.get(attribute.column.name)
             if actual is None:
                 yield self._at(attribute.column.name, _words(attribute.column), "no such column", self._add(attribute))
@@ -123,6 +123,11 @@ class _Comparison:
                     yield from self._generation(attribute, actual)
         yield from self._unmapped()
         yield from self._key()
+
+    def _stored(self) -> list[Attribute]:
+        """The attributes that are columns of the table which its definition names."""
+        attributes = self._entity.attributes.values()
+        return [each for each in attributes if not (each.is_expression or each.column.system)]
 
     def _at(self, column: str, declared: str, actual: str, hint: str) -> Mismatch:
         return Mismatch(f"{self._entity.table.fullname}.{column}", declared, actual, hint)
@@ -219,7 +224,7 @@ class _Comparison:
 
     def _unmapped(self) -> Iterator[Mismatch]:
         """Columns that every INSERT of ours leaves out, and must not."""
-        mapped = {attribute.column.name for attribute in self._entity.attributes.values()}
+        mapped = {attribute.column.name for attribute in self._stored()}
         for actual in self._table.columns:
             is_left_out = self._creates and actual.name not in mapped
             if is_left_out and self._is_not_null(actual) and not self._makes(actual):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -139,15 +140,15 @@ def database_metadata() -> MetaData:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ways(module_database_url: str) -> AsyncIterator[Ways]:
     """The three ways into one database."""
-    async with (
-        TestApp(derived, module_database_url) as without,
-        TestApp(make_app(serviced=True), module_database_url) as through,
-    ):
-        made = Ways(module_database_url, {False: without, True: through})
-        async with made.engine.begin() as connection:
-            await connection.execute(text("CREATE VIEW viewed AS SELECT id, name FROM plain"))
+    started: dict[bool, TestApp] = {}
+    made = Ways(module_database_url, started)
+    async with made.engine.begin() as connection:
+        await connection.execute(text("CREATE VIEW viewed AS SELECT id, name FROM plain"))
+    async with AsyncExitStack() as stack:
+        for serviced, app in ((False, derived), (True, make_app(serviced=True))):
+            started[serviced] = await stack.enter_async_context(TestApp(app, module_database_url))
         yield made
-        await made.engine.dispose()
+    await made.engine.dispose()
 
 
 @pytest.fixture(autouse=True)
