@@ -139,5 +139,5 @@ async def test_a_key_that_no_path_can_carry_is_refused_when_the_app_is_built(kin
 
     with pytest.raises(ConfigurationError) as refused:
         App(Resource(Thing, read=anyone))
-    assert str(refused.value).startswith("Thing.id: is a key")
+    assert "Thing.id: is a key" in str(refused.value)
     assert words in str(refused.value)
