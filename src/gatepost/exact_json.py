@@ -86,10 +86,11 @@ def _check(value: Any) -> None:
 
 
 def _decoded(text: str, number: Any, decode_fast: Any) -> Any:
-    # Other programs store what no body may hold: integers that are too long for msgspec, and deeper documents.
+    # Other programs store what no body may hold: integers that are too long for msgspec, halves of surrogate pairs,
+    # deeper documents.
     try:
         return decode_fast(text)
-    except msgspec.ValidationError:
+    except msgspec.DecodeError:
         with contextlib.suppress(RecursionError):
             return json.loads(text, parse_float=number, parse_int=_integer)
     except RecursionError:

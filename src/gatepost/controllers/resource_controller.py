@@ -19,12 +19,15 @@ from gatepost.controllers.responses import (
 from gatepost.dtos.body import BodyDecoder, BodyFields, compile_body
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.path_keys import key_reader, key_writer
+from gatepost.dtos.shown_values import unchanged_names
 from gatepost.errors import BadRequest, PreconditionRequired, Problem, Unprocessable
 from gatepost.models.catalog import ServedModel
 from gatepost.models.list_query import ListQuery
 from gatepost.services.verbs import ChangeSet, Row, RowPage, UnseenFields, Verbs, Versions
 from gatepost.services.write_policies import not_found
 from gatepost.view import View
+
+NO_NAMES: frozenset[str] = frozenset()
 
 REFUSALS = ("forbidden", "not_signed_in")
 """The codes by which a policy refuses (`auth/denials.py`)."""
@@ -48,6 +51,7 @@ class ResourceController:
         self._create = verbs["create"].create
         self._update = verbs["update"].update
         self._unseen = verbs["update"].unseen
+        self._shown = verbs["update"].shown
         self._delete = verbs["delete"].delete
         self._view = served.view
         self._only_view = served.only_view
@@ -128,14 +132,17 @@ class ResourceController:
         decoder = self._patches.get(view) or self._compile(view, partial=True)
         content = await call.body()
         try:
-            body = decoder.decode(content)
-        except Unprocessable:
+            body, unchanged = decoder.decode(content), NO_NAMES
+        except Unprocessable as problem:
             if view.maybe_unknown and (named := decoder.named(content, view.maybe_unknown)):
                 unseen = await self._unseen(call, key, named)
                 if unseen:
                     decoder.refuse(content, unseen)
-            raise
-        changes = ChangeSet(body.values, body.read_only_values)
+            unchanged = await self._unchanged(call, key, decoder.refused_values(content, problem))
+            if not unchanged:
+                raise
+            body = decoder.decode_without(content, unchanged)
+        changes = ChangeSet(body.values, body.read_only_values, unchanged)
         try:
             row: Row = await self._update(call, key, changes, versions)
         except UnseenFields as unseen_fields:
@@ -143,6 +150,11 @@ class ResourceController:
         except Problem as problem:
             raise self._discreet(problem, view) from problem.__cause__
         return row_response(200, row.data, row.version) if row.data else empty_response(204)
+
+    async def _unchanged(self, call: Call, key: Any, refused: dict[str, Any]) -> frozenset[str]:
+        """Those of the values that no body may have which the row shows to the actor as they were sent."""
+        names = tuple(name for name in call.view.shown if name in refused)
+        return unchanged_names(await self._shown(call, key, names), refused) if names else NO_NAMES
 
     async def delete(self, call: Call) -> Response:
         """DELETE one row. 204."""

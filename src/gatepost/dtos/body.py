@@ -17,7 +17,8 @@ from gatepost.dtos.path_keys import fits_in_a_path
 from gatepost.dtos.strict_json import may_hide_keys, may_hold_nul, read_json
 from gatepost.dtos.structured_json import structured_type_of
 from gatepost.dtos.value_checks import ValueCheck, value_checks
-from gatepost.dtos.violations import Violation
+from gatepost.dtos.violations import Violation, unescape
+from gatepost.errors import Unprocessable
 from gatepost.models.constraints import Constraint
 from gatepost.models.entity import Attribute
 from gatepost.models.shape import Form
@@ -97,6 +98,26 @@ class BodyDecoder:
     def decode_strictly(self, body: bytes) -> Body:
         """The strict reader: the same values as the fast path, or the refusal with every violation."""
         values, read_only_values = collect(self._fields, self._required, read_json(body))
+        return Body(values, read_only_values)
+
+    def refused_values(self, body: bytes, problem: Unprocessable) -> dict[str, Any]:
+        """The values in a body that a refusal is about, by field, as `read_json` gives them: none where the body has
+        other mistakes as well."""
+        node = read_json(body)
+        found: dict[str, Any] = {}
+        for error in problem.errors:
+            name = unescape(error.pointer[1:].partition("/")[0])
+            field = self._fields.get(name)
+            if not isinstance(node, dict) or name not in node or field is None or field.type is None:
+                return {}
+            found[name] = cast("dict[str, Any]", node)[name]
+        return found
+
+    def decode_without(self, body: bytes, names: frozenset[str]) -> Body:
+        """The body's fields but for `names`. Raises as `decode` does."""
+        node = cast("dict[str, Any]", read_json(body))
+        rest = {name: value for name, value in node.items() if name not in names}
+        values, read_only_values = collect(self._fields, self._required, rest)
         return Body(values, read_only_values)
 
     def named(self, body: bytes, names: frozenset[str]) -> frozenset[str]:

@@ -27,6 +27,7 @@ DIGITS_MAX = 500
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,499})(?:\.[0-9]{1,500})?(?:[eE][-+]?[0-9]{1,4})?")
 _RAW_NUMBER = re.compile(rb'"?(-?(?:0|[1-9][0-9]{0,499})(?:\.[0-9]{1,500})?(?:[eE][-+]?[0-9]{1,4})?)"?')
+_LONG_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,131071})(?:\.[0-9]{1,16383})?")
 _ANY_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[+-]?(?:s?nan[0-9]*|inf|infinity)", re.IGNORECASE)
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
@@ -37,9 +38,6 @@ _PLAIN_TIMESTAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}(?:[0-9]{3})?)?Z"
 ).fullmatch
 """The form that nearly every client sends: in UTC already, and parsed by the fastest path."""
-
-_FIRST = datetime.min.replace(tzinfo=UTC)
-_LAST = datetime.max.replace(tzinfo=UTC)
 
 _TIME = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.([0-9]+))?")
 _INTERVAL = re.compile(
@@ -81,7 +79,7 @@ def float_of(text: str) -> float:
     """A finite double in decimal notation."""
     if not _ANY_NUMBER.fullmatch(text):
         raise _not_a_number(text, "Send a number in decimal notation, such as 12.5.")
-    value = 0.0 if text == "-0" else float(text)  # an integer has no negative zero, to msgspec neither
+    value = float(text)
     if not math.isfinite(value):
         raise _beyond(text, "The number is beyond the range of a double-precision number.")
     return value
@@ -124,7 +122,7 @@ def raw_float(raw: Any) -> float:
         raise Violation("wrong_type", "Send a number.") from None
     if not math.isfinite(value):
         raise _beyond(text.decode(), "The number is beyond the range of a double-precision number.")
-    return value if value or text != b"-0" else 0.0
+    return value
 
 
 def decimal_of(text: str, whole: int = DIGITS_MAX, scale: int = DIGITS_MAX) -> Decimal:
@@ -134,6 +132,13 @@ def decimal_of(text: str, whole: int = DIGITS_MAX, scale: int = DIGITS_MAX) -> D
             raise _beyond(text, f"The number has more than {DIGITS_MAX} digits.")
         raise _not_a_number(text, 'Send a number in plain decimal notation, such as "12.50".')
     return _bounded(Decimal(text), min(whole, DIGITS_MAX), min(scale, DIGITS_MAX))
+
+
+def long_decimal(text: str) -> Decimal | None:
+    """A number with more digits than bodies may have, as PostgreSQL shows it; None for other texts."""
+    whole, _, fraction = text.removeprefix("-").partition(".")
+    is_long = len(whole) > DIGITS_MAX or len(fraction) > DIGITS_MAX
+    return Decimal(text) if is_long and _LONG_NUMBER.fullmatch(text) else None
 
 
 def raw_decimal_reader(whole: int, scale: int) -> Callable[[Any], Decimal]:
@@ -202,7 +207,7 @@ def timestamp_of(text: str) -> datetime:
     normal = text if _PLAIN_TIMESTAMP(text) else _normal_timestamp(text)
     try:
         value = datetime.fromisoformat(normal)
-        return _storable(value if value.tzinfo is UTC else value.astimezone(UTC))
+        return value if value.tzinfo is UTC else value.astimezone(UTC)
     except ValueError:
         raise Violation("invalid_format", "There is no such date, time or offset.") from None
     except OverflowError:
@@ -217,13 +222,6 @@ def _normal_timestamp(text: str) -> str:
         raise Violation("invalid_format", detail)
     _whole_microseconds(found[1])
     return _six_digits(text.upper(), found[1])
-
-
-def _storable(value: datetime) -> datetime:
-    """asyncpg writes Python's first and last instants as `-infinity` and `infinity`: another value would come back."""
-    if 1 < value.year < 9999 or _FIRST < value < _LAST:
-        return value
-    raise OverflowError
 
 
 def date_of(text: str) -> date:

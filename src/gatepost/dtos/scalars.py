@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from gatepost.dtos.json_input import guarded, wire_type_of
-from gatepost.dtos.parsers import decimal_of, text_of
+from gatepost.dtos.parsers import decimal_of, long_decimal, text_of
 from gatepost.dtos.violations import Violation
 from gatepost.models.entity import Attribute
 from gatepost.models.shape import OUT_OF_RANGE, Form, Shape
@@ -57,9 +57,11 @@ def _or_beyond(parse: Callable[[str], Any], shape: Shape) -> Callable[[str], Any
     beyond: Callable[[str], Any]
     if shape.form in OUT_OF_RANGE:
         beyond = OUT_OF_RANGE[shape.form].parse
-    elif shape.not_finite:
-        kind = float if shape.form is Form.FLOAT else Decimal
-        beyond = {text: kind(text) for text in shape.not_finite}.get
+    elif shape.form is Form.FLOAT:
+        beyond = {text: float(text) for text in shape.not_finite}.get
+    elif shape.form is Form.DECIMAL:
+        named = {text: Decimal(text) for text in shape.not_finite}
+        beyond = named.get if shape.digits else lambda text: named.get(text) or long_decimal(text)
     else:
         return parse
 

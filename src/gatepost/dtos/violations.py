@@ -34,6 +34,11 @@ def raise_all(violations: "Sequence[Violation]") -> None:
         raise Violation(first.code, first.detail, first.pointer, others)
 
 
+def unescape(token: str) -> str:
+    """The name that `escape` made this token of."""
+    return token.replace("~1", "/").replace("~0", "~")
+
+
 def escape(name: str) -> str:
     """One reference token of a JSON pointer (RFC 6901 section 3)."""
     return name.replace("~", "~0").replace("/", "~1")

@@ -13,12 +13,15 @@ from gatepost.models.entity import Attribute
 from gatepost.models.shape import Form
 from gatepost.models.table_refs import TableRef
 
+_SINGLE = cast("Any", sa).REAL()
+
 
 def is_comparable(attribute: Attribute) -> bool:
     """Whether PostgreSQL can tell that a written value is the one that is there: not of a type that may store something
-    else each time, nor of JSON, which may have no equality."""
-    item = attribute.shape.items or attribute.shape
-    return not attribute.shape.is_converted and item.form not in (Form.DOCUMENT, Form.OTHER)
+    else each time, nor of JSON, which may have no equality. Of intervals it takes a month for 30 days, and of arrays it
+    compares the bounds, which are not shown."""
+    shape = attribute.shape
+    return not (shape.is_converted or shape.form in (Form.DOCUMENT, Form.ARRAY, Form.INTERVAL, Form.OTHER))
 
 
 def differs(source: TableRef, names: Collection[str]) -> sa.ColumnElement[bool]:
@@ -29,9 +32,10 @@ def differs(source: TableRef, names: Collection[str]) -> sa.ColumnElement[bool]:
 
 def _differs(source: TableRef, name: str) -> sa.ColumnElement[bool]:
     attribute = source.entity.attributes[name]
-    shape, column = attribute.shape, cast("Any", source.column(name))
+    column = cast("Any", source.column(name))
     value: Any = sa.bindparam(bind_name(name), type_=attribute.column.type)
-    if (shape.items or shape).form is Form.TEXT:
-        text: Any = sa.ARRAY(sa.Text()) if shape.form is Form.ARRAY else sa.Text()
-        column, value = (sa.type_coerce(sa.cast(each, text), sa.Text()).collate("C") for each in (column, value))
+    if attribute.shape.is_single:
+        value = sa.cast(value, _SINGLE)  # it is bound in double precision
+    if attribute.shape.form is Form.TEXT:
+        column, value = (sa.cast(each, sa.Text()).collate("C") for each in (column, value))
     return cast("sa.ColumnElement[bool]", column.is_distinct_from(value))

@@ -34,7 +34,21 @@ def decoder_of(attribute: Attribute) -> Decode | None:
     if not _is_decoded(attribute.shape):
         return None
     kind: Any = attribute.column.type
-    return kind.dialect_impl(DIALECT).result_processor(DIALECT, None) or (lambda value: value)
+    decode: Decode = kind.dialect_impl(DIALECT).result_processor(DIALECT, None) or (lambda value: value)
+    shape = attribute.shape.items or attribute.shape
+    return _named(decode, shape.not_finite) if shape.not_finite else decode
+
+
+def _named(decode: Decode, names: Sequence[str]) -> Decode:
+    """What JSON has no number for is shown by its name, as PostgreSQL does."""
+    named = {repr(float(name)): name for name in names}
+
+    def shown(value: Any) -> Any:
+        if value.__class__ is list:
+            return [shown(item) for item in value]
+        return named.get(repr(value), value) if isinstance(value, float) else value
+
+    return lambda value: shown(decode(value))
 
 
 def _is_decoded(shape: Shape) -> bool:

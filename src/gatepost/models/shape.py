@@ -21,8 +21,8 @@ from gatepost.models.constraints import LENGTHS, Constraint, ConstraintName, dec
 from gatepost.models.json_of import JSONOf
 from gatepost.out_of_range import OutOfRangeDate, OutOfRangeInterval, OutOfRangeTime, OutOfRangeTimestamp
 
-REAL_MAX = 3.4028234663852886e38
-"""The largest number of PostgreSQL's `real`."""
+REAL_MAX = 3.4028235e38
+"""The largest number of PostgreSQL's `real`, as it is shown."""
 
 SECOND_DIGITS_MAX = 6
 

@@ -30,7 +30,7 @@ from gatepost.declaring.policies import Decision, RowCondition, decide, owners
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.dtos.structured_json import document_forms
-from gatepost.errors import Problem, Unprocessable
+from gatepost.errors import NotFound, Problem, Unprocessable
 from gatepost.models.candidates import CheckCandidate
 from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision, holds
@@ -168,7 +168,8 @@ class CompiledVerbs:
         sent = len(changes.values)  # what the model adds comes behind
         values = self._with_updates(changes.values)
         fast = None
-        if decision is True and versions is None and not changes.read_only_values:
+        is_compared = bool(changes.read_only_values or changes.unchanged)
+        if decision is True and versions is None and not is_compared:
             fast = self._updates.find((view, tuple(values)))
         if fast is not None:
             records = await self._run(call, fast.plan, (*fast.pick(values), key), values, sent)
@@ -176,7 +177,7 @@ class CompiledVerbs:
                 return self._row_of(fast.plan, records)
         looked_up = self.references.names(call, changes.values, all=False) if self.references.ruled else []
         change = RowChange(key, changes, bind_decision(decision, actor, self._entity), versions, looked_up)
-        if fast is None and not (looked_up or changes.read_only_values) and self._is_direct(values, decision, view):
+        if fast is None and not (looked_up or is_compared) and self._is_direct(values, decision, view):
             write = self._update(call, change, values, sent, self._compared(view, changes.values))
             records = await self._run_direct(call, write)
             if records:
@@ -277,7 +278,7 @@ class CompiledVerbs:
         an unchanged reference is not looked up.
         """
         changes, view = change.changes, call.view
-        sent = changes.values.keys() | changes.read_only_values.keys()
+        sent = changes.values.keys() | changes.read_only_values.keys() | changes.unchanged
         loaded = self._loaded & changes.values.keys()
         names = tuple(sorted({*changes.read_only_values, *loaded, *change.references}))
         compared = self._compared(view, changes.values.keys() - loaded)
@@ -300,6 +301,13 @@ class CompiledVerbs:
         """`names`, if PostgreSQL compares their values with the row's. A change of a field that the actor may not see
         is always written, so that nothing tells whether it changed anything."""
         return tuple(sorted(names)) if all(name in view.names for name in names) else ()
+
+    async def shown(self, call: Call, key: Any, names: tuple[str, ...]) -> str:
+        """The JSON of these fields as the row shows them to the actor: an object that is empty where it is hidden."""
+        try:
+            return (await self.reads.get(call, key, names, ())).data
+        except NotFound:
+            return "{}"
 
     async def unseen(self, call: Call, key: Any, names: frozenset[str]) -> frozenset[str]:
         """Those of `names` that the actor neither sees on the row nor may write there; none where the actor cannot read

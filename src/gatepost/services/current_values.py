@@ -146,6 +146,8 @@ def _merged(text: str | None, patch: Any, merged: MergedDocuments) -> Any:
         )
     try:
         target = decode_exact(text)
+        if _is_same_json(target, patch):  # as it was read, with members that are null: those are not to be removed
+            return target
         found = merge_patch(target, patch)
         if isinstance(target, dict):  # otherwise it is the patch itself, which was checked when the body was decoded
             merged.check(found)

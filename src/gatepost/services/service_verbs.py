@@ -59,6 +59,7 @@ class ServiceVerbs:
         copiers = {name: _copier(attribute.shape) for name, attribute in served.entity.attributes.items()}
         self._copiers = {name: copier for name, copier in copiers.items() if copier is not None}
         self.unseen = compiled.unseen
+        self.shown = compiled.shown
 
     async def get(self, call: Call, key: Any, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]) -> Row:
         """The row that the service's `get` returns, as the actor may see it."""
@@ -216,7 +217,8 @@ class ServiceVerbs:
 
 def _copier(shape: Shape) -> Callable[[Any], Any] | None:
     """The function that copies values of a body for this shape; None where they are immutable."""
-    if (shape.items or shape).form is Form.DOCUMENT:
+    item = shape.items or shape
+    if item.form is Form.DOCUMENT or (item.form is Form.DECIMAL and not (item.is_text or item.is_decorated)):
         return natural
     return _copied_list if shape.form is Form.ARRAY else None
 

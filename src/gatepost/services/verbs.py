@@ -35,10 +35,12 @@ class RowPage(msgspec.Struct, frozen=True, gc=False):
 
 
 class ChangeSet(msgspec.Struct, frozen=True, gc=False):
-    """What a body asks to change: `values` by attribute, and the values it sends for read-only fields."""
+    """What a body asks to change: `values` by attribute, the values it sends for read-only fields, and the names of
+    those that it sends `unchanged`, as the row shows them, which are not written."""
 
     values: dict[str, Any]
     read_only_values: dict[str, Any]
+    unchanged: frozenset[str] = frozenset()
 
 
 class UnseenFields(Exception):
@@ -73,6 +75,11 @@ class Verbs(Protocol):
     async def unseen(self, call: Call, key: Any, names: frozenset[str]) -> frozenset[str]:
         """Those of `names` that the actor neither sees on the row nor may write there; none where the actor cannot read
         the row."""
+        ...
+
+    async def shown(self, call: Call, key: Any, names: tuple[str, ...]) -> str:
+        """The JSON of these fields as the row shows them to the actor: an object that is empty where it is hidden.
+        `names` are among those that the view shows."""
         ...
 
     async def delete(self, call: Call, key: Any, versions: Versions) -> None:

@@ -1,0 +1,266 @@
+"""Every value of every column type, whoever wrote it: shown, found, met once, sent back, and never changed."""
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import asyncpg
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from value_columns import COLUMNS, ValueColumn
+from values_app import app, is_sortable
+
+from gatepost import JSONOf
+from gatepost.events import RequestFailed
+from gatepost.models.shape import _FORMS, shape_of  # pyright: ignore[reportPrivateUsage]
+from gatepost.testing import Client, TestApp
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SORTABLE = [column for column in COLUMNS if is_sortable(column)]
+WIRE = Path(__file__).parents[3] / "docs" / "reference" / "wire.md"
+failures: list[RequestFailed] = []
+app.events.subscribe(RequestFailed, failures.append)
+
+
+class Number(str):
+    """A number by its digits."""
+
+    __slots__ = ()
+
+
+Database = Any
+"""asyncpg's connection: another program."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def database(module_database_url: str) -> AsyncIterator[Database]:
+    """Another program's connection to the database of the running app, which does not keep to our CHECKs."""
+    async with TestApp(app, module_database_url):
+        connection = await asyncpg.connect(module_database_url)
+        for kind in ("genre", "grade"):
+            await connection.execute(f"ALTER TYPE {kind} ADD VALUE 'SONG'")
+        checks = (
+            "SELECT conrelid::regclass::text AS at, conname FROM pg_constraint WHERE contype = 'c' AND conrelid > 0"
+        )
+        for check in await connection.fetch(checks):
+            await connection.execute(f'ALTER TABLE {check["at"]} DROP CONSTRAINT "{check["conname"]}"')
+        yield connection
+        await connection.close()
+
+
+@pytest.fixture(autouse=True)
+def no_internal_error() -> Iterator[None]:
+    """Whatever a test sends: a 500 of the app fails it, with the error that was behind it."""
+    failures.clear()
+    yield
+    if failures:
+        raise failures[0].error
+
+
+@pytest.fixture
+def client(database: Database) -> Client:
+    """Anybody."""
+    return Client(app)
+
+
+def parsed(text: bytes) -> Any:
+    """JSON with the digits of its numbers."""
+    return json.loads(text, parse_float=Number, parse_int=Number)
+
+
+def is_same(value: Any, other: Any) -> bool:
+    """Whether two values are equal, numbers by what they are."""
+    if isinstance(value, Number) and isinstance(other, Number):
+        return Decimal(value) == Decimal(other)
+    if isinstance(value, dict) and isinstance(other, dict):
+        return value.keys() == other.keys() and all(is_same(value[name], other[name]) for name in value)
+    if isinstance(value, list) and isinstance(other, list):
+        return len(value) == len(other) and all(map(is_same, value, other))
+    return bool(value == other)
+
+
+def named(column: ValueColumn) -> str:
+    return column.name
+
+
+@pytest.fixture(params=["derived", "served"])
+def way(request: pytest.FixtureRequest) -> str:
+    """The verb itself, and a service that calls `super()`."""
+    return str(request.param)
+
+
+async def rows_of(database: Database, client: Client, column: ValueColumn, suffix: str) -> list[dict[str, Any]]:
+    """The rows of a table, once another program has written each value of the column, and NULL."""
+    table = f"{column.name}_{suffix}"
+    if not await database.fetchval(f"SELECT count(*) FROM {table}"):
+        literals = [quoted(text) for text in (*column.admitted, *column.beyond)]
+        literals += [] if suffix == "keyed" else ["NULL", "NULL"]
+        for literal in literals:
+            await database.execute(f"INSERT INTO {table} (value, note) VALUES ({literal}, 'x') ON CONFLICT DO NOTHING")
+    response = await client.get(f"/api/{table}?limit=100")
+    assert response.status == 200, response.body
+    found: list[dict[str, Any]] = parsed(response.body)["data"]
+    assert len(found) == await database.fetchval(f"SELECT count(*) FROM {table}")
+    return found
+
+
+def quoted(text: str) -> str:
+    """A text as a SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+async def stored(database: Database, table: str, key: str) -> Any:
+    """A row as PostgreSQL stores it, with its version."""
+    return await database.fetchrow(f"SELECT xmin::text, value::text, note FROM {table} WHERE id = $1", int(key))
+
+
+def param(value: Any) -> str:
+    """A value in a query string, as it was shown."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=named)
+async def test_a_list_shows_every_row(database: Database, client: Client, column: ValueColumn, way: str) -> None:
+    rows = await rows_of(database, client, column, way)
+    for row, expected in zip(rows[len(column.admitted) :], [*column.beyond.values(), None, None], strict=True):
+        assert row["value"] == expected
+    for row in rows:
+        response = await client.get(f"/api/{column.name}_{way}/{row['id']}")
+        assert (response.status, parsed(response.body)["data"]) == (200, row)
+
+
+@pytest.mark.parametrize("column", SORTABLE, ids=named)
+async def test_every_row_is_found_by_its_value_as_shown(
+    database: Database, client: Client, column: ValueColumn, way: str
+) -> None:
+    for row in await rows_of(database, client, column, way):
+        if row["value"] in (None, "SONG"):
+            continue
+        is_ordered = "gte" in (await client.get(f"/api/{column.name}_{way}?value[none]=x")).body.decode()
+        for operator in ("[eq]", "[in]", "", *(("[lte]", "[gte]") if is_ordered else ())):
+            if operator == "[in]" and "," in str(row["value"]):
+                continue
+            path = f"/api/{column.name}_{way}?limit=100&value{operator}={quote(param(row['value']), safe='')}"
+            response = await client.get(path)
+            assert response.status == 200, (path, response.body)
+            assert row in parsed(response.body)["data"], path
+
+
+@pytest.mark.parametrize("column", SORTABLE, ids=named)
+async def test_cursors_meet_every_row_once_in_both_directions(
+    database: Database, client: Client, column: ValueColumn, way: str
+) -> None:
+    rows = await rows_of(database, client, column, way)
+    for limit in (1, 2, 3) if way == "derived" else (2,):
+        for sort in ("value", "-value", "-value,id"):
+            path = f"/api/{column.name}_{way}?fields=id&limit={limit}&sort={sort}"
+            forwards = await pages(client, path, "next", "after")
+            order = "value DESC NULLS LAST" if sort[0] == "-" else "value"
+            key = "id DESC" if sort == "-value" else "id"
+            expected = await database.fetch(f"SELECT id FROM {column.name}_{way} ORDER BY {order}, {key}")
+            assert [key for page in forwards[0] for key in page] == [str(row["id"]) for row in expected]
+            assert len(expected) == len(rows)
+            backwards = await pages(client, path, "prev", "before", forwards[1])
+            assert backwards[0][::-1] == forwards[0][:-1]
+
+
+async def pages(
+    client: Client, path: str, direction: str, parameter: str, cursor: str | None = ""
+) -> tuple[list[list[str]], str | None]:
+    """The keys of the pages from a cursor on, and the cursor by which the last one leads back."""
+    found: list[list[str]] = []
+    back: str | None = None
+    while cursor is not None:
+        response = await client.get(f"{path}&{parameter}={cursor}" if cursor else path)
+        assert response.status == 200, response.body
+        envelope = parsed(response.body)
+        found.append([row["id"] for row in envelope["data"]])
+        cursor, back = envelope["page"][direction], envelope["page"]["prev"]
+        assert len(found) < 100, "the cursors lead in a circle"
+    return found, back
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=named)
+async def test_a_row_can_be_sent_back_as_it_was_read(
+    database: Database, client: Client, column: ValueColumn, way: str
+) -> None:
+    table = f"{column.name}_{way}"
+    for row in await rows_of(database, client, column, way):
+        before = await stored(database, table, row["id"])
+        body = (await client.get(f"/api/{table}/{row['id']}")).body.removeprefix(b'{"data":').removesuffix(b"}")
+        if body.count(b'"x"') > 2:
+            continue  # a doubled key is not strict JSON
+        response = await client.patch(f"/api/{table}/{row['id']}", content=body)
+        assert (response.status, response.body) == (200, b'{"data":%b}' % body), body
+        assert await stored(database, table, row["id"]) == before
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=named)
+async def test_a_change_of_another_field_leaves_the_value(
+    database: Database, client: Client, column: ValueColumn, way: str
+) -> None:
+    table = f"{column.name}_{way}"
+    for row in await rows_of(database, client, column, way):
+        before = await stored(database, table, row["id"])
+        for note in ("y", "x"):
+            response = await client.patch(f"/api/{table}/{row['id']}", json={"note": note})
+            assert response.status == 200, response.body
+        assert (await stored(database, table, row["id"]))["value"] == before["value"]
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=named)
+async def test_a_copy_is_the_same_or_refused(database: Database, client: Client, column: ValueColumn, way: str) -> None:
+    table = f"{column.name}_{way}"
+    rows = await rows_of(database, client, column, way)
+    for number, row in enumerate(rows[: len(column.admitted) + len(column.beyond)]):
+        whole = (await client.get(f"/api/{table}/{row['id']}?fields=value")).body
+        body = whole.removeprefix(b'{"data":').removesuffix(b"}")
+        response = await client.post(f"/api/{table}", content=body)
+        if number < len(column.admitted) or response.status == 201:
+            assert response.status == 201, (body, response.body)
+            copy = parsed(response.body)["data"]
+            assert is_same(copy["value"], row["value"]), (copy, row)
+            await database.execute(f"DELETE FROM {table} WHERE id = {copy['id']}")
+        else:
+            assert response.status in (400, 422), response.body
+
+
+@pytest.mark.parametrize("column", SORTABLE, ids=named)
+async def test_a_row_is_found_by_a_key_as_shown(database: Database, client: Client, column: ValueColumn) -> None:
+    for row in await rows_of(database, client, column, "keyed"):
+        if row["value"] == "SONG" or not re.fullmatch(r"[^\x00-\x1f\x7f/\\]+", param(row["value"])):
+            continue
+        path = f"/api/{column.name}_keyed/{quote(param(row['value']), safe='')}"
+        response = await client.get(path)
+        assert response.status == 200, (path, response.body)
+        assert parsed(response.body)["data"] == row
+        response = await client.patch(path, json={"note": "y"})
+        assert response.status == 200, (path, response.body)
+
+
+def classes_of(kind: Any) -> set[type]:
+    """The classes of a type, of what it decorates and of its elements."""
+    found = set(type(kind).__mro__)
+    for inner in ("impl_instance", "item_type"):
+        if (part := getattr(kind, inner, None)) is not None and part is not kind:
+            found |= classes_of(part)
+    return found
+
+
+async def test_there_is_a_column_of_every_type() -> None:
+    covered = {found for column in COLUMNS for found in classes_of(column.kind)}
+    known = {kind for kinds, _, _ in _FORMS for kind in (kinds if isinstance(kinds, tuple) else (kinds,))}
+    assert known - covered - {sa.BINARY, sa.VARBINARY, postgresql.INTERVAL} == set()
+    table = re.findall(r"^\| (`.*?) \|", WIRE.read_text(), re.MULTILINE)
+    names = {name.partition("(")[0] for cell in table for name in re.findall(r"`([A-Z][A-Za-z]+)", cell)} - {"NaN"}
+    assert {name for name in names if getattr(sa, name, getattr(postgresql, name, JSONOf)) not in covered} == set()
+    assert all(shape_of(column.kind).unsupported is None for column in COLUMNS)
