@@ -5,6 +5,7 @@
 Nothing here runs per request.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from joserfc.jwk import OKPKey
@@ -18,12 +19,12 @@ from gatepost.controllers.queries import QueryParsers, QueryReader
 from gatepost.controllers.resource_controller import ResourceController
 from gatepost.database.database import Database
 from gatepost.database.fair_sharing import ACCOUNTS
+from gatepost.database.listeners import Listener
 from gatepost.database.session_listeners import session_listeners
 from gatepost.database.startup_check import connect_once
 from gatepost.database.trigram_probe import TrigramProbe
 from gatepost.declaration import Declaration
 from gatepost.declaring.origins import Origins
-from gatepost.declaring.policies import nobody
 from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import ACTIONS
 from gatepost.device_cookies import Devices
@@ -35,7 +36,7 @@ from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.health import AWAY, NO_CONNECTION, NOTHING_FITS, OK, READ_ONLY, SCHEMA_CHANGED, Probes
 from gatepost.models.catalog import ServedModel
 from gatepost.models.constraint_violations import ConstraintErrors
-from gatepost.models.orm_reasons import orm_reasons
+from gatepost.models.orm_reasons import Reasons, orm_reasons
 from gatepost.models.recipes import Options
 from gatepost.models.trigrams import Trigrams
 from gatepost.operations import Operation, RouteRules
@@ -43,7 +44,7 @@ from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.route_table import RouteTable
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.plans import Plans
-from gatepost.services.service import Service, overridden
+from gatepost.services.service import ROW_WRITES, Service, overridden
 from gatepost.services.service_verbs import ServiceVerbs
 from gatepost.services.unit_of_work import ServiceRegistry
 from gatepost.services.verbs import Verbs
@@ -89,7 +90,7 @@ class Composition:
         }
         listeners = session_listeners()
         self._orm_reasons = {
-            served.entity.model: orm_reasons(served.entity, listeners) for served in declaration.catalog.served
+            served.entity.model: self._reasons(served, listeners) for served in declaration.catalog.served
         }
         self.registry = ServiceRegistry(self._compiled, declaration.services)
         self.is_leaving = False
@@ -190,7 +191,7 @@ class Composition:
 
     def _resource_endpoints(self, cursors: Cursors) -> list[Endpoint]:
         catalog = self.declaration.catalog
-        parsers = {served: QueryParsers(served) for served in catalog.served}
+        parsers = {served: QueryParsers(served) for served in (*catalog.served, *catalog.narrowed)}
         if any(item.filterable.by_trigrams for item in parsers.values()):
             self._trigram_probe = TrigramProbe(self.database, self._trigrams, self.events)
         prefix = self.declaration.prefix
@@ -202,7 +203,7 @@ class Composition:
             endpoints += [
                 Endpoint(self._operation(served, verb, origin), controller.handler(verb))
                 for verb in ACTIONS
-                if served.resource.policies[verb] is not nobody  # what nobody may do has no endpoint
+                if served.offers(verb)
             ]
         return endpoints
 
@@ -216,13 +217,24 @@ class Composition:
         )
 
     def _verbs(self, served: ServedModel) -> dict[str, Verbs]:
-        compiled = self._compiled[served.entity.model]
-        service = self.declaration.services.get(served.entity.model, Service)
-        through = overridden(service).keys() | self._orm_reasons[served.entity.model].keys()
-        if not through:
-            return dict.fromkeys(ACTIONS, compiled)
-        through_service = ServiceVerbs(service, compiled, self.registry)
+        compiled, services = self._compiled[served.entity.model], self.declaration.services
+        own = services.get(served.entity.model, Service)
+        through = overridden(own).keys() | self._orm_reasons[served.entity.model].keys()
+        found = [services[item.model] for item in served.others if item.model in services]
+        others = [service for service in found if ROW_WRITES & overridden(service).keys()]
+        through_service = ServiceVerbs((own, *others), compiled, self.registry)
         return {action: through_service if action in through else compiled for action in ACTIONS}
+
+    def _reasons(self, served: ServedModel, listeners: Collection[Listener]) -> dict[str, Reasons]:
+        """Why verbs that the resource's service does not override go through the ORM. A row that belongs to the
+        resource of a subclass is written by that one's service."""
+        found = dict(orm_reasons(served.entity, listeners))
+        for item in served.others:
+            for action in ROW_WRITES:
+                overriding = _overriding(self.declaration.services.get(item.model), action)
+                if overriding is not None:
+                    found[action] = (*found.get(action, ()), overriding)
+        return found
 
     def _operation(self, served: ServedModel, verb: str, origin: str) -> Operation:
         resource, path = served.resource, f"{self.declaration.prefix}/{served.path}"
@@ -237,7 +249,7 @@ class Composition:
                 headers=resource.headers,
                 cors=resource.cors,
             ),
-            allow=resource.policies[verb],
+            allow=served.policies[verb],
             source=overriding or origin,
             resource=served.path,
             orm_reasons=() if overriding else self._orm_reasons[served.entity.model].get(verb, ()),

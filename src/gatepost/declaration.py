@@ -33,7 +33,6 @@ from gatepost.models.effects import check_effects
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
 from gatepost.models.index_limits import IndexWarning, index_warnings
-from gatepost.models.mapping import table_key
 from gatepost.models.orm_reasons import orm_reasons
 from gatepost.models.owner_checks import check_owner
 from gatepost.models.policy_trials import try_functions
@@ -133,9 +132,9 @@ class Declaration:
             if served is not None:
                 return served.entity
             entity = entity_of(users)
-            other = self.catalog.by_table.get(table_key(entity.table))
-            if other is not None:
-                raise two_classes(entity, other.entity)
+            stranger = self.catalog.find_stranger(entity)
+            if stranger is not None:
+                raise two_classes(entity, stranger)
             self.entities.append(entity)
             return entity
         return None
@@ -175,7 +174,7 @@ class Declaration:
             policies = served.resource.policies
             for action, policy in policies.items():
                 self._check_policy(served, policy, [action], users)
-            for rules in served.rules.values():
+            for rules in served.own_rules.values():
                 self._check_policy(served, rules.read, ACTIONS, users)
                 self._check_policy(served, rules.create, ["create"], users)
                 self._check_policy(served, rules.update, ["update"], users)

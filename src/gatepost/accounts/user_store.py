@@ -17,6 +17,7 @@ from gatepost.database.database import Database
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
 from gatepost.errors import ConfigurationError
+from gatepost.models.conditions import scope_conditions
 from gatepost.models.entity import entity_of
 from gatepost.models.table_refs import TableRef
 
@@ -71,24 +72,28 @@ class UserStore:
         key, as_text = entity.single_key.column, sql_cast(entity.single_key.column, Text).label(_KEY_AS_TEXT)
         kind = BigInteger() if entity.single_key.shape.python_type is int else key.type
         shown = [TableRef.of(entity).column(name).label(name) for name in kept_names(entity)]
+        # Of a hierarchy's table only the rows of the model and its subclasses are users.
+        users = scope_conditions(TableRef.of(entity))
         self._load = Statement(
-            select(as_text, *shown).where(key == bindparam("key", type_=kind), column["is_active"]), "users.load"
+            select(as_text, *shown).where(key == bindparam("key", type_=kind), column["is_active"], *users),
+            "users.load",
         )
         self._sign_in = Statement(
             select(
                 as_text, *(column[name].label(name) for name in ("password_hash", "password_version", "is_active"))
-            ).where(column["email"] == bindparam("email")),
+            ).where(column["email"] == bindparam("email"), *users),
             "users.sign_in",
         )
         self._announce_rehash = Statement(text(REHASH), "users.announce_rehash")
         self._rehash = Statement(
             update(entity.table)
             .values({column["password_hash"]: bindparam("new")})
-            .where(column["email"] == bindparam("address"), column["password_hash"] == bindparam("old")),
+            .where(column["email"] == bindparam("address"), column["password_hash"] == bindparam("old"), *users),
             "users.rehash",
         )
         self._list = Statement(
             select(*[column[name].label(name) for name in ("email", "roles", "is_active")], key.label("gatepost_id"))
+            .where(*users)
             .order_by(column["email"])
             .limit(bindparam("count")),
             "users.list",
@@ -136,7 +141,8 @@ class UserStore:
 
     def _insertion(self, values: Mapping[str, Any]) -> tuple[Statement, list[Any]]:
         """Apply the model's Python-side defaults, which compiled statements do not."""
-        given = dict(values)
+        kind = self._entity.discriminator
+        given = dict(values) if kind is None or kind.identity is None else {**values, kind.name: kind.identity}
         for name, item in self._entity.attributes.items():
             if name not in given and (default := cast("Any", item.column.default)) is not None:
                 if default.is_scalar:

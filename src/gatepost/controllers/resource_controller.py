@@ -23,6 +23,7 @@ from gatepost.dtos.shown_values import unchanged_names
 from gatepost.errors import BadRequest, PreconditionRequired, Problem, Unprocessable
 from gatepost.models.catalog import ServedModel
 from gatepost.models.list_query import ListQuery
+from gatepost.models.schema import wire_name
 from gatepost.services.verbs import ChangeSet, Row, RowPage, UnseenFields, Verbs, Versions
 from gatepost.services.write_policies import not_found
 from gatepost.view import View
@@ -170,12 +171,11 @@ class ResourceController:
         if not problem.errors:
             return problem
         known = view.readable | view.creatable | view.updatable
-        secret = {
-            f"/{name}"
-            for attribute in self._served.entity.attributes.values()
-            if attribute.name not in known
-            for name in (attribute.name, attribute.column.name)
-        }
+        attributes = self._served.entity.attributes.values()
+        shown = {name for item in attributes if item.name in known for name in (item.name, item.column.name)}
+        # Of the whole table: a constraint may name a column that only another class over it maps.
+        columns = {name for column in self._served.entity.table.columns for name in (column.name, wire_name(column))}
+        secret = {f"/{name}" for name in columns - shown}
         if secret.isdisjoint(error.pointer for error in problem.errors):
             return problem
         return type(problem)(problem.code, "The row violates a constraint of the database.")

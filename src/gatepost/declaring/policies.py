@@ -34,6 +34,13 @@ class Where(RowCondition, frozen=True):
     function: Callable[[Any, Actor], ColumnElement[bool] | bool]
 
 
+class OneOf(RowCondition, frozen=True):
+    """The column of the attribute `name` holds one of `values`."""
+
+    name: str
+    values: tuple[Any, ...]
+
+
 class Every(RowCondition, frozen=True):
     """All of the conditions hold."""
 

@@ -53,11 +53,13 @@ def cells_of_insert(entity: Entity, names: Collection[str], unknown: Collection[
 
 
 def cells_of_update(entity: Entity, names: Collection[str]) -> Cells:
-    """The known values of the row that an UPDATE of these attributes makes: the others keep their current values."""
+    """The known values of the row that an UPDATE of these attributes makes: the others keep their current values, as do
+    columns that only another class over the table maps."""
+    written = {entity.attributes[name].column.key: name for name in names}
     return {
-        attribute.column.key: _written(name, attribute.column) if name in names else attribute.column
-        for name, attribute in entity.attributes.items()
-        if not (attribute.is_expression or _is_changed(attribute.column, is_given=name in names))
+        key: _written(written[key], column) if key in written else column
+        for key, column in entity.table.columns.items()
+        if not _is_changed(column, is_given=key in written)
     }
 
 

@@ -3,19 +3,33 @@
 Built once, when the app is. Layers ask it for a model, a table or a path; it holds nothing of a request.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+from sqlalchemy import Table, inspect
+from sqlalchemy.orm import Mapper
 
 from gatepost.actor import Actor, anonymous
-from gatepost.declaring.policies import Decision, Policy, RowCondition, decide, is_nobody, nobody, owners
+from gatepost.declaring.policies import (
+    Decision,
+    OneOf,
+    Policy,
+    RowCondition,
+    anyone,
+    decide,
+    is_nobody,
+    nobody,
+    owners,
+)
 from gatepost.declaring.resource import ACTIONS, PATH, Field, Resource, hidden
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.base import FIELD
+from gatepost.models.class_policies import ClassShare, with_shares
 from gatepost.models.entity import Attribute, Entity, Relation, entity_of
+from gatepost.models.hierarchy import identities_of, nearest_common, root_of
 from gatepost.models.mapping import TableKey, table_key
 from gatepost.sources import location_of
 from gatepost.view import View
@@ -37,22 +51,52 @@ class FieldRules(msgspec.Struct, frozen=True, eq=False):
     update: Policy
 
 
+_CLOSED = FieldRules(nobody, nobody, nobody)
+
+
+class ClassRows(NamedTuple):
+    """The rows among those of a class that belong to the resource of another, a subclass: by their discriminators."""
+
+    rows: OneOf
+    resource: Resource[Any]
+    entity: Entity
+
+    @property
+    def model(self) -> type[Any]:
+        """The other class."""
+        return self.entity.model
+
+    def share(self, policy: Policy) -> ClassShare:
+        """These rows under a policy of their resource."""
+        return ClassShare(self.entity, self.rows, policy)
+
+
 class ServedModel:
     """One model on the wire: its declaration, its entity, and the views of its fields.
 
-    `only_view` is the view of every request, where no field's rule depends on the actor; otherwise None. `required` are
-    the fields that the body of a creation has to have; an owner's key is filled in.
+    `policies` and `rules` are those that hold for its rows: the declared ones (`own_rules`), and for the rows in
+    `others` those of their own resources as well. `only_view` is the view of every request, where no field's rule
+    depends on the actor; otherwise None. `required` are the fields that the body of a creation has to have; an owner's
+    key is filled in.
     """
 
-    def __init__(self, resource: Resource[Any], entity: Entity) -> None:
+    def __init__(self, resource: Resource[Any], entity: Entity, others: Sequence[ClassRows] = ()) -> None:
         self.resource = resource
         self.entity = entity
+        self.others = tuple(others)
         self.path = resource.path or str(entity.table.name)
         self.relations: dict[str, tuple[Relation, ServedModel]] = {}
-        self.fields: dict[str, Field] = {
-            name: resource.fields.get(name) or default_field(attribute) for name, attribute in entity.attributes.items()
+        self.fields = {name: _field(resource, attribute) for name, attribute in entity.attributes.items()}
+        self.policies = {
+            action: with_shares(policy, [item.share(item.resource.policies[action]) for item in others])
+            for action, policy in resource.policies.items()
         }
-        self.rules = {name: _rules(attribute, self.fields[name]) for name, attribute in entity.attributes.items()}
+        self.policies["create"] = resource.policies["create"]  # makes a row of this very class
+        self.own_rules = {name: _rules(resource, attribute) for name, attribute in entity.attributes.items()}
+        self.rules = {
+            name: _shared_rules(attribute, self.own_rules[name], others)
+            for name, attribute in entity.attributes.items()
+        }
         owned = owners(resource.policies["create"])
         self.required = frozenset(
             name for name, attribute in entity.attributes.items() if attribute.is_required and name not in owned
@@ -73,13 +117,17 @@ class ServedModel:
             if any(self.is_open(attribute, action) for action in ("create", "update"))
         ]
 
+    def offers(self, action: str) -> bool:
+        """Whether the action has an endpoint: some actor may ask for it, and it can be done."""
+        return self.policies[action] is not nobody and (action != "create" or self.entity.is_creatable)
+
     def is_open(self, attribute: Attribute, action: str) -> bool:
         """Whether some actor may set an attribute when a row is created, or updated."""
         if attribute.managed or (attribute.primary_key and action == "update"):
             return False
         rules = self.rules[attribute.name]
         rule = rules.create if action == "create" else rules.update
-        return not (is_nobody(self.resource.policies[action]) or is_nobody(rule))
+        return self.offers(action) and not (is_nobody(self.policies[action]) or is_nobody(rule))
 
     def __repr__(self) -> str:
         return f"ServedModel({self.entity.name} at {self.path})"
@@ -127,9 +175,19 @@ class ServedModel:
         )
 
 
-def _rules(attribute: Attribute, field: Field) -> FieldRules:
+def _class_rows(resource: Resource[Any], entity: Entity, identities: Sequence[Any]) -> ClassRows:
+    assert entity.discriminator is not None  # noqa: S101 - it has identities
+    return ClassRows(OneOf(entity.discriminator.name, tuple(identities)), resource, entity)
+
+
+def _field(resource: Resource[Any], attribute: Attribute) -> Field:
+    return resource.fields.get(attribute.name) or default_field(attribute)
+
+
+def _rules(resource: Resource[Any], attribute: Attribute) -> FieldRules:
     """The declared rules; a column whose own default is closed is opened only where the resource says so."""
     default = default_field(attribute)
+    field = _field(resource, attribute)
     create, update = (
         default.policy(action) if (said := field.declared_policy(action)) is None else said
         for action in ("create", "update")
@@ -137,12 +195,29 @@ def _rules(attribute: Attribute, field: Field) -> FieldRules:
     return FieldRules(field.read, create, update)
 
 
+def _shared_rules(attribute: Attribute, own: FieldRules, others: Sequence[ClassRows]) -> FieldRules:
+    """The rules of a field, together with those of the same column in the other resources."""
+    rules = [(item, _rules_of(attribute, item)) for item in others]
+    return FieldRules(
+        with_shares(own.read, [item.share(theirs.read) for item, theirs in rules]),
+        own.create,
+        with_shares(own.update, [item.share(theirs.update) for item, theirs in rules]),
+    )
+
+
+def _rules_of(attribute: Attribute, other: ClassRows) -> FieldRules:
+    same = other.entity.attributes.get(attribute.name)
+    theirs = same if attribute.is_expression else other.entity.attribute_of(attribute.column)
+    return _CLOSED if theirs is None else _rules(other.resource, theirs)
+
+
 def _only_rules(decisions: Mapping[str, Decision]) -> dict[str, RowCondition]:
     return {name: decision for name, decision in decisions.items() if isinstance(decision, RowCondition)}
 
 
 class Catalog:
-    """All served models of an app, except those whose mistakes keep them from being read."""
+    """All served models of an app, except those whose mistakes keep them from being read; and what relations and
+    foreign keys lead to."""
 
     def __init__(
         self, resources: Iterable[Resource[Any]], mistakes: Mistakes, *, bigint_as_string: bool = False
@@ -150,21 +225,78 @@ class Catalog:
         self.served: list[ServedModel] = []
         self.by_model: dict[type[Any], ServedModel] = {}
         self.by_path: dict[str, ServedModel] = {}
-        self.by_table: dict[TableKey, ServedModel] = {}
+        self._declared: dict[type[Any], tuple[Resource[Any], Entity]] = {}
+        self._over: dict[TableKey, Entity] = {}
+        self._narrowed: dict[type[Any], ServedModel] = {}
+        read: list[tuple[Resource[Any], Entity]] = []
         for resource in resources:
             model = resource.model
             with mistakes.check(partial(location_of, model), model.__name__):
-                entity = entity_of(model, bigint_as_string=bigint_as_string)
-                with mistakes.check(resource.source):
-                    self._enter(ServedModel(resource, entity))
+                read.append((resource, entity_of(model, bigint_as_string=bigint_as_string)))
+                self._declared.setdefault(model, read[-1])
+        for resource, entity in read:
+            with mistakes.check(resource.source):
+                self._enter(ServedModel(resource, entity, self._others(resource.model)))
         for item in self.served:
             with mistakes.check(item.resource.source):
                 self._check(item)
-            item.relations = {
-                name: (relation, self.by_model[relation.target])
-                for name, relation in item.entity.relations.items()
-                if relation.target in self.by_model
-            }
+            item.relations = self._relations(item.entity)
+
+    @property
+    def narrowed(self) -> list[ServedModel]:
+        """What relations lead to and no path: the rows of a class without a resource, as that of its nearest base shows
+        them."""
+        return list(self._narrowed.values())
+
+    def find_owner(self, model: type[Any]) -> type[Any] | None:
+        """The class whose resource the rows of a class belong to: itself, or its nearest base that has one."""
+        mapper: Mapper[Any] = inspect(model)
+        return next((item.class_ for item in mapper.iterate_to_root() if item.class_ in self._declared), None)
+
+    def find_referred(self, table: "Table[Any]", targets: Iterable[type[Any]]) -> ServedModel | None:
+        """The rows that a foreign key to a table may refer to: those of the class that its relationships lead to
+        (`targets`), of the nearest one above them all, or of the root over the table. None where every row will do."""
+        over = self._over.get(table_key(table))
+        if over is None:
+            return None
+        root = root_of(inspect(over.model))
+        mappers = [mapper for target in targets if root_of(mapper := inspect(target)) is root]
+        model = nearest_common(mappers, root).class_
+        found = self._find_target(model)
+        if found is None:
+            entity, others = entity_of(model), self._others(model)
+            found = ServedModel(Resource(model, read=anyone), entity, others) if entity.scope or others else None
+        return found
+
+    def find_stranger(self, entity: Entity) -> Entity | None:
+        """The served class over the same table, where it is in no hierarchy with this one."""
+        over = self._over.get(table_key(entity.table), entity)
+        return None if root_of(inspect(over.model)) is root_of(inspect(entity.model)) else over
+
+    def _others(self, model: type[Any]) -> list[ClassRows]:
+        """The rows of a class that belong to the resources of its subclasses."""
+        found: dict[type[Any], list[Any]] = {}
+        for identity, of in identities_of(inspect(model)).items():
+            owner = self.find_owner(of)
+            if owner is not None and owner is not model and issubclass(owner, model):
+                found.setdefault(owner, []).append(identity)
+        return [_class_rows(*self._declared[owner], identities) for owner, identities in found.items()]
+
+    def _relations(self, entity: Entity) -> dict[str, tuple[Relation, ServedModel]]:
+        found = {name: (item, self._find_target(item.target)) for name, item in entity.relations.items()}
+        return {name: (relation, target) for name, (relation, target) in found.items() if target is not None}
+
+    def _find_target(self, model: type[Any]) -> ServedModel | None:
+        """What a relation to a class leads to; None where neither the class nor a base of it has a resource."""
+        owner = self.find_owner(model)
+        if owner is None or owner is model:
+            return self.by_model.get(model)
+        if model not in self._narrowed:
+            resource, entity = self._declared[owner]
+            entity = msgspec.structs.replace(entity, scope=entity_of(model).scope)
+            narrowed = self._narrowed[model] = ServedModel(resource, entity, self._others(model))
+            narrowed.relations = self._relations(entity)
+        return self._narrowed[model]
 
     def _enter(self, item: ServedModel) -> None:
         location = f"Resource({item.entity.name})"
@@ -178,11 +310,11 @@ class Catalog:
         if not PATH.fullmatch(item.path):
             hint = 'Write path= with letters, digits, "-", "_", "." and "~", without a slash at its ends.'
             raise ConfigurationError(f"{item.path!r} is not a path.", location=location, hint=hint)
-        table = table_key(item.entity.table)
-        if table in self.by_table:
-            raise two_classes(self.by_table[table].entity, item.entity)
+        stranger = self.find_stranger(item.entity)
+        if stranger is not None:
+            raise two_classes(stranger, item.entity)
+        self._over[table_key(item.entity.table)] = item.entity
         self.by_model[item.entity.model] = self.by_path[item.path] = item
-        self.by_table[table] = item
 
     def _check(self, item: ServedModel) -> None:
         location = f"Resource({item.entity.name})"
@@ -198,6 +330,13 @@ class Catalog:
         clash = set(item.entity.relations) & set(item.entity.attributes)
         if clash:
             raise ConfigurationError(f"{sorted(clash)} are both a column and a relation.", location=location)
+        create = item.resource.policies["create"]
+        if not (item.entity.is_creatable or is_nobody(create) or create is item.resource.write):
+            raise ConfigurationError(
+                "has no polymorphic_identity, so no row can be made of it.",
+                location=f"Resource({item.entity.name}, create=...)",
+                hint="Leave create= out, or give the class a polymorphic_identity in its __mapper_args__.",
+            )
         assert set(item.resource.policies) == set(ACTIONS)  # noqa: S101 - of our own making
 
 

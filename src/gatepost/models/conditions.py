@@ -4,7 +4,7 @@ A bound rule is a part of recipes: its shape belongs to the key, and the actor's
 Conditions of `policy(function)` are built by `policy_functions.py`.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, false, or_, true
@@ -15,6 +15,7 @@ from gatepost.declaring.policies import (
     Decision,
     Every,
     Not,
+    OneOf,
     Owned,
     Policy,
     RowCondition,
@@ -22,7 +23,9 @@ from gatepost.declaring.policies import (
     Where,
     decide,
 )
+from gatepost.models.class_policies import AsClass
 from gatepost.models.entity import Entity, entity_of
+from gatepost.models.literals import literal_of
 from gatepost.models.policy_functions import condition_on, shape_and_values
 from gatepost.models.recipes import Bound, Part
 from gatepost.models.table_refs import TableRef
@@ -57,17 +60,27 @@ class BoundRule(Part, frozen=True):
         return [bound for values in self.values for bound in values]
 
     def conditions(self, source: TableRef) -> list[ColumnElement[bool]]:
-        """The conditions on `source` that have to hold together."""
-        if isinstance(self.decision, bool):
-            return [] if self.decision else [false()]
+        """The conditions on `source` that have to hold together: those of its entity, whoever asks, and the rule."""
+        if self.decision is False:
+            return [false()]
+        if self.decision is True:
+            return scope_conditions(source)
         values = iter(self.values)
-        return [self._condition(part, source, values) for part in _parts(self.decision)]
+        return [
+            *scope_conditions(source),
+            *(self._condition(part, source, values) for part in _parts(self.decision)),
+        ]
 
     def outcome(self, source: TableRef) -> ColumnElement[bool]:
-        """Whether it holds for a row of `source`; never NULL."""
-        if isinstance(self.decision, bool):
-            return true() if self.decision else false()
-        return self._condition(self.decision, source, iter(self.values)).is_(True)
+        """Whether a row of `source` is one of its entity, and the rule holds for it; never NULL."""
+        if self.decision is False:
+            return false()
+        found = scope_conditions(source)
+        if self.decision is not True:
+            found.append(self._condition(self.decision, source, iter(self.values)))
+        if not found:
+            return true()
+        return (found[0] if len(found) == 1 else and_(*found).self_group()).is_(True)
 
     def _condition(
         self, rule: RowCondition, source: TableRef, values: Iterator[tuple[Bound, ...]], *, is_negated: bool = False
@@ -83,6 +96,11 @@ class BoundRule(Part, frozen=True):
         if isinstance(rule, Owned):
             owned = _owned(rule.path, source)
             return owned.is_not(true()) if is_negated else owned
+        if isinstance(rule, OneOf):
+            listed = _one_of(rule, source)
+            return listed.is_not(true()) if is_negated else listed
+        if isinstance(rule, AsClass):
+            return self._condition(rule.rule, TableRef(rule.entity, source.table), values, is_negated=is_negated)
         assert isinstance(rule, Where)  # noqa: S101 - the list of rules is closed
         return condition_on(source, rule, self.actor, next(values), is_negated=is_negated)
 
@@ -94,50 +112,52 @@ def bind_policy(policy: Policy, actor: Actor, entity: Entity) -> BoundRule:
 
 def bind_decision(decision: Decision, actor: Actor, entity: Entity) -> BoundRule:
     """As `bind_policy`, for a decision already made."""
-    wheres = () if isinstance(decision, _WITHOUT_FUNCTIONS) else functions_of(decision)
+    wheres = () if isinstance(decision, _WITHOUT_FUNCTIONS) else functions_of(decision, entity)
     if not wheres:
         return BoundRule(decision, None, (), Bound(actor))
-    found = [shape_and_values(where, entity.model, actor) for where in wheres]
+    found = [shape_and_values(where, model, actor) for where, model in wheres]
     return BoundRule(
         decision, tuple([shape for shape, _ in found]), tuple([values for _, values in found]), Bound(actor)
     )
 
 
-def functions_of(decision: Decision) -> list[Where]:
-    """The functions that a decision leaves to be called."""
+def functions_of(decision: Decision, entity: Entity) -> list[tuple[Where, type[Any]]]:
+    """The functions that a decision leaves to be called, each with the class whose rows it is about."""
     if isinstance(decision, Where):
-        return [decision]
+        return [(decision, entity.model)]
     if isinstance(decision, Not):
-        return functions_of(decision.rule)
+        return functions_of(decision.rule, entity)
+    if isinstance(decision, AsClass):
+        return functions_of(decision.rule, decision.entity)
     if isinstance(decision, COMBINED):
-        return [where for part in decision.rules for where in functions_of(part)]
+        return [where for part in decision.rules for where in functions_of(part, entity)]
     return []
 
 
 def holds(decision: Decision, row: Any, actor: Actor) -> bool | None:
     """Whether a decision holds for an object in memory; None where only the database can tell."""
-    if isinstance(decision, bool):
-        return decision
-    if isinstance(decision, Owned):
-        name, *further = decision.path
-        return None if further or _is_unloaded(row, name) else _holds_key(getattr(row, name), actor)
-    if isinstance(decision, Not):
-        inner = holds(decision.rule, row, actor)
+    match decision:
+        case bool():
+            return decision
+        case Owned(path=(name,)):
+            return _is_among(row, name, (actor.id,))
+        case OneOf(name=name, values=values):
+            return _is_among(row, name, values)
+        case AsClass(entity=entity, rule=rule) if isinstance(row, entity.model):
+            return holds(rule, row, actor)
+        case Not() | Every() | Some():
+            return _combination_holds(decision, row, actor)
+        case _:
+            return None
+
+
+def _combination_holds(rule: Not | Every | Some, row: Any, actor: Actor) -> bool | None:
+    if isinstance(rule, Not):
+        inner = holds(rule.rule, row, actor)
         return None if inner is None else not inner
-    if isinstance(decision, COMBINED):
-        stop = isinstance(decision, Some)
-        parts = [holds(rule, row, actor) for rule in decision.rules]
-        if stop in parts:
-            return stop
-        return None if None in parts else not stop
-    return None
-
-
-def _holds_key(value: Any, actor: Actor) -> bool | None:
-    """Whether a value is the actor's key. Texts that differ may be equal to the database: CITEXT, collations."""
-    if value == actor.id:
-        return True
-    return None if isinstance(value, str) and isinstance(actor.id, str) else False
+    stop = isinstance(rule, Some)
+    parts = [holds(part, row, actor) for part in rule.rules]
+    return stop if stop in parts else None if None in parts else not stop
 
 
 def _is_unloaded(row: Any, name: str) -> bool:
@@ -146,8 +166,30 @@ def _is_unloaded(row: Any, name: str) -> bool:
     return state is not None and state.has_identity and name in state.unloaded
 
 
+def _is_among(row: Any, name: str, values: Collection[Any]) -> bool | None:
+    """Whether an attribute has one of these values. Texts that differ may be equal to the database: CITEXT,
+    collations."""
+    if _is_unloaded(row, name):
+        return None
+    value = getattr(row, name)
+    if value in values:
+        return True
+    return None if isinstance(value, str) and any(isinstance(item, str) for item in values) else False
+
+
+def scope_conditions(source: TableRef) -> list[ColumnElement[bool]]:
+    """What a row of `source` has to satisfy to be one of its entity."""
+    scope = source.entity.scope
+    return [] if scope is None else [_one_of(scope, source)]
+
+
 def _parts(rule: RowCondition) -> list[RowCondition]:
     return [part for item in rule.rules for part in _parts(item)] if isinstance(rule, Every) else [rule]
+
+
+def _one_of(rule: OneOf, source: TableRef) -> ColumnElement[bool]:
+    column = source.column(rule.name)
+    return column.in_([literal_of(value, column.type) for value in rule.values]) if rule.values else false()
 
 
 def _owned(path: tuple[str, ...], source: TableRef) -> ColumnElement[bool]:
@@ -156,4 +198,5 @@ def _owned(path: tuple[str, ...], source: TableRef) -> ColumnElement[bool]:
         return source.column(path[0]) == bindparam(ACTOR_ID, type_=entity.attributes[path[0]].column.type)
     relation = entity.relations[path[0]]
     inner = TableRef.alias(entity_of(relation.target))
-    return inner.exists(source, inner.joined_by(relation, source), _owned(path[1:], inner))
+    conditions = [inner.joined_by(relation, source), *scope_conditions(inner), _owned(path[1:], inner)]
+    return inner.exists(source, *conditions)

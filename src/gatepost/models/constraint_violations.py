@@ -16,7 +16,7 @@ from gatepost.errors import Conflict, FieldError, Problem, Unprocessable
 from gatepost.models.check_constraints import VIOLATION
 from gatepost.models.constraint_names import constraints_of, object_name
 from gatepost.models.index_limits import columns_in
-from gatepost.models.schema import ATTRIBUTE
+from gatepost.models.schema import wire_name
 from gatepost.models.sequences import find_sequence_behind
 
 
@@ -105,4 +105,4 @@ def _invalid(names: Iterable[str], code: str, detail: str) -> Problem:
 
 
 def _wire_names(columns: Iterable[sa.Column[Any]]) -> list[str]:
-    return [column.info.get(ATTRIBUTE, column.name) for column in columns]
+    return [wire_name(column) for column in columns]

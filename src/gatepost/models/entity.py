@@ -4,15 +4,16 @@ DTOs, filters, statements, the schema and the documentation all read the declara
 constraint that is written once means the same everywhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import Column, PrimaryKeyConstraint, Table, UniqueConstraint
+from sqlalchemy import Column, PrimaryKeyConstraint, Table, UniqueConstraint, inspect
 from sqlalchemy.exc import NoReferenceError
-from sqlalchemy.orm import ColumnProperty, RelationshipDirection, RelationshipProperty
+from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipDirection, RelationshipProperty
 
+from gatepost.declaring.policies import OneOf
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.annotations import Annotations, Declared
@@ -26,6 +27,7 @@ from gatepost.models.expressions import (
     reads_other_rows,
     standin_column,
 )
+from gatepost.models.hierarchy import Discriminator, discriminator_of, scope_of
 from gatepost.models.json_of import check_frozen
 from gatepost.models.mapping import joined_columns, mapper_of, table_of
 from gatepost.models.shape import Form, Shape, Unsupported, shape_of
@@ -116,8 +118,9 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
     """A mapped class.
 
     `version` is the column whose value is the entity tag, or None where PostgreSQL's `xmin` is used, or of a view
-    the row itself. `unserved` are the
-    attributes that no statement can read, which a resource has to hide.
+    the row itself. `unserved` are the attributes that no statement can read, which a resource has to hide. `scope` is
+    what a row of the table has to satisfy to be one of the entity, whoever asks, None where all are. `discriminator`
+    says of which class of a hierarchy a row is.
     """
 
     model: type[Any]
@@ -128,6 +131,22 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
     key: Key
     version: Column[Any] | None
     unserved: Mapping[str, Unsupported] = {}
+    scope: OneOf | None = None
+    discriminator: Discriminator | None = None
+
+    @property
+    def is_creatable(self) -> bool:
+        """Whether rows of the class itself can be made."""
+        return self.discriminator is None or self.discriminator.is_creatable
+
+    def targets_by(self, pairs: Collection[tuple[Column[Any], Column[Any]]]) -> list[type[Any]]:
+        """The classes that relationships lead to by exactly these columns, here and there."""
+        mapper: Mapper[Any] = inspect(self.model)
+        return [
+            prop.mapper.class_
+            for prop in mapper.relationships
+            if prop.secondary is None and set(prop.local_remote_pairs or ()) == set(pairs)
+        ]
 
     @property
     def is_view(self) -> bool:
@@ -156,6 +175,7 @@ def entity_of(model: type[Any], *, bigint_as_string: bool = False) -> Entity:
     mapper = mapper_of(model)
     table = table_of(mapper)
     annotations = Annotations(model)
+    discriminator = discriminator_of(mapper)
     made = dataclass_defaults(model)
     attributes: dict[str, Attribute] = {}
     mistakes = Mistakes()
@@ -188,7 +208,8 @@ def entity_of(model: type[Any], *, bigint_as_string: bool = False) -> Entity:
             hint='Write version: Mapped[int] = mapped_column(default=1, info={"gatepost.version": True}).',
         )
     relations = {item.name: item for prop in mapper.relationships if (item := _relation(prop)) is not None}
-    return Entity(model, table, model.__name__, attributes, relations, key, version, unserved)
+    scope = scope_of(mapper, discriminator)
+    return Entity(model, table, model.__name__, attributes, relations, key, version, unserved, scope, discriminator)
 
 
 def _attribute(
@@ -219,7 +240,8 @@ def _attribute(
         or column.computed is not None
         or (column.identity is not None and column.identity.always)
         or column.system
-        or column is prop.parent.version_id_col,
+        or column is prop.parent.version_id_col
+        or column is prop.parent.polymorphic_on,
         has_default=has_default
         or column.default is not None
         or column.server_default is not None

@@ -1,10 +1,11 @@
-"""Which mapped classes can be served: those with one table of their own and its key.
+"""Which mapped classes can be served: those over one table, with all of its rows or those of their discriminator.
 
-Outside the request path: `entity.py` asks when the app is built. Compiled statements name the table and do not apply
-what a mapper adds to it, such as a condition on a discriminator. A class whose mapper adds something is refused here,
-because rows of other classes would be served under its policies.
+Outside the request path: `entity.py` asks when the app is built. Compiled statements name the table; of what a mapper
+adds to it they apply the condition on the discriminator (`hierarchy.py`). A class whose mapper adds something else is
+refused here, because rows of other classes would be served under its policies.
 """
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from sqlalchemy import BinaryExpression, Column, Table, inspect
@@ -19,7 +20,7 @@ DEFAULT_SCHEMA = "public"
 
 OWN_TABLES = (
     "Give each class a table of its own, and share columns by a mixin or by a base with `__abstract__ = True`; or map "
-    "the table to one class, with the kind as an ordinary column, and write policies that say who sees which kind."
+    "all of the classes to one table, with a column that says which class a row is of (single-table inheritance)."
 )
 
 
@@ -72,21 +73,32 @@ def joined_columns(prop: "RelationshipProperty[Any]") -> tuple[Column[Any], Colu
 
 
 def _refuse_hierarchy(mapper: "Mapper[Any]", name: str) -> None:
-    if mapper.inherits is not None:
-        kind = "concrete" if mapper.concrete else "single-table" if mapper.single else "joined-table"
-        complaint = f"inherits from the mapped class {mapper.inherits.class_.__name__} ({kind} inheritance)"
-    elif len(family := [item.class_.__name__ for item in mapper.self_and_descendants]) > 1:
-        complaint = f"has mapped subclasses ({', '.join(sorted(set(family) - {name}))})"
-    elif mapper.polymorphic_on is not None:
-        complaint = f"has a discriminator (polymorphic_on={str(mapper.polymorphic_on)!r})"
-    else:
+    """Refuse every hierarchy but that of classes over one table, whose column says which of them a row is of."""
+    *_, root = mapper.iterate_to_root()
+    family = list(root.self_and_descendants)
+    if len(family) == 1 and root.polymorphic_on is None:
         return
-    raise ConfigurationError(
-        f"{complaint}, and mapped inheritance is not served yet: compiled statements would show and change rows of "
-        "the other classes.",
-        location=name,
-        hint=OWN_TABLES,
-    )
+    complaint = _complaint(mapper, root, family)
+    if complaint is not None:
+        raise ConfigurationError(f"{complaint}.", location=name, hint=OWN_TABLES)
+
+
+def _complaint(mapper: "Mapper[Any]", root: "Mapper[Any]", family: Sequence["Mapper[Any]"]) -> str | None:
+    for item in (mapper, *family):
+        if item.inherits is not None and not item.single:
+            kind = "concrete" if item.concrete else "joined-table"
+            whose = "inherits" if item is mapper else f"is in one hierarchy with {item.class_.__name__}, which inherits"
+            return f"{whose} from the mapped class {item.inherits.class_.__name__} ({kind} inheritance)"
+    columns = {id(item.polymorphic_on) for item in family}
+    if root.polymorphic_on is None or len(columns) > 1:
+        names = ", ".join(item.class_.__name__ for item in family)
+        return f"has no polymorphic_on column that says of each row which of these classes it is of: {names}"
+    if not isinstance(root.polymorphic_on, Column):
+        return f"has an expression as its discriminator (polymorphic_on={str(root.polymorphic_on)!r}), not a column"
+    identities = [item.polymorphic_identity for item in family if item.polymorphic_identity is not None]
+    if len(set(identities)) < len(identities):
+        return f"is in a hierarchy with one polymorphic_identity for two classes ({', '.join(map(repr, identities))})"
+    return None
 
 
 def _refuse_properties(mapper: "Mapper[Any]", name: str) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapper
 from gatepost.database.listeners import Listener, listeners_of
 from gatepost.models.constructors import own_constructor
 from gatepost.models.delete_cascades import delete_cascades
-from gatepost.models.entity import Entity
+from gatepost.models.entity import Entity, entity_of
 from gatepost.models.expressions import expression_on, reads_other_rows
 from gatepost.sources import location_of
 
@@ -40,19 +40,36 @@ Reasons = tuple[str, ...]
 def orm_reasons(entity: Entity, session_listeners: Collection[Listener]) -> Mapping[str, Reasons]:
     """The reasons by action; an action that is not in the result has none. `session_listeners` are the application's,
     and count for every model."""
-    mapper: Mapper[Any] = inspect(entity.model)
     found: dict[str, Reasons] = {}
     for action in WRITES:
-        reasons = [*_of_class(entity, mapper, action), *map(str, _listeners(entity, mapper, action))]
+        reasons = [reason for item in _classes(entity, action) for reason in _of_entity(item, action)]
         reasons += [str(listener) for listener in session_listeners]
         if reasons:
-            found[action] = tuple(reasons)
+            found[action] = tuple(dict.fromkeys(reasons))
     return found
 
 
 def is_context_sensitive(default: Any) -> bool:
     """Whether a default is a function that reads the values of its row from the context that SQLAlchemy gives it."""
     return default is not None and default.is_callable and default.arg is default._fn
+
+
+def _classes(entity: Entity, action: str) -> list[Entity]:
+    """The classes that a row which the action writes may be of: a subclass's as well, unless it is made."""
+    mapper: Mapper[Any] = inspect(entity.model)
+    others = [item for item in mapper.self_and_descendants if item is not mapper and action != "create"]
+    return [entity, *(entity_of(item.class_) for item in others)]
+
+
+def _of_entity(entity: Entity, action: str) -> Iterator[str]:
+    mapper: Mapper[Any] = inspect(entity.model)
+    yield from _of_class(entity, mapper, action)
+    yield from map(str, _listeners(entity, mapper, action))
+    for column in entity.table.columns if action != "delete" else ():
+        default: Any = column.default if action == "create" else column.onupdate
+        is_of_python = default is not None and not (default.is_clause_element or default.is_sequence)
+        if is_of_python and entity.attribute_of(column) is None:
+            yield f"{'default' if action == 'create' else 'onupdate'} of {column}, which {entity.name} does not map"
 
 
 def _of_class(entity: Entity, mapper: "Mapper[Any]", action: str) -> Iterator[str]:

@@ -153,9 +153,9 @@ def _made(source: TableRef, where: Where, actor: Actor, values: Sequence[Bound])
     cache_key = cast("Any", condition)._generate_cache_key()
     if cache_key is None:
         # Its shape is a new object per request (see `shape_and_values`): never reused, so its values may stay inside.
-        condition, is_guarded = guard_casts(condition, source.table)
+        condition, is_guarded = guard_casts(_of_row(condition, source), source.table)
         return _whole(condition), is_guarded
-    condition = _correlated(_deannotated(condition), source.table)
+    condition = _of_row(_correlated(_deannotated(condition), source.table), source)
     binds = cast("Any", condition)._generate_cache_key().bindparams
     # In the order of the cache key, which `shape_and_values` follows as well: the place is the only link between a bind
     # of the statement and the value that a later request computes for it.
@@ -206,6 +206,21 @@ def _correlated(condition: sa.ColumnElement[bool], table: sa.FromClause) -> sa.C
         return cast("Any", element).correlate(table) if is_free else None
 
     return visitors.replacement_traverse(condition, {}, correlate)
+
+
+def _of_row(condition: sa.ColumnElement[bool], source: TableRef) -> sa.ColumnElement[bool]:
+    """The condition on the row of a class that has only some rows of its table, without the ORM's annotations on the
+    columns of the row: for them SQLAlchemy would add the condition on the discriminator to the whole statement, which
+    may be about rows of other classes."""
+    if source.entity.scope is None:
+        return condition
+
+    def replace(element: Any, **_: Any) -> Any:
+        table: Any = getattr(element, "table", None)
+        is_of_row = table is not None and bare(table) is source.table
+        return cast("Any", source.table.c[element.key]) if is_of_row else None
+
+    return visitors.replacement_traverse(condition, {}, replace)
 
 
 def _renamed(condition: sa.ColumnElement[bool], names: dict[int, str], where: Where) -> sa.ColumnElement[bool]:

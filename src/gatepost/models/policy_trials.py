@@ -40,11 +40,11 @@ def try_functions(
         _check_can_be_called(where)
     if users is not None:
         for actor in actors_of_every_kind(role_names(policy), users.key):
-            for where in () if actor.is_anonymous else functions_of(decide(policy, actor)):
+            for where, _ in () if actor.is_anonymous else functions_of(decide(policy, actor), entity):
                 for roles in (actor.roles, actor.roles | _names_in(where)):
                     _try_users(where, entity, users, roles)
     if is_reached(anonymous):
-        for where in functions_of(decide(policy, anonymous)):
+        for where, _ in functions_of(decide(policy, anonymous), entity):
             _try_anonymous(where, entity)
 
 

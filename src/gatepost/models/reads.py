@@ -13,6 +13,7 @@ from gatepost.models.conditions import ACTOR_ID, BoundRule
 from gatepost.models.entity import Key
 from gatepost.models.list_query import Order, RowRange
 from gatepost.models.literals import literal_integer
+from gatepost.models.object_loading import select_objects
 from gatepost.models.recipes import Bound, Options, P_co, Recipe
 from gatepost.models.row_size import fits, running_bytes, total_bytes
 from gatepost.models.rows import Build, Columns, Pieces, is_spliced, row_expression, version_column
@@ -223,12 +224,17 @@ class ReadRowsByKey(Recipe[RowsPlan], frozen=True):
 
 
 class LoadObject(KeyRecipe[LoadPlan], frozen=True):
-    """One ORM object by its key."""
+    """One ORM object by its key, with the deferred columns `loading`. With `is_anew` it replaces what the session
+    has."""
+
+    is_anew: bool = False
+    loading: tuple[str, ...] = ()
 
     def compile(self, options: Options) -> LoadPlan:
         """The SELECT of the object."""
         source = TableRef.of(self.served.entity)
-        statement = sa.select(self.served.entity.model).where(is_key(source), *self.rule.conditions(source))
+        statement = select_objects(source.entity, self.loading).where(is_key(source), *self.rule.conditions(source))
+        statement = statement.execution_options(populate_existing=self.is_anew)
         return LoadPlan(statement, tuple(bound.name for bound in self.bounds()))
 
 
@@ -238,7 +244,7 @@ class LoadObjects(RangeRecipe[LoadPlan], frozen=True):
     def compile(self, options: Options) -> LoadPlan:
         """The SELECT of the objects."""
         source = TableRef.of(self.served.entity)
-        statement = self.rows.applied(sa.select(self.served.entity.model), self.rule, source)
+        statement = self.rows.applied(select_objects(source.entity), self.rule, source)
         return LoadPlan(statement, tuple(bound.name for bound in self.bounds()))
 
 

@@ -27,7 +27,7 @@ def find_step(served: ServedModel, name: str, actor: Actor, *, enumerates: bool 
         return None
     if not (_is_seen(served, relation.local, actor) and _is_seen(target, relation.remote, actor)):
         return None
-    policies = target.resource.policies
+    policies = target.policies
     decision = decide(policies["get"], actor)
     if enumerates and decision is not False and policies["list"] is not policies["get"]:
         decision = both(decision, decide(policies["list"], actor))

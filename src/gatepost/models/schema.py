@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from sqlalchemy import Column
+
 from gatepost.declaring.resource import Resource
 from gatepost.mistakes import Mistakes
 from gatepost.models.check_constraints import add_checks
@@ -40,14 +42,21 @@ def complete_schema(entities: Sequence[Entity], resources: Mapping[type, Resourc
             _note_attribute_names(entity)
             if not entity.is_view:
                 add_checks(entity)
-                add_version_trigger(entity)
         resource = resources.get(entity.model)
         if resource is not None:
             _add_indexes(entity, resource, mistakes)
+    for table in {entity.table: None for entity in entities if not entity.is_view}:
+        add_version_trigger(table, [entity for entity in entities if entity.table is table])
     for metadata in all_metadata:
         add_extensions(metadata)
         add_sequences(metadata)
     mistakes.raise_any()
+
+
+def wire_name(column: Column[Any]) -> str:
+    """The name by which clients know a column: that of its attribute."""
+    name: str = column.info.get(ATTRIBUTE, column.name)
+    return name
 
 
 def _note_attribute_names(entity: Entity) -> None:

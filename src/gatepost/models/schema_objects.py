@@ -123,23 +123,23 @@ def tables_of_objects(metadata: MetaData) -> dict[tuple[str, str, str], list["Ta
     return found
 
 
-def add_version_trigger(entity: Entity) -> None:
-    """Maintain `version`, `updated_at` and `created_at` on every UPDATE, by any client of the database, where the
-    entity has them as managed columns.
+def add_version_trigger(table: "Table[Any]", entities: Iterable[Entity]) -> None:
+    """Maintain `version`, `updated_at` and `created_at` on every UPDATE, by any client of the database, where one of
+    the entities over the table has them as managed columns.
 
     An UPDATE that changes nothing leaves the row and its entity tag as they were; values that it sets in these columns
     are ignored. PostgreSQL fires triggers in alphabetical order, and the name comes late: the trigger sees the row as
     the other triggers leave it.
     """
-    kept = _kept_columns(entity)
+    kept = {name: column for entity in entities for name, column in _kept_columns(entity).items()}
     if "version" not in kept and "updated_at" not in kept:
         return
-    computed = tuple(column.name for column in entity.table.columns if column.computed is not None)
+    computed = tuple(column.name for column in table.columns if column.computed is not None)
     shape = hashlib.sha256(repr((sorted(kept.items()), computed)).encode()).hexdigest()[:8]
     function = trigger_function(f"gatepost_keep_row_{shape}", _keeping_body(kept, computed))
-    add_object(entity.table, function)
+    add_object(table, function)
     call = f"FOR EACH ROW EXECUTE FUNCTION {quote(function.name)}()"
-    add_object(entity.table, trigger("zz_gatepost_keep_row", entity.table, "BEFORE UPDATE {table}", call))
+    add_object(table, trigger("zz_gatepost_keep_row", table, "BEFORE UPDATE {table}", call))
 
 
 def _kept_columns(entity: Entity) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ScalarResult
 
-from gatepost.actor import Actor
+from gatepost.actor import Actor, system
 from gatepost.bounded_cache import BoundedCache
 from gatepost.call import Call
 from gatepost.database.connection import Record
@@ -19,6 +19,7 @@ from gatepost.database.database import Database
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
 from gatepost.models.catalog import ServedModel
+from gatepost.models.conditions import bind_decision
 from gatepost.models.list_query import ListQuery
 from gatepost.models.reads import (
     KEY,
@@ -61,7 +62,7 @@ class CompiledReads:
         self._plans = plans
         # Where the policy is the same for every actor, the statement depends on the view alone. (A policy that is
         # decided for this actor only, such as an administrator's, must not share its statement with others.)
-        policies = served.resource.policies
+        policies = served.policies
         self.is_open = policies["get"].is_constant
         self._fast_reads: dict[View, ReadPlan] = {}
         self._is_list_open = policies["list"].is_constant
@@ -117,6 +118,16 @@ class CompiledReads:
     async def object(self, transaction: Transaction, key: Any, actor: Actor) -> Any:
         """Load the row with this key. Raises `NotFound`, also where the actor may not read it."""
         recipe = LoadObject(self.served, rule_of(self.served, "get", actor), Bound(key))
+        found = (await self._load(transaction, recipe)).one_or_none()
+        if found is None:
+            raise not_found()
+        return found
+
+    async def object_anew(self, transaction: Transaction, key: Any, loading: tuple[str, ...] = ()) -> Any:
+        """Load the row with this key, which was found before, with these deferred columns, and replace what the session
+        has of it. Raises `NotFound`."""
+        rule = bind_decision(True, system, self.served.entity)
+        recipe = LoadObject(self.served, rule, Bound(key), is_anew=True, loading=loading)
         found = (await self._load(transaction, recipe)).one_or_none()
         if found is None:
             raise not_found()

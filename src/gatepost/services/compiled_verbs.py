@@ -35,7 +35,9 @@ from gatepost.models.candidates import CheckCandidate
 from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision, holds
 from gatepost.models.differences import is_comparable
+from gatepost.models.entity import Entity
 from gatepost.models.orm_reasons import is_context_sensitive
+from gatepost.models.reads import KEY
 from gatepost.models.recipes import Bound, Recipe
 from gatepost.models.selections import Selection
 from gatepost.models.writes import (
@@ -83,6 +85,12 @@ def _fillers(served: ServedModel, default_of: Callable[[Column[Any]], Any]) -> l
     ]
 
 
+def _identity(entity: Entity) -> list[tuple[str, Callable[[], Any]]]:
+    """The discriminator of a new row, which the mapper sets in the ORM."""
+    found = entity.discriminator
+    return [] if found is None or found.identity is None else [(found.name, lambda: found.identity)]
+
+
 class RowChange(msgspec.Struct, frozen=True, gc=False):
     """What one request changes of the row with a key: under which rule, of which versions. `references` are the names
     of references among the values that have to be looked up."""
@@ -113,14 +121,14 @@ class CompiledVerbs:
         self.served = served
         self.database = database
         self._entity = served.entity
-        self._policies = served.resource.policies
+        self._policies = served.policies
         self._plans = plans
         self.reads = CompiledReads(served, database, plans)
         self.get = self.reads.get
         self.list = self.reads.list
         self.references = References(served, catalog, plans)
         self._owned = owners(self._policies["create"])
-        self._defaults = _fillers(served, lambda column: column.default)
+        self._defaults = [*_identity(self._entity), *_fillers(served, lambda column: column.default)]
         self._on_update = _fillers(served, lambda column: column.onupdate)
         self.documents = frozenset(
             name for name, attribute in served.entity.attributes.items() if attribute.shape.is_document
@@ -132,7 +140,7 @@ class CompiledVerbs:
         self._loaded = frozenset(
             name for name, attribute in served.entity.attributes.items() if not is_comparable(attribute)
         )
-        self._updates = FastWrites(self.references.ruled | self._loaded)
+        self._updates = FastWrites(self.references.ruled | self._loaded, (KEY,))
 
     async def create(self, call: Call, values: dict[str, Any]) -> Row:
         """Insert one row."""
@@ -190,7 +198,7 @@ class CompiledVerbs:
             values
             and self._loaded.isdisjoint(values)
             and view.update_rules.keys().isdisjoint(values)
-            and not depends_on(decision, values, self.served)
+            and not depends_on(decision, values, self._entity)
         )
 
     async def delete(self, call: Call, key: Any, versions: Versions) -> None:
@@ -431,7 +439,7 @@ class CompiledVerbs:
         self, call: Call, change: RowChange, values: dict[str, Any], sent: int, compared: tuple[str, ...]
     ) -> RowWrite:
         view, names, permitted, versions = call.view, tuple(values), change.permitted, change.versions
-        checks_candidate = depends_on(permitted.decision, names, self.served)
+        checks_candidate = depends_on(permitted.decision, names, self._entity)
         versioned = None if versions is None else Bound(versions)
         key, bound = Bound(change.key), Bound(values)
         recipe = UpdateRow(self._selection(call), permitted, names, bound, checks_candidate, key, versioned, compared)

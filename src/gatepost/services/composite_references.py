@@ -52,5 +52,5 @@ class CompositeReferences:
     def _touched(self, call: Call, values: Mapping[str, Any]) -> Iterator[tuple[ForeignKey, list[str]]]:
         for key in self._ruled:
             given = key.given(values, call.actor)
-            if given and key.decision(call.actor, given) is not True:
+            if given and not key.admits_all(call.actor, given):
                 yield key, given

@@ -30,10 +30,12 @@ class FastWrite(msgspec.Struct, frozen=True, gc=False):
 
 
 class FastWrites:
-    """The fast writes of one verb of one resource. `never_fast` names attributes that are never written this way."""
+    """The fast writes of one verb of one resource. `never_fast` names attributes that are never written this way.
+    `last` are the binds behind the values: a statement that needs no key, because it finds no row, is not kept."""
 
-    def __init__(self, never_fast: frozenset[str]) -> None:
+    def __init__(self, never_fast: frozenset[str], last: tuple[str, ...] = ()) -> None:
         self._never_fast = never_fast
+        self._last = last
         self._kept = BoundedCache[tuple[View, tuple[str, ...]], FastWrite](FAST_WRITES_MAX)
         self.find = self._kept.get
 
@@ -45,7 +47,7 @@ class FastWrites:
             return
         names_of = {bind_name(name): name for name in names}
         binds = [bind for bind in plan.statement.plain_names or () if bind != KEY]
-        if plan.statement.plain_names in ((*binds,), (*binds, KEY)) and names_of.keys() >= set(binds):
+        if plan.statement.plain_names == (*binds, *self._last) and names_of.keys() >= set(binds):
             self._kept[view, tuple(names)] = FastWrite(plan, _picker([names_of[bind] for bind in binds]))
 
 

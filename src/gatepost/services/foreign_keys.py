@@ -9,7 +9,6 @@ from sqlalchemy import Column
 from gatepost.actor import Actor, anonymous
 from gatepost.declaring.policies import Decision, both, decide, owners
 from gatepost.models.catalog import Catalog, ServedModel
-from gatepost.models.mapping import table_key
 
 
 class ForeignKey(msgspec.Struct, frozen=True, eq=False):
@@ -29,15 +28,20 @@ class ForeignKey(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def is_open(self) -> bool:
-        """Whether every actor may read every row of the target, and sees the attributes that the key refers to."""
-        rules = [self.target.resource.policies["get"]]
+        """Whether every actor may read every row of the table, and sees the attributes that the key refers to."""
+        rules = [self.target.policies["get"]]
         rules += [self.target.rules[by].read for by in self.names.values() if by is not None]
-        return all(rule.is_constant for rule in rules) and self.decision(anonymous, self.names) is True
+        return all(rule.is_constant for rule in rules) and self.admits_all(anonymous, self.names)
+
+    def admits_all(self, actor: Actor, given: Collection[str]) -> bool:
+        """Whether the actor may refer to every row of the table by these attributes: the constraint refuses the others,
+        and nothing has to be looked up."""
+        return self.target.entity.scope is None and self.decision(actor, given) is True
 
     def decision(self, actor: Actor, given: Collection[str]) -> Decision:
         """Which rows the actor may refer to by these attributes: those that the actor may read and that show each of
         them. Otherwise a hidden value could be guessed, because only the right guess would be accepted."""
-        found = decide(self.target.resource.policies["get"], actor)
+        found = decide(self.target.policies["get"], actor)
         for name in given:
             by = self.names[name]
             found = False if by is None else both(found, decide(self.target.rules[by].read, actor))
@@ -58,10 +62,10 @@ def foreign_keys_of(served: ServedModel, catalog: Catalog) -> Iterator[ForeignKe
     entity, owned = served.entity, frozenset(owners(served.resource.policies["create"]))
     constraints = entity.table.foreign_key_constraints
     for constraint in sorted(constraints, key=lambda item: (item.referred_table.fullname, str(item.name))):
-        target = catalog.by_table.get(table_key(constraint.referred_table))
+        pairs = tuple((element.parent, element.column) for element in constraint.elements)
+        target = catalog.find_referred(constraint.referred_table, entity.targets_by(pairs))
         if target is None:
             continue
-        pairs = tuple((element.parent, element.column) for element in constraint.elements)
         names: dict[str, str | None] = {}
         for here, there in pairs:
             attribute, by = entity.attribute_of(here), target.entity.attribute_of(there)

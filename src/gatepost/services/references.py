@@ -47,7 +47,7 @@ class References:
             name
             for name in (self._single if all else self._ruled)
             if self._single[name][0].given(values, call.actor)
-            and (all or any(key.decision(call.actor, [name]) is not True for key in self._single[name]))
+            and (all or any(not key.admits_all(call.actor, [name]) for key in self._single[name]))
         ]
         return [*single, *(name for name in composite if name not in single)]
 

@@ -168,6 +168,10 @@ SEAMS: dict[str, tuple[str, ...]] = {
 """For each action, the methods whose override sends it through the service."""
 
 
+ROW_WRITES = frozenset({"update", "delete"})
+"""The actions that change a row that is there, and so a row that may be of a subclass."""
+
+
 def overridden(service: type[Service[Any]]) -> dict[str, str]:
     """The actions whose methods this service class overrides, each with the first of them."""
     return {

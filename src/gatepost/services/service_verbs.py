@@ -4,20 +4,20 @@ A service decides what happens to which rows. The response is read by the same c
 so that a service cannot bypass fields, expansions or policies.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from asyncpg.exceptions import DataError, PostgresError
 from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Mapper, undefer
+from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import FlushError
 
 from gatepost.auth.denials import access_denied
 from gatepost.call import Call
 from gatepost.database.database import driver_error
-from gatepost.database.transactions import Transaction
+from gatepost.database.transactions import ISOLATION_LEVELS, Transaction
 from gatepost.declaring.policies import Decision, decide, is_nobody
 from gatepost.errors import NotFound, Unprocessable
 from gatepost.exact_json import natural
@@ -39,15 +39,23 @@ T = TypeVar("T")
 
 
 class ServiceVerbs:
-    """The verbs of one resource through its service. Implements `Verbs`; not used for actions that the service does not
-    override."""
+    """The verbs of one resource through its service. Implements `Verbs`; not used for actions that are not overridden.
 
-    def __init__(self, service: type[Service[Any]], compiled: CompiledVerbs, registry: ServiceRegistry) -> None:
+    `services` are its own, then those of subclasses with resources: a row that belongs to one of them is changed by the
+    service of that one, where it overrides the action.
+    """
+
+    def __init__(
+        self, services: Sequence[type[Service[Any]]], compiled: CompiledVerbs, registry: ServiceRegistry
+    ) -> None:
         self._served = served = compiled.served
-        self._service = service
+        self._service = services[0]
+        # What a write needs is known only once the row is: the strictest that one of them declares.
+        self._isolation = max((item.isolation for item in services), key=ISOLATION_LEVELS.index)
+        self._attempts = min(item.attempts for item in services)
         self._model = served.entity.model
-        self._overridden = overridden(service).keys()
-        is_open = not is_nobody(served.resource.policies["create"])
+        self._overridden = {action for item in services for action in overridden(item)}
+        is_open = served.offers("create") and not is_nobody(served.policies["create"])
         self._construct = constructor_of(served.entity) if is_open else None
         self._compiled = compiled
         self._references = compiled.references
@@ -88,7 +96,7 @@ class ServiceVerbs:
 
         async def work(unit: UnitOfWork) -> Row:
             filled = dict(values)
-            decision = decide(self._served.resource.policies["create"], actor)
+            decision = decide(self._served.policies["create"], actor)
             permitted = with_field_rules(decision, rules, values)
             fill_owner(self._served, filled, actor)
             proposed = ProposedRow(filled)
@@ -115,13 +123,13 @@ class ServiceVerbs:
             values, moved = await self._compiled.lock_for_update(call, unit.transaction, change)
             permitted = with_field_rules(change.permitted.decision, rules, values)
             # With the deferred columns that change: of one that is not loaded, a flush cannot tell whether it does.
-            loading = [undefer(getattr(self._model, name)) for name in self._deferred if name in values]
-            session = unit.transaction.session
-            row = await session.get_one(self._model, key, populate_existing=True, options=loading)
+            loading = tuple(name for name in self._deferred if name in values)
+            row = await self._compiled.reads.object_anew(unit.transaction, key, loading)
             unit.enforce_field_rules(row, rules, values)
             for name in self._compiled.documents & moved.keys():
                 flag_modified(row, name)  # the ORM compares documents as Python does, to which true and 1 are equal
-            changed = unit.service(self._model).update(row, Changes(self._own_values(values), model=self._model), actor)
+            service = unit.service(self._owner(row, "update"))
+            changed = service.update(row, Changes(self._own_values(values), model=row.__class__), actor)
             row = await self._written(call, "update", changed, moved)
             await self._check_written(call, key, permitted, moved)
             return await self._show(call, self._key(row, "update"))
@@ -134,8 +142,8 @@ class ServiceVerbs:
         async def work(unit: UnitOfWork) -> None:
             change = RowChange(key, ChangeSet({}, {}), rule_of(self._served, "delete", call.actor), versions)
             await self._compiled.lock_for_update(call, unit.transaction, change)
-            row = await unit.transaction.session.get_one(self._model, key, populate_existing=True)
-            await unit.service(self._model).delete(row, call.actor)
+            row = await self._compiled.reads.object_anew(unit.transaction, key)
+            await unit.service(self._owner(row, "delete")).delete(row, call.actor)
 
         await self._run(call, work)
 
@@ -153,9 +161,18 @@ class ServiceVerbs:
                 call.unit = None
                 unit.release()
 
+        isolation, attempts = self._service.isolation, self._service.attempts
+        if may_write:
+            isolation, attempts = self._isolation, self._attempts
         return await self._database.transact(
-            in_transaction, isolation=self._service.isolation, attempts=self._service.attempts, may_write=may_write
+            in_transaction, isolation=isolation, attempts=attempts, may_write=may_write
         )
+
+    def _owner(self, row: Any, action: str) -> type[Any]:
+        """The model whose service writes a row: the one that the row belongs to, where its service overrides the
+        action."""
+        owner = self._registry.compiled_of(row.__class__).served.entity.model
+        return owner if action in self._registry.overridden(owner) else self._model
 
     async def _written(self, call: Call, action: str, writing: Awaitable[Any], values: Mapping[str, Any]) -> Any:
         """The row that the service returns, once everything is sent to the database."""

@@ -24,7 +24,7 @@ from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
 from gatepost.services.long_values import is_too_long
 from gatepost.services.refused_values import refused_value
-from gatepost.services.service import Changes, Service
+from gatepost.services.service import Changes, Service, overridden
 from gatepost.services.write_policies import depends_on, rule_of, with_field_rules
 
 S = TypeVar("S", bound=Service[Any])
@@ -50,10 +50,12 @@ class UnitOfWork:
         return cast("S", self.service(self._registry.model_of(service)))
 
     def service(self, model: type[N]) -> Service[N]:
-        """The service of a served model."""
+        """The service of a served model, or of the nearest base that is served."""
         made = self._made.get(model)
         if made is None:
-            made = self._made[model] = self._registry.service_of(model)(self, model)
+            owner = self._registry.compiled_of(model).served.entity.model
+            made = self._made.get(owner) or self._registry.service_of(owner)(self, owner)
+            self._made[model] = self._made[owner] = made
         return made
 
     def _compiled_of(self, row: object) -> CompiledVerbs:
@@ -105,7 +107,7 @@ class UnitOfWork:
         await self._check_policy("update", row, actor)
         compiled = self._compiled_of(row)
         decision = self._rule_of_written_row("update", row, actor).decision
-        may_change_decision = depends_on(decision, changes, compiled.served)
+        may_change_decision = depends_on(decision, changes, compiled.served.entity)
         if may_change_decision:
             await self._check_candidate("update", row, changes, actor)
         changes.apply(row)
@@ -217,6 +219,7 @@ class ServiceRegistry:
         self._compiled = compiled
         self._services = services
         self._models = {service: model for model, service in services.items()}
+        self._overridden = {model: frozenset(overridden(service)) for model, service in services.items()}
 
     def model_of(self, service: type[Any]) -> type[Any]:
         """The model of a service class. Raises `ConfigurationError` for one that no resource names."""
@@ -234,9 +237,13 @@ class ServiceRegistry:
         compiled.database.schema.check((compiled.served.entity.table.fullname,))
         return self._services.get(model, Service)
 
+    def overridden(self, model: type[Any]) -> frozenset[str]:
+        """The actions that the service of a served model overrides."""
+        return self._overridden.get(model, frozenset())
+
     def compiled_of(self, model: type[Any]) -> CompiledVerbs:
-        """The compiled verbs of a model."""
-        found = self._compiled.get(model)
+        """The compiled verbs of the resource that rows of a class belong to: its own, or that of its nearest base."""
+        found = next((self._compiled[base] for base in model.__mro__ if base in self._compiled), None)
         if found is None:
             raise ConfigurationError(f"{model.__name__} has no resource.", location="service()")
         return found

@@ -6,10 +6,12 @@ from typing import Any
 from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
 from gatepost.database.connection import Record
-from gatepost.declaring.policies import Decision, Every, Not, Owned, RowCondition, owners
+from gatepost.declaring.policies import Decision, Every, Not, OneOf, Owned, RowCondition, owners
 from gatepost.errors import NotFound, PreconditionFailed
 from gatepost.models.catalog import ServedModel
+from gatepost.models.class_policies import AsClass
 from gatepost.models.conditions import COMBINED, BoundRule, bind_policy, holds
+from gatepost.models.entity import Entity
 from gatepost.models.writes import RowStatusPlan
 from gatepost.services.verbs import UnseenFields, Versions
 
@@ -26,7 +28,7 @@ class ProposedRow:
 
 def rule_of(served: ServedModel, action: str, actor: Actor) -> BoundRule:
     """The policy of an action on a resource, decided for an actor."""
-    return bind_policy(served.resource.policies[action], actor, served.entity)
+    return bind_policy(served.policies[action], actor, served.entity)
 
 
 def fill_owner(served: ServedModel, values: dict[str, Any], actor: Actor) -> None:
@@ -84,17 +86,19 @@ def refused_fields(
     return [name for name in names if name in rules and holds(rules[name], row, actor) is False]
 
 
-def depends_on(decision: Decision, names: Iterable[str], served: ServedModel) -> bool:
+def depends_on(decision: Decision, names: Iterable[str], entity: Entity) -> bool:
     """Whether writing these attributes can change the decision for a row."""
-    if isinstance(decision, bool):
+    if isinstance(decision, bool | OneOf):  # the mapper writes the discriminator, once
         return False
     if isinstance(decision, Owned):
         first = decision.path[0]
-        relation = served.entity.relations.get(first)
-        column = served.entity.attribute_of(relation.local) if relation is not None else None
+        relation = entity.relations.get(first)
+        column = entity.attribute_of(relation.local) if relation is not None else None
         return (column.name if column is not None else first) in names
+    if isinstance(decision, AsClass):
+        return depends_on(decision.rule, names, decision.entity)
     if isinstance(decision, Not):
-        return depends_on(decision.rule, names, served)
+        return depends_on(decision.rule, names, entity)
     if isinstance(decision, COMBINED):
-        return any(depends_on(rule, names, served) for rule in decision.rules)
+        return any(depends_on(rule, names, entity) for rule in decision.rules)
     return True

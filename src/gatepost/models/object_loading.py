@@ -1,0 +1,36 @@
+"""The SELECT of ORM objects of an entity: each of the class that its row is of, with the columns of that class.
+
+Without it the session would load what a subclass adds at the first access, which asynchronous code cannot do.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapper, undefer, with_polymorphic
+
+from gatepost.models.entity import Entity
+from gatepost.models.hierarchy import identities_of
+from gatepost.models.literals import literal_of
+
+
+def select_objects(entity: Entity, loading: Iterable[str] = ()) -> sa.Select[Any]:
+    """A SELECT of objects without conditions, with the deferred columns `loading`. A row whose discriminator no class
+    has becomes an object of the root; where the root has no identity, which SQLAlchemy needs for that, it is left out.
+    """
+    mapper: Mapper[Any] = sa.inspect(entity.model)
+    loaded: Any = entity.model
+    conditions: list[sa.ColumnElement[bool]] = []
+    if entity.discriminator is not None:
+        column: sa.ColumnElement[Any] = entity.attributes[entity.discriminator.name].column
+        known = [literal_of(value, column.type) for value in identities_of(mapper)]
+        kind = None
+        if mapper.inherits is None and mapper.polymorphic_identity is None:
+            conditions = [column.in_(known)]
+        elif mapper.inherits is None:
+            # Each value as the class says it: the database may compare without regard to case, or pad.
+            own = literal_of(mapper.polymorphic_identity, column.type)
+            kind = sa.case(*((column == value, value) for value in known), else_=own)
+        loaded = with_polymorphic(entity.model, "*", polymorphic_on=kind)
+    options = [undefer(getattr(loaded, name)) for name in loading]
+    return sa.select(loaded).where(*conditions).options(*options)
