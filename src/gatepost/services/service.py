@@ -87,11 +87,6 @@ class Service(Generic[M]):
         self._model = model
 
     @property
-    def model(self) -> type[M]:
-        """The model whose rows this service is about."""
-        return self._model
-
-    @property
     def session(self) -> AsyncSession:
         """The ORM session of the transaction. Ending the transaction through it is refused."""
         return self._unit.transaction.session

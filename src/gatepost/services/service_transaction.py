@@ -22,8 +22,9 @@ class BoundService(Generic[M]):
     transaction, unless the verb was called inside of `async with tx.session.begin_nested():`.
     """
 
-    def __init__(self, service: Service[M], actor: Actor, unit: UnitOfWork) -> None:
-        self._service = service
+    def __init__(self, unit: UnitOfWork, model: type[M], actor: Actor) -> None:
+        self._service = unit.service(model)
+        self._model = model
         self._actor = actor
         self._unit = unit
 
@@ -49,7 +50,7 @@ class BoundService(Generic[M]):
             await self._service.delete(row, self._actor)
 
     def _problems(self) -> AbstractContextManager[None]:
-        return self._unit.problems(self._service.model)
+        return self._unit.problems(self._model)
 
 
 class ServiceTransaction:
@@ -61,11 +62,11 @@ class ServiceTransaction:
 
     def __getitem__(self, service: type[Service[M]]) -> BoundService[M]:
         """The verbs of a service class that a resource names."""
-        return BoundService(self._unit.of(service), self.actor, self._unit)
+        return BoundService(self._unit, self._unit.model_of(service), self.actor)
 
     def model(self, model: type[M]) -> BoundService[M]:
         """The verbs of a served model, whether it has a service class or not."""
-        return BoundService(self._unit.service(model), self.actor, self._unit)
+        return BoundService(self._unit, model, self.actor)
 
     def service(self, service: type[S]) -> S:
         """The service itself, for methods of its own."""

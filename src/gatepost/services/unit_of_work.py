@@ -47,7 +47,11 @@ class UnitOfWork:
 
     def of(self, service: type[S]) -> S:
         """The service of this class. Raises `ConfigurationError` for one that no resource names."""
-        return cast("S", self.service(self._registry.model_of(service)))
+        return cast("S", self.service(self.model_of(service)))
+
+    def model_of(self, service: type[Service[N]]) -> type[N]:
+        """The model of a service class. Raises `ConfigurationError` for one that no resource names."""
+        return self._registry.model_of(service)
 
     def service(self, model: type[N]) -> Service[N]:
         """The service of a served model, or of the nearest base that is served."""
