@@ -107,3 +107,13 @@ async def test_a_key_is_found_as_its_column_compares_it(running: TestApp) -> Non
     assert (await client.post("/api/names", json={"name": "Ada"})).status == 201
     assert (await client.post("/api/names", json={"name": "ADA"})).status == 409
     assert (await client.get("/api/names/aDA")).data == {"name": "Ada"}
+
+
+async def test_a_change_of_case_is_a_change(running: TestApp) -> None:
+    client = running.anonymous
+    for column in ("without_case", "tags"):
+        row = (await client.get("/api/words/1")).data
+        changed = {column: "aDA" if column == "without_case" else ["aDA"]}
+        assert row[column] != changed[column]
+        assert (await client.patch("/api/words/1", json=changed)).data[column] == changed[column]
+        assert (await client.get("/api/words/1")).data[column] == changed[column]

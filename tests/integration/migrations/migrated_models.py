@@ -27,7 +27,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.dialects.postgresql import CITEXT, JSON, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost.declaring.policies import anyone
@@ -76,12 +76,20 @@ def shop(schema: str | None = None) -> MetaData:
         cover: Mapped[Annotated[bytes, Len(2, 10)] | None]
         double: Mapped[int | None] = mapped_column(Computed("stock * 2"))
         isbn: Mapped[str | None] = mapped_column(String(13), unique=True)
+        slug: Mapped[str | None] = mapped_column(CITEXT(collation="C"))
+        data: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
         author_id: Mapped[UUID] = mapped_column(ForeignKey("authors.id"), index=True)
         __table_args__ = (CheckConstraint("stock < 100000", name="stock_sane"),)
 
     resources = [
         Resource(Author, read=anyone, sort=["name"]),
-        Resource(Book, read=anyone, search=["title"], sort=["title", "price", "rating"], filter=["stock"]),
+        Resource(
+            Book,
+            read=anyone,
+            search=["title", "slug"],
+            sort=["title", "price", "rating"],
+            filter=["stock", "tags", "data.color"],
+        ),
     ]
     complete_schema([entity_of(Author), entity_of(Book)], {item.model: item for item in resources})
     return own
