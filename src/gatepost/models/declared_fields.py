@@ -14,7 +14,7 @@ from gatepost.models.entity import Entity
 from gatepost.models.expressions import expression_on, reads_other_rows
 from gatepost.models.operators import has_elements, is_comparable, is_searchable
 from gatepost.models.shape import Form, Shape
-from gatepost.models.type_traits import has_containment, is_padded
+from gatepost.models.type_traits import is_jsonb, is_padded
 
 _COMPUTED = "a column that is computed from it (Computed) can be sorted by, and compared with lt and gt."
 
@@ -77,7 +77,7 @@ def _problem_of_path(option: str, name: str, shape: Shape, kind: Any) -> Problem
     field, *keys = name.split(SEPARATOR)
     if shape.form is not Form.DOCUMENT:
         return f"{name!r} leads into {field!r}, which is not a document.", f"Write {field!r}; only JSONB has paths."
-    if not has_containment(kind):
+    if not is_jsonb(kind):
         return f"{name!r} leads into a column of type JSON, which cannot be indexed.", "Use JSONB."
     if not all(keys):
         return f"The path {name!r} has an empty key.", 'Write the keys of the document, such as "data.color".'

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from enum import Flag, auto
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint
+from sqlalchemy import Column, ColumnElement, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 from sqlalchemy.sql.elements import Grouping, Label, UnaryExpression
 from sqlalchemy.sql.operators import asc_op, collate, desc_op, nulls_first_op, nulls_last_op
 
-from gatepost.models.expressions import find_standin
+from gatepost.models.expressions import find_standin, sql_of
 from gatepost.models.type_traits import DEFAULT_COLLATION, collation_of, ignores_case
 
 
@@ -37,7 +37,7 @@ class Use(Flag):
     TRIGRAMS = auto()
     """`LIKE '%text%'` and `ILIKE`, in the database's collation, where the text has a trigram."""
     CONTAINMENT = auto()
-    """`@>`: arrays with an element, documents with a value."""
+    """`@>`: arrays with an element."""
 
 
 BTREE_USES = Use.EQUAL | Use.NULL | Use.RANGE
@@ -55,8 +55,8 @@ DEFAULT_CLASSES = frozenset({
 PATTERN_CLASSES = frozenset({"bpchar_pattern_ops", "text_pattern_ops", "varchar_pattern_ops"})
 """Those that order text by its characters, for `LIKE 'text%'`."""
 
-CONTAINMENT_CLASSES = frozenset({None, "array_ops", "jsonb_ops", "jsonb_path_ops"})
-"""Those of GIN that serve `@>`; without a name it is that of the type."""
+CONTAINMENT_CLASSES = frozenset({None, "array_ops"})
+"""Those of GIN that serve `@>` for arrays; without a name it is that of the type."""
 
 
 class IndexKey(NamedTuple):
@@ -97,6 +97,14 @@ def is_ordered_by(table: "Table[Any]", keys: Sequence[IndexKey]) -> bool:
     """Whether some index begins with these keys, in this order or read backwards."""
     wanted = (list(keys), [key.mirrored for key in keys])
     return any(_begins(_keys(index), each) for index in table.indexes for each in wanted)
+
+
+def is_indexed(table: "Table[Any]", expression: ColumnElement[Any]) -> bool:
+    """Whether a B-tree begins with an expression that is written in the same way."""
+    return any(
+        _method(index) == "btree" and not _is_partial(index) and sql_of(index.expressions[0]) == sql_of(expression)
+        for index in table.indexes
+    )
 
 
 def _uses(index: Index, column: Column[Any]) -> Use:

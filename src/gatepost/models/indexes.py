@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Index
 from sqlalchemy.sql.elements import Grouping
 
-from gatepost.models.document_paths import field_of
+from gatepost.models.document_paths import SEPARATOR, field_of, keys_of, value_at
 from gatepost.models.entity import Entity
-from gatepost.models.index_uses import BTREE_USES, IndexKey, Use, is_ordered_by, uses_of
+from gatepost.models.index_uses import BTREE_USES, IndexKey, Use, is_indexed, is_ordered_by, uses_of
 from gatepost.models.operators import in_default_collation
 from gatepost.models.schema_names import schema_name
 from gatepost.models.shape import Form
@@ -39,18 +39,20 @@ def add_sort_index(entity: Entity, field: str) -> None:
 
 
 def add_filter_index(entity: Entity, field: str) -> None:
-    """Index one field for filters where no other index serves them: a GIN index of an array, or of a document that
-    `field` leads into, otherwise a B-tree."""
-    attribute = entity.attributes[field_of(field)]
-    column = attribute.column
-    uses = uses_of(entity.table, column)
-    if attribute.shape.form in (Form.ARRAY, Form.DOCUMENT):
-        if Use.CONTAINMENT not in uses:
-            options = {} if attribute.shape.form is Form.ARRAY else {"postgresql_ops": {column.key: "jsonb_path_ops"}}
-            name = schema_name("ix", entity.table.name, column.name, "gin")
-            _add(entity, name, _named(entity, attribute.name), postgresql_using="gin", **options)
-    elif BTREE_USES not in uses:
-        _add(entity, schema_name("ix", entity.table.name, column.name), _indexed(entity, attribute.name))
+    """Index one field for filters where no other index serves them: a GIN index of an array, otherwise a B-tree, also
+    of the value that a path into a document leads to."""
+    name = field_of(field)
+    table, column = entity.table, entity.attributes[name].column
+    if SEPARATOR in field:
+        expression = value_at(_indexed(entity, name), field)
+        if not is_indexed(table, expression):
+            _add(entity, schema_name("ix", table.name, column.name, *keys_of(field)), expression)
+    elif entity.attributes[name].shape.form is Form.ARRAY:
+        if Use.CONTAINMENT not in uses_of(table, column):
+            index = schema_name("ix", table.name, column.name, "gin")
+            _add(entity, index, _named(entity, name), postgresql_using="gin")
+    elif BTREE_USES not in uses_of(table, column):
+        _add(entity, schema_name("ix", table.name, column.name), _indexed(entity, name))
 
 
 def add_search_index(entity: Entity, field: str) -> None:

@@ -31,8 +31,8 @@ def is_padded(kind: Any) -> bool:
     return isinstance(plain_type(kind), sa.CHAR)
 
 
-def has_containment(kind: Any) -> bool:
-    """Whether documents of the type can be asked what they contain: those of JSONB, not of JSON."""
+def is_jsonb(kind: Any) -> bool:
+    """Whether documents of the type have values that can be compared and indexed: those of JSONB, not of JSON."""
     return isinstance(plain_type(kind), JSONB)
 
 

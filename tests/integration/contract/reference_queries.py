@@ -46,7 +46,6 @@ SEARCHES = ("contains", "starts_with", "icontains", "istarts_with")
 IN_DOCUMENT: dict[str, Callable[[Any, Any], bool]] = {
     "eq": lambda value, text: stands_for(text, value),
     "in": lambda value, texts: any(stands_for(text, value) for text in texts),
-    "has": lambda value, text: isinstance(value, list) and any(stands_for(text, item) for item in value),
 }
 """What operators mean at the end of a path, of the texts that a client sends."""
 

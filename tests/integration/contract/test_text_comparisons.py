@@ -1,5 +1,7 @@
 """Columns that ignore case: found, sorted, referred to and owned as PostgreSQL compares them, whatever the way."""
 
+import random
+import string
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -149,3 +151,12 @@ async def test_a_reference_in_another_case_leads_to_its_row(running: TestApp, pa
     assert [(row["nick"], row["writer"]) for row in shown] == [("URSULA", {"nick": "Ursula"})]
     refused = await ann.post(f"/api/{path}", json={"nick": "nobody"})
     assert pointers(refused) == {"/nick": "not_found"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_value_that_the_index_of_a_path_cannot_hold_is_refused_at_its_column(
+    running: TestApp, path: str
+) -> None:
+    long = "".join(random.Random(7).choices(string.ascii_letters, k=8000))
+    response = await running.anonymous.post(f"/api/{path}", json={"label": "long", "tags": [], "data": {"color": long}})
+    assert (response.status, pointers(response)) == (422, {"/data": "too_long"})

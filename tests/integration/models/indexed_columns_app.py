@@ -32,7 +32,7 @@ ORDERED = UNORDERED | {"lt", "lte", "gt", "gte"}
 PATTERN = UNORDERED | {"starts_with"}
 TRIGRAMS = frozenset({"contains", "starts_with", "icontains", "istarts_with"})
 HAS = frozenset({"has"})
-IN_DOCUMENT = frozenset({"eq", "in", "has"})
+IN_DOCUMENT = frozenset({"eq", "in"})
 
 
 class Base(DeclarativeBase):
