@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gatepost.models.base import Model
     from gatepost.models.json_of import JSONOf
     from gatepost.models.list_query import ListQuery
+    from gatepost.models.naive_utc import NaiveUTC
     from gatepost.operations import Operation
     from gatepost.services.service import Changes, Service
     from gatepost.settings import Settings, load_settings
@@ -60,6 +61,7 @@ __all__ = [
     "ListQuery",
     "Model",
     "Mount",
+    "NaiveUTC",
     "NotFound",
     "Operation",
     "Policy",
@@ -109,6 +111,7 @@ _NAMES = {
     "models.base": "Model",
     "models.json_of": "JSONOf",
     "models.list_query": "ListQuery",
+    "models.naive_utc": "NaiveUTC",
     "operations": "Operation",
     "call": "Call",
     "declaring.mount": "Mount",

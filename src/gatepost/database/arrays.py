@@ -8,10 +8,11 @@ read behind a list.
 from typing import Any, cast
 
 from sqlalchemy import ARRAY, JSON, Enum
-from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy.dialects.postgresql import DOMAIN, ENUM
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncpgARRAY, PGDialect_asyncpg
 from sqlalchemy.types import TypeDecorator
 
+from gatepost.database.domains import Domain
 from gatepost.database.enums import NativeEnum
 
 
@@ -28,5 +29,11 @@ def _is_document(kind: Any) -> bool:
     return isinstance(cast("Any", kind).impl_instance if isinstance(kind, TypeDecorator) else kind, JSON)
 
 
-TYPES: Any = {**cast("Any", PGDialect_asyncpg).colspecs, ARRAY: Array, Enum: NativeEnum, ENUM: NativeEnum}
+TYPES: Any = {
+    **cast("Any", PGDialect_asyncpg).colspecs,
+    ARRAY: Array,
+    DOMAIN: Domain,
+    Enum: NativeEnum,
+    ENUM: NativeEnum,
+}
 """What our dialects take for the types of a model: their `colspecs`."""

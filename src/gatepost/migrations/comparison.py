@@ -27,7 +27,7 @@ from gatepost.migrations.canonical_sql import (
 from gatepost.migrations.definitions import ObjectKey, TableName, table_name
 from gatepost.migrations.differences import Difference, difference
 from gatepost.migrations.enums import compare_enums, plain_metadata
-from gatepost.migrations.losses import HasRows, always, is_widening, table_label, type_text
+from gatepost.migrations.losses import HasRows, always, is_domain_of, is_widening, table_label, type_text
 from gatepost.migrations.objects import compare_objects
 from gatepost.migrations.operations import RunSQL, creation
 from gatepost.migrations.primary_keys import with_keys
@@ -234,6 +234,11 @@ class _Comparison:
     def _altered(self, operation: ops.AlterColumnOp) -> Iterator[MigrateOperation]:
         """A type that PostgreSQL would not convert by itself gets an explicit conversion."""
         before, after = operation.existing_type, operation.modify_type
+        if before is not None and after is not None and is_domain_of(before, after):
+            operation.modify_type = None
+            if operation.has_changes():
+                yield operation
+            return
         if before is None or after is None or is_widening(before, after):
             yield operation
             return

@@ -12,7 +12,9 @@ from sqlalchemy import Connection, Table, text
 
 from gatepost.models.schema_names import full_name, qualified
 
-Kind = Literal["schema", "extension", "type", "sequence", "function", "table", "constraint", "index", "trigger"]
+Kind = Literal[
+    "schema", "extension", "type", "domain", "sequence", "function", "table", "constraint", "index", "trigger"
+]
 
 _SET_PATH = text("SELECT set_config('search_path', :path, true)")
 _DEFINITIONS = text("""
@@ -33,6 +35,11 @@ _DEFINITIONS = text("""
       SELECT 'type', nspname, '', typname, ''
       FROM pg_type AS type JOIN schemas ON schemas.oid = typnamespace
       WHERE typtype = 'e' AND NOT EXISTS (
+        SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass AND objid = type.oid AND deptype = 'e')
+      UNION ALL
+      SELECT 'domain', nspname, '', typname, ''
+      FROM pg_type AS type JOIN schemas ON schemas.oid = typnamespace
+      WHERE typtype = 'd' AND NOT EXISTS (
         SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass AND objid = type.oid AND deptype = 'e')
       UNION ALL
       SELECT 'sequence', nspname, '', relname, ''

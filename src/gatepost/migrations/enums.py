@@ -16,7 +16,7 @@ from sqlalchemy import (
     Table,
     text,
 )
-from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy.dialects.postgresql import DOMAIN, ENUM
 from sqlalchemy.types import Enum, TypeEngine
 
 from gatepost.migrations.definitions import TableName
@@ -24,8 +24,9 @@ from gatepost.migrations.losses import is_array
 from gatepost.migrations.operations import RunSQL, creation
 from gatepost.models.base import VIEW
 from gatepost.models.constraint_names import name_constraints
+from gatepost.models.naive_utc import NaiveUTC
 from gatepost.models.schema_names import quote
-from gatepost.models.shape import plain_type
+from gatepost.models.shape import undecorated
 
 _EXISTING = text("""
     SELECT nullif(nspname, current_schema()), typname, array_agg(enumlabel::text ORDER BY enumsortorder)
@@ -75,7 +76,12 @@ def plain_metadata(metadata: MetaData, default_schema: str | None) -> MetaData:
 
 
 def _plain_type(given: Any, schema: Callable[[str | None], str | None]) -> TypeEngine[Any]:
-    kind = plain_type(given)
+    kind = undecorated(given)
+    if isinstance(kind, NaiveUTC):
+        return kind.impl_instance
+    if isinstance(kind, DOMAIN):
+        within: Any = schema(cast("Any", kind).schema)
+        return DOMAIN(str(kind.name), _plain_type(kind.data_type, schema), schema=within, create_type=False)
     if is_array(kind):
         return ARRAY(_plain_type(kind.item_type, schema), dimensions=kind.dimensions)
     if isinstance(kind, Enum) and kind.native_enum:

@@ -5,10 +5,11 @@ without a value for the rows that exist.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import ARRAY, BigInteger, Connection, Float, Integer, Numeric, SmallInteger, String
+from sqlalchemy.dialects.postgresql import DOMAIN
 from sqlalchemy.types import Enum
 
 from gatepost.migrations.operations import RunSQL
@@ -93,6 +94,18 @@ def ignore_equal_type(operation: ops.AlterColumnOp) -> None:
     before, after = operation.existing_type, operation.modify_type
     if before is not None and after is not None and is_widening(before, after) and is_widening(after, before):
         operation.modify_type = None
+
+
+def is_domain_of(before: Any, after: Any) -> bool:
+    """True where the one type is a domain over the other, or one with the same values. It is left as it is: a model
+    declares the types of values."""
+    if is_array(before) and is_array(after):
+        return is_domain_of(before.item_type, after.item_type)
+    if not isinstance(before, DOMAIN):
+        return False
+    base: Any = cast("Any", before).data_type
+    is_equal = type_text(base) == type_text(after) or (is_widening(base, after) and is_widening(after, base))
+    return is_equal or is_domain_of(base, after)
 
 
 def _is_wider_number(before: Any, after: Any) -> bool:

@@ -22,6 +22,11 @@ _SEQUENCES = text("""
     FROM pg_class JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
     WHERE relkind = 'S'
 """)
+_DOMAINS = text("""
+    SELECT typname, '', nullif(nspname, current_schema()), '', '', '', true
+    FROM pg_type JOIN pg_namespace AS namespace ON namespace.oid = typnamespace
+    WHERE typtype = 'd'
+""")
 _FUNCTIONS = text("""
     SELECT proname, '', NULL, coalesce(obj_description(oid, 'pg_proc'), ''), md5(prosrc), pg_get_functiondef(oid), true
     FROM pg_proc
@@ -35,7 +40,7 @@ _TRIGGERS = text("""
     WHERE NOT tgisinternal
 """)
 
-_BY_NAME = ("extension", "sequence")
+_BY_NAME = ("extension", "sequence", "domain")
 """Kinds that are compared by name alone, and never changed."""
 
 UUIDV7 = """
@@ -95,10 +100,11 @@ def missing_uuidv7(connection: Connection) -> list[RunSQL]:
 
 
 def read_objects(connection: Connection) -> dict[ObjectKey, Present]:
-    """Every extension, sequence, function without arguments and trigger of the database."""
+    """Every extension, sequence, domain, function without arguments and trigger of the database."""
     queries: dict[Kind, TextClause] = {
         "extension": _EXTENSIONS,
         "sequence": _SEQUENCES,
+        "domain": _DOMAINS,
         "function": _FUNCTIONS,
         "trigger": _TRIGGERS,
     }
@@ -113,8 +119,8 @@ def declared_objects(connection: Connection, metadata: MetaData) -> list[SchemaO
 
 
 def compare_objects(connection: Connection, metadata: MetaData) -> tuple[list[RunSQL], list[RunSQL], list[RunSQL]]:
-    """What to create before the tables change (extensions and sequences), what to drop before, and what to create
-    after."""
+    """What to create before the tables change (extensions, sequences and domains), what to drop before, and what to
+    create after."""
     present, declared = read_objects(connection), declared_objects(connection, metadata)
     wanted = {key_of(item) for item in declared}
     changes = [_made(item, present) for item in declared if not _is_current(item, present.get(key_of(item)))]

@@ -17,7 +17,7 @@ from alembic.operations.ops import CreateTableOp
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
-from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy.dialects.postgresql import DOMAIN, ENUM
 
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.differences import Difference
@@ -190,7 +190,13 @@ def _indented(lines: Sequence[str]) -> str:
 
 
 def _render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
-    """Enum types have their own operations; a table must not create them a second time."""
+    """Enum types and domains have their own operations; a table must not create them a second time."""
+    if kind == "type" and isinstance(item, DOMAIN):
+        context.imports.add("from sqlalchemy.dialects import postgresql")
+        domain: Any = item
+        schema = "" if domain.schema is None else f", schema={domain.schema!r}"
+        # The base type is not part of any statement: SQLAlchemy only asks for one.
+        return f"postgresql.DOMAIN({str(domain.name)!r}, sa.Text(){schema}, create_type=False)"
     if kind == "type" and isinstance(item, ENUM):
         context.imports.add("from sqlalchemy.dialects import postgresql")
         values = ", ".join(repr(str(value)) for value in item.enums)

@@ -5,7 +5,7 @@ of the whole array, and by JSON paths.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -47,7 +47,7 @@ class CheckConstraintSQL(msgspec.Struct, frozen=True):
 
 def value_check(shape: Shape, quoted: str, item: Constraint) -> CheckConstraintSQL | None:
     """The CHECK of one constraint on a column's value; None where SQL cannot express it."""
-    operator, measure, literal = SQL_OPERATORS.get(item.name), MEASURES.get(shape.form), _literal(item.value)
+    operator, measure, literal = SQL_OPERATORS.get(item.name), MEASURES.get(shape.form), _literal(item.value, shape)
     if item.name in LENGTHS and measure:
         condition = f"{measure}({quoted}) {operator} {item.value}"
     elif operator and literal and item.name not in LENGTHS:
@@ -63,7 +63,7 @@ def value_check(shape: Shape, quoted: str, item: Constraint) -> CheckConstraintS
 
 def element_check(shape: Shape, quoted: str, item: Constraint) -> CheckConstraintSQL | None:
     """The same for every element of an array column, whose elements are of this shape."""
-    operator, measure, literal = SQL_OPERATORS.get(item.name), MEASURES.get(shape.form), _literal(item.value)
+    operator, measure, literal = SQL_OPERATORS.get(item.name), MEASURES.get(shape.form), _literal(item.value, shape)
     condition: str | None = None
     if item.name in LENGTHS and measure:
         condition = (_longer if item.name == "min_length" else _shorter)(measure, quoted, item.value)
@@ -107,12 +107,14 @@ def finite_check(shape: Shape, quoted: str) -> Iterator[CheckConstraintSQL]:
     yield CheckConstraintSQL("finite", condition, "not_finite", "NaN and infinity are not numbers here.")
 
 
-def _literal(value: object) -> str | None:
+def _literal(value: object, shape: Shape) -> str | None:
     """The bound as SQL, or None for a number that is not finite."""
     if isinstance(value, int | float | Decimal):
         return str(value) if Decimal(value).is_finite() else None
     if isinstance(value, timedelta):
         return f"'{value // timedelta(microseconds=1)} microseconds'::interval"
+    if isinstance(value, datetime) and shape.is_naive:
+        return f"'{value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=' ')}'::timestamp"
     if isinstance(value, datetime):
         return f"'{value.isoformat(sep=' ')}'::timestamptz"
     return f"'{value.isoformat()}'::{type(value).__name__}" if isinstance(value, date | time) else None

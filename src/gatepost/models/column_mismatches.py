@@ -13,7 +13,8 @@ from sqlalchemy.schema import DefaultClause
 
 from gatepost.database.reflection import ReflectedColumn, ReflectedTable, Reflection, TableName, TypeName
 from gatepost.errors import ConfigurationError
-from gatepost.models.column_types import element_type, fits, type_name, type_text
+from gatepost.models.base import VIEW
+from gatepost.models.column_types import base_type, fits, type_name, type_text
 from gatepost.models.entity import Attribute, Entity
 from gatepost.models.schema_names import qualified, quote
 from gatepost.models.shape import Form
@@ -45,6 +46,12 @@ class ExpectedTable(NamedTuple):
     is_default: bool = False
 
     @property
+    def attributes(self) -> list[Attribute]:
+        """Those that are columns of the table which its definition names."""
+        attributes = self.entity.attributes.values()
+        return [item for item in attributes if not (item.is_expression or item.column.system)]
+
+    @property
     def name(self) -> TableName:
         """Its schema and name."""
         return self.entity.table.schema, self.entity.table.name
@@ -56,7 +63,7 @@ class ExpectedTables:
     def __init__(self, expected: Sequence[ExpectedTable]) -> None:
         self._expected = expected
         self.tables: list[TableName] = list(dict.fromkeys(item.name for item in expected))
-        names = (type_name(each.column.type) for item in expected for each in item.entity.attributes.values())
+        names = (type_name(each.column.type) for item in expected for each in item.attributes)
         self.types: list[TypeName] = list(dict.fromkeys(name for name in names if name is not None))
 
     def mismatches(self, found: Reflection) -> dict[str, list[Mismatch]]:
@@ -91,6 +98,9 @@ def _differing(expected: ExpectedTable, found: Reflection) -> list[Mismatch]:
 
 
 def _missing(entity: Entity) -> Mismatch:
+    if entity.table.info.get(VIEW):
+        hint = "Create the view, which no migration does, or correct the name or the schema in the model."
+        return Mismatch(entity.table.fullname, "this view", "none of this name", hint)
     return Mismatch(
         entity.table.fullname,
         "this table",
@@ -104,6 +114,7 @@ class _Comparison:
 
     def __init__(self, expected: ExpectedTable, table: ReflectedTable, found: Reflection) -> None:
         self._entity = expected.entity
+        self._attributes = expected.attributes
         self._table = table
         self._found = found
         self._creates = expected.creates and not table.is_view
@@ -112,7 +123,7 @@ class _Comparison:
 
     def all(self) -> Iterator[Mismatch]:
         """Every mismatch, in the order of the columns."""
-        for attribute in self._stored():
+        for attribute in self._attributes:
             actual = self._columns.get(attribute.column.name)
             if actual is None:
                 yield self._at(attribute.column.name, _words(attribute.column), "no such column", self._add(attribute))
@@ -123,11 +134,6 @@ class _Comparison:
                     yield from self._generation(attribute, actual)
         yield from self._unmapped()
         yield from self._key()
-
-    def _stored(self) -> list[Attribute]:
-        """The attributes that are columns of the table which its definition names."""
-        attributes = self._entity.attributes.values()
-        return [each for each in attributes if not (each.is_expression or each.column.system)]
 
     def _at(self, column: str, declared: str, actual: str, hint: str) -> Mismatch:
         return Mismatch(f"{self._entity.table.fullname}.{column}", declared, actual, hint)
@@ -163,6 +169,8 @@ class _Comparison:
         is_of_time = {declared, real} == {"timestamp", "timestamptz"}
         using = f" USING {quote(actual.name)} AT TIME ZONE 'UTC'" if is_of_time else ""
         alter = self._alter(actual.name, f"TYPE {kind}{using}")
+        if (declared, real) == ("timestamptz", "timestamp"):
+            return f"Write mapped_column(NaiveUTC), if its values are in UTC; or convert the column: `{alter}`."
         return f"Declare the type that the column has, or convert the column: `{alter}`."
 
     # NULL and values that the database makes
@@ -224,7 +232,7 @@ class _Comparison:
 
     def _unmapped(self) -> Iterator[Mismatch]:
         """Columns that every INSERT of ours leaves out, and must not."""
-        mapped = {attribute.column.name for attribute in self._stored()}
+        mapped = {attribute.column.name for attribute in self._attributes}
         for actual in self._table.columns:
             is_left_out = self._creates and actual.name not in mapped
             if is_left_out and self._is_not_null(actual) and not self._makes(actual):
@@ -253,7 +261,7 @@ def _is_given(attribute: Attribute) -> bool:
 
 def _words(column: Column[Any]) -> str:
     """The declared type, and the values of an enum."""
-    return _labelled(type_text(column.type), getattr(element_type(column.type), "enums", ()))
+    return _labelled(type_text(column.type), getattr(base_type(column.type), "enums", ()))
 
 
 def _labelled(text: str, labels: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import CompileError
 
 from gatepost.database.reflection import BaseType, TypeName
 from gatepost.models.schema_names import DIALECT, quote
-from gatepost.models.shape import Form, plain_type, shape_of, undecorated
+from gatepost.models.shape import Form, element_type, plain_type, shape_of
 
 TEXTS = ("text", "varchar")
 
@@ -37,11 +37,9 @@ def type_text(kind: Any) -> str:
 def type_name(kind: Any) -> TypeName | None:
     """What PostgreSQL has to be asked about a declared type, of an array about that of its elements; None for a type
     that no body and no filter can hold, which is shown as it is."""
-    if shape_of(element_type(kind)).form is Form.OTHER:
+    named = element_type(kind)
+    if shape_of(named).form is Form.OTHER:
         return None
-    named = undecorated(kind)
-    if isinstance(named, sa.ARRAY):
-        named = undecorated(cast("Any", named).item_type)
     if isinstance(named, postgresql.DOMAIN) or (isinstance(named, sa.Enum) and named.native_enum):
         name = str(cast("Any", named).name)
         schema: str | None = cast("Any", named).schema
@@ -52,16 +50,15 @@ def type_name(kind: Any) -> TypeName | None:
         return None
 
 
-def element_type(kind: Any) -> Any:
-    """The type that the database sees, of an array that of its elements."""
-    plain = plain_type(kind)
-    return plain_type(cast("Any", plain).item_type) if isinstance(plain, sa.ARRAY) else plain
+def base_type(kind: Any) -> Any:
+    """The type of the values, of an array that of its elements, without domains."""
+    return plain_type(element_type(plain_type(kind)))
 
 
 def fits(kind: Any, declared: BaseType, actual: BaseType, *, is_key: bool) -> bool:
     """Whether every value that the declared type admits is stored unchanged in a column of the actual type, and shown
     and compared as declared. Wider integers are, but as a key (`is_key`) no path leads to those beyond the type."""
-    plain = element_type(kind)
+    plain = base_type(kind)
     if isinstance(plain_type(kind), sa.ARRAY) != actual.is_array:
         return False
     if declared.name in TEXTS and actual.name in TEXTS:

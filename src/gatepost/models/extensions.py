@@ -1,4 +1,4 @@
-"""Which extensions of PostgreSQL the tables need: for the types of columns, and for indexes with trigrams.
+"""Which extensions and domains the tables need: for the types of columns, and for indexes with trigrams.
 
 Outside the request path: `complete_schema` declares them when the app is built, and the migrations create them.
 """
@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import MetaData, Table
+from sqlalchemy.dialects.postgresql import DOMAIN
 
-from gatepost.models.schema_objects import add_object, extension
+from gatepost.models.schema_objects import add_object, domain, extension
+from gatepost.models.shape import element_type
 from gatepost.models.type_traits import extension_of
 
 
@@ -17,6 +19,15 @@ def add_extensions(metadata: MetaData) -> None:
     for table in metadata.tables.values():
         for name in _needed(table):
             add_object(table, extension(name))
+
+
+def add_domains(metadata: MetaData) -> None:
+    """Declare the domains of all columns, but for those that the model says others create."""
+    for table in metadata.tables.values():
+        for column in table.columns:
+            kind = element_type(column.type)
+            if isinstance(kind, DOMAIN) and kind.create_type:
+                add_object(table, domain(kind))
 
 
 def _needed(table: "Table[Any]") -> Iterator[str]:

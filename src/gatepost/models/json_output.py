@@ -62,10 +62,16 @@ def _is_decoded(shape: Shape) -> bool:
 def json_pieces(column: ColumnElement[Any], shape: Shape) -> list[Piece]:
     """The JSON of a column's value, as pieces that are concatenated."""
     if shape.form is Form.TIMESTAMP:
-        return _enclosed(_timestamp(column), '"', '"', nullable=shape.nullable)
+        return _enclosed(_timestamp(_moments(column, shape)), '"', '"', nullable=shape.nullable)
     if _is_quoted(shape):
         return _enclosed(column, '"', '"', nullable=shape.nullable)
     return _enclosed(_json_expression(column, shape), "", "", nullable=shape.nullable)
+
+
+def _moments(column: ColumnElement[Any], shape: Shape, *, in_array: bool = False) -> ColumnElement[Any]:
+    """The timestamps with their time zone. Our sessions are in UTC."""
+    kind = DateTime(timezone=True)
+    return cast(column, ARRAY(kind) if in_array else kind) if shape.is_naive else column
 
 
 def _timestamp(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -115,7 +121,7 @@ def _enum(column: ColumnElement[Any], choices: Sequence[tuple[str, str]]) -> Col
 
 def _array(column: ColumnElement[Any], items: Shape) -> ColumnElement[Any]:
     if items.form is Form.TIMESTAMP:
-        return _timestamps(column)
+        return _timestamps(_moments(column, items, in_array=True))
     if items.form is Form.ENUM:
         names = {name: value for name, value in items.choices if name != value}
         return func.to_json(_replaced(cast(column, ARRAY(Text)), names))

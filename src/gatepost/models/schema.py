@@ -17,7 +17,7 @@ from gatepost.models.check_constraints import add_checks
 from gatepost.models.constraint_names import name_constraints
 from gatepost.models.declared_fields import check_declared_field
 from gatepost.models.entity import Entity
-from gatepost.models.extensions import add_extensions
+from gatepost.models.extensions import add_domains, add_extensions
 from gatepost.models.indexes import add_filter_index, add_search_index, add_sort_index
 from gatepost.models.schema_objects import add_version_trigger
 from gatepost.models.sequences import add_sequences
@@ -48,6 +48,7 @@ def complete_schema(entities: Sequence[Entity], resources: Mapping[type, Resourc
     for table in {entity.table: None for entity in entities if not entity.is_view}:
         add_version_trigger(table, [entity for entity in entities if entity.table is table])
     for metadata in all_metadata:
+        add_domains(metadata)
         add_extensions(metadata)
         add_sequences(metadata)
     mistakes.raise_any()

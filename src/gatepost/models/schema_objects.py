@@ -1,4 +1,4 @@
-"""What a table needs beside columns, constraints and indexes: extensions, sequences, functions and triggers.
+"""What a table needs beside columns, constraints and indexes: extensions, sequences, domains, functions, triggers.
 
 Outside the request path. A feature declares objects in `table.info[OBJECTS]`; the migrations create, compare and drop
 them. The hash of a definition is kept as the COMMENT of its object, so that a changed declaration and a changed
@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 from sqlalchemy import MetaData, Sequence, Table
+from sqlalchemy.dialects.postgresql import CreateDomainType
 from sqlalchemy.schema import CreateSequence
 
 from gatepost.database.statements import DIALECT
@@ -24,18 +25,19 @@ COMMENT_PREFIX = "gatepost:"
 BODY_QUOTE = "$gatepost$"
 """Write a function's body between these, so that a body replaced by hand is seen."""
 
-_KINDS = ("extension", "sequence", "function", "trigger")
+_KINDS = ("extension", "sequence", "domain", "function", "trigger")
 
 
 class SchemaObject(msgspec.Struct, frozen=True):
-    """One extension, sequence, function (without arguments) or trigger.
+    """One extension, sequence, domain, function (without arguments) or trigger.
 
-    `name` is unquoted; `table` is the trigger's, None for the others, and `schema` that of the table or sequence, None
-    for the default one (where the functions are). `create` must succeed where the object exists already (OR REPLACE, IF
-    NOT EXISTS); `drop` undoes it. Functions are shared: equal names must be equal objects.
+    `name` is unquoted; `table` is the trigger's, None for the others, and `schema` that of the table, sequence or
+    domain, None for the default one (where the functions are). `create` must succeed where the object exists already
+    (OR REPLACE, IF NOT EXISTS), except for a domain; `drop` undoes it. Functions are shared: equal names must be equal
+    objects.
     """
 
-    kind: Literal["extension", "sequence", "function", "trigger"]
+    kind: Literal["extension", "sequence", "domain", "function", "trigger"]
     name: str
     create: str
     drop: str
@@ -82,6 +84,14 @@ def sequence(item: Sequence) -> SchemaObject:
     """A sequence. It is never changed or dropped, because its state would be lost."""
     create = str(CreateSequence(item, if_not_exists=True).compile(dialect=DIALECT))
     return SchemaObject("sequence", item.name, create, "", schema=item.schema)
+
+
+def domain(item: Any) -> SchemaObject:
+    """A domain (`DOMAIN`). It is never changed, because values of others may depend on what it admits."""
+    create = str(CreateDomainType(item).compile(dialect=DIALECT))
+    name: str = item.name
+    schema: str | None = item.schema
+    return SchemaObject("domain", name, create, f"DROP DOMAIN IF EXISTS {qualified(name, schema)}", schema=schema)
 
 
 def trigger_function(name: str, body: str) -> SchemaObject:

@@ -19,6 +19,7 @@ from sqlalchemy.types import PickleType, TypeDecorator
 from gatepost.errors import ConfigurationError
 from gatepost.models.constraints import LENGTHS, Constraint, ConstraintName, declared_constraints
 from gatepost.models.json_of import JSONOf
+from gatepost.models.naive_utc import NaiveUTC
 from gatepost.out_of_range import OutOfRangeDate, OutOfRangeInterval, OutOfRangeTime, OutOfRangeTimestamp
 
 REAL_MAX = 3.4028235e38
@@ -92,8 +93,8 @@ class Shape(msgspec.Struct, frozen=True):
     are limited; `choices` pair the stored text of an enum with the one on the wire. A number is a JSON string where
     `is_text`. `is_decorated` where a `TypeDecorator` stands between the values and their type, `is_converted` where it
     stores other values than are sent. `is_padded` where PostgreSQL fills texts up with spaces, `is_jsonb` where it does
-    not keep the text of documents. `structure` is the class whose form the documents have (`JSONOf`). `python_type` is
-    what a decoder makes.
+    not keep the text of documents, `is_naive` where it stores timestamps in UTC without a time zone. `structure` is the
+    class whose form the documents have (`JSONOf`). `python_type` is what a decoder makes.
     """
 
     form: Form
@@ -107,6 +108,7 @@ class Shape(msgspec.Struct, frozen=True):
     is_text: bool = False
     is_padded: bool = False
     is_jsonb: bool = False
+    is_naive: bool = False
     is_decorated: bool = False
     is_converted: bool = False
     structure: Any = None
@@ -200,6 +202,7 @@ def shape_of(
         items,
         is_text=_is_text(form, plain, bigint_as_string=bigint_as_string),
         is_jsonb=isinstance(plain, postgresql.JSONB),
+        is_naive=isinstance(plain, NaiveUTC),
         is_padded=form is Form.TEXT and isinstance(plain, sa.CHAR | sa.NCHAR),
         is_decorated=_is_decorated(kind) and structure is None,
         is_converted=_is_converted(kind),
@@ -219,7 +222,7 @@ _FORMS: tuple[tuple[Any, Form, type], ...] = (
     (sa.Float, Form.FLOAT, float),
     (sa.Numeric, Form.DECIMAL, Decimal),
     (sa.Uuid, Form.UUID, UUID),
-    (sa.DateTime, Form.TIMESTAMP, datetime),
+    ((sa.DateTime, NaiveUTC), Form.TIMESTAMP, datetime),
     (sa.Date, Form.DATE, date),
     (sa.Time, Form.TIME, time),
     ((sa.Interval, postgresql.INTERVAL), Form.INTERVAL, timedelta),
@@ -280,8 +283,13 @@ def _unsupported(form: Form, kind: Any) -> Unsupported | None:
             f"is of type {type(kind).__name__}, which has no JSON form.",
             'Hide it with fields={"...": hidden}, or use a type that JSON can carry, such as JSONB or Text.',
         )
-    if form is Form.TIMESTAMP and not kind.timezone:
-        return Unsupported("is a timestamp without a time zone.", "Use DateTime(timezone=True).")
+    if form is Form.TIMESTAMP and not (kind.timezone or isinstance(kind, NaiveUTC)):
+        return Unsupported(
+            "is a timestamp without a time zone.",
+            "Write mapped_column(NaiveUTC) where the column is a `timestamp` whose values are in UTC; or write "
+            "DateTime(timezone=True), and convert the column: `ALTER TABLE ... ALTER COLUMN ... TYPE timestamptz USING "
+            "... AT TIME ZONE 'UTC'`.",
+        )
     if form is Form.TIME and kind.timezone:
         return Unsupported(
             "is a time of day with an offset, whose date (and so daylight saving) is unknown.",
@@ -300,12 +308,18 @@ def plain_type(kind: Any) -> Any:
 
 
 def undecorated(kind: Any) -> Any:
-    """For a `TypeDecorator` the type it decorates."""
+    """For a `TypeDecorator` the type it decorates; those of a form of their own stay."""
     return undecorated(kind.impl_instance) if _is_decorated(kind) else kind
 
 
+def element_type(kind: Any) -> Any:
+    """For an array the type of its elements; undecorated."""
+    kind = undecorated(kind)
+    return undecorated(cast("Any", kind).item_type) if isinstance(kind, sa.ARRAY) else kind
+
+
 def _is_decorated(kind: Any) -> bool:
-    return isinstance(kind, TypeDecorator) and not isinstance(kind, sa.Interval)
+    return isinstance(kind, TypeDecorator) and not isinstance(kind, sa.Interval | NaiveUTC)
 
 
 def _is_converted(kind: Any) -> bool:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from annotated_types import Len
@@ -108,10 +109,11 @@ def database_metadata() -> MetaData:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def client(module_database_url: str) -> AsyncIterator[Client]:
     """The app with the views, and two customers."""
+    connection = await asyncpg.connect(module_database_url)
+    await connection.execute(VIEWS)
+    await connection.close()
     async with TestApp(app, module_database_url) as running:
         async with app.transaction() as tx:
-            for statement in VIEWS.strip().split(";\n"):
-                await tx.session.execute(text(statement.removesuffix(";")))
             tx.session.add_all([Customer(id=101, name="Ada"), Customer(id=102, name="Bob")])
             await tx.session.flush()
             tx.session.add_all([Invoice(customer_id=101, amount=Decimal(each)) for each in ("1.50", "2.50")])

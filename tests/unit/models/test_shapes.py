@@ -39,6 +39,7 @@ OTHER_READERS = {
     "models/cast_guards.py": "the types of expressions",
     "models/expressions.py": "the types of expressions",
     "models/owner_checks.py": "the types of expressions",
+    "models/extensions.py": "what a database needs for a type",
     "models/policy_warnings.py": "the types of expressions",
     "models/type_traits.py": "how values are compared and indexed, and the extensions of types",
 }
