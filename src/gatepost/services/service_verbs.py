@@ -49,7 +49,7 @@ class ServiceVerbs:
         self, services: Sequence[type[Service[Any]]], compiled: CompiledVerbs, registry: ServiceRegistry
     ) -> None:
         self._served = served = compiled.served
-        self._service = services[0]
+        self._service, self._has_others = services[0], len(services) > 1
         # What a write needs is known only once the row is: the strictest that one of them declares.
         self._isolation = max((item.isolation for item in services), key=ISOLATION_LEVELS.index)
         self._attempts = min(item.attempts for item in services)
@@ -162,7 +162,7 @@ class ServiceVerbs:
                 unit.release()
 
         isolation, attempts = self._service.isolation, self._service.attempts
-        if may_write:
+        if may_write and self._has_others:
             isolation, attempts = self._isolation, self._attempts
         return await self._database.transact(
             in_transaction, isolation=isolation, attempts=attempts, may_write=may_write
