@@ -32,6 +32,7 @@ from gatepost.models.constructors import constructor_of
 from gatepost.models.effects import check_effects
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
+from gatepost.models.foreign_key_targets import check_foreign_keys
 from gatepost.models.index_limits import IndexWarning, index_warnings
 from gatepost.models.orm_reasons import orm_reasons
 from gatepost.models.owner_checks import check_owner
@@ -75,6 +76,8 @@ class Declaration:
         with mistakes.check(source, "App"):  # before the other models are read: they may refer to its table
             base = _base_of(known[0].model) if known else Model
             self.user_model: type[Any] = user_model(base) if users is None else _checked_users(users)
+            if users is None:
+                _check_no_other_users(self.user_model, base, [resource.model for resource in known])
             for model in (self.user_model, *(resource.model for resource in known)):
                 if UserColumns in model.__mro__ and hasattr(model, "__mapper__"):
                     complete_users_table(model)  # once more: a class may have been mapped after it was made
@@ -84,6 +87,8 @@ class Declaration:
         users_entity = self._read_users()
         with mistakes.check(source, "App"):
             complete_schema(self.entities, {served.entity.model: served.resource for served in self.catalog.served})
+        for metadata in {entity.table.metadata for entity in self.entities}:
+            check_foreign_keys(metadata, {resource.model for resource in known}, mistakes)
         self.services = self._services()
         self._check_policies(sample_users(users_entity, self.authenticators) if users_entity is not None else None)
         self._check_fields()
@@ -209,6 +214,26 @@ class Declaration:
                     check_field(attribute, served.entity.name)
             with self._mistakes.check(partial(location_of, served.entity.model)):
                 check_key(served.entity)
+
+
+def _check_no_other_users(users: type[Any], base: type[DeclarativeBase], served: Collection[type[Any]]) -> None:
+    """A model of users that is not the one who sign in: there would be two tables of users, silently."""
+    for model in (*served, *_mapped_below(base)):
+        is_of_base = getattr(model, "metadata", None) is base.metadata
+        if is_of_base and issubclass(model, UserColumns) and not issubclass(model, users):
+            raise ConfigurationError(
+                f"{model.__name__} inherits UserColumns, but users= is not given: users would sign in by the table "
+                f"{users.__tablename__!r}.",
+                location="App",
+                hint=f"Write App(..., users={model.__name__}).",
+            )
+
+
+def _mapped_below(base: type[Any]) -> Iterator[type[Any]]:
+    for model in base.__subclasses__():
+        if "__mapper__" in vars(model):
+            yield model
+        yield from _mapped_below(model)
 
 
 def _check_service(service: Any, served: ServedModel, others: Collection[type[Any]]) -> None:

@@ -12,6 +12,13 @@ from tests.acceptance.conftest import SECONDS_MAX, Start, is_alive, run, wait_fo
 Environ = dict[str, str]
 
 
+def test_dev_in_a_folder_without_an_application_says_so_and_ends(environ: Environ, tmp_path: Path) -> None:
+    ended = run("dev", "--port", "0", cwd=tmp_path, environ=environ)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"Error: There is no module 'app' in {tmp_path}. ")
+    assert "`gatepost new NAME` makes a project." in ended.stderr
+
+
 def test_dev_reloads_survives_a_syntax_error_and_leaves_nothing(start: Start, environ: Environ, project: Path) -> None:
     server = start("dev", "--port", "0", environ=environ).ready()
     assert "times 100 in development" in server.output

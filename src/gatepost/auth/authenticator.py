@@ -5,6 +5,7 @@ asking. There are two kinds: an `Authenticator` makes the actor itself, a `UserA
 the app the credentials belong to, and the identity cache (`accounts/identities.py`) does the rest.
 """
 
+import inspect
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from math import inf
@@ -15,6 +16,8 @@ import msgspec
 from gatepost.actor import Actor, ActorId
 from gatepost.call import Call
 from gatepost.errors import ConfigurationError
+from gatepost.hints import nearest
+from gatepost.mistakes import Mistakes
 
 _CHALLENGE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: [\x20-\x7e]+)?")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
@@ -97,8 +100,11 @@ def checked(given: Sequence[Any]) -> tuple[AnyAuthenticator, ...]:
             location="App",
             hint="Write authenticators=[BearerTokens(), ...], or leave it out for bearer tokens.",
         )
+    mistakes = Mistakes()
     for each in given:
-        _check(each)
+        with mistakes.check():
+            _check(each)
+    mistakes.raise_any()
     return tuple(given)
 
 
@@ -123,6 +129,19 @@ def _check(given: Any) -> None:
             location=location,
             hint="Override find_credentials to choose among several.",
         )
+    if isinstance(given, UserAuthenticator):
+        _check_verify(given, location)
+
+
+def _check_verify(given: UserAuthenticator, location: str) -> None:
+    if type(given).verify is UserAuthenticator.verify:
+        own = [name for name in vars(type(given)) if nearest(name, ["verify"]) is not None]
+        wrong = f", but {own[0]}" if own else ""
+        raise ConfigurationError(
+            f"does not define verify{wrong}.", location=location, hint="Write async def verify(self, credentials)."
+        )
+    if not inspect.iscoroutinefunction(given.verify):
+        raise ConfigurationError("verify is not asynchronous.", location=location, hint="Write async def verify.")
 
 
 def reads_header(authenticator: UserAuthenticator) -> bool:

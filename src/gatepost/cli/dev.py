@@ -19,7 +19,7 @@ from gatepost.logging.console import print_warning
 from gatepost.logging.streams import StandardStreams
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
-from gatepost.server.loading import reference_of
+from gatepost.server.loading import check_module_exists, reference_of
 from gatepost.server.safety import warn_of_unknown
 from gatepost.server.serving import master_events, url_of, with_server
 from gatepost.server.worker import Worker
@@ -40,6 +40,7 @@ def develop(  # noqa: PLR0913 - the options of a command
     streams = StandardStreams()
     streams.start()
     name = reference_of(reference)
+    check_module_exists(name)
     prepare_environment(host=host, port=port, data=data)
     settings = with_server(load_settings(os.environ), drain_seconds=DRAIN_SECONDS)
     warn_of_unknown(os.environ)

@@ -6,10 +6,12 @@ together, so the class that it refuses may be another one than the class that is
 
 import re
 import traceback
+from contextlib import suppress
 from typing import Any, cast
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapper, registry
+from sqlalchemy.orm.exc import UnmappedClassError
 from sqlalchemy.orm.interfaces import MapperProperty
 
 from gatepost.errors import ConfigurationError
@@ -36,8 +38,10 @@ def configure_mappers(known: registry) -> None:
 
 def _refusal(error: BaseException, known: registry) -> ConfigurationError:
     text = refused_by_sqlalchemy(error).message if isinstance(error, SQLAlchemyError) else _plain(error)
-    unknown = _UNKNOWN_NAME.search(text)
-    hint = did_you_mean(unknown[1], [mapper.class_.__name__ for mapper in known.mappers]).strip() if unknown else ""
+    hint = ""
+    if unknown := _UNKNOWN_NAME.search(text):
+        with suppress(UnmappedClassError):  # of a class that is mapped late
+            hint = did_you_mean(unknown[1], [mapper.class_.__name__ for mapper in known.mappers]).strip()
     model, name = _failed(error)
     if model is None:
         return ConfigurationError(text, location="App", hint=hint)

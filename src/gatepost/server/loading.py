@@ -4,6 +4,7 @@ Before the request path; used by the server's workers and by every command that 
 """
 
 import importlib
+import importlib.util
 import os
 import sys
 import tomllib
@@ -68,7 +69,17 @@ def _from_project_file(path: Path) -> str | None:
     return found
 
 
-def _imported(name: str, reference: str) -> Any:
+def check_module_exists(reference: str) -> None:
+    """Raise ConfigurationError where no file is there to import the application from; nothing is imported."""
+    name = reference.partition(":")[0]
+    folder = _prepared(name, reference)
+    package = name.partition(".")[0]
+    if importlib.util.find_spec(package) is None:
+        raise _missing(package, folder)
+
+
+def _prepared(name: str, reference: str) -> str:
+    """The current folder, which comes first on the path."""
     if not name or not all(part.isidentifier() for part in name.split(".")):
         raise ConfigurationError(
             f"{reference!r} does not name an application.", hint="Write MODULE:ATTRIBUTE, for example app:app."
@@ -76,14 +87,24 @@ def _imported(name: str, reference: str) -> Any:
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)
+    return folder
+
+
+def _missing(module: str, folder: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"There is no module {module!r} in {folder}.",
+        hint="Change to the project's folder, or name the application: MODULE:ATTRIBUTE. `gatepost new NAME` makes a "
+        "project.",
+    )
+
+
+def _imported(name: str, reference: str) -> Any:
+    folder = _prepared(name, reference)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise ConfigurationError(
-                f"There is no module {error.name!r} in {folder}.",
-                hint="Change to the project's folder, or name the application: MODULE:ATTRIBUTE.",
-            ) from None
+            raise _missing(error.name, folder) from None
         raise _failed(error, name) from None
     except ConfigurationError as error:
         error.source = error.source or (None if error.mistakes else raised_at(error))
