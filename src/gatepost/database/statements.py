@@ -43,6 +43,13 @@ class _Compiler(TextNotingCompiler):
         self.has_text |= column.is_literal and _SUBQUERY.search(column.name) is not None
         return cast("str", cast("Any", super()).visit_column(column, *arguments, **options))
 
+    def visit_bindparam(self, bindparam: Any, *arguments: Any, **options: Any) -> str:
+        """A list that would be written only when a statement runs is a literal. It is the discriminators of a class,
+        which SQLAlchemy adds where a subquery selects from it."""
+        if bindparam.expanding and not bindparam.required:
+            options["literal_binds"] = True
+        return cast("str", cast("Any", super()).visit_bindparam(bindparam, *arguments, **options))
+
     def returning_clause(self, stmt: Any, returning_cols: Any, **options: Any) -> str:
         """SQLAlchemy correlates for UPDATE and DELETE; in an INSERT it would list the table in the subquery's own FROM,
         where any other row could satisfy a policy for the new one."""
@@ -91,6 +98,7 @@ class _Dialect(postgresql.PGDialect_asyncpg):
     """Compiles for asyncpg."""
 
     statement_compiler = _Compiler
+    _backslash_escapes = False  # in literals, as PostgreSQL's standard_conforming_strings has it
     colspecs = {**TYPES, Numeric: DigitsAsWritten, Float: Floats}  # noqa: RUF012 - as SQLAlchemy declares it
 
 

@@ -148,7 +148,7 @@ def test_a_hierarchy_other_than_of_classes_told_apart_by_a_column_of_their_table
     model: type[Any], words: str
 ) -> None:
     sentence = refusal_of(lambda: App(Resource(model, read=anyone)))
-    assert sentence.startswith(words)
+    assert words in sentence
     assert "single-table inheritance" in sentence
 
 
