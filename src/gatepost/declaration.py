@@ -34,7 +34,7 @@ from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
 from gatepost.models.foreign_key_targets import check_foreign_keys
 from gatepost.models.index_limits import IndexWarning, index_warnings
-from gatepost.models.orm_reasons import orm_reasons
+from gatepost.models.orm_reasons import WRITES, orm_reasons
 from gatepost.models.owner_checks import check_owner
 from gatepost.models.policy_trials import try_functions
 from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
@@ -149,7 +149,9 @@ class Declaration:
             served = self.catalog.by_model.get(entity.model)
             creates = served is None or not is_nobody(served.resource.policies["create"])
             is_users = entity.model is self.user_model
-            yield ExpectedTable(entity, creates or is_users, is_default=is_users and is_default_users)
+            policies = {} if served is None else served.resource.policies
+            writes = [action for action in WRITES if action in policies and not is_nobody(policies[action])]
+            yield ExpectedTable(entity, creates or is_users, writes, is_default=is_users and is_default_users)
 
     def _services(self) -> dict[type[Any], type[Service[Any]]]:
         services: dict[type[Any], type[Service[Any]]] = {}

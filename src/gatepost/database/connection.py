@@ -18,6 +18,8 @@ RawConnection: TypeAlias = "asyncpg.Connection[Any]"
 Connect: TypeAlias = Callable[[], Awaitable[RawConnection]]
 Record = asyncpg.Record
 
+Check: TypeAlias = "Callable[[Statement, RawConnection], Awaitable[None]]"
+
 PREPARED_MAX = 256
 """Statements kept prepared per connection; PostgreSQL holds a plan of some 10 KiB for each."""
 
@@ -27,12 +29,13 @@ class PooledConnection:
 
     `needs_reset` is set where a service may have left something on it: the pool undoes that before it is lent again.
     `writer` is the task that has sent a COMMIT, or an autocommitted write, until its reply is read.
-    `holder` is on whose behalf it is lent, or was lent last. `check` raises the refusal of a statement.
+    `holder` is on whose behalf it is lent, or was lent last. `check` raises the refusal of a statement,
+    which it gets with the bare connection.
     """
 
     __slots__ = ("_check", "holder", "needs_reset", "orm", "prepared", "raw", "writer")
 
-    def __init__(self, raw: RawConnection, check: Callable[[Statement], None]) -> None:
+    def __init__(self, raw: RawConnection, check: Check) -> None:
         self.raw = raw
         self._check = check
         self.holder: Holder | None = None
@@ -70,7 +73,7 @@ class PooledConnection:
     async def prepare(self, statement: Statement) -> "PreparedStatement[Any]":
         """Prepare a statement; of what it does nothing is sent. A connection that is closed is refused at once, and so
         is a statement that `check` refuses."""
-        self._check(statement)
+        await self._check(statement, self.raw)
         if statement.alters_session:  # never kept, so that each use comes here and is noted
             self.needs_reset = True
             return await self.raw.prepare(statement.sql)
@@ -85,9 +88,7 @@ class ObservedConnection(PooledConnection):
 
     __slots__ = ("_emit",)
 
-    def __init__(
-        self, raw: RawConnection, check: Callable[[Statement], None], emit: Callable[[StatementFinished], None]
-    ) -> None:
+    def __init__(self, raw: RawConnection, check: Check, emit: Callable[[StatementFinished], None]) -> None:
         super().__init__(raw, check)
         self._emit = emit
 

@@ -53,7 +53,7 @@ _TABLES = """
     SELECT json_build_object(
       'tables', (
         SELECT coalesce(json_agg(json_build_object(
-          'schema', schema, 'name', name, 'kind', relkind,
+          'schema', schema, 'name', name, 'kind', relkind, 'writable', pg_relation_is_updatable(oid, true),
           'columns', ARRAY(SELECT to_json(columns) FROM columns WHERE attrelid = tables.oid ORDER BY attnum),
           'keys', ARRAY(
             SELECT to_json(ARRAY(
@@ -104,6 +104,7 @@ class ReflectedTable(msgspec.Struct, frozen=True):
     schema: str | None
     name: str
     kind: str
+    writable: int
     columns: tuple[ReflectedColumn, ...]
     keys: tuple[frozenset[str], ...]
     fills_rows: bool
@@ -112,6 +113,14 @@ class ReflectedTable(msgspec.Struct, frozen=True):
     def is_view(self) -> bool:
         """Whether it is a view, of which PostgreSQL knows neither keys nor which columns are never null."""
         return self.kind in ("v", "m")
+
+    def takes(self, action: str) -> bool:
+        """Whether PostgreSQL can "create", "update" or "delete" its rows; of a view, by itself or by triggers."""
+        return bool(self.writable & _COMMANDS[action])
+
+
+_COMMANDS = {"update": 1 << 2, "create": 1 << 3, "delete": 1 << 4}
+"""Bits of `pg_relation_is_updatable`."""
 
 
 class BaseType(msgspec.Struct, frozen=True):

@@ -75,17 +75,23 @@ class SchemaWatch:
         self._looking: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.looked_at = self._changed_at = self._look_again_at = float("-inf")
-        self._is_started = False
+        self._is_started = self._is_repeating = False
 
     def check(self, tables: Iterable[str]) -> None:
         """Raise 503 `schema_changed` where one of these tables does not fit."""
         if self.changed and not self.changed.keys().isdisjoint(tables):
             raise schema_changed()
 
-    def check_statement(self, statement: Statement) -> None:
-        """`check` of all tables of a statement that is about to be prepared."""
-        if self.changed:
-            self.check(statement.uses)
+    async def check_statement(self, statement: Statement, raw: RawConnection) -> None:
+        """`check` of all tables of a statement that this connection is about to prepare. Where it would refuse, it
+        looks again first, one request at a time: what did not fit may have been corrected."""
+        if self.changed and not (self._is_repeating or self.changed.keys().isdisjoint(statement.uses)):
+            self._is_repeating = True
+            try:
+                await self.examine(raw)
+            finally:
+                self._is_repeating = False
+        self.check(statement.uses)
 
     async def examine(self, raw: RawConnection) -> None:
         """Look at the tables through this connection. Raises what the driver raises."""

@@ -5,7 +5,7 @@ and when a statement finds the schema changed. Pure. What differs without harm (
 another default) is left to `gatepost migrate check`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column
@@ -13,7 +13,6 @@ from sqlalchemy.schema import DefaultClause
 
 from gatepost.database.reflection import ReflectedColumn, ReflectedTable, Reflection, TableName, TypeName
 from gatepost.errors import ConfigurationError
-from gatepost.models.base import VIEW
 from gatepost.models.column_types import base_type, fits, type_name, type_text
 from gatepost.models.entity import Attribute, Entity
 from gatepost.models.schema_names import qualified, quote
@@ -35,7 +34,8 @@ class Mismatch(NamedTuple):
 
 
 class ExpectedTable(NamedTuple):
-    """A table as the app uses it: `creates` rows by the INSERTs of Gatepost, or only reads or changes them.
+    """A table as the app uses it: `creates` rows by the INSERTs of Gatepost, or only reads or changes them. `writes`
+    are the actions by which clients write its rows.
 
     `is_default` is the users' table that Gatepost declares where the app names none: an app starts without it, and
     nobody signs in.
@@ -43,6 +43,7 @@ class ExpectedTable(NamedTuple):
 
     entity: Entity
     creates: bool
+    writes: Collection[str] = ()
     is_default: bool = False
 
     @property
@@ -77,8 +78,9 @@ class ExpectedTables:
         return by_table
 
     def refusal(self, by_table: Mapping[str, Sequence[object]]) -> ConfigurationError | None:
-        """The error of a start with these mismatches; None where the app may start."""
-        dispensable = [_missing(item.entity) for item in self._expected if item.is_default]
+        """The error of a start with these mismatches; None where the app may start. It may without a view, which its
+        own migrations make."""
+        dispensable = [_missing(item.entity) for item in self._expected if item.is_default or item.entity.is_view]
         found = [str(each) for items in by_table.values() for each in items if each not in dispensable]
         if not found:
             return None
@@ -98,15 +100,9 @@ def _differing(expected: ExpectedTable, found: Reflection) -> list[Mismatch]:
 
 
 def _missing(entity: Entity) -> Mismatch:
-    if entity.table.info.get(VIEW):
-        hint = "Create the view, which no migration does, or correct the name or the schema in the model."
-        return Mismatch(entity.table.fullname, "this view", "none of this name", hint)
-    return Mismatch(
-        entity.table.fullname,
-        "this table",
-        "no table of this name",
-        f"Correct the name or the schema in the model, or {_MIGRATE}.",
-    )
+    kind, make = ("view", "create it in a migration file") if entity.is_view else ("table", _MIGRATE)
+    hint = f"Correct the name or the schema in the model, or {make}."
+    return Mismatch(entity.table.fullname, f"this {kind}", f"no {kind} of this name", hint)
 
 
 class _Comparison:
@@ -118,6 +114,7 @@ class _Comparison:
         self._table = table
         self._found = found
         self._creates = expected.creates and not table.is_view
+        self._writes = expected.writes
         self._columns: Mapping[str, ReflectedColumn] = {column.name: column for column in table.columns}
         self._sql = qualified(self._entity.table.name, self._entity.table.schema)
 
@@ -134,6 +131,7 @@ class _Comparison:
                     yield from self._generation(attribute, actual)
         yield from self._unmapped()
         yield from self._key()
+        yield from self._actions()
 
     def _at(self, column: str, declared: str, actual: str, hint: str) -> Mismatch:
         return Mismatch(f"{self._entity.table.fullname}.{column}", declared, actual, hint)
@@ -239,6 +237,14 @@ class _Comparison:
                 alter = self._alter(actual.name, "SET DEFAULT ...")
                 hint = f"Map it in {self._entity.name}, or give it a default: `{alter}`."
                 yield self._at(actual.name, "no such column", "one that is NOT NULL without a default", hint)
+
+    # Views that PostgreSQL cannot write
+
+    def _actions(self) -> Iterator[Mismatch]:
+        for action in self._writes:
+            if self._table.is_view and not self._table.takes(action):
+                hint = f"Leave out {action}= and write=, or write an INSTEAD OF trigger."
+                yield Mismatch(self._entity.table.fullname, action, "a view that PostgreSQL cannot write", hint)
 
     # Keys
 
