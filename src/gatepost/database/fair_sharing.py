@@ -98,25 +98,28 @@ class FairSharing:
         held_max = size_max - RESERVED_FOR_OTHERS if size_max >= SIZE_MIN else size_max + 1
         full = {resource for resource, count in held.items() if count >= held_max}
         limited = full if time.monotonic() < self._until else full & self._slow.keys()
-        return Eligibility(full, limited, len(self.spare) + max(0, size_max - self._size()))
+        free = len(self.spare) + max(0, size_max - self._size())
+        return Eligibility(full, limited, free, reserved=1 if size_max >= SIZE_MIN else 0)
 
 
 class Eligibility(NamedTuple):
     """Who may have a connection at one moment. `full` are the resources that have all that they may have while others
-    wait, `limited` those to which that applies now, `free` is how many connections there are."""
+    wait, `limited` those to which that applies now, `free` is how many connections there are, and `reserved` how many
+    of them are for accounts."""
 
     full: Set[str | None]
     limited: Set[str | None]
     free: int
+    reserved: int
 
     def may_have_more(self, holder: Holder | None) -> bool:
         """Whether this holder's resource has less than it may have."""
         return _resource_of(holder) not in self.full
 
     def may_take(self, holder: Holder | None) -> bool:
-        """Whether there is one for this holder: the last one is for accounts."""
+        """Whether there is one for this holder, beside those that are reserved."""
         resource = _resource_of(holder)
-        return self.free > (0 if resource == ACCOUNTS else 1) and resource not in self.limited
+        return self.free > (0 if resource == ACCOUNTS else self.reserved) and resource not in self.limited
 
 
 def _resource_of(holder: Holder | None) -> str | None:

@@ -82,6 +82,11 @@ class SchemaWatch:
         if self.changed and not self.changed.keys().isdisjoint(tables):
             raise schema_changed()
 
+    async def look_again(self, tables: Iterable[str]) -> None:
+        """Look where one of these tables does not fit: it may have been corrected."""
+        if not self.changed.keys().isdisjoint(tables):
+            await asyncio.shield(self.look())
+
     async def check_statement(self, statement: Statement, raw: RawConnection) -> None:
         """`check` of all tables of a statement that this connection is about to prepare. Where it would refuse, it
         looks again first, one request at a time: what did not fit may have been corrected."""

@@ -161,6 +161,8 @@ class ServiceVerbs:
                 call.unit = None
                 unit.release()
 
+        if (schema := self._database.schema).changed:
+            await schema.look_again((self._served.entity.table.fullname,))
         isolation, attempts = self._service.isolation, self._service.attempts
         if may_write and self._has_others:
             isolation, attempts = self._isolation, self._attempts
