@@ -29,6 +29,7 @@ from gatepost.models.base import Model
 from gatepost.models.catalog import Catalog, ServedModel, two_classes
 from gatepost.models.column_mismatches import ExpectedTable, ExpectedTables
 from gatepost.models.constructors import constructor_of
+from gatepost.models.delete_cascades import check_deletable
 from gatepost.models.effects import check_effects
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
@@ -209,6 +210,9 @@ class Declaration:
                 with self._mistakes.check(partial(location_of, served.entity.model)):
                     constructor_of(served.entity)
                     is_filled = is_filled or "create" in orm_reasons(served.entity, [])
+            if not is_nobody(served.resource.policies["delete"]):
+                with self._mistakes.check(served.resource.source):
+                    check_deletable(cast("Mapper[Any]", inspect(served.entity.model)))
             check_field_rules(served, self._mistakes, is_filled=is_filled)
             check_effects(served, self.catalog.served, self._mistakes)
             for attribute in served.writable:

@@ -8,7 +8,7 @@ msgspec's reader needs ten, near the end of the range of doubles.
 import contextlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from math import isfinite
 from typing import Any, cast
@@ -143,3 +143,16 @@ def _natural_of(exact: Decimal) -> float | Decimal:
 _decode_natural = msgspec.json.Decoder(float_hook=_natural).decode
 _decode_exact = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode_decimals = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def is_same_document(present: Any, value: Any) -> bool:
+    """Whether two documents are equal: to Python, true and 1 are."""
+    if isinstance(present, bool) or isinstance(value, bool):
+        return present is value
+    if isinstance(present, dict) and isinstance(value, dict):
+        mine, other = cast("dict[str, Any]", present), cast("dict[str, Any]", value)
+        return mine.keys() == other.keys() and all(is_same_document(mine[name], other[name]) for name in mine)
+    if isinstance(present, list) and isinstance(value, list):
+        one, another = cast("Sequence[Any]", present), cast("Sequence[Any]", value)
+        return len(one) == len(another) and all(map(is_same_document, one, another))
+    return bool(present == value)

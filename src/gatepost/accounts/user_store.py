@@ -1,13 +1,12 @@
 """The statements that accounts run on the users' table, compiled once for the model at hand."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import BigInteger, Text, bindparam, select, text, update
+from sqlalchemy import BigInteger, Text, bindparam, inspect, select, text, update
 from sqlalchemy import cast as sql_cast
-from sqlalchemy.dialects.postgresql import insert
 
 from gatepost.accounts.models import UserColumns, normalise_email
 from gatepost.accounts.password_versions import REHASH
@@ -16,8 +15,9 @@ from gatepost.actor import Actor, ActorId
 from gatepost.database.database import Database
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
-from gatepost.errors import ConfigurationError
+from gatepost.errors import ConfigurationError, Conflict
 from gatepost.models.conditions import scope_conditions
+from gatepost.models.constructors import constructor_of
 from gatepost.models.entity import entity_of
 from gatepost.models.table_refs import TableRef
 
@@ -133,26 +133,22 @@ class UserStore:
         if not 3 <= len(address) <= 320 or _EMAIL.fullmatch(address) is None:
             raise ConfigurationError(f"{email!r} is not an e-mail address.", hint="Write it as name@example.com.")
         values = {"email": address, "password_hash": password_hash, "roles": list(roles), "is_active": True}
-        statement, arguments = self._insertion(values)
-        rows = await self._database.run(statement, arguments)
-        if not rows:
-            raise ConfigurationError(f"The user {address} exists already.", hint="Choose another e-mail address.")
-        return cast("ActorId", value_reader(self._entity.single_key.column)(rows[0][0]))
 
-    def _insertion(self, values: Mapping[str, Any]) -> tuple[Statement, list[Any]]:
-        """Apply the model's Python-side defaults, which compiled statements do not."""
-        kind = self._entity.discriminator
-        given = dict(values) if kind is None or kind.identity is None else {**values, kind.name: kind.identity}
-        for name, item in self._entity.attributes.items():
-            if name not in given and (default := cast("Any", item.column.default)) is not None:
-                if default.is_scalar:
-                    given[name] = default.arg
-                elif default.is_callable:
-                    given[name] = default.arg(None)
-        columns: dict[Any, Any] = {self._entity.attributes[name].column: bindparam(f"value_{name}") for name in given}
-        expression = insert(self._entity.table).values(columns).on_conflict_do_nothing()
-        statement = Statement(expression.returning(self._entity.single_key.column), "users.create")
-        return statement, statement.arguments({f"value_{name}": value for name, value in given.items()})
+        async def insert(transaction: Transaction) -> ActorId:
+            user = constructor_of(self._entity)(values)
+            transaction.session.add(user)
+            await transaction.session.flush()
+            return cast("ActorId", inspect(user).identity[0])
+
+        try:
+            return await self._database.transact(insert)
+        except Conflict as conflict:
+            if conflict.code != "already_exists":
+                raise
+            hint = "Choose another e-mail address."
+            raise ConfigurationError(f"The user {address} exists already.", hint=hint) from None
+        except ValueError as error:
+            raise ConfigurationError(f"{self._entity.name} refuses {address}: {error}") from error
 
     async def list(self) -> list[UserSummary]:
         """The first LISTED_MAX users by e-mail, for commands."""

@@ -33,6 +33,11 @@ def listeners_of(event: str, kept: Iterable[Callable[..., Any]]) -> Iterator[Lis
             yield Listener(event, function)
 
 
+def is_coerced(kept: Iterable[Callable[..., Any]]) -> bool:
+    """Whether one of an attribute's listeners is that of a `Mutable` type, which makes its own objects of values."""
+    return any(getattr(_unwrapped(each), "__module__", None) == _MUTABLE for each in kept)
+
+
 def _unwrapped(function: Any) -> Any:
     """The function that was registered: SQLAlchemy's wrappers all call it `fn`."""
     while _package(function) == "sqlalchemy" and callable(inner := _enclosed(function, "fn")):
@@ -41,8 +46,6 @@ def _unwrapped(function: Any) -> Any:
 
 
 def _is_of_the_application(function: Any) -> bool:
-    if getattr(function, "__module__", None) == _MUTABLE:  # it calls the type's `coerce`, which may be anybody's
-        function = _enclosed(function, "cls")
     return function is not None and _package(function) not in _NOT_THE_APPLICATION
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Mapper, RelationshipDirection, RelationshipProperty
 
+from gatepost.errors import ConfigurationError
+
 IsHeard = Callable[["Mapper[Any]", str], bool]
 
 
@@ -22,6 +24,19 @@ def delete_cascades(
         if not prop.viewonly and not _is_left_to_database(prop, is_heard, seen | {mapper}):
             does = "deletes" if prop.cascade.delete else "detaches"
             yield f"relationship {prop.key}, which {does} {prop.mapper.class_.__name__}"
+
+
+def check_deletable(mapper: "Mapper[Any]") -> None:
+    """Raise `ConfigurationError` where the ORM can delete no row, because it cannot load what it would change."""
+    for prop in mapper.relationships:
+        if prop.lazy == "write_only" and not (prop.passive_deletes or prop.viewonly):
+            name = mapper.class_.__name__
+            raise ConfigurationError(
+                f"is write-only without passive_deletes=True, so SQLAlchemy can delete no {name}.",
+                location=f"{name}.{prop.key}",
+                hint='Write passive_deletes=True, and ondelete="CASCADE" or "SET NULL" in the foreign key of '
+                f"{prop.mapper.class_.__name__}.",
+            )
 
 
 def _is_left_to_database(prop: "RelationshipProperty[Any]", is_heard: IsHeard, seen: "frozenset[Mapper[Any]]") -> bool:

@@ -11,7 +11,7 @@ from typing import Any, cast
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 
-from gatepost.database.listeners import Listener, listeners_of
+from gatepost.database.listeners import Listener, is_coerced, listeners_of
 from gatepost.models.constructors import own_constructor
 from gatepost.models.delete_cascades import delete_cascades
 from gatepost.models.entity import Entity, entity_of
@@ -90,6 +90,8 @@ def _of_class(entity: Entity, mapper: "Mapper[Any]", action: str) -> Iterator[st
         if attribute.is_expression and reads_other_rows(expression_on(entity.model, name)):
             yield f"{name}, which reads other rows, as they are after the write"
         default = attribute.column.default if action == "create" else attribute.column.onupdate
+        if is_coerced(getattr(entity.model, name).dispatch.set):
+            yield f"the Mutable type of {name}"
         if is_context_sensitive(default):
             word = "default" if action == "create" else "onupdate"
             yield f"{word} of {name}, which reads the context ({location_of(cast('Any', default).arg)})"

@@ -4,7 +4,7 @@ A value that is hidden from the actor counts as unknown: it equals nothing, and 
 neither the response nor what is stored depends on it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from gatepost.database.connection import Record
@@ -14,7 +14,7 @@ from gatepost.dtos.merge_patch import merge_patch
 from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.dtos.violations import Violation
 from gatepost.errors import FieldError, Unprocessable
-from gatepost.exact_json import decode_exact, natural
+from gatepost.exact_json import decode_exact, is_same_document, natural
 from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute
 from gatepost.models.shape import Form, Shape
@@ -100,22 +100,9 @@ def _is_same(shape: Shape, present: Any, value: Any) -> bool:
     item = shape.items or shape
     if item.is_document:
         # The driver decodes documents in an array to floats.
-        return _is_same_json(present, value if item is shape else natural(value))
+        return is_same_document(present, value if item is shape else natural(value))
     if item.form in (Form.FLOAT, Form.DECIMAL) and not (item.is_text or item.is_decorated):
         return bool(_as_floats(present) == _as_floats(value))  # the decimal 5.01 is not the float
-    return bool(present == value)
-
-
-def _is_same_json(present: Any, value: Any) -> bool:
-    """Whether two documents are equal: to Python, true and 1 are."""
-    if isinstance(present, bool) or isinstance(value, bool):
-        return present is value
-    if isinstance(present, dict) and isinstance(value, dict):
-        mine, other = cast("dict[str, Any]", present), cast("dict[str, Any]", value)
-        return mine.keys() == other.keys() and all(_is_same_json(mine[name], other[name]) for name in mine)
-    if isinstance(present, list) and isinstance(value, list):
-        one, another = cast("Sequence[Any]", present), cast("Sequence[Any]", value)
-        return len(one) == len(another) and all(map(_is_same_json, one, another))
     return bool(present == value)
 
 
@@ -146,7 +133,7 @@ def _merged(text: str | None, patch: Any, merged: MergedDocuments) -> Any:
         )
     try:
         target = decode_exact(text)
-        if _is_same_json(target, patch):  # as it was read, with members that are null: those are not to be removed
+        if is_same_document(target, patch):  # as it was read, with members that are null: those are not to be removed
             return target
         found = merge_patch(target, patch)
         if isinstance(target, dict):  # otherwise it is the patch itself, which was checked when the body was decoded

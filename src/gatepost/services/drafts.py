@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ClauseElement, Column, inspect
+from sqlalchemy.orm import Session
 
 from gatepost.models.entity import Entity
 
@@ -15,11 +16,15 @@ class KnownValues(NamedTuple):
     unknown: frozenset[str]
 
 
-def known_values(entity: Entity, row: Any, changes: Mapping[str, Any], *, is_new: bool) -> KnownValues | None:
-    """The values that a flush of the object would write after these changes; None where the application listens to the
-    mapper's events, because the listener may change them."""
+def known_values(
+    entity: Entity, row: Any, changes: Mapping[str, Any], session: Session, *, is_new: bool
+) -> KnownValues | None:
+    """The values that a flush of the object would write after these changes; None where the application listens to
+    events of the mapper or the session that come before, because the listener may change them."""
     mapper = cast("Any", inspect)(entity.model)
-    if mapper.dispatch.before_insert if is_new else mapper.dispatch.before_update:
+    events: Any = session.dispatch
+    is_heard = mapper.dispatch.before_insert if is_new else mapper.dispatch.before_update
+    if is_heard or events.before_flush or events.before_attach or events.after_attach or events.transient_to_pending:
         return None
     loaded = {**cast("dict[str, Any]", inspect(row).dict), **changes}
     # The ORM sets a foreign key from its relationship during the flush: until then the column's value is unknown.
@@ -32,12 +37,15 @@ def known_values(entity: Entity, row: Any, changes: Mapping[str, Any], *, is_new
     columns = ((name, item) for name, item in entity.attributes.items() if not item.is_expression)
     for name, attribute in columns:
         column, default = attribute.column, cast("Any", attribute.column.default)
-        is_set_by_orm = column in referring or (not is_new and name not in changes and _is_touched(column))
+        is_set_by_orm = column in referring or column is mapper.version_id_col
+        if not is_new:
+            # Validators and listeners to the attribute may make another value of it.
+            is_set_by_orm |= bool(getattr(entity.model, name).dispatch.set) if name in changes else _is_touched(column)
         if name in loaded and not is_set_by_orm and not isinstance(loaded[name], ClauseElement):
             values[name] = loaded[name]
         elif is_new and name not in loaded and not is_set_by_orm and default is not None and default.is_scalar:
             values[name] = default.arg
-        elif name in loaded or not is_new or attribute.references is not None or default is not None:
+        elif is_set_by_orm or name in loaded or not is_new or attribute.references is not None or default is not None:
             unknown.add(name)
     return KnownValues(values, frozenset(unknown))
 

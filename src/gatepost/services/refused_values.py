@@ -6,6 +6,7 @@ PostgreSQL's own message is for the log only: it may quote values that the clien
 index is found in `long_values.py`.
 """
 
+import traceback
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -89,10 +90,16 @@ def refused_by_validator(error: ValueError, served: ServedModel, view: View) -> 
     if name not in served.entity.attributes:
         return None
     if name in view.readable | view.creatable | view.updatable:
-        found = FieldError(f"/{name}", "invalid_value", str(error) or "The value is not valid.")
+        found = FieldError(f"/{name}", "invalid_value", _own_words(error) or "The value is not valid.")
     else:
         found = FieldError("", "invalid_value", "The row is not valid.")
     return Unprocessable("invalid_body", "A value is not valid.", errors=[found])
+
+
+def _own_words(error: BaseException) -> str | None:
+    """The text of the error, unless it is SQLAlchemy's, which speaks of Python."""
+    *_, last = traceback.walk_tb(error.__traceback__)
+    return None if str(last[0].f_globals.get("__name__")).startswith("sqlalchemy.") else str(error)
 
 
 def _validated_name(error: BaseException, model: type[Any]) -> str | None:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_arg
 
 import sqlalchemy
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import flag_modified
 
 from gatepost.actor import Actor
 from gatepost.database.transactions import ISOLATION_LEVELS, AfterCommit
 from gatepost.errors import ConfigurationError
+from gatepost.exact_json import is_same_document
 from gatepost.hints import did_you_mean, nearest
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ N = TypeVar("N")
 
 NAME_LIKENESS_MIN = 0.85
 """A name that begins with `before_` or `after_` and is at least this similar to a small method is a misspelling."""
+
+
+_IN_JSON = (dict, list, bool, int, float)
 
 
 class Changes(Mapping[str, Any], Generic[M]):
@@ -60,7 +65,11 @@ class Changes(Mapping[str, Any], Generic[M]):
         """Set every changed attribute on the row."""
         _check_attributes(type(row), self._values)
         for name, value in self._values.items():
+            before = cast("Any", row).__dict__.get(name)
             setattr(row, name, value)
+            # The ORM compares documents as Python does, to which true and 1 are equal.
+            if isinstance(value, _IN_JSON) and before == value and not is_same_document(before, value):
+                flag_modified(row, name)
 
 
 def _check_attributes(model: type[Any], names: Iterable[str]) -> None:

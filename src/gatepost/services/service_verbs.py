@@ -11,7 +11,6 @@ from asyncpg.exceptions import DataError, PostgresError
 from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper
-from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import FlushError
 
 from gatepost.auth.denials import access_denied
@@ -63,6 +62,11 @@ class ServiceVerbs:
         self._database = compiled.database
         self._is_unbounded = row_bytes_max(served, served.entity.attributes) is None
         mapper: Mapper[Any] = inspect(self._model)
+        self._defaulted = [
+            name
+            for name, item in served.entity.attributes.items()
+            if item.nullable and item.has_default and not item.column.type.should_evaluate_none
+        ]
         self._deferred = [prop.key for prop in mapper.column_attrs if prop.deferred]
         copiers = {name: _copier(attribute.shape) for name, attribute in served.entity.attributes.items()}
         self._copiers = {name: copier for name, copier in copiers.items() if copier is not None}
@@ -106,6 +110,7 @@ class ServiceVerbs:
             await self._references.check(call, unit.transaction, filled, names)
             draft = cast("Construct", self._construct)(self._own_values(filled))
             unit.enforce_field_rules(draft, rules, values)
+            unit.keep_nulls(draft, [name for name in self._defaulted if name in values and values[name] is None])
             row = await self._written(call, "create", unit.service(self._model).create(draft, actor), values)
             key = self._key(row, "create")
             await self._check_written(call, key, permitted, values)
@@ -126,8 +131,6 @@ class ServiceVerbs:
             loading = tuple(name for name in self._deferred if name in values)
             row = await self._compiled.reads.object_anew(unit.transaction, key, loading)
             unit.enforce_field_rules(row, rules, values)
-            for name in self._compiled.documents & moved.keys():
-                flag_modified(row, name)  # the ORM compares documents as Python does, to which true and 1 are equal
             service = unit.service(self._owner(row, "update"))
             changed = service.update(row, Changes(self._own_values(values), model=row.__class__), actor)
             row = await self._written(call, "update", changed, moved)

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 import asyncpg
-from sqlalchemy import inspect
+from sqlalchemy import inspect, null
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import FlushError, StaleDataError
 
 from gatepost.actor import Actor
@@ -44,6 +45,7 @@ class UnitOfWork:
         self._registry = registry
         self._made: dict[type[Any], Service[Any]] = {}
         self._asked: tuple[Any, Mapping[str, RowCondition]] = (None, {})
+        self._nulls: tuple[Any, Sequence[str]] = (None, ())
 
     def of(self, service: type[S]) -> S:
         """The service of this class. Raises `ConfigurationError` for one that no resource names."""
@@ -69,6 +71,10 @@ class UnitOfWork:
         """Enforce the rules of the fields that the body sets, on the row that the request names. Fields that a service
         sets, on this row or others, are not subject to them."""
         self._asked = (row, {name: rules[name] for name in names if name in rules})
+
+    def keep_nulls(self, draft: Any, names: Sequence[str]) -> None:
+        """Store NULL in these columns of the draft, unless a service gives them another value."""
+        self._nulls = (draft, names)
 
     # What the default verbs of a service do
 
@@ -101,10 +107,22 @@ class UnitOfWork:
                 if getattr(draft, name) is None:
                     setattr(draft, name, actor.id)
         await self._check_candidate("create", draft, {}, actor)
+        nulls = self._write_nulls(draft)
         self.transaction.session.add(draft)
         if await self._flush(compiled, draft.__dict__):
             raise await compiled.suppressed(self.transaction)
+        for name in nulls:
+            set_committed_value(draft, name, None)
         await self._check_policy("create", draft, actor)
+
+    def _write_nulls(self, draft: Any) -> list[str]:
+        """Let the flush write NULL where the body sent null, and the column has a default: to the ORM, None means the
+        default. Returns the names."""
+        sent, names = self._nulls
+        values = draft.__dict__
+        nulls = [name for name in names if draft is sent and name in values and values[name] is None]
+        values.update(dict.fromkeys(nulls, null()))
+        return nulls
 
     async def update(self, row: Any, changes: Changes[Any], actor: Actor) -> None:
         """Apply the changes and write them, enforcing the update policy on the row before and after."""
@@ -196,7 +214,8 @@ class UnitOfWork:
         if outcome is False:
             raise access_denied(actor)
         compiled = self._compiled_of(row)
-        known = None if outcome else known_values(compiled.served.entity, row, changes, is_new=is_new)
+        session = self.transaction.session.sync_session
+        known = None if outcome else known_values(compiled.served.entity, row, changes, session, is_new=is_new)
         if known is not None:
             await compiled.check_candidate(self.transaction, known, rule)
 

@@ -139,11 +139,11 @@ FEATURES = [
         body={"name": "Bob"}, expected={"revision": 5},
     ),
     Feature(
-        name="`Mutable`", way=COMPILED, model=models.Mutated, body={"name": "Ada", "data": {"a": 1}},
+        name="`Mutable`", way=ORM, model=models.Mutated, body={"name": "Ada", "data": {"a": 1}},
         expected={"data": {"a": 1}},
     ),
     Feature(
-        name="`Mutable`", way=COMPILED, model=models.Mutated, stored={"name": "Ada", "data": {"a": 1}},
+        name="`Mutable`", way=ORM, model=models.Mutated, stored={"name": "Ada", "data": {"a": 1}},
         body={"data": {"b": 2}}, expected={"data": {"a": 1, "b": 2}},
     ),
     Feature(

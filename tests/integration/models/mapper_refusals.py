@@ -10,6 +10,7 @@ from sqlalchemy.orm import (
     DynamicMapped,
     Mapped,
     Session,
+    WriteOnlyMapped,
     composite,
     mapped_column,
     relationship,
@@ -65,6 +66,26 @@ def _dynamic() -> App:
         room_id: Mapped[int] = mapped_column(ForeignKey("rooms.id"))
 
     return App(Resource(Room, read=anyone))
+
+
+def _write_only() -> App:
+    class Base(DeclarativeBase):
+        pass
+
+    class Room(Base):
+        __tablename__ = "rooms"
+
+        id: Mapped[int] = mapped_column(primary_key=True)
+        chairs: WriteOnlyMapped["Chair"] = relationship()
+
+    class Chair(Base):
+        __tablename__ = "chairs"
+
+        id: Mapped[int] = mapped_column(primary_key=True)
+        room_id: Mapped[int | None] = mapped_column(ForeignKey("rooms.id"))
+
+    App(Resource(Room, read=anyone, update=anyone))
+    return App(Resource(Room, read=anyone, write=anyone))
 
 
 def _joined() -> App:
@@ -124,6 +145,11 @@ def _listening() -> object:
 REFUSALS = [
     Refusal("`composite()`", _composite, r"mapper_refusals.py:\d+: Place\.spot: is a composite\(\) of x, y"),
     Refusal("dynamic relationships", _dynamic, r"mapper_refusals.py:\d+: Room\.chairs: is a dynamic relationship"),
+    Refusal(
+        "`WriteOnlyMapped` without `passive_deletes=True`",
+        _write_only,
+        r"mapper_refusals.py:\d+: Room\.chairs: is write-only without passive_deletes=True",
+    ),
     Refusal("joined-table and concrete inheritance", _joined, r"mapper_refusals.py:\d+: Engineer: .*joined-table"),
     Refusal("joined-table and concrete inheritance", _concrete, r"mapper_refusals.py:\d+: Car: .*concrete"),
     Refusal(

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Text, event
+from sqlalchemy import ColumnElement, Text, and_, event, func
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, validates
 
-from gatepost import Actor, App, Field, Resource, Service, UserColumns, anyone, hidden, nobody, read_only
+from gatepost import Actor, App, Field, Resource, Service, UserColumns, anyone, hidden, nobody, policy, read_only
 
 
 class Base(DeclarativeBase):
@@ -16,6 +17,13 @@ class Member(UserColumns, Base):
     __tablename__ = "members"
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    badge: Mapped[str] = mapped_column(default=lambda context: context.get_current_parameters()["email"].upper())
+
+    @validates("roles")
+    def _check_roles(self, _: str, roles: list[str]) -> list[str]:
+        if "root" in roles:
+            raise ValueError("Nobody is root here.")
+        return roles
 
 
 class Page(Base):
@@ -75,6 +83,40 @@ def fill(_mapper: Any, _connection: Any, row: Filled) -> None:
     row.slug = row.name.lower()
 
 
+class Noted(Base):
+    """Written by a compiled statement."""
+
+    __tablename__ = "noted"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    note: Mapped[str | None] = mapped_column(default="nothing", server_default="nothing")
+    data: Mapped[Any | None] = mapped_column(JSONB)
+
+
+class Checked(Base):
+    """The same, written through the ORM; who owns a row is decided by the name as the validator leaves it."""
+
+    __tablename__ = "checked"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    note: Mapped[str | None] = mapped_column(default="nothing", server_default="nothing")
+    data: Mapped[Any | None] = mapped_column(JSONB)
+    revision: Mapped[int] = mapped_column()
+
+    __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012 - SQLAlchemy declares it as an instance's
+
+    @validates("name")
+    def _lower(self, _: str, name: str) -> str:
+        return name.lower()
+
+
+def is_lower(model: type[Checked], _actor: Actor) -> ColumnElement[bool]:
+    """A policy that reads what a validator and the ORM make of a row."""
+    return and_(model.name == func.lower(model.name), model.revision > 0)
+
+
 class Logged(Base):
     __tablename__ = "logged"
 
@@ -95,6 +137,8 @@ def make_app() -> App:
         ),
         Resource(Filled, read=anyone, write=anyone, delete=nobody, fields={"slug": read_only}),
         Resource(Logged, read=anyone, write=anyone),
+        Resource(Noted, read=anyone, write=anyone),
+        Resource(Checked, read=anyone, write=policy(is_lower)),
         users=Member,
     )
 

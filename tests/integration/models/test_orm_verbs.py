@@ -108,6 +108,46 @@ async def test_a_listener_fills_a_required_field_that_no_client_sets(client: Cli
 
 
 @in_module_loop
+@pytest.mark.parametrize("path", ["/api/noted", "/api/checked"])
+async def test_null_is_stored_as_null_though_the_column_has_a_default(client: Client, path: str) -> None:
+    made = await client.post(path, json={"name": "null", "note": None})
+    assert (made.status, made.data["note"]) == (201, None)
+    left_out = await client.post(path, json={"name": "left out"})
+    assert left_out.data["note"] == "nothing"
+
+
+@in_module_loop
+@pytest.mark.parametrize("path", ["/api/noted", "/api/checked"])
+async def test_true_and_1_are_different_documents(client: Client, path: str) -> None:
+    made = await client.post(path, json={"name": "document", "data": {"a": [1, {"b": 1}]}})
+    row = f"{path}/{made.data['id']}"
+    same = await client.patch(row, json={"data": {"a": [1, {"b": 1}]}})
+    assert same.headers["etag"] == made.headers["etag"]
+    moved = await client.patch(row, json={"data": {"a": [1, {"b": True}]}})
+    assert moved.body == (await client.get(row)).body
+    assert moved.data["data"]["a"][1]["b"] is True
+
+
+@in_module_loop
+async def test_a_policy_sees_what_a_validator_leaves(client: Client) -> None:
+    made = await client.post("/api/checked", json={"name": "Policy"})
+    assert (made.status, made.data["name"], made.data["revision"]) == (201, "policy", 1)
+    moved = await client.patch(f"/api/checked/{made.data['id']}", json={"name": "Policies"})
+    assert (moved.status, moved.data["name"], moved.data["revision"]) == (200, "policies", 2)
+
+
+@in_module_loop
+async def test_a_user_is_created_as_the_mapper_says(module_database_url: str) -> None:
+    async with TestApp(make_app(), module_database_url) as running:
+        user, key = await running.user_and_id(email="Grace@Example.com")
+        assert (await user.get(f"/api/members/{key}")).data["badge"] == "GRACE@EXAMPLE.COM"
+        with pytest.raises(ConfigurationError, match="exists already"):
+            await running.user(email="grace@example.com")
+        with pytest.raises(ConfigurationError, match=r"Member refuses .*Nobody is root here\."):
+            await running.user("root")
+
+
+@in_module_loop
 @pytest.mark.usefixtures("listening")
 async def test_listeners_to_commits_and_rollbacks_of_other_session_classes_are_called(module_database_url: str) -> None:
     async with TestApp(make_app(), module_database_url) as running:
