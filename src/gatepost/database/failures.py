@@ -46,6 +46,8 @@ class Broken(NamedTuple):
     schema: str | None = None
     given: frozenset[str] | None = None
     """The columns that the INSERT gave a value itself; None where it was another statement, or cannot be told."""
+    domain: str | None = None
+    """The domain whose constraint it is; `table` is then the one that the statement writes to."""
 
 
 Describe = Callable[[Broken], Exception | None]
@@ -240,6 +242,9 @@ def _violation(error: asyncpg.PostgresError, describe: Describe) -> Exception | 
         return still_referenced()
     given = given_columns(error)
     broken = Broken(error.constraint_name, error.column_name, error.table_name, error.schema_name, given)
+    domain: str | None = None if error.table_name else getattr(error, "data_type_name", None)
+    if domain is not None:
+        broken = Broken(error.constraint_name, None, last_name(written_table(error) or ""), None, given, domain)
     is_null = error.sqlstate == "23502"
     described = describe(broken) if broken.constraint or (broken.column and is_null) else None
     if described is not None:

@@ -18,6 +18,7 @@ from gatepost.models.constraint_names import constraints_of, object_name
 from gatepost.models.index_limits import columns_in
 from gatepost.models.schema import wire_name
 from gatepost.models.sequences import find_sequence_behind
+from gatepost.models.shape import element_type
 
 
 class ConstraintErrors:
@@ -41,6 +42,8 @@ def _tables(metadata: sa.MetaData, broken: Broken) -> Iterator["sa.Table[Any]"]:
 
 
 def _error(table: "sa.Table[Any]", broken: Broken) -> Exception | None:
+    if broken.domain is not None:
+        return _error_of_domain(table, broken)
     if broken.constraint is None:
         columns = [column for column in table.columns if column.name == broken.column]
         return _invalid(_wire_names(columns), "not_nullable", "The field cannot be null.") if columns else None
@@ -52,6 +55,15 @@ def _error(table: "sa.Table[Any]", broken: Broken) -> Exception | None:
         if index.unique and index.name == broken.constraint:
             return _duplicate(table, list(index.columns), broken)
     return None
+
+
+def _error_of_domain(table: "sa.Table[Any]", broken: Broken) -> Exception | None:
+    """The refusal at the columns that are declared to be of the domain, of which PostgreSQL does not say which."""
+    kinds = ((column, element_type(column.type)) for column in table.columns)
+    columns = [column for column, kind in kinds if getattr(kind, "name", None) == broken.domain]
+    names = _wire_names(column for column in columns if broken.given is None or column.name in broken.given)
+    detail = f"The value violates the rule {broken.constraint} of its type."
+    return _invalid(names, "violates_check", detail) if names else None
 
 
 def _error_of(constraint: sa.Constraint, table: "sa.Table[Any]", broken: Broken) -> Exception | None:
