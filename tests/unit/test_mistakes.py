@@ -22,6 +22,7 @@ from gatepost import (
     policy,
     read_only,
 )
+from gatepost.cli.doctor_findings import failed
 from gatepost.errors import ConfigurationError
 
 
@@ -251,6 +252,15 @@ def test_ten_mistakes_are_reported_in_one_run() -> None:
         ConfigurationError, match=r"^2 mistakes:\n  tests/.*: Clock\.opened: .*\n  tests/.*: Clock\.closed: "
     ):
         App(Resource(Clock, read=anyone))
+
+
+def test_the_doctor_shows_them_all() -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        App(Resource(Clock, read=anyone))
+    assert failed("application", refusal.value).detail == str(refusal.value)
+    (opened, _) = refusal.value.mistakes
+    finding = failed("application", opened)
+    assert f"{finding.detail} {finding.hint}" == str(opened)
 
 
 # What SQLAlchemy refuses

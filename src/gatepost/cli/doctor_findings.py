@@ -20,5 +20,7 @@ class DoctorFinding(msgspec.Struct, frozen=True):
 
 def failed(check: str, error: ConfigurationError) -> DoctorFinding:
     """The finding that a refusal is."""
-    location = f"{error.location}: " if error.location else ""
-    return DoctorFinding(check, False, f"{location}{error.message}", error.hint)
+    if error.mistakes:
+        return DoctorFinding(check, False, str(error))
+    places = [place for place in (error.source, error.location) if place]
+    return DoctorFinding(check, False, ": ".join([*places, error.message]), error.hint)
