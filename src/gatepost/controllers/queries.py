@@ -25,6 +25,7 @@ from gatepost.controllers.query_strings import (
 )
 from gatepost.declaring.policies import is_everyone
 from gatepost.dtos.scalars import compile_element, compile_scalar, json_values_of
+from gatepost.dtos.unknown_labels import unknown_labels
 from gatepost.errors import BadRequest
 from gatepost.hints import did_you_mean
 from gatepost.models.catalog import ServedModel
@@ -219,6 +220,8 @@ class QueryReader:
         operator = _operator(parameter, name, parsers.filterable, visible)
         try:
             value = _operand(operator, parameter.value, parsers.scalars[name])
+            for label in unknown_labels(value):
+                label.refusal = invalid_parameter(parameter.label, label.sentence)
             found = Filter.of(steps, field, operator, value)
         except ValueError as error:
             raise invalid_parameter(parameter.label, str(error)) from None

@@ -115,7 +115,13 @@ def _textual(parse: Callable[[str], Any], noun: str) -> Callable[[Shape], WireTy
 
 def _text(shape: Shape) -> WireType:
     # No `convert`: a body that may hold a NUL is read by the strict reader, and msgspec refuses lone surrogates.
-    return msgspec.structs.replace(_textual(parsers.text_of, "a text")(shape), convert=None)
+    made = msgspec.structs.replace(_textual(parsers.text_of, "a text")(shape), convert=None)
+    return msgspec.structs.replace(made, checks=(*made.checks, _UNPADDED)) if shape.is_padded else made
+
+
+_UNPADDED = ValueCheck(
+    lambda text: not text.endswith(" "), "pattern_mismatch", "The column does not keep spaces at the end of a text."
+)
 
 
 def _boolean(shape: Shape) -> WireType:

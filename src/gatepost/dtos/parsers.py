@@ -86,9 +86,8 @@ def float_of(text: str) -> float:
 
 
 def is_single(value: float) -> bool:
-    """Whether a single-precision column returns the number: by its shortest digits, or exactly."""
-    stored = _single_of(value)
-    return value in (stored, _shown_single(stored))
+    """Whether a single-precision column shows the number as it was sent."""
+    return value == _shown_single(_single_of(value))
 
 
 def compared_single(text: str) -> float:

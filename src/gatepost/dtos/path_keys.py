@@ -21,6 +21,7 @@ from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import Attribute, Entity, Key
 from gatepost.models.shape import Form, plain_type
+from gatepost.out_of_range import OUT_OF_RANGE_TYPES
 
 _NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f/\\]")
 
@@ -91,8 +92,8 @@ def _value_writer(key: Attribute) -> Callable[[Any], str]:
 
 
 def _wire_text(value: Any) -> str:
-    if isinstance(value, Enum):
-        return str(value.value)
+    if isinstance(value, (Enum, *OUT_OF_RANGE_TYPES)):
+        return str(value.value if isinstance(value, Enum) else value)
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):

@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any, cast
 
 from gatepost.dtos.json_input import guarded, wire_type_of
-from gatepost.dtos.parsers import decimal_of, long_decimal, text_of
+from gatepost.dtos.parsers import compared_single, decimal_of, float_of, long_decimal, text_of
+from gatepost.dtos.unknown_labels import UnknownLabel
 from gatepost.dtos.violations import Violation
 from gatepost.models.entity import Attribute
 from gatepost.models.shape import OUT_OF_RANGE, Form, Shape
@@ -47,15 +48,30 @@ def json_values_of(text: str) -> list[Any]:
 def _parser(shape: Shape, location: str, *, stored: bool) -> Callable[[str], Any]:
     wire_type = wire_type_of(shape.unconstrained, location)
     parse = wire_type.text
-    if stored:
+    if stored and shape.is_single:
+        parse = _single(guarded(float_of, wire_type.checks))
+    elif stored:
         parse = wire_type.read if shape.form is Form.DECIMAL else guarded(parse, wire_type.checks)
-    return _or_beyond(parse, shape)
+    return _or_beyond(parse, shape, stored=stored)
 
 
-def _or_beyond(parse: Callable[[str], Any], shape: Shape) -> Callable[[str], Any]:
+def _single(check: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A parser of numbers that pass, as a single-precision column stores them."""
+
+    def parse(text: str) -> float:
+        check(text)
+        return compared_single(text)
+
+    return parse
+
+
+def _or_beyond(parse: Callable[[str], Any], shape: Shape, *, stored: bool) -> Callable[[str], Any]:
     """A parser that reads the values beyond those of bodies as well."""
     beyond: Callable[[str], Any]
-    if shape.form in OUT_OF_RANGE:
+    if shape.has_labels and not stored:
+        stored_labels = {label for label, _ in shape.choices}  # of which clients know others
+        beyond = lambda text: None if text in stored_labels else UnknownLabel.parse(text)  # noqa: E731
+    elif shape.form in OUT_OF_RANGE:
         beyond = OUT_OF_RANGE[shape.form].parse
     elif shape.form is Form.FLOAT:
         beyond = {text: float(text) for text in shape.not_finite}.get
@@ -68,10 +84,12 @@ def _or_beyond(parse: Callable[[str], Any], shape: Shape) -> Callable[[str], Any
     def either(text: str) -> Any:
         try:
             return parse(text)
-        except Violation:
+        except Violation as violation:
             found = beyond(text)
             if found is None:
                 raise
+            if isinstance(found, UnknownLabel):
+                found.sentence = violation.detail
             return found
 
     return either

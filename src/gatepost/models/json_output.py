@@ -9,9 +9,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import ARRAY, ColumnElement, DateTime, Text, all_, and_, case, cast, func, literal_column
 
 from gatepost.database.statements import DIALECT
+from gatepost.exact_json import encode, encode_bytes
 from gatepost.models.entity import Attribute
 from gatepost.models.literals import literal_text
 from gatepost.models.shape import Form, Shape
@@ -36,7 +38,17 @@ def decoder_of(attribute: Attribute) -> Decode | None:
     kind: Any = attribute.column.type
     decode: Decode = kind.dialect_impl(DIALECT).result_processor(DIALECT, None) or (lambda value: value)
     shape = attribute.shape.items or attribute.shape
+    if shape.form is Form.DOCUMENT:
+        return lambda value: msgspec.Raw(_document_text(decode(value)))
     return _named(decode, shape.not_finite) if shape.not_finite else decode
+
+
+def _document_text(value: Any) -> bytes:
+    """The JSON of a document, with exact numbers."""
+    try:
+        return encode_bytes(value)
+    except UnicodeEncodeError:  # halves of surrogate pairs, which a `json` keeps
+        return encode(value).encode()
 
 
 def _named(decode: Decode, names: Sequence[str]) -> Decode:

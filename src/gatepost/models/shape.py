@@ -93,8 +93,9 @@ class Shape(msgspec.Struct, frozen=True):
     are limited; `choices` pair the stored text of an enum with the one on the wire. A number is a JSON string where
     `is_text`. `is_decorated` where a `TypeDecorator` stands between the values and their type, `is_converted` where it
     stores other values than are sent. `is_padded` where PostgreSQL fills texts up with spaces, `is_jsonb` where it does
-    not keep the text of documents, `is_naive` where it stores timestamps in UTC without a time zone. `structure` is the
-    class whose form the documents have (`JSONOf`). `python_type` is what a decoder makes.
+    not keep the text of documents, `is_naive` where it stores timestamps in UTC without a time zone, `has_labels` where
+    the choices are those of a type of the database, which may have others. `structure` is the class whose form the
+    documents have (`JSONOf`). `python_type` is what a decoder makes.
     """
 
     form: Form
@@ -109,6 +110,7 @@ class Shape(msgspec.Struct, frozen=True):
     is_padded: bool = False
     is_jsonb: bool = False
     is_naive: bool = False
+    has_labels: bool = False
     is_decorated: bool = False
     is_converted: bool = False
     structure: Any = None
@@ -201,6 +203,7 @@ def shape_of(
         tuple(wire_values(plain).items()) if form is Form.ENUM else (),
         items,
         is_text=_is_text(form, plain, bigint_as_string=bigint_as_string),
+        has_labels=form is Form.ENUM and plain.native_enum and plain_type(kind) is kind,
         is_jsonb=isinstance(plain, postgresql.JSONB),
         is_naive=isinstance(plain, NaiveUTC),
         is_padded=form is Form.TEXT and isinstance(plain, sa.CHAR | sa.NCHAR),

@@ -9,15 +9,18 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from asyncpg.exceptions import InvalidTextRepresentationError
 from sqlalchemy import ScalarResult
+from sqlalchemy.exc import DBAPIError
 
 from gatepost.actor import Actor, system
 from gatepost.bounded_cache import BoundedCache
 from gatepost.call import Call
 from gatepost.database.connection import Record
-from gatepost.database.database import Database
+from gatepost.database.database import Database, driver_error
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
+from gatepost.dtos.unknown_labels import unknown_labels
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import bind_decision
 from gatepost.models.list_query import ListQuery
@@ -99,7 +102,11 @@ class CompiledReads:
             if query.is_cacheable and self._is_list_open and not view.ruled:
                 self._pages[query, view] = kept
         plan, arguments = kept
-        records = await self._run(call, plan.statement, arguments, is_unbounded=plan.is_cut)
+        try:
+            records = await self._run(call, plan.statement, arguments, is_unbounded=plan.is_cut)
+        except InvalidTextRepresentationError:
+            _refuse_labels(query)
+            raise
         return (
             page_of_record(plan, query, records[0])
             if isinstance(plan, PagePlan)
@@ -136,7 +143,12 @@ class CompiledReads:
     async def objects(self, transaction: Transaction, query: ListQuery, actor: Actor) -> Sequence[Any]:
         """Load the rows of a query, one more than its limit, in the order they are read in."""
         recipe = LoadObjects(self.served, rule_of(self.served, "list", actor), query.rows)
-        return (await self._load(transaction, recipe)).all()
+        try:
+            return (await self._load(transaction, recipe)).all()
+        except DBAPIError as error:
+            if isinstance(driver_error(error), InvalidTextRepresentationError):
+                _refuse_labels(query)
+            raise
 
     async def bytes_of_objects(self, transaction: Transaction, query: ListQuery, actor: Actor) -> int:
         """How many bytes `objects` would load. 0 where rows are bounded, or small as the table has them: such pages
@@ -189,6 +201,13 @@ class CompiledReads:
         self, action: str, call: Call, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
     ) -> Selection:
         return Selection.of(self.served, call.view, rule_of(self.served, action, call.actor), fields, expand)
+
+
+def _refuse_labels(query: ListQuery) -> None:
+    """Raise the refusal of a label that the database does not know either."""
+    for item in query.filters:
+        for label in unknown_labels(item.operand.value if isinstance(item.operand, Bound) else None):
+            raise label.refusal
 
 
 def page_of_record(plan: PagePlan, query: ListQuery, record: Record) -> RowPage:

@@ -1,9 +1,7 @@
 """Every value of every column type, whoever wrote it: shown, found, met once, sent back, and never changed."""
 
-import json
 import re
 from collections.abc import AsyncIterator, Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from value_columns import COLUMNS, ValueColumn
 from values_app import app, is_sortable
+from values_json import is_same, param, parsed
 
-from gatepost import JSONOf
+from gatepost import JSONOf, NaiveUTC
 from gatepost.events import RequestFailed
 from gatepost.models.shape import _FORMS, shape_of  # pyright: ignore[reportPrivateUsage]
 from gatepost.testing import Client, TestApp
@@ -27,12 +26,6 @@ SORTABLE = [column for column in COLUMNS if is_sortable(column)]
 WIRE = Path(__file__).parents[3] / "docs" / "reference" / "wire.md"
 failures: list[RequestFailed] = []
 app.events.subscribe(RequestFailed, failures.append)
-
-
-class Number(str):
-    """A number by its digits."""
-
-    __slots__ = ()
 
 
 Database = Any
@@ -70,22 +63,6 @@ def client(database: Database) -> Client:
     return Client(app)
 
 
-def parsed(text: bytes) -> Any:
-    """JSON with the digits of its numbers."""
-    return json.loads(text, parse_float=Number, parse_int=Number)
-
-
-def is_same(value: Any, other: Any) -> bool:
-    """Whether two values are equal, numbers by what they are."""
-    if isinstance(value, Number) and isinstance(other, Number):
-        return Decimal(value) == Decimal(other)
-    if isinstance(value, dict) and isinstance(other, dict):
-        return value.keys() == other.keys() and all(is_same(value[name], other[name]) for name in value)
-    if isinstance(value, list) and isinstance(other, list):
-        return len(value) == len(other) and all(map(is_same, value, other))
-    return bool(value == other)
-
-
 def named(column: ValueColumn) -> str:
     return column.name
 
@@ -121,13 +98,6 @@ async def stored(database: Database, table: str, key: str) -> Any:
     return await database.fetchrow(f"SELECT xmin::text, value::text, note FROM {table} WHERE id = $1", int(key))
 
 
-def param(value: Any) -> str:
-    """A value in a query string, as it was shown."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
 @pytest.mark.parametrize("column", COLUMNS, ids=named)
 async def test_a_list_shows_every_row(database: Database, client: Client, column: ValueColumn, way: str) -> None:
     rows = await rows_of(database, client, column, way)
@@ -143,8 +113,8 @@ async def test_every_row_is_found_by_its_value_as_shown(
     database: Database, client: Client, column: ValueColumn, way: str
 ) -> None:
     for row in await rows_of(database, client, column, way):
-        if row["value"] in (None, "SONG"):
-            continue
+        if row["value"] is None or (row["value"] == "SONG" and column.name == "mood"):
+            continue  # of a text that is no type of the database, no other program has added a label
         is_ordered = "gte" in (await client.get(f"/api/{column.name}_{way}?value[none]=x")).body.decode()
         for operator in ("[eq]", "[in]", "", *(("[lte]", "[gte]") if is_ordered else ())):
             if operator == "[in]" and "," in str(row["value"]):
@@ -153,6 +123,13 @@ async def test_every_row_is_found_by_its_value_as_shown(
             response = await client.get(path)
             assert response.status == 200, (path, response.body)
             assert row in parsed(response.body)["data"], path
+
+
+async def test_a_label_that_the_database_does_not_know_is_refused(client: Client, way: str) -> None:
+    for query in ("value=TUNE", "value[in]=poems,TUNE", "value[ne]=NOVELS", "value=", f"value={'x' * 64}"):
+        response = await client.get(f"/api/genre_{way}?{query}")
+        assert response.status == 400, (query, response.body)
+        assert "Choose one of: a novel, poems, NOVEL." in response.json()["detail"]
 
 
 @pytest.mark.parametrize("column", SORTABLE, ids=named)
@@ -261,6 +238,9 @@ async def test_there_is_a_column_of_every_type() -> None:
     known = {kind for kinds, _, _ in _FORMS for kind in (kinds if isinstance(kinds, tuple) else (kinds,))}
     assert known - covered - {sa.BINARY, sa.VARBINARY, postgresql.INTERVAL} == set()
     table = re.findall(r"^\| (`.*?) \|", WIRE.read_text(), re.MULTILINE)
+    gatepost_types = {"JSONOf": JSONOf, "NaiveUTC": NaiveUTC}
     names = {name.partition("(")[0] for cell in table for name in re.findall(r"`([A-Z][A-Za-z]+)", cell)} - {"NaN"}
-    assert {name for name in names if getattr(sa, name, getattr(postgresql, name, JSONOf)) not in covered} == set()
+    assert {
+        name for name in names if getattr(sa, name, getattr(postgresql, name, gatepost_types.get(name))) not in covered
+    } == set()
     assert all(shape_of(column.kind).unsupported is None for column in COLUMNS)

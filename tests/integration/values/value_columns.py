@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from gatepost import JSONOf
+from gatepost import JSONOf, NaiveUTC
 
 
 class Genre(enum.Enum):
@@ -118,6 +118,13 @@ COLUMNS = [
     ValueColumn(
         "moment", sa.DateTime(timezone=True),
         ["9999-12-31 23:59:59.999999+00", "0001-01-01 00:00:00+00", "2024-01-01 12:00:00.5+02"], MOMENTS,
+    ),
+    ValueColumn(
+        "naive", NaiveUTC(), ["9999-12-31 23:59:59.999999", "0001-01-01 00:00:00", "2024-01-01 12:00:00.5"], MOMENTS
+    ),
+    ValueColumn(
+        "naives", sa.ARRAY(NaiveUTC()), ["{2024-01-01 12:00}"],
+        {'{infinity,NULL,"0044-03-15 BC"}': ["infinity", None, "0044-03-15 00:00:00+00 BC"]},
     ),
     ValueColumn("day", sa.Date(), ["9999-12-31", "0001-01-01", "2024-02-29"], DATES),
     ValueColumn("hour", sa.Time(), ["00:00", "23:59:59.999999", "12:30"], {"24:00": "24:00:00"}),
