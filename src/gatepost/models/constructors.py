@@ -68,8 +68,11 @@ def own_constructor(entity: Entity) -> str | None:
 
 
 def _init_of(model: type[Any]) -> Any:
-    """The `__init__` that SQLAlchemy wrapped."""
-    return manager_of_class(model).original_init
+    """The `__init__` that SQLAlchemy wrapped, once for each class of a hierarchy."""
+    init: Any = manager_of_class(model).original_init
+    while (wrapped := getattr(init, "_sa_original_init", None)) is not None:
+        init = wrapped
+    return init
 
 
 def _is_generated(init: Any) -> bool:

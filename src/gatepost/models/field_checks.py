@@ -40,7 +40,7 @@ def check_field_rules(served: ServedModel, mistakes: Mistakes, *, is_filled: boo
         for attribute in served.entity.key.attributes:
             with mistakes.check(source):
                 _check_key_is_shown(served, attribute)
-    if not is_nobody(served.resource.policies["create"]):
+    if served.offers("create") and not is_nobody(served.resource.policies["create"]):
         for attribute in served.entity.attributes.values():
             with mistakes.check(partial(attribute_location, served.entity.model, attribute.name)):
                 _check_has_a_value(served, attribute, is_filled=is_filled)
@@ -123,7 +123,8 @@ def _check_columns_are_mapped(served: ServedModel) -> None:
             raise ConfigurationError(
                 f"no attribute maps the column {column.name!r}, which needs a value: no row can be created.",
                 location=served.entity.name,
-                hint="Map it, or give it a server_default; or open neither create= nor write=.",
+                hint="Map it, give it a server_default, or let it be NULL, as a column of a subclass has to be; or "
+                "open neither create= nor write=.",
             )
 
 

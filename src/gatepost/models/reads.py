@@ -249,14 +249,16 @@ class LoadObjects(RangeRecipe[LoadPlan], frozen=True):
 
 
 class CountBytes(RangeRecipe[Statement], frozen=True):
-    """The bytes that `LoadObjects` would load of the columns `names`; none of them is sent."""
+    """The bytes that `LoadObjects` would load of the attributes `names`, and of columns of subclasses; none of them is
+    sent."""
 
     names: tuple[str, ...]
+    below: tuple[sa.Column[Any], ...] = ()
 
     def compile(self, options: Options) -> Statement:
         """The SELECT of one number."""
         source = TableRef.of(self.served.entity)
-        columns = [source.column(name) for name in self.names]
+        columns = [*map(source.column, self.names), *map(source.column_of, self.below)]
         # Counted outside: PostgreSQL would count inside before it sorts, and so for all rows, not for a page of them.
         page = self.rows.applied(sa.select(*columns), self.rule, source).subquery("page")
         return self.statement(sa.select(total_bytes(list(page.c))), f"{self.served.path}.size")

@@ -7,9 +7,23 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Text, bindparam, cast, func, literal_column, or_, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Text,
+    bindparam,
+    cast,
+    func,
+    inspect,
+    literal_column,
+    or_,
+    text,
+)
+from sqlalchemy.orm import Mapper
 
 from gatepost.models.catalog import ServedModel
+from gatepost.models.entity import Entity, entity_of
 from gatepost.models.literals import literal_integer
 from gatepost.models.shape import Form, Shape
 
@@ -48,6 +62,19 @@ def unbounded_names(served: ServedModel) -> tuple[str, ...]:
     """The attributes whose values nothing bounds."""
     attributes = served.entity.attributes.items()
     return tuple(name for name, attribute in attributes if value_bytes_max(attribute.shape) is None)
+
+
+def unbounded_columns_below(entity: Entity) -> tuple[Column[Any], ...]:
+    """The columns of subclasses, which objects of the class are loaded with, whose values nothing bounds."""
+    mapper: Mapper[Any] = inspect(entity.model)
+    below = (entity_of(item.class_).attributes for item in mapper.self_and_descendants if item is not mapper)
+    found = {
+        attribute.column: None
+        for attributes in below
+        for attribute in attributes.values()
+        if not attribute.is_expression and value_bytes_max(attribute.shape) is None
+    }
+    return tuple(column for column in found if entity.attribute_of(column) is None)
 
 
 MAY_BE_LARGE = text("""

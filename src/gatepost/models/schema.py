@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Column
 
+from gatepost.declaring.policies import is_nobody
 from gatepost.declaring.resource import Resource
 from gatepost.mistakes import Mistakes
 from gatepost.models.check_constraints import add_checks
@@ -44,6 +45,8 @@ def complete_schema(entities: Sequence[Entity], resources: Mapping[type, Resourc
                 add_checks(entity)
         resource = resources.get(entity.model)
         if resource is not None:
+            if entity.scope is not None and not is_nobody(resource.policies["list"]):
+                add_filter_index(entity, entity.scope.name)  # its rows may be few among those of other classes
             _add_indexes(entity, resource, mistakes)
     for table in {entity.table: None for entity in entities if not entity.is_view}:
         add_version_trigger(table, [entity for entity in entities if entity.table is table])

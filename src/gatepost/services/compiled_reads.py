@@ -39,7 +39,7 @@ from gatepost.models.reads import (
     loading_binds,
 )
 from gatepost.models.recipes import Bound
-from gatepost.models.row_size import MAY_BE_LARGE, unbounded_names
+from gatepost.models.row_size import MAY_BE_LARGE, unbounded_columns_below, unbounded_names
 from gatepost.models.schema_names import qualified
 from gatepost.models.selections import Expansion, Selection
 from gatepost.services.plans import Plans
@@ -70,6 +70,7 @@ class CompiledReads:
         self._fast_reads: dict[View, ReadPlan] = {}
         self._is_list_open = policies["list"].is_constant
         self._unbounded = unbounded_names(served)
+        self._unbounded_below = unbounded_columns_below(served.entity)
         self._table_name = qualified(served.entity.table.name, served.entity.table.schema)
         self._is_large = True
         self._asked_at = -math.inf
@@ -153,9 +154,11 @@ class CompiledReads:
     async def bytes_of_objects(self, transaction: Transaction, query: ListQuery, actor: Actor) -> int:
         """How many bytes `objects` would load. 0 where rows are bounded, or small as the table has them: such pages
         pay for no other statement."""
-        if not self._unbounded or not await self._may_be_large(transaction):
+        if not (self._unbounded or self._unbounded_below) or not await self._may_be_large(transaction):
             return 0
-        recipe = CountBytes(self.served, rule_of(self.served, "list", actor), query.rows, self._unbounded)
+        recipe = CountBytes(
+            self.served, rule_of(self.served, "list", actor), query.rows, self._unbounded, self._unbounded_below
+        )
         statement = self._plans.get(recipe)
         return int((await transaction.read(statement, recipe.binds(statement)))[0][0])
 

@@ -416,6 +416,23 @@ class Viewed(Base):
     name: Mapped[str]
 
 
+class Vehicle(Base, Keyed):
+    """The base of classes over one table; not served."""
+
+    __tablename__ = "vehicles"
+    __mapper_args__: ClassVar[Any] = {"polymorphic_on": "kind", "polymorphic_abstract": True}
+
+    kind: Mapped[str]
+
+
+class Truck(Vehicle):
+    """Single-table inheritance."""
+
+    __mapper_args__: ClassVar[Any] = {"polymorphic_identity": "truck"}
+
+    load: Mapped[int | None] = mapped_column(default=3)
+
+
 class CallsSuper(Service[Any]):
     """Overrides every verb, and changes nothing."""
 
@@ -436,7 +453,12 @@ class CallsSuper(Service[Any]):
 
 
 MODELS: list[type[Any]] = [
-    *(mapper.class_ for base in (Base, DataclassBase) for mapper in base.registry.mappers),
+    *(
+        mapper.class_
+        for base in (Base, DataclassBase)
+        for mapper in base.registry.mappers
+        if not mapper.polymorphic_abstract
+    ),
     Imperative,
     ImperativeDataclass,
 ]

@@ -187,6 +187,17 @@ FEATURES = [
         name="`Sequence()`, `Identity()`, `Computed()`", way=COMPILED, model=models.Identified,
         body={"name": "Ada", "place": 5}, expected={"place": 5},
     ),
+    Feature(
+        name="single-table inheritance", way=COMPILED, model=models.Truck, body={"name": "Ada"},
+        expected={"kind": "truck", "load": 3},
+    ),
+    Feature(
+        name="single-table inheritance", way=COMPILED, model=models.Truck,
+        stored={"name": "Ada", "kind": "truck", "load": 3}, body={"load": 5}, expected={"kind": "truck"},
+    ),
+    Feature(
+        name="single-table inheritance", way=COMPILED, model=models.Truck, stored={"name": "Ada", "kind": "truck"}
+    ),
     Feature(name="views", way=COMPILED, model=models.Viewed, body={"name": "Ada"}, expected={"name": "Ada"}),
     Feature(
         name="views", way=COMPILED, model=models.Viewed, stored={"name": "Ada"}, body={"name": "Bob"},

@@ -164,6 +164,31 @@ def test_a_creation_of_a_class_without_an_identity_is_refused_where_it_is_declar
     }
 
 
+def test_a_column_of_a_subclass_that_other_classes_would_have_to_fill_is_refused() -> None:
+    class Own(DeclarativeBase):
+        metadata = MetaData()
+
+    class Animal(Own):
+        __tablename__ = "animals"
+        __mapper_args__ = {"polymorphic_on": "kind"}  # noqa: RUF012
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+
+    class Dog(Animal):
+        __mapper_args__ = {"polymorphic_identity": "dog"}  # noqa: RUF012
+        trick: Mapped[str]
+
+    class Cat(Animal):
+        __mapper_args__ = {"polymorphic_identity": "cat"}  # noqa: RUF012
+
+    sentence = refusal_of(lambda: App(Resource(Cat, read=anyone, write=anyone)))
+    assert "no attribute maps the column 'trick', which needs a value" in sentence
+    assert "as a column of a subclass has to be" in sentence
+    assert App(Resource(Cat, read=anyone), Resource(Dog, path="dogs", read=anyone, write=anyone))
+    assert App(Resource(Animal, read=anyone, write=anyone), Resource(Dog, path="dogs", read=anyone, write=anyone))
+    assert [[column.name for column in index.columns] for index in Animal.__table__.indexes] == [["kind"]]
+
+
 @pytest.mark.parametrize(
     ("model", "words"),
     [
