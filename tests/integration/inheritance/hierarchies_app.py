@@ -2,9 +2,9 @@
 
 import enum
 
-from sqlalchemy import Enum, ForeignKey, MetaData
+from sqlalchemy import Enum, ForeignKey, MetaData, func, select
 from sqlalchemy.dialects.postgresql import CITEXT
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, validates
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship, validates
 
 from gatepost import Actor, App, Changes, Conflict, Resource, Service, UserColumns, anyone, owner, policy, role
 from gatepost.declaring.resource import hidden
@@ -121,6 +121,7 @@ class Shelf(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     louder_id: Mapped[int | None] = mapped_column(ForeignKey("loud.id"))
     louder: Mapped[Louder | None] = relationship()
+    louder_count: Mapped[int] = column_property(select(func.count(Louder.id)).scalar_subquery())
 
 
 class Lines(Service[Loud]):
