@@ -56,7 +56,7 @@ class ResourceController:
         self._delete = verbs["delete"].delete
         self._view = served.view
         self._only_view = served.only_view
-        self._requires_version = served.resource.require_if_match
+        self._requires_version = served.requires_version
         self._parse_key = key_reader(served.entity.key)
         self._write_key = key_writer(served.entity.key)
         self._location = f"{prefix}/{served.path}/"

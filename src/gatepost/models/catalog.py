@@ -121,6 +121,12 @@ class ServedModel:
         """Whether the action has an endpoint: some actor may ask for it, and it can be done."""
         return self.policies[action] is not nobody and (action != "create" or self.entity.is_creatable)
 
+    @property
+    def requires_version(self) -> bool:
+        """Whether a write has to say of which version of the row it is: where one of the resources whose rows it may
+        change says so."""
+        return any(item.require_if_match for item in (self.resource, *(other.resource for other in self.others)))
+
     def is_open(self, attribute: Attribute, action: str) -> bool:
         """Whether some actor may set an attribute when a row is created, or updated."""
         if attribute.managed or (attribute.primary_key and action == "update"):

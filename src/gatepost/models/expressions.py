@@ -54,8 +54,8 @@ def standin_column(model: type[Any], name: str) -> Column[Any] | Unsupported:
 
 
 def expression_on(model: Any, name: str) -> ColumnElement[Any]:
-    """The expression on a class or an alias of it. A subquery keeps the annotations of the ORM, by which SQLAlchemy adds
-    the condition on the discriminator where it selects from a class of a hierarchy."""
+    """The expression on a class or an alias of it. A subquery keeps the annotations of the ORM, by which SQLAlchemy
+    adds the condition on the discriminator where it selects from a class of a hierarchy."""
     found = getattr(model, name)
     element = found.__clause_element__() if hasattr(found, "__clause_element__") else found
     return cast("ColumnElement[Any]", element if reads_other_rows(element) else _deep_deannotate(element))

@@ -11,6 +11,8 @@ from sqlalchemy import Column
 from sqlalchemy.orm import Mapper
 
 from gatepost.declaring.policies import OneOf
+from gatepost.errors import ConfigurationError
+from gatepost.models.literals import literal_of
 
 
 class Discriminator(msgspec.Struct, frozen=True, eq=False):
@@ -33,6 +35,8 @@ def discriminator_of(mapper: "Mapper[Any]") -> Discriminator | None:
     column = mapper.polymorphic_on
     if not isinstance(column, Column):
         return None
+    for value, model in identities_of(mapper).items():
+        _check_identity(value, model, column)
     identity: Any = mapper.polymorphic_identity
     is_filled = column.nullable or column.default is not None or column.server_default is not None
     is_creatable = identity is not None or (is_filled and not mapper.polymorphic_abstract)
@@ -60,3 +64,14 @@ def nearest_common(mappers: Iterable["Mapper[Any]"], root: "Mapper[Any]") -> "Ma
     """The nearest mapper of a hierarchy that all of these inherit from; the root for none."""
     first, *others = [*mappers] or [root]
     return next(item for item in first.iterate_to_root() if all(other.isa(item) for other in others))
+
+
+def _check_identity(value: object, model: type[Any], column: Column[Any]) -> None:
+    try:
+        literal_of(value, column.type)
+    except Exception as error:
+        raise ConfigurationError(
+            f"has a polymorphic_identity {value!r}, which is no value of the column {column.name}: {error}",
+            location=model.__name__,
+            hint="Write a value of the type that the column has in Python.",
+        ) from None

@@ -56,12 +56,10 @@ class UnitOfWork:
         return self._registry.model_of(service)
 
     def service(self, model: type[N]) -> Service[N]:
-        """The service of a served model, or of the nearest base that is served."""
+        """The service of a served model."""
         made = self._made.get(model)
         if made is None:
-            owner = self._registry.compiled_of(model).served.entity.model
-            made = self._made.get(owner) or self._registry.service_of(owner)(self, owner)
-            self._made[model] = self._made[owner] = made
+            made = self._made[model] = self._registry.service_of(model)(self, model)
         return made
 
     def _compiled_of(self, row: object) -> CompiledVerbs:
@@ -257,6 +255,10 @@ class ServiceRegistry:
         """The service class of a model: `Service` itself where the resource names none. Raises 503 `schema_changed`
         where the table is not the one of the model."""
         compiled = self.compiled_of(model)
+        owner = compiled.served.entity.model
+        if owner is not model:
+            hint = f"Its rows belong to the resource of {owner.__name__}: ask for the service of that."
+            raise ConfigurationError(f"{model.__name__} has no resource.", location="service()", hint=hint)
         compiled.database.schema.check((compiled.served.entity.table.fullname,))
         return self._services.get(model, Service)
 

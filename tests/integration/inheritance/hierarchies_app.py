@@ -95,7 +95,9 @@ papers = App(
         fields={"size": hidden},
         service=Deeds,
     ),
-    Resource(Will, path="wills", read=owner("owner_id") | owner("notary_id"), write=role("clerk")),
+    Resource(
+        Will, path="wills", read=owner("owner_id") | owner("notary_id"), write=role("clerk"), require_if_match=True
+    ),
     users=Member,
 )
 

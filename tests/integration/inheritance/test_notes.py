@@ -149,8 +149,33 @@ async def test_each_actor_finds_the_rows_that_their_resource_and_that_of_the_pat
             path = f"/api/{model.__name__.lower()}"
             for who in people:
                 await check_reads(reference, model, path, who, rows)
+                await check_creation(reference, model, path, who, sql)
                 for row in rows:
                     await check_writes(reference, model, f"{path}/{row['id']}", who, row, sql)
+
+
+def made(rule: str, who: Who, text: str) -> dict[str, Any]:
+    """The row that a creation under a rule makes."""
+    row = {"text": text, "owner_id": None, "keeper_id": None}
+    filled = {"mine": "owner_id", "kept": "keeper_id"}.get(rule)
+    return {**row, filled: who.id} if filled else row
+
+
+async def check_creation(reference: Reference, model: type[Note], path: str, who: Who, sql: asyncpg.Connection) -> None:
+    how = reference.serving[model]
+    rule, name = how.rule(model, "create"), how.rules["create"]
+    for text in ("loud", "quiet"):
+        highest = await sql.fetchval("SELECT max(id) FROM notes")
+        response = await who.client.post(path, json={"text": text})
+        is_made = rule.may_ask(who) and rule.holds(who, made(name, who, text))
+        expected = 405 if name == "nobody" else 201 if is_made else refused(who)
+        assert response.status == expected, (model, name, text, response.body)
+        kinds = await sql.fetch("DELETE FROM notes WHERE id > $1 RETURNING kind", highest)
+        assert [row["kind"] for row in kinds] == ([kind_of(model)] if is_made else [])
+
+
+def kind_of(model: type[Note]) -> str:
+    return next(kind for kind, found in CLASSES.items() if found is model)
 
 
 async def check_reads(reference: Reference, model: type[Note], path: str, who: Who, rows: list[Any]) -> None:

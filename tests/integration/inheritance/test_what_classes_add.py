@@ -17,6 +17,9 @@ pytestmark = [
 ]
 
 
+ANY = {"if-match": "*"}
+
+
 class People(NamedTuple):
     clerk: Client
     clerk_id: int
@@ -64,10 +67,10 @@ async def test_the_discriminator_is_set_by_the_class_and_never_by_a_client(
     refused = await people.clerk.post("/api/deeds", json={"title": "one", "kind": "will"})
     assert (refused.status, refused.json()["errors"][0]["code"]) == (422, "read_only")
     for path in ("deeds", "papers"):
-        changed = await people.clerk.patch(f"/api/{path}/{deed['id']}", json={"kind": "will"})
+        changed = await people.clerk.patch(f"/api/{path}/{deed['id']}", json={"kind": "will"}, headers=ANY)
         assert (changed.status, changed.json()["errors"][0]["code"]) == (422, "read_only")
-        assert (await people.clerk.patch(f"/api/{path}/{deed['id']}", json={"kind": "deed"})).status == 200
-    assert (await people.clerk.patch(f"/api/wills/{deed['id']}", json={"title": "x"})).status == 404
+        assert (await people.clerk.patch(f"/api/{path}/{deed['id']}", json={"kind": "deed"}, headers=ANY)).status == 200
+    assert (await people.clerk.patch(f"/api/wills/{deed['id']}", json={"title": "x"}, headers=ANY)).status == 404
     assert await sql.fetchval("SELECT kind::text FROM papers WHERE id = $1", deed["id"]) == "DEED"
 
 
@@ -77,12 +80,12 @@ async def test_a_base_without_an_identity_has_no_creation(people: People) -> Non
 
 async def test_the_service_of_a_rows_own_resource_writes_it_whatever_the_path(people: People) -> None:
     deed = await new(people, "deeds", title="one", seal="lion")
-    changed = await people.clerk.patch(f"/api/papers/{deed['id']}", json={"title": "two"})
+    changed = await people.clerk.patch(f"/api/papers/{deed['id']}", json={"title": "two"}, headers=ANY)
     assert (changed.status, changed.data["title"]) == (200, "two")
     assert events == ["Deed lion {'title': 'two'}"]
-    refused = await people.clerk.patch(f"/api/papers/{deed['id']}", json={"title": "refused"})
+    refused = await people.clerk.patch(f"/api/papers/{deed['id']}", json={"title": "refused"}, headers=ANY)
     assert (refused.status, refused.json()["code"]) == (409, "sealed")
-    assert (await people.clerk.delete(f"/api/papers/{deed['id']}")).status == 409
+    assert (await people.clerk.delete(f"/api/papers/{deed['id']}", headers=ANY)).status == 409
     assert (await people.nobody.get(f"/api/papers/{deed['id']}")).status == 200
 
 
@@ -91,11 +94,11 @@ async def test_validators_and_defaults_of_a_subclass_hold_whatever_the_path(
 ) -> None:
     will = await new(people, "wills", title="mine", owner_id=people.clerk_id)
     assert (will["title"], will["state"]) == ("MINE", "draft")
-    changed = await people.clerk.patch(f"/api/papers/{will['id']}", json={"title": "other"})
+    changed = await people.clerk.patch(f"/api/papers/{will['id']}", json={"title": "other"}, headers=ANY)
     assert (changed.status, changed.data["title"]) == (200, "OTHER")
-    refused = await people.clerk.patch(f"/api/papers/{will['id']}", json={"title": "refused"})
+    refused = await people.clerk.patch(f"/api/papers/{will['id']}", json={"title": "refused"}, headers=ANY)
     assert (refused.status, refused.json()["errors"][0]["detail"]) == (422, "A will has a name.")
-    assert (await people.clerk.delete(f"/api/papers/{will['id']}")).status == 204
+    assert (await people.clerk.delete(f"/api/papers/{will['id']}", headers=ANY)).status == 204
     assert await sql.fetchval("SELECT count(*) FROM papers WHERE id = $1", will["id"]) == 0
 
 
@@ -122,7 +125,7 @@ async def test_a_field_that_a_subclass_hides_is_hidden_on_its_rows_and_cannot_be
     assert (await people.clerk.get("/api/papers?size=5")).status == 400
     assert (await people.clerk.get("/api/papers?sort=size")).status == 400
     assert (await people.clerk.get("/api/wills?size=5")).status == 200
-    unknown = await people.clerk.patch(f"/api/papers/{deed['id']}", json={"size": 7})
+    unknown = await people.clerk.patch(f"/api/papers/{deed['id']}", json={"size": 7}, headers=ANY)
     assert unknown.json()["errors"][0]["code"] == "unknown_field"
 
 
@@ -149,12 +152,23 @@ async def test_policies_over_columns_of_a_subclass_hold_in_the_list_of_the_base(
         assert (await client.get(f"/api/papers/{mine['id']}")).status == 404
 
 
+async def test_a_version_that_a_subclass_requires_is_required_whatever_the_path(people: People) -> None:
+    will = await new(people, "wills", title="mine", owner_id=people.clerk_id)
+    deed = await new(people, "deeds", title="mine")
+    for path in (f"wills/{will['id']}", f"papers/{will['id']}", f"papers/{deed['id']}"):
+        shown = await people.clerk.get(f"/api/{path}")
+        assert (await people.clerk.patch(f"/api/{path}", json={"title": "x"})).status == 428
+        tag = {"if-match": shown.headers["etag"]}
+        assert (await people.clerk.patch(f"/api/{path}", json={"title": f"{path} 1"}, headers=tag)).status == 200
+        assert (await people.clerk.patch(f"/api/{path}", json={"title": f"{path} 2"}, headers=tag)).status == 412
+
+
 async def test_users_are_the_rows_of_their_class(people: People, sql: asyncpg.Connection) -> None:
     member = await people.running.user("clerk", email="member@example.com")
-    assert (await member.patch("/api/papers/0", json={})).status == 404
+    assert (await member.patch("/api/papers/0", json={}, headers=ANY)).status == 404
     stranger = await people.running.user("clerk", email="stranger@example.com", password="long enough to be one")
     assert await sql.fetchval("UPDATE people SET sort = 1 WHERE email = 'stranger@example.com' RETURNING 1") == 1
-    assert (await stranger.patch("/api/papers/0", json={})).status == 401
+    assert (await stranger.patch("/api/papers/0", json={}, headers=ANY)).status == 401
     credentials = {"email": "stranger@example.com", "password": "long enough to be one"}
     assert (await people.nobody.post("/api/auth/login", json=credentials)).status == 401
 
