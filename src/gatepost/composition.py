@@ -183,7 +183,8 @@ class Composition:
         if self.accounts.identities.listener.heartbeat.is_silent or reachability.is_lost:
             return AWAY
         changed = self.database.schema.changed
-        if changed and changed.keys() >= {served.entity.table.fullname for served in self.declaration.catalog.served}:
+        served = {item.entity.table.fullname for item in self.declaration.catalog.served}
+        if served and changed.keys() >= served:
             return NOTHING_FITS
         if self.database.is_read_only:
             return READ_ONLY

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from sqlalchemy import DateTime, ForeignKey, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from tests.databases import Databases
 from transaction_app import until
 
 from gatepost import Actor, App, Resource, Service, anyone
@@ -208,6 +209,16 @@ async def test_where_no_table_fits_an_instance_is_not_ready(client: Client, othe
     await other.execute("drop table books, authors, shelves")
     assert await codes(client, "books") == ["schema_changed"]
     assert await readiness(client) == (503, "nothing_fits")
+
+
+async def test_an_app_of_mounts_alone_is_ready_without_the_default_users_table(databases: Databases) -> None:
+    mounts = App(mount={"/nothing": lambda *_: None})  # type: ignore[arg-type, return-value]
+    with databases.opened() as url:
+        await mounts.start(load_settings({"DATABASE_URL": url}))
+        try:
+            assert await readiness(Client(mounts)) == (200, "schema_changed")
+        finally:
+            await mounts.stop()
 
 
 async def test_sql_that_is_wrong_in_itself_stays_a_500(
