@@ -67,7 +67,7 @@ class Server(_Granian):  # type: ignore[misc]
         self.supervisor = WorkerSupervisor(self, events)
         buckets = BucketTable.shared(table_name(port), factor=settings.gate.limit_factor or 1)
         supervisor = self.supervisor
-        context = WorkerContext(ParentWatch(), listener, supervisor.reports, buckets, supervisor.has_begun)
+        context = WorkerContext(ParentWatch(), listener, supervisor.reports, buckets, supervisor.succession)
         self._load = partial(worker, context)
         # How a worker ended is said by the supervisor, or by the worker itself.
         _LOGGER.addFilter(lambda record: "Unexpected exit" not in record.getMessage())

@@ -12,6 +12,7 @@ import signal
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from gatepost.backoff import Backoff
@@ -37,12 +38,19 @@ Spawn = Callable[[int], Any]
 """Makes the process of the worker with this number, not yet started."""
 
 
+@dataclass
+class Succession:
+    """Whether workers take the place of others. A new process has it as it is at its start."""
+
+    has_begun: bool = False
+
+
 class WorkerSupervisor:
     """Looks after the workers of `server`, a Granian, in whose list `wrks` they stand by number.
 
-    Behind them in that list stand those that come or go, so that they end with the server as well. `has_begun` is set
-    before the first worker that takes the place of another is started: what keeps a server from starting must not end
-    one that serves.
+    Behind them in that list stand those that come or go, so that they end with the server as well. `succession` says
+    so before the first worker that takes the place of another is started: what keeps a server from starting must not
+    end one that serves.
     """
 
     def __init__(self, server: Any, events: Events) -> None:
@@ -51,7 +59,7 @@ class WorkerSupervisor:
         self._incoming, self.reports = multiprocessing.Pipe(duplex=False)
         self._ready: set[int] = set()
         self._has_served = False
-        self.has_begun = multiprocessing.Event()
+        self.succession = Succession()
         self._backoffs = defaultdict[int, Backoff](
             lambda: Backoff(*RESTART_SECONDS, is_first_immediate=True, jitter=0.0, calm_seconds=STABLE_SECONDS)
         )
@@ -86,7 +94,7 @@ class WorkerSupervisor:
             if not server.wrks[index].is_alive():
                 self._restart_at[index] = self._schedule_restart(index)
         if self._restart_at:
-            self.has_begun.set()
+            self.succession.has_begun = True
         for index in [index for index, moment in self._restart_at.items() if moment <= time.monotonic()]:
             del self._restart_at[index]
             server.wrks[index] = worker = spawn(index)
@@ -105,7 +113,7 @@ class WorkerSupervisor:
                 return
 
     def _replace(self, index: int, spawn: Spawn) -> bool:
-        self.has_begun.set()
+        self.succession.has_begun = True
         new = spawn(index)
         new.interrupt_by_parent = True  # how it ends before it is ready is looked at here
         self._server.wrks.append(new)

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event
 from typing import TYPE_CHECKING, ClassVar
 
 from gatepost.asgi import ASGIApp
@@ -26,6 +25,7 @@ from gatepost.server.loading import find_app
 from gatepost.server.loop import LOOP_NAME
 from gatepost.server.parent_watch import ParentWatch
 from gatepost.server.signals import DRAIN, HAND_OVER, on_signal, reset_inherited_signals, terminate_gracefully
+from gatepost.server.supervisor import Succession
 from gatepost.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ Prepare = Callable[["App", Settings], Awaitable[None]]
 @dataclass(frozen=True)
 class WorkerContext:
     """What a worker has from its master: the watch on its parent process, the socket, the pipe to report readiness, and
-    the buckets that all workers take tokens from. `reports` gets the number of each process that serves; `has_begun` is
-    set where the worker takes the place of another."""
+    the buckets that all workers take tokens from. `reports` gets the number of each process that serves; `succession`
+    says whether the worker takes the place of another."""
 
     parent_watch: ParentWatch
     listener: socket.socket
     reports: "Connection[int, int]"
     buckets: BucketTable
-    has_begun: "Event"
+    succession: Succession
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Worker:
         except ConfigurationError as error:
             return Lifespan(self._refuse(error, logs), logs).serve
         app.share(context.buckets)
-        if context.has_begun.is_set() and not self.serves_refusal:
+        if context.succession.has_begun and not self.serves_refusal:
             app.replace_another()
         logs.subscribe(app.events)
         logs.name_requests(app.find_request_id)
