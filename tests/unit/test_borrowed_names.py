@@ -19,10 +19,13 @@ from alembic.script import ScriptDirectory
 from asyncpg.protocol import protocol
 from sqlalchemy import Connection, Select
 from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_cursor
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.event.attr import _ClsLevelDispatch  # pyright: ignore[reportPrivateUsage]
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import util as sql_util
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.sql.schema import CallableColumnDefault
 from sqlalchemy.sql.selectable import Alias
 
 import gatepost
@@ -36,11 +39,14 @@ BORROWED: dict[str, Any] = {
     "_auto_correlate": Select,
     "_bind_processors": SQLCompiler,
     "_clone": ClauseElement,
+    "_clslevel": _ClsLevelDispatch,
     "_construct": Alias,
     "_deannotate": ClauseElement,
     "_deep_deannotate": sql_util,
     "_downgrade_revs": ScriptDirectory,
+    "_event_names": Session.dispatch,
     "_execution_options": Connection,
+    "_fn": CallableColumnDefault,
     "_for_update_arg": Select,
     "_generate_cache_key": ClauseElement,
     "_getframe": sys,
@@ -48,6 +54,7 @@ BORROWED: dict[str, Any] = {
     "_has_events": Connection,
     "_is_clean": Session,
     "_params": asyncpg.Connection,
+    "_render_exprs": ExcludeConstraint,
     "_protocol": asyncpg.Connection,
     "_spawn_worker": granian.Granian,
     "_upgrade_revs": ScriptDirectory,

@@ -55,7 +55,7 @@ class ServiceVerbs:
         self._model = served.entity.model
         self._overridden = {action for item in services for action in overridden(item)}
         is_open = served.offers("create") and not is_nobody(served.policies["create"])
-        self._construct = constructor_of(served.entity) if is_open else None
+        self._make_draft = constructor_of(served.entity) if is_open else None
         self._compiled = compiled
         self._references = compiled.references
         self._registry = registry
@@ -108,7 +108,7 @@ class ServiceVerbs:
                 raise access_denied(actor, fields=refused_fields(rules, values, proposed, actor))
             names = self._references.names(call, filled, all=True)
             await self._references.check(call, unit.transaction, filled, names)
-            draft = cast("Construct", self._construct)(self._own_values(filled))
+            draft = cast("Construct", self._make_draft)(self._own_values(filled))
             unit.enforce_field_rules(draft, rules, values)
             unit.keep_nulls(draft, [name for name in self._defaulted if name in values and values[name] is None])
             row = await self._written(call, "create", unit.service(self._model).create(draft, actor), values)
