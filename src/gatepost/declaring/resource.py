@@ -128,7 +128,8 @@ class Resource(Declared, Generic[M]):
 
     `read` and `write` open `list`, `get` and `create`, `update`, `delete` together; each of the five narrows or opens
     one action. Nothing is open unless it is declared. `sort` and `filter` name further fields to sort and filter by
-    (each gets an index), `search` text fields for `contains` and `starts_with` (each gets a trigram index).
+    (each gets an index); a path into a JSONB column, such as `"data.color"`, can be filtered by as well. `search` names
+    text fields for `contains`, `starts_with`, `icontains` and `istarts_with` (each gets a trigram index).
     `rate_limit` is the limit of the whole resource, or several that hold together, or those of single actions by name.
     `body_bytes_max`, `json_depth_max` and `json_items_max` bound the bodies of this resource, in place of the settings.
     `headers` replace those of the gate by name (None leaves one out), `cors` says which other origins may call.

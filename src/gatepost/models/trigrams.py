@@ -1,6 +1,6 @@
 """Which texts a trigram index can find: PostgreSQL needs three letters or digits in a row.
 
-In the request path, for filters with `contains` and `starts_with` only: a text without a trigram would be searched for
+In the request path, for filters that search a text only: a text without a trigram would be searched for
 in every row of the table. What counts as a letter depends on the database's LC_CTYPE; `database/trigram_probe.py` reads
 it at start.
 """
