@@ -49,6 +49,7 @@ def leaves_nothing(statement: str, context: Any) -> bool:
         compiled.alters_session = compiled.weigh()
     if compiled.alters_session:
         return False
-    # A default that is computed before the statement, or that a hook has changed, is separate text.
-    is_own = statement is context.statement or context.execute_style is ExecuteStyle.INSERTMANYVALUES
+    # A default that is computed before the statement, or that a hook has changed, is separate text. While defaults are
+    # computed the context has no statement yet.
+    is_own = statement is getattr(context, "statement", None) or context.execute_style is ExecuteStyle.INSERTMANYVALUES
     return is_own or not may_alter_session(statement)

@@ -66,8 +66,8 @@ class _Compiler(TextNotingCompiler):
             self.stack[-1] = entry
 
 
-NUMERIC_OID, DOUBLE_OID = 1700, 701
-"""PostgreSQL's numbers of types. SQLAlchemy's processors want one, also where the column is known and no result is."""
+NUMERIC_OID = 1700
+"""PostgreSQL's number of the type. SQLAlchemy's processor needs it, also where the column is known and no result is."""
 
 
 class DigitsAsWritten(postgresql.AsyncpgNumeric):
@@ -75,7 +75,7 @@ class DigitsAsWritten(postgresql.AsyncpgNumeric):
 
     def bind_processor(self, dialect: Any) -> Any:
         """What makes a decimal number of a float."""
-        return None if self.asdecimal else _as_written
+        return None if self.asdecimal else as_written
 
     def result_processor(self, dialect: Any, coltype: Any) -> Any:
         """What makes a float of the driver's decimal number, where one is wanted."""
@@ -83,14 +83,15 @@ class DigitsAsWritten(postgresql.AsyncpgNumeric):
 
 
 class Floats(postgresql.AsyncpgFloat):
-    """`Float`, whose processor can be asked for before there is a result."""
+    """`Float(asdecimal=True)`: SQLAlchemy would round the float to ten digits after the point."""
 
     def result_processor(self, dialect: Any, coltype: Any) -> Any:
         """What makes a decimal number of the driver's float, where one is wanted."""
-        return cast("Any", super()).result_processor(dialect, coltype or DOUBLE_OID)
+        return as_written if self.asdecimal else None
 
 
-def _as_written(value: Any) -> Any:
+def as_written(value: Any) -> Any:
+    """The decimal number with the digits that show a float."""
     return Decimal(repr(value)) if isinstance(value, float) else value
 
 

@@ -21,16 +21,15 @@ Read = Callable[[Any], Any]
 
 def foreign_reader(annotation: Any, location: str) -> Read:
     """The reader of whatever msgspec can read. Raises `ConfigurationError` for other types."""
-    info = msgspec.inspect.type_info(annotation)
+    try:
+        info = msgspec.inspect.type_info(annotation)
+    except (TypeError, NameError) as error:
+        raise _without_form(annotation, f" ({error})", location) from error
     if any(
         isinstance(part, msgspec.inspect.CustomType) and not is_pydantic(part.cls)
         for part in getattr(info, "types", [info])
     ):
-        raise ConfigurationError(
-            f"has a member of type {annotation}, which has no form in JSON.",
-            location=location,
-            hint="Use a type of the page `wire.md`, a Struct, a dataclass or a pydantic model.",
-        )
+        raise _without_form(annotation, "", location)
 
     def read(value: Any) -> Any:
         try:
@@ -41,6 +40,14 @@ def foreign_reader(annotation: Any, location: str) -> Read:
         return found
 
     return read
+
+
+def _without_form(annotation: Any, reason: str, location: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"has a member of type {annotation}, which has no form in JSON{reason}.",
+        location=location,
+        hint="Use a type of the page `wire.md`, a Struct, a dataclass or a pydantic model.",
+    )
 
 
 def _msgspec_violation(message: str) -> Violation:

@@ -32,6 +32,7 @@ from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.strict_json import Number
 from gatepost.dtos.value_checks import value_checks
 from gatepost.dtos.violations import Violation, escape, raise_all
+from gatepost.errors import ConfigurationError
 from gatepost.exact_json import natural
 from gatepost.models.constraints import declared_constraints
 from gatepost.models.entity import Attribute
@@ -154,9 +155,19 @@ class _Readers:
         if known is None:
             check_frozen(kind, self._location)
             known = self._classes[kind] = _ObjectReader(kind)
-            for member in _members(kind):
+            for member in self._members(kind):
                 known.add(member, self.reader(member.annotation))
         return known
+
+    def _members(self, kind: type) -> Sequence[_Member]:
+        try:
+            return [*_members(kind)]
+        except NameError as error:
+            raise ConfigurationError(
+                f"has documents of the form {kind.__name__}, whose annotations cannot be read: {error}.",
+                location=self._location,
+                hint="Write names that the module of the class has when App(...) is called.",
+            ) from error
 
 
 def _non_null(origin: Any, arguments: tuple[Any, ...]) -> Any:

@@ -97,6 +97,12 @@ def _check_has_a_value(served: ServedModel, attribute: Attribute, *, is_filled: 
     is_version = column is served.entity.version
     is_generated = column.computed is not None or column is getattr(column.table, "autoincrement_column", None)
     has_a_value = attribute.nullable or attribute.has_default or is_generated
+    if _is_unversioned(served, column) and not (has_a_value or is_filled):
+        raise ConfigurationError(
+            "is the version_id_col, which clients never set, and nothing gives it a value.",
+            location=f"{served.entity.name}.{attribute.name}",
+            hint="Leave out version_id_generator=False, or write server_default=FetchedValue() if a trigger fills it.",
+        )
     if (column.info.get(MANAGED) or is_version) and not has_a_value:
         if is_version:
             raise ConfigurationError(
@@ -111,6 +117,12 @@ def _check_has_a_value(served: ServedModel, attribute: Attribute, *, is_filled: 
                 hint="Write server_default=FetchedValue() where a trigger fills it, else a default, or leave out the "
                 'info "gatepost.managed".',
             )
+
+
+def _is_unversioned(served: ServedModel, column: Any) -> bool:
+    """Whether the mapper compares the column with every change, and leaves it to others to set it."""
+    mapper = cast("Any", inspect(served.entity.model))
+    return bool(column is mapper.version_id_col and mapper.version_id_generator is False)
 
 
 def _check_columns_are_mapped(served: ServedModel) -> None:

@@ -110,12 +110,39 @@ def _refuse_properties(mapper: "Mapper[Any]", name: str) -> None:
             hint=f"Declare {parts} as attributes of their own, with a property for the whole; or keep the whole in one "
             "column: mapped_column(JSONOf(...)).",
         )
+    _refuse_shared_columns(mapper, name)
     for relation in mapper.relationships:
         if relation.lazy == "dynamic":
             raise ConfigurationError(
                 "is a dynamic relationship, which SQLAlchemy cannot load in an AsyncSession.",
                 location=f"{name}.{relation.key}",
                 hint=f"Write {relation.key}: WriteOnlyMapped[{relation.mapper.class_.__name__}], or leave out lazy=.",
+            )
+
+
+def _refuse_shared_columns(mapper: "Mapper[Any]", name: str) -> None:
+    """An attribute is one column of the table, and a column one attribute: of two values SQLAlchemy drops one."""
+    known: dict[str, str] = {}
+    for prop in mapper.column_attrs:
+        columns = [column for column in prop.columns if isinstance(column, Column)]
+        names = ", ".join(column.name for column in columns)
+        if len(columns) > 1:
+            raise ConfigurationError(
+                f"is one attribute for several columns ({names}).",
+                location=f"{name}.{prop.key}",
+                hint="Declare an attribute for each column, and keep them equal with @validates or a trigger.",
+            )
+        if columns and columns[0].table is not mapper.local_table:
+            raise ConfigurationError(
+                f"is a column of another table ({columns[0]}).",
+                location=f"{name}.{prop.key}",
+                hint="Select it: column_property(select(...).where(...).scalar_subquery()).",
+            )
+        if columns and known.setdefault(names, prop.key) != prop.key:
+            raise ConfigurationError(
+                f"is the column {names}, which is the attribute {known[names]} already.",
+                location=f"{name}.{prop.key}",
+                hint=f'Write {prop.key} = synonym("{known[names]}"), or leave one of them out.',
             )
 
 

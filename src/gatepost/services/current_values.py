@@ -5,7 +5,7 @@ neither the response nor what is stored depends on it.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any, cast
+from typing import Any
 
 from gatepost.database.connection import Record
 from gatepost.database.statements import DIALECT
@@ -101,20 +101,15 @@ def _is_same(shape: Shape, present: Any, value: Any) -> bool:
     if item.is_document:
         # The driver decodes documents in an array to floats.
         return is_same_document(present, value if item is shape else natural(value))
-    if item.form in (Form.FLOAT, Form.DECIMAL) and not (item.is_text or item.is_decorated):
-        return bool(_as_floats(present) == _as_floats(value))  # the decimal 5.01 is not the float
     return bool(present == value)
-
-
-def _as_floats(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_as_floats(item) for item in cast("Any", value)]
-    return value if value is None else float(value)
 
 
 def _present(attribute: Attribute, raw: Any) -> Any:
     if attribute.shape.is_document:
         return _exact(raw)
+    item = attribute.shape.items or attribute.shape
+    if item.form in (Form.FLOAT, Form.DECIMAL) and not item.is_decorated:
+        return raw  # with all digits: neither the float of a decimal, nor the decimal of a float
     kind: Any = attribute.column.type
     process: Any = kind.dialect_impl(DIALECT).result_processor(DIALECT, None)
     return raw if process is None else process(raw)

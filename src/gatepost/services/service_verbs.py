@@ -16,16 +16,18 @@ from sqlalchemy.orm.exc import FlushError
 from gatepost.auth.denials import access_denied
 from gatepost.call import Call
 from gatepost.database.database import driver_error
+from gatepost.database.statements import as_written
 from gatepost.database.transactions import ISOLATION_LEVELS, Transaction
 from gatepost.declaring.policies import Decision, decide, is_nobody
 from gatepost.errors import NotFound, Unprocessable
 from gatepost.exact_json import natural
 from gatepost.models.conditions import bind_decision, holds
 from gatepost.models.constructors import Construct, constructor_of
+from gatepost.models.entity import Attribute
 from gatepost.models.list_query import ListQuery
 from gatepost.models.row_size import row_bytes_max
 from gatepost.models.selections import Expansion
-from gatepost.models.shape import Form, Shape
+from gatepost.models.shape import Form, element_type
 from gatepost.services.compiled_verbs import CompiledVerbs, RowChange
 from gatepost.services.long_values import is_too_long
 from gatepost.services.refused_values import refused_by_validator
@@ -68,7 +70,7 @@ class ServiceVerbs:
             if item.nullable and item.has_default and not item.column.type.should_evaluate_none
         ]
         self._deferred = [prop.key for prop in mapper.column_attrs if prop.deferred]
-        copiers = {name: _copier(attribute.shape) for name, attribute in served.entity.attributes.items()}
+        copiers = {name: _copier(attribute) for name, attribute in served.entity.attributes.items()}
         self._copiers = {name: copier for name, copier in copiers.items() if copier is not None}
         self.unseen = compiled.unseen
         self.shown = compiled.shown
@@ -237,12 +239,19 @@ class ServiceVerbs:
         return self._served.entity.key.of(identity)
 
 
-def _copier(shape: Shape) -> Callable[[Any], Any] | None:
-    """The function that copies values of a body for this shape; None where they are immutable."""
+def _copier(attribute: Attribute) -> Callable[[Any], Any] | None:
+    """The function that copies values of a body for this attribute; None where they are immutable."""
+    shape = attribute.shape
     item = shape.items or shape
+    if item.form is Form.FLOAT and not item.is_decorated and element_type(attribute.column.type).asdecimal:
+        return _decimals
     if item.form is Form.DOCUMENT or (item.form is Form.DECIMAL and not (item.is_text or item.is_decorated)):
         return natural
     return _copied_list if shape.form is Form.ARRAY else None
+
+
+def _decimals(value: Any) -> Any:
+    return [as_written(item) for item in cast("Any", value)] if isinstance(value, list) else as_written(value)
 
 
 def _copied_list(value: list[Any] | None) -> list[Any] | None:

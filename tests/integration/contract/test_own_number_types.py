@@ -10,7 +10,7 @@ import pytest_asyncio
 from sqlalchemy import ARRAY, Double, Float, Integer, MetaData, Numeric, String, TypeDecorator
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gatepost import Actor, App, Model, Resource, anyone, policy, read_only
+from gatepost import Actor, App, Changes, Model, Resource, Service, anyone, policy, read_only
 from gatepost.models.base import NAMING
 from gatepost.testing import Client, TestApp
 
@@ -64,6 +64,26 @@ class Ware(Base):
     wide: Mapped[float] = mapped_column(Double)
     precise: Mapped[Decimal] = mapped_column(Float(asdecimal=True))
     many: Mapped[list[Decimal]] = mapped_column(ARRAY(Numeric(5, 2)))
+    long: Mapped[float] = mapped_column(Numeric(30, 5, asdecimal=False))
+
+
+class Dose(Base):
+    """Decimal numbers in columns of floats."""
+
+    __tablename__ = "own_number_doses"
+
+    one: Mapped[Decimal] = mapped_column(Float(asdecimal=True))
+    some: Mapped[list[Decimal]] = mapped_column(ARRAY(Float(asdecimal=True)))
+
+
+seen: list[Any] = []
+
+
+class Doses(Service[Dose]):
+    """Notes what it reads."""
+
+    async def before_update(self, row: Dose, changes: Changes[Dose], actor: Actor) -> None:
+        seen[:] = [row.one, *row.some, *changes.values()]
 
 
 @policy
@@ -71,7 +91,7 @@ def cheap(model: Any, actor: Actor) -> Any:
     return (model.price < Decimal("123456.7")) & (model.exact < Decimal("123456.7"))
 
 
-NUMBERS = ("stock", "price", "label", "exact", "rough", "wide", "precise", "many")
+NUMBERS = ("stock", "price", "label", "exact", "rough", "wide", "precise", "many", "long")
 app = App(
     Resource(
         Ware,
@@ -79,7 +99,8 @@ app = App(
         update=anyone,
         filter=["stock", "price", "label"],
         fields=dict.fromkeys(NUMBERS, read_only),
-    )
+    ),
+    Resource(Dose, read=anyone, write=anyone, service=Doses),
 )
 
 
@@ -96,20 +117,32 @@ async def client(module_database_url: str) -> AsyncIterator[Client]:
         async with app.transaction() as tx:
             numbers: dict[str, Any] = {"exact": Decimal("1.25"), "rough": 5.01, "wide": 1.5, "precise": Decimal("2.5")}
             own: dict[str, Any] = {"stock": 5, "price": Decimal("12.5"), "label": "abc", "many": [Decimal("1.5")]}
+            numbers["long"] = Decimal("1234567890123456789.12345")
             tx.session.add(Ware(title="first", **numbers, **own))
         yield running.anonymous
 
 
 async def test_a_row_that_is_sent_back_as_it_was_read_is_accepted(client: Client) -> None:
     row = (await client.get("/api/own_number_wares")).data[0]
-    response = await client.patch(f"/api/own_number_wares/{row['id']}", json={**row, "title": "second"})
-    assert response.status == 200
+    path = f"/api/own_number_wares/{row['id']}"
+    text = (await client.get(path)).body.removeprefix(b'{"data":').removesuffix(b"}")
+    assert b"1234567890123456789.12345" in text
+    response = await client.patch(path, content=text.replace(b'"first"', b'"second"'))
+    assert (response.status, response.data["title"]) == (200, "second")
     assert {name: response.data[name] for name in NUMBERS} == {name: row[name] for name in NUMBERS}
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("exact", "1.26"), ("rough", 5.02), ("wide", 1.25), ("precise", 2.25), ("many", ["2.5"]), ("stock", 6)],
+    [
+        ("exact", "1.26"),
+        ("rough", 5.02),
+        ("wide", 1.25),
+        ("precise", 2.25),
+        ("many", ["2.5"]),
+        ("stock", 6),
+        ("long", 1234567890123456789),
+    ],
 )
 async def test_another_number_than_the_present_one_is_refused(client: Client, name: str, value: Any) -> None:
     row = (await client.get("/api/own_number_wares")).data[0]
@@ -139,3 +172,13 @@ async def test_another_number_than_the_present_one_is_refused(client: Client, na
 async def test_filters_compare_without_the_bounds_of_the_column(client: Client, query: str, found: int) -> None:
     response = await client.get(f"/api/own_number_wares?{query}")
     assert (response.status, len(response.data)) == (200, found)
+
+
+async def test_decimal_numbers_of_floats_have_the_digits_that_are_shown(client: Client) -> None:
+    numbers = {"one": 1.1234567890123457, "some": [1e-320, 5.01]}
+    created = await client.post("/api/own_number_doses", json=numbers)
+    path = f"/api/own_number_doses/{created.data['id']}"
+    response = await client.patch(path, json=numbers)
+    exact = [Decimal("1.1234567890123457"), Decimal("1E-320"), Decimal("5.01")]
+    assert seen == [*exact, exact[0], exact[1:]]
+    assert response.data == created.data, "with the same version: nothing was written"

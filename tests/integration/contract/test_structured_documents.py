@@ -219,6 +219,39 @@ async def test_a_form_whose_instances_can_change_is_refused(form: type[Any]) -> 
         App(Resource(Note, read=anyone, write=anyone))
 
 
+class Unresolved(msgspec.Struct, frozen=True):
+    """Its annotation names what there is not."""
+
+    text: "Missing"  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+
+
+class Undecided(msgspec.Struct, frozen=True):
+    """A union that nothing tells apart."""
+
+    part: Line | Outer
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        (Unresolved, "has documents of the form Unresolved, whose annotations .*'Missing'"),
+        (Undecided, "has a member of type .*Outer, which has no form in JSON .*tagged"),
+        ("Line", "has a member of type Line, which has no form in JSON"),
+    ],
+)
+async def test_a_form_that_cannot_be_read_is_refused(form: Any, words: str) -> None:
+    class Alone(DeclarativeBase):
+        pass
+
+    class Note(Alone):
+        __tablename__ = "notes"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        body: Mapped[Any] = mapped_column(JSONOf(form))
+
+    with pytest.raises(ConfigurationError, match=rf"Note\.body: {words}"):
+        App(Resource(Note, read=anyone, write=anyone))
+
+
 async def test_a_member_that_json_cannot_hold_is_refused() -> None:
     class Form(msgspec.Struct, frozen=True):
         number: complex

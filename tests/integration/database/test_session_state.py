@@ -475,6 +475,16 @@ async def _loads(service: Service[Any]) -> None:
     second.text = "changed"
 
 
+async def test_a_sequence_is_executed_by_itself(transaction_app: TransactionApp) -> None:
+    drawn: list[Any] = []
+
+    async def draw(service: Service[Any]) -> None:
+        drawn.append(await service.session.scalar(Sequence("numbers")))
+
+    assert (await transaction_app.create_after(draw)).status == 201, failures
+    assert isinstance(drawn[0], int)
+
+
 async def test_derived_verbs_and_services_that_use_the_orm_alone_pay_nothing(transaction_app: TransactionApp) -> None:
     backend = await value(transaction_app, "SELECT pg_backend_pid()")
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import (
     Mapped,
     Session,
     WriteOnlyMapped,
+    column_property,
     composite,
     mapped_column,
     relationship,
@@ -47,6 +48,20 @@ def _composite() -> App:
         spot: Mapped[Point] = composite(mapped_column("x"), mapped_column("y"))
 
     return App(Resource(Place, read=anyone))
+
+
+def _doubled() -> App:
+    class Base(DeclarativeBase):
+        pass
+
+    class Card(Base):
+        __tablename__ = "cards"
+
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str] = mapped_column("title")
+
+    Card.label = column_property(Card.__table__.c.title)  # type: ignore[attr-defined]
+    return App(Resource(Card, read=anyone))
 
 
 def _dynamic() -> App:
@@ -144,6 +159,11 @@ def _listening() -> object:
 
 REFUSALS = [
     Refusal("`composite()`", _composite, r"mapper_refusals.py:\d+: Place\.spot: is a composite\(\) of x, y"),
+    Refusal(
+        "two attributes for one column, or two columns for one attribute",
+        _doubled,
+        r'mapper_refusals.py:\d+: Card\.label: is the column title, .*synonym\("name"\)',
+    ),
     Refusal("dynamic relationships", _dynamic, r"mapper_refusals.py:\d+: Room\.chairs: is a dynamic relationship"),
     Refusal(
         "`WriteOnlyMapped` without `passive_deletes=True`",

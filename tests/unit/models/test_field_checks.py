@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Column, FetchedValue, Integer, MetaData, Table, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, registry
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 
 from gatepost import App, Field, Resource, Service, anyone, authenticated, hidden, owner, policy, read_only, role
 from gatepost.accounts.models import UserColumns
@@ -287,6 +287,22 @@ def test_a_key_that_nothing_generates_is_the_clients_to_set() -> None:
         App(Resource(Numbered, read=anyone, write=anyone, fields={"number": hidden}), users=User)
 
 
+def test_a_version_that_the_mapper_leaves_to_others_needs_a_value_unless_a_service_fills_it() -> None:
+    class Counted(Base):
+        __tablename__ = "counted"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        count = mapped_column(Integer, nullable=False)
+        __mapper_args__ = {"version_id_col": count, "version_id_generator": False}  # noqa: RUF012
+
+    class Counts(Service[Counted]):
+        async def before_create(self, draft: Counted, actor: Actor) -> None:
+            draft.count = 1
+
+    with pytest.raises(ConfigurationError, match=r"Counted\.count: is the version_id_col, .* nothing gives it a value"):
+        App(Resource(Counted, read=anyone, write=anyone), users=User)
+    App(Resource(Counted, read=anyone, write=anyone, service=Counts), users=User)
+
+
 def test_a_managed_column_without_a_value_is_refused_unless_a_service_fills_it() -> None:
     class Stamped(Base):
         __tablename__ = "stamped"
@@ -396,8 +412,6 @@ def test_the_hash_is_hidden_under_every_name_and_by_every_model_that_maps_it() -
         id: Mapped[int] = mapped_column(primary_key=True)
         password_hash: Mapped[str | None] = mapped_column("pw", Text)
 
-    Person.digest = column_property(Person.__table__.c.pw)  # type: ignore[attr-defined]
-
     class Shadow(Own):
         __table__ = Person.__table__
 
@@ -405,7 +419,7 @@ def test_the_hash_is_hidden_under_every_name_and_by_every_model_that_maps_it() -
         __tablename__ = "logins"
         id: Mapped[int] = mapped_column(primary_key=True)
 
-    assert not {"password_hash", "digest", "pw"} & hash_names(Person, Person)
+    assert not {"password_hash", "pw"} & hash_names(Person, Person)
     assert "pw" not in hash_names(Shadow, Login)
 
 

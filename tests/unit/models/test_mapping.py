@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, Text, case, select
 from sqlalchemy.ext.declarative import AbstractConcreteBase
-from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, column_property, mapped_column, relationship
 
 from gatepost import App, Resource, UserColumns, anyone
 from gatepost.errors import ConfigurationError
@@ -207,6 +207,53 @@ def test_a_column_of_a_subclass_that_other_classes_would_have_to_fill_is_refused
 )
 def test_a_class_that_is_not_simply_one_table_is_refused(model: type[Any], words: str) -> None:
     assert refusal_of(lambda: App(Resource(model, read=anyone))).startswith(words)
+
+
+class Copied(Base):
+    """One attribute for two columns."""
+
+    __table__ = Table(
+        "copied", Base.metadata, Column("id", Integer, primary_key=True), Column("a", Text), Column("b", Text)
+    )
+    both = column_property(__table__.c.a, __table__.c.b)
+
+
+class Doubled(Base):
+    """Two attributes for one column."""
+
+    __tablename__ = "doubled"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column("title")
+
+
+Doubled.again = column_property(Doubled.__table__.c.title)
+
+
+class Borrowing(Base):
+    """An attribute that is a column of another table."""
+
+    __tablename__ = "borrowing"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+Borrowing.kind = column_property(Note.__table__.c.kind)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (Copied, "Copied.both: is one attribute for several columns (a, b)."),
+        (
+            Doubled,
+            'Doubled.again: is the column title, which is the attribute name already. Write again = synonym("name")',
+        ),
+        (Borrowing, "Borrowing.kind: is a column of another table (notes.kind)."),
+    ],
+)
+def test_an_attribute_that_is_not_one_column_of_its_own_is_refused(model: type[Any], words: str) -> None:
+    assert words in refusal_of(lambda: App(Resource(model, read=anyone)))
 
 
 class Event(Base):
