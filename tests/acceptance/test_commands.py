@@ -38,6 +38,9 @@ from gatepost import UserAuthenticator
 class Keys(UserAuthenticator):
     challenge = "ApiKey"
 
+    async def verify(self, credentials):
+        return None
+
 app = App(Resource(Thing, read=anyone), authenticators=[Keys()])
 """
 

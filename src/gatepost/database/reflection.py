@@ -53,7 +53,9 @@ _TABLES = """
     SELECT json_build_object(
       'tables', (
         SELECT coalesce(json_agg(json_build_object(
-          'schema', schema, 'name', name, 'kind', relkind, 'writable', pg_relation_is_updatable(oid, true),
+          'schema', schema, 'name', name, 'kind', relkind,
+          -- Only for views, because it waits for locks of its relation.
+          'writable', CASE WHEN relkind = 'v' THEN pg_relation_is_updatable(oid, true) ELSE 0 END,
           'columns', ARRAY(SELECT to_json(columns) FROM columns WHERE attrelid = tables.oid ORDER BY attnum),
           'keys', ARRAY(
             SELECT to_json(ARRAY(
@@ -115,7 +117,7 @@ class ReflectedTable(msgspec.Struct, frozen=True):
         return self.kind in ("v", "m")
 
     def takes(self, action: str) -> bool:
-        """Whether PostgreSQL can "create", "update" or "delete" its rows; of a view, by itself or by triggers."""
+        """Whether PostgreSQL can "create", "update" or "delete" the rows of a view, by itself or by triggers."""
         return bool(self.writable & _COMMANDS[action])
 
 
