@@ -14,6 +14,7 @@ from sqlalchemy.sql.operators import eq
 
 from gatepost.errors import ConfigurationError
 from gatepost.models.mapper_configuration import configure_mappers
+from gatepost.models.schema_names import NAME_BYTES_MAX
 
 DEFAULT_SCHEMA = "public"
 """Where PostgreSQL finds and makes a table whose schema is not given."""
@@ -39,6 +40,7 @@ def mapper_of(model: type[Any]) -> "Mapper[Any]":
     configure_mappers(mapper.registry)
     _refuse_hierarchy(mapper, model.__name__)
     _refuse_derived_table(mapper, model.__name__)
+    _refuse_long_names(table_of(mapper), model.__name__)
     _refuse_properties(mapper, model.__name__)
     return mapper
 
@@ -99,6 +101,18 @@ def _complaint(mapper: "Mapper[Any]", root: "Mapper[Any]", family: Sequence["Map
     if len(set(identities)) < len(identities):
         return f"is in a hierarchy with one polymorphic_identity for two classes ({', '.join(map(repr, identities))})"
     return None
+
+
+def _refuse_long_names(table: "Table[Any]", name: str) -> None:
+    """PostgreSQL would cut them, and then there is no such table or column."""
+    for item in (table, *table.columns):
+        if len(item.name.encode()) > NAME_BYTES_MAX:
+            kind = "table" if item is table else "column"
+            raise ConfigurationError(
+                f"has a {kind} whose name is longer than PostgreSQL's {NAME_BYTES_MAX} bytes: {item.name!r}.",
+                location=name,
+                hint='Shorten it: __tablename__ = "...".' if item is table else 'Shorten it: mapped_column("...").',
+            )
 
 
 def _refuse_properties(mapper: "Mapper[Any]", name: str) -> None:

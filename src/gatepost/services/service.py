@@ -17,6 +17,7 @@ from gatepost.database.transactions import ISOLATION_LEVELS, AfterCommit
 from gatepost.errors import ConfigurationError
 from gatepost.exact_json import is_same_document
 from gatepost.hints import did_you_mean, nearest
+from gatepost.models.json_of import JSONOf
 
 if TYPE_CHECKING:
     from gatepost.models.list_query import ListQuery
@@ -67,9 +68,16 @@ class Changes(Mapping[str, Any], Generic[M]):
         for name, value in self._values.items():
             before = cast("Any", row).__dict__.get(name)
             setattr(row, name, value)
-            # The ORM compares documents as Python does, to which true and 1 are equal.
-            if isinstance(value, _IN_JSON) and before == value and not is_same_document(before, value):
+            if before == value and before is not value and not _is_same(getattr(type(row), name, None), before, value):
                 flag_modified(row, name)
+
+
+def _is_same(attribute: Any, before: Any, value: Any) -> bool:
+    """Whether equal values are stored alike. The ORM compares documents as Python does, to which true and 1 are equal,
+    and a document may have members that its instance does not show."""
+    if isinstance(getattr(attribute, "type", None), JSONOf):
+        return False
+    return not isinstance(value, _IN_JSON) or is_same_document(before, value)
 
 
 def _check_attributes(model: type[Any], names: Iterable[str]) -> None:

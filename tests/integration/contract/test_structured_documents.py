@@ -187,6 +187,19 @@ async def test_a_stored_document_that_does_not_fit_is_shown_as_it_is(client: Cli
     assert mended.data["address"]["street"] == "Elm"
 
 
+@WAYS
+async def test_unknown_members_of_stored_documents_can_be_removed(client: Client, path: str) -> None:
+    row = await created(client, path, lines=[{"firstText": "x"}])
+    address, table = f"{path}/{row['id']}", {"/api/places": Place, "/api/rooms": Room}[path].__table__
+    async with app.transaction() as tx:
+        added = "address = address || '{\"old\": 1}', lines = jsonb_set(lines, '{0,old}', '1')"
+        await tx.session.execute(text(f"UPDATE {table} SET {added} WHERE id = :id"), {"id": row["id"]})
+    changed = (await client.patch(address, json={"address": {"old": None}, "lines": row["lines"]})).data
+    assert (changed["address"], changed["lines"]) == (row["address"], row["lines"])
+    same = (await client.patch(address, json={"address": changed["address"], "lines": row["lines"]})).data
+    assert same["version"] == changed["version"]
+
+
 async def test_a_policy_may_look_into_a_document(client: Client) -> None:
     response = await client.post("/api/places", json={"title": "t", "address": HOME | {"street": "Secret"}})
     assert (response.status, response.body) == (201, b"")

@@ -256,6 +256,25 @@ def test_an_attribute_that_is_not_one_column_of_its_own_is_refused(model: type[A
     assert words in refusal_of(lambda: App(Resource(model, read=anyone)))
 
 
+class Wordy(Base):
+    __tablename__ = "wordy"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    price: Mapped[int] = mapped_column("ü" * 32)
+
+
+class WordyTable(Base):
+    __tablename__ = "w" * 64
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+@pytest.mark.parametrize(("model", "kind"), [(Wordy, "column"), (WordyTable, "table")])
+def test_a_name_that_postgresql_would_cut_is_refused(model: type[Any], kind: str) -> None:
+    words = f"{model.__name__}: has a {kind} whose name is longer than PostgreSQL's 63 bytes"
+    assert refusal_of(lambda: App(Resource(model, read=anyone))).startswith(words)
+
+
 class Event(Base):
     __tablename__ = "events"
     __table_args__ = {"postgresql_partition_by": "RANGE (id)"}  # noqa: RUF012
