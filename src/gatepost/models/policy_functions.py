@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import QueryableAttribute
 from sqlalchemy.sql import visitors
-from sqlalchemy.sql.elements import Grouping, Tuple
-from sqlalchemy.sql.operators import in_op, not_in_op
+from sqlalchemy.sql.elements import BooleanClauseList, Grouping, Tuple, UnaryExpression
+from sqlalchemy.sql.operators import custom_op, in_op, inv, not_in_op
 from sqlalchemy.sql.util import _deep_deannotate  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
 
 from gatepost.actor import Actor
@@ -25,6 +25,7 @@ from gatepost.models.bind_types import unrounded
 from gatepost.models.casts import guard_casts
 from gatepost.models.entity import Entity
 from gatepost.models.recipes import Bound
+from gatepost.models.shape import Form, shape_of
 from gatepost.models.table_refs import TableRef, bare
 from gatepost.models.truth_values import NoTruthValueError, without_truth_values
 from gatepost.sources import location_of
@@ -119,6 +120,12 @@ def _try(
             "Use the argument for the row, and `other = aliased("
             f"{entity.name})` for other rows of its table, in subqueries too.",
         )
+    for part in _conditions_in(plain):
+        is_custom = isinstance(getattr(part, "operator", None), custom_op)  # whose type SQLAlchemy does not know
+        if not is_custom and shape_of(part.type).form not in (Form.BOOLEAN, Form.OTHER):
+            raise refusal_of(
+                where, f"has {part} as a condition, which is of type {part.type}.", "Compare it with a value."
+            )
     try:
         _, values = shape_and_values(where, entity.model, actor)
         condition, _ = _made(row, where, actor, values)
@@ -131,6 +138,19 @@ def _try(
             "has a subquery that reads all rows of the table instead of the row that the policy is about.",
             "Leave `.correlate()` out, and compare with the argument outside of subqueries in FROM.",
         )
+    if re.search(r"\bSELECT \*\s+WHERE\b", sql):
+        raise refusal_of(where, "has a subquery that reads no table.", "Write exists().where(Other.column == ...).")
+
+
+def _conditions_in(condition: Any) -> Iterator[Any]:
+    """What a condition combines with and, or, not."""
+    if isinstance(condition, BooleanClauseList):
+        for part in condition.clauses:
+            yield from _conditions_in(part)
+    elif isinstance(condition, Grouping) or (isinstance(condition, UnaryExpression) and condition.operator is inv):
+        yield from _conditions_in(cast("Any", condition).element)
+    else:
+        yield condition
 
 
 def _made(source: TableRef, where: Where, actor: Actor, values: Sequence[Bound]) -> tuple[sa.ColumnElement[bool], bool]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import ForeignKey, MetaData, and_, exists, not_, or_, select, text, tuple_, union
+from sqlalchemy import ForeignKey, MetaData, and_, exists, func, not_, or_, select, text, tuple_, union
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
 
 from gatepost import Actor, App, Resource, authenticated, policy
@@ -93,6 +93,8 @@ RIGHT: list[Function] = [
     lambda member, actor: member.id.in_(select(Document.member_id).where(Document.kind.in_(["letter"]))),
     lambda member, actor: member.id.in_(select(Invoice.member_id).where(Invoice.id == actor.id)),
     lambda member, actor: member.id.in_(select(Letter.member_id)),
+    lambda member, actor: member.team_id.op(">")(1),
+    lambda member, actor: ~func.coalesce(member.is_open, False) & func.other(member.id),
     lambda member, actor: exists().where(Letter.member_id == member.id),
     lambda member, actor: member.id.in_(select(aliased(Letter).member_id)),
     lambda member, actor: not_(member.id == select(Letter.member_id).limit(1).scalar_subquery()),
@@ -118,6 +120,10 @@ WRONG: list[tuple[Function, str]] = [
     (lambda member, actor: tuple_(member.team_id, member.id).not_in([]), "whether a tuple is in a list"),
     (lambda member, actor: text("is_open"), "returned TextClause, not a SQL condition or a bool"),
     (lambda member, actor: None, "returned NoneType, not a SQL condition or a bool"),
+    (lambda member, actor: member.team_id, "has members.team_id as a condition, which is of type INTEGER"),
+    (lambda member, actor: ~member.team_id, "as a condition, which is of type INTEGER"),
+    (lambda member, actor: member.is_open & (member.is_open | member.team_id), "which is of type INTEGER"),
+    (lambda member, actor: exists().where(member.id > 0), "has a subquery that reads no table"),
     (lambda member, actor: member.__table__.c.is_open, ITSELF),
     (lambda member, actor: member().id is None and member.is_open, "cannot take an alias of Member"),
 ]
