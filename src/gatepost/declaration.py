@@ -35,7 +35,7 @@ from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
 from gatepost.models.foreign_key_targets import check_foreign_keys
 from gatepost.models.index_limits import IndexWarning, index_warnings
-from gatepost.models.orm_reasons import WRITES, orm_reasons
+from gatepost.models.orm_reasons import WRITES, check_validators, orm_reasons
 from gatepost.models.owner_checks import check_owner
 from gatepost.models.policy_trials import try_functions
 from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
@@ -220,6 +220,8 @@ class Declaration:
                     check_field(attribute, served.entity.name)
             with self._mistakes.check(partial(location_of, served.entity.model)):
                 check_key(served.entity)
+            with self._mistakes.check(partial(location_of, served.entity.model)):
+                check_validators(served.entity)
 
 
 def _check_no_other_users(users: type[Any], base: type[DeclarativeBase], served: Collection[type[Any]]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from annotated_types import Len
 from sqlalchemy import ARRAY, ForeignKey, Integer, MetaData, String, TypeDecorator
 from sqlalchemy.dialects.postgresql import TSVECTOR
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, validates
 
 from gatepost import (
     App,
@@ -349,11 +349,46 @@ def test_a_verb_that_cannot_be_called_as_it_will_be_is_refused(service: type[Any
     App(Resource(Thing, read=anyone, write=anyone, service=Wide))
 
 
-@pytest.mark.parametrize(("name", "meant"), [("before_udpate", "before_update"), ("after_created", "after_create")])
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("before_udpate", "before_update"),
+        ("after_created", "after_create"),
+        ("befor_create", "before_create"),
+        ("beforeDelete", "before_delete"),
+    ],
+)
 def test_a_misspelt_small_method_is_refused(name: str, meant: str) -> None:
     service = type("Careless", (Things,), {name: Things.before_create})
     sentence = refusal_of(Resource(Thing, read=anyone, service=service))
     assert sentence == f"Careless.{name}: is never called. Did you mean {meant!r}?"
+
+
+def test_a_method_of_another_name_is_none_of_gateposts() -> None:
+    service = type("Careful", (Things,), {"_before_create": Things.before_create, "recreate": Things.before_create})
+    App(Resource(Thing, read=anyone, service=service))
+
+
+class Checked(DeclarativeBase):
+    """A base of the next test alone."""
+
+
+class Parcel(Checked):
+    __tablename__ = "parcels"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    weight: Mapped[int]
+
+    @validates("wieght")
+    def _weight(self, name: str, value: int) -> int:
+        return value
+
+
+def test_a_validator_that_no_attribute_calls_is_refused() -> None:
+    assert refusal_of(Resource(Parcel, read=anyone)) == (
+        "Parcel._weight: @validates('wieght') is never called: Parcel has no such mapped attribute. "
+        "Did you mean 'weight'?"
+    )
 
 
 def test_a_service_may_have_methods_of_its_own() -> None:

@@ -117,8 +117,13 @@ def _render_json(logger: object, method: str, event: EventDict) -> str:
     leading = {key: event.pop(key) for key in ("time", "level", "event") if key in event}
     # Escaping beforehand keeps separators such as U+2028 and lone surrogates from ending a line in some reader.
     values = {**leading, **event}
-    safe = {key: escaped(item, keep="\n\t") if isinstance(item, str) else item for key, item in values.items()}
-    return msgspec.json.encode(safe).decode()
+    return msgspec.json.encode({key: _escaped_value(item) for key, item in values.items()}).decode()
+
+
+def _escaped_value(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_escaped_value(item) for item in value]
+    return escaped(value, keep="\n\t") if isinstance(value, str) else value
 
 
 def _render_console(coloured: bool, logger: object, method: str, event: EventDict) -> str:

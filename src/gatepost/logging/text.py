@@ -56,4 +56,6 @@ def safe_value(key: str, value: Any) -> Any:
         return MASK
     if isinstance(value, bool | int | float) or value is None:
         return value
+    if isinstance(value, list):
+        return [safe_value(key, item) for item in value]
     return without_secrets(value if isinstance(value, str) else str(value))

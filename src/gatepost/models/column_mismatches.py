@@ -17,6 +17,7 @@ from gatepost.models.column_types import base_type, fits, type_name, type_text
 from gatepost.models.entity import Attribute, Entity
 from gatepost.models.schema_names import qualified, quote
 from gatepost.models.shape import Form
+from gatepost.models.type_spellings import type_spelling
 
 _MIGRATE = "run `gatepost migrate make` and `gatepost migrate up`"
 
@@ -169,7 +170,9 @@ class _Comparison:
         alter = self._alter(actual.name, f"TYPE {kind}{using}")
         if (declared, real) == ("timestamptz", "timestamp"):
             return f"Write mapped_column(NaiveUTC), if its values are in UTC; or convert the column: `{alter}`."
-        return f"Declare the type that the column has, or convert the column: `{alter}`."
+        spelling = type_spelling(actual.type_text)
+        declare = "Declare the type that the column has" if spelling is None else f"Write mapped_column({spelling})"
+        return f"{declare}, or convert the column: `{alter}`."
 
     # NULL and values that the database makes
 

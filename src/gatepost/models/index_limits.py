@@ -61,6 +61,7 @@ def index_warnings(served: Iterable[ServedModel]) -> list[IndexWarning]:
     return [
         IndexWarning(f"{item.entity.name}.{attribute.name}", name, _hint(attribute))
         for item in served
+        if not item.entity.is_view
         for name, columns, method in indexes_of(item.entity.table)
         if method in _METHODS
         for attribute in _too_long([item.entity.attribute_of(column) for column in columns], method)

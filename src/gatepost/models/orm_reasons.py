@@ -12,6 +12,8 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 
 from gatepost.database.listeners import Listener, is_coerced, listeners_of
+from gatepost.errors import ConfigurationError
+from gatepost.hints import did_you_mean
 from gatepost.models.constructors import own_constructor
 from gatepost.models.delete_cascades import delete_cascades
 from gatepost.models.entity import Entity, entity_of
@@ -47,6 +49,22 @@ def orm_reasons(entity: Entity, session_listeners: Collection[Listener]) -> Mapp
         if reasons:
             found[action] = tuple(dict.fromkeys(reasons))
     return found
+
+
+def check_validators(entity: Entity) -> None:
+    """Raise `ConfigurationError` for a `@validates` in a mapped class that names no attribute: SQLAlchemy would never
+    call it. One of a mixin may be meant for other classes."""
+    mapper: Mapper[Any] = inspect(entity.model)
+    own = {
+        function for item in mapper.iterate_to_root() for function in vars(item.class_).values() if callable(function)
+    }
+    for name, (function, _) in mapper.validators.items():
+        if name not in mapper.attrs and function in own:
+            raise ConfigurationError(
+                f"@validates({name!r}) is never called: {entity.name} has no such mapped attribute.",
+                location=f"{entity.name}.{function.__name__}",
+                hint=did_you_mean(name, mapper.attrs.keys()).strip() or "Correct the name, or remove the validator.",
+            )
 
 
 def is_context_sensitive(default: Any) -> bool:

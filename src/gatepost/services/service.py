@@ -246,7 +246,7 @@ def check_verbs(service: type[Service[Any]]) -> None:
 def _check_names(service: type[Service[Any]]) -> None:
     small = [name for names in SEAMS.values() for name in names if name.startswith(("before_", "after_"))]
     for name in dir(service):
-        if name.startswith(("before_", "after_")) and not hasattr(Service, name):
+        if not (name.startswith("_") or hasattr(Service, name)):
             near = nearest(name, small, likeness=NAME_LIKENESS_MIN)
             if near is not None:
                 location = f"{service.__name__}.{name}"

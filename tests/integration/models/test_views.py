@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import asyncpg
 import pytest
@@ -13,6 +13,7 @@ from sqlalchemy import ForeignKey, MetaData, Numeric, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from gatepost import Actor, App, Resource, Service, anyone, policy
+from gatepost.cli.doctor_schema import examine_columns
 from gatepost.migrations import file_commands
 from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.testing import Client, TestApp
@@ -158,3 +159,13 @@ async def test_nothing_makes_or_changes_a_view(database_url: str, tmp_path: Path
     assert path is None or "turnovers" not in path.read_text()
     applied = await apply_lossless(database_url, app.metadata)
     assert not [statement for statement in applied.statements if "turnovers" in statement]
+
+
+async def test_the_doctor_warns_of_a_view_that_is_not_there(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    finding = await examine_columns(cast("Any", connection), app)
+    await connection.execute(VIEWS)
+    assert (await examine_columns(cast("Any", connection), app)).ok
+    await connection.close()
+    assert (finding.ok, finding.is_warning) == (False, True)
+    assert "turnovers: the model declares this view, the database has no view of this name" in finding.detail

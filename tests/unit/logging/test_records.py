@@ -146,3 +146,11 @@ def test_a_process_with_nothing_to_say_does_not_load_structlog() -> None:
     environ = {**os.environ, "GATEPOST_ENV": "production"}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environ, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_list_stays_a_list_whose_items_are_masked_and_escaped(records: Captured) -> None:
+    records.logger.warning("schema_changed", extra={"tables": ["a\u2028b", "postgresql://app:secret@db/shop"]})
+
+    first, second = json.loads(records.lines[0])["tables"]
+    assert first == "a\\u2028b"
+    assert "secret" not in second

@@ -10,6 +10,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gatepost import App, Resource, anyone
 
+VIEW = {"info": {"gatepost.view": True}}
+
 
 class Base(DeclarativeBase):
     """Tables of this test alone."""
@@ -62,9 +64,17 @@ class Item(Base):
     ok_reference: Mapped[str] = mapped_column(sa.ForeignKey("shelves.code"), index=True)
 
 
+class Total(Base):
+    __tablename__ = "totals"
+    __table_args__ = VIEW
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+
+
 app = App(
     Resource(Item, read=anyone, write=anyone, sort=["long_sorted"], filter=["long_filtered"], search=["ok_searched"]),
     Resource(Shelf, read=anyone),
+    Resource(Total, read=anyone, sort=["code"]),
 )
 
 
@@ -77,6 +87,10 @@ def test_each_unbounded_value_with_a_btree_is_warned_of_and_no_other() -> None:
         *(f"Item.{name}" for name in names if name.startswith("long_")),
     }
     assert "Shelf.code" in fields
+
+
+def test_a_view_has_no_index_that_a_value_could_be_too_long_for() -> None:
+    assert not [warning for warning in app.declaration.index_warnings() if warning.field.startswith("Total.")]
 
 
 def test_the_warning_says_what_to_write() -> None:
