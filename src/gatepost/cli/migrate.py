@@ -34,6 +34,9 @@ def make(
     allow_loss: Annotated[
         bool, typer.Option("--allow-loss", help="Write the migration even if it loses data.")
     ] = False,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Write a file also where nothing differs, for SQL of your own.")
+    ] = False,
     app: AppOption = None,
     folder: FolderOption = FOLDER,
 ) -> None:
@@ -49,6 +52,8 @@ def make(
     with database_settings() as settings:
         url, metadata = str(settings.database.url), find_app(reference_of(app)).metadata
         path = asyncio.run(file_commands.make(url, metadata, folder, message, allow_loss=allow_loss))
+        if path is None and empty:
+            path = file_commands.make_empty(folder, message)
         if path and is_first and not is_embedded:
             there = asyncio.run(file_commands.existing_tables(url, metadata))
     if there:
@@ -60,7 +65,8 @@ def make(
         )
         print_success(f"Wrote {path}.")
         return
-    print_success(f"Wrote {path}. Read it, then run `gatepost migrate up`." if path else "The models have not changed.")
+    unchanged = "The models have not changed. `--empty` writes a file for SQL of your own, such as views and triggers."
+    print_success(f"Wrote {path}. Read it, then run `gatepost migrate up`." if path else unchanged)
 
 
 @migrate.command(epilog="Example: gatepost migrate up")

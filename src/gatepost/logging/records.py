@@ -122,7 +122,7 @@ def _render_json(logger: object, method: str, event: EventDict) -> str:
 
 def _escaped_value(value: Any) -> Any:
     if isinstance(value, list):
-        return [_escaped_value(item) for item in value]
+        return [_escaped_value(item) for item in cast("list[Any]", value)]
     return escaped(value, keep="\n\t") if isinstance(value, str) else value
 
 

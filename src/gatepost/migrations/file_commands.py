@@ -52,6 +52,12 @@ async def make(dsn: str, metadata: MetaData, folder: Path, message: str, *, allo
     return write_revision(folder, message, differences) if differences else None
 
 
+def make_empty(folder: Path, message: str) -> Path:
+    """Write a revision file that does nothing yet, for SQL of the application's own."""
+    make_folder(folder)
+    return write_revision(folder, message, [])
+
+
 def _refuse_losses(differences: Sequence[Difference], folder: Path) -> None:
     losses = [item for item in differences if item.loss is not None]
     if losses:

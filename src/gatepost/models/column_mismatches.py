@@ -101,7 +101,11 @@ def _differing(expected: ExpectedTable, found: Reflection) -> list[Mismatch]:
 
 
 def _missing(entity: Entity) -> Mismatch:
-    kind, make = ("view", "create it in a migration file") if entity.is_view else ("table", _MIGRATE)
+    kind, make = (
+        ("view", "create it in a migration file (`gatepost migrate make --empty`)")
+        if entity.is_view
+        else ("table", _MIGRATE)
+    )
     hint = f"Correct the name or the schema in the model, or {make}."
     return Mismatch(entity.table.fullname, f"this {kind}", f"no {kind} of this name", hint)
 

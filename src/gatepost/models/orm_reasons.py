@@ -62,7 +62,7 @@ def check_validators(entity: Entity) -> None:
         if name not in mapper.attrs and function in own:
             raise ConfigurationError(
                 f"@validates({name!r}) is never called: {entity.name} has no such mapped attribute.",
-                location=f"{entity.name}.{function.__name__}",
+                location=f"{entity.name}.{cast('Any', function).__name__}",
                 hint=did_you_mean(name, mapper.attrs.keys()).strip() or "Correct the name, or remove the validator.",
             )
 

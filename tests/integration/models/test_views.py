@@ -157,6 +157,9 @@ async def test_nothing_makes_or_changes_a_view(database_url: str, tmp_path: Path
     folder = tmp_path / "migrations"
     path = await file_commands.make(database_url, app.metadata, folder, "first")
     assert path is None or "turnovers" not in path.read_text()
+    empty = file_commands.make_empty(folder, "views")
+    assert await file_commands.make(database_url, app.metadata, folder, "again") is None
+    assert "def upgrade() -> None:\n    pass\n" in empty.read_text()
     applied = await apply_lossless(database_url, app.metadata)
     assert not [statement for statement in applied.statements if "turnovers" in statement]
 
