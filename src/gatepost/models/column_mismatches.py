@@ -88,6 +88,11 @@ class ExpectedTables:
         listed = "".join(f"\n  - {each}" for each in found)
         return ConfigurationError(f"the tables are not those of the models:{listed}", location="DATABASE_URL")
 
+    def missing_views(self, by_table: Mapping[str, Sequence[object]]) -> list[str]:
+        """The mismatches that are views which are not there."""
+        views = [_missing(item.entity) for item in self._expected if item.entity.is_view]
+        return [str(each) for items in by_table.values() for each in items if each in views]
+
 
 def _differing(expected: ExpectedTable, found: Reflection) -> list[Mismatch]:
     table = found.tables.get(expected.name)
