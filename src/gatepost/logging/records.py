@@ -7,7 +7,7 @@ access lines never loads it, which is why `RecordHandler` makes its formatter at
 import logging
 import sys
 import traceback
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, cast
@@ -122,7 +122,7 @@ def _render_json(logger: object, method: str, event: EventDict) -> str:
 
 def _escaped_value(value: Any) -> Any:
     if isinstance(value, list):
-        return [_escaped_value(item) for item in cast("list[Any]", value)]
+        return [_escaped_value(item) for item in cast("Sequence[Any]", value)]
     return escaped(value, keep="\n\t") if isinstance(value, str) else value
 
 

@@ -5,6 +5,7 @@ Off the request path but for `is_plain`, which the access lines ask for every pa
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, cast
 
 TEXT_LENGTH_MAX = 2048
@@ -57,5 +58,5 @@ def safe_value(key: str, value: Any) -> Any:
     if isinstance(value, bool | int | float) or value is None:
         return value
     if isinstance(value, list):
-        return [safe_value(key, item) for item in cast("list[Any]", value)]
+        return [safe_value(key, item) for item in cast("Sequence[Any]", value)]
     return without_secrets(value if isinstance(value, str) else str(value))
