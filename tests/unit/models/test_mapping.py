@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, Text, case, select
+from sqlalchemy import Column, ForeignKey, Integer, MetaData, SmallInteger, String, Table, Text, case, select
 from sqlalchemy.ext.declarative import AbstractConcreteBase
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, column_property, mapped_column, relationship
 
@@ -90,6 +90,22 @@ class Counted(Base):
     kind: Mapped[int]
 
 
+class Brief(Base):
+    __tablename__ = "brief"
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "long"}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(2))
+
+
+class Small(Base):
+    __tablename__ = "small"
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": 40_000}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[int] = mapped_column(SmallInteger)
+
+
 class Twin(Base):
     __tablename__ = "twins"
     __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "twin"}  # noqa: RUF012
@@ -150,6 +166,8 @@ def refusal_of(build: Callable[[], object]) -> str:
         (UntoldToo, "UntoldToo: has no polymorphic_on column"),
         (Computed, "Computed: has an expression as its discriminator"),
         (Counted, "Counted: has a polymorphic_identity 'many', which is no value of the column kind"),
+        (Brief, "Brief: has a polymorphic_identity 'long', which is no value of the column kind: it has more than 2"),
+        (Small, "Small: has a polymorphic_identity 40000, which is no value of the column kind: it is out of range."),
         (Twin, "Twin: is in a hierarchy with one polymorphic_identity for two classes ('twin', 'twin')"),
     ],
 )
