@@ -16,6 +16,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.base import FIELD, MANAGED
 from gatepost.models.catalog import DEFAULT_FIELD, ServedModel
+from gatepost.models.declared_values import check_value
 from gatepost.models.entity import Attribute
 from gatepost.sources import attribute_location, location_of
 
@@ -44,6 +45,7 @@ def check_field_rules(served: ServedModel, mistakes: Mistakes, *, is_filled: boo
         for attribute in served.entity.attributes.values():
             with mistakes.check(partial(attribute_location, served.entity.model, attribute.name)):
                 _check_has_a_value(served, attribute, is_filled=is_filled)
+                _check_default(served, attribute)
             with mistakes.check(source):
                 if not is_filled:
                     _check_can_be_sent(served, attribute)
@@ -117,6 +119,20 @@ def _check_has_a_value(served: ServedModel, attribute: Attribute, *, is_filled: 
                 hint="Write server_default=FetchedValue() where a trigger fills it, else a default, or leave out the "
                 'info "gatepost.managed".',
             )
+
+
+def _check_default(served: ServedModel, attribute: Attribute) -> None:
+    default: Any = attribute.column.default
+    if default is None or not default.is_scalar:
+        return
+    try:
+        check_value(default.arg, attribute.shape)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"has a default {default.arg!r} that the column cannot hold: {error}",
+            location=f"{served.entity.name}.{attribute.name}",
+            hint="Write a value of the type that the column has in Python.",
+        ) from None
 
 
 def _is_unversioned(served: ServedModel, column: Any) -> bool:

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Mapper
 
 from gatepost.declaring.policies import OneOf
 from gatepost.errors import ConfigurationError
+from gatepost.models.declared_values import check_value
 from gatepost.models.literals import literal_of
-from gatepost.models.shape import Shape, shape_of
+from gatepost.models.shape import shape_of
 
 
 class Discriminator(msgspec.Struct, frozen=True, eq=False):
@@ -70,19 +71,10 @@ def nearest_common(mappers: Iterable["Mapper[Any]"], root: "Mapper[Any]") -> "Ma
 def _check_identity(value: object, model: type[Any], column: Column[Any]) -> None:
     try:
         literal_of(value, column.type)
-        _check_bounds(value, shape_of(column.type))
+        check_value(value, shape_of(column.type))
     except Exception as error:
         raise ConfigurationError(
             f"has a polymorphic_identity {value!r}, which is no value of the column {column.name}: {error}",
             location=model.__name__,
             hint="Write a value of the type that the column has in Python.",
         ) from None
-
-
-def _check_bounds(value: Any, shape: Shape) -> None:
-    """Raise `ValueError` for a value that PostgreSQL would refuse in a column of this type."""
-    for bound in shape.own if not shape.is_converted else ():
-        if bound.name == "max_length" and len(value) > bound.value:
-            raise ValueError(f"it has more than {bound.value} characters.")
-        if (bound.name == "ge" and value < bound.value) or (bound.name == "le" and value > bound.value):
-            raise ValueError("it is out of range.")

@@ -1,9 +1,32 @@
 """Field rules that silently open something, or close what a creation requires, are refused when the app is built."""
 
+import enum
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, FetchedValue, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Enum,
+    FetchedValue,
+    Float,
+    Integer,
+    Interval,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 
 from gatepost import App, Field, Resource, Service, anyone, authenticated, hidden, owner, policy, read_only, role
@@ -14,6 +37,10 @@ from gatepost.declaring.resource import write_once
 from gatepost.errors import ConfigurationError
 from gatepost.models.catalog import ServedModel
 from gatepost.view import View
+
+
+class Letter(enum.Enum):
+    A = "a"
 
 
 class Base(DeclarativeBase):
@@ -301,6 +328,65 @@ def test_a_version_that_the_mapper_leaves_to_others_needs_a_value_unless_a_servi
     with pytest.raises(ConfigurationError, match=r"Counted\.count: is the version_id_col, .* nothing gives it a value"):
         App(Resource(Counted, read=anyone, write=anyone), users=User)
     App(Resource(Counted, read=anyone, write=anyone, service=Counts), users=User)
+
+
+@pytest.mark.parametrize(
+    ("kind", "default", "words"),
+    [
+        (String(3), "abcd", "'abcd' that the column cannot hold: it is longer than 3."),
+        (SmallInteger(), 40_000, "it is out of range."),
+        (Integer(), "5", "it is of type str."),
+        (Text(), 5, "it is of type int."),
+        (Date(), "2030-01-31", "it is of type str."),
+        (Enum("a", "b", name="letter"), "c", "it is none of the choices."),
+        (Numeric(3, 1), 100, "it is out of range."),
+        (Numeric(3, 1), 1.25, "it would be rounded."),
+    ],
+)
+def test_a_default_that_its_column_cannot_hold_is_refused(kind: Any, default: Any, words: str) -> None:
+    class Alone(DeclarativeBase):
+        pass
+
+    class Note(Alone):
+        __tablename__ = "notes"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        text: Mapped[Any] = mapped_column(kind, default=default)
+
+    with pytest.raises(ConfigurationError, match=rf"Note\.text: has a default .*{words}"):
+        App(Resource(Note, read=anyone, write=anyone))
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [
+        (String(3), "abc"),
+        (Numeric(3, 1), 1.5),
+        (Numeric(3, 1), Decimal("99.9")),
+        (Float(), 1),
+        (Boolean(), True),
+        (Enum("a", "b", name="letter"), "a"),
+        (Enum(Letter), Letter.A),
+        (Enum(Letter), "A"),
+        (ARRAY(Text), ["a"]),
+        (JSONB(), {"a": 1}),
+        (Uuid(as_uuid=False), "00000000-0000-0000-0000-000000000001"),
+        (LargeBinary(3), b"abc"),
+        (Interval(), timedelta(days=1)),
+        (Interval(second_precision=0), timedelta(seconds=1)),
+        (DateTime(timezone=True), datetime(2030, 1, 31, tzinfo=UTC)),
+        (Integer(), True),
+    ],
+)
+def test_a_default_that_its_column_holds_is_taken(kind: Any, default: Any) -> None:
+    class Alone(DeclarativeBase):
+        pass
+
+    class Note(Alone):
+        __tablename__ = "notes"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        text: Mapped[Any] = mapped_column(kind, default=default)
+
+    App(Resource(Note, read=anyone, write=anyone))
 
 
 def test_a_managed_column_without_a_value_is_refused_unless_a_service_fills_it() -> None:

@@ -166,7 +166,7 @@ def refusal_of(build: Callable[[], object]) -> str:
         (UntoldToo, "UntoldToo: has no polymorphic_on column"),
         (Computed, "Computed: has an expression as its discriminator"),
         (Counted, "Counted: has a polymorphic_identity 'many', which is no value of the column kind"),
-        (Brief, "Brief: has a polymorphic_identity 'long', which is no value of the column kind: it has more than 2"),
+        (Brief, "Brief: has a polymorphic_identity 'long', which is no value of the column kind: it is longer than 2."),
         (Small, "Small: has a polymorphic_identity 40000, which is no value of the column kind: it is out of range."),
         (Twin, "Twin: is in a hierarchy with one polymorphic_identity for two classes ('twin', 'twin')"),
     ],
