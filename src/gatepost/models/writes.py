@@ -109,8 +109,8 @@ class WriteRecipe(Recipe[WritePlan], frozen=True):
     def named(self) -> dict[str, Any]:
         return {**written_binds(self.values), ACTOR_ID: self.permitted.actor.id}
 
-    def returning(self, statement: sa.Insert | sa.Update, action: str) -> WritePlan:
-        """The plan of a statement that writes the row."""
+    def returning(self, statement: sa.Insert | sa.Update | sa.Select[Any], action: str) -> WritePlan:
+        """The plan of a statement that writes the row, or finds it."""
         source = self.selection.source()
         _, pieces = self.selection.row(source, source.table)
         columns = Columns()
@@ -120,8 +120,8 @@ class WriteRecipe(Recipe[WritePlan], frozen=True):
         readable = columns.add(self.selection.rule.outcome(source))
         allowed = columns.add(self.permitted.outcome(source))
         name = f"{self.selection.served.path}.{action}"
-        made = self.statement(statement.returning(*columns.selected), name)
-        return WritePlan(made, build, key, version, readable, allowed)
+        add: Any = statement.add_columns if isinstance(statement, sa.Select) else statement.returning
+        return WritePlan(self.statement(add(*columns.selected), name), build, key, version, readable, allowed)
 
 
 class InsertRow(WriteRecipe, frozen=True):
@@ -164,6 +164,16 @@ class UpdateRow(WriteRecipe, frozen=True):
     def named(self) -> dict[str, Any]:
         key = key_binds(self.selection.served.entity.key, self.key.value)
         return {**super().named(), **key, VERSIONS: _value_of(self.versions)}
+
+
+class FindUnchanged(UpdateRow, frozen=True):
+    """The row that such an UPDATE leaves alone, as the response shows it."""
+
+    def compile(self, options: Options) -> WritePlan:
+        """The SELECT of the row."""
+        source = self.selection.source()
+        conditions = _conditions(source, self.selection.rule, self.permitted, self.versions)
+        return self.returning(sa.select().where(*conditions, sa.not_(differs(source, self.compared))), "unchanged")
 
 
 class CheckUpdate(KeyRecipe[Statement], frozen=True):

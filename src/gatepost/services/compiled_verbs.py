@@ -45,6 +45,7 @@ from gatepost.models.writes import (
     AskedField,
     CheckUpdate,
     DeleteRow,
+    FindUnchanged,
     InsertRow,
     ReadStatus,
     UpdateRow,
@@ -185,11 +186,14 @@ class CompiledVerbs:
                 return self._row_of(fast.plan, records)
         looked_up = self.references.names(call, changes.values, all=False) if self.references.ruled else []
         change = RowChange(key, changes, bind_decision(decision, actor, self._entity), versions, looked_up)
-        if fast is None and not (looked_up or is_compared) and self._is_direct(values, decision, view):
+        is_direct = not (looked_up or is_compared) and self._is_direct(values, decision, view)
+        if is_direct and fast is None:
             write = self._update(call, change, values, sent, self._compared(view, changes.values))
             records = await self._run_direct(call, write)
             if records:
                 return self._row_of(write.plan, records)
+        if is_direct and (row := await self._find_unchanged(call, change, values)) is not None:
+            return row
         return await self.database.transact(partial(self._update_in_transaction, call, change))
 
     def _is_direct(self, values: dict[str, Any], decision: Decision, view: View) -> bool:
@@ -438,17 +442,45 @@ class CompiledVerbs:
     def _update(
         self, call: Call, change: RowChange, values: dict[str, Any], sent: int, compared: tuple[str, ...]
     ) -> RowWrite:
-        view, names, permitted, versions = call.view, tuple(values), change.permitted, change.versions
-        checks_candidate = depends_on(permitted.decision, names, self._entity)
-        versioned = None if versions is None else Bound(versions)
-        key, bound = Bound(change.key), Bound(values)
-        recipe = UpdateRow(self._selection(call), permitted, names, bound, checks_candidate, key, versioned, compared)
+        view, permitted = call.view, change.permitted
+        recipe = self._update_recipe(UpdateRow, call, change, values, compared)
         plan = self._plans.get(recipe)
-        if permitted.decision is True and self.reads.is_open and versions is None:
-            self._updates.keep(view, names, plan, view.update_rules)
-        asked = partial(CheckUpdate, self.served, permitted, key, names, bound)
+        if permitted.decision is True and self.reads.is_open and change.versions is None:
+            self._updates.keep(view, recipe.names, plan, view.update_rules)
+        asked = partial(CheckUpdate, self.served, permitted, recipe.key, recipe.names, recipe.values)
         binds = recipe.binds(plan.statement)
-        return RowWrite(plan, binds, values, sent, is_allowed=not checks_candidate, candidate=asked)
+        return RowWrite(plan, binds, values, sent, is_allowed=not recipe.checks_candidate, candidate=asked)
+
+    async def _find_unchanged(self, call: Call, change: RowChange, values: dict[str, Any]) -> Row | None:
+        """The row, where an UPDATE has left it alone because it has these values already."""
+        compared = self._compared(call.view, change.changes.values)
+        if not compared:
+            return None
+        recipe = self._update_recipe(FindUnchanged, call, change, values, compared)
+        plan = self._plans.get(recipe)
+        records = await self.database.run(plan.statement, plan.statement.arguments(recipe.binds(plan.statement)))
+        return self._row_of(plan, records) if records else None
+
+    def _update_recipe(
+        self,
+        kind: type[UpdateRow],
+        call: Call,
+        change: RowChange,
+        values: dict[str, Any],
+        compared: tuple[str, ...],
+    ) -> UpdateRow:
+        names, versions = tuple(values), None if change.versions is None else Bound(change.versions)
+        checks_candidate = depends_on(change.permitted.decision, names, self._entity)
+        return kind(
+            self._selection(call),
+            change.permitted,
+            names,
+            Bound(values),
+            checks_candidate,
+            Bound(change.key),
+            versions,
+            compared,
+        )
 
     def _selection(self, call: Call) -> Selection:
         return Selection.of(self.served, call.view, rule_of(self.served, "get", call.actor))

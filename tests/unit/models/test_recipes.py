@@ -39,6 +39,7 @@ from gatepost.models.writes import (
     DeleteRow,
     FindCompositeReference,
     FindReference,
+    FindUnchanged,
     InsertRow,
     ReadStatus,
     UpdateRow,
@@ -143,6 +144,7 @@ def recipes() -> Iterator[Recipe[Any]]:
                 for compared in ((), ("name",)):
                     values = Bound({"name": "x"})
                     yield UpdateRow(row, permitted, ("name",), values, True, Bound(key), versions, compared)
+                yield FindUnchanged(row, permitted, ("name",), values, True, Bound(key), versions, ("name",))
             maker = bind_policy(MAKERS.resource.policies["get"], actor, MAKERS.entity)
             pairs = ((entity.attributes["maker_id"].column, MAKERS.entity.attributes["id"].column),)
             yield FindReference(MAKERS, maker, Bound(key), "id")
