@@ -35,8 +35,14 @@ BACKOFF_SECONDS = (1.0, 30.0)
 SAME_MISTAKE_SECONDS = 1.0
 """How long a look counts that a failed statement caused in vain: one that is wrong in itself causes no more."""
 
-SUSPICIOUS = (pg.SyntaxOrAccessError, pg.InvalidSchemaNameError, pg.InvalidCachedStatementError)
-"""What PostgreSQL replies to a statement for other tables: no such column, table, type or operator."""
+SUSPICIOUS = (
+    pg.SyntaxOrAccessError,
+    pg.InvalidSchemaNameError,
+    pg.InvalidCachedStatementError,
+    pg.ObjectNotInPrerequisiteStateError,
+)
+"""What PostgreSQL replies to a statement for other tables: no such column, table, type or operator, or a view that it
+cannot write."""
 
 FAILURES: tuple[type[Exception], ...] = (Problem, *DRIVER_FAILURES)
 """What a look ends by where the database is away or busy."""
