@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.acceptance.conftest import APP, Running, wait_for
+from tests.acceptance.raw_http_server import migrate
 from tests.acceptance.traffic import Traffic
 
 from gatepost.auth.keys import KEY_FILE, development_key
@@ -30,6 +31,7 @@ def server(debian_url: str, tmp_path: Path) -> Iterator[Running]:
         "GATEPOST_LOG_ACCESS": "false",
         "GATEPOST_SIGNING_KEY_FILE": str(tmp_path / KEY_FILE),
     }
+    migrate(tmp_path, debian_url)
     running = Running(["serve", "--port", "0", "--workers", str(WORKERS)], tmp_path, environ, "server")
     yield running.ready()
     running.close()

@@ -129,6 +129,7 @@ async def test_a_naive_timestamp_is_utc_on_the_wire_and_in_the_column(
     made = await client.post("/api/visits", json={"at": sent, "pauses": [sent]})
     assert made.status == 201, made.body
     assert (made.data["at"], made.data["pauses"]) == (shown, [shown])
+    await other.execute("set datestyle to 'ISO'")
     row = await other.fetchrow("select at::text, pauses[1]::text as pause from visits")
     assert (row["at"], row["pause"]) == (stored, stored)
 
