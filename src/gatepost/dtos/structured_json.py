@@ -18,7 +18,7 @@ import msgspec
 import sqlalchemy as sa
 
 from gatepost.dtos.body_errors import unknown_detail
-from gatepost.dtos.foreign_types import foreign_reader, pydantic_reader
+from gatepost.dtos.foreign_types import Read, foreign_reader, pydantic_reader
 from gatepost.dtos.json_input import (
     VIOLATIONS_MAX,
     WireType,
@@ -38,9 +38,6 @@ from gatepost.models.constraints import declared_constraints
 from gatepost.models.entity import Attribute
 from gatepost.models.json_of import check_frozen, is_pydantic
 from gatepost.models.shape import Form, Shape, shape_of
-
-Read = Callable[[Any], Any]
-"""From a document whose numbers are exact to the value; raises `Violation`, whose `others` are the further ones."""
 
 _COLUMN_TYPES: Mapping[type, Any] = {
     bool: sa.Boolean(),

@@ -76,8 +76,8 @@ class ServedModel:
 
     `policies` and `rules` are those that hold for its rows: the declared ones (`own_rules`), and for the rows in
     `others` those of their own resources as well. `only_view` is the view of every request, where no field's rule
-    depends on the actor; otherwise None. `required` are the fields that the body of a creation has to have; an owner's
-    key is filled in.
+    depends on the actor; otherwise None. `required` are the fields that the body of a creation has to have; those that
+    are `owned` are filled with the actor's id.
     """
 
     def __init__(self, resource: Resource[Any], entity: Entity, others: Sequence[ClassRows] = ()) -> None:
@@ -97,9 +97,9 @@ class ServedModel:
             name: _shared_rules(attribute, self.own_rules[name], others)
             for name, attribute in entity.attributes.items()
         }
-        owned = owners(resource.policies["create"])
+        self.owned = owners(resource.policies["create"])
         self.required = frozenset(
-            name for name, attribute in entity.attributes.items() if attribute.is_required and name not in owned
+            name for name, attribute in entity.attributes.items() if attribute.is_required and name not in self.owned
         )
         policies = [policy for rules in self.rules.values() for policy in (rules.read, rules.create, rules.update)]
         # One policy may be the rule of many fields; it is decided once per request.

@@ -26,7 +26,7 @@ from gatepost.database.connection import Record
 from gatepost.database.database import Database
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
-from gatepost.declaring.policies import Decision, RowCondition, decide, owners
+from gatepost.declaring.policies import Decision, RowCondition, decide
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.dtos.structured_json import document_forms
@@ -128,7 +128,6 @@ class CompiledVerbs:
         self.get = self.reads.get
         self.list = self.reads.list
         self.references = References(served, catalog, plans)
-        self._owned = owners(self._policies["create"])
         self._defaults = [*_identity(self._entity), *_fillers(served, lambda column: column.default)]
         self._on_update = _fillers(served, lambda column: column.onupdate)
         self.documents = frozenset(
@@ -150,7 +149,7 @@ class CompiledVerbs:
         decision = decide(self._policies["create"], actor)
         if view.create_rules:
             decision = with_field_rules(decision, view.create_rules, values)
-        if self._owned:
+        if self.served.owned:
             fill_owner(self.served, values, actor)
         outcome = decision if decision is True else holds(decision, ProposedRow(values), actor)
         if outcome is False:

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Column
 
 from gatepost.actor import Actor, anonymous
-from gatepost.declaring.policies import Decision, both, decide, owners
+from gatepost.declaring.policies import Decision, both, decide
 from gatepost.models.catalog import Catalog, ServedModel
 
 
@@ -59,7 +59,7 @@ class ForeignKey(msgspec.Struct, frozen=True, eq=False):
 
 def foreign_keys_of(served: ServedModel, catalog: Catalog) -> Iterator[ForeignKey]:
     """The foreign keys of mapped attributes whose target is a served table."""
-    entity, owned = served.entity, frozenset(owners(served.resource.policies["create"]))
+    entity, owned = served.entity, frozenset(served.owned)
     constraints = entity.table.foreign_key_constraints
     for constraint in sorted(constraints, key=lambda item: (item.referred_table.fullname, str(item.name))):
         pairs = tuple((element.parent, element.column) for element in constraint.elements)

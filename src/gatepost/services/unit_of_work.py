@@ -16,7 +16,7 @@ from gatepost.database.database import driver_error
 from gatepost.database.failures import still_referenced, version_conflict
 from gatepost.database.guards import TransactionAborted
 from gatepost.database.transactions import Transaction
-from gatepost.declaring.policies import RowCondition, owners
+from gatepost.declaring.policies import RowCondition
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.models.conditions import BoundRule, bind_decision, holds
 from gatepost.models.list_query import ListQuery
@@ -101,7 +101,7 @@ class UnitOfWork:
         """Add the draft to the session and write it, enforcing the create policy."""
         compiled = self._compiled_of(draft)
         if actor.id is not None:
-            for name in owners(compiled.served.resource.policies["create"]):
+            for name in compiled.served.owned:
                 if getattr(draft, name) is None:
                     setattr(draft, name, actor.id)
         await self._check_candidate("create", draft, {}, actor)

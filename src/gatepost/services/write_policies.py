@@ -6,7 +6,7 @@ from typing import Any
 from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
 from gatepost.database.connection import Record
-from gatepost.declaring.policies import Decision, Every, Not, OneOf, Owned, RowCondition, owners
+from gatepost.declaring.policies import Decision, Every, Not, OneOf, Owned, RowCondition
 from gatepost.errors import NotFound, PreconditionFailed
 from gatepost.models.catalog import ServedModel
 from gatepost.models.class_policies import AsClass
@@ -34,7 +34,7 @@ def rule_of(served: ServedModel, action: str, actor: Actor) -> BoundRule:
 def fill_owner(served: ServedModel, values: dict[str, Any], actor: Actor) -> None:
     """Set the owner columns that a body leaves out to the actor's id."""
     if actor.id is not None:
-        for name in owners(served.resource.policies["create"]):
+        for name in served.owned:
             values.setdefault(name, actor.id)
 
 
