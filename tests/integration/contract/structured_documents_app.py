@@ -81,28 +81,26 @@ class Contact(pydantic.BaseModel):
         return value
 
 
-class Place(Base):
-    """One column of each; only the address is required."""
+class Documents:
+    """One column of each form; only the address is required."""
+
+    title: Mapped[str]
+    address: Mapped[Address] = mapped_column(JSONOf(Address))
+    size: Mapped[Size | None] = mapped_column(JSONOf(Size))
+    contact: Mapped[Contact | None] = mapped_column(JSONOf(Contact))
+    lines: Mapped[list[Line] | None] = mapped_column(JSONOf(list[Line]))
+
+
+class Place(Documents, Base):
+    """Written by compiled statements."""
 
     __tablename__ = "structured_places"
 
-    title: Mapped[str]
-    address: Mapped[Address] = mapped_column(JSONOf(Address))
-    size: Mapped[Size | None] = mapped_column(JSONOf(Size))
-    contact: Mapped[Contact | None] = mapped_column(JSONOf(Contact))
-    lines: Mapped[list[Line] | None] = mapped_column(JSONOf(list[Line]))
 
-
-class Room(Base):
-    """As `Place`, through a service that adds nothing."""
+class Room(Documents, Base):
+    """Written through a service that adds nothing."""
 
     __tablename__ = "structured_rooms"
-
-    title: Mapped[str]
-    address: Mapped[Address] = mapped_column(JSONOf(Address))
-    size: Mapped[Size | None] = mapped_column(JSONOf(Size))
-    contact: Mapped[Contact | None] = mapped_column(JSONOf(Contact))
-    lines: Mapped[list[Line] | None] = mapped_column(JSONOf(list[Line]))
 
 
 class Rooms(Service[Room]):

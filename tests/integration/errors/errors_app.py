@@ -9,6 +9,7 @@ from annotated_types import MaxLen
 from sqlalchemy import (
     CheckConstraint,
     Computed,
+    Constraint,
     ForeignKey,
     Identity,
     Index,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, ExcludeConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, validates
 
 from gatepost import Actor, App, Changes, Resource, Service, anyone, policy
 from gatepost.events import ConstraintViolated, RequestFailed, TriggerRefused, ValueRefused, WriteSuppressed
@@ -138,44 +139,41 @@ class Room(Base):
     name: Mapped[str] = mapped_column(server_default="")
 
 
-class Booking(Base):
-    """Every kind of constraint, some of them deferred."""
+class Constrained:
+    """Every kind of constraint, some of them deferred, by names that begin with the table's."""
+
+    __tablename__: str
+
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    name: Mapped[str | None] = mapped_column(unique=True)
+    number: Mapped[int | None]
+    price: Mapped[Decimal | None]
+    late: Mapped[str | None]
+
+    @declared_attr.directive
+    def __table_args__(cls) -> tuple[Constraint, ...]:  # noqa: N805 - a class
+        return (
+            ExcludeConstraint(("number", "="), name=f"{cls.__tablename__}_excluded", using="btree"),
+            CheckConstraint("price <> 13", name=f"{cls.__tablename__}_price"),
+            UniqueConstraint("late", name=f"{cls.__tablename__}_late", deferrable=True, initially="DEFERRED"),
+        )
+
+    @declared_attr
+    def room_id(cls) -> Mapped[int | None]:  # noqa: N805 - a class
+        name = f"{cls.__tablename__}_room"
+        return mapped_column(ForeignKey("rooms.id", name=name, deferrable=True, initially="DEFERRED"))
+
+
+class Booking(Constrained, Base):
+    """Written by compiled statements."""
 
     __tablename__ = "bookings"
-    __table_args__ = (
-        ExcludeConstraint(("number", "="), name="bookings_excluded", using="btree"),
-        CheckConstraint("price <> 13", name="bookings_price"),
-        UniqueConstraint("late", name="bookings_late", deferrable=True, initially="DEFERRED"),
-    )
-
-    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
-    name: Mapped[str | None] = mapped_column(unique=True)
-    number: Mapped[int | None]
-    price: Mapped[Decimal | None]
-    late: Mapped[str | None]
-    room_id: Mapped[int | None] = mapped_column(
-        ForeignKey("rooms.id", name="bookings_room", deferrable=True, initially="DEFERRED")
-    )
 
 
-class Stay(Base):
-    """The same through a service."""
+class Stay(Constrained, Base):
+    """Written through a service."""
 
     __tablename__ = "stays"
-    __table_args__ = (
-        ExcludeConstraint(("number", "="), name="stays_excluded", using="btree"),
-        CheckConstraint("price <> 13", name="stays_price"),
-        UniqueConstraint("late", name="stays_late", deferrable=True, initially="DEFERRED"),
-    )
-
-    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
-    name: Mapped[str | None] = mapped_column(unique=True)
-    number: Mapped[int | None]
-    price: Mapped[Decimal | None]
-    late: Mapped[str | None]
-    room_id: Mapped[int | None] = mapped_column(
-        ForeignKey("rooms.id", name="stays_room", deferrable=True, initially="DEFERRED")
-    )
 
 
 class Stays(Service[Stay]):
