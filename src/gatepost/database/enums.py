@@ -26,5 +26,5 @@ class NativeEnum(_UnknownLabels, AsyncPgEnum):
 
     @classmethod
     def adapt_native_to_emulated(cls, impl: Any, **options: Any) -> Any:
-        """The same for an enum that is no type of the database."""
+        """The same for an enum that is not a type in the database."""
         return impl.adapt_to_emulated(TextEnum, **options)

@@ -60,7 +60,7 @@ class BoundRule(Part, frozen=True):
         return [bound for values in self.values for bound in values]
 
     def conditions(self, source: TableRef) -> list[ColumnElement[bool]]:
-        """The conditions on `source` that have to hold together: those of its entity, whoever asks, and the rule."""
+        """The conditions on `source` that have to hold together: those of its entity, for every actor, and the rule."""
         if self.decision is False:
             return [false()]
         if self.decision is True:

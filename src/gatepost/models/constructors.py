@@ -1,4 +1,5 @@
-"""How an object of a mapped class is made from the values of a body: by its own `__init__`, whoever wrote that.
+"""How an object of a mapped class is made from the values of a body: by its own `__init__`, be it
+generated or written by hand.
 
 SQLAlchemy's default constructor takes every attribute, the one that a dataclass generates takes its fields, and one
 that the application wrote takes what it likes. Read once, outside the request path.

@@ -338,7 +338,7 @@ class CompiledVerbs:
         return bool(records and records[0][plan.permitted_index])
 
     async def exists(self, transaction: Transaction, key: Any) -> bool:
-        """Whether there is a row with this key, whoever may see it; also after a flush has failed."""
+        """Whether there is a row with this key, hidden from the actor or not; also after a flush has failed."""
         rule = bind_decision(True, system, self._entity)
         recipe = ReadStatus(self.served, rule, Bound(key), rule)
         plan = self._plans.get(recipe)
