@@ -133,7 +133,7 @@ class OutOfRangeTimestamp(_OutOfRange, datetime):
     def __str__(self) -> str:
         days, microseconds = divmod(self.place, DAY)
         text, era = _date_text(days)
-        clock = _without_zeros(str((datetime.min + timedelta(microseconds=microseconds)).time()))
+        clock = without_zeros(str((datetime.min + timedelta(microseconds=microseconds)).time()))
         zone = "" if self.tzinfo is None else "+00"
         return _infinity_text(self.place, 64) or f"{text} {clock}{zone}{era}"
 
@@ -311,7 +311,8 @@ def _clock_of(text: str) -> int | None:
         return None
 
 
-def _without_zeros(text: str) -> str:
+def without_zeros(text: str) -> str:
+    """A time of day as PostgreSQL writes it: without zeros at the end of a fraction."""
     return text.rstrip("0") if "." in text else text
 
 

@@ -63,7 +63,7 @@ class QueryParsers:
         self.scalars: dict[str, Callable[[str], Any]] = {
             name: compile_scalar(attribute) if attribute.shape.items is None else compile_element(attribute)
             for name, attribute in served.entity.attributes.items()
-            if name in self.filterable.operators or name in self.filterable.sortable or attribute.primary_key
+            if name in self.filterable.operators
         }
         self.scalars |= {name: json_values_of for name in self.filterable.operators if name not in self.scalars}
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Required, TypedDict, cast
 import msgspec
 
 from gatepost.dtos.body_errors import BodyField, collect
-from gatepost.dtos.json_input import WireType, field_type_of
+from gatepost.dtos.json_input import WireType, field_type_of, unless_null
 from gatepost.dtos.json_values import BOUNDS, Bounds, NumberReader, members
 from gatepost.dtos.path_keys import fits_in_a_path
 from gatepost.dtos.strict_json import may_hide_keys, may_hold_nul, read_json
@@ -201,7 +201,7 @@ def _finish(field: BodyField, kind: WireType) -> Callable[[Any], Any] | None:
         return _not_null(convert)
     if convert is None or not field.nullable:
         return convert
-    return _unless_null(convert)
+    return unless_null(convert)
 
 
 def _raw_or_null(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -221,12 +221,5 @@ def _not_null(convert: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
         if value is None:
             raise Violation("not_nullable", "The field cannot be null.")
         return value if convert is None else convert(value)
-
-    return finish
-
-
-def _unless_null(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def finish(value: Any) -> Any:
-        return None if value is None else convert(value)
 
     return finish

@@ -82,6 +82,15 @@ def guarded(convert: Callable[[Any], Any] | None, checks: tuple[ValueCheck, ...]
     return checked
 
 
+def unless_null(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The conversion of what may be null, which stays."""
+
+    def finish(value: Any) -> Any:
+        return None if value is None else convert(value)
+
+    return finish
+
+
 def wire_type_of(shape: Shape, location: str, bounds: Bounds = BOUNDS) -> WireType:
     """The wire type of a shape; raises `ConfigurationError` where no body can hold it. `bounds` hold for JSON and
     arrays."""

@@ -21,7 +21,7 @@ from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import Attribute, Entity, Key
 from gatepost.models.shape import Form, plain_type
-from gatepost.out_of_range import OUT_OF_RANGE_TYPES
+from gatepost.out_of_range import OUT_OF_RANGE_TYPES, without_zeros
 
 _NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f/\\]")
 
@@ -97,15 +97,10 @@ def _wire_text(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):
-        return _without_zeros(value.astimezone(UTC).replace(tzinfo=None).isoformat()) + "Z"
+        return without_zeros(value.astimezone(UTC).replace(tzinfo=None).isoformat()) + "Z"
     if isinstance(value, time):
-        return _without_zeros(value.isoformat())
+        return without_zeros(value.isoformat())
     if isinstance(value, float):
         return repr(value).removesuffix(".0")
     plain = msgspec.to_builtins(value)
     return plain if isinstance(plain, str) else json.dumps(plain)
-
-
-def _without_zeros(text: str) -> str:
-    """PostgreSQL writes no zeros at the end of a fraction."""
-    return text.rstrip("0") if "." in text else text

@@ -26,6 +26,7 @@ from gatepost.dtos.json_input import (
     guarded,
     noun_of,
     read_each,
+    unless_null,
     wire_type_of,
 )
 from gatepost.dtos.json_values import BOUNDS, Bounds
@@ -125,7 +126,7 @@ class _Readers:
 
     def _of_parts(self, origin: Any, arguments: tuple[Any, ...]) -> Read | None:
         if (inner := _non_null(origin, arguments)) is not None:
-            return _nullable(self.reader(inner))
+            return unless_null(self.reader(inner))
         if origin in _OBJECTS and len(arguments) == 2 and arguments[0] is str:
             return _mapping_reader(self.reader(arguments[1]))
         if origin in _LISTS and len([item for item in arguments if item is not ...]) == 1:
@@ -138,7 +139,7 @@ class _Readers:
         if (kind := _column_type(annotation)) is not None:
             return self._scalar(shape_of(kind, metadata))
         if (inner := _non_null(get_origin(annotation), get_args(annotation))) is not None:
-            return _nullable(self._constrained(inner, *metadata))
+            return unless_null(self._constrained(inner, *metadata))
         shape = Shape(Form.ARRAY if (get_origin(annotation) or annotation) in _LISTS else Form.DOCUMENT)
         constraints = [item for _, item in declared_constraints(metadata)]
         return guarded(self.reader(annotation), value_checks(constraints, shape))
@@ -267,7 +268,3 @@ def _list_reader(read: Read, collect: Callable[[list[Any]], Any]) -> Read:
         return collect(read_each(read, cast("Any", value)))
 
     return read_list
-
-
-def _nullable(read: Read) -> Read:
-    return lambda value: None if value is None else read(value)

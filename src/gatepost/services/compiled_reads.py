@@ -125,17 +125,15 @@ class CompiledReads:
 
     async def object(self, transaction: Transaction, key: Any, actor: Actor) -> Any:
         """Load the row with this key. Raises `NotFound`, also where the actor may not read it."""
-        recipe = LoadObject(self.served, rule_of(self.served, "get", actor), Bound(key))
-        found = (await self._load(transaction, recipe)).one_or_none()
-        if found is None:
-            raise not_found()
-        return found
+        return await self._one(transaction, LoadObject(self.served, rule_of(self.served, "get", actor), Bound(key)))
 
     async def object_anew(self, transaction: Transaction, key: Any, loading: tuple[str, ...] = ()) -> Any:
         """Load the row with this key, which was found before, with these deferred columns, and replace what the session
         has of it. Raises `NotFound`."""
         rule = bind_decision(True, system, self.served.entity)
-        recipe = LoadObject(self.served, rule, Bound(key), is_anew=True, loading=loading)
+        return await self._one(transaction, LoadObject(self.served, rule, Bound(key), is_anew=True, loading=loading))
+
+    async def _one(self, transaction: Transaction, recipe: LoadObject) -> Any:
         found = (await self._load(transaction, recipe)).one_or_none()
         if found is None:
             raise not_found()

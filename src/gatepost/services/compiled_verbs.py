@@ -231,10 +231,7 @@ class CompiledVerbs:
     ) -> Row:
         given = dict(islice(write.values.items(), write.sent))
         await self.references.check(call, transaction, given, looked_up)
-        row = await self._write_under_policy(call, transaction, write, given)
-        if row is None:
-            raise await self.suppressed(transaction)
-        return row
+        return await self._write_under_policy(call, transaction, write, given)
 
     async def _update_in_transaction(self, call: Call, change: RowChange, transaction: Transaction) -> Row:
         _, moved = await self.lock_for_update(call, transaction, change)
@@ -245,16 +242,13 @@ class CompiledVerbs:
             permitted = bind_decision(with_field_rules(permitted.decision, rules, moved), call.actor, self._entity)
         locked = msgspec.structs.replace(change, permitted=permitted, versions=None)
         write = self._update(call, locked, self._with_updates(moved), len(moved), compared=())
-        row = await self._write_under_policy(call, transaction, write, moved)
-        if row is None:
-            raise await self.suppressed(transaction)
-        return row
+        return await self._write_under_policy(call, transaction, write, moved)
 
     async def _write_under_policy(
         self, call: Call, transaction: Transaction, write: RowWrite, references: dict[str, Any]
-    ) -> Row | None:
-        """Run a statement that writes a row and evaluates the policy on it; None where a trigger suppressed the write.
-        Where the policy refuses the row, missing rows among `references` are reported instead, if there are any."""
+    ) -> Row:
+        """Run a statement that writes a row and evaluates the policy on it. Where the policy refuses the row, missing
+        rows among `references` are reported instead, if there are any."""
         plan = write.plan
         try:
             records = await transaction.fetch(plan.statement, write.binds)
@@ -265,7 +259,7 @@ class CompiledVerbs:
             self.references.raise_composite(call, error, references)
             raise
         if not records and (write.is_allowed or await self._may_be_written(transaction, write)):
-            return None
+            raise await self.suppressed(transaction)
         if records and self.references.composites.ruled:
             await self.references.composites.check(call, transaction, references, plan.key_of(records[0]))
         if not records or not records[0][plan.permitted_index]:
@@ -434,8 +428,8 @@ class CompiledVerbs:
         plan = self._plans.get(recipe)
         if decision is True and self.reads.is_open:
             self._inserts.keep(view, names, plan, view.create_rules)
-        binds, candidate = recipe.binds(plan.statement), partial(CheckCandidate, self._entity, permitted, names)
-        asked = partial(candidate, frozenset(), Bound(values))
+        binds = recipe.binds(plan.statement)
+        asked = partial(CheckCandidate, self._entity, permitted, names, frozenset(), recipe.values)
         return RowWrite(plan, binds, values, sent, is_allowed=outcome is True, candidate=asked)
 
     def _update(

@@ -5,7 +5,7 @@ neither the response nor what is stored depends on it.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, cast
 
 from gatepost.database.connection import Record
 from gatepost.database.statements import DIALECT
@@ -32,7 +32,7 @@ class CurrentValues:
 
     def check_read_only(self, values: Mapping[str, Any]) -> None:
         """Accept a read-only field that was sent with its current value; raise `Unprocessable` for any other value."""
-        same = self.unchanged(values, values)
+        same = self.unchanged(values)
         errors: list[FieldError] = []
         for name in values.keys() - same:
             is_once = self._served.fields[name].write_once
@@ -44,17 +44,17 @@ class CurrentValues:
     def moved(self, values: Mapping[str, Any], compared: Collection[str]) -> dict[str, Any]:
         """The values that the row does not have already, as far as the actor may know. Of those in `compared`
         PostgreSQL has told whether one differs."""
-        same = self.unchanged(values, values)
+        same = self.unchanged(values)
         if not self._plan.is_different(self._record):
             same.update(compared)
         return {name: value for name, value in values.items() if name not in same}
 
-    def unchanged(self, values: Mapping[str, Any], names: Collection[str]) -> set[str]:
-        """Those of `names` whose current value is shown to the actor and equals the one in `values`."""
+    def unchanged(self, values: Mapping[str, Any]) -> set[str]:
+        """The names of the values that the actor is shown on the row as well."""
         return {
             name
             for name, raw in zip(self._plan.names, self._record, strict=False)
-            if name in names
+            if name in values
             and self._plan.is_shown(self._record, name)
             and _is_unchanged(self._attributes[name], raw, values[name])
         }
@@ -71,12 +71,12 @@ class CurrentValues:
                 found[name] = value
                 continue
             try:
-                document = _merged(present[name], value, merged)
+                target, document = _merged(present[name], value, merged)
             except Violation as violation:
                 detail = f"{violation.detail} {_way_out(self._attributes[name])}"
                 errors.append(FieldError(f"/{name}", violation.code, detail))
                 continue
-            if self._attributes[name].shape.structure is not None and document == _exact(present[name]):
+            if self._attributes[name].shape.structure is not None and document == target:
                 continue  # it may be one that does not fit: what is stored stays
             try:
                 found[name] = merged.instance(name, document)
@@ -119,9 +119,10 @@ def _exact(text: str | None) -> Any:
     return text if text is None or text == TOO_LARGE else decode_exact(text)
 
 
-def _merged(text: str | None, patch: Any, merged: MergedDocuments) -> Any:
+def _merged(text: str | None, patch: Any, merged: MergedDocuments) -> tuple[Any, Any]:
+    """The stored document, and what the patch makes of it."""
     if text is None:
-        return merge_patch(None, patch)
+        return None, merge_patch(None, patch)
     if text == TOO_LARGE:
         raise Violation(
             "too_long", f"The document is too large to be merged into: a body has {merged.bytes_max} bytes."
@@ -129,13 +130,13 @@ def _merged(text: str | None, patch: Any, merged: MergedDocuments) -> Any:
     try:
         target = decode_exact(text)
         if is_same_document(target, patch):  # as it was read, with members that are null: those are not to be removed
-            return target
+            return target, target
         found = merge_patch(target, patch)
         if isinstance(target, dict):  # otherwise it is the patch itself, which was checked when the body was decoded
             merged.check(found)
     except RecursionError:
         raise Violation("too_deep", "The document nests too deeply to be merged into.") from None
-    return found
+    return cast("Any", target), found
 
 
 def _way_out(attribute: Attribute) -> str:
