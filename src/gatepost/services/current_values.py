@@ -76,7 +76,7 @@ class CurrentValues:
                 detail = f"{violation.detail} {_way_out(self._attributes[name])}"
                 errors.append(FieldError(f"/{name}", violation.code, detail))
                 continue
-            if self._attributes[name].shape.structure is not None and document == target:
+            if self._attributes[name].shape.structure is not None and is_same_document(target, document):
                 continue  # it may be one that does not fit: what is stored stays
             try:
                 found[name] = merged.instance(name, document)

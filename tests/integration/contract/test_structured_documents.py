@@ -168,6 +168,13 @@ async def test_a_patch_merges_and_the_whole_is_validated(client: Client, path: s
 
 
 @WAYS
+async def test_true_is_another_value_than_one(client: Client, path: str) -> None:
+    row = await created(client, path, address=HOME | {"anything": 1})
+    changed = await client.patch(f"{path}/{row['id']}", json={"address": {"anything": True}})
+    assert changed.data["address"]["anything"] is True
+
+
+@WAYS
 async def test_a_stored_document_that_does_not_fit_is_shown_as_it_is(client: Client, path: str) -> None:
     row = await created(client, path)
     address, table = f"{path}/{row['id']}", {"/api/places": Place, "/api/rooms": Room}[path].__table__
