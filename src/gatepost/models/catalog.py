@@ -29,7 +29,7 @@ from gatepost.mistakes import Mistakes
 from gatepost.models.base import FIELD
 from gatepost.models.class_policies import ClassShare, with_shares
 from gatepost.models.entity import Attribute, Entity, Relation, entity_of
-from gatepost.models.hierarchy import identities_of, nearest_common, root_of
+from gatepost.models.hierarchy import identities_of, nearest_common
 from gatepost.models.mapping import TableKey, table_key
 from gatepost.sources import location_of
 from gatepost.view import View
@@ -127,13 +127,17 @@ class ServedModel:
         change says so."""
         return any(item.require_if_match for item in (self.resource, *(other.resource for other in self.others)))
 
+    def is_possible(self, action: str) -> bool:
+        """Whether an actor other than the system may do it, and it can be done."""
+        return self.offers(action) and not is_nobody(self.policies[action])
+
     def is_open(self, attribute: Attribute, action: str) -> bool:
         """Whether some actor may set an attribute when a row is created, or updated."""
         if attribute.managed or (attribute.primary_key and action == "update"):
             return False
         rules = self.rules[attribute.name]
         rule = rules.create if action == "create" else rules.update
-        return self.offers(action) and not (is_nobody(self.policies[action]) or is_nobody(rule))
+        return self.is_possible(action) and not is_nobody(rule)
 
     def __repr__(self) -> str:
         return f"ServedModel({self.entity.name} at {self.path})"
@@ -265,8 +269,8 @@ class Catalog:
         over = self._over.get(table_key(table))
         if over is None:
             return None
-        root = root_of(inspect(over.model))
-        mappers = [mapper for target in targets if root_of(mapper := inspect(target)) is root]
+        root = _root_of(over.model)
+        mappers: list[Mapper[Any]] = [inspect(target) for target in targets if _root_of(target) is root]
         model = nearest_common(mappers, root).class_
         found = self._find_target(model)
         if found is None:
@@ -277,7 +281,7 @@ class Catalog:
     def find_stranger(self, entity: Entity) -> Entity | None:
         """The served class over the same table, where it is in no hierarchy with this one."""
         over = self._over.get(table_key(entity.table), entity)
-        return None if root_of(inspect(over.model)) is root_of(inspect(entity.model)) else over
+        return None if _root_of(over.model) is _root_of(entity.model) else over
 
     def _others(self, model: type[Any]) -> list[ClassRows]:
         """The rows of a class that belong to the resources of its subclasses."""
@@ -344,6 +348,12 @@ class Catalog:
                 hint="Leave create= out, or give the class a polymorphic_identity in its __mapper_args__.",
             )
         assert set(item.resource.policies) == set(ACTIONS)  # noqa: S101 - of our own making
+
+
+def _root_of(model: type[Any]) -> "Mapper[Any]":
+    """The mapper at the root of a class's hierarchy: its own where there is none."""
+    mapper: Mapper[Any] = inspect(model)
+    return mapper.base_mapper
 
 
 def two_classes(first: Entity, second: Entity) -> ConfigurationError:

@@ -14,7 +14,7 @@ from gatepost.models.entity import Entity
 from gatepost.models.expressions import expression_on, reads_other_rows
 from gatepost.models.operators import has_elements, is_comparable, is_searchable
 from gatepost.models.shape import Form, Shape
-from gatepost.models.type_traits import is_jsonb, is_padded
+from gatepost.models.type_traits import is_padded
 
 _COMPUTED = "a column that is computed from it (Computed) can be sorted by, and compared with lt and gt."
 
@@ -59,7 +59,7 @@ def _problem(entity: Entity, option: str, name: str, field: str) -> Problem | No
         )
     shape, kind = entity.attributes[field].shape, entity.attributes[field].column.type
     if name != field:
-        return _problem_of_path(option, name, shape, kind)
+        return _problem_of_path(option, name, shape)
     if option == "search":
         return _problem_of_search(field, shape, kind)
     if option == "fields" or is_comparable(shape) or (option == "filter" and has_elements(shape)):
@@ -73,11 +73,11 @@ def _problem(entity: Entity, option: str, name: str, field: str) -> Problem | No
     return f"The field {field!r} is {_noun(shape)}, and cannot be {verb} by.", hint
 
 
-def _problem_of_path(option: str, name: str, shape: Shape, kind: Any) -> Problem | None:
+def _problem_of_path(option: str, name: str, shape: Shape) -> Problem | None:
     field, *keys = name.split(SEPARATOR)
     if shape.form is not Form.DOCUMENT:
         return f"{name!r} leads into {field!r}, which is not a document.", f"Write {field!r}; only JSONB has paths."
-    if not is_jsonb(kind):
+    if not shape.is_jsonb:
         return f"{name!r} leads into a column of type JSON, which cannot be indexed.", "Use JSONB."
     if not all(keys):
         return f"The path {name!r} has an empty key.", 'Write the keys of the document, such as "data.color".'

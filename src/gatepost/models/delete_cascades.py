@@ -4,24 +4,26 @@ A relationship says it (`cascade=`, or the default: set the foreign keys of the 
 key (`ondelete=`). Where both say the same, a DELETE is enough. Asked at start.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Mapper, RelationshipDirection, RelationshipProperty
 
+from gatepost.database.listeners import listeners_of
 from gatepost.errors import ConfigurationError
 
-IsHeard = Callable[["Mapper[Any]", str], bool]
+MAPPER_EVENTS = {
+    "create": ("before_insert", "after_insert"),
+    "update": ("before_update", "after_update"),
+    "delete": ("before_delete", "after_delete"),
+}
 
 
-def delete_cascades(
-    mapper: "Mapper[Any]", is_heard: IsHeard, seen: "frozenset[Mapper[Any]]" = frozenset()
-) -> Iterator[str]:
-    """The relationships, in words, by which the ORM's delete does more than a DELETE of the row. `is_heard` says
-    whether anybody listens when rows of another class are updated or deleted."""
+def delete_cascades(mapper: "Mapper[Any]", seen: "frozenset[Mapper[Any]]" = frozenset()) -> Iterator[str]:
+    """The relationships, in words, by which the ORM's delete does more than a DELETE of the row."""
     for prop in mapper.relationships:
-        if not prop.viewonly and not _is_left_to_database(prop, is_heard, seen | {mapper}):
+        if not prop.viewonly and not _is_left_to_database(prop, seen | {mapper}):
             does = "deletes" if prop.cascade.delete else "detaches"
             yield f"relationship {prop.key}, which {does} {prop.mapper.class_.__name__}"
 
@@ -39,7 +41,7 @@ def check_deletable(mapper: "Mapper[Any]") -> None:
             )
 
 
-def _is_left_to_database(prop: "RelationshipProperty[Any]", is_heard: IsHeard, seen: "frozenset[Mapper[Any]]") -> bool:
+def _is_left_to_database(prop: "RelationshipProperty[Any]", seen: "frozenset[Mapper[Any]]") -> bool:
     """Whether PostgreSQL does the same to the rows at the other end, or nothing happens to them."""
     other, deletes = prop.mapper, prop.cascade.delete
     if prop.direction is RelationshipDirection.MANYTOONE:
@@ -51,11 +53,17 @@ def _is_left_to_database(prop: "RelationshipProperty[Any]", is_heard: IsHeard, s
     if prop.secondary is not None:
         return not deletes and rules == {"CASCADE"}
     if deletes:
-        is_alone = other in seen or not any(delete_cascades(other, is_heard, seen))
-        return rules == {"CASCADE"} and is_alone and not is_heard(other, "delete")
+        is_alone = other in seen or not any(delete_cascades(other, seen))
+        return rules == {"CASCADE"} and is_alone and not _is_heard(other, "delete")
     # The ORM would fail to set keys to NULL that cannot be NULL: then the foreign key decides.
     is_fixed = all(not key.nullable for key in keys)
-    return is_fixed or (rules == {"SET NULL"} and not _is_touched(other) and not is_heard(other, "update"))
+    return is_fixed or (rules == {"SET NULL"} and not _is_touched(other) and not _is_heard(other, "update"))
+
+
+def _is_heard(mapper: "Mapper[Any]", action: str) -> bool:
+    """Whether the application listens to what the ORM does to rows of another class."""
+    kept = [each for event in MAPPER_EVENTS[action] for each in getattr(mapper.dispatch, event)]
+    return any(listeners_of(action, kept))
 
 
 def _rule(column: ColumnElement[Any]) -> str | None:

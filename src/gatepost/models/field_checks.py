@@ -41,7 +41,7 @@ def check_field_rules(served: ServedModel, mistakes: Mistakes, *, is_filled: boo
         for attribute in served.entity.key.attributes:
             with mistakes.check(source):
                 _check_key_is_shown(served, attribute)
-    if served.offers("create") and not is_nobody(served.resource.policies["create"]):
+    if served.is_possible("create"):
         for attribute in served.entity.attributes.values():
             with mistakes.check(partial(attribute_location, served.entity.model, attribute.name)):
                 _check_has_a_value(served, attribute, is_filled=is_filled)

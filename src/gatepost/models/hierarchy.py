@@ -26,12 +26,6 @@ class Discriminator(msgspec.Struct, frozen=True, eq=False):
     is_creatable: bool
 
 
-def root_of(mapper: "Mapper[Any]") -> "Mapper[Any]":
-    """The mapper at the root of the hierarchy: the mapper itself where there is none."""
-    *_, root = mapper.iterate_to_root()
-    return root
-
-
 def discriminator_of(mapper: "Mapper[Any]") -> Discriminator | None:
     """The discriminator of a class that `mapper_of` has admitted; None for a class outside of hierarchies."""
     column = mapper.polymorphic_on

@@ -16,6 +16,7 @@ from sqlalchemy.sql.elements import TextClause
 from gatepost.models.catalog import ServedModel
 from gatepost.models.constraint_names import constraints_of, object_name
 from gatepost.models.entity import Attribute
+from gatepost.models.index_uses import method_of
 from gatepost.models.shape import Form, Shape
 
 ENTRY_BYTES_MAX = 2704
@@ -41,8 +42,7 @@ def indexes_of(table: "sa.Table[Any]") -> Iterator[tuple[str, list[sa.Column[Any
             # An unnamed primary key has the name that PostgreSQL gives.
             yield str(constraint.name or object_name(table.name, "", "pkey")), list(constraint.columns), "btree"
     for index in table.indexes:
-        method = str(index.dialect_options["postgresql"]["using"] or "btree").lower()
-        yield str(index.name), columns_in(index.expressions, table), method
+        yield str(index.name), columns_in(index.expressions, table), method_of(index)
 
 
 def columns_in(expressions: Iterable[Any], table: "sa.Table[Any]") -> list[sa.Column[Any]]:

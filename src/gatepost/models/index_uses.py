@@ -102,7 +102,7 @@ def is_ordered_by(table: "Table[Any]", keys: Sequence[IndexKey]) -> bool:
 def is_indexed(table: "Table[Any]", expression: ColumnElement[Any]) -> bool:
     """Whether a B-tree begins with an expression that is written in the same way."""
     return any(
-        _method(index) == "btree" and not _is_partial(index) and sql_of(index.expressions[0]) == sql_of(expression)
+        method_of(index) == "btree" and not _is_partial(index) and sql_of(index.expressions[0]) == sql_of(expression)
         for index in table.indexes
     )
 
@@ -112,7 +112,7 @@ def _uses(index: Index, column: Column[Any]) -> Use:
     place = next((place for place, key in enumerate(keys) if key is not None and key.column is column), None)
     if place is None or _is_partial(index):
         return Use.NOTHING
-    key, method = cast("IndexKey", keys[place]), _method(index)
+    key, method = cast("IndexKey", keys[place]), method_of(index)
     operators = _class(index, index.expressions[place])
     if method == "gin" or (method, place) == ("gist", 0):  # every column of a GIN index is equal, whatever its place
         return _uses_of_inverted(key, method, operators)
@@ -143,7 +143,7 @@ def _uses_of_first(key: IndexKey, method: str, operators: str | None) -> Use:
 def _keys(index: Index) -> list[IndexKey]:
     """The keys of a plain B-tree index, up to the first that is not a column."""
     found: list[IndexKey] = []
-    if _method(index) != "btree" or _is_partial(index):
+    if method_of(index) != "btree" or _is_partial(index):
         return found
     for expression in index.expressions:
         key = _key(expression, cast("Table[Any]", index.table))
@@ -191,7 +191,8 @@ def _uncollated(expression: Any) -> tuple[Any, str | None]:
     return expression, None
 
 
-def _method(index: Index) -> str:
+def method_of(index: Index) -> str:
+    """The method of an index, such as "btree"."""
     return str(index.dialect_options["postgresql"]["using"] or "btree").lower()
 
 

@@ -76,7 +76,7 @@ def joined_columns(prop: "RelationshipProperty[Any]") -> tuple[Column[Any], Colu
 
 def _refuse_hierarchy(mapper: "Mapper[Any]", name: str) -> None:
     """Refuse every hierarchy but that of classes over one table, whose column says which of them a row is of."""
-    *_, root = mapper.iterate_to_root()
+    root = mapper.base_mapper
     family = list(root.self_and_descendants)
     if len(family) == 1 and root.polymorphic_on is None:
         return

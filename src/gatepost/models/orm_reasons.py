@@ -5,7 +5,7 @@ compiled statement; one with a reason loads or makes an object and flushes it, a
 objects, so nothing that happens to loaded objects is a reason for them.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, cast
 
 from sqlalchemy import inspect
@@ -15,16 +15,10 @@ from gatepost.database.listeners import Listener, is_coerced, listeners_of
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
 from gatepost.models.constructors import own_constructor
-from gatepost.models.delete_cascades import delete_cascades
+from gatepost.models.delete_cascades import MAPPER_EVENTS, delete_cascades
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.expressions import expression_on, reads_other_rows
 from gatepost.sources import location_of
-
-_MAPPER_EVENTS = {
-    "create": ("before_insert", "after_insert"),
-    "update": ("before_update", "after_update"),
-    "delete": ("before_delete", "after_delete"),
-}
 
 _INSTANCE_EVENTS = {
     "create": ("init", "init_failure", "refresh_flush"),
@@ -92,7 +86,7 @@ def _of_entity(entity: Entity, action: str) -> Iterator[str]:
 
 def _of_class(entity: Entity, mapper: "Mapper[Any]", action: str) -> Iterator[str]:
     if action == "delete":
-        yield from delete_cascades(mapper, is_heard=_is_heard)
+        yield from delete_cascades(mapper)
         return
     for name, (function, _) in mapper.validators.items():
         if name in entity.attributes:
@@ -116,7 +110,7 @@ def _of_class(entity: Entity, mapper: "Mapper[Any]", action: str) -> Iterator[st
 
 
 def _listeners(entity: Entity, mapper: "Mapper[Any]", action: str) -> Iterator[Listener]:
-    for event in _MAPPER_EVENTS[action]:
+    for event in MAPPER_EVENTS[action]:
         yield from listeners_of(event, getattr(mapper.dispatch, event))
     for event in _INSTANCE_EVENTS[action]:
         yield from listeners_of(event, getattr(cast("Any", mapper.class_manager).dispatch, event))
@@ -125,11 +119,3 @@ def _listeners(entity: Entity, mapper: "Mapper[Any]", action: str) -> Iterator[L
         dispatch: Any = getattr(entity.model, name).dispatch
         for event in _ATTRIBUTE_EVENTS:
             yield from listeners_of(f"{event} {name}", getattr(dispatch, event))
-
-
-def _is_heard(mapper: "Mapper[Any]", action: str) -> bool:
-    """Whether the application listens to what the ORM does to rows of another class."""
-    kept: list[Callable[..., Any]] = [
-        each for event in _MAPPER_EVENTS[action] for each in getattr(mapper.dispatch, event)
-    ]
-    return any(listeners_of(action, kept))

@@ -5,7 +5,7 @@ indexed, and the extension that the type belongs to.
 from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import CITEXT, HSTORE, JSONB
+from sqlalchemy.dialects.postgresql import CITEXT, HSTORE
 
 from gatepost.models.shape import plain_type
 
@@ -29,11 +29,6 @@ def collation_of(kind: Any) -> str:
 def is_padded(kind: Any) -> bool:
     """Whether texts are filled up with spaces, which PostgreSQL ignores in comparisons."""
     return isinstance(plain_type(kind), sa.CHAR)
-
-
-def is_jsonb(kind: Any) -> bool:
-    """Whether documents of the type have values that can be compared and indexed: those of JSONB, not of JSON."""
-    return isinstance(plain_type(kind), JSONB)
 
 
 def extension_of(kind: Any) -> str | None:

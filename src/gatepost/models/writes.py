@@ -154,9 +154,7 @@ class UpdateRow(WriteRecipe, frozen=True):
         statement = sa.update(entity.table).values(_values(entity, self.names))
         statement = statement.where(*_conditions(source, self.selection.rule, self.permitted, self.versions))
         if self.checks_candidate:
-            candidate, known = candidate_conditions(entity, self.permitted, cells_of_update(entity, self.names))
-            if known:
-                statement = statement.where(sa.select(1).select_from(candidate).where(*known).exists())
+            statement = statement.where(*_holds_afterwards(entity, self.permitted, self.names))
         if self.compared:
             statement = statement.where(differs(source, self.compared))
         return self.returning(statement, "update")
@@ -185,12 +183,9 @@ class CheckUpdate(KeyRecipe[Statement], frozen=True):
 
     def compile(self, options: Options) -> Statement:
         """The SELECT; an UPDATE under the same condition writes the row, unless a trigger suppresses that."""
-        entity, source = self.served.entity, TableRef.of(self.served.entity)
-        candidate, known = candidate_conditions(entity, self.rule, cells_of_update(entity, self.names))
-        statement = sa.select(1).where(is_key(source))
-        if known:
-            statement = statement.where(sa.select(1).select_from(candidate).where(*known).exists())
-        return self.statement(statement, f"{self.served.path}.candidate")
+        entity = self.served.entity
+        conditions = is_key(TableRef.of(entity)), *_holds_afterwards(entity, self.rule, self.names)
+        return self.statement(sa.select(1).where(*conditions), f"{self.served.path}.candidate")
 
     def named(self) -> dict[str, Any]:
         return {**super().named(), **written_binds(self.values)}
@@ -340,6 +335,12 @@ def _key_reader(key: Key, indexes: Sequence[int]) -> Callable[[Record], Any]:
         return key.of([value if decode is None else decode(value) for value, decode in values])
 
     return decode
+
+
+def _holds_afterwards(entity: Entity, rule: BoundRule, names: tuple[str, ...]) -> list[sa.ColumnElement[bool]]:
+    """That the rule holds for the row with other values of `names`, as far as that can be known before."""
+    candidate, known = candidate_conditions(entity, rule, cells_of_update(entity, names))
+    return [sa.select(1).select_from(candidate).where(*known).exists()] if known else []
 
 
 def _value_of(bound: Bound | None) -> Any:

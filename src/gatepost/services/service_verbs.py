@@ -18,7 +18,7 @@ from gatepost.call import Call
 from gatepost.database.database import driver_error
 from gatepost.database.statements import as_written
 from gatepost.database.transactions import ISOLATION_LEVELS, Transaction
-from gatepost.declaring.policies import Decision, decide, is_nobody
+from gatepost.declaring.policies import Decision, decide
 from gatepost.errors import NotFound, Unprocessable
 from gatepost.exact_json import natural
 from gatepost.models.conditions import bind_decision, holds
@@ -56,8 +56,7 @@ class ServiceVerbs:
         self._attempts = min(item.attempts for item in services)
         self._model = served.entity.model
         self._overridden = {action for item in services for action in overridden(item)}
-        is_open = served.offers("create") and not is_nobody(served.policies["create"])
-        self._make_draft = constructor_of(served.entity) if is_open else None
+        self._make_draft = constructor_of(served.entity) if served.is_possible("create") else None
         self._compiled = compiled
         self._references = compiled.references
         self._registry = registry
