@@ -93,6 +93,7 @@ class Composition:
             served.entity.model: self._reasons(served, listeners) for served in declaration.catalog.served
         }
         self.registry = ServiceRegistry(self._compiled, declaration.services)
+        self._served_tables = frozenset(served.entity.table.fullname for served in declaration.catalog.served)
         self.is_leaving = False
         self._trigrams = Trigrams()
         self._trigram_probe: TrigramProbe | None = None
@@ -183,8 +184,7 @@ class Composition:
         if self.accounts.identities.listener.heartbeat.is_silent or reachability.is_lost:
             return AWAY
         changed = self.database.schema.changed
-        served = {item.entity.table.fullname for item in self.declaration.catalog.served}
-        if served and changed.keys() >= served:
+        if self._served_tables and changed.keys() >= self._served_tables:
             return NOTHING_FITS
         if self.database.is_read_only:
             return READ_ONLY

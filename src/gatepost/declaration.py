@@ -12,7 +12,7 @@ from typing import Any, cast
 from sqlalchemy import MetaData, Table, inspect
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Mapper
 
-from gatepost.accounts.models import UserColumns, complete_users_table, user_model
+from gatepost.accounts.models import UserColumns, complete_users_table, subclasses, user_model
 from gatepost.accounts.sample_users import sample_users
 from gatepost.actor import Actor, anonymous
 from gatepost.asgi import ASGIApp
@@ -148,11 +148,12 @@ class Declaration:
     def _expected_tables(self, *, is_default_users: bool) -> Iterator[ExpectedTable]:
         for entity in self.entities:
             served = self.catalog.by_model.get(entity.model)
-            creates = served is None or not is_nobody(served.resource.policies["create"])
             is_users = entity.model is self.user_model
             policies = {} if served is None else served.resource.policies
             writes = [action for action in WRITES if action in policies and not is_nobody(policies[action])]
-            yield ExpectedTable(entity, creates or is_users, writes, is_default=is_users and is_default_users)
+            yield ExpectedTable(
+                entity, is_users or "create" in writes, writes, is_default=is_users and is_default_users
+            )
 
     def _services(self) -> dict[type[Any], type[Service[Any]]]:
         services: dict[type[Any], type[Service[Any]]] = {}
@@ -226,7 +227,8 @@ class Declaration:
 
 def _check_no_other_users(users: type[Any], base: type[DeclarativeBase], served: Collection[type[Any]]) -> None:
     """A model of users that is not the one who sign in: there would be two tables of users, silently."""
-    for model in (*served, *_mapped_below(base)):
+    mapped = [model for model in subclasses(base) if "__mapper__" in vars(model)]
+    for model in (*served, *mapped):
         is_of_base = getattr(model, "metadata", None) is base.metadata
         if is_of_base and issubclass(model, UserColumns) and not issubclass(model, users):
             raise ConfigurationError(
@@ -235,13 +237,6 @@ def _check_no_other_users(users: type[Any], base: type[DeclarativeBase], served:
                 location="App",
                 hint=f"Write App(..., users={model.__name__}).",
             )
-
-
-def _mapped_below(base: type[Any]) -> Iterator[type[Any]]:
-    for model in base.__subclasses__():
-        if "__mapper__" in vars(model):
-            yield model
-        yield from _mapped_below(model)
 
 
 def _check_service(service: Any, served: ServedModel, others: Collection[type[Any]]) -> None:

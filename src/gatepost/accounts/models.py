@@ -100,7 +100,7 @@ def user_model(base: type[DeclarativeBase] = Model) -> type[Any]:
 
 def _existing(base: type[DeclarativeBase]) -> type[Any]:
     table = base.metadata.tables[full_name(DEFAULT_TABLE, base.metadata.schema)]
-    for model in _subclasses(UserColumns):
+    for model in subclasses(UserColumns):
         if vars(model).get("__table__") is table:
             return model
     raise ConfigurationError(
@@ -110,7 +110,8 @@ def _existing(base: type[DeclarativeBase]) -> type[Any]:
     )
 
 
-def _subclasses(cls: type[Any]) -> Iterator[type[Any]]:
+def subclasses(cls: type[Any]) -> Iterator[type[Any]]:
+    """Every class that inherits from this one."""
     for each in cls.__subclasses__():
         yield each
-        yield from _subclasses(each)
+        yield from subclasses(each)

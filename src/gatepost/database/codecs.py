@@ -67,10 +67,7 @@ def _moment(value: date) -> datetime:
 
 
 def _read_time(stored: tuple[int]) -> time:
-    seconds, microseconds = divmod(stored[0], SECOND)
-    minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
-    return time(hour, minute, second, microseconds) if stored[0] < DAY else OutOfRangeTime()
+    return (EPOCH + timedelta(microseconds=stored[0])).time() if stored[0] < DAY else OutOfRangeTime()
 
 
 def _write_time(value: time) -> tuple[int]:

@@ -50,7 +50,7 @@ def written_table(error: asyncpg.PostgresError) -> str | None:
     """The table that the statement of an error writes to or reads first, as it is written there; None without one."""
     found = re.search(
         r"\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|FROM)\s+((?:\"(?:[^\"]|\"\")+\"|[\w.])+)",
-        _COMMENT.sub(" ", getattr(error, "query", None) or ""),
+        _statement(error),
         re.IGNORECASE,
     )
     return str(found[1]) if found else None
@@ -69,8 +69,7 @@ def is_raised(error: asyncpg.PostgresError) -> bool:
 def is_of_read(error: asyncpg.PostgresError) -> bool:
     """Whether the statement of an error is a compiled one that only reads, or a service's of which that is certain:
     then no trigger of a write can have raised it."""
-    sql = getattr(error, "query", None) or ""
-    bare = _COMMENT.sub(" ", sql)
+    sql, bare = getattr(error, "query", None) or "", _statement(error)
     is_named = bare != sql
     if is_named:
         return _READS.match(bare) is not None and _WRITES.search(bare) is None
@@ -79,10 +78,12 @@ def is_of_read(error: asyncpg.PostgresError) -> bool:
 
 def is_of_deletion(error: asyncpg.PostgresError) -> bool:
     """Whether the statement of an error deletes rows."""
-    return (
-        re.search(r"\bDELETE\s+FROM\b", _COMMENT.sub(" ", getattr(error, "query", None) or ""), re.IGNORECASE)
-        is not None
-    )
+    return re.search(r"\bDELETE\s+FROM\b", _statement(error), re.IGNORECASE) is not None
+
+
+def _statement(error: asyncpg.PostgresError) -> str:
+    """The statement of an error without its comments."""
+    return _COMMENT.sub(" ", getattr(error, "query", None) or "")
 
 
 def _values(text: str) -> list[str]:

@@ -92,7 +92,7 @@ def is_lost(error: BaseException) -> bool:
 
 def is_transient(error: BaseException) -> bool:
     """True where the transaction lost against another one; run again, it can succeed."""
-    return isinstance(error, asyncpg.PostgresError) and meaning_of(error.sqlstate) is Meaning.TRANSIENT
+    return _meaning(error) is Meaning.TRANSIENT
 
 
 def is_unreadable(error: BaseException) -> bool:

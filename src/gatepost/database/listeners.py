@@ -29,7 +29,7 @@ def listeners_of(event: str, kept: Iterable[Callable[..., Any]]) -> Iterator[Lis
     """The listeners among what SQLAlchemy keeps for an event that are the application's."""
     for each in kept:
         function = _unwrapped(each)
-        if _is_of_the_application(function):
+        if _package(function) not in _NOT_THE_APPLICATION:
             yield Listener(event, function)
 
 
@@ -40,19 +40,15 @@ def is_coerced(kept: Iterable[Callable[..., Any]]) -> bool:
 
 def _unwrapped(function: Any) -> Any:
     """The function that was registered: SQLAlchemy's wrappers all call it `fn`."""
-    while _package(function) == "sqlalchemy" and callable(inner := _enclosed(function, "fn")):
+    while _package(function) == "sqlalchemy" and callable(inner := _enclosed(function)):
         function = inner
     return function
 
 
-def _is_of_the_application(function: Any) -> bool:
-    return function is not None and _package(function) not in _NOT_THE_APPLICATION
-
-
-def _enclosed(function: Any, name: str) -> Any:
+def _enclosed(function: Any) -> Any:
     code, cells = getattr(function, "__code__", None), getattr(function, "__closure__", None) or ()
     names = () if code is None else code.co_freevars
-    return next((cell.cell_contents for free, cell in zip(names, cells, strict=True) if free == name), None)
+    return next((cell.cell_contents for free, cell in zip(names, cells, strict=True) if free == "fn"), None)
 
 
 def _package(function: Any) -> str:

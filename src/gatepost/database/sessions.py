@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
 from asyncpg.exceptions import InFailedSQLTransactionError
-from sqlalchemy import Float, Numeric, create_engine
+from sqlalchemy import create_engine
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection, PGDialect_asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
@@ -18,7 +18,6 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util.concurrency import await_, in_greenlet
 
-from gatepost.database.arrays import TYPES
 from gatepost.database.compiler import SessionCompiler, leaves_nothing
 from gatepost.database.connection import PooledConnection, RawConnection
 from gatepost.database.guards import (
@@ -29,7 +28,7 @@ from gatepost.database.guards import (
 )
 from gatepost.database.read_only_sql import only_reads
 from gatepost.database.session_listeners import session_class
-from gatepost.database.statements import DigitsAsWritten, Floats
+from gatepost.database.statements import COLSPECS
 from gatepost.exact_json import encode
 
 ONLY_READS = "gatepost_only_reads"
@@ -145,7 +144,7 @@ class BorrowedDialect(PGDialect_asyncpg):
 
     supports_statement_cache = True
     statement_compiler = SessionCompiler
-    colspecs = {**TYPES, Numeric: DigitsAsWritten, Float: Floats}  # noqa: RUF012 - as SQLAlchemy declares it
+    colspecs = COLSPECS
 
     def on_connect(self) -> Any:
         """Set nothing: the codecs of the connection are ours, and one set serves both ways."""

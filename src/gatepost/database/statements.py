@@ -95,12 +95,16 @@ def as_written(value: Any) -> Any:
     return Decimal(repr(value)) if isinstance(value, float) else value
 
 
+COLSPECS: Any = {**TYPES, Numeric: DigitsAsWritten, Float: Floats}
+"""The types that both dialects read and bind in their own way."""
+
+
 class _Dialect(postgresql.PGDialect_asyncpg):
     """Compiles for asyncpg."""
 
     statement_compiler = _Compiler
     _backslash_escapes = False  # in literals, as PostgreSQL's standard_conforming_strings has it
-    colspecs = {**TYPES, Numeric: DigitsAsWritten, Float: Floats}  # noqa: RUF012 - as SQLAlchemy declares it
+    colspecs = COLSPECS
 
 
 # Ranges need the driver adapter's module.
