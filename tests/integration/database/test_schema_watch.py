@@ -94,13 +94,6 @@ async def client(database_url: str) -> AsyncIterator[Client]:
         yield running.anonymous
 
 
-@pytest.fixture
-async def other(database_url: str) -> AsyncIterator[Connection]:
-    made = await asyncpg.connect(database_url)
-    yield made
-    await made.close()
-
-
 def watch() -> SchemaWatch:
     return app.running.database.schema
 

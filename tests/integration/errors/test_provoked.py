@@ -105,15 +105,14 @@ async def test_a_statement_that_takes_too_long_and_a_lock_that_is_held_are_timeo
         resource, "SET LOCAL statement_timeout = '50ms'; PERFORM set_config('lock_timeout', '50ms', true)"
     )
     await site.trigger(resource, "PERFORM pg_advisory_xact_lock(7)", "BEFORE INSERT")
-    name = await site.witness.fetchval("SELECT quote_ident(current_database())")
-    await site.witness.execute(f"ALTER DATABASE {name} SET lock_timeout = '100ms'")
+    undo = await connections_with(site, "lock_timeout = '100ms'")
     try:
-        app.running.database.pool.close_idle(lambda raw: True)
         async with site.witness.transaction():
             await site.witness.execute("SELECT pg_advisory_xact_lock(7)")
             response = await site.write("POST", resource, name="new")
     finally:
-        await site.witness.execute(f"ALTER DATABASE {name} RESET lock_timeout; DROP FUNCTION act CASCADE")
+        await site.witness.execute(f"{undo}; DROP FUNCTION act CASCADE")
+        app.running.database.pool.close_idle(lambda raw: True)
 
     assert shown(response)[:2] == (504, "database_timeout")
     assert not failures

@@ -230,16 +230,16 @@ async def test_a_redundant_update_that_is_suppressed_is_no_refusal(site: Site, r
     assert (other.status, other.data["text"]) == (200, "second")
 
 
-@pytest.mark.parametrize(("method", "status"), [("POST", 403), ("PATCH", 403)])
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
 async def test_a_policy_that_refuses_the_row_still_refuses_it_where_a_trigger_suppresses(
-    site: Site, method: str, status: int
+    site: Site, method: str
 ) -> None:
     await site.clear("ruled")
     await site.trigger("ruled", "RETURN NULL")
     response = await site.write(method, "ruled", text="x" * 2000)
     await site.witness.execute("DROP FUNCTION act CASCADE")
 
-    assert response.status in (401, status)
+    assert response.status == 401
 
 
 @pytest.mark.filterwarnings("ignore:DELETE statement on table")

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import asyncpg
 import pytest
-import pytest_asyncio
 from notes_app import (
     CLASSES,
     OF_PRIVATE,
@@ -45,13 +44,6 @@ def database_metadata() -> MetaData:
     """Databases here have the tables of the notes, and those of users."""
     app_of({Note: Serving(dict.fromkeys((*ACTIONS, "create"), "anyone"))})
     return Base.metadata
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def sql(module_database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(module_database_url)
-    yield connection
-    await connection.close()
 
 
 @asynccontextmanager

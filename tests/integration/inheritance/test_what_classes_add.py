@@ -40,13 +40,6 @@ async def people(module_database_url: str) -> AsyncIterator[People]:
         yield People(*await running.user_and_id("clerk"), running.anonymous, running)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def sql(module_database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(module_database_url)
-    yield connection
-    await connection.close()
-
-
 @pytest.fixture(autouse=True)
 def no_events() -> None:
     events.clear()
