@@ -1,11 +1,14 @@
 """The route table: from method and path to one endpoint, by dictionary, whatever the number of routes.
 
 Pure and built at start; the gate asks it before anything else, so that limits and sizes can depend on the route.
-The longer fixed path wins, for every method: a path that stands as it is before `/{id}`, `/{id}` before a mount
-above it, the longer mount before the shorter.
+The longer fixed path wins, for every method: a path that stands as it is before one with parameters, of two with
+parameters the one that is fixed at the first segment in which they differ, any of them before a mount above it, the
+longer mount before the shorter.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from gatepost.call import METHODS, REFUSED_METHODS, Call, Endpoint, Match, Response
 from gatepost.declaring.mount import Mount, taken_by_mount
@@ -13,24 +16,35 @@ from gatepost.declaring.policies import anyone
 from gatepost.errors import ConfigurationError, MethodNotAllowed, NotFound, NotImplementedMethod
 from gatepost.operations import Operation, RouteRules
 
-KEY_SEGMENT = "/{id}"
-
 ANY = "*"
 """The method of a mount's route: the mounted application handles every method."""
 
+Routes = dict[str, Match]
+"""What the methods of one path lead to."""
+
+T = TypeVar("T")
+
+_PARAMETER = re.compile(r"\{[^{}/]+\}")
+
 
 class RouteTable:
-    """All routes of an app. Paths are fixed, or end in `/{id}`; mounts take theirs and everything below.
+    """All routes of an app. Segments of paths are fixed, or parameters: `/books/{id}/restock`; mounts take theirs and
+    everything below.
 
     `rules` are those of the endpoints, then those of the mounts, each in the order of declaration.
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], mounts: Mapping[str, Mount] | None = None) -> None:
-        self._fixed: dict[str, dict[str, Match]] = {}
-        self._keyed: dict[str, dict[str, Match]] = {}
+        self._fixed: dict[str, Routes] = {}
+        self._keyed: dict[str, Routes] = {}
+        """Paths whose last segment alone is a parameter, by what stands before it: nearly all that have one."""
+        self._nested: dict[int, dict[tuple[int, ...], dict[tuple[str, ...], Routes]]] = {}
+        """The others, by their number of segments, by the places of the parameters, by the segments that are fixed."""
         for endpoint in endpoints:
             self._add(endpoint)
-        for routes in (*self._fixed.values(), *self._keyed.values()):
+        self._nested = {length: _most_fixed_first(length, known) for length, known in self._nested.items()}
+        nested = [routes for known in self._nested.values() for found in known.values() for routes in found.values()]
+        for routes in (*self._fixed.values(), *self._keyed.values(), *nested):
             if "GET" in routes:
                 routes.setdefault("HEAD", routes["GET"])
             routes["OPTIONS"] = _options(next(iter(routes.values()))[0], _allow(routes))
@@ -59,6 +73,8 @@ class RouteTable:
             stem, _, key = path.rpartition("/")
             routes = self._keyed.get(stem) if key else None
             values = (key,)
+            if routes is None and self._nested:
+                routes, values = self._find_nested(path)
         if routes is None:
             for prefix, match in self._below:
                 if path.startswith(prefix):
@@ -70,17 +86,43 @@ class RouteTable:
         rules, endpoint, _ = found
         return rules, endpoint, values
 
+    def _find_nested(self, path: str) -> tuple[Routes | None, tuple[str, ...]]:
+        segments = path.split("/")
+        for places, found in self._nested.get(len(segments), {}).items():
+            values = tuple([segments[place] for place in places])
+            routes = found.get(_fixed_segments(segments, places))
+            if routes is not None and all(values):
+                is_mounted = any(path.startswith(prefix) and prefix.count("/") > places[0] for prefix, _ in self._below)
+                return (None, ()) if is_mounted else (routes, values)
+        return None, ()
+
     def _add(self, endpoint: Endpoint) -> None:
         operation = endpoint.operation
-        keyed = operation.path.endswith(KEY_SEGMENT)
-        path = operation.path.removesuffix(KEY_SEGMENT)
-        methods = (self._keyed if keyed else self._fixed).setdefault(path, {})
+        methods = self._routes_of(operation.path)
         if operation.method in methods:
             raise ConfigurationError(
                 f"{operation.method} {operation.path} is both {_name(methods[operation.method])} and {operation.name}.",
                 hint="Choose another path=.",
             )
         methods[operation.method] = operation.rules, endpoint, ()
+
+    def _routes_of(self, path: str) -> Routes:
+        segments = path.split("/")
+        places = tuple(place for place, segment in enumerate(segments) if _PARAMETER.fullmatch(segment))
+        if not places:
+            return self._fixed.setdefault(path, {})
+        if places == (len(segments) - 1,):
+            return self._keyed.setdefault(path.rpartition("/")[0], {})
+        found = self._nested.setdefault(len(segments), {}).setdefault(places, {})
+        return found.setdefault(_fixed_segments(segments, places), {})
+
+
+def _most_fixed_first(length: int, known: dict[tuple[int, ...], T]) -> dict[tuple[int, ...], T]:
+    return {places: known[places] for places in sorted(known, key=lambda each: [n in each for n in range(length)])}
+
+
+def _fixed_segments(segments: Sequence[str], places: Sequence[int]) -> tuple[str, ...]:
+    return tuple([segment for place, segment in enumerate(segments) if place not in places])
 
 
 def _name(match: Match) -> str:
