@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from gatepost.auth.authenticator import Authenticator, UserAuthenticator, VerifiedUser
     from gatepost.auth.bearer_tokens import BearerTokens
     from gatepost.call import Call
+    from gatepost.declaring.controller import Controller, delete, get, patch, post, put
     from gatepost.declaring.cors import CORS
+    from gatepost.declaring.dto import DTO, Created, computed, first
     from gatepost.declaring.mount import Mount
+    from gatepost.declaring.parameters import Cookie, Header, Locked, Query, RawBody
     from gatepost.declaring.policies import Policy, anyone, authenticated, nobody, owner, policy, role
     from gatepost.declaring.rate_limits import RateLimit, hours, minutes, seconds
     from gatepost.declaring.resource import Field, Resource, hidden, read_only, write_once
+    from gatepost.declaring.row_expressions import actor_column, actor_id, count, readable
     from gatepost.errors import (
         BadRequest,
         ConfigurationError,
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CORS",
+    "DTO",
     "Actor",
     "App",
     "Authenticator",
@@ -53,12 +58,17 @@ __all__ = [
     "Changes",
     "ConfigurationError",
     "Conflict",
+    "Controller",
+    "Cookie",
+    "Created",
     "Events",
     "Field",
     "FieldError",
     "Forbidden",
+    "Header",
     "JSONOf",
     "ListQuery",
+    "Locked",
     "Model",
     "Mount",
     "NaiveUTC",
@@ -67,7 +77,9 @@ __all__ = [
     "Policy",
     "PreconditionFailed",
     "Problem",
+    "Query",
     "RateLimit",
+    "RawBody",
     "Resource",
     "Service",
     "Settings",
@@ -77,18 +89,29 @@ __all__ = [
     "UserColumns",
     "ValkeyBuckets",
     "VerifiedUser",
+    "actor_column",
+    "actor_id",
     "anonymous",
     "anyone",
     "authenticated",
+    "computed",
+    "count",
+    "delete",
     "events",
+    "first",
+    "get",
     "hidden",
     "hours",
     "load_settings",
     "minutes",
     "nobody",
     "owner",
+    "patch",
     "policy",
+    "post",
+    "put",
     "read_only",
+    "readable",
     "role",
     "seconds",
     "system",
@@ -102,7 +125,9 @@ _NAMES = {
     "auth.bearer_tokens": "BearerTokens",
     "actor": "Actor anonymous system",
     "declaring.policies": "Policy anyone authenticated nobody owner policy role",
+    "declaring.controller": "Controller delete get patch post put",
     "declaring.cors": "CORS",
+    "declaring.dto": "DTO Created computed first",
     "errors": "BadRequest ConfigurationError Conflict FieldError Forbidden NotFound PreconditionFailed Problem "
     "Unauthorized Unprocessable",
     "events": "Events",
@@ -115,6 +140,8 @@ _NAMES = {
     "operations": "Operation",
     "call": "Call",
     "declaring.mount": "Mount",
+    "declaring.parameters": "Cookie Header Locked Query RawBody",
+    "declaring.row_expressions": "actor_column actor_id count readable",
     "declaring.resource": "Field Resource hidden read_only write_once",
     "services.service": "Changes Service",
     "settings": "Settings load_settings",

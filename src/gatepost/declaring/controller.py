@@ -1,0 +1,200 @@
+"""Controllers that a user writes: own endpoints behind the same gate, limits, validation, policies and transactions.
+
+The decorators only note what is declared; `controllers` binds the signatures when the app is composed.
+"""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Generic, ParamSpec, Protocol, cast, overload
+
+from sqlalchemy import Select
+from typing_extensions import TypeVar
+
+from gatepost.declaring.arguments import Arguments, Declared, declared
+from gatepost.declaring.cors import CORS
+from gatepost.declaring.dto import DTO, Created
+from gatepost.declaring.policies import Policy
+from gatepost.declaring.rate_limits import Limits, limits_by_action
+from gatepost.errors import ConfigurationError, Problem
+
+M = TypeVar("M")
+MO = TypeVar("MO", default=Any)
+T = TypeVar("T")
+P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
+
+ROUTES = "__gatepost_routes__"
+"""Attribute of a method that is an endpoint: its routes, outermost decorator first."""
+
+Method = Callable[P, Coroutine[Any, Any, T]]
+
+
+class Controller(Generic[MO]):
+    """Endpoints that are written: methods with `@get`, `@post`, `@put`, `@patch` and `@delete`.
+
+    `path` is where they are below the prefix of the app; those of a `Controller[Book]`, which a resource names, are
+    below its path. Annotated attributes are injected as parameters are. One object serves one call.
+    """
+
+    path: str = ""
+
+
+class Route(Declared):
+    """What a decorator declares of an endpoint."""
+
+    @declared
+    def __init__(  # noqa: PLR0913 - a declaration
+        self,
+        method: str,
+        path: str,
+        *,
+        allow: Policy,
+        answers: type[DTO[Any]] | None = None,
+        name: str | None = None,
+        status: int | None = None,
+        rate_limit: Limits | None = None,
+        raises: Sequence[Problem] = (),
+        paging: bool = True,
+        filters: bool = False,
+        body_bytes_max: int | None = None,
+        json_depth_max: int | None = None,
+        json_items_max: int | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        cors: CORS | None = None,
+        cache_control: str | None = None,
+    ) -> None:
+        location = f"@{method.lower()}({path!r}"
+        arguments = Arguments(self, location)
+        self.method = method
+        self.path = arguments.of_kind("path", path, str, 'a text such as "/bestsellers"', "")
+        self.allow = arguments.policy("allow", allow)
+        self.answers = answers
+        arguments.check(_check_answers, answers, location)
+        self.name = arguments.of_kind("name", name, str | None, 'a text such as "tags"', None)
+        self.status = arguments.of_kind("status", status, int | None, "a status such as 202", None)
+        self.rate_limits = self.mistakes.attempt(
+            lambda: limits_by_action(rate_limit, (), location=f"{location}, rate_limit=...)").get(None, ()),
+            (),
+            self.source,
+        )
+        self.raises = tuple(raises)
+        self.paging = arguments.of_kind("paging", paging, bool, "True or False", True)
+        self.filters = arguments.of_kind("filters", filters, bool, "True or False", False)
+        self.body_bytes_max = arguments.bound("body_bytes_max", body_bytes_max)
+        self.json_depth_max = arguments.bound("json_depth_max", json_depth_max)
+        self.json_items_max = arguments.bound("json_items_max", json_items_max)
+        self.headers = arguments.headers(headers)
+        self.cors = arguments.of_kind("cors", cors, CORS | None, 'CORS("https://shop.example")', None)
+        self.cache_control = arguments.of_kind("cache_control", cache_control, str | None, '"no-store"', None)
+
+
+def _check_answers(answers: Any, location: str) -> None:
+    if answers is not None and not (isinstance(answers, type) and issubclass(answers, DTO)):
+        raise ConfigurationError(
+            "is not a DTO.",
+            location=f"{location}, answers={getattr(cast('Any', answers), '__name__', '...')})",
+            hint="Write class BookCard(DTO[Book]), and answers=BookCard. What is no row needs no answers=.",
+        )
+
+
+class _Plain(Protocol):
+    """Decorates an endpoint that returns what its signature says."""
+
+    def __call__(self, function: F, /) -> F: ...
+
+
+class _Of(Protocol[M]):
+    """Decorates an endpoint that returns rows of a model."""
+
+    @overload
+    def __call__(self, function: Method[P, M], /) -> Method[P, M]: ...
+    @overload
+    def __call__(self, function: Method[P, Select[M]], /) -> Method[P, Select[M]]: ...
+    @overload
+    def __call__(self, function: Method[P, Created[M]], /) -> Method[P, Created[M]]: ...
+    @overload
+    def __call__(self, function: Method[P, Sequence[M]], /) -> Method[P, Sequence[M]]: ...
+    @overload
+    def __call__(self, function: Method[P, M | None], /) -> Method[P, M | None]: ...
+
+
+class RouteDecorator:
+    """The decorator of one HTTP method: `@get("/bestsellers", allow=anyone, answers=BookCard)`.
+
+    `allow` is who may call, before anything is read. `answers` is the DTO that rows are shown as, in place of the
+    resource's own. `name` is the key of the envelope where a dialect has one. `raises` are the problems that the
+    endpoint raises itself, for its description. A list is paged unless `paging=False`; with `filters=True` clients may
+    filter and sort it as the derived one.
+    """
+
+    def __init__(self, method: str) -> None:
+        self._method = method
+
+    @overload
+    def __call__(
+        self,
+        path: str,
+        *,
+        allow: Policy,
+        answers: type[DTO[M]],
+        name: str | None = None,
+        status: int | None = None,
+        rate_limit: Limits | None = None,
+        raises: Sequence[Problem] = (),
+        paging: bool = True,
+        filters: bool = False,
+        body_bytes_max: int | None = None,
+        json_depth_max: int | None = None,
+        json_items_max: int | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        cors: CORS | None = None,
+        cache_control: str | None = None,
+    ) -> _Of[M]: ...
+    @overload
+    def __call__(
+        self,
+        path: str,
+        *,
+        allow: Policy,
+        name: str | None = None,
+        status: int | None = None,
+        rate_limit: Limits | None = None,
+        raises: Sequence[Problem] = (),
+        paging: bool = True,
+        filters: bool = False,
+        body_bytes_max: int | None = None,
+        json_depth_max: int | None = None,
+        json_items_max: int | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        cors: CORS | None = None,
+        cache_control: str | None = None,
+    ) -> _Plain: ...
+    def __call__(self, path: str, **declared: Any) -> Any:
+        route = Route(self._method, path, **declared)
+
+        def decorate(function: F) -> F:
+            function.__dict__.setdefault(ROUTES, []).append(route)
+            return function
+
+        return decorate
+
+
+get = RouteDecorator("GET")
+"""A read: it runs READ ONLY, and the same again has the same effect."""
+
+post = RouteDecorator("POST")
+"""Anything that changes something."""
+
+put = RouteDecorator("PUT")
+"""A change that is the same however often it is sent."""
+
+patch = RouteDecorator("PATCH")
+"""A change of a part."""
+
+delete = RouteDecorator("DELETE")
+"""A removal."""
+
+
+def routes_of(function: object) -> Sequence[Route]:
+    """The routes that decorators noted on a method of a controller."""
+    found: Sequence[Route] = getattr(function, ROUTES, ())
+    return found

@@ -1,0 +1,105 @@
+"""Data transfer objects: what goes out of the API and what comes in, as classes that a user writes.
+
+A DTO only declares: `models` reads it against the model when the app is built, and compiles it into the statements of
+reads; `dtos` compiles it into a decoder where it is a body.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast, get_args, get_origin
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import QueryableAttribute
+
+from gatepost.declaring.policies import Policy, anyone
+from gatepost.sources import caller_location
+
+M = TypeVar("M")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Computed:
+    """A member that is an SQL expression over the row: see `computed`."""
+
+    expression: Any
+    read: Policy
+    source: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class First:
+    """A to-many member, bounded: see `first`."""
+
+    count: int
+    order_by: Any
+    source: str
+
+
+def computed(expression: ColumnElement[T], /, *, read: Policy = anyone) -> T:
+    """A member that is an SQL expression: `favorites_count: int = computed(count(Article.favorites))`.
+
+    The expression names the model for the row that it is about; other rows of the same table are `aliased(Model)`.
+    Policies of other tables do not apply inside it, unless `readable(Other)` adds one. `read` says who sees the member.
+    """
+    return cast("T", Computed(expression, read, caller_location()))
+
+
+def first(count: int, *, order_by: "ColumnElement[Any] | QueryableAttribute[Any]") -> Any:
+    """A to-many member with a bound: `comments: list[CommentCard] = first(20, order_by=Comment.created_at.desc())`."""
+    return First(count, order_by, caller_location())
+
+
+class DTO(Generic[M]):
+    """A data transfer object of a model: annotated members, each a column, `computed()`, another DTO over a to-one
+    relation, or a list of DTOs with `first()` over a to-many one.
+
+    `name` is the key of the envelope where a dialect has one, `names` that of a list (without it, `name + "s"`). As a
+    body, an instance holds what was sent: its members are attributes, `row()` makes a row of the model.
+    """
+
+    envelope: ClassVar[str | None] = None
+    list_envelope: ClassVar[str | None] = None
+    source: ClassVar[str] = ""
+
+    def __init_subclass__(cls, *, name: str | None = None, names: str | None = None, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        cls.source = caller_location()
+        cls.envelope = name
+        cls.list_envelope = names or (f"{name}s" if name else None)
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """An instance that holds these values."""
+        made = cls.__new__(cls)
+        made.__dict__.update(values)
+        return made
+
+    def row(self, **more: Any) -> M:
+        """A row of the model with the values that were sent, and `more`."""
+        return cast("M", cast("Any", model_of(type(self)))(**{**self.__dict__, **more}))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
+
+
+def model_of(dto: type[DTO[Any]]) -> type[Any] | None:
+    """The model that a class `ArticleCard(DTO[Article])` names, itself or by a class that it inherits from."""
+    for owner in dto.__mro__:
+        for base in getattr(owner, "__orig_bases__", ()):
+            arguments = get_args(base)
+            if get_origin(base) is DTO and arguments and isinstance(arguments[0], type):
+                return arguments[0]
+    return None
+
+
+class Created(Generic[M]):
+    """What an endpoint returns for a row that it has made: 201 with `Location`, which is `location` or the row's own
+    path."""
+
+    def __init__(self, row: M, *, location: str | None = None) -> None:
+        self.row = row
+        self.location = location

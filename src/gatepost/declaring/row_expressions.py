@@ -1,0 +1,61 @@
+"""What SQL expressions about a row are made of beyond SQLAlchemy: `count(Article.favorites)`, and values of the call,
+`actor_id`, `actor_column(User.tenant_id)` and `readable(Favorite)`.
+
+An expression of `computed()` or `policy()` is made once, when its module is imported; what stands for the caller in it
+is bound per call. `models` replaces these placeholders where it compiles a statement.
+"""
+
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import BindParameter, Boolean, ColumnElement, func, select
+from sqlalchemy.orm import QueryableAttribute, RelationshipProperty, aliased
+from sqlalchemy.types import TypeEngine
+
+from gatepost.errors import ConfigurationError
+
+T = TypeVar("T")
+
+
+class CallValue(BindParameter[T]):
+    """A bind whose value each call gives: `source` says which one, such as `"actor.id"`."""
+
+    inherit_cache = True
+
+    def __init__(self, source: str, kind: TypeEngine[T] | None = None) -> None:
+        super().__init__(f"call.{source}", type_=kind, required=True)
+        self.source = source
+
+
+class Readable(BindParameter[bool]):
+    """A placeholder for the conditions of the read policy of `model` on its row in the same expression."""
+
+    inherit_cache = True
+
+    def __init__(self, model: type[Any]) -> None:
+        super().__init__(f"readable.{model.__name__}", type_=Boolean(), required=True)
+        self.model = model
+
+
+actor_id: ColumnElement[Any] = CallValue("actor.id")
+"""The actor's id; NULL for the anonymous. It takes the type of what it is compared with."""
+
+
+def actor_column(column: QueryableAttribute[T]) -> ColumnElement[T]:
+    """A column of the actor's user, as `Actor.user` has it; NULL for the anonymous."""
+    return CallValue(f"actor.user.{column.key}", cast("Any", column).expression.type)
+
+
+def readable(model: type[Any]) -> ColumnElement[bool]:
+    """Whether the actor may read the row of this model in the same expression. Without it, all rows of other tables
+    count: policies do not apply inside expressions."""
+    return Readable(model)
+
+
+def count(relation: QueryableAttribute[Any]) -> ColumnElement[int]:
+    """How many rows a to-many relation leads to: `computed(count(Article.favorites))`."""
+    found = cast("Any", relation)
+    if not isinstance(getattr(found, "property", None), RelationshipProperty):
+        raise ConfigurationError(f"count({relation}) is not of a relationship.", hint="Write count(Article.favorites).")
+    target = aliased(found.property.mapper.class_)
+    counted = select(func.count()).select_from(target).where(found.of_type(target)).correlate(found.class_)
+    return counted.scalar_subquery()
