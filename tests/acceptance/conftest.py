@@ -191,11 +191,16 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def environ() -> dict[str, str]:
+def without_settings() -> dict[str, str]:
     """The environment without settings, and without colours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GATEPOST", "DATABASE_URL"))}
     return {**kept, "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    """The environment without settings, and without colours."""
+    return without_settings()
 
 
 @pytest.fixture

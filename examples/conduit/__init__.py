@@ -1,0 +1,1 @@
+"""RealWorld's Conduit on Gatepost."""

@@ -1,0 +1,1 @@
+"""RealWorld's API specification as tables of requests, and `examples/conduit` held to them."""
