@@ -13,8 +13,12 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import MetaData
 from tests.databases import Databases
+from tests.documented_params import check_params
 
+from gatepost.call import Response
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+from gatepost.errors import Problem
+from gatepost.gateway import gate
 
 # A test's data need not survive the machine; kill -9 of the server it survives all the same.
 FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -85,6 +89,20 @@ def process_stays_as_it_is() -> Iterator[None]:
     before = process_state()
     yield
     assert process_state() == before
+
+
+@pytest.fixture(autouse=True, scope="session")
+def errors_have_their_documented_params() -> Iterator[None]:
+    """Fails a request that is refused with other `params` than the page of errors says, in whatever test."""
+    render = gate.render
+
+    def checked(problem: Problem, *arguments: Any) -> Response:
+        check_params(problem.errors)
+        return render(problem, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate, "render", checked)
+        yield
 
 
 @pytest.fixture(scope="session")

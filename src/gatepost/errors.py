@@ -1,27 +1,36 @@
 """The error hierarchy: all errors that refuse a request or a start.
 
 Layers raise these; `gateway/problems.py` alone renders them as RFC 9457 problem details. A code is stable, is never
-derived from a class name and never reused; `docs/reference/errors.md` lists all codes of Gatepost (a test holds the two
-together). A service raises the same classes with its own codes: `Conflict("out_of_stock", "...")`.
+derived from a class name and never reused; `error_codes.py` describes all codes of Gatepost, `field_codes.py` those of
+single fields. A service raises the same classes with its own codes: `Conflict("out_of_stock", "...")`.
 """
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import msgspec
 
 Header = tuple[bytes, bytes]
 
 
-class FieldError(msgspec.Struct, frozen=True, order=True):
-    """One violation of a request body.
+class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One violation of a request body, or of a query string.
 
-    `pointer` is an RFC 6901 JSON pointer into the body (`""` is the whole), `code` is stable, `detail` is a sentence.
+    `pointer` is an RFC 6901 JSON pointer into the body (`""` is the whole; of a parameter it is `/limit`), `code` is
+    stable, `detail` is a sentence. `params` are the values in that sentence; without any the response has none. Sorted
+    by pointer.
     """
 
     pointer: str
     code: str
     detail: str
+    params: Mapping[str, Any] = {}
+
+    def __lt__(self, other: "FieldError") -> bool:
+        return (self.pointer, self.code, self.detail) < (other.pointer, other.code, other.detail)
+
+    def __hash__(self) -> int:
+        return hash((self.pointer, self.code, self.detail))
 
 
 class ConfigurationError(Exception):
@@ -188,100 +197,3 @@ class ServiceUnavailable(DatabaseProblem, status=503, title="Service unavailable
 
 class GatewayTimeout(DatabaseProblem, status=504, title="Gateway timeout"):
     """504: the statement or the request took longer than its limit and was cancelled."""
-
-
-class ErrorCode(msgspec.Struct, frozen=True):
-    """A code that Gatepost itself raises: the class it is raised with and what it means."""
-
-    problem: type[Problem]
-    meaning: str
-
-
-CODES: dict[str, ErrorCode] = {
-    # Requests
-    "malformed_request": ErrorCode(BadRequest, "The request line, a header or the path cannot be understood."),
-    "malformed_json": ErrorCode(BadRequest, "The body is not strict UTF-8 JSON (RFC 8259), or a key appears twice."),
-    "unknown_parameter": ErrorCode(BadRequest, "The query has a parameter that this path does not know."),
-    "invalid_parameter": ErrorCode(BadRequest, "A parameter's value or operator is not valid."),
-    "not_filterable": ErrorCode(BadRequest, "The field cannot be filtered by: it has no index and is not declared."),
-    "not_sortable": ErrorCode(BadRequest, "The field cannot be sorted by: it has no index and is not declared."),
-    "invalid_cursor": ErrorCode(BadRequest, "The cursor is malformed, forged, or belongs to another query."),
-    "body_timeout": ErrorCode(RequestTimeout, "The body did not arrive in time."),
-    "content_too_large": ErrorCode(ContentTooLarge, "The body has more bytes than the route allows."),
-    "uri_too_long": ErrorCode(URITooLong, "Path and query are longer than allowed."),
-    "headers_too_large": ErrorCode(HeadersTooLarge, "There are more headers, or longer ones, than are allowed."),
-    "expectation_failed": ErrorCode(ExpectationFailed, "`Expect` wants something other than 100-continue."),
-    "unknown_host": ErrorCode(MisdirectedRequest, "This server does not serve the host in `Host`."),
-    "unsupported_media_type": ErrorCode(
-        UnsupportedMediaType, "The body's content type is not one that the route accepts."
-    ),
-    "invalid_body": ErrorCode(Unprocessable, "The body violates the declaration; `errors` names every violation."),
-    "refused_by_trigger": ErrorCode(Unprocessable, "A trigger of the database refuses this."),
-    "reference_not_found": ErrorCode(Unprocessable, "A reference names no row that you may read."),
-    # Authentication
-    "not_signed_in": ErrorCode(Unauthorized, "Signing in would help: there are no credentials."),
-    "invalid_token": ErrorCode(
-        Unauthorized, "The token, or other credentials, are expired, revoked, forged or malformed."
-    ),
-    "invalid_credentials": ErrorCode(Unauthorized, "The e-mail address or the password is wrong."),
-    # Application
-    "forbidden": ErrorCode(Forbidden, "Your roles do not allow this."),
-    "cross_origin": ErrorCode(Forbidden, "A page of that origin may not change anything here."),
-    "not_found": ErrorCode(NotFound, "There is nothing here that you may see."),
-    "method_not_allowed": ErrorCode(MethodNotAllowed, "The path does not support this method; see `Allow`."),
-    "method_not_implemented": ErrorCode(NotImplementedMethod, "No path of this server supports the method."),
-    "already_exists": ErrorCode(Conflict, "Another row has these values already."),
-    "still_referenced": ErrorCode(Conflict, "Other rows refer to this one."),
-    "violates_constraint": ErrorCode(Conflict, "The rows would violate a rule of the database."),
-    "suppressed_by_trigger": ErrorCode(Conflict, "A trigger of the database suppressed this write."),
-    "version_conflict": ErrorCode(Conflict, "Another request changed the row at the same time."),
-    "version_mismatch": ErrorCode(PreconditionFailed, "The row has changed since the version in `If-Match`."),
-    "version_required": ErrorCode(PreconditionRequired, "This resource requires `If-Match`."),
-    "too_many_requests": ErrorCode(TooManyRequests, "A rate limit is exhausted; see `Retry-After`."),
-    # Server
-    "internal_error": ErrorCode(InternalProblem, "Something went wrong here; quote the request id."),
-    "database_unavailable": ErrorCode(ServiceUnavailable, "The database is unavailable; try again shortly."),
-    "database_busy": ErrorCode(ServiceUnavailable, "No database connection became free in time."),
-    "database_read_only": ErrorCode(ServiceUnavailable, "The database takes no writes at present; reads are served."),
-    "database_full": ErrorCode(ServiceUnavailable, "The database has no room left; nothing was written."),
-    "database_out_of_memory": ErrorCode(ServiceUnavailable, "The database has no memory left; nothing was written."),
-    "schema_changed": ErrorCode(
-        ServiceUnavailable, "The database has been changed, and no longer fits this server; nothing was written."
-    ),
-    "outcome_unknown": ErrorCode(OutcomeUnknown, "It may have been written: look before you repeat it."),
-    "transaction_conflict": ErrorCode(ServiceUnavailable, "Concurrent changes collided; nothing was written."),
-    "overloaded": ErrorCode(Overloaded, "The server has more requests than it can handle; try again shortly."),
-    "sign_in_busy": ErrorCode(ServiceUnavailable, "Too many sign-ins at once; try again shortly."),
-    "shutting_down": ErrorCode(ServiceUnavailable, "This instance is about to stop; try again."),
-    "database_timeout": ErrorCode(GatewayTimeout, "A statement took longer than its limit and was cancelled."),
-    "request_timeout": ErrorCode(GatewayTimeout, "The request took longer than its limit and was cancelled."),
-}
-"""All codes of Gatepost. Sources: RFC 9110 for the statuses, RFC 9457 for the form, RFC 6585 for 428 and 429."""
-
-
-FIELD_CODES: dict[str, str] = {
-    "required": "The field is missing.",
-    "not_nullable": "The field cannot be null.",
-    "wrong_type": "The value does not have the type of the field.",
-    "unknown_field": "There is no such field.",
-    "read_only": "The field cannot be written.",
-    "write_once": "The field cannot be changed after creation.",
-    "too_small": "The number or date is below its bound.",
-    "too_large": "The number or date is above its bound.",
-    "too_short": "The text or list is shorter than its bound.",
-    "too_long": "The text or list is longer than its bound.",
-    "too_precise": "The number has more digits than the column can store.",
-    "not_finite": "NaN and infinity are not numbers here.",
-    "not_a_multiple": "The number is not a multiple of its step.",
-    "pattern_mismatch": "The text does not have the required form.",
-    "invalid_format": "The text is not a valid UUID, date, time, interval or base64.",
-    "invalid_text": "The text holds a character that PostgreSQL cannot store (NUL, lone surrogate).",
-    "invalid_value": "The application's own code refuses the value.",
-    "not_a_choice": "The value is not one of the choices.",
-    "too_deep": "The value nests deeper than allowed.",
-    "already_exists": "Another row has this value already.",
-    "not_found": "No row that you may read has this key.",
-    "violates_check": "The values violate a check constraint of the table.",
-    "refused_by_trigger": "A trigger of the database refuses the value.",
-}
-"""Codes of single violations, in `errors[].code`."""

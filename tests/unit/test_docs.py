@@ -4,11 +4,9 @@ import ast
 import base64
 import builtins
 import dataclasses
-import functools
 import hashlib
 import inspect
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,6 @@ from benchmarks.gate_figures import RESULTS as GATE_RESULTS
 from benchmarks.readme_table import BLOCK, RESULTS, table_of
 
 import gatepost
-from gatepost import errors
 from gatepost.cli.commands import gatepost as commands
 from gatepost.gateway import Gate, PathRules
 from gatepost.models.index_uses import BTREE_USES, Use
@@ -31,8 +28,6 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "gatepost"
 README = (ROOT / "README.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-ERRORS = (ROOT / "docs" / "reference" / "errors.md").read_text()
-UNRAISED = "Nothing raises it at present"
 
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 
@@ -46,86 +41,6 @@ def rows_of(text: str) -> dict[str, list[str]]:
             assert cells[0] not in found, f"{cells[0]} is listed twice"
             found[cells[0].strip("`")] = cells[1:]
     return found
-
-
-@functools.cache
-def nodes() -> dict[Path, list[ast.AST]]:
-    """Every node of every module of the source, parsed once."""
-    return {path: list(ast.walk(ast.parse(path.read_text()))) for path in SOURCE.rglob("*.py")}
-
-
-def calls() -> Iterator[tuple[str, ast.Call]]:
-    """Every call in the source, with the name of what is called."""
-    for found in nodes().values():
-        for node in found:
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                yield node.func.id, node
-
-
-def problems() -> set[tuple[str, str]]:
-    """Class and code of every problem that the source makes with a written-out code."""
-    names = {name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, errors.Problem)}
-    return {
-        (name, str(call.args[0].value))
-        for name, call in calls()
-        if name in names and call.args and isinstance(call.args[0], ast.Constant)
-    }
-
-
-def texts() -> set[str]:
-    """Every text in the source, errors.py left out: a field's code may reach its FieldError over a variable."""
-    found = (
-        node
-        for path, inside in nodes().items()
-        if path != SOURCE / "errors.py" and path.name != "__init__.py"
-        for node in inside
-    )
-    return {node.value for node in found if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-
-
-def test_the_page_of_errors_lists_every_code_with_its_status_class_and_meaning() -> None:
-    rows = rows_of(ERRORS.split("## Codes of single fields")[0])
-
-    shown = {code: (cells[0], cells[1].strip("`"), cells[2]) for code, cells in rows.items()}
-
-    assert shown == {
-        code: (str(item.problem.status), item.problem.__name__, item.meaning) for code, item in errors.CODES.items()
-    }
-    assert all(all(cells) for cells in rows.values()), "when, and what to do, are never empty"
-
-
-def test_the_page_of_errors_lists_every_code_of_fields() -> None:
-    rows = rows_of(ERRORS.split("## Codes of single fields")[1])
-
-    assert {code: cells[0] for code, cells in rows.items()} == errors.FIELD_CODES
-
-
-def test_every_code_that_the_source_raises_is_listed_and_has_its_class() -> None:
-    assert problems() <= {(item.problem.__name__, code) for code, item in errors.CODES.items()}
-
-
-def test_every_code_of_a_field_that_the_source_names_is_listed() -> None:
-    named = {
-        str(call.args[1].value)
-        for name, call in calls()
-        if name == "FieldError" and len(call.args) > 1 and isinstance(call.args[1], ast.Constant)
-    }
-    named |= {
-        str(call.args[0].value)
-        for name, call in calls()
-        if name == "Violation" and call.args and isinstance(call.args[0], ast.Constant)
-    } - {"check", "unique", "foreign_key", "not_null"}
-
-    assert named <= errors.FIELD_CODES.keys()
-
-
-def test_the_page_of_errors_says_which_codes_nothing_raises() -> None:
-    parts = ERRORS.split("## Codes of single fields")
-    said = {code for part in parts for code, cells in rows_of(part).items() if UNRAISED in " ".join(cells)}
-
-    raised = {code for _, code in problems()} | (texts() & errors.FIELD_CODES.keys())
-
-    assert said == (errors.CODES.keys() | errors.FIELD_CODES.keys()) - raised
 
 
 def test_the_program_in_the_readme_is_the_bookshop() -> None:

@@ -22,10 +22,12 @@ from gatepost.controllers.query_strings import (
     invalid_parameter,
     members_of,
     parse,
+    too_many,
 )
 from gatepost.declaring.policies import is_everyone
 from gatepost.dtos.scalars import compile_element, compile_scalar, json_values_of
 from gatepost.dtos.unknown_labels import unknown_labels
+from gatepost.dtos.violations import Violation, wrong_type
 from gatepost.errors import BadRequest
 from gatepost.hints import did_you_mean
 from gatepost.models.catalog import ServedModel
@@ -154,9 +156,10 @@ class QueryReader:
         text, most = raw.limit, self._served.resource.page_size_max
         if text is None:
             return self._served.resource.page_size
-        if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
-            raise invalid_parameter("limit", f"Send a whole number from 1 to {most}")
-        return int(text)
+        limit = int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else None
+        if limit is None or not 1 <= limit <= most:
+            raise invalid_parameter("limit", _limit_violation(text, most))
+        return limit
 
     def _fields(self, raw: RawQuery, view: View) -> tuple[str, ...] | None:
         for name in raw.fields or ():
@@ -193,8 +196,8 @@ class QueryReader:
             return ()
         expand = _expansions(raw.expand, self._served, actor)
         if sum(len(item.steps) for item in filters) + sum(item.relation_count for item in expand) > RELATIONS_MAX:
-            reason = f"It and the filters follow more than {RELATIONS_MAX} relations together"
-            raise invalid_parameter("expand", reason)
+            reason = f"It and the filters follow more than {RELATIONS_MAX} relations together."
+            raise invalid_parameter("expand", Violation("too_long", reason, params={"max": RELATIONS_MAX}))
         return expand
 
     def _filters(self, raw: RawQuery, call: Call) -> tuple[Filter, ...]:
@@ -204,8 +207,7 @@ class QueryReader:
             item = self._filter(parameter, call)
             relations += len(item.steps)
             if relations > FILTER_STEPS_MAX:  # before the next one: the rule of each step is decided
-                detail = f"The filters follow more than {FILTER_STEPS_MAX} relations together."
-                raise BadRequest("invalid_parameter", detail)
+                raise too_many(f"The filters follow more than {FILTER_STEPS_MAX} relations together.", FILTER_STEPS_MAX)
             found.append(item)
         return tuple(found)
 
@@ -221,10 +223,10 @@ class QueryReader:
         try:
             value = _operand(operator, parameter.value, parsers.scalars[name])
             for label in unknown_labels(value):
-                label.refusal = invalid_parameter(parameter.label, label.sentence)
+                label.refusal = invalid_parameter(parameter.label, label.violation)
             found = Filter.of(steps, field, operator, value)
         except ValueError as error:
-            raise invalid_parameter(parameter.label, str(error)) from None
+            raise invalid_parameter(parameter.label, error) from None
         if (name, operator) in parsers.filterable.by_trigrams:
             at_beginning = operator.at_beginning
             if not self._trigrams.can_find(str(value), at_beginning=at_beginning):
@@ -241,7 +243,8 @@ class QueryReader:
             if step is None:
                 return tuple(steps), name
             if len(steps) == DEPTH_MAX:
-                raise invalid_parameter(parameter.label, f"The path goes deeper than {DEPTH_MAX} relations")
+                reason = f"The path goes deeper than {DEPTH_MAX} relations."
+                raise invalid_parameter(parameter.label, Violation("too_deep", reason, params={"max": DEPTH_MAX}))
             steps.append(step)
             name, served = rest, step.target
 
@@ -261,14 +264,23 @@ def _expansions(tree: Mapping[str, Any], served: ServedModel, actor: Actor) -> t
     return tuple(found)
 
 
+def _limit_violation(text: str, most: int) -> Violation:
+    detail = f"Send a whole number from 1 to {most}."
+    if not text.removeprefix("-").isdecimal():
+        return Violation("wrong_type", detail, params={"expected": "integer"})
+    if text.startswith("-") or not text.strip("0"):
+        return Violation("too_small", detail, params={"min": 1})
+    return Violation("too_large", detail, params={"max": most})
+
+
 def _operand(operator: Operator, text: str, parse: Callable[[str], Any]) -> Any:
-    """What a client sends for an operator. Raises `ValueError` with a sentence."""
+    """What a client sends for an operator. Raises `ValueError` with a sentence, of which most are a `Violation`."""
     if operator.operand == "scalar":
         return parse(text)
     if operator.operand == "list":
         return [parse(member) for member in members_of(text)]
     if text not in ("true", "false"):
-        raise ValueError("Send true or false.")
+        raise wrong_type("true or false", expected="boolean")
     return text == "true"
 
 

@@ -10,6 +10,8 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from gatepost.dtos.body_errors import field_errors
+from gatepost.dtos.violations import Violation
 from gatepost.errors import BadRequest
 
 LIST_PARAMETERS = ("sort", "fields", "expand", "limit", "after", "before")
@@ -87,22 +89,30 @@ def parse(query_string: bytes) -> RawQuery:
     )
 
 
-def invalid_parameter(label: str, reason: str) -> BadRequest:
-    """The refusal of a parameter's name or value, for a reason that begins like a sentence."""
-    return BadRequest("invalid_parameter", f"The parameter {label!r}: {reason.rstrip('.')}.")
+def invalid_parameter(label: str, reason: str | ValueError) -> BadRequest:
+    """The refusal of a parameter's name or value, for a reason that begins like a sentence. A violation is in its
+    `errors` as well, with the parameter as its pointer."""
+    errors = field_errors(reason, label) if isinstance(reason, Violation) else ()
+    return BadRequest("invalid_parameter", f"The parameter {label!r}: {str(reason).rstrip('.')}.", errors=errors)
+
+
+def too_many(what: str, most: int) -> BadRequest:
+    """The refusal of a query as a whole, of which there are more than `most` of something."""
+    violation = Violation("too_long", what, params={"max": most})
+    return BadRequest("invalid_parameter", what, errors=[violation.error()])
 
 
 def members_of(text: str) -> list[str]:
     """The members of a list, separated by commas. One that begins with a quote ends with a quote, as in CSV (RFC 4180):
-    it may contain commas, and quotes that are doubled. Raises `ValueError` with a sentence."""
+    it may contain commas, and quotes that are doubled. Raises `Violation`."""
     members: list[str] = []
     position, has_more = 0, True
     while has_more:
         found = _MEMBER.match(text, position)
         if found is None:
-            raise ValueError(UNBALANCED)
+            raise Violation("invalid_format", UNBALANCED, params={"format": "list"})
         if len(members) == MEMBERS_MAX:
-            raise ValueError(f"There are more than {MEMBERS_MAX} values.")
+            raise Violation("too_long", f"There are more than {MEMBERS_MAX} values.", params={"max": MEMBERS_MAX})
         quoted, plain, comma = found.groups()
         members.append(plain if quoted is None else quoted.replace('""', '"'))
         position, has_more = found.end(), bool(comma)
@@ -112,7 +122,7 @@ def members_of(text: str) -> list[str]:
 def _parameters(query_string: bytes) -> list[Parameter]:
     parts = query_string.split(b"&")
     if len(parts) > PARAMETERS_MAX:
-        raise BadRequest("invalid_parameter", f"There are more than {PARAMETERS_MAX} parameters.")
+        raise too_many(f"There are more than {PARAMETERS_MAX} parameters.", PARAMETERS_MAX)
     found: list[Parameter] = []
     for part in parts:
         if part:
@@ -146,11 +156,13 @@ def _tree(text: str) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     paths = text.split(",")
     if len(paths) > EXPANSIONS_MAX:
-        raise invalid_parameter("expand", f"There are more than {EXPANSIONS_MAX} relations")
+        reason = f"There are more than {EXPANSIONS_MAX} relations."
+        raise invalid_parameter("expand", Violation("too_long", reason, params={"max": EXPANSIONS_MAX}))
     for path in paths:
         steps = path.split(".")
         if len(steps) > DEPTH_MAX:
-            raise invalid_parameter("expand", f"{path!r} goes deeper than {DEPTH_MAX} relations")
+            reason = f"{path!r} goes deeper than {DEPTH_MAX} relations."
+            raise invalid_parameter("expand", Violation("too_deep", reason, params={"max": DEPTH_MAX}))
         branch = tree
         for step in steps:
             branch = branch.setdefault(step, {})

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, cast
 import msgspec
 
 from gatepost.dtos.json_input import WireType, noun_of
-from gatepost.dtos.violations import Violation, escape
+from gatepost.dtos.violations import Violation, escape, wrong_type
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.hints import nearest, shown
 
@@ -37,7 +37,7 @@ def collect(
     Raises `Unprocessable("invalid_body")` with all violations in pointer order.
     """
     if not isinstance(node, dict):
-        _refuse([FieldError("", "wrong_type", f"Send a JSON object, not {noun_of(node)}.")])
+        _refuse([wrong_type("a JSON object", noun_of(node), expected="object").error()])
     members = cast("dict[str, Any]", node)
     errors = [FieldError(f"/{escape(name)}", "required", "The field is missing.") for name in required - members.keys()]
     values: dict[str, Any] = {}
@@ -60,7 +60,7 @@ def collect(
 
 def field_errors(violation: Violation, name: str) -> list[FieldError]:
     """The violations of one field's value."""
-    return [FieldError(item.pointer, item.code, item.detail) for item in violation.each_below(name)]
+    return [item.error() for item in violation.each_below(name)]
 
 
 def _read(field: BodyField, value: Any) -> Any:
@@ -74,19 +74,17 @@ def _read(field: BodyField, value: Any) -> Any:
 
 
 def _unknown(names: list[str], known: Collection[str]) -> list[FieldError]:
-    errors = [
-        FieldError(f"/{escape(name)}", "unknown_field", unknown_detail(name, known)) for name in names[:UNKNOWN_MAX]
-    ]
-    if len(names) > UNKNOWN_MAX:
-        detail = f"There are {len(names) - UNKNOWN_MAX} more unknown fields."
-        errors.append(FieldError("", "unknown_field", detail))
+    errors = [unknown_field(name, known, f"/{escape(name)}").error() for name in names[:UNKNOWN_MAX]]
+    if (more := len(names) - UNKNOWN_MAX) > 0:
+        errors.append(FieldError("", "unknown_field", f"There are {more} more unknown fields.", {"more": more}))
     return errors
 
 
-def unknown_detail(name: str, known: Collection[str]) -> str:
-    """The sentence on a name that is none of the known ones."""
+def unknown_field(name: str, known: Collection[str], pointer: str) -> Violation:
+    """The violation of a name that is none of the known ones."""
     near = nearest(name, known)
-    return f"There is no field {shown(name)}." + (f' Did you mean "{near}"?' if near else "")
+    detail = f"There is no field {shown(name)}." + (f' Did you mean "{near}"?' if near else "")
+    return Violation("unknown_field", detail, pointer, params={"suggestion": near} if near else {})
 
 
 def _refuse(errors: list[FieldError]) -> NoReturn:

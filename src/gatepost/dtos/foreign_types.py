@@ -10,9 +10,10 @@ from typing import Any, cast
 
 import msgspec
 
-from gatepost.dtos.body_errors import unknown_detail
+from gatepost.dtos.body_errors import unknown_field
 from gatepost.dtos.violations import Violation, escape, raise_all
 from gatepost.errors import ConfigurationError
+from gatepost.field_codes import FIELD_CODES
 from gatepost.models.json_of import convert, document_of, is_pydantic
 
 Read = Callable[[Any], Any]
@@ -82,6 +83,20 @@ _PYDANTIC_CODES: Sequence[tuple[str, str]] = (
 """Parts of pydantic's types of errors, and the code of each. Any other is an `invalid_value`."""
 
 
+_PYDANTIC_PARAMS: Mapping[str, str] = {
+    "ge": "min",
+    "gt": "more_than",
+    "le": "max",
+    "lt": "less_than",
+    "min_length": "min",
+    "max_length": "max",
+    "multiple_of": "multiple_of",
+    "decimal_places": "digits",
+    "pattern": "pattern",
+}
+"""Values in the context of pydantic's errors, and the names that they have in `params`."""
+
+
 def pydantic_reader(kind: Any) -> Read:
     """The reader of a pydantic model."""
     is_extra_declared = kind.model_config.get("extra") is not None
@@ -107,7 +122,13 @@ def _pydantic_violation(error: Mapping[str, Any], document: Any) -> Violation:
         if is_known or index == len(steps) - 1:  # the others are names of branches of a union
             pointer = f"{pointer}/{escape(str(step))}"
             node = cast("Any", node)[step] if is_known else None
-    return Violation(code, f"{error['msg']}.", pointer)
+    return Violation(code, f"{error['msg']}.", pointer, params=_pydantic_params(code, error.get("ctx", {})))
+
+
+def _pydantic_params(code: str, context: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values in the sentence, as our own of that code are named."""
+    found = {name: context[theirs] for theirs, name in _PYDANTIC_PARAMS.items() if theirs in context}
+    return found if tuple(found) in FIELD_CODES[code].params else {}
 
 
 def _dropped(given: Any, kept: Any, pointer: str = "") -> Iterator[Violation]:
@@ -117,7 +138,7 @@ def _dropped(given: Any, kept: Any, pointer: str = "") -> Iterator[Violation]:
         for name, item in cast("dict[str, Any]", given).items():
             below = f"{pointer}/{escape(name)}"
             if name not in known:
-                yield Violation("unknown_field", unknown_detail(name, known), below)
+                yield unknown_field(name, known, below)
             else:
                 yield from _dropped(item, known[name], below)
     elif isinstance(given, list) and isinstance(kept, list):

@@ -6,7 +6,7 @@ For bodies of an application behind the gate alone. Declared bodies are read by 
 from gatepost.dtos.json_values import Bounds, DocumentDecoder, read
 from gatepost.dtos.strict_json import may_hide_keys, read_json
 from gatepost.dtos.violations import Violation
-from gatepost.errors import BadRequest, FieldError, Unprocessable
+from gatepost.errors import BadRequest, Unprocessable
 
 
 class JSONCheck:
@@ -25,7 +25,7 @@ class JSONCheck:
             elif may_hide_keys(body, {}, count):
                 read_json(body)
         except Violation as violation:
-            error = FieldError(violation.pointer, violation.code, violation.detail)
-            raise Unprocessable("invalid_body", "The body violates the bounds of JSON here.", errors=[error]) from None
+            detail = "The body violates the bounds of JSON here."
+            raise Unprocessable("invalid_body", detail, errors=[violation.error()]) from None
         except RecursionError:
             raise BadRequest("malformed_json", "The body is not strict JSON: it nests too deeply.") from None

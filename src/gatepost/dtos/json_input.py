@@ -17,7 +17,7 @@ from gatepost.dtos import json_values, parsers
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.strict_json import Number
 from gatepost.dtos.value_checks import ValueCheck, native_meta, value_checks
-from gatepost.dtos.violations import Violation, raise_all
+from gatepost.dtos.violations import Violation, raise_all, wrong_type
 from gatepost.errors import ConfigurationError
 from gatepost.exact_json import natural
 from gatepost.models.constraints import Constraint
@@ -25,6 +25,9 @@ from gatepost.models.shape import PYTHON_TYPES, Form, Shape
 
 INT64 = (Constraint("ge", -(2**63)), Constraint("le", 2**63 - 1))
 """The integers that can be bound, and so compared with a column."""
+
+CHOICES_SHOWN = 20
+"""Choices that a refusal names; further ones are counted."""
 
 VIOLATIONS_MAX = 100
 """Violations reported per list: the response to a hostile body must not be larger than the body."""
@@ -70,13 +73,13 @@ def field_type_of(
 def guarded(convert: Callable[[Any], Any] | None, checks: tuple[ValueCheck, ...]) -> Callable[[Any], Any]:
     """The conversion, followed by the checks of what it returns: the first that does not hold raises its
     `Violation`."""
-    conditions = [(item.holds, item.code, item.detail) for item in checks]
+    conditions = [(item.holds, item) for item in checks]
 
     def checked(value: Any) -> Any:
         result = value if convert is None else convert(value)
-        for holds, code, detail in conditions:
+        for holds, item in conditions:
             if not holds(result):
-                raise Violation(code, detail)
+                raise Violation(item.code, item.detail, params=item.params)
         return result
 
     return checked
@@ -107,24 +110,27 @@ def noun_of(node: Any) -> str:
     return next((noun for kind, noun in nouns.items() if type(node) is kind), "null")
 
 
-def _reader(kinds: tuple[type, ...], noun: str, parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _reader(
+    kinds: tuple[type, ...], noun: str, parse: Callable[[Any], Any], expected: str | None = None
+) -> Callable[[Any], Any]:
     """The `read` of a wire type whose values are of these types in JSON."""
 
     def read(node: Any) -> Any:
         if type(node) not in kinds:
-            raise Violation("wrong_type", f"Send {noun}, not {noun_of(node)}.")
+            raise wrong_type(noun, noun_of(node), expected=expected)
         return parse(node)
 
     return read
 
 
-def _textual(parse: Callable[[str], Any], noun: str) -> Callable[[Shape], WireType]:
-    return lambda shape: WireType(str, parse, _reader((str,), noun, parse), parse, value_checks(shape.own, shape))
+def _textual(parse: Callable[[str], Any], noun: str, form: str) -> Callable[[Shape], WireType]:
+    read = _reader((str,), noun, parse, form)
+    return lambda shape: WireType(str, parse, read, parse, value_checks(shape.own, shape))
 
 
 def _text(shape: Shape) -> WireType:
     # No `convert`: a body that may hold a NUL is read by the strict reader, and msgspec refuses lone surrogates.
-    made = msgspec.structs.replace(_textual(parsers.text_of, "a text")(shape), convert=None)
+    made = msgspec.structs.replace(_textual(parsers.text_of, "a text", "text")(shape), convert=None)
     return msgspec.structs.replace(made, checks=(*made.checks, _UNPADDED)) if shape.is_padded else made
 
 
@@ -134,7 +140,7 @@ _UNPADDED = ValueCheck(
 
 
 def _boolean(shape: Shape) -> WireType:
-    return WireType(bool, None, _reader((bool,), "true or false", bool), parsers.boolean_of)
+    return WireType(bool, None, _reader((bool,), "true or false", bool, "boolean"), parsers.boolean_of)
 
 
 def _integer(shape: Shape) -> WireType:
@@ -173,22 +179,24 @@ def _uuid(shape: Shape) -> WireType:
     def text(value: str) -> str:
         return str(parsers.uuid_of(value))
 
-    return _textual(text if shape.python_type is str else parsers.uuid_of, "a UUID")(shape)
+    return _textual(text if shape.python_type is str else parsers.uuid_of, "a UUID", "uuid")(shape)
 
 
 def _enum(shape: Shape) -> WireType:
     shown = dict.fromkeys(text for _, text in shape.choices)
     members = cast("Iterable[Any]", shown if shape.python_type is str else shape.python_type)
     choices = {text: member for member in members if (text := str(getattr(member, "value", member))) in shown}
-    names = ", ".join(list(choices)[:20]) + (", ..." if len(choices) > 20 else "")
+    named, more = list(choices)[:CHOICES_SHOWN], len(choices) - CHOICES_SHOWN
+    detail = f"Choose one of: {', '.join(named)}" + (f", and {more} more." if more > 0 else ".")
+    params = {"choices": named, **({"more": more} if more > 0 else {})}
 
     def parse(text: str) -> Any:
         try:
             return choices[text]
         except KeyError:
-            raise Violation("not_a_choice", f"Choose one of: {names}.") from None
+            raise Violation("not_a_choice", detail, params=params) from None
 
-    return _textual(parse, "one of the choices")(shape)
+    return _textual(parse, "one of the choices", "text")(shape)
 
 
 def _document(shape: Shape, bounds: Bounds) -> WireType:
@@ -235,10 +243,10 @@ _WIRE_TYPES: Mapping[Form, Callable[[Shape], WireType]] = {
     Form.DECIMAL: _decimal,
     Form.TEXT: _text,
     Form.UUID: _uuid,
-    Form.TIMESTAMP: _textual(parsers.timestamp_of, "a timestamp"),
-    Form.DATE: _textual(parsers.date_of, "a date"),
-    Form.TIME: _textual(parsers.time_of, "a time of day"),
-    Form.INTERVAL: _textual(parsers.interval_of, "an interval"),
-    Form.BYTES: _textual(parsers.bytes_of, "base64"),
+    Form.TIMESTAMP: _textual(parsers.timestamp_of, "a timestamp", "date-time"),
+    Form.DATE: _textual(parsers.date_of, "a date", "date"),
+    Form.TIME: _textual(parsers.time_of, "a time of day", "time"),
+    Form.INTERVAL: _textual(parsers.interval_of, "an interval", "duration"),
+    Form.BYTES: _textual(parsers.bytes_of, "base64", "base64"),
     Form.ENUM: _enum,
 }

@@ -8,7 +8,7 @@ import msgspec
 
 from gatepost.dtos.parsers import text_of
 from gatepost.dtos.strict_json import Number, read_json
-from gatepost.dtos.violations import Violation
+from gatepost.dtos.violations import Violation, wrong_type
 from gatepost.errors import BadRequest
 
 NUMBER_CHARACTERS_MAX = 1_000
@@ -155,7 +155,7 @@ def parse(text: str) -> Any:
     try:
         return read_json(text.encode())
     except (BadRequest, UnicodeEncodeError):
-        raise Violation("wrong_type", "Send a JSON value.") from None
+        raise wrong_type("a JSON value", expected="JSON") from None
 
 
 def text(value: str) -> Any:
@@ -201,7 +201,7 @@ class _DocumentReader:
         length = written_out(number)
         if length > NUMBER_CHARACTERS_MAX:
             detail = f"The number has more than {NUMBER_CHARACTERS_MAX} characters when it is written out in full."
-            raise Violation("too_long", detail)
+            raise Violation("too_long", detail, params={"max": NUMBER_CHARACTERS_MAX})
         self._characters += length
         if self._characters > self._bounds.number_characters:
             raise _NumbersTooLong
@@ -215,14 +215,15 @@ class _DocumentReader:
 def _items(node: Any, bounds: Bounds) -> list[Any]:
     items = cast("list[Any]", node)
     if len(items) > bounds.items:
-        raise Violation("too_long", f"Send at most {bounds.items} elements.")
+        raise Violation("too_long", f"Send at most {bounds.items} elements.", params={"max": bounds.items})
     return items
 
 
 def _too_many_characters(bounds: Bounds) -> Violation:
     detail = f"The numbers have more than {bounds.number_characters} characters when they are written out in full."
-    return Violation("too_long", detail)
+    return Violation("too_long", detail, params={"max": bounds.number_characters})
 
 
 def _too_deep(bounds: Bounds) -> Violation:
-    return Violation("too_deep", f"The value nests deeper than {bounds.depth} levels.")
+    detail = f"The value nests deeper than {bounds.depth} levels."
+    return Violation("too_deep", detail, params={"max": bounds.depth})

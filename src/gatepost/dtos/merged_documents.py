@@ -41,7 +41,8 @@ class MergedDocuments:
         members(document, self._bounds)
         text = encode_bytes(document)
         if len(text) > self.bytes_max:
-            raise Violation("too_long", f"The merged document has more than {self.bytes_max} bytes of JSON.")
+            detail = f"The merged document has more than {self.bytes_max} bytes of JSON."
+            raise Violation("too_long", detail, params={"max": self.bytes_max})
         if not self._is_within(text):
             read(read_json(text), self._bounds)  # decides, and raises with the right message
 

@@ -9,7 +9,7 @@ import re
 import struct
 from base64 import b64encode
 from binascii import a2b_base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, cast
@@ -20,7 +20,7 @@ from asyncpg.pgproto import pgproto
 
 from gatepost.dtos.strict_json import SURROGATE
 from gatepost.dtos.value_checks import WIDE
-from gatepost.dtos.violations import Violation
+from gatepost.dtos.violations import NO_PARAMS, Violation, wrong_type
 
 DIGITS_MAX = 500
 """Digits before and after the point that a number without a declared precision may have."""
@@ -46,6 +46,10 @@ _INTERVAL = re.compile(
 )
 
 
+_FIRST = ("too_small", "min", "0001-01-01T00:00:00Z")
+_LAST = ("too_large", "max", "9999-12-31T23:59:59.999999Z")
+"""The timestamps that can be stored; with the code of those before and after them, and the name in `params`."""
+
 _INTERVAL_UNITS = ("weeks", "days", "hours", "minutes", "seconds")
 
 
@@ -62,7 +66,7 @@ def integer_of(text: str) -> int:
     """An integer in plain notation. Numbers far beyond the range of every column are refused before they are
     converted."""
     if not _INTEGER.fullmatch(text):
-        raise Violation("wrong_type", "Send an integer, in plain notation without fraction or exponent.")
+        raise wrong_type("an integer, in plain notation without fraction or exponent", expected="integer")
     if len(text) > 20:
         raise _beyond(text, "The integer has more digits than any column holds.")
     return int(text)
@@ -71,14 +75,14 @@ def integer_of(text: str) -> int:
 def boolean_of(text: str) -> bool:
     """`true` or `false`, as in JSON."""
     if text not in ("true", "false"):
-        raise Violation("wrong_type", "Send true or false.")
+        raise wrong_type("true or false", expected="boolean")
     return text == "true"
 
 
 def float_of(text: str) -> float:
     """A finite double in decimal notation."""
     if not _ANY_NUMBER.fullmatch(text):
-        raise _not_a_number(text, "Send a number in decimal notation, such as 12.5.")
+        raise _not_a_number(text, "a number in decimal notation, such as 12.5")
     value = float(text)
     if not math.isfinite(value):
         raise _beyond(text, "The number is beyond the range of a double-precision number.")
@@ -118,7 +122,7 @@ def raw_float(raw: Any) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise Violation("wrong_type", "Send a number.") from None
+        raise wrong_type("a number") from None
     if not math.isfinite(value):
         raise _beyond(text.decode(), "The number is beyond the range of a double-precision number.")
     return value
@@ -128,8 +132,8 @@ def decimal_of(text: str, whole: int = DIGITS_MAX, scale: int = DIGITS_MAX) -> D
     """An exact number of at most `whole` digits before and `scale` digits after the point."""
     if not _NUMBER.fullmatch(text):
         if _ANY_NUMBER.fullmatch(text) and not re.match("-?0[0-9]", text):
-            raise _beyond(text, f"The number has more than {DIGITS_MAX} digits.")
-        raise _not_a_number(text, 'Send a number in plain decimal notation, such as "12.50".')
+            raise _beyond(text, f"The number has more than {DIGITS_MAX} digits.", {"digits": DIGITS_MAX})
+        raise _not_a_number(text, 'a number in plain decimal notation, such as "12.50"')
     return _bounded(Decimal(text), min(whole, DIGITS_MAX), min(scale, DIGITS_MAX))
 
 
@@ -150,7 +154,7 @@ def raw_decimal_reader(whole: int, scale: int) -> Callable[[Any], Decimal]:
             return Decimal(found[1].decode())
         found = _RAW_NUMBER.fullmatch(raw)
         if found is None:
-            raise Violation("wrong_type", "Send a number.")
+            raise wrong_type("a number")
         return _bounded(Decimal(found[1].decode()), min(whole, DIGITS_MAX), min(scale, DIGITS_MAX))
 
     return read
@@ -169,22 +173,30 @@ def _bounded(value: Decimal, whole: int, scale: int) -> Decimal:
         return value if -max(scale, 0) <= value.adjusted() <= 0 else Decimal(0)
     if value.adjusted() >= whole:
         sign = "-" if value < 0 else ""
-        raise _beyond(sign, f"The number has more than {max(whole, 0)} digits before the point.")
+        raise _beyond(
+            sign, f"The number has more than {max(whole, 0)} digits before the point.", {"digits": max(whole, 0)}
+        )
     exponent = cast("int", WIDE.normalize(value).as_tuple().exponent)
     if exponent < -scale:
         digits = f"more than {scale} digits after the point" if scale >= 0 else f"a digit below 10^{-scale}"
-        raise Violation("too_precise", f"The number has {digits}; it would have to be rounded.")
+        detail = f"The number has {digits}; it would have to be rounded."
+        raise Violation("too_precise", detail, params={"digits": scale})
     return value
 
 
-def _beyond(text: str, detail: str) -> Violation:
-    return Violation("too_small" if text.startswith("-") else "too_large", detail)
+def _beyond(text: str, detail: str, params: Mapping[str, Any] = NO_PARAMS) -> Violation:
+    return Violation("too_small" if text.startswith("-") else "too_large", detail, params=params)
 
 
-def _not_a_number(text: str, detail: str) -> Violation:
+def _malformed(form: str, detail: str) -> Violation:
+    """`form` is the name of the form to send, as JSON Schema calls it."""
+    return Violation("invalid_format", detail, params={"format": form})
+
+
+def _not_a_number(text: str, noun: str) -> Violation:
     if _NOT_FINITE.fullmatch(text):
         return Violation("not_finite", "NaN and infinity are not accepted; send a finite number.")
-    return Violation("wrong_type", detail)
+    return wrong_type(noun, expected="number")
 
 
 def uuid_of(text: str) -> UUID:
@@ -196,9 +208,7 @@ def uuid_of(text: str) -> UUID:
             return found
     except ValueError:
         pass
-    raise Violation(
-        "invalid_format", 'Send a UUID in its canonical form, such as "018f0e5a-7c4b-7c1e-8a52-6d0b5b1f3c2d".'
-    )
+    raise _malformed("uuid", 'Send a UUID in its canonical form, such as "018f0e5a-7c4b-7c1e-8a52-6d0b5b1f3c2d".')
 
 
 def timestamp_of(text: str) -> datetime:
@@ -208,17 +218,18 @@ def timestamp_of(text: str) -> datetime:
         value = datetime.fromisoformat(normal)
         return value if value.tzinfo is UTC else value.astimezone(UTC)
     except ValueError:
-        raise Violation("invalid_format", "There is no such date, time or offset.") from None
+        raise _malformed("date-time", "There is no such date, time or offset.") from None
     except OverflowError:
-        code = "too_small" if text.startswith("0001") else "too_large"
-        raise Violation(code, "The timestamp lies outside what can be stored: the years 1 to 9999 in UTC.") from None
+        code, name, bound = _FIRST if text.startswith("0001") else _LAST
+        detail = "The timestamp lies outside what can be stored: the years 1 to 9999 in UTC."
+        raise Violation(code, detail, params={name: bound}) from None
 
 
 def _normal_timestamp(text: str) -> str:
     found = _TIMESTAMP.fullmatch(text)
     if found is None:
         detail = 'Send a timestamp with its offset (RFC 3339), such as "2030-01-31T12:00:00Z".'
-        raise Violation("invalid_format", detail)
+        raise _malformed("date-time", detail)
     _whole_microseconds(found[1])
     return _six_digits(text.upper(), found[1])
 
@@ -228,26 +239,26 @@ def date_of(text: str) -> date:
     try:
         return msgspec.convert(text, date)
     except (msgspec.ValidationError, UnicodeEncodeError):  # the latter is for lone surrogates
-        raise Violation("invalid_format", 'Send a date that exists, as "2030-01-31".') from None
+        raise _malformed("date", 'Send a date that exists, as "2030-01-31".') from None
 
 
 def time_of(text: str) -> time:
     """A time of day without an offset."""
     found = _TIME.fullmatch(text)
     if found is None:
-        raise Violation("invalid_format", 'Send a time of day without an offset, such as "12:30:00".')
+        raise _malformed("time", 'Send a time of day without an offset, such as "12:30:00".')
     _whole_microseconds(found[1])
     try:
         return time.fromisoformat(_six_digits(text, found[1]))
     except ValueError:
-        raise Violation("invalid_format", "There is no such time of day.") from None
+        raise _malformed("time", "There is no such time of day.") from None
 
 
 def interval_of(text: str) -> timedelta:
     """An ISO 8601 duration of weeks, or of days, hours, minutes and seconds; months and years have no fixed length."""
     found = _INTERVAL.fullmatch(text)
     if found is None:
-        raise Violation("invalid_format", _interval_hint(text))
+        raise _malformed("duration", _interval_hint(text))
     sign, *amounts, fraction = found.groups()
     lengths = {unit: int(amount or 0) for unit, amount in zip(_INTERVAL_UNITS, amounts, strict=True)}
     _whole_microseconds(fraction)
@@ -255,7 +266,8 @@ def interval_of(text: str) -> timedelta:
         length = timedelta(**lengths, microseconds=int((fraction or "0").ljust(6, "0")[:6]))
         return -length if sign else length
     except OverflowError:
-        raise _beyond(text, "The interval is longer than 999999999 days.") from None
+        params = {"min": "-P999999999D"} if sign else {"max": "P999999999D"}
+        raise _beyond(text, "The interval is longer than 999999999 days.", params) from None
 
 
 def _interval_hint(text: str) -> str:
@@ -272,13 +284,14 @@ def bytes_of(text: str) -> bytes:
         value = None
     # Unused bits in the last character would be lost: the same bytes must have exactly one text.
     if value is None or b64encode(value).decode() != text:
-        raise Violation("invalid_format", 'Send base64 with its padding, such as "aGVsbG8=".')
+        raise _malformed("base64", 'Send base64 with its padding, such as "aGVsbG8=".')
     return value
 
 
 def _whole_microseconds(fraction: str | None) -> None:
     if fraction is not None and len(fraction) > 6 and fraction[6:].strip("0"):
-        raise Violation("too_precise", "Send at most six digits of a second: microseconds are what is stored.")
+        detail = "Send at most six digits of a second: microseconds are what is stored."
+        raise Violation("too_precise", detail, params={"digits": 6})
 
 
 def _six_digits(text: str, fraction: str | None) -> str:

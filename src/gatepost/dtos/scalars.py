@@ -89,7 +89,7 @@ def _or_beyond(parse: Callable[[str], Any], shape: Shape, *, stored: bool) -> Ca
             if found is None:
                 raise
             if isinstance(found, UnknownLabel):
-                found.sentence = violation.detail
+                found.violation = violation
             return found
 
     return either

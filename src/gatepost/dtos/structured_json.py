@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
-from gatepost.dtos.body_errors import unknown_detail
+from gatepost.dtos.body_errors import unknown_field
 from gatepost.dtos.foreign_types import Read, foreign_reader, pydantic_reader
 from gatepost.dtos.json_input import (
     VIOLATIONS_MAX,
@@ -32,7 +32,7 @@ from gatepost.dtos.json_input import (
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.strict_json import Number
 from gatepost.dtos.value_checks import value_checks
-from gatepost.dtos.violations import Violation, escape, raise_all
+from gatepost.dtos.violations import Violation, escape, raise_all, wrong_type
 from gatepost.errors import ConfigurationError
 from gatepost.exact_json import natural
 from gatepost.models.constraints import declared_constraints
@@ -233,7 +233,7 @@ class _ObjectReader:
         found: dict[str, Any] = {}
         for key, item in given.items():
             if key not in self._members:
-                violations.append(Violation("unknown_field", unknown_detail(key, self._members), f"/{escape(key)}"))
+                violations.append(unknown_field(key, self._members, f"/{escape(key)}"))
                 continue
             name, read = self._members[key]
             try:
@@ -249,7 +249,7 @@ class _ObjectReader:
 
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise Violation("wrong_type", f"Send an object, not {noun_of(_node(value))}.")
+        raise wrong_type("an object", noun_of(_node(value)))
     return cast("dict[str, Any]", value)
 
 
@@ -264,7 +264,7 @@ def _mapping_reader(read: Read) -> Read:
 def _list_reader(read: Read, collect: Callable[[list[Any]], Any]) -> Read:
     def read_list(value: Any) -> Any:
         if not isinstance(value, list):
-            raise Violation("wrong_type", f"Send a list, not {noun_of(_node(value))}.")
+            raise wrong_type("a list", noun_of(_node(value)))
         return collect(read_each(read, cast("Any", value)))
 
     return read_list

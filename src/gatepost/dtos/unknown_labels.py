@@ -15,10 +15,10 @@ LABEL_BYTES_MAX = 63
 
 
 class UnknownLabel(str):
-    """Such a label. Where the database has none, `sentence` says what is wrong with it, and `refusal` is what the
+    """Such a label. Where the database has none, `violation` says what is wrong with it, and `refusal` is what the
     client is told."""
 
-    sentence: str
+    violation: Violation
     refusal: Problem
 
     @classmethod

@@ -25,12 +25,14 @@ _INT64 = range(-(2**63), 2**63)
 
 
 class ValueCheck(msgspec.Struct, frozen=True):
-    """One condition on a decoded value; `native` is the same as arguments of `msgspec.Meta`, where they exist."""
+    """One condition on a decoded value; `native` is the same as arguments of `msgspec.Meta`, where they exist, and
+    `params` are the values in `detail`."""
 
     holds: Callable[[Any], bool]
     code: str
     detail: str
     native: Mapping[str, Any] = NOTHING
+    params: Mapping[str, Any] = NOTHING
 
 
 def native_meta(checks: Iterable[ValueCheck]) -> msgspec.Meta | None:
@@ -46,7 +48,13 @@ def native_meta(checks: Iterable[ValueCheck]) -> msgspec.Meta | None:
 def value_checks(constraints: Iterable[Constraint], shape: Shape) -> tuple[ValueCheck, ...]:
     """The checks of values of this shape."""
     return tuple(
-        ValueCheck(_HOLDS[item.name](_bound(item, shape)), item.code, item.detail(shape.unit), _native(item, shape))
+        ValueCheck(
+            _HOLDS[item.name](_bound(item, shape)),
+            item.code,
+            item.detail(shape.unit),
+            _native(item, shape),
+            item.params,
+        )
         for item in constraints
     )
 

@@ -7,6 +7,7 @@ of the whole array, and by JSON paths.
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -37,12 +38,13 @@ REPETITIONS_MAX = 255
 
 
 class CheckConstraintSQL(msgspec.Struct, frozen=True):
-    """One bound of one column: `condition` is SQL, `code` one of FIELD_CODES."""
+    """One bound of one column: `condition` is SQL, `code` one of FIELD_CODES, `params` the values in `detail`."""
 
     name: str
     condition: str
     code: str
     detail: str
+    params: Mapping[str, Any] = {}
 
 
 def value_check(shape: Shape, quoted: str, item: Constraint) -> CheckConstraintSQL | None:
@@ -58,7 +60,7 @@ def value_check(shape: Shape, quoted: str, item: Constraint) -> CheckConstraintS
         condition = f"mod({number}, {literal}) = 0"
     else:
         return None
-    return CheckConstraintSQL(item.name, condition, item.code, item.detail(shape.unit))
+    return CheckConstraintSQL(item.name, condition, item.code, item.detail(shape.unit), item.params)
 
 
 def element_check(shape: Shape, quoted: str, item: Constraint) -> CheckConstraintSQL | None:
@@ -73,7 +75,8 @@ def element_check(shape: Shape, quoted: str, item: Constraint) -> CheckConstrain
         condition = _none_of(quoted, f"@ % {literal} != 0")
     if condition is None:
         return None
-    return CheckConstraintSQL(f"each_{item.name}", condition, item.code, f"In every element: {item.detail(shape.unit)}")
+    detail = f"In every element: {item.detail(shape.unit)}"
+    return CheckConstraintSQL(f"each_{item.name}", condition, item.code, detail, item.params)
 
 
 def _longer(measure: str, quoted: str, length: int) -> str | None:

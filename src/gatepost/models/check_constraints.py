@@ -16,7 +16,7 @@ from gatepost.models.entity import Attribute, Entity
 from gatepost.models.schema_names import quote, schema_name
 
 VIOLATION = "gatepost.violation"
-"""Key in `CheckConstraint.info`: the `(attribute, code, detail)` that its violation means."""
+"""Key in `CheckConstraint.info`: the `(attribute, code, detail, params)` that its violation means."""
 
 
 def add_checks(entity: Entity) -> None:
@@ -27,7 +27,7 @@ def add_checks(entity: Entity) -> None:
             name = schema_name("ck", entity.table.name, attribute.column.name, rule.name)
             if attribute.column.table is not entity.table or name in present:
                 continue
-            info = {VIOLATION: (attribute.name, rule.code, rule.detail)}
+            info = {VIOLATION: (attribute.name, rule.code, rule.detail, rule.params)}
             check = CheckConstraint(_escape(rule.condition), name=conv(name), info=info)
             cast("Table", entity.table).append_constraint(check)
 

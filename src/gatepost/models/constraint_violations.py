@@ -5,7 +5,7 @@ caused by a service or a trigger, or depend on other rows.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -63,7 +63,8 @@ def _error_of_domain(table: "sa.Table[Any]", broken: Broken) -> Exception | None
     columns = [column for column, kind in kinds if getattr(kind, "name", None) == broken.domain]
     names = _wire_names(column for column in columns if broken.given is None or column.name in broken.given)
     detail = f"The value violates the rule {broken.constraint} of its type."
-    return _invalid(names, "violates_check", detail) if names else None
+    params = {"constraint": broken.constraint}
+    return _invalid(names, "violates_check", detail, params) if names else None
 
 
 def _error_of(constraint: sa.Constraint, table: "sa.Table[Any]", broken: Broken) -> Exception | None:
@@ -79,10 +80,11 @@ def _error_of(constraint: sa.Constraint, table: "sa.Table[Any]", broken: Broken)
     if not isinstance(constraint, sa.CheckConstraint):
         return None
     if VIOLATION in constraint.info:
-        attribute, code, detail = constraint.info[VIOLATION]
-        return _invalid([attribute], code, detail)
+        attribute, code, detail, params = constraint.info[VIOLATION]
+        return _invalid([attribute], code, detail, params)
     columns = list(constraint.columns) or _mentioned(constraint, table)
-    return _invalid(_wire_names(columns), "violates_check", f"The values violate the rule {constraint.name}.")
+    detail = f"The values violate the rule {constraint.name}."
+    return _invalid(_wire_names(columns), "violates_check", detail, {"constraint": str(constraint.name)})
 
 
 def _mentioned(constraint: sa.CheckConstraint, table: "sa.Table[Any]") -> list[sa.Column[Any]]:
@@ -111,8 +113,8 @@ def _excluded(constraint: Any, table: "sa.Table[Any]") -> Problem:
     return Conflict("already_exists", detail, errors=errors)
 
 
-def _invalid(names: Iterable[str], code: str, detail: str) -> Problem:
-    errors = [FieldError(f"/{name}", code, detail) for name in names]
+def _invalid(names: Iterable[str], code: str, detail: str, params: Mapping[str, Any] = {}) -> Problem:
+    errors = [FieldError(f"/{name}", code, detail, params) for name in names]
     return Unprocessable("invalid_body", "The body violates the declaration.", errors=errors)
 
 

@@ -23,18 +23,21 @@ _NAMES: Sequence[tuple[type[Any], ConstraintName]] = (
 
 LENGTHS: tuple[ConstraintName, ...] = ("min_length", "max_length")
 
-_MEANINGS: Mapping[ConstraintName, tuple[str, str]] = {
-    "ge": ("too_small", "The value must be {} or more."),
-    "gt": ("too_small", "The value must be more than {}."),
-    "le": ("too_large", "The value must be {} or less."),
-    "lt": ("too_large", "The value must be less than {}."),
-    "multiple_of": ("not_a_multiple", "The value must be a multiple of {}."),
-    "min_length": ("too_short", "Send at least {}."),
-    "max_length": ("too_long", "Send at most {}."),
-    "predicate": ("pattern_mismatch", "The value does not satisfy {}."),
-    "second_digits": ("too_precise", "Send at most {} digits of a second."),
+_MEANINGS: Mapping[ConstraintName, tuple[str, str, str]] = {
+    "ge": ("too_small", "min", "The value must be {} or more."),
+    "gt": ("too_small", "more_than", "The value must be more than {}."),
+    "le": ("too_large", "max", "The value must be {} or less."),
+    "lt": ("too_large", "less_than", "The value must be less than {}."),
+    "multiple_of": ("not_a_multiple", "multiple_of", "The value must be a multiple of {}."),
+    "min_length": ("too_short", "min", "Send at least {}."),
+    "max_length": ("too_long", "max", "Send at most {}."),
+    "predicate": ("pattern_mismatch", "predicate", "The value does not satisfy {}."),
+    "second_digits": ("too_precise", "digits", "Send at most {} digits of a second."),
 }
-"""What a violation means, whether a body has it or PostgreSQL reports it: the code and the sentence."""
+"""What a violation means, whether a body has it or PostgreSQL reports it: the code, the name of the bound in the
+`params` of the error, and the sentence."""
+
+_UNNAMED = "the condition of this field"
 
 
 class Constraint(msgspec.Struct, frozen=True):
@@ -58,7 +61,13 @@ class Constraint(msgspec.Struct, frozen=True):
             bound = bound.isoformat()
         elif unit is not None and self.name in LENGTHS:
             bound = f"{bound} {unit}" if bound == 1 else f"{bound} {unit}s"
-        return _MEANINGS[self.name][1].format(bound)
+        return _MEANINGS[self.name][2].format(bound)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The value in the message, for programs. A predicate without a name has none."""
+        bound = predicate_name(self.value) if self.name == "predicate" else self.value
+        return {} if bound == _UNNAMED else {_MEANINGS[self.name][1]: bound}
 
     def __str__(self) -> str:
         return f"{self.name}={predicate_name(self.value) if self.name == 'predicate' else self.value}"
@@ -92,4 +101,4 @@ def predicate_name(function: Callable[[Any], object]) -> str:
     if isinstance(function, Not):
         return f"not {predicate_name(function.func)}"
     name = getattr(function, "__name__", "")
-    return name.strip("_") if name and name != "<lambda>" else "the condition of this field"
+    return name.strip("_") if name and name != "<lambda>" else _UNNAMED

@@ -74,7 +74,7 @@ class CurrentValues:
                 target, document = _merged(present[name], value, merged)
             except Violation as violation:
                 detail = f"{violation.detail} {_way_out(self._attributes[name])}"
-                errors.append(FieldError(f"/{name}", violation.code, detail))
+                errors.append(FieldError(f"/{name}", violation.code, detail, violation.params))
                 continue
             if self._attributes[name].shape.structure is not None and is_same_document(target, document):
                 continue  # it may be one that does not fit: what is stored stays
@@ -125,7 +125,9 @@ def _merged(text: str | None, patch: Any, merged: MergedDocuments) -> tuple[Any,
         return None, merge_patch(None, patch)
     if text == TOO_LARGE:
         raise Violation(
-            "too_long", f"The document is too large to be merged into: a body has {merged.bytes_max} bytes."
+            "too_long",
+            f"The document is too large to be merged into: a body has {merged.bytes_max} bytes.",
+            params={"max": merged.bytes_max},
         )
     try:
         target = decode_exact(text)

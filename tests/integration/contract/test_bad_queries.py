@@ -97,6 +97,49 @@ async def test_a_bad_query_is_refused(client: Client, name: str) -> None:
     assert held(await client.get(f"/api/samples/1?{BAD[name]}"))["status"] == response.status
 
 
+VIOLATIONS: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("limit=101", "/limit", "too_large", {"max": 100}),
+    ("limit=" + "9" * 30, "/limit", "too_large", {"max": 100}),
+    ("limit=0", "/limit", "too_small", {"min": 1}),
+    ("limit=-5", "/limit", "too_small", {"min": 1}),
+    ("limit=ten", "/limit", "wrong_type", {"expected": "integer"}),
+    ("small=x", "/small", "wrong_type", {"expected": "integer"}),
+    ("large[lt]=9223372036854775808", "/large[lt]", "too_large", {"max": 2**63 - 1}),
+    ("flag[null]=maybe", "/flag[null]", "wrong_type", {"expected": "boolean"}),
+    ("day=1", "/day", "invalid_format", {"format": "date"}),
+    ("mood=x", "/mood", "not_a_choice", {"choices": ["a novel", "poems", "an essay"]}),
+    ("grade=x", "/grade", "not_a_choice", {"choices": ["a", "b", "c"]}),
+    ("small[in]=" + "1," * 101, "/small[in]", "too_long", {"max": 100}),
+    ('small[in]="1', "/small[in]", "invalid_format", {"format": "list"}),
+    ("expand=" + ".".join("abcd"), "/expand", "too_deep", {"max": 3}),
+    ("expand=" + ",".join("abcdefghijk"), "/expand", "too_long", {"max": 10}),
+    ("&".join(["small=1"] * 60), "", "too_long", {"max": 50}),
+]
+
+
+@pytest.mark.parametrize("case", VIOLATIONS, ids=lambda case: case[0][:30])
+async def test_a_value_out_of_its_bounds_is_an_error_of_its_parameter(
+    client: Client, case: tuple[str, str, str, dict[str, Any]]
+) -> None:
+    query, pointer, code, params = case
+
+    found = problem(await client.get(f"/api/samples?{query}"), 400, "invalid_parameter")
+    (error,) = found["errors"]
+
+    assert error.pop("detail").rstrip(".") in found["detail"]
+    assert error == {"pointer": pointer, "code": code, "params": params}
+
+
+async def test_a_query_that_names_nothing_known_has_no_errors_of_parameters(client: Client) -> None:
+    found = [(await client.get(f"/api/samples?{query}")).json() for query in ("x=1", "sort=x", "small[x]=1")]
+
+    assert [(item["code"], item["errors"]) for item in found] == [
+        ("unknown_parameter", []),
+        ("invalid_parameter", []),
+        ("invalid_parameter", []),
+    ]
+
+
 def followed(filters: int, expand: str = "", path: str = "author.name[ne]") -> str:
     """So many filters over a path, and an expansion."""
     return "&".join([f"{path}=q{index}" for index in range(filters)] + [f"expand={expand}"] * bool(expand))

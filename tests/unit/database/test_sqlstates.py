@@ -9,7 +9,7 @@ from tests.unit.database.sqlstate_table import PAGE, error_of, in_page, response
 
 from gatepost.database.failures import is_lost, is_referred_to, is_transient, problem_of
 from gatepost.database.sqlstates import CLASSES, CODES, Meaning, meaning_of
-from gatepost.errors import CODES as PROBLEMS
+from gatepost.error_codes import CODES as PROBLEMS
 from gatepost.services.refused_values import MEANINGS
 
 KNOWN = {

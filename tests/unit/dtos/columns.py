@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Column
 from sqlalchemy.types import TypeEngine
+from tests.documented_params import check_params
 
 from gatepost.dtos.body import Body, BodyDecoder, BodyFields, compile_body
 from gatepost.dtos.json_values import BOUNDS, Bounds
@@ -69,6 +70,7 @@ def errors_of(made: BodyDecoder, body: bytes) -> tuple[FieldError, ...]:
         assert made.decode_strictly(body) == accepted
         return ()
     assert refused.code == "invalid_body"
+    check_params(refused.errors)
     assert made.decode_fast(body) is None
     return refused.errors
 

@@ -14,7 +14,8 @@ from sqlalchemy.dialects import postgresql as pg
 
 from gatepost.dtos.body import BodyFields, compile_body
 from gatepost.dtos.json_input import wire_type_of
-from gatepost.errors import FIELD_CODES, ConfigurationError
+from gatepost.errors import ConfigurationError
+from gatepost.field_codes import FIELD_CODES
 from gatepost.models.shape import shape_of
 
 

@@ -10,7 +10,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, MetaData, Numeric, UniqueCon
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gatepost.database.failures import Broken
-from gatepost.errors import FIELD_CODES, Problem
+from gatepost.errors import Problem
+from gatepost.field_codes import FIELD_CODES
 from gatepost.models.constraint_names import name_constraints
 from gatepost.models.constraint_violations import ConstraintErrors
 
