@@ -9,7 +9,7 @@ import pytest
 from tests.acceptance.conduit.player import failures
 from tests.acceptance.conduit.scenarios import SCENARIOS
 from tests.acceptance.conduit.steps import Scenario
-from tests.acceptance.conftest import SECONDS_MAX, Running, without_settings
+from tests.acceptance.conftest import SECONDS_MAX, Running, wait_for, without_settings
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -22,7 +22,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     (folder / "examples" / "__init__.py").touch()
     server = Running(["dev", "examples.conduit.conduit:app", "--port", "0"], folder, without_settings(), "conduit")
     try:
-        server.ready()
+        # A development server stays when the application has a mistake, and says which.
+        wait_for(lambda: server.responds("/readyz", 200) or "Error: " in server.output, "the application")
+        assert server.responds("/readyz", 200), server.output
         with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=SECONDS_MAX) as http:
             yield http
     finally:

@@ -75,6 +75,7 @@ def test_requests_are_those_that_are_described(scenario: Scenario) -> None:
         assert step.status in OPERATIONS[described] or (described, step.status) in ALSO, step.request
         asked = {name for name, _ in parse_qsl(step.request.partition("?")[2])}
         assert asked <= QUERY.get(described, frozenset()), step.request
+        assert all(value == value.strip() for value in step.headers.values()), "HTTP has no such header"
         if step.sends is not None and step not in BY_NAME["postman"].steps:
             envelope, fields = BODIES[described]
             assert list(step.sends) == [envelope], step.request

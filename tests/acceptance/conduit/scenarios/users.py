@@ -129,7 +129,7 @@ TOKENS = Scenario(
     tuple(
         Step(request, 401, errors(token=None), headers={"Authorization": credentials})
         for request in ("GET /user", "GET /articles/feed", "GET /articles")
-        for credentials in ("Token not.a.token", "Token ", "Basic YW5uOnBhc3N3b3Jk")
+        for credentials in ("Token not.a.token", "Token", "Basic YW5uOnBhc3N3b3Jk")
     ),
 )
 
