@@ -134,12 +134,12 @@ class ResourceController:
         content = await call.body()
         try:
             body, unchanged = decoder.decode(content), NO_NAMES
-        except Unprocessable as problem:
+        except (BadRequest, Unprocessable):
             if view.maybe_unknown and (named := decoder.named(content, view.maybe_unknown)):
                 unseen = await self._unseen(call, key, named)
                 if unseen:
                     decoder.refuse(content, unseen)
-            unchanged = await self._unchanged(call, key, decoder.refused_values(content, problem))
+            unchanged = await self._unchanged(call, key, decoder.refused_values(content))
             if not unchanged:
                 raise
             body = decoder.decode_without(content, unchanged)

@@ -78,8 +78,9 @@ class DigitsAsWritten(postgresql.AsyncpgNumeric):
         return None if self.asdecimal else as_written
 
     def result_processor(self, dialect: Any, coltype: Any) -> Any:
-        """What makes a float of the driver's decimal number, where one is wanted."""
-        return cast("Any", super()).result_processor(dialect, coltype or NUMERIC_OID)
+        """What makes a float of the driver's decimal number, where one is wanted and is exactly the same number: an
+        inexact one would be stored as another number, or hide that a body's number is another one."""
+        return cast("Any", super()).result_processor(dialect, coltype or NUMERIC_OID) if self.asdecimal else exact_float
 
 
 class Floats(postgresql.AsyncpgFloat):
@@ -88,6 +89,14 @@ class Floats(postgresql.AsyncpgFloat):
     def result_processor(self, dialect: Any, coltype: Any) -> Any:
         """What makes a decimal number of the driver's float, where one is wanted."""
         return as_written if self.asdecimal else None
+
+
+def exact_float(value: Any) -> Any:
+    """The float of a decimal number, where its digits are the same; else the number itself."""
+    if not isinstance(value, Decimal):
+        return value
+    number = float(value)
+    return number if not value.is_finite() or as_written(number) == value else value
 
 
 def as_written(value: Any) -> Any:

@@ -5,7 +5,7 @@ good case is one msgspec pass plus the checks that msgspec cannot express; every
 (`body_errors.py`).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NoReturn, Required, TypedDict, cast
 
 import msgspec
@@ -14,11 +14,18 @@ from gatepost.dtos.body_errors import BodyField, collect
 from gatepost.dtos.json_input import WireType, field_type_of, unless_null
 from gatepost.dtos.json_values import BOUNDS, Bounds, NumberReader, members
 from gatepost.dtos.path_keys import fits_in_a_path
-from gatepost.dtos.strict_json import may_hide_keys, may_hold_nul, read_json
+from gatepost.dtos.strict_json import (
+    DoubledKeys,
+    has_doubled_keys,
+    may_hide_keys,
+    may_hold_nul,
+    read_any_keys,
+    read_json,
+)
 from gatepost.dtos.structured_json import structured_type_of
 from gatepost.dtos.value_checks import ValueCheck, value_checks
 from gatepost.dtos.violations import Violation, unescape
-from gatepost.errors import Unprocessable
+from gatepost.errors import BadRequest, Unprocessable
 from gatepost.models.constraints import Constraint
 from gatepost.models.entity import Attribute
 from gatepost.models.shape import Form
@@ -100,29 +107,35 @@ class BodyDecoder:
         values, read_only_values = collect(self._fields, self._required, read_json(body))
         return Body(values, read_only_values)
 
-    def refused_values(self, body: bytes, problem: Unprocessable) -> dict[str, Any]:
-        """The values in a body that a refusal is about, by field, as `read_json` gives them: none where the body has
-        other mistakes as well."""
-        node = read_json(body)
-        found: dict[str, Any] = {}
-        for error in problem.errors:
-            name = unescape(error.pointer[1:].partition("/")[0])
-            field = self._fields.get(name)
-            if not isinstance(node, dict) or name not in node or field is None or field.type is None:
-                return {}
-            found[name] = cast("dict[str, Any]", node)[name]
-        return found
+    def refused_values(self, body: bytes) -> dict[str, Any]:
+        """The values in a refused body that no body may have, by field, as `read_any_keys` gives them: none where the
+        body has other mistakes as well."""
+        try:
+            node = read_any_keys(body)
+            names = _doubled(node)
+        except (BadRequest, RecursionError):
+            return {}
+        if not isinstance(node, dict) or isinstance(node, DoubledKeys):
+            return {}
+        members = cast("dict[str, Any]", node)
+        try:
+            collect(self._fields, self._required, _without(members, names))
+        except Unprocessable as problem:
+            names |= {unescape(error.pointer[1:].partition("/")[0]) for error in problem.errors}
+        known = (name in members and name in self._fields and self._fields[name].type is not None for name in names)
+        return {name: members[name] for name in names} if all(known) else {}
 
     def decode_without(self, body: bytes, names: frozenset[str]) -> Body:
         """The body's fields but for `names`. Raises as `decode` does."""
-        node = cast("dict[str, Any]", read_json(body))
-        rest = {name: value for name, value in node.items() if name not in names}
+        rest = _without(read_any_keys(body), names)
+        if _doubled(rest):
+            return self.decode_strictly(body)
         values, read_only_values = collect(self._fields, self._required, rest)
         return Body(values, read_only_values)
 
     def named(self, body: bytes, names: frozenset[str]) -> frozenset[str]:
         """Those of `names` that are in a body. Raises `BadRequest("malformed_json")`."""
-        node = read_json(body)
+        node = read_any_keys(body)
         return names.intersection(cast("dict[str, Any]", node)) if isinstance(node, dict) else frozenset()
 
     def refuse(self, body: bytes, unknown: frozenset[str]) -> NoReturn:
@@ -144,6 +157,16 @@ class BodyFields(msgspec.Struct, frozen=True):
     required: frozenset[str] = frozenset()
     maybe_unknown: frozenset[str] = frozenset()
     is_patch: bool = False
+
+
+def _doubled(node: Any) -> set[str]:
+    """The names of the members in whose values a key appears twice in one object."""
+    members = cast("dict[str, Any]", node) if isinstance(node, dict) else {}
+    return {name for name, value in members.items() if has_doubled_keys(value)}
+
+
+def _without(node: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in node.items() if name not in names}
 
 
 def compile_body(

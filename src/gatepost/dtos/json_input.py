@@ -172,7 +172,15 @@ _SINGLE = ValueCheck(
 def _decimal(shape: Shape) -> WireType:
     whole, scale = shape.digits or (parsers.DIGITS_MAX, parsers.DIGITS_MAX)
     read = _reader((Number, str), "a number", partial(parsers.decimal_of, whole=whole, scale=scale))
-    return WireType(msgspec.Raw, parsers.raw_decimal_reader(whole, scale), read, parsers.decimal_of)
+    convert = parsers.raw_decimal_reader(whole, scale)
+    if shape.is_decorated and not shape.is_text:  # the application's code computes with floats
+        return WireType(
+            msgspec.Raw,
+            lambda raw: natural(convert(raw)),
+            lambda node: natural(read(node)),
+            lambda text: natural(parsers.decimal_of(text)),
+        )
+    return WireType(msgspec.Raw, convert, read, parsers.decimal_of)
 
 
 def _uuid(shape: Shape) -> WireType:

@@ -3,13 +3,16 @@
 The fast path decodes with msgspec, which accepts duplicate keys (the last one wins). `may_hide_keys` finds, in a few
 hundred nanoseconds, the bodies where that could have happened. Only those, and refused ones, are read again here, with
 numbers kept as their exact text and with the line and column of an error.
+
+A stored `json` can have doubled keys, and its row can be sent back as it was read: `read_any_keys` keeps them.
 """
 
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import msgspec
 
@@ -32,6 +35,12 @@ _BACKSLASH = ord("\\")
 
 _BYTE = re.compile(r"\(byte ([0-9]+)\)")
 _SEPARATORS = (b'":', b" :", b"\n:", b"\t:", b"\r:")
+
+
+class DoubledKeys(dict[str, Any]):
+    """An object in which a key appears twice. `members` are all of them in their order."""
+
+    members: list[tuple[str, Any]]
 
 
 class Number(str):
@@ -70,9 +79,37 @@ def may_hold_nul(body: bytes) -> bool:
 
 def read_json(body: bytes) -> Any:
     """The body as None, bool, str, `Number`, list and dict; `BadRequest("malformed_json")` names line and column."""
+    return _read(body, _DECODER)
+
+
+def read_any_keys(body: bytes) -> Any:
+    """The same, but an object in which a key appears twice is not refused: it is a `DoubledKeys`."""
+    return _read(body, _ANY_KEYS_DECODER)
+
+
+def has_doubled_keys(node: Any) -> bool:
+    """Whether there is an object in which a key appears twice."""
+    if isinstance(node, DoubledKeys):
+        return True
+    if isinstance(node, dict):
+        return any(map(has_doubled_keys, cast("dict[str, Any]", node).values()))
+    return isinstance(node, list) and any(map(has_doubled_keys, cast("list[Any]", node)))
+
+
+def keep_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object with these members, which has all of them where a key appears twice."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    doubled = DoubledKeys(found)
+    doubled.members = pairs
+    return doubled
+
+
+def _read(body: bytes, decoder: json.JSONDecoder) -> Any:
     text = _text(body)
     try:
-        return _DECODER.decode(text)
+        return decoder.decode(text)
     except json.JSONDecodeError as error:
         reason = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
         raise _malformed(f"{reason} at line {error.lineno}, column {error.colno}") from None
@@ -133,16 +170,26 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    found = _object_of_any_keys(pairs)
+    if isinstance(found, DoubledKeys):
         twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise _malformed(f"the key {shown(twice)} appears twice in one object")
+    return found
+
+
+def _object_of_any_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = keep_members(pairs)
     for name in found:
         if not name.isascii() and SURROGATE.search(name):
             raise _malformed(f"the key {shown(name)} holds a lone surrogate")
     return found
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=_refuse_constant
-)
+def _decoder(make_object: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=make_object, parse_int=Number, parse_float=Number, parse_constant=_refuse_constant
+    )
+
+
+_DECODER = _decoder(_object)
+_ANY_KEYS_DECODER = _decoder(_object_of_any_keys)

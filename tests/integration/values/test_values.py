@@ -108,21 +108,29 @@ async def test_a_list_shows_every_row(database: Database, client: Client, column
         assert (response.status, parsed(response.body)["data"]) == (200, row)
 
 
+OPERATORS = {"[eq]": "=", "[in]": "=", "": "=", "[ne]": "IS DISTINCT FROM", "[lte]": "<=", "[gte]": ">="}
+
+
 @pytest.mark.parametrize("column", SORTABLE, ids=named)
-async def test_every_row_is_found_by_its_value_as_shown(
+async def test_a_value_as_shown_finds_the_rows_that_postgresql_finds(
     database: Database, client: Client, column: ValueColumn, way: str
 ) -> None:
-    for row in await rows_of(database, client, column, way):
+    table = f"{column.name}_{way}"
+    rows = await rows_of(database, client, column, way)
+    is_ordered = "gte" in (await client.get(f"/api/{table}?value[none]=x")).body.decode()
+    for row in rows:
         if row["value"] is None or (row["value"] == "SONG" and column.name == "mood"):
             continue  # of a text that is no type of the database, no other program has added a label
-        is_ordered = "gte" in (await client.get(f"/api/{column.name}_{way}?value[none]=x")).body.decode()
-        for operator in ("[eq]", "[in]", "", *(("[lte]", "[gte]") if is_ordered else ())):
-            if operator == "[in]" and "," in str(row["value"]):
+        for operator, sql in OPERATORS.items():
+            if (operator == "[in]" and "," in str(row["value"])) or (sql in ("<=", ">=") and not is_ordered):
                 continue
-            path = f"/api/{column.name}_{way}?limit=100&value{operator}={quote(param(row['value']), safe='')}"
+            path = f"/api/{table}?limit=100&value{operator}={quote(param(row['value']), safe='')}"
             response = await client.get(path)
             assert response.status == 200, (path, response.body)
-            assert row in parsed(response.body)["data"], path
+            same = f"SELECT id FROM {table} WHERE value {sql} (SELECT value FROM {table} WHERE id = $1)"
+            expected = {str(found["id"]) for found in await database.fetch(same, int(row["id"]))}
+            assert {found["id"] for found in parsed(response.body)["data"]} == expected, path
+            assert sql == OPERATORS["[ne]"] or row["id"] in expected
 
 
 async def test_a_label_that_the_database_does_not_know_is_refused(client: Client, way: str) -> None:
@@ -174,8 +182,6 @@ async def test_a_row_can_be_sent_back_as_it_was_read(
     for row in await rows_of(database, client, column, way):
         before = await stored(database, table, row["id"])
         body = (await client.get(f"/api/{table}/{row['id']}")).body.removeprefix(b'{"data":').removesuffix(b"}")
-        if body.count(b'"x"') > 2:
-            continue  # a doubled key is not strict JSON
         response = await client.patch(f"/api/{table}/{row['id']}", content=body)
         assert (response.status, response.body) == (200, b'{"data":%b}' % body), body
         assert await stored(database, table, row["id"]) == before
@@ -192,6 +198,24 @@ async def test_a_change_of_another_field_leaves_the_value(
             response = await client.patch(f"/api/{table}/{row['id']}", json={"note": note})
             assert response.status == 200, response.body
         assert (await stored(database, table, row["id"]))["value"] == before["value"]
+
+
+DOCUMENTS = [column for column in COLUMNS if shape_of(column.kind).is_document]
+
+
+@pytest.mark.parametrize("column", DOCUMENTS, ids=named)
+async def test_a_merge_leaves_the_other_members(
+    database: Database, client: Client, column: ValueColumn, way: str
+) -> None:
+    table = f"{column.name}_{way}"
+    for row in (await rows_of(database, client, column, way))[: len(column.admitted)]:
+        if not isinstance(row["value"], dict) or shape_of(column.kind).structure is not None:
+            continue
+        before = (await stored(database, table, row["id"]))["value"]
+        assert (await client.patch(f"/api/{table}/{row['id']}", json={"value": {"added": True}})).status == 200
+        merged = parsed((await client.get(f"/api/{table}/{row['id']}")).body)["data"]["value"]
+        assert is_same(merged, {**row["value"], "added": True})
+        await database.execute(f"UPDATE {table} SET value = $1::text::{column.kind} WHERE id = {row['id']}", before)
 
 
 @pytest.mark.parametrize("column", COLUMNS, ids=named)

@@ -33,6 +33,13 @@ class Ratio(TypeDecorator[Any]):
     cache_ok = True
 
 
+class Rate(TypeDecorator[Any]):
+    """A float for code, with more digits than a float has."""
+
+    impl = sa.Numeric(24, 6, asdecimal=False)
+    cache_ok = True
+
+
 class Halved(TypeDecorator[Any]):
     """Stores half of what is sent."""
 
@@ -109,9 +116,14 @@ COLUMNS = [
         "precise", sa.Numeric(), ["1.50", "1.5", "0", "-1e499", "1e-499"], {**NOT_FINITE, "1e600": "1" + "0" * 600}
     ),
     ValueColumn("floating", sa.Numeric(9, 3, asdecimal=False), ["0.1", "5.010", "-123456.789"], {"NaN": "NaN"}),
+    ValueColumn(
+        "long_floating", sa.Numeric(24, 6, asdecimal=False),
+        ["12345678901234567.123", "12345678901234568", "0.1", "999999999999999999.999999", "-0.000001"],
+        {"NaN": "NaN"},
+    ),
     ValueColumn("word", sa.String(40), ["", "Ödland \U0001f600", "100%", 'a"\\b\n\x01', "x  ", "NULL", "infinity"]),
     ValueColumn("prose", sa.Text(), ["", "{}", "a,b", "null", "\u2028", "'"]),
-    ValueColumn("nick", pg.CITEXT(), ["Ada", "bob", "Carl", "adam", "BEA", "ada ", "Éa"]),
+    ValueColumn("nick", pg.CITEXT(), ["Ada", "bob", "Carl", "adam", "BEA", "ada ", "ADA", "Éa", "éA"]),
     ValueColumn("sorted", sa.String(20, collation="C"), ["b", "B", "a", "Ab", "é"]),
     ValueColumn("code", sa.CHAR(5), ["ab", "abcde", "", " a"]),
     ValueColumn("token", sa.Uuid(), ["018f0e5a-7c4b-7c1e-8a52-6d0b5b1f3c2d", "00000000-0000-0000-0000-000000000000"]),
@@ -140,12 +152,12 @@ COLUMNS = [
         "document", pg.JSONB(),
         [
             "{}", "[]", '"x"', "1", "12345678901234.123456", '{"a": [1.10, null, {"b": ""}], "c": 1e20}', "false",
-            '{"a": null}',
+            '{"a": null}', '{"long": 12345678901234.123456}',
         ],
         DOCUMENTS,
     ),
     ValueColumn(
-        "source", sa.JSON(), ["{}", '[1, 2]', '{"a":\n\n 1}', '"x\\n"', "1.10"],
+        "source", sa.JSON(), ['{"long": 12345678901234.123456}', "{}", '[1, 2]', '{"a":\n\n 1}', '"x\\n"', "1.10"],
         {
             **DOCUMENTS, "1e600": "1e600", '{"a": "\\u0000"}': {"a": "\0"}, '{"\\u0000": 1}': {"\0": "1"},
             '["\\ud800"]': ["\ud800"], '{"a": {"x": 1, "x": 2}}': {"a": {"x": "2"}},
@@ -186,9 +198,16 @@ COLUMNS = [
     ValueColumn("tokens", sa.ARRAY(sa.Uuid()), ["{018f0e5a-7c4b-7c1e-8a52-6d0b5b1f3c2d}"], {"{NULL}": [None]}),
     ValueColumn("codes", sa.ARRAY(sa.CHAR(3)), ["{ab,c}"], {"{ab,NULL}": ["ab", None]}),
     ValueColumn("documents", sa.ARRAY(pg.JSONB()), ['{"{\\"a\\": 1.10}","[1]"}'], {'{NULL,"1"}': [None, "1"]}),
-    ValueColumn("sources", sa.ARRAY(sa.JSON()), ['{"{\\"a\\":\n1}"}'], {'{"\\"\\\\u0000\\""}': ["\0"]}),
+    ValueColumn("sources", sa.ARRAY(sa.JSON()), ['{"{\\"a\\":\n1}"}'], {
+            '{"\\"\\\\u0000\\""}': ["\0"], '{NULL,"{\\"x\\": 1, \\"x\\": 2}"}': [None, {"x": "2"}],
+        }),
     ValueColumn("quarter", Quarter(), ["2024-01-01", "9999-12-31"], DATES),
     ValueColumn("own_ratio", Ratio(), ["0.1", "1e300"], NOT_FINITE),
+    ValueColumn("rate", Rate(), ["12345678901234567.123", "0.1", "12345678901234568"], {"NaN": "NaN"}),
+    ValueColumn(
+        "floatings", sa.ARRAY(sa.Numeric(24, 6, asdecimal=False)), ["{12345678901234567.123,0.1}"],
+        {"{NaN,NULL}": ["NaN", None]},
+    ),
     ValueColumn("halved", Halved(), ["1.5", "-0.001"], {"NaN": "NaN"}),
     ValueColumn("pause", Pause(), ["1 day"], INTERVALS),
     ValueColumn("own_days", Days(), ["{2024-01-01}", "{}"], {"{infinity,NULL}": ["infinity", None]}),
@@ -196,5 +215,8 @@ COLUMNS = [
         "address", JSONOf(Address), ['{"street": "x", "number": 1}', '{"street": "x", "number": null}'],
         {'{"way": 1}': {"way": "1"}, "[]": []},
     ),
-    ValueColumn("settings", Settings(), ["{}", '{"a": [1]}'], {DEEP: json.loads(DEEP)}),
+    ValueColumn(
+        "settings", Settings(), ["{}", '{"long": 12345678901234.123456}', '{"a": [1]}'],
+        {DEEP: json.loads(DEEP)},
+    ),
 ]  # fmt: skip
