@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import asyncpg
 from asyncpg import exceptions as pg
 from sqlalchemy import Table
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from gatepost.database.codecs import CODECS
 from gatepost.database.connection import PooledConnection, RawConnection, Record
@@ -372,7 +372,7 @@ def driver_error(error: BaseException) -> BaseException:
     where there was one."""
     if isinstance(error, Problem) and isinstance(error.__cause__, DBAPIError | asyncpg.PostgresError):
         error = error.__cause__
-    if isinstance(error, DBAPIError) and error.orig is not None:
+    if isinstance(error, StatementError) and error.orig is not None:
         error = error.orig.__cause__ or error.orig
     return reply_of(error)
 

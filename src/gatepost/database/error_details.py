@@ -46,6 +46,17 @@ def given_columns(error: asyncpg.PostgresError) -> frozenset[str] | None:
     return None
 
 
+def inserted_columns(sql: str) -> dict[int, str] | None:
+    """The columns of the first row of an INSERT by the numbers of the arguments that are their values; None for other
+    statements."""
+    found = _INSERT.match(_COMMENT.sub(" ", sql))
+    if found is None:
+        return None
+    names = [last_name(name.strip()) for name in found["columns"].split(",")]
+    places = [re.match(r"\s*\$([0-9]+)", value) for value in _values(found["values"])]
+    return {int(place[1]): name for name, place in zip(names, places, strict=False) if place}
+
+
 def written_table(error: asyncpg.PostgresError) -> str | None:
     """The table that the statement of an error writes to or reads first, as it is written there; None without one."""
     found = re.search(

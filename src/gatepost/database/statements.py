@@ -170,6 +170,10 @@ class Statement:
         """The names of the arguments in their order, where `arguments` takes the values as they are; else None."""
         return None if self._binders or self._base else self._names
 
+    def name_of(self, number: int) -> str | None:
+        """The name of the argument of this number, from 1 on; None where there is none."""
+        return self._names[number - 1] if 0 < number <= len(self._names) else None
+
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """The positional arguments for asyncpg. `values` are by bind name; a missing one is a `KeyError`."""
         if self._base:

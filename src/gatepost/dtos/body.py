@@ -183,7 +183,9 @@ def compile_body(
         if fields.is_patch and not is_writable and attribute.shape.unsupported is None:
             # A read-only value is only compared with the row, so constraints do not apply.
             kind = field_type_of(attribute.shape.unconstrained, "", bounds)
-        known[name] = BodyField(name, kind, attribute.nullable, is_writable, name not in fields.maybe_unknown)
+        known[name] = BodyField(
+            name, kind, attribute.nullable, is_writable, is_writable and name not in fields.maybe_unknown
+        )
     return BodyDecoder(known, fields.required.intersection(fields.writable, known), bounds)
 
 

@@ -20,7 +20,7 @@ UNKNOWN_MAX = 100
 
 class BodyField(msgspec.Struct, frozen=True):
     """One name that a body may hold. `writable` ones become values, others read-only values, or are refused where
-    `type` is None (creation). Hints suggest only `hinted` fields, those that the actor is sure to know."""
+    `type` is None (creation). Hints suggest only `hinted` fields: writable ones that the actor is sure to know."""
 
     name: str
     type: WireType | None

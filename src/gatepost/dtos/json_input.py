@@ -59,7 +59,7 @@ def field_type_of(
         raise ConfigurationError(
             f"{shape.misfits[0]!r} does not fit a column whose values are of type {python_type.__name__}.",
             location=location,
-            hint="Take it out of Annotated[...], or correct its bound (timestamps need a time zone).",
+            hint=_misfit_hint(shape),
         )
     checks = (*value_checks(shape.constraints, shape), *further, *wire_type.checks)
     wire, left = wire_type.wire, checks
@@ -68,6 +68,12 @@ def field_type_of(
         left = tuple(item for item in checks if not item.native)
     convert = guarded(wire_type.convert, left) if left else wire_type.convert
     return msgspec.structs.replace(wire_type, wire=wire, convert=convert, read=guarded(wire_type.read, checks))
+
+
+def _misfit_hint(shape: Shape) -> str:
+    if shape.unit is not None:
+        return f"Bound its length in {shape.unit}s: Len(1, 200), MinLen(1) or MaxLen(200). Or take it out of Annotated."
+    return "Take it out of Annotated[...], or correct its bound (timestamps need a time zone)."
 
 
 def guarded(convert: Callable[[Any], Any] | None, checks: tuple[ValueCheck, ...]) -> Callable[[Any], Any]:

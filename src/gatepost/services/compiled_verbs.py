@@ -31,7 +31,7 @@ from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.dtos.structured_json import document_forms
 from gatepost.errors import NotFound, Problem, Unprocessable
-from gatepost.models.candidates import CheckCandidate
+from gatepost.models.candidates import CheckCandidate, bind_name
 from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision, holds
 from gatepost.models.differences import is_comparable
@@ -55,6 +55,7 @@ from gatepost.services.compiled_reads import CompiledReads
 from gatepost.services.current_values import CurrentValues
 from gatepost.services.drafts import KnownValues
 from gatepost.services.fast_writes import FastWrites
+from gatepost.services.misfit_values import argument_number, misfit_default
 from gatepost.services.plans import Plans
 from gatepost.services.references import References
 from gatepost.services.refused_values import refused_value
@@ -73,6 +74,15 @@ from gatepost.view import View
 
 REFUSE_VALUES = (DataError, ProgramLimitExceededError)
 """What PostgreSQL raises for a value that does not fit its column, or an index."""
+
+
+UNBINDABLE = (TypeError, ValueError, AttributeError)
+"""What SQLAlchemy's types raise for a value that they cannot bind."""
+
+
+def _filled(values: Mapping[str, Any], sent: int) -> dict[str, Any]:
+    """The values that the model adds to the client's."""
+    return dict(islice(values.items(), sent, None))
 
 
 def _fillers(served: ServedModel, default_of: Callable[[Column[Any]], Any]) -> list[tuple[str, Callable[[], Any]]]:
@@ -253,11 +263,13 @@ class CompiledVerbs:
         try:
             records = await transaction.fetch(plan.statement, write.binds)
         except REFUSE_VALUES as error:
-            self.raise_refused(error, dict(islice(write.values.items(), write.sent)))
+            self._raise_misfit(error, plan, write.values, write.sent)
             raise
         except ForeignKeyViolationError as error:
             self.references.raise_composite(call, error, references)
             raise
+        except UNBINDABLE as error:
+            raise misfit_default(self._entity, _filled(write.values, write.sent)) or error from error
         if not records and (write.is_allowed or await self._may_be_written(transaction, write)):
             raise await self.suppressed(transaction)
         if records and self.references.composites.ruled:
@@ -358,8 +370,11 @@ class CompiledVerbs:
         return {**values, **{name: make() for name, make in self._on_update if name not in values}}
 
     def _run_direct(self, call: Call, write: RowWrite) -> Awaitable[list[Record]]:
-        statement = write.plan.statement
-        return self._run(call, write.plan, statement.arguments(write.binds), write.values, write.sent)
+        try:
+            arguments = write.plan.statement.arguments(write.binds)
+        except UNBINDABLE as error:
+            raise misfit_default(self._entity, _filled(write.values, write.sent)) or error from error
+        return self._run(call, write.plan, arguments, write.values, write.sent)
 
     async def _run(
         self, call: Call, plan: WritePlan, arguments: Sequence[Any], values: dict[str, Any], sent: int
@@ -372,13 +387,25 @@ class CompiledVerbs:
         try:
             return await self.database.run(plan.statement, arguments)
         except REFUSE_VALUES as error:
-            self.raise_refused(error, dict(islice(values.items(), sent)))
+            self._raise_misfit(error, plan, values, sent)
             raise
         except Unprocessable as error:
             if error.code == "reference_not_found":
                 given = dict(islice(values.items(), sent))
                 await self.database.transact(lambda work: self.references.check_all(call, work, given))
             raise
+
+    def _raise_misfit(self, error: PostgresError, plan: WritePlan, values: Mapping[str, Any], sent: int) -> None:
+        """Raise the refusal of the client's values, or `MisfitValue` where one of the others is the cause. The first
+        `sent` are the client's."""
+        number = argument_number(error)
+        bind = None if number is None else plan.statement.name_of(number)
+        refused = next((name for name in values if bind_name(name) == bind), None)
+        given = dict(islice(values.items(), sent))
+        misfit = misfit_default(self._entity, _filled(values, sent), refused)
+        if misfit is not None and refused not in given:
+            raise misfit from error
+        self.raise_refused(error, given if refused is None else {refused: given[refused]})
 
     def raise_refused(self, error: PostgresError, values: Mapping[str, Any]) -> None:
         """Raise the refusal of those of the client's values that do not fit; return where none of them is the cause."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from asyncpg.exceptions import DataError, PostgresError
 from sqlalchemy import inspect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.exc import FlushError
 
@@ -30,6 +30,7 @@ from gatepost.models.selections import Expansion
 from gatepost.models.shape import Form, element_type
 from gatepost.services.compiled_verbs import CompiledVerbs, RowChange
 from gatepost.services.long_values import is_too_long
+from gatepost.services.misfit_values import MisfitValue, misfit_of
 from gatepost.services.refused_values import refused_by_validator
 from gatepost.services.service import Changes, Service, overridden
 from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
@@ -161,6 +162,11 @@ class ServiceVerbs:
                 if problem is None:
                     raise
                 raise problem from error
+            except StatementError as error:
+                misfit = misfit_of(error, self._model)
+                if misfit is None:
+                    raise
+                raise misfit from error
             finally:
                 call.unit = None
                 unit.release()
@@ -190,10 +196,11 @@ class ServiceVerbs:
             if not transaction.take_unmet():
                 raise
             raise await self._compiled.suppressed(transaction) from error
-        except (DBAPIError, Unprocessable) as error:
-            reply = driver_error(error)
+        except (DBAPIError, Unprocessable, MisfitValue) as error:
+            is_own = isinstance(error, MisfitValue) and error.name is not None and error.name not in values
+            reply = driver_error(cast("BaseException", error.__cause__) if isinstance(error, MisfitValue) else error)
             self._references.raise_composite(call, reply, values)
-            is_derived = isinstance(reply, DataError) and action not in self._overridden
+            is_derived = isinstance(reply, DataError) and action not in self._overridden and not is_own
             if not isinstance(error, Unprocessable) and (is_derived or is_too_long(reply)):
                 self._compiled.raise_refused(cast("PostgresError", reply), values)
             raise

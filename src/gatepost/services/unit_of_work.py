@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 
 import asyncpg
 from sqlalchemy import inspect, null
-from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.exc import PendingRollbackError, StatementError
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import FlushError, StaleDataError
 
@@ -24,6 +24,7 @@ from gatepost.response_backlog import ResponseBacklog
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
 from gatepost.services.long_values import is_too_long
+from gatepost.services.misfit_values import misfit_of
 from gatepost.services.refused_values import refused_value
 from gatepost.services.service import Changes, Service, overridden
 from gatepost.services.write_policies import depends_on, rule_of, with_field_rules
@@ -155,14 +156,14 @@ class UnitOfWork:
 
     @contextmanager
     def problems(self, model: type[Any], values: Mapping[str, Any] | None = None) -> Generator[None]:
-        """Raise what PostgreSQL refuses in this block as the problem that it means, here and now; `values` are what was
-        written of the model. The transaction is not usable afterwards, unless a savepoint was made before: then
-        `TransactionAborted` is raised."""
+        """Raise what PostgreSQL refuses in this block as the problem that it means, here and now, or as `MisfitValue`;
+        `values` are what was written of the model. The transaction is not usable afterwards, unless a savepoint was
+        made before: then `TransactionAborted` is raised."""
         try:
             yield
         except PendingRollbackError as error:
             raise TransactionAborted from error
-        except (DBAPIError, asyncpg.PostgresError) as error:
+        except (StatementError, asyncpg.PostgresError) as error:
             problem = self._problem(model, error, values)
             if problem is None:
                 raise
@@ -173,7 +174,7 @@ class UnitOfWork:
         if values is not None and is_too_long(reply):
             emit = compiled.database.emit_refused
             return refused_value(reply, compiled.served, values, emit)
-        return compiled.database.explain(self.transaction, error)
+        return compiled.database.explain(self.transaction, error) or misfit_of(error, model)
 
     async def _flush(self, compiled: CompiledVerbs, values: Mapping[str, Any]) -> bool:
         """Write what is pending; whether a part of it met no row, which is gone then, or a trigger suppressed it."""

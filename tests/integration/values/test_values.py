@@ -248,6 +248,17 @@ async def test_a_row_is_found_by_a_key_as_shown(database: Database, client: Clie
         assert response.status == 200, (path, response.body)
 
 
+async def test_a_row_with_an_empty_key_is_listed_and_has_no_path(database: Database, client: Client) -> None:
+    rows = await rows_of(database, client, next(item for item in COLUMNS if item.name == "word"), "keyed")
+    empty = next(row for row in rows if row["value"] == "")
+    assert (await client.get("/api/word_keyed?value=")).json()["data"] == [empty]
+    for path in ("/api/word_keyed/", "/api/word_keyed//"):
+        assert (await client.get(path)).status in (400, 404)
+        assert (await client.patch(path, json={"note": "y"})).status in (400, 404)
+    response = await client.post("/api/word_keyed", json={"value": ""})
+    assert (response.status, response.json()["errors"][0]["pointer"]) == (422, "/value")
+
+
 def classes_of(kind: Any) -> set[type]:
     """The classes of a type, of what it decorates and of its elements."""
     found = set(type(kind).__mro__)

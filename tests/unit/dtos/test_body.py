@@ -74,6 +74,10 @@ def test_a_hint_names_the_nearest_field_that_the_actor_may_see() -> None:
     assert "cost" not in errors_of(PATCH, b'{"costs": 1}')[0].detail.replace("costs", "")
 
 
+def test_a_hint_names_no_field_that_no_body_may_set() -> None:
+    assert "Did you mean" not in errors_of(PATCH, b'{"idd": 7}')[0].detail
+
+
 def test_names_in_details_are_short_and_printable() -> None:
     error = errors_of(PATCH, b'{"' + b"x" * 10_000 + b'\\u0000\\n": 1}')[0]
     assert len(error.detail) < 150

@@ -4,14 +4,17 @@ import enum
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import (
     ARRAY,
+    JSON,
     Boolean,
     Column,
     Date,
     DateTime,
+    Double,
     Enum,
     FetchedValue,
     Float,
@@ -341,6 +344,18 @@ def test_a_version_that_the_mapper_leaves_to_others_needs_a_value_unless_a_servi
         (Enum("a", "b", name="letter"), "c", "it is none of the choices."),
         (Numeric(3, 1), 100, "it is out of range."),
         (Numeric(3, 1), 1.25, "it would be rounded."),
+        (Integer(), 1.5, "it would be rounded."),
+        (Date(), 5, "it is of type int."),
+        (Double(), "5", "it is of type str."),
+        (LargeBinary(), "ab", "it is of type str."),
+        (Uuid(), "abc", "it is not a UUID."),
+        (Uuid(), 5, "it is of type int."),
+        (Uuid(as_uuid=False), UUID(int=1), "it is of type UUID."),
+        (ARRAY(Integer), 5, "it is of type int, not a list."),
+        (ARRAY(Integer), [1, "x"], "it is of type str."),
+        (ARRAY(String(3)), ["abcd"], "it is longer than 3."),
+        (JSONB(), {"a": {1}}, "JSON has no such value"),
+        (JSON(), [float("nan")], "JSON has no NaN and no infinity."),
     ],
 )
 def test_a_default_that_its_column_cannot_hold_is_refused(kind: Any, default: Any, words: str) -> None:
@@ -370,6 +385,10 @@ def test_a_default_that_its_column_cannot_hold_is_refused(kind: Any, default: An
         (ARRAY(Text), ["a"]),
         (JSONB(), {"a": 1}),
         (Uuid(as_uuid=False), "00000000-0000-0000-0000-000000000001"),
+        (Uuid(), UUID(int=1)),
+        (Uuid(), "00000000-0000-0000-0000-000000000001"),
+        (JSON(), [Decimal("1.10"), None]),
+        (Date(), datetime(2030, 1, 31)),
         (LargeBinary(3), b"abc"),
         (Interval(), timedelta(days=1)),
         (Interval(second_precision=0), timedelta(seconds=1)),
