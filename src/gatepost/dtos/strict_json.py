@@ -10,7 +10,7 @@ A stored `json` can have doubled keys, and its row can be sent back as it was re
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, NoReturn, cast
 
@@ -93,7 +93,7 @@ def has_doubled_keys(node: Any) -> bool:
         return True
     if isinstance(node, dict):
         return any(map(has_doubled_keys, cast("dict[str, Any]", node).values()))
-    return isinstance(node, list) and any(map(has_doubled_keys, cast("list[Any]", node)))
+    return isinstance(node, list) and any(map(has_doubled_keys, cast("Iterable[Any]", node)))
 
 
 def keep_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def _arguments(error: StatementError) -> list[tuple[int | None, str, Any]]:
     if not isinstance(error, DBAPIError):
         return [(None, name, value) for name, value in _unbound(error)]
     if isinstance(params, list) and params:
-        params = cast("list[Any]", params)[0]
+        params = cast("Sequence[Any]", params)[0]
     values = cast("Sequence[Any]", params or ())
     names = _names_of_arguments(error.statement or "", len(values))
     return [(place, names[place], value) for place, value in enumerate(values, 1) if place in names]
