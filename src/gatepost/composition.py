@@ -33,6 +33,7 @@ from gatepost.events import Events, PolicyMayFail, ValueMayBeTooLong
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.cross_site_requests import CrossSiteRequests
 from gatepost.gateway.gate import GateMiddleware, make_limiter
+from gatepost.gateway.problem_pages import ProblemPages, declared_problems, gatepost_problems, problem_types
 from gatepost.health import AWAY, NO_CONNECTION, NOTHING_FITS, OK, READ_ONLY, SCHEMA_CHANGED, Probes
 from gatepost.models.catalog import ServedModel
 from gatepost.models.constraint_violations import ConstraintErrors
@@ -109,6 +110,9 @@ class Composition:
             *self.accounts.endpoints(declaration.prefix),
             *probes.endpoints(),
         ]
+        raised = (problem for endpoint in endpoints for problem in endpoint.operation.raises)
+        problems = {**gatepost_problems(), **declared_problems(raised)}
+        endpoints += ProblemPages(problems).endpoints()
         self.operations = [endpoint.operation for endpoint in endpoints]
         self.table = RouteTable(endpoints, declaration.mounts)
         access = AccessControl(
@@ -129,6 +133,7 @@ class Composition:
             match=self.table.match,
             limiter=limiter,
             routes=self.table.rules,
+            problem_types=problem_types(problems, settings.gate.problem_base_url),
             challenges=[*dict.fromkeys(each.challenge for each in self.accounts.authenticators)],
             credential_headers=[*dict.fromkeys(name for each in self.accounts.authenticators for name in each.headers)],
             is_known=access.is_known,

@@ -12,6 +12,7 @@ from gatepost.declaring.cors import CORS
 from gatepost.declaring.headers import Headers
 from gatepost.declaring.policies import Policy
 from gatepost.declaring.rate_limits import NamedLimits
+from gatepost.errors import Problem
 
 JSON_TYPES: frozenset[bytes] = frozenset({b"application/json", b"application/merge-patch+json"})
 """The content types of JSON bodies."""
@@ -45,7 +46,8 @@ class RouteRules:
 class Operation:
     """One endpoint. `name` is `resource.verb`, `source` the file and line of the code that responds (`location_of`),
     `resource` the path of the resource that it is derived from; None for the others. `orm_reasons` say in words why a
-    verb that no service overrides goes through the ORM all the same.
+    verb that no service overrides goes through the ORM all the same. `raises` are the problems of its
+    own, each of which has a page.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Operation:
     source: str
     resource: str | None = None
     orm_reasons: tuple[str, ...] = ()
+    raises: tuple[Problem, ...] = ()
 
     @property
     def path(self) -> str:

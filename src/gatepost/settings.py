@@ -56,6 +56,13 @@ def check_dsn(value: str) -> str | None:
     return None if is_readable_dsn(value) else f"cannot be read. {DSN_HINT.rstrip('.')}"
 
 
+def check_base_url(value: str) -> str | None:
+    """What is wrong with the URL of a folder of pages."""
+    if re.fullmatch(r"https?://[\w.:\[\]-]+(?:/[\w.~%/-]*)?", value, re.ASCII):
+        return None
+    return "must be a URL such as https://shop.example/problems, without a query"
+
+
 def setting(
     variable: str, default: Any, description: str, *, check: SettingCheck | None = None, secret: bool = False
 ) -> Any:
@@ -263,6 +270,14 @@ class GateSettings:
     hsts_preload: bool = setting("GATEPOST_HSTS_PRELOAD", False, "asks for the preload lists of browsers")
     compress: bool = setting(
         "GATEPOST_COMPRESS", True, "compress responses of 2 KiB or more if the client accepts it and it is safe"
+    )
+
+    problem_base_url: str | None = setting(
+        "GATEPOST_PROBLEM_BASE_URL",
+        None,
+        "where problems are described: the `type` of a problem is this URL with its code; `/problems` of the server "
+        "itself by default",
+        check=check_base_url,
     )
 
     @property

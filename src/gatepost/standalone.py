@@ -24,6 +24,7 @@ from gatepost.declaring.origins import Origins
 from gatepost.device_cookies import Devices
 from gatepost.dtos.json_check import JSONCheck
 from gatepost.dtos.json_values import Bounds
+from gatepost.error_codes import CODES
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
 from gatepost.gateway.body_limits import LimitedReceive
@@ -35,6 +36,7 @@ from gatepost.gateway.json_bodies import read_json_body
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.path_table import PathTable
+from gatepost.gateway.problem_pages import problem_types
 from gatepost.gateway.sign_in_attempts import SignInAttempts
 from gatepost.logging.logs import Logs
 from gatepost.operations import RouteRules
@@ -117,8 +119,16 @@ class Gate(GateMiddleware):
                 buckets=buckets,
                 events=events,
             )
+            base_url = gate.problem_base_url
             super().__init__(
-                serving.handle, match=table.match, limiter=limiter, settings=gate, events=events, routes=table.rules
+                serving.handle,
+                match=table.match,
+                limiter=limiter,
+                settings=gate,
+                events=events,
+                routes=table.rules,
+                # Every path belongs to the application, so that the pages have no place here.
+                problem_types={} if base_url is None else problem_types(CODES, base_url),
             )
         except ConfigurationError as error:
             # Other servers show the trace, of which only the line that makes the gate helps its author.

@@ -5,6 +5,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from gatepost.gateway.header_profiles import PAGES, STRICT
+from gatepost.gateway.problem_pages import ProblemPages, gatepost_problems
 
 
 @dataclass
@@ -47,6 +48,14 @@ PREFLIGHT = {
     "access-control-allow-methods": "GET, .*",
     "access-control-allow-headers": "authorization, .*",
     "access-control-max-age": "7200",
+}
+PROBLEM_PAGE_PROFILE = {
+    **JSON_PROFILE,
+    "content-security-policy": ProblemPages(gatepost_problems()).policy,
+}
+PROBLEM_PAGE = {
+    "content-type": re.escape("text/html; charset=utf-8"),
+    "cache-control": "public, max-age=3600",
 }
 DATA = {"content-type": "application/json"}
 HTML = {"content-type": "text/html"}
@@ -96,6 +105,14 @@ KINDS = [
         **PROBLEM, "retry-after": r"\d+"}, asked_before=1),
     Kind("live", 200, "GET /livez", extra={**DATA, "cache-control": "no-store"}, is_limited=False),
     Kind("ready", 200, "GET /readyz", extra={**DATA, "cache-control": "no-store"}, is_limited=False),
+    Kind("problem", 200, "GET /problems/not_found", profile=PROBLEM_PAGE_PROFILE, extra=PROBLEM_PAGE),
+    Kind("problem's head", 200, "HEAD /problems/not_found", profile=PROBLEM_PAGE_PROFILE, extra=PROBLEM_PAGE),
+    Kind("problem, signed in", 200, "GET /problems/not_found", [BEARER], profile=PROBLEM_PAGE_PROFILE,
+         extra=PROBLEM_PAGE),
+    Kind("no such problem", 404, "GET /problems/xyz", profile=PROBLEM_PAGE_PROFILE, extra=PROBLEM),
+    Kind("no list of problems", 404, "GET /problems", extra=PROBLEM),
+    Kind("no change of a problem", 405, "POST /problems/not_found", [JSON], "{}", extra={
+        **PROBLEM, "allow": "GET, HEAD, OPTIONS"}),
     Kind("wrong password", 401, "POST /api/auth/login", [JSON], '{"email": "a@b.example", "password": "x"}', extra={
         **PROBLEM, "www-authenticate": "Bearer"}),
     Kind("page", 200, "GET /page", profile=PAGE_PROFILE, extra=HTML),

@@ -1,5 +1,6 @@
 """Every kind of response of a running `gatepost serve`, byte by byte: its headers, and what they give away."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -37,5 +38,8 @@ def test_a_response_carries_the_headers_of_its_kind_and_nothing_that_names_a_ver
 
     given_away = f"{headers} {body.decode('latin-1')}"
     assert not re.search(r"granian|hyper|python|leaky|secret|traceback|\.py\b", given_away, re.IGNORECASE)
+    if headers.get("content-type") == "application/problem+json" and body:
+        problem = json.loads(body)
+        assert problem["type"] == f"/problems/{problem['code']}"
     if kind.request.startswith("HEAD") or status in (204, 304):
         assert body == b""

@@ -7,7 +7,7 @@ says (DTOs).
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from time import monotonic_ns
 
@@ -57,6 +57,7 @@ class GateMiddleware:
         events: Events,
         routes: Sequence[RouteRules] = (),
         challenges: Sequence[str] = ("Bearer",),
+        problem_types: Mapping[str, str] = {},
         credential_headers: Sequence[str] = ("authorization",),
         is_known: Callable[[Call], bool] = lambda call: False,
         find_writing: FindWriting = find_no_writing,
@@ -67,7 +68,7 @@ class GateMiddleware:
         takes the tokens of addresses here; those of actors are taken behind the gate. `is_known` tells whether the
         client is signed in, without a query. `challenges` are those of a 401, `credential_headers` the request headers
         (in lower case) by which clients are told apart behind the gate: each stands once, may be sent by pages that
-        CORS admits, and is named in `Vary`.
+        CORS admits, and is named in `Vary`. `problem_types` are the `type` of problems by code.
         `find_writing` gives what ends the wait of a task that has sent a COMMIT (`request_deadlines.py`).
         `backlog` is told how many bytes clients have not yet taken.
         """
@@ -88,6 +89,7 @@ class GateMiddleware:
             credential_headers,
         )
         self._body_limits = BodyLimits(settings.body_bytes_max, self._deadlines)
+        self._problem_types = problem_types
         self._challenges = tuple((CHALLENGE, each.encode()) for each in challenges)
         self._emit_finished = events.emitter(RequestFinished)
         self._emit_failed = events.emitter(RequestFailed)
@@ -211,7 +213,7 @@ class GateMiddleware:
             if problem is not INTERNAL and self._emit_failed is not None:
                 self._emit_failed(RequestFailed(request_id=call.id, error=error))
             raise error
-        await call.respond(render(problem, call.id, self._challenges))
+        await call.respond(render(problem, call.id, self._challenges, self._problem_types))
 
     def _problem(self, call: GateCall, error: BaseException) -> Problem:
         """The response to send; raises the error itself where no response can be sent."""

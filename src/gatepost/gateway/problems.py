@@ -4,7 +4,7 @@ Layers raise `Problem`; the gate catches it and sends what is made here. The for
 `type`, `title`, `status`, `detail`, `code`, `request_id` and `errors` are always there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -13,23 +13,27 @@ from gatepost.errors import Header, InternalProblem, Problem, Unauthorized
 
 INTERNAL = InternalProblem("internal_error", "Something went wrong here. Quote the request id when you report it.")
 
+NO_TYPE = "about:blank"
+"""The type of a problem that means no more than its status (RFC 9457, section 4.2.1): nothing describes its code."""
+
 CHALLENGE = b"www-authenticate"
 """The header that every 401 carries (RFC 9110, section 15.5.2)."""
 
 
-def render(problem: Problem, request_id: str, challenges: Sequence[Header]) -> Response:
+def render(problem: Problem, request_id: str, challenges: Sequence[Header], types: Mapping[str, str]) -> Response:
     """The response of a refusal: its status, its own headers, and the problem as JSON. A 401 without a challenge of its
-    own gets `challenges`."""
+    own gets `challenges`. `types` are those of the codes that are described somewhere."""
     body = msgspec.json.encode(
         {
-            "type": f"urn:gatepost:error:{problem.code}",  # a URN: it identifies the problem and cannot be fetched
+            "type": types.get(problem.code, NO_TYPE),
             "title": problem.title,
             "status": problem.status,
             "detail": problem.detail,
             "code": problem.code,
             "request_id": request_id,
             "errors": problem.errors,
-        }
+        },
+        enc_hook=str,  # what a service puts into params
     )
     headers: tuple[Header, ...] = ((b"content-type", b"application/problem+json"), *problem.headers)
     if isinstance(problem, Unauthorized):

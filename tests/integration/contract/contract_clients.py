@@ -7,6 +7,7 @@ import msgspec
 from all_types_app import app
 from hypothesis import HealthCheck, settings
 
+from gatepost.error_codes import CODES
 from gatepost.events import RequestFailed
 from gatepost.testing import Client, ClientResponse, TestApp
 
@@ -66,6 +67,7 @@ def problem(response: ClientResponse, status: int, code: str) -> dict[str, Any]:
     found: dict[str, Any] = response.json()
     assert set(found) == {"type", "title", "status", "detail", "code", "request_id", "errors"}
     assert (found["status"], found["code"]) == (status, code), found
+    assert found["type"] == (f"/problems/{code}" if code in CODES else "about:blank")
     return found
 
 

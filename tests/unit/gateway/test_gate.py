@@ -163,7 +163,7 @@ async def test_a_refusal_is_rendered_as_problem_details(problem: Problem, header
     assert response.status == problem.status
     assert response.header(header) == value
     assert response.problem == {
-        "type": f"urn:gatepost:error:{problem.code}",
+        "type": "about:blank",
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
