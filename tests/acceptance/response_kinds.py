@@ -58,6 +58,7 @@ PROBLEM_PAGE = {
     "cache-control": "public, max-age=3600",
 }
 DATA = {"content-type": "application/json"}
+TAG = r'"1\.[0-9a-f]{8}"'
 HTML = {"content-type": "text/html"}
 PROBLEM = {"content-type": re.escape("application/problem+json")}
 CLOSED = {**PROBLEM, "connection": "close"}
@@ -66,16 +67,16 @@ KINDS = [
     Kind("list", 200, "GET /api/notes?limit=2", extra={**DATA, "link": "<.*"}),
     Kind("compressed", 200, "GET /api/notes?limit=30", [GZIP], extra={
         **DATA, "link": "<.*", "content-encoding": "gzip", "vary": "accept-encoding, origin"}),
-    Kind("row", 200, "GET /api/notes/{id}", extra={**DATA, "etag": '"1"'}),
-    Kind("row, signed in", 200, "GET /api/notes/{id}", [BEARER], extra={**DATA, "etag": '"1"'}, is_private=True),
-    Kind("unchanged", 304, "GET /api/notes/{id}", ['if-none-match: "1"'], extra={
-        "etag": '"1"', "vary": "accept-encoding, origin"}),
-    Kind("head", 200, "HEAD /api/notes/{id}", extra={**DATA, "etag": '"1"'}),
+    Kind("row", 200, "GET /api/notes/{id}", extra={**DATA, "etag": TAG}),
+    Kind("row, signed in", 200, "GET /api/notes/{id}", [BEARER], extra={**DATA, "etag": TAG}, is_private=True),
+    Kind("unchanged", 304, "GET /api/notes/{id}", ["if-none-match: {tag}"], extra={
+        "etag": TAG, "vary": "accept-encoding, origin"}),
+    Kind("head", 200, "HEAD /api/notes/{id}", extra={**DATA, "etag": TAG}),
     Kind("options", 204, "OPTIONS /api/notes", extra={"allow": "GET, HEAD, POST, OPTIONS"}),
     Kind("preflight", 204, "OPTIONS /api/notes", [ORIGIN, "access-control-request-method: PATCH"], extra=PREFLIGHT),
-    Kind("cross origin", 200, "GET /api/notes/{id}", [ORIGIN], extra={**DATA, **CORS, "etag": '"1"'}),
+    Kind("cross origin", 200, "GET /api/notes/{id}", [ORIGIN], extra={**DATA, **CORS, "etag": TAG}),
     Kind("created", 201, "POST /api/notes", [JSON, BEARER], '{"title": "Second"}', extra={
-        **DATA, "location": "/api/notes/.*", "etag": '"1"'}, is_private=True),
+        **DATA, "location": "/api/notes/.*", "etag": TAG}, is_private=True),
     Kind("taken", 409, "POST /api/notes", [JSON, BEARER], '{"title": "First"}', extra=PROBLEM, is_private=True),
     Kind("strange path", 400, "GET /api/notes%2f", extra=PROBLEM),
     Kind("strange query", 400, "GET /api/notes?colour=red", extra=PROBLEM),

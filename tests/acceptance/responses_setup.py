@@ -9,6 +9,7 @@ from app import Note, app
 from gatepost.accounts.sign_in import create_user, issue_token
 from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.settings import load_settings
+from gatepost.testing import Client
 
 
 async def main() -> None:
@@ -23,6 +24,7 @@ async def main() -> None:
         email = f"{name}@shop.example"
         await create_user(running.database, app.user_model, email, None, roles)
         names[name] = await issue_token(running.database, app.user_model, running.tokens, email)
+    names["tag"] = (await Client(app).get(f"/api/notes/{names['id']}")).headers["etag"]
     await app.stop()
     print(json.dumps(names))
 

@@ -78,7 +78,7 @@ class ResourceController:
         return handle_composite
 
     async def get(self, call: Call) -> Response:
-        """GET one row. 200 with `ETag`, 304 where `If-None-Match` names its version."""
+        """GET one row. 200 with `ETag`, 304 where `If-None-Match` names it."""
         parse_key, get = self._parse_key, self._get  # called as attributes they cost Python 3.11 more
         try:
             key = parse_key(call.path_values[0])
@@ -87,12 +87,10 @@ class ResourceController:
         call.view = self._only_view or self._view(call.actor)
         fields, expand = self._queries.read_one(call) if call.query_string else (None, ())
         row = await get(call, key, fields, expand)
-        if expand:
-            return row_response(200, row.data, None)
         unless = call.headers.get(b"if-none-match")
-        if unless is not None and is_unchanged(unless, row.version):
-            return empty_response(304, (b"etag", entity_tag(row.version)))
-        return row_response(200, row.data, row.version)
+        if unless is not None and row.tag is not None and is_unchanged(unless, row.tag):
+            return empty_response(304, (b"etag", entity_tag(row.tag)))
+        return row_response(200, row.data, row.tag)
 
     async def list(self, call: Call) -> Response:
         """GET a page."""
@@ -121,7 +119,7 @@ class ResourceController:
                 decoder.refuse(content, named)
             raise self._discreet(problem, view) from problem.__cause__
         location = (b"location", (self._location + self._write_key(row.key)).encode())
-        return row_response(201, row.data, row.version, location) if row.data else empty_response(201, location)
+        return row_response(201, row.data, row.tag, location) if row.data else empty_response(201, location)
 
     async def update(self, call: Call) -> Response:
         """PATCH one row by a merge patch (RFC 7396). 200 with the row, 204 where the actor may not read it."""
@@ -150,7 +148,7 @@ class ResourceController:
             decoder.refuse(content, unseen_fields.names)
         except Problem as problem:
             raise self._discreet(problem, view) from problem.__cause__
-        return row_response(200, row.data, row.version) if row.data else empty_response(204)
+        return row_response(200, row.data, row.tag) if row.data else empty_response(204)
 
     async def _unchanged(self, call: Call, key: Any, refused: dict[str, Any]) -> frozenset[str]:
         """Those of the values that no body may have which the row shows to the actor as they were sent."""

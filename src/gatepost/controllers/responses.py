@@ -26,12 +26,12 @@ class PageInfo(msgspec.Struct, gc=False):
     prev: str | None
 
 
-def row_response(status: int, data: str, version: str | None, *extra: Header) -> Response:
-    """The response that shows one row's JSON; `version` becomes its strong entity tag (RFC 9110, section 8.8.3)."""
+def row_response(status: int, data: str, tag: str | None, *extra: Header) -> Response:
+    """The response that shows one row's JSON; `tag` becomes its strong entity tag (RFC 9110, section 8.8.3)."""
     body = f'{{"data":{data}}}'.encode()
-    if version is None:
+    if tag is None:
         return Response(status, body, (*JSON_HEADERS, *extra))
-    return Response(status, body, (*JSON_HEADERS, (b"etag", f'"{version}"'.encode()), *extra))
+    return Response(status, body, (*JSON_HEADERS, (b"etag", f'"{tag}"'.encode()), *extra))
 
 
 def empty_response(status: int, *headers: Header) -> Response:
@@ -45,26 +45,27 @@ def page_response(rows: str, info: PageInfo, links: bytes) -> Response:
     return Response(200, b'{"data":[%b],"page":%b}' % (rows.encode(), encode(info)), headers)
 
 
-def entity_tag(version: str) -> bytes:
-    """The entity tag of a version."""
-    return b'"' + version.encode() + b'"'
+def entity_tag(text: str) -> bytes:
+    """The strong entity tag of this text."""
+    return b'"' + text.encode() + b'"'
 
 
 def wanted_versions(header: bytes | None) -> tuple[str, ...] | None:
     """The versions that `If-Match` accepts; None for `*` and where there is no such header. Raises `BadRequest`.
 
-    Weak tags never match strongly (RFC 9110, section 13.1.1).
+    A version is what stands before the dot of an entity tag, or the whole of one without a dot: a change is about the
+    row, whichever of its fields the client was shown. Weak tags never match strongly (RFC 9110, section 13.1.1).
     """
     if header is None or header.strip() == b"*":
         return None
-    return tuple(tag[1:-1].decode() for tag in _tags(header) if not tag.startswith(b"W/"))
+    return tuple(tag[1:-1].decode().partition(".")[0] for tag in _tags(header) if not tag.startswith(b"W/"))
 
 
-def is_unchanged(header: bytes, version: str) -> bool:
-    """Whether `If-None-Match` names this version; weak comparison (RFC 9110, section 13.1.2)."""
+def is_unchanged(header: bytes, tag: str) -> bool:
+    """Whether `If-None-Match` names the entity tag of this text; weak comparison (RFC 9110, section 13.1.2)."""
     if header.strip() == b"*":
         return True
-    return entity_tag(version) in (tag.removeprefix(b"W/") for tag in _tags(header))
+    return entity_tag(tag) in (each.removeprefix(b"W/") for each in _tags(header))
 
 
 def _tags(header: bytes) -> list[bytes]:

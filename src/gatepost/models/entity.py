@@ -117,10 +117,10 @@ class Relation(msgspec.Struct, frozen=True, eq=False):
 class Entity(msgspec.Struct, frozen=True, eq=False):
     """A mapped class.
 
-    `version` is the column whose value is the entity tag, or None where PostgreSQL's `xmin` is used, or of a view
-    the row itself. `unserved` are the attributes that no statement can read, which a resource has to hide. `scope` is
-    what a row of the table has to satisfy to be one of the entity, for every actor; None where all are. `discriminator`
-    says of which class of a hierarchy a row is.
+    `version` is the column whose value is the version in the entity tag, or None where PostgreSQL's `xmin` is used, or
+    of a view the row itself. `unserved` are the attributes that no statement can read, which a resource has to hide.
+    `scope` is what a row of the table has to satisfy to be one of the entity, for every actor; None where all are.
+    `discriminator` says of which class of a hierarchy a row is.
     """
 
     model: type[Any]

@@ -11,12 +11,13 @@ from gatepost.database.statements import Statement
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule
 from gatepost.models.entity import Key
+from gatepost.models.entity_tags import ReadTag, add_tag
 from gatepost.models.list_query import Order, RowRange
 from gatepost.models.literals import literal_integer
 from gatepost.models.object_loading import select_objects
 from gatepost.models.recipes import Bound, Options, P_co, Recipe
 from gatepost.models.row_size import fits, running_bytes, total_bytes
-from gatepost.models.rows import Build, Columns, Pieces, is_spliced, row_expression, version_column
+from gatepost.models.rows import Build, Columns, Pieces, is_spliced, row_expression
 from gatepost.models.selections import Selection
 from gatepost.models.table_refs import TableRef
 
@@ -32,12 +33,12 @@ KEYS = "keys"
 
 
 class ReadPlan(msgspec.Struct, frozen=True, eq=False):
-    """A compiled read of one row: `build` makes its JSON from a record, which holds the version at `version_index`. An
+    """A compiled read of one row: `build` makes its JSON from a record, and `tag` its entity tag, where it has one. An
     unbounded row may be larger than a page."""
 
     statement: Statement
     build: Build
-    version_index: int
+    tag: ReadTag | None
     is_unbounded: bool
 
 
@@ -103,10 +104,12 @@ class RangeRecipe(Recipe[P_co], Generic[P_co], frozen=True):
 
 
 class ReadRow(Recipe[ReadPlan], frozen=True):
-    """One row by its key."""
+    """One row by its key. Where the selection has some of the fields only, `whole` is that of all: the entity tag is
+    that of the row, whatever is asked of it. A row with expansions has none."""
 
     selection: Selection
     key: Bound
+    whole: Selection | None = None
 
     def compile(self, options: Options) -> ReadPlan:
         """The SELECT of the row."""
@@ -114,18 +117,18 @@ class ReadRow(Recipe[ReadPlan], frozen=True):
         joined, pieces = self.selection.row(source, source.table)
         columns = Columns()
         build = columns.add_row(pieces)
-        version = columns.add(version_column(source))
+        tag = None if self.selection.expand else add_tag(columns, source, self.whole or self.selection)
         statement = sa.select(*columns.selected).select_from(joined).where(is_key(source))
         statement = statement.where(*self.selection.rule.conditions(source))
         return ReadPlan(
             self.statement(statement, f"{self.selection.served.path}.get"),
             build,
-            version,
+            tag,
             self.selection.row_bytes_max is None,
         )
 
     def bounds(self) -> list[Bound]:
-        return self.selection.bounds()
+        return [*self.selection.bounds(), *(self.whole.bounds() if self.whole is not None else ())]
 
     def named(self) -> dict[str, Any]:
         key = self.selection.served.entity.key

@@ -20,6 +20,7 @@ from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule
 from gatepost.models.differences import differs
 from gatepost.models.entity import Entity, Key
+from gatepost.models.entity_tags import ReadTag, add_tag
 from gatepost.models.json_output import decoder_of
 from gatepost.models.literals import literal_integer, literal_text
 from gatepost.models.reads import KEY, KeyRecipe, is_key, key_binds
@@ -37,13 +38,13 @@ SUPPRESSED = "a trigger suppressed this DELETE: "
 
 
 class WritePlan(msgspec.Struct, frozen=True, eq=False):
-    """A compiled write. `key_of` reads the key in the returned record; the indexes are the positions of the version,
-    and of whether the row may be read and written."""
+    """A compiled write. `key_of` reads the key in the returned record, and `tag` makes its entity tag; the indexes are
+    the positions of whether the row may be read and written."""
 
     statement: Statement
     build: Build
     key_of: Callable[[Record], Any]
-    version_index: int
+    tag: ReadTag
     readable_index: int
     permitted_index: int
 
@@ -116,12 +117,12 @@ class WriteRecipe(Recipe[WritePlan], frozen=True):
         columns = Columns()
         build = columns.add_row(pieces)
         key = _key_reader(source.entity.key, [columns.add(source.column(name)) for name in source.entity.key.names])
-        version = columns.add(version_column(source))
+        tag = add_tag(columns, source, self.selection)
         readable = columns.add(self.selection.rule.outcome(source))
         allowed = columns.add(self.permitted.outcome(source))
         name = f"{self.selection.served.path}.{action}"
         add: Any = statement.add_columns if isinstance(statement, sa.Select) else statement.returning
-        return WritePlan(self.statement(add(*columns.selected), name), build, key, version, readable, allowed)
+        return WritePlan(self.statement(add(*columns.selected), name), build, key, tag, readable, allowed)
 
 
 class InsertRow(WriteRecipe, frozen=True):

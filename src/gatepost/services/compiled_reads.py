@@ -81,7 +81,7 @@ class CompiledReads:
         plan = self._fast_reads.get(call.view) if fields is None and not expand else None
         arguments = [key]
         if plan is None:
-            recipe = ReadRow(self._selection("get", call, fields, expand), Bound(key))
+            recipe = self._row(call, key, fields, expand)
             plan = self._plans.get(recipe)
             arguments = plan.statement.arguments(recipe.binds(plan.statement))
             if self.is_open and fields is None and not expand and plan.statement.plain_names == (KEY,):
@@ -89,8 +89,7 @@ class CompiledReads:
         records = await self._run(call, plan.statement, arguments, is_unbounded=plan.is_unbounded)
         if not records:
             raise not_found()
-        record = records[0]
-        return Row(plan.build(record), str(record[plan.version_index]), key)
+        return _row_of(plan, records[0], key)
 
     async def list(self, call: Call, query: ListQuery) -> RowPage:
         """A page of rows."""
@@ -191,17 +190,28 @@ class CompiledReads:
         expand: tuple[Expansion, ...] = (),
     ) -> Row:
         """One row by its key, as the transaction sees it. Raises `NotFound`."""
-        recipe = ReadRow(self._selection("get", call, fields, expand), Bound(key))
+        recipe = self._row(call, key, fields, expand)
         plan = self._plans.get(recipe)
         records = await transaction.read(plan.statement, recipe.binds(plan.statement))
         if not records:
             raise not_found()
-        return Row(plan.build(records[0]), str(records[0][plan.version_index]), key)
+        return _row_of(plan, records[0], key)
+
+    def _row(self, call: Call, key: Any, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]) -> ReadRow:
+        selection = self._selection("get", call, fields, expand)
+        has_whole = fields is not None and not expand
+        whole = Selection.of(self.served, call.view, selection.rule) if has_whole else None
+        return ReadRow(selection, Bound(key), whole)
 
     def _selection(
         self, action: str, call: Call, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
     ) -> Selection:
         return Selection.of(self.served, call.view, rule_of(self.served, action, call.actor), fields, expand)
+
+
+def _row_of(plan: ReadPlan, record: Record, key: Any) -> Row:
+    tag = plan.tag
+    return Row(plan.build(record), None if tag is None else tag(record), key)
 
 
 def _refuse_labels(query: ListQuery) -> None:

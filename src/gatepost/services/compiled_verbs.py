@@ -515,4 +515,4 @@ class CompiledVerbs:
         """The row that a write returned."""
         record = records[0]
         data = plan.build(record) if record[plan.readable_index] else ""
-        return Row(data, str(record[plan.version_index]), plan.key_of(record))
+        return Row(data, plan.tag(record), plan.key_of(record))

@@ -218,7 +218,7 @@ class ServiceVerbs:
         try:
             return await self._compiled.reads.row_in(call, call.unit.transaction, key)
         except NotFound:
-            return Row("", "", key)
+            return Row("", None, key)
 
     def _check_backlog(self) -> None:
         """Raise 503 `overloaded` before reading rows of unbounded size while too many response bytes wait for

@@ -13,13 +13,13 @@ Versions = tuple[str, ...] | None
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """A row as the actor sees it: `data` is its JSON, `version` the text of its entity tag.
+    """A row as the actor sees it: `data` is its JSON, `tag` the text of its entity tag, None where it is expanded.
 
     `data` is empty where the actor may create or change the row, but not read it.
     """
 
     data: str
-    version: str
+    tag: str | None
     key: Any
 
 

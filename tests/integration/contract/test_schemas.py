@@ -45,7 +45,7 @@ async def test_the_whole_contract_in_another_schema(keepers: tuple[Client, Clien
     path = box.headers["location"]
     tag = {"if-match": box.headers["etag"]}
     changed = await keeper.patch(path, json={"weight": 2, "kind": "large"}, headers=tag)
-    assert (changed.status, changed.data["version"], changed.headers["etag"]) == (200, 2, '"2"')
+    assert (changed.status, changed.data["version"], changed.headers["etag"][:3]) == (200, 2, '"2.')
     problem(await keeper.patch(path, json={"weight": 3}, headers=tag), 412, "version_mismatch")
     problem(await other.patch(path, json={"weight": 3}), 403, "forbidden")
     found = await other.get("/api/boxes?shelf.name=whole&expand=shelf&sort=-weight&label[contains]=a&kind=large")
