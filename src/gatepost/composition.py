@@ -15,6 +15,7 @@ from gatepost.auth.access_control import AccessControl
 from gatepost.auth.tokens import Tokens
 from gatepost.call import Endpoint
 from gatepost.controllers.cursors import Cursors
+from gatepost.controllers.paging import PagingParameters
 from gatepost.controllers.queries import QueryParsers, QueryReader
 from gatepost.controllers.resource_controller import ResourceController
 from gatepost.database.database import Database
@@ -203,7 +204,9 @@ class Composition:
         prefix = self.declaration.prefix
         endpoints: list[Endpoint] = []
         for served in catalog.served:
-            queries = QueryReader(served, parsers, cursors, self._trigrams)
+            is_derived = "list" not in overridden(self.declaration.services.get(served.entity.model, Service))
+            paging = PagingParameters(self.declaration.paging, served.resource, offers_total=is_derived)
+            queries = QueryReader(served, parsers, cursors, self._trigrams, paging)
             controller = ResourceController(served, self._verbs(served), queries, prefix, self._bounds(served))
             origin = f"derived from {served.entity.name} {location_of(served.entity.model)}"
             endpoints += [

@@ -19,6 +19,7 @@ from gatepost.asgi import ASGIApp
 from gatepost.auth.authenticator import AnyAuthenticator
 from gatepost.auth.authenticator import checked as checked_authenticators
 from gatepost.declaring.mount import Mount, taken_by_mount
+from gatepost.declaring.paging import BY_CURSORS
 from gatepost.declaring.policies import Policy, is_nobody, owned_by
 from gatepost.declaring.resource import ACTIONS, PATH, Resource
 from gatepost.dtos.body import check_field
@@ -64,6 +65,7 @@ class Declaration:
         self._source = source
         self._mistakes = mistakes
         self.authenticators = mistakes.attempt(partial(checked_authenticators, authenticators), (), source)
+        self.paging = BY_CURSORS
         self.prefix = mistakes.attempt(partial(_path, "prefix", prefix), "", source)
         self.mounts = self._read_mounts(mounts)
         known = self._read_resources(resources)

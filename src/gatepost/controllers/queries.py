@@ -13,10 +13,9 @@ from gatepost.actor import Actor
 from gatepost.bounded_cache import BoundedCache
 from gatepost.call import Call
 from gatepost.controllers.cursors import Cursors
+from gatepost.controllers.paging import PagingParameters
 from gatepost.controllers.query_strings import (
     DEPTH_MAX,
-    LIST_PARAMETERS,
-    UNUSED,
     Parameter,
     RawQuery,
     invalid_parameter,
@@ -71,11 +70,17 @@ class QueryParsers:
 
 
 class QueryReader:
-    """Reads the query strings of one resource."""
+    """Reads the query strings of one resource. `paging` are the paging parameters of its list."""
 
     def __init__(
-        self, served: ServedModel, parsers: Mapping[ServedModel, QueryParsers], cursors: Cursors, trigrams: Trigrams
+        self,
+        served: ServedModel,
+        parsers: Mapping[ServedModel, QueryParsers],
+        cursors: Cursors,
+        trigrams: Trigrams,
+        paging: PagingParameters,
     ) -> None:
+        self.paging = paging
         self._served = served
         self._trigrams = trigrams
         self._parsers = parsers
@@ -108,7 +113,8 @@ class QueryReader:
             return known
         query = self._resolve(self._parse(query_string), call)
         follows_relations = any(item.steps for item in query.filters)
-        if not (query.expand or query.position or follows_relations) and len(query_string) <= CACHED_QUERY_BYTES_MAX:
+        begins_later = query.position is not None or query.offset
+        if not (query.expand or begins_later or follows_relations) and len(query_string) <= CACHED_QUERY_BYTES_MAX:
             query = msgspec.structs.replace(query, is_cacheable=True)
             self._cached_queries[query_string, view] = query
         return query
@@ -117,22 +123,23 @@ class QueryReader:
         """The query string taken apart, which is the same for every actor; kept where it is likely to come again."""
         raw = self._raw_queries.get(query_string)
         if raw is None:
-            raw = parse(query_string)
-            if raw.cursor is None and len(query_string) <= CACHED_QUERY_BYTES_MAX:
+            raw = parse(query_string, self.paging.reserved)
+            if raw.cursor is None and raw.offset is None and len(query_string) <= CACHED_QUERY_BYTES_MAX:
                 self._raw_queries[query_string] = raw
         return raw
 
     def _resolve(self, raw: RawQuery, call: Call) -> ListQuery:
         """What a query asks of this resource, as far as the actor may ask for it."""
-        view, actor = call.view, call.actor
+        view, actor, paging = call.view, call.actor, self.paging
         filters = self._filters(raw, call)
         for label in raw.labels:
-            if label in UNUSED:
+            if label in paging.unused:
                 raise _unknown(label, self._known(view))
-        order, limit = self._order(raw, view), self._limit(raw)
+        order, limit = self._order(raw, view), paging.limit(raw.limit)
         fields, expand = self._fields(raw, view), self._expand(raw, actor, filters)
         position = None if raw.cursor is None else self._position(raw.cursor, order)
-        return ListQuery(order, limit, filters, fields, expand, position)
+        offset, counts = paging.offset(raw.offset), paging.counts(raw.count)
+        return ListQuery(order, limit, filters, fields, expand, position, offset, counts)
 
     def seal(self, order: tuple[Order, ...], values: tuple[str | None, ...]) -> str:
         """A cursor at the position of a row."""
@@ -150,16 +157,7 @@ class QueryReader:
         return context
 
     def _known(self, view: View) -> list[str]:
-        return [*LIST_PARAMETERS, *_visible(self._own.filterable, view.names)]
-
-    def _limit(self, raw: RawQuery) -> int:
-        text, most = raw.limit, self._served.resource.page_size_max
-        if text is None:
-            return self._served.resource.page_size
-        limit = int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else None
-        if limit is None or not 1 <= limit <= most:
-            raise invalid_parameter("limit", _limit_violation(text, most))
-        return limit
+        return [*self.paging.names, *_visible(self._own.filterable, view.names)]
 
     def _fields(self, raw: RawQuery, view: View) -> tuple[str, ...] | None:
         for name in raw.fields or ():
@@ -262,15 +260,6 @@ def _expansions(tree: Mapping[str, Any], served: ServedModel, actor: Actor) -> t
         selection = Selection.of(step.target, step.target.view(actor), step.rule, None, inner)
         found.append(Expansion(step.relation, selection))
     return tuple(found)
-
-
-def _limit_violation(text: str, most: int) -> Violation:
-    detail = f"Send a whole number from 1 to {most}."
-    if not text.removeprefix("-").isdecimal():
-        return Violation("wrong_type", detail, params={"expected": "integer"})
-    if text.startswith("-") or not text.strip("0"):
-        return Violation("too_small", detail, params={"min": 1})
-    return Violation("too_large", detail, params={"max": most})
 
 
 def _operand(operator: Operator, text: str, parse: Callable[[str], Any]) -> Any:

@@ -4,7 +4,7 @@ Pure: a `RawQuery` depends on the bytes alone. What its names mean for an actor 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -14,10 +14,9 @@ from gatepost.dtos.body_errors import field_errors
 from gatepost.dtos.violations import Violation
 from gatepost.errors import BadRequest
 
-LIST_PARAMETERS = ("sort", "fields", "expand", "limit", "after", "before")
-UNUSED = ("count", "q")
-RESERVED = frozenset({*LIST_PARAMETERS, *UNUSED})
-"""Parameters of lists; a column of the same name is filtered by `name[eq]=`."""
+SHAPE_PARAMETERS = ("sort", "fields", "expand", "limit")
+RESERVED = frozenset({*SHAPE_PARAMETERS, "after", "before", "count", "q"})
+"""Parameters of lists that are paged by cursors; a column of the same name is filtered by `name[eq]=`."""
 
 PARAMETERS_MAX = 50
 EXPANSIONS_MAX = 10
@@ -50,7 +49,7 @@ class Parameter(NamedTuple):
 class RawQuery(msgspec.Struct, frozen=True):
     """A query string taken apart. What is not given is None or empty.
 
-    `labels` are the names of all parameters as they were sent. `filters` are those that are not `RESERVED`, `sort` and
+    `labels` are the names of all parameters as they were sent. `filters` are those that are not reserved, `sort` and
     `fields` the members of these lists, `expand` the relations as a tree, and `cursor` is `after` or `before`.
     """
 
@@ -61,15 +60,17 @@ class RawQuery(msgspec.Struct, frozen=True):
     expand: Mapping[str, Any] = {}
     limit: str | None = None
     cursor: Parameter | None = None
+    offset: str | None = None
+    count: str | None = None
 
 
-def parse(query_string: bytes) -> RawQuery:
+def parse(query_string: bytes, reserved_names: Collection[str] = RESERVED) -> RawQuery:
     """Take a query string apart. Raises `BadRequest`."""
     parameters = _parameters(query_string)
     filters: list[Parameter] = []
     reserved: dict[str, Parameter] = {}
     for parameter in parameters:
-        if parameter.operator is not None or parameter.name not in RESERVED:
+        if parameter.operator is not None or parameter.name not in reserved_names:
             filters.append(parameter)
         elif parameter.name in reserved:
             raise invalid_parameter(parameter.name, "It is given more than once")
@@ -77,7 +78,8 @@ def parse(query_string: bytes) -> RawQuery:
             reserved[parameter.name] = parameter
     if "after" in reserved and "before" in reserved:
         raise invalid_parameter("after", "`after` and `before` cannot be combined")
-    sort, fields, expand, limit = (reserved.get(name) for name in ("sort", "fields", "expand", "limit"))
+    names = ("sort", "fields", "expand", "limit", "offset", "count")
+    sort, fields, expand, limit, offset, count = (reserved.get(name) for name in names)
     return RawQuery(
         tuple([parameter.label for parameter in parameters]),
         tuple(filters),
@@ -86,6 +88,8 @@ def parse(query_string: bytes) -> RawQuery:
         _tree(expand.value) if expand else {},
         limit.value if limit else None,
         reserved.get("after") or reserved.get("before"),
+        offset.value if offset else None,
+        count.value if count else None,
     )
 
 

@@ -1,18 +1,16 @@
 """The controller of one resource: five handlers from the request to the response."""
 
-import string
 from typing import Any
 from urllib.parse import quote, unquote
 
 from gatepost.call import Call, Handler, Response
+from gatepost.controllers.page_responses import PageResponses
 from gatepost.controllers.queries import QueryReader
 from gatepost.controllers.query_strings import parse
 from gatepost.controllers.responses import (
-    PageInfo,
     empty_response,
     entity_tag,
     is_unchanged,
-    page_response,
     row_response,
     wanted_versions,
 )
@@ -22,9 +20,8 @@ from gatepost.dtos.path_keys import key_reader, key_writer
 from gatepost.dtos.shown_values import unchanged_names
 from gatepost.errors import BadRequest, PreconditionRequired, Problem, Unprocessable
 from gatepost.models.catalog import ServedModel
-from gatepost.models.list_query import ListQuery
 from gatepost.models.schema import wire_name
-from gatepost.services.verbs import ChangeSet, Row, RowPage, UnseenFields, Verbs, Versions
+from gatepost.services.verbs import ChangeSet, Row, UnseenFields, Verbs, Versions
 from gatepost.services.write_policies import not_found
 from gatepost.view import View
 
@@ -32,10 +29,6 @@ NO_NAMES: frozenset[str] = frozenset()
 
 REFUSALS = ("forbidden", "not_signed_in")
 """The codes by which a policy refuses (`auth/denials.py`)."""
-
-_QUERY_SIGNS = "!$%&'()*+,-./:;=?@[]_~"
-_QUERY_BYTES = (_QUERY_SIGNS + string.ascii_letters + string.digits).encode()
-"""Characters that stay unescaped in a `Link`; `<`, `>` and quotes do not, because they delimit its parts."""
 
 
 class ResourceController:
@@ -60,7 +53,8 @@ class ResourceController:
         self._parse_key = key_reader(served.entity.key)
         self._write_key = key_writer(served.entity.key)
         self._location = f"{prefix}/{served.path}/"
-        self._list_path = quote(f"{prefix}/{served.path}").encode()
+        list_path = quote(f"{prefix}/{served.path}").encode()
+        self._pages = PageResponses(list_path, queries.seal, queries.paging)
         self._creations: dict[View, BodyDecoder] = {}
         self._patches: dict[View, BodyDecoder] = {}
 
@@ -97,8 +91,7 @@ class ResourceController:
         call.view = self._only_view or self._view(call.actor)
         query = self._queries.read_list(call)
         page = await self._list(call, query)
-        info = self._page_info(query, page)
-        return page_response(page.rows, info, self._links(call, info))
+        return self._pages.respond(call, query, page)
 
     async def create(self, call: Call) -> Response:
         """POST one row. 201 with `Location` and `ETag`; without a body where the actor may not read it."""
@@ -204,35 +197,6 @@ class ResourceController:
         decoder = compile_body(shown, fields, self._served.entity.name, self._bounds)
         (self._patches if partial else self._creations)[view] = decoder
         return decoder
-
-    def _page_info(self, query: ListQuery, page: RowPage) -> PageInfo:
-        """The cursors of a page. A page that was reached by a cursor has a neighbour on that side, even if it is empty
-        by now."""
-        backward = query.is_backward
-        has_next = backward or page.more
-        has_previous = page.more if backward else query.position is not None
-        seal = self._queries.seal
-        return PageInfo(
-            query.limit,
-            seal(query.order, page.last) if has_next and page.last else None,
-            seal(query.order, page.first) if has_previous and page.first else None,
-        )
-
-    def _links(self, call: Call, info: PageInfo) -> bytes:
-        """`Link` with rel next and prev: this path, the same parameters, another position."""
-        if info.next is None and info.prev is None:
-            return b""
-        query_string = call.query_string
-        if query_string.translate(None, _QUERY_BYTES):
-            query_string = quote(query_string, safe=_QUERY_SIGNS).encode()
-        parts = query_string.split(b"&")
-        kept = [part for part in parts if part and not part.startswith((b"after=", b"before="))]
-        links: list[bytes] = []
-        for name, cursor, relation in ((b"after", info.next, b"next"), (b"before", info.prev, b"prev")):
-            if cursor is not None:
-                parameters = b"&".join([*kept, b"%b=%b" % (name, cursor.encode())])
-                links.append(b'<%b?%b>; rel="%b"' % (self._list_path, parameters, relation))
-        return b", ".join(links)
 
 
 def _sent_segment(call: Call) -> str:

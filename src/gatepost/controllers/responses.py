@@ -18,14 +18,6 @@ _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
 
 
-class PageInfo(msgspec.Struct, gc=False):
-    """What the response to a list says of its page. `next` and `prev` are cursors."""
-
-    limit: int
-    next: str | None
-    prev: str | None
-
-
 def row_response(status: int, data: str, tag: str | None, *extra: Header) -> Response:
     """The response that shows one row's JSON; `tag` becomes its strong entity tag (RFC 9110, section 8.8.3)."""
     body = f'{{"data":{data}}}'.encode()
@@ -39,8 +31,9 @@ def empty_response(status: int, *headers: Header) -> Response:
     return Response(status, b"", headers)
 
 
-def page_response(rows: str, info: PageInfo, links: bytes) -> Response:
-    """The response that shows a page of rows' JSON; `links` is the value of `Link` (RFC 8288), empty for none."""
+def page_response(rows: str, info: msgspec.Struct, links: bytes) -> Response:
+    """The response that shows a page of rows' JSON, and what `info` says of it; `links` is the value of `Link`
+    (RFC 8288), empty for none."""
     headers = (*JSON_HEADERS, (b"link", links)) if links else JSON_HEADERS
     return Response(200, b'{"data":[%b],"page":%b}' % (rows.encode(), encode(info)), headers)
 

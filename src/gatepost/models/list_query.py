@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, false, or_, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, false, func, or_, select, tuple_
 
 from gatepost.models.bind_types import stored_value
 from gatepost.models.conditions import BoundRule
@@ -16,6 +16,9 @@ from gatepost.models.literals import literal_integer
 from gatepost.models.recipes import Bound, Part
 from gatepost.models.selections import Expansion
 from gatepost.models.table_refs import TableRef
+
+TOTAL_MAX = 10_000
+"""The largest total of a list: counting costs as much as reading that many rows of an index, however many there are."""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -41,6 +44,7 @@ class RowRange(Part, frozen=True):
     limit: int
     filters: tuple[Filter, ...] = ()
     position: Position | None = None
+    offset: Bound | None = None
 
     @property
     def is_backward(self) -> bool:
@@ -48,10 +52,12 @@ class RowRange(Part, frozen=True):
         return self.position is not None and self.position.backward
 
     def bounds(self) -> list[Bound]:
-        """The values that filters and position bind."""
+        """The values that filters, position and offset bind."""
         found = [bound for item in self.filters for bound in item.bounds()]
         if self.position is not None:
             found += [bound for bound in self.position.values if bound is not None]
+        if self.offset is not None:
+            found.append(self.offset)
         return found
 
     def applied(self, statement: Select[Any], rule: BoundRule, source: TableRef) -> Select[Any]:
@@ -63,11 +69,22 @@ class RowRange(Part, frozen=True):
         statement = statement.where(*rule.conditions(source))
         statement = statement.where(*(item.condition(source) for item in self.filters))
         statement = statement.order_by(*(_ordering(term, source, backward=self.is_backward) for term in self.order))
+        if self.offset is not None:
+            statement = statement.offset(self.offset.parameter(BigInteger()))
         return statement.limit(literal_integer(self.limit + 1))
+
+    def total(self, rule: BoundRule, source: TableRef) -> ColumnElement[int]:
+        """How many rows of `source` satisfy the rule and the filters, wherever the page begins. PostgreSQL stops at one
+        more than `TOTAL_MAX`, which shows that there are more."""
+        counted = select(literal_integer(1)).select_from(source.table)
+        counted = counted.where(*rule.conditions(source), *(item.condition(source) for item in self.filters))
+        found = counted.limit(literal_integer(TOTAL_MAX + 1)).subquery("counted")
+        return select(func.count()).select_from(found).scalar_subquery()
 
 
 class ListQuery(msgspec.Struct, frozen=True, eq=False):
-    """What a list shows. `fields` None means all that the view has; `order` ends with the key.
+    """What a list shows. `fields` None means all that the view has; `order` ends with the key. The page begins behind
+    a position or an offset. With `counts` its total is wanted: how many rows there are, wherever it begins.
 
     A query that `is_cacheable` is the same object for every request with the same query string and view, and binds no
     value of the actor: what is computed from it can be kept.
@@ -79,6 +96,8 @@ class ListQuery(msgspec.Struct, frozen=True, eq=False):
     fields: tuple[str, ...] | None = None
     expand: tuple[Expansion, ...] = ()
     position: Position | None = None
+    offset: int = 0
+    counts: bool = False
     is_cacheable: bool = False
 
     @property
@@ -89,7 +108,8 @@ class ListQuery(msgspec.Struct, frozen=True, eq=False):
     @property
     def rows(self) -> RowRange:
         """Which rows it has."""
-        return RowRange(self.order, self.limit, self.filters, self.position)
+        offset = Bound(self.offset) if self.offset else None
+        return RowRange(self.order, self.limit, self.filters, self.position, offset)
 
 
 def _beyond(order: Sequence[Order], position: Position, source: TableRef) -> ColumnElement[bool]:

@@ -44,12 +44,15 @@ class ReadPlan(msgspec.Struct, frozen=True, eq=False):
 
 class RowsPlan(msgspec.Struct, frozen=True, eq=False):
     """A compiled page with one record per row. `order_indexes` are the positions of the order's values; `fits_index`,
-    where bytes are counted, is the position of whether the row fits on the page (if not, its texts are NULL)."""
+    where bytes are counted, is the position of whether the row fits on the page (if not, its texts are NULL).
+    `total_index`, where rows are counted, is the position of the total, before that of the row's number: then there is
+    always a record, and one without a number has no row."""
 
     statement: Statement
     build: Build
     order_indexes: tuple[int, ...]
     fits_index: int | None = None
+    total_index: int | None = None
 
     @property
     def is_cut(self) -> bool:
@@ -61,11 +64,13 @@ class PagePlan(msgspec.Struct, frozen=True, eq=False):
     """A compiled page in one record: the rows' JSON joined by `SEPARATOR`, their number, and for each of the order's
     `terms` its value on the first row and on the last one shown. Without `is_cut` the text includes one row beyond the
     limit, which `page_of_record` removes. With `is_cut` bytes are counted and PostgreSQL leaves out what does not fit;
-    the number of all rows follows the number of those shown."""
+    the number of all rows follows the number of those shown. `total_index`, where rows are counted, is the position of
+    the total."""
 
     statement: Statement
     terms: int
     is_cut: bool = False
+    total_index: int | None = None
 
 
 class LoadPlan(msgspec.Struct, frozen=True, eq=False):
@@ -137,10 +142,12 @@ class ReadRow(Recipe[ReadPlan], frozen=True):
 
 class ReadPage(Recipe[PagePlan | RowsPlan], frozen=True):
     """A page and one row more, which shows whether there is another page. A page ends before the row that would take it
-    over the maximum of bytes, and has at least one row."""
+    over the maximum of bytes, and has at least one row. With `counts` its statement counts the total as well, which
+    sees the same snapshot."""
 
     selection: Selection
     rows: RowRange
+    counts: bool = False
 
     def compile(self, options: Options) -> PagePlan | RowsPlan:
         """The SELECT of the page."""
@@ -149,6 +156,7 @@ class ReadPage(Recipe[PagePlan | RowsPlan], frozen=True):
         row_max, bytes_max = self.selection.row_bytes_max, options.page_bytes_max
         is_cut = row_max is None or row_max * self.rows.limit > bytes_max
         rule, rows = self.selection.rule, self.rows
+        total = self.total(source)
         if is_spliced(pieces):
             # For values that Python decodes.
             return _rows_plan(
@@ -184,7 +192,14 @@ class ReadPage(Recipe[PagePlan | RowsPlan], frozen=True):
             selected += [
                 text.label(f"{end}_{name}") for end, text in zip(("first", "last"), first_and_last, strict=True)
             ]
-        return PagePlan(self.statement(sa.select(*selected), f"{self.selection.served.path}.list"), len(terms), is_cut)
+        total_index = None if total is None else len(selected)
+        counted = [] if total is None else [total.label("total_rows")]
+        statement = self.statement(sa.select(*selected, *counted), f"{self.selection.served.path}.list")
+        return PagePlan(statement, len(terms), is_cut, total_index)
+
+    def total(self, source: TableRef) -> sa.ColumnElement[int] | None:
+        """The total, where it is counted."""
+        return self.rows.total(self.selection.rule, source) if self.counts else None
 
     def bounds(self) -> list[Bound]:
         return [*self.selection.bounds(), *self.rows.bounds()]
@@ -307,12 +322,21 @@ def _rows_plan(
     indexes = tuple(columns.add(sa.cast(source.column(term.name), sa.Text)) for term in order)
     statement = chosen(sa.select(*columns.selected).select_from(joined))
     name = f"{recipe.selection.served.path}.list"
-    if bytes_max is None:
+    total = recipe.total(source) if isinstance(recipe, ReadPage) else None
+    if bytes_max is None and total is None:
         return RowsPlan(recipe.statement(statement, name), build, indexes)
     page: Any = statement.subquery("page")
-    running = running_bytes(list(page.c)[:parts]).label("bytes")
-    page = sa.select(page, sa.func.row_number().over().label("number"), running).subquery("numbered")
-    room = fits(page.c.number, page.c.bytes, bytes_max)
-    found = [sa.case((room, column)) for column in list(page.c)[:parts]]
-    statement = sa.select(*found, *list(page.c)[parts : len(columns.selected)], room).order_by(page.c.number)
-    return RowsPlan(recipe.statement(statement, name), build, indexes, len(columns.selected))
+    running = [] if bytes_max is None else [running_bytes(list(page.c)[:parts]).label("bytes")]
+    page = sa.select(page, sa.func.row_number().over().label("number"), *running).subquery("numbered")
+    found: list[sa.ColumnElement[Any]] = list(page.c)[: len(columns.selected)]
+    fits_index = total_index = None
+    if bytes_max is not None:
+        room, fits_index = fits(page.c.number, page.c.bytes, bytes_max), len(found)
+        found = [*(sa.case((room, column)) for column in found[:parts]), *found[parts:], room]
+    source_rows = page
+    if total is not None:
+        counted, total_index = sa.select(total.label("total_rows")).subquery("counted_rows"), len(found)
+        found += [counted.c.total_rows, page.c.number]
+        source_rows = counted.outerjoin(page, sa.true())
+    statement = sa.select(*found).select_from(source_rows).order_by(page.c.number)
+    return RowsPlan(recipe.statement(statement, name), build, indexes, fits_index, total_index)

@@ -96,7 +96,7 @@ class CompiledReads:
         view = call.view
         kept = self._pages.get((query, view))
         if kept is None:
-            recipe = ReadPage(self._selection("list", call, query.fields, query.expand), query.rows)
+            recipe = ReadPage(self._selection("list", call, query.fields, query.expand), query.rows, query.counts)
             plan = self._plans.get(recipe)
             kept = plan, plan.statement.arguments(recipe.binds(plan.statement))
             if query.is_cacheable and self._is_list_open and not view.ruled:
@@ -231,22 +231,30 @@ def page_of_record(plan: PagePlan, query: ListQuery, record: Record) -> RowPage:
     """
     text: str = record[0] or ""
     count: int = record[1]
+    total: int | None = None if plan.total_index is None else record[plan.total_index]
     if not count:
-        return RowPage("", None, None, False)
+        return RowPage("", None, None, False, total=total)
     terms = 3 if plan.is_cut else 2
     first = tuple(record[terms + 2 * index] for index in range(plan.terms))
     last = tuple(record[terms + 1 + 2 * index] for index in range(plan.terms))
+    if query.is_backward:
+        first, last = last, first
     if plan.is_cut:
-        ends = (last, first) if query.is_backward else (first, last)
-        return RowPage(text, *ends, more=record[2] > count)
+        return RowPage(text, first, last, record[2] > count, count, total)
     more = count > query.limit
-    if not query.is_backward:
-        return RowPage(text[: text.rindex(SEPARATOR)] if more else text, first, last, more)
-    return RowPage(text[text.index(SEPARATOR) + len(SEPARATOR) :] if more else text, last, first, more)
+    if more and query.is_backward:
+        text = text[text.index(SEPARATOR) + len(SEPARATOR) :]
+    elif more:
+        text = text[: text.rindex(SEPARATOR)]
+    return RowPage(text, first, last, more, min(count, query.limit), total)
 
 
 def page_of_records(plan: RowsPlan, query: ListQuery, records: Sequence[Record]) -> RowPage:
     """The page of a `RowsPlan`, whose rows are one record each; a backward page is reversed here."""
+    total: int | None = None
+    if plan.total_index is not None:
+        total = records[0][plan.total_index]
+        records = [record for record in records if record[plan.total_index + 1] is not None]
     kept = records[: query.limit]
     if plan.fits_index is not None:
         kept = [record for record in kept if record[plan.fits_index]]
@@ -254,6 +262,6 @@ def page_of_records(plan: RowsPlan, query: ListQuery, records: Sequence[Record])
     if query.is_backward:
         kept = kept[::-1]
     if not kept:
-        return RowPage("", None, None, more)
+        return RowPage("", None, None, more, total=total)
     first, last = (tuple(record[index] for index in plan.order_indexes) for record in (kept[0], kept[-1]))
-    return RowPage(SEPARATOR.join([plan.build(record) for record in kept]), first, last, more)
+    return RowPage(SEPARATOR.join([plan.build(record) for record in kept]), first, last, more, len(kept), total)

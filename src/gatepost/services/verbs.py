@@ -26,12 +26,15 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 class RowPage(msgspec.Struct, frozen=True, gc=False):
     """A page of rows: `rows` is their JSON, joined. `first` and `last` are the order values of its first and last row,
     as PostgreSQL's texts, None on an empty page; `more` says whether further rows follow in the direction of
-    reading."""
+    reading; `count` is how many it has. `total` is how many rows there are altogether, where that was asked for: of
+    more than `TOTAL_MAX` one more than that."""
 
     rows: str
     first: tuple[str | None, ...] | None
     last: tuple[str | None, ...] | None
     more: bool
+    count: int = 0
+    total: int | None = None
 
 
 class ChangeSet(msgspec.Struct, frozen=True, gc=False):

@@ -15,8 +15,10 @@ from gatepost import App, Field, Resource, owner, policy, role
 from gatepost.actor import Actor
 from gatepost.call import Call
 from gatepost.controllers.cursors import Cursors
+from gatepost.controllers.paging import PagingParameters
 from gatepost.controllers.queries import QueryParsers, QueryReader
 from gatepost.database.statements import Statement
+from gatepost.declaring.paging import BY_CURSORS
 from gatepost.models.candidates import CheckCandidate
 from gatepost.models.conditions import bind_decision, bind_policy
 from gatepost.models.list_query import ListQuery, Order
@@ -99,7 +101,13 @@ app = App(
 )
 CATALOG = app.declaration.catalog
 TOOLS, MAKERS, LOANS = CATALOG.by_model[Tool], CATALOG.by_model[Maker], CATALOG.by_model[Loan]
-READER = QueryReader(TOOLS, {item: QueryParsers(item) for item in CATALOG.served}, Cursors(b"s" * 32), Trigrams())
+READER = QueryReader(
+    TOOLS,
+    {item: QueryParsers(item) for item in CATALOG.served},
+    Cursors(b"s" * 32),
+    Trigrams(),
+    PagingParameters(BY_CURSORS, TOOLS.resource),
+)
 OPTIONS = Options(page_bytes_max=2**22)
 
 ACTORS = [
@@ -159,7 +167,9 @@ def recipes() -> Iterator[Recipe[Any]]:
         for query_string in QUERIES:
             query = read_list(query_string, actor)
             shown = Selection.of(TOOLS, view, read, query.fields, query.expand)
-            yield ReadPage(shown, query.rows)
+            for rows in (query.rows, msgspec.structs.replace(query.rows, offset=Bound(len(query_string) + 1))):
+                yield ReadPage(shown, rows)
+                yield ReadPage(shown, rows, counts=True)
             yield LoadObjects(TOOLS, read, query.rows)
             yield CountBytes(TOOLS, read, query.rows, ("note",))
         yield ReadRowsByKey(row, query.order, Bound([1, 2]))
