@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from gatepost.models.list_query import ListQuery
     from gatepost.models.naive_utc import NaiveUTC
     from gatepost.operations import Operation
-    from gatepost.services.service import Changes, Service
+    from gatepost.services.changes import Changes
+    from gatepost.services.service import Service
     from gatepost.settings import Settings, load_settings
 
 __all__ = [
@@ -143,7 +144,8 @@ _NAMES = {
     "declaring.parameters": "Cookie Header Locked Query RawBody",
     "declaring.row_expressions": "actor_column actor_id count readable",
     "declaring.resource": "Field Resource hidden read_only write_once",
-    "services.service": "Changes Service",
+    "services.changes": "Changes",
+    "services.service": "Service",
     "settings": "Settings load_settings",
 }
 """What type checkers read above, for the interpreter; a test holds the two together."""

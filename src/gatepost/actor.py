@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from gatepost.errors import Unauthorized
+
 ActorId = UUID | int | str
 
 
@@ -35,10 +37,24 @@ class Actor:
         """True where no user is signed in."""
         return self.id is None and not self.is_system
 
+    def require_id(self) -> Any:
+        """The actor's id. Raises `Unauthorized` where no user is signed in, and `TypeError` for the system actor, which
+        is no user."""
+        if self.is_system:
+            raise TypeError("the system actor has no id: act as a user, Actor(user.id).")
+        if self.id is None:
+            raise not_signed_in()
+        return self.id
+
     def __repr__(self) -> str:
         if self.is_system:
             return "Actor(system)"
         return f"Actor({self.id!s}, roles={sorted(self.roles)})" if self.id is not None else "Actor(anonymous)"
+
+
+def not_signed_in() -> Unauthorized:
+    """The refusal of what only a signed-in user may do."""
+    return Unauthorized("not_signed_in", "Sign in to do this.")
 
 
 anonymous = Actor()

@@ -28,7 +28,7 @@ class Shared(Model):
 
 
 class Fails(Service[Broken]):
-    async def get(self, id, actor: Actor):
+    async def get(self, id, actor: Actor, *, lock: bool = False):
         raise RuntimeError("secret of the service")
 
 

@@ -16,9 +16,9 @@ async def main() -> None:
     await apply_lossless(os.environ["DATABASE_URL"], app.metadata)
     await app.start(load_settings(os.environ))
     async with app.transaction() as tx:
-        names = {"id": str((await tx.model(Note).create(Note(title="First"))).id)}
+        names = {"id": str((await tx.service(Note).create(Note(title="First"), tx.actor)).id)}
         for number in range(30):
-            await tx.model(Note).create(Note(title=f"A note with a title, number {number}"))
+            await tx.service(Note).create(Note(title=f"A note with a title, number {number}"), tx.actor)
     running = app.running
     for name, roles in (("token", ["editor"]), ("reader", [])):
         email = f"{name}@shop.example"

@@ -348,7 +348,7 @@ def test_the_shell_awaits_and_an_error_is_status_1(gatepost: Gatepost) -> None:
 
 @pytest.mark.usefixtures("database")
 def test_the_shell_has_the_models_and_their_verbs(gatepost: Gatepost) -> None:
-    made = "async with tx() as t: row = await t.model(Thing).create(Thing(title='First')); print(row.title)"
+    made = "async with tx() as t: row = await t.service(Thing).create(Thing(title='First'), t.actor); print(row.title)"
     assert gatepost("shell", "-c", made)[:2] == (0, "First\n")
 
 
@@ -359,7 +359,7 @@ def test_the_shell_has_the_models_and_their_verbs(gatepost: Gatepost) -> None:
         ("x = = 1", 1, "SyntaxError: invalid syntax\n"),
         ("tx().nothing", 1, "AttributeError: '_AsyncGeneratorContextManager' object has no attribute 'nothing'\n"),
         (
-            "async with tx() as t: t.model(int)",
+            "async with tx() as t: t.service(int)",
             1,
             "Error: service(): int has no resource.\n",
         ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gatepost.actor import Actor
+from gatepost.actor import Actor, not_signed_in
 from gatepost.errors import FieldError, Forbidden, Unauthorized
 
 
@@ -12,6 +12,6 @@ def access_denied(
     """The error to raise where a policy refuses: 401 where signing in could help, otherwise 403 with `detail`. It names
     the `fields` whose own rules refuse; the actor has to know of them anyway."""
     if actor.is_anonymous:
-        return Unauthorized("not_signed_in", "Sign in to do this.")
+        return not_signed_in()
     errors = [FieldError(f"/{name}", "read_only", "You may not set this field on this row.") for name in sorted(fields)]
     return Forbidden("forbidden", detail, errors=errors)

@@ -76,7 +76,9 @@ def serve(
     main([word for option, value in given.items() if value for word in (option, value)] + ([app] if app else []))
 
 
-@gatepost.command(epilog="Example: gatepost shell -c 'async with tx() as t: print(await t.model(Book).get(1))'")
+@gatepost.command(
+    epilog="Example: gatepost shell -c 'async with tx() as t: print(await t.service(Book).get(1, t.actor))'"
+)
 def shell(
     app: AppArgument = None,
     command: Annotated[str | None, typer.Option("--command", "-c", help="Run this and exit.")] = None,

@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from gatepost.declaring.arguments import Arguments, Declared, declared
 from gatepost.declaring.attributes import Attr
 from gatepost.declaring.cors import CORS
 from gatepost.declaring.policies import Policy, anyone, checked_policy, nobody
 from gatepost.declaring.rate_limits import Limits, RateLimit, limits_by_action
+from gatepost.declaring.row_services import RowService
 from gatepost.errors import ConfigurationError
 
 M = TypeVar("M")
@@ -148,7 +149,7 @@ class Resource(Declared, Generic[M]):
         update: Policy | None = None,
         delete: Policy | None = None,
         path: str | None = None,
-        service: type[Any] | None = None,
+        service: type[RowService[M]] | None = None,
         fields: Mapping[str, Field] | None = None,
         sort: Sequence[Attr] = (),
         filter: Sequence[Attr] = (),

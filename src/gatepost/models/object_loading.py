@@ -4,14 +4,17 @@ Without it the session would load what a subclass adds at the first access, whic
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapper, undefer, with_polymorphic
+from sqlalchemy.sql.visitors import replacement_traverse
 
+from gatepost.models.conditions import ACTOR_ID, BoundRule
 from gatepost.models.entity import Entity
 from gatepost.models.hierarchy import identities_of
 from gatepost.models.literals import literal_of
+from gatepost.models.table_refs import TableRef
 
 
 def select_objects(entity: Entity, loading: Iterable[str] = ()) -> sa.Select[Any]:
@@ -34,3 +37,18 @@ def select_objects(entity: Entity, loading: Iterable[str] = ()) -> sa.Select[Any
         loaded = with_polymorphic(entity.model, "*", polymorphic_on=kind)
     options = [undefer(getattr(loaded, name)) for name in loading]
     return sa.select(loaded).where(*conditions).options(*options)
+
+
+def select_under(entity: Entity, rule: BoundRule) -> sa.Select[Any]:
+    """A SELECT of the objects that satisfy a rule, with its values: one that other code may narrow, join and run."""
+    values = {ACTOR_ID: rule.actor.id, **{bound.name: bound.value for bound in rule.bounds()}}
+
+    def with_value(element: Any, **_: Any) -> Any:
+        if not isinstance(element, sa.BindParameter) or element.key not in values:
+            return None
+        bind, value = cast("Any", element), values[element.key]
+        # With a name of its own, so that several of these statements can stand in one.
+        return sa.bindparam(None, value, type_=bind.type, unique=True, expanding=bind.expanding)
+
+    conditions = rule.conditions(TableRef.of(entity))
+    return select_objects(entity).where(*(replacement_traverse(each, {}, with_value) for each in conditions))

@@ -242,17 +242,20 @@ class ReadRowsByKey(Recipe[RowsPlan], frozen=True):
 
 
 class LoadObject(KeyRecipe[LoadPlan], frozen=True):
-    """One ORM object by its key, with the deferred columns `loading`. With `is_anew` it replaces what the session
-    has."""
+    """One ORM object by its key, with the deferred columns `loading`. With `is_anew` it replaces what the session has,
+    and with `is_locking` its row is locked as well."""
 
     is_anew: bool = False
     loading: tuple[str, ...] = ()
+    is_locking: bool = False
 
     def compile(self, options: Options) -> LoadPlan:
         """The SELECT of the object."""
         source = TableRef.of(self.served.entity)
         statement = select_objects(source.entity, self.loading).where(is_key(source), *self.rule.conditions(source))
-        statement = statement.execution_options(populate_existing=self.is_anew)
+        if self.is_locking:  # joined relations are not: PostgreSQL could not lock rows that are missing
+            statement = statement.with_for_update(of=source.entity.table)
+        statement = statement.execution_options(populate_existing=self.is_anew or self.is_locking)
         return LoadPlan(statement, tuple(bound.name for bound in self.bounds()))
 
 

@@ -122,9 +122,13 @@ class CompiledReads:
         run = self._database.run_unbounded if is_unbounded else self._database.run
         return run(statement, arguments)  # no coroutine of its own: this is the hot path
 
-    async def object(self, transaction: Transaction, key: Any, actor: Actor) -> Any:
-        """Load the row with this key. Raises `NotFound`, also where the actor may not read it."""
-        return await self._one(transaction, LoadObject(self.served, rule_of(self.served, "get", actor), Bound(key)))
+    async def object(self, transaction: Transaction, key: Any, actor: Actor, *, is_locking: bool = False) -> Any:
+        """Load the row with this key, and lock it where that is asked. Raises `NotFound`, also where the actor may not
+        read it."""
+        rule = rule_of(self.served, "get", actor)
+        if is_locking:
+            await transaction.begin()
+        return await self._one(transaction, LoadObject(self.served, rule, Bound(key), is_locking=is_locking))
 
     async def object_anew(self, transaction: Transaction, key: Any, loading: tuple[str, ...] = ()) -> Any:
         """Load the row with this key, which was found before, with these deferred columns, and replace what the session

@@ -5,19 +5,17 @@ is given. A service without overrides is never instantiated: its verbs are singl
 """
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_args
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_args, overload
 
-import sqlalchemy
+from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm.attributes import flag_modified
 
 from gatepost.actor import Actor
 from gatepost.database.transactions import ISOLATION_LEVELS, AfterCommit
 from gatepost.errors import ConfigurationError
-from gatepost.exact_json import is_same_document
-from gatepost.hints import did_you_mean, nearest
-from gatepost.models.json_of import JSONOf
+from gatepost.hints import nearest
+from gatepost.services.changes import Changes
 
 if TYPE_CHECKING:
     from gatepost.models.list_query import ListQuery
@@ -25,67 +23,11 @@ if TYPE_CHECKING:
 
 M = TypeVar("M")
 N = TypeVar("N")
+S = TypeVar("S", bound="Service[Any]")
 
 
 NAME_LIKENESS_MIN = 0.85
 """A name that begins with `before_` or `after_` and is at least this similar to a small method is a misspelling."""
-
-
-_IN_JSON = (dict, list, bool, int, float)
-
-
-class Changes(Mapping[str, Any], Generic[M]):
-    """What a request changes of a row: attribute names and new values. Read-only; `apply` sets them.
-
-    Raises `TypeError` for a name that the model does not have: at once where `model` is given, else in `apply`.
-    """
-
-    def __init__(self, values: Mapping[str, Any], *, model: type[M] | None = None) -> None:
-        if model is not None:
-            _check_attributes(model, values)
-        self._values = dict(values)
-        self._model = model
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __repr__(self) -> str:
-        return f"Changes({self._values!r})"
-
-    def replace(self, **values: Any) -> "Changes[M]":
-        """The same changes, but for these values."""
-        return Changes({**self._values, **values}, model=self._model)
-
-    def apply(self, row: M) -> None:
-        """Set every changed attribute on the row."""
-        _check_attributes(type(row), self._values)
-        for name, value in self._values.items():
-            before = cast("Any", row).__dict__.get(name)
-            setattr(row, name, value)
-            if before == value and before is not value and not _is_same(getattr(type(row), name, None), before, value):
-                flag_modified(row, name)
-
-
-def _is_same(attribute: Any, before: Any, value: Any) -> bool:
-    """Whether equal values are stored alike. The ORM compares documents as Python does, to which true and 1 are equal,
-    and a document may have members that its instance does not show."""
-    if isinstance(getattr(attribute, "type", None), JSONOf):
-        return False
-    return not isinstance(value, _IN_JSON) or is_same_document(before, value)
-
-
-def _check_attributes(model: type[Any], names: Iterable[str]) -> None:
-    """Raise `TypeError` for a name that is neither mapped nor a property of the model."""
-    known: Iterable[str] = cast("Any", sqlalchemy.inspect(model)).all_orm_descriptors.keys()
-    for name in names:
-        if name not in known and not isinstance(getattr(model, name, None), property):
-            raise TypeError(f"{model.__name__} has no attribute {name!r}.{did_you_mean(name, known)}")
 
 
 class Service(Generic[M]):
@@ -113,15 +55,24 @@ class Service(Generic[M]):
         It runs before the response is sent; if it fails, the error is logged and the response is unchanged."""
         self._unit.transaction.after_commit(callback)
 
-    def service(self, model: type[N]) -> "Service[N]":
-        """The service of another resource, in this same transaction."""
-        return self._unit.service(model)
+    @overload
+    def service(self, of: type[S]) -> S: ...
+    @overload
+    def service(self, of: type[N]) -> "Service[N]": ...
+    def service(self, of: type[Any]) -> Any:
+        """Another service in this same transaction: by its class, or that of a model."""
+        return self._unit.service(of)
+
+    def select(self, actor: Actor) -> Select[M]:
+        """A SELECT of the rows that the actor may list, to be narrowed and run by `self.session`."""
+        return self._unit.select(self._model, actor)
 
     # Verbs
 
-    async def get(self, id: Any, actor: Actor) -> M:
-        """Override to decide which row is returned. Raises `NotFound` where the actor may not read it."""
-        return await self._unit.find_row(self._model, id, actor)
+    async def get(self, id: Any, actor: Actor, *, lock: bool = False) -> M:
+        """Override to decide which row is returned. Raises `NotFound` where the actor may not read it. With `lock`
+        nobody else changes the row before the transaction ends."""
+        return await self._unit.find_row(self._model, id, actor, lock=lock)
 
     async def list(self, query: "ListQuery", actor: Actor) -> Sequence[M]:
         """Override to decide which rows a list returns: at most `query.limit + 1` rows in the query's order. The last
@@ -233,11 +184,14 @@ def check_verbs(service: type[Service[Any]]) -> None:
         location = f"{service.__name__}.{seam}"
         if not inspect.iscoroutinefunction(method):
             raise ConfigurationError("is not asynchronous.", location=location, hint=f"Write `async def {seam}`.")
-        names = list(inspect.signature(getattr(Service, seam)).parameters)
+        parameters = inspect.signature(getattr(Service, seam)).parameters.values()
+        named = {each.name: each.default for each in parameters if each.kind is each.KEYWORD_ONLY}
+        names = [each.name for each in parameters if each.name not in named]
         try:
-            inspect.signature(method).bind(*names)
+            inspect.signature(method).bind(*names, **named)
         except TypeError as error:
-            hint = f"Write `async def {seam}({', '.join(names)})`."
+            options = ["*", *(f"{name}={default}" for name, default in named.items())] if named else []
+            hint = f"Write `async def {seam}({', '.join((*names, *options))})`."
             raise ConfigurationError(
                 f"does not take the arguments it is called with: {error}.", location=location, hint=hint
             ) from None

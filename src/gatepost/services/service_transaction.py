@@ -1,76 +1,41 @@
 """Services outside of requests: for seeds, tests and scheduled jobs. `async with app.transaction() as tx`."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar, overload
 
+from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.actor import Actor
 from gatepost.database.transactions import AfterCommit
-from gatepost.services.service import Changes, Service
+from gatepost.services.service import Service
 from gatepost.services.unit_of_work import UnitOfWork
 
-M = TypeVar("M")
+N = TypeVar("N")
 S = TypeVar("S", bound=Service[Any])
 
 
-class BoundService(Generic[M]):
-    """The verbs of one service, for the actor of the transaction.
+class ServiceTransaction:
+    """A transaction in which `actor` acts: `await tx.service(Orders).create(Order(...), tx.actor)`.
 
     What PostgreSQL refuses, a verb raises as a `Problem`. After that PostgreSQL runs no other statement of the
     transaction, unless the verb was called inside of `async with tx.session.begin_nested():`.
     """
 
-    def __init__(self, unit: UnitOfWork, model: type[M], actor: Actor) -> None:
-        self._service = unit.service(model)
-        self._model = model
-        self._actor = actor
-        self._unit = unit
-
-    async def get(self, id: Any) -> M:
-        """The row with this key. Raises `NotFound`."""
-        with self._problems():
-            return await self._service.get(id, self._actor)
-
-    async def create(self, draft: M) -> M:
-        """Create a row through the service."""
-        with self._problems():
-            return await self._service.create(draft, self._actor)
-
-    async def update(self, row: M, changes: Mapping[str, Any]) -> M:
-        """Change a row through the service. Raises `TypeError` for a name that the model does not have."""
-        changed = Changes(changes, model=type(row))
-        with self._problems():
-            return await self._service.update(row, changed, self._actor)
-
-    async def delete(self, row: M) -> None:
-        """Delete a row through the service."""
-        with self._problems():
-            await self._service.delete(row, self._actor)
-
-    def _problems(self) -> AbstractContextManager[None]:
-        return self._unit.problems(self._model)
-
-
-class ServiceTransaction:
-    """A transaction in which one actor acts: `tx[Orders].create(Order(...))`, `tx.session`, `tx.service(Orders)`."""
-
     def __init__(self, unit: UnitOfWork, actor: Actor) -> None:
         self._unit = unit
         self.actor = actor
 
-    def __getitem__(self, service: type[Service[M]]) -> BoundService[M]:
-        """The verbs of a service class that a resource names."""
-        return BoundService(self._unit, self._unit.model_of(service), self.actor)
+    @overload
+    def service(self, of: type[S]) -> S: ...
+    @overload
+    def service(self, of: type[N]) -> Service[N]: ...
+    def service(self, of: type[Any]) -> Any:
+        """The service of this class, or that of a model: its resource's own, or one that overrides nothing."""
+        return self._unit.service(of)
 
-    def model(self, model: type[M]) -> BoundService[M]:
-        """The verbs of a served model, whether it has a service class or not."""
-        return BoundService(self._unit, model, self.actor)
-
-    def service(self, service: type[S]) -> S:
-        """The service itself, for methods of its own."""
-        return self._unit.of(service)
+    def select(self, model: type[N]) -> Select[N]:
+        """A SELECT of the rows of a model that the actor may list, to be narrowed and run by `session`."""
+        return self._unit.service(model).select(self.actor)
 
     @property
     def session(self) -> AsyncSession:

@@ -28,11 +28,12 @@ from gatepost.models.list_query import ListQuery
 from gatepost.models.row_size import row_bytes_max
 from gatepost.models.selections import Expansion
 from gatepost.models.shape import Form, element_type
+from gatepost.services.changes import Changes
 from gatepost.services.compiled_verbs import CompiledVerbs, RowChange
 from gatepost.services.long_values import is_too_long
 from gatepost.services.misfit_values import MisfitValue, misfit_of
 from gatepost.services.refused_values import refused_by_validator
-from gatepost.services.service import Changes, Service, overridden
+from gatepost.services.service import Service, overridden
 from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
 from gatepost.services.verbs import ChangeSet, Row, RowPage, Versions
 from gatepost.services.write_policies import ProposedRow, fill_owner, refused_fields, rule_of, with_field_rules

@@ -2,10 +2,10 @@
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 import asyncpg
-from sqlalchemy import inspect, null
+from sqlalchemy import Select, inspect, null
 from sqlalchemy.exc import PendingRollbackError, StatementError
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import FlushError, StaleDataError
@@ -20,13 +20,15 @@ from gatepost.declaring.policies import RowCondition
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.models.conditions import BoundRule, bind_decision, holds
 from gatepost.models.list_query import ListQuery
+from gatepost.models.object_loading import select_under
 from gatepost.response_backlog import ResponseBacklog
+from gatepost.services.changes import Changes
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
 from gatepost.services.long_values import is_too_long
 from gatepost.services.misfit_values import misfit_of
 from gatepost.services.refused_values import refused_value
-from gatepost.services.service import Changes, Service, overridden
+from gatepost.services.service import Service, overridden
 from gatepost.services.write_policies import depends_on, rule_of, with_field_rules
 
 S = TypeVar("S", bound=Service[Any])
@@ -34,7 +36,7 @@ N = TypeVar("N")
 
 
 class UnitOfWork:
-    """The services of one transaction, made when they are first asked for: `unit[Orders]`, `unit.service(Order)`."""
+    """The services of one transaction, made when they are first asked for."""
 
     def __init__(
         self, transaction: Transaction, registry: "ServiceRegistry", backlog: ResponseBacklog | None = None
@@ -48,20 +50,22 @@ class UnitOfWork:
         self._asked: tuple[Any, Mapping[str, RowCondition]] = (None, {})
         self._nulls: tuple[Any, Sequence[str]] = (None, ())
 
-    def of(self, service: type[S]) -> S:
-        """The service of this class. Raises `ConfigurationError` for one that no resource names."""
-        return cast("S", self.service(self.model_of(service)))
-
-    def model_of(self, service: type[Service[N]]) -> type[N]:
-        """The model of a service class. Raises `ConfigurationError` for one that no resource names."""
-        return self._registry.model_of(service)
-
-    def service(self, model: type[N]) -> Service[N]:
-        """The service of a served model."""
-        made = self._made.get(model)
+    @overload
+    def service(self, of: type[S]) -> S: ...
+    @overload
+    def service(self, of: type[N]) -> Service[N]: ...
+    def service(self, of: type[Any]) -> Any:
+        """The service of this class, or that of a served model. Raises `ConfigurationError` where no resource has
+        it."""
+        made = self._made.get(of)
         if made is None:
-            made = self._made[model] = self._registry.service_of(model)(self, model)
+            made = self._made[of] = self._make(of)
         return made
+
+    def _make(self, of: type[Any]) -> Service[Any]:
+        if issubclass(of, Service):
+            return self.service(self._registry.model_of(cast("type[Any]", of)))
+        return self._registry.service_of(of)(self, of)
 
     def _compiled_of(self, row: object) -> CompiledVerbs:
         return self._registry.compiled_of(row.__class__)
@@ -77,9 +81,16 @@ class UnitOfWork:
 
     # What the default verbs of a service do
 
-    async def find_row(self, model: type[N], id: Any, actor: Actor) -> N:
-        """Load the row with this key, under the read rule."""
-        return cast("N", await self._registry.compiled_of(model).reads.object(self.transaction, id, actor))
+    def select(self, model: type[N], actor: Actor) -> Select[N]:
+        """A SELECT of the rows that the actor may list."""
+        served = self._registry.compiled_of(model).served
+        return select_under(served.entity, rule_of(served, "list", actor))
+
+    async def find_row(self, model: type[N], id: Any, actor: Actor, *, lock: bool = False) -> N:
+        """Load the row with this key, under the read rule, and lock it where that is asked."""
+        reads = self._registry.compiled_of(model).reads
+        with self.problems(model):
+            return cast("N", await reads.object(self.transaction, id, actor, is_locking=lock))
 
     async def find_rows(self, model: type[N], query: ListQuery, actor: Actor) -> Sequence[N]:
         """Load the rows of a query, one more than its limit, in its order. Raises 503 `overloaded` where they are large
@@ -90,7 +101,8 @@ class UnitOfWork:
             if size:
                 self._backlog.reserve(size)
                 self._reserved += size
-        return await reads.objects(self.transaction, query, actor)
+        with self.problems(model):
+            return await reads.objects(self.transaction, query, actor)
 
     def release(self) -> None:
         """Give back what was reserved for rows: the request has its response."""

@@ -48,8 +48,8 @@ class Note(Base):
 class Persons(Service[Person]):
     """Overrides what can be overridden, and changes nothing."""
 
-    async def get(self, id: Any, actor: Actor) -> Person:
-        return await super().get(id, actor)
+    async def get(self, id: Any, actor: Actor, *, lock: bool = False) -> Person:
+        return await super().get(id, actor, lock=lock)
 
     async def after_update(self, row: Person, changes: Changes[Person], actor: Actor) -> None: ...
 

@@ -217,9 +217,9 @@ keys: list[Any] = []
 class Passing(Service[M]):
     """Goes through the ORM, and changes nothing."""
 
-    async def get(self, id: Any, actor: Actor) -> M:
+    async def get(self, id: Any, actor: Actor, *, lock: bool = False) -> M:
         keys.append(id)
-        return await super().get(id, actor)
+        return await super().get(id, actor, lock=lock)
 
     async def list(self, query: ListQuery, actor: Actor) -> Sequence[M]:
         return await super().list(query, actor)

@@ -94,7 +94,7 @@ class Pots(Service[Pot]):
 class Cups(Service[Cup]):
     """Whole verbs, which return more than the actor may see."""
 
-    async def get(self, id: Any, actor: Actor) -> Cup:
+    async def get(self, id: Any, actor: Actor, *, lock: bool = False) -> Cup:
         return await self.session.get_one(Cup, id)
 
     async def list(self, query: ListQuery, actor: Actor) -> Sequence[Cup]:
@@ -137,7 +137,7 @@ class Bowls(Service[Bowl]):
 class Shards(Service[Shard]):
     """Mistakes, by name."""
 
-    async def get(self, id: Any, actor: Actor) -> Shard:
+    async def get(self, id: Any, actor: Actor, *, lock: bool = False) -> Shard:
         return cast("Shard", None)
 
     async def list(self, query: ListQuery, actor: Actor) -> Sequence[Shard]:

@@ -169,8 +169,8 @@ class Hook(Base):
 class Racks(Service[Rack]):
     """Loads what it shows: one at a time, and in pages."""
 
-    async def get(self, id: int, actor: Actor) -> Rack:
-        row = await super().get(id, actor)
+    async def get(self, id: int, actor: Actor, *, lock: bool = False) -> Rack:
+        row = await super().get(id, actor, lock=lock)
         if not row.hooks:
             raise NotFound("bare", "This rack has no hooks.")
         return row

@@ -80,7 +80,7 @@ async def test_outside_a_request_too(transaction_app: TransactionApp, commands: 
     key = await key_of_leaf(transaction_app)
     Leaves.step = staticmethod(nothing)
     async with app.transaction(actor=system) as work:
-        assert (await work.model(Leaf).get(key)).text == "green"
+        assert (await work.service(Leaf).get(key, work.actor)).text == "green"
     assert await commands.taken() == []
 
 

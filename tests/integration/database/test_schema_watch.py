@@ -58,8 +58,8 @@ class Shelves(Service[Shelf]):
             await self.session.execute(text(self.mistake))
         return await super().create(draft, actor)
 
-    async def get(self, id: Any, actor: Actor) -> Shelf:
-        return await super().get(id, actor)
+    async def get(self, id: Any, actor: Actor, *, lock: bool = False) -> Shelf:
+        return await super().get(id, actor, lock=lock)
 
     async def delete(self, row: Shelf, actor: Actor) -> None:
         await super().delete(row, actor)

@@ -244,7 +244,7 @@ async def test_pending_changes_are_written_before_a_compiled_statement(transacti
 
 async def test_what_changes_on_a_row_after_its_creation_is_written(transaction_app: TransactionApp) -> None:
     async with app.transaction() as tx:
-        row = await tx.model(Plain).create(Plain(text="made"))
+        row = await tx.service(Plain).create(Plain(text="made"), tx.actor)
         row.number = 7
     records = await transaction_app.database.fetch("SELECT text, number FROM plain")
     assert [tuple(record) for record in records] == [("made", 7)]

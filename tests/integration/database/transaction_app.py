@@ -91,9 +91,9 @@ class Leaves(Service[Leaf]):
 
     step: ServiceStep
 
-    async def get(self, id: Any, actor: Actor) -> Leaf:
+    async def get(self, id: Any, actor: Actor, *, lock: bool = False) -> Leaf:
         await type(self).step(self)
-        return await super().get(id, actor)
+        return await super().get(id, actor, lock=lock)
 
     async def list(self, query: Any, actor: Actor) -> Sequence[Leaf]:
         await type(self).step(self)

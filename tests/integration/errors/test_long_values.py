@@ -94,6 +94,6 @@ async def test_a_trigger_that_makes_the_value_too_long_is_a_mistake(site: Site) 
 async def test_outside_of_a_request_as_well(site: Site) -> None:
     with pytest.raises(Unprocessable) as refusal:
         async with app.transaction() as tx:
-            await tx.model(Bookmark).create(Bookmark(url=noise(4000)))
+            await tx.service(Bookmark).create(Bookmark(url=noise(4000)), tx.actor)
 
     assert [(error.pointer, error.code) for error in refusal.value.errors] == [("/url", "too_long")]

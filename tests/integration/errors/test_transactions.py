@@ -35,9 +35,9 @@ async def test_a_duplicate_is_a_conflict_that_except_catches(site: Site, model: 
     caught: list[Conflict] = []
 
     async def work(tx: ServiceTransaction) -> None:
-        await tx.model(model).create(model(name="a"))
+        await tx.service(model).create(model(name="a"), tx.actor)
         try:
-            await tx.model(model).create(model(name="a"))
+            await tx.service(model).create(model(name="a"), tx.actor)
         except Conflict as conflict:
             caught.append(conflict)
 
@@ -56,7 +56,7 @@ async def test_inside_a_savepoint_the_transaction_goes_on(site: Site, model: Any
         for name in ("a", "b", "a", "c", "b"):
             try:
                 async with tx.session.begin_nested():
-                    await tx.model(model).create(model(name=name))
+                    await tx.service(model).create(model(name=name), tx.actor)
             except Conflict:
                 pass
 
@@ -64,10 +64,10 @@ async def test_inside_a_savepoint_the_transaction_goes_on(site: Site, model: Any
 
 
 FOLLOWING = {
-    "create": lambda tx, model, row: tx.model(model).create(model(name="b")),
-    "update": lambda tx, model, row: tx.model(model).update(row, {"name": "b"}),
-    "delete": lambda tx, model, row: tx.model(model).delete(row),
-    "get": lambda tx, model, row: tx.model(model).get(1),
+    "create": lambda tx, model, row: tx.service(model).create(model(name="b"), tx.actor),
+    "update": lambda tx, model, row: tx.service(model).update(row, Changes({"name": "b"}), tx.actor),
+    "delete": lambda tx, model, row: tx.service(model).delete(row, tx.actor),
+    "get": lambda tx, model, row: tx.service(model).get(1, tx.actor),
 }
 
 
@@ -78,10 +78,10 @@ async def test_a_verb_that_follows_says_in_words_why_it_cannot(site: Site, model
     said: list[BaseException] = []
 
     async def work(tx: ServiceTransaction) -> None:
-        row = await tx.model(model).get(1)
-        await tx.model(model).create(model(name="a"))
+        row = await tx.service(model).get(1, tx.actor)
+        await tx.service(model).create(model(name="a"), tx.actor)
         with pytest.raises(Conflict):
-            await tx.model(model).create(model(name="a"))
+            await tx.service(model).create(model(name="a"), tx.actor)
         try:
             await FOLLOWING[verb](tx, model, row)
         except TransactionAborted as error:
@@ -112,17 +112,17 @@ async def test_every_verb_raises_what_it_means(site: Site, model: Any) -> None:
     await site.clear(table)
     await site.write("POST", table, name="a", room_id=1)
     async with app.transaction() as tx:
-        row, room = await tx.model(model).get(1), await tx.model(Room).get(1)
+        row, room = await tx.service(model).get(1, tx.actor), await tx.service(Room).get(1, tx.actor)
         with pytest.raises(Conflict, match="already_exists"):
             async with tx.session.begin_nested():
-                await tx.model(model).update(row, {"name": "a"})
+                await tx.service(model).update(row, Changes({"name": "a"}), tx.actor)
         with pytest.raises(Unprocessable, match="invalid_body"):
             async with tx.session.begin_nested():
-                await tx.model(model).update(row, {"price": 13})
+                await tx.service(model).update(row, Changes({"price": 13}), tx.actor)
         await tx.session.execute(text(f"SET CONSTRAINTS {table}_room IMMEDIATE"))
         with pytest.raises(Conflict, match="still_referenced"):
             async with tx.session.begin_nested():
-                await tx.model(Room).delete(room)
+                await tx.service(Room).delete(room, tx.actor)
     await site.clear(table)
 
 
@@ -130,7 +130,7 @@ async def test_what_commit_refuses_is_the_problem_of_the_block(site: Site) -> No
     await site.clear("bookings")
 
     async def work(tx: ServiceTransaction) -> None:
-        await tx.model(Booking).create(Booking(name="a", room_id=9))
+        await tx.service(Booking).create(Booking(name="a", room_id=9), tx.actor)
 
     with pytest.raises(Unprocessable, match="reference_not_found"):
         await run(work)
@@ -191,17 +191,17 @@ async def test_a_service_catches_the_problem_of_a_verb_that_it_calls(
 async def test_a_name_that_the_model_does_not_have_is_refused_with_a_hint(site: Site, model: Any) -> None:
     await site.clear(model.__tablename__)
     async with app.transaction() as tx:
-        row = await tx.model(model).get(1)
+        row = await tx.service(model).get(1, tx.actor)
         with pytest.raises(TypeError, match=rf"^{model.__name__} has no attribute 'nmae'. Did you mean 'name'\?$"):
-            await tx.model(model).update(row, {"nmae": "a"})
+            await tx.service(model).update(row, Changes({"nmae": "a"}), tx.actor)
         with pytest.raises(TypeError, match="has no attribute 'nonsense'"):
-            await tx.model(model).update(row, {"nonsense": 1})
+            await tx.service(model).update(row, Changes({"nonsense": 1}), tx.actor)
         with pytest.raises(TypeError, match="Did you mean 'name'"):
             Changes({"nmae": "a"}).apply(row)
         with pytest.raises(TypeError, match="Did you mean 'name'"):
             Changes({"name": "a"}, model=model).replace(nmae="b")
         changed = Changes({"name": "a", "late": "x"}, model=model).replace(name="b")
-        await tx.model(model).update(row, changed)
+        await tx.service(model).update(row, changed, tx.actor)
 
     assert await names(site, model) == ["b"]
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from errors_app import Deed, Site, Thing, app, failures, raised, refused, suppressed
 
-from gatepost import Conflict, Unprocessable
+from gatepost import Changes, Conflict, Unprocessable
 from gatepost.testing import TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -267,11 +267,11 @@ async def test_outside_of_a_request_each_verb_raises_where_the_trigger_does(site
     await site.clear(table)
     await site.trigger(table, "RAISE EXCEPTION 'no'")
     async with app.transaction() as tx:
-        row = await tx.model(model).get(1)
+        row = await tx.service(model).get(1, tx.actor)
         for verb in (
-            lambda: tx.model(model).create(model(text="second")),
-            lambda: tx.model(model).update(row, {"text": "second"}),
-            lambda: tx.model(model).delete(row),
+            lambda: tx.service(model).create(model(text="second"), tx.actor),
+            lambda: tx.service(model).update(row, Changes({"text": "second"}), tx.actor),
+            lambda: tx.service(model).delete(row, tx.actor),
         ):
             with pytest.raises(Unprocessable, match="refused_by_trigger"):
                 async with tx.session.begin_nested():
@@ -286,7 +286,8 @@ async def test_outside_of_a_request_each_verb_raises_where_the_trigger_does(site
 async def in_transaction(model: Any, verb: str) -> None:
     """The verb outside of a request."""
     async with app.transaction() as tx:
-        service = tx.model(model)
-        row = await service.get(1)
-        arguments = {"create": (model(text="second"),), "update": (row, {"text": "second"}), "delete": (row,)}
-        await getattr(service, verb)(*arguments[verb])
+        service = tx.service(model)
+        row = await service.get(1, tx.actor)
+        changed = Changes({"text": "second"})
+        arguments = {"create": (model(text="second"),), "update": (row, changed), "delete": (row,)}
+        await getattr(service, verb)(*arguments[verb], tx.actor)

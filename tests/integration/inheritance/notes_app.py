@@ -149,8 +149,8 @@ def _service(model: type[Any]) -> type[Service[Any]]:
     """A service that overrides every verb, and changes nothing."""
 
     class Notes(Service[model]):  # type: ignore[valid-type]
-        async def get(self, id: Any, actor: Any) -> Any:
-            return await super().get(id, actor)
+        async def get(self, id: Any, actor: Any, *, lock: bool = False) -> Any:
+            return await super().get(id, actor, lock=lock)
 
         async def list(self, query: Any, actor: Any) -> Any:
             return await super().list(query, actor)

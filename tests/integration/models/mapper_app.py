@@ -436,8 +436,8 @@ class Truck(Vehicle):
 class CallsSuper(Service[Any]):
     """Overrides every verb, and changes nothing."""
 
-    async def get(self, id: Any, actor: Actor) -> Any:
-        return await super().get(id, actor)
+    async def get(self, id: Any, actor: Actor, *, lock: bool = False) -> Any:
+        return await super().get(id, actor, lock=lock)
 
     async def list(self, query: ListQuery, actor: Actor) -> Sequence[Any]:
         return await super().list(query, actor)

@@ -39,9 +39,9 @@ class Posting(Base):
 class Postings(Service[Posting]):
     """Overrides every verb, and reads with a session of its own."""
 
-    async def get(self, id: Any, actor: Actor) -> Posting:
+    async def get(self, id: Any, actor: Actor, *, lock: bool = False) -> Posting:
         await self.session.execute(select(func.count()).select_from(Posting))
-        return await super().get(id, actor)
+        return await super().get(id, actor, lock=lock)
 
     async def list(self, query: Any, actor: Actor) -> Sequence[Posting]:
         await self.session.execute(text("SELECT count(*) FROM postings"))

@@ -181,8 +181,8 @@ class Passing(Service[T]):
 
     async def after_update(self, row: Any, changes: Changes[Any], actor: Actor) -> None: ...
 
-    async def get(self, id: Any, actor: Actor) -> Any:
-        return await super().get(id, actor)
+    async def get(self, id: Any, actor: Actor, *, lock: bool = False) -> Any:
+        return await super().get(id, actor, lock=lock)
 
     async def list(self, query: Any, actor: Actor) -> Any:
         return await super().list(query, actor)

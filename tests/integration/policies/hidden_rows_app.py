@@ -91,8 +91,8 @@ def marked(row: Any, actor: Actor) -> Any:
 class Eithers(Service[Either]):
     """Reads and writes through the ORM, and leaves what may be seen to `super()`."""
 
-    async def get(self, id: Any, actor: Actor) -> Either:
-        return await super().get(id, actor)
+    async def get(self, id: Any, actor: Actor, *, lock: bool = False) -> Either:
+        return await super().get(id, actor, lock=lock)
 
     async def list(self, query: Any, actor: Actor) -> Any:
         return await super().list(query, actor)

@@ -160,8 +160,8 @@ def through_relation(model: Any, actor: Actor) -> Any:
 class Everything(Service[Serviced]):
     """Overrides every verb, and leaves the decision to `super()`."""
 
-    async def get(self, id: Any, actor: Actor) -> Serviced:
-        return await super().get(id, actor)
+    async def get(self, id: Any, actor: Actor, *, lock: bool = False) -> Serviced:
+        return await super().get(id, actor, lock=lock)
 
     async def list(self, query: Any, actor: Actor) -> Any:
         return await super().list(query, actor)

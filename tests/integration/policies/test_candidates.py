@@ -311,10 +311,10 @@ async def test_work_outside_a_request_is_weighed_before_it_is_written(office: Of
     code = await taken(Served)
     async with app.transaction(Actor(office.id)) as tx:
         with pytest.raises(Forbidden):
-            await tx[Tickets].create(Served(code=code, colour=Colour.BLUE))
-        row = await tx[Tickets].create(Served(code=secrets.token_hex(6)))
+            await tx.service(Tickets).create(Served(code=code, colour=Colour.BLUE), tx.actor)
+        row = await tx.service(Tickets).create(Served(code=secrets.token_hex(6)), tx.actor)
         with pytest.raises(Forbidden):
-            await tx[Tickets].update(row, {"code": code, "colour": Colour.BLUE})
+            await tx.service(Tickets).update(row, Changes({"code": code, "colour": Colour.BLUE}), tx.actor)
         assert row.colour is Colour.RED
 
 

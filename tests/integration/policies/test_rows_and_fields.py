@@ -12,7 +12,7 @@ import pytest_asyncio
 from row_rules_app import Cheap, Crowd, Entry, Good, GuestList, Invite, Party, Seat, Stall, app, shapes
 from sqlalchemy import MetaData, false, or_, select
 
-from gatepost import Actor, NotFound, Service
+from gatepost import Actor, Changes, NotFound, Service
 from gatepost.models.list_query import ListQuery, Order
 from gatepost.testing import Client, TestApp
 
@@ -260,7 +260,7 @@ async def test_the_rules_of_fields_bind_bodies_and_not_what_services_set(rules: 
     shown = (await rules.anna.get(path)).data
     assert (shown["cost"], shown["grade"], shown["note"]) == (99, "gold", "seen"), "ben may set none of them himself"
     async with app.transaction(Actor(uuid.UUID(rules.ben_id))) as tx:
-        await tx.model(Good).update(await tx.model(Good).get(good.id), {"cost": 100})
+        await tx.service(Good).update(await tx.service(Good).get(good.id, tx.actor), Changes({"cost": 100}), tx.actor)
     assert (await rules.anna.get(path)).data["cost"] == 100
 
 
@@ -326,7 +326,7 @@ async def test_one_policy_never_serves_one_actors_values_or_shape_to_another(rul
         actor, query = Actor(key), ListQuery((Order("number", descending=False), Order("id", descending=False)), 100)
         rows = [row for row in await rules.all(Entry) if row.number in numbers]
         async with app.transaction(actor=actor) as tx:
-            service: Service[Entry] = tx._unit.service(Entry)
+            service: Service[Entry] = tx.service(Entry)
             assert [row.number for row in await service.list(query, actor)] == sorted(wanted[str(key)])
             for row in rows:
                 if row.number in wanted[str(key)]:
@@ -351,10 +351,10 @@ async def test_a_service_loads_an_object_under_a_subquery(rules: RowRulesApp) ->
 async def only_one_is_loaded(actor: Actor, shown: Any, hidden: Any) -> None:
     """Both through a service that overrides nothing."""
     async with app.transaction(actor=actor) as tx:
-        verbs = tx.model(type(shown))
-        assert (await verbs.get(shown.id)).id == shown.id
+        verbs = tx.service(type(shown))
+        assert (await verbs.get(shown.id, actor)).id == shown.id
         with pytest.raises(NotFound):
-            await verbs.get(hidden.id)
+            await verbs.get(hidden.id, actor)
 
 
 async def test_a_policy_may_refuse_a_change_that_it_would_not_refuse_after_it(rules: RowRulesApp) -> None:

@@ -57,8 +57,8 @@ def _service(model: Any) -> Any:
         async def list(self, query: Any, actor: Any) -> Any:
             return await super().list(query, actor)
 
-        async def get(self, id: Any, actor: Any) -> Any:
-            return await super().get(id, actor)
+        async def get(self, id: Any, actor: Any, *, lock: bool = False) -> Any:
+            return await super().get(id, actor, lock=lock)
 
         async def before_create(self, draft: Any, actor: Any) -> None: ...
 
