@@ -30,6 +30,7 @@ from gatepost.operations import Operation
 from gatepost.services.service_transaction import ServiceTransaction
 from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.settings import Settings, load_settings
+from gatepost.sqlalchemy_refusals import as_configuration_error
 
 
 class App(Declared):
@@ -116,9 +117,10 @@ class App(Declared):
             )
         key = signing_key(settings)
         buckets = make_buckets(self.rate_limits, settings.valkey, self._table)
-        composition = Composition(self.declaration, settings, key, self.events, buckets)
         try:
-            await composition.start(serves_what_fits=self._serves_what_fits)
+            with as_configuration_error("App", self.source):
+                composition = Composition(self.declaration, settings, key, self.events, buckets)
+                await composition.start(serves_what_fits=self._serves_what_fits)
         except ConfigurationError:
             self.events.reopen()
             raise

@@ -42,6 +42,7 @@ from gatepost.models.policy_trials import try_functions
 from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
 from gatepost.models.sample_users import SampleUsers
 from gatepost.models.schema import complete_schema
+from gatepost.models.table_definitions import check_definitions
 from gatepost.services.service import Service, check_transactions, check_verbs, overridden, served_model
 from gatepost.sources import attribute_location, location_of
 
@@ -92,6 +93,9 @@ class Declaration:
             complete_schema(self.entities, {served.entity.model: served.resource for served in self.catalog.served})
         for metadata in {entity.table.metadata for entity in self.entities}:
             check_foreign_keys(metadata, {resource.model for resource in known}, mistakes)
+            if not mistakes:  # a foreign key without a target cannot be written
+                models = {entity.table: entity.model for entity in reversed(self.entities)}
+                check_definitions(metadata, models, mistakes)
         self.services = self._services()
         self._check_policies(sample_users(users_entity, self.authenticators) if users_entity is not None else None)
         self._check_fields()

@@ -11,6 +11,7 @@ from typing import TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 
 from gatepost.errors import ConfigurationError
+from gatepost.sqlalchemy_refusals import is_refusal, refused_by_sqlalchemy
 
 Source = str | Callable[[], str] | None
 """Where a mistake was made: `file:line`, or the function that finds it, which is called only if there is one."""
@@ -45,7 +46,9 @@ class Mistakes:
             yield
         except ConfigurationError as error:
             self.add(error, source)
-        except SQLAlchemyError as error:
+        except Exception as error:
+            if not (isinstance(error, SQLAlchemyError) or is_refusal(error)):
+                raise
             self.add(refused_by_sqlalchemy(error, location), source)
 
     def attempt(self, make: Callable[[], T], default: D, source: Source = None, location: str | None = None) -> T | D:
@@ -66,9 +69,3 @@ def together(mistakes: Iterable[ConfigurationError]) -> ConfigurationError:
     if len(found) == 1:
         return found[0]
     return ConfigurationError(f"{len(found)} mistakes:", mistakes=found)
-
-
-def refused_by_sqlalchemy(error: SQLAlchemyError, location: str | None = None) -> ConfigurationError:
-    """What SQLAlchemy says of a declaration, without the address of its documentation."""
-    text = str(error.args[0] if error.args else error).strip()
-    return ConfigurationError(f"SQLAlchemy refuses it: {text}", location=location)

@@ -21,7 +21,7 @@ def location_of(code: Any) -> str:
     if inspect.isfunction(code):
         return shown_location(file, code.__code__.co_firstlineno)
     # `inspect.getsourcelines` parses the whole file for a class.
-    return shown_location(file, next(_lines_of_class(code, linecache.getlines(file)), None))
+    return shown_location(file, next(_lines_of_class(code.__name__, linecache.getlines(file)), None))
 
 
 def attribute_location(model: type[Any], name: str) -> str:
@@ -30,10 +30,16 @@ def attribute_location(model: type[Any], name: str) -> str:
     for owner in model.__mro__:
         if owner.__module__.partition(".")[0] not in ("builtins", "sqlalchemy"):
             file = _file_of(owner)
-            line = _line_of_attribute(owner, name, linecache.getlines(file))
+            line = _line_of_attribute(owner.__name__, name, linecache.getlines(file))
             if line is not None:
                 return shown_location(file, line)
     return location_of(model)
+
+
+def line_of_attribute(file: str, owner: str, name: str) -> int | None:
+    """The line of the statement in the body of a class that makes an attribute. For a class whose module is not to be
+    had, because its import failed."""
+    return _line_of_attribute(owner, name, linecache.getlines(file))
 
 
 def caller_location() -> str:
@@ -49,6 +55,12 @@ def raised_at(error: BaseException) -> str | None:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if _is_own(frame.filename)]
     return shown_location(own[-1].filename, own[-1].lineno) if own else None
+
+
+def is_raised_by_user(error: BaseException) -> bool:
+    """Whether the very line that raises is the user's own."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and _is_own(frames[-1].filename)
 
 
 def shown_location(file: str, line: int | None) -> str:
@@ -80,12 +92,12 @@ def _file_of(code: Any) -> str:
         return ""
 
 
-def _lines_of_class(given: type[Any], lines: list[str]) -> Iterator[int]:
-    wanted = re.compile(rf"\s*class {re.escape(given.__name__)}\b")
+def _lines_of_class(name: str, lines: list[str]) -> Iterator[int]:
+    wanted = re.compile(rf"\s*class {re.escape(name)}\b")
     return (number for number, line in enumerate(lines, 1) if wanted.match(line))
 
 
-def _line_of_attribute(owner: type[Any], name: str, lines: list[str]) -> int | None:
+def _line_of_attribute(owner: str, name: str, lines: list[str]) -> int | None:
     wanted = re.compile(rf"\s+{re.escape(name)}\s*[:=]")
     for begin in _lines_of_class(owner, lines):
         depth = _indentation(lines[begin - 1])

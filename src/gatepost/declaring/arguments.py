@@ -17,6 +17,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
 from gatepost.mistakes import Mistakes
 from gatepost.sources import caller_location
+from gatepost.sqlalchemy_refusals import as_configuration_error
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,7 +51,8 @@ def declared(init: Callable[Concatenate[Any, P], None]) -> Callable[Concatenate[
             raise ConfigurationError(f"{error}.", location=f"{name}(...)", source=source) from None
         object.__setattr__(self, "source", source)
         object.__setattr__(self, "mistakes", mistakes)
-        init(self, *arguments, **named)
+        with as_configuration_error(name, source):
+            init(self, *arguments, **named)
 
     return cast("Callable[Concatenate[Any, P], None]", checked)
 

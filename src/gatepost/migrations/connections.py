@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from gatepost.database.startup_check import configuration_error_of
 from gatepost.errors import ConfigurationError
+from gatepost.sqlalchemy_refusals import as_configuration_error
 
 T = TypeVar("T")
 
@@ -69,7 +70,7 @@ async def run_on(
 ) -> T:
     """Run `work` on a new connection of SQLAlchemy; what it does not commit is rolled back.
 
-    Raises ConfigurationError, with `location`, for errors of the database.
+    Raises ConfigurationError, with `location`, for errors of the database and for what SQLAlchemy refuses.
     """
     async with opened(dsn, database=database) as raw:
 
@@ -84,8 +85,9 @@ async def run_on(
         engine = create_async_engine("postgresql+asyncpg://", creator=create, poolclass=NullPool)
         try:
             await raw.execute(_OWN_PATH)
-            async with engine.connect() as connection:
-                return await connection.run_sync(work)
+            with as_configuration_error(location):
+                async with engine.connect() as connection:
+                    return await connection.run_sync(work)
         except DBAPIError as error:
             raise _refusal(error, location) from error
         finally:

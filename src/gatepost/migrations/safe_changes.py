@@ -16,6 +16,7 @@ from gatepost.migrations.applied import Applied, ApplyOptions
 from gatepost.migrations.connections import opened, run_on
 from gatepost.models.schema_names import DIALECT
 from gatepost.models.schema_objects import objects_of
+from gatepost.sqlalchemy_refusals import as_configuration_error
 
 if TYPE_CHECKING:
     from gatepost.migrations.plan import Plan
@@ -86,6 +87,11 @@ async def is_empty(dsn: str) -> bool:
 
 def fingerprint_of(metadata: MetaData) -> str:
     """A hash of everything that the models ask of the database."""
+    with as_configuration_error("The database schema"):
+        return _hash_of(metadata)
+
+
+def _hash_of(metadata: MetaData) -> str:
     digest = hashlib.sha256(ALGORITHM.encode())
     for table in metadata.sorted_tables:
         digest.update(str(CreateTable(table).compile(dialect=DIALECT)).encode())

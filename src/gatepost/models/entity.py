@@ -18,6 +18,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.annotations import Annotations, Declared
 from gatepost.models.base import MANAGED, VERSION, VIEW
+from gatepost.models.column_definitions import check_column
 from gatepost.models.constraints import is_constraint
 from gatepost.models.dataclass_defaults import dataclass_defaults
 from gatepost.models.expressions import (
@@ -183,6 +184,7 @@ def entity_of(model: type[Any], *, bigint_as_string: bool = False) -> Entity:
         name = prop.key
         if isinstance(prop.columns[0], Column):
             with mistakes.check(partial(attribute_location, model, name)):
+                check_column(prop.columns[0], f"{model.__name__}.{name}")
                 attributes[name] = _attribute(
                     model, prop, annotations.of(name), bigint_as_string=bigint_as_string, has_default=name in made
                 )

@@ -16,8 +16,8 @@ from sqlalchemy.orm.interfaces import MapperProperty
 
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
-from gatepost.mistakes import refused_by_sqlalchemy
 from gatepost.sources import attribute_location, location_of
+from gatepost.sqlalchemy_refusals import refused_by_sqlalchemy
 
 _UNKNOWN_NAME = re.compile(r"failed to locate a name \('?(\w+)")
 

@@ -125,6 +125,7 @@ def _refuse_properties(mapper: "Mapper[Any]", name: str) -> None:
             "column: mapped_column(JSONOf(...)).",
         )
     _refuse_shared_columns(mapper, name)
+    _refuse_version_name(mapper, name)
     for relation in mapper.relationships:
         if relation.lazy == "dynamic":
             raise ConfigurationError(
@@ -132,6 +133,17 @@ def _refuse_properties(mapper: "Mapper[Any]", name: str) -> None:
                 location=f"{name}.{relation.key}",
                 hint=f"Write {relation.key}: WriteOnlyMapped[{relation.mapper.class_.__name__}], or leave out lazy=.",
             )
+
+
+def _refuse_version_name(mapper: "Mapper[Any]", name: str) -> None:
+    """SQLAlchemy takes anything here, and fails when it writes the first row."""
+    version: object = mapper.version_id_col
+    if version is not None and not isinstance(version, Column):
+        raise ConfigurationError(
+            f"has version_id_col={version!r}, which is not a column.",
+            location=name,
+            hint='Give it the attribute, not its name: __mapper_args__ = {"version_id_col": version}.',
+        )
 
 
 def _refuse_shared_columns(mapper: "Mapper[Any]", name: str) -> None:

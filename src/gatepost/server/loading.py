@@ -118,6 +118,10 @@ def _imported(name: str, reference: str) -> Any:
 
 
 def _failed(error: BaseException, name: str) -> ConfigurationError:
+    from gatepost.models.class_statements import declaration_refusal
+
+    if refusal := declaration_refusal(error):
+        return refusal
     text = str(error).strip()
     sentence = f"{type(error).__name__}{': ' + text if text else ''}.".replace("..", ".")
     source = raised_at(error)
