@@ -33,8 +33,8 @@ HINTS = {
     "rows of another model `{name}: Mapped[list[Other]] = relationship()`.",
     r"indicated by": "Say which type the column has: `{name}: Mapped[...] = mapped_column(TYPE)`; a reference to "
     "another model is `{name}: Mapped[Other] = relationship()`.",
-    r"got '<class '(int|float|bool)'>'|SchemaItem": "Write a type of SQLAlchemy's, such as `mapped_column(Integer)`, and what "
-    'is computed by PostgreSQL as text("...").',
+    r"got '<class '(int|float|bool)'>'|SchemaItem": "Write a type of SQLAlchemy's, such as `mapped_column(Integer)`, "
+    'and what PostgreSQL computes as text("...").',
 }
 """What to write, by what SQLAlchemy's text contains. The first that fits counts."""
 
