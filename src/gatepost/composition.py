@@ -204,6 +204,8 @@ class Composition:
         prefix = self.declaration.prefix
         endpoints: list[Endpoint] = []
         for served in catalog.served:
+            if not served.resource.routes:
+                continue
             is_derived = "list" not in overridden(self.declaration.services.get(served.entity.model, Service))
             paging = PagingParameters(self.declaration.paging, served.resource, offers_total=is_derived)
             queries = QueryReader(served, parsers, cursors, self._trigrams, paging)

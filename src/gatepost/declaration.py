@@ -40,6 +40,7 @@ from gatepost.models.orm_reasons import WRITES, check_validators, orm_reasons
 from gatepost.models.owner_checks import check_owner
 from gatepost.models.policy_trials import try_functions
 from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
+from gatepost.models.restrictions import check_restriction
 from gatepost.models.sample_users import SampleUsers
 from gatepost.models.schema import complete_schema
 from gatepost.models.table_definitions import check_definitions
@@ -129,7 +130,7 @@ class Declaration:
         return mounts
 
     def _check_mounts(self) -> None:
-        for served in self.catalog.served:
+        for served in self.catalog.by_path.values():
             path = f"{self.prefix}/{served.path}"
             if path in self.mounts:
                 self._mistakes.add(taken_by_mount(path, f"Resource({served.entity.name})"), self._source)
@@ -186,6 +187,8 @@ class Declaration:
     def _check_policies(self, users: SampleUsers | None) -> None:
         """Every path of `owner()` has to lead somewhere, and every function to give SQL."""
         for served in self.catalog.served:
+            with self._mistakes.check(served.resource.source, served.entity.name):
+                check_restriction(served.resource, served.entity)
             policies = served.resource.policies
             for action, policy in policies.items():
                 self._check_policy(served, policy, [action], users)

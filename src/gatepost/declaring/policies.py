@@ -72,10 +72,19 @@ class Policy:
         """True, False, or the condition that the row must satisfy. Called once per request and action."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it decides")
 
+    def restriction(self) -> Decision:
+        """The part of the decision that holds for the system actor as well: True where there is none."""
+        return True
+
     @property
     def is_constant(self) -> bool:
         """True where the decision depends on neither actor nor row."""
         return False
+
+    @property
+    def is_same_for_all(self) -> bool:
+        """True where the decision is the same for every actor, whether or not it depends on the row."""
+        return self.is_constant
 
     @property
     def parts(self) -> tuple["Policy", ...]:
@@ -281,8 +290,8 @@ def checked_policy(given: object, location: str) -> Policy:
 
 
 def decide(wanted: Policy, actor: Actor) -> Decision:
-    """Evaluate a policy for an actor; the system actor always passes."""
-    return True if actor.is_system else wanted.decide(actor)
+    """Evaluate a policy for an actor. The system actor always passes, but for what restricts a resource as such."""
+    return wanted.restriction() if actor.is_system else wanted.decide(actor)
 
 
 def both(left: Decision, right: Decision) -> Decision:

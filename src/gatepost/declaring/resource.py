@@ -15,6 +15,7 @@ from gatepost.declaring.attributes import Attr
 from gatepost.declaring.cors import CORS
 from gatepost.declaring.policies import Policy, anyone, checked_policy, nobody
 from gatepost.declaring.rate_limits import Limits, RateLimit, limits_by_action
+from gatepost.declaring.restrictions import RowExpression, restriction_of
 from gatepost.declaring.row_services import RowService
 from gatepost.errors import ConfigurationError
 
@@ -134,6 +135,8 @@ class Resource(Declared, Generic[M]):
     `rate_limit` is the limit of the whole resource, or several that hold together, or those of single actions by name.
     `body_bytes_max`, `json_depth_max` and `json_items_max` bound the bodies of this resource, in place of the settings.
     `headers` replace those of the gate by name (None leaves one out), `cors` says which other origins may call.
+    `where` is a condition that every row of the resource satisfies, whoever asks: an expression that names the model,
+    or a function of the model. Without `routes` there is no endpoint, and all else holds.
     """
 
     @declared
@@ -163,6 +166,8 @@ class Resource(Declared, Generic[M]):
         json_items_max: int | None = None,
         headers: Mapping[str, str | None] | None = None,
         cors: CORS | None = None,
+        routes: bool = True,
+        where: RowExpression | None = None,
     ) -> None:
         self.model = model
         name = f"Resource({getattr(model, '__name__', repr(model))}"
@@ -195,6 +200,9 @@ class Resource(Declared, Generic[M]):
         self.json_items_max = arguments.bound("json_items_max", json_items_max)
         self.headers = arguments.headers(headers)
         self.has_policies = arguments.has_policies
+        self.routes = arguments.of_kind("routes", routes, bool, "True or False", True)
+        condition = partial(restriction_of, where, f"{name}, where=...)")
+        self.where = self.mistakes.attempt(condition, None, self.source)
         self.cors = arguments.of_kind("cors", cors, CORS | None, 'CORS("https://shop.example")', None)
 
     def _read_fields(self, arguments: Arguments, given: Mapping[str, Field] | None) -> dict[str, Field]:

@@ -31,6 +31,7 @@ from gatepost.models.class_policies import ClassShare, with_shares
 from gatepost.models.entity import Attribute, Entity, Relation, entity_of
 from gatepost.models.hierarchy import identities_of, nearest_common
 from gatepost.models.mapping import TableKey, table_key
+from gatepost.models.restrictions import policies_of
 from gatepost.sources import location_of
 from gatepost.view import View
 
@@ -87,11 +88,13 @@ class ServedModel:
         self.path = resource.path or str(entity.table.name)
         self.relations: dict[str, tuple[Relation, ServedModel]] = {}
         self.fields = {name: _field(resource, attribute) for name, attribute in entity.attributes.items()}
+        policies = policies_of(resource, entity)
+        shared = [(item, policies_of(item.resource, item.entity)) for item in others]
         self.policies = {
-            action: with_shares(policy, [item.share(item.resource.policies[action]) for item in others])
-            for action, policy in resource.policies.items()
+            action: with_shares(policy, [item.share(theirs[action]) for item, theirs in shared])
+            for action, policy in policies.items()
         }
-        self.policies["create"] = resource.policies["create"]  # makes a row of this very class
+        self.policies["create"] = policies["create"]  # makes a row of this very class
         self.own_rules = {name: _rules(resource, attribute) for name, attribute in entity.attributes.items()}
         self.rules = {
             name: _shared_rules(attribute, self.own_rules[name], others)
@@ -101,9 +104,9 @@ class ServedModel:
         self.required = frozenset(
             name for name, attribute in entity.attributes.items() if attribute.is_required and name not in self.owned
         )
-        policies = [policy for rules in self.rules.values() for policy in (rules.read, rules.create, rules.update)]
+        ruling = [policy for rules in self.rules.values() for policy in (rules.read, rules.create, rules.update)]
         # One policy may be the rule of many fields; it is decided once per request.
-        self._actor_policies = tuple({id(policy): policy for policy in policies if not policy.is_constant}.values())
+        self._actor_policies = tuple({id(policy): policy for policy in ruling if not policy.is_constant}.values())
         self._views: dict[tuple[Any, ...], View] = {}
         self._system_view: View | None = None
         self.only_view = None if self._actor_policies else self._make_view(anonymous)
@@ -119,7 +122,7 @@ class ServedModel:
 
     def offers(self, action: str) -> bool:
         """Whether the action has an endpoint: some actor may ask for it, and it can be done."""
-        return self.policies[action] is not nobody and (action != "create" or self.entity.is_creatable)
+        return self.resource.policies[action] is not nobody and (action != "create" or self.entity.is_creatable)
 
     @property
     def requires_version(self) -> bool:
@@ -313,18 +316,20 @@ class Catalog:
         self.served.append(item)
         if item.entity.model in self.by_model:
             raise ConfigurationError("the model has two resources.", location=location, hint="Keep one.")
-        if item.path in self.by_path or item.path in ("auth", "batch"):
+        if item.resource.routes and (item.path in self.by_path or item.path in ("auth", "batch")):
             raise ConfigurationError(
                 f"the path {item.path!r} is taken.", location=location, hint="Choose another path=."
             )
-        if not PATH.fullmatch(item.path):
+        if item.resource.routes and not PATH.fullmatch(item.path):
             hint = 'Write path= with letters, digits, "-", "_", "." and "~", without a slash at its ends.'
             raise ConfigurationError(f"{item.path!r} is not a path.", location=location, hint=hint)
         stranger = self.find_stranger(item.entity)
         if stranger is not None:
             raise two_classes(stranger, item.entity)
         self._over[table_key(item.entity.table)] = item.entity
-        self.by_model[item.entity.model] = self.by_path[item.path] = item
+        self.by_model[item.entity.model] = item
+        if item.resource.routes:
+            self.by_path[item.path] = item
 
     def _check(self, item: ServedModel) -> None:
         location = f"Resource({item.entity.name})"

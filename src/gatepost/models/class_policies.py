@@ -4,7 +4,7 @@ A row belongs to the resource of its class, otherwise of its nearest mapped ance
 base shows and changes rows of other resources as well, where both policies hold.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import final
 
 import msgspec
@@ -42,9 +42,17 @@ class ClassPolicy(Policy):
 
     def decide(self, actor: Actor) -> Decision:
         own = self._own.decide(actor)
-        if own is False:
-            return False
-        ruled = [(share, share.policy.decide(actor)) for share in self._shares]
+        return own if own is False else self._together(own, lambda policy: policy.decide(actor))
+
+    def restriction(self) -> Decision:
+        return self._together(self._own.restriction(), lambda policy: policy.restriction())
+
+    @property
+    def is_same_for_all(self) -> bool:
+        return all(policy.is_same_for_all for policy in (self._own, *(share.policy for share in self._shares)))
+
+    def _together(self, own: Decision, decide: Callable[[Policy], Decision]) -> Decision:
+        ruled = [(share, decide(share.policy)) for share in self._shares]
         narrowed = [(share, decision) for share, decision in ruled if decision is not True]
         if not narrowed:
             return own

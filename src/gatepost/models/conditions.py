@@ -28,13 +28,17 @@ from gatepost.models.entity import Entity, entity_of
 from gatepost.models.literals import literal_of
 from gatepost.models.policy_functions import condition_on, shape_and_values
 from gatepost.models.recipes import Bound, Part
+from gatepost.models.restrictions import Restriction
 from gatepost.models.table_refs import TableRef
 
 ACTOR_ID = "actor_id"
 """Bind name of the actor's id."""
 
-_WITHOUT_FUNCTIONS = (bool, Owned)
+_WITHOUT_FUNCTIONS = (bool, Owned, Restriction)
 """Decisions without a function. A tuple that exists: `bool | Owned` would be made anew in each request."""
+
+_OF_COLUMNS = (Owned, OneOf)
+"""Rules that compare a column."""
 
 COMBINED = (Every, Some)
 """Rules that combine others. A tuple for the same reason."""
@@ -93,12 +97,11 @@ class BoundRule(Part, frozen=True):
             parts = [self._condition(part, source, values, is_negated=is_negated) for part in rule.rules]
             combine = and_ if isinstance(rule, Every) != is_negated else or_
             return combine(*parts).self_group()
-        if isinstance(rule, Owned):
-            owned = _owned(rule.path, source)
-            return owned.is_not(true()) if is_negated else owned
-        if isinstance(rule, OneOf):
-            listed = _one_of(rule, source)
-            return listed.is_not(true()) if is_negated else listed
+        if isinstance(rule, _OF_COLUMNS):
+            found = _owned(rule.path, source) if isinstance(rule, Owned) else _one_of(rule, source)
+            return found.is_not(true()) if is_negated else found
+        if isinstance(rule, Restriction):
+            return rule.condition(source, is_negated=is_negated)
         if isinstance(rule, AsClass):
             return self._condition(rule.rule, TableRef(rule.entity, source.table), values, is_negated=is_negated)
         assert isinstance(rule, Where)  # noqa: S101 - the list of rules is closed

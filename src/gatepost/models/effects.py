@@ -6,6 +6,7 @@ resource that opens nothing is not a mistake: services and `app.transaction` use
 """
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 from gatepost.declaring.actor_kinds import actors_of_every_kind
 from gatepost.declaring.policies import is_nobody, role_names
@@ -69,16 +70,27 @@ def _of_paths(served: ServedModel) -> Iterator[Problem]:
         if action is not None and not _is_open(served, action):
             hint = f"Open {action}=, or leave it out."
             yield "rate_limit", f"has no effect on {action}: nobody may do it.", hint
+    given: dict[str, Any] = {
+        "headers": resource.headers,
+        "cors": resource.cors,
+        "path": resource.path,
+        "rate_limit": resource.rate_limits.get(None),
+    }
+    problem, hint = "", ""
     if not any(_is_open(served, action) for action in resource.policies):
-        given = {
-            "headers": resource.headers,
-            "cors": resource.cors,
-            "path": resource.path,
-            "rate_limit": resource.rate_limits.get(None),
+        problem, hint = "has no effect: the resource opens nothing.", "Open it with read= or write=."
+    elif not resource.routes:
+        problem, hint = "has no effect: routes=False leaves no endpoint.", "Leave out this argument, or routes=False."
+        given |= {
+            "rate_limit": resource.rate_limits,
+            "body_bytes_max": resource.body_bytes_max,
+            "json_depth_max": resource.json_depth_max,
+            "json_items_max": resource.json_items_max,
+            "require_if_match": resource.require_if_match,
         }
-        for argument, value in given.items():
-            if value:
-                yield argument, "has no effect: the resource opens nothing.", "Open it with read= or write=."
+    for argument, value in given.items():
+        if value and problem:
+            yield argument, problem, hint
 
 
 def _is_open(served: ServedModel, action: str) -> bool:

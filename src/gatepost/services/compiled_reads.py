@@ -66,9 +66,9 @@ class CompiledReads:
         # Where the policy is the same for every actor, the statement depends on the view alone. (A policy that is
         # decided for this actor only, such as an administrator's, must not share its statement with others.)
         policies = served.policies
-        self.is_open = policies["get"].is_constant
+        self.is_open = policies["get"].is_same_for_all
         self._fast_reads: dict[View, ReadPlan] = {}
-        self._is_list_open = policies["list"].is_constant
+        self._is_list_open = policies["list"].is_same_for_all
         self._unbounded = unbounded_names(served)
         self._unbounded_below = unbounded_columns_below(served.entity)
         self._table_name = qualified(served.entity.table.name, served.entity.table.schema)

@@ -62,6 +62,7 @@ from gatepost.services.refused_values import refused_value
 from gatepost.services.verbs import ChangeSet, Row, Versions
 from gatepost.services.write_policies import (
     ProposedRow,
+    denied,
     depends_on,
     fill_owner,
     raise_refusal,
@@ -122,6 +123,7 @@ class RowWrite(msgspec.Struct, frozen=True, gc=False):
     values: dict[str, Any]
     sent: int
     is_allowed: bool
+    permitted: BoundRule
     candidate: Callable[[], Recipe[Any]]
 
 
@@ -276,7 +278,7 @@ class CompiledVerbs:
             await self.references.composites.check(call, transaction, references, plan.key_of(records[0]))
         if not records or not records[0][plan.permitted_index]:
             await self.references.check_all(call, transaction, references)
-            raise access_denied(call.actor)
+            raise denied(write.permitted)
         return self._row_of(plan, records)
 
     async def _may_be_written(self, transaction: Transaction, write: RowWrite) -> bool:
@@ -353,7 +355,7 @@ class CompiledVerbs:
     async def enforce(self, transaction: Transaction, rule: BoundRule, key: Any) -> None:
         """Raise `Forbidden` unless the row with this key satisfies the rule."""
         if rule.decision is not True and not await self.satisfies(transaction, rule, key):
-            raise access_denied(rule.actor)
+            raise denied(rule)
 
     async def check_candidate(self, transaction: Transaction, known: KnownValues, rule: BoundRule) -> None:
         """Raise `Forbidden` where a row that the ORM is about to write violates the rule, as far as that can be known
@@ -361,7 +363,7 @@ class CompiledVerbs:
         recipe = CheckCandidate(self._entity, rule, tuple(known.values), known.unknown, Bound(known.values))
         statement = self._plans.get(recipe)
         if statement is not None and not await transaction.read(statement, recipe.binds(statement)):
-            raise access_denied(rule.actor)
+            raise denied(rule)
 
     def _with_updates(self, values: dict[str, Any]) -> dict[str, Any]:
         """The values of a change, and the model's `onupdate` defaults."""
@@ -457,7 +459,7 @@ class CompiledVerbs:
             self._inserts.keep(view, names, plan, view.create_rules)
         binds = recipe.binds(plan.statement)
         asked = partial(CheckCandidate, self._entity, permitted, names, frozenset(), recipe.values)
-        return RowWrite(plan, binds, values, sent, is_allowed=outcome is True, candidate=asked)
+        return RowWrite(plan, binds, values, sent, is_allowed=outcome is True, permitted=permitted, candidate=asked)
 
     def _update(
         self, call: Call, change: RowChange, values: dict[str, Any], sent: int, compared: tuple[str, ...]
@@ -469,7 +471,8 @@ class CompiledVerbs:
             self._updates.keep(view, recipe.names, plan, view.update_rules)
         asked = partial(CheckUpdate, self.served, permitted, recipe.key, recipe.names, recipe.values)
         binds = recipe.binds(plan.statement)
-        return RowWrite(plan, binds, values, sent, is_allowed=not recipe.checks_candidate, candidate=asked)
+        is_allowed = not recipe.checks_candidate
+        return RowWrite(plan, binds, values, sent, is_allowed=is_allowed, permitted=permitted, candidate=asked)
 
     async def _find_unchanged(self, call: Call, change: RowChange, values: dict[str, Any]) -> Row | None:
         """The row, where an UPDATE has left it alone because it has these values already."""

@@ -7,11 +7,12 @@ from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
 from gatepost.database.connection import Record
 from gatepost.declaring.policies import Decision, Every, Not, OneOf, Owned, RowCondition
-from gatepost.errors import NotFound, PreconditionFailed
+from gatepost.errors import Forbidden, NotFound, PreconditionFailed, Problem
 from gatepost.models.catalog import ServedModel
 from gatepost.models.class_policies import AsClass
 from gatepost.models.conditions import COMBINED, BoundRule, bind_policy, holds
 from gatepost.models.entity import Entity
+from gatepost.models.restrictions import Restriction
 from gatepost.models.writes import RowStatusPlan
 from gatepost.services.verbs import UnseenFields, Versions
 
@@ -36,6 +37,14 @@ def fill_owner(served: ServedModel, values: dict[str, Any], actor: Actor) -> Non
     if actor.id is not None:
         for name in served.owned:
             values.setdefault(name, actor.id)
+
+
+def denied(rule: BoundRule) -> Problem:
+    """The refusal of a written row that does not satisfy the rule: 403 for everybody where only the `where=` of the
+    resource refuses it, because signing in would not help."""
+    if isinstance(rule.decision, Restriction):
+        return Forbidden("forbidden", "The row would not be one of those that are served here.")
+    return access_denied(rule.actor)
 
 
 def not_found() -> NotFound:
