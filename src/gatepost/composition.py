@@ -249,12 +249,13 @@ class Composition:
 
     def _operation(self, served: ServedModel, verb: str, origin: str) -> Operation:
         resource, path = served.resource, f"{self.declaration.prefix}/{served.path}"
+        key = "id" if served.addressed is served else resource.key
         overriding = _overriding(self.declaration.services.get(served.entity.model), verb)
         return Operation(
             name=f"{served.path}.{verb}",
             method=METHODS[verb],
             rules=RouteRules(
-                pattern=path if verb in ("list", "create") else f"{path}/{{id}}",
+                pattern=path if verb in ("list", "create") else f"{path}/{{{key}}}",
                 limits=self._limits(served, verb),
                 body_bytes_max=resource.body_bytes_max,
                 headers=resource.headers,

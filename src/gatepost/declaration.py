@@ -26,6 +26,7 @@ from gatepost.dtos.body import check_field
 from gatepost.dtos.path_keys import check_key
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
+from gatepost.models.addresses import check_address
 from gatepost.models.base import Model
 from gatepost.models.catalog import Catalog, ServedModel, two_classes
 from gatepost.models.column_mismatches import ExpectedTable, ExpectedTables
@@ -230,6 +231,10 @@ class Declaration:
                     check_field(attribute, served.entity.name)
             with self._mistakes.check(partial(location_of, served.entity.model)):
                 check_key(served.entity)
+            with self._mistakes.check(served.resource.source):
+                check_address(served)
+                if served.resource.key is not None:
+                    check_key(served.addressed.entity)
             with self._mistakes.check(partial(location_of, served.entity.model)):
                 check_validators(served.entity)
 

@@ -168,7 +168,8 @@ class QueryReader:
     def _order(self, raw: RawQuery, view: View) -> tuple[Order, ...]:
         sortable = [name for name in self._own.filterable.sortable if name in view.names]
         terms: dict[str, Order] = {}
-        for part in raw.sort:
+        sort = raw.sort or self._served.resource.order
+        for part in sort:
             name = part.removeprefix("-")
             if name not in view.names:
                 raise invalid_parameter("sort", f"There is no field {name!r}{_possible(sortable)}")
@@ -177,7 +178,7 @@ class QueryReader:
             if name in terms:
                 raise invalid_parameter("sort", f"{name!r} is named twice")
             terms[name] = Order(name, part.startswith("-"))
-        is_descending = bool(raw.sort) and raw.sort[-1].startswith("-")
+        is_descending = bool(sort) and sort[-1].startswith("-")
         for name in self._key:
             terms.setdefault(name, Order(name, is_descending))
         # The key is unique, so that no term after it changes the order.

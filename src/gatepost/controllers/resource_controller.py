@@ -50,8 +50,9 @@ class ResourceController:
         self._view = served.view
         self._only_view = served.only_view
         self._requires_version = served.requires_version
-        self._parse_key = key_reader(served.entity.key)
-        self._write_key = key_writer(served.entity.key)
+        self._key_of_path = served.addressed.entity.key
+        self._parse_key = key_reader(self._key_of_path)
+        self._write_key = key_writer(self._key_of_path)
         self._location = f"{prefix}/{served.path}/"
         list_path = quote(f"{prefix}/{served.path}").encode()
         self._pages = PageResponses(list_path, queries.seal, queries.paging)
@@ -62,7 +63,7 @@ class ResourceController:
         """The handler of an action. Where it reads a composite key, it gets the segment of the path with its escapes,
         by which a comma inside a value differs from those between values."""
         handle: Handler = getattr(self, action)
-        if not self._served.entity.key.is_composite or action in ("list", "create"):
+        if not self._key_of_path.is_composite or action in ("list", "create"):
             return handle
 
         async def handle_composite(call: Call) -> Response:
@@ -141,7 +142,9 @@ class ResourceController:
             decoder.refuse(content, unseen_fields.names)
         except Problem as problem:
             raise self._discreet(problem, view) from problem.__cause__
-        return row_response(200, row.data, row.tag) if row.data else empty_response(204)
+        # A change of the column that paths name leaves the row at another path (RFC 9110, section 8.7).
+        moved = () if row.key == key else ((b"content-location", (self._location + self._write_key(row.key)).encode()),)
+        return row_response(200, row.data, row.tag, *moved) if row.data else empty_response(204)
 
     async def _unchanged(self, call: Call, key: Any, refused: dict[str, Any]) -> frozenset[str]:
         """Those of the values that no body may have which the row shows to the actor as they were sent."""
@@ -191,6 +194,7 @@ class ResourceController:
             required=frozenset() if partial else self._served.required,
             maybe_unknown=view.maybe_unknown if partial else view.maybe_unknown_on_create,
             is_patch=partial,
+            path_keys=frozenset(self._key_of_path.names),
         )
         attributes = self._served.entity.attributes.items()
         shown = [attribute for name, attribute in attributes if not self._served.fields[name].hidden]

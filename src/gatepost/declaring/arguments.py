@@ -108,6 +108,21 @@ class Arguments:
             self._refused(argument, f"names {name!r} twice.", "Remove one of them.", None)
         return tuple(dict.fromkeys(found))
 
+    def order(self, argument: str, model: object, given: Attr | Sequence[Attr] | None) -> tuple[str, ...]:
+        """The terms of an order: names of attributes of a model, with a minus before those that descend."""
+        listed = () if given is None else [given] if isinstance(given, str | QueryableAttribute) else given
+        if not isinstance(listed, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return self._refused(argument, f"is {given!r}.", 'Write a name, "-created_at", or a list of them.', ())
+        descending = [isinstance(each, str) and each.startswith("-") for each in listed]
+        names = self.attributes(
+            argument, model, [each.lstrip("-") if isinstance(each, str) else each for each in listed]
+        )
+        return tuple(f"-{name}" if is_down else name for name, is_down in zip(names, descending, strict=False))
+
+    def attribute(self, argument: str, model: object, given: Attr | None) -> str | None:
+        """The name of an attribute of a model, which is given as a name or as itself."""
+        return None if given is None else self._name_of(argument, model, given)
+
     def headers(self, given: Mapping[str, str | None] | None) -> Headers | None:
         """The headers of a path."""
         if not self.of_kind("headers", given, Mapping | None, 'a dict: {"Cache-Control": "no-store"}', None):

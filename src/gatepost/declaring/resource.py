@@ -136,7 +136,8 @@ class Resource(Declared, Generic[M]):
     `body_bytes_max`, `json_depth_max` and `json_items_max` bound the bodies of this resource, in place of the settings.
     `headers` replace those of the gate by name (None leaves one out), `cors` says which other origins may call.
     `where` is a condition that every row of the resource satisfies, whoever asks: an expression that names the model,
-    or a function of the model. Without `routes` there is no endpoint, and all else holds.
+    or a function of the model. Without `routes` there is no endpoint, and all else holds. `key` names the unique column
+    by which paths name rows, in place of the primary key. `order` is that of lists without `sort=`: `"-created_at"`.
     """
 
     @declared
@@ -168,6 +169,8 @@ class Resource(Declared, Generic[M]):
         cors: CORS | None = None,
         routes: bool = True,
         where: RowExpression | None = None,
+        key: Attr | None = None,
+        order: Attr | Sequence[Attr] | None = None,
     ) -> None:
         self.model = model
         name = f"Resource({getattr(model, '__name__', repr(model))}"
@@ -200,6 +203,8 @@ class Resource(Declared, Generic[M]):
         self.json_items_max = arguments.bound("json_items_max", json_items_max)
         self.headers = arguments.headers(headers)
         self.has_policies = arguments.has_policies
+        self.order = arguments.order("order", model, order)
+        self.key = arguments.attribute("key", model, key)
         self.routes = arguments.of_kind("routes", routes, bool, "True or False", True)
         condition = partial(restriction_of, where, f"{name}, where=...)")
         self.where = self.mistakes.attempt(condition, None, self.source)

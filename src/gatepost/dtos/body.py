@@ -149,7 +149,8 @@ class BodyFields(msgspec.Struct, frozen=True):
     """Which fields a body may have. Those that are neither writable nor readable are unknown.
 
     The writable ones of `required` must be there; a patch (RFC 7396) requires none. Those in `maybe_unknown` may turn
-    out to be unknown to the actor, so hints do not suggest them.
+    out to be unknown to the actor, so hints do not suggest them. `path_keys` are part of the paths of rows, as primary
+    keys are.
     """
 
     writable: frozenset[str]
@@ -157,6 +158,7 @@ class BodyFields(msgspec.Struct, frozen=True):
     required: frozenset[str] = frozenset()
     maybe_unknown: frozenset[str] = frozenset()
     is_patch: bool = False
+    path_keys: frozenset[str] = frozenset()
 
 
 def _doubled(node: Any) -> set[str]:
@@ -179,7 +181,10 @@ def compile_body(
         name, is_writable = attribute.name, attribute.name in fields.writable
         if not is_writable and name not in fields.readable:
             continue
-        kind = _field_type(attribute, location, bounds, is_patch=fields.is_patch) if is_writable else None
+        is_key = attribute.primary_key or name in fields.path_keys
+        kind = (
+            _field_type(attribute, location, bounds, is_patch=fields.is_patch, is_key=is_key) if is_writable else None
+        )
         if fields.is_patch and not is_writable and attribute.shape.unsupported is None:
             # A read-only value is only compared with the row, so constraints do not apply.
             kind = field_type_of(attribute.shape.unconstrained, "", bounds)
@@ -191,14 +196,14 @@ def compile_body(
 
 def check_field(attribute: Attribute, location: str) -> None:
     """Raise the `ConfigurationError` of an attribute that no body can hold, before there is a body."""
-    _field_type(attribute, location, BOUNDS, is_patch=False)
+    _field_type(attribute, location, BOUNDS, is_patch=False, is_key=attribute.primary_key)
 
 
-def _field_type(attribute: Attribute, location: str, bounds: Bounds, *, is_patch: bool) -> WireType:
+def _field_type(attribute: Attribute, location: str, bounds: Bounds, *, is_patch: bool, is_key: bool) -> WireType:
     shape = attribute.shape
     if shape.structure is not None:
         return structured_type_of(shape, f"{location}.{attribute.name}", bounds, is_patch=is_patch)
-    is_text_key = attribute.primary_key and shape.form is Form.TEXT
+    is_text_key = is_key and shape.form is Form.TEXT
     further = (*value_checks((Constraint("min_length", 1),), shape), _IN_A_PATH) if is_text_key else ()
     return field_type_of(shape, f"{location}.{attribute.name}", bounds, further)
 

@@ -4,7 +4,8 @@ Built once, when the app is. Layers ask it for a model, a table or a path; it ho
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from copy import copy
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -110,6 +111,16 @@ class ServedModel:
         self._views: dict[tuple[Any, ...], View] = {}
         self._system_view: View | None = None
         self.only_view = None if self._actor_policies else self._make_view(anonymous)
+
+    @cached_property
+    def addressed(self) -> "ServedModel":
+        """The same, with the column by which paths name its rows as the key of the entity."""
+        name = self.resource.key
+        if name is None or (name,) == self.entity.key.names:
+            return self
+        found = copy(self)
+        found.entity = self.entity.with_key(name)
+        return found
 
     @property
     def writable(self) -> list[Attribute]:

@@ -20,7 +20,8 @@ _COMPUTED = "a column that is computed from it (Computed) can be sorted by, and 
 
 
 def check_declared_field(entity: Entity, option: str, name: str) -> None:
-    """Raise `ConfigurationError` for a name in `sort=`, `filter=`, `search=` or `fields=` that cannot mean anything."""
+    """Raise `ConfigurationError` for a name in `sort=`, `filter=`, `search=`, `order=` or `fields=` that cannot mean
+    anything."""
     field = field_of(name)
     if option == "fields" and field in entity.unserved:
         return
@@ -64,7 +65,7 @@ def _problem(entity: Entity, option: str, name: str, field: str) -> Problem | No
         return _problem_of_search(field, shape, kind)
     if option == "fields" or is_comparable(shape) or (option == "filter" and has_elements(shape)):
         return None
-    verb = "sorted" if option == "sort" else "filtered"
+    verb = "sorted" if option in ("sort", "order") else "filtered"
     hint = f"Leave it out of {option}=."
     if shape.form is Form.DOCUMENT:
         hint = f'Name a path into the document in filter=, such as "{field}.color"; {_COMPUTED}'

@@ -14,6 +14,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.catalog import ServedModel
 from gatepost.models.document_paths import field_of
+from gatepost.models.visibility import hidden_from
 
 Problem = tuple[str, str, str]
 """The argument, what is wrong, and what to write."""
@@ -31,7 +32,18 @@ def check_effects(served: ServedModel, others: Collection[ServedModel], mistakes
 
 
 def _of_lists(served: ServedModel, *, is_target: bool) -> Iterator[Problem]:
+    for term in served.resource.order:
+        name = term.removeprefix("-")
+        who = hidden_from(served, name, "list", on_every_row=True) if name in served.rules else None
+        if who is not None:
+            yield (
+                "order",
+                f"names {name!r}, which is hidden from {who} who may list: the order would reveal it.",
+                "Order by a field that is shown to everybody who may list.",
+            )
     if not _is_open(served, "list"):
+        if served.resource.order:
+            yield "order", "has no effect: nobody may list the rows.", "Open list=, or leave it out."
         for argument in ("sort",) if is_target else ("sort", "filter", "search"):
             if getattr(served.resource, argument):
                 yield argument, "has no effect: nobody may list the rows.", "Open list=, or leave it out."
@@ -82,6 +94,8 @@ def _of_paths(served: ServedModel) -> Iterator[Problem]:
     elif not resource.routes:
         problem, hint = "has no effect: routes=False leaves no endpoint.", "Leave out this argument, or routes=False."
         given |= {
+            "key": resource.key,
+            "order": resource.order,
             "rate_limit": resource.rate_limits,
             "body_bytes_max": resource.body_bytes_max,
             "json_depth_max": resource.json_depth_max,

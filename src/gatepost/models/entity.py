@@ -105,14 +105,18 @@ class Relation(msgspec.Struct, frozen=True, eq=False):
     @property
     def is_unique(self) -> bool:
         """Whether the declaration says that at most one row has a value in `remote`."""
-        if any(key.column is self.remote for key in self.local.foreign_keys):
-            return True  # PostgreSQL takes no other column there
-        table: Table[Any] = self.remote.table
-        unique: list[Any] = [
-            *(item for item in table.constraints if isinstance(item, PrimaryKeyConstraint | UniqueConstraint)),
-            *(item for item in table.indexes if item.unique and item.dialect_options["postgresql"]["where"] is None),
-        ]
-        return any([column is self.remote for column in item.columns] == [True] for item in unique)
+        # PostgreSQL takes no other column for a foreign key.
+        return any(key.column is self.remote for key in self.local.foreign_keys) or is_unique(self.remote)
+
+
+def is_unique(column: Column[Any]) -> bool:
+    """Whether the declaration says that at most one row has a value in this column."""
+    table: Table[Any] = column.table
+    unique: list[Any] = [
+        *(item for item in table.constraints if isinstance(item, PrimaryKeyConstraint | UniqueConstraint)),
+        *(item for item in table.indexes if item.unique and item.dialect_options["postgresql"]["where"] is None),
+    ]
+    return any([each is column for each in item.columns] == [True] for item in unique)
 
 
 class Entity(msgspec.Struct, frozen=True, eq=False):
@@ -153,6 +157,10 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
     def is_view(self) -> bool:
         """Whether a view of the database has the rows: no migration makes or changes it."""
         return bool(self.table.info.get(VIEW))
+
+    def with_key(self, name: str) -> "Entity":
+        """The same, known by another attribute than the primary key."""
+        return msgspec.structs.replace(self, key=Key((self.attributes[name],)))
 
     @property
     def single_key(self) -> Attribute:

@@ -77,3 +77,7 @@ def _add_indexes(entity: Entity, resource: Resource[Any], mistakes: Mistakes) ->
                 check_declared_field(entity, option, field)
                 if add is not None:
                     add(entity, field)
+    for term in resource.order:
+        with mistakes.check(resource.source):
+            check_declared_field(entity, "order", term.removeprefix("-"))
+            add_sort_index(entity, term.removeprefix("-"))

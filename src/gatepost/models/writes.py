@@ -116,7 +116,9 @@ class WriteRecipe(Recipe[WritePlan], frozen=True):
         _, pieces = self.selection.row(source, source.table)
         columns = Columns()
         build = columns.add_row(pieces)
-        key = _key_reader(source.entity.key, [columns.add(source.column(name)) for name in source.entity.key.names])
+        key = record_key_reader(
+            source.entity.key, [columns.add(source.column(name)) for name in source.entity.key.names]
+        )
         tag = add_tag(columns, source, self.selection)
         readable = columns.add(self.selection.rule.outcome(source))
         allowed = columns.add(self.permitted.outcome(source))
@@ -325,7 +327,7 @@ class FindCompositeReference(KeyRecipe[Statement], frozen=True):
         return self.statement(statement, f"{self.served.path}.reference")
 
 
-def _key_reader(key: Key, indexes: Sequence[int]) -> Callable[[Record], Any]:
+def record_key_reader(key: Key, indexes: Sequence[int]) -> Callable[[Record], Any]:
     """The function that reads the key in a record, whose values are at these positions."""
     read, decoders = itemgetter(*indexes), [decoder_of(item) for item in key.attributes]
     if not any(decoders):

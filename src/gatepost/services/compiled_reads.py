@@ -21,6 +21,7 @@ from gatepost.database.database import Database, driver_error
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
 from gatepost.dtos.unknown_labels import unknown_labels
+from gatepost.models.addresses import ReadKey
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import bind_decision
 from gatepost.models.list_query import ListQuery
@@ -42,6 +43,7 @@ from gatepost.models.recipes import Bound
 from gatepost.models.row_size import MAY_BE_LARGE, unbounded_columns_below, unbounded_names
 from gatepost.models.schema_names import qualified
 from gatepost.models.selections import Expansion, Selection
+from gatepost.models.writes import record_key_reader
 from gatepost.services.plans import Plans
 from gatepost.services.verbs import Row, RowPage
 from gatepost.services.write_policies import not_found, rule_of
@@ -61,6 +63,7 @@ class CompiledReads:
 
     def __init__(self, served: ServedModel, database: Database, plans: Plans) -> None:
         self.served = served
+        self._addressed = served.addressed
         self._database = database
         self._plans = plans
         # Where the policy is the same for every actor, the statement depends on the view alone. (A policy that is
@@ -77,11 +80,11 @@ class CompiledReads:
         self._pages = BoundedCache[tuple[ListQuery, View], tuple[PagePlan | RowsPlan, list[Any]]](PAGES_MAX)
 
     async def get(self, call: Call, key: Any, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]) -> Row:
-        """One row by its key."""
+        """One row by the key in its path."""
         plan = self._fast_reads.get(call.view) if fields is None and not expand else None
         arguments = [key]
         if plan is None:
-            recipe = self._row(call, key, fields, expand)
+            recipe = self._recipe(call, key, fields, expand, self._addressed)
             plan = self._plans.get(recipe)
             arguments = plan.statement.arguments(recipe.binds(plan.statement))
             if self.is_open and fields is None and not expand and plan.statement.plain_names == (KEY,):
@@ -131,10 +134,35 @@ class CompiledReads:
         return await self._one(transaction, LoadObject(self.served, rule, Bound(key), is_locking=is_locking))
 
     async def object_anew(self, transaction: Transaction, key: Any, loading: tuple[str, ...] = ()) -> Any:
-        """Load the row with this key, which was found before, with these deferred columns, and replace what the session
-        has of it. Raises `NotFound`."""
+        """Load the row with this key of a path, which was found before, with these deferred columns, and replace what
+        the session has of it. Raises `NotFound`."""
         rule = bind_decision(True, system, self.served.entity)
-        return await self._one(transaction, LoadObject(self.served, rule, Bound(key), is_anew=True, loading=loading))
+        recipe = LoadObject(self._addressed, rule, Bound(key), is_anew=True, loading=loading)
+        return await self._one(transaction, recipe)
+
+    async def primary_key(self, transaction: Transaction, key: Any, actor: Actor) -> Any:
+        """The primary key of the row with this key of a path. Raises `NotFound`, also where the actor may not read
+        it."""
+        if self._addressed is self.served:
+            return key
+        names = self.served.entity.key.names
+        recipe = ReadKey(self._addressed, rule_of(self.served, "get", actor), Bound(key), names)
+        return await self._key(transaction, recipe, self.served)
+
+    async def address(self, transaction: Transaction, key: Any) -> Any:
+        """What the path of the row with this primary key has as its key."""
+        if self._addressed is self.served:
+            return key
+        rule = bind_decision(True, system, self.served.entity)
+        recipe = ReadKey(self.served, rule, Bound(key), self._addressed.entity.key.names)
+        return await self._key(transaction, recipe, self._addressed)
+
+    async def _key(self, transaction: Transaction, recipe: ReadKey, served: ServedModel) -> Any:
+        statement = self._plans.get(recipe)
+        records = await transaction.read(statement, recipe.binds(statement))
+        if not records:
+            raise not_found()
+        return record_key_reader(served.entity.key, range(len(recipe.names)))(records[0])
 
     async def _one(self, transaction: Transaction, recipe: LoadObject) -> Any:
         found = (await self._load(transaction, recipe)).one_or_none()
@@ -193,24 +221,43 @@ class CompiledReads:
         fields: tuple[str, ...] | None = None,
         expand: tuple[Expansion, ...] = (),
     ) -> Row:
-        """One row by its key, as the transaction sees it. Raises `NotFound`."""
-        recipe = self._row(call, key, fields, expand)
+        """One row by its primary key, as the transaction sees it. Raises `NotFound`."""
+        return await self._row(transaction, self._recipe(call, key, fields, expand, self.served))
+
+    async def row_at(self, call: Call, transaction: Transaction, key: Any) -> Row:
+        """As `row_in`, by the key in the row's path."""
+        return await self._row(transaction, self._recipe(call, key, None, (), self._addressed))
+
+    async def _row(self, transaction: Transaction, recipe: ReadRow) -> Row:
         plan = self._plans.get(recipe)
         records = await transaction.read(plan.statement, recipe.binds(plan.statement))
         if not records:
             raise not_found()
-        return _row_of(plan, records[0], key)
+        return _row_of(plan, records[0], recipe.key.value)
 
-    def _row(self, call: Call, key: Any, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]) -> ReadRow:
-        selection = self._selection("get", call, fields, expand)
+    def _recipe(
+        self,
+        call: Call,
+        key: Any,
+        fields: tuple[str, ...] | None,
+        expand: tuple[Expansion, ...],
+        served: ServedModel,
+    ) -> ReadRow:
+        selection = self._selection("get", call, fields, expand, served)
         has_whole = fields is not None and not expand
-        whole = Selection.of(self.served, call.view, selection.rule) if has_whole else None
+        whole = Selection.of(served, call.view, selection.rule) if has_whole else None
         return ReadRow(selection, Bound(key), whole)
 
     def _selection(
-        self, action: str, call: Call, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]
+        self,
+        action: str,
+        call: Call,
+        fields: tuple[str, ...] | None,
+        expand: tuple[Expansion, ...],
+        served: ServedModel | None = None,
     ) -> Selection:
-        return Selection.of(self.served, call.view, rule_of(self.served, action, call.actor), fields, expand)
+        rule = rule_of(self.served, action, call.actor)
+        return Selection.of(served or self.served, call.view, rule, fields, expand)
 
 
 def _row_of(plan: ReadPlan, record: Record, key: Any) -> Row:

@@ -132,6 +132,7 @@ class CompiledVerbs:
 
     def __init__(self, served: ServedModel, catalog: Catalog, database: Database, plans: Plans, bounds: Bounds) -> None:
         self.served = served
+        self._addressed = served.addressed
         self.database = database
         self._entity = served.entity
         self._policies = served.policies
@@ -221,9 +222,9 @@ class CompiledVerbs:
         read, permitted = (rule_of(self.served, action, call.actor) for action in ("get", "delete"))
         if permitted.decision is False:
             raise access_denied(call.actor)
-        recipe = DeleteRow(self.served, read, Bound(key), permitted, None if versions is None else Bound(versions))
+        recipe = DeleteRow(self._addressed, read, Bound(key), permitted, None if versions is None else Bound(versions))
         if not await self._run_delete(self._plans.get(recipe), recipe):
-            status = ReadStatus(self.served, read, Bound(key), permitted)
+            status = ReadStatus(self._addressed, read, Bound(key), permitted)
             plan = self._plans.get(status)
             records = await self.database.run(plan.statement, plan.statement.arguments(status.binds(plan.statement)))
             raise_refusal(records[0] if records else None, plan, versions, call.actor)
@@ -248,7 +249,7 @@ class CompiledVerbs:
     async def _update_in_transaction(self, call: Call, change: RowChange, transaction: Transaction) -> Row:
         _, moved = await self.lock_for_update(call, transaction, change)
         if not moved:
-            return await self.reads.row_in(call, transaction, change.key)
+            return await self.reads.row_at(call, transaction, change.key)
         permitted, rules = change.permitted, call.view.update_rules
         if not rules.keys().isdisjoint(moved):
             permitted = bind_decision(with_field_rules(permitted.decision, rules, moved), call.actor, self._entity)
@@ -275,7 +276,8 @@ class CompiledVerbs:
         if not records and (write.is_allowed or await self._may_be_written(transaction, write)):
             raise await self.suppressed(transaction)
         if records and self.references.composites.ruled:
-            await self.references.composites.check(call, transaction, references, plan.key_of(records[0]))
+            key = await self.reads.primary_key(transaction, plan.key_of(records[0]), system)
+            await self.references.composites.check(call, transaction, references, key)
         if not records or not records[0][plan.permitted_index]:
             await self.references.check_all(call, transaction, references)
             raise denied(write.permitted)
@@ -433,7 +435,7 @@ class CompiledVerbs:
             return bind_decision(rules.get(name, name in open_fields), actor, self._entity)
 
         return ReadStatus(
-            self.served,
+            self._addressed,
             rule_of(self.served, "get", actor),
             Bound(key),
             permitted,
@@ -469,7 +471,7 @@ class CompiledVerbs:
         plan = self._plans.get(recipe)
         if permitted.decision is True and self.reads.is_open and change.versions is None:
             self._updates.keep(view, recipe.names, plan, view.update_rules)
-        asked = partial(CheckUpdate, self.served, permitted, recipe.key, recipe.names, recipe.values)
+        asked = partial(CheckUpdate, self._addressed, permitted, recipe.key, recipe.names, recipe.values)
         binds = recipe.binds(plan.statement)
         is_allowed = not recipe.checks_candidate
         return RowWrite(plan, binds, values, sent, is_allowed=is_allowed, permitted=permitted, candidate=asked)
@@ -506,7 +508,7 @@ class CompiledVerbs:
         )
 
     def _selection(self, call: Call) -> Selection:
-        return Selection.of(self.served, call.view, rule_of(self.served, "get", call.actor))
+        return Selection.of(self._addressed, call.view, rule_of(self.served, "get", call.actor))
 
     async def _created(self, plan: WritePlan, records: Sequence[Record]) -> Row:
         """The row that an INSERT returned. Where no rule could refuse it and there is none, a trigger suppressed it."""

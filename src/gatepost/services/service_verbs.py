@@ -7,6 +7,7 @@ so that a service cannot bypass fields, expansions or policies.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
+import msgspec
 from asyncpg.exceptions import DataError, PostgresError
 from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError, StatementError
@@ -81,7 +82,8 @@ class ServiceVerbs:
 
         async def work(unit: UnitOfWork) -> Row:
             self._check_backlog()
-            row = await unit.service(self._model).get(key, call.actor)
+            primary_key = await self._compiled.reads.primary_key(unit.transaction, key, call.actor)
+            row = await unit.service(self._model).get(primary_key, call.actor)
             return await self._compiled.reads.row_in(call, unit.transaction, self._key(row, "get"), fields, expand)
 
         return await self._run(call, work, may_write=False)
@@ -134,10 +136,11 @@ class ServiceVerbs:
             loading = tuple(name for name in self._deferred if name in values)
             row = await self._compiled.reads.object_anew(unit.transaction, key, loading)
             unit.enforce_field_rules(row, rules, values)
+            primary_key = self._key(row, "update")
             service = unit.service(self._owner(row, "update"))
             changed = service.update(row, Changes(self._own_values(values), model=row.__class__), actor)
             row = await self._written(call, "update", changed, moved)
-            await self._check_written(call, key, permitted, moved)
+            await self._check_written(call, primary_key, permitted, moved)
             return await self._show(call, self._key(row, "update"))
 
         return await self._run(call, work)
@@ -216,10 +219,13 @@ class ServiceVerbs:
 
     async def _show(self, call: Call, key: Any) -> Row:
         """The written row, without data where the actor may not read it."""
+        reads, transaction = self._compiled.reads, call.unit.transaction
+        address = await reads.address(transaction, key)
         try:
-            return await self._compiled.reads.row_in(call, call.unit.transaction, key)
+            row = await reads.row_in(call, transaction, key)
         except NotFound:
-            return Row("", None, key)
+            return Row("", None, address)
+        return msgspec.structs.replace(row, key=address)
 
     def _check_backlog(self) -> None:
         """Raise 503 `overloaded` before reading rows of unbounded size while too many response bytes wait for

@@ -115,8 +115,8 @@ class Reminders(Service[Reminder]):
 class Passing(Service[Any]):
     """Goes through the ORM, and changes nothing."""
 
-    async def get(self, id: Any, actor: Actor) -> Any:
-        return await super().get(id, actor)
+    async def get(self, id: Any, actor: Actor, *, lock: bool = False) -> Any:
+        return await super().get(id, actor, lock=lock)
 
     async def list(self, query: Any, actor: Actor) -> Any:
         return await super().list(query, actor)

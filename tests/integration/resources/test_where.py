@@ -143,11 +143,11 @@ async def test_a_row_is_deleted_where_it_is_served(library: Library) -> None:
 
 async def test_services_find_and_make_no_row_outside_even_for_the_system(library: Library) -> None:
     async with library.app.transaction() as tx:
-        assert (await tx.model(Bookcase).get(library.shelf)).name == "one"
+        assert (await tx.service(Bookcase).get(library.shelf, tx.actor)).name == "one"
         with pytest.raises(NotFound):
-            await tx.model(Bookcase).get(library.closed)
+            await tx.service(Bookcase).get(library.closed, tx.actor)
         with pytest.raises(Forbidden):
-            await tx.model(Bookcase).create(Bookcase(name="three", state="closed"))
+            await tx.service(Bookcase).create(Bookcase(name="three", state="closed"), tx.actor)
 
 
 async def test_the_values_of_the_condition_are_literals() -> None:

@@ -83,10 +83,10 @@ async def test_services_make_and_find_rows(loans: Loans) -> None:
     assert (await editor.get(path)).data["loan"]["book_id"] == loans.book
     assert (await loans.people["keeper"].get(path)).data["loan"] is None
     async with app.transaction() as tx:
-        assert str((await tx.model(Lent).get(loans.loan)).book_id) == loans.book
+        assert str((await tx.service(Lent).get(loans.loan, tx.actor)).book_id) == loans.book
     async with app.transaction(Actor(None)) as tx:
         with pytest.raises(NotFound):
-            await tx.model(Lent).get(loans.loan)
+            await tx.service(Lent).get(loans.loan, tx.actor)
 
 
 async def test_its_operations_are_not_listed() -> None:

@@ -19,6 +19,7 @@ from gatepost.controllers.paging import PagingParameters
 from gatepost.controllers.queries import QueryParsers, QueryReader
 from gatepost.database.statements import Statement
 from gatepost.declaring.paging import BY_CURSORS
+from gatepost.models.addresses import ReadKey
 from gatepost.models.candidates import CheckCandidate
 from gatepost.models.conditions import bind_decision, bind_policy
 from gatepost.models.list_query import ListQuery, Order
@@ -146,6 +147,7 @@ def recipes() -> Iterator[Recipe[Any]]:
         for key in (3, 4):
             yield ReadRow(row, Bound(key))
             yield LoadObject(TOOLS, read, Bound(key))
+            yield ReadKey(TOOLS, read, Bound(key), ("name",))
             yield CheckUpdate(TOOLS, permitted, Bound(key), ("weight",), Bound({"weight": key}))
             for versions in (None, Bound(("1",)), Bound(("2", "3"))):
                 yield DeleteRow(TOOLS, read, Bound(key), permitted, versions)

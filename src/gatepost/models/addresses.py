@@ -1,0 +1,60 @@
+"""Addresses: the column by which paths name the rows of a resource, where that is not the primary key.
+
+`Resource(key=Article.slug)`. The statements of requests are made for `ServedModel.addressed`, the same resource with
+that column as its key; foreign keys, cursors and services have the primary key.
+"""
+
+import sqlalchemy as sa
+
+from gatepost.database.statements import Statement
+from gatepost.errors import ConfigurationError
+from gatepost.hints import did_you_mean
+from gatepost.models.catalog import ServedModel
+from gatepost.models.entity import Attribute, is_unique
+from gatepost.models.reads import KeyRecipe, is_key
+from gatepost.models.recipes import Options
+from gatepost.models.table_refs import TableRef
+from gatepost.models.visibility import hidden_from
+
+
+class ReadKey(KeyRecipe[Statement], frozen=True):
+    """The values of other attributes (`names`) of the row that has the key and satisfies the rule."""
+
+    names: tuple[str, ...]
+
+    def compile(self, options: Options) -> Statement:
+        """The SELECT of the values."""
+        source = TableRef.of(self.served.entity)
+        statement = sa.select(*map(source.column, self.names)).where(is_key(source), *self.rule.conditions(source))
+        return self.statement(statement, f"{self.served.path}.key")
+
+
+def check_address(served: ServedModel) -> None:
+    """Raise `ConfigurationError` where the column of `key=` cannot name rows to all who may get them."""
+    name, entity = served.resource.key, served.entity
+    if name is None:
+        return
+    location = f"Resource({entity.name}, key=...)"
+    attribute = entity.attributes.get(name)
+    if attribute is None:
+        known = did_you_mean(name, entity.attributes)
+        raise ConfigurationError(f"{entity.name} has no column {name!r}.{known}", location=location)
+    problem = _problem(served, attribute)
+    if problem is not None:
+        raise ConfigurationError(f"{name!r} {problem[0]}", location=location, hint=problem[1])
+
+
+def _problem(served: ServedModel, attribute: Attribute) -> tuple[str, str] | None:
+    if attribute.is_expression:
+        return "is an expression.", "Name a column with unique=True."
+    if attribute.nullable:
+        return "may be NULL, so that some rows would have no path.", "Declare the column NOT NULL: Mapped[str]."
+    if not is_unique(attribute.column):
+        return "is not unique, so that a path would name several rows.", "Declare it with unique=True."
+    who = hidden_from(served, attribute.name, "get")
+    if who is not None:
+        return (
+            f"is hidden from {who} who may get rows, and could be guessed by paths.",
+            "Show it to everybody who may get rows, or name another column.",
+        )
+    return None
