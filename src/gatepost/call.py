@@ -65,7 +65,8 @@ class Call(msgspec.Struct, eq=False):
     None where another application responds; `path_values` are the segments of the path that stand for `{...}` in the
     endpoint's, decoded (a handler gets that of a composite key with its escapes); `is_ambient` says that the actor was
     found by credentials that browsers send by themselves;
-    `view` is what the actor sees and sets of the endpoint's resource, as its controller knows; `unit` is the unit of
+    `view` is what the actor sees and sets of the endpoint's resource, and `below` which row stands above its rows, as
+    its controller knows; `unit` is the unit of
     work while a service's transaction runs; `tables_read` are the names of the tables whose rows the response shows or
     depends on, None where that is not known, because a service or a function of the database may have read others;
     `status` is that of the response, 0 until it has begun; `code` is the error code of a refusal, for the access line.
@@ -83,6 +84,7 @@ class Call(msgspec.Struct, eq=False):
     actor: Actor = anonymous
     is_ambient: bool = False
     view: View = NO_FIELDS
+    below: Any = None
     unit: Any = None
     tables_read: frozenset[str] | None = None
     status: int = 0

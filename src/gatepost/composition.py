@@ -248,11 +248,11 @@ class Composition:
         return found
 
     def _operation(self, served: ServedModel, verb: str, origin: str) -> Operation:
-        resource, path = served.resource, f"{self.declaration.prefix}/{served.path}"
+        resource, path = served.resource, f"{self.declaration.prefix}/{served.template}"
         key = "id" if served.addressed is served else resource.key
         overriding = _overriding(self.declaration.services.get(served.entity.model), verb)
         return Operation(
-            name=f"{served.path}.{verb}",
+            name=f"{served.name}.{verb}",
             method=METHODS[verb],
             rules=RouteRules(
                 pattern=path if verb in ("list", "create") else f"{path}/{{{key}}}",
@@ -270,9 +270,9 @@ class Composition:
     def _limits(self, served: ServedModel, action: str) -> NamedLimits:
         """The limits of an action, or those that it shares with the rest of its resource; none for the default."""
         declared = served.resource.rate_limits
-        name, limits = f"{served.path}.{action}", declared.get(action, ())
+        name, limits = f"{served.name}.{action}", declared.get(action, ())
         if not limits:
-            name, limits = served.path, declared.get(None, ())
+            name, limits = served.name, declared.get(None, ())
         factor = self.settings.gate.limit_factor or 1
         return named(name, [limit.times(factor) for limit in limits]) if limits else ()
 

@@ -26,7 +26,7 @@ from gatepost.dtos.body import check_field
 from gatepost.dtos.path_keys import check_key
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
-from gatepost.models.addresses import check_address
+from gatepost.models.addresses import check_above, check_address
 from gatepost.models.base import Model
 from gatepost.models.catalog import Catalog, ServedModel, two_classes
 from gatepost.models.column_mismatches import ExpectedTable, ExpectedTables
@@ -132,7 +132,7 @@ class Declaration:
 
     def _check_mounts(self) -> None:
         for served in self.catalog.by_path.values():
-            path = f"{self.prefix}/{served.path}"
+            path = f"{self.prefix}/{served.template}"
             if path in self.mounts:
                 self._mistakes.add(taken_by_mount(path, f"Resource({served.entity.name})"), self._source)
 
@@ -233,6 +233,7 @@ class Declaration:
                 check_key(served.entity)
             with self._mistakes.check(served.resource.source):
                 check_address(served)
+                check_above(served)
                 if served.resource.key is not None:
                     check_key(served.addressed.entity)
             with self._mistakes.check(partial(location_of, served.entity.model)):

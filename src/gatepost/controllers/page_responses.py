@@ -44,9 +44,10 @@ class OffsetInfo(msgspec.Struct, gc=False):
 
 
 class PageResponses:
-    """Makes the responses to one list. `seal` makes its cursors; `path` is the list's, as it stands in links."""
+    """Makes the responses to one list. `seal` makes its cursors; `path` is the list's in a call, as it stands in
+    links."""
 
-    def __init__(self, path: bytes, seal: Seal, paging: PagingParameters) -> None:
+    def __init__(self, path: Callable[[Call], str], seal: Seal, paging: PagingParameters) -> None:
         self._path = path
         self._seal = seal
         self._by_offset = paging.by_offset
@@ -58,7 +59,7 @@ class PageResponses:
         if page.total is not None:
             info.total = min(page.total, TOTAL_MAX)
             info.total_is_exact = page.total <= TOTAL_MAX
-        return page_response(page.rows, info, self._links(call.query_string, neighbours) if neighbours else b"")
+        return page_response(page.rows, info, self._links(call, neighbours) if neighbours else b"")
 
     def _by_cursors(self, query: ListQuery, page: RowPage) -> tuple[CursorInfo, Neighbours]:
         """A page that was reached by a cursor has a neighbour on that side, even if it is empty by now."""
@@ -81,13 +82,14 @@ class PageResponses:
             neighbours.append(("prev", "offset", str(max(0, query.offset - query.limit))))
         return OffsetInfo(query.limit, query.offset), neighbours
 
-    def _links(self, query_string: bytes, neighbours: Neighbours) -> bytes:
+    def _links(self, call: Call, neighbours: Neighbours) -> bytes:
         """`Link` (RFC 8288) to the neighbours: this path, the same parameters, another position."""
+        path, query_string = self._path(call).encode(), call.query_string
         if query_string.translate(None, _QUERY_BYTES):
             query_string = quote(query_string, safe=_QUERY_SIGNS).encode()
         kept = [part for part in query_string.split(b"&") if part and not part.startswith(self._positions)]
         links: list[bytes] = []
         for relation, name, value in neighbours:
             parameters = b"&".join([*kept, f"{name}={value}".encode()])
-            links.append(b'<%b?%b>; rel="%b"' % (self._path, parameters, relation.encode()))
+            links.append(b'<%b?%b>; rel="%b"' % (path, parameters, relation.encode()))
         return b", ".join(links)

@@ -3,6 +3,8 @@
 from typing import Any
 from urllib.parse import quote, unquote
 
+import msgspec
+
 from gatepost.call import Call, Handler, Response
 from gatepost.controllers.page_responses import PageResponses
 from gatepost.controllers.queries import QueryReader
@@ -14,6 +16,7 @@ from gatepost.controllers.responses import (
     row_response,
     wanted_versions,
 )
+from gatepost.controllers.rows_above import RowAbove
 from gatepost.dtos.body import BodyDecoder, BodyFields, compile_body
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.path_keys import key_reader, key_writer
@@ -35,7 +38,12 @@ class ResourceController:
     """Handlers for the five actions of a resource. `verbs` has, for each action, the verbs that run it."""
 
     def __init__(
-        self, served: ServedModel, verbs: dict[str, Verbs], queries: QueryReader, prefix: str, bounds: Bounds
+        self,
+        served: ServedModel,
+        verbs: dict[str, Verbs],
+        queries: QueryReader,
+        prefix: str,
+        bounds: Bounds,
     ) -> None:
         self._bounds = bounds
         self._served = served
@@ -53,24 +61,21 @@ class ResourceController:
         self._key_of_path = served.addressed.entity.key
         self._parse_key = key_reader(self._key_of_path)
         self._write_key = key_writer(self._key_of_path)
-        self._location = f"{prefix}/{served.path}/"
-        list_path = quote(f"{prefix}/{served.path}").encode()
-        self._pages = PageResponses(list_path, queries.seal, queries.paging)
+        self._path = f"{prefix}/{served.path}"
+        self._pages = PageResponses(self._path_of, queries.seal, queries.paging)
+        self._above = RowAbove.of(served, prefix)
+        self._key_above = verbs["create"].key_above
         self._creations: dict[View, BodyDecoder] = {}
         self._patches: dict[View, BodyDecoder] = {}
 
     def handler(self, action: str) -> Handler:
         """The handler of an action. Where it reads a composite key, it gets the segment of the path with its escapes,
-        by which a comma inside a value differs from those between values."""
+        by which a comma inside a value differs from those between values; where its rows are below another, the values
+        of the path without that row's."""
         handle: Handler = getattr(self, action)
-        if not self._key_of_path.is_composite or action in ("list", "create"):
-            return handle
-
-        async def handle_composite(call: Call) -> Response:
-            call.path_values = (_sent_segment(call),)
-            return await handle(call)
-
-        return handle_composite
+        if self._key_of_path.is_composite and action not in ("list", "create"):
+            handle = _with_sent_segment(handle)
+        return handle if self._above is None else self._above.handler(handle)
 
     async def get(self, call: Call) -> Response:
         """GET one row. 200 with `ETag`, 304 where `If-None-Match` names it."""
@@ -91,7 +96,11 @@ class ResourceController:
         """GET a page."""
         call.view = self._only_view or self._view(call.actor)
         query = self._queries.read_list(call)
+        if call.below is not None:
+            query = msgspec.structs.replace(query, below=call.below, is_cacheable=False)
         page = await self._list(call, query)
+        if not page.rows and call.below is not None:
+            await self._key_above(call)  # a row shows that the one above is there
         return self._pages.respond(call, query, page)
 
     async def create(self, call: Call) -> Response:
@@ -102,6 +111,10 @@ class ResourceController:
         decoder = self._creations.get(view) or self._compile(view, partial=False)
         content = await call.body()
         body = decoder.decode(content)
+        path = self._path_of(call)
+        if self._above is not None:
+            body.values[self._above.foreign_key] = await self._key_above(call)
+            call.below = None  # the row is below that one
         try:
             row = await self._create(call, body.values)
         except Problem as problem:
@@ -112,7 +125,7 @@ class ResourceController:
             ):
                 decoder.refuse(content, named)
             raise self._discreet(problem, view) from problem.__cause__
-        location = (b"location", (self._location + self._write_key(row.key)).encode())
+        location = (b"location", f"{path}/{self._write_key(row.key)}".encode())
         return row_response(201, row.data, row.tag, location) if row.data else empty_response(201, location)
 
     async def update(self, call: Call) -> Response:
@@ -143,7 +156,7 @@ class ResourceController:
         except Problem as problem:
             raise self._discreet(problem, view) from problem.__cause__
         # A change of the column that paths name leaves the row at another path (RFC 9110, section 8.7).
-        moved = () if row.key == key else ((b"content-location", (self._location + self._write_key(row.key)).encode()),)
+        moved = () if row.key == key else ((b"content-location", self._location(call, row.key)),)
         return row_response(200, row.data, row.tag, *moved) if row.data else empty_response(204)
 
     async def _unchanged(self, call: Call, key: Any, refused: dict[str, Any]) -> frozenset[str]:
@@ -174,6 +187,13 @@ class ResourceController:
             return problem
         return type(problem)(problem.code, "The row violates a constraint of the database.")
 
+    def _path_of(self, call: Call) -> str:
+        """The path of the list."""
+        return self._path if self._above is None else self._above.path_of(call, self._served.path)
+
+    def _location(self, call: Call, key: Any) -> bytes:
+        return f"{self._path_of(call)}/{self._write_key(key)}".encode()
+
     def _key(self, call: Call) -> Any:
         """The key of the path; raises `NotFound` for a text that cannot be a key."""
         try:
@@ -203,10 +223,18 @@ class ResourceController:
         return decoder
 
 
+def _with_sent_segment(handle: Handler) -> Handler:
+    async def handle_composite(call: Call) -> Response:
+        call.path_values = (*call.path_values[:-1], _sent_segment(call))
+        return await handle(call)
+
+    return handle_composite
+
+
 def _sent_segment(call: Call) -> str:
     """The last segment of the path with its escapes. A server need not tell the path as it was sent, and a middleware
     may have changed the decoded one alone: then there is no escape, and every comma separates."""
-    decoded = call.path_values[0]
+    decoded = call.path_values[-1]
     sent: str = (call.scope.get("raw_path") or b"").rpartition(b"/")[2].decode("latin-1")
     return sent if unquote(sent) == decoded else quote(decoded, safe=",")
 

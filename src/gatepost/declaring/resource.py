@@ -138,6 +138,8 @@ class Resource(Declared, Generic[M]):
     `where` is a condition that every row of the resource satisfies, whoever asks: an expression that names the model,
     or a function of the model. Without `routes` there is no endpoint, and all else holds. `key` names the unique column
     by which paths name rows, in place of the primary key. `order` is that of lists without `sort=`: `"-created_at"`.
+    `under` puts the path below the row of another resource: `"articles/{article:slug}"`. `name` is what
+    operations and rate limits are called by, instead of the path.
     """
 
     @declared
@@ -171,10 +173,12 @@ class Resource(Declared, Generic[M]):
         where: RowExpression | None = None,
         key: Attr | None = None,
         order: Attr | Sequence[Attr] | None = None,
+        under: str | None = None,
+        name: str | None = None,
     ) -> None:
         self.model = model
-        name = f"Resource({getattr(model, '__name__', repr(model))}"
-        arguments = Arguments(self, name)
+        location = f"Resource({getattr(model, '__name__', repr(model))}"
+        arguments = Arguments(self, location)
         arguments.check(_check_model, model)
         self.read = arguments.policy("read", read)
         self.write = arguments.policy("write", write)
@@ -193,8 +197,8 @@ class Resource(Declared, Generic[M]):
         self.search = arguments.attributes("search", model, search)
         self.page_size = arguments.of_kind("page_size", page_size, int, "a whole number", 20)
         self.page_size_max = arguments.of_kind("page_size_max", page_size_max, int, "a whole number", self.page_size)
-        arguments.check(_check_page_sizes, self.page_size, self.page_size_max, f"{name})")
-        limits = partial(limits_by_action, rate_limit, ACTIONS, location=f"{name}, rate_limit=...)")
+        arguments.check(_check_page_sizes, self.page_size, self.page_size_max, f"{location})")
+        limits = partial(limits_by_action, rate_limit, ACTIONS, location=f"{location}, rate_limit=...)")
         none: Mapping[str | None, tuple[RateLimit, ...]] = {}
         self.rate_limits = self.mistakes.attempt(limits, none, self.source)
         self.require_if_match = arguments.of_kind("require_if_match", require_if_match, bool, "True or False", False)
@@ -203,10 +207,12 @@ class Resource(Declared, Generic[M]):
         self.json_items_max = arguments.bound("json_items_max", json_items_max)
         self.headers = arguments.headers(headers)
         self.has_policies = arguments.has_policies
+        self.name = arguments.of_kind("name", name, str | None, 'a text such as "comments"', None)
+        self.under = arguments.of_kind("under", under, str | None, '"articles/{article:slug}"', None)
         self.order = arguments.order("order", model, order)
         self.key = arguments.attribute("key", model, key)
         self.routes = arguments.of_kind("routes", routes, bool, "True or False", True)
-        condition = partial(restriction_of, where, f"{name}, where=...)")
+        condition = partial(restriction_of, where, f"{location}, where=...)")
         self.where = self.mistakes.attempt(condition, None, self.source)
         self.cors = arguments.of_kind("cors", cors, CORS | None, 'CORS("https://shop.example")', None)
 

@@ -4,15 +4,18 @@
 that column as its key; foreign keys, cursors and services have the primary key.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from gatepost.database.statements import Statement
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
 from gatepost.models.catalog import ServedModel
+from gatepost.models.conditions import ACTOR_ID, Below
 from gatepost.models.entity import Attribute, is_unique
 from gatepost.models.reads import KeyRecipe, is_key
-from gatepost.models.recipes import Options
+from gatepost.models.recipes import Bound, Options, Recipe
 from gatepost.models.table_refs import TableRef
 from gatepost.models.visibility import hidden_from
 
@@ -29,6 +32,22 @@ class ReadKey(KeyRecipe[Statement], frozen=True):
         return self.statement(statement, f"{self.served.path}.key")
 
 
+class ReadAbove(Recipe[Statement], frozen=True):
+    """What the foreign key of the rows below another holds, where that row is there for the actor."""
+
+    above: Below
+
+    def compile(self, options: Options) -> Statement:
+        """The SELECT of the value."""
+        return self.statement(self.above.referenced(), f"{self.above.nesting.entity.table.name}.above")
+
+    def bounds(self) -> list[Bound]:
+        return self.above.bounds()
+
+    def named(self) -> dict[str, Any]:
+        return {ACTOR_ID: self.above.rule.actor.id}
+
+
 def check_address(served: ServedModel) -> None:
     """Raise `ConfigurationError` where the column of `key=` cannot name rows to all who may get them."""
     name, entity = served.resource.key, served.entity
@@ -42,6 +61,21 @@ def check_address(served: ServedModel) -> None:
     problem = _problem(served, attribute)
     if problem is not None:
         raise ConfigurationError(f"{name!r} {problem[0]}", location=location, hint=problem[1])
+
+
+def check_above(served: ServedModel) -> None:
+    """Raise `ConfigurationError` where the column of `under=` would tell what some clients may not see."""
+    above = served.above
+    if served.nesting is None or above is None:
+        return
+    name = served.nesting.entity.key.names[0]
+    who = hidden_from(above, name, "get")
+    if who is not None:
+        raise ConfigurationError(
+            f"{name!r} of {above.entity.name} is hidden from {who} who may get rows, and could be guessed by paths.",
+            location=f"Resource({served.entity.name}, under=...)",
+            hint="Name a column that is shown to everybody who may get rows.",
+        )
 
 
 def _problem(served: ServedModel, attribute: Attribute) -> tuple[str, str] | None:

@@ -32,6 +32,7 @@ from gatepost.models.class_policies import ClassShare, with_shares
 from gatepost.models.entity import Attribute, Entity, Relation, entity_of
 from gatepost.models.hierarchy import identities_of, nearest_common
 from gatepost.models.mapping import TableKey, table_key
+from gatepost.models.nesting import Nesting, nesting_of
 from gatepost.models.restrictions import policies_of
 from gatepost.sources import location_of
 from gatepost.view import View
@@ -79,14 +80,20 @@ class ServedModel:
     `policies` and `rules` are those that hold for its rows: the declared ones (`own_rules`), and for the rows in
     `others` those of their own resources as well. `only_view` is the view of every request, where no field's rule
     depends on the actor; otherwise None. `required` are the fields that the body of a creation has to have; those that
-    are `owned` are filled with the actor's id.
+    are `owned` are filled with the actor's id. `name` is what operations and rate limits are called by. Rows that are
+    nested belong to a row of `above`.
     """
 
-    def __init__(self, resource: Resource[Any], entity: Entity, others: Sequence[ClassRows] = ()) -> None:
+    def __init__(
+        self, resource: Resource[Any], entity: Entity, others: Sequence[ClassRows] = (), nesting: Nesting | None = None
+    ) -> None:
+        self.nesting = nesting
         self.resource = resource
         self.entity = entity
         self.others = tuple(others)
         self.path = resource.path or str(entity.table.name)
+        self.name = resource.name or self.path
+        self.above: ServedModel | None = None
         self.relations: dict[str, tuple[Relation, ServedModel]] = {}
         self.fields = {name: _field(resource, attribute) for name, attribute in entity.attributes.items()}
         policies = policies_of(resource, entity)
@@ -97,13 +104,18 @@ class ServedModel:
         }
         self.policies["create"] = policies["create"]  # makes a row of this very class
         self.own_rules = {name: _rules(resource, attribute) for name, attribute in entity.attributes.items()}
+        if nesting is not None:  # the path says it
+            read = self.own_rules[nesting.foreign_key].read
+            self.own_rules[nesting.foreign_key] = FieldRules(read, nobody, nobody)
         self.rules = {
             name: _shared_rules(attribute, self.own_rules[name], others)
             for name, attribute in entity.attributes.items()
         }
         self.owned = owners(resource.policies["create"])
         self.required = frozenset(
-            name for name, attribute in entity.attributes.items() if attribute.is_required and name not in self.owned
+            name
+            for name, attribute in entity.attributes.items()
+            if attribute.is_required and name not in self.owned and not self.is_in_path(name)
         )
         ruling = [policy for rules in self.rules.values() for policy in (rules.read, rules.create, rules.update)]
         # One policy may be the rule of many fields; it is decided once per request.
@@ -121,6 +133,15 @@ class ServedModel:
         found = copy(self)
         found.entity = self.entity.with_key(name)
         return found
+
+    def is_in_path(self, name: str) -> bool:
+        """Whether the path of a row says the value of this attribute: the foreign key to the row above."""
+        return self.nesting is not None and self.nesting.foreign_key == name
+
+    @property
+    def template(self) -> str:
+        """The path of its rows below the prefix, with a parameter for the row above."""
+        return self.path if self.nesting is None else f"{self.resource.under}/{self.path}"
 
     @property
     def writable(self) -> list[Attribute]:
@@ -260,11 +281,13 @@ class Catalog:
                 self._declared.setdefault(model, read[-1])
         for resource, entity in read:
             with mistakes.check(resource.source):
-                self._enter(ServedModel(resource, entity, self._others(resource.model)))
+                nesting = nesting_of(resource, entity, read)
+                self._enter(ServedModel(resource, entity, self._others(resource.model), nesting))
         for item in self.served:
             with mistakes.check(item.resource.source):
                 self._check(item)
             item.relations = self._relations(item.entity)
+            item.above = None if item.nesting is None else self.by_model.get(item.nesting.resource.model)
 
     @property
     def narrowed(self) -> list[ServedModel]:
@@ -330,6 +353,10 @@ class Catalog:
         if item.resource.routes and (item.path in self.by_path or item.path in ("auth", "batch")):
             raise ConfigurationError(
                 f"the path {item.path!r} is taken.", location=location, hint="Choose another path=."
+            )
+        if any(item.name == other.name for other in self.served[:-1] if other.resource.routes and item.resource.routes):
+            raise ConfigurationError(
+                f"the name {item.name!r} is taken.", location=location, hint="Choose another name=."
             )
         if item.resource.routes and not PATH.fullmatch(item.path):
             hint = 'Write path= with letters, digits, "-", "_", "." and "~", without a slash at its ends.'

@@ -7,7 +7,7 @@ Conditions of `policy(function)` are built by `policy_functions.py`.
 from collections.abc import Collection, Hashable, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, false, or_, true
+from sqlalchemy import ColumnElement, Select, and_, bindparam, false, or_, select, true
 from sqlalchemy import inspect as sa_inspect
 
 from gatepost.actor import Actor
@@ -26,6 +26,7 @@ from gatepost.declaring.policies import (
 from gatepost.models.class_policies import AsClass
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.literals import literal_of
+from gatepost.models.nesting import Nesting
 from gatepost.models.policy_functions import condition_on, shape_and_values
 from gatepost.models.recipes import Bound, Part
 from gatepost.models.restrictions import Restriction
@@ -46,12 +47,13 @@ COMBINED = (Every, Some)
 
 class BoundRule(Part, frozen=True):
     """A decision for one actor. `shape` is what its functions change in the SQL, and `values` are what each of them
-    binds."""
+    binds. Where rows are `below` another, they belong to that one."""
 
     decision: Decision
     shape: Hashable
     values: tuple[tuple[Bound, ...], ...]
     made_for: Bound
+    below: "Below | None" = None
 
     @property
     def actor(self) -> Actor:
@@ -61,17 +63,19 @@ class BoundRule(Part, frozen=True):
 
     def bounds(self) -> list[Bound]:
         """The values that its conditions bind, besides `ACTOR_ID`."""
-        return [bound for values in self.values for bound in values]
+        found = [bound for values in self.values for bound in values]
+        return found if self.below is None else [*found, *self.below.bounds()]
 
     def conditions(self, source: TableRef) -> list[ColumnElement[bool]]:
         """The conditions on `source` that have to hold together: those of its entity, for every actor, and the rule."""
         if self.decision is False:
             return [false()]
+        found = self._always(source)
         if self.decision is True:
-            return scope_conditions(source)
+            return found
         values = iter(self.values)
         return [
-            *scope_conditions(source),
+            *found,
             *(self._condition(part, source, values) for part in _parts(self.decision)),
         ]
 
@@ -79,12 +83,16 @@ class BoundRule(Part, frozen=True):
         """Whether a row of `source` is one of its entity, and the rule holds for it; never NULL."""
         if self.decision is False:
             return false()
-        found = scope_conditions(source)
+        found = self._always(source)
         if self.decision is not True:
             found.append(self._condition(self.decision, source, iter(self.values)))
         if not found:
             return true()
         return (found[0] if len(found) == 1 else and_(*found).self_group()).is_(True)
+
+    def _always(self, source: TableRef) -> list[ColumnElement[bool]]:
+        found = scope_conditions(source)
+        return found if self.below is None else [self.below.condition(source), *found]
 
     def _condition(
         self, rule: RowCondition, source: TableRef, values: Iterator[tuple[Bound, ...]], *, is_negated: bool = False
@@ -106,6 +114,33 @@ class BoundRule(Part, frozen=True):
             return self._condition(rule.rule, TableRef(rule.entity, source.table), values, is_negated=is_negated)
         assert isinstance(rule, Where)  # noqa: S101 - the list of rules is closed
         return condition_on(source, rule, self.actor, next(values), is_negated=is_negated)
+
+
+class Below(Part, frozen=True):
+    """The row refers to the one above it: the row that the path names by `value`, where the actor may read it.
+
+    A subquery of its own, which PostgreSQL runs once: the foreign key is compared with a value, so that an index of it
+    and of the order serves a page.
+    """
+
+    nesting: Nesting
+    rule: BoundRule
+    value: Bound
+
+    def condition(self, source: TableRef) -> ColumnElement[bool]:
+        """The condition on `source`."""
+        return source.column(self.nesting.foreign_key) == self.referenced().correlate(None).scalar_subquery()
+
+    def referenced(self) -> Select[Any]:
+        """The SELECT of the value that the foreign key holds."""
+        above = TableRef.alias(self.nesting.entity)
+        key = above.column(self.nesting.entity.key.names[0])
+        found = select(above.column(self.nesting.referenced.name)).select_from(above.table)
+        return found.where(key == self.value.parameter(key.type), *self.rule.conditions(above))
+
+    def bounds(self) -> list[Bound]:
+        """The values that it binds."""
+        return [self.value, *self.rule.bounds()]
 
 
 def bind_policy(policy: Policy, actor: Actor, entity: Entity) -> BoundRule:

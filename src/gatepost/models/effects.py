@@ -96,6 +96,8 @@ def _of_paths(served: ServedModel) -> Iterator[Problem]:
         given |= {
             "key": resource.key,
             "order": resource.order,
+            "under": resource.under,
+            "name": resource.name,
             "rate_limit": resource.rate_limits,
             "body_bytes_max": resource.body_bytes_max,
             "json_depth_max": resource.json_depth_max,

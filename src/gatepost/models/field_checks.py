@@ -158,7 +158,7 @@ def _check_columns_are_mapped(served: ServedModel) -> None:
 
 def _check_can_be_sent(served: ServedModel, attribute: Attribute) -> None:
     """A required field that an actor may not set would refuse every creation: 422 with the field and 422 without it."""
-    if not attribute.is_required:
+    if not attribute.is_required or served.is_in_path(attribute.name):
         return
     create = served.resource.policies["create"]
     rule = served.rules[attribute.name].create

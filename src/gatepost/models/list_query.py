@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, false, func, or_, select, tuple_
 
 from gatepost.models.bind_types import stored_value
-from gatepost.models.conditions import BoundRule
+from gatepost.models.conditions import Below, BoundRule
 from gatepost.models.filters import Filter
 from gatepost.models.literals import literal_integer
 from gatepost.models.recipes import Bound, Part
@@ -87,7 +87,7 @@ class ListQuery(msgspec.Struct, frozen=True, eq=False):
     a position or an offset. With `counts` its total is wanted: how many rows there are, wherever it begins.
 
     A query that `is_cacheable` is the same object for every request with the same query string and view, and binds no
-    value of the actor: what is computed from it can be kept.
+    value of the actor: what is computed from it can be kept. The rows may be `below` another.
     """
 
     order: tuple[Order, ...]
@@ -99,6 +99,7 @@ class ListQuery(msgspec.Struct, frozen=True, eq=False):
     offset: int = 0
     counts: bool = False
     is_cacheable: bool = False
+    below: Below | None = None
 
     @property
     def is_backward(self) -> bool:

@@ -21,9 +21,10 @@ from gatepost.database.database import Database, driver_error
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
 from gatepost.dtos.unknown_labels import unknown_labels
-from gatepost.models.addresses import ReadKey
+from gatepost.models.addresses import ReadAbove, ReadKey
 from gatepost.models.catalog import ServedModel
-from gatepost.models.conditions import bind_decision
+from gatepost.models.conditions import Below, bind_decision
+from gatepost.models.entity import Key
 from gatepost.models.list_query import ListQuery
 from gatepost.models.reads import (
     KEY,
@@ -46,7 +47,7 @@ from gatepost.models.selections import Expansion, Selection
 from gatepost.models.writes import record_key_reader
 from gatepost.services.plans import Plans
 from gatepost.services.verbs import Row, RowPage
-from gatepost.services.write_policies import not_found, rule_of
+from gatepost.services.write_policies import below, not_found, rule_of, rule_of_call
 from gatepost.view import View
 
 TABLE_MAY_BE_LARGE = Statement(MAY_BE_LARGE)
@@ -81,13 +82,14 @@ class CompiledReads:
 
     async def get(self, call: Call, key: Any, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]) -> Row:
         """One row by the key in its path."""
-        plan = self._fast_reads.get(call.view) if fields is None and not expand else None
+        is_plain = fields is None and not expand and call.below is None
+        plan = self._fast_reads.get(call.view) if is_plain else None
         arguments = [key]
         if plan is None:
             recipe = self._recipe(call, key, fields, expand, self._addressed)
             plan = self._plans.get(recipe)
             arguments = plan.statement.arguments(recipe.binds(plan.statement))
-            if self.is_open and fields is None and not expand and plan.statement.plain_names == (KEY,):
+            if self.is_open and is_plain and plan.statement.plain_names == (KEY,):
                 self._fast_reads[call.view] = plan
         records = await self._run(call, plan.statement, arguments, is_unbounded=plan.is_unbounded)
         if not records:
@@ -102,7 +104,7 @@ class CompiledReads:
             recipe = ReadPage(self._selection("list", call, query.fields, query.expand), query.rows, query.counts)
             plan = self._plans.get(recipe)
             kept = plan, plan.statement.arguments(recipe.binds(plan.statement))
-            if query.is_cacheable and self._is_list_open and not view.ruled:
+            if query.is_cacheable and call.below is None and self._is_list_open and not view.ruled:
                 self._pages[query, view] = kept
         plan, arguments = kept
         try:
@@ -140,6 +142,17 @@ class CompiledReads:
         recipe = LoadObject(self._addressed, rule, Bound(key), is_anew=True, loading=loading)
         return await self._one(transaction, recipe)
 
+    async def key_above(self, call: Call) -> Any:
+        """What the foreign key of rows below the one that the path names holds. Raises `NotFound`, also where the actor
+        may not read that row."""
+        above: Below = call.below
+        recipe = ReadAbove(above)
+        statement = self._plans.get(recipe)
+        records = await self._database.run(statement, statement.arguments(recipe.binds(statement)))
+        if not records:
+            raise not_found()
+        return record_key_reader(Key((above.nesting.referenced,)), (0,))(records[0])
+
     async def primary_key(self, transaction: Transaction, key: Any, actor: Actor) -> Any:
         """The primary key of the row with this key of a path. Raises `NotFound`, also where the actor may not read
         it."""
@@ -172,7 +185,7 @@ class CompiledReads:
 
     async def objects(self, transaction: Transaction, query: ListQuery, actor: Actor) -> Sequence[Any]:
         """Load the rows of a query, one more than its limit, in the order they are read in."""
-        recipe = LoadObjects(self.served, rule_of(self.served, "list", actor), query.rows)
+        recipe = LoadObjects(self.served, below(rule_of(self.served, "list", actor), query.below), query.rows)
         try:
             return (await self._load(transaction, recipe)).all()
         except DBAPIError as error:
@@ -185,9 +198,8 @@ class CompiledReads:
         pay for no other statement."""
         if not (self._unbounded or self._unbounded_below) or not await self._may_be_large(transaction):
             return 0
-        recipe = CountBytes(
-            self.served, rule_of(self.served, "list", actor), query.rows, self._unbounded, self._unbounded_below
-        )
+        rule = below(rule_of(self.served, "list", actor), query.below)
+        recipe = CountBytes(self.served, rule, query.rows, self._unbounded, self._unbounded_below)
         statement = self._plans.get(recipe)
         return int((await transaction.read(statement, recipe.binds(statement)))[0][0])
 
@@ -256,7 +268,7 @@ class CompiledReads:
         expand: tuple[Expansion, ...],
         served: ServedModel | None = None,
     ) -> Selection:
-        rule = rule_of(self.served, action, call.actor)
+        rule = rule_of_call(self.served, action, call)
         return Selection.of(served or self.served, call.view, rule, fields, expand)
 
 

@@ -68,6 +68,7 @@ from gatepost.services.write_policies import (
     raise_refusal,
     refused_fields,
     rule_of,
+    rule_of_call,
     unseen_fields,
     with_field_rules,
 )
@@ -140,6 +141,7 @@ class CompiledVerbs:
         self.reads = CompiledReads(served, database, plans)
         self.get = self.reads.get
         self.list = self.reads.list
+        self.key_above = self.reads.key_above
         self.references = References(served, catalog, plans)
         self._defaults = [*_identity(self._entity), *_fillers(served, lambda column: column.default)]
         self._on_update = _fillers(served, lambda column: column.onupdate)
@@ -190,7 +192,7 @@ class CompiledVerbs:
         values = self._with_updates(changes.values)
         fast = None
         is_compared = bool(changes.read_only_values or changes.unchanged)
-        if decision is True and versions is None and not is_compared:
+        if decision is True and versions is None and not is_compared and call.below is None:
             fast = self._updates.find((view, tuple(values)))
         if fast is not None:
             records = await self._run(call, fast.plan, (*fast.pick(values), key), values, sent)
@@ -219,7 +221,7 @@ class CompiledVerbs:
 
     async def delete(self, call: Call, key: Any, versions: Versions) -> None:
         """Delete one row."""
-        read, permitted = (rule_of(self.served, action, call.actor) for action in ("get", "delete"))
+        read, permitted = rule_of_call(self.served, "get", call), rule_of(self.served, "delete", call.actor)
         if permitted.decision is False:
             raise access_denied(call.actor)
         recipe = DeleteRow(self._addressed, read, Bound(key), permitted, None if versions is None else Bound(versions))
@@ -436,7 +438,7 @@ class CompiledVerbs:
 
         return ReadStatus(
             self._addressed,
-            rule_of(self.served, "get", actor),
+            rule_of_call(self.served, "get", call),
             Bound(key),
             permitted,
             is_locking=names is not None,
@@ -469,7 +471,7 @@ class CompiledVerbs:
         view, permitted = call.view, change.permitted
         recipe = self._update_recipe(UpdateRow, call, change, values, compared)
         plan = self._plans.get(recipe)
-        if permitted.decision is True and self.reads.is_open and change.versions is None:
+        if permitted.decision is True and self.reads.is_open and change.versions is None and call.below is None:
             self._updates.keep(view, recipe.names, plan, view.update_rules)
         asked = partial(CheckUpdate, self._addressed, permitted, recipe.key, recipe.names, recipe.values)
         binds = recipe.binds(plan.statement)
@@ -508,7 +510,7 @@ class CompiledVerbs:
         )
 
     def _selection(self, call: Call) -> Selection:
-        return Selection.of(self._addressed, call.view, rule_of(self.served, "get", call.actor))
+        return Selection.of(self._addressed, call.view, rule_of_call(self.served, "get", call))
 
     async def _created(self, plan: WritePlan, records: Sequence[Record]) -> Row:
         """The row that an INSERT returned. Where no rule could refuse it and there is none, a trigger suppressed it."""

@@ -31,7 +31,8 @@ class References:
         self.composites = CompositeReferences(served, [key for key in keys if key.is_composite], plans)
         self._single: dict[str, list[ForeignKey]] = {}
         for key in keys:
-            for name in () if key.is_composite else key.names:
+            # One that the path says was looked up before.
+            for name in () if key.is_composite else [each for each in key.names if not served.is_in_path(each)]:
                 self._single.setdefault(name, []).append(key)
         # The others need no lookup: the foreign key constraint refuses the same values.
         self._ruled = frozenset(name for name, found in self._single.items() if not all(key.is_open for key in found))

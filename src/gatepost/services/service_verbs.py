@@ -74,6 +74,7 @@ class ServiceVerbs:
         self._deferred = [prop.key for prop in mapper.column_attrs if prop.deferred]
         copiers = {name: _copier(attribute) for name, attribute in served.entity.attributes.items()}
         self._copiers = {name: copier for name, copier in copiers.items() if copier is not None}
+        self.key_above = compiled.reads.key_above
         self.unseen = compiled.unseen
         self.shown = compiled.shown
 

@@ -67,6 +67,11 @@ class Verbs(Protocol):
         """A page of the rows that the actor may read."""
         ...
 
+    async def key_above(self, call: Call) -> Any:
+        """What the foreign key of rows below the one that the path names holds. Raises `NotFound`, also where the actor
+        may not read that row."""
+        ...
+
     async def create(self, call: Call, values: dict[str, Any]) -> Row:
         """Insert. Raises `Forbidden`, `Conflict`, `Unprocessable` (references, constraints)."""
         ...

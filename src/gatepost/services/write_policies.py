@@ -3,15 +3,20 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
+from gatepost.call import Call
 from gatepost.database.connection import Record
 from gatepost.declaring.policies import Decision, Every, Not, OneOf, Owned, RowCondition
 from gatepost.errors import Forbidden, NotFound, PreconditionFailed, Problem
 from gatepost.models.catalog import ServedModel
 from gatepost.models.class_policies import AsClass
-from gatepost.models.conditions import COMBINED, BoundRule, bind_policy, holds
+from gatepost.models.conditions import COMBINED, Below, BoundRule, bind_policy, holds
 from gatepost.models.entity import Entity
+from gatepost.models.nesting import Nesting
+from gatepost.models.recipes import Bound
 from gatepost.models.restrictions import Restriction
 from gatepost.models.writes import RowStatusPlan
 from gatepost.services.verbs import UnseenFields, Versions
@@ -30,6 +35,21 @@ class ProposedRow:
 def rule_of(served: ServedModel, action: str, actor: Actor) -> BoundRule:
     """The policy of an action on a resource, decided for an actor."""
     return bind_policy(served.policies[action], actor, served.entity)
+
+
+def rule_of_call(served: ServedModel, action: str, call: Call) -> BoundRule:
+    """The policy of an action for the actor of a call, on rows below the one that its path names."""
+    return below(rule_of(served, action, call.actor), call.below)
+
+
+def row_above(nesting: Nesting, above: ServedModel, value: Any, actor: Actor) -> Below:
+    """The row above that a path names by `value`, where the actor may read it."""
+    return Below(nesting, rule_of(above, "get", actor), Bound(value))
+
+
+def below(rule: BoundRule, above: Below | None) -> BoundRule:
+    """The rule for rows below another."""
+    return rule if above is None else msgspec.structs.replace(rule, below=above)
 
 
 def fill_owner(served: ServedModel, values: dict[str, Any], actor: Actor) -> None:

@@ -44,6 +44,33 @@ class Remark(Printed):
     author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
 
 
+class Note(Printed):
+    """Below an essay, whose path says which one."""
+
+    __tablename__ = "notes"
+
+    text: Mapped[str] = mapped_column(index=True)
+    essay_id: Mapped[UUID] = mapped_column(ForeignKey("essays.id"), index=True)
+    essay: Mapped[Essay] = relationship()
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    reader_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
+
+
+def notes(service: type[Service[Any]] | None, **options: Any) -> Resource[Note]:
+    """The resource of notes."""
+    given = {
+        "read": anyone,
+        "create": owner("author_id"),
+        "update": owner("author_id") | role("editor"),
+        "delete": owner("author_id") | role("editor"),
+        "under": "essays/{essay:slug}",
+        "order": "text",
+        "name": "notes_of_essays",
+        **options,
+    }
+    return Resource(Note, service=None if service is None else type("Notes", (service,), {}), **given)
+
+
 def essays(service: type[Service[Any]] | None, **options: Any) -> Resource[Essay]:
     """The resource of essays."""
     given = {
@@ -61,6 +88,7 @@ def app_of(service: type[Service[Any]] | None) -> App:
     """The press; its rows are served by statements, or through a service."""
     return App(
         essays(service),
+        notes(service),
         Resource(
             Remark,
             read=anyone,

@@ -38,7 +38,7 @@ async def remarks(
     """The press with remarks of few ranks and texts, made in another order than that of their resource."""
     async with TestApp(app_of(SERVICES[request.param]), module_database_url) as running:
         people = await people_of(running)
-        await sql.execute("TRUNCATE remarks, essays")
+        await sql.execute("TRUNCATE remarks, notes, essays")
         insert = "INSERT INTO essays (slug, title, is_public, author_id) VALUES ('one', '', true, $1) RETURNING id"
         essay = await sql.fetchval(insert, people.keeper_id)
         insert = "INSERT INTO remarks (rank, text, essay_id, author_id) VALUES ($1, $2, $3, $4) RETURNING id"

@@ -19,10 +19,11 @@ from gatepost.controllers.paging import PagingParameters
 from gatepost.controllers.queries import QueryParsers, QueryReader
 from gatepost.database.statements import Statement
 from gatepost.declaring.paging import BY_CURSORS
-from gatepost.models.addresses import ReadKey
+from gatepost.models.addresses import ReadAbove, ReadKey
 from gatepost.models.candidates import CheckCandidate
-from gatepost.models.conditions import bind_decision, bind_policy
+from gatepost.models.conditions import Below, bind_decision, bind_policy
 from gatepost.models.list_query import ListQuery, Order
+from gatepost.models.nesting import Nesting
 from gatepost.models.reads import (
     CountBytes,
     LoadObject,
@@ -109,6 +110,7 @@ READER = QueryReader(
     Trigrams(),
     PagingParameters(BY_CURSORS, TOOLS.resource),
 )
+NESTING = Nesting(MAKERS.resource, MAKERS.entity, "maker_id", MAKERS.entity.attributes["id"])
 OPTIONS = Options(page_bytes_max=2**22)
 
 ACTORS = [
@@ -156,6 +158,9 @@ def recipes() -> Iterator[Recipe[Any]]:
                     yield UpdateRow(row, permitted, ("name",), values, True, Bound(key), versions, compared)
                 yield FindUnchanged(row, permitted, ("name",), values, True, Bound(key), versions, ("name",))
             maker = bind_policy(MAKERS.resource.policies["get"], actor, MAKERS.entity)
+            below = Below(NESTING, maker, Bound(key))
+            yield ReadAbove(below)
+            yield LoadObject(TOOLS, msgspec.structs.replace(read, below=below), Bound(key))
             pairs = ((entity.attributes["maker_id"].column, MAKERS.entity.attributes["id"].column),)
             yield FindReference(MAKERS, maker, Bound(key), "id")
             yield FindCompositeReference(TOOLS, maker, Bound(key), MAKERS, pairs)
