@@ -14,6 +14,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.types import TypeEngine
 
 from gatepost.actor import Actor, system
+from gatepost.database.statements import DIALECT
 from gatepost.declaring.policies import Decision, Policy, RowCondition, Where, both, is_nobody
 from gatepost.declaring.resource import Resource
 from gatepost.errors import ConfigurationError
@@ -125,10 +126,14 @@ def _tables_beside(condition: Any, entity: Entity) -> list[str]:
 
 
 def _text_of(where: Where, entity: Entity) -> str:
+    """The condition as `gatepost routes` shows it."""
     try:
-        return " ".join(str(condition_of(where, entity, system)).split())
+        compiled: Any = condition_of(where, entity, system).compile(
+            dialect=DIALECT, compile_kwargs={"literal_binds": True}
+        )
     except Exception:  # `check_restriction` says what is wrong
         return "..."
+    return " ".join(str(compiled).split())
 
 
 def _fixed(value: Any, kind: TypeEngine[Any]) -> sa.ColumnElement[Any]:

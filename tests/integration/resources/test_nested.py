@@ -9,7 +9,7 @@ from press_app import SERVICES, Essay, Note, Printed, app, app_of, essays, notes
 from resource_clients import FOUR, People, people_of
 from sqlalchemy import MetaData
 
-from gatepost import App, Field, Resource, anyone, authenticated, hidden, nobody
+from gatepost import App, Field, Resource, anyone, authenticated, hidden, nobody, owner, role
 from gatepost.errors import ConfigurationError
 from gatepost.settings import load_settings
 from gatepost.testing import TestApp
@@ -177,3 +177,24 @@ async def test_a_foreign_key_is_chosen_by_the_parameter() -> None:
 async def test_a_name_is_taken_once() -> None:
     with pytest.raises(ConfigurationError, match="the name 'essays' is taken"):
         App(essays(None), notes(None, name="essays"))
+
+
+@pytest.mark.parametrize("through", list(SERVICES))
+async def test_the_row_above_is_under_its_own_policy(module_database_url: str, through: str) -> None:
+    service = SERVICES[through]
+    read = owner("author_id") | role("editor")
+    served = App(essays(service, read=read), notes(service, under="essays/{essay}", order=()))
+    async with TestApp(served, module_database_url) as running:
+        people = await people_of(running)
+        essay = await people["keeper"].post("/api/essays", json={"slug": f"{through} of keeper"})
+        path = f"{essay.headers['location']}/notes"
+        note = await people["keeper"].post(path, json={"text": "x"})
+        assert note.status == 201
+        for identity, status in (("anonymous", 404), ("stranger", 404), ("keeper", 200), ("editor", 200)):
+            client = people[identity]
+            assert (await client.get(path)).status == status, identity
+            assert (await client.get(note.headers["location"])).status == status, identity
+            created = (await client.post(path, json={"text": "y"})).status
+            assert created == {"anonymous": 401, "stranger": 404}.get(identity, 201), identity
+            changed = (await client.patch(note.headers["location"], json={"text": identity})).status
+            assert changed == {"anonymous": 401, "stranger": 404}.get(identity, 200), identity

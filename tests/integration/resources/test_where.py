@@ -161,6 +161,13 @@ async def test_the_values_of_the_condition_are_literals() -> None:
     assert statement.plain_names == ("key",)
 
 
+async def test_the_policy_shows_the_condition() -> None:
+    by_model = app.declaration.catalog.by_model
+    assert repr(by_model[Volume].policies["list"]) == "anyone where books.deleted_at IS NULL"
+    assert repr(by_model[Bookcase].policies["get"]) == "anyone where shelves.state IN ('it''s open', 'new')"
+    assert repr(by_model[Bookcase].policies["update"]) == "role('editor')"
+
+
 @pytest.mark.parametrize(
     ("where", "words"),
     [
