@@ -22,6 +22,7 @@ from gatepost.database.database import Database
 from gatepost.database.fair_sharing import ACCOUNTS
 from gatepost.database.listeners import Listener
 from gatepost.database.session_listeners import session_listeners
+from gatepost.database.sql_trials import SQLTrials
 from gatepost.database.startup_check import connect_once
 from gatepost.database.trigram_probe import TrigramProbe
 from gatepost.declaration import Declaration
@@ -30,12 +31,13 @@ from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import ACTIONS
 from gatepost.device_cookies import Devices
 from gatepost.dtos.json_values import Bounds
-from gatepost.events import Events, PolicyMayFail, ValueMayBeTooLong
+from gatepost.events import Events, OwnerNotIndexed, PolicyMayFail, ValueMayBeTooLong
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.cross_site_requests import CrossSiteRequests
 from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.gateway.problem_pages import ProblemPages, declared_problems, gatepost_problems, problem_types
 from gatepost.health import AWAY, NO_CONNECTION, NOTHING_FITS, OK, READ_ONLY, SCHEMA_CHANGED, Probes
+from gatepost.mistakes import together
 from gatepost.models.catalog import ServedModel
 from gatepost.models.constraint_violations import ConstraintErrors
 from gatepost.models.orm_reasons import Reasons, orm_reasons
@@ -99,6 +101,7 @@ class Composition:
         self.is_leaving = False
         self._trigrams = Trigrams()
         self._trigram_probe: TrigramProbe | None = None
+        self._sql_trials = SQLTrials(self.database, declaration.sql_trials, events)
         cursors = Cursors(secret)
         probes = Probes(
             self._database_state,
@@ -145,27 +148,39 @@ class Composition:
     async def start(self, *, serves_what_fits: bool = False) -> None:
         """Open a connection, so that the first request finds one, and begin to listen for changes of users.
 
-        Raises ConfigurationError where the database refuses us, or its tables are not those of the models, unless this
-        process `serves_what_fits`; a database that is away is no reason not to start.
+        Raises ConfigurationError where the database refuses us, its tables are not those of the models, or it refuses
+        SQL of the declaration, unless this process `serves_what_fits`; a database that is away is no reason not to
+        start.
         """
-        warn = self.events.emitter(PolicyMayFail)
-        if warn is not None:
-            for warning in self.declaration.policy_warnings():
-                warn(PolicyMayFail(*warning))
-        if (warn_of_index := self.events.emitter(ValueMayBeTooLong)) is not None:
-            for found in self.declaration.index_warnings():
-                warn_of_index(ValueMayBeTooLong(*found))
-        if await connect_once(self.database):
+        self._warn()
+        is_reachable = await connect_once(self.database)
+        if is_reachable:
             self.accounts.identities.listener.heartbeat.record()
+        refused = await self._sql_trials.run(is_reachable=is_reachable)
         refusal = self.declaration.expected_tables.refusal(self.database.schema.changed)
-        if refusal is not None and not serves_what_fits:
+        mistakes = refused if refusal is None else [refusal, *refused]
+        if mistakes and not serves_what_fits:
+            self._sql_trials.stop()
             await self.database.close()
-            raise refusal
+            raise together(mistakes)
+        self._sql_trials.emit(refused)
         self.database.schema.start()
         if self._trigram_probe is not None:
             await self._trigram_probe.probe()
         await self.buckets.start(self.events)
         await self.accounts.start()
+
+    def _warn(self) -> None:
+        """Say what of the declaration may fail, or be slow."""
+        if (warn_of_policy := self.events.emitter(PolicyMayFail)) is not None:
+            for policy in self.declaration.policy_warnings():
+                warn_of_policy(PolicyMayFail(*policy))
+        if (warn_of_index := self.events.emitter(ValueMayBeTooLong)) is not None:
+            for index in self.declaration.index_warnings():
+                warn_of_index(ValueMayBeTooLong(*index))
+        if (warn_of_owner := self.events.emitter(OwnerNotIndexed)) is not None:
+            for owner in self.declaration.owner_warnings():
+                warn_of_owner(OwnerNotIndexed(*owner))
 
     async def stop(self) -> None:
         """Stop listening and close the connections."""
@@ -173,6 +188,7 @@ class Composition:
         await self.gate.wait_idle(self.settings.server.drain_seconds)
         if self._trigram_probe is not None:
             self._trigram_probe.stop()
+        self._sql_trials.stop()
         await self.accounts.stop()
         await self.buckets.stop()
         await self.database.close()

@@ -14,14 +14,14 @@ from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Mapper
 
 from gatepost.accounts.models import UserColumns, complete_users_table, subclasses, user_model
 from gatepost.accounts.sample_users import sample_users
-from gatepost.actor import Actor, anonymous
+from gatepost.actor import anonymous
 from gatepost.asgi import ASGIApp
 from gatepost.auth.authenticator import AnyAuthenticator
 from gatepost.auth.authenticator import checked as checked_authenticators
 from gatepost.declaring.mount import Mount, taken_by_mount
 from gatepost.declaring.paging import BY_CURSORS
-from gatepost.declaring.policies import Policy, is_nobody, owned_by
-from gatepost.declaring.resource import ACTIONS, PATH, Resource
+from gatepost.declaring.policies import is_nobody, owned_by
+from gatepost.declaring.resource import PATH, Resource
 from gatepost.dtos.body import check_field
 from gatepost.dtos.path_keys import check_key
 from gatepost.errors import ConfigurationError
@@ -39,11 +39,13 @@ from gatepost.models.foreign_key_targets import check_foreign_keys
 from gatepost.models.index_limits import IndexWarning, index_warnings
 from gatepost.models.orm_reasons import WRITES, check_validators, orm_reasons
 from gatepost.models.owner_checks import check_owner
-from gatepost.models.policy_trials import try_functions
+from gatepost.models.owner_indexes import OwnerWarning, owner_warnings
+from gatepost.models.policy_trials import reached_policies, try_functions
 from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
 from gatepost.models.restrictions import check_restriction
 from gatepost.models.sample_users import SampleUsers
 from gatepost.models.schema import complete_schema
+from gatepost.models.sql_trials import SQLTrial, sql_trials
 from gatepost.models.table_definitions import check_definitions
 from gatepost.services.service import Service, check_transactions, check_verbs, overridden, served_model
 from gatepost.sources import attribute_location, location_of
@@ -181,37 +183,32 @@ class Declaration:
         signed_in = [] if users is None else [users.actor(), users.actor(without=users.nullable)]
         return policy_warnings(self.catalog.served, [anonymous, *signed_in])
 
+    def sql_trials(self) -> list[SQLTrial]:
+        """What PostgreSQL is asked about the SQL of the declaration. Computed anew: for the start, and for `gatepost
+        doctor`."""
+        return sql_trials(self.catalog.served, sample_users(entity_of(self.user_model), self.authenticators))
+
     def index_warnings(self) -> list[IndexWarning]:
         """Which values may be too long for an index. Computed anew: for the start, and for `gatepost doctor`."""
         return index_warnings(self.catalog.served)
+
+    def owner_warnings(self) -> list[OwnerWarning]:
+        """By which columns lists find the rows of an owner without an index. Computed anew: for the start, and for
+        `gatepost doctor`."""
+        return owner_warnings(self.catalog.served)
 
     def _check_policies(self, users: SampleUsers | None) -> None:
         """Every path of `owner()` has to lead somewhere, and every function to give SQL."""
         for served in self.catalog.served:
             with self._mistakes.check(served.resource.source, served.entity.name):
                 check_restriction(served.resource, served.entity)
-            policies = served.resource.policies
-            for action, policy in policies.items():
-                self._check_policy(served, policy, [action], users)
-            for rules in served.own_rules.values():
-                self._check_policy(served, rules.read, ACTIONS, users)
-                self._check_policy(served, rules.create, ["create"], users)
-                self._check_policy(served, rules.update, ["update"], users)
-
-    def _check_policy(
-        self, served: ServedModel, policy: Policy, actions: Sequence[str], users: SampleUsers | None
-    ) -> None:
-        """Check a policy that is evaluated for those who may do one of these actions."""
-        entity, policies = served.entity, served.resource.policies
-        for owner in owned_by(policy):
-            with self._mistakes.check(served.resource.source, entity.name):
-                check_owner(owner, entity, None if users is None else type(users.key))
-
-        def is_reached(actor: Actor) -> bool:
-            return any(policies[action].decide(actor) is not False for action in actions)
-
-        with self._mistakes.check(served.resource.source, entity.name):
-            try_functions(policy, entity, users, is_reached)
+            entity, source = served.entity, served.resource.source
+            for policy, is_reached in reached_policies(served):
+                for owner in owned_by(policy):
+                    with self._mistakes.check(source, entity.name):
+                        check_owner(owner, entity, None if users is None else type(users.key))
+                with self._mistakes.check(source, entity.name):
+                    try_functions(policy, entity, users, is_reached)
 
     def _check_fields(self) -> None:
         for served in self.catalog.served:

@@ -268,6 +268,22 @@ class PolicyMayFail(msgspec.Struct):
     reason: str
 
 
+class DeclarationRefused(msgspec.Struct):
+    """PostgreSQL refuses SQL of the declaration, in a process that serves all the same; requests that need it get 500.
+    A process that starts anew refuses to. `reason` is the sentence that says so."""
+
+    reason: str
+
+
+class OwnerNotIndexed(msgspec.Struct):
+    """Lists search a table for the rows of an owner, in a column without an index. `hint` says what to write; emitted
+    at start."""
+
+    policy: str
+    field: str
+    hint: str
+
+
 class ValueMayBeTooLong(msgspec.Struct):
     """A field whose values nothing keeps short has an index, which cannot hold long ones: PostgreSQL refuses the row
     then. `hint` says what to write; emitted at start."""

@@ -114,3 +114,30 @@ def test_a_worker_that_replaces_another_serves_what_fits(start: Start, existing:
     wait_for(lambda: '"event":"worker_died"' in server.output, "its end")
     wait_for(lambda: server.responds("/readyz", 200), "another worker")
     assert [server.get(f"/api/{path}")[0] for path in ("places", "visits")] == [200, 503]
+
+
+POLICY = """
+from gatepost import policy
+
+
+def allowed(m, actor):
+    return m.name > 1
+
+
+app = App(Resource(Place, read=policy(allowed)))
+"""
+
+
+def test_commands_refuse_policies_that_postgresql_refuses(
+    command: Command, existing: Environ, environ: Environ, project: Path
+) -> None:
+    execute(existing["DATABASE_URL"], FIXED)
+    (project / "app.py").write_text(APP + POLICY)
+    line = 1 + (APP + POLICY).splitlines().index("def allowed(m, actor):")
+    words = f"app.py:{line}: the policy allowed is refused by PostgreSQL: operator does not exist: text > integer"
+    served = run("serve", "--port", "0", cwd=project, environ=existing)
+    assert served.returncode == 2
+    assert words in served.stderr
+    examined = command("doctor", environ=existing).stdout
+    assert "FAIL sql" in examined
+    assert words in examined

@@ -83,13 +83,16 @@ def _policies(app: "App") -> Iterator[DoctorFinding]:
 
 
 def _indexes(app: "App") -> Iterator[DoctorFinding]:
-    """Which values may be too long for an index."""
-    found = app.declaration.index_warnings()
+    """Which values may be too long for an index, and which columns of owners have none."""
+    found, owners = app.declaration.index_warnings(), app.declaration.owner_warnings()
+    for policy, field, hint in owners:
+        detail = f"{field} has no index, and {policy} reads the whole table in every list"
+        yield DoctorFinding("indexes", False, detail, hint, is_warning=True)
     for field, index, hint in found:
         detail = f"{field} may be too long for the index {index}, and such a row is refused with 422"
         yield DoctorFinding("indexes", False, detail, hint, is_warning=True)
-    if not found:
-        yield DoctorFinding("indexes", True, "no value is too long for an index")
+    if not (found or owners):
+        yield DoctorFinding("indexes", True, "no value is too long for an index, and owners are found by one")
 
 
 def _python() -> DoctorFinding:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gatepost.cli.doctor_connections import examine_connections
 from gatepost.cli.doctor_findings import DoctorFinding, failed
 from gatepost.cli.doctor_row_security import examine_row_security
-from gatepost.cli.doctor_schema import Schema, examine_columns, examine_schema
+from gatepost.cli.doctor_schema import Schema, examine_columns, examine_schema, examine_sql
 from gatepost.errors import ConfigurationError
 from gatepost.settings import Settings
 
@@ -44,7 +44,7 @@ async def examine_database(settings: Settings, app: "App | None") -> list[Doctor
             if app is not None:
                 schema = await examine_schema(database.dsn, app)
                 found += [await _identities(connection, app, schema), await examine_row_security(connection, app)]
-                found += [await examine_columns(connection, app), schema.finding]
+                found += [await examine_columns(connection, app), await examine_sql(connection, app), schema.finding]
             return found
     except ConfigurationError as error:
         return [*found, failed("database", error)]

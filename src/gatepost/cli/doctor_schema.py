@@ -55,6 +55,20 @@ async def examine_columns(connection: "RawConnection", app: "App") -> DoctorFind
     return DoctorFinding("columns", True, "the tables hold what the models declare")
 
 
+async def examine_sql(connection: "RawConnection", app: "App") -> DoctorFinding:
+    """Whether PostgreSQL takes the SQL of policies and expressions: `gatepost serve` refuses to start otherwise."""
+    from gatepost.database.reflection import reflect
+    from gatepost.database.sql_trials import refusals
+    from gatepost.mistakes import together
+
+    expected = app.declaration.expected_tables
+    changed = expected.mismatches(await reflect(connection, expected.tables, expected.types))
+    refused = await refusals(connection, app.declaration.sql_trials(), changed)
+    if refused:
+        return failed("sql", together(refused))
+    return DoctorFinding("sql", True, "PostgreSQL takes the policies and the expressions")
+
+
 def _hint(plan: "Plan", *, has_files: bool) -> str:
     """Only what helps here: files extend no table of others, and no command converts its columns."""
     steps: list[str] = []

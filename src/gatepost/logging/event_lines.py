@@ -57,6 +57,8 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.AfterCommitFailed: Line("after_commit_failed", logging.ERROR),
     events.IdentitiesNotCached: Line("identities_not_cached", logging.WARNING),
     events.PolicyMayFail: Line("policy_may_fail", logging.WARNING),
+    events.DeclarationRefused: Line("declaration_refused", logging.ERROR),
+    events.OwnerNotIndexed: Line("owner_not_indexed", logging.WARNING),
     events.ValueMayBeTooLong: Line("value_may_be_too_long", logging.WARNING),
     events.IdentitiesInvalidated: Line("identities_invalidated", logging.DEBUG),
 }

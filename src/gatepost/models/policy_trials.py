@@ -6,8 +6,9 @@ of the right type (a key in a dict, a text that is a number) is checked with the
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from types import CellType, CodeType
 from typing import cast
 
@@ -19,8 +20,10 @@ from sqlalchemy.orm.util import AliasedClass
 from gatepost.actor import Actor, anonymous
 from gatepost.declaring.actor_kinds import actors_of_every_kind
 from gatepost.declaring.policies import Policy, Where, decide, functions, role_names
+from gatepost.declaring.resource import ACTIONS
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.hints import did_you_mean
+from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import functions_of
 from gatepost.models.entity import Entity
 from gatepost.models.policy_functions import check_function, failure_of, refusal_of
@@ -31,21 +34,58 @@ _OF_VALUES = (AttributeError, TypeError, SQLAlchemyError)
 """What a value of another type, or None, makes a function raise."""
 
 
-def try_functions(
-    policy: Policy, entity: Entity, users: SampleUsers | None, is_reached: Callable[[Actor], bool]
-) -> None:
+Reach = Callable[[Actor], bool]
+"""For which actors a policy is evaluated at all."""
+
+
+def reached_policies(served: ServedModel) -> Iterator[tuple[Policy, Reach]]:
+    """Every policy that a resource declares for its rows and their fields, and who reaches it."""
+    policies = served.resource.policies
+
+    def reach(actions: Collection[str]) -> Reach:
+        return lambda actor: any(policies[action].decide(actor) is not False for action in actions)
+
+    for action, policy in policies.items():
+        yield policy, reach([action])
+    for rules in served.own_rules.values():
+        yield rules.read, reach(ACTIONS)
+        yield rules.create, reach(["create"])
+        yield rules.update, reach(["update"])
+
+
+def try_functions(policy: Policy, entity: Entity, users: SampleUsers | None, is_reached: Reach) -> None:
     """Raise `ConfigurationError` for a function of a policy that fails for an actor who reaches it, or whose condition
-    cannot become part of a statement. `is_reached` says for which actors the policy is evaluated at all."""
+    cannot become part of a statement."""
     for where in functions(policy):
         _check_can_be_called(where)
     if users is not None:
-        for actor in actors_of_every_kind(role_names(policy), users.key):
-            for where, _ in () if actor.is_anonymous else functions_of(decide(policy, actor), entity):
-                for roles in (actor.roles, actor.roles | _names_in(where)):
-                    _try_users(where, entity, users, roles)
+        for where, roles in _tried_roles(policy, entity, users):
+            _try_users(where, entity, users, roles)
     if is_reached(anonymous):
         for where, _ in functions_of(decide(policy, anonymous), entity):
             _try_anonymous(where, entity)
+
+
+def trial_actors(
+    policy: Policy, entity: Entity, users: SampleUsers | None, is_reached: Reach
+) -> Iterator[tuple[Where, Actor, Callable[[], Actor]]]:
+    """Each function of a policy with the actors that `try_functions` calls it for, and one more for each of them: the
+    same kind of actor with other values, made when it is called."""
+    if users is not None:
+        for where, roles in _tried_roles(policy, entity, users):
+            for without in ((), users.nullable):
+                yield where, users.actor(roles, without), partial((users.other or users).actor, roles, without)
+    if is_reached(anonymous):
+        for where, _ in functions_of(decide(policy, anonymous), entity):
+            yield where, anonymous, lambda: anonymous
+
+
+def _tried_roles(policy: Policy, entity: Entity, users: SampleUsers) -> Iterator[tuple[Where, frozenset[str]]]:
+    """Each function of a policy with the roles of the users that it is tried with."""
+    for actor in actors_of_every_kind(role_names(policy), users.key):
+        for where, _ in () if actor.is_anonymous else functions_of(decide(policy, actor), entity):
+            yield where, actor.roles
+            yield where, actor.roles | _names_in(where)
 
 
 def _check_can_be_called(where: Where) -> None:
