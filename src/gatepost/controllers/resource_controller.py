@@ -1,6 +1,6 @@
 """The controller of one resource: five handlers from the request to the response."""
 
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -18,6 +18,7 @@ from gatepost.controllers.responses import (
 )
 from gatepost.controllers.rows_above import RowAbove
 from gatepost.dtos.body import BodyDecoder, BodyFields, compile_body
+from gatepost.dtos.body_errors import read_only_error, with_errors
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.path_keys import key_reader, key_writer
 from gatepost.dtos.shown_values import unchanged_names
@@ -138,31 +139,54 @@ class ResourceController:
         decoder = self._patches.get(view) or self._compile(view, partial=True)
         content = await call.body()
         try:
-            body, unchanged = decoder.decode(content), NO_NAMES
-        except (BadRequest, Unprocessable):
-            if view.maybe_unknown and (named := decoder.named(content, view.maybe_unknown)):
-                unseen = await self._unseen(call, key, named)
-                if unseen:
-                    decoder.refuse(content, unseen)
-            unchanged = await self._unchanged(call, key, decoder.refused_values(content))
-            if not unchanged:
-                raise
-            body = decoder.decode_without(content, unchanged)
-        changes = ChangeSet(body.values, body.read_only_values, unchanged)
+            body = decoder.decode(content)
+            changes = ChangeSet(body.values, body.read_only_values)
+        except (BadRequest, Unprocessable) as problem:
+            changes = await self._decode_beside_row(call, key, content, problem)
         try:
             row: Row = await self._update(call, key, changes, versions)
         except UnseenFields as unseen_fields:
-            decoder.refuse(content, unseen_fields.names)
+            await self._refuse_unseen(call, key, content, unseen_fields.names)
         except Problem as problem:
             raise self._discreet(problem, view) from problem.__cause__
         # A change of the column that paths name leaves the row at another path (RFC 9110, section 8.7).
         moved = () if row.key == key else ((b"content-location", self._location(call, row.key)),)
         return row_response(200, row.data, row.tag, *moved) if row.data else empty_response(204)
 
-    async def _unchanged(self, call: Call, key: Any, refused: dict[str, Any]) -> frozenset[str]:
-        """Those of the values that no body may have which the row shows to the actor as they were sent."""
-        names = tuple(name for name in call.view.shown if name in refused)
-        return unchanged_names(await self._shown(call, key, names), refused) if names else NO_NAMES
+    async def _decode_beside_row(self, call: Call, key: Any, content: bytes, problem: Problem) -> ChangeSet:
+        """A patch that was refused without its row: taken where the row shows each value that no body may have as it
+        was sent. Raises the refusal with every violation."""
+        view = call.view
+        decoder = self._patches[view]
+        if view.maybe_unknown and (named := decoder.named(content, view.maybe_unknown)):
+            unseen = await self._unseen(call, key, named)
+            if unseen:
+                await self._refuse_unseen(call, key, content, unseen)
+        refused = decoder.refused_values(content)
+        names = tuple(name for name in view.shown if name in refused)
+        unchanged = unchanged_names(await self._shown(call, key, names), refused) if names else NO_NAMES
+        try:
+            if not unchanged:
+                raise problem
+            body = decoder.decode_without(content, unchanged)
+        except Unprocessable as rest:
+            raise await self._with_read_only(call, key, content, rest) from None
+        return ChangeSet(body.values, body.read_only_values, unchanged)
+
+    async def _refuse_unseen(self, call: Call, key: Any, content: bytes, unseen: frozenset[str]) -> NoReturn:
+        """Raise the refusal of a patch whose fields `unseen` are to look as if they did not exist."""
+        try:
+            self._patches[call.view].refuse(content, unseen)
+        except Unprocessable as problem:
+            raise await self._with_read_only(call, key, content, problem) from None
+
+    async def _with_read_only(self, call: Call, key: Any, content: bytes, problem: Unprocessable) -> Unprocessable:
+        """The refusal of a patch, with the read-only fields that it sends otherwise than the row shows them."""
+        decoder, fields = self._patches[call.view], self._served.fields
+        sent = decoder.read_only_sent(content)
+        names = tuple(name for name in call.view.shown if name in sent)
+        changed = decoder.read_only_changed(content, await self._shown(call, key, names)) if names else ()
+        return with_errors(problem, [read_only_error(name, is_once=fields[name].write_once) for name in changed])
 
     async def delete(self, call: Call) -> Response:
         """DELETE one row. 204."""

@@ -10,10 +10,11 @@ from typing import Any, NoReturn, Required, TypedDict, cast
 
 import msgspec
 
-from gatepost.dtos.body_errors import BodyField, collect
+from gatepost.dtos.body_errors import BodyField, collect, read_value
 from gatepost.dtos.json_input import WireType, field_type_of, unless_null
 from gatepost.dtos.json_values import BOUNDS, Bounds, NumberReader, members
 from gatepost.dtos.path_keys import fits_in_a_path
+from gatepost.dtos.shown_values import read_row, unchanged_names
 from gatepost.dtos.strict_json import (
     DoubledKeys,
     has_doubled_keys,
@@ -125,6 +126,21 @@ class BodyDecoder:
         known = (name in members and name in self._fields and self._fields[name].type is not None for name in names)
         return {name: members[name] for name in names} if all(known) else {}
 
+    def read_only_sent(self, body: bytes) -> frozenset[str]:
+        """The read-only fields that are in a body. Raises `BadRequest("malformed_json")`."""
+        return self.named(body, self._read_only)
+
+    def read_only_changed(self, body: bytes, row: str) -> list[str]:
+        """The read-only fields of a body whose value is well-formed, and not the one that the row's JSON shows."""
+        node = read_any_keys(body)
+        sent = {name: node[name] for name in self._read_only.intersection(node)}
+        try:
+            shown = read_row(row)
+        except RecursionError:
+            return []
+        differing = sent.keys() & shown.keys() - unchanged_names(row, sent)
+        return [name for name in sorted(differing) if _is_changed(self._fields[name], shown[name], sent[name])]
+
     def decode_without(self, body: bytes, names: frozenset[str]) -> Body:
         """The body's fields but for `names`. Raises as `decode` does."""
         rest = _without(read_any_keys(body), names)
@@ -206,6 +222,18 @@ def _field_type(attribute: Attribute, location: str, bounds: Bounds, *, is_patch
     is_text_key = is_key and shape.form is Form.TEXT
     further = (*value_checks((Constraint("min_length", 1),), shape), _IN_A_PATH) if is_text_key else ()
     return field_type_of(shape, f"{location}.{attribute.name}", bounds, further)
+
+
+def _is_changed(field: BodyField, shown: Any, sent: Any) -> bool:
+    """Whether a value is well-formed and another one than the row shows, in whatever spelling."""
+    try:
+        value = read_value(field, sent)
+    except Violation:
+        return False
+    try:
+        return bool(read_value(field, shown) != value)
+    except Violation:  # other programs store what no body may have
+        return True
 
 
 _IN_A_PATH = ValueCheck(

@@ -49,7 +49,7 @@ def collect(
             unknown.append(name)
             continue
         try:
-            (values if field.writable else read_only_values)[name] = _read(field, value)
+            (values if field.writable else read_only_values)[name] = read_value(field, value)
         except Violation as violation:
             errors += field_errors(violation, name)
     errors += _unknown(unknown, [name for name, field in fields.items() if field.hinted] if unknown else ())
@@ -63,7 +63,19 @@ def field_errors(violation: Violation, name: str) -> list[FieldError]:
     return [item.error() for item in violation.each_below(name)]
 
 
-def _read(field: BodyField, value: Any) -> Any:
+def read_only_error(name: str, *, is_once: bool) -> FieldError:
+    """The violation that a body sends another value of a read-only field than the row has."""
+    code, words = ("write_once", "changed after creation") if is_once else ("read_only", "written")
+    return FieldError(f"/{name}", code, f"The field {name} cannot be {words}.")
+
+
+def with_errors(refusal: Unprocessable, errors: list[FieldError]) -> Unprocessable:
+    """The refusal of a body that has these violations as well."""
+    return _refusal([*refusal.errors, *errors]) if errors else refusal
+
+
+def read_value(field: BodyField, value: Any) -> Any:
+    """The value of a field, as `strict_json` gives it. Raises `Violation`."""
     if field.type is None:
         raise Violation("read_only", "The field is kept by the server; leave it out.")
     if value is not None:
@@ -88,5 +100,9 @@ def unknown_field(name: str, known: Collection[str], pointer: str) -> Violation:
 
 
 def _refuse(errors: list[FieldError]) -> NoReturn:
+    raise _refusal(errors)
+
+
+def _refusal(errors: list[FieldError]) -> Unprocessable:
     count = "one violation" if len(errors) == 1 else f"{len(errors)} violations"
-    raise Unprocessable("invalid_body", f"The body has {count}; see errors.", errors=sorted(errors))
+    return Unprocessable("invalid_body", f"The body has {count}; see errors.", errors=sorted(errors))

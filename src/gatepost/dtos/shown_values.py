@@ -18,7 +18,7 @@ def unchanged_names(row: str, sent: Mapping[str, Any]) -> frozenset[str]:
     with the last of those that it shows."""
     try:
         doubled = {name for name, value in sent.items() if has_doubled_keys(value)}
-        shown = _read(row)
+        shown = read_row(row)
         whole = _read_members(row) if doubled else shown
         return frozenset(
             name
@@ -29,8 +29,8 @@ def unchanged_names(row: str, sent: Mapping[str, Any]) -> frozenset[str]:
         return frozenset()
 
 
-_read: Callable[[str], dict[str, Any]] = json.JSONDecoder(parse_int=Number, parse_float=Number).decode
-"""Not strict: other programs store what no body may have."""
+read_row: Callable[[str], dict[str, Any]] = json.JSONDecoder(parse_int=Number, parse_float=Number).decode
+"""The members of a row's JSON. Not strict: other programs store what no body may have."""
 
 _read_members: Callable[[str], dict[str, Any]] = json.JSONDecoder(
     object_pairs_hook=keep_members, parse_int=Number, parse_float=Number

@@ -314,8 +314,7 @@ class CompiledVerbs:
         records = await transaction.fetch(plan.statement, recipe.binds(plan.statement))
         raise_refusal(records[0] if records else None, plan, change.versions, call.actor, ruled)
         current = CurrentValues(self.served, plan, records[0])
-        current.check_read_only(changes.read_only_values)
-        values = current.merge(changes.values, self._merged)
+        values = current.merge(changes.values, self._merged, changes.read_only_values)
         moved = current.moved(values, compared)
         await self.references.check(call, transaction, moved, [name for name in change.references if name in moved])
         return values, moved

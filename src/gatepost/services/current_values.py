@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from gatepost.database.connection import Record
 from gatepost.database.statements import DIALECT
-from gatepost.dtos.body_errors import field_errors
+from gatepost.dtos.body_errors import field_errors, read_only_error
 from gatepost.dtos.merge_patch import merge_patch
 from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.dtos.violations import Violation
@@ -30,16 +30,11 @@ class CurrentValues:
         self._plan = plan
         self._record = record
 
-    def check_read_only(self, values: Mapping[str, Any]) -> None:
-        """Accept a read-only field that was sent with its current value; raise `Unprocessable` for any other value."""
-        same = self.unchanged(values)
-        errors: list[FieldError] = []
-        for name in values.keys() - same:
-            is_once = self._served.fields[name].write_once
-            code, words = ("write_once", "changed after creation") if is_once else ("read_only", "written")
-            errors.append(FieldError(f"/{name}", code, f"The field {name} cannot be {words}."))
-        if errors:
-            raise Unprocessable("invalid_body", "The body has errors.", errors=sorted(errors))
+    def _read_only_errors(self, values: Mapping[str, Any]) -> list[FieldError]:
+        """The violations among these values of read-only fields: those that are not the current ones."""
+        fields = self._served.fields
+        changed = values.keys() - self.unchanged(values)
+        return [read_only_error(name, is_once=fields[name].write_once) for name in sorted(changed)]
 
     def moved(self, values: Mapping[str, Any], compared: Collection[str]) -> dict[str, Any]:
         """The values that the row does not have already, as far as the actor may know. Of those in `compared`
@@ -59,13 +54,14 @@ class CurrentValues:
             and _is_unchanged(self._attributes[name], raw, values[name])
         }
 
-    def merge(self, values: Mapping[str, Any], merged: MergedDocuments) -> dict[str, Any]:
+    def merge(self, values: Mapping[str, Any], merged: MergedDocuments, read_only: Mapping[str, Any]) -> dict[str, Any]:
         """Merge objects into the current JSON documents (RFC 7396). Any other value replaces the document, and so does
         an object where the document is hidden. A document with a form becomes an instance. Raises `Unprocessable` where
-        a document is or becomes too large or too deep, or does not have its form."""
+        a document is or becomes too large or too deep, or does not have its form, and for values in `read_only` that
+        are not the current ones."""
         present = dict(zip(self._plan.names, self._record, strict=False))
         found: dict[str, Any] = {}
-        errors: list[FieldError] = []
+        errors = self._read_only_errors(read_only)
         for name, value in values.items():
             if name not in self._plan.documents or not isinstance(value, dict):
                 found[name] = value
@@ -83,7 +79,7 @@ class CurrentValues:
             except Violation as violation:
                 errors += field_errors(violation, name)
         if errors:
-            raise Unprocessable("invalid_body", "The body cannot be merged into the row.", errors=sorted(errors))
+            raise Unprocessable("invalid_body", "The body has errors.", errors=sorted(errors))
         return found
 
 

@@ -81,6 +81,10 @@ async def test_a_whole_row_may_be_sent_back_with_a_change_in_it(clients: Clients
     [
         ({"id": 0}, {"/id": "read_only"}),
         ({"isbn": "other"}, {"/isbn": "write_once"}),
+        (
+            {"id": 0, "isbn": "other", "pages": "many", "nothing": 1},
+            {"/id": "read_only", "/isbn": "write_once", "/pages": "wrong_type", "/nothing": "unknown_field"},
+        ),
         ({"title": None}, {"/title": "not_nullable"}),
         ({"zz": 1}, {"/zz": "unknown_field"}),
         ({"ghost_id": 1}, {"/ghost_id": "unknown_field"}),
@@ -96,6 +100,16 @@ async def test_a_patch_that_is_refused_says_where(
     problem(response, 422, "invalid_body")
     assert pointers(response) == errors
     assert (await clients.editor.get(work.headers["location"])).data == work.data
+
+
+async def test_read_only_fields_that_are_sent_back_beside_a_mistake_are_none(
+    clients: Clients, keys: dict[str, int]
+) -> None:
+    work = await new_work(clients, keys, isbn=f"beside-{keys['ann']}")
+    response = await clients.editor.patch(work.headers["location"], json=work.data | {"pages": "many"})
+    assert pointers(response) == {"/pages": "wrong_type"}
+    missing = f"{work.headers['location']}0000"
+    assert pointers(await clients.editor.patch(missing, json={"id": 0, "pages": "many"})) == {"/pages": "wrong_type"}
 
 
 async def test_a_field_that_is_hidden_on_this_row_cannot_be_guessed(clients: Clients, keys: dict[str, int]) -> None:
