@@ -28,7 +28,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.addresses import check_above, check_address
 from gatepost.models.base import Model
-from gatepost.models.catalog import Catalog, ServedModel, two_classes
+from gatepost.models.catalog import Catalog, two_classes
 from gatepost.models.column_mismatches import ExpectedTable, ExpectedTables
 from gatepost.models.constructors import constructor_of
 from gatepost.models.delete_cascades import check_deletable
@@ -40,7 +40,7 @@ from gatepost.models.index_limits import IndexWarning, index_warnings
 from gatepost.models.orm_reasons import WRITES, check_validators, orm_reasons
 from gatepost.models.owner_checks import check_owner
 from gatepost.models.owner_indexes import OwnerWarning, owner_warnings
-from gatepost.models.policy_trials import reached_policies, try_functions
+from gatepost.models.policy_trials import check_can_be_called, reached_policies, try_functions
 from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
 from gatepost.models.restrictions import check_restriction
 from gatepost.models.sample_users import SampleUsers
@@ -100,7 +100,8 @@ class Declaration:
             if not mistakes:  # a foreign key without a target cannot be written
                 models = {entity.table: entity.model for entity in reversed(self.entities)}
                 check_definitions(metadata, models, mistakes)
-        self.services = self._services()
+        self.services = self._services(known)
+        self._check_unread(known)
         self._check_policies(sample_users(users_entity, self.authenticators) if users_entity is not None else None)
         self._check_fields()
         mistakes.raise_any()
@@ -147,7 +148,7 @@ class Declaration:
             served = self.catalog.by_model.get(users)
             if served is not None:
                 return served.entity
-            entity = entity_of(users)
+            entity = entity_of(users, mistakes=self._mistakes)
             stranger = self.catalog.find_stranger(entity)
             if stranger is not None:
                 raise two_classes(entity, stranger)
@@ -165,14 +166,14 @@ class Declaration:
                 entity, is_users or "create" in writes, writes, is_default=is_users and is_default_users
             )
 
-    def _services(self) -> dict[type[Any], type[Service[Any]]]:
+    def _services(self, known: Sequence[Resource[Any]]) -> dict[type[Any], type[Service[Any]]]:
         services: dict[type[Any], type[Service[Any]]] = {}
-        for served in self.catalog.served:
-            service: type[Any] | None = served.resource.service
+        for resource in known:
+            service: type[Any] | None = resource.service
             if service is not None:
-                with self._mistakes.check(served.resource.source):
-                    _check_service(service, served, services.values())
-                    services[served.entity.model] = service
+                with self._mistakes.check(resource.source):
+                    _check_service(service, resource.model, services.values())
+                    services[resource.model] = service
                     check_transactions(service)
                     check_verbs(service)
         return services
@@ -196,6 +197,14 @@ class Declaration:
         """By which columns lists find the rows of an owner without an index. Computed anew: for the start, and for
         `gatepost doctor`."""
         return owner_warnings(self.catalog.served)
+
+    def _check_unread(self, known: Sequence[Resource[Any]]) -> None:
+        """What can be checked of policies whose model cannot be read."""
+        read = {served.entity.model for served in self.catalog.served}
+        for resource in known:
+            for policy in resource.policies.values() if resource.model not in read else ():
+                with self._mistakes.check(resource.source):
+                    check_can_be_called(policy)
 
     def _check_policies(self, users: SampleUsers | None) -> None:
         """Every path of `owner()` has to lead somewhere, and every function to give SQL."""
@@ -251,8 +260,8 @@ def _check_no_other_users(users: type[Any], base: type[DeclarativeBase], served:
             )
 
 
-def _check_service(service: Any, served: ServedModel, others: Collection[type[Any]]) -> None:
-    location, model_name = f"Resource({served.entity.name})", served.entity.name
+def _check_service(service: Any, served: type[Any], others: Collection[type[Any]]) -> None:
+    location, model_name = f"Resource({served.__name__})", served.__name__
     name = getattr(service, "__name__", repr(service))
     if isinstance(service, Service):
         name = type(service).__name__  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
@@ -266,7 +275,7 @@ def _check_service(service: Any, served: ServedModel, others: Collection[type[An
             hint=f"Write class {model_name}s(Service[{model_name}]), and service={model_name}s.",
         )
     model = served_model(cast("type[Any]", service))
-    if model is not None and model is not served.entity.model:
+    if model is not None and model is not served:
         hint = f"Write class {name}(Service[{model_name}])."
         raise ConfigurationError(f"{name} is a service of {model.__name__}.", location=location, hint=hint)
     if service in others:

@@ -26,8 +26,11 @@ def location_of(code: Any) -> str:
 
 def attribute_location(model: type[Any], name: str) -> str:
     """`file:line` of the statement in the body of a class, or of a class that it inherits from, that makes an
-    attribute; otherwise of the class."""
+    attribute, or of the function that is a hybrid; otherwise of the class."""
     for owner in model.__mro__:
+        getter = getattr(vars(owner).get(name), "fget", None)
+        if getattr(getter, "__name__", None) == name:
+            return location_of(getter)
         if owner.__module__.partition(".")[0] not in ("builtins", "sqlalchemy"):
             file = _file_of(owner)
             line = _line_of_attribute(owner.__name__, name, linecache.getlines(file))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import DateTime, ForeignKey, MetaData
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, DynamicMapped, Mapped, mapped_column, relationship
 
 from gatepost import (
     App,
@@ -252,6 +252,63 @@ def test_ten_mistakes_are_reported_in_one_run() -> None:
         ConfigurationError, match=r"^2 mistakes:\n  tests/.*: Clock\.opened: .*\n  tests/.*: Clock\.closed: "
     ):
         App(Resource(Clock, read=anyone))
+
+
+def test_a_column_that_cannot_be_served_hides_no_other_mistake_and_causes_none() -> None:
+    found = mistakes_of(
+        Resource(
+            Clock,
+            read=policy(misspelt),
+            write=anyone,
+            sort=["opened", "opend"],
+            filter=["closed"],
+            fields={"opened": Field(write=anyone), "id": Field(update=anyone)},
+            service=Careless,
+        )
+    )
+    assert sorted((str(mistake.location), mistake.message.partition(" ")[0]) for mistake in found) == [
+        ("Clock.closed", "is"),
+        ("Clock.opened", "is"),
+        ("None", "the"),
+        ("Resource(Clock)", "Careless"),
+        ("Resource(Clock, fields['id'])", "is"),
+        ("Resource(Clock, sort=...)", "Clock"),
+    ], found
+
+
+class Torn(DeclarativeBase):
+    metadata = MetaData()
+
+
+class Half(Torn):
+    __tablename__ = "halves"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    other: Mapped["Hlaf"] = relationship()  # type: ignore[name-defined]  # noqa: F821
+
+
+def test_a_mapper_that_cannot_be_configured_hides_no_mistake_that_does_not_need_it() -> None:
+    async def later(m: Any, actor: Any) -> Any: ...
+
+    found = mistakes_of(Resource(Half, read=policy(later), service=Careless, page_size=0), book(sort=["titel"]))
+    assert [mistake.location for mistake in found if "Hlaf" in str(mistake)] == ["Half.other"]
+    said = "\n".join(map(str, found))
+    assert len(found) == 5, said
+    for words in ("is asynchronous", "Careless is a service of Book", "page_size", "titel"):
+        assert words in said
+
+
+class Long(Base):
+    __tablename__ = "long_" + "x" * 70
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    one: Mapped[int] = mapped_column("two" + "y" * 70)
+    all: DynamicMapped[Author] = relationship(primaryjoin="foreign(Author.id) == Long.id", viewonly=True)
+
+
+def test_everything_that_keeps_a_mapper_from_being_served_is_reported() -> None:
+    found = mistakes_of(Resource(Long, read=anyone))
+    assert [mistake.location for mistake in found] == ["Long", "Long", "Long.all"]
 
 
 def test_the_doctor_shows_them_all() -> None:

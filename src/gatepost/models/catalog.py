@@ -277,7 +277,7 @@ class Catalog:
         for resource in resources:
             model = resource.model
             with mistakes.check(partial(location_of, model), model.__name__):
-                read.append((resource, entity_of(model, bigint_as_string=bigint_as_string)))
+                read.append((resource, entity_of(model, bigint_as_string=bigint_as_string, mistakes=mistakes)))
                 self._declared.setdefault(model, read[-1])
         for resource, entity in read:
             with mistakes.check(resource.source):
@@ -286,7 +286,8 @@ class Catalog:
         for item in self.served:
             with mistakes.check(item.resource.source):
                 self._check(item)
-            item.relations = self._relations(item.entity)
+            with mistakes.check(item.resource.source):
+                item.relations = self._relations(item.entity)
             item.above = None if item.nesting is None else self.by_model.get(item.nesting.resource.model)
 
     @property

@@ -23,7 +23,7 @@ def check_declared_field(entity: Entity, option: str, name: str) -> None:
     """Raise `ConfigurationError` for a name in `sort=`, `filter=`, `search=`, `order=` or `fields=` that cannot mean
     anything."""
     field = field_of(name)
-    if option == "fields" and field in entity.unserved:
+    if field in entity.broken or (option == "fields" and field in entity.unserved):
         return
     known = field in entity.attributes
     problem = _problem(entity, option, name, field) if known else _unknown(entity, option, field)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, cast
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import Column, PrimaryKeyConstraint, Table, UniqueConstraint, inspect
 from sqlalchemy.exc import NoReferenceError
 from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipDirection, RelationshipProperty
@@ -125,7 +126,8 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
     `version` is the column whose value is the version in the entity tag, or None where PostgreSQL's `xmin` is used, or
     of a view the row itself. `unserved` are the attributes that no statement can read, which a resource has to hide.
     `scope` is what a row of the table has to satisfy to be one of the entity, for every actor; None where all are.
-    `discriminator` says of which class of a hierarchy a row is.
+    `discriminator` says of which class of a hierarchy a row is. `broken` are the attributes whose own mistakes refuse
+    the app: they cause no others.
     """
 
     model: type[Any]
@@ -138,6 +140,7 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
     unserved: Mapping[str, Unsupported] = {}
     scope: OneOf | None = None
     discriminator: Discriminator | None = None
+    broken: frozenset[str] = frozenset()
 
     @property
     def is_creatable(self) -> bool:
@@ -178,25 +181,32 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
         return next((item for item in self.attributes.values() if item.column is column), None)
 
 
-def entity_of(model: type[Any], *, bigint_as_string: bool = False) -> Entity:
+def entity_of(model: type[Any], *, bigint_as_string: bool = False, mistakes: Mistakes | None = None) -> Entity:
     """Read a mapped class; raises `ConfigurationError` where it cannot be served. With `bigint_as_string` the shapes of
-    64-bit integers are strings."""
+    64-bit integers are strings. The mistakes of single columns are kept in `mistakes`, where it is given."""
     mapper = mapper_of(model)
     table = table_of(mapper)
     annotations = Annotations(model)
     discriminator = discriminator_of(mapper)
     made = dataclass_defaults(model)
     attributes: dict[str, Attribute] = {}
-    mistakes = Mistakes()
+    broken: set[str] = set()
+    found = Mistakes()
     for prop in mapper.column_attrs:
         name = prop.key
         if isinstance(prop.columns[0], Column):
-            with mistakes.check(partial(attribute_location, model, name)):
+            with found.check(partial(attribute_location, model, name)):
                 check_column(prop.columns[0], f"{model.__name__}.{name}")
                 attributes[name] = _attribute(
                     model, prop, annotations.of(name), bigint_as_string=bigint_as_string, has_default=name in made
                 )
-    mistakes.raise_any()
+            if name not in attributes:
+                broken.add(name)
+                attributes[name] = _placeholder(name, prop.columns[0])
+    if mistakes is None:
+        found.raise_any()
+    for mistake in found if mistakes is not None else ():
+        cast("Mistakes", mistakes).add(mistake)
     unserved: dict[str, Unsupported] = {}
     for name in expression_names(mapper):
         column = standin_column(model, name)
@@ -219,7 +229,30 @@ def entity_of(model: type[Any], *, bigint_as_string: bool = False) -> Entity:
         )
     relations = {item.name: item for prop in mapper.relationships if (item := _relation(prop)) is not None}
     scope = scope_of(mapper, discriminator)
-    return Entity(model, table, model.__name__, attributes, relations, key, version, unserved, scope, discriminator)
+    return Entity(
+        model,
+        table,
+        model.__name__,
+        attributes,
+        relations,
+        key,
+        version,
+        unserved,
+        scope,
+        discriminator,
+        frozenset(broken),
+    )
+
+
+def _placeholder(name: str, column: Column[Any]) -> Attribute:
+    """In place of an attribute that cannot be served, so that others can be checked: nothing is asked of it."""
+    try:
+        shape = structs.replace(shape_of(column.type, nullable=True).unconstrained, unsupported=None)
+    except ConfigurationError:
+        shape = Shape(Form.OTHER, nullable=True)
+    return Attribute(
+        name, column, shape, primary_key=column.primary_key, managed=True, has_default=True, references=None
+    )
 
 
 def _attribute(

@@ -28,12 +28,12 @@ def check_field_rules(served: ServedModel, mistakes: Mistakes, *, is_filled: boo
     """
     source = served.resource.source
     for name, unsupported in served.entity.unserved.items():
-        with mistakes.check(source):
+        with mistakes.check(partial(attribute_location, served.entity.model, name)):
             if not served.resource.fields.get(name, DEFAULT_FIELD).hidden:
                 raise unsupported.error(f"{served.entity.name}.{name}")
     for name, field in served.resource.fields.items():
         attribute = served.entity.attributes.get(name)
-        if attribute is not None:
+        if attribute is not None and name not in served.entity.broken:
             for check in (_check_is_secret, _check_writing_is_said, _check_can_be_written):
                 with mistakes.check(source):
                     check(served, attribute, field)
@@ -42,7 +42,8 @@ def check_field_rules(served: ServedModel, mistakes: Mistakes, *, is_filled: boo
             with mistakes.check(source):
                 _check_key_is_shown(served, attribute)
     if served.is_possible("create"):
-        for attribute in served.entity.attributes.values():
+        sound = [item for name, item in served.entity.attributes.items() if name not in served.entity.broken]
+        for attribute in sound:
             with mistakes.check(partial(attribute_location, served.entity.model, attribute.name)):
                 _check_has_a_value(served, attribute, is_filled=is_filled)
                 _check_default(served, attribute)

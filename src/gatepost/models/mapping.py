@@ -5,7 +5,7 @@ adds to it they apply the condition on the discriminator (`hierarchy.py`). A cla
 refused here, because rows of other classes would be served under its policies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from sqlalchemy import BinaryExpression, Column, Table, inspect
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapper, RelationshipProperty, registry
 from sqlalchemy.sql.operators import eq
 
 from gatepost.errors import ConfigurationError
+from gatepost.mistakes import Mistakes
 from gatepost.models.mapper_configuration import configure_mappers
 from gatepost.models.schema_names import NAME_BYTES_MAX
 
@@ -40,8 +41,10 @@ def mapper_of(model: type[Any]) -> "Mapper[Any]":
     configure_mappers(mapper.registry)
     _refuse_hierarchy(mapper, model.__name__)
     _refuse_derived_table(mapper, model.__name__)
-    _refuse_long_names(table_of(mapper), model.__name__)
-    _refuse_properties(mapper, model.__name__)
+    mistakes = Mistakes()
+    for refusal in (*_long_names(table_of(mapper), model.__name__), *_unserved_properties(mapper, model.__name__)):
+        mistakes.add(refusal)
+    mistakes.raise_any()
     return mapper
 
 
@@ -103,69 +106,69 @@ def _complaint(mapper: "Mapper[Any]", root: "Mapper[Any]", family: Sequence["Map
     return None
 
 
-def _refuse_long_names(table: "Table[Any]", name: str) -> None:
+def _long_names(table: "Table[Any]", name: str) -> Iterator[ConfigurationError]:
     """PostgreSQL would cut them, and then there is no such table or column."""
     for item in (table, *table.columns):
         if len(item.name.encode()) > NAME_BYTES_MAX:
             kind = "table" if item is table else "column"
-            raise ConfigurationError(
+            yield ConfigurationError(
                 f"has a {kind} whose name is longer than PostgreSQL's {NAME_BYTES_MAX} bytes: {item.name!r}.",
                 location=name,
                 hint='Shorten it: __tablename__ = "...".' if item is table else 'Shorten it: mapped_column("...").',
             )
 
 
-def _refuse_properties(mapper: "Mapper[Any]", name: str) -> None:
+def _unserved_properties(mapper: "Mapper[Any]", name: str) -> Iterator[ConfigurationError]:
     for composite in mapper.composites:
         parts = ", ".join(prop.key for prop in composite.props)
-        raise ConfigurationError(
+        yield ConfigurationError(
             f"is a composite() of {parts}, and a field is one column.",
             location=f"{name}.{composite.key}",
             hint=f"Declare {parts} as attributes of their own, with a property for the whole; or keep the whole in one "
             "column: mapped_column(JSONOf(...)).",
         )
-    _refuse_shared_columns(mapper, name)
-    _refuse_version_name(mapper, name)
+    yield from _shared_columns(mapper, name)
+    yield from _version_name(mapper, name)
     for relation in mapper.relationships:
         if relation.lazy == "dynamic":
-            raise ConfigurationError(
+            yield ConfigurationError(
                 "is a dynamic relationship, which SQLAlchemy cannot load in an AsyncSession.",
                 location=f"{name}.{relation.key}",
                 hint=f"Write {relation.key}: WriteOnlyMapped[{relation.mapper.class_.__name__}], or leave out lazy=.",
             )
 
 
-def _refuse_version_name(mapper: "Mapper[Any]", name: str) -> None:
+def _version_name(mapper: "Mapper[Any]", name: str) -> Iterator[ConfigurationError]:
     """SQLAlchemy takes anything here, and fails when it writes the first row."""
     version: object = mapper.version_id_col
     if version is not None and not isinstance(version, Column):
-        raise ConfigurationError(
+        yield ConfigurationError(
             f"has version_id_col={version!r}, which is not a column.",
             location=name,
             hint='Give it the attribute, not its name: __mapper_args__ = {"version_id_col": version}.',
         )
 
 
-def _refuse_shared_columns(mapper: "Mapper[Any]", name: str) -> None:
+def _shared_columns(mapper: "Mapper[Any]", name: str) -> Iterator[ConfigurationError]:
     """An attribute is one column of the table, and a column one attribute: of two values SQLAlchemy drops one."""
     known: dict[str, str] = {}
     for prop in mapper.column_attrs:
         columns = [column for column in prop.columns if isinstance(column, Column)]
         names = ", ".join(column.name for column in columns)
         if len(columns) > 1:
-            raise ConfigurationError(
+            yield ConfigurationError(
                 f"is one attribute for several columns ({names}).",
                 location=f"{name}.{prop.key}",
                 hint="Declare an attribute for each column, and keep them equal with @validates or a trigger.",
             )
-        if columns and columns[0].table is not mapper.local_table:
-            raise ConfigurationError(
+        elif columns and columns[0].table is not mapper.local_table:
+            yield ConfigurationError(
                 f"is a column of another table ({columns[0]}).",
                 location=f"{name}.{prop.key}",
                 hint="Select it: column_property(select(...).where(...).scalar_subquery()).",
             )
-        if columns and known.setdefault(names, prop.key) != prop.key:
-            raise ConfigurationError(
+        elif columns and known.setdefault(names, prop.key) != prop.key:
+            yield ConfigurationError(
                 f"is the column {names}, which is the attribute {known[names]} already.",
                 location=f"{name}.{prop.key}",
                 hint=f'Write {prop.key} = synonym("{known[names]}"), or leave one of them out.',

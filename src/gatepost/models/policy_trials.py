@@ -56,8 +56,7 @@ def reached_policies(served: ServedModel) -> Iterator[tuple[Policy, Reach]]:
 def try_functions(policy: Policy, entity: Entity, users: SampleUsers | None, is_reached: Reach) -> None:
     """Raise `ConfigurationError` for a function of a policy that fails for an actor who reaches it, or whose condition
     cannot become part of a statement."""
-    for where in functions(policy):
-        _check_can_be_called(where)
+    check_can_be_called(policy)
     if users is not None:
         for where, roles in _tried_roles(policy, entity, users):
             _try_users(where, entity, users, roles)
@@ -86,6 +85,12 @@ def _tried_roles(policy: Policy, entity: Entity, users: SampleUsers) -> Iterator
         for where, _ in () if actor.is_anonymous else functions_of(decide(policy, actor), entity):
             yield where, actor.roles
             yield where, actor.roles | _names_in(where)
+
+
+def check_can_be_called(policy: Policy) -> None:
+    """Raise `ConfigurationError` for a function of a policy that cannot be called with a row and an actor."""
+    for where in functions(policy):
+        _check_can_be_called(where)
 
 
 def _check_can_be_called(where: Where) -> None:

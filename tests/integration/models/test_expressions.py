@@ -1,5 +1,6 @@
 """Fields that are SQL expressions: shown, found, sorted by and compared with, never written."""
 
+import inspect
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -208,7 +209,10 @@ def refusal(*arguments: Any, **options: Any) -> str:
 
 
 async def test_what_is_not_sql_has_to_be_hidden() -> None:
-    assert "Person.broken: is a hybrid that is not an SQL expression" in refusal(Person, read=anyone)
+    said = refusal(Person, read=anyone)
+    assert "Person.broken: is a hybrid that is not an SQL expression" in said
+    line = inspect.getsourcelines(Person.__mapper__.all_orm_descriptors["broken"].fget)[1]
+    assert f"test_expressions.py:{line}: Person.broken" in said
     assert 'fields={"broken": hidden}' in refusal(Person, read=anyone)
 
 
