@@ -129,7 +129,7 @@ app = App(Resource(Place, read=policy(allowed)))
 
 
 def test_commands_refuse_policies_that_postgresql_refuses(
-    command: Command, existing: Environ, environ: Environ, project: Path
+    start: Start, command: Command, existing: Environ, environ: Environ, project: Path
 ) -> None:
     execute(existing["DATABASE_URL"], FIXED)
     (project / "app.py").write_text(APP + POLICY)
@@ -141,3 +141,6 @@ def test_commands_refuse_policies_that_postgresql_refuses(
     examined = command("doctor", environ=existing).stdout
     assert "FAIL sql" in examined
     assert words in examined
+    server = start("dev", "--port", "0", environ={**environ, "DATABASE_URL": existing["DATABASE_URL"]})
+    wait_for(lambda: server.responds("/api/places", 503), "the refusal")
+    assert words in server.get("/api/places")[1]

@@ -58,14 +58,17 @@ async def examine_columns(connection: "RawConnection", app: "App") -> DoctorFind
 async def examine_sql(connection: "RawConnection", app: "App") -> DoctorFinding:
     """Whether PostgreSQL takes the SQL of policies and expressions: `gatepost serve` refuses to start otherwise."""
     from gatepost.database.reflection import reflect
-    from gatepost.database.sql_trials import refusals
+    from gatepost.database.sql_trials import try_all
     from gatepost.mistakes import together
 
     expected = app.declaration.expected_tables
     changed = expected.mismatches(await reflect(connection, expected.tables, expected.types))
-    refused = await refusals(connection, app.declaration.sql_trials(), changed)
-    if refused:
-        return failed("sql", together(refused))
+    found = await try_all(connection, app.declaration.sql_trials(), changed)
+    if found.refused:
+        return failed("sql", together([*found.refused, *found.missing]))
+    if found.missing:
+        said = "".join(f"\n  - {each}" for each in found.missing)
+        return DoctorFinding("sql", False, f"requests that use what is missing get 500:{said}", is_warning=True)
     return DoctorFinding("sql", True, "PostgreSQL takes the policies and the expressions")
 
 

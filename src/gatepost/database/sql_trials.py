@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 import asyncpg
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -32,6 +33,10 @@ _OF_SQL = ("42", "22", "0A", "54")
 _NOT_PERMITTED = "42501"
 """What the role may not do is for whoever runs the database."""
 
+_MISSING = "42P01"
+"""A relation that does not exist: as little as a missing view of the app (`schema_watch.py`) is it a reason not to
+start."""
+
 _OF_TYPE = (TypeError, AttributeError)
 """What a codec or a `TypeDecorator` raises for every value of a type that it does not take."""
 
@@ -52,6 +57,14 @@ class Trial(Protocol):
     def may_be_of_another_type(self) -> bool: ...
 
 
+class TrialFindings(msgspec.Struct, frozen=True):
+    """What PostgreSQL refuses: the mistakes, and what may be no mistake, because it is about a relation that may be
+    made later."""
+
+    refused: list[ConfigurationError]
+    missing: list[ConfigurationError]
+
+
 class SQLTrials:
     """Tries what `find` returns on a database."""
 
@@ -62,12 +75,16 @@ class SQLTrials:
         self._task: asyncio.Task[None] | None = None
 
     async def run(self, *, is_reachable: bool) -> list[ConfigurationError]:
-        """What PostgreSQL refuses. Without a reply it is tried again in the background, and what is refused then is
-        emitted."""
+        """The mistakes, with what is missing beside them; missing relations alone are emitted. Without a reply it is
+        tried again in the background, and what is found then is emitted."""
         found = await self._try() if is_reachable else None
         if found is None:
             self._task = background(self._try_again(), "try the SQL of the declaration", self._events)
-        return found or []
+            return []
+        if found.refused:
+            return [*found.refused, *found.missing]
+        self.emit(found.missing)
+        return []
 
     def emit(self, refused: Sequence[ConfigurationError]) -> None:
         """Say what is refused, in a process that serves all the same."""
@@ -79,10 +96,10 @@ class SQLTrials:
         if self._task is not None:
             self._task.cancel()
 
-    async def _try(self) -> list[ConfigurationError] | None:
+    async def _try(self) -> TrialFindings | None:
         try:
             async with self._database.pool.lend() as connection:
-                return await refusals(connection.raw, self._find(), self._database.schema.changed)
+                return await try_all(connection.raw, self._find(), self._database.schema.changed)
         except FAILURES:
             return None
 
@@ -91,23 +108,24 @@ class SQLTrials:
         while found is None:
             await asyncio.sleep(RETRY_SECONDS)
             found = await self._try()
-        self.emit(found)
+        self.emit([*found.refused, *found.missing])
 
 
-async def refusals(raw: RawConnection, trials: Sequence[Trial], changed: Collection[str]) -> list[ConfigurationError]:
-    """The mistakes among these statements. Those that use a table in `changed` are left out: it is refused itself.
+async def try_all(raw: RawConnection, trials: Sequence[Trial], changed: Collection[str]) -> TrialFindings:
+    """What is refused of these statements. Those that use a table in `changed` are left out: it is refused itself.
 
     Raises what the driver raises where PostgreSQL does not reply.
     """
-    found: dict[str, ConfigurationError] = {}
+    refused: dict[str, ConfigurationError] = {}
+    missing: dict[str, ConfigurationError] = {}
     for begin in range(0, len(trials), BATCH):
         batch = trials[begin : begin + BATCH]
         if not await _all_pass(raw, batch):
             for trial in batch:
-                error = await _refusal(raw, trial, changed)
-                if error is not None:
-                    found.setdefault(str(error), error)  # other SQL of the same function may be refused as well
-    return list(found.values())
+                error, is_missing = await _refusal(raw, trial, changed)
+                if error is not None:  # often the same for other SQL of the same function
+                    (missing if is_missing else refused).setdefault(str(error), error)
+    return TrialFindings(list(refused.values()), list(missing.values()))
 
 
 async def _all_pass(raw: RawConnection, trials: Sequence[Trial]) -> bool:
@@ -126,20 +144,24 @@ async def _all_pass(raw: RawConnection, trials: Sequence[Trial]) -> bool:
     return True
 
 
-async def _refusal(raw: RawConnection, trial: Trial, changed: Collection[str]) -> ConfigurationError | None:
+async def _refusal(
+    raw: RawConnection, trial: Trial, changed: Collection[str]
+) -> tuple[ConfigurationError | None, bool]:
+    """What is refused of a statement, and whether that is a relation that does not exist."""
     try:
         statement = Statement(trial.select)
         if not statement.uses.isdisjoint(changed):
-            return None
+            return None, False
         await raw.prepare(statement.sql)
     except SQLAlchemyError as error:
-        return trial.refusal(f"cannot be written as SQL: {error}", "Rewrite it.")
+        return trial.refusal(f"cannot be written as SQL: {error}", "Rewrite it."), False
     except asyncpg.PostgresError as error:
         _raise_unless_of_sql(error)
         if error.sqlstate == _NOT_PERMITTED:
-            return None
-        return trial.refusal(f"is refused by PostgreSQL: {_sentence(error)}", getattr(error, "hint", None))
-    return await _refusal_of_values(raw, trial, statement)
+            return None, False
+        reason = f"is refused by PostgreSQL: {_sentence(error)}"
+        return trial.refusal(reason, getattr(error, "hint", None)), error.sqlstate == _MISSING
+    return await _refusal_of_values(raw, trial, statement), False
 
 
 async def _refusal_of_values(raw: RawConnection, trial: Trial, statement: Statement) -> ConfigurationError | None:

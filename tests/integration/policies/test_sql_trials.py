@@ -1,5 +1,6 @@
 """Policies and expressions that only PostgreSQL can refuse are refused when an app starts, all of them in one run."""
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import date
@@ -46,9 +47,10 @@ from gatepost import (
     policy,
     role,
 )
-from gatepost.database.sql_trials import BATCH, refusals
+from gatepost.database import sql_trials
+from gatepost.database.sql_trials import BATCH, try_all
 from gatepost.database.statements import Statement
-from gatepost.events import DeclarationRefused
+from gatepost.events import DeclarationRefused, Events
 from gatepost.testing import TestApp
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
@@ -263,7 +265,7 @@ async def test_more_policies_than_are_tried_at_a_time_are_all_tried(database_url
 
     found = app_of(read=combined(map(numbered, range(2 * BATCH + 2)))).declaration.sql_trials()
     assert len(found) == 2 * BATCH + 2
-    refused = await refusals(other, found, ())
+    refused = (await try_all(other, found, ())).refused
     assert ["operator does not exist: character varying > integer" in str(error) for error in refused] == [True]
 
 
@@ -279,7 +281,7 @@ async def test_statements_that_are_in_order_are_sent_together(
 
     found = app_of(read=policy(of_a_list), update=policy(of_another)).declaration.sql_trials()
     monkeypatch.setattr(Statement, "__init__", counting)
-    assert await refusals(other, found, ()) == []
+    assert (await try_all(other, found, ())).refused == []
     assert len(found) == 2
     assert len(compiled) == 1
 
@@ -297,6 +299,48 @@ async def test_a_process_that_replaces_another_says_it_and_serves(database_url: 
     async with TestApp(app, database_url) as running:
         assert (await running.anonymous.get("/api/notes")).status == 200
     assert ["the policy aggregated is refused by PostgreSQL" in event.reason for event in said] == [True]
+
+
+def of_a_view(m: Any, actor: Actor) -> Any:
+    return m.n.in_(select(column("n")).select_from(table("listed")))
+
+
+async def test_a_view_that_does_not_exist_yet_is_said_and_no_reason_not_to_start(
+    database_url: str, other: Connection
+) -> None:
+    app = app_of(read=policy(of_a_view))
+    said: list[DeclarationRefused] = []
+    app.events.subscribe(DeclarationRefused, said.append)
+    async with TestApp(app, database_url) as running:
+        line = f"{Path(__file__).name}:{inspect.getsourcelines(of_a_view)[1]}"
+        assert [event.reason.endswith('relation "listed" does not exist.') for event in said] == [True]
+        assert line in said[0].reason
+        await other.execute("CREATE VIEW listed AS SELECT 1 AS n")
+        try:
+            assert (await running.anonymous.get("/api/notes")).status == 200
+        finally:
+            await other.execute("DROP VIEW listed")
+
+
+async def test_a_database_that_was_away_is_asked_when_it_is_there(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_trials, "RETRY_SECONDS", 0.01)
+    app = app_of(delete=policy(aggregated), read=policy(of_a_view))
+    said: list[DeclarationRefused] = []
+    async with TestApp(app_of(), database_url) as running:
+        events = Events()
+        heard = asyncio.Event()
+        events.subscribe(DeclarationRefused, said.append)
+        events.subscribe(DeclarationRefused, lambda _: heard.set())
+        trials = sql_trials.SQLTrials(running.app.running.database, app.declaration.sql_trials, events)
+        assert await trials.run(is_reachable=False) == []
+        await asyncio.wait_for(heard.wait(), 10)
+        trials.stop()
+    assert {event.reason.partition(": the policy ")[2].partition(" ")[0] for event in said} == {
+        "aggregated",
+        "of_a_view",
+    }
 
 
 class Measured(Base):
