@@ -10,7 +10,7 @@ import sys
 import types
 from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Annotated, Any, ForwardRef, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from sqlalchemy.orm import Mapped
 
@@ -41,25 +41,45 @@ class Annotations:
             for name, annotation in inspect.get_annotations(base).items():
                 self._found[name] = annotation, namespace
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all annotated attributes, those of bases first."""
+        return tuple(self._found)
+
+    def kind_of(self, name: str) -> Any:
+        """The type that is annotated for one attribute, without `Mapped`; None where there is none. Raises
+        `ConfigurationError` where it cannot be read."""
+        annotation, namespace = self._found.get(name, (None, {}))
+        if annotation is None:
+            return None
+        holder = type(self._model.__name__, (), {"__annotations__": {name: annotation}})
+        try:
+            found = get_type_hints(holder, globalns=namespace, include_extras=True)[name]
+        except (NameError, AttributeError, TypeError, SyntaxError) as error:
+            raise self._unreadable(name, error) from None
+        return get_args(found)[0] if get_origin(found) is Mapped else found
+
     def of(self, name: str) -> Declared:
         """What is declared for one attribute. Raises `ConfigurationError` where it cannot be read or enforced."""
         annotation, namespace = self._found.get(name, (None, {}))
-        location = f"{self._model.__name__}.{name}"
         try:
             found = list(_metadata(annotation, namespace, 0))
         except (NameError, AttributeError, TypeError, SyntaxError) as error:
-            raise ConfigurationError(
-                f"the annotation cannot be read: {error}.",
-                location=location,
-                hint="Import the names it uses at run time, not only under TYPE_CHECKING.",
-            ) from None
+            raise self._unreadable(name, error) from None
         if any(depth > 1 and is_constraint(item) for depth, item in found):
             raise ConfigurationError(
                 "has constraints nested deeper than the elements of a list, which cannot be enforced.",
-                location=location,
+                location=f"{self._model.__name__}.{name}",
                 hint="Take them out, or write Annotated[..., Predicate(function)] around the whole.",
             )
         return Declared(*(tuple(item for at, item in found if at == depth) for depth in (0, 1)))
+
+    def _unreadable(self, name: str, error: Exception) -> ConfigurationError:
+        return ConfigurationError(
+            f"the annotation cannot be read: {error}.",
+            location=f"{self._model.__name__}.{name}",
+            hint="Import the names it uses at run time, not only under TYPE_CHECKING.",
+        )
 
 
 def _metadata(annotation: Any, namespace: Namespace, depth: int) -> Iterator[tuple[int, Any]]:

@@ -267,6 +267,7 @@ class Catalog:
     def __init__(
         self, resources: Iterable[Resource[Any]], mistakes: Mistakes, *, bigint_as_string: bool = False
     ) -> None:
+        self.bigint_as_string = bigint_as_string
         self.served: list[ServedModel] = []
         self.by_model: dict[type[Any], ServedModel] = {}
         self.by_path: dict[str, ServedModel] = {}

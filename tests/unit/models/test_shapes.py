@@ -37,6 +37,7 @@ OTHER_READERS = {
     "models/candidates.py": "the types of casts",
     "models/column_types.py": "types that a database has",
     "models/cast_guards.py": "the types of expressions",
+    "models/computed_fields.py": "the types of expressions",
     "models/expressions.py": "the types of expressions",
     "models/owner_checks.py": "the types of expressions",
     "models/extensions.py": "what a database needs for a type",
