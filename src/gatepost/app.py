@@ -20,6 +20,7 @@ from gatepost.auth.keys import signing_key
 from gatepost.composition import Composition
 from gatepost.declaration import Declaration
 from gatepost.declaring.arguments import Declared, declared
+from gatepost.declaring.controller import Controller
 from gatepost.declaring.mount import Mount
 from gatepost.declaring.resource import Resource
 from gatepost.errors import ConfigurationError, Problem
@@ -40,7 +41,8 @@ class App(Declared):
     path prefixes to other ASGI applications, which stand behind the same gate; a `Mount` has its own rules.
     `bigint="string"` shows 64-bit integers as strings, for JavaScript. `rate_limits` is where the buckets are kept,
     such as `ValkeyBuckets(url)`; without it, where `GATEPOST_VALKEY_URL` says, else on each machine.
-    `authenticators` find out who sends a request: the first that claims it decides.
+    `authenticators` find out who sends a request: the first that claims it decides. `controllers` have endpoints of
+    their own; those of one resource stand in its `controller=`.
     """
 
     @declared
@@ -53,6 +55,7 @@ class App(Declared):
         bigint: Literal["number", "string"] = "number",
         rate_limits: Buckets | None = None,
         authenticators: Sequence[AnyAuthenticator] = (BearerTokens(),),
+        controllers: Sequence[type[Controller[Any]]] = (),
     ) -> None:
         if bigint not in ("number", "string"):
             wrong = ConfigurationError(f"bigint={bigint!r}.", location="App", hint='Write "number" or "string".')
@@ -64,6 +67,7 @@ class App(Declared):
             mounts=mount or {},
             bigint_as_string=bigint == "string",
             authenticators=authenticators,
+            controllers=controllers,
             source=self.source,
             mistakes=self.mistakes,
         )

@@ -6,6 +6,7 @@ Nothing here runs per request.
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from joserfc.jwk import OKPKey
@@ -15,6 +16,8 @@ from gatepost.auth.access_control import AccessControl
 from gatepost.auth.tokens import Tokens
 from gatepost.call import Endpoint
 from gatepost.controllers.cursors import Cursors
+from gatepost.controllers.endpoint_binding import BoundEndpoint, known_patterns, unnamed
+from gatepost.controllers.endpoint_controller import EndpointController
 from gatepost.controllers.paging import PagingParameters
 from gatepost.controllers.queries import QueryParsers, QueryReader
 from gatepost.controllers.resource_controller import ResourceController
@@ -26,6 +29,7 @@ from gatepost.database.sql_trials import SQLTrials
 from gatepost.database.startup_check import connect_once
 from gatepost.database.trigram_probe import TrigramProbe
 from gatepost.declaration import Declaration
+from gatepost.declaring.controller import Route
 from gatepost.declaring.origins import Origins
 from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import ACTIONS
@@ -46,6 +50,8 @@ from gatepost.models.trigrams import Trigrams
 from gatepost.operations import Operation, RouteRules
 from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.route_table import RouteTable
+from gatepost.services.answers import RowAnswers
+from gatepost.services.call_transactions import CallTransactions
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.plans import Plans
 from gatepost.services.service import ROW_WRITES, Service, overridden
@@ -111,6 +117,7 @@ class Composition:
         )
         endpoints = [
             *self._resource_endpoints(cursors),
+            *self._own_endpoints(plans),
             *self.accounts.endpoints(declaration.prefix),
             *probes.endpoints(),
         ]
@@ -218,6 +225,7 @@ class Composition:
         if any(item.filterable.by_trigrams for item in parsers.values()):
             self._trigram_probe = TrigramProbe(self.database, self._trigrams, self.events)
         prefix = self.declaration.prefix
+        replaced = known_patterns(self.declaration.endpoints)
         endpoints: list[Endpoint] = []
         for served in catalog.served:
             if not served.resource.routes:
@@ -227,12 +235,65 @@ class Composition:
             queries = QueryReader(served, parsers, cursors, self._trigrams, paging)
             controller = ResourceController(served, self._verbs(served), queries, prefix, self._bounds(served))
             origin = f"derived from {served.entity.name} {location_of(served.entity.model)}"
+            operations = [(verb, self._operation(served, verb, origin)) for verb in ACTIONS if served.offers(verb)]
             endpoints += [
-                Endpoint(self._operation(served, verb, origin), controller.handler(verb))
-                for verb in ACTIONS
-                if served.offers(verb)
+                Endpoint(operation, controller.handler(verb))
+                for verb, operation in operations
+                if (operation.method, unnamed(operation.path)) not in replaced
             ]
         return endpoints
+
+    def _own_endpoints(self, plans: Plans) -> list[Endpoint]:
+        """The endpoints of controllers."""
+        answers = {model: RowAnswers(compiled, plans) for model, compiled in self._compiled.items()}
+        return [
+            Endpoint(self._own_operation(bound), self._own_controller(bound, answers).handle)
+            for bound in self.declaration.endpoints
+        ]
+
+    def _own_controller(self, bound: BoundEndpoint, answers: dict[type[Any], RowAnswers]) -> EndpointController:
+        served = bound.method.served
+        database = self.database if served is None else self.database.for_resource(served.path)
+        transactions = CallTransactions(database, self.registry)
+        bounds = self._own_bounds(bound.method.route)
+        return EndpointController(bound, transactions, answers, bounds, self.declaration.prefix)
+
+    def _own_operation(self, bound: BoundEndpoint) -> Operation:
+        """What an own endpoint is: it has the limits, headers and origins of its resource where it declares none."""
+        method, route, served = bound.method, bound.method.route, bound.method.served
+        limits = [limit.times(self.settings.gate.limit_factor or 1) for limit in route.rate_limits]
+        rules = RouteRules(
+            pattern=bound.pattern,
+            limits=named(method.operation_name, limits) if limits else (),
+            body_bytes_max=route.body_bytes_max,
+            headers=route.headers,
+            cors=route.cors,
+        )
+        if served is not None:
+            resource = served.resource
+            rules = replace(
+                rules,
+                limits=rules.limits or self._limits(served, method.name),
+                body_bytes_max=rules.body_bytes_max or resource.body_bytes_max,
+                headers=rules.headers or resource.headers,
+                cors=rules.cors or resource.cors,
+            )
+        return Operation(
+            name=method.operation_name,
+            method=route.method,
+            rules=rules,
+            allow=route.allow,
+            source=f"{method.location} {location_of(method.function)}",
+            resource=None if served is None else served.path,
+        )
+
+    def _own_bounds(self, route: Route) -> Bounds:
+        gate = self.settings.gate
+        return Bounds(
+            route.json_depth_max or gate.json_depth_max,
+            route.json_items_max or gate.json_items_max,
+            route.body_bytes_max or gate.body_bytes_max,
+        )
 
     def _bounds(self, served: ServedModel) -> Bounds:
         """How deep and how long JSON may be: the nearest declaration wins."""

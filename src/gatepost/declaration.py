@@ -18,6 +18,8 @@ from gatepost.actor import anonymous
 from gatepost.asgi import ASGIApp
 from gatepost.auth.authenticator import AnyAuthenticator
 from gatepost.auth.authenticator import checked as checked_authenticators
+from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder
+from gatepost.declaring.controller import checked_controller
 from gatepost.declaring.mount import Mount, taken_by_mount
 from gatepost.declaring.paging import BY_CURSORS
 from gatepost.declaring.policies import is_nobody, owned_by
@@ -63,6 +65,7 @@ class Declaration:
         mounts: Mapping[str, ASGIApp | Mount],
         bigint_as_string: bool,
         authenticators: Sequence[AnyAuthenticator],
+        controllers: Sequence[Any],
         source: str,
         mistakes: Mistakes,
     ) -> None:
@@ -102,6 +105,7 @@ class Declaration:
                 check_definitions(metadata, models, mistakes)
         self.services = self._services(known)
         self._check_unread(known)
+        self.endpoints = self._bind_endpoints(controllers)
         self._check_policies(sample_users(users_entity, self.authenticators) if users_entity is not None else None)
         self._check_fields()
         mistakes.raise_any()
@@ -177,6 +181,20 @@ class Declaration:
                     check_transactions(service)
                     check_verbs(service)
         return services
+
+    def _bind_endpoints(self, controllers: Sequence[Any]) -> list[BoundEndpoint]:
+        """The endpoints of the resources' controllers, then those of the others."""
+        binder = EndpointBinder(self.catalog, self.services, self.prefix, self._mistakes)
+        found: list[BoundEndpoint] = []
+        for served in self.catalog.served:
+            controller = served.resource.controller
+            if controller is not None:
+                with self._mistakes.check(served.resource.source):
+                    found += binder.bind(checked_controller(controller, f"Resource({served.entity.name})"), served)
+        for controller in controllers:
+            with self._mistakes.check(self._source):
+                found += binder.bind(checked_controller(controller, "App"))
+        return found
 
     def policy_warnings(self) -> list[PolicyWarning]:
         """What of the policies can raise on a row. Computed anew: for the start, and for `gatepost doctor`."""

@@ -66,7 +66,7 @@ class RawQuery(msgspec.Struct, frozen=True):
 
 def parse(query_string: bytes, reserved_names: Collection[str] = RESERVED) -> RawQuery:
     """Take a query string apart. Raises `BadRequest`."""
-    parameters = _parameters(query_string)
+    parameters = parameters_of(query_string)
     filters: list[Parameter] = []
     reserved: dict[str, Parameter] = {}
     for parameter in parameters:
@@ -123,7 +123,8 @@ def members_of(text: str) -> list[str]:
     return members
 
 
-def _parameters(query_string: bytes) -> list[Parameter]:
+def parameters_of(query_string: bytes) -> list[Parameter]:
+    """The parameters of a query string, in their order. Raises `BadRequest`."""
     parts = query_string.split(b"&")
     if len(parts) > PARAMETERS_MAX:
         raise too_many(f"There are more than {PARAMETERS_MAX} parameters.", PARAMETERS_MAX)

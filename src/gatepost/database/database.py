@@ -3,7 +3,7 @@
 import asyncio
 import copy
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from enum import Enum
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -39,7 +39,13 @@ from gatepost.database.schema_watch import Expected
 from gatepost.database.session_state import DriverConnection
 from gatepost.database.sessions import Sessions
 from gatepost.database.statements import DIALECT, Statement
-from gatepost.database.transactions import READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE, Transaction
+from gatepost.database.transactions import (
+    READ_COMMITTED,
+    REPEATABLE_READ,
+    SERIALIZABLE,
+    Transaction,
+    WriteInReadOnly,
+)
 from gatepost.errors import Problem, ServiceUnavailable
 from gatepost.events import (
     ConstraintViolated,
@@ -223,8 +229,10 @@ class Database:
         isolation: str = READ_COMMITTED,
         attempts: int = 1,
         may_write: bool = True,
+        is_read_only: bool = False,
     ) -> T:
-        """Run `work` in a transaction: committed when this returns, rolled back when it raises.
+        """Run `work` in a transaction: committed when this returns, rolled back when it raises. Where it `is_read_only`,
+        PostgreSQL refuses its writes, which raises `WriteInReadOnly`.
 
         Where it is not known which of the two happened, it raises `OutcomeUnknown`, unless the request promised to
         change nothing (`may_write`), and nothing is tried again. A deadlock or serialization failure runs the work
@@ -236,9 +244,12 @@ class Database:
         while True:
             attempt += 1
             try:
-                return await self._attempt(work, isolation, may_write=may_write)
+                transaction = self.transaction(isolation, may_write=may_write, is_read_only=is_read_only)
+                return await self._attempt(work, transaction)
             except BaseException as raised:
                 error = driver_error(raised)
+                if is_read_only and isinstance(error, pg.ReadOnlySQLTransactionError):
+                    raise WriteInReadOnly from raised
                 if is_schema_change(error) and schema_changes == 0:
                     schema_changes += 1
                 elif not _may_succeed(raised, error) or attempt >= attempts + schema_changes:
@@ -248,10 +259,12 @@ class Database:
                     raise problem from raised
                 self._events.emit(TransactionRetried(reason=type(error).__name__, attempt=attempt))
 
-    async def _attempt(self, work: Callable[[Transaction], Awaitable[T]], isolation: str, *, may_write: bool) -> T:
+    async def _attempt(
+        self, work: Callable[[Transaction], Awaitable[T]], opened: AbstractAsyncContextManager[Transaction]
+    ) -> T:
         finished: list[tuple[Transaction, T]] = []
         try:
-            async with self.transaction(isolation, may_write=may_write) as transaction:
+            async with opened as transaction:
                 finished.append((transaction, await work(transaction)))
         except asyncio.CancelledError:
             if not finished or not finished[0][0].is_committed:
@@ -264,14 +277,16 @@ class Database:
 
     @asynccontextmanager
     async def transaction(
-        self, isolation: str = READ_COMMITTED, *, may_write: bool = True
+        self, isolation: str = READ_COMMITTED, *, may_write: bool = True, is_read_only: bool = False
     ) -> AsyncGenerator[Transaction]:
         """One transaction, tried once: committed at the end of the block, rolled back when the block raises.
 
         Raises what the driver raises, and `OutcomeUnknown`; `transact` translates and tries again.
         """
         connection = self.pool.take() or await self.pool.acquire(self)
-        transaction = Transaction(connection, self._sessions, self.resource, may_write=may_write)
+        transaction = Transaction(
+            connection, self._sessions, self.resource, may_write=may_write, is_read_only=is_read_only
+        )
         try:
             if isolation != READ_COMMITTED:
                 await _begin(transaction, isolation, may_write=may_write)
@@ -299,7 +314,7 @@ class Database:
         is_good = False
         try:
             if error is not None and error is not transaction.explained:
-                self._look_at(connection, error)
+                self._look_at(connection, error, is_read_only=transaction.is_read_only)
             if error is not None and is_schema_change(error):
                 self.pool.forget_schema()
             is_broken_off = error is not None and (is_lost(error) or not isinstance(error, Exception))
@@ -336,8 +351,10 @@ class Database:
     def explain(self, transaction: Transaction, error: BaseException) -> Exception | None:
         """`problem_of` what failed in a transaction that goes on: a verb raises it where it happens."""
         error = driver_error(error)
-        self._look_at(transaction.connection, error)
+        self._look_at(transaction.connection, error, is_read_only=transaction.is_read_only)
         transaction.explained = error
+        if transaction.is_read_only and isinstance(error, pg.ReadOnlySQLTransactionError):
+            return WriteInReadOnly()
         return self.problem_of(error)
 
     async def suppressed(self, table: "Table[Any]", transaction: Transaction | None) -> Problem:
@@ -355,10 +372,12 @@ class Database:
         self._look_at(connection, error)
         return unavailable() if isinstance(error, OSError) else self.problem_of(error)
 
-    def _look_at(self, connection: PooledConnection, error: BaseException) -> None:
-        """Note what an error tells of the server: that it takes no writes, has no room, or others hold a lock."""
+    def _look_at(self, connection: PooledConnection, error: BaseException, *, is_read_only: bool = False) -> None:
+        """Note what an error tells of the server: that it takes no writes (unless our own transaction took none), has
+        no room, or others hold a lock."""
         if isinstance(error, pg.ReadOnlySQLTransactionError):
-            self._read_only.note_refused(connection.raw)
+            if not is_read_only:
+                self._read_only.note_refused(connection.raw)
         elif isinstance(error, pg.InsufficientResourcesError) and not isinstance(error, pg.TooManyConnectionsError):
             self._events.emit(DatabaseExhausted(reason=f"{type(error).__name__}: {error.args[0]}"))
         elif isinstance(error, pg.LockNotAvailableError | pg.QueryCanceledError):

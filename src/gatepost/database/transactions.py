@@ -45,6 +45,16 @@ class SwallowedError(RuntimeError):
         )
 
 
+class WriteInReadOnly(RuntimeError):
+    """An endpoint that only reads tried to write; PostgreSQL refused it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "an endpoint declared with @get tried to write; it runs READ ONLY, and nothing was written. Declare it with "
+            "@post, @put, @patch or @delete."
+        )
+
+
 class TransactionBroken(RuntimeError):
     """The service left the transaction in a state in which it cannot be committed as a whole."""
 
@@ -62,9 +72,16 @@ class Transaction:
     """
 
     def __init__(
-        self, connection: PooledConnection, sessions: Sessions, resource: str | None = None, *, may_write: bool = True
+        self,
+        connection: PooledConnection,
+        sessions: Sessions,
+        resource: str | None = None,
+        *,
+        may_write: bool = True,
+        is_read_only: bool = False,
     ) -> None:
-        """`may_write` is False for a request that promises to change nothing: its outcome is never in doubt."""
+        """`may_write` is False for a request that promises to change nothing: its outcome is never in doubt. Where it
+        `is_read_only` as well, PostgreSQL holds it to that."""
         self.connection = connection
         self.resource = resource
         self.is_sending = False
@@ -75,6 +92,7 @@ class Transaction:
         self._after_commit: list[AfterCommit] = []
         self._reads = 0
         self._may_write = may_write
+        self.is_read_only = is_read_only
         self._has_written = False
         self._is_begun = False
         self._is_over = False
@@ -87,6 +105,8 @@ class Transaction:
         if self._is_begun:
             return
         command = "BEGIN" if isolation == READ_COMMITTED else f"BEGIN ISOLATION LEVEL {isolation.upper()}"
+        if self.is_read_only:
+            command += " READ ONLY"
         was_sending, self.is_sending = self.is_sending, True
         try:
             await self.connection.raw.execute(command)

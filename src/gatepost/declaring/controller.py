@@ -194,6 +194,18 @@ delete = RouteDecorator("DELETE")
 """A removal."""
 
 
+def checked_controller(given: Any, location: str) -> type[Controller[Any]]:
+    """A controller's class, as it is given. Raises `ConfigurationError` for anything else."""
+    if isinstance(given, type) and issubclass(given, Controller):
+        return cast("type[Controller[Any]]", given)
+    name = getattr(cast("Any", given), "__name__", "it")
+    raise ConfigurationError(
+        f"{name} is not a controller.",
+        location=location,
+        hint="Give it the class: class Reports(Controller), and controllers=[Reports].",
+    )
+
+
 def routes_of(function: object) -> Sequence[Route]:
     """The routes that decorators noted on a method of a controller."""
     found: Sequence[Route] = getattr(function, ROUTES, ())

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from gatepost.declaring.arguments import Arguments, Declared, declared
 from gatepost.declaring.attributes import Attr
+from gatepost.declaring.controller import Controller
 from gatepost.declaring.cors import CORS
 from gatepost.declaring.policies import Policy, anyone, checked_policy, nobody
 from gatepost.declaring.rate_limits import Limits, RateLimit, limits_by_action
@@ -156,6 +157,7 @@ class Resource(Declared, Generic[M]):
         delete: Policy | None = None,
         path: str | None = None,
         service: type[RowService[M]] | None = None,
+        controller: type[Controller[M]] | None = None,
         fields: Mapping[str, Field] | None = None,
         sort: Sequence[Attr] = (),
         filter: Sequence[Attr] = (),
@@ -191,6 +193,7 @@ class Resource(Declared, Generic[M]):
         }
         self.path = arguments.of_kind("path", path, str | None, 'a text such as "books"', None)
         self.service = service
+        self.controller = controller
         self.fields = self._read_fields(arguments, fields)
         self.sort = arguments.attributes("sort", model, sort)
         self.filter = arguments.attributes("filter", model, filter)

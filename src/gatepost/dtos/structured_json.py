@@ -100,11 +100,18 @@ def document_forms(attributes: Iterable[Attribute], location: str) -> dict[str, 
     }
 
 
-class _Readers:
-    """The readers of one form, and of the classes inside it."""
+def reader_of(annotation: Any, location: str) -> Read:
+    """The reader of a whole document, whose classes need not be frozen: each is read for one call. Raises
+    `ConfigurationError` where a member cannot be read."""
+    return _Readers(location, are_kept=False).reader(annotation)
 
-    def __init__(self, location: str) -> None:
+
+class _Readers:
+    """The readers of one form, and of the classes inside it. Instances that `are_kept` in a row have to be frozen."""
+
+    def __init__(self, location: str, *, are_kept: bool = True) -> None:
         self._location = location
+        self._are_kept = are_kept
         self._classes: dict[type, _ObjectReader] = {}
 
     def reader(self, annotation: Any) -> Read:
@@ -118,14 +125,14 @@ class _Readers:
     def _of_class(self, annotation: Any) -> Read | None:
         if annotation is Any:
             return natural
-        if (kind := _column_type(annotation)) is not None:
+        if (kind := column_type_of(annotation)) is not None:
             return self._scalar(shape_of(kind))
         if is_pydantic(annotation):
             return pydantic_reader(annotation)
-        return self._class_reader(annotation) if _has_members(annotation) else None
+        return self._class_reader(annotation) if has_members(annotation) else None
 
     def _of_parts(self, origin: Any, arguments: tuple[Any, ...]) -> Read | None:
-        if (inner := _non_null(origin, arguments)) is not None:
+        if (inner := non_null(origin, arguments)) is not None:
             return unless_null(self.reader(inner))
         if origin in _OBJECTS and len(arguments) == 2 and arguments[0] is str:
             return _mapping_reader(self.reader(arguments[1]))
@@ -136,9 +143,9 @@ class _Readers:
     def _constrained(self, annotation: Any, *metadata: Any) -> Read:
         if any(isinstance(item, msgspec.Meta) for item in metadata):
             return foreign_reader(Annotated[annotation, *metadata], self._location)
-        if (kind := _column_type(annotation)) is not None:
+        if (kind := column_type_of(annotation)) is not None:
             return self._scalar(shape_of(kind, metadata))
-        if (inner := _non_null(get_origin(annotation), get_args(annotation))) is not None:
+        if (inner := non_null(get_origin(annotation), get_args(annotation))) is not None:
             return unless_null(self._constrained(inner, *metadata))
         shape = Shape(Form.ARRAY if (get_origin(annotation) or annotation) in _LISTS else Form.DOCUMENT)
         constraints = [item for _, item in declared_constraints(metadata)]
@@ -151,7 +158,8 @@ class _Readers:
     def _class_reader(self, kind: type) -> Read:
         known = self._classes.get(kind)
         if known is None:
-            check_frozen(kind, self._location)
+            if self._are_kept:
+                check_frozen(kind, self._location)
             known = self._classes[kind] = _ObjectReader(kind)
             for member in self._members(kind):
                 known.add(member, self.reader(member.annotation))
@@ -168,14 +176,14 @@ class _Readers:
             ) from error
 
 
-def _non_null(origin: Any, arguments: tuple[Any, ...]) -> Any:
+def non_null(origin: Any, arguments: tuple[Any, ...]) -> Any:
     """The `T` of `T | None`; None for any other annotation."""
     if origin not in (Union, types.UnionType) or len(arguments) != 2 or type(None) not in arguments:
         return None
     return next(item for item in arguments if item is not type(None))
 
 
-def _column_type(annotation: Any) -> Any:
+def column_type_of(annotation: Any) -> Any:
     """The type of a column with the values of a member; None where there is none."""
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         is_text = all(isinstance(member.value, str) for member in annotation)
@@ -190,7 +198,8 @@ def _node(value: Any) -> Any:
     return Number(value) if type(value) is int else value
 
 
-def _has_members(annotation: Any) -> bool:
+def has_members(annotation: Any) -> bool:
+    """Whether an annotation is a class whose members are known: a Struct or a dataclass."""
     if not isinstance(annotation, type):
         return False
     if issubclass(annotation, msgspec.Struct):

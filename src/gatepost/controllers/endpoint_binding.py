@@ -1,0 +1,345 @@
+"""Own endpoints, bound: where each parameter of a controller's method comes from, and what its result becomes.
+
+Done once, when the app is built, so that every mistake is found then, with the line it is on. `endpoint_controller.py`
+makes handlers of what is bound here.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, cast, get_args, get_origin
+
+from gatepost.actor import Actor
+from gatepost.call import Call
+from gatepost.controllers.endpoint_parameters import (
+    QueryParameter,
+    QueryParameters,
+    Read,
+    cookie_value,
+    header_value,
+    path_value,
+)
+from gatepost.controllers.endpoint_results import Returned, read_returned
+from gatepost.controllers.signatures import Signature, SignedParameter, read_hints, read_signature
+from gatepost.declaring.controller import Controller, Route, routes_of
+from gatepost.declaring.parameters import Cookie, Header, Lock
+from gatepost.dtos.parameter_values import ReadText, text_reader
+from gatepost.dtos.scalars import compile_scalar
+from gatepost.dtos.structured_body import is_structure
+from gatepost.errors import ConfigurationError
+from gatepost.hints import did_you_mean
+from gatepost.mistakes import Mistakes
+from gatepost.models.catalog import Catalog, ServedModel
+from gatepost.services.service import Service, served_model
+from gatepost.sources import location_of
+
+PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
+"""A parameter of a path: `{book}`, `{article:slug}`."""
+
+_SEGMENT = re.compile(r"(?!\.+$)[\w.~-]+|\{\w+(?::\w+)?\}", re.ASCII)
+
+BODYLESS = ("GET", "DELETE")
+"""Methods whose endpoints take no body."""
+
+
+class PathRow(NamedTuple):
+    """A row that the path names: the parameter, its place among the path's values, and by which attribute."""
+
+    name: str
+    served: ServedModel
+    attribute: str
+    read: Read
+    is_locking: bool
+
+
+class BodyParameter(NamedTuple):
+    """The parameter that is the body: of this annotation."""
+
+    name: str
+    annotation: Any
+
+
+class EndpointMethod(NamedTuple):
+    """A method of a controller with one of its routes. `served` is the resource that has the controller."""
+
+    controller: type[Controller[Any]]
+    name: str
+    function: Any
+    route: Route
+    served: ServedModel | None
+
+    @property
+    def location(self) -> str:
+        """The method, as messages name it."""
+        return f"{self.controller.__name__}.{self.name}"
+
+    @property
+    def base(self) -> str:
+        """The path of the controller below the app's prefix."""
+        return self.controller.path.strip("/") if self.served is None else self.served.path
+
+    @property
+    def operation_name(self) -> str:
+        """`books.restock`."""
+        return f"{self.base.replace('/', '.') or self.controller.__name__.lower()}.{self.name}"
+
+
+class BoundEndpoint(NamedTuple):
+    """An endpoint of a controller. `pattern` is its path; `simple` are parameters that are read from the head of the
+    request, `services` those that are services, by model; `attributes` are those of the controller."""
+
+    method: EndpointMethod
+    pattern: str
+    simple: tuple[tuple[str, Read], ...]
+    query: QueryParameters
+    rows: tuple[PathRow, ...]
+    body: BodyParameter | None
+    services: tuple[tuple[str, type[Any]], ...]
+    attributes: tuple[tuple[str, type[Any]], ...]
+    returned: Returned
+
+
+class EndpointBinder:
+    """Binds the endpoints of controllers. `services` are those of the app, by model."""
+
+    def __init__(
+        self, catalog: Catalog, services: Mapping[type[Any], type[Service[Any]]], prefix: str, mistakes: Mistakes
+    ) -> None:
+        self._catalog = catalog
+        self._models = {service: model for model, service in services.items()}
+        self._prefix = prefix
+        self._mistakes = mistakes
+
+    def bind(self, controller: type[Controller[Any]], served: ServedModel | None = None) -> list[BoundEndpoint]:
+        """The endpoints of a controller, which is that of a resource where `served` is given. What is wrong with one
+        becomes a mistake, and leaves out that one alone."""
+        attributes: tuple[tuple[str, type[Any]], ...] = ()
+        with self._mistakes.check(location_of(controller)):
+            attributes = self._attributes(controller)
+        found: list[BoundEndpoint] = []
+        methods = list(_methods(controller, served))
+        for method in methods:
+            for mistake in method.route.mistakes:
+                self._mistakes.add(mistake)
+            with self._mistakes.check(method.route.source):
+                found.append(self._bind(method, attributes))
+        if not methods:
+            hint = 'Write @get("/path", allow=...) above an `async def`.'
+            error = ConfigurationError("has no endpoint.", location=controller.__name__, hint=hint)
+            self._mistakes.add(error, location_of(controller))
+        return found
+
+    def _bind(self, method: EndpointMethod, attributes: tuple[tuple[str, type[Any]], ...]) -> BoundEndpoint:
+        location, route = method.location, method.route
+        signature = read_signature(method.function, location)
+        binding = _Binding(self, location, route, _places(route.path, location))
+        for parameter in signature.parameters:
+            binding.add(parameter)
+        binding.check_all_used(signature)
+        parts = [part for part in (self._prefix.strip("/"), method.base, route.path.strip("/")) if part]
+        return BoundEndpoint(
+            method,
+            "/" + "/".join(parts),
+            tuple(binding.simple),
+            QueryParameters(binding.query),
+            tuple(binding.rows),
+            binding.body,
+            tuple(binding.services),
+            attributes,
+            read_returned(signature.returned, route, self._catalog, location),
+        )
+
+    def _attributes(self, controller: type[Controller[Any]]) -> tuple[tuple[str, type[Any]], ...]:
+        """What is injected into a controller: its annotated attributes without a value."""
+        found: list[tuple[str, type[Any]]] = []
+        for name, annotation in read_hints(controller, controller.__name__).items():
+            if hasattr(controller, name):
+                continue
+            model = self.service_model(annotation)
+            if model is None:
+                raise ConfigurationError(
+                    f"has an attribute {name!r} of type {annotation}, which nothing provides.",
+                    location=controller.__name__,
+                    hint="Annotate a service, or give the attribute a value.",
+                )
+            found.append((name, model))
+        return tuple(found)
+
+    def served(self, kind: Any) -> ServedModel | None:
+        """The served model that a parameter's type is."""
+        return self._catalog.by_model.get(kind) if isinstance(kind, type) else None
+
+    def service_model(self, annotation: Any) -> type[Any] | None:
+        """The model of the service that a parameter's type is: `Books`, or `Service[Book]`; None for other types.
+        Raises `ConfigurationError` for a service that no resource has."""
+        if get_origin(annotation) is Service:
+            (model,) = get_args(annotation)
+            if model not in self._catalog.by_model:
+                hint = f"Declare it: Resource({model.__name__}, routes=False) has verbs and policies without routes."
+                raise ConfigurationError(
+                    f"{model.__name__} has no resource.", location=f"Service[{model.__name__}]", hint=hint
+                )
+            return model  # type: ignore[no-any-return]
+        if not (isinstance(annotation, type) and issubclass(annotation, Service)):
+            return None
+        if annotation not in self._models:
+            model = served_model(cast("type[Any]", annotation))
+            name = getattr(model, "__name__", "Model")
+            hint = f"Write Resource({name}, service={annotation.__name__})."
+            raise ConfigurationError("is not the service of any resource.", location=annotation.__name__, hint=hint)
+        return self._models[annotation]
+
+
+class _Binding:
+    """The parameters of one endpoint, as they are bound one after the other."""
+
+    def __init__(
+        self, binder: EndpointBinder, location: str, route: Route, places: Mapping[str, tuple[int, str | None]]
+    ) -> None:
+        self._binder = binder
+        self._location = location
+        self._route = route
+        self._places = places
+        self.simple: list[tuple[str, Read]] = []
+        self.query: list[QueryParameter] = []
+        self.rows: list[PathRow] = []
+        self.services: list[tuple[str, type[Any]]] = []
+        self.body: BodyParameter | None = None
+
+    def add(self, parameter: SignedParameter) -> None:
+        """Bind a parameter. Raises `ConfigurationError` where it can come from nowhere."""
+        name, kind = parameter.name, parameter.kind
+        if name in self._places:
+            self._add_place(parameter, *self._places[name])
+        elif kind is Actor:
+            self.simple.append((name, lambda call: call.actor))
+        elif kind is Call:
+            self.simple.append((name, lambda call: call))
+        elif (model := self._binder.service_model(kind)) is not None:
+            self.services.append((name, model))
+        elif marker := next((item for item in parameter.metadata if isinstance(item, Header | Cookie)), None):
+            self._add_text(parameter, marker)
+        elif is_structure(kind):
+            self._add_body(parameter)
+        else:
+            self._add_query(parameter)
+
+    def check_all_used(self, signature: Signature) -> None:
+        """Raise `ConfigurationError` for a parameter of the path that the method does not take."""
+        names = [parameter.name for parameter in signature.parameters]
+        for name in self._places:
+            if name not in names:
+                raise ConfigurationError(
+                    f"has {{{name}}} in its path, and no parameter {name!r}.{did_you_mean(name, names)}",
+                    location=self._location,
+                    hint=f"Add `{name}: UUID` (a value), or `{name}: Book` (a row), or take it out of the path.",
+                )
+
+    def _add_place(self, parameter: SignedParameter, place: int, attribute: str | None) -> None:
+        served = self._binder.served(parameter.kind)
+        if served is None:
+            read = text_reader(parameter.annotation, f"{self._location}({parameter.name})")
+            if read is None or attribute is not None:
+                raise self._unbindable(parameter)
+            self.simple.append((parameter.name, path_value(place, read)))
+            return
+        name = attribute or served.entity.single_key.name
+        is_locking = Lock in parameter.metadata
+        self.rows.append(
+            PathRow(parameter.name, served, name, path_value(place, self._unique_reader(served, name)), is_locking)
+        )
+
+    def _unique_reader(self, served: ServedModel, name: str) -> ReadText:
+        found = served.entity.attributes.get(name)
+        if found is None:
+            hint = did_you_mean(name, served.entity.attributes).strip() or None
+            raise ConfigurationError(
+                f"names {served.entity.name}.{name}, which does not exist.", location=self._location, hint=hint
+            )
+        return compile_scalar(found, stored=True)
+
+    def _add_text(self, parameter: SignedParameter, marker: Header | Cookie) -> None:
+        read = text_reader(parameter.annotation, f"{self._location}({parameter.name})")
+        if read is None:
+            raise self._unbindable(parameter)
+        if isinstance(marker, Header):
+            name = marker.name or parameter.name.replace("_", "-")
+            self.simple.append((parameter.name, header_value(name, read, parameter.default)))
+        else:
+            self.simple.append((parameter.name, cookie_value(marker.name or parameter.name, read, parameter.default)))
+
+    def _add_body(self, parameter: SignedParameter) -> None:
+        if self.body is not None:
+            raise ConfigurationError(
+                f"takes two bodies, {self.body.name!r} and {parameter.name!r}.",
+                location=self._location,
+                hint="A request has one: make one class of both.",
+            )
+        if self._route.method in BODYLESS:
+            raise ConfigurationError(
+                f"takes a body ({parameter.name!r}), and {self._route.method} requests have none.",
+                location=self._location,
+                hint=f"Write @post, or `{parameter.name}: Annotated[{parameter.kind.__name__}, Query]`.",
+            )
+        self.body = BodyParameter(parameter.name, parameter.annotation)
+
+    def _add_query(self, parameter: SignedParameter) -> None:
+        location = f"{self._location}({parameter.name})"
+        is_list = get_origin(parameter.kind) is list
+        annotation = get_args(parameter.kind)[0] if is_list else parameter.annotation
+        read = text_reader(annotation, location)
+        if read is None:
+            raise self._unbindable(parameter)
+        self.query.append(QueryParameter(parameter.name, read, parameter.default, is_list))
+
+    def _unbindable(self, parameter: SignedParameter) -> ConfigurationError:
+        shown = getattr(parameter.kind, "__name__", str(parameter.kind))
+        return ConfigurationError(
+            f"takes {parameter.name!r} of type {shown}, which no request can give.",
+            location=self._location,
+            hint="It is a scalar or a list of them, a row of the path, a service, the Actor, the Call, a class for the "
+            "body, or what `App(provide=)` makes.",
+        )
+
+
+def _methods(controller: type[Controller[Any]], served: ServedModel | None) -> Iterator[EndpointMethod]:
+    """The methods that are endpoints, in the order in which they are written."""
+    names: dict[str, None] = {}
+    for owner in reversed(controller.__mro__):
+        names.update(dict.fromkeys(vars(owner)))
+    for name in names:
+        function = getattr(controller, name, None)
+        for route in routes_of(function):
+            yield EndpointMethod(controller, name, function, route, served)
+
+
+def _places(path: str, location: str) -> dict[str, tuple[int, str | None]]:
+    """The parameters of a path by name: their place among its values, and the attribute that they name."""
+    segments = [segment for segment in path.split("/") if segment]
+    if (path and not path.startswith("/")) or path.endswith("/") or not all(map(_SEGMENT.fullmatch, segments)):
+        raise ConfigurationError(
+            f"{path!r} is not a path.",
+            location=location,
+            hint='Begin with a slash, end without; write parameters as whole segments: "/{book}/restock".',
+        )
+    found = [match for segment in segments if (match := PLACE.fullmatch(segment))]
+    names = [match[1] for match in found]
+    _check_twice(names, location)
+    return {match[1]: (place, match[2]) for place, match in enumerate(found)}
+
+
+def _check_twice(names: Sequence[str], location: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigurationError(
+                f"has {{{name}}} twice in its path.", location=location, hint="Give each its own name."
+            )
+
+
+def known_patterns(endpoints: Collection[BoundEndpoint]) -> frozenset[tuple[str, str]]:
+    """Method and path of each endpoint, without the names of its parameters."""
+    return frozenset((item.method.route.method, unnamed(item.pattern)) for item in endpoints)
+
+
+def unnamed(pattern: str) -> str:
+    """A path without the names of its parameters: two that are the same match alike."""
+    return PLACE.sub("{}", pattern)

@@ -1,0 +1,138 @@
+"""The handler of one own endpoint: from the request to the method of the controller, and from its result to the
+response.
+
+The head is read first, then the body, so that whatever is wrong with the request is refused before a connection is
+taken; then the transaction begins, the rows of the path are loaded, the method runs, and what it returns is rendered.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from gatepost.call import JSON_HEADERS, Call, Response
+from gatepost.controllers.endpoint_binding import BodyParameter, BoundEndpoint, PathRow
+from gatepost.controllers.responses import empty_response, encode, row_response
+from gatepost.declaring.dto import Created
+from gatepost.dtos.json_values import Bounds
+from gatepost.dtos.path_keys import key_writer
+from gatepost.dtos.structured_body import ReadBody, compile_structured_body
+from gatepost.errors import NotFound
+from gatepost.models.catalog import ServedModel
+from gatepost.services.answers import RowAnswers
+from gatepost.services.call_transactions import CallTransactions
+from gatepost.services.unit_of_work import UnitOfWork
+from gatepost.services.verbs import Row
+
+SAFE = ("GET", "HEAD")
+"""Methods that only read: their transactions are READ ONLY (RFC 9110, section 9.2.1)."""
+
+
+class EndpointController:
+    """Handles the requests of one endpoint."""
+
+    def __init__(
+        self,
+        bound: BoundEndpoint,
+        transactions: CallTransactions,
+        answers: Mapping[type[Any], RowAnswers],
+        bounds: Bounds,
+        prefix: str,
+    ) -> None:
+        self._bound = bound
+        self._transactions = transactions
+        self._answers = answers
+        self._is_safe = bound.method.route.method in SAFE
+        self._read_body = None if bound.body is None else _body_reader(bound.body, bound, bounds)
+        self._function = bound.method.function
+        self._shared = None if bound.attributes else bound.method.controller()
+        returned = bound.returned.served
+        self._shown = None if returned is None else answers[returned.entity.model]
+        self._location = _location_writer(returned, prefix)
+
+    async def handle(self, call: Call) -> Response:
+        """The response to one request."""
+        arguments = {name: read(call) for name, read in self._bound.simple}
+        arguments.update(self._bound.query.read(call))
+        places = [(row, row.read(call)) for row in self._bound.rows]
+        if self._bound.body is not None and self._read_body is not None:
+            arguments[self._bound.body.name] = self._read_body(await call.body())
+
+        async def work(unit: UnitOfWork) -> Response:
+            found = dict(arguments)
+            for row, value in places:
+                found[row.name] = await self._find(call, unit, row, value)
+            for name, model in self._bound.services:
+                found[name] = unit.service(model)
+            result = await self._function(self._instance(unit), **found)
+            return await self._respond(call, unit, result)
+
+        return await self._transactions.run(call, work, is_read_only=self._is_safe)
+
+    async def _find(self, call: Call, unit: UnitOfWork, row: PathRow, value: Any) -> Any:
+        answers = self._answers[row.served.entity.model]
+        return await answers.find(call, unit, row.attribute, value, is_locking=row.is_locking)
+
+    def _instance(self, unit: UnitOfWork) -> Any:
+        """The controller of this call: one for all calls where nothing is injected."""
+        if self._shared is not None:
+            return self._shared
+        made = self._bound.method.controller()
+        for name, model in self._bound.attributes:
+            setattr(made, name, unit.service(model))
+        return made
+
+    async def _respond(self, call: Call, unit: UnitOfWork, result: Any) -> Response:
+        """The response that a result means."""
+        if result is None:
+            return self._nothing()
+        if isinstance(result, Response):
+            return result
+        if self._shown is None:
+            return Response(self._status(200), b'{"data":%b}' % encode(result), JSON_HEADERS)
+        if isinstance(result, Created):
+            return await self._created(call, unit, cast("Any", result), self._shown)
+        return await self._rows(call, unit, result, self._shown)
+
+    async def _rows(self, call: Call, unit: UnitOfWork, result: Any, shown: RowAnswers) -> Response:
+        """One row or several, as far as the actor may read them."""
+        if isinstance(result, Sequence):
+            page = await shown.show_all(call, unit, cast("Any", result))
+            return Response(self._status(200), b'{"data":[%b]}' % page.rows.encode())
+        row = await shown.show(call, unit, self._checked(result, shown.served))
+        return self._nothing() if row is None else row_response(self._status(200), row.data, row.version)
+
+    async def _created(self, call: Call, unit: UnitOfWork, result: "Created[Any]", shown: RowAnswers) -> Response:
+        row: Row | None = await shown.show(call, unit, self._checked(result.row, shown.served))
+        location = result.location
+        if location is None and self._location is not None:
+            location = self._location(row.key if row is not None else await shown.key_of(unit, result.row))
+        headers = () if location is None else ((b"location", location.encode()),)
+        if row is None:
+            return empty_response(self._status(201), *headers)
+        return row_response(self._status(201), row.data, row.version, *headers)
+
+    def _nothing(self) -> Response:
+        """Nothing to show: after a read there is nothing here, after a write there is no more to say."""
+        if self._is_safe:
+            raise NotFound("not_found", "There is nothing here that you may see.")
+        return empty_response(204)
+
+    def _status(self, usual: int) -> int:
+        return self._bound.method.route.status or usual
+
+    def _checked(self, row: Any, served: ServedModel) -> Any:
+        if not isinstance(row, served.entity.model):
+            location = self._bound.method.location
+            raise TypeError(f"{location} returned {type(row).__name__}, not {served.entity.name}.")
+        return row
+
+
+def _body_reader(body: BodyParameter, bound: BoundEndpoint, bounds: Bounds) -> ReadBody:
+    return compile_structured_body(body.annotation, bound.method.location, bounds)
+
+
+def _location_writer(served: ServedModel | None, prefix: str) -> Callable[[Any], str] | None:
+    """The path of a row by its key; None where the resource has no path for one."""
+    if served is None or not served.offers("get"):
+        return None
+    write = key_writer(served.entity.key)
+    return lambda key: f"{prefix}/{served.path}/{write(key)}"

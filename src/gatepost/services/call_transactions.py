@@ -1,0 +1,47 @@
+"""The transaction of one call: the unit of work that services and endpoints share, and what its failures mean."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from gatepost.call import Call
+from gatepost.database.database import Database
+from gatepost.database.transactions import READ_COMMITTED, Transaction
+from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
+
+T = TypeVar("T")
+
+
+class CallTransactions:
+    """Runs the work of calls, each in a transaction of its own: committed when it returns, rolled back when it
+    raises."""
+
+    def __init__(self, database: Database, registry: ServiceRegistry) -> None:
+        self._database = database
+        self._registry = registry
+
+    async def run(
+        self,
+        call: Call,
+        work: Callable[[UnitOfWork], Awaitable[T]],
+        *,
+        isolation: str = READ_COMMITTED,
+        attempts: int = 1,
+        is_read_only: bool = False,
+    ) -> T:
+        """Run the work of a call. Where it `is_read_only`, PostgreSQL refuses writes in it."""
+
+        async def in_transaction(transaction: Transaction) -> T:
+            unit = call.unit = UnitOfWork(transaction, self._registry, self._database.backlog)
+            try:
+                return await work(unit)
+            finally:
+                call.unit = None
+                unit.release()
+
+        return await self._database.transact(
+            in_transaction,
+            isolation=isolation,
+            attempts=attempts,
+            may_write=not is_read_only,
+            is_read_only=is_read_only,
+        )

@@ -1,0 +1,206 @@
+"""A library whose controllers have endpoints of every kind: what the tests of this folder serve."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from annotated_types import Ge, Le, Len
+from sqlalchemy import ForeignKey, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from gatepost import (
+    Actor,
+    App,
+    Call,
+    Changes,
+    Conflict,
+    Controller,
+    Cookie,
+    Created,
+    Header,
+    Locked,
+    Model,
+    Resource,
+    Service,
+    anyone,
+    authenticated,
+    delete,
+    get,
+    owner,
+    policy,
+    post,
+    put,
+    role,
+)
+from gatepost.call import Response
+
+
+class Shelf(Model):
+    __tablename__ = "endpoint_shelves"
+
+    name: Mapped[Annotated[str, Len(1, 50)]]
+
+
+class Book(Model):
+    __tablename__ = "endpoint_books"
+
+    isbn: Mapped[Annotated[str, Len(1, 20)]] = mapped_column(unique=True)
+    title: Mapped[Annotated[str, Len(1, 200)]]
+    stock: Mapped[Annotated[int, Ge(0)]] = mapped_column(default=0)
+    price: Mapped[Decimal] = mapped_column(default=Decimal(1))
+    is_secret: Mapped[bool] = mapped_column(default=False)
+    shelf_id: Mapped[UUID | None] = mapped_column(ForeignKey("endpoint_shelves.id"), index=True)
+    shelf: Mapped[Shelf | None] = relationship()
+
+
+class Loan(Model):
+    __tablename__ = "endpoint_loans"
+
+    book_id: Mapped[UUID] = mapped_column(ForeignKey("endpoint_books.id"), index=True)
+    reader_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+
+
+class Genre(Enum):
+    CRIME = "crime"
+    POETRY = "poetry"
+
+
+class Restock(msgspec.Struct, frozen=True):
+    copies: Annotated[int, Ge(1), Le(1000)]
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Move:
+    shelf: Annotated[str, Len(1, 50)]
+
+    def __post_init__(self) -> None:
+        if self.shelf == "floor":
+            raise ValueError("Books do not belong on the floor.")
+
+
+class Books(Service[Book]):
+    async def restock(self, book: Book, copies: int, actor: Actor) -> Book:
+        return await self.update(book, Changes({"stock": book.stock + copies}), actor)
+
+
+class BookRoutes(Controller[Book]):
+    @post("/{book}/restock", allow=role("editor"))
+    async def restock(self, book: Locked[Book], body: Restock, books: Books, actor: Actor) -> Book:
+        return await books.restock(book, body.copies, actor)
+
+    @post("/{book:isbn}/sell", allow=authenticated)
+    async def sell(self, book: Locked[Book]) -> Book:
+        """Sets an attribute: trusted code."""
+        if book.stock == 0:
+            raise Conflict("out_of_stock", "None is left.")
+        book.stock -= 1
+        return book
+
+    @get("/by-isbn/{book:isbn}", allow=anyone)
+    async def by_isbn(self, book: Book) -> Book:
+        return book
+
+    @get("/{book:isbn}/steal", allow=anyone)
+    async def steal(self, book: Book) -> Book:
+        """A read that writes."""
+        book.stock = 0
+        return book
+
+    @post("/{book}/move", allow=role("editor"))
+    async def move(self, book: Book, body: Move, shelves: Service[Shelf], actor: Actor) -> Book:
+        shelf = await shelves.create(Shelf(name=body.shelf), actor)
+        book.shelf_id = shelf.id
+        return book
+
+    @get("/many", allow=anyone)
+    async def many(self, books: Books) -> list[Book]:
+        return list(await books.session.scalars(select(Book).order_by(Book.isbn.desc())))
+
+    @delete("/{book}", allow=role("editor"))
+    async def bury(self, book: Book, books: Books, actor: Actor) -> None:
+        """Replaces the derived one."""
+        await books.update(book, Changes({"stock": 0}), actor)
+
+
+class Desk(Controller):
+    path = "desk"
+    loans: Service[Loan]
+
+    @post("/loans/{book:isbn}", allow=authenticated)
+    async def lend(self, book: Book, actor: Actor) -> Created[Loan]:
+        return Created(await self.loans.create(Loan(book_id=book.id, reader_id=actor.id), actor))
+
+    @put("/books/{isbn}", allow=role("editor"))
+    async def put(self, isbn: str, body: Restock, books: Service[Book], actor: Actor) -> Created[Book] | Book:
+        found = (await books.session.scalars(select(Book).where(Book.isbn == isbn))).one_or_none()
+        if found is not None:
+            return await books.update(found, Changes({"stock": body.copies}), actor)
+        return Created(await books.create(Book(isbn=isbn, title=isbn, stock=body.copies), actor))
+
+    @get("/echo/{number}/{day}", allow=anyone)
+    async def echo(
+        self,
+        number: int,
+        day: date,
+        genre: Genre | None = None,
+        price: Decimal = Decimal(1),
+        tags: list[str] = [],  # noqa: B006 - the default of a parameter, which nobody changes
+        limit: Annotated[int, Ge(1), Le(10)] = 5,
+        is_open: bool = False,
+    ) -> dict[str, object]:
+        return {
+            "number": number,
+            "day": day,
+            "genre": genre,
+            "price": price,
+            "tags": tags,
+            "limit": limit,
+            "is_open": is_open,
+        }
+
+    @get("/head", allow=anyone)
+    async def head(
+        self,
+        call: Call,
+        actor: Actor,
+        x_signature: Annotated[str, Header()],
+        theme: Annotated[str | None, Cookie()] = None,
+        depth: Annotated[int, Header("x-depth"), Ge(1)] = 1,
+    ) -> dict[str, object]:
+        return {"id": call.id, "who": actor.id, "signature": x_signature, "theme": theme, "depth": depth}
+
+    @get("/raw", allow=anyone)
+    async def raw(self) -> Response:
+        return Response(202, b"hello", ((b"content-type", b"text/plain"),))
+
+    @get("/maybe", allow=anyone)
+    async def maybe(self, books: Service[Book], isbn: str) -> Book | None:
+        return (await books.session.scalars(select(Book).where(Book.isbn == isbn))).one_or_none()
+
+    @post("/nothing", allow=anyone, status=202)
+    async def nothing(self) -> int:
+        return 7
+
+
+def not_secret(model: type[Book], actor: Actor) -> object:
+    return model.is_secret.is_(False)
+
+
+app = App(
+    Resource(
+        Book,
+        path="books",
+        read=role("editor") | policy(not_secret),
+        write=authenticated,
+        service=Books,
+        controller=BookRoutes,
+    ),
+    Resource(Shelf, path="shelves", read=anyone, write=role("editor")),
+    Resource(Loan, path="loans", read=owner("reader_id"), create=owner("reader_id")),
+    controllers=[Desk],
+)
