@@ -45,7 +45,7 @@ class Shelf(Model):
     name: Mapped[Annotated[str, Len(1, 50)]]
 
 
-class Book(Model):
+class Volume(Model):
     __tablename__ = "endpoint_books"
 
     isbn: Mapped[Annotated[str, Len(1, 20)]] = mapped_column(unique=True)
@@ -83,18 +83,18 @@ class Move:
             raise ValueError("Books do not belong on the floor.")
 
 
-class Books(Service[Book]):
-    async def restock(self, book: Book, copies: int, actor: Actor) -> Book:
+class Books(Service[Volume]):
+    async def restock(self, book: Volume, copies: int, actor: Actor) -> Volume:
         return await self.update(book, Changes({"stock": book.stock + copies}), actor)
 
 
-class BookRoutes(Controller[Book]):
+class VolumeRoutes(Controller[Volume]):
     @post("/{book}/restock", allow=role("editor"))
-    async def restock(self, book: Locked[Book], body: Restock, books: Books, actor: Actor) -> Book:
+    async def restock(self, book: Locked[Volume], body: Restock, books: Books, actor: Actor) -> Volume:
         return await books.restock(book, body.copies, actor)
 
     @post("/{book:isbn}/sell", allow=authenticated)
-    async def sell(self, book: Locked[Book]) -> Book:
+    async def sell(self, book: Locked[Volume]) -> Volume:
         """Sets an attribute: trusted code."""
         if book.stock == 0:
             raise Conflict("out_of_stock", "None is left.")
@@ -102,27 +102,27 @@ class BookRoutes(Controller[Book]):
         return book
 
     @get("/by-isbn/{book:isbn}", allow=anyone)
-    async def by_isbn(self, book: Book) -> Book:
+    async def by_isbn(self, book: Volume) -> Volume:
         return book
 
     @get("/{book:isbn}/steal", allow=anyone)
-    async def steal(self, book: Book) -> Book:
+    async def steal(self, book: Volume) -> Volume:
         """A read that writes."""
         book.stock = 0
         return book
 
     @post("/{book}/move", allow=role("editor"))
-    async def move(self, book: Book, body: Move, shelves: Service[Shelf], actor: Actor) -> Book:
+    async def move(self, book: Volume, body: Move, shelves: Service[Shelf], actor: Actor) -> Volume:
         shelf = await shelves.create(Shelf(name=body.shelf), actor)
         book.shelf_id = shelf.id
         return book
 
     @get("/many", allow=anyone)
-    async def many(self, books: Books) -> list[Book]:
-        return list(await books.session.scalars(select(Book).order_by(Book.isbn.desc())))
+    async def many(self, books: Books) -> list[Volume]:
+        return list(await books.session.scalars(select(Volume).order_by(Volume.isbn.desc())))
 
     @delete("/{book}", allow=role("editor"))
-    async def bury(self, book: Book, books: Books, actor: Actor) -> None:
+    async def bury(self, book: Volume, books: Books, actor: Actor) -> None:
         """Replaces the derived one."""
         await books.update(book, Changes({"stock": 0}), actor)
 
@@ -132,15 +132,15 @@ class Desk(Controller):
     loans: Service[Loan]
 
     @post("/loans/{book:isbn}", allow=authenticated)
-    async def lend(self, book: Book, actor: Actor) -> Created[Loan]:
+    async def lend(self, book: Volume, actor: Actor) -> Created[Loan]:
         return Created(await self.loans.create(Loan(book_id=book.id, reader_id=actor.id), actor))
 
     @put("/books/{isbn}", allow=role("editor"))
-    async def put(self, isbn: str, body: Restock, books: Service[Book], actor: Actor) -> Created[Book] | Book:
-        found = (await books.session.scalars(select(Book).where(Book.isbn == isbn))).one_or_none()
+    async def put(self, isbn: str, body: Restock, books: Service[Volume], actor: Actor) -> Created[Volume] | Volume:
+        found = (await books.session.scalars(select(Volume).where(Volume.isbn == isbn))).one_or_none()
         if found is not None:
             return await books.update(found, Changes({"stock": body.copies}), actor)
-        return Created(await books.create(Book(isbn=isbn, title=isbn, stock=body.copies), actor))
+        return Created(await books.create(Volume(isbn=isbn, title=isbn, stock=body.copies), actor))
 
     @get("/echo/{number}/{day}", allow=anyone)
     async def echo(
@@ -179,26 +179,26 @@ class Desk(Controller):
         return Response(202, b"hello", ((b"content-type", b"text/plain"),))
 
     @get("/maybe", allow=anyone)
-    async def maybe(self, books: Service[Book], isbn: str) -> Book | None:
-        return (await books.session.scalars(select(Book).where(Book.isbn == isbn))).one_or_none()
+    async def maybe(self, books: Service[Volume], isbn: str) -> Volume | None:
+        return (await books.session.scalars(select(Volume).where(Volume.isbn == isbn))).one_or_none()
 
     @post("/nothing", allow=anyone, status=202)
     async def nothing(self) -> int:
         return 7
 
 
-def not_secret(model: type[Book], actor: Actor) -> object:
+def not_secret(model: type[Volume], actor: Actor) -> object:
     return model.is_secret.is_(False)
 
 
 app = App(
     Resource(
-        Book,
+        Volume,
         path="books",
         read=role("editor") | policy(not_secret),
         write=authenticated,
         service=Books,
-        controller=BookRoutes,
+        controller=VolumeRoutes,
     ),
     Resource(Shelf, path="shelves", read=anyone, write=role("editor")),
     Resource(Loan, path="loans", read=owner("reader_id"), create=owner("reader_id")),

@@ -4,11 +4,10 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from endpoints_app import Book, app
+from endpoints_app import Volume, app
 
 from gatepost.events import RequestFailed
 from gatepost.testing import Client, TestApp
-
 
 failures: list[RequestFailed] = []
 """What was behind the internal errors of the test that is running."""
@@ -30,17 +29,17 @@ class Library:
         client: Client = getattr(self, name)
         return client
 
-    async def book(self, **values: Any) -> Book:
+    async def book(self, **values: Any) -> Volume:
         """A book that no other test knows."""
-        book = Book(**{"isbn": secrets.token_hex(6), "title": "A book", "stock": 3, **values})
+        book = Volume(**{"isbn": secrets.token_hex(6), "title": "A book", "stock": 3, **values})
         async with app.transaction() as tx:
             tx.session.add(book)
         return book
 
-    async def stock(self, book: Book) -> int:
+    async def stock(self, book: Volume) -> int:
         """What is stored of a book."""
         async with app.transaction() as tx:
-            return (await tx.session.get_one(Book, book.id)).stock
+            return (await tx.session.get_one(Volume, book.id)).stock
 
 
 async def library_of(running: TestApp) -> Library:
