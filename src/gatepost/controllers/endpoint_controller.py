@@ -98,7 +98,7 @@ class EndpointController:
             page = await shown.show_all(call, unit, cast("Any", result))
             return Response(self._status(200), b'{"data":[%b]}' % page.rows.encode())
         row = await shown.show(call, unit, self._checked(result, shown.served))
-        return self._nothing() if row is None else row_response(self._status(200), row.data, row.version)
+        return self._nothing() if row is None else row_response(self._status(200), row.data, row.tag)
 
     async def _created(self, call: Call, unit: UnitOfWork, result: "Created[Any]", shown: RowAnswers) -> Response:
         row: Row | None = await shown.show(call, unit, self._checked(result.row, shown.served))
@@ -108,7 +108,7 @@ class EndpointController:
         headers = () if location is None else ((b"location", location.encode()),)
         if row is None:
             return empty_response(self._status(201), *headers)
-        return row_response(self._status(201), row.data, row.version, *headers)
+        return row_response(self._status(201), row.data, row.tag, *headers)
 
     def _nothing(self) -> Response:
         """Nothing to show: after a read there is nothing here, after a write there is no more to say."""

@@ -231,8 +231,8 @@ class Database:
         may_write: bool = True,
         is_read_only: bool = False,
     ) -> T:
-        """Run `work` in a transaction: committed when this returns, rolled back when it raises. Where it `is_read_only`,
-        PostgreSQL refuses its writes, which raises `WriteInReadOnly`.
+        """Run `work` in a transaction: committed when this returns, rolled back when it raises. Where it
+        `is_read_only`, PostgreSQL refuses its writes, which raises `WriteInReadOnly`.
 
         Where it is not known which of the two happened, it raises `OutcomeUnknown`, unless the request promised to
         change nothing (`may_write`), and nothing is tried again. A deadlock or serialization failure runs the work

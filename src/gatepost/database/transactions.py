@@ -50,8 +50,8 @@ class WriteInReadOnly(RuntimeError):
 
     def __init__(self) -> None:
         super().__init__(
-            "an endpoint declared with @get tried to write; it runs READ ONLY, and nothing was written. Declare it with "
-            "@post, @put, @patch or @delete."
+            "an endpoint declared with @get tried to write; it runs READ ONLY, and nothing was written. Declare it "
+            "with @post, @put, @patch or @delete."
         )
 
 

@@ -197,7 +197,8 @@ delete = RouteDecorator("DELETE")
 def checked_controller(given: Any, location: str) -> type[Controller[Any]]:
     """A controller's class, as it is given. Raises `ConfigurationError` for anything else."""
     if isinstance(given, type) and issubclass(given, Controller):
-        return cast("type[Controller[Any]]", given)
+        controller: type[Controller[Any]] = cast("Any", given)
+        return controller
     name = getattr(cast("Any", given), "__name__", "it")
     raise ConfigurationError(
         f"{name} is not a controller.",
