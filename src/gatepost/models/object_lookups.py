@@ -36,8 +36,3 @@ class FindObject(Recipe[LoadPlan], frozen=True):
 
     def named(self) -> dict[str, Any]:
         return {ACTOR_ID: self.rule.actor.id}
-
-    def loading_binds(self, plan: LoadPlan) -> dict[str, Any]:
-        """The values of the plan's binds: the ORM's statement keeps the names of the recipe that it was compiled of."""
-        values = {name: bound.value for name, bound in zip(plan.names, self.bounds(), strict=True)}
-        return {**self.named(), **values}

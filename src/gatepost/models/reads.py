@@ -285,7 +285,7 @@ class CountBytes(RangeRecipe[Statement], frozen=True):
         return self.statement(sa.select(total_bytes(list(page.c))), f"{self.served.path}.size")
 
 
-def loading_binds(plan: LoadPlan, recipe: LoadObject | LoadObjects) -> dict[str, Any]:
+def loading_binds(plan: LoadPlan, recipe: Recipe[LoadPlan]) -> dict[str, Any]:
     """The values of a recipe by the names that the ORM's statement has for them: it is not compiled here."""
     bounds = recipe.bounds()
     return {**recipe.named(), **{name: bound.value for name, bound in zip(plan.names, bounds, strict=True)}}

@@ -11,6 +11,7 @@ from gatepost.errors import NotFound
 from gatepost.models.catalog import ServedModel
 from gatepost.models.list_query import ListQuery, Order
 from gatepost.models.object_lookups import FindObject
+from gatepost.models.reads import loading_binds
 from gatepost.models.recipes import Bound
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.plans import Plans
@@ -34,7 +35,7 @@ class RowAnswers:
         if is_locking:
             await unit.transaction.begin()
         plan = self._plans.get(recipe)
-        found = (await unit.transaction.load(plan.statement, recipe.loading_binds(plan))).one_or_none()
+        found = (await unit.transaction.load(plan.statement, loading_binds(plan, recipe))).one_or_none()
         if found is None:
             raise not_found()
         return found

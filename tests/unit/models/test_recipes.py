@@ -24,6 +24,7 @@ from gatepost.models.candidates import CheckCandidate
 from gatepost.models.conditions import Below, bind_decision, bind_policy
 from gatepost.models.list_query import ListQuery, Order
 from gatepost.models.nesting import Nesting
+from gatepost.models.object_lookups import FindObject
 from gatepost.models.reads import (
     CountBytes,
     LoadObject,
@@ -157,6 +158,8 @@ def recipes() -> Iterator[Recipe[Any]]:
                     values = Bound({"name": "x"})
                     yield UpdateRow(row, permitted, ("name",), values, True, Bound(key), versions, compared)
                 yield FindUnchanged(row, permitted, ("name",), values, True, Bound(key), versions, ("name",))
+            for is_locking in (True, False):
+                yield FindObject(TOOLS, read, "name", Bound(f"tool {key}"), is_locking)
             maker = bind_policy(MAKERS.resource.policies["get"], actor, MAKERS.entity)
             below = Below(NESTING, maker, Bound(key))
             yield ReadAbove(below)
