@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, get_type_hints
 
-from gatepost.dtos.parameter_values import without_metadata
+from gatepost.dtos.structured_members import without_metadata
 from gatepost.errors import ConfigurationError
 
 MISSING: Any = inspect.Parameter.empty

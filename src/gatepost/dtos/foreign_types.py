@@ -1,4 +1,5 @@
-"""Members of documents whose types only a library can read: unions and tagged Structs by msgspec, models by pydantic.
+"""Members of documents whose types only a library can read: Literals and Enums of numbers by msgspec, models by
+pydantic.
 
 Read as `structured_json.py` reads the others: a document in, an instance out, or violations with pointers. msgspec
 stops at the first one. What a class would drop without a word is a violation, unless a pydantic model says `extra=`.
@@ -6,22 +7,24 @@ stops at the first one. What a class would drop without a word is a violation, u
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from gatepost.dtos.body_errors import unknown_field
 from gatepost.dtos.violations import Violation, escape, raise_all
 from gatepost.errors import ConfigurationError
+from gatepost.exact_json import encode_bytes
 from gatepost.field_codes import FIELD_CODES
+from gatepost.models.constraints import is_constraint
 from gatepost.models.json_of import convert, document_of, is_pydantic
 
 Read = Callable[[Any], Any]
 """From a document whose numbers are exact to the value; raises `Violation`, whose `others` are the further ones."""
 
 
-def foreign_reader(annotation: Any, location: str) -> Read:
-    """The reader of whatever msgspec can read. Raises `ConfigurationError` for other types."""
+def check_form(annotation: Any, location: str) -> None:
+    """Raise `ConfigurationError` for types that msgspec cannot read."""
     try:
         info = msgspec.inspect.type_info(annotation)
     except (TypeError, NameError) as error:
@@ -32,6 +35,17 @@ def foreign_reader(annotation: Any, location: str) -> Read:
     ):
         raise _without_form(annotation, "", location)
 
+
+def foreign_reader(annotation: Any, location: str) -> Read:
+    """The reader of whatever msgspec can read. Raises `ConfigurationError` for other types."""
+    check_form(annotation, location)
+    if _hides_constraints(annotation):
+        raise ConfigurationError(
+            f"has a member of type {annotation}, inside which constraints would not be checked.",
+            location=location,
+            hint="Take the constraints out, or declare the member as a list, a dict, a Struct or a dataclass.",
+        )
+
     def read(value: Any) -> Any:
         try:
             found = convert(annotation, value)
@@ -41,6 +55,14 @@ def foreign_reader(annotation: Any, location: str) -> Read:
         return found
 
     return read
+
+
+def _hides_constraints(annotation: Any) -> bool:
+    """Whether constraints of annotated-types are somewhere inside a type: msgspec ignores them."""
+    if get_origin(annotation) is Annotated and any(map(is_constraint, annotation.__metadata__)):
+        return True
+    hints = get_type_hints(annotation, include_extras=True) if isinstance(annotation, type) else {}
+    return any(map(_hides_constraints, (*get_args(annotation), *hints.values())))
 
 
 def _without_form(annotation: Any, reason: str, location: str) -> ConfigurationError:
@@ -105,13 +127,29 @@ def pydantic_reader(kind: Any) -> Read:
         try:
             found = convert(kind, value)
         except ValueError as error:
-            raise_all([_pydantic_violation(item, value) for item in cast("Any", error).errors(include_url=False)])
+            raise_all(pydantic_violations(error if is_extra_declared else _with_unknown(kind, value, error), value))
             raise
         if not is_extra_declared:
             raise_all([*_dropped(value, document_of(found))])
         return found
 
     return read
+
+
+def _with_unknown(kind: Any, value: Any, error: ValueError) -> ValueError:
+    """The error of a model with what it does not know, where pydantic (2.12) can say so as well."""
+    try:
+        kind.model_validate_json(encode_bytes(value), extra="forbid")
+    except TypeError:
+        return error
+    except ValueError as further:
+        return further
+    return error
+
+
+def pydantic_violations(error: ValueError, document: Any) -> list[Violation]:
+    """What an error of pydantic says of a document, each with its place."""
+    return [_pydantic_violation(item, document) for item in cast("Any", error).errors(include_url=False)]
 
 
 def _pydantic_violation(error: Mapping[str, Any], document: Any) -> Violation:

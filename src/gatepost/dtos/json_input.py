@@ -17,7 +17,7 @@ from gatepost.dtos import json_values, parsers
 from gatepost.dtos.json_values import BOUNDS, Bounds
 from gatepost.dtos.strict_json import Number
 from gatepost.dtos.value_checks import ValueCheck, native_meta, value_checks
-from gatepost.dtos.violations import Violation, raise_all, wrong_type
+from gatepost.dtos.violations import VIOLATIONS_MAX, Violation, raise_all, wrong_type
 from gatepost.errors import ConfigurationError
 from gatepost.exact_json import natural
 from gatepost.models.constraints import Constraint
@@ -28,9 +28,6 @@ INT64 = (Constraint("ge", -(2**63)), Constraint("le", 2**63 - 1))
 
 CHOICES_SHOWN = 20
 """Choices that a refusal names; further ones are counted."""
-
-VIOLATIONS_MAX = 100
-"""Violations reported per list: the response to a hostile body must not be larger than the body."""
 
 
 class WireType(msgspec.Struct, frozen=True):

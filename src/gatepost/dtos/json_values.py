@@ -1,14 +1,16 @@
 """JSON inside a JSONB column: any value that PostgreSQL can store and return unchanged, bounded in depth and length."""
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
+from itertools import count
 from typing import Any, cast
 
 import msgspec
 
 from gatepost.dtos.parsers import text_of
 from gatepost.dtos.strict_json import Number, read_json
-from gatepost.dtos.violations import Violation, wrong_type
+from gatepost.dtos.violations import VIOLATIONS_MAX, Violation, raise_all, wrong_type
 from gatepost.errors import BadRequest
 
 NUMBER_CHARACTERS_MAX = 1_000
@@ -185,17 +187,25 @@ class _DocumentReader:
             return node
         if level == self._bounds.depth:
             raise _too_deep(self._bounds)
+        below = level + 1
         if isinstance(node, list):
-            items = _items(node, self._bounds)
-            return [self._below(str(index), item, level) for index, item in enumerate(items)]
-        inner = cast("dict[str, Any]", node)
-        return {text_of(name): self._below(name, item, level) for name, item in inner.items()}
+            names: Iterable[str] = map(str, count())
+            return [value for _, value in self._each(zip(names, _items(node, self._bounds), strict=False), below)]
+        return {text_of(name): value for name, value in self._each(cast("dict[str, Any]", node).items(), below)}
 
-    def _below(self, name: str, node: Any, level: int) -> Any:
-        try:
-            return self.read(node, level + 1)
-        except Violation as violation:
-            raise violation.below(name) from None
+    def _each(self, nodes: Iterable[tuple[str, Any]], level: int) -> list[tuple[str, Any]]:
+        """What is inside a list or an object, by name. Raises all violations as one, up to `VIOLATIONS_MAX`."""
+        found: list[tuple[str, Any]] = []
+        violations: list[Violation] = []
+        for name, node in nodes:
+            try:
+                found.append((name, self.read(node, level)))
+            except Violation as violation:
+                violations += violation.each_below(name)
+                if len(violations) >= VIOLATIONS_MAX:
+                    break
+        raise_all(violations[:VIOLATIONS_MAX])
+        return found
 
     def _number(self, number: Number) -> int | Decimal:
         length = written_out(number)

@@ -4,27 +4,31 @@ Compiled once per parameter from its annotation: a scalar is read as a column of
 of annotated-types that are declared. What a text cannot be raises `ValueError` with a sentence.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from enum import EnumType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
 
-from gatepost.dtos.json_input import field_type_of, guarded
-from gatepost.dtos.structured_json import column_type_of, non_null
+from gatepost.dtos.json_input import field_type_of, guarded, read_each
+from gatepost.dtos.structured_json import LISTS, column_type_of
+from gatepost.dtos.structured_members import Member, alternatives_of, members_of, without_metadata
+from gatepost.dtos.structured_objects import made
 from gatepost.dtos.value_checks import value_checks
 from gatepost.dtos.violations import Violation
-from gatepost.models.shape import shape_of
+from gatepost.models.constraints import declared_constraints
+from gatepost.models.json_of import is_pydantic
+from gatepost.models.shape import Form, Shape, shape_of
 
 ReadText = Callable[[str], Any]
 """From the text of a parameter to its value; raises `ValueError` with a sentence."""
+
+ReadTexts = Callable[[Sequence[str]], Any]
+"""From the texts of a parameter, one for each time that it is given, to its value; raises `ValueError`."""
 
 
 def text_reader(annotation: Any, location: str) -> ReadText | None:
     """The reader of a scalar's text; None where the annotation is no scalar. Raises `ConfigurationError` for
     constraints that do not fit."""
-    plain, metadata = without_metadata(annotation)
-    inner = non_null(get_origin(plain), get_args(plain))
-    if inner is not None:
-        return text_reader(Annotated[inner, *metadata] if metadata else inner, location)
+    plain, metadata = _non_null(annotation)
     kind = column_type_of(plain)
     if kind is not None:
         shape = shape_of(kind, metadata)
@@ -34,24 +38,69 @@ def text_reader(annotation: Any, location: str) -> ReadText | None:
     return _choice_reader(plain) if is_choice else None
 
 
-def without_metadata(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
-    """What `Annotated` annotates, and with what."""
-    metadata: tuple[Any, ...] = ()
-    while get_origin(annotation) is Annotated:
-        annotation, *more = get_args(annotation)
-        metadata = (*metadata, *more)
-    return annotation, metadata
+def texts_reader(annotation: Any, location: str) -> ReadTexts | None:
+    """The reader of a parameter that is a scalar, given once, or a list of scalars, given any number of times; None
+    where the annotation is neither. Raises `ConfigurationError` for constraints that do not fit."""
+    plain, metadata = _non_null(annotation)
+    origin, arguments = get_origin(plain), get_args(plain)
+    if origin not in LISTS or len([item for item in arguments if item is not ...]) != 1:
+        read_one = text_reader(annotation, location)
+        return None if read_one is None else lambda texts: read_one(_only(texts))
+    read = text_reader(arguments[0], location)
+    if read is None:
+        return None
+    collect = LISTS[origin]
+    constraints = [item for _, item in declared_constraints(metadata)]
+    return guarded(lambda texts: collect(read_each(read, texts)), value_checks(constraints, Shape(Form.ARRAY)))
+
+
+def parameters_of_class(kind: Any) -> Sequence[Member]:
+    """The members of a class as query parameters, by the names that they have there."""
+    if not is_pydantic(kind):
+        return members_of(kind)
+    return [
+        Member(
+            field.validation_alias if isinstance(field.validation_alias, str) else field.alias or name,
+            field.validation_alias if isinstance(field.validation_alias, str) else field.alias or name,
+            Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation,
+            field.is_required(),
+        )
+        for name, field in kind.model_fields.items()
+    ]
+
+
+def make_parameters(kind: Any, values: Mapping[str, Any]) -> Any:
+    """The instance of a class of query parameters. Raises `Violation`."""
+    return made(kind, values, **values)
+
+
+def _non_null(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """What an annotation admits besides null, and its metadata."""
+    plain, metadata = without_metadata(annotation)
+    types = [item for item in alternatives_of(plain) if item is not type(None)]
+    if types == [plain] or len(types) != 1:
+        return plain, metadata
+    inner, more = _non_null(types[0])
+    return inner, (*more, *metadata)
+
+
+def _only(texts: Sequence[str]) -> str:
+    if len(texts) > 1:
+        raise ValueError("It is given more than once.")
+    return texts[0]
 
 
 def _choice_reader(annotation: Any) -> ReadText:
     """The reader of an Enum whose values are not all texts, or of a Literal."""
-    choices: list[Any] = list(annotation) if isinstance(annotation, EnumType) else [*get_args(annotation)]
+    choices: list[Any] = list(cast("Any", annotation)) if isinstance(annotation, EnumType) else [*get_args(annotation)]
     values = {str(getattr(choice, "value", choice)): choice for choice in choices}
 
     def read(text: str) -> Any:
         try:
             return values[text]
         except KeyError:
-            raise Violation("not_a_choice", f"Choose one of: {', '.join(values)}.") from None
+            raise Violation(
+                "not_a_choice", f"Choose one of: {', '.join(values)}.", params={"choices": [*values]}
+            ) from None
 
     return read

@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from itertools import islice
 from typing import Any, NoReturn, cast
 
@@ -47,6 +48,13 @@ class Number(str):
     """A JSON number as it was written: no precision is lost before the field's own type has been asked."""
 
     __slots__ = ()
+
+
+def as_node(value: Any) -> Any:
+    """A plain value as `read_json` would have given it, numbers as their text."""
+    if isinstance(value, Decimal):
+        return Number(format(value, "f"))
+    return Number(value) if type(value) is int else value
 
 
 def may_hide_keys(body: bytes, values: dict[str, Any], nested: int) -> bool:

@@ -4,23 +4,19 @@ Compiled once per class when the app is built. Members are read as columns of th
 or a decimal means the same inside a document as outside. Other types are left to `foreign_types.py`.
 """
 
-import dataclasses
-import types
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, NamedTuple, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, cast, get_args, get_origin
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 
-from gatepost.dtos.body_errors import unknown_field
-from gatepost.dtos.foreign_types import Read, foreign_reader, pydantic_reader
+from gatepost.dtos.foreign_types import Read, check_form, foreign_reader, pydantic_reader
 from gatepost.dtos.json_input import (
-    VIOLATIONS_MAX,
     WireType,
     field_type_of,
     guarded,
@@ -30,9 +26,19 @@ from gatepost.dtos.json_input import (
     wire_type_of,
 )
 from gatepost.dtos.json_values import BOUNDS, Bounds
-from gatepost.dtos.strict_json import Number
+from gatepost.dtos.strict_json import as_node
+from gatepost.dtos.structured_members import (
+    Member,
+    alternatives_of,
+    has_members,
+    has_places,
+    members_of,
+    without_metadata,
+)
+from gatepost.dtos.structured_objects import ObjectReader, PlaceReader, object_of
+from gatepost.dtos.structured_unions import tag_of, union_reader
 from gatepost.dtos.value_checks import value_checks
-from gatepost.dtos.violations import Violation, escape, raise_all, wrong_type
+from gatepost.dtos.violations import wrong_type
 from gatepost.errors import ConfigurationError
 from gatepost.exact_json import natural
 from gatepost.models.constraints import declared_constraints
@@ -55,7 +61,7 @@ _COLUMN_TYPES: Mapping[type, Any] = {
 }
 """A member is read as a column of this type is."""
 
-_LISTS: Mapping[Any, Callable[[list[Any]], Any]] = {
+LISTS: Mapping[Any, Callable[[list[Any]], Any]] = {
     list: list,
     Sequence: list,
     Collection: list,
@@ -64,14 +70,9 @@ _LISTS: Mapping[Any, Callable[[list[Any]], Any]] = {
     frozenset: frozenset,
     AbstractSet: frozenset,
 }
+"""The types of lists, and what makes each of a list."""
+
 _OBJECTS = (dict, Mapping)
-
-
-class _Member(NamedTuple):
-    name: str
-    key: str
-    annotation: Any
-    is_required: bool
 
 
 def structured_type_of(shape: Shape, location: str, bounds: Bounds = BOUNDS, *, is_patch: bool = False) -> WireType:
@@ -112,75 +113,93 @@ class _Readers:
     def __init__(self, location: str, *, are_kept: bool = True) -> None:
         self._location = location
         self._are_kept = are_kept
-        self._classes: dict[type, _ObjectReader] = {}
+        self._classes: dict[Any, Read] = {}
 
     def reader(self, annotation: Any) -> Read:
         """The reader of what an annotation admits."""
-        origin, arguments = get_origin(annotation) or annotation, get_args(annotation)
-        if origin is Annotated:
-            return self._constrained(*arguments)
-        found = self._of_class(annotation) or self._of_parts(origin, arguments)
-        return found or foreign_reader(annotation, self._location)
+        plain, metadata = without_metadata(annotation)
+        types = alternatives_of(plain)
+        if types != (plain,):
+            if self._are_kept:
+                check_form(plain, self._location)  # msgspec reads what is stored
+            return self._union([Annotated[item, *metadata] if metadata else item for item in types])
+        if (kind := column_type_of(plain)) is not None:
+            read = field_type_of(shape_of(kind, metadata), self._location).read
+            return lambda value: read(as_node(value))
+        form = Form.ARRAY if (get_origin(plain) or plain) in LISTS else Form.DOCUMENT
+        constraints = [item for _, item in declared_constraints(metadata)]
+        found = self._of_class(plain) or self._of_parts(get_origin(plain) or plain, get_args(plain))
+        found = found or foreign_reader(plain, self._location)
+        return guarded(found, value_checks(constraints, Shape(form))) if constraints else found
+
+    def _union(self, types: Sequence[Any]) -> Read:
+        """The reader of a union. Constraints of the whole are those of each of its types."""
+        parts = [item for item in types if without_metadata(item)[0] is not type(None)]
+        read = (
+            self.reader(parts[0])
+            if len(parts) == 1
+            else union_reader(parts, self.reader, _json_kinds_of, self._location)
+        )
+        return read if len(parts) == len(types) else unless_null(read)
 
     def _of_class(self, annotation: Any) -> Read | None:
         if annotation is Any:
             return natural
-        if (kind := column_type_of(annotation)) is not None:
-            return self._scalar(shape_of(kind))
         if is_pydantic(annotation):
             return pydantic_reader(annotation)
-        return self._class_reader(annotation) if has_members(annotation) else None
+        return self._class_reader(annotation) if has_members(annotation) or has_places(annotation) else None
 
     def _of_parts(self, origin: Any, arguments: tuple[Any, ...]) -> Read | None:
-        if (inner := non_null(origin, arguments)) is not None:
-            return unless_null(self.reader(inner))
-        if origin in _OBJECTS and len(arguments) == 2 and arguments[0] is str:
-            return _mapping_reader(self.reader(arguments[1]))
-        if origin in _LISTS and len([item for item in arguments if item is not ...]) == 1:
-            return _list_reader(self.reader(arguments[0]), _LISTS[origin])
+        if origin in _OBJECTS and len(arguments) == 2:
+            read_key = None if arguments[0] is str else self._key_reader(arguments[0])
+            return _mapping_reader(self.reader(arguments[1]), read_key)
+        if origin is tuple and arguments and ... not in arguments:
+            return self._with_members(
+                PlaceReader(lambda *items: items), [Member("", "", item, True) for item in arguments]
+            )
+        if origin in LISTS and arguments:
+            return _list_reader(self.reader(arguments[0]), LISTS[origin])
         return None
 
-    def _constrained(self, annotation: Any, *metadata: Any) -> Read:
-        if any(isinstance(item, msgspec.Meta) for item in metadata):
-            return foreign_reader(Annotated[annotation, *metadata], self._location)
-        if (kind := column_type_of(annotation)) is not None:
-            return self._scalar(shape_of(kind, metadata))
-        if (inner := non_null(get_origin(annotation), get_args(annotation))) is not None:
-            return unless_null(self._constrained(inner, *metadata))
-        shape = Shape(Form.ARRAY if (get_origin(annotation) or annotation) in _LISTS else Form.DOCUMENT)
-        constraints = [item for _, item in declared_constraints(metadata)]
-        return guarded(self.reader(annotation), value_checks(constraints, shape))
+    def _key_reader(self, annotation: Any) -> Read:
+        """The reader of the names of an object whose keys are no plain texts."""
+        plain, metadata = without_metadata(annotation)
+        kind = column_type_of(plain)
+        if kind is None:
+            raise ConfigurationError(
+                f"has an object whose keys are of type {plain}, which a text cannot be.",
+                location=self._location,
+                hint="Use keys of type str, int, UUID, date or an Enum of texts.",
+            )
+        shape = shape_of(kind, metadata)
+        wire_type = field_type_of(shape, self._location)
+        return guarded(wire_type.text, (*value_checks(shape.constraints, shape), *wire_type.checks))
 
-    def _scalar(self, shape: Shape) -> Read:
-        read = field_type_of(shape, self._location).read
-        return lambda value: read(_node(value))
-
-    def _class_reader(self, kind: type) -> Read:
-        known = self._classes.get(kind)
+    def _class_reader(self, annotation: Any) -> Read:
+        known = self._classes.get(annotation)
         if known is None:
+            kind = get_origin(annotation) or annotation
             if self._are_kept:
                 check_frozen(kind, self._location)
-            known = self._classes[kind] = _ObjectReader(kind)
-            for member in self._members(kind):
-                known.add(member, self.reader(member.annotation))
+            empty = PlaceReader(kind) if has_places(annotation) else ObjectReader(kind, tag_of(annotation))
+            self._classes[annotation] = empty
+            known = self._with_members(empty, self._members(annotation))
         return known
 
-    def _members(self, kind: type) -> Sequence[_Member]:
+    def _with_members(self, reader: ObjectReader | PlaceReader, members: Iterable[Member]) -> Read:
+        for member in members:
+            reader.add(member, self.reader(member.annotation))
+        return reader
+
+    def _members(self, annotation: Any) -> Sequence[Member]:
         try:
-            return [*_members(kind)]
+            return members_of(annotation)
         except NameError as error:
             raise ConfigurationError(
-                f"has documents of the form {kind.__name__}, whose annotations cannot be read: {error}.",
+                f"has documents of the form {annotation.__name__}, whose annotations cannot be read: {error}.",
                 location=self._location,
                 hint="Write names that the module of the class has when App(...) is called.",
             ) from error
-
-
-def non_null(origin: Any, arguments: tuple[Any, ...]) -> Any:
-    """The `T` of `T | None`; None for any other annotation."""
-    if origin not in (Union, types.UnionType) or len(arguments) != 2 or type(None) not in arguments:
-        return None
-    return next(item for item in arguments if item is not type(None))
 
 
 def column_type_of(annotation: Any) -> Any:
@@ -191,81 +210,30 @@ def column_type_of(annotation: Any) -> Any:
     return _COLUMN_TYPES.get(annotation) if isinstance(annotation, type) else None
 
 
-def _node(value: Any) -> Any:
-    """A value as the readers of fields take it, numbers as their text."""
-    if isinstance(value, Decimal):
-        return Number(format(value, "f"))
-    return Number(value) if type(value) is int else value
+def _json_kinds_of(annotation: Any) -> tuple[type, ...] | None:
+    """The kinds of JSON that the values of a scalar, a list or an object without members of its own are written in;
+    None for other annotations."""
+    if column_type_of(annotation) is not None:
+        return _JSON_KINDS.get(annotation, (str,))
+    origin = get_origin(annotation) or annotation
+    if origin in _OBJECTS:
+        return (dict,)
+    return (list,) if origin in LISTS else None
 
 
-def has_members(annotation: Any) -> bool:
-    """Whether an annotation is a class whose members are known: a Struct or a dataclass."""
-    if not isinstance(annotation, type):
-        return False
-    if issubclass(annotation, msgspec.Struct):
-        return annotation.__struct_config__.tag is None and not annotation.__struct_config__.array_like
-    return hasattr(cast("Any", annotation), "__dataclass_fields__")
+_JSON_KINDS: Mapping[Any, tuple[type, ...]] = {
+    bool: (bool,),
+    int: (int, Decimal),
+    float: (int, Decimal),
+    Decimal: (int, Decimal, str),
+}
 
 
-def _members(kind: Any) -> Iterator[_Member]:
-    if issubclass(kind, msgspec.Struct):
-        for item in msgspec.structs.fields(kind):
-            yield _Member(item.name, item.encode_name, item.type, item.required)
-        return
-    hints = get_type_hints(kind, include_extras=True)
-    for field in dataclasses.fields(kind):
-        if field.init:
-            is_required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-            yield _Member(field.name, field.name, hints[field.name], is_required)
-
-
-class _ObjectReader:
-    """Reads the documents of one class. Its members are added when it is known, because they may be of the same
-    class."""
-
-    def __init__(self, kind: type) -> None:
-        self._kind = kind
-        self._members: dict[str, tuple[str, Read]] = {}
-        self._required: list[str] = []
-
-    def add(self, member: _Member, read: Read) -> None:
-        """Know one more member."""
-        self._members[member.key] = member.name, read
-        if member.is_required:
-            self._required.append(member.key)
-
-    def __call__(self, value: Any) -> Any:
-        """The instance of a document."""
-        given = _object(value)
-        missing = [key for key in self._required if key not in given]
-        violations = [Violation("required", "The field is missing.", f"/{escape(key)}") for key in missing]
-        found: dict[str, Any] = {}
-        for key, item in given.items():
-            if key not in self._members:
-                violations.append(unknown_field(key, self._members, f"/{escape(key)}"))
-                continue
-            name, read = self._members[key]
-            try:
-                found[name] = read(item)
-            except Violation as violation:
-                violations += violation.each_below(key)
-        raise_all(violations[:VIOLATIONS_MAX])
-        try:
-            return self._kind(**found)
-        except ValueError as error:
-            raise Violation("invalid_value", str(error)) from None
-
-
-def _object(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise wrong_type("an object", noun_of(_node(value)))
-    return cast("dict[str, Any]", value)
-
-
-def _mapping_reader(read: Read) -> Read:
+def _mapping_reader(read: Read, read_key: Read | None) -> Read:
     def read_mapping(value: Any) -> Any:
-        given = _object(value)
-        return dict(zip(given, read_each(read, given.values(), given), strict=True))
+        given = object_of(value)
+        names = given if read_key is None else read_each(read_key, given, given)
+        return dict(zip(names, read_each(read, given.values(), given), strict=True))
 
     return read_mapping
 
@@ -273,7 +241,7 @@ def _mapping_reader(read: Read) -> Read:
 def _list_reader(read: Read, collect: Callable[[list[Any]], Any]) -> Read:
     def read_list(value: Any) -> Any:
         if not isinstance(value, list):
-            raise wrong_type("a list", noun_of(_node(value)))
+            raise wrong_type("a list", noun_of(as_node(value)))
         return collect(read_each(read, cast("Any", value)))
 
     return read_list

@@ -7,6 +7,9 @@ from gatepost.errors import FieldError
 
 NO_PARAMS: Mapping[str, Any] = {}
 
+VIOLATIONS_MAX = 100
+"""Violations reported per list: the response to a hostile body must not be larger than the body."""
+
 
 class Violation(ValueError):
     """A value that the declaration refuses.

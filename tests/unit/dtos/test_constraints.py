@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen, Multi
 from columns import attribute, code, decoder, refusal
 from sqlalchemy.dialects.postgresql import JSONB
 
-from gatepost.dtos.json_input import VIOLATIONS_MAX
+from gatepost.dtos.violations import VIOLATIONS_MAX
 from gatepost.errors import ConfigurationError
 
 PRICE = sa.Numeric(10, 2)
