@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from gatepost.models.naive_utc import NaiveUTC
     from gatepost.operations import Operation
     from gatepost.services.changes import Changes
+    from gatepost.services.partial import Partial
     from gatepost.services.service import Service
     from gatepost.settings import Settings, load_settings
 
@@ -75,6 +76,7 @@ __all__ = [
     "NaiveUTC",
     "NotFound",
     "Operation",
+    "Partial",
     "Policy",
     "PreconditionFailed",
     "Problem",
@@ -145,6 +147,7 @@ _NAMES = {
     "declaring.row_expressions": "actor_column actor_id count readable",
     "declaring.resource": "Field Resource hidden read_only write_once",
     "services.changes": "Changes",
+    "services.partial": "Partial",
     "services.service": "Service",
     "settings": "Settings load_settings",
 }

@@ -47,7 +47,7 @@ from gatepost.models.constraint_violations import ConstraintErrors
 from gatepost.models.orm_reasons import Reasons, orm_reasons
 from gatepost.models.recipes import Options
 from gatepost.models.trigrams import Trigrams
-from gatepost.operations import Operation, RouteRules
+from gatepost.operations import ANY_TYPE, JSON_TYPES, Operation, RouteRules
 from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.route_table import RouteTable
 from gatepost.services.answers import RowAnswers
@@ -255,17 +255,19 @@ class Composition:
         served = bound.method.served
         database = self.database if served is None else self.database.for_resource(served.path)
         transactions = CallTransactions(database, self.registry)
-        bounds = self._own_bounds(bound.method.route)
+        bounds = self._own_bounds(bound.method.route, served)
         return EndpointController(bound, transactions, answers, bounds, self.declaration.prefix)
 
     def _own_operation(self, bound: BoundEndpoint) -> Operation:
         """What an own endpoint is: it has the limits, headers and origins of its resource where it declares none."""
         method, route, served = bound.method, bound.method.route, bound.method.served
         limits = [limit.times(self.settings.gate.limit_factor or 1) for limit in route.rate_limits]
+        raw = None if bound.body is None else bound.body.raw
         rules = RouteRules(
             pattern=bound.pattern,
             limits=named(method.operation_name, limits) if limits else (),
-            body_bytes_max=route.body_bytes_max,
+            body_bytes_max=route.body_bytes_max if raw is None else raw.bytes_max,
+            content_types=JSON_TYPES if raw is None else ANY_TYPE,
             headers=route.headers,
             cors=route.cors,
         )
@@ -287,12 +289,18 @@ class Composition:
             resource=None if served is None else served.path,
         )
 
-    def _own_bounds(self, route: Route) -> Bounds:
+    def _own_bounds(self, route: Route, served: ServedModel | None) -> Bounds:
+        """How deep and how long the JSON of an own endpoint may be: the nearest declaration wins."""
         gate = self.settings.gate
+        outer = (
+            self._bounds(served)
+            if served is not None
+            else Bounds(gate.json_depth_max, gate.json_items_max, gate.body_bytes_max)
+        )
         return Bounds(
-            route.json_depth_max or gate.json_depth_max,
-            route.json_items_max or gate.json_items_max,
-            route.body_bytes_max or gate.body_bytes_max,
+            route.json_depth_max or outer.depth,
+            route.json_items_max or outer.items,
+            route.body_bytes_max or outer.number_characters,
         )
 
     def _bounds(self, served: ServedModel) -> Bounds:

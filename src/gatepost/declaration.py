@@ -34,6 +34,7 @@ from gatepost.models.catalog import Catalog, two_classes
 from gatepost.models.column_mismatches import ExpectedTable, ExpectedTables
 from gatepost.models.constructors import constructor_of
 from gatepost.models.delete_cascades import check_deletable
+from gatepost.models.dto_bodies import check_model, read_body
 from gatepost.models.effects import check_effects
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
@@ -105,6 +106,7 @@ class Declaration:
                 check_definitions(metadata, models, mistakes)
         self.services = self._services(known)
         self._check_unread(known)
+        self._read_bodies()
         self.endpoints = self._bind_endpoints(controllers)
         self._check_policies(sample_users(users_entity, self.authenticators) if users_entity is not None else None)
         self._check_fields()
@@ -181,6 +183,16 @@ class Declaration:
                     check_transactions(service)
                     check_verbs(service)
         return services
+
+    def _read_bodies(self) -> None:
+        """The DTOs of the bodies of derived creations and changes."""
+        for served in self.catalog.served:
+            resource = served.resource
+            for action, dto in (("create", resource.creates), ("update", resource.updates)):
+                if dto is not None:
+                    with self._mistakes.check(resource.source):
+                        check_model(dto, served, f"{action}s")
+                        served.bodies[action] = read_body(dto, served, self._mistakes)
 
     def _bind_endpoints(self, controllers: Sequence[Any]) -> list[BoundEndpoint]:
         """The endpoints of the resources' controllers, then those of the others."""

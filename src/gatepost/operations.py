@@ -17,6 +17,16 @@ from gatepost.errors import Problem
 JSON_TYPES: frozenset[bytes] = frozenset({b"application/json", b"application/merge-patch+json"})
 """The content types of JSON bodies."""
 
+
+class AnyType(frozenset[bytes]):
+    """Every content type, also none at all: of endpoints that take the bytes as they are."""
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+
+ANY_TYPE = AnyType()
+
 Kind = Literal["api", "auth", "system", "mount", "preflight"]
 """Chooses the default rate limit ("api", "auth", "preflight") or exempts ("system": probes). The mounted application
 responds to a "mount"."""

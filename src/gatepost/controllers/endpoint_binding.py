@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast, get_args, get_origin
 
 from gatepost.actor import Actor
 from gatepost.call import Call
+from gatepost.controllers.endpoint_bodies import BodyParameter, find_body
 from gatepost.controllers.endpoint_parameters import (
     QueryParameter,
     QueryParameters,
@@ -19,10 +20,10 @@ from gatepost.controllers.endpoint_parameters import (
     path_value,
 )
 from gatepost.controllers.endpoint_results import Returned, read_returned
-from gatepost.controllers.signatures import Signature, SignedParameter, read_hints, read_signature
+from gatepost.controllers.signatures import MISSING, Signature, SignedParameter, read_hints, read_signature
 from gatepost.declaring.controller import Controller, Route, routes_of
-from gatepost.declaring.parameters import Cookie, Header, Lock
-from gatepost.dtos.parameter_values import ReadText, text_reader
+from gatepost.declaring.parameters import Cookie, Header, Lock, Query
+from gatepost.dtos.parameter_values import ReadText, parameters_of_class, text_reader, texts_reader
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.dtos.structured_body import is_structure
 from gatepost.errors import ConfigurationError
@@ -49,13 +50,6 @@ class PathRow(NamedTuple):
     attribute: str
     read: Read
     is_locking: bool
-
-
-class BodyParameter(NamedTuple):
-    """The parameter that is the body: of this annotation."""
-
-    name: str
-    annotation: Any
 
 
 class EndpointMethod(NamedTuple):
@@ -140,7 +134,7 @@ class EndpointBinder:
             method,
             "/" + "/".join(parts),
             tuple(binding.simple),
-            QueryParameters(binding.query),
+            QueryParameters(binding.query, binding.classes),
             tuple(binding.rows),
             binding.body,
             tuple(binding.services),
@@ -163,6 +157,10 @@ class EndpointBinder:
                 )
             found.append((name, model))
         return tuple(found)
+
+    def body(self, parameter: SignedParameter, location: str) -> BodyParameter | None:
+        """The body that a parameter is; None where it is something else."""
+        return find_body(parameter, self._catalog, self._mistakes, location)
 
     def served(self, kind: Any) -> ServedModel | None:
         """The served model that a parameter's type is."""
@@ -201,6 +199,7 @@ class _Binding:
         self._places = places
         self.simple: list[tuple[str, Read]] = []
         self.query: list[QueryParameter] = []
+        self.classes: dict[str, Any] = {}
         self.rows: list[PathRow] = []
         self.services: list[tuple[str, type[Any]]] = []
         self.body: BodyParameter | None = None
@@ -218,8 +217,10 @@ class _Binding:
             self.services.append((name, model))
         elif marker := next((item for item in parameter.metadata if isinstance(item, Header | Cookie)), None):
             self._add_text(parameter, marker)
-        elif is_structure(kind):
-            self._add_body(parameter)
+        elif Query in parameter.metadata or any(isinstance(item, Query) for item in parameter.metadata):
+            self._add_class(parameter)
+        elif (body := self._binder.body(parameter, self._location)) is not None:
+            self._add_body(body)
         else:
             self._add_query(parameter)
 
@@ -267,29 +268,56 @@ class _Binding:
         else:
             self.simple.append((parameter.name, cookie_value(marker.name or parameter.name, read, parameter.default)))
 
-    def _add_body(self, parameter: SignedParameter) -> None:
+    def _add_body(self, body: BodyParameter) -> None:
         if self.body is not None:
             raise ConfigurationError(
-                f"takes two bodies, {self.body.name!r} and {parameter.name!r}.",
+                f"takes two bodies, {self.body.name!r} and {body.name!r}.",
                 location=self._location,
                 hint="A request has one: make one class of both.",
             )
         if self._route.method in BODYLESS:
+            name = getattr(body.annotation, "__name__", "Search")
             raise ConfigurationError(
-                f"takes a body ({parameter.name!r}), and {self._route.method} requests have none.",
+                f"takes a body ({body.name!r}), and {self._route.method} requests have none.",
                 location=self._location,
-                hint=f"Write @post, or `{parameter.name}: Annotated[{parameter.kind.__name__}, Query]`.",
+                hint=f"Write @post, or `{body.name}: Annotated[{name}, Query]`.",
             )
-        self.body = BodyParameter(parameter.name, parameter.annotation)
+        self.body = body
 
     def _add_query(self, parameter: SignedParameter) -> None:
-        location = f"{self._location}({parameter.name})"
-        is_list = get_origin(parameter.kind) is list
-        annotation = get_args(parameter.kind)[0] if is_list else parameter.annotation
-        read = text_reader(annotation, location)
+        read = texts_reader(parameter.annotation, f"{self._location}({parameter.name})")
         if read is None:
             raise self._unbindable(parameter)
-        self.query.append(QueryParameter(parameter.name, read, parameter.default, is_list))
+        self._know(QueryParameter(parameter.name, read, parameter.default, parameter.is_required))
+
+    def _add_class(self, parameter: SignedParameter) -> None:
+        """A class whose members are query parameters."""
+        location = f"{self._location}({parameter.name})"
+        if not is_structure(parameter.kind):
+            raise ConfigurationError(
+                f"{getattr(parameter.kind, '__name__', parameter.kind)} has no members that could be query parameters.",
+                location=location,
+                hint="Write a Struct, a dataclass or a pydantic model.",
+            )
+        self.classes[parameter.name] = parameter.kind
+        for member in parameters_of_class(parameter.kind, location):
+            read = texts_reader(member.annotation, f"{location}.{member.key}")
+            if read is None:
+                raise ConfigurationError(
+                    f"is of type {member.annotation}, which no query parameter can be.",
+                    location=f"{location}.{member.key}",
+                    hint="Members are scalars, Enums, dates, and lists of these.",
+                )
+            self._know(QueryParameter(member.key, read, MISSING, member.is_required, parameter.name, member.name))
+
+    def _know(self, parameter: QueryParameter) -> None:
+        if any(other.name == parameter.name for other in self.query):
+            raise ConfigurationError(
+                f"takes the query parameter {parameter.name!r} twice.",
+                location=self._location,
+                hint="Give one of them another name.",
+            )
+        self.query.append(parameter)
 
     def _unbindable(self, parameter: SignedParameter) -> ConfigurationError:
         shown = getattr(parameter.kind, "__name__", str(parameter.kind))

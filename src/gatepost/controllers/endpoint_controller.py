@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from gatepost.call import JSON_HEADERS, Call, Response
-from gatepost.controllers.endpoint_binding import BodyParameter, BoundEndpoint, PathRow
+from gatepost.controllers.endpoint_binding import BoundEndpoint, PathRow
+from gatepost.controllers.endpoint_bodies import compile_body_reader
 from gatepost.controllers.responses import empty_response, encode, row_response
 from gatepost.declaring.dto import Created
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.path_keys import key_writer
-from gatepost.dtos.structured_body import ReadBody, compile_structured_body
 from gatepost.errors import NotFound
 from gatepost.models.catalog import ServedModel
 from gatepost.services.answers import RowAnswers
@@ -41,7 +41,7 @@ class EndpointController:
         self._transactions = transactions
         self._answers = answers
         self._is_safe = bound.method.route.method in SAFE
-        self._read_body = None if bound.body is None else _body_reader(bound.body, bound, bounds)
+        self._read_body = None if bound.body is None else compile_body_reader(bound.body, bound.method.location, bounds)
         self._function = bound.method.function
         self._shared = None if bound.attributes else bound.method.controller()
         returned = bound.returned.served
@@ -54,7 +54,7 @@ class EndpointController:
         arguments.update(self._bound.query.read(call))
         places = [(row, row.read(call)) for row in self._bound.rows]
         if self._bound.body is not None and self._read_body is not None:
-            arguments[self._bound.body.name] = self._read_body(await call.body())
+            arguments[self._bound.body.name] = self._read_body(call, await call.body())
 
         async def work(unit: UnitOfWork) -> Response:
             found = dict(arguments)
@@ -124,10 +124,6 @@ class EndpointController:
             location = self._bound.method.location
             raise TypeError(f"{location} returned {type(row).__name__}, not {served.entity.name}.")
         return row
-
-
-def _body_reader(body: BodyParameter, bound: BoundEndpoint, bounds: Bounds) -> ReadBody:
-    return compile_structured_body(body.annotation, bound.method.location, bounds)
 
 
 def _location_writer(served: ServedModel | None, prefix: str) -> Callable[[Any], str] | None:

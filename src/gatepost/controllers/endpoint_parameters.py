@@ -3,13 +3,14 @@
 `endpoint_binding.py` decides which parameter is which; here each is read from a call.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gatepost.call import Call
 from gatepost.controllers.query_strings import invalid_parameter, parameters_of
 from gatepost.controllers.signatures import MISSING
-from gatepost.dtos.parameter_values import ReadText
+from gatepost.dtos.parameter_values import ReadText, ReadTexts, make_parameters
+from gatepost.dtos.violations import Violation, unescape
 from gatepost.errors import BadRequest, NotFound
 from gatepost.hints import did_you_mean
 
@@ -17,62 +18,81 @@ Read = Callable[[Call], Any]
 
 
 class QueryParameter(NamedTuple):
-    """A query parameter: `name` is that of the endpoint's parameter. One that `is_list` may be repeated."""
+    """A query parameter. `name` is that of the endpoint's parameter, unless it is the `member` of a class that the
+    endpoint takes as the parameter `owner`; then the class has the default."""
 
     name: str
-    read: ReadText
+    read: ReadTexts
     default: Any
-    is_list: bool
+    is_required: bool
+    owner: str | None = None
+    member: str = ""
 
 
 class QueryParameters:
-    """The query parameters of one endpoint."""
+    """The query parameters of one endpoint. `classes` are those whose members are parameters, by the endpoint's
+    parameter."""
 
-    def __init__(self, parameters: Sequence[QueryParameter]) -> None:
+    def __init__(self, parameters: Sequence[QueryParameter], classes: Mapping[str, Any]) -> None:
         self._known = {parameter.name: parameter for parameter in parameters}
+        self._classes = classes
         self._defaults = {item.name: item.default for item in parameters if item.default is not MISSING}
-        self._has_required = len(self._defaults) < len(self._known)
+        self._is_empty = not classes and not any(item.is_required for item in parameters)
 
     def read(self, call: Call) -> dict[str, Any]:
-        """The values by name. Raises `BadRequest` that names every violation."""
-        if not (call.query_string or self._has_required):
+        """The values by parameter of the endpoint. Raises `BadRequest` that names every violation."""
+        if self._is_empty and not call.query_string:
             return dict(self._defaults)
-        given = self._given(call.query_string)
+        refusals: list[BadRequest] = []
+        given = self._given(call.query_string, refusals)
         values = dict(self._defaults)
-        violations: list[str] = []
+        members: dict[str, dict[str, Any]] = {name: {} for name in self._classes}
         for name, parameter in self._known.items():
-            if name in given or name not in values:
-                try:
-                    values[name] = _value(parameter, given.get(name, ()))
-                except ValueError as error:
-                    violations.append(invalid_parameter(name, str(error)).detail)
-        if violations:
-            raise BadRequest("invalid_parameter", " ".join(violations))
+            try:
+                if name in given and parameter.owner is None:
+                    values[name] = parameter.read(given[name])
+                elif name in given:
+                    members[parameter.owner or ""][parameter.member] = parameter.read(given[name])
+                elif parameter.is_required:
+                    raise Violation("required", "It is required.")
+            except ValueError as error:
+                refusals.append(invalid_parameter(name, error))
+        _raise_all(refusals)
+        for name, kind in self._classes.items():
+            try:
+                values[name] = make_parameters(kind, members[name])
+            except Violation as violation:
+                refusals += [_refused_by_class(item) for item in (violation, *violation.others)]
+        _raise_all(refusals)
         return values
 
-    def _given(self, query_string: bytes) -> dict[str, list[str]]:
-        """The texts of each parameter. Raises `BadRequest` that names all that there are not."""
+    def _given(self, query_string: bytes, refusals: list[BadRequest]) -> dict[str, list[str]]:
+        """The texts of each parameter. What there is none of is added to the refusals."""
         given: dict[str, list[str]] = {}
-        unknown: list[str] = []
-        for parameter in parameters_of(query_string):
+        for parameter in parameters_of(query_string) if query_string else ():
             label = parameter.label
             if label in self._known:
                 given.setdefault(label, []).append(parameter.value)
             else:
-                unknown.append(f"There is no parameter {label!r} here.{did_you_mean(label, self._known)}")
-        if unknown:
-            raise BadRequest("unknown_parameter", " ".join(unknown))
+                detail = f"There is no parameter {label!r} here.{did_you_mean(label, self._known)}"
+                refusals.append(BadRequest("unknown_parameter", detail))
         return given
 
 
-def _value(parameter: QueryParameter, texts: Sequence[str]) -> Any:
-    if not texts:
-        raise ValueError("It is required.")
-    if parameter.is_list:
-        return [parameter.read(text) for text in texts]
-    if len(texts) > 1:
-        raise ValueError("It is given more than once.")
-    return parameter.read(texts[0])
+def _refused_by_class(violation: Violation) -> BadRequest:
+    """The refusal of parameters that do not fit together, or of one that the class itself refuses."""
+    if violation.pointer:
+        plain = Violation(violation.code, violation.detail, params=violation.params)
+        return invalid_parameter(unescape(violation.pointer[1:]), plain)
+    return BadRequest("invalid_parameter", violation.detail, errors=[violation.error()])
+
+
+def _raise_all(refusals: Sequence[BadRequest]) -> None:
+    """Raise the refusals as one, with the code of the first."""
+    if refusals:
+        details = dict.fromkeys(refusal.detail for refusal in refusals)
+        errors = [error for refusal in refusals for error in refusal.errors]
+        raise BadRequest(refusals[0].code, " ".join(details), errors=errors)
 
 
 def path_value(place: int, read: ReadText) -> Read:

@@ -232,16 +232,18 @@ class ResourceController:
         return wanted_versions(header)
 
     def _compile(self, view: View, *, partial: bool) -> BodyDecoder:
+        writable = view.updatable if partial else view.creatable
+        members = self._served.bodies.get("update" if partial else "create")
         fields = BodyFields(
-            view.updatable if partial else view.creatable,
-            view.readable,
+            writable if members is None else writable & members.keys(),
+            view.readable if members is None else NO_NAMES,
             required=frozenset() if partial else self._served.required,
             maybe_unknown=view.maybe_unknown if partial else view.maybe_unknown_on_create,
             is_patch=partial,
             path_keys=frozenset(self._key_of_path.names),
         )
-        attributes = self._served.entity.attributes.items()
-        shown = [attribute for name, attribute in attributes if not self._served.fields[name].hidden]
+        attributes = self._served.entity.attributes if members is None else members
+        shown = [item for name, item in attributes.items() if not self._served.fields[name].hidden]
         decoder = compile_body(shown, fields, self._served.entity.name, self._bounds)
         (self._patches if partial else self._creations)[view] = decoder
         return decoder

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from sqlalchemy.orm import QueryableAttribute
 
 from gatepost.declaring.attributes import Attr
+from gatepost.declaring.dto import DTO
 from gatepost.declaring.headers import Headers
 from gatepost.declaring.policies import Policy, checked_policy, nobody
 from gatepost.errors import ConfigurationError
@@ -96,6 +97,13 @@ class Arguments:
         if bound is None or bound >= 1:
             return bound
         return self._refused(argument, f"is {bound}.", "Choose a positive number.", None)
+
+    def dto(self, argument: str, given: type[DTO[Any]] | None) -> type[DTO[Any]] | None:
+        """A class of data transfer objects or None."""
+        if given is None or (isinstance(given, type) and issubclass(given, DTO)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return given
+        hint = "Write a class of your own: class BookBody(DTO[Book])."
+        return self._refused(argument, f"is {given!r}.", hint, None)
 
     def attributes(self, argument: str, model: object, given: Sequence[Attr]) -> tuple[str, ...]:
         """The names of attributes of a model, which are given as names or as themselves."""

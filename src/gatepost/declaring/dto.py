@@ -4,9 +4,9 @@ A DTO only declares: `models` reads it against the model when the app is built, 
 reads; `dtos` compiles it into a decoder where it is a body.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Self, TypeVar, cast, get_args, get_origin
+from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar, cast, get_args, get_origin
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import QueryableAttribute
@@ -68,19 +68,31 @@ class DTO(Generic[M]):
         cls.envelope = name
         cls.list_envelope = names or (f"{name}s" if name else None)
 
+    __slots__ = ("__dict__", "_make")
+
     def __init__(self, **values: Any) -> None:
         self.__dict__.update(values)
+        self._make: Callable[[Mapping[str, Any]], Any] | None = None
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Self:
-        """An instance that holds these values."""
-        made = cls.__new__(cls)
-        made.__dict__.update(values)
+    def of(cls, values: Mapping[str, Any], make: Callable[[Mapping[str, Any]], Any]) -> Self:
+        """An instance that holds these values; `make` makes rows of the model."""
+        made = cls(**values)
+        made._make = make
         return made
 
     def row(self, **more: Any) -> M:
-        """A row of the model with the values that were sent, and `more`."""
-        return cast("M", cast("Any", model_of(type(self)))(**{**self.__dict__, **more}))
+        """A row of the model with the members' values, and `more`. It is a draft: `create` of the service writes it."""
+        values = {**self.__dict__, **more}
+        model = cast("Any", model_of(type(self)))
+        return cast("M", model(**values) if self._make is None else self._make(values))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"{type(self).__name__}.{name} was not sent, and the database makes its default."
+            if name in getattr(type(self), "__annotations__", {})
+            else f"{type(self).__name__} has no member {name!r}."
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"

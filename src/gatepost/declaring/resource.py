@@ -14,6 +14,7 @@ from gatepost.declaring.arguments import Arguments, Declared, declared
 from gatepost.declaring.attributes import Attr
 from gatepost.declaring.controller import Controller
 from gatepost.declaring.cors import CORS
+from gatepost.declaring.dto import DTO
 from gatepost.declaring.policies import Policy, anyone, checked_policy, nobody
 from gatepost.declaring.rate_limits import Limits, RateLimit, limits_by_action
 from gatepost.declaring.restrictions import RowExpression, restriction_of
@@ -135,6 +136,7 @@ class Resource(Declared, Generic[M]):
     text fields for `contains`, `starts_with`, `icontains` and `istarts_with` (each gets a trigram index).
     `rate_limit` is the limit of the whole resource, or several that hold together, or those of single actions by name.
     `body_bytes_max`, `json_depth_max` and `json_items_max` bound the bodies of this resource, in place of the settings.
+    `creates` and `updates` are the DTOs whose members the bodies of creations and changes have.
     `headers` replace those of the gate by name (None leaves one out), `cors` says which other origins may call.
     `where` is a condition that every row of the resource satisfies, whoever asks: an expression that names the model,
     or a function of the model. Without `routes` there is no endpoint, and all else holds. `key` names the unique column
@@ -158,6 +160,8 @@ class Resource(Declared, Generic[M]):
         path: str | None = None,
         service: type[RowService[M]] | None = None,
         controller: type[Controller[M]] | None = None,
+        creates: type[DTO[M]] | None = None,
+        updates: type[DTO[M]] | None = None,
         fields: Mapping[str, Field] | None = None,
         sort: Sequence[Attr] = (),
         filter: Sequence[Attr] = (),
@@ -194,6 +198,8 @@ class Resource(Declared, Generic[M]):
         self.path = arguments.of_kind("path", path, str | None, 'a text such as "books"', None)
         self.service = service
         self.controller = controller
+        self.creates = arguments.dto("creates", creates)
+        self.updates = arguments.dto("updates", updates)
         self.fields = self._read_fields(arguments, fields)
         self.sort = arguments.attributes("sort", model, sort)
         self.filter = arguments.attributes("filter", model, filter)

@@ -14,6 +14,7 @@ from gatepost.dtos.structured_members import Member, alternatives_of, members_of
 from gatepost.dtos.structured_objects import made
 from gatepost.dtos.value_checks import value_checks
 from gatepost.dtos.violations import Violation
+from gatepost.errors import ConfigurationError
 from gatepost.models.constraints import declared_constraints
 from gatepost.models.json_of import is_pydantic
 from gatepost.models.shape import Form, Shape, shape_of
@@ -54,19 +55,24 @@ def texts_reader(annotation: Any, location: str) -> ReadTexts | None:
     return guarded(lambda texts: collect(read_each(read, texts)), value_checks(constraints, Shape(Form.ARRAY)))
 
 
-def parameters_of_class(kind: Any) -> Sequence[Member]:
-    """The members of a class as query parameters, by the names that they have there."""
-    if not is_pydantic(kind):
+def parameters_of_class(kind: Any, location: str) -> Sequence[Member]:
+    """The members of a class, as query parameters. Raises `ConfigurationError` where they cannot be read."""
+    if is_pydantic(kind):
+        return [_pydantic_member(name, field) for name, field in kind.model_fields.items()]
+    try:
         return members_of(kind)
-    return [
-        Member(
-            field.validation_alias if isinstance(field.validation_alias, str) else field.alias or name,
-            field.validation_alias if isinstance(field.validation_alias, str) else field.alias or name,
-            Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation,
-            field.is_required(),
-        )
-        for name, field in kind.model_fields.items()
-    ]
+    except NameError as error:
+        raise ConfigurationError(
+            f"has annotations that cannot be read: {error}.",
+            location=location,
+            hint="Import the name at run time: outside of `if TYPE_CHECKING:`, at the top of the module.",
+        ) from None
+
+
+def _pydantic_member(name: str, field: Any) -> Member:
+    key = field.validation_alias if isinstance(field.validation_alias, str) else field.alias or name
+    annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    return Member(key, key, annotation, field.is_required())
 
 
 def make_parameters(kind: Any, values: Mapping[str, Any]) -> Any:

@@ -6,7 +6,7 @@ what is refused, or what only it can tell.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 

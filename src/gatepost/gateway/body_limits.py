@@ -14,7 +14,7 @@ from gatepost.errors import BadRequest, ContentTooLarge, Problem, UnsupportedMed
 from gatepost.gateway.header_profiles import CLOSE
 from gatepost.gateway.media_types import is_plain, media_type
 from gatepost.gateway.request_deadlines import ClientWait, Deadline, RequestDeadlines
-from gatepost.operations import JSON_TYPES
+from gatepost.operations import JSON_TYPES, AnyType
 
 METHODS: frozenset[str] = frozenset({"POST", "PUT", "PATCH"})
 """Those that carry a body. With any other one it has no meaning (RFC 9110, section 9.3), and readers disagree."""
@@ -160,7 +160,7 @@ def _check(call: Call, length: bytes | None) -> None:
     if length is not None or call.scope["http_version"] < "2":
         if method not in METHODS:
             raise BadRequest("malformed_request", f"{method} takes no body.", headers=[CLOSE])
-        if b"content-type" not in headers:
+        if b"content-type" not in headers and not isinstance(_types_of(call), AnyType):
             raise _wrong_type(_types_of(call))
     if b"content-encoding" in headers and not is_plain(headers[b"content-encoding"]):
         raise UnsupportedMediaType(

@@ -120,6 +120,8 @@ class ServedModel:
         ruling = [policy for rules in self.rules.values() for policy in (rules.read, rules.create, rules.update)]
         # One policy may be the rule of many fields; it is decided once per request.
         self._actor_policies = tuple({id(policy): policy for policy in ruling if not policy.is_constant}.values())
+        self.bodies: dict[str, Mapping[str, Attribute]] = {}
+        """The members of the bodies of actions for which the resource declares a DTO."""
         self._views: dict[tuple[Any, ...], View] = {}
         self._system_view: View | None = None
         self.only_view = None if self._actor_policies else self._make_view(anonymous)

@@ -164,6 +164,13 @@ def _check_can_be_sent(served: ServedModel, attribute: Attribute) -> None:
     create = served.resource.policies["create"]
     rule = served.rules[attribute.name].create
     is_owner = attribute.name in owners(create)  # filled with the key of the actor, if the actor has one
+    members = served.bodies.get("create")
+    if members is not None and attribute.name in served.required and attribute.name not in members:
+        raise ConfigurationError(
+            f"is required, and the DTO of creates= has no member {attribute.name!r}.",
+            location=_location(served, attribute),
+            hint="Add the member, give the column a default, or fill it in before_create of a service.",
+        )
     for actor in [anonymous] if is_owner else actors_of_every_kind(role_names(create) | role_names(rule)):
         if create.decide(actor) is not False and rule.decide(actor) is False:
             raise ConfigurationError(

@@ -34,6 +34,7 @@ class Changes(Mapping[str, Any], Generic[M]):
         if len(self._values) < len(values):
             raise TypeError("the same attribute is changed twice, by its name and by itself.")
         self._is_checked = model is not None
+        self.asked: frozenset[str] = frozenset()
         if model is not None:
             _check_attributes(model, self._values)
 
@@ -72,6 +73,12 @@ class Changes(Mapping[str, Any], Generic[M]):
             _check_attributes(cast("type[Any]", self._model), values)
         changed = copy(self)
         changed._values = {**self._values, **values}
+        return changed
+
+    def asked_for(self) -> "Changes[M]":
+        """The same changes, all of which a request asks for: the rules of fields hold for them (`asked`)."""
+        changed = copy(self)
+        changed.asked = frozenset(self._values)
         return changed
 
     def apply(self, row: M) -> None:

@@ -17,22 +17,20 @@ from sqlalchemy.orm.exc import FlushError
 from gatepost.auth.denials import access_denied
 from gatepost.call import Call
 from gatepost.database.database import driver_error
-from gatepost.database.statements import as_written
 from gatepost.database.transactions import ISOLATION_LEVELS, Transaction
 from gatepost.declaring.policies import Decision, decide
 from gatepost.errors import NotFound, Unprocessable
-from gatepost.exact_json import natural
 from gatepost.models.conditions import bind_decision, holds
 from gatepost.models.constructors import Construct, constructor_of
-from gatepost.models.entity import Attribute
 from gatepost.models.list_query import ListQuery
 from gatepost.models.row_size import row_bytes_max
 from gatepost.models.selections import Expansion
-from gatepost.models.shape import Form, element_type
+from gatepost.services.body_values import defaulted_names
 from gatepost.services.changes import Changes
 from gatepost.services.compiled_verbs import CompiledVerbs, RowChange
 from gatepost.services.long_values import is_too_long
 from gatepost.services.misfit_values import MisfitValue, misfit_of
+from gatepost.services.own_values import OwnValues
 from gatepost.services.refused_values import refused_by_validator
 from gatepost.services.service import Service, overridden
 from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
@@ -66,14 +64,9 @@ class ServiceVerbs:
         self._database = compiled.database
         self._is_unbounded = row_bytes_max(served, served.entity.attributes) is None
         mapper: Mapper[Any] = inspect(self._model)
-        self._defaulted = [
-            name
-            for name, item in served.entity.attributes.items()
-            if item.nullable and item.has_default and not item.column.type.should_evaluate_none
-        ]
+        self._defaulted = defaulted_names(served.entity)
         self._deferred = [prop.key for prop in mapper.column_attrs if prop.deferred]
-        copiers = {name: _copier(attribute) for name, attribute in served.entity.attributes.items()}
-        self._copiers = {name: copier for name, copier in copiers.items() if copier is not None}
+        self._own_values = OwnValues(served.entity.attributes.values()).of
         self.key_above = compiled.reads.key_above
         self.unseen = compiled.unseen
         self.shown = compiled.shown
@@ -234,14 +227,6 @@ class ServiceVerbs:
         if self._is_unbounded:
             self._database.backlog.check()
 
-    def _own_values(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The values for a service's code, which may change them: what is mutable is copied, because the work may run
-        again, whatever `attempts` says. Numbers in documents become floats where no precision is lost."""
-        copiers = self._copiers
-        if copiers.keys().isdisjoint(values):
-            return values
-        return {name: copiers[name](value) if name in copiers else value for name, value in values.items()}
-
     def _key(self, row: Any, verb: str) -> Any:
         """The key of a row that a service returned."""
         if not isinstance(row, self._model):
@@ -251,23 +236,3 @@ class ServiceVerbs:
         if identity is None:
             raise TypeError(f"{self._service.__name__}.{verb} returned a row that was not written; call super().")
         return self._served.entity.key.of(identity)
-
-
-def _copier(attribute: Attribute) -> Callable[[Any], Any] | None:
-    """The function that copies values of a body for this attribute; None where they are immutable."""
-    shape = attribute.shape
-    item = shape.items or shape
-    if item.form is Form.FLOAT and not item.is_decorated and element_type(attribute.column.type).asdecimal:
-        return _decimals
-    if item.form is Form.DOCUMENT or (item.form is Form.DECIMAL and not (item.is_text or item.is_decorated)):
-        return natural
-    return _copied_list if shape.form is Form.ARRAY else None
-
-
-def _decimals(value: Any) -> Any:
-    return [as_written(item) for item in cast("Any", value)] if isinstance(value, list) else as_written(value)
-
-
-def _copied_list(value: list[Any] | None) -> list[Any] | None:
-    """A copy of an array, whose elements are immutable: bodies hold one dimension."""
-    return None if value is None else list(value)

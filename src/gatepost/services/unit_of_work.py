@@ -136,9 +136,13 @@ class UnitOfWork:
         return nulls
 
     async def update(self, row: Any, changes: Changes[Any], actor: Actor) -> None:
-        """Apply the changes and write them, enforcing the update policy on the row before and after."""
-        await self._check_policy("update", row, actor)
+        """Apply the changes and write them, enforcing the update policy on the row before and after, with the rules of
+        the fields that a request asks for."""
         compiled = self._compiled_of(row)
+        if changes.asked:
+            self.enforce_field_rules(row, compiled.served.view(actor).update_rules, changes.asked)
+            await self._check_rule(self._rule_of_written_row("update", row, actor), row, actor)
+        await self._check_policy("update", row, actor)
         decision = self._rule_of_written_row("update", row, actor).decision
         may_change_decision = depends_on(decision, changes, compiled.served.entity)
         if may_change_decision:
@@ -233,7 +237,9 @@ class UnitOfWork:
     async def _check_policy(self, action: str, row: Any, actor: Actor) -> None:
         """Raise `Forbidden` unless the policy holds for an existing row; a policy that needs SQL is evaluated by a
         query."""
-        rule = rule_of(self._compiled_of(row).served, action, actor)
+        await self._check_rule(rule_of(self._compiled_of(row).served, action, actor), row, actor)
+
+    async def _check_rule(self, rule: BoundRule, row: Any, actor: Actor) -> None:
         outcome = holds(rule.decision, row, actor)
         if outcome is False:
             raise access_denied(actor)

@@ -1,0 +1,125 @@
+"""Bodies of own endpoints: which parameter of a method is the body, and how one is read.
+
+A body is a DTO, what was sent of one (`Partial`), a class with the members of a JSON object, or the bytes themselves.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, cast, get_args, get_origin
+
+from gatepost.call import Call
+from gatepost.controllers.signatures import MISSING, SignedParameter
+from gatepost.declaring.dto import DTO
+from gatepost.declaring.parameters import RawBody
+from gatepost.dtos.body import BodyDecoder, BodyFields, compile_body
+from gatepost.dtos.json_values import Bounds
+from gatepost.dtos.structured_body import compile_structured_body, is_structure
+from gatepost.errors import ConfigurationError
+from gatepost.mistakes import Mistakes
+from gatepost.models.catalog import Catalog, ServedModel
+from gatepost.models.dto_bodies import read_body
+from gatepost.models.dto_members import served_by
+from gatepost.services.body_values import BodyValues
+from gatepost.services.partial import Partial
+from gatepost.view import View
+
+ReadBody = Callable[[Call, bytes], Any]
+"""From the bytes of a body to the value of the parameter. Raises `BadRequest`, `Unprocessable`."""
+
+
+class BoundDTO(NamedTuple):
+    """A DTO as a body: the attributes that it may set. A `Partial` of it requires none of them."""
+
+    dto: type[DTO[Any]]
+    served: ServedModel
+    attributes: Mapping[str, Any]
+    is_partial: bool
+
+
+class BodyParameter(NamedTuple):
+    """The parameter that is the body: of this annotation; `raw` where it is the bytes, `dto` where it is a DTO."""
+
+    name: str
+    annotation: Any
+    default: Any
+    raw: RawBody | None = None
+    dto: BoundDTO | None = None
+
+
+def find_body(parameter: SignedParameter, catalog: Catalog, mistakes: Mistakes, location: str) -> BodyParameter | None:
+    """The body that a parameter is; None where it is something else. Raises `ConfigurationError` for one that no
+    request can have; what is wrong with a member of a DTO becomes a mistake."""
+    name, annotation, default = parameter.name, parameter.annotation, parameter.default
+    raw = next((item for item in parameter.metadata if item is RawBody or isinstance(item, RawBody)), None)
+    if raw is not None:
+        return BodyParameter(name, annotation, default, raw=_checked_raw(raw, parameter, location))
+    is_partial = get_origin(parameter.kind) is Partial
+    kind = get_args(parameter.kind)[0] if is_partial else parameter.kind
+    if isinstance(kind, type) and issubclass(kind, DTO):
+        dto: type[DTO[Any]] = kind
+        served = served_by(dto, catalog)
+        return BodyParameter(
+            name, annotation, default, dto=BoundDTO(dto, served, read_body(dto, served, mistakes), is_partial)
+        )
+    if is_partial or kind is Partial:
+        raise ConfigurationError(
+            f"takes {name!r}, which is not a Partial of a DTO.",
+            location=location,
+            hint=f"Write `{name}: Partial[ArticleBody]`, with class ArticleBody(DTO[Article]).",
+        )
+    return BodyParameter(name, annotation, default) if is_structure(parameter.annotation) else None
+
+
+def _checked_raw(raw: Any, parameter: SignedParameter, location: str) -> RawBody:
+    is_bounded = isinstance(raw, RawBody) and type(raw.bytes_max) is int and raw.bytes_max > 0
+    if parameter.kind is not bytes or not is_bounded:
+        raise ConfigurationError(
+            f"takes {parameter.name!r}, which is not the bytes of a body with a bound.",
+            location=location,
+            hint=f"Write `{parameter.name}: Annotated[bytes, RawBody(65536)]`.",
+        )
+    return cast("RawBody", raw)
+
+
+def compile_body_reader(body: BodyParameter, location: str, bounds: Bounds) -> ReadBody:
+    """The reader of bodies. Raises `ConfigurationError` for what no body can hold."""
+    if body.raw is not None:
+        return lambda call, content: content
+    if body.dto is not None:
+        return _or_default(_DTOBodies(body.dto, bounds).read, body.default)
+    read = compile_structured_body(body.annotation, f"{location}({body.name})", bounds)
+    return _or_default(lambda call, content: read(content), body.default)
+
+
+def _or_default(read: ReadBody, default: Any) -> ReadBody:
+    """The reader of a body that may be absent, where the parameter has a default."""
+    if default is MISSING:
+        return read
+    return lambda call, content: read(call, content) if content else default
+
+
+class _DTOBodies:
+    """Reads bodies of one DTO. As in derived endpoints, a body has those members that the actor may set: any other is
+    an unknown field."""
+
+    def __init__(self, bound: BoundDTO, bounds: Bounds) -> None:
+        self._bound = bound
+        self._bounds = bounds
+        self._values = BodyValues(bound.dto, bound.served, [*bound.attributes.values()], is_partial=bound.is_partial)
+        self._decoders: dict[View, BodyDecoder] = {}
+        self._compile(bound.attributes.keys())
+
+    def read(self, call: Call, content: bytes) -> Any:
+        """The instance, or what was sent of one."""
+        view = self._bound.served.view(call.actor)
+        decoder = self._decoders.get(view)
+        if decoder is None:
+            decoder = self._decoders[view] = self._compile(view.updatable if self._bound.is_partial else view.creatable)
+        values = decoder.decode(content).values
+        return self._values.partial(values) if self._bound.is_partial else self._values.instance(call, values)
+
+    def _compile(self, settable: Any) -> BodyDecoder:
+        bound = self._bound
+        names = frozenset(bound.attributes.keys() & settable)
+        required = frozenset() if bound.is_partial else bound.served.required & names
+        fields = BodyFields(names, frozenset(), required)
+        return compile_body(bound.attributes.values(), fields, bound.dto.__name__, self._bounds)
