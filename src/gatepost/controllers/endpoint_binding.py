@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast, get_args, get_origin
 
 from gatepost.actor import Actor
 from gatepost.call import Call
-from gatepost.controllers.endpoint_bodies import BodyParameter, find_body
+from gatepost.controllers.endpoint_bodies import BodyParameter, compile_body_reader, find_body
 from gatepost.controllers.endpoint_parameters import (
     QueryParameter,
     QueryParameters,
@@ -23,6 +23,7 @@ from gatepost.controllers.endpoint_results import Returned, read_returned
 from gatepost.controllers.signatures import MISSING, Signature, SignedParameter, read_hints, read_signature
 from gatepost.declaring.controller import Controller, Route, routes_of
 from gatepost.declaring.parameters import Cookie, Header, Lock, Query
+from gatepost.dtos.json_values import BOUNDS
 from gatepost.dtos.parameter_values import ReadText, parameters_of_class, text_reader, texts_reader
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.dtos.structured_body import is_structure
@@ -282,6 +283,7 @@ class _Binding:
                 location=self._location,
                 hint=f"Write @post, or `{body.name}: Annotated[{name}, Query]`.",
             )
+        compile_body_reader(body, self._location, BOUNDS)  # refuses what no body can hold, before there is one
         self.body = body
 
     def _add_query(self, parameter: SignedParameter) -> None:

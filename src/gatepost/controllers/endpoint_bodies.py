@@ -55,7 +55,7 @@ def find_body(parameter: SignedParameter, catalog: Catalog, mistakes: Mistakes, 
     is_partial = get_origin(parameter.kind) is Partial
     kind = get_args(parameter.kind)[0] if is_partial else parameter.kind
     if isinstance(kind, type) and issubclass(kind, DTO):
-        dto: type[DTO[Any]] = kind
+        dto = cast("type[DTO[Any]]", cast("Any", kind))
         served = served_by(dto, catalog)
         return BodyParameter(
             name, annotation, default, dto=BoundDTO(dto, served, read_body(dto, served, mistakes), is_partial)
@@ -120,6 +120,6 @@ class _DTOBodies:
     def _compile(self, settable: Any) -> BodyDecoder:
         bound = self._bound
         names = frozenset(bound.attributes.keys() & settable)
-        required = frozenset() if bound.is_partial else bound.served.required & names
+        required: frozenset[str] = frozenset() if bound.is_partial else bound.served.required & names
         fields = BodyFields(names, frozenset(), required)
         return compile_body(bound.attributes.values(), fields, bound.dto.__name__, self._bounds)

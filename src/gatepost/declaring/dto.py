@@ -6,7 +6,7 @@ reads; `dtos` compiles it into a decoder where it is a body.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, cast, get_args, get_origin
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import QueryableAttribute
@@ -87,12 +87,12 @@ class DTO(Generic[M]):
         model = cast("Any", model_of(type(self)))
         return cast("M", model(**values) if self._make is None else self._make(values))
 
-    def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(
-            f"{type(self).__name__}.{name} was not sent, and the database makes its default."
-            if name in getattr(type(self), "__annotations__", {})
-            else f"{type(self).__name__} has no member {name!r}."
-        )
+    if not TYPE_CHECKING:  # type checkers find misspelt members
+
+        def __getattr__(self, name: str) -> NoReturn:
+            is_known = any(name in vars(base).get("__annotations__", {}) for base in type(self).__mro__)
+            reason = "was not sent, and the database makes its default" if is_known else "does not exist"
+            raise AttributeError(f"{type(self).__name__}.{name} {reason}.")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"

@@ -47,8 +47,9 @@ class UnitOfWork:
         self._reserved = 0
         self._registry = registry
         self._made: dict[type[Any], Service[Any]] = {}
-        self._asked: tuple[Any, Mapping[str, RowCondition]] = (None, {})
-        self._nulls: tuple[Any, Sequence[str]] = (None, ())
+        # By identity of the row, which is kept with them.
+        self._asked: dict[int, tuple[Any, Mapping[str, RowCondition]]] = {}
+        self._nulls: dict[int, tuple[Any, Sequence[str]]] = {}
 
     @overload
     def service(self, of: type[S]) -> S: ...
@@ -73,11 +74,11 @@ class UnitOfWork:
     def enforce_field_rules(self, row: Any, rules: Mapping[str, RowCondition], names: Iterable[str]) -> None:
         """Enforce the rules of the fields that the body sets, on the row that the request names. Fields that a service
         sets, on this row or others, are not subject to them."""
-        self._asked = (row, {name: rules[name] for name in names if name in rules})
+        self._asked[id(row)] = (row, {name: rules[name] for name in names if name in rules})
 
     def keep_nulls(self, draft: Any, names: Sequence[str]) -> None:
         """Store NULL in these columns of the draft, unless a service gives them another value."""
-        self._nulls = (draft, names)
+        self._nulls[id(draft)] = (draft, names)
 
     # What the default verbs of a service do
 
@@ -124,14 +125,14 @@ class UnitOfWork:
             raise await compiled.suppressed(self.transaction)
         for name in nulls:
             set_committed_value(draft, name, None)
-        await self._check_policy("create", draft, actor)
+        await self._check_rule(self._rule_of_written_row("create", draft, actor), draft, actor)
 
     def _write_nulls(self, draft: Any) -> list[str]:
         """Let the flush write NULL where the body sent null, and the column has a default: to the ORM, None means the
         default. Returns the names."""
-        sent, names = self._nulls
+        _, names = self._nulls.get(id(draft), (draft, ()))
         values = draft.__dict__
-        nulls = [name for name in names if draft is sent and name in values and values[name] is None]
+        nulls = [name for name in names if name in values and values[name] is None]
         values.update(dict.fromkeys(nulls, null()))
         return nulls
 
@@ -152,7 +153,7 @@ class UnitOfWork:
         if await self._flush(compiled, changes):
             raise await self._refusal_of_unmet(compiled, key) or version_conflict()
         if may_change_decision:
-            await self._check_policy("update", row, actor)
+            await self._check_rule(self._rule_of_written_row("update", row, actor), row, actor)
 
     async def delete(self, row: Any, actor: Actor) -> None:
         """Delete the row, under the delete rule."""
@@ -214,8 +215,8 @@ class UnitOfWork:
     def _rule_of_written_row(self, action: str, row: Any, actor: Actor) -> BoundRule:
         """What the row must satisfy once it is written: the policy, and the rules of the fields that the body set."""
         rule = rule_of(self._compiled_of(row).served, action, actor)
-        asked, rules = self._asked
-        if row is not asked or not rules or actor.is_system:
+        _, rules = self._asked.get(id(row), (row, {}))
+        if not rules or actor.is_system:
             return rule
         decision = with_field_rules(rule.decision, rules, rules)
         return bind_decision(decision, actor, self._compiled_of(row).served.entity)
