@@ -128,7 +128,8 @@ class EndpointBinder:
         signature = read_signature(method.function, location)
         binding = _Binding(self, location, route, _places(route.path, location))
         for parameter in signature.parameters:
-            binding.add(parameter)
+            with self._mistakes.check(route.source):
+                binding.add(parameter)
         binding.check_all_used(signature)
         parts = [part for part in (self._prefix.strip("/"), method.base, route.path.strip("/")) if part]
         return BoundEndpoint(

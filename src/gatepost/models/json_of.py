@@ -48,8 +48,9 @@ class JSONOf(TypeDecorator[T], Generic[T]):
 
 
 def is_pydantic(kind: object) -> bool:
-    """Whether a class is a pydantic model. Pydantic itself is not imported: who declares one has done so."""
-    return isinstance(kind, type) and hasattr(kind, "__pydantic_validator__")
+    """Whether a class is a pydantic model. Pydantic itself is not imported: who declares one has done so. Its
+    dataclasses are dataclasses like others."""
+    return isinstance(kind, type) and hasattr(kind, "model_validate_json")
 
 
 def check_frozen(kind: Any, location: str) -> None:

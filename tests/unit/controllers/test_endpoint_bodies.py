@@ -90,7 +90,7 @@ class Desk(Controller):
     path = "desk"
 
     @post("/two", allow=anyone)
-    async def two(self, first: First, second: Second) -> None: ...
+    async def two(self, first: First, second: Second, third: Annotated[str, RawBody(1)]) -> None: ...
 
     @get("/read", allow=anyone)
     async def read(self, body: Line) -> None: ...
@@ -125,6 +125,7 @@ class Desk(Controller):
 
 EXPECTED = [
     "Desk.two: takes two bodies, 'first' and 'second'.",
+    "Desk.two: takes 'third', which is not the bytes of a body with a bound.",
     "Desk.read: takes a body ('body'), and GET requests have none.",
     "Desk.untagged(body): has First | Second, whose documents nothing tells apart.",
     "Desk.hidden(body): has a member of type collections.deque",

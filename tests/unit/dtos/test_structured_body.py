@@ -7,6 +7,8 @@ from typing import Annotated, Any, Generic, NamedTuple, NewType, TypeVar
 import msgspec
 import pytest
 from annotated_types import Ge, Len
+from pydantic import model_validator
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.structured_body import compile_structured_body, is_structure
@@ -31,6 +33,18 @@ class Pair(Generic[T]):
     right: list[T]
 
 
+@pydantic_dataclass
+class Range:
+    first: Annotated[int, Ge(1)]
+    last: int
+
+    @model_validator(mode="after")
+    def is_ordered(self) -> "Range":
+        if self.last < self.first:
+            raise ValueError("The last comes before the first.")
+        return self
+
+
 class Note(msgspec.Struct, rename="camel"):
     text: str = ""
     free_form: Any = None
@@ -40,6 +54,7 @@ class Note(msgspec.Struct, rename="camel"):
     box: Box[Annotated[int, Ge(1)]] | None = None
     pair: Pair[Annotated[str, Len(1, 2)]] | None = None
     tags: frozenset[str] = frozenset()
+    range: Range | None = None
 
 
 read = compile_structured_body(Note, "test(body)", Bounds(depth=4, items=3, number_characters=2_000))
@@ -82,6 +97,9 @@ def test_a_good_body_is_an_instance(body: bytes, note: Note) -> None:
         (b'{"freeForm": [1, 2, 3, 4], "text": 1}', [("/freeForm", "too_long"), ("/text", "wrong_type")]),
         (b'{"freeForm": [[[[1]]]], "text": "\\u0000"}', [("/freeForm/0/0/0", "too_deep"), ("/text", "invalid_text")]),
         (b'{"tags": ["a", "\\u0000", 1]}', [("/tags/1", "invalid_text"), ("/tags/2", "wrong_type")]),
+        (b'{"range": {"first": 0, "last": 1}}', [("/range/first", "too_small")]),
+        (b'{"range": {"first": 2, "last": 1, "lst": 1}}', [("/range/lst", "unknown_field")]),
+        (b'{"range": {"first": 2, "last": 1}}', [("/range", "invalid_value")]),
         (b"[]", [("", "wrong_type")]),
         (b"null", [("", "wrong_type")]),
     ],
