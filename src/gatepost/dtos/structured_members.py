@@ -5,7 +5,6 @@ Structs, dataclasses, TypedDicts and NamedTuples, generic ones as well. Read onc
 """
 
 import dataclasses
-import re
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,19 +12,10 @@ from typing import Annotated, Any, NamedTuple, Union, cast, get_args, get_origin
 
 import msgspec
 import typing_extensions
-from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, MultipleOf, Predicate
+
+from gatepost.models.constraints import bounds_of
 
 _QUALIFIERS = (typing.Required, typing.NotRequired, typing_extensions.Required, typing_extensions.NotRequired)
-
-_BOUNDS_OF_META: Mapping[str, Any] = {
-    "ge": Ge,
-    "gt": Gt,
-    "le": Le,
-    "lt": Lt,
-    "multiple_of": MultipleOf,
-    "min_length": MinLen,
-    "max_length": MaxLen,
-}
 
 
 class Member(NamedTuple):
@@ -129,25 +119,4 @@ def without_metadata(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
         annotation, *more = get_args(annotation)
         metadata = (*metadata, *more)
         annotation = plain_of(annotation)
-    return annotation, tuple(bound for item in metadata for bound in _bounds(item))
-
-
-def _bounds(item: Any) -> Iterator[Any]:
-    if not isinstance(item, msgspec.Meta):
-        yield item
-        return
-    for name, make in _BOUNDS_OF_META.items():
-        if (bound := getattr(item, name)) is not None:
-            yield make(bound)
-    if item.pattern is not None:
-        yield Predicate(_matcher(item.pattern))
-
-
-def _matcher(pattern: str) -> Any:
-    search = re.compile(pattern).search
-
-    def matches(text: str) -> bool:
-        return search(text) is not None
-
-    matches.__name__ = f"the pattern {pattern}"
-    return matches
+    return annotation, tuple(bound for item in metadata for bound in bounds_of(item))

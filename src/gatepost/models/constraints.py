@@ -4,6 +4,7 @@ The only module that knows annotated-types. Bodies are checked (`dtos/value_chec
 (`check_conditions.py`) from the same `Constraint`s.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
 from typing import Any, Literal, cast
@@ -86,6 +87,28 @@ def declared_constraints(metadata: Iterable[Any]) -> Iterator[tuple[Any, Constra
             for kind, name in _NAMES:
                 if isinstance(item, kind):
                     yield item, Constraint(name, getattr(item, name))
+
+
+def bounds_of(item: Any) -> Iterator[Any]:
+    """What a `msgspec.Meta` bounds, as annotated-types say it; any other metadata as it is."""
+    if not isinstance(item, msgspec.Meta):
+        yield item
+        return
+    for kind, name in _NAMES:
+        if (bound := getattr(item, name)) is not None:
+            yield kind(bound)
+    if item.pattern is not None:
+        yield Predicate(_matcher(item.pattern))
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    search = re.compile(pattern).search
+
+    def matches(text: str) -> bool:
+        return search(text) is not None
+
+    matches.__name__ = f"the pattern {pattern}"
+    return matches
 
 
 def is_constraint(item: object) -> bool:
