@@ -156,6 +156,12 @@ class EssayRoutes(Controller[Essay]):
     async def whole(self, body: EssayBody, essays: Essays, actor: Actor) -> Created[Essay]:
         return Created(await essays.create(body.row(slug="own", author_id=actor.require_id()), actor))
 
+    @post("/published", allow=authenticated)
+    async def published(self, body: EssayBody, essays: Essays, actor: Actor) -> list[Essay]:
+        """Two rows of one body, in one call."""
+        drafts = [body.row(slug=slug, author_id=actor.require_id(), is_draft=False) for slug in ("one", "two")]
+        return [await essays.create(draft, actor) for draft in drafts]
+
     @post("/shown", allow=authenticated)
     async def shown(self, body: EssayBody) -> dict[str, Any]:
         return {name: getattr(body, name) for name in ("title", "tags", "price", "note", "mood")}
@@ -224,7 +230,12 @@ app = App(
         controller=EssayRoutes,
         creates=EssayBody,
         updates=EssayChange,
-        fields={"rank": Field(write=role("editor")), "note": Field(update=policy(is_draft)), "slug": read_only},
+        fields={
+            "rank": Field(write=role("editor")),
+            "note": Field(update=policy(is_draft)),
+            "slug": read_only,
+            "mood": Field(create=policy(is_draft)),
+        },
     ),
     Resource(Stamp, path="body-stamps", read=anyone, create=anyone),
     controllers=[Desk],

@@ -88,6 +88,16 @@ async def test_a_field_of_a_role_is_a_member_for_that_role(journal: Journal) -> 
     assert (created.status, created.data["rank"]) == (201, 3)
 
 
+async def test_the_rule_of_a_field_holds_for_every_row_of_a_body(journal: Journal) -> None:
+    body = {"title": "Bees", "text": "They hum."}
+
+    refused = await journal.writer.post("/api/essays/published", json={**body, "mood": "merry"})
+    allowed = await journal.writer.post("/api/essays/published", json=body)
+
+    assert refused.status == 403
+    assert [row["mood"] for row in allowed.data] == ["calm", "calm"]
+
+
 async def test_members_that_were_not_sent_have_their_defaults(journal: Journal) -> None:
     response = await journal.writer.post("/api/essays/shown", json={"title": "Bees", "text": "x"})
 
