@@ -76,6 +76,7 @@ def test_commands_refuse_tables_that_would_make_wrong_responses(
         assert words in server.get("/api/places")[1]
     assert "places" not in served.stderr
     assert "Traceback" not in served.stderr + served.stdout
+    assert "Serving" not in served.stderr
 
     execute(existing["DATABASE_URL"], FIXED)
     assert "ok   columns: the tables hold what the models declare" in command("doctor", environ=existing).stdout

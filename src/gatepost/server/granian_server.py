@@ -43,7 +43,14 @@ _LOGGER = logging.getLogger("_granian")
 class Server(_Granian):  # type: ignore[misc]
     """A Granian that serves on a given socket. See `serve`."""
 
-    def __init__(self, listener: socket.socket, worker: Worker, events: Events, **options: Any) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        worker: Worker,
+        events: Events,
+        on_serving: Callable[[], None] = lambda: None,
+        **options: Any,
+    ) -> None:
         settings = worker.settings
         host, port = listener.getsockname()[:2]
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
@@ -64,7 +71,7 @@ class Server(_Granian):  # type: ignore[misc]
         self._listener = listener
         self._delay_seconds = settings.server.drain_delay_seconds or 0.0
         self._ends_with_terminal = not settings.is_production
-        self.supervisor = WorkerSupervisor(self, events)
+        self.supervisor = WorkerSupervisor(self, events, on_serving)
         buckets = BucketTable.shared(table_name(port), factor=settings.gate.limit_factor or 1)
         supervisor = self.supervisor
         context = WorkerContext(ParentWatch(), listener, supervisor.reports, buckets, supervisor.succession)
@@ -137,7 +144,7 @@ class Server(_Granian):  # type: ignore[misc]
 
         self.reload_signal = False
         while not self.interrupt_signal:
-            self.main_loop_interrupt.wait(self.supervisor.next_restart_seconds)
+            self.main_loop_interrupt.wait(self.supervisor.next_look_seconds)
             self.main_loop_interrupt.clear()
             if not self.supervisor.replace_dead(spawn):
                 return
@@ -146,13 +153,14 @@ class Server(_Granian):  # type: ignore[misc]
                 self.supervisor.replace_all(spawn)
 
 
-def serve(listener: socket.socket, worker: Worker, events: Events) -> None:
+def serve(listener: socket.socket, worker: Worker, events: Events, on_serving: Callable[[], None]) -> None:
     """Serve with `settings.workers` processes until SIGTERM or SIGINT; SIGHUP replaces them one by one.
 
-    `events` gets what happens to the processes. A worker that dies is replaced. One that dies before any has served
-    ends the server with status 1, and one that ends with EXIT_REFUSED with that status.
+    `on_serving` is called when the first of them serves. `events` gets what happens to the processes. A worker that
+    dies is replaced. One that dies before any has served ends the server with status 1, and one that ends with
+    EXIT_REFUSED with that status.
     """
-    Server(listener, worker, events, workers=worker.settings.server.workers).run()
+    Server(listener, worker, events, on_serving, workers=worker.settings.server.workers).run()
 
 
 def serve_and_reload(

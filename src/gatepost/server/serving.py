@@ -1,9 +1,9 @@
-"""From settings to a running server: check, listen, say where, serve. What `gatepost serve` does."""
+"""From settings to a running server: check, listen, serve, say where. What `gatepost serve` does."""
 
 import dataclasses
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from gatepost.events import Events
@@ -24,17 +24,27 @@ def serve_app(reference: str | None, environ: Mapping[str, str], streams: Standa
     refuse_unsafe(settings)
     name = reference_of(reference)
     with listen(settings.server.host, settings.server.port) as listener:
-        address = url_of(listener)
-        sys.stderr.write(f"Serving {name} on {address} with {settings.server.workers} worker(s).\n")
-        run(listener, name, settings, master_events(settings, streams))
+        said = f"Serving {name} on {url_of(listener)} with {settings.server.workers} worker(s).\n"
+        run(listener, name, settings, master_events(settings, streams), lambda: _say(said))
 
 
-def run(listener: socket.socket, reference: str, settings: Settings, events: Events) -> None:
-    """Serve on a socket that listens already; `events` gets what happens to the processes."""
+def run(
+    listener: socket.socket,
+    reference: str,
+    settings: Settings,
+    events: Events,
+    on_serving: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve on a socket that listens already; `events` gets what happens to the processes. `on_serving` is called when
+    the first worker serves: until then the application may refuse to start."""
     from gatepost.server.granian_server import serve
 
     import_module("gatepost.app")  # once, here: workers are forked, and one that is replaced is back at once
-    serve(listener, Worker(settings, reference), events)
+    serve(listener, Worker(settings, reference), events, on_serving)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line)
 
 
 def master_events(settings: Settings, streams: StandardStreams) -> Events:

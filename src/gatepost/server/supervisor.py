@@ -50,12 +50,13 @@ class WorkerSupervisor:
 
     Behind them in that list stand those that come or go, so that they end with the server as well. `succession` says
     so before the first worker that takes the place of another is started: what keeps a server from starting must not
-    end one that serves.
+    end one that serves. `on_serving` is called once, when the first worker serves.
     """
 
-    def __init__(self, server: Any, events: Events) -> None:
+    def __init__(self, server: Any, events: Events, on_serving: Callable[[], None]) -> None:
         self._server = server
         self._events = events
+        self._on_serving = on_serving
         self._incoming, self.reports = multiprocessing.Pipe(duplex=False)
         self._ready: set[int] = set()
         self._has_served = False
@@ -102,8 +103,10 @@ class WorkerSupervisor:
         return True
 
     @property
-    def next_restart_seconds(self) -> float | None:
+    def next_look_seconds(self) -> float | None:
         """When to call `replace_dead` again; None where nothing waits for it."""
+        if not self._has_served:
+            return POLL_SECONDS
         return max(0.0, min(self._restart_at.values()) - time.monotonic()) if self._restart_at else None
 
     def replace_all(self, spawn: Spawn) -> None:
@@ -161,7 +164,9 @@ class WorkerSupervisor:
     def _read_reports(self) -> None:
         while self._incoming.poll():
             self._ready.add(self._incoming.recv())
-            self._has_served = True
+            if not self._has_served:
+                self._has_served = True
+                self._on_serving()
 
     def _schedule_restart(self, index: int) -> float:
         pause = self._backoffs[index].next_pause()

@@ -38,7 +38,7 @@ class Late:
 def stop(worker: Late, seconds: int) -> None:
     server: Any = Server.__new__(Server)
     server.wrks, server.workers_kill_timeout, server.interrupt_signal = [worker], seconds, False
-    server.supervisor = WorkerSupervisor(server, Events())
+    server.supervisor = WorkerSupervisor(server, Events(), lambda: None)
     server._stop_workers()
     assert server.wrks == []
 
