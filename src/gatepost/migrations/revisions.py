@@ -203,4 +203,17 @@ def _render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal
         named: Any = cast("Any", item).schema
         schema = f", schema={str(named)!r}" if named else ""
         return f"postgresql.ENUM({values}, name={str(item.name)!r}{schema}, create_type=False)"
+    if kind == "type" and not type(item).__module__.startswith("sqlalchemy."):
+        return _as_sql(item, context)
     return False
+
+
+def _as_sql(given: Any, context: AutogenContext) -> str:
+    """A type of a class that is not SQLAlchemy's, as PostgreSQL is told it: a file that imports the class would fail as
+    soon as the class is changed or moved. Of the expressions with SQLAlchemy's own types only a domain can have any
+    name."""
+    context.imports.add("from sqlalchemy.dialects import postgresql")
+    sql = given.compile(dialect=DIALECT)
+    if sql in cast("Any", DIALECT).ischema_names:
+        sql = sql.upper()  # SQLAlchemy refuses a domain that hides a type of PostgreSQL's
+    return f"postgresql.DOMAIN(sa.quoted_name({sql!r}, quote=False), sa.Text(), create_type=False)"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from migrated_models import connected, run, shop, tables, things
 from sqlalchemy import (
+    ARRAY,
     CheckConstraint,
     Column,
     Enum,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.types import UserDefinedType
 
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.connections import run_on
@@ -48,6 +50,46 @@ async def made(database_url: str, metadata: MetaData, folder: Path, *, allow_los
     path = await make(database_url, metadata, folder, "A change", allow_loss=allow_loss)
     assert path is not None
     return path.read_text()
+
+
+class Prefixed(UserDefinedType[str]):
+    """A type that SQLAlchemy does not know."""
+
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        self._length = length  # under a name by which `repr` does not find it
+
+    def get_col_spec(self, **_: Any) -> str:
+        return f"bit varying({self._length})"
+
+
+class Shout(Text):
+    """A subclass of one that it knows."""
+
+
+async def test_types_of_the_users_own_are_written_as_sql(database_url: str, folder: Path) -> None:
+    class Local(UserDefinedType[str]):
+        cache_ok = True
+
+        def get_col_spec(self, **_: Any) -> str:
+            return "inet"
+
+    declared = things(Column("a", Prefixed(5)), Column("b", Shout), Column("c", Local), Column("d", ARRAY(Prefixed(7))))
+    body = await made(database_url, declared, folder)
+    imported = {line for line in body.splitlines() if line.startswith(("import", "from"))}
+    assert imported == {
+        "import sqlalchemy as sa",
+        "from alembic import op",
+        "from sqlalchemy.dialects import postgresql",
+    }
+    assert len(await up(database_url, folder)) == 1
+    columns = await catalog(database_url)
+    for name, kind in {"a": "bit varying(5)", "b": "text", "c": "inet", "d": "bit varying(7)[]"}.items():
+        assert any(kind in words for key, words in columns.items() if key.endswith(f".{name}")), columns
+    assert await check(database_url, declared, folder) == []
+    assert len(await down(database_url, folder)) == 1
+    assert await catalog(database_url) == {}
 
 
 async def test_made_run_undone_and_run_again(database_url: str, folder: Path) -> None:
@@ -264,8 +306,9 @@ async def test_a_file_that_cannot_be_written_leaves_nothing(
 async def test_tables_that_no_file_made_are_not_run_over(database_url: str, folder: Path) -> None:
     await made(database_url, things(), folder)
     await apply_lossless(database_url, things(Column("x", Text)))
-    with pytest.raises(ConfigurationError, match="no revision has run on it"):
+    with pytest.raises(ConfigurationError, match=r"no revision has run on it.*`gatepost migrate adopt`") as raised:
         await up(database_url, folder)
+    assert "`gatepost dev`" in str(raised.value)
     with pytest.raises(ConfigurationError, match=r"the column things\.x is not from any migration file"):
         await adopt(database_url, folder)
 
