@@ -46,11 +46,15 @@ class PooledConnection:
 
     async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """Run a statement and return its rows. Prepares it at its first use on this connection."""
-        prepared = self.prepared.get(statement) or await self.prepare(statement)
         try:
-            return await prepared.fetch(*arguments)
-        except SCHEMA_CHANGED as error:
-            return await self.fetch_anew(statement, arguments, error)
+            prepared = self.prepared.get(statement) or await self.prepare(statement)
+            try:
+                return await prepared.fetch(*arguments)
+            except SCHEMA_CHANGED as error:
+                return await self.fetch_anew(statement, arguments, error)
+        except asyncpg.PostgresError as error:
+            statement.name_origins(error)
+            raise
 
     async def fetch_anew(self, statement: Statement, arguments: Sequence[Any], error: Exception) -> list[Record]:
         """Run a statement whose plan `error` says was outdated; raises `error` where it cannot simply be run again.

@@ -131,6 +131,7 @@ class Pool:
                 except SCHEMA_CHANGED as error:
                     records = await connection.fetch_anew(statement, arguments, error)
             except BaseException as error:
+                statement.name_origins(error)
                 self._fail(connection, error)
             connection.writer = None
             # Last in, first out: the connection used last has the warmest caches on both sides. Anything that

@@ -10,8 +10,10 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, cast
 
-from sqlalchemy import Executable, Float, Numeric, Table, UpdateBase
+import asyncpg
+from sqlalchemy import ColumnElement, Executable, Float, Numeric, Table, UpdateBase
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql
+from sqlalchemy.sql.elements import Grouping
 
 from gatepost.database.arrays import TYPES
 from gatepost.database.compiler import TextNotingCompiler
@@ -26,17 +28,35 @@ _SUBQUERY = re.compile(r"(?<!\")\b(select|table)\b", re.IGNORECASE)
 """A word, not quoted as a name, by which text reads a table."""
 
 
+class NamedCondition(Grouping[Any]):
+    """A condition in parentheses. What PostgreSQL refuses of its statement is logged with its `origin`."""
+
+    inherit_cache = True
+
+    def __init__(self, condition: ColumnElement[Any], origin: str) -> None:
+        super().__init__(condition)
+        self.origin = origin
+
+
 class _Compiler(TextNotingCompiler):
-    """Notes the tables that a statement reads, and correlates subqueries in RETURNING with the row that was written."""
+    """Notes the tables that a statement reads and the policies in it, and correlates subqueries in RETURNING with the
+    row that was written."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.tables: set[Table] = set()  # before the base class, which compiles
+        self.origins: dict[str, None] = {}
         super().__init__(*arguments, **options)
 
     def visit_table(self, table: Any, *arguments: Any, **options: Any) -> str:
         """A table in FROM, or the one that an UPDATE or DELETE changes."""
         self.tables.add(table)
         return cast("str", cast("Any", super()).visit_table(table, *arguments, **options))
+
+    def visit_grouping(self, grouping: Any, *arguments: Any, **options: Any) -> str:
+        """A condition in parentheses, that of a policy among them."""
+        if isinstance(grouping, NamedCondition):
+            self.origins[grouping.origin] = None
+        return cast("str", cast("Any", super()).visit_grouping(grouping, *arguments, **options))
 
     def visit_column(self, column: Any, *arguments: Any, **options: Any) -> str:
         """A column, or a `literal_column()`."""
@@ -150,6 +170,7 @@ class Statement:
             self.name = _UNSAFE.sub("_", name)
             self.sql = f"{word} /* {self.name} */{space}{rest}"
         self.alters_session = calls_session_function(compiled.string)
+        self._origins = tuple(compiled.origins)
         read = frozenset(str(table.fullname) for table in compiled.tables)
         self.tables = None if compiled.has_text or is_volatile(compiled.string) else read
         self.written: Any = expression.table if isinstance(expression, UpdateBase) else written
@@ -169,6 +190,11 @@ class Statement:
     def plain_names(self) -> tuple[str, ...] | None:
         """The names of the arguments in their order, where `arguments` takes the values as they are; else None."""
         return None if self._binders or self._base else self._names
+
+    def name_origins(self, error: BaseException) -> None:
+        """Note at an error of PostgreSQL which policies are in the statement: its own words name only their SQL."""
+        if self._origins and isinstance(error, asyncpg.PostgresError):
+            error.add_note(f"The statement has the condition of {', '.join(self._origins)}.")
 
     def name_of(self, number: int) -> str | None:
         """The name of the argument of this number, from 1 on; None where there is none."""

@@ -18,7 +18,7 @@ from sqlalchemy.sql.operators import custom_op, in_op, inv, not_in_op
 from sqlalchemy.sql.util import _deep_deannotate  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
 
 from gatepost.actor import Actor
-from gatepost.database.statements import Statement
+from gatepost.database.statements import NamedCondition, Statement
 from gatepost.declaring.policies import Where
 from gatepost.errors import ConfigurationError
 from gatepost.models.bind_types import unrounded
@@ -63,7 +63,7 @@ def condition_on(
     condition, is_guarded = _made(source, where, actor, values)
     if not is_negated:
         return condition
-    return _whole(sa.not_(condition)) if is_guarded else condition.is_not(sa.true())
+    return _whole(sa.not_(condition), where) if is_guarded else condition.is_not(sa.true())
 
 
 def failure_of(where: Where, entity: Entity, actor: Actor) -> Exception | None:
@@ -164,7 +164,7 @@ def _made(source: TableRef, where: Where, actor: Actor, values: Sequence[Bound])
     if cache_key is None:
         # Its shape is a new object per request (see `shape_and_values`): never reused, so its values may stay inside.
         condition, is_guarded = guard_casts(_of_row(condition, source), source.table)
-        return _whole(condition), is_guarded
+        return _whole(condition, where), is_guarded
     condition = _of_row(_correlated(_deannotated(condition), source.table), source)
     binds = cast("Any", condition)._generate_cache_key().bindparams
     # In the order of the cache key, which `shape_and_values` follows as well: the place is the only link between a bind
@@ -180,12 +180,16 @@ def _made(source: TableRef, where: Where, actor: Actor, values: Sequence[Bound])
         raise refusal_of(where, "holds a value that cannot be bound.", "Rewrite the condition.")
     # Last, because a guard repeats its operand: guarded first, one value would be several binds.
     guarded, is_guarded = guard_casts(renamed, source.table)
-    return _whole(guarded), is_guarded
+    return _whole(guarded, where), is_guarded
 
 
-def _whole(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+def _whole(condition: sa.ColumnElement[bool], where: Where) -> sa.ColumnElement[bool]:
     """The condition in parentheses, which SQLAlchemy omits in `(a AND b) IS true`."""
-    return Grouping(condition)
+    return NamedCondition(condition, _origin(where))
+
+
+def _origin(where: Where) -> str:
+    return f"the policy {name_of(where)} ({location_of(where.function)})"
 
 
 def _call(where: Where, model: Any, actor: Actor) -> sa.ColumnElement[bool]:
@@ -193,6 +197,9 @@ def _call(where: Where, model: Any, actor: Actor) -> sa.ColumnElement[bool]:
         result: Any = without_truth_values(where.function, model, actor)
     except NoTruthValueError as error:
         raise _no_truth(where, error) from None
+    except Exception as error:
+        error.add_note(f"Raised by {_origin(where)}.")
+        raise
     if isinstance(result, QueryableAttribute):  # `return model.is_open`
         result = cast("Any", result).expression
     if result is True or result is False:
