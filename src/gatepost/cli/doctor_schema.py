@@ -49,9 +49,9 @@ async def examine_columns(connection: "RawConnection", app: "App") -> DoctorFind
     refusal = expected.refusal(found)
     if refusal is not None:
         return DoctorFinding("columns", False, refusal.message)
-    if views := expected.missing_views(found):
-        listed = "".join(f"\n  - {each}" for each in views)
-        return DoctorFinding("columns", False, f"requests that use these views get 503:{listed}", is_warning=True)
+    if missing := expected.missing(found):
+        listed = "".join(f"\n  - {each}" for each in missing)
+        return DoctorFinding("columns", False, f"requests that use these get 503:{listed}", is_warning=True)
     return DoctorFinding("columns", True, "the tables hold what the models declare")
 
 

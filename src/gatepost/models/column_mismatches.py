@@ -79,25 +79,29 @@ class ExpectedTables:
         return by_table
 
     def refusal(self, by_table: Mapping[str, Sequence[object]]) -> ConfigurationError | None:
-        """The error of a start with these mismatches; None where the app may start. It may without a view, which its
-        own migrations make."""
-        dispensable = [_missing(item.entity) for item in self._expected if item.is_default or item.entity.is_view]
+        """The error of a start with these mismatches; None where the app may start."""
+        dispensable = self._dispensable
         found = [str(each) for items in by_table.values() for each in items if each not in dispensable]
         if not found:
             return None
         listed = "".join(f"\n  - {each}" for each in found)
         return ConfigurationError(f"the tables are not those of the models:{listed}", location="DATABASE_URL")
 
-    def missing_views(self, by_table: Mapping[str, Sequence[object]]) -> list[str]:
-        """The mismatches that are views which are not there."""
-        views = [_missing(item.entity) for item in self._expected if item.entity.is_view]
-        return [str(each) for items in by_table.values() for each in items if each in views]
+    def missing(self, by_table: Mapping[str, Sequence[object]]) -> list[str]:
+        """The mismatches that are tables which are not there, and without which an app starts all the same."""
+        dispensable = self._dispensable
+        return [str(each) for items in by_table.values() for each in items if each in dispensable]
+
+    @property
+    def _dispensable(self) -> list[Mismatch]:
+        """An app starts without a view, which its own migrations make, and without the default users' table."""
+        return [_missing(item) for item in self._expected if item.is_default or item.entity.is_view]
 
 
 def _differing(expected: ExpectedTable, found: Reflection) -> list[Mismatch]:
     table = found.tables.get(expected.name)
     if table is None:
-        return [_missing(expected.entity)]
+        return [_missing(expected)]
     if expected.is_default and all(column.name != "password_hash" for column in table.columns):
         hint = "Write App(users=...) with a model of it, or with one of another table."
         name = expected.entity.table.fullname
@@ -105,14 +109,15 @@ def _differing(expected: ExpectedTable, found: Reflection) -> list[Mismatch]:
     return list(_Comparison(expected, table, found).all())
 
 
-def _missing(entity: Entity) -> Mismatch:
-    kind, make = (
-        ("view", "create it in a migration file (`gatepost migrate make --empty`)")
-        if entity.is_view
-        else ("table", _MIGRATE)
-    )
-    hint = f"Correct the name or the schema in the model, or {make}."
-    return Mismatch(entity.table.fullname, f"this {kind}", f"no {kind} of this name", hint)
+def _missing(expected: ExpectedTable) -> Mismatch:
+    kind = "view" if expected.entity.is_view else "table"
+    hint = f"Correct the name or the schema in the model, or {_MIGRATE}."
+    if expected.entity.is_view:
+        make = "create it in a migration file (`gatepost migrate make --empty`)"
+        hint = f"Correct the name or the schema in the model, or {make}."
+    elif expected.is_default:
+        hint = f"Nobody can sign in without it: {_MIGRATE}, or write App(users=...) with the model of another table."
+    return Mismatch(expected.entity.table.fullname, f"this {kind}", f"no {kind} of this name", hint)
 
 
 class _Comparison:
@@ -120,6 +125,7 @@ class _Comparison:
 
     def __init__(self, expected: ExpectedTable, table: ReflectedTable, found: Reflection) -> None:
         self._entity = expected.entity
+        self._is_default = expected.is_default
         self._attributes = expected.attributes
         self._table = table
         self._found = found
@@ -147,6 +153,8 @@ class _Comparison:
         return Mismatch(f"{self._entity.table.fullname}.{column}", declared, actual, hint)
 
     def _add(self, attribute: Attribute) -> str:
+        if self._is_default:
+            return f"Write App(users=...) with a model of this table, or {_MIGRATE}, which add it."
         return f"Take the attribute {attribute.name!r} out of {self._entity.name}, or {_MIGRATE}, which add it."
 
     def _alter(self, column: str, action: str) -> str:

@@ -14,6 +14,7 @@ from transaction_app import until
 
 from gatepost import Actor, App, Resource, Service, anyone
 from gatepost.backoff import Backoff
+from gatepost.cli.doctor_schema import examine_columns
 from gatepost.database.schema_watch import SchemaWatch
 from gatepost.errors import ConfigurationError
 from gatepost.events import SchemaChanged, SchemaRestored
@@ -149,6 +150,17 @@ async def test_an_app_starts_on_tables_with_more_and_without_the_default_users_t
         assert await readiness(Client(app)) == (200, "schema_changed")
     finally:
         await app.stop()
+    [event] = said
+    assert isinstance(event, SchemaChanged)
+    for words in (
+        "Nobody can sign in without it",
+        "`gatepost migrate make` and `gatepost migrate up`",
+        "App(users=...)",
+    ):
+        assert words in event.reasons[0]
+    finding = await examine_columns(other, app)
+    assert (finding.ok, finding.is_warning) == (False, True)
+    assert event.reasons[0] in finding.detail
 
 
 async def test_a_column_that_goes_is_503_for_what_uses_its_table_until_it_is_back(
