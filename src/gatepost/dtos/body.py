@@ -123,8 +123,7 @@ class BodyDecoder:
             collect(self._fields, self._required, _without(members, names))
         except Unprocessable as problem:
             names |= {unescape(error.pointer[1:].partition("/")[0]) for error in problem.errors}
-        known = (name in members and name in self._fields and self._fields[name].type is not None for name in names)
-        return {name: members[name] for name in names} if all(known) else {}
+        return {name: members[name] for name in names} if names <= members.keys() & self._fields.keys() else {}
 
     def read_only_sent(self, body: bytes) -> frozenset[str]:
         """The read-only fields that are in a body. Raises `BadRequest("malformed_json")`."""
