@@ -6,11 +6,14 @@ order of its key where it expects many.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 from msgspec import inspect
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import operators as json_operators
+from sqlalchemy.sql.elements import Grouping
+from sqlalchemy.sql.operators import json_getitem_op, json_path_getitem_op
 from sqlalchemy.types import TypeEngine
 
 from gatepost.models.index_uses import Use
@@ -34,6 +37,42 @@ def keys_of(path: str) -> list[str]:
 def value_at(column: sa.ColumnElement[Any], path: str) -> sa.ColumnElement[Any]:
     """The JSON value at the end of a path; NULL where there is none. The keys are part of the SQL, as in the index."""
     return sa.func.jsonb_extract_path(column, *map(literal_text, keys_of(path)), type_=JSONB())
+
+
+class DocumentPath(NamedTuple):
+    """What an expression reads of a document: the value at the end of these keys."""
+
+    column: "sa.Column[Any]"
+    keys: list[str]
+
+
+def document_path(expression: Any) -> DocumentPath | None:
+    """The path that an expression is, such as `value_at()` or `data["color"].astext`; None for any other."""
+    if isinstance(expression, Grouping | sa.Label):
+        return document_path(cast("Any", expression).element)
+    if isinstance(expression, sa.Function) and expression.name.startswith(("jsonb_extract_path", "json_extract_path")):
+        column, *texts = expression.clauses
+        keys = [_literal(text) for text in texts]
+        if isinstance(column, sa.Column) and None not in keys:
+            return DocumentPath(column, cast("list[str]", keys))
+    if isinstance(expression, sa.BinaryExpression) and cast("Any", expression).operator in _STEPS:
+        left, right = cast("Any", expression).left, cast("Any", expression).right
+        inner = DocumentPath(cast("Any", left), []) if isinstance(left, sa.Column) else document_path(left)
+        key = getattr(right, "value", None)
+        names: Any = [key] if isinstance(key, str) else key
+        if inner is not None and isinstance(names, list | tuple):
+            return DocumentPath(inner.column, [*inner.keys, *map(str, cast("Iterable[Any]", names))])
+    return None
+
+
+_AS_TEXT: Any = json_operators
+_STEPS: Any = (json_getitem_op, json_path_getitem_op, _AS_TEXT.ASTEXT, _AS_TEXT.JSONPATH_ASTEXT)
+
+
+def _literal(element: Any) -> str | None:
+    """The text of a `literal_text()`."""
+    is_literal = isinstance(element, sa.ColumnClause) and element.is_literal and element.name[:1] == "'"
+    return element.name[1:-1].replace("''", "'") if is_literal else None
 
 
 def path_operators(path: str) -> dict[str, Operator]:

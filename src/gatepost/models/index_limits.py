@@ -6,7 +6,7 @@ the start and `gatepost doctor` warn of it.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -15,6 +15,8 @@ from sqlalchemy.sql.elements import TextClause
 
 from gatepost.models.catalog import ServedModel
 from gatepost.models.constraint_names import constraints_of, object_name
+from gatepost.models.document_bounds import value_bytes_max
+from gatepost.models.document_paths import DocumentPath, document_path
 from gatepost.models.entity import Attribute
 from gatepost.models.index_uses import method_of
 from gatepost.models.shape import Form, Shape
@@ -35,14 +37,27 @@ class IndexWarning(NamedTuple):
     hint: str
 
 
-def indexes_of(table: "sa.Table[Any]") -> Iterator[tuple[str, list[sa.Column[Any]], str]]:
-    """Each index of a table with its columns and its method, those behind constraints included."""
+class Indexed(NamedTuple):
+    """An index: its name, the columns that it reads, its method, and the paths into documents that are all that it
+    reads of a column."""
+
+    name: str
+    columns: list[sa.Column[Any]]
+    method: str
+    paths: Sequence[DocumentPath] = ()
+
+
+def indexes_of(table: "sa.Table[Any]") -> Iterator[Indexed]:
+    """Each index of a table, those behind constraints included."""
     for constraint in constraints_of(table):
         if isinstance(constraint, sa.PrimaryKeyConstraint | sa.UniqueConstraint) and len(constraint.columns):
             # An unnamed primary key has the name that PostgreSQL gives.
-            yield str(constraint.name or object_name(table.name, "", "pkey")), list(constraint.columns), "btree"
+            yield Indexed(
+                str(constraint.name or object_name(table.name, "", "pkey")), list(constraint.columns), "btree"
+            )
     for index in table.indexes:
-        yield str(index.name), columns_in(index.expressions, table), method_of(index)
+        paths = [found for each in index.expressions if (found := document_path(each)) is not None]
+        yield Indexed(str(index.name), columns_in(index.expressions, table), method_of(index), paths)
 
 
 def columns_in(expressions: Iterable[Any], table: "sa.Table[Any]") -> list[sa.Column[Any]]:
@@ -59,24 +74,33 @@ def columns_in(expressions: Iterable[Any], table: "sa.Table[Any]") -> list[sa.Co
 def index_warnings(served: Iterable[ServedModel]) -> list[IndexWarning]:
     """The fields of these resources whose values may be too long for one of their indexes."""
     return [
-        IndexWarning(f"{item.entity.name}.{attribute.name}", name, _hint(attribute))
+        IndexWarning(f"{item.entity.name}.{attribute.name}", index.name, _hint(attribute))
         for item in served
         if not item.entity.is_view
-        for name, columns, method in indexes_of(item.entity.table)
-        if method in _METHODS
-        for attribute in _too_long([item.entity.attribute_of(column) for column in columns], method)
+        for index in indexes_of(item.entity.table)
+        if index.method in _METHODS
+        for attribute in _too_long([item.entity.attribute_of(column) for column in index.columns], index)
     ]
 
 
-def _too_long(attributes: list[Attribute | None], method: str) -> list[Attribute]:
+def _too_long(attributes: list[Attribute | None], index: Indexed) -> list[Attribute]:
     """Those among the columns of one index that can make its entry too long."""
     # A reference is as long as the key that it names, which has an index itself.
     own = [item for item in attributes if item is not None and not (item.managed or item.column.foreign_keys)]
-    sizes = {item.name: _bytes_max(item.shape, method) for item in own}
+    sizes = {item.name: _entry_bytes_max(item, index) for item in own}
     unbounded = [item for item in own if sizes[item.name] is None]
     if unbounded or sum(size or 0 for size in sizes.values()) + _HEADER_BYTES <= ENTRY_BYTES_MAX:
         return unbounded
     return [max(own, key=lambda item: sizes[item.name] or 0)]
+
+
+def _entry_bytes_max(attribute: Attribute, index: Indexed) -> int | None:
+    """The most bytes of the entry of an index for one of its columns; None where nothing bounds it."""
+    paths = [path for path in index.paths if path.column.name == attribute.column.name]
+    if attribute.shape.structure is None or not paths:
+        return _bytes_max(attribute.shape, index.method)
+    sizes = [value_bytes_max(attribute.shape.structure, path.keys) for path in paths]
+    return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 def _bytes_max(shape: Shape, method: str = "btree") -> int | None:

@@ -31,7 +31,7 @@ def too_long_value(
     """The refusal that reports the fields among `values` that are too long; None where none of them is, so that a
     trigger or a computed column is."""
     sizes = {name: size_of(value) for name, value in values.items() if name in served.entity.attributes}
-    indexes = {name: columns for name, columns, _ in indexes_of(served.entity.table)}
+    indexes = {index.name: index.columns for index in indexes_of(served.entity.table)}
     named = _names(served, indexes.get(error.constraint_name or "", ()))
     indexed = _names(served, [column for columns in indexes.values() for column in columns])
     for among in (named, indexed, sizes.keys()):

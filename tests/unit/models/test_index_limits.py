@@ -1,14 +1,19 @@
 """Which values may be too long for an index, and what the start says of them."""
 
+import dataclasses
 import enum
-from typing import Annotated, Any
+from collections import Counter
+from decimal import Decimal
+from typing import Annotated, Any, Literal
 
+import msgspec
+import pydantic
 import sqlalchemy as sa
 from annotated_types import Len, MaxLen
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from gatepost import App, Resource, anyone
+from gatepost import App, JSONOf, Resource, anyone
 
 VIEW = {"info": {"gatepost.view": True}}
 
@@ -91,6 +96,56 @@ def test_each_unbounded_value_with_a_btree_is_warned_of_and_no_other() -> None:
 
 def test_a_view_has_no_index_that_a_value_could_be_too_long_for() -> None:
     assert not [warning for warning in app.declaration.index_warnings() if warning.field.startswith("Total.")]
+
+
+class Kept(msgspec.Struct, frozen=True):
+    bounded: Annotated[str, MaxLen(100)]
+    unbounded: str
+    meant: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+    wide: Annotated[str, MaxLen(1000)] = ""
+    number: Decimal = Decimal(0)
+    kind: Literal["a", "b"] = "a"
+    tags: dict[str, str] = {}
+    inner: "Inner | None" = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Inner:
+    city: Annotated[str, Len(1, 50)]
+    code: str
+
+
+class Modelled(pydantic.BaseModel, frozen=True):
+    short: str = pydantic.Field(max_length=20)
+    long: str = ""
+    other: Annotated[str | None, pydantic.Field(max_length=20, alias="another")] = None
+
+
+PATHS = {
+    "kept": ("bounded", "meant", "number", "kind", "inner.city"),
+    "modelled": ("short", "another"),
+    "loose": ("unbounded", "wide", "tags.x", "inner.code"),
+    "long": ("long",),
+    "free": ("anything",),
+}
+
+
+def test_a_path_into_a_document_is_as_long_as_its_class_says() -> None:
+    class Document(Base):
+        __tablename__ = "documents"
+
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kept: Mapped[Kept] = mapped_column(JSONOf(Kept))
+        loose: Mapped[Kept] = mapped_column(JSONOf(Kept))
+        modelled: Mapped[Modelled] = mapped_column(JSONOf(Modelled))
+        long: Mapped[Modelled] = mapped_column(JSONOf(Modelled))
+        free: Mapped[Any] = mapped_column(JSONB)
+
+    paths = [f"{column}.{path}" for column, found in PATHS.items() for path in found]
+    made = App(Resource(Document, read=anyone, filter=paths))
+    warnings = made.declaration.index_warnings()
+    by_field = Counter(warning.field for warning in warnings)
+    assert by_field == {"Document.loose": len(PATHS["loose"]), "Document.long": 1, "Document.free": 1}
 
 
 def test_the_warning_says_what_to_write() -> None:
