@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from gatepost.actor import Actor
+from gatepost.actor import Actor, system
 from gatepost.declaring.policies import Where
 from gatepost.errors import ConfigurationError
 from gatepost.models.catalog import ServedModel
@@ -46,7 +46,25 @@ class SQLTrial(msgspec.Struct, frozen=True, eq=False):
 def sql_trials(served: Iterable[ServedModel], users: SampleUsers | None) -> list[SQLTrial]:
     """One trial of each expression, and of each shape of SQL that a policy function has, in these resources."""
     tried: set[Hashable] = set()
-    return [trial for item in served for trial in (*_expressions(item), *_policies(item, users, tried))]
+    return [
+        trial
+        for item in served
+        for trial in (*_expressions(item), *_restrictions(item), *_policies(item, users, tried))
+    ]
+
+
+def _restrictions(served: ServedModel) -> Iterator[SQLTrial]:
+    """The condition of `where=`, which is the same for every actor."""
+    where = served.resource.where
+    if where is None:
+        return
+
+    def refusal(problem: str, hint: str | None) -> ConfigurationError:
+        location = f"Resource({served.entity.name}, where=...)"
+        return ConfigurationError(problem, location=location, source=served.resource.source, hint=hint)
+
+    trial = _trial(where, served.entity, system, lambda: system, None)
+    yield msgspec.structs.replace(trial, refusal=refusal)
 
 
 def _policies(served: ServedModel, users: SampleUsers | None, tried: set[Hashable]) -> Iterator[SQLTrial]:

@@ -119,7 +119,7 @@ async def test_outside_of_requests_a_verb_raises_it(running: TestApp, name: str,
     for model in (Plain, Served):
         with pytest.raises(MisfitValue, match=rf"The value for {model.__name__}\.{name} "):
             async with app.transaction() as work:
-                await work.model(model).create(model(**{name: value}))
+                await work.service(model).create(model(**{name: value}), work.actor)
 
 
 async def test_a_value_of_the_client_is_a_422_at_its_field(running: TestApp) -> None:

@@ -223,6 +223,14 @@ async def test_rules_of_fields_are_tried_as_well(database_url: str) -> None:
     assert "the policy misspelt is refused by PostgreSQL" in said
 
 
+async def test_the_condition_of_a_resource_is_tried_as_well(database_url: str) -> None:
+    said = await refusal_of(app_of(where=func.lowre(Note.name) == "x"), database_url)
+    assert f"{Path(__file__).name}:" in said
+    assert (
+        "Resource(Note, where=...): is refused by PostgreSQL: function lowre(character varying) does not exist" in said
+    )
+
+
 def of_the_tenant(m: Any, actor: Actor) -> Any:
     return m.tenant == actor.user.tenant  # a text, of which only some are UUIDs
 

@@ -57,13 +57,13 @@ async def test_a_read_only_column_is_shown_and_can_be_sent_back(database_url: st
         assert (sent.status, sent.headers["etag"]) == (200, tag)
         changed = await client.patch(path, json=row | {"note": "y"})
         assert (changed.status, changed.data["note"]) == (200, "y")
-        for name in SHOWN:
+        for name, shown in SHOWN.items():
             refused = await client.patch(path, json=row | {name: "other", "note": "z"})
             assert refused.status == 422
             assert [(error["pointer"], error["code"]) for error in refused.json()["errors"]] == [
                 (f"/{name}", "read_only")
             ]
-            assert (await client.post("/api/readings", json={"note": "x", name: SHOWN[name]})).status == 422
+            assert (await client.post("/api/readings", json={"note": "x", name: shown})).status == 422
         assert (await client.get(path)).data == changed.data
     connection = await asyncpg.connect(database_url)
     assert await connection.fetchval("SELECT count(*) FROM readings") == 1
