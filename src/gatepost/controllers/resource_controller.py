@@ -149,8 +149,10 @@ class ResourceController:
             await self._refuse_unseen(call, key, content, unseen_fields.names)
         except Problem as problem:
             raise self._discreet(problem, view) from problem.__cause__
-        # A change of the column that paths name leaves the row at another path (RFC 9110, section 8.7).
-        moved = () if row.key == key else ((b"content-location", self._location(call, row.key)),)
+        # A change of the column that paths name leaves the row at another path (RFC 9110, section 8.7). The driver
+        # reads some values otherwise than a path gives them (`NaiveUTC`), so what is written decides.
+        is_there = row.key == key or unquote(self._write_key(row.key)) == call.path_values[0]
+        moved = () if is_there else ((b"content-location", self._location(call, row.key)),)
         return row_response(200, row.data, row.tag, *moved) if row.data else empty_response(204)
 
     async def _decode_beside_row(self, call: Call, key: Any, content: bytes, problem: Problem) -> ChangeSet:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from enum import Enum
+from math import isfinite
 from typing import Any
 from urllib.parse import quote, unquote
 from uuid import UUID
@@ -94,10 +95,11 @@ def _value_writer(key: Attribute) -> Callable[[Any], str]:
 def _wire_text(value: Any) -> str:
     if isinstance(value, (Enum, *OUT_OF_RANGE_TYPES)):
         return str(value.value if isinstance(value, Enum) else value)
-    if isinstance(value, Decimal):
-        return format(value, "f")
+    if isinstance(value, Decimal) or (isinstance(value, float) and not isfinite(value)):
+        return format(Decimal(value), "f")
     if isinstance(value, datetime):
-        return without_zeros(value.astimezone(UTC).replace(tzinfo=None).isoformat()) + "Z"
+        moment = value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)  # `NaiveUTC` has none
+        return without_zeros(moment.isoformat()) + "Z"
     if isinstance(value, time):
         return without_zeros(value.isoformat())
     if isinstance(value, float):

@@ -24,6 +24,9 @@ _WRITTEN = re.compile(r"\s*(?:INSERT\s+INTO|UPDATE)\s+((?:\"(?:[^\"]|\"\")+\"|[\
 _REFUSALS = (asyncpg.DataError, TypeError, ValueError, AttributeError)
 """Of PostgreSQL and its driver, and of SQLAlchemy's types."""
 
+_OF_NO_VALUE = asyncpg.SequenceGeneratorLimitExceededError
+"""In the same class of errors, although no value was given."""
+
 _BINDING = "sqlalchemy.engine.default"
 """Where SQLAlchemy's types bind the values of a statement."""
 
@@ -57,7 +60,8 @@ def misfit_default(entity: Entity, filled: Mapping[str, Any], refused: str | Non
 
 def misfit_of(error: BaseException, model: type[Any]) -> MisfitValue | None:
     """The error for what a statement of the ORM failed with, where a value was refused; None for other errors."""
-    if not isinstance(error, StatementError) or not isinstance(driver_error(error), _REFUSALS):
+    cause = driver_error(error)
+    if not isinstance(error, StatementError) or not isinstance(cause, _REFUSALS) or isinstance(cause, _OF_NO_VALUE):
         return None
     statement = error.statement or ""
     written = _WRITTEN.match(statement)

@@ -246,6 +246,7 @@ async def test_a_row_is_found_by_a_key_as_shown(database: Database, client: Clie
         assert parsed(response.body)["data"] == row
         response = await client.patch(path, json={"note": "y"})
         assert response.status == 200, (path, response.body)
+        assert "content-location" not in response.headers, "the row has not moved"
 
 
 async def test_a_row_with_an_empty_key_is_listed_and_has_no_path(database: Database, client: Client) -> None:
