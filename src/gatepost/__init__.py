@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gatepost.call import Call
     from gatepost.declaring.controller import Controller, delete, get, patch, post, put
     from gatepost.declaring.cors import CORS
+    from gatepost.declaring.dialect import CamelCase, Dialect
     from gatepost.declaring.dto import DTO, Created, computed, first
     from gatepost.declaring.mount import Mount
     from gatepost.declaring.parameters import Cookie, Header, Locked, Query, RawBody
@@ -57,12 +58,14 @@ __all__ = [
     "BadRequest",
     "BearerTokens",
     "Call",
+    "CamelCase",
     "Changes",
     "ConfigurationError",
     "Conflict",
     "Controller",
     "Cookie",
     "Created",
+    "Dialect",
     "Events",
     "Field",
     "FieldError",
@@ -130,6 +133,7 @@ _NAMES = {
     "declaring.policies": "Policy anyone authenticated nobody owner policy role",
     "declaring.controller": "Controller delete get patch post put",
     "declaring.cors": "CORS",
+    "declaring.dialect": "CamelCase Dialect",
     "declaring.dto": "DTO Created computed first",
     "errors": "BadRequest ConfigurationError Conflict FieldError Forbidden NotFound PreconditionFailed Problem "
     "Unauthorized Unprocessable",

@@ -21,6 +21,7 @@ from gatepost.composition import Composition
 from gatepost.declaration import Declaration
 from gatepost.declaring.arguments import Declared, declared
 from gatepost.declaring.controller import Controller
+from gatepost.declaring.dialect import DEFAULT_DIALECT, Dialect
 from gatepost.declaring.mount import Mount
 from gatepost.declaring.resource import Resource
 from gatepost.errors import ConfigurationError, Problem
@@ -42,7 +43,8 @@ class App(Declared):
     `bigint="string"` shows 64-bit integers as strings, for JavaScript. `rate_limits` is where the buckets are kept,
     such as `ValkeyBuckets(url)`; without it, where `GATEPOST_VALKEY_URL` says, else on each machine.
     `authenticators` find out who sends a request: the first that claims it decides. `controllers` have endpoints of
-    their own; those of one resource stand in its `controller=`.
+    their own; those of one resource stand in its `controller=`. `dialect` chooses names and errors as clients see them,
+    such as `CamelCase()`.
     """
 
     @declared
@@ -56,6 +58,7 @@ class App(Declared):
         rate_limits: Buckets | None = None,
         authenticators: Sequence[AnyAuthenticator] = (BearerTokens(),),
         controllers: Sequence[type[Controller[Any]]] = (),
+        dialect: Dialect = DEFAULT_DIALECT,
     ) -> None:
         if bigint not in ("number", "string"):
             wrong = ConfigurationError(f"bigint={bigint!r}.", location="App", hint='Write "number" or "string".')
@@ -68,6 +71,7 @@ class App(Declared):
             bigint_as_string=bigint == "string",
             authenticators=authenticators,
             controllers=controllers,
+            dialect=dialect,
             source=self.source,
             mistakes=self.mistakes,
         )

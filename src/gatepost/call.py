@@ -69,7 +69,8 @@ class Call(msgspec.Struct, eq=False):
     its controller knows; `unit` is the unit of
     work while a service's transaction runs; `tables_read` are the names of the tables whose rows the response shows or
     depends on, None where that is not known, because a service or a function of the database may have read others;
-    `status` is that of the response, 0 until it has begun; `code` is the error code of a refusal, for the access line.
+    `status` is that of the response, 0 until it has begun; `code` is the error code of a refusal, for the access line;
+    `is_malformed` says that the request is refused for its head or its path, before any path has a say.
     """
 
     scope: Scope
@@ -89,6 +90,7 @@ class Call(msgspec.Struct, eq=False):
     tables_read: frozenset[str] | None = None
     status: int = 0
     code: str | None = None
+    is_malformed: bool = False
 
     @property
     def is_foreign(self) -> bool:

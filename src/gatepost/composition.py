@@ -38,6 +38,7 @@ from gatepost.dtos.json_values import Bounds
 from gatepost.events import Events, OwnerNotIndexed, PolicyMayFail, ValueMayBeTooLong
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.cross_site_requests import CrossSiteRequests
+from gatepost.gateway.dialect_problems import DialectProblems
 from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.gateway.problem_pages import ProblemPages, declared_problems, gatepost_problems, problem_types
 from gatepost.health import AWAY, NO_CONNECTION, NOTHING_FITS, OK, READ_ONLY, SCHEMA_CHANGED, Probes
@@ -61,7 +62,8 @@ from gatepost.services.verbs import Verbs
 from gatepost.settings import Settings
 from gatepost.sources import location_of
 
-METHODS = {"list": "GET", "get": "GET", "create": "POST", "update": "PATCH", "delete": "DELETE"}
+METHODS = {"list": "GET", "get": "GET", "create": "POST", "delete": "DELETE"}
+"""Those of the derived verbs, except for that of updates, which is a matter of the dialect."""
 
 
 class Composition:
@@ -73,11 +75,13 @@ class Composition:
         self.declaration = declaration
         self.settings = settings
         self.events = events
-        violations = ConstraintErrors(dict.fromkeys(item.table.metadata for item in declaration.entities))
+        dialect = declaration.dialect
+        metadatas = dict.fromkeys(item.table.metadata for item in declaration.entities)
+        violations = ConstraintErrors(metadatas, dialect.names)
         self.database = Database(
             settings.database.url or "", settings.database, events, violations, declaration.expected_tables
         )
-        self.tokens = Tokens(settings.auth, key)
+        self.tokens = Tokens(settings.auth, key, dialect.scheme)
         secret = key.as_pem(private=True)
         devices = Devices(secret, f"{declaration.prefix}/auth")
         self.buckets = buckets or LocalBuckets()
@@ -145,6 +149,7 @@ class Composition:
             limiter=limiter,
             routes=self.table.rules,
             problem_types=problem_types(problems, settings.gate.problem_base_url),
+            dialect_problems=DialectProblems(declaration.prefix, dialect.problem) if dialect.has_problems else None,
             challenges=[*dict.fromkeys(each.challenge for each in self.accounts.authenticators)],
             credential_headers=[*dict.fromkeys(name for each in self.accounts.authenticators for name in each.headers)],
             is_known=access.is_known,
@@ -224,7 +229,7 @@ class Composition:
         parsers = {served: QueryParsers(served) for served in (*catalog.served, *catalog.narrowed)}
         if any(item.filterable.by_trigrams for item in parsers.values()):
             self._trigram_probe = TrigramProbe(self.database, self._trigrams, self.events)
-        prefix = self.declaration.prefix
+        prefix, dialect = self.declaration.prefix, self.declaration.dialect
         replaced = known_patterns(self.declaration.endpoints)
         endpoints: list[Endpoint] = []
         for served in catalog.served:
@@ -233,7 +238,14 @@ class Composition:
             is_derived = "list" not in overridden(self.declaration.services.get(served.entity.model, Service))
             paging = PagingParameters(self.declaration.paging, served.resource, offers_total=is_derived)
             queries = QueryReader(served, parsers, cursors, self._trigrams, paging)
-            controller = ResourceController(served, self._verbs(served), queries, prefix, self._bounds(served))
+            controller = ResourceController(
+                served,
+                self._verbs(served),
+                queries,
+                prefix,
+                bounds=self._bounds(served),
+                wire_name=dialect.names,
+            )
             origin = f"derived from {served.entity.name} {location_of(served.entity.model)}"
             operations = [(verb, self._operation(served, verb, origin)) for verb in ACTIONS if served.offers(verb)]
             endpoints += [
@@ -287,6 +299,7 @@ class Composition:
             allow=route.allow,
             source=f"{method.location} {location_of(method.function)}",
             resource=None if served is None else served.path,
+            envelope=route.name or (None if route.answers is None else route.answers.envelope),
         )
 
     def _own_bounds(self, route: Route, served: ServedModel | None) -> Bounds:
@@ -338,7 +351,7 @@ class Composition:
         overriding = _overriding(self.declaration.services.get(served.entity.model), verb)
         return Operation(
             name=f"{served.name}.{verb}",
-            method=METHODS[verb],
+            method=self.declaration.dialect.update if verb == "update" else METHODS[verb],
             rules=RouteRules(
                 pattern=path if verb in ("list", "create") else f"{path}/{{{key}}}",
                 limits=self._limits(served, verb),

@@ -20,8 +20,8 @@ from gatepost.auth.authenticator import AnyAuthenticator
 from gatepost.auth.authenticator import checked as checked_authenticators
 from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder
 from gatepost.declaring.controller import checked_controller
+from gatepost.declaring.dialect import DEFAULT_DIALECT, Dialect, checked_dialect
 from gatepost.declaring.mount import Mount, taken_by_mount
-from gatepost.declaring.paging import BY_CURSORS
 from gatepost.declaring.policies import is_nobody, owned_by
 from gatepost.declaring.resource import PATH, Resource
 from gatepost.dtos.body import check_field
@@ -67,6 +67,7 @@ class Declaration:
         bigint_as_string: bool,
         authenticators: Sequence[AnyAuthenticator],
         controllers: Sequence[Any],
+        dialect: Dialect,
         source: str,
         mistakes: Mistakes,
     ) -> None:
@@ -74,7 +75,10 @@ class Declaration:
         self._source = source
         self._mistakes = mistakes
         self.authenticators = mistakes.attempt(partial(checked_authenticators, authenticators), (), source)
-        self.paging = BY_CURSORS
+        self.dialect = mistakes.attempt(partial(checked_dialect, dialect), DEFAULT_DIALECT, source)
+        for mistake in self.dialect.mistakes:
+            mistakes.add(mistake)
+        self.paging = self.dialect.paging
         self.prefix = mistakes.attempt(partial(_path, "prefix", prefix), "", source)
         self.mounts = self._read_mounts(mounts)
         known = self._read_resources(resources)
@@ -93,7 +97,7 @@ class Declaration:
             for model in (self.user_model, *(resource.model for resource in known)):
                 if UserColumns in model.__mro__ and hasattr(model, "__mapper__"):
                     complete_users_table(model)  # once more: a class may have been mapped after it was made
-        self.catalog = Catalog(known, mistakes, bigint_as_string=bigint_as_string)
+        self.catalog = Catalog(known, mistakes, bigint_as_string=bigint_as_string, wire_name=self.dialect.names)
         self._check_mounts()
         self.entities: list[Entity] = [served.entity for served in self.catalog.served]
         users_entity = self._read_users()

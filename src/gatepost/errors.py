@@ -6,7 +6,7 @@ single fields. A service raises the same classes with its own codes: `Conflict("
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import msgspec
 
@@ -76,6 +76,11 @@ class Problem(Exception):
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal server error"
+    envelope: str | None = None
+    """The key of the body that the pointers of `errors` begin with; None for a body without an envelope."""
+    about: str | None = None
+    """The name of the resource whose row of the path was not found, or may not be written; None where it is that of
+    the endpoint."""
 
     def __init_subclass__(cls, *, status: int | None = None, title: str | None = None) -> None:
         cls.status = status or cls.status
@@ -89,6 +94,13 @@ class Problem(Exception):
         self.detail = detail
         self.errors = tuple(errors)
         self.headers = tuple(headers)
+
+    def with_errors(self, errors: Sequence[FieldError]) -> Self:
+        """The same refusal with other violations. A copy: an application may raise one object again and again."""
+        made = type(self).__new__(type(self), *self.args)
+        made.__dict__.update(self.__dict__)
+        made.errors = tuple(errors)
+        return made
 
 
 class BadRequest(Problem, status=400, title="Bad request"):

@@ -123,7 +123,7 @@ class Accounts:
             self._succeeded(SignInSucceeded(user_id=user.subject, client=call.client))
         data = {
             "access_token": self._tokens.issue(user.subject, user.password_version),
-            "token_type": "Bearer",
+            "token_type": self._tokens.scheme,
             "expires_in": self._tokens.lifetime_seconds,
         }
         cookie = self._devices.header(account, device, is_tls=call.scope["scheme"] == "https")

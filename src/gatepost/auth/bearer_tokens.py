@@ -9,29 +9,32 @@ from gatepost.errors import ConfigurationError
 
 class BearerTokens(UserAuthenticator):
     """`Authorization: Bearer <token>`, with the tokens that `POST auth/login` issues. The default of
-    `App(authenticators=)`."""
+    `App(authenticators=)`. Where the dialect of the app names another scheme, it stands in place of `Bearer`."""
 
     challenge = "Bearer"
 
     def __init__(self) -> None:
         self._tokens: Tokens | None = None
+        self._scheme = b"bearer"
 
     def verified_by(self, tokens: Tokens) -> "BearerTokens":
         """The same for one running app, which has the key."""
         bound = BearerTokens()
         bound._tokens = tokens
+        bound.challenge = tokens.scheme
+        bound._scheme = tokens.scheme.lower().encode()
         return bound
 
     async def verify(self, credentials: bytes) -> VerifiedUser | None:
         """The token's user, None for another scheme; raises 401 `invalid_token`."""
         # The whole header: its scheme is looked at only where it is not cached.
         scheme, _, token = credentials.partition(b" ")
-        if scheme.lower() != b"bearer":
+        if scheme.lower() != self._scheme:
             return None
         if self._tokens is None:
             raise ConfigurationError("verifies nothing before the app is composed.", location="BearerTokens")
         if len(token) > TOKEN_BYTES_MAX:
-            raise invalid("The Authorization header is not a bearer token.")
+            raise invalid("The Authorization header is not an access token.")
         try:
             text = token.lstrip(b" ").decode("ascii")
         except UnicodeDecodeError:

@@ -55,9 +55,11 @@ _decode = msgspec.json.Decoder(TokenClaims).decode
 
 
 class Tokens:
-    """Signs and verifies with one key. `kid` is the key's RFC 7638 thumbprint."""
+    """Signs and verifies with one key. `kid` is the key's RFC 7638 thumbprint. `scheme` is how clients send tokens in
+    `Authorization`."""
 
-    def __init__(self, settings: AuthSettings, key: OKPKey) -> None:
+    def __init__(self, settings: AuthSettings, key: OKPKey, scheme: str = "Bearer") -> None:
+        self.scheme = scheme
         if key.private_key is None:
             raise ConfigurationError("is a public key; signing needs the private one.", location="GATEPOST_SIGNING_KEY")
         self._key = key

@@ -10,9 +10,10 @@ from gatepost.call import Call
 from gatepost.controllers.query_strings import invalid_parameter, parameters_of
 from gatepost.controllers.signatures import MISSING
 from gatepost.dtos.parameter_values import ReadText, ReadTexts, make_parameters
-from gatepost.dtos.violations import Violation, unescape
+from gatepost.dtos.violations import Violation
 from gatepost.errors import BadRequest, NotFound
 from gatepost.hints import did_you_mean
+from gatepost.json_pointers import unescape
 
 Read = Callable[[Call], Any]
 

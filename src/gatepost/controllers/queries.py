@@ -87,6 +87,7 @@ class QueryReader:
         self._own = parsers[served]
         self._cursors = cursors
         self._key = served.entity.key.names
+        self._unsorted = tuple(map(self._sent_term, served.resource.order))
         self._is_key_secret = any(not is_everyone(served.rules[name].read) for name in self._key)
         self._cached_queries = BoundedCache[tuple[bytes, View], ListQuery](CACHED_QUERIES_MAX)
         self._raw_queries = BoundedCache[bytes, RawQuery](CACHED_QUERIES_MAX)
@@ -157,26 +158,39 @@ class QueryReader:
         return context
 
     def _known(self, view: View) -> list[str]:
-        return [*self.paging.names, *_visible(self._own.filterable, view.names)]
+        return [*self.paging.names, *_visible(self._served, self._own.filterable, view.names)]
 
     def _fields(self, raw: RawQuery, view: View) -> tuple[str, ...] | None:
-        for name in raw.fields or ():
+        if raw.fields is None:
+            return None
+        names = [self._served.attribute_names.get(sent) for sent in raw.fields]
+        for sent, name in zip(raw.fields, names, strict=True):
             if name not in view.names and name not in view.ruled:
-                raise invalid_parameter("fields", f"There is no field {name!r}{_possible(view.shown)}")
-        return raw.fields
+                raise invalid_parameter("fields", f"There is no field {sent!r}{_possible(self._sent(view.shown))}")
+        return tuple([name for name in names if name is not None])
+
+    def _sent_term(self, term: str) -> str:
+        name = term.removeprefix("-")
+        return term.removesuffix(name) + self._served.entity.attributes[name].wire_name
+
+    def _sent(self, names: Iterable[str]) -> list[str]:
+        """The names that clients know of attributes."""
+        return [self._served.entity.attributes[name].wire_name for name in names]
 
     def _order(self, raw: RawQuery, view: View) -> tuple[Order, ...]:
         sortable = [name for name in self._own.filterable.sortable if name in view.names]
         terms: dict[str, Order] = {}
-        sort = raw.sort or self._served.resource.order
+        sort = raw.sort or self._unsorted
         for part in sort:
-            name = part.removeprefix("-")
-            if name not in view.names:
-                raise invalid_parameter("sort", f"There is no field {name!r}{_possible(sortable)}")
+            sent = part.removeprefix("-")
+            name = self._served.attribute_names.get(sent)
+            if name is None or name not in view.names:
+                raise invalid_parameter("sort", f"There is no field {sent!r}{_possible(self._sent(sortable))}")
             if name not in sortable:
-                raise BadRequest("not_sortable", f"The field {name!r} cannot be sorted by{_possible(sortable)}.")
+                possible = _possible(self._sent(sortable))
+                raise BadRequest("not_sortable", f"The field {sent!r} cannot be sorted by{possible}.")
             if name in terms:
-                raise invalid_parameter("sort", f"{name!r} is named twice")
+                raise invalid_parameter("sort", f"{sent!r} is named twice")
             terms[name] = Order(name, part.startswith("-"))
         is_descending = bool(sort) and sort[-1].startswith("-")
         for name in self._key:
@@ -211,14 +225,20 @@ class QueryReader:
         return tuple(found)
 
     def _filter(self, parameter: Parameter, call: Call) -> Filter:
-        steps, name = self._steps(parameter, call)
+        steps, sent = self._steps(parameter, call)
         served = steps[-1].target if steps else self._served
         parsers, visible = self._parsers[served], (served.view(call.actor) if steps else call.view).names
-        field = field_of(name)
-        is_path = name != field
-        if field not in visible or (is_path and served.entity.attributes[field].shape.form is not Form.DOCUMENT):
+        sent_field = field_of(sent)
+        field = served.attribute_names.get(sent_field)
+        is_path = sent != sent_field
+        if (
+            field is None
+            or field not in visible
+            or (is_path and served.entity.attributes[field].shape.form is not Form.DOCUMENT)
+        ):
             raise _unknown(parameter.label, self._known(call.view))
-        operator = _operator(parameter, name, parsers.filterable, visible)
+        name = field + sent.removeprefix(sent_field)
+        operator = _operator(parameter, name, served, parsers.filterable, visible)
         try:
             value = _operand(operator, parameter.value, parsers.scalars[name])
             for label in unknown_labels(value):
@@ -238,7 +258,8 @@ class QueryReader:
         name, served = parameter.name, self._served
         while True:
             relation, dot, rest = name.partition(".")
-            step = find_step(served, relation, call.actor, enumerates=True) if dot else None
+            named = served.relation_names.get(relation) if dot else None
+            step = None if named is None else find_step(served, named, call.actor, enumerates=True)
             if step is None:
                 return tuple(steps), name
             if len(steps) == DEPTH_MAX:
@@ -250,13 +271,18 @@ class QueryReader:
 
 def _expansions(tree: Mapping[str, Any], served: ServedModel, actor: Actor) -> tuple[Expansion, ...]:
     found: list[Expansion] = []
-    for name, branch in tree.items():
+    for sent, branch in tree.items():
+        name = served.relation_names.get(sent, "")
         step = find_expandable(served, name, actor)
         if step is None:
             if find_step(served, name, actor, enumerates=True) is not None:
-                raise invalid_parameter("expand", f"The relation {name!r} is to-many and cannot be expanded")
-            possible = [item for item in served.relations if find_expandable(served, item, actor)]
-            raise invalid_parameter("expand", f"There is no relation {name!r} to expand{_possible(possible)}")
+                raise invalid_parameter("expand", f"The relation {sent!r} is to-many and cannot be expanded")
+            possible = [
+                relation.wire_name
+                for name, (relation, _) in served.relations.items()
+                if find_expandable(served, name, actor)
+            ]
+            raise invalid_parameter("expand", f"There is no relation {sent!r} to expand{_possible(possible)}")
         inner = _expansions(branch, step.target, actor)
         selection = Selection.of(step.target, step.target.view(actor), step.rule, None, inner)
         found.append(Expansion(step.relation, selection))
@@ -274,7 +300,9 @@ def _operand(operator: Operator, text: str, parse: Callable[[str], Any]) -> Any:
     return text == "true"
 
 
-def _operator(parameter: Parameter, name: str, possible: Filterable, visible: tuple[str, ...]) -> Operator:
+def _operator(
+    parameter: Parameter, name: str, served: ServedModel, possible: Filterable, visible: tuple[str, ...]
+) -> Operator:
     wanted = parameter.operator or DEFAULT_OPERATOR.name
     operators = possible.operators.get(name, {})
     if wanted in operators:
@@ -285,14 +313,21 @@ def _operator(parameter: Parameter, name: str, possible: Filterable, visible: tu
     if operators:
         detail = f"{parameter.name!r} can be filtered by {', '.join(operators)}, not by {wanted!r}."
         raise BadRequest("not_filterable", detail)
-    path = parameter.name.removesuffix(name)
-    names = [path + known for known in _visible(possible, visible)]
+    path = parameter.name.removesuffix(_sent_path(served, name))
+    names = [path + known for known in _visible(served, possible, visible)]
     raise BadRequest("not_filterable", f"There is no filter for {parameter.name!r}{_possible(names)}.")
 
 
-def _visible(possible: Filterable, visible: Collection[str]) -> list[str]:
-    """What can be filtered by, as far as its field is shown."""
-    return [name for name in possible.operators if field_of(name) in visible]
+def _visible(served: ServedModel, possible: Filterable, visible: Collection[str]) -> list[str]:
+    """What can be filtered by, as far as its field is shown, by the names that clients know."""
+    return [_sent_path(served, name) for name in possible.operators if field_of(name) in visible]
+
+
+def _sent_path(served: ServedModel, name: str) -> str:
+    """A field, or a path into a document, as clients write it: the members of documents have the names that they
+    have."""
+    field = field_of(name)
+    return served.entity.attributes[field].wire_name + name.removeprefix(field)
 
 
 def _order_text(term: Order) -> str:

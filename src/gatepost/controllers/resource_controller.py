@@ -6,6 +6,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from gatepost.call import Call, Handler, Response
+from gatepost.controllers.error_pointers import with_wire_names
 from gatepost.controllers.page_responses import PageResponses
 from gatepost.controllers.queries import QueryReader
 from gatepost.controllers.query_strings import parse
@@ -17,6 +18,7 @@ from gatepost.controllers.responses import (
     wanted_versions,
 )
 from gatepost.controllers.rows_above import RowAbove
+from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.body import BodyDecoder, BodyFields, compile_body
 from gatepost.dtos.body_errors import read_only_error, with_errors
 from gatepost.dtos.json_values import Bounds
@@ -24,7 +26,7 @@ from gatepost.dtos.path_keys import key_reader, key_writer
 from gatepost.dtos.shown_values import unchanged_names
 from gatepost.errors import BadRequest, PreconditionRequired, Problem, Unprocessable
 from gatepost.models.catalog import ServedModel
-from gatepost.models.schema import wire_name
+from gatepost.models.schema import attribute_name
 from gatepost.services.verbs import ChangeSet, Row, UnseenFields, Verbs, Versions
 from gatepost.services.write_policies import not_found
 from gatepost.view import View
@@ -36,16 +38,20 @@ REFUSALS = ("forbidden", "not_signed_in")
 
 
 class ResourceController:
-    """Handlers for the five actions of a resource. `verbs` has, for each action, the verbs that run it."""
+    """Handlers for the five actions of a resource. `verbs` has, for each action, the verbs that run it; `wire_name`
+    makes the names that clients know of fields."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a handler is composed of
         self,
         served: ServedModel,
         verbs: dict[str, Verbs],
         queries: QueryReader,
         prefix: str,
+        *,
         bounds: Bounds,
+        wire_name: WireName = str,
     ) -> None:
+        self._wire_name = wire_name
         self._bounds = bounds
         self._served = served
         self._queries = queries
@@ -125,7 +131,7 @@ class ResourceController:
                 and (named := decoder.named(content, view.maybe_unknown_on_create))
             ):
                 decoder.refuse(content, named)
-            raise self._discreet(problem, view) from problem.__cause__
+            raise with_wire_names(self._discreet(problem, view), self._wire_name) from problem.__cause__
         location = (b"location", f"{path}/{self._write_key(row.key)}".encode())
         return row_response(201, row.data, row.tag, location) if row.data else empty_response(201, location)
 
@@ -148,7 +154,7 @@ class ResourceController:
         except UnseenFields as unseen_fields:
             await self._refuse_unseen(call, key, content, unseen_fields.names)
         except Problem as problem:
-            raise self._discreet(problem, view) from problem.__cause__
+            raise with_wire_names(self._discreet(problem, view), self._wire_name) from problem.__cause__
         # A change of the column that paths name leaves the row at another path (RFC 9110, section 8.7). The driver
         # reads some values otherwise than a path gives them (`NaiveUTC`), so what is written decides.
         is_there = row.key == key or unquote(self._write_key(row.key)) == call.path_values[0]
@@ -165,7 +171,8 @@ class ResourceController:
             if unseen:
                 await self._refuse_unseen(call, key, content, unseen)
         refused = decoder.refused_values(content)
-        names = tuple(name for name in view.shown if name in refused)
+        attributes = self._served.entity.attributes
+        names = tuple(name for name in view.shown if attributes[name].wire_name in refused)
         unchanged = unchanged_names(await self._shown(call, key, names), refused) if names else NO_NAMES
         try:
             if not unchanged:
@@ -173,7 +180,7 @@ class ResourceController:
             body = decoder.decode_without(content, unchanged)
         except Unprocessable as rest:
             raise await self._with_read_only(call, key, content, rest) from None
-        return ChangeSet(body.values, body.read_only_values, unchanged)
+        return ChangeSet(body.values, body.read_only_values, decoder.attribute_names(unchanged))
 
     async def _refuse_unseen(self, call: Call, key: Any, content: bytes, unseen: frozenset[str]) -> NoReturn:
         """Raise the refusal of a patch whose fields `unseen` are to look as if they did not exist."""
@@ -184,11 +191,14 @@ class ResourceController:
 
     async def _with_read_only(self, call: Call, key: Any, content: bytes, problem: Unprocessable) -> Unprocessable:
         """The refusal of a patch, with the read-only fields that it sends otherwise than the row shows them."""
-        decoder, fields = self._patches[call.view], self._served.fields
+        decoder, fields, attributes = self._patches[call.view], self._served.fields, self._served.entity.attributes
         sent = decoder.read_only_sent(content)
         names = tuple(name for name in call.view.shown if name in sent)
         changed = decoder.read_only_changed(content, await self._shown(call, key, names)) if names else ()
-        return with_errors(problem, [read_only_error(name, is_once=fields[name].write_once) for name in changed])
+        return with_errors(
+            problem,
+            [read_only_error(attributes[name].wire_name, is_once=fields[name].write_once) for name in changed],
+        )
 
     async def delete(self, call: Call) -> Response:
         """DELETE one row. 204."""
@@ -207,7 +217,9 @@ class ResourceController:
         attributes = self._served.entity.attributes.values()
         shown = {name for item in attributes if item.name in known for name in (item.name, item.column.name)}
         # Of the whole table: a constraint may name a column that only another class over it maps.
-        columns = {name for column in self._served.entity.table.columns for name in (column.name, wire_name(column))}
+        columns = {
+            name for column in self._served.entity.table.columns for name in (column.name, attribute_name(column))
+        }
         secret = {f"/{name}" for name in columns - shown}
         if secret.isdisjoint(error.pointer for error in problem.errors):
             return problem

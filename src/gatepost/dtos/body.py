@@ -25,8 +25,9 @@ from gatepost.dtos.strict_json import (
 )
 from gatepost.dtos.structured_json import structured_type_of
 from gatepost.dtos.value_checks import ValueCheck, value_checks
-from gatepost.dtos.violations import Violation, unescape
+from gatepost.dtos.violations import Violation
 from gatepost.errors import BadRequest, Unprocessable
+from gatepost.json_pointers import tokens_of
 from gatepost.models.constraints import Constraint
 from gatepost.models.entity import Attribute
 from gatepost.models.shape import Form
@@ -46,7 +47,8 @@ class Body(msgspec.Struct):
 
 
 class BodyDecoder:
-    """Decodes the bodies of one action for one set of fields."""
+    """Decodes the bodies of one action for one set of fields, which are given by the names that clients know. What it
+    returns, and is asked for, goes by the names of attributes, where it does not speak of keys or of what was sent."""
 
     def __init__(self, fields: Mapping[str, BodyField], required: frozenset[str], bounds: Bounds) -> None:
         known = {name: (field, field.type) for name, field in fields.items() if field.type is not None}
@@ -67,6 +69,7 @@ class BodyDecoder:
         self._required = required
         self._fields = fields
         self._bounds = bounds
+        self._is_renamed = any(key != field.name for key, field in fields.items())
 
     def decode(self, body: bytes) -> Body:
         """The body's fields.
@@ -99,18 +102,17 @@ class BodyDecoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Violation):
             return None
         if not self._read_only or self._read_only.isdisjoint(values):
-            return Body(values, {})
+            return Body(self._by_attribute(values) if self._is_renamed else values, {})
         read_only_values = {name: values.pop(name) for name in self._read_only & values.keys()}
-        return Body(values, read_only_values)
+        return Body(self._by_attribute(values), self._by_attribute(read_only_values))
 
     def decode_strictly(self, body: bytes) -> Body:
         """The strict reader: the same values as the fast path, or the refusal with every violation."""
-        values, read_only_values = collect(self._fields, self._required, read_json(body))
-        return Body(values, read_only_values)
+        return self._collected(read_json(body))
 
     def refused_values(self, body: bytes) -> dict[str, Any]:
-        """The values in a refused body that no body may have, by field, as `read_any_keys` gives them: none where the
-        body has other mistakes as well."""
+        """The values in a refused body that no body may have, by the names that were sent, as `read_any_keys` gives
+        them: none where the body has other mistakes as well."""
         try:
             node = read_any_keys(body)
             names = _doubled(node)
@@ -122,12 +124,12 @@ class BodyDecoder:
         try:
             collect(self._fields, self._required, _without(members, names))
         except Unprocessable as problem:
-            names |= {unescape(error.pointer[1:].partition("/")[0]) for error in problem.errors}
+            names |= {next(iter(tokens_of(error.pointer)), "") for error in problem.errors}
         return {name: members[name] for name in names} if names <= members.keys() & self._fields.keys() else {}
 
     def read_only_sent(self, body: bytes) -> frozenset[str]:
         """The read-only fields that are in a body. Raises `BadRequest("malformed_json")`."""
-        return self.named(body, self._read_only)
+        return self.named(body, self.attribute_names(self._read_only))
 
     def read_only_changed(self, body: bytes, row: str) -> list[str]:
         """The read-only fields of a body whose value is well-formed, and not the one that the row's JSON shows."""
@@ -138,26 +140,42 @@ class BodyDecoder:
         except RecursionError:
             return []
         differing = sent.keys() & shown.keys() - unchanged_names(row, sent)
-        return [name for name in sorted(differing) if _is_changed(self._fields[name], shown[name], sent[name])]
+        changed = (key for key in sorted(differing) if _is_changed(self._fields[key], shown[key], sent[key]))
+        return [self._fields[key].name for key in changed]
 
-    def decode_without(self, body: bytes, names: frozenset[str]) -> Body:
-        """The body's fields but for `names`. Raises as `decode` does."""
-        rest = _without(read_any_keys(body), names)
-        if _doubled(rest):
-            return self.decode_strictly(body)
-        values, read_only_values = collect(self._fields, self._required, rest)
-        return Body(values, read_only_values)
+    def decode_without(self, body: bytes, keys: frozenset[str]) -> Body:
+        """The body's fields but for what it has under `keys`. Raises as `decode` does."""
+        rest = _without(read_any_keys(body), keys)
+        return self.decode_strictly(body) if _doubled(rest) else self._collected(rest)
 
     def named(self, body: bytes, names: frozenset[str]) -> frozenset[str]:
         """Those of `names` that are in a body. Raises `BadRequest("malformed_json")`."""
         node = read_any_keys(body)
-        return names.intersection(cast("dict[str, Any]", node)) if isinstance(node, dict) else frozenset()
+        if not isinstance(node, dict):
+            return frozenset()
+        members = cast("dict[str, Any]", node)
+        return frozenset(field.name for key, field in self._fields.items() if field.name in names and key in members)
 
     def refuse(self, body: bytes, unknown: frozenset[str]) -> NoReturn:
         """Raise the `Unprocessable` for a body whose fields `unknown` are to look as if they did not exist."""
-        fields = {name: field for name, field in self._fields.items() if name not in unknown}
-        collect(fields, self._required - unknown, read_json(body))
+        keys = self._keys(unknown)
+        fields = {key: field for key, field in self._fields.items() if key not in keys}
+        collect(fields, self._required - keys, read_json(body))
         raise RuntimeError(f"the body names none of {sorted(unknown)}")
+
+    def attribute_names(self, keys: Collection[str]) -> frozenset[str]:
+        """The attributes that clients know by these names."""
+        return frozenset(self._fields[key].name for key in keys)
+
+    def _keys(self, names: Collection[str]) -> set[str]:
+        return {key for key, field in self._fields.items() if field.name in names}
+
+    def _by_attribute(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {self._fields[key].name: value for key, value in values.items()} if self._is_renamed else values
+
+    def _collected(self, node: Any) -> Body:
+        values, read_only_values = collect(self._fields, self._required, node)
+        return Body(self._by_attribute(values), self._by_attribute(read_only_values))
 
 
 class BodyFields(msgspec.Struct, frozen=True):
@@ -192,6 +210,7 @@ def compile_body(
     """The decoder of bodies with these fields. `bounds` hold for JSON and arrays. `location` (the name of the model)
     opens the sentence of a `ConfigurationError` for a type or constraint that cannot be served."""
     known: dict[str, BodyField] = {}
+    required: set[str] = set()
     for attribute in attributes:
         name, is_writable = attribute.name, attribute.name in fields.writable
         if not is_writable and name not in fields.readable:
@@ -203,10 +222,12 @@ def compile_body(
         if fields.is_patch and not is_writable and attribute.shape.unsupported is None:
             # A read-only value is only compared with the row, so constraints do not apply.
             kind = field_type_of(attribute.shape.unconstrained, "", bounds)
-        known[name] = BodyField(
+        if is_writable and name in fields.required:
+            required.add(attribute.wire_name)
+        known[attribute.wire_name] = BodyField(
             name, kind, attribute.nullable, is_writable, is_writable and name not in fields.maybe_unknown
         )
-    return BodyDecoder(known, fields.required.intersection(fields.writable, known), bounds)
+    return BodyDecoder(known, frozenset(required), bounds)
 
 
 def check_field(attribute: Attribute, location: str) -> None:

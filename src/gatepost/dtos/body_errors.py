@@ -10,17 +10,19 @@ from typing import Any, NoReturn, cast
 import msgspec
 
 from gatepost.dtos.json_input import WireType, noun_of
-from gatepost.dtos.violations import Violation, escape, wrong_type
+from gatepost.dtos.violations import Violation, wrong_type
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.hints import nearest, shown
+from gatepost.json_pointers import escape
 
 UNKNOWN_MAX = 100
 """Unknown names listed; further ones are counted: the response to a hostile body must not be larger than the body."""
 
 
 class BodyField(msgspec.Struct, frozen=True):
-    """One name that a body may hold. `writable` ones become values, others read-only values, or are refused where
-    `type` is None (creation). Hints suggest only `hinted` fields: writable ones that the actor is sure to know."""
+    """What a body may hold under one name, for the attribute `name`. `writable` ones become values, others read-only
+    values, or are refused where `type` is None (creation). Hints suggest only `hinted` fields: writable ones that the
+    actor is sure to know."""
 
     name: str
     type: WireType | None

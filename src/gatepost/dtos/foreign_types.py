@@ -12,10 +12,11 @@ from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 import msgspec
 
 from gatepost.dtos.body_errors import unknown_field
-from gatepost.dtos.violations import Violation, escape, raise_all
+from gatepost.dtos.violations import Violation, raise_all
 from gatepost.errors import ConfigurationError
 from gatepost.exact_json import encode_bytes
 from gatepost.field_codes import FIELD_CODES
+from gatepost.json_pointers import escape
 from gatepost.models.constraints import is_constraint
 from gatepost.models.json_of import convert, document_of, is_pydantic
 

@@ -16,8 +16,9 @@ from gatepost.dtos.json_values import Bounds, NumberReader, members
 from gatepost.dtos.strict_json import may_hide_keys, may_hold_nul, read_json
 from gatepost.dtos.structured_json import reader_of
 from gatepost.dtos.structured_members import alternatives_of, has_members, without_metadata
-from gatepost.dtos.violations import VIOLATIONS_MAX, Violation, raise_all, unescape
+from gatepost.dtos.violations import VIOLATIONS_MAX, Violation, raise_all
 from gatepost.errors import Unprocessable
+from gatepost.json_pointers import unescape
 from gatepost.models.json_of import is_pydantic
 
 ReadBody = Callable[[bytes], Any]

@@ -11,7 +11,8 @@ from gatepost.dtos.foreign_types import Read, pydantic_violations
 from gatepost.dtos.json_input import noun_of
 from gatepost.dtos.strict_json import as_node
 from gatepost.dtos.structured_members import Member
-from gatepost.dtos.violations import VIOLATIONS_MAX, Violation, escape, raise_all, wrong_type
+from gatepost.dtos.violations import VIOLATIONS_MAX, Violation, raise_all, wrong_type
+from gatepost.json_pointers import escape
 
 
 class ObjectReader:

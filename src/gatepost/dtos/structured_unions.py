@@ -10,8 +10,9 @@ from gatepost.dtos.json_input import noun_of
 from gatepost.dtos.strict_json import as_node
 from gatepost.dtos.structured_members import alternatives_of, has_members, has_places, is_struct, without_metadata
 from gatepost.dtos.structured_objects import not_a_choice, object_of
-from gatepost.dtos.violations import Violation, escape, wrong_type
+from gatepost.dtos.violations import Violation, wrong_type
 from gatepost.errors import ConfigurationError
+from gatepost.json_pointers import escape
 from gatepost.models.json_of import is_pydantic
 
 _NUMBERS = (int, Decimal)

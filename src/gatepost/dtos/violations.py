@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatepost.errors import FieldError
+from gatepost.json_pointers import escape
 
 NO_PARAMS: Mapping[str, Any] = {}
 
@@ -60,13 +61,3 @@ def wrong_type(noun: str, given: str = "", *, expected: str | None = None) -> Vi
     programs, where it is not the noun without its article."""
     sentence = f"Send {noun}, not {given}." if given else f"Send {noun}."
     return Violation("wrong_type", sentence, params={"expected": expected or noun.partition(" ")[2]})
-
-
-def unescape(token: str) -> str:
-    """The name that `escape` made this token of."""
-    return token.replace("~1", "/").replace("~0", "~")
-
-
-def escape(name: str) -> str:
-    """One reference token of a JSON pointer (RFC 6901 section 3)."""
-    return name.replace("~", "~0").replace("/", "~1")

@@ -13,7 +13,7 @@ from time import monotonic_ns
 
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
 from gatepost.background import is_failure
-from gatepost.call import Call, FindMatch
+from gatepost.call import Call, FindMatch, Response
 from gatepost.errors import OutcomeUnknown, Overloaded, Problem
 from gatepost.events import Events, RequestFailed, RequestFinished
 from gatepost.gateway.admission import AdmissionQueue
@@ -21,12 +21,13 @@ from gatepost.gateway.body_limits import BODY_HEADERS, BodyLimits
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.compression import CONDITIONS, strip_entity_tags
 from gatepost.gateway.cors_rules import PREFLIGHT, compile_cors, is_preflight
+from gatepost.gateway.dialect_problems import DialectProblems
 from gatepost.gateway.gate_call import GateCall, ResponseHeaders
 from gatepost.gateway.header_checks import HeaderChecks
 from gatepost.gateway.large_responses import LargeResponses
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.paths import check_path
-from gatepost.gateway.problems import CHALLENGE, INTERNAL, render
+from gatepost.gateway.problems import CHALLENGE, INTERNAL, render, render_body
 from gatepost.gateway.queue_lanes import Admission
 from gatepost.gateway.request_deadlines import Deadline, FindWriting, RequestDeadlines, find_no_writing
 from gatepost.operations import RouteRules
@@ -58,6 +59,7 @@ class GateMiddleware:
         routes: Sequence[RouteRules] = (),
         challenges: Sequence[str] = ("Bearer",),
         problem_types: Mapping[str, str] = {},
+        dialect_problems: DialectProblems | None = None,
         credential_headers: Sequence[str] = ("authorization",),
         is_known: Callable[[Call], bool] = lambda call: False,
         find_writing: FindWriting = find_no_writing,
@@ -68,7 +70,8 @@ class GateMiddleware:
         takes the tokens of addresses here; those of actors are taken behind the gate. `is_known` tells whether the
         client is signed in, without a query. `challenges` are those of a 401, `credential_headers` the request headers
         (in lower case) by which clients are told apart behind the gate: each stands once, may be sent by pages that
-        CORS admits, and is named in `Vary`. `problem_types` are the `type` of problems by code.
+        CORS admits, and is named in `Vary`. `problem_types` are the `type` of problems by code;
+        `dialect_problems` make the bodies of those below a path, once the path is known to be one.
         `find_writing` gives what ends the wait of a task that has sent a COMMIT (`request_deadlines.py`).
         `backlog` is told how many bytes clients have not yet taken.
         """
@@ -90,6 +93,7 @@ class GateMiddleware:
         )
         self._body_limits = BodyLimits(settings.body_bytes_max, self._deadlines)
         self._problem_types = problem_types
+        self._dialect_problems = dialect_problems
         self._challenges = tuple((CHALLENGE, each.encode()) for each in challenges)
         self._emit_finished = events.emitter(RequestFinished)
         self._emit_failed = events.emitter(RequestFailed)
@@ -97,7 +101,7 @@ class GateMiddleware:
         self._numbers = count(1)
         self.is_draining = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: PLR0912 - all its steps
         """Serve one request, in this order:
 
         head (framing, sizes, method, Host, who the client is), path, preflight, matching, limit of the address,
@@ -127,8 +131,12 @@ class GateMiddleware:
         # would cost more than most decisions.
         self._deadlines.enter(deadline, call)
         try:
-            self._header_checks.check(call)
-            check_path(scope, self._uri_bytes_max)
+            try:
+                self._header_checks.check(call)
+                check_path(scope, self._uri_bytes_max)
+            except Problem:
+                call.is_malformed = True
+                raise
             if self._cors is not None and is_preflight(call):
                 call.rules = PREFLIGHT
                 if (pending := self.limiter.admit_address(call)) is not None:
@@ -213,7 +221,19 @@ class GateMiddleware:
             if problem is not INTERNAL and self._emit_failed is not None:
                 self._emit_failed(RequestFailed(request_id=call.id, error=error))
             raise error
-        await call.respond(render(problem, call.id, self._challenges, self._problem_types))
+        await call.respond(self._rendered(call, problem))
+
+    def _rendered(self, call: GateCall, problem: Problem) -> Response:
+        """The response of a refusal: in the form of the dialect, where it has one."""
+        if self._dialect_problems is not None and self._dialect_problems.concerns(call):
+            try:
+                return render_body(problem, self._dialect_problems.body(problem, call), self._challenges)
+            except Exception as error:  # of the application's own code
+                if self._emit_failed is not None:
+                    self._emit_failed(RequestFailed(request_id=call.id, error=error))
+                problem = INTERNAL
+                call.code = problem.code
+        return render(problem, call.id, self._challenges, self._problem_types)
 
     def _problem(self, call: GateCall, error: BaseException) -> Problem:
         """The response to send; raises the error itself where no response can be sent."""

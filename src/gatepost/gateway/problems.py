@@ -1,4 +1,4 @@
-"""The one place that renders a refusal: RFC 9457 problem details.
+"""The one place that renders a refusal: RFC 9457 problem details, unless a dialect has a form of its own.
 
 Layers raise `Problem`; the gate catches it and sends what is made here. The form is part of the contract:
 `type`, `title`, `status`, `detail`, `code`, `request_id` and `errors` are always there.
@@ -35,7 +35,16 @@ def render(problem: Problem, request_id: str, challenges: Sequence[Header], type
         },
         enc_hook=str,  # what a service puts into params
     )
-    headers: tuple[Header, ...] = ((b"content-type", b"application/problem+json"), *problem.headers)
+    return _response(problem, body, b"application/problem+json", challenges)
+
+
+def render_body(problem: Problem, body: bytes, challenges: Sequence[Header]) -> Response:
+    """The response of a refusal in a form of the application's own."""
+    return _response(problem, body, b"application/json", challenges)
+
+
+def _response(problem: Problem, body: bytes, content_type: bytes, challenges: Sequence[Header]) -> Response:
+    headers: tuple[Header, ...] = ((b"content-type", content_type), *problem.headers)
     if isinstance(problem, Unauthorized):
         own = problem.challenge
         headers += tuple(challenges) if own is None else ((CHALLENGE, own.encode()),)

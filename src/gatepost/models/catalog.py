@@ -25,6 +25,7 @@ from gatepost.declaring.policies import (
     owners,
 )
 from gatepost.declaring.resource import ACTIONS, PATH, Field, Resource, hidden
+from gatepost.declaring.wire_names import WireName
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.base import FIELD
@@ -79,9 +80,10 @@ class ServedModel:
 
     `policies` and `rules` are those that hold for its rows: the declared ones (`own_rules`), and for the rows in
     `others` those of their own resources as well. `only_view` is the view of every request, where no field's rule
-    depends on the actor; otherwise None. `required` are the fields that the body of a creation has to have; those that
-    are `owned` are filled with the actor's id. `name` is what operations and rate limits are called by. Rows that are
-    nested belong to a row of `above`.
+    depends on the actor; otherwise None. `attribute_names` and `relation_names` lead from the names that clients know
+    to those of the model. `required` are the fields that the body of a creation has to have; those that are `owned` are
+    filled with the actor's id. `name` is what operations and rate limits are called by. Rows that are nested belong to
+    a row of `above`.
     """
 
     def __init__(
@@ -95,9 +97,12 @@ class ServedModel:
         self.name = resource.name or self.path
         self.above: ServedModel | None = None
         self.relations: dict[str, tuple[Relation, ServedModel]] = {}
+        self.relation_names = {each.wire_name: name for name, each in entity.relations.items()}
         self.fields = {name: _field(resource, attribute) for name, attribute in entity.attributes.items()}
         policies = policies_of(resource, entity)
         shared = [(item, policies_of(item.resource, item.entity)) for item in others]
+        shown = {name: each for name, each in entity.attributes.items() if not self.fields[name].hidden}
+        self.attribute_names = {each.wire_name: name for name, each in shown.items()}
         self.policies = {
             action: with_shares(policy, [item.share(theirs[action]) for item, theirs in shared])
             for action, policy in policies.items()
@@ -267,9 +272,15 @@ class Catalog:
     foreign keys lead to."""
 
     def __init__(
-        self, resources: Iterable[Resource[Any]], mistakes: Mistakes, *, bigint_as_string: bool = False
+        self,
+        resources: Iterable[Resource[Any]],
+        mistakes: Mistakes,
+        *,
+        bigint_as_string: bool = False,
+        wire_name: WireName = str,
     ) -> None:
         self.bigint_as_string = bigint_as_string
+        self._wire_name = wire_name
         self.served: list[ServedModel] = []
         self.by_model: dict[type[Any], ServedModel] = {}
         self.by_path: dict[str, ServedModel] = {}
@@ -280,7 +291,8 @@ class Catalog:
         for resource in resources:
             model = resource.model
             with mistakes.check(partial(location_of, model), model.__name__):
-                read.append((resource, entity_of(model, bigint_as_string=bigint_as_string, mistakes=mistakes)))
+                entity = entity_of(model, bigint_as_string=bigint_as_string, wire_name=wire_name, mistakes=mistakes)
+                read.append((resource, entity))
                 self._declared.setdefault(model, read[-1])
         for resource, entity in read:
             with mistakes.check(resource.source):
@@ -315,7 +327,7 @@ class Catalog:
         model = nearest_common(mappers, root).class_
         found = self._find_target(model)
         if found is None:
-            entity, others = entity_of(model), self._others(model)
+            entity, others = entity_of(model, wire_name=self._wire_name), self._others(model)
             found = ServedModel(Resource(model, read=anyone), entity, others) if entity.scope or others else None
         return found
 
@@ -387,6 +399,7 @@ class Catalog:
         clash = set(item.entity.relations) & set(item.entity.attributes)
         if clash:
             raise ConfigurationError(f"{sorted(clash)} are both a column and a relation.", location=location)
+        _check_wire_names(item)
         create = item.resource.policies["create"]
         if not (item.entity.is_creatable or is_nobody(create) or create is item.resource.write):
             raise ConfigurationError(
@@ -395,6 +408,20 @@ class Catalog:
                 hint="Leave create= out, or give the class a polymorphic_identity in its __mapper_args__.",
             )
         assert set(item.resource.policies) == set(ACTIONS)  # noqa: S101 - of our own making
+
+
+def _check_wire_names(item: ServedModel) -> None:
+    """Raise `ConfigurationError` for two names that clients would know by one."""
+    entity, known = item.entity, dict[str, str]()
+    shown = [(name, each.wire_name) for name, each in entity.attributes.items() if not item.fields[name].hidden]
+    for name, wire_name in (*shown, *((name, each.wire_name) for name, each in entity.relations.items())):
+        other = known.setdefault(wire_name, name)
+        if other != name:
+            raise ConfigurationError(
+                f"{other!r} and {name!r} are both {wire_name!r} for clients.",
+                location=f"Resource({entity.name})",
+                hint=f'Rename one of them, or hide it: fields={{"{name}": hidden}}.',
+            )
 
 
 def _root_of(model: type[Any]) -> "Mapper[Any]":

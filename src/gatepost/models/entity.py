@@ -15,6 +15,7 @@ from sqlalchemy.exc import NoReferenceError
 from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipDirection, RelationshipProperty
 
 from gatepost.declaring.policies import OneOf
+from gatepost.declaring.wire_names import WireName
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.annotations import Annotations, Declared
@@ -39,9 +40,9 @@ from gatepost.sources import attribute_location
 class Attribute(msgspec.Struct, frozen=True, eq=False):
     """One column as the wire sees it, or an expression over columns.
 
-    `name` is the wire name (and the attribute's name), `shape` what its values are in JSON; `managed` columns are kept
-    by Gatepost or the database and never written by a request, `has_default` ones may be absent at creation. Where it
-    `is_expression`, `column` only stands for it: it has the type, and is in no table.
+    `name` is the attribute's name, `wire_name` that in JSON and in query strings, `shape` what its values are in JSON;
+    `managed` columns are kept by Gatepost or the database and never written by a request, `has_default` ones may be
+    absent at creation. Where it `is_expression`, `column` only stands for it: it has the type, and is in no table.
     """
 
     name: str
@@ -52,6 +53,11 @@ class Attribute(msgspec.Struct, frozen=True, eq=False):
     has_default: bool
     references: tuple[str, str] | None
     is_expression: bool = False
+    wire_name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.wire_name:
+            msgspec.structs.force_setattr(self, "wire_name", self.name)
 
     @property
     def nullable(self) -> bool:
@@ -95,9 +101,11 @@ class Key(msgspec.Struct, frozen=True, eq=False):
 
 
 class Relation(msgspec.Struct, frozen=True, eq=False):
-    """A relationship: `local` and `remote` are the columns that join; `many` tells a list from a single object."""
+    """A relationship, which clients know as `wire_name`: `local` and `remote` are the columns that join; `many` tells a
+    list from a single object."""
 
     name: str
+    wire_name: str
     target: type[Any]
     many: bool
     local: Column[Any]
@@ -181,9 +189,16 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
         return next((item for item in self.attributes.values() if item.column is column), None)
 
 
-def entity_of(model: type[Any], *, bigint_as_string: bool = False, mistakes: Mistakes | None = None) -> Entity:
+def entity_of(
+    model: type[Any],
+    *,
+    bigint_as_string: bool = False,
+    wire_name: WireName = str,
+    mistakes: Mistakes | None = None,
+) -> Entity:
     """Read a mapped class; raises `ConfigurationError` where it cannot be served. With `bigint_as_string` the shapes of
-    64-bit integers are strings. The mistakes of single columns are kept in `mistakes`, where it is given."""
+    64-bit integers are strings. `wire_name` makes the names that clients know. The mistakes of single columns are kept
+    in `mistakes`, where it is given."""
     mapper = mapper_of(model)
     table = table_of(mapper)
     annotations = Annotations(model)
@@ -214,6 +229,7 @@ def entity_of(model: type[Any], *, bigint_as_string: bool = False, mistakes: Mis
             unserved[name] = column
         else:
             attributes[name] = _expression(model, table, column, bigint_as_string=bigint_as_string)
+    attributes = {name: msgspec.structs.replace(item, wire_name=wire_name(name)) for name, item in attributes.items()}
     key = Key(
         tuple(
             next(item for item in attributes.values() if item.column is column) for column in table.primary_key.columns
@@ -227,7 +243,7 @@ def entity_of(model: type[Any], *, bigint_as_string: bool = False, mistakes: Mis
             location=model.__name__,
             hint='Write version: Mapped[int] = mapped_column(default=1, info={"gatepost.version": True}).',
         )
-    relations = {item.name: item for prop in mapper.relationships if (item := _relation(prop)) is not None}
+    relations = {item.name: item for prop in mapper.relationships if (item := _relation(prop, wire_name)) is not None}
     scope = scope_of(mapper, discriminator)
     return Entity(
         model,
@@ -331,10 +347,10 @@ def _reference(model: type[Any], name: str, column: Column[Any]) -> tuple[str, s
     return target.table.fullname, target.name
 
 
-def _relation(prop: RelationshipProperty[Any]) -> Relation | None:
+def _relation(prop: RelationshipProperty[Any], wire_name: WireName) -> Relation | None:
     joined = joined_columns(prop)
     if joined is None:
         return None
     local, remote = joined
     many = prop.direction is not RelationshipDirection.MANYTOONE and bool(prop.uselist)
-    return Relation(prop.key, prop.mapper.class_, many, local, remote)
+    return Relation(prop.key, wire_name(prop.key), prop.mapper.class_, many, local, remote)

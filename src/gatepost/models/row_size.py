@@ -49,7 +49,8 @@ def row_bytes_max(
 ) -> int | None:
     """The most bytes that a row with these fields can have, and with these objects inside it, by name and size; None
     where one of them is unbounded."""
-    sizes = [*((name, value_bytes_max(served.entity.attributes[name].shape)) for name in names), *nested]
+    attributes = [served.entity.attributes[name] for name in names]
+    sizes = [*((each.wire_name, value_bytes_max(each.shape)) for each in attributes), *nested]
     total = 2
     for name, size in sizes:
         if size is None:

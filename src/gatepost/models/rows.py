@@ -122,14 +122,14 @@ def row_pieces(
     rules: Mapping[str, ColumnElement[bool]],
     nested: Sequence[tuple[str, Pieces]],
 ) -> Pieces:
-    """The JSON object of a row: the fields in their order, then what is expanded.
+    """The JSON object of a row: the fields in their order, then what is expanded, by the names that clients know.
 
     A field under a rule (`rules` are the conditions) is inside a CASE together with its name, so that a row on which it
     is hidden leaves it out.
     Such fields come last, because the comma before one depends on what is shown before it.
     """
     plain = [name for name in names if name not in rules]
-    members = [(name, _value(source, name)) for name in plain]
+    members = [(_key(source, name), _value(source, name)) for name in plain]
     pieces: Pieces = ["{"]
     for index, (name, value) in enumerate([*members, *nested]):
         pieces += [f"{',' if index else ''}{json.dumps(name)}:", *value]
@@ -139,10 +139,14 @@ def row_pieces(
             comma: Piece = "," if len(members) + len(nested) else _comma_after(before)
             rule = rules[name]
             value = _value(source, name)
-            pieces += _where(rule, [comma, f"{json.dumps(name)}:", *value], otherwise="")
+            pieces += _where(rule, [comma, f"{json.dumps(_key(source, name))}:", *value], otherwise="")
             before.append(rule)
     pieces.append("}")
     return pieces
+
+
+def _key(source: TableRef, name: str) -> str:
+    return source.entity.attributes[name].wire_name
 
 
 def _value(source: TableRef, name: str) -> Pieces:

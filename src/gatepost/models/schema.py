@@ -57,8 +57,8 @@ def complete_schema(entities: Sequence[Entity], resources: Mapping[type, Resourc
     mistakes.raise_any()
 
 
-def wire_name(column: Column[Any]) -> str:
-    """The name by which clients know a column: that of its attribute."""
+def attribute_name(column: Column[Any]) -> str:
+    """The name of the attribute that maps a column."""
     name: str = column.info.get(ATTRIBUTE, column.name)
     return name
 

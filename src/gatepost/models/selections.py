@@ -48,7 +48,7 @@ class Selection(Part, frozen=True):
     @property
     def row_bytes_max(self) -> int | None:
         """The most bytes that a row can have; None where they are not bounded."""
-        nested = [(item.relation.name, item.bytes_max) for item in self.expand]
+        nested = [(item.relation.wire_name, item.bytes_max) for item in self.expand]
         return row_bytes_max(self.served, self.names, nested)
 
     def source(self) -> TableRef:
@@ -69,7 +69,7 @@ class Selection(Part, frozen=True):
         nested: list[tuple[str, Pieces]] = []
         for item in self.expand:
             joined, pieces = item.join(source, joined)
-            nested.append((item.relation.name, pieces))
+            nested.append((item.relation.wire_name, pieces))
         pieces = row_pieces(
             source,
             self.names,

@@ -14,7 +14,7 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable, DDLElement
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.base import VIEW
-from gatepost.models.schema import wire_name
+from gatepost.models.schema import attribute_name
 from gatepost.models.schema_names import DIALECT
 from gatepost.sources import attribute_location, location_of
 from gatepost.sqlalchemy_refusals import as_configuration_error
@@ -34,9 +34,9 @@ def _check_table(table: "Table[Any]", model: type[Any] | None, mistakes: Mistake
     name = f"table {table.name}" if model is None else model.__name__
     source = None if model is None else partial(location_of, model)
     for column in table.columns:
-        place = source if model is None else partial(attribute_location, model, wire_name(column))
+        place = source if model is None else partial(attribute_location, model, attribute_name(column))
         with own.check(place):
-            _check_column(column, f"{name}.{wire_name(column)}")
+            _check_column(column, f"{name}.{attribute_name(column)}")
     for index in table.indexes:
         with own.check(source):
             _write(CreateIndex(index), f"{name}, index {index.name!r}")

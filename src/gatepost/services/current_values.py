@@ -34,7 +34,10 @@ class CurrentValues:
         """The violations among these values of read-only fields: those that are not the current ones."""
         fields = self._served.fields
         changed = values.keys() - self.unchanged(values)
-        return [read_only_error(name, is_once=fields[name].write_once) for name in sorted(changed)]
+        return [
+            read_only_error(self._attributes[name].wire_name, is_once=fields[name].write_once)
+            for name in sorted(changed)
+        ]
 
     def moved(self, values: Mapping[str, Any], compared: Collection[str]) -> dict[str, Any]:
         """The values that the row does not have already, as far as the actor may know. Of those in `compared`

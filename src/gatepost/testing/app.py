@@ -78,4 +78,4 @@ class TestApp:
         address = email or f"{secrets.token_hex(8)}@example.com"
         key = await create_user(running.database, self.app.user_model, address, password, roles)
         token = await issue_token(running.database, self.app.user_model, running.tokens, address)
-        return Client(self.app, token=token), key
+        return Client(self.app, token=token, scheme=running.tokens.scheme), key

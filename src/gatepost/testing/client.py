@@ -27,12 +27,14 @@ class ClientResponse(msgspec.Struct, frozen=True):
 
 
 class Client:
-    """Requests as one identity; without a `token`, anonymous ones."""
+    """Requests as one identity; without a `token`, anonymous ones. `scheme` is how the token is sent."""
 
-    def __init__(self, app: ASGIApp, *, token: str | None = None, address: str = "127.0.0.1") -> None:
+    def __init__(
+        self, app: ASGIApp, *, token: str | None = None, address: str = "127.0.0.1", scheme: str = "Bearer"
+    ) -> None:
         self._app = app
         self._address = address
-        self._headers = {"authorization": f"Bearer {token}"} if token is not None else {}
+        self._headers = {"authorization": f"{scheme} {token}"} if token is not None else {}
 
     async def get(self, path: str, **options: Any) -> ClientResponse:
         """GET."""
@@ -45,6 +47,10 @@ class Client:
     async def patch(self, path: str, **options: Any) -> ClientResponse:
         """PATCH."""
         return await self.request("PATCH", path, **options)
+
+    async def put(self, path: str, **options: Any) -> ClientResponse:
+        """PUT."""
+        return await self.request("PUT", path, **options)
 
     async def delete(self, path: str, **options: Any) -> ClientResponse:
         """DELETE."""
