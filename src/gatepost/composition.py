@@ -6,7 +6,6 @@ Nothing here runs per request.
 """
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Any
 
 from joserfc.jwk import OKPKey
@@ -16,10 +15,8 @@ from gatepost.auth.access_control import AccessControl
 from gatepost.auth.tokens import Tokens
 from gatepost.call import Endpoint
 from gatepost.controllers.cursors import Cursors
-from gatepost.controllers.endpoint_binding import BoundEndpoint, known_patterns, unnamed
-from gatepost.controllers.endpoint_controller import EndpointController
-from gatepost.controllers.paging import PagingParameters
-from gatepost.controllers.queries import QueryParsers, QueryReader
+from gatepost.controllers.endpoint_binding import known_patterns, unnamed
+from gatepost.controllers.queries import Queries, QueryParsers
 from gatepost.controllers.resource_controller import ResourceController
 from gatepost.database.database import Database
 from gatepost.database.fair_sharing import ACCOUNTS
@@ -29,12 +26,11 @@ from gatepost.database.sql_trials import SQLTrials
 from gatepost.database.startup_check import connect_once
 from gatepost.database.trigram_probe import TrigramProbe
 from gatepost.declaration import Declaration
-from gatepost.declaring.controller import Route
 from gatepost.declaring.origins import Origins
 from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import ACTIONS
 from gatepost.device_cookies import Devices
-from gatepost.dtos.json_values import Bounds
+from gatepost.endpoint_composition import EndpointComposition, bounds_of
 from gatepost.events import Events, OwnerNotIndexed, PolicyMayFail, ValueMayBeTooLong
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.cross_site_requests import CrossSiteRequests
@@ -48,7 +44,7 @@ from gatepost.models.constraint_violations import ConstraintErrors
 from gatepost.models.orm_reasons import Reasons, orm_reasons
 from gatepost.models.recipes import Options
 from gatepost.models.trigrams import Trigrams
-from gatepost.operations import ANY_TYPE, JSON_TYPES, Operation, RouteRules
+from gatepost.operations import Operation, RouteRules
 from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.route_table import RouteTable
 from gatepost.services.answers import RowAnswers
@@ -98,7 +94,11 @@ class Composition:
         plans = Plans(Options(settings.gate.page_bytes_max))
         self._compiled = {
             served.entity.model: CompiledVerbs(
-                served, declaration.catalog, self.database.for_resource(served.path), plans, self._bounds(served)
+                served,
+                declaration.catalog,
+                self.database.for_resource(served.path),
+                plans,
+                bounds_of(served.resource, settings.gate),
             )
             for served in declaration.catalog.served
         }
@@ -112,7 +112,7 @@ class Composition:
         self._trigrams = Trigrams()
         self._trigram_probe: TrigramProbe | None = None
         self._sql_trials = SQLTrials(self.database, declaration.sql_trials, events)
-        cursors = Cursors(secret)
+        queries = self._queries(secret)
         probes = Probes(
             self._database_state,
             lambda: self.is_leaving,
@@ -120,8 +120,8 @@ class Composition:
             needs_writes=settings.database.ready_needs_writes,
         )
         endpoints = [
-            *self._resource_endpoints(cursors),
-            *self._own_endpoints(plans),
+            *self._resource_endpoints(queries),
+            *self._own_endpoints(plans, queries),
             *self.accounts.endpoints(declaration.prefix),
             *probes.endpoints(),
         ]
@@ -224,11 +224,16 @@ class Composition:
             return READ_ONLY
         return SCHEMA_CHANGED if changed else OK
 
-    def _resource_endpoints(self, cursors: Cursors) -> list[Endpoint]:
+    def _queries(self, secret: bytes) -> Queries:
+        """What query strings of lists are read with."""
         catalog = self.declaration.catalog
         parsers = {served: QueryParsers(served) for served in (*catalog.served, *catalog.narrowed)}
         if any(item.filterable.by_trigrams for item in parsers.values()):
             self._trigram_probe = TrigramProbe(self.database, self._trigrams, self.events)
+        return Queries(parsers, Cursors(secret), self._trigrams, self.declaration.paging)
+
+    def _resource_endpoints(self, queries: Queries) -> list[Endpoint]:
+        catalog = self.declaration.catalog
         prefix, dialect = self.declaration.prefix, self.declaration.dialect
         replaced = known_patterns(self.declaration.endpoints)
         endpoints: list[Endpoint] = []
@@ -236,14 +241,13 @@ class Composition:
             if not served.resource.routes:
                 continue
             is_derived = "list" not in overridden(self.declaration.services.get(served.entity.model, Service))
-            paging = PagingParameters(self.declaration.paging, served.resource, offers_total=is_derived)
-            queries = QueryReader(served, parsers, cursors, self._trigrams, paging)
+            reader = queries.reader(served, offers_total=is_derived)
             controller = ResourceController(
                 served,
                 self._verbs(served),
-                queries,
+                reader,
                 prefix,
-                bounds=self._bounds(served),
+                bounds=bounds_of(served.resource, self.settings.gate),
                 wire_name=dialect.names,
             )
             origin = f"derived from {served.entity.name} {location_of(served.entity.model)}"
@@ -255,75 +259,21 @@ class Composition:
             ]
         return endpoints
 
-    def _own_endpoints(self, plans: Plans) -> list[Endpoint]:
+    def _own_endpoints(self, plans: Plans, queries: Queries) -> list[Endpoint]:
         """The endpoints of controllers."""
-        answers = {model: RowAnswers(compiled, plans) for model, compiled in self._compiled.items()}
-        return [
-            Endpoint(self._own_operation(bound), self._own_controller(bound, answers).handle)
-            for bound in self.declaration.endpoints
-        ]
+        composition = EndpointComposition(
+            self.declaration,
+            self.settings,
+            {model: RowAnswers(compiled, plans) for model, compiled in self._compiled.items()},
+            queries,
+            self._transactions,
+        )
+        return [composition.endpoint(bound) for bound in self.declaration.endpoints]
 
-    def _own_controller(self, bound: BoundEndpoint, answers: dict[type[Any], RowAnswers]) -> EndpointController:
-        served = bound.method.served
+    def _transactions(self, served: ServedModel | None) -> CallTransactions:
+        """The transactions of calls: what they borrow counts for their resource."""
         database = self.database if served is None else self.database.for_resource(served.path)
-        transactions = CallTransactions(database, self.registry)
-        bounds = self._own_bounds(bound.method.route, served)
-        return EndpointController(bound, transactions, answers, bounds, self.declaration.prefix)
-
-    def _own_operation(self, bound: BoundEndpoint) -> Operation:
-        """What an own endpoint is: it has the limits, headers and origins of its resource where it declares none."""
-        method, route, served = bound.method, bound.method.route, bound.method.served
-        limits = [limit.times(self.settings.gate.limit_factor or 1) for limit in route.rate_limits]
-        raw = None if bound.body is None else bound.body.raw
-        rules = RouteRules(
-            pattern=bound.pattern,
-            limits=named(method.operation_name, limits) if limits else (),
-            body_bytes_max=route.body_bytes_max if raw is None else raw.bytes_max,
-            content_types=JSON_TYPES if raw is None else ANY_TYPE,
-            headers=route.headers,
-            cors=route.cors,
-        )
-        if served is not None:
-            resource = served.resource
-            rules = replace(
-                rules,
-                limits=rules.limits or self._limits(served, method.name),
-                body_bytes_max=rules.body_bytes_max or resource.body_bytes_max,
-                headers=rules.headers or resource.headers,
-                cors=rules.cors or resource.cors,
-            )
-        return Operation(
-            name=method.operation_name,
-            method=route.method,
-            rules=rules,
-            allow=route.allow,
-            source=f"{method.location} {location_of(method.function)}",
-            resource=None if served is None else served.path,
-            envelope=route.name or (None if route.answers is None else route.answers.envelope),
-        )
-
-    def _own_bounds(self, route: Route, served: ServedModel | None) -> Bounds:
-        """How deep and how long the JSON of an own endpoint may be: the nearest declaration wins."""
-        gate = self.settings.gate
-        outer = (
-            self._bounds(served)
-            if served is not None
-            else Bounds(gate.json_depth_max, gate.json_items_max, gate.body_bytes_max)
-        )
-        return Bounds(
-            route.json_depth_max or outer.depth,
-            route.json_items_max or outer.items,
-            route.body_bytes_max or outer.number_characters,
-        )
-
-    def _bounds(self, served: ServedModel) -> Bounds:
-        """How deep and how long JSON may be: the nearest declaration wins."""
-        resource, gate = served.resource, self.settings.gate
-        return Bounds(
-            resource.json_depth_max or gate.json_depth_max,
-            resource.json_items_max or gate.json_items_max,
-            gate.body_bytes_max if resource.body_bytes_max is None else resource.body_bytes_max,
-        )
+        return CallTransactions(database, self.registry)
 
     def _verbs(self, served: ServedModel) -> dict[str, Verbs]:
         compiled, services = self._compiled[served.entity.model], self.declaration.services

@@ -141,7 +141,7 @@ class EndpointBinder:
             binding.body,
             tuple(binding.services),
             attributes,
-            read_returned(signature.returned, route, self._catalog, location),
+            read_returned(signature.returned, method, self._catalog),
         )
 
     def _attributes(self, controller: type[Controller[Any]]) -> tuple[tuple[str, type[Any]], ...]:

@@ -5,19 +5,22 @@ The head is read first, then the body, so that whatever is wrong with the reques
 taken; then the transaction begins, the rows of the path are loaded, the method runs, and what it returns is rendered.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, cast
 
 from gatepost.call import JSON_HEADERS, Call, Response
 from gatepost.controllers.endpoint_binding import BoundEndpoint, PathRow
 from gatepost.controllers.endpoint_bodies import compile_body_reader
+from gatepost.controllers.endpoint_lists import EndpointList
+from gatepost.controllers.query_strings import RawQuery
 from gatepost.controllers.responses import empty_response, encode, row_response
 from gatepost.declaring.dto import Created
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.path_keys import key_writer
 from gatepost.errors import NotFound
 from gatepost.models.catalog import ServedModel
-from gatepost.services.answers import RowAnswers
+from gatepost.services.answers import RowAnswers, is_select, select_plainly
 from gatepost.services.call_transactions import CallTransactions
 from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.services.verbs import Row
@@ -26,32 +29,38 @@ SAFE = ("GET", "HEAD")
 """Methods that only read: their transactions are READ ONLY (RFC 9110, section 9.2.1)."""
 
 
+class Surroundings(NamedTuple):
+    """What an endpoint acts in: its transactions, what renders rows of each served model, the prefix of the app, and
+    what reads its query strings where it returns a `Select` of a served model."""
+
+    transactions: CallTransactions
+    answers: Mapping[type[Any], RowAnswers]
+    prefix: str
+    listed: EndpointList | None
+
+
 class EndpointController:
     """Handles the requests of one endpoint."""
 
-    def __init__(
-        self,
-        bound: BoundEndpoint,
-        transactions: CallTransactions,
-        answers: Mapping[type[Any], RowAnswers],
-        bounds: Bounds,
-        prefix: str,
-    ) -> None:
+    def __init__(self, bound: BoundEndpoint, surroundings: Surroundings, bounds: Bounds) -> None:
+        """`bounds` are those of its bodies."""
         self._bound = bound
-        self._transactions = transactions
-        self._answers = answers
+        self._transactions = surroundings.transactions
+        self._answers = surroundings.answers
         self._is_safe = bound.method.route.method in SAFE
         self._read_body = None if bound.body is None else compile_body_reader(bound.body, bound.method.location, bounds)
         self._function = bound.method.function
         self._shared = None if bound.attributes else bound.method.controller()
         returned = bound.returned.served
-        self._shown = None if returned is None else answers[returned.entity.model]
-        self._location = _location_writer(returned, prefix)
+        self._shown = None if returned is None else surroundings.answers[returned.entity.model]
+        self._location = _location_writer(returned, surroundings.prefix)
+        self._list = surroundings.listed
 
     async def handle(self, call: Call) -> Response:
         """The response to one request."""
         arguments = {name: read(call) for name, read in self._bound.simple}
-        arguments.update(self._bound.query.read(call))
+        values, query = (self._bound.query.read(call), None) if self._list is None else self._list.parse(call)
+        arguments.update(values)
         places = [(row, row.read(call)) for row in self._bound.rows]
         if self._bound.body is not None and self._read_body is not None:
             arguments[self._bound.body.name] = self._read_body(call, await call.body())
@@ -63,6 +72,8 @@ class EndpointController:
             for name, model in self._bound.services:
                 found[name] = unit.service(model)
             result = await self._function(self._instance(unit), **found)
+            if self._list is not None and query is not None and is_select(result):
+                return await self._page(call, unit, result, self._list, query)
             return await self._respond(call, unit, result)
 
         return await self._transactions.run(call, work, is_read_only=self._is_safe)
@@ -87,10 +98,31 @@ class EndpointController:
         if isinstance(result, Response):
             return result
         if self._shown is None:
+            if is_select(result):
+                with self._located():
+                    result = await select_plainly(call, unit, result)
             return Response(self._status(200), b'{"data":%b}' % encode(result), JSON_HEADERS)
         if isinstance(result, Created):
             return await self._created(call, unit, cast("Any", result), self._shown)
         return await self._rows(call, unit, result, self._shown)
+
+    async def _page(self, call: Call, unit: UnitOfWork, selected: Any, listed: EndpointList, raw: RawQuery) -> Response:
+        """The rows of a `Select`, as the query string wants them."""
+        shown = cast("RowAnswers", self._shown)
+        call.view = shown.served.view(call.actor)
+        with self._located():
+            order = shown.order_of(selected)
+            query = listed.query(call, raw, order)
+            page = await shown.show_selected(call, unit, selected, query)
+        return listed.respond(call, query, page)
+
+    @contextmanager
+    def _located(self) -> Generator[None]:
+        """Name the method in what is wrong with its result."""
+        try:
+            yield
+        except TypeError as error:
+            raise TypeError(f"{self._bound.method.location}: {error}") from error
 
     async def _rows(self, call: Call, unit: UnitOfWork, result: Any, shown: RowAnswers) -> Response:
         """One row or several, as far as the actor may read them."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gatepost.call import Call
-from gatepost.controllers.query_strings import invalid_parameter, parameters_of
+from gatepost.controllers.query_strings import Parameter, invalid_parameter, parameters_of
 from gatepost.controllers.signatures import MISSING
 from gatepost.dtos.parameter_values import ReadText, ReadTexts, make_parameters
 from gatepost.dtos.violations import Violation
@@ -40,12 +40,30 @@ class QueryParameters:
         self._defaults = {item.name: item.default for item in parameters if item.default is not MISSING}
         self._is_empty = not classes and not any(item.is_required for item in parameters)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all."""
+        return tuple(self._known)
+
     def read(self, call: Call) -> dict[str, Any]:
         """The values by parameter of the endpoint. Raises `BadRequest` that names every violation."""
         if self._is_empty and not call.query_string:
             return dict(self._defaults)
-        refusals: list[BadRequest] = []
-        given = self._given(call.query_string, refusals)
+        own, others = self.divided(parameters_of(call.query_string) if call.query_string else ())
+        return self.values(own, [self._unknown(parameter.label) for parameter in others])
+
+    def divided(self, parameters: Sequence[Parameter]) -> tuple[list[Parameter], list[Parameter]]:
+        """Those of the parameters that are the endpoint's own, and the others."""
+        own = [parameter for parameter in parameters if parameter.label in self._known]
+        return own, [parameter for parameter in parameters if parameter.label not in self._known]
+
+    def values(self, own: Sequence[Parameter], refusals: Sequence[BadRequest] = ()) -> dict[str, Any]:
+        """The values by parameter of the endpoint. Raises `BadRequest` that names every violation, after those of the
+        `refusals`."""
+        given: dict[str, list[str]] = {}
+        for item in own:
+            given.setdefault(item.label, []).append(item.value)
+        refused = [*refusals]
         values = dict(self._defaults)
         members: dict[str, dict[str, Any]] = {name: {} for name in self._classes}
         for name, parameter in self._known.items():
@@ -57,27 +75,19 @@ class QueryParameters:
                 elif parameter.is_required:
                     raise Violation("required", "It is required.")
             except ValueError as error:
-                refusals.append(invalid_parameter(name, error))
-        _raise_all(refusals)
+                refused.append(invalid_parameter(name, error))
+        _raise_all(refused)
         for name, kind in self._classes.items():
             try:
                 values[name] = make_parameters(kind, members[name])
             except Violation as violation:
-                refusals += [_refused_by_class(item) for item in (violation, *violation.others)]
-        _raise_all(refusals)
+                refused += [_refused_by_class(item) for item in (violation, *violation.others)]
+        _raise_all(refused)
         return values
 
-    def _given(self, query_string: bytes, refusals: list[BadRequest]) -> dict[str, list[str]]:
-        """The texts of each parameter. What there is none of is added to the refusals."""
-        given: dict[str, list[str]] = {}
-        for parameter in parameters_of(query_string) if query_string else ():
-            label = parameter.label
-            if label in self._known:
-                given.setdefault(label, []).append(parameter.value)
-            else:
-                detail = f"There is no parameter {label!r} here.{did_you_mean(label, self._known)}"
-                refusals.append(BadRequest("unknown_parameter", detail))
-        return given
+    def _unknown(self, label: str) -> BadRequest:
+        detail = f"There is no parameter {label!r} here.{did_you_mean(label, self._known)}"
+        return BadRequest("unknown_parameter", detail)
 
 
 def _refused_by_class(violation: Violation) -> BadRequest:

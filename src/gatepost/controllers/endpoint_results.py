@@ -2,69 +2,79 @@
 
 import types
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Union, get_args, get_origin
+from typing import Any, NamedTuple, Protocol, Union, get_args, get_origin
 
-from gatepost.call import Response
+from gatepost.controllers.select_annotations import selected_of
 from gatepost.declaring.controller import Route
 from gatepost.declaring.dto import Created, model_of
 from gatepost.errors import ConfigurationError
 from gatepost.models.catalog import Catalog, ServedModel
-from gatepost.services.answers import selected_of
+from gatepost.services.answers import is_select_type
 
 _SEQUENCES = (list, tuple, Sequence)
 
 
 class Returned(NamedTuple):
-    """What an endpoint returns: rows of `served` (one, several, created, or a `Select`), or plain data. `may_be_none`
-    says that there may be nothing to show."""
+    """What an endpoint returns: rows of `served` (one, several, created, or a `Select`), or plain data."""
 
     served: ServedModel | None
-    may_be_none: bool
     is_select: bool = False
 
 
-def read_returned(annotation: Any, route: Route, catalog: Catalog, location: str) -> Returned:
-    """What an annotation says. Raises `ConfigurationError` for rows of a model without a resource, and for an
-    `answers=` of another model."""
+class ReturningMethod(Protocol):
+    """A method that returns something: `location` is its name in messages."""
+
+    @property
+    def location(self) -> str: ...
+    @property
+    def function(self) -> Any: ...
+    @property
+    def route(self) -> Route: ...
+
+
+def read_returned(annotation: Any, method: ReturningMethod, catalog: Catalog) -> Returned:
+    """What the return annotation of a method says. Raises `ConfigurationError` for rows of a model without a resource,
+    and for an `answers=` of another model."""
+    location = method.location
     parts = [part for part in _alternatives(annotation) if part is not type(None)]
-    models = {model for part in parts if (model := _model_of(part, catalog, location)) is not None}
-    may_be_none = len(parts) < len(_alternatives(annotation))
+    is_select = any(is_select_type(part) for part in parts)
+    selected = selected_of(method.function, location) if is_select else []
+    rows = [*selected, *(_row_type(part) for part in parts if not is_select_type(part))]
+    models = {row for row in rows if isinstance(row, type) and _is_served(row, catalog, location)}
     if len(models) > 1:
         names = ", ".join(sorted(model.__name__ for model in models))
-        raise ConfigurationError(
-            f"returns rows of several models: {names}.", location=location, hint="Return one kind."
-        )
+        hint = "Return rows of one."
+        raise ConfigurationError(f"returns rows of several models: {names}.", location=location, hint=hint)
     model = next(iter(models), None)
-    if route.answers is not None and (shown := model_of(route.answers)) is not model:
+    answers = method.route.answers
+    if answers is not None and (shown := model_of(answers)) is not model:
         raise ConfigurationError(
-            f"answers={route.answers.__name__} shows rows of {getattr(shown, '__name__', shown)}, and it returns "
+            f"answers={answers.__name__} shows rows of {getattr(shown, '__name__', shown)}, and it returns "
             f"{getattr(model, '__name__', annotation)}.",
             location=location,
             hint="Return the rows themselves; the DTO is made of them.",
         )
-    is_select = any(selected_of(part) is not None for part in parts)
-    return Returned(None if model is None else catalog.by_model[model], may_be_none, is_select)
+    return Returned(None if model is None else catalog.by_model[model], is_select)
 
 
 def _alternatives(annotation: Any) -> Sequence[Any]:
     return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
 
 
-def _model_of(annotation: Any, catalog: Catalog, location: str) -> type[Any] | None:
-    """The model whose rows an annotation stands for; None for anything else."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    selected = selected_of(annotation)
-    inner = annotation if origin is None else selected
-    if origin is Created or (origin in _SEQUENCES and len([item for item in arguments if item is not ...]) == 1):
-        inner = arguments[0]
-    if not isinstance(inner, type) or inner is Response:
-        return None
-    if inner in catalog.by_model:
-        return inner
-    if hasattr(inner, "__mapper__") or origin is Created:
+def _row_type(annotation: Any) -> Any:
+    """The type of the rows that an annotation may stand for: `Book`, `list[Book]`, `Created[Book]`."""
+    origin, arguments = get_origin(annotation), [item for item in get_args(annotation) if item is not ...]
+    is_of_rows = origin is Created or (origin in _SEQUENCES and len(arguments) == 1)
+    return arguments[0] if is_of_rows else annotation
+
+
+def _is_served(row: type[Any], catalog: Catalog, location: str) -> bool:
+    if row in catalog.by_model:
+        return True
+    if hasattr(row, "__mapper__"):
         raise ConfigurationError(
-            f"returns rows of {inner.__name__}, which has no resource.",
+            f"returns rows of {row.__name__}, which has no resource.",
             location=location,
-            hint=f"Declare Resource({inner.__name__}, read=...); with routes=False it has no routes of its own.",
+            hint=f"Declare Resource({row.__name__}, read=...); with routes=False it has no routes of its own.",
         )
-    return None
+    return False

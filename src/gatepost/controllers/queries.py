@@ -4,7 +4,7 @@ Called by the handlers of reads; `query_strings.py` takes the string apart. Unkn
 known ones, or the nearest. A hidden field is treated like one that does not exist.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,6 +23,7 @@ from gatepost.controllers.query_strings import (
     parse,
     too_many,
 )
+from gatepost.declaring.paging import Paging
 from gatepost.declaring.policies import is_everyone
 from gatepost.dtos.scalars import compile_element, compile_scalar, json_values_of
 from gatepost.dtos.unknown_labels import unknown_labels
@@ -69,23 +70,41 @@ class QueryParsers:
         self.scalars |= {name: json_values_of for name in self.filterable.operators if name not in self.scalars}
 
 
+class Queries:
+    """What the query strings of all lists of an app are read with."""
+
+    def __init__(
+        self, parsers: Mapping[ServedModel, QueryParsers], cursors: Cursors, trigrams: Trigrams, paging: Paging
+    ) -> None:
+        self.parsers = parsers
+        self.cursors = cursors
+        self.trigrams = trigrams
+        self._paging = paging
+
+    def reader(self, served: ServedModel, *, name: str | None = None, offers_total: bool = True) -> "QueryReader":
+        """The reader of a list of rows of a served model: that of the resource, or of an endpoint with this name."""
+        paging = PagingParameters(self._paging, served.resource, offers_total=offers_total)
+        return QueryReader(served, self, paging, name or served.path)
+
+
 class QueryReader:
-    """Reads the query strings of one resource. `paging` are the paging parameters of its list."""
+    """Reads the query strings of one resource, or of an own endpoint that returns rows of it. `paging` are the paging
+    parameters of its list; cursors hold for the list of this `name` alone."""
 
     def __init__(
         self,
         served: ServedModel,
-        parsers: Mapping[ServedModel, QueryParsers],
-        cursors: Cursors,
-        trigrams: Trigrams,
+        queries: Queries,
         paging: PagingParameters,
+        name: str,
     ) -> None:
         self.paging = paging
+        self._name = name
         self._served = served
-        self._trigrams = trigrams
-        self._parsers = parsers
-        self._own = parsers[served]
-        self._cursors = cursors
+        self._trigrams = queries.trigrams
+        self._parsers = queries.parsers
+        self._own = queries.parsers[served]
+        self._cursors = queries.cursors
         self._key = served.entity.key.names
         self._unsorted = tuple(map(self._sent_term, served.resource.order))
         self._is_key_secret = any(not is_everyone(served.rules[name].read) for name in self._key)
@@ -112,7 +131,7 @@ class QueryReader:
         known = self._cached_queries.get((query_string, view))
         if known is not None:
             return known
-        query = self._resolve(self._parse(query_string), call)
+        query = self.resolve(self._parse(query_string), call)
         follows_relations = any(item.steps for item in query.filters)
         begins_later = query.position is not None or query.offset
         if not (query.expand or begins_later or follows_relations) and len(query_string) <= CACHED_QUERY_BYTES_MAX:
@@ -129,18 +148,19 @@ class QueryReader:
                 self._raw_queries[query_string] = raw
         return raw
 
-    def _resolve(self, raw: RawQuery, call: Call) -> ListQuery:
-        """What a query asks of this resource, as far as the actor may ask for it."""
+    def resolve(self, raw: RawQuery, call: Call, order: Sequence[Order] = ()) -> ListQuery:
+        """What a query asks of this resource, as far as the actor may ask for it. `order` is that of the rows where the
+        query says none. Raises `BadRequest`."""
         view, actor, paging = call.view, call.actor, self.paging
         filters = self._filters(raw, call)
         for label in raw.labels:
             if label in paging.unused:
                 raise _unknown(label, self._known(view))
-        order, limit = self._order(raw, view), paging.limit(raw.limit)
+        terms, limit = self._order(raw, view, order), paging.limit(raw.limit)
         fields, expand = self._fields(raw, view), self._expand(raw, actor, filters)
-        position = None if raw.cursor is None else self._position(raw.cursor, order)
+        position = None if raw.cursor is None else self._position(raw.cursor, terms)
         offset, counts = paging.offset(raw.offset), paging.counts(raw.count)
-        return ListQuery(order, limit, filters, fields, expand, position, offset, counts)
+        return ListQuery(terms, limit, filters, fields, expand, position, offset, counts)
 
     def seal(self, order: tuple[Order, ...], values: tuple[str | None, ...]) -> str:
         """A cursor at the position of a row."""
@@ -153,7 +173,7 @@ class QueryReader:
         if context is None:
             attributes = self._served.entity.attributes
             terms = [f"{_order_text(term)}:{_kind_text(attributes[term.name].shape)}" for term in order]
-            context = f"{self._served.path}?{','.join(terms)}".encode()
+            context = f"{self._name}?{','.join(terms)}".encode()
             self._contexts[order] = context
         return context
 
@@ -177,10 +197,10 @@ class QueryReader:
         """The names that clients know of attributes."""
         return [self._served.entity.attributes[name].wire_name for name in names]
 
-    def _order(self, raw: RawQuery, view: View) -> tuple[Order, ...]:
+    def _order(self, raw: RawQuery, view: View, default: Sequence[Order]) -> tuple[Order, ...]:
         sortable = [name for name in self._own.filterable.sortable if name in view.names]
         terms: dict[str, Order] = {}
-        sort = raw.sort or self._unsorted
+        sort = raw.sort or (() if default else self._unsorted)
         for part in sort:
             sent = part.removeprefix("-")
             name = self._served.attribute_names.get(sent)
@@ -192,7 +212,9 @@ class QueryReader:
             if name in terms:
                 raise invalid_parameter("sort", f"{sent!r} is named twice")
             terms[name] = Order(name, part.startswith("-"))
-        is_descending = bool(sort) and sort[-1].startswith("-")
+        if not terms:
+            terms = {term.name: term for term in default}
+        is_descending = bool(terms) and [*terms.values()][-1].descending
         for name in self._key:
             terms.setdefault(name, Order(name, is_descending))
         # The key is unique, so that no term after it changes the order.

@@ -4,7 +4,7 @@ Pure: a `RawQuery` depends on the bytes alone. What its names mean for an actor 
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -66,7 +66,11 @@ class RawQuery(msgspec.Struct, frozen=True):
 
 def parse(query_string: bytes, reserved_names: Collection[str] = RESERVED) -> RawQuery:
     """Take a query string apart. Raises `BadRequest`."""
-    parameters = parameters_of(query_string)
+    return raw_query(parameters_of(query_string), reserved_names)
+
+
+def raw_query(parameters: Sequence[Parameter], reserved_names: Collection[str]) -> RawQuery:
+    """What parameters say, apart from their meaning. Raises `BadRequest`."""
     filters: list[Parameter] = []
     reserved: dict[str, Parameter] = {}
     for parameter in parameters:

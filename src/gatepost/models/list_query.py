@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, false, func, or_, select, tuple_
 
 from gatepost.models.bind_types import stored_value
+from gatepost.models.chosen_rows import ChosenRows
 from gatepost.models.conditions import Below, BoundRule
 from gatepost.models.filters import Filter
 from gatepost.models.literals import literal_integer
@@ -45,6 +46,7 @@ class RowRange(Part, frozen=True):
     filters: tuple[Filter, ...] = ()
     position: Position | None = None
     offset: Bound | None = None
+    chosen: ChosenRows | None = None
 
     @property
     def is_backward(self) -> bool:
@@ -52,8 +54,10 @@ class RowRange(Part, frozen=True):
         return self.position is not None and self.position.backward
 
     def bounds(self) -> list[Bound]:
-        """The values that filters, position and offset bind."""
+        """The values that filters, position and offset bind, and those of rows that the application has chosen."""
         found = [bound for item in self.filters for bound in item.bounds()]
+        if self.chosen is not None:
+            found += self.chosen.bounds()
         if self.position is not None:
             found += [bound for bound in self.position.values if bound is not None]
         if self.offset is not None:
@@ -66,8 +70,7 @@ class RowRange(Part, frozen=True):
         rows before it."""
         if self.position is not None:
             statement = statement.where(_beyond(self.order, self.position, source))
-        statement = statement.where(*rule.conditions(source))
-        statement = statement.where(*(item.condition(source) for item in self.filters))
+        statement = self._restricted(statement, rule, source)
         statement = statement.order_by(*(_ordering(term, source, backward=self.is_backward) for term in self.order))
         if self.offset is not None:
             statement = statement.offset(self.offset.parameter(BigInteger()))
@@ -76,10 +79,16 @@ class RowRange(Part, frozen=True):
     def total(self, rule: BoundRule, source: TableRef) -> ColumnElement[int]:
         """How many rows of `source` satisfy the rule and the filters, wherever the page begins. PostgreSQL stops at one
         more than `TOTAL_MAX`, which shows that there are more."""
-        counted = select(literal_integer(1)).select_from(source.table)
-        counted = counted.where(*rule.conditions(source), *(item.condition(source) for item in self.filters))
+        counted = self._restricted(select(literal_integer(1)).select_from(source.table), rule, source)
         found = counted.limit(literal_integer(TOTAL_MAX + 1)).subquery("counted")
         return select(func.count()).select_from(found).scalar_subquery()
+
+    def _restricted(self, statement: Select[Any], rule: BoundRule, source: TableRef) -> Select[Any]:
+        """The statement, of the rows that the rule and the filters admit."""
+        conditions = [*rule.conditions(source), *(item.condition(source) for item in self.filters)]
+        if self.chosen is not None:
+            statement = self.chosen.restricted(statement, source, conditions)
+        return statement.where(*conditions)
 
 
 class ListQuery(msgspec.Struct, frozen=True, eq=False):
@@ -100,6 +109,7 @@ class ListQuery(msgspec.Struct, frozen=True, eq=False):
     counts: bool = False
     is_cacheable: bool = False
     below: Below | None = None
+    chosen: ChosenRows | None = None
 
     @property
     def is_backward(self) -> bool:
@@ -110,7 +120,7 @@ class ListQuery(msgspec.Struct, frozen=True, eq=False):
     def rows(self) -> RowRange:
         """Which rows it has."""
         offset = Bound(self.offset) if self.offset else None
-        return RowRange(self.order, self.limit, self.filters, self.position, offset)
+        return RowRange(self.order, self.limit, self.filters, self.position, offset, self.chosen)
 
 
 def _beyond(order: Sequence[Order], position: Position, source: TableRef) -> ColumnElement[bool]:

@@ -2,17 +2,23 @@
 compiled statements as everywhere else, so that no endpoint can bypass fields, expansions or policies."""
 
 from collections.abc import Sequence
-from typing import Any, get_args, get_origin
+from functools import partial
+from typing import Any
 
+import msgspec
 import sqlalchemy as sa
+from sqlalchemy.sql import visitors
 
 from gatepost.call import Call
+from gatepost.declaring.row_expressions import CallValue
 from gatepost.errors import NotFound
 from gatepost.models.catalog import ServedModel
+from gatepost.models.chosen_rows import ChosenRows
 from gatepost.models.list_query import ListQuery, Order
 from gatepost.models.object_lookups import FindObject
 from gatepost.models.reads import loading_binds
 from gatepost.models.recipes import Bound
+from gatepost.models.select_orders import has_limit, order_of
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.plans import Plans
 from gatepost.services.unit_of_work import UnitOfWork
@@ -55,6 +61,26 @@ class RowAnswers:
         keys = [await self.key_of(unit, row) for row in rows]
         return await self._reads.page_of_keys(call, unit.transaction, keys, ListQuery(self._order, len(keys)))
 
+    def order_of(self, selected: sa.Select[Any]) -> tuple[Order, ...] | None:
+        """The order of a Select, where it is plain columns and the rows are not limited, so that they can be paged;
+        None for a Select with a limit of its own, which has an order of its own.
+
+        Raises `TypeError` for a Select that policies and pages cannot be compiled around.
+        """
+        order = order_of(selected, self.served.entity)
+        if has_limit(selected):
+            return None
+        if order is None:
+            raise TypeError("The Select is ordered by expressions, so it needs a limit of its own: `.limit(100)`.")
+        return order
+
+    async def show_selected(self, call: Call, unit: UnitOfWork, selected: sa.Select[Any], query: ListQuery) -> RowPage:
+        """Those of the rows of a Select that the actor may list, as the query wants them."""
+        call.view = self.served.view(call.actor)
+        chosen = ChosenRows.of(selected, partial(call_value, call))
+        query = msgspec.structs.replace(query, chosen=chosen)
+        return await self._reads.page_in(call, unit.transaction, query)
+
     async def key_of(self, unit: UnitOfWork, row: Any) -> Any:
         """The key of a row that an endpoint returned. One that is not written yet is written first."""
         state: Any = sa.inspect(row)
@@ -65,6 +91,31 @@ class RowAnswers:
         return self.served.entity.key.of(state.identity)
 
 
-def selected_of(annotation: Any) -> Any:
-    """What an annotation `Select[...]` selects; None for any other annotation."""
-    return get_args(annotation)[0] if get_origin(annotation) is sa.Select else None
+def call_value(call: Call, source: str) -> Any:
+    """The value that stands in a call for a `CallValue`."""
+    if source == "actor.id":
+        return call.actor.id
+    return getattr(call.actor.user, source.removeprefix("actor.user."), None)
+
+
+async def select_plainly(call: Call, unit: UnitOfWork, selected: sa.Select[Any]) -> list[Any]:
+    """What a Select of columns and expressions gives: values, or a dict per row where there are several. It is the
+    application's own SQL, without policies and pages. Raises `TypeError` where it has no limit."""
+    if not has_limit(selected):
+        raise TypeError("A Select of columns needs a limit of its own: `.limit(1_000)`.")
+    sources = {part.source for part in visitors.iterate(selected) if isinstance(part, CallValue)}
+    values = {f"call.{source}": call_value(call, source) for source in sources}
+    found = await unit.transaction.session.execute(selected, values)
+    if len(selected.selected_columns) == 1:
+        return list(found.scalars())
+    return [dict(row) for row in found.mappings()]
+
+
+def is_select(result: Any) -> bool:
+    """Whether an endpoint returned a Select."""
+    return isinstance(result, sa.Select)
+
+
+def is_select_type(annotation: Any) -> bool:
+    """Whether an annotation is that of a Select. At run time SQLAlchemy forgets what is in its brackets."""
+    return isinstance(annotation, type) and issubclass(annotation, sa.Select)

@@ -215,6 +215,19 @@ class CompiledReads:
         plan = self._plans.get(recipe)
         return await transaction.load(plan.statement, loading_binds(plan, recipe))
 
+    async def page_in(self, call: Call, transaction: Transaction, query: ListQuery) -> RowPage:
+        """A page of rows, as the transaction sees them. Raises 503 `overloaded` as `list` does."""
+        recipe = ReadPage(self._selection("list", call, query.fields, query.expand), query.rows, query.counts)
+        plan = self._plans.get(recipe)
+        if plan.is_cut:
+            self._database.backlog.check()
+        records = await transaction.read(plan.statement, recipe.binds(plan.statement))
+        return (
+            page_of_record(plan, query, records[0])
+            if isinstance(plan, PagePlan)
+            else page_of_records(plan, query, records)
+        )
+
     async def page_of_keys(
         self, call: Call, transaction: Transaction, keys: Sequence[Any], query: ListQuery
     ) -> RowPage:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 from annotated_types import Ge, Le, Len
-from sqlalchemy import ForeignKey, select
+from sqlalchemy import ForeignKey, Select, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gatepost import (
@@ -26,6 +26,7 @@ from gatepost import (
     Model,
     Resource,
     Service,
+    actor_id,
     anyone,
     authenticated,
     delete,
@@ -127,6 +128,62 @@ class VolumeRoutes(Controller[Volume]):
         await books.update(book, Changes({"stock": 0}), actor)
 
 
+class VolumeLists(Controller):
+    """Endpoints that return a Select."""
+
+    path = "lists"
+
+    @get("/stocked", allow=anyone)
+    async def stocked(self, stock: int = 1, titles: list[str] = []) -> Select[Volume]:  # noqa: B006
+        query = select(Volume).where(Volume.stock == stock).order_by(Volume.title.desc())
+        return query.where(Volume.title.in_(titles)) if titles else query
+
+    @get("/on/{shelf}/now", allow=anyone)
+    async def on_shelf(self, shelf: str) -> Select[Volume]:
+        return select(Volume).join(Volume.shelf).where(Shelf.name == shelf)
+
+    @get("/filtered", allow=anyone, filters=True)
+    async def filtered(self) -> Select[Volume]:
+        return select(Volume).where(Volume.stock < 100)
+
+    @get("/longest", allow=anyone)
+    async def longest(self) -> Select[Volume]:
+        return select(Volume).where(Volume.stock < 100).order_by(func.length(Volume.title).desc(), Volume.isbn).limit(2)
+
+    @get("/whole", allow=anyone, paging=False)
+    async def whole(self) -> Select[Volume]:
+        return select(Volume).where(Volume.stock < 100).order_by(Volume.isbn)
+
+    @get("/own", allow=anyone)
+    async def own(self, limit: Annotated[int, Ge(1), Le(5)] = 2) -> Select[Volume]:
+        return select(Volume).where(Volume.stock < 100).order_by(Volume.isbn).limit(limit)
+
+    @get("/mine", allow=authenticated)
+    async def mine(self) -> Select[Loan]:
+        return select(Loan).where(Loan.reader_id == actor_id)
+
+    @get("/titles", allow=anyone)
+    async def titles(self, prefix: str) -> Select[str]:
+        return select(Volume.title).where(Volume.title.startswith(prefix)).order_by(Volume.title).distinct().limit(10)
+
+    @get("/counts", allow=anyone)
+    async def counts(self, prefix: str) -> Select[tuple[str, int]]:
+        counted = select(Volume.title, func.count().label("copies")).where(Volume.title.startswith(prefix))
+        return counted.group_by(Volume.title).order_by(Volume.title).limit(10)
+
+    @get("/unlimited", allow=anyone)
+    async def unlimited(self) -> Select[str]:
+        return select(Volume.title)
+
+    @get("/distinct", allow=anyone)
+    async def distinct(self) -> Select[Volume]:
+        return select(Volume).distinct()
+
+    @get("/unordered", allow=anyone)
+    async def by_expression(self) -> Select[Volume]:
+        return select(Volume).order_by(func.lower(Volume.title))
+
+
 class Desk(Controller):
     path = "desk"
     loans: Service[Loan]
@@ -202,5 +259,5 @@ app = App(
     ),
     Resource(Shelf, path="shelves", read=anyone, write=role("editor")),
     Resource(Loan, path="loans", read=owner("reader_id"), create=owner("reader_id")),
-    controllers=[Desk],
+    controllers=[Desk, VolumeLists],
 )

@@ -1,0 +1,64 @@
+"""Lists of own endpoints: a `Select` of a served model, with the paging of derived lists compiled around it."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from gatepost.call import Call, Response
+from gatepost.controllers.endpoint_parameters import QueryParameters
+from gatepost.controllers.page_responses import PageResponses
+from gatepost.controllers.queries import QueryReader
+from gatepost.controllers.query_strings import RawQuery, parameters_of, raw_query
+from gatepost.errors import BadRequest
+from gatepost.hints import did_you_mean
+from gatepost.models.list_query import ListQuery, Order
+from gatepost.services.verbs import RowPage
+
+WHOLE_MAX = 1_000
+"""The most rows of a list that is not paged and has no limit of its own."""
+
+_POSITIONS = ("limit", "after", "before", "offset", "count")
+
+
+class EndpointList:
+    """The list that one endpoint returns. `own` are the endpoint's parameters; where one of them is named as one of
+    paging, the endpoint pages itself. With `filters` clients may filter and sort it."""
+
+    def __init__(self, reader: QueryReader, own: QueryParameters, *, pages: bool, filters: bool) -> None:
+        self._reader = reader
+        self._own = own
+        self._filters = filters
+        self._is_paged = pages and not set(own.names) & set(_POSITIONS)
+        names = [name for name in reader.paging.names if self._is_paged or name not in _POSITIONS]
+        self._names = [name for name in names if filters or name != "sort"]
+
+    def parse(self, call: Call) -> tuple[dict[str, Any], RawQuery]:
+        """The values of the endpoint's own parameters, and what the others say of the list. Raises `BadRequest`."""
+        own, others = self._own.divided(parameters_of(call.query_string))
+        raw = raw_query(others, self._reader.paging.reserved - set(self._own.names))
+        known = [*self._own.names, *self._names]
+        for parameter in others:
+            is_filter = parameter in raw.filters
+            if not (self._filters if is_filter else parameter.label in self._names):
+                hint = did_you_mean(parameter.label, known)
+                raise BadRequest("unknown_parameter", f"There is no parameter {parameter.label!r} here.{hint}")
+        return self._own.values(own), raw
+
+    def query(self, call: Call, raw: RawQuery, order: Sequence[Order] | None) -> ListQuery:
+        """What is wanted of the rows. `order` is None where the Select has a limit, and so an order, of its own: then
+        it is one page. Raises `BadRequest`."""
+        if order is not None:
+            query = self._reader.resolve(raw, call, order)
+            return query if self._is_paged else msgspec.structs.replace(query, limit=WHOLE_MAX)
+        for label in raw.labels:
+            if label in _POSITIONS or label == "sort":
+                raise BadRequest("unknown_parameter", f"There is no parameter {label!r} here: the list has one page.")
+        query = self._reader.resolve(raw, call)
+        return msgspec.structs.replace(query, order=(), limit=WHOLE_MAX)
+
+    def respond(self, call: Call, query: ListQuery, page: RowPage) -> Response:
+        """The response that shows a page of the list."""
+        path = quote(call.scope["path"]).encode()
+        return PageResponses(path, self._reader.seal, self._reader.paging).respond(call, query, page)

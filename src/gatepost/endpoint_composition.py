@@ -1,0 +1,120 @@
+"""Own endpoints, composed: what `declaration.py` has bound becomes operations with handlers. Used by
+`composition.py`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from gatepost.call import Endpoint
+from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointMethod
+from gatepost.controllers.endpoint_controller import EndpointController, Surroundings
+from gatepost.controllers.endpoint_lists import EndpointList
+from gatepost.controllers.queries import Queries
+from gatepost.declaration import Declaration
+from gatepost.declaring.rate_limits import NamedLimits, named
+from gatepost.declaring.resource import Resource
+from gatepost.dtos.json_values import Bounds
+from gatepost.models.catalog import ServedModel
+from gatepost.operations import ANY_TYPE, JSON_TYPES, Operation, RouteRules
+from gatepost.services.answers import RowAnswers
+from gatepost.services.call_transactions import CallTransactions
+from gatepost.settings import GateSettings, Settings
+from gatepost.sources import location_of
+
+FindTransactions = Callable[[ServedModel | None], CallTransactions]
+
+
+class EndpointComposition:
+    """Makes the endpoints of controllers. `answers` are those of every served model."""
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        settings: Settings,
+        answers: Mapping[type[Any], RowAnswers],
+        queries: Queries,
+        find_transactions: FindTransactions,
+    ) -> None:
+        self._declaration = declaration
+        self._gate = settings.gate
+        self._answers = answers
+        self._queries = queries
+        self._find_transactions = find_transactions
+
+    def endpoint(self, bound: BoundEndpoint) -> Endpoint:
+        """One endpoint: what it is, and its handler."""
+        surroundings = Surroundings(
+            self._find_transactions(bound.method.served),
+            self._answers,
+            self._declaration.prefix,
+            self._list(bound),
+        )
+        controller = EndpointController(bound, surroundings, self._bounds(bound.method))
+        return Endpoint(self._operation(bound), controller.handle)
+
+    def _list(self, bound: BoundEndpoint) -> EndpointList | None:
+        """What reads the query strings of an endpoint that returns a `Select` of a served model."""
+        returned, route = bound.returned, bound.method.route
+        if returned.served is None or not returned.is_select:
+            return None
+        reader = self._queries.reader(returned.served, name=bound.method.operation_name)
+        return EndpointList(reader, bound.query, pages=route.paging, filters=route.filters)
+
+    def _operation(self, bound: BoundEndpoint) -> Operation:
+        """What an own endpoint is: it has the limits, headers and origins of its resource where it declares none."""
+        method, route, served = bound.method, bound.method.route, bound.method.served
+        raw = None if bound.body is None else bound.body.raw
+        rules = RouteRules(
+            pattern=bound.pattern,
+            limits=self._limits(bound),
+            body_bytes_max=route.body_bytes_max if raw is None else raw.bytes_max,
+            content_types=JSON_TYPES if raw is None else ANY_TYPE,
+            headers=route.headers,
+            cors=route.cors,
+        )
+        if served is not None:
+            resource = served.resource
+            rules = replace(
+                rules,
+                body_bytes_max=rules.body_bytes_max or resource.body_bytes_max,
+                headers=rules.headers or resource.headers,
+                cors=rules.cors or resource.cors,
+            )
+        return Operation(
+            name=method.operation_name,
+            method=route.method,
+            rules=rules,
+            allow=route.allow,
+            source=f"{method.location} {location_of(method.function)}",
+            resource=None if served is None else served.path,
+            envelope=route.name or (None if route.answers is None else route.answers.envelope),
+        )
+
+    def _limits(self, bound: BoundEndpoint) -> NamedLimits:
+        """The endpoint's own limits, or those that it shares with the rest of its resource; none for the default."""
+        name, limits, served = bound.method.operation_name, bound.method.route.rate_limits, bound.method.served
+        if not limits and served is not None:
+            name, limits = served.path, served.resource.rate_limits.get(None, ())
+        factor = self._gate.limit_factor or 1
+        return named(name, [limit.times(factor) for limit in limits]) if limits else ()
+
+    def _bounds(self, method: EndpointMethod) -> Bounds:
+        """How deep and how long JSON may be: the nearest declaration wins."""
+        gate, route = self._gate, method.route
+        outer = Bounds(gate.json_depth_max, gate.json_items_max, gate.body_bytes_max)
+        if method.served is not None:
+            outer = bounds_of(method.served.resource, gate)
+        return Bounds(
+            route.json_depth_max or outer.depth,
+            route.json_items_max or outer.items,
+            route.body_bytes_max or outer.number_characters,
+        )
+
+
+def bounds_of(resource: Resource[Any], gate: GateSettings) -> Bounds:
+    """How deep and how long the JSON of a resource may be."""
+    return Bounds(
+        resource.json_depth_max or gate.json_depth_max,
+        resource.json_items_max or gate.json_items_max,
+        gate.body_bytes_max if resource.body_bytes_max is None else resource.body_bytes_max,
+    )
