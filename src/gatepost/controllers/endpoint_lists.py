@@ -30,6 +30,7 @@ class EndpointList:
         self._reader = reader
         self._own = own
         self._filters = filters
+        self._pages = PageResponses(_path_of, reader.seal, reader.paging)
         self._is_paged = pages and not set(own.names) & set(_POSITIONS)
         names = [name for name in reader.paging.names if self._is_paged or name not in _POSITIONS]
         self._names = [name for name in names if filters or name != "sort"]
@@ -60,5 +61,8 @@ class EndpointList:
 
     def respond(self, call: Call, query: ListQuery, page: RowPage) -> Response:
         """The response that shows a page of the list."""
-        path = quote(call.scope["path"]).encode()
-        return PageResponses(path, self._reader.seal, self._reader.paging).respond(call, query, page)
+        return self._pages.respond(call, query, page)
+
+
+def _path_of(call: Call) -> str:
+    return quote(call.scope["path"])

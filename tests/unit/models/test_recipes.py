@@ -8,19 +8,19 @@ from typing import Any
 import msgspec
 import pytest
 from gate_conversation import forbidden_receive
-from sqlalchemy import ForeignKey, Index, MetaData, or_
+from sqlalchemy import ForeignKey, Index, MetaData, or_, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from gatepost import App, Field, Resource, owner, policy, role
+from gatepost import App, Field, Resource, actor_id, owner, policy, role
 from gatepost.actor import Actor
 from gatepost.call import Call
 from gatepost.controllers.cursors import Cursors
-from gatepost.controllers.paging import PagingParameters
-from gatepost.controllers.queries import QueryParsers, QueryReader
+from gatepost.controllers.queries import Queries, QueryParsers
 from gatepost.database.statements import Statement
 from gatepost.declaring.paging import BY_CURSORS
 from gatepost.models.addresses import ReadAbove, ReadKey
 from gatepost.models.candidates import CheckCandidate
+from gatepost.models.chosen_rows import ChosenRows
 from gatepost.models.conditions import Below, bind_decision, bind_policy
 from gatepost.models.list_query import ListQuery, Order
 from gatepost.models.nesting import Nesting
@@ -104,14 +104,15 @@ app = App(
 )
 CATALOG = app.declaration.catalog
 TOOLS, MAKERS, LOANS = CATALOG.by_model[Tool], CATALOG.by_model[Maker], CATALOG.by_model[Loan]
-READER = QueryReader(
-    TOOLS,
-    {item: QueryParsers(item) for item in CATALOG.served},
-    Cursors(b"s" * 32),
-    Trigrams(),
-    PagingParameters(BY_CURSORS, TOOLS.resource),
-)
+PARSERS = {item: QueryParsers(item) for item in CATALOG.served}
+READER = Queries(PARSERS, Cursors(b"s" * 32), Trigrams(), BY_CURSORS).reader(TOOLS)
 NESTING = Nesting(MAKERS.resource, MAKERS.entity, "maker_id", MAKERS.entity.attributes["id"])
+SELECTS = [
+    *(select(Tool).where(Tool.weight > weight) for weight in (1, 2)),
+    *(select(Tool).where(Tool.name.in_(names)) for names in (["a"], ["a", "b"])),
+    select(Tool).join(Tool.maker).where(Tool.id == actor_id),
+    *(select(Tool).order_by(Tool.name).limit(limit) for limit in (1, 2)),
+]
 OPTIONS = Options(page_bytes_max=2**22)
 
 ACTORS = [
@@ -180,6 +181,9 @@ def recipes() -> Iterator[Recipe[Any]]:
             for rows in (query.rows, msgspec.structs.replace(query.rows, offset=Bound(len(query_string) + 1))):
                 yield ReadPage(shown, rows)
                 yield ReadPage(shown, rows, counts=True)
+            for selected in SELECTS:
+                chosen = ChosenRows.of(selected, lambda source, value=actor.id: value)
+                yield ReadPage(shown, msgspec.structs.replace(query.rows, chosen=chosen))
             yield LoadObjects(TOOLS, read, query.rows)
             yield CountBytes(TOOLS, read, query.rows, ("note",))
         yield ReadRowsByKey(row, query.order, Bound([1, 2]))
