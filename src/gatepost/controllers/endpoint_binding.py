@@ -6,6 +6,7 @@ makes handlers of what is bound here.
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, cast, get_args, get_origin
 
 from gatepost.actor import Actor
@@ -108,7 +109,7 @@ class EndpointBinder:
         """The endpoints of a controller, which is that of a resource where `served` is given. What is wrong with one
         becomes a mistake, and leaves out that one alone."""
         attributes: tuple[tuple[str, type[Any]], ...] = ()
-        with self._mistakes.check(location_of(controller)):
+        with self._mistakes.check(partial(location_of, controller)):
             attributes = self._attributes(controller)
         found: list[BoundEndpoint] = []
         methods = list(_methods(controller, served))
@@ -120,7 +121,7 @@ class EndpointBinder:
         if not methods:
             hint = 'Write @get("/path", allow=...) above an `async def`.'
             error = ConfigurationError("has no endpoint.", location=controller.__name__, hint=hint)
-            self._mistakes.add(error, location_of(controller))
+            self._mistakes.add(error, partial(location_of, controller))
         return found
 
     def _bind(self, method: EndpointMethod, attributes: tuple[tuple[str, type[Any]], ...]) -> BoundEndpoint:

@@ -14,7 +14,7 @@ from gatepost.controllers.endpoint_binding import BoundEndpoint, PathRow
 from gatepost.controllers.endpoint_bodies import compile_body_reader
 from gatepost.controllers.endpoint_lists import EndpointList
 from gatepost.controllers.query_strings import RawQuery
-from gatepost.controllers.responses import empty_response, encode, row_response
+from gatepost.controllers.responses import empty_response, encode, entity_tag, is_unchanged, row_response
 from gatepost.declaring.dto import Created
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.path_keys import key_writer
@@ -130,7 +130,12 @@ class EndpointController:
             page = await shown.show_all(call, unit, cast("Any", result))
             return Response(self._status(200), b'{"data":[%b]}' % page.rows.encode())
         row = await shown.show(call, unit, self._checked(result, shown.served))
-        return self._nothing() if row is None else row_response(self._status(200), row.data, row.tag)
+        if row is None:
+            return self._nothing()
+        unless = call.headers.get(b"if-none-match") if self._is_safe else None
+        if unless is not None and row.tag is not None and is_unchanged(unless, row.tag):
+            return empty_response(304, (b"etag", entity_tag(row.tag)))
+        return row_response(self._status(200), row.data, row.tag)
 
     async def _created(self, call: Call, unit: UnitOfWork, result: "Created[Any]", shown: RowAnswers) -> Response:
         row: Row | None = await shown.show(call, unit, self._checked(result.row, shown.served))

@@ -28,6 +28,19 @@ async def test_a_row_is_found_by_another_unique_attribute(library: Library) -> N
     assert response.headers["etag"]
 
 
+async def test_a_row_that_is_unchanged_is_not_sent_again(library: Library) -> None:
+    book = await library.book()
+    path = f"/api/books/by-isbn/{book.isbn}"
+    tag = (await library.anonymous.get(path)).headers["etag"]
+
+    same = await library.anonymous.get(path, headers={"if-none-match": tag})
+    await library.reader.post(f"/api/books/{book.isbn}/sell")
+    changed = await library.anonymous.get(path, headers={"if-none-match": tag})
+
+    assert (same.status, same.body, same.headers["etag"]) == (304, b"", tag)
+    assert (changed.status, changed.data["stock"]) == (200, 2)
+
+
 async def test_an_attribute_that_is_set_on_a_loaded_row_is_written(library: Library) -> None:
     book = await library.book(stock=1)
 
