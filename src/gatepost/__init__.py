@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gatepost.app import App
     from gatepost.auth.authenticator import Authenticator, UserAuthenticator, VerifiedUser
     from gatepost.auth.bearer_tokens import BearerTokens
-    from gatepost.call import Call
+    from gatepost.call import Call, Response
     from gatepost.declaring.controller import Controller, delete, get, patch, post, put
     from gatepost.declaring.cors import CORS
     from gatepost.declaring.dialect import CamelCase, Dialect
@@ -87,6 +87,7 @@ __all__ = [
     "RateLimit",
     "RawBody",
     "Resource",
+    "Response",
     "Service",
     "Settings",
     "Unauthorized",
@@ -145,7 +146,7 @@ _NAMES = {
     "models.list_query": "ListQuery",
     "models.naive_utc": "NaiveUTC",
     "operations": "Operation",
-    "call": "Call",
+    "call": "Call Response",
     "declaring.mount": "Mount",
     "declaring.parameters": "Cookie Header Locked Query RawBody",
     "declaring.row_expressions": "actor_column actor_id count readable",

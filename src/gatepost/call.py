@@ -3,15 +3,19 @@
 The gate makes one `Call` per HTTP request and leaves it in `scope["gatepost"]`; every layer below reads it there.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 
 from gatepost.actor import Actor, anonymous
 from gatepost.asgi import Receive, Scope
 from gatepost.errors import BadRequest, Header
+from gatepost.languages import preferred_language
 from gatepost.operations import Operation, RouteRules
+from gatepost.response_additions import AfterResponse, ResponseAdditions
+from gatepost.response_fields import SameSite, cookie_field, field_value, response_field
 from gatepost.view import NO_FIELDS, View
 
 METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
@@ -27,13 +31,70 @@ class Response(msgspec.Struct, gc=False):
     """A response: status, headers besides those that the gate adds, and the whole body.
 
     `cache_control` is its `Cache-Control`; without one, the gate forbids caches to store a response to a signed-in
-    user.
+    user. The fields are bytes as they are sent; `json`, `text`, `html`, `binary` and `redirect` make a response of
+    what a program has, and raise `ValueError` for headers that cannot be sent or that the gate sets.
     """
 
     status: int
     body: bytes = b""
     headers: tuple[Header, ...] = JSON_HEADERS
     cache_control: bytes | None = None
+
+    @classmethod
+    def binary(
+        cls,
+        body: bytes,
+        content_type: str = "application/octet-stream",
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] = {},
+        cache_control: str | None = None,
+    ) -> "Response":
+        """Bytes of any type."""
+        return cls(
+            status,
+            body,
+            (
+                (b"content-type", field_value("content-type", content_type)),
+                *(response_field(name, value) for name, value in headers.items()),
+            ),
+            None if cache_control is None else field_value("cache-control", cache_control),
+        )
+
+    @classmethod
+    def text(cls, text: str, **options: Any) -> "Response":
+        """Plain text. The options are `status`, `headers` and `cache_control`, as of `binary`."""
+        return cls.binary(text.encode(), "text/plain; charset=utf-8", **options)
+
+    @classmethod
+    def html(cls, page: str, **options: Any) -> "Response":
+        """A page. It may load and run nothing, unless the endpoint declares other `headers=`."""
+        return cls.binary(page.encode(), "text/html; charset=utf-8", **options)
+
+    @classmethod
+    def json(cls, value: object, **options: Any) -> "Response":
+        """A value as JSON, without an envelope."""
+        return cls.binary(msgspec.json.encode(value), "application/json", **options)
+
+    @classmethod
+    def redirect(
+        cls, location: str, *, status: int = 303, headers: Mapping[str, str] = {}, cache_control: str | None = None
+    ) -> "Response":
+        """Another place: 303 to GET it, 307 to send the same there; 301 and 308 are for ever. `location` is a path of
+        this server or a URL of another; one that a client gives has to be checked first."""
+        if status not in _REDIRECTS:
+            raise ValueError(
+                f"{status} does not lead to another place: write one of {', '.join(map(str, _REDIRECTS))}."
+            )
+        target = response_field("location", quote(location, safe=_URL_CHARACTERS))
+        made = cls.binary(b"", status=status, headers=headers, cache_control=cache_control)
+        return cls(status, b"", (target, *made.headers[1:]), made.cache_control)
+
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+_URL_CHARACTERS = "%:/?#[]@!$&'()*+,;=~"
+"""Reserved characters (RFC 3986, section 2.2) and escapes; anything else becomes an escape."""
 
 
 Handler = Callable[["Call"], Awaitable[Response]]
@@ -70,7 +131,8 @@ class Call(msgspec.Struct, eq=False):
     work while a service's transaction runs; `tables_read` are the names of the tables whose rows the response shows or
     depends on, None where that is not known, because a service or a function of the database may have read others;
     `status` is that of the response, 0 until it has begun; `code` is the error code of a refusal, for the access line;
-    `is_malformed` says that the request is refused for its head or its path, before any path has a say.
+    `is_malformed` says that the request is refused for its head or its path, before any path has a say;
+    `additions` are what code has added to the response, None where it has added nothing.
     """
 
     scope: Scope
@@ -91,6 +153,7 @@ class Call(msgspec.Struct, eq=False):
     status: int = 0
     code: str | None = None
     is_malformed: bool = False
+    additions: ResponseAdditions | None = None
 
     @property
     def is_foreign(self) -> bool:
@@ -101,6 +164,67 @@ class Call(msgspec.Struct, eq=False):
     def is_mounted(self) -> bool:
         """True if another application responds below a mount."""
         return self.rules is not None and self.rules.kind == "mount"
+
+    def header(self, name: str) -> str | None:
+        """The value of a header; of several lines with one name the last. Bytes beyond ASCII are decoded as Latin-1."""
+        value = self.headers.get(name.lower().encode("latin-1", "replace"))
+        return None if value is None else value.decode("latin-1")
+
+    @property
+    def language(self) -> str | None:
+        """The language that the client asks for most, such as "de-CH"; None where it asks for none. The response then
+        says that it varies by it, for caches."""
+        self._add().varies_by[b"accept-language"] = None
+        return preferred_language(self.headers.get(b"accept-language", b"").decode("latin-1"))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What code keeps for the length of this call: `scope["state"]`, which middlewares share (Starlette's
+        `request.state`)."""
+        state: dict[str, Any] = self.scope.setdefault("state", {})
+        return state
+
+    def set_header(self, name: str, value: str) -> None:
+        """Add a header to the response, in place of one that it has; a refusal goes without. `Vary` is added to.
+
+        Raises `ValueError` for what cannot be sent in a header, and for headers that the gate sets.
+        """
+        self._add().add(response_field(name, value))
+
+    def set_cookie(  # noqa: PLR0913 - the attributes of a cookie
+        self,
+        name: str,
+        value: str,
+        *,
+        max_age: int | None = None,
+        path: str = "/",
+        secure: bool | None = None,
+        http_only: bool = True,
+        same_site: SameSite = "lax",
+    ) -> None:
+        """Set a cookie with the response; a refusal goes without. `max_age` is in seconds: None until the browser is
+        closed, 0 removes the cookie. It is `secure` where the client came over TLS, unless it says otherwise. No cache
+        stores a response with a cookie.
+
+        Raises `ValueError` for what browsers refuse.
+        """
+        is_secure = self.scope["scheme"] == "https" if secure is None else secure
+        self._add().cookies[name, path] = cookie_field(
+            name, value, max_age=max_age, path=path, secure=is_secure, http_only=http_only, same_site=same_site
+        )
+
+    def after_response(self, callback: AfterResponse) -> None:
+        """Call `callback` after the last byte of the response, and never where the call is refused or fails.
+
+        It may be asynchronous; a synchronous one must not block. A client that disconnects does not stop it. What it
+        raises is logged and changes nothing. A process that stops waits for it as for requests.
+        """
+        self._add().callbacks.append(callback)
+
+    def _add(self) -> ResponseAdditions:
+        if self.additions is None:
+            self.additions = ResponseAdditions()
+        return self.additions
 
     def cookie(self, name: str) -> str | None:
         """The value of a cookie, without the quotes around it; None where the request has no cookie of this name.

@@ -198,6 +198,7 @@ class Composition:
         """Stop listening and close the connections."""
         self.drain()
         await self.gate.wait_idle(self.settings.server.drain_seconds)
+        await self.gate.callbacks.stop()
         if self._trigram_probe is not None:
             self._trigram_probe.stop()
         self._sql_trials.stop()

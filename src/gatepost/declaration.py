@@ -27,6 +27,7 @@ from gatepost.declaring.resource import PATH, Resource
 from gatepost.dtos.body import check_field
 from gatepost.dtos.path_keys import check_key
 from gatepost.errors import ConfigurationError
+from gatepost.gateway.problem_pages import ProblemDescription, describe
 from gatepost.mistakes import Mistakes
 from gatepost.models.addresses import check_above, check_address
 from gatepost.models.base import Model
@@ -210,7 +211,15 @@ class Declaration:
         for controller in controllers:
             with self._mistakes.check(self._source):
                 found += binder.bind(checked_controller(controller, "App"))
+        self._check_raises(found)
         return found
+
+    def _check_raises(self, endpoints: Sequence[BoundEndpoint]) -> None:
+        found: dict[str, ProblemDescription] = {}
+        for method in (endpoint.method for endpoint in endpoints):
+            for problem in method.route.raises:
+                with self._mistakes.check(method.route.source):
+                    describe(problem, found, method.location)
 
     def policy_warnings(self) -> list[PolicyWarning]:
         """What of the policies can raise on a row. Computed anew: for the start, and for `gatepost doctor`."""

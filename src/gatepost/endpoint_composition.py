@@ -87,6 +87,7 @@ class EndpointComposition:
             allow=route.allow,
             source=f"{method.location} {location_of(method.function)}",
             resource=None if served is None else served.path,
+            raises=route.raises,
             envelope=route.name or (None if route.answers is None else route.answers.envelope),
         )
 

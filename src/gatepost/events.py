@@ -248,6 +248,14 @@ class AfterCommitFailed(msgspec.Struct):
     error: BaseException
 
 
+class AfterResponseFailed(msgspec.Struct):
+    """A function that ran after the response of a request raised, or was still running when the process stopped."""
+
+    request_id: str
+    callback: str
+    error: BaseException
+
+
 class IdentitiesInvalidated(msgspec.Struct):
     """Cached users were dropped: one (`user_id`), or all because the listener lost its connection (None)."""
 

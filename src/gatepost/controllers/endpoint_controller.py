@@ -9,6 +9,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
+from msgspec.structs import replace
+
 from gatepost.call import JSON_HEADERS, Call, Response
 from gatepost.controllers.endpoint_binding import BoundEndpoint, PathRow
 from gatepost.controllers.endpoint_bodies import compile_body_reader
@@ -50,6 +52,8 @@ class EndpointController:
         self._is_safe = bound.method.route.method in SAFE
         self._read_body = None if bound.body is None else compile_body_reader(bound.body, bound.method.location, bounds)
         self._function = bound.method.function
+        caching = bound.method.route.cache_control
+        self._caching = None if caching is None else caching.encode()
         self._shared = None if bound.attributes else bound.method.controller()
         returned = bound.returned.served
         self._shown = None if returned is None else surroundings.answers[returned.entity.model]
@@ -76,7 +80,8 @@ class EndpointController:
                 return await self._page(call, unit, result, self._list, query)
             return await self._respond(call, unit, result)
 
-        return await self._transactions.run(call, work, is_read_only=self._is_safe)
+        response = await self._transactions.run(call, work, is_read_only=self._is_safe)
+        return response if self._caching is None else _cached(response, self._caching)
 
     async def _find(self, call: Call, unit: UnitOfWork, row: PathRow, value: Any) -> Any:
         answers = self._answers[row.served.entity.model]
@@ -151,7 +156,7 @@ class EndpointController:
         """Nothing to show: after a read there is nothing here, after a write there is no more to say."""
         if self._is_safe:
             raise NotFound("not_found", "There is nothing here that you may see.")
-        return empty_response(204)
+        return empty_response(self._status(204))
 
     def _status(self, usual: int) -> int:
         return self._bound.method.route.status or usual
@@ -161,6 +166,12 @@ class EndpointController:
             location = self._bound.method.location
             raise TypeError(f"{location} returned {type(row).__name__}, not {served.entity.name}.")
         return row
+
+
+def _cached(response: Response, caching: bytes) -> Response:
+    """A response that may be stored as its endpoint declares, unless it is no success or says so itself."""
+    is_success = 200 <= response.status < 300
+    return replace(response, cache_control=caching) if is_success and response.cache_control is None else response
 
 
 def _location_writer(served: ServedModel | None, prefix: str) -> Callable[[Any], str] | None:

@@ -11,6 +11,9 @@ from gatepost.errors import ConfigurationError
 from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.services.answers import is_select_type
 
+BODILESS = (204, 205)
+"""Successes that have no body (RFC 9110, section 15.3)."""
+
 _SEQUENCES = (list, tuple, Sequence)
 
 
@@ -37,6 +40,12 @@ def read_returned(annotation: Any, method: ReturningMethod, catalog: Catalog) ->
     and for an `answers=` of another model."""
     location = method.location
     parts = [part for part in _alternatives(annotation) if part is not type(None)]
+    if method.route.status in BODILESS and parts:
+        raise ConfigurationError(
+            f"returns something, and status={method.route.status} has no body.",
+            location=location,
+            hint="Return None, or leave out status=.",
+        )
     is_select = any(is_select_type(part) for part in parts)
     selected = selected_of(method.function, location) if is_select else []
     rows = [*selected, *(_row_type(part) for part in parts if not is_select_type(part))]

@@ -15,6 +15,7 @@ from gatepost.declaring.dto import DTO, Created
 from gatepost.declaring.policies import Policy
 from gatepost.declaring.rate_limits import Limits, limits_by_action
 from gatepost.errors import ConfigurationError, Problem
+from gatepost.response_fields import FIELD_VALUE
 
 M = TypeVar("M")
 MO = TypeVar("MO", default=Any)
@@ -70,13 +71,16 @@ class Route(Declared):
         self.answers = answers
         arguments.check(_check_answers, answers, location)
         self.name = arguments.of_kind("name", name, str | None, 'a text such as "tags"', None)
+        arguments.check(_check_name, self.name, location)
         self.status = arguments.of_kind("status", status, int | None, "a status such as 202", None)
+        arguments.check(_check_status, self.status, location)
         self.rate_limits = self.mistakes.attempt(
             lambda: limits_by_action(rate_limit, (), location=f"{location}, rate_limit=...)").get(None, ()),
             (),
             self.source,
         )
-        self.raises = tuple(raises)
+        self.raises = tuple(each for each in raises if isinstance(cast("object", each), Problem))
+        arguments.check(_check_raises, raises, location)
         self.paging = arguments.of_kind("paging", paging, bool, "True or False", True)
         self.filters = arguments.of_kind("filters", filters, bool, "True or False", False)
         self.body_bytes_max = arguments.bound("body_bytes_max", body_bytes_max)
@@ -85,6 +89,7 @@ class Route(Declared):
         self.headers = arguments.headers(headers)
         self.cors = arguments.of_kind("cors", cors, CORS | None, 'CORS("https://shop.example")', None)
         self.cache_control = arguments.of_kind("cache_control", cache_control, str | None, '"no-store"', None)
+        arguments.check(_check_caching, self.cache_control, method, location)
 
 
 def _check_answers(answers: Any, location: str) -> None:
@@ -93,6 +98,50 @@ def _check_answers(answers: Any, location: str) -> None:
             "is not a DTO.",
             location=f"{location}, answers={getattr(cast('Any', answers), '__name__', '...')})",
             hint="Write class BookCard(DTO[Book]), and answers=BookCard. What is no row needs no answers=.",
+        )
+
+
+def _check_name(name: str | None, location: str) -> None:
+    if name is not None and not name.isidentifier():
+        raise ConfigurationError(
+            f"is {name!r}, which is not a name.",
+            location=f"{location}, name=...)",
+            hint="It is a key of the JSON that is sent: write letters, digits and underscores.",
+        )
+
+
+def _check_status(status: int | None, location: str) -> None:
+    if status is not None and not 200 <= status <= 299:
+        raise ConfigurationError(
+            f"is {status}.",
+            location=f"{location}, status=...)",
+            hint="Write that of a success, 200 to 299. Raise a Problem to refuse; return a Response for others.",
+        )
+
+
+def _check_raises(raises: Sequence[object], location: str) -> None:
+    for each in raises:
+        if not isinstance(each, Problem):
+            name = getattr(each, "__name__", repr(each))
+            raise ConfigurationError(
+                f"has {name}, which is not a problem.",
+                location=f"{location}, raises=...)",
+                hint='Write it as it is raised: raises=[Conflict("out_of_stock", "Too few copies are left.")].',
+            )
+
+
+def _check_caching(cache_control: str | None, method: str, location: str) -> None:
+    if cache_control is None:
+        return
+    if method != "GET":
+        raise ConfigurationError(
+            "is that of a read.", location=f"{location}, cache_control=...)", hint="Leave it out: nothing stores this."
+        )
+    if FIELD_VALUE.fullmatch(cache_control) is None:
+        raise ConfigurationError(
+            f"is {cache_control!r}.",
+            location=f"{location}, cache_control=...)",
+            hint='Write visible ASCII without line breaks: "public, max-age=60".',
         )
 
 

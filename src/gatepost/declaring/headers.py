@@ -3,13 +3,10 @@
 Read at start by `gateway/header_profiles.py`, which composes the whole set; nothing is merged per request.
 """
 
-import re
 from collections.abc import Mapping
 
 from gatepost.errors import ConfigurationError, Header
-
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
-_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+from gatepost.response_fields import FIELD_NAME, FIELD_VALUE
 
 _ELSEWHERE: dict[str, str] = {
     "strict-transport-security": "It holds for the whole host: set GATEPOST_HSTS_SECONDS.",
@@ -52,11 +49,11 @@ class Headers:
 
 
 def _check(name: str, value: str | None, location: str) -> None:
-    if _NAME.fullmatch(name) is None:
+    if FIELD_NAME.fullmatch(name) is None:
         raise ConfigurationError(f"headers= has {name!r}, which is not a header name.", location=location)
     if (hint := _hint_against(name)) is not None:
         raise ConfigurationError(f"headers= cannot set {name}.", location=location, hint=hint)
-    if value is not None and _VALUE.fullmatch(value) is None:
+    if value is not None and FIELD_VALUE.fullmatch(value) is None:
         raise ConfigurationError(
             f"headers= sets {name} to {value!r}.",
             location=location,

@@ -30,6 +30,7 @@ from gatepost.gateway.paths import check_path
 from gatepost.gateway.problems import CHALLENGE, INTERNAL, render, render_body
 from gatepost.gateway.queue_lanes import Admission
 from gatepost.gateway.request_deadlines import Deadline, FindWriting, RequestDeadlines, find_no_writing
+from gatepost.gateway.response_callbacks import ResponseCallbacks
 from gatepost.operations import RouteRules
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings
@@ -97,6 +98,7 @@ class GateMiddleware:
         self._challenges = tuple((CHALLENGE, each.encode()) for each in challenges)
         self._emit_finished = events.emitter(RequestFinished)
         self._emit_failed = events.emitter(RequestFailed)
+        self.callbacks = ResponseCallbacks(events)
         self._id_prefix = f"{secrets.token_urlsafe(9)}."
         self._numbers = count(1)
         self.is_draining = False
@@ -167,6 +169,8 @@ class GateMiddleware:
             # Both lead back to the call; without them it is freed at once, and the garbage collector has no work.
             call.receive = receive
             scope.pop("gatepost", None)
+            if call.additions is not None:
+                self.callbacks.start(call, call.additions)
             if (emit := self._emit_finished) is not None:
                 rules = call.rules
                 emit(
@@ -197,8 +201,12 @@ class GateMiddleware:
         self._response_headers.profiles = self._response_headers.profiles.closing()
 
     async def wait_idle(self, timeout_seconds: float) -> bool:
-        """Wait until no request is in flight; False where that took longer than `timeout_seconds`."""
-        return await self._deadlines.wait_idle(timeout_seconds)
+        """Wait until no request is in flight and nothing runs after a response; False where that took longer than
+        `timeout_seconds`."""
+        until = monotonic_ns() + int(timeout_seconds * NANOSECONDS)
+        is_idle = await self._deadlines.wait_idle(timeout_seconds)
+        seconds_left = max(0.0, (until - monotonic_ns()) / NANOSECONDS)
+        return await self.callbacks.wait_idle(seconds_left) and is_idle
 
     async def _refuse(self, call: GateCall, error: BaseException) -> None:
         if call.held_start is not None:  # nothing has been sent yet

@@ -20,6 +20,7 @@ from gatepost.gateway.limit_sets import TakenTokens
 from gatepost.gateway.queue_lanes import Admission
 from gatepost.gateway.request_deadlines import Deadline
 from gatepost.operations import RouteRules
+from gatepost.response_additions import ResponseAdditions
 from gatepost.settings import GateSettings
 
 
@@ -149,6 +150,8 @@ class GateCall(Call, kw_only=True, eq=False):
     def _add_headers(self, given: Iterable[Header]) -> list[Header]:
         rules, response_headers = self.rules, self.response_headers
         headers: list[Header] = [*given]
+        if self.additions is not None and self.endpoint is None:  # those of an endpoint are on its response already
+            headers = self._with_additions(headers, self.additions)
         named = dict(headers)
         is_page = self.is_foreign
         is_private = self.actor.id is not None
@@ -177,6 +180,13 @@ class GateCall(Call, kw_only=True, eq=False):
         if response_headers.cors is not None:
             headers += response_headers.cors.headers(self)
         return _resolve_clashes(headers[:given_count], headers[given_count:]) if clashes else headers
+
+    def _with_additions(self, headers: list[Header], additions: ResponseAdditions) -> list[Header]:
+        caching = additions.caching(None)
+        if caching is None:
+            return [*additions.headers(headers)]
+        kept = [header for header in headers if header[0].lower() != b"cache-control"]
+        return [*additions.headers(kept), (b"cache-control", caching)]
 
 
 _BODILESS = frozenset({204, 304})

@@ -53,12 +53,19 @@ def declared_problems(problems: Iterable[Problem]) -> dict[str, ProblemDescripti
     """
     found: dict[str, ProblemDescription] = {}
     for problem in problems:
-        if problem.code not in CODES:
-            known = found.get(problem.code)
-            _check(problem, known)
-            meanings = dict.fromkeys((*(known.meanings if known else ()), problem.detail))
-            found[problem.code] = ProblemDescription(problem.status, problem.title, tuple(meanings))
+        describe(problem, found)
     return found
+
+
+def describe(problem: Problem, found: dict[str, ProblemDescription], location: str | None = None) -> None:
+    """Add a problem to the descriptions of what endpoints raise. Raises `ConfigurationError` as above; `location` is
+    the endpoint."""
+    own = CODES.get(problem.code)
+    known = found.get(problem.code)
+    _check(problem, (own.problem.status if own else known.status if known else problem.status), location)
+    if own is None:
+        meanings = dict.fromkeys((*(known.meanings if known else ()), problem.detail))
+        found[problem.code] = ProblemDescription(problem.status, problem.title, tuple(meanings))
 
 
 def problem_types(codes: Iterable[str], base_url: str | None) -> dict[str, str]:
@@ -93,15 +100,17 @@ class ProblemPages:
         return response
 
 
-def _check(problem: Problem, known: ProblemDescription | None) -> None:
+def _check(problem: Problem, known_status: int, location: str | None) -> None:
     if _CODE.fullmatch(problem.code) is None:
         raise ConfigurationError(
             f"raises= has the code {problem.code!r}, which cannot stand in the path of its page.",
+            location=location,
             hint="Write letters, digits and underscores.",
         )
-    if known is not None and known.status != problem.status:
+    if known_status != problem.status:
         raise ConfigurationError(
-            f"raises= has the code {problem.code!r} with the status {known.status} and with {problem.status}.",
+            f"raises= has the code {problem.code!r} with the status {known_status} and with {problem.status}.",
+            location=location,
             hint="A code means one thing: give one of them another code.",
         )
 

@@ -68,7 +68,7 @@ def _of_fields(served: ServedModel) -> Iterator[Problem]:
 
 def _of_writes(served: ServedModel) -> Iterator[Problem]:
     resource = served.resource
-    if not (_is_open(served, "create") or _is_open(served, "update")):
+    if resource.controller is None and not (_is_open(served, "create") or _is_open(served, "update")):
         for argument in ("body_bytes_max", "json_depth_max", "json_items_max"):
             if getattr(resource, argument) is not None:
                 yield argument, "has no effect: nobody may send a body.", "Open create= or update=, or leave it out."
@@ -82,6 +82,8 @@ def _of_paths(served: ServedModel) -> Iterator[Problem]:
         if action is not None and not _is_open(served, action):
             hint = f"Open {action}=, or leave it out."
             yield "rate_limit", f"has no effect on {action}: nobody may do it.", hint
+    if resource.controller is not None:
+        return  # whose endpoints have them
     given: dict[str, Any] = {
         "headers": resource.headers,
         "cors": resource.cors,

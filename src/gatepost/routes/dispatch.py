@@ -2,9 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from msgspec.structs import replace
+
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
-from gatepost.call import Admit, Call
+from gatepost.call import Admit, Call, Response
 from gatepost.errors import Problem
+from gatepost.response_additions import ResponseAdditions
 
 Explain = Callable[[Exception], Awaitable[Problem | None]]
 
@@ -39,4 +42,17 @@ class Dispatch:
             if problem is None:
                 raise
             raise problem from error
-        await call.respond(response)
+        if call.additions is None:
+            await call.respond(response)
+        else:
+            call.additions.is_kept = True  # whether or not the client still takes the response
+            await call.respond(completed(response, call.additions))
+
+
+def completed(response: Response, additions: ResponseAdditions) -> Response:
+    """A response with what code has added to it."""
+    return replace(
+        response,
+        headers=additions.headers(response.headers),
+        cache_control=additions.caching(response.cache_control),
+    )

@@ -25,6 +25,9 @@ def _show(failure: RequestFailed) -> None:
 _DEFAULTS = {"GATEPOST_LIMIT_FACTOR": "100000", "GATEPOST_QUEUE_SECONDS": "60"}
 """Tests may send more at once than a busy machine can do in a second."""
 
+SETTLE_SECONDS = 10.0
+"""So long a client waits for what runs after a response."""
+
 
 class TestApp:
     """Starts an app on a database, brought to its models, for the length of a block.
@@ -33,6 +36,8 @@ class TestApp:
     Gatepost made is changed. Entering the block raises ConfigurationError with the list of what would have to be done
     besides, and then nothing has been done. To tables that Gatepost did not make something is added only with
     `extend`.
+
+    Its clients return when also what runs after the response (`call.after_response`) is done.
 
     `settings` are environment variables by name; ConfigurationError is raised for one that is not a setting. Limits are
     a hundred thousand times as generous unless they say otherwise.
@@ -47,7 +52,7 @@ class TestApp:
         self.app = app
         self._extend = extend
         self._environ = {"DATABASE_URL": database_url, **_DEFAULTS, **settings}
-        self.anonymous = Client(app)
+        self.anonymous = Client(app, settle=self._settle)
 
     async def __aenter__(self) -> "TestApp":
         from gatepost.migrations.safe_changes import apply_lossless
@@ -78,4 +83,8 @@ class TestApp:
         address = email or f"{secrets.token_hex(8)}@example.com"
         key = await create_user(running.database, self.app.user_model, address, password, roles)
         token = await issue_token(running.database, self.app.user_model, running.tokens, address)
-        return Client(self.app, token=token, scheme=running.tokens.scheme), key
+        return Client(self.app, token=token, scheme=running.tokens.scheme, settle=self._settle), key
+
+    async def _settle(self) -> None:
+        """A test that has its response may look at what the endpoint does after it."""
+        await self.app.running.gate.callbacks.wait_idle(SETTLE_SECONDS)

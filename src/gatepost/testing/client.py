@@ -1,6 +1,6 @@
 """A client that speaks to an ASGI application in the same process, with the identity it was made for."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urlencode
 
@@ -30,9 +30,17 @@ class Client:
     """Requests as one identity; without a `token`, anonymous ones. `scheme` is how the token is sent."""
 
     def __init__(
-        self, app: ASGIApp, *, token: str | None = None, address: str = "127.0.0.1", scheme: str = "Bearer"
+        self,
+        app: ASGIApp,
+        *,
+        token: str | None = None,
+        address: str = "127.0.0.1",
+        scheme: str = "Bearer",
+        settle: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
+        """`settle` is awaited after each response: for what runs after it."""
         self._app = app
+        self._settle = settle
         self._address = address
         self._headers = {"authorization": f"{scheme} {token}"} if token is not None else {}
 
@@ -102,6 +110,8 @@ class Client:
             messages.append(message)
 
         await self._app(scope, receive, send)
+        if self._settle is not None:
+            await self._settle()
         start = messages[0]
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
         return ClientResponse(start["status"], headers, b"".join(message.get("body", b"") for message in messages[1:]))
