@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gatepost.declaring.mount import Mount
     from gatepost.declaring.parameters import Cookie, Header, Locked, Query, RawBody
     from gatepost.declaring.policies import Policy, anyone, authenticated, nobody, owner, policy, role
+    from gatepost.declaring.provided import per_call
     from gatepost.declaring.rate_limits import RateLimit, hours, minutes, seconds
     from gatepost.declaring.resource import Field, Resource, hidden, read_only, write_once
     from gatepost.declaring.row_expressions import actor_column, actor_id, count, readable
@@ -114,6 +115,7 @@ __all__ = [
     "nobody",
     "owner",
     "patch",
+    "per_call",
     "policy",
     "post",
     "put",
@@ -149,6 +151,7 @@ _NAMES = {
     "call": "Call Response",
     "declaring.mount": "Mount",
     "declaring.parameters": "Cookie Header Locked Query RawBody",
+    "declaring.provided": "per_call",
     "declaring.row_expressions": "actor_column actor_id count readable",
     "declaring.resource": "Field Resource hidden read_only write_once",
     "services.changes": "Changes",

@@ -5,9 +5,9 @@ which an ASGI server calls through the lifespan protocol.
 """
 
 import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 from joserfc.jwk import OKPKey
 from sqlalchemy import MetaData
@@ -23,6 +23,7 @@ from gatepost.declaring.arguments import Declared, declared
 from gatepost.declaring.controller import Controller
 from gatepost.declaring.dialect import DEFAULT_DIALECT, Dialect
 from gatepost.declaring.mount import Mount
+from gatepost.declaring.provided import Provide
 from gatepost.declaring.resource import Resource
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.events import Events
@@ -33,6 +34,8 @@ from gatepost.services.service_transaction import ServiceTransaction
 from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.settings import Settings, load_settings
 from gatepost.sqlalchemy_refusals import as_configuration_error
+
+T = TypeVar("T")
 
 
 class App(Declared):
@@ -59,6 +62,7 @@ class App(Declared):
         authenticators: Sequence[AnyAuthenticator] = (BearerTokens(),),
         controllers: Sequence[type[Controller[Any]]] = (),
         dialect: Dialect = DEFAULT_DIALECT,
+        provide: Provide | None = None,
     ) -> None:
         if bigint not in ("number", "string"):
             wrong = ConfigurationError(f"bigint={bigint!r}.", location="App", hint='Write "number" or "string".')
@@ -72,6 +76,7 @@ class App(Declared):
             authenticators=authenticators,
             controllers=controllers,
             dialect=dialect,
+            provide=provide or {},
             source=self.source,
             mistakes=self.mistakes,
         )
@@ -114,9 +119,10 @@ class App(Declared):
             )
         return self._composition
 
-    async def start(self, settings: Settings) -> None:
-        """Compose the chain and open connections. Raises `ConfigurationError` for settings it cannot start with, and
-        where the tables in the database are not those of the models."""
+    async def start(self, settings: Settings, *, provide: Provide | None = None) -> None:
+        """Compose the chain and open connections. `provide` stands in place of what the app provides, for tests. Raises
+        `ConfigurationError` for settings it cannot start with, and where the tables in the database are not those of
+        the models."""
         if settings.database.url is None:
             raise ConfigurationError(
                 "is not set.",
@@ -127,7 +133,8 @@ class App(Declared):
         buckets = make_buckets(self.rate_limits, settings.valkey, self._table)
         try:
             with as_configuration_error("App", self.source):
-                composition = Composition(self.declaration, settings, key, self.events, buckets)
+                providers = self.declaration.providers.replaced(provide or {})
+                composition = Composition(self.declaration, settings, key, self.events, buckets, providers=providers)
                 await composition.start(serves_what_fits=self._serves_what_fits)
         except ConfigurationError:
             self.events.reopen()
@@ -169,6 +176,12 @@ class App(Declared):
         """Tell clients to come back on another connection, which another process takes: responses close theirs."""
         if self._composition is not None:
             self._composition.gate.drain()
+
+    def provided(self, kind: Callable[..., T]) -> T:  # a class; as a `type`, mypy would refuse those that are abstract
+        """What the app provides by this class, while it runs: for mounts and scheduled jobs. Raises
+        `ConfigurationError` for what nothing provides, and for what is made for each call."""
+        found: T = self.running.provided.get(cast("type[Any]", kind))
+        return found
 
     @asynccontextmanager
     async def transaction(self, actor: Actor = system) -> AsyncGenerator[ServiceTransaction]:

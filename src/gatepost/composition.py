@@ -16,6 +16,8 @@ from gatepost.auth.tokens import Tokens
 from gatepost.call import Endpoint
 from gatepost.controllers.cursors import Cursors
 from gatepost.controllers.endpoint_binding import known_patterns, unnamed
+from gatepost.controllers.provided_values import ProvidedValues
+from gatepost.controllers.providers import Providers
 from gatepost.controllers.queries import Queries, QueryParsers
 from gatepost.controllers.resource_controller import ResourceController
 from gatepost.database.database import Database
@@ -65,9 +67,17 @@ METHODS = {"list": "GET", "get": "GET", "create": "POST", "delete": "DELETE"}
 class Composition:
     """The layers of one app in one process. Made without touching the network; `start` opens connections."""
 
-    def __init__(
-        self, declaration: Declaration, settings: Settings, key: OKPKey, events: Events, buckets: Buckets | None = None
+    def __init__(  # noqa: PLR0913 - what an app is composed of
+        self,
+        declaration: Declaration,
+        settings: Settings,
+        key: OKPKey,
+        events: Events,
+        buckets: Buckets | None = None,
+        *,
+        providers: Providers | None = None,
     ) -> None:
+        """`providers` stand in place of those that are declared."""
         self.declaration = declaration
         self.settings = settings
         self.events = events
@@ -106,7 +116,10 @@ class Composition:
         self._orm_reasons = {
             served.entity.model: self._reasons(served, listeners) for served in declaration.catalog.served
         }
-        self.registry = ServiceRegistry(self._compiled, declaration.services)
+        self.provided = ProvidedValues(providers or declaration.providers, events)
+        self.registry = ServiceRegistry(
+            self._compiled, declaration.services, declaration.injected, self.provided.values
+        )
         self._served_tables = frozenset(served.entity.table.fullname for served in declaration.catalog.served)
         self.is_leaving = False
         self._trigrams = Trigrams()
@@ -158,12 +171,21 @@ class Composition:
         )
 
     async def start(self, *, serves_what_fits: bool = False) -> None:
-        """Open a connection, so that the first request finds one, and begin to listen for changes of users.
+        """Make what is provided, open a connection, so that the first request finds one, and begin to listen for
+        changes of users.
 
         Raises ConfigurationError where the database refuses us, its tables are not those of the models, or it refuses
         SQL of the declaration, unless this process `serves_what_fits`; a database that is away is no reason not to
         start.
         """
+        await self.provided.start()
+        try:
+            await self._start(serves_what_fits=serves_what_fits)
+        except BaseException:
+            await self.provided.stop()
+            raise
+
+    async def _start(self, *, serves_what_fits: bool) -> None:
         self._warn()
         is_reachable = await connect_once(self.database)
         if is_reachable:
@@ -199,6 +221,7 @@ class Composition:
         self.drain()
         await self.gate.wait_idle(self.settings.server.drain_seconds)
         await self.gate.callbacks.stop()
+        await self.provided.stop()
         if self._trigram_probe is not None:
             self._trigram_probe.stop()
         self._sql_trials.stop()
@@ -268,6 +291,7 @@ class Composition:
             {model: RowAnswers(compiled, plans) for model, compiled in self._compiled.items()},
             queries,
             self._transactions,
+            provided=self.provided,
         )
         return [composition.endpoint(bound) for bound in self.declaration.endpoints]
 

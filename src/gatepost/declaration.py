@@ -19,10 +19,13 @@ from gatepost.asgi import ASGIApp
 from gatepost.auth.authenticator import AnyAuthenticator
 from gatepost.auth.authenticator import checked as checked_authenticators
 from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder
+from gatepost.controllers.injection import Injected, check_not_per_call, injected
+from gatepost.controllers.providers import Providers
 from gatepost.declaring.controller import checked_controller
 from gatepost.declaring.dialect import DEFAULT_DIALECT, Dialect, checked_dialect
 from gatepost.declaring.mount import Mount, taken_by_mount
 from gatepost.declaring.policies import is_nobody, owned_by
+from gatepost.declaring.provided import Provide
 from gatepost.declaring.resource import PATH, Resource
 from gatepost.dtos.body import check_field
 from gatepost.dtos.path_keys import check_key
@@ -69,6 +72,7 @@ class Declaration:
         authenticators: Sequence[AnyAuthenticator],
         controllers: Sequence[Any],
         dialect: Dialect,
+        provide: Provide,
         source: str,
         mistakes: Mistakes,
     ) -> None:
@@ -109,7 +113,9 @@ class Declaration:
             if not mistakes:  # a foreign key without a target cannot be written
                 models = {entity.table: entity.model for entity in reversed(self.entities)}
                 check_definitions(metadata, models, mistakes)
+        self.providers = Providers(provide, mistakes, source)
         self.services = self._services(known)
+        self.injected = self._injected()
         self._check_unread(known)
         self._read_bodies()
         self.endpoints = self._bind_endpoints(controllers)
@@ -189,6 +195,17 @@ class Declaration:
                     check_verbs(service)
         return services
 
+    def _injected(self) -> dict[type[Service[Any]], Injected]:
+        """What is injected into services, which are made outside of calls as well."""
+        found: dict[type[Service[Any]], Injected] = {}
+        for service in self.services.values():
+            with self._mistakes.check(location_of(service)):
+                attributes = injected(service, self.providers)
+                check_not_per_call(service, attributes, self.providers)
+                if attributes:
+                    found[service] = attributes
+        return found
+
     def _read_bodies(self) -> None:
         """The DTOs of the bodies of derived creations and changes."""
         for served in self.catalog.served:
@@ -201,7 +218,7 @@ class Declaration:
 
     def _bind_endpoints(self, controllers: Sequence[Any]) -> list[BoundEndpoint]:
         """The endpoints of the resources' controllers, then those of the others."""
-        binder = EndpointBinder(self.catalog, self.services, self.prefix, self._mistakes)
+        binder = EndpointBinder(self.catalog, self.services, self.providers, self.prefix, self._mistakes)
         found: list[BoundEndpoint] = []
         for served in self.catalog.served:
             controller = served.resource.controller

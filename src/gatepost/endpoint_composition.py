@@ -9,6 +9,7 @@ from gatepost.call import Endpoint
 from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointMethod
 from gatepost.controllers.endpoint_controller import EndpointController, Surroundings
 from gatepost.controllers.endpoint_lists import EndpointList
+from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.queries import Queries
 from gatepost.declaration import Declaration
 from gatepost.declaring.rate_limits import NamedLimits, named
@@ -27,18 +28,21 @@ FindTransactions = Callable[[ServedModel | None], CallTransactions]
 class EndpointComposition:
     """Makes the endpoints of controllers. `answers` are those of every served model."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what endpoints are composed of
         self,
         declaration: Declaration,
         settings: Settings,
         answers: Mapping[type[Any], RowAnswers],
         queries: Queries,
         find_transactions: FindTransactions,
+        *,
+        provided: ProvidedValues,
     ) -> None:
         self._declaration = declaration
         self._gate = settings.gate
         self._answers = answers
         self._queries = queries
+        self._provided = provided
         self._find_transactions = find_transactions
 
     def endpoint(self, bound: BoundEndpoint) -> Endpoint:
@@ -48,6 +52,7 @@ class EndpointComposition:
             self._answers,
             self._declaration.prefix,
             self._list(bound),
+            self._provided,
         )
         controller = EndpointController(bound, surroundings, self._bounds(bound.method))
         return Endpoint(self._operation(bound), controller.handle)

@@ -21,6 +21,8 @@ from gatepost.controllers.endpoint_parameters import (
     path_value,
 )
 from gatepost.controllers.endpoint_results import Returned, read_returned
+from gatepost.controllers.injection import provided_class
+from gatepost.controllers.providers import Providers
 from gatepost.controllers.signatures import MISSING, Signature, SignedParameter, read_hints, read_signature
 from gatepost.declaring.controller import Controller, Route, routes_of
 from gatepost.declaring.parameters import Cookie, Header, Lock, Query
@@ -79,9 +81,18 @@ class EndpointMethod(NamedTuple):
         return f"{self.base.replace('/', '.') or self.controller.__name__.lower()}.{self.name}"
 
 
+class Attributes(NamedTuple):
+    """What is injected into a controller, by the names of its attributes: services by model, and what is provided by
+    class."""
+
+    services: tuple[tuple[str, type[Any]], ...] = ()
+    provided: tuple[tuple[str, type[Any]], ...] = ()
+
+
 class BoundEndpoint(NamedTuple):
     """An endpoint of a controller. `pattern` is its path; `simple` are parameters that are read from the head of the
-    request, `services` those that are services, by model; `attributes` are those of the controller."""
+    request, `services` those that are services, by model, `provided` those that `App(provide=)` makes, by class;
+    `attributes` are those of the controller."""
 
     method: EndpointMethod
     pattern: str
@@ -90,25 +101,32 @@ class BoundEndpoint(NamedTuple):
     rows: tuple[PathRow, ...]
     body: BodyParameter | None
     services: tuple[tuple[str, type[Any]], ...]
-    attributes: tuple[tuple[str, type[Any]], ...]
+    provided: tuple[tuple[str, type[Any]], ...]
+    attributes: Attributes
     returned: Returned
 
 
 class EndpointBinder:
-    """Binds the endpoints of controllers. `services` are those of the app, by model."""
+    """Binds the endpoints of controllers. `services` are those of the app, by model; `providers` make the rest."""
 
     def __init__(
-        self, catalog: Catalog, services: Mapping[type[Any], type[Service[Any]]], prefix: str, mistakes: Mistakes
+        self,
+        catalog: Catalog,
+        services: Mapping[type[Any], type[Service[Any]]],
+        providers: Providers,
+        prefix: str,
+        mistakes: Mistakes,
     ) -> None:
         self._catalog = catalog
         self._models = {service: model for model, service in services.items()}
+        self.providers = providers
         self._prefix = prefix
         self._mistakes = mistakes
 
     def bind(self, controller: type[Controller[Any]], served: ServedModel | None = None) -> list[BoundEndpoint]:
         """The endpoints of a controller, which is that of a resource where `served` is given. What is wrong with one
         becomes a mistake, and leaves out that one alone."""
-        attributes: tuple[tuple[str, type[Any]], ...] = ()
+        attributes = Attributes()
         with self._mistakes.check(partial(location_of, controller)):
             attributes = self._attributes(controller)
         found: list[BoundEndpoint] = []
@@ -124,7 +142,7 @@ class EndpointBinder:
             self._mistakes.add(error, partial(location_of, controller))
         return found
 
-    def _bind(self, method: EndpointMethod, attributes: tuple[tuple[str, type[Any]], ...]) -> BoundEndpoint:
+    def _bind(self, method: EndpointMethod, attributes: Attributes) -> BoundEndpoint:
         location, route = method.location, method.route
         signature = read_signature(method.function, location)
         binding = _Binding(self, location, route, _places(route.path, location))
@@ -141,25 +159,24 @@ class EndpointBinder:
             tuple(binding.rows),
             binding.body,
             tuple(binding.services),
+            tuple(binding.provided),
             attributes,
             read_returned(signature.returned, method, self._catalog),
         )
 
-    def _attributes(self, controller: type[Controller[Any]]) -> tuple[tuple[str, type[Any]], ...]:
+    def _attributes(self, controller: type[Controller[Any]]) -> Attributes:
         """What is injected into a controller: its annotated attributes without a value."""
-        found: list[tuple[str, type[Any]]] = []
+        services: list[tuple[str, type[Any]]] = []
+        provided: list[tuple[str, type[Any]]] = []
         for name, annotation in read_hints(controller, controller.__name__).items():
             if hasattr(controller, name):
                 continue
             model = self.service_model(annotation)
-            if model is None:
-                raise ConfigurationError(
-                    f"has an attribute {name!r} of type {annotation}, which nothing provides.",
-                    location=controller.__name__,
-                    hint="Annotate a service, or give the attribute a value.",
-                )
-            found.append((name, model))
-        return tuple(found)
+            if model is not None:
+                services.append((name, model))
+            else:
+                provided.append((name, provided_class(annotation, self.providers, f"{controller.__name__}.{name}")))
+        return Attributes(tuple(services), tuple(provided))
 
     def body(self, parameter: SignedParameter, location: str) -> BodyParameter | None:
         """The body that a parameter is; None where it is something else."""
@@ -205,6 +222,7 @@ class _Binding:
         self.classes: dict[str, Any] = {}
         self.rows: list[PathRow] = []
         self.services: list[tuple[str, type[Any]]] = []
+        self.provided: list[tuple[str, type[Any]]] = []
         self.body: BodyParameter | None = None
 
     def add(self, parameter: SignedParameter) -> None:
@@ -218,6 +236,8 @@ class _Binding:
             self.simple.append((name, lambda call: call))
         elif (model := self._binder.service_model(kind)) is not None:
             self.services.append((name, model))
+        elif isinstance(kind, type) and kind in self._binder.providers:
+            self.provided.append((name, cast("type[Any]", kind)))
         elif marker := next((item for item in parameter.metadata if isinstance(item, Header | Cookie)), None):
             self._add_text(parameter, marker)
         elif Query in parameter.metadata or any(isinstance(item, Query) for item in parameter.metadata):
@@ -325,11 +345,15 @@ class _Binding:
 
     def _unbindable(self, parameter: SignedParameter) -> ConfigurationError:
         shown = getattr(parameter.kind, "__name__", str(parameter.kind))
+        if isinstance(parameter.kind, type):
+            hint = (
+                f"Write App(provide={{{shown}: ...}}) with a function that makes it; a class for the body is a DTO, a "
+                "Struct, a dataclass or a pydantic model."
+            )
+        else:
+            hint = "It is a scalar or a list of them, or a class: a row of the path, a service, a body, Actor, Call."
         return ConfigurationError(
-            f"takes {parameter.name!r} of type {shown}, which no request can give.",
-            location=self._location,
-            hint="It is a scalar or a list of them, a row of the path, a service, the Actor, the Call, a class for the "
-            "body, or what `App(provide=)` makes.",
+            f"takes {parameter.name!r} of type {shown}, which no request can give.", location=self._location, hint=hint
         )
 
 

@@ -15,6 +15,7 @@ from gatepost.call import JSON_HEADERS, Call, Response
 from gatepost.controllers.endpoint_binding import BoundEndpoint, PathRow
 from gatepost.controllers.endpoint_bodies import compile_body_reader
 from gatepost.controllers.endpoint_lists import EndpointList
+from gatepost.controllers.provided_values import ProvidedValues, Values
 from gatepost.controllers.query_strings import RawQuery
 from gatepost.controllers.responses import empty_response, encode, entity_tag, is_unchanged, row_response
 from gatepost.declaring.dto import Created
@@ -32,13 +33,22 @@ SAFE = ("GET", "HEAD")
 
 
 class Surroundings(NamedTuple):
-    """What an endpoint acts in: its transactions, what renders rows of each served model, the prefix of the app, and
-    what reads its query strings where it returns a `Select` of a served model."""
+    """What an endpoint acts in: its transactions, what renders rows of each served model, the prefix of the app,
+    what reads its query strings where it returns a `Select` of a served model, and what `App(provide=)` makes."""
 
     transactions: CallTransactions
     answers: Mapping[type[Any], RowAnswers]
     prefix: str
     listed: EndpointList | None
+    provided: ProvidedValues
+
+
+class _Given(NamedTuple):
+    """What has been read of a request: arguments, the values of the rows in its path, and the query string of a list."""
+
+    arguments: Mapping[str, Any]
+    places: Sequence[tuple[PathRow, Any]]
+    query: RawQuery | None
 
 
 class EndpointController:
@@ -49,12 +59,16 @@ class EndpointController:
         self._bound = bound
         self._transactions = surroundings.transactions
         self._answers = surroundings.answers
+        self._provided = surroundings.provided.values
+        self._of_call = surroundings.provided.of_call(
+            {key for _, key in (*bound.provided, *bound.attributes.provided)}
+        )
         self._is_safe = bound.method.route.method in SAFE
         self._read_body = None if bound.body is None else compile_body_reader(bound.body, bound.method.location, bounds)
         self._function = bound.method.function
         caching = bound.method.route.cache_control
         self._caching = None if caching is None else caching.encode()
-        self._shared = None if bound.attributes else bound.method.controller()
+        self._shared = None if any(bound.attributes) else bound.method.controller()
         returned = bound.returned.served
         self._shown = None if returned is None else surroundings.answers[returned.entity.model]
         self._location = _location_writer(returned, surroundings.prefix)
@@ -69,31 +83,45 @@ class EndpointController:
         if self._bound.body is not None and self._read_body is not None:
             arguments[self._bound.body.name] = self._read_body(call, await call.body())
 
+        given = _Given(arguments, places, query)
+        if self._of_call is None:
+            response = await self._run(call, given, self._provided)
+        else:
+            async with self._of_call.made(call) as provided:
+                response = await self._run(call, given, provided)
+        return response if self._caching is None else _cached(response, self._caching)
+
+    async def _run(self, call: Call, given: _Given, provided: Values) -> Response:
+        """The response to a request, in its transaction."""
+
         async def work(unit: UnitOfWork) -> Response:
-            found = dict(arguments)
-            for row, value in places:
+            found = dict(given.arguments)
+            for row, value in given.places:
                 found[row.name] = await self._find(call, unit, row, value)
             for name, model in self._bound.services:
                 found[name] = unit.service(model)
-            result = await self._function(self._instance(unit), **found)
-            if self._list is not None and query is not None and is_select(result):
-                return await self._page(call, unit, result, self._list, query)
+            for name, key in self._bound.provided:
+                found[name] = provided[key]
+            result = await self._function(self._instance(unit, provided), **found)
+            if self._list is not None and given.query is not None and is_select(result):
+                return await self._page(call, unit, result, self._list, given.query)
             return await self._respond(call, unit, result)
 
-        response = await self._transactions.run(call, work, is_read_only=self._is_safe)
-        return response if self._caching is None else _cached(response, self._caching)
+        return await self._transactions.run(call, work, is_read_only=self._is_safe)
 
     async def _find(self, call: Call, unit: UnitOfWork, row: PathRow, value: Any) -> Any:
         answers = self._answers[row.served.entity.model]
         return await answers.find(call, unit, row.attribute, value, is_locking=row.is_locking)
 
-    def _instance(self, unit: UnitOfWork) -> Any:
+    def _instance(self, unit: UnitOfWork, provided: Values) -> Any:
         """The controller of this call: one for all calls where nothing is injected."""
         if self._shared is not None:
             return self._shared
-        made = self._bound.method.controller()
-        for name, model in self._bound.attributes:
+        made, attributes = self._bound.method.controller(), self._bound.attributes
+        for name, model in attributes.services:
             setattr(made, name, unit.service(model))
+        for name, key in attributes.provided:
+            setattr(made, name, provided[key])
         return made
 
     async def _respond(self, call: Call, unit: UnitOfWork, result: Any) -> Response:

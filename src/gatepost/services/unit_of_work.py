@@ -66,7 +66,9 @@ class UnitOfWork:
     def _make(self, of: type[Any]) -> Service[Any]:
         if issubclass(of, Service):
             return self.service(self._registry.model_of(cast("type[Any]", of)))
-        return self._registry.service_of(of)(self, of)
+        made = self._registry.service_of(of)(self, of)
+        self._registry.inject(made)
+        return made
 
     def _compiled_of(self, row: object) -> CompiledVerbs:
         return self._registry.compiled_of(row.__class__)
@@ -255,8 +257,15 @@ class ServiceRegistry:
     """Maps models to service classes and compiled verbs. Made once, when the app starts."""
 
     def __init__(
-        self, compiled: Mapping[type[Any], CompiledVerbs], services: Mapping[type[Any], type[Service[Any]]]
+        self,
+        compiled: Mapping[type[Any], CompiledVerbs],
+        services: Mapping[type[Any], type[Service[Any]]],
+        injected: Mapping[type[Service[Any]], Sequence[tuple[str, type[Any]]]],
+        provided: Mapping[type[Any], Any],
     ) -> None:
+        """`injected` are attributes of services, with the class by which each is in `provided` while the app runs."""
+        self._injected = injected
+        self._provided = provided
         self._compiled = compiled
         self._services = services
         self._models = {service: model for model, service in services.items()}
@@ -281,6 +290,12 @@ class ServiceRegistry:
             raise ConfigurationError(f"{model.__name__} has no resource.", location="service()", hint=hint)
         compiled.database.schema.check((compiled.served.entity.table.fullname,))
         return self._services.get(model, Service)
+
+    def inject(self, service: Service[Any]) -> None:
+        """Give a service what it has by class."""
+        if self._injected:
+            for name, key in self._injected.get(type(service), ()):
+                setattr(service, name, self._provided[key])
 
     def overridden(self, model: type[Any]) -> frozenset[str]:
         """The actions that the service of a served model overrides."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from gatepost.accounts.sign_in import create_user, issue_token
 from gatepost.app import App
+from gatepost.declaring.provided import Provide
 from gatepost.errors import ConfigurationError
 from gatepost.events import RequestFailed
 from gatepost.settings import load_settings, unknown_settings
@@ -37,6 +38,9 @@ class TestApp:
     besides, and then nothing has been done. To tables that Gatepost did not make something is added only with
     `extend`.
 
+    `provide` puts test doubles in place of what the app provides: objects, which need not inherit what they stand for,
+    or functions that make them.
+
     Its clients return when also what runs after the response (`call.after_response`) is done.
 
     `settings` are environment variables by name; ConfigurationError is raised for one that is not a setting. Limits are
@@ -45,12 +49,15 @@ class TestApp:
 
     __test__ = False
 
-    def __init__(self, app: App, database_url: str, *, extend: bool = False, **settings: str) -> None:
+    def __init__(
+        self, app: App, database_url: str, *, extend: bool = False, provide: Provide | None = None, **settings: str
+    ) -> None:
         for name, similar in unknown_settings(settings):
             hint = f"Did you mean {similar}?" if similar else "The reference lists all settings."
             raise ConfigurationError(f"{name} is not a setting.", location="TestApp", hint=hint)
         self.app = app
         self._extend = extend
+        self._provide = provide
         self._environ = {"DATABASE_URL": database_url, **_DEFAULTS, **settings}
         self.anonymous = Client(app, settle=self._settle)
 
@@ -62,7 +69,7 @@ class TestApp:
         if self.app not in _shown:
             _shown.add(self.app)
             self.app.events.subscribe(RequestFailed, _show)
-        await self.app.start(load_settings(self._environ))
+        await self.app.start(load_settings(self._environ), provide=self._provide)
         return self
 
     async def __aexit__(

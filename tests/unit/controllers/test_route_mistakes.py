@@ -1,0 +1,94 @@
+"""Mistakes in what an endpoint declares beside its signature: refused when the app is built, all in one run."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Mapped
+
+from gatepost import (
+    App,
+    ConfigurationError,
+    Conflict,
+    Controller,
+    Forbidden,
+    Model,
+    NotFound,
+    Resource,
+    anyone,
+    get,
+    post,
+)
+
+
+class Crate(Model):
+    __tablename__ = "route_mistake_crates"
+
+    text: Mapped[str]
+
+
+def refusal_of(*decorators: Any) -> str:
+    """What is said of endpoints with these decorators."""
+    methods: dict[str, Any] = {}
+    for number, decorate in enumerate(decorators):
+
+        async def method(self: Any) -> int:
+            return 1
+
+        methods[f"method{number}"] = decorate(method)
+    controller = type("Wrong", (Controller,), methods)
+    with pytest.raises(ConfigurationError) as error:
+        App(Resource(Crate, read=anyone), controllers=[controller])
+    assert f"{__file__.rpartition('/')[2]}:" in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("status", [99, 0, 199, 300, 404, 500, "202"])
+def test_a_status_that_is_no_success(status: Any) -> None:
+    assert "status=...): is " in refusal_of(post("/a", allow=anyone, status=status))
+
+
+def test_a_status_without_a_body() -> None:
+    assert "returns something, and status=204 has no body" in refusal_of(post("/a", allow=anyone, status=204))
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "a b", "1", 7])
+def test_a_name_that_is_none(name: Any) -> None:
+    assert "name=...): is " in refusal_of(get("/a", allow=anyone, name=name))
+
+
+@pytest.mark.parametrize("cache_control", ["", "a\nb", "ä", 60])
+def test_a_cache_control_that_cannot_be_sent(cache_control: Any) -> None:
+    assert "cache_control=...): is " in refusal_of(get("/a", allow=anyone, cache_control=cache_control))
+
+
+def test_a_cache_control_of_a_write() -> None:
+    assert "is that of a read" in refusal_of(post("/a", allow=anyone, cache_control="no-store"))
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"rate_limit": 5}, "rate_limit"),
+        ({"body_bytes_max": 0}, "body_bytes_max=...): is 0"),
+        ({"json_depth_max": -1}, "json_depth_max=...): is -1"),
+        ({"headers": {"X": "a\nb"}}, "headers= sets x to"),
+        ({"headers": {"Content-Length": "1"}}, "headers= cannot set content-length"),
+        ({"cors": "https://shop.example"}, "cors=...): is 'https://shop.example'"),
+        ({"raises": [Conflict]}, "raises=...): has Conflict, which is not a problem"),
+        ({"raises": [Conflict("a/b", "x")]}, "has the code 'a/b', which cannot stand in the path"),
+        ({"raises": [Conflict("not_found", "x")]}, "'not_found' with the status 404 and with 409"),
+    ],
+)
+def test_other_arguments(options: Any, problem: str) -> None:
+    assert problem in refusal_of(post("/a", allow=anyone, **options))
+
+
+def test_a_code_with_two_statuses() -> None:
+    text = refusal_of(
+        post("/a", allow=anyone, raises=[Conflict("stuck", "One."), NotFound("not_found", "Fine.")]),
+        post("/b", allow=anyone, raises=[Forbidden("stuck", "Two.")]),
+        get("/c", allow=anyone, status=99),
+    )
+
+    assert "Wrong.method1: raises= has the code 'stuck' with the status 409 and with 403" in text
+    assert "status=...): is 99" in text
