@@ -63,6 +63,7 @@ class App(Declared):
         controllers: Sequence[type[Controller[Any]]] = (),
         dialect: Dialect = DEFAULT_DIALECT,
         provide: Provide | None = None,
+        middleware: Sequence[Any] = (),
     ) -> None:
         if bigint not in ("number", "string"):
             wrong = ConfigurationError(f"bigint={bigint!r}.", location="App", hint='Write "number" or "string".')
@@ -77,6 +78,7 @@ class App(Declared):
             controllers=controllers,
             dialect=dialect,
             provide=provide or {},
+            middleware=middleware,
             source=self.source,
             mistakes=self.mistakes,
         )

@@ -38,6 +38,7 @@ from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.cross_site_requests import CrossSiteRequests
 from gatepost.gateway.dialect_problems import DialectProblems
 from gatepost.gateway.gate import GateMiddleware, make_limiter
+from gatepost.gateway.middleware import MiddlewareStack
 from gatepost.gateway.problem_pages import ProblemPages, declared_problems, gatepost_problems, problem_types
 from gatepost.health import AWAY, NO_CONNECTION, NOTHING_FITS, OK, READ_ONLY, SCHEMA_CHANGED, Probes
 from gatepost.mistakes import together
@@ -153,9 +154,11 @@ class Composition:
             admit=access.admit,
             mounts={prefix: mount.app for prefix, mount in declaration.mounts.items()},
             explain=self.database.explain_failure,
+            is_wrapped=bool(declaration.middleware),
         )
+        middleware = declaration.middleware
         self.gate = GateMiddleware(
-            dispatch.handle,
+            MiddlewareStack(dispatch.handle, middleware, declaration.source).handle if middleware else dispatch.handle,
             settings=settings.gate,
             events=events,
             match=self.table.match,

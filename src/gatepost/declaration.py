@@ -23,6 +23,7 @@ from gatepost.controllers.injection import Injected, check_not_per_call, injecte
 from gatepost.controllers.providers import Providers
 from gatepost.declaring.controller import checked_controller
 from gatepost.declaring.dialect import DEFAULT_DIALECT, Dialect, checked_dialect
+from gatepost.declaring.middleware import checked_middleware
 from gatepost.declaring.mount import Mount, taken_by_mount
 from gatepost.declaring.policies import is_nobody, owned_by
 from gatepost.declaring.provided import Provide
@@ -73,6 +74,7 @@ class Declaration:
         controllers: Sequence[Any],
         dialect: Dialect,
         provide: Provide,
+        middleware: Sequence[Any],
         source: str,
         mistakes: Mistakes,
     ) -> None:
@@ -84,6 +86,7 @@ class Declaration:
         for mistake in self.dialect.mistakes:
             mistakes.add(mistake)
         self.paging = self.dialect.paging
+        self.middleware = mistakes.attempt(partial(checked_middleware, middleware), (), source)
         self.prefix = mistakes.attempt(partial(_path, "prefix", prefix), "", source)
         self.mounts = self._read_mounts(mounts)
         known = self._read_resources(resources)
@@ -123,6 +126,11 @@ class Declaration:
         self._check_fields()
         mistakes.raise_any()
         self.expected_tables = ExpectedTables([*self._expected_tables(is_default_users=users is None)])
+
+    @property
+    def source(self) -> str:
+        """Where the app is declared."""
+        return self._source
 
     @property
     def metadata(self) -> MetaData:
@@ -199,7 +207,7 @@ class Declaration:
         """What is injected into services, which are made outside of calls as well."""
         found: dict[type[Service[Any]], Injected] = {}
         for service in self.services.values():
-            with self._mistakes.check(location_of(service)):
+            with self._mistakes.check(partial(location_of, service)):
                 attributes = injected(service, self.providers)
                 check_not_per_call(service, attributes, self.providers)
                 if attributes:

@@ -44,7 +44,7 @@ class Surroundings(NamedTuple):
 
 
 class _Given(NamedTuple):
-    """What has been read of a request: arguments, the values of the rows in its path, and the query string of a list."""
+    """What has been read of a request: arguments, what names the rows of its path, and the query string of a list."""
 
     arguments: Mapping[str, Any]
     places: Sequence[tuple[PathRow, Any]]
@@ -60,9 +60,7 @@ class EndpointController:
         self._transactions = surroundings.transactions
         self._answers = surroundings.answers
         self._provided = surroundings.provided.values
-        self._of_call = surroundings.provided.of_call(
-            {key for _, key in (*bound.provided, *bound.attributes.provided)}
-        )
+        self._of_call = surroundings.provided.of_call({key for _, key in (*bound.provided, *bound.attributes.provided)})
         self._is_safe = bound.method.route.method in SAFE
         self._read_body = None if bound.body is None else compile_body_reader(bound.body, bound.method.location, bounds)
         self._function = bound.method.function

@@ -155,6 +155,9 @@ def _double(key: Any, value: object, providers: Providers) -> Provider:
         name = getattr(key, "__name__", repr(key))
         hint = did_you_mean(name, names).strip() or f"It provides {', '.join(names) or 'nothing'}."
         raise ConfigurationError(f"the app does not provide {name}.", location="TestApp(provide=)", hint=hint)
+    if isinstance(value, PerCall) and not known.is_per_call:
+        hint = "Give the double itself, or a function that makes it."
+        raise ConfigurationError(f"{key.__name__} is made once.", location="TestApp(provide=)", hint=hint)
     if not (_makes(value) or isinstance(value, PerCall)):
         return Provider(key, lambda: value, known.source, is_there=True)
     return _provider(key, value, known.source, is_double=True)

@@ -141,6 +141,22 @@ class LimitedReceive(msgspec.Struct, eq=False):
         return message if message["type"] != "http.request" else await self.receive()
 
 
+class PassedReceive(msgspec.Struct, eq=False):
+    """`receive` as a middleware passes it on, with the one of the gate that it is made of."""
+
+    receive: Receive
+    limited: Receive
+
+    @property
+    def refusal(self) -> Problem | None:
+        """The refusal of the body, once it has broken a limit."""
+        return self.limited.refusal if isinstance(self.limited, LimitedReceive) else None
+
+    async def __call__(self) -> Message:
+        """The next message."""
+        return await self.receive()
+
+
 def _too_large(limit: int) -> Problem:
     """The refusal of a body above `limit` bytes; what is still on its way is not read."""
     return ContentTooLarge("content_too_large", f"The body has more than {limit} bytes.", headers=[CLOSE])

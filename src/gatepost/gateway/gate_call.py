@@ -11,7 +11,7 @@ from gatepost.asgi import Message, Send
 from gatepost.call import Call, Response
 from gatepost.errors import Header, Problem
 from gatepost.gateway import cors_rules, header_profiles
-from gatepost.gateway.body_limits import LimitedReceive
+from gatepost.gateway.body_limits import LimitedReceive, PassedReceive
 from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified
 from gatepost.gateway.cors_rules import CORSRules
 from gatepost.gateway.header_profiles import HeaderProfiles, HeaderTable, hsts_of, is_json, vary_of
@@ -124,7 +124,7 @@ class GateCall(Call, kw_only=True, eq=False):
     def body_refusal(self) -> Problem | None:
         """The refusal of the body, which replaces whatever the application sends."""
         receive = self.receive
-        return receive.refusal if isinstance(receive, LimitedReceive) else None
+        return receive.refusal if isinstance(receive, LimitedReceive | PassedReceive) else None
 
     def send_with_headers(self, message: Message) -> Awaitable[None]:
         """The `send` that the application gets. A plain function, which saves a coroutine for most messages."""
@@ -201,6 +201,11 @@ _NEVER_CLASHING = frozenset(
 
 _LISTS = frozenset({b"vary", b"ratelimit", b"ratelimit-policy"})
 """Lists, to which both an application and the gate may add a line."""
+
+
+def may_clash(headers: Sequence[Header]) -> bool:
+    """Whether headers of an application, with names in lower case, may say what the gate's own do."""
+    return any(name in _REPEATABLE for name, _ in headers)
 
 
 def _resolve_clashes(given: list[Header], ours: list[Header]) -> list[Header]:

@@ -14,9 +14,13 @@ Explain = Callable[[Exception], Awaitable[Problem | None]]
 
 class Dispatch:
     """The innermost ASGI layer. `admit` is that of the access control, which finds the actor; mounted applications do
-    without. `explain` is asked what an unexpected error means."""
+    without. `explain` is asked what an unexpected error means. Behind middlewares (`is_wrapped`) a response is sent as
+    the messages that they read."""
 
-    def __init__(self, *, admit: Admit, mounts: Mapping[str, ASGIApp], explain: Explain) -> None:
+    def __init__(
+        self, *, admit: Admit, mounts: Mapping[str, ASGIApp], explain: Explain, is_wrapped: bool = False
+    ) -> None:
+        self._is_wrapped = is_wrapped
         self._admit = admit
         self._explain = explain
         self._mounts = {f"{prefix}/*": (prefix, app) for prefix, app in mounts.items()}
@@ -42,11 +46,22 @@ class Dispatch:
             if problem is None:
                 raise
             raise problem from error
-        if call.additions is None:
-            await call.respond(response)
-        else:
+        if call.additions is not None:
             call.additions.is_kept = True  # whether or not the client still takes the response
-            await call.respond(completed(response, call.additions))
+            response = completed(response, call.additions)
+        if self._is_wrapped:
+            await send_messages(response, send)
+        else:
+            await call.respond(response)
+
+
+async def send_messages(response: Response, send: Send) -> None:
+    """Send a response as ASGI messages."""
+    headers = [*response.headers, (b"content-length", b"%d" % len(response.body))]
+    if response.cache_control is not None:
+        headers.append((b"cache-control", response.cache_control))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
 
 
 def completed(response: Response, additions: ResponseAdditions) -> Response:

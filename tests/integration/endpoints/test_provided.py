@@ -8,7 +8,7 @@ import pytest_asyncio
 from provided_app import Basket, Clock, FixedClock, Letter, ListMailer, Mailer, Numbers, app, failures, happened
 from sqlalchemy import MetaData
 
-from gatepost import App, ConfigurationError, Resource, anyone
+from gatepost import App, ConfigurationError, Resource, anyone, per_call
 from gatepost.testing import TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -122,6 +122,12 @@ async def test_test_doubles_take_their_place(url: str) -> None:
 async def test_a_double_of_nothing_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="does not provide TestApp"):
         async with TestApp(app, url, provide={TestApp: object()}):
+            pass
+
+
+async def test_a_double_of_what_is_made_once_is_made_once(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="Mailer is made once"):
+        async with TestApp(app, url, provide={Mailer: per_call(ListMailer)}):
             pass
 
 
